@@ -1,0 +1,1 @@
+//! biotrack-auth: register, renew, watch and deactivate integrator authorizations in BioTrack.

@@ -1,0 +1,2 @@
+//! The process: nothing but the start and the exit code.
+fn main() {}
