@@ -1,1 +1,5 @@
 //! biotrack-auth: register, renew, watch and deactivate integrator authorizations in BioTrack.
+
+pub mod edge;
+pub mod error;
+pub mod model;

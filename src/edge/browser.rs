@@ -1,0 +1,160 @@
+//! Opening an address for a person: a plain argument, never a shell, and only an address that is one.
+
+use super::Variables;
+use std::process::{Command, Stdio};
+
+/// Which browser should open an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BrowserChoice {
+    /// `--browser CMD`: the command's words; the address becomes its last argument.
+    Command(Vec<String>),
+    /// `$BROWSER`, else the system's own.
+    System,
+    /// `--no-browser`: the address is only printed.
+    None,
+}
+
+/// What became of the attempt. That it started proves nothing: the address is always printed too.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// A process was started.
+    Started,
+    /// None could be; the reason has no address in it.
+    Failed(String),
+}
+
+/// What opens an address.
+pub trait Browser: Send + Sync {
+    /// Starts the browser and returns at once; the child runs on beside the listener.
+    fn open(&self, address: &str, choice: &BrowserChoice, variables: &Variables) -> Opened;
+}
+
+/// The machine's browsers.
+pub struct SystemBrowser;
+
+impl Browser for SystemBrowser {
+    fn open(&self, address: &str, choice: &BrowserChoice, variables: &Variables) -> Opened {
+        if let Err(why) = presentable(address) {
+            return Opened::Failed(why.into());
+        }
+        let mut failure = "there is no browser".to_owned();
+        for mut command in candidates(address, choice, variables) {
+            match start(&mut command) {
+                Ok(()) => return Opened::Started,
+                Err(e) => failure = format!("{}: {e}", command.get_program().to_string_lossy()),
+            }
+        }
+        Opened::Failed(failure)
+    }
+}
+
+fn candidates(address: &str, choice: &BrowserChoice, variables: &Variables) -> Vec<Command> {
+    match choice {
+        BrowserChoice::None => Vec::new(),
+        BrowserChoice::Command(words) => command_of(words, address).into_iter().collect(),
+        BrowserChoice::System => {
+            // A list separated by colons, each with %s or nothing for the address: the old convention.
+            let listed =
+                variables.get("BROWSER").into_iter().flat_map(|list| list.split(':')).filter_map(|entry| {
+                    let words: Vec<_> = entry.split_whitespace().map(str::to_owned).collect();
+                    command_of(&words, address)
+                });
+            listed.chain(open::commands(address)).collect()
+        }
+    }
+}
+
+/// The words with the address where `%s` stands, else as the last argument.
+fn command_of(words: &[String], address: &str) -> Option<Command> {
+    let (program, arguments) = words.split_first()?;
+    let mut command = Command::new(program);
+    let mut placed = false;
+    for argument in arguments {
+        if argument.contains("%s") {
+            command.arg(argument.replace("%s", address));
+            placed = true;
+        } else {
+            command.arg(argument);
+        }
+    }
+    if !placed {
+        command.arg(address);
+    }
+    Some(command)
+}
+
+/// Starts it without waiting: one that stays in the foreground must not hold the listener.
+fn start(command: &mut Command) -> std::io::Result<()> {
+    // Its chatter stays off both streams: standard output carries the answer, and
+    // standard error the address that a person may be about to copy.
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    std::thread::Builder::new().name("browser".into()).spawn(move || drop(child.wait()))?;
+    Ok(())
+}
+
+/// Whether an opener may see it: https, or http to a loopback literal, with nothing that a program could misread
+/// (CVE-2025-6514 in mcp-remote was an authorize address that a shell ran).
+pub fn presentable(address: &str) -> Result<(), &'static str> {
+    let Ok(parsed) = url::Url::parse(address) else { return Err("the address isn't one") };
+    if address
+        .chars()
+        .any(|c| c.is_whitespace() || c.is_control() || !c.is_ascii() || "\"'`<>\\^{}|".contains(c))
+    {
+        return Err("the address has characters that an address can't have");
+    }
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err("the address has a user name in it");
+    }
+    let loopback = matches!(parsed.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
+    match parsed.scheme() {
+        "https" => Ok(()),
+        "http" if loopback => Ok(()),
+        _ => Err("the address is neither https nor on this machine"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_that_no_opener_can_misread_are_opened() {
+        for good in [
+            "https://biotr.ac/oauth?a=b&c=%20",
+            "http://127.0.0.1:8080/x",
+            "http://[::1]:1/",
+            "http://localhost:9/",
+        ] {
+            assert_eq!(presentable(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "http://biotr.ac/",
+            "https://user:pw@biotr.ac/",
+            "-h",
+            "--help",
+            "\\\\host\\share",
+            "https://biotr.ac/ x",
+            "https://biotr.ac/\n",
+            "https://biotr.ac/$(id)`id`",
+            "calc.exe",
+            "",
+            "https://biotr.ac/\"&calc&\"",
+            "http://127.0.0.1.evil.example/",
+        ] {
+            assert!(presentable(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_address_is_the_last_argument_or_stands_where_percent_s_does() {
+        let words = |s: &str| s.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let arguments = |s: &str| -> Vec<String> {
+            let command = command_of(&words(s), "https://a.example/").unwrap();
+            command.get_args().map(|a| a.to_string_lossy().into_owned()).collect()
+        };
+        assert_eq!(arguments("firefox --new-tab"), ["--new-tab", "https://a.example/"]);
+        assert_eq!(arguments("lynx -x=%s -y"), ["-x=https://a.example/", "-y"]);
+    }
+}

@@ -1,0 +1,147 @@
+//! Private files and folders: 0600 in 0700, ours, and never through a link that someone else laid.
+
+use crate::error::{Error, Result};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+fn fault(path: &Path, reason: impl ToString) -> Error {
+    Error::File { path: path.display().to_string(), reason: reason.to_string() }
+}
+
+/// Makes the folder, and those above it, 0700; refuses one that is a link, or another user's, or open to others.
+pub fn private_folder(path: &Path) -> Result<()> {
+    if let Err(missing) = fs::symlink_metadata(path) {
+        if missing.kind() != io::ErrorKind::NotFound {
+            return Err(fault(path, missing));
+        }
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(path).map_err(|e| fault(path, e))?;
+        restrict(path, 0o700)?;
+    }
+    let found = fs::symlink_metadata(path).map_err(|e| fault(path, e))?;
+    if !found.is_dir() {
+        return Err(fault(path, "it should be a folder, and not a link"));
+    }
+    mine(path, &found, 0o077)
+}
+
+/// Refuses what exists and isn't a plain file of ours that others can't read.
+pub fn check_private_file(path: &Path) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(fault(path, e)),
+        Ok(found) if !found.is_file() => Err(fault(path, "it should be a plain file, and not a link")),
+        Ok(found) => mine(path, &found, 0o077),
+    }
+}
+
+/// Opens for reading and writing, making it 0600 where it's missing, never following a link.
+pub fn open_private(path: &Path) -> Result<File> {
+    check_private_file(path)?;
+    let file = options(false).open(path).map_err(|e| fault(path, e))?;
+    restrict(path, 0o600)?;
+    Ok(file)
+}
+
+/// Makes a file that must not exist yet, 0600.
+pub fn create_private(path: &Path) -> Result<File> {
+    let file = options(true).open(path).map_err(|e| fault(path, e))?;
+    restrict(path, 0o600)?;
+    Ok(file)
+}
+
+/// Puts new content in a file's place in one step: a sibling is written, synced and renamed over it.
+pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.new", std::process::id()));
+    let sibling = path.with_file_name(name);
+    let written = (|| {
+        let _ = fs::remove_file(&sibling);
+        let mut file = options(true).open(&sibling).map_err(|e| fault(&sibling, e))?;
+        file.write_all(content).and_then(|()| file.sync_all()).map_err(|e| fault(&sibling, e))?;
+        restrict(&sibling, mode)?;
+        fs::rename(&sibling, path).map_err(|e| fault(path, e))?;
+        sync_folder_of(path)
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&sibling);
+    }
+    written
+}
+
+/// Makes a new name in a folder last over a power cut.
+pub fn sync_folder_of(path: &Path) -> Result<()> {
+    match path.parent() {
+        #[cfg(unix)]
+        Some(folder) => File::open(folder).and_then(|f| f.sync_all()).map_err(|e| fault(folder, e)),
+        _ => Ok(()),
+    }
+}
+
+fn options(new: bool) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    if new {
+        options.create_new(true)
+    } else {
+        options.create(true).truncate(false)
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    }
+    options
+}
+
+#[cfg(unix)]
+fn restrict(path: &Path, mode: u32) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    // Whatever the umask was.
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(|e| fault(path, e))
+}
+
+#[cfg(not(unix))]
+fn restrict(_: &Path, _: u32) -> Result<()> {
+    // A user's profile folder is private by its access list on Windows.
+    Ok(())
+}
+
+#[cfg(unix)]
+fn mine(path: &Path, found: &fs::Metadata, forbidden: u32) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    if found.uid() != rustix::process::geteuid().as_raw() {
+        return Err(fault(path, "it belongs to another user"));
+    }
+    if found.mode() & forbidden != 0 {
+        return Err(fault(
+            path,
+            format!(
+                "it's open to other users (mode {:03o}); mend it with chmod {}",
+                found.mode() & 0o777,
+                if found.is_dir() { "700" } else { "600" }
+            ),
+        ));
+    }
+    if found.is_file() && found.nlink() > 1 {
+        return Err(fault(path, "it has a second name (a hard link)"));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn mine(_: &Path, _: &fs::Metadata, _: u32) -> Result<()> {
+    Ok(())
+}
+
+/// The user's number, where no variable gives the name.
+pub(super) fn user_number() -> String {
+    #[cfg(unix)]
+    return format!("uid {}", rustix::process::geteuid().as_raw());
+    #[cfg(not(unix))]
+    return "unknown".into();
+}

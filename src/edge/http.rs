@@ -1,0 +1,116 @@
+//! The HTTP client: one total deadline, answers capped, redirects never followed, and the cause of a failure told apart.
+
+use crate::error::{ProviderError, Result};
+use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
+
+/// The most of an answer that is ever read.
+const ANSWER_CAP: usize = 1024 * 1024;
+
+/// What a client is built from.
+#[derive(Debug, Clone)]
+pub struct HttpOptions {
+    /// From the first byte sent to the last byte read.
+    pub deadline: Duration,
+    /// Certificates to trust besides the system's (PEM).
+    pub ca_file: Option<PathBuf>,
+    /// Every address is on loopback: no proxy, and no certificate store to load.
+    pub loopback: bool,
+}
+
+/// A client; clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Http {
+    client: reqwest::Client,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpFault {
+    /// No connection was made: no byte of the request left, so it may be sent again.
+    #[error("{0}")]
+    Connect(String),
+    /// The request may have been acted on; its answer didn't come whole within the deadline.
+    #[error("no whole answer came in time")]
+    Timeout,
+    /// The answer is larger than any honest one.
+    #[error("the answer is larger than 1 MiB")]
+    TooLarge,
+    /// The request may have been acted on; the connection broke.
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl Http {
+    /// Builds it. Must be called inside the runtime's context.
+    pub(super) fn new(options: &HttpOptions) -> Result<Self> {
+        let setup = |reason: String| ProviderError::Setup { reason };
+        // A second call finds it installed; both are the same provider.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("biotrack-auth/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(options.deadline)
+            .connect_timeout(options.deadline.min(Duration::from_secs(10)))
+            .tcp_nodelay(true);
+        if options.loopback {
+            builder = builder.no_proxy().tls_certs_only([]);
+        }
+        if let Some(file) = &options.ca_file {
+            let read = std::fs::read(file).map_err(|e| setup(format!("{}: {e}", file.display())))?;
+            let certificates = reqwest::Certificate::from_pem_bundle(&read)
+                .map_err(|_| setup(format!("{} holds no PEM certificates", file.display())))?;
+            builder = builder.tls_certs_merge(certificates);
+        }
+        let client = builder.build().map_err(|e| setup(root_cause(&e)))?;
+        Ok(Self { client })
+    }
+
+    /// Sends one request, once, and reads its capped answer.
+    pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpFault> {
+        let request = request.try_into().map_err(|e: reqwest::Error| HttpFault::Connect(root_cause(&e)))?;
+        let mut answer = self.client.execute(request).await.map_err(fault)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(fault)? {
+            if body.len() + chunk.len() > ANSWER_CAP {
+                return Err(HttpFault::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let mut whole = HttpResponse::new(body);
+        *whole.status_mut() = answer.status();
+        *whole.headers_mut() = std::mem::take(answer.headers_mut());
+        Ok(whole)
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for Http {
+    type Error = HttpFault;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpFault>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.send(request))
+    }
+}
+
+fn fault(e: reqwest::Error) -> HttpFault {
+    if e.is_connect() {
+        HttpFault::Connect(root_cause(&e))
+    } else if e.is_timeout() {
+        HttpFault::Timeout
+    } else {
+        HttpFault::Broken(root_cause(&e))
+    }
+}
+
+/// The innermost cause: reqwest's own sentence holds the whole address.
+fn root_cause(e: &dyn std::error::Error) -> String {
+    let mut cause = e;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    super::clean(&cause.to_string())
+}

@@ -1,0 +1,148 @@
+//! Everything that touches the machine: clock, environment, randomness, network, browser, folders, terminal.
+//! `main` makes one [`Env`] and hands it down; nothing else in the program asks the machine anything.
+
+mod browser;
+mod clock;
+pub mod files;
+mod http;
+mod paths;
+mod random;
+mod terminal;
+
+pub use browser::{Browser, BrowserChoice, Opened};
+pub use clock::{Clock, SystemClock};
+pub use http::{Http, HttpFault, HttpOptions};
+pub use paths::Paths;
+pub use random::{OsRandom, Random};
+pub use terminal::{Colour, Talk, Terminal, clean};
+
+use crate::error::{Error, Result};
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+/// The machine, as far as the program may see it.
+pub struct Env {
+    /// The time; only `--at` and the demo differ from it.
+    pub clock: Arc<dyn Clock>,
+    /// Unguessable bytes.
+    pub random: Arc<dyn Random>,
+    /// What opens an address for a person.
+    pub browser: Arc<dyn Browser>,
+    /// The environment's variables, as they were at the start.
+    pub variables: Variables,
+    /// Where config, ledger and identity live.
+    pub paths: Paths,
+    /// Standard input, output and error.
+    pub terminal: Terminal,
+    /// Who runs this: user and host, for the history.
+    pub who: Who,
+    runtime: OnceLock<tokio::runtime::Runtime>,
+}
+
+/// The environment's variables. Empty ones count as unset, as is the custom.
+#[derive(Debug, Clone, Default)]
+pub struct Variables(BTreeMap<String, String>);
+
+impl Variables {
+    /// Those given; what isn't UTF-8 is left out.
+    pub fn new(all: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(all.into_iter().filter(|(_, value)| !value.is_empty()).collect())
+    }
+
+    /// One variable's value.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+}
+
+/// Who runs the program.
+#[derive(Debug, Clone)]
+pub struct Who {
+    /// The OS user's name, or number.
+    pub user: String,
+    /// The host's name.
+    pub host: String,
+}
+
+impl Env {
+    /// The real machine.
+    pub fn system() -> Result<Self> {
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+        let variables = Variables::new(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        );
+        let paths = Paths::find(&variables)?;
+        Ok(Self {
+            clock: Arc::new(SystemClock),
+            random: Arc::new(OsRandom),
+            browser: Arc::new(browser::SystemBrowser),
+            who: Who::find(&variables),
+            terminal: Terminal::system(&variables),
+            paths,
+            variables,
+            runtime: OnceLock::new(),
+        })
+    }
+
+    /// The same machine with other folders, clock, browser and talk: what the demo runs its commands in.
+    pub fn within(
+        &self,
+        paths: Paths,
+        clock: Arc<dyn Clock>,
+        browser: Arc<dyn Browser>,
+        terminal: Terminal,
+    ) -> Self {
+        Self {
+            clock,
+            random: self.random.clone(),
+            browser,
+            who: self.who.clone(),
+            terminal,
+            paths,
+            variables: self.variables.clone(),
+            runtime: OnceLock::new(),
+        }
+    }
+
+    /// The network's runtime, built on first use: `status` never builds it.
+    /// The main thread stays outside it; work comes back over channels.
+    pub fn net(&self) -> Result<tokio::runtime::Handle> {
+        if let Some(runtime) = self.runtime.get() {
+            return Ok(runtime.handle().clone());
+        }
+        let built = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("net")
+            .enable_all()
+            .build()
+            .map_err(|e| Error::Failed(format!("the network runtime can't be started: {e}")))?;
+        Ok(self.runtime.get_or_init(|| built).handle().clone())
+    }
+
+    /// An HTTP client of the given options.
+    pub fn http(&self, options: &HttpOptions) -> Result<Http> {
+        let _inside = self.net()?.enter();
+        Http::new(options)
+    }
+}
+
+impl Drop for Env {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // A name look-up that hangs must not hold the process.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Who {
+    fn find(variables: &Variables) -> Self {
+        let user = ["USER", "LOGNAME", "USERNAME"]
+            .iter()
+            .find_map(|name| variables.get(name))
+            .map(clean)
+            .unwrap_or_else(files::user_number);
+        Self { user, host: clean(&gethostname::gethostname().to_string_lossy()) }
+    }
+}

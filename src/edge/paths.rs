@@ -1,0 +1,66 @@
+//! Where config, ledger, identity, spool and private sockets live.
+
+use super::Variables;
+use crate::error::{Error, Result};
+use etcetera::app_strategy::{AppStrategy, AppStrategyArgs, choose_native_strategy};
+use std::path::{Path, PathBuf};
+
+/// The program's folders and files.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// The folder of ledger, spool and owners' marks.
+    pub data: PathBuf,
+    /// The sealed vault's identity of this host.
+    pub identity: PathBuf,
+}
+
+impl Paths {
+    /// `BIOTRACK_AUTH_HOME` holds everything where it's set; else the platform's own folders.
+    pub fn find(variables: &Variables) -> Result<Self> {
+        let mut paths = match variables.get("BIOTRACK_AUTH_HOME") {
+            Some(home) => Self::within(&std::path::absolute(home).unwrap_or_else(|_| home.into())),
+            None => {
+                let native = choose_native_strategy(AppStrategyArgs {
+                    top_level_domain: "dev".into(),
+                    author: "biotrack-auth".into(),
+                    app_name: "biotrack-auth".into(),
+                })
+                .map_err(|_| Error::Usage {
+                    what: "there is no home folder".into(),
+                    hint: "Set HOME, or BIOTRACK_AUTH_HOME to the folder that should hold everything.".into(),
+                })?;
+                Self {
+                    config: native.config_dir().join("config.toml"),
+                    identity: native.config_dir().join("identity.txt"),
+                    data: native.data_dir(),
+                }
+            }
+        };
+        if let Some(identity) = variables.get("BIOTRACK_AUTH_IDENTITY") {
+            paths.identity = identity.into();
+        }
+        Ok(paths)
+    }
+
+    /// Everything in one folder.
+    pub fn within(home: &Path) -> Self {
+        Self { config: home.join("config.toml"), identity: home.join("identity.txt"), data: home.into() }
+    }
+
+    /// The ledger's file.
+    pub fn ledger(&self) -> PathBuf {
+        self.data.join("ledger.db")
+    }
+
+    /// Where answers go when the ledger itself can't take them.
+    pub fn spool(&self) -> PathBuf {
+        self.data.join("spool")
+    }
+
+    /// Where living processes show that they live.
+    pub fn owners(&self) -> PathBuf {
+        self.data.join("owners")
+    }
+}

@@ -1,0 +1,33 @@
+//! Unguessable bytes.
+
+use crate::error::{Error, Result};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+
+/// A source of unguessable bytes.
+pub trait Random: Send + Sync {
+    /// Fills the buffer.
+    fn fill(&self, bytes: &mut [u8]) -> Result<()>;
+
+    /// 256 random bits in 43 characters that need no quoting anywhere: a state, a verifier, an id.
+    fn token(&self) -> Result<String> {
+        let mut bytes = [0; 32];
+        self.fill(&mut bytes)?;
+        Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// 96 random bits in 16 characters: the name of a thing, not a secret.
+    fn name(&self) -> Result<String> {
+        let mut bytes = [0; 12];
+        self.fill(&mut bytes)?;
+        Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+    }
+}
+
+/// The operating system's source.
+pub struct OsRandom;
+
+impl Random for OsRandom {
+    fn fill(&self, bytes: &mut [u8]) -> Result<()> {
+        getrandom::fill(bytes).map_err(|e| Error::Failed(format!("the system gives no random bytes: {e}")))
+    }
+}

@@ -1,0 +1,211 @@
+//! Standard input, output and error: the answer goes out on one, the talk on the other, and both are clean.
+
+use super::Variables;
+use crate::error::{Error, Result};
+use std::io::{self, IsTerminal, Read, Write};
+use std::sync::Mutex;
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Colour {
+    /// In a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How much is said on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Talk {
+    /// Errors, and what can't be done without, only.
+    Quiet,
+    /// What a person wants to know.
+    Normal,
+}
+
+/// The three streams, and what is known of them.
+pub struct Terminal {
+    out: Mutex<Box<dyn Write + Send>>,
+    err: Mutex<Box<dyn Write + Send>>,
+    attended: bool,
+    out_is_terminal: bool,
+    err_is_terminal: bool,
+    plain: bool,
+    colour: Colour,
+    talk: Talk,
+}
+
+impl Terminal {
+    /// The process's own streams.
+    pub(super) fn system(variables: &Variables) -> Self {
+        Self {
+            attended: io::stdin().is_terminal() && io::stderr().is_terminal(),
+            out_is_terminal: io::stdout().is_terminal(),
+            err_is_terminal: io::stderr().is_terminal(),
+            // https://no-color.org
+            plain: variables.get("NO_COLOR").is_some() || variables.get("TERM") == Some("dumb"),
+            ..Self::captured(Box::new(io::stdout()), Box::new(io::stderr()))
+        }
+    }
+
+    /// Other streams, with nobody at them.
+    pub fn captured(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> Self {
+        Self {
+            out: Mutex::new(out),
+            err: Mutex::new(err),
+            attended: false,
+            out_is_terminal: false,
+            err_is_terminal: false,
+            plain: false,
+            colour: Colour::Auto,
+            talk: Talk::Normal,
+        }
+    }
+
+    /// Applies the global flags.
+    pub fn configure(&mut self, colour: Colour, no_input: bool, talk: Talk) {
+        self.colour = colour;
+        self.talk = talk;
+        self.attended &= !no_input;
+    }
+
+    /// Whether a person is there: standard input and standard error are terminals, and `--no-input` isn't given.
+    pub fn attended(&self) -> bool {
+        self.attended
+    }
+
+    /// Whether standard output is a terminal.
+    pub fn out_is_terminal(&self) -> bool {
+        self.out_is_terminal
+    }
+
+    /// Whether the answer may have colour.
+    pub fn colour_out(&self) -> bool {
+        self.colour_for(self.out_is_terminal)
+    }
+
+    /// Whether the talk may have colour.
+    pub fn colour_err(&self) -> bool {
+        self.colour_for(self.err_is_terminal)
+    }
+
+    fn colour_for(&self, terminal: bool) -> bool {
+        match self.colour {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => terminal && !self.plain,
+        }
+    }
+
+    /// The width of the terminal that the answer goes to, in columns; `None` where it isn't one.
+    pub fn width(&self) -> Option<u16> {
+        self.out_is_terminal.then(|| dialoguer::console::Term::stdout().size().1)
+    }
+
+    /// Whether a moving line may be drawn on standard error.
+    pub fn can_animate(&self) -> bool {
+        self.attended && self.talk >= Talk::Normal && !self.plain
+    }
+
+    /// Writes the answer to standard output. A reader that has gone is no error.
+    pub fn answer(&self, text: &str) -> Result<()> {
+        let mut out = self.out.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says a line on standard error, unless `--quiet`.
+    pub fn say(&self, line: &str) {
+        if self.talk >= Talk::Normal {
+            self.insist(line);
+        }
+    }
+
+    /// Says a line on standard error that nobody can do without: errors, an address to open.
+    pub fn insist(&self, line: &str) {
+        let mut err = self.err.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        // Nobody is left to be told that standard error is gone.
+        let _ = writeln!(err, "{line}").and_then(|()| err.flush());
+    }
+
+    /// Asks for a value at the terminal. Only where [`Self::attended`].
+    pub fn ask(&self, question: &str, default: Option<&str>) -> Result<String> {
+        let mut input = dialoguer::Input::<String>::new().with_prompt(question);
+        if let Some(default) = default {
+            input = input.default(default.to_owned());
+        }
+        input.interact_text().map_err(asked)
+    }
+
+    /// Asks for a secret, which isn't shown. Only where [`Self::attended`].
+    pub fn ask_secret(&self, question: &str) -> Result<secrecy::SecretString> {
+        dialoguer::Password::new()
+            .with_prompt(question)
+            .allow_empty_password(true)
+            .interact()
+            .map(Into::into)
+            .map_err(asked)
+    }
+
+    /// Asks for a yes; no is the default. Only where [`Self::attended`].
+    pub fn confirm(&self, question: &str) -> Result<bool> {
+        dialoguer::Confirm::new().with_prompt(question).default(false).interact().map_err(asked)
+    }
+
+    /// Lets one of several be chosen. Only where [`Self::attended`].
+    pub fn choose(&self, question: &str, among: &[String]) -> Result<usize> {
+        dialoguer::Select::new().with_prompt(question).items(among).default(0).interact().map_err(asked)
+    }
+
+    /// A secret from standard input, without its line end.
+    pub fn read_secret(&self) -> Result<secrecy::SecretString> {
+        let mut text = String::new();
+        io::stdin()
+            .take(64 * 1024)
+            .read_to_string(&mut text)
+            .map_err(|e| Error::File { path: "standard input".into(), reason: e.to_string() })?;
+        while text.ends_with(['\n', '\r']) {
+            text.pop();
+        }
+        Ok(text.into())
+    }
+}
+
+fn asked(e: dialoguer::Error) -> Error {
+    let dialoguer::Error::IO(e) = e;
+    match e.kind() {
+        io::ErrorKind::Interrupted => Error::Interrupted { next: None },
+        _ => Error::Failed(format!("the terminal can't be asked: {e}")),
+    }
+}
+
+/// Text that came from elsewhere, made harmless for a terminal: controls, escapes and direction marks become `�`.
+pub fn clean(text: &str) -> String {
+    text.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Control characters (C0, DEL, C1) and those that change the direction or the place of what follows
+/// (Unicode's bidirectional controls, separators, zero-width and tag characters).
+pub fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_steers_a_terminal_survives() {
+        let dirty = "a\x1b[31mred\x07\r\n\u{9b}2J\u{202e}gnp.exe\u{200b}";
+        assert_eq!(clean(dirty), "a�[31mred����2J�gnp.exe�");
+        assert_eq!(clean("Zoë's 店 №5"), "Zoë's 店 №5");
+    }
+}

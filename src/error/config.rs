@@ -1,0 +1,106 @@
+//! What the configuration can have wrong.
+
+/// What the configuration file, its folder or a profile has wrong. Never carries a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// There is no configuration yet.
+    #[error("there is no configuration at {path}")]
+    Missing {
+        /// Where it would be.
+        path: String,
+    },
+    /// The file can't be read or written.
+    #[error("{path}: {reason}")]
+    File {
+        /// Which.
+        path: String,
+        /// The system's word.
+        reason: String,
+    },
+    /// The file isn't TOML, or a key or value doesn't fit.
+    #[error("{path}:{line}: {problem}")]
+    Invalid {
+        /// Which file.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong there.
+        problem: String,
+        /// The right key or form, where it's known.
+        right: Option<String>,
+    },
+    /// No such profile.
+    #[error("there is no profile \"{name}\"")]
+    NoProfile {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// Several profiles, and none chosen.
+    #[error("several profiles, and none is chosen: {}", .known.join(", "))]
+    WhichProfile {
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// The profile exists already.
+    #[error("profile {name} exists already in {path}")]
+    ProfileExists {
+        /// Which.
+        name: String,
+        /// Where.
+        path: String,
+    },
+    /// A profile lacks a setting that the command can't do without.
+    #[error("profile {profile} has no {key}")]
+    Incomplete {
+        /// Which profile.
+        profile: String,
+        /// The key it lacks.
+        key: String,
+        /// How to give it.
+        how: String,
+    },
+    /// A setting that can't work, found after the file was read.
+    #[error("profile {profile}: {key} {problem}")]
+    Unfit {
+        /// Which profile.
+        profile: String,
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Another vault than the one in use was asked for.
+    #[error("the vault is {current} already, and one configuration has one vault")]
+    OtherVault {
+        /// The one in use.
+        current: String,
+    },
+}
+
+impl ConfigError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing { .. } => Some(
+                "Make one: biotrack-auth config init. To only look around: biotrack-auth sandbox demo."
+                    .into(),
+            ),
+            Self::Invalid { right, .. } => right.clone(),
+            Self::NoProfile { known, .. } if known.is_empty() => {
+                Some("Make one: biotrack-auth config init.".into())
+            }
+            Self::NoProfile { known, .. } => Some(format!("There are: {}.", known.join(", "))),
+            Self::WhichProfile { known } => {
+                Some(format!("Add --profile {}, or set default_profile in the file.", known.first()?))
+            }
+            Self::ProfileExists { .. } => {
+                Some("Edit the file, or give the new profile another name with --profile NAME.".into())
+            }
+            Self::Incomplete { how, .. } => Some(how.clone()),
+            Self::OtherVault { .. } => Some("Leave --vault out.".into()),
+            Self::File { .. } | Self::Unfit { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What keeps the ledger from working.
+
+use super::Kind;
+
+/// What keeps the ledger from working.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The file or its folder can't be opened.
+    #[error("the ledger {path} can't be opened: {reason}")]
+    Open {
+        /// Which.
+        path: String,
+        /// The system's word.
+        reason: String,
+    },
+    /// The file isn't a ledger, or is damaged.
+    #[error("the ledger {path} is damaged: {reason}")]
+    Damaged {
+        /// Which.
+        path: String,
+        /// SQLite's word.
+        reason: String,
+    },
+    /// A newer program wrote it.
+    #[error(
+        "the ledger {path} was written by a newer biotrack-auth (schema {found}; this one knows {known})"
+    )]
+    Newer {
+        /// Which.
+        path: String,
+        /// Its schema.
+        found: i64,
+        /// The newest schema this program knows.
+        known: i64,
+    },
+    /// Others kept it locked for too long.
+    #[error("the ledger {path} stayed busy for {seconds} seconds")]
+    Busy {
+        /// Which.
+        path: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// A write or read failed.
+    #[error("the ledger can't {what}: {reason}")]
+    Io {
+        /// What was being done.
+        what: &'static str,
+        /// SQLite's, or the system's, word.
+        reason: String,
+    },
+    /// Another process changed the record in the meantime.
+    #[error("{license} was changed by someone else in the meantime")]
+    Changed {
+        /// Which.
+        license: String,
+    },
+    /// The grant arrived, but could not be kept; it waits, sealed.
+    #[error("{license} was granted, but the grant can't be stored yet: {reason}")]
+    NotKept {
+        /// Which.
+        license: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl LedgerError {
+    /// Its kind: a record that someone else changed is `busy`, all else is the ledger's.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Changed { .. } => Kind::Busy,
+            _ => Kind::Ledger,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Open { .. } => "Check the folder's owner and mode (0700, yours), and the disk.",
+            Self::Damaged { .. } => "Keep the file, restore the last backup beside it (with its -wal file), and compare.",
+            Self::Newer { .. } => "Use the newer program; this one changes nothing.",
+            Self::Busy { .. } => "Wait until the other process has ended, then run the command again.",
+            Self::Io { .. } => "Check the disk's space and health, then run the command again.",
+            Self::Changed { .. } => "Look at it (biotrack-auth status), then run the command again if it's still needed.",
+            Self::NotKept { .. } => "The grant is sealed and waits. Mend that, then run the same command: it finishes without a new consent.",
+        }
+        .into())
+    }
+}

@@ -1,0 +1,385 @@
+//! One error: what happened, to which licence, and the next command; the exit-code table; the one printer.
+
+mod config;
+mod ledger;
+mod provider;
+mod vault;
+
+pub use config::ConfigError;
+pub use ledger::LedgerError;
+pub use provider::{FactDifference, ProviderError};
+pub use vault::VaultError;
+
+use serde::Serialize;
+
+/// A result whose error is the program's own.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Exit codes and what they mean, as `--help`, the man page and the README print them.
+pub const EXIT_CODES: &[(u8, &str)] = &[
+    (0, "done, or nothing to do"),
+    (1, "failed: someone else holds that licence, a doctor finding, a broken history, a failed hook"),
+    (2, "usage or configuration"),
+    (3, "some of several failed"),
+    (4, "a person must consent, and none could be asked here"),
+    (5, "nobody consented in time, or the code had lapsed"),
+    (6, "denied, or the answer or grant doesn't match what was asked"),
+    (7, "vault or ledger unavailable"),
+    (8, "provider or network failed: try again"),
+    (9, "no such authorization"),
+    (130, "interrupted"),
+];
+
+/// What kind of error it is: the `code` of the JSON error, and with it the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Wrong or missing arguments.
+    Usage,
+    /// The configuration can't be read or doesn't fit.
+    Config,
+    /// No authorization is named so.
+    NotFound,
+    /// Several authorizations are named so.
+    Ambiguous,
+    /// Someone else is at that licence now.
+    Busy,
+    /// A person must consent, and none can be asked here.
+    NeedsPerson,
+    /// Nobody consented in time, or the code had lapsed.
+    Timeout,
+    /// The admin, or BioTrack, refused.
+    Denied,
+    /// The grant isn't the one that was asked for.
+    Mismatch,
+    /// The vault can't be reached, read or written.
+    Vault,
+    /// The ledger can't be reached, read or written.
+    Ledger,
+    /// The provider answered with a failure.
+    Provider,
+    /// The provider could not be reached, or its answer was lost.
+    Network,
+    /// Ctrl-C, or a polite signal.
+    Interrupted,
+    /// Some of several failed.
+    Partial,
+    /// Anything else.
+    Failed,
+}
+
+impl Kind {
+    /// The exit code of this kind, out of [`EXIT_CODES`].
+    pub fn exit(self) -> u8 {
+        match self {
+            Self::Busy | Self::Failed => 1,
+            Self::Usage | Self::Config | Self::Ambiguous => 2,
+            Self::Partial => 3,
+            Self::NeedsPerson => 4,
+            Self::Timeout => 5,
+            Self::Denied | Self::Mismatch => 6,
+            Self::Vault | Self::Ledger => 7,
+            Self::Provider | Self::Network => 8,
+            Self::NotFound => 9,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// Everything that can go wrong. Variants carry data; the sentences stand here and nowhere else.
+/// No variant ever carries a secret, or a server's body that might hold one.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What the configuration file, its folder or a profile has wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// What keeps the vault from working.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// What keeps the ledger from working.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// What came, or didn't come, from the provider.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+
+    /// The arguments don't fit together.
+    #[error("{what}")]
+    Usage {
+        /// What is wrong with them.
+        what: String,
+        /// What to do instead.
+        hint: String,
+    },
+    /// Flags that a command can't do without, where nobody can be asked.
+    #[error("{} needed: {}", if .flags.len() == 1 { "an argument is" } else { "arguments are" }, .flags.join(", "))]
+    MissingFlags {
+        /// The flags, as typed.
+        flags: Vec<&'static str>,
+    },
+    /// A value that can't be right.
+    #[error("the {name} {problem}")]
+    BadValue {
+        /// What the value is: "licence", "UBI", …
+        name: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// No authorization is named so.
+    #[error("no authorization matches \"{selector}\" in profile {profile}")]
+    NotFound {
+        /// What was asked for.
+        selector: String,
+        /// Where.
+        profile: String,
+    },
+    /// Several authorizations are named so.
+    #[error("\"{selector}\" names {} authorizations: {}", .candidates.len(), .candidates.join(", "))]
+    Ambiguous {
+        /// What was asked for.
+        selector: String,
+        /// `UBI/LICENSE` of each.
+        candidates: Vec<String>,
+    },
+    /// The licence is registered already.
+    #[error("{license} is registered already ({state})")]
+    AlreadyRegistered {
+        /// Which.
+        license: String,
+        /// Its state.
+        state: String,
+        /// The command that renews it.
+        next: String,
+    },
+    /// The licence was deactivated, or never granted, so there is nothing to renew.
+    #[error("{license} is {state}: there is no grant to renew")]
+    NotRenewable {
+        /// Which.
+        license: String,
+        /// Its state.
+        state: String,
+        /// The command that registers it again.
+        next: String,
+    },
+    /// Another process is at that licence.
+    #[error("{license} is being worked on by {holder}")]
+    Busy {
+        /// Which.
+        license: String,
+        /// Who: user, host and process.
+        holder: String,
+    },
+    /// A person must click, and none can be asked here.
+    #[error("{license} needs a person to consent, and this isn't a terminal")]
+    NeedsPerson {
+        /// Which.
+        license: String,
+    },
+    /// A yes is needed, and nobody can be asked.
+    #[error("{action} needs a yes, and this isn't a terminal")]
+    NeedsYes {
+        /// What needs it.
+        action: String,
+    },
+    /// Nobody answered within the time.
+    #[error("nobody granted access to {license} within {minutes}")]
+    Timeout {
+        /// Which.
+        license: String,
+        /// How long was waited, in words.
+        minutes: String,
+        /// Answers that came and were ignored, because their state was of no grant under way.
+        strays: usize,
+    },
+    /// The loopback listener can't be bound.
+    #[error("the redirect listener can't use port {port} on this machine: {reason}")]
+    ListenerTaken {
+        /// The port asked for.
+        port: u16,
+        /// The system's word.
+        reason: String,
+    },
+    /// The loopback listener can't be made at all.
+    #[error("the redirect listener can't be started: {reason}")]
+    Listener {
+        /// The system's word.
+        reason: String,
+    },
+    /// The person at the terminal said no.
+    #[error("nothing was changed: {what} wasn't confirmed")]
+    NotConfirmed {
+        /// What wasn't.
+        what: String,
+    },
+    /// Another admin granted than the one named, and nobody could be asked.
+    #[error("{license} was granted by {granted_by}, not {username}: the grant is held, not live")]
+    OtherAdmin {
+        /// Which.
+        license: String,
+        /// Who really granted.
+        granted_by: String,
+        /// Who was named.
+        username: String,
+        /// The command that takes it.
+        next: String,
+    },
+    /// Ctrl-C, or a polite signal.
+    #[error("interrupted")]
+    Interrupted {
+        /// The command to go on with, where there is one.
+        next: Option<String>,
+    },
+    /// Some of several failed.
+    #[error("{failed} of {total} failed")]
+    Partial {
+        /// How many failed.
+        failed: usize,
+        /// Of how many.
+        total: usize,
+    },
+    /// A file that can't be read or written.
+    #[error("{path}: {reason}")]
+    File {
+        /// Which.
+        path: String,
+        /// The system's word.
+        reason: String,
+    },
+    /// The answer could not be written to standard output.
+    #[error("standard output can't be written: {0}")]
+    Output(#[source] std::io::Error),
+    /// Something that this program should never meet.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Error {
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Config(_) => Kind::Config,
+            Self::Vault(_) => Kind::Vault,
+            Self::Ledger(e) => e.kind(),
+            Self::Provider(e) => e.kind(),
+            Self::Usage { .. }
+            | Self::MissingFlags { .. }
+            | Self::BadValue { .. }
+            | Self::AlreadyRegistered { .. }
+            | Self::NotRenewable { .. }
+            | Self::NeedsYes { .. }
+            | Self::ListenerTaken { .. } => Kind::Usage,
+            Self::NotFound { .. } => Kind::NotFound,
+            Self::Ambiguous { .. } => Kind::Ambiguous,
+            Self::Busy { .. } => Kind::Busy,
+            Self::NeedsPerson { .. } => Kind::NeedsPerson,
+            Self::Timeout { .. } => Kind::Timeout,
+            Self::OtherAdmin { .. } => Kind::Mismatch,
+            Self::Interrupted { .. } => Kind::Interrupted,
+            Self::Partial { .. } => Kind::Partial,
+            Self::Listener { .. }
+            | Self::NotConfirmed { .. }
+            | Self::File { .. }
+            | Self::Output(_)
+            | Self::Failed(_) => Kind::Failed,
+        }
+    }
+
+    /// The process's exit code for it.
+    pub fn exit(&self) -> u8 {
+        self.kind().exit()
+    }
+
+    /// What to do about it: a sentence that usually holds a command.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Config(e) => e.hint(),
+            Self::Vault(e) => e.hint(),
+            Self::Ledger(e) => e.hint(),
+            Self::Provider(e) => e.hint(),
+            Self::Usage { hint, .. } => Some(hint.clone()),
+            Self::MissingFlags { flags } => {
+                Some(format!("Give {}, or run the command in a terminal to be asked.", flags.join(" and ")))
+            }
+            Self::NotFound { .. } => {
+                Some("See what there is: biotrack-auth status. Another profile: add --profile NAME.".into())
+            }
+            Self::Ambiguous { .. } => Some("Name one of them as UBI/LICENSE.".into()),
+            Self::AlreadyRegistered { next, .. } => Some(format!("To have it consented again: {next}")),
+            Self::NotRenewable { next, .. } => Some(format!("To register it: {next}")),
+            Self::Busy { .. } => Some("Wait until that has ended, then run the command again.".into()),
+            Self::NeedsPerson { .. } => Some(
+                "Run it in a terminal, or add --no-browser to print the address and wait, or --browser CMD to have CMD open it."
+                    .into(),
+            ),
+            Self::NeedsYes { .. } => Some("Add --yes if you are sure.".into()),
+            Self::Timeout { strays, .. } if *strays > 0 => Some(format!(
+                "{strays} answer(s) came whose state belongs to no grant under way, and were ignored. Run the command again, and use only the address that it prints."
+            )),
+            Self::Timeout { .. } => Some(
+                "Run the command again; --timeout 30m waits longer. If Grant Access was clicked and the page then went nowhere, the page's form-action policy may be stopping the redirect to this machine."
+                    .into(),
+            ),
+            Self::ListenerTaken { .. } => {
+                Some("Stop what uses that port, or choose another with --port, or redirect.port in the profile.".into())
+            }
+            Self::OtherAdmin { next, .. } => Some(format!(
+                "If that admin may grant for this store, take the grant: {next} --any-user. To throw it away: biotrack-auth deactivate."
+            )),
+            Self::Interrupted { next } => next.as_ref().map(|next| format!("To go on: {next}")),
+            Self::BadValue { .. }
+            | Self::Listener { .. }
+            | Self::NotConfirmed { .. }
+            | Self::Partial { .. }
+            | Self::File { .. }
+            | Self::Output(_)
+            | Self::Failed(_) => None,
+        }
+    }
+
+    /// The error as scripts get it.
+    pub fn report(&self) -> Report {
+        Report { code: self.kind(), exit: self.exit(), message: self.to_string(), hint: self.hint() }
+    }
+}
+
+/// An error as JSON: DESIGN's `{"code","exit","message","hint"}`.
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct Report {
+    /// The kind.
+    pub code: Kind,
+    /// The exit code.
+    pub exit: u8,
+    /// What happened, to which licence.
+    pub message: String,
+    /// The next command to run.
+    pub hint: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_exits_with_a_documented_code() {
+        for kind in [
+            Kind::Usage,
+            Kind::Config,
+            Kind::NotFound,
+            Kind::Ambiguous,
+            Kind::Busy,
+            Kind::NeedsPerson,
+            Kind::Timeout,
+            Kind::Denied,
+            Kind::Mismatch,
+            Kind::Vault,
+            Kind::Ledger,
+            Kind::Provider,
+            Kind::Network,
+            Kind::Interrupted,
+            Kind::Partial,
+            Kind::Failed,
+        ] {
+            assert!(EXIT_CODES.iter().any(|(code, _)| *code == kind.exit()), "{kind:?}");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What came, or didn't come, from the provider.
+
+use super::Kind;
+
+/// A fact that was granted otherwise than asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FactDifference {
+    /// BioTrack's name of the fact: "Location", "Company", …
+    pub fact: &'static str,
+    /// What was asked.
+    pub asked: String,
+    /// What the provider reported, cleaned of control characters.
+    pub reported: String,
+}
+
+impl std::fmt::Display for FactDifference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} is \"{}\", not \"{}\"", self.fact, self.reported, self.asked)
+    }
+}
+
+/// What came, or didn't come, from the provider. Server text in it is short and cleaned; never a body.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// No connection: no byte of the request left.
+    #[error("{host} can't be reached: {reason}")]
+    Unreachable {
+        /// Which host.
+        host: String,
+        /// Why.
+        reason: String,
+    },
+    /// The answer to a request was lost: it may or may not have taken effect.
+    #[error("the answer of {host} to {what} was lost: {reason}")]
+    Lost {
+        /// Which host.
+        host: String,
+        /// What was asked: "the code", "the refresh", "the revocation".
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// The provider answered, but with nothing that can be used.
+    #[error("{host} answered {what} with {answer}")]
+    Useless {
+        /// Which host.
+        host: String,
+        /// What was asked.
+        what: &'static str,
+        /// What came: "HTTP 503", "HTML instead of JSON", …
+        answer: String,
+    },
+    /// The provider refused the request at its authorization endpoint (RFC 6749 4.1.2.1).
+    #[error("{license}: {}", authorization_error(.code, .description))]
+    Refused {
+        /// Which licence.
+        license: String,
+        /// The error code.
+        code: String,
+        /// The server's words, cleaned and cut.
+        description: Option<String>,
+    },
+    /// The provider refused the request at its token endpoint (RFC 6749 5.2).
+    #[error("{host} refused {what}: {}", token_error(.code, .description))]
+    TokenRefused {
+        /// Which host.
+        host: String,
+        /// What was asked.
+        what: &'static str,
+        /// The error code.
+        code: String,
+        /// The server's words, cleaned and cut.
+        description: Option<String>,
+    },
+    /// The code had lapsed, was used or isn't ours (`invalid_grant` at the exchange).
+    #[error("{license}: the code that BioTrack sent had lapsed or was used already")]
+    CodeLapsed {
+        /// Which licence.
+        license: String,
+    },
+    /// The redirect doesn't name the issuer that was asked (RFC 9207).
+    #[error("{license}: the redirect came from {found}, not from {expected}")]
+    Issuer {
+        /// Which licence.
+        license: String,
+        /// Who was asked.
+        expected: String,
+        /// Who answered, cleaned; "an unnamed issuer" where it is missing.
+        found: String,
+    },
+    /// The redirect is malformed: a parameter twice, or neither code nor error.
+    #[error("{license}: the redirect is malformed ({problem})")]
+    Redirect {
+        /// Which licence.
+        license: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// What was granted isn't what was asked.
+    #[error("{license}: what was granted isn't what was asked: {}", .differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Mismatch {
+        /// Which licence.
+        license: String,
+        /// Each fact that differs.
+        differences: Vec<FactDifference>,
+        /// What became of the wrong grant.
+        fate: &'static str,
+    },
+    /// The metadata doesn't fit (RFC 8414).
+    #[error("the metadata of {host} {problem}")]
+    Metadata {
+        /// Which host.
+        host: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The provider asks for something that this program can't do.
+    #[error("{host} requires {what}, which biotrack-auth doesn't do")]
+    Unsupported {
+        /// Which host.
+        host: String,
+        /// What.
+        what: &'static str,
+    },
+    /// The HTTP client can't be made.
+    #[error("secure connections can't be set up: {reason}")]
+    Setup {
+        /// Why.
+        reason: String,
+    },
+}
+
+fn authorization_error(code: &str, description: &Option<String>) -> String {
+    let said = match code {
+        "access_denied" => "the admin refused, or may not grant this".into(),
+        "invalid_request" => "BioTrack found the request malformed".into(),
+        "unauthorized_client" => "BioTrack doesn't let this client ask for authorizations".into(),
+        "unsupported_response_type" => "BioTrack doesn't give this client codes".into(),
+        "invalid_scope" => "BioTrack doesn't know the scope that was asked".into(),
+        "server_error" => "BioTrack failed".into(),
+        "temporarily_unavailable" => "BioTrack is overloaded or under maintenance".into(),
+        other => format!("BioTrack answered with the error \"{other}\""),
+    };
+    with_description(said, description)
+}
+
+fn token_error(code: &str, description: &Option<String>) -> String {
+    let said = match code {
+        "invalid_client" => "it doesn't accept the client id or secret".into(),
+        "invalid_grant" => "the grant is no longer valid".into(),
+        "invalid_request" => "it found the request malformed".into(),
+        "unauthorized_client" => "this client may not ask that".into(),
+        "unsupported_grant_type" => "it doesn't know that kind of request".into(),
+        "invalid_scope" => "it doesn't know the scope that was asked".into(),
+        other => format!("error \"{other}\""),
+    };
+    with_description(said, description)
+}
+
+fn with_description(said: String, description: &Option<String>) -> String {
+    match description {
+        Some(words) => format!("{said} (\"{words}\")"),
+        None => said,
+    }
+}
+
+impl ProviderError {
+    /// Its kind. A refusal that only says "try later" is the provider's failure, not a denial.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Unreachable { .. } | Self::Lost { .. } => Kind::Network,
+            Self::Useless { .. }
+            | Self::TokenRefused { .. }
+            | Self::Metadata { .. }
+            | Self::Unsupported { .. } => Kind::Provider,
+            Self::Refused { code, .. } => match code.as_str() {
+                "server_error" | "temporarily_unavailable" => Kind::Provider,
+                _ => Kind::Denied,
+            },
+            Self::CodeLapsed { .. } => Kind::Timeout,
+            Self::Issuer { .. } | Self::Redirect { .. } | Self::Mismatch { .. } => Kind::Mismatch,
+            Self::Setup { .. } => Kind::Network,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unreachable { .. } => "Check the network, the proxy and the profile's url, then run the command again.".into(),
+            Self::Lost { .. } => {
+                "It's uncertain whether that took effect. biotrack-auth status shows it; the same command asks again.".into()
+            }
+            Self::Useless { .. } => "Run the command again in a few minutes; biotrack-auth status shows what is uncertain.".into(),
+            Self::Refused { code, .. } => match code.as_str() {
+                "access_denied" => "Ask the admin whether they meant to refuse, then run the command again.".into(),
+                "server_error" | "temporarily_unavailable" => "Run the command again in a few minutes.".into(),
+                _ => "Check the profile against what BioTrack gave you: biotrack-auth config show --origin.".into(),
+            },
+            Self::TokenRefused { code, .. } if code == "invalid_client" => {
+                "Set the secret that BioTrack gave you: biotrack-auth config set-secret.".into()
+            }
+            Self::TokenRefused { .. } => "Check the profile: biotrack-auth config show --origin.".into(),
+            Self::CodeLapsed { .. } => "Run the command again, and grant within a few minutes.".into(),
+            Self::Issuer { .. } | Self::Redirect { .. } => {
+                "Nothing was stored. Run the command again; if it stays so, someone may be interfering.".into()
+            }
+            Self::Mismatch { fate, .. } => format!("{fate} Ask the admin to grant exactly what the card shows."),
+            Self::Metadata { .. } | Self::Unsupported { .. } => {
+                "Check the profile's url and issuer: biotrack-auth config show --origin.".into()
+            }
+            Self::Setup { .. } => {
+                "Install the system's CA certificates (Debian: ca-certificates), or name a file in the profile's ca_file or in SSL_CERT_FILE.".into()
+            }
+        })
+    }
+}

@@ -1,0 +1,347 @@
+//! The record of one licence, and what it means at an instant.
+
+use super::expiry;
+use super::flow::{OpenFlow, Purpose, Stage};
+use super::ids::{Contact, Generation, Key, OcmLicense, StoreName, Tag, Username};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+/// What is kept of one licence in one profile. No secrets; instants in UTC.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Authorization {
+    /// The profile it belongs to.
+    pub profile: String,
+    /// UBI and licence.
+    pub key: Key,
+    /// The official OCM licence, where noted.
+    pub ocm_license: Option<OcmLicense>,
+    /// The store's name.
+    pub name: Option<StoreName>,
+    /// The admin who is asked to grant.
+    pub username: Username,
+    /// The account that really granted, as the provider reported it (cleaned).
+    pub granted_by: Option<String>,
+    /// Whom to write to.
+    pub contact: Option<Contact>,
+    /// Words to group it by, sorted.
+    pub tags: Vec<Tag>,
+    /// When it was first granted, since it was last registered: BioTrack's "Created At".
+    pub created_at: Option<Timestamp>,
+    /// When the living grant was consented, if that was a renewal.
+    pub renewed_at: Option<Timestamp>,
+    /// When the living grant ends: BioTrack's "Expiration Date".
+    pub expires_at: Option<Timestamp>,
+    /// The end is our estimate: the provider didn't say.
+    pub expires_estimated: bool,
+    /// When it was deactivated.
+    pub deactivated_at: Option<Timestamp>,
+    /// When the provider itself said that the grant is dead.
+    pub invalid_at: Option<Timestamp>,
+    /// Since when it's unknown whether a question took effect.
+    pub uncertain_at: Option<Timestamp>,
+    /// Deactivated here, but the provider hasn't revoked yet; the tokens are kept for that.
+    pub revocation_pending: bool,
+    /// Another admin than the one named granted; that grant is sealed aside, not live.
+    pub held_by: Option<String>,
+    /// Exported with its secrets: refreshed and revoked elsewhere.
+    pub held_elsewhere: bool,
+    /// Counts the changes of the live secret.
+    pub generation: Generation,
+}
+
+/// What an authorization is at an instant. Never stored: time changes it.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, schemars::JsonSchema, clap::ValueEnum,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// The grant has lapsed: the store isn't reporting.
+    Expired,
+    /// The provider said that the grant is dead.
+    Invalid,
+    /// Inside the window before its end.
+    Due,
+    /// Granted.
+    Active,
+    /// Asked, no grant yet.
+    Pending,
+    /// Given up; its history is kept.
+    Deactivated,
+}
+
+impl State {
+    /// The word, as JSON and tables have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Invalid => "invalid",
+            Self::Due => "due",
+            Self::Active => "active",
+            Self::Pending => "pending",
+            Self::Deactivated => "deactivated",
+        }
+    }
+}
+
+/// What holds beside the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// A hand-off is out.
+    RenewalPending,
+    /// A hand-off's time is over.
+    HandoffLapsed,
+    /// The answer to a code, refresh or revocation was lost.
+    Uncertain,
+    /// Tokens are kept until the provider has revoked them.
+    RevocationPending,
+    /// Another admin granted, and nobody has said yet whether that will do.
+    Held,
+    /// Exported with its secrets.
+    HeldElsewhere,
+}
+
+impl Condition {
+    /// The word, as JSON and tables have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::RenewalPending => "renewal_pending",
+            Self::HandoffLapsed => "handoff_lapsed",
+            Self::Uncertain => "uncertain",
+            Self::RevocationPending => "revocation_pending",
+            Self::Held => "held",
+            Self::HeldElsewhere => "held_elsewhere",
+        }
+    }
+}
+
+/// A record with the questions that are open for it: what `status` reads.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// The record.
+    pub record: Authorization,
+    /// Open questions to the provider.
+    pub flows: Vec<OpenFlow>,
+}
+
+impl Authorization {
+    /// A licence that is asked for the first time.
+    pub fn asked(profile: &str, key: Key, username: Username) -> Self {
+        Self {
+            profile: profile.to_owned(),
+            key,
+            ocm_license: None,
+            name: None,
+            username,
+            granted_by: None,
+            contact: None,
+            tags: Vec::new(),
+            created_at: None,
+            renewed_at: None,
+            expires_at: None,
+            expires_estimated: false,
+            deactivated_at: None,
+            invalid_at: None,
+            uncertain_at: None,
+            revocation_pending: false,
+            held_by: None,
+            held_elsewhere: false,
+            generation: Generation(0),
+        }
+    }
+
+    /// Its state at an instant. A weekend's expiry counts as the Friday before for the window (DESIGN, Selecting).
+    pub fn state(&self, now: Timestamp, window: SignedDuration, zone: &TimeZone) -> State {
+        if self.deactivated_at.is_some() {
+            return State::Deactivated;
+        }
+        let Some(expires) = self.expires_at else { return State::Pending };
+        if now >= expires {
+            State::Expired
+        } else if self.invalid_at.is_some() {
+            State::Invalid
+        } else if now >= expiry::working_day(expires, zone).saturating_sub(window).unwrap_or(Timestamp::MIN) {
+            State::Due
+        } else {
+            State::Active
+        }
+    }
+
+    /// Whole days left of the grant, rounded down; negative once expired; `None` where there is no living grant.
+    pub fn days_left(&self, now: Timestamp) -> Option<i64> {
+        if self.deactivated_at.is_some() {
+            return None;
+        }
+        self.expires_at.map(|expires| expiry::days_left(expires, now))
+    }
+}
+
+impl Standing {
+    /// What holds beside the state, in a fixed order.
+    pub fn conditions(&self, now: Timestamp) -> Vec<Condition> {
+        let mut found = Vec::new();
+        for flow in &self.flows {
+            match (&flow.stage, flow.abandoned) {
+                (Stage::Asked, _) if flow.handed_off => found.push(if now < flow.deadline {
+                    Condition::RenewalPending
+                } else {
+                    Condition::HandoffLapsed
+                }),
+                // Nothing had been sent: the question simply wasn't answered.
+                (Stage::Asked, _) => {}
+                (_, true) if matches!(flow.purpose, Purpose::Discard) => {
+                    found.push(Condition::RevocationPending)
+                }
+                (_, true) => found.push(Condition::Uncertain),
+                (_, false) => {}
+            }
+        }
+        let record = &self.record;
+        let of_the_record = [
+            (record.uncertain_at.is_some(), Condition::Uncertain),
+            (record.revocation_pending, Condition::RevocationPending),
+            (record.held_by.is_some(), Condition::Held),
+            (record.held_elsewhere, Condition::HeldElsewhere),
+        ];
+        found.extend(of_the_record.iter().filter(|(holds, _)| *holds).map(|(_, condition)| *condition));
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// Until when the hand-off that is out may be answered.
+    pub fn pending_until(&self) -> Option<Timestamp> {
+        self.flows.iter().filter(|flow| flow.handed_off).map(|flow| flow.deadline).max()
+    }
+
+    /// The command that a person should run next, quoted for a POSIX shell; `None` where nothing is to be done.
+    pub fn next_command(
+        &self,
+        now: Timestamp,
+        window: SignedDuration,
+        zone: &TimeZone,
+        other_profile: bool,
+    ) -> Option<String> {
+        let record = &self.record;
+        let conditions = self.conditions(now);
+        let renew = || next("renew", record, other_profile);
+        if conditions.contains(&Condition::HeldElsewhere) {
+            return None;
+        }
+        if conditions.contains(&Condition::RevocationPending) {
+            return Some(next("deactivate", record, other_profile));
+        }
+        if conditions.contains(&Condition::Held) {
+            return Some(format!("{} --any-user", renew()));
+        }
+        match record.state(now, window, zone) {
+            State::Deactivated => None,
+            State::Pending => Some(register_again(record, other_profile)),
+            State::Due | State::Expired | State::Invalid => Some(renew()),
+            State::Active if conditions.contains(&Condition::Uncertain) => Some(renew()),
+            State::Active => None,
+        }
+    }
+}
+
+/// The words of a command, quoted for a POSIX shell where they need it.
+fn quoted(words: &[&str]) -> String {
+    shlex::try_join(words.iter().copied()).unwrap_or_else(|_| words.join(" "))
+}
+
+/// A command on one record, by its unmistakable `UBI/LICENSE`; with `--profile` where it isn't the default one.
+pub fn next(command: &str, record: &Authorization, other_profile: bool) -> String {
+    let selector = record.key.to_string();
+    let mut words = vec!["biotrack-auth", command];
+    if other_profile {
+        words.extend(["--profile", &record.profile]);
+    }
+    // A licence that begins with a dash must not be read as a flag.
+    if selector.starts_with('-') {
+        words.push("--");
+    }
+    words.push(&selector);
+    quoted(&words)
+}
+
+/// The command that registers the record (again).
+pub fn register_again(record: &Authorization, other_profile: bool) -> String {
+    let mut words = vec!["biotrack-auth", "register"];
+    if other_profile {
+        words.extend(["--profile", &record.profile]);
+    }
+    let key = &record.key;
+    let flags = [
+        ("--ubi=", key.ubi.as_str()),
+        ("--license=", key.license.as_str()),
+        ("--username=", record.username.as_str()),
+    ]
+    .map(|(flag, value)| (flag, value, format!("{flag}{value}")));
+    for (flag, value, joined) in &flags {
+        if value.starts_with('-') {
+            words.push(joined);
+        } else {
+            words.extend([flag.trim_end_matches('='), value]);
+        }
+    }
+    quoted(&words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::{License, Ubi};
+
+    fn record(license: &str) -> Authorization {
+        let key = Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() };
+        Authorization::asked("ny", key, Username::parse("ann@example.com").unwrap())
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    const WINDOW: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+    #[test]
+    fn a_state_follows_from_the_record_and_the_instant() {
+        let zone = TimeZone::get("America/New_York").unwrap();
+        let mut it = record("L1");
+        assert_eq!(it.state(at("2026-01-01T00:00:00Z"), WINDOW, &zone), State::Pending);
+        // A Wednesday.
+        it.expires_at = Some(at("2026-03-11T12:00:00Z"));
+        let state = |it: &Authorization, when| it.state(at(when), WINDOW, &zone);
+        assert_eq!(state(&it, "2026-02-25T11:59:59Z"), State::Active);
+        assert_eq!(state(&it, "2026-02-25T12:00:00Z"), State::Due);
+        assert_eq!(state(&it, "2026-03-11T11:59:59Z"), State::Due);
+        assert_eq!(state(&it, "2026-03-11T12:00:00Z"), State::Expired);
+        it.invalid_at = Some(at("2026-01-02T00:00:00Z"));
+        assert_eq!(state(&it, "2026-02-01T00:00:00Z"), State::Invalid);
+        it.deactivated_at = Some(at("2026-01-03T00:00:00Z"));
+        assert_eq!(state(&it, "2026-02-01T00:00:00Z"), State::Deactivated);
+        assert_eq!(it.days_left(at("2026-02-01T00:00:00Z")), None);
+    }
+
+    #[test]
+    fn a_sunday_expiry_is_due_from_the_friday_two_weeks_before() {
+        let zone = TimeZone::get("America/New_York").unwrap();
+        let mut it = record("L1");
+        it.expires_at = Some(at("2026-03-15T16:00:00Z"));
+        assert_eq!(it.state(at("2026-02-27T16:59:59Z"), WINDOW, &zone), State::Active);
+        assert_eq!(it.state(at("2026-02-27T17:00:00Z"), WINDOW, &zone), State::Due);
+    }
+
+    #[test]
+    fn the_next_command_can_be_pasted_into_a_shell() {
+        let zone = TimeZone::UTC;
+        let mut it = record("it's; $(reboot)");
+        it.expires_at = Some(at("2026-01-01T00:00:00Z"));
+        let standing = Standing { record: it, flows: Vec::new() };
+        let command = standing.next_command(at("2026-02-01T00:00:00Z"), WINDOW, &zone, true).unwrap();
+        assert_eq!(
+            shlex::split(&command).unwrap(),
+            ["biotrack-auth", "renew", "--profile", "ny", "604001/it's; $(reboot)"]
+        );
+    }
+}

@@ -1,0 +1,112 @@
+//! The seven facts of the Grant Access page: what is asked, what was granted, and where the two differ.
+
+use super::ids::{Key, Username};
+use super::provider::Provider;
+use crate::edge::clean;
+use crate::error::FactDifference;
+use serde::{Deserialize, Serialize};
+
+/// A fact of the Grant Access page, or of the grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// The integrator's company name: "Treez Inc".
+    Company,
+    /// The integrator's product: "Treez".
+    Application,
+    /// The licensee's company.
+    Ubi,
+    /// "Integrator".
+    AccessType,
+    /// The BioTrack location licence; the page calls it Location.
+    License,
+    /// "*".
+    Resource,
+    /// "`read_write`".
+    Operation,
+}
+
+impl Fact {
+    /// All seven, in the page's order.
+    pub const ALL: [Self; 7] = [
+        Self::Company,
+        Self::Application,
+        Self::Ubi,
+        Self::AccessType,
+        Self::License,
+        Self::Resource,
+        Self::Operation,
+    ];
+
+    /// BioTrack's own label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Company => "Company",
+            Self::Application => "Application",
+            Self::Ubi => "UBI",
+            Self::AccessType => "Access Type",
+            Self::License => "Location",
+            Self::Resource => "Resource",
+            Self::Operation => "Operation",
+        }
+    }
+
+    /// What this fact must be for a licence.
+    pub fn expected<'a>(self, provider: &'a Provider, key: &'a Key) -> &'a str {
+        match self {
+            Self::Company => &provider.company,
+            Self::Application => &provider.application,
+            Self::Ubi => key.ubi.as_str(),
+            Self::AccessType => &provider.access_type,
+            Self::License => key.license.as_str(),
+            Self::Resource => &provider.resource,
+            Self::Operation => &provider.operation,
+        }
+    }
+}
+
+/// What the provider reported of a grant; a fact that it didn't report is missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reported {
+    /// The facts.
+    pub facts: Vec<(Fact, String)>,
+    /// The account that granted.
+    pub username: Option<String>,
+}
+
+/// How a grant compares with what was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comparison {
+    /// Facts that differ: the grant must not be stored.
+    pub differences: Vec<FactDifference>,
+    /// Facts that the provider didn't report: shown as not confirmed.
+    pub unconfirmed: Vec<Fact>,
+    /// Another admin granted than the one named: who, cleaned.
+    pub other_admin: Option<String>,
+}
+
+/// Compares: facts trimmed and exactly, the username without case (DESIGN, What is compared).
+pub fn compare(provider: &Provider, key: &Key, username: &Username, reported: &Reported) -> Comparison {
+    let mut comparison = Comparison { differences: Vec::new(), unconfirmed: Vec::new(), other_admin: None };
+    for fact in Fact::ALL {
+        let mut found =
+            reported.facts.iter().filter(|(name, _)| *name == fact).map(|(_, value)| value.trim()).peekable();
+        if found.peek().is_none() {
+            comparison.unconfirmed.push(fact);
+        }
+        let asked = fact.expected(provider, key);
+        if let Some(other) = found.find(|value| *value != asked.trim()) {
+            comparison.differences.push(FactDifference {
+                fact: fact.label(),
+                asked: asked.to_owned(),
+                reported: clean(other).chars().take(80).collect(),
+            });
+        }
+    }
+    comparison.other_admin = reported
+        .username
+        .as_deref()
+        .filter(|granted_by| !username.same_as(granted_by))
+        .map(|granted_by| clean(granted_by.trim()));
+    comparison
+}

@@ -1,0 +1,113 @@
+//! When a grant ends: the provider's word, else the careful estimate; and which day an operator must act on.
+
+use jiff::civil::Weekday;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+
+/// The end of a grant that nobody told: the earlier of as many calendar days in the profile's zone, and as many times
+/// 24 hours (DOMAIN.md, Times). Across a change of the clocks the two differ by an hour; early is safe, late isn't.
+pub fn estimate(granted: Timestamp, lifetime: SignedDuration, zone: &TimeZone) -> Timestamp {
+    let by_hours = granted.saturating_add(lifetime).unwrap_or(Timestamp::MAX);
+    let days = lifetime.as_hours() / 24;
+    let rest = lifetime - SignedDuration::from_hours(days * 24);
+    let by_calendar = granted
+        .to_zoned(zone.clone())
+        .checked_add(days.days())
+        .and_then(|day| day.timestamp().checked_add(rest))
+        .unwrap_or(Timestamp::MAX);
+    by_hours.min(by_calendar)
+}
+
+/// The instant that windows and reminders count to: an expiry on a Saturday or Sunday of the zone
+/// counts as the same hour of the Friday before, when someone is at work.
+pub fn working_day(expires: Timestamp, zone: &TimeZone) -> Timestamp {
+    let local = expires.to_zoned(zone.clone());
+    let back = match local.weekday() {
+        Weekday::Saturday => 1,
+        Weekday::Sunday => 2,
+        _ => 0,
+    };
+    local.checked_sub(back.days()).map_or(expires, |friday| friday.timestamp())
+}
+
+/// Whole days left, rounded down; negative once expired.
+pub fn days_left(expires: Timestamp, now: Timestamp) -> i64 {
+    expires.duration_since(now).as_secs().div_euclid(24 * 60 * 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn new_york() -> TimeZone {
+        TimeZone::get("America/New_York").unwrap()
+    }
+
+    #[test]
+    fn across_the_autumn_change_the_earlier_estimate_wins() {
+        // 1 September + 100 days of the calendar is noon EST; + 2,400 hours is 11:00 EST.
+        let granted: Timestamp = "2026-09-01T12:00:00-04:00".parse().unwrap();
+        let expected: Timestamp = "2026-12-10T11:00:00-05:00".parse().unwrap();
+        assert_eq!(estimate(granted, SignedDuration::from_hours(2400), &new_york()), expected);
+    }
+
+    #[test]
+    fn across_the_spring_change_the_earlier_estimate_wins() {
+        let granted: Timestamp = "2026-01-05T12:00:00-05:00".parse().unwrap();
+        let expected: Timestamp = "2026-04-15T12:00:00-04:00".parse().unwrap();
+        assert_eq!(estimate(granted, SignedDuration::from_hours(2400), &new_york()), expected);
+    }
+
+    #[test]
+    fn a_weekend_expiry_is_fridays_work() {
+        // A Thursday's grant expires on a Saturday.
+        let saturday: Timestamp = "2026-11-28T10:00:00-05:00".parse().unwrap();
+        let sunday: Timestamp = "2026-11-29T23:59:00-05:00".parse().unwrap();
+        assert_eq!(working_day(saturday, &new_york()), "2026-11-27T10:00:00-05:00".parse().unwrap());
+        assert_eq!(working_day(sunday, &new_york()), "2026-11-27T23:59:00-05:00".parse().unwrap());
+        // Sunday in London, still Saturday in New York: the profile's zone decides.
+        let late: Timestamp = "2026-11-29T02:00:00Z".parse().unwrap();
+        assert_eq!(working_day(late, &new_york()), "2026-11-28T02:00:00Z".parse().unwrap());
+    }
+
+    #[test]
+    fn days_left_round_down() {
+        let expires: Timestamp = "2026-03-10T00:00:00Z".parse().unwrap();
+        let at = |text: &str| days_left(expires, text.parse().unwrap());
+        assert_eq!(at("2026-03-09T00:00:00Z"), 1);
+        assert_eq!(at("2026-03-09T00:00:01Z"), 0);
+        assert_eq!(at("2026-03-10T00:00:00Z"), 0);
+        assert_eq!(at("2026-03-10T00:00:01Z"), -1);
+    }
+
+    proptest! {
+        #[test]
+        fn an_estimate_is_never_late(
+            granted in 0i64..16_725_225_600, // up to the year 2500
+            days in 1i64..400,
+            zone in prop::sample::select(vec!["America/New_York", "America/Los_Angeles", "UTC", "Australia/Lord_Howe", "Asia/Kathmandu"]),
+        ) {
+            let zone = TimeZone::get(zone).unwrap();
+            let granted = Timestamp::from_second(granted).unwrap();
+            let expires = estimate(granted, SignedDuration::from_hours(days * 24), &zone);
+            let by_hours = granted.checked_add(SignedDuration::from_hours(days * 24)).unwrap();
+            prop_assert!(expires <= by_hours);
+            // Never more than the clocks' change, and a zone's oddity, too early.
+            prop_assert!(by_hours.duration_since(expires) <= SignedDuration::from_hours(2));
+            let calendar = granted.to_zoned(zone.clone()).checked_add(days.days()).unwrap().timestamp();
+            prop_assert!(expires <= calendar);
+            prop_assert!(expires == by_hours || expires == calendar);
+        }
+
+        #[test]
+        fn a_working_day_is_never_a_weekend_and_never_later(at in 0i64..16_725_225_600) {
+            let zone = new_york();
+            let expires = Timestamp::from_second(at).unwrap();
+            let day = working_day(expires, &zone);
+            prop_assert!(day <= expires);
+            prop_assert!(expires.duration_since(day) <= SignedDuration::from_hours(49));
+            prop_assert!(!matches!(day.to_zoned(zone).weekday(), Weekday::Saturday | Weekday::Sunday));
+        }
+    }
+}

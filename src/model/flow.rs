@@ -1,0 +1,120 @@
+//! A question to the provider while it's open: the journal's row, and the stages it goes through.
+
+use super::ids::{FlowId, Generation, Key, Username};
+use jiff::Timestamp;
+use std::fmt;
+
+/// What a question is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A first consent, or one after a deactivation.
+    Register,
+    /// A consent that takes the place of a living or lapsed grant.
+    Renew,
+    /// A revocation that the operator asked for.
+    Deactivate,
+    /// A revocation of a grant that wasn't the one asked for.
+    Discard,
+}
+
+impl Purpose {
+    /// The word in the ledger.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::Renew => "renew",
+            Self::Deactivate => "deactivate",
+            Self::Discard => "discard",
+        }
+    }
+
+    /// The purpose of a word.
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::Register, Self::Renew, Self::Deactivate, Self::Discard].into_iter().find(|p| p.word() == word)
+    }
+}
+
+/// Bytes that only the right identity opens: an age file (age-encryption.org/v1).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed(pub Vec<u8>);
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealed({} bytes)", self.0.len())
+    }
+}
+
+/// Where a secret lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In the OS keyring, under this account name.
+    Item(String),
+    /// In the ledger's row itself, sealed.
+    Blob(Sealed),
+}
+
+/// How far a question has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// The intent is on disk; nothing has come back.
+    Asked,
+    /// A code came, and is sealed here.
+    Arrived(Sealed),
+    /// The one POST is being sent, or was.
+    Sent,
+    /// The answer is sealed here, because it couldn't be kept in its proper place.
+    Answered(Sealed),
+}
+
+/// A process that works on a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// Its mark: a file that it keeps locked while it lives.
+    pub mark: String,
+    /// User, host and process, for whom it keeps waiting.
+    pub label: String,
+}
+
+/// A question to the provider.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Flow {
+    /// Its name.
+    pub id: FlowId,
+    /// The profile it's asked in.
+    pub profile: String,
+    /// About which licence.
+    pub key: Key,
+    /// What for.
+    pub purpose: Purpose,
+    /// Who is asked to consent.
+    pub username: Username,
+    /// The generation of the record it started from.
+    pub base: Generation,
+    /// The exact redirect address: the token request repeats it (RFC 6749 4.1.3).
+    pub redirect_uri: String,
+    /// When it was asked.
+    pub opened: Timestamp,
+    /// Until when an answer counts.
+    pub deadline: Timestamp,
+    /// The process at it; `None` for a hand-off.
+    pub owner: Option<Owner>,
+    /// Where verifier and state are kept.
+    pub memo: Option<Place>,
+    /// How far it has come.
+    pub stage: Stage,
+}
+
+/// What `status` needs of an open question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenFlow {
+    /// What for.
+    pub purpose: Purpose,
+    /// How far it has come; a sealed content isn't read.
+    pub stage: Stage,
+    /// Until when an answer counts.
+    pub deadline: Timestamp,
+    /// It waits for an answer from elsewhere.
+    pub handed_off: bool,
+    /// The process that worked on it is gone.
+    pub abandoned: bool,
+}

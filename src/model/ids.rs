@@ -1,0 +1,186 @@
+//! Names: UBI, licence, user, and what binds a grant's parts together.
+
+use crate::edge::clean;
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The most characters that any typed name may have.
+const LONGEST: usize = 64;
+
+/// Keeps what was typed exactly, but for blanks at both ends; refuses only what can't be right (DOMAIN.md).
+fn typed(name: &'static str, text: &str, longest: usize) -> Result<String> {
+    let trimmed = text.trim();
+    let problem = if trimmed.is_empty() {
+        "is empty".to_owned()
+    } else if trimmed.chars().count() > longest {
+        format!("is longer than {longest} characters")
+    } else if clean(trimmed) != trimmed {
+        format!("has a control character or an invisible one: {}", clean(trimmed))
+    } else {
+        return Ok(trimmed.to_owned());
+    };
+    Err(Error::BadValue { name, problem })
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $word:literal, $longest:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+        #[serde(transparent)]
+        pub struct $type(String);
+
+        impl $type {
+            /// What was typed, trimmed; an error where it can't be right.
+            pub fn parse(text: &str) -> Result<Self> {
+                typed($word, text, $longest).map(Self)
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = Error;
+            fn from_str(text: &str) -> Result<Self> {
+                Self::parse(text)
+            }
+        }
+    };
+}
+
+name!(
+    /// A Universal Business Identifier: one company. No public source gives its shape.
+    Ubi, "UBI", LONGEST
+);
+name!(
+    /// A BioTrack location licence: one store. It may differ from the OCM licence.
+    License, "licence", LONGEST
+);
+name!(
+    /// The official OCM licence, where someone noted it: `OCM-RETL-24-000064`.
+    OcmLicense, "OCM licence", LONGEST
+);
+name!(
+    /// The e-mail address of an admin user's BioTrack account.
+    Username, "username", 254
+);
+name!(
+    /// A store's name, as the support engineers call it.
+    StoreName, "name", 120
+);
+name!(
+    /// Whom to write to.
+    Contact, "contact", 254
+);
+name!(
+    /// A word to group licences by.
+    Tag, "tag", LONGEST
+);
+
+impl Username {
+    /// Usernames compare without case.
+    pub fn same_as(&self, other: &str) -> bool {
+        self.0.to_lowercase() == other.trim().to_lowercase()
+    }
+}
+
+/// What tells one authorization from another within a profile.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The company.
+    pub ubi: Ubi,
+    /// The location.
+    pub license: License,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.ubi, self.license)
+    }
+}
+
+/// Counts the changes of a record's live secret; a writer states the one it started from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Generation(pub u64);
+
+impl Generation {
+    /// The one after it.
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// One question put to the provider: a consent, or a revocation.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowId(pub String);
+
+impl fmt::Display for FlowId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether a licence or UBI has a shape that deserves a second look (DOMAIN.md: warn, don't refuse).
+pub fn odd_shape(text: &str) -> Option<&'static str> {
+    if text.chars().any(char::is_whitespace) {
+        Some("has a blank in it")
+    } else if !text.is_ascii() {
+        Some("has letters other than A–Z")
+    } else if !text.chars().any(|c| c.is_ascii_digit()) {
+        Some("has no digit")
+    } else if text.chars().any(|c| !(c.is_ascii_alphanumeric() || "-_./".contains(c))) {
+        Some("has an unusual sign")
+    } else {
+        None
+    }
+}
+
+/// Whether two licences are so alike that one may be a slip: case, dashes, or a location suffix such as `-D1`.
+pub fn near_duplicates(one: &License, other: &License) -> bool {
+    fn bare(license: &License) -> String {
+        license.0.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase()
+    }
+    fn without_suffix(license: &License) -> Option<String> {
+        let (stem, suffix) = license.0.rsplit_once('-')?;
+        let mut letters = suffix.chars();
+        let shaped = letters.next()?.is_ascii_alphabetic() && !letters.as_str().is_empty();
+        (shaped && letters.all(|c| c.is_ascii_digit())).then(|| bare(&License(stem.to_owned())))
+    }
+    one != other
+        && (bare(one) == bare(other)
+            || without_suffix(one).is_some_and(|stem| stem == bare(other))
+            || without_suffix(other).is_some_and(|stem| stem == bare(one)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_typed_is_kept_but_for_blanks_at_both_ends() {
+        assert_eq!(License::parse("  00123-D1 ").unwrap().as_str(), "00123-D1");
+        for bad in ["", "   ", "a\u{0}b", "a\nb", "a\u{202e}b", &"x".repeat(65)] {
+            assert!(License::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(License::parse(&"é".repeat(64)).is_ok());
+    }
+
+    #[test]
+    fn slips_of_a_known_licence_are_noticed() {
+        let near = |a, b| near_duplicates(&License::parse(a).unwrap(), &License::parse(b).unwrap());
+        assert!(near("OCM-RETL-24-000064", "ocm-retl-24-000064"));
+        assert!(near("OCM-RETL-24-000064", "OCMRETL24000064"));
+        assert!(near("OCM-RETL-24-000064-D1", "OCM-RETL-24-000064"));
+        assert!(!near("OCM-RETL-24-000064", "OCM-RETL-24-000065"));
+        assert!(!near("OCM-RETL-24-000064-D1", "OCM-RETL-24-000064-D2"));
+    }
+}

@@ -1,0 +1,13 @@
+//! The field, pure: what an authorization is, and what follows from a record and an instant. No I/O, no clock.
+
+pub mod authorization;
+pub mod consent;
+pub mod duration;
+pub mod expiry;
+pub mod flow;
+pub mod history;
+pub mod ids;
+pub mod outcome;
+pub mod provider;
+pub mod secret;
+pub mod selection;

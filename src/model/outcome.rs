@@ -1,0 +1,54 @@
+//! What became of one licence in a command that changes something.
+
+use super::authorization::Standing;
+use super::ids::Key;
+use crate::error::Error;
+use serde::Serialize;
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// A grant was stored.
+    Granted,
+    /// Another admin's grant was set aside.
+    Held,
+    /// A link was handed out.
+    HandedOff,
+    /// The licence was given up.
+    Deactivated,
+    /// It was left out.
+    Skipped,
+    /// It failed.
+    Failed,
+    /// There was nothing to do.
+    Unchanged,
+}
+
+/// What became of one licence.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Which.
+    pub key: Key,
+    /// How it ended.
+    pub ending: Ending,
+    /// The address that was handed out.
+    pub authorize_url: Option<String>,
+    /// The record as it is now.
+    pub standing: Option<Standing>,
+    /// Why it failed, or what failed beside.
+    pub error: Option<Error>,
+}
+
+/// One exit code out of several: all alike gives that one, else 3 (DESIGN, Exit codes).
+pub fn exit_of(outcomes: &[Outcome]) -> u8 {
+    let mut codes: Vec<u8> =
+        outcomes.iter().map(|outcome| outcome.error.as_ref().map_or(0, Error::exit)).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    match codes[..] {
+        [] => 0,
+        [one] => one,
+        _ => 3,
+    }
+}

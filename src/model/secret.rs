@@ -1,0 +1,82 @@
+//! Secrets: never shown, never serialized by accident, wiped when dropped.
+
+use crate::error::{Error, Result};
+use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret, SecretString};
+use std::fmt;
+
+/// A token, code, verifier or client secret. It has no `Display` and no `Serialize`; its `Debug` says nothing.
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// Takes the text in.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(SecretString::from(text.into()))
+    }
+
+    /// The text itself: for the provider, the vault, and who asked for it in so many words.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl From<SecretString> for Secret {
+    fn from(text: SecretString) -> Self {
+        Self(text)
+    }
+}
+
+/// Several secrets that are kept as one item: JSON, in memory that is wiped.
+#[derive(Clone)]
+pub struct Sealable(Zeroizing<Vec<u8>>);
+
+impl Sealable {
+    /// The bytes as they came out of a vault.
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// A JSON object of the given members.
+    pub fn of(members: &serde_json::Value) -> Self {
+        Self(Zeroizing::new(members.to_string().into_bytes()))
+    }
+
+    /// The bytes themselves: for a vault.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Reads the members back; the error names whose they are, and never what they say.
+    pub fn read<T: serde::de::DeserializeOwned>(&self, whose: &str) -> Result<T> {
+        serde_json::from_slice(&self.0).map_err(|_| {
+            Error::Vault(crate::error::VaultError::Sealed {
+                what: whose.to_owned(),
+                reason: "it isn't what this program seals".into(),
+            })
+        })
+    }
+}
+
+impl fmt::Debug for Sealable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealable(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_output_never_shows_a_secret() {
+        assert_eq!(format!("{:?}", Secret::new("canary")), "Secret(…)");
+        assert_eq!(format!("{:?}", Sealable::from_bytes(b"canary".to_vec())), "Sealable(…)");
+    }
+}
