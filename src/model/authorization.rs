@@ -328,8 +328,8 @@ mod tests {
         let zone = TimeZone::get("America/New_York").unwrap();
         let mut it = record("L1");
         it.expires_at = Some(at("2026-03-15T16:00:00Z"));
-        assert_eq!(it.state(at("2026-02-27T16:59:59Z"), WINDOW, &zone), State::Active);
-        assert_eq!(it.state(at("2026-02-27T17:00:00Z"), WINDOW, &zone), State::Due);
+        assert_eq!(it.state(at("2026-02-27T15:59:59Z"), WINDOW, &zone), State::Active);
+        assert_eq!(it.state(at("2026-02-27T16:00:00Z"), WINDOW, &zone), State::Due);
     }
 
     #[test]
