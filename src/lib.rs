@@ -2,4 +2,5 @@
 
 pub mod edge;
 pub mod error;
+pub mod ledger;
 pub mod model;

@@ -190,9 +190,6 @@ impl Standing {
                 }),
                 // Nothing had been sent: the question simply wasn't answered.
                 (Stage::Asked, _) => {}
-                (_, true) if matches!(flow.purpose, Purpose::Discard) => {
-                    found.push(Condition::RevocationPending)
-                }
                 (_, true) => found.push(Condition::Uncertain),
                 (_, false) => {}
             }
@@ -229,7 +226,8 @@ impl Standing {
         if conditions.contains(&Condition::HeldElsewhere) {
             return None;
         }
-        if conditions.contains(&Condition::RevocationPending) {
+        let giving_up = self.flows.iter().any(|flow| flow.abandoned && flow.purpose == Purpose::Deactivate);
+        if giving_up || record.deactivated_at.is_some() && record.revocation_pending {
             return Some(next("deactivate", record, other_profile));
         }
         if conditions.contains(&Condition::Held) {
@@ -239,7 +237,12 @@ impl Standing {
             State::Deactivated => None,
             State::Pending => Some(register_again(record, other_profile)),
             State::Due | State::Expired | State::Invalid => Some(renew()),
-            State::Active if conditions.contains(&Condition::Uncertain) => Some(renew()),
+            State::Active
+                if conditions.contains(&Condition::Uncertain)
+                    || conditions.contains(&Condition::RevocationPending) =>
+            {
+                Some(renew())
+            }
             State::Active => None,
         }
     }

@@ -1,5 +1,7 @@
 //! A question to the provider while it's open: the journal's row, and the stages it goes through.
 
+use super::authorization::Authorization;
+use super::history::Event;
 use super::ids::{FlowId, Generation, Key, Username};
 use jiff::Timestamp;
 use std::fmt;
@@ -13,8 +15,6 @@ pub enum Purpose {
     Renew,
     /// A revocation that the operator asked for.
     Deactivate,
-    /// A revocation of a grant that wasn't the one asked for.
-    Discard,
 }
 
 impl Purpose {
@@ -24,13 +24,12 @@ impl Purpose {
             Self::Register => "register",
             Self::Renew => "renew",
             Self::Deactivate => "deactivate",
-            Self::Discard => "discard",
         }
     }
 
     /// The purpose of a word.
     pub fn of(word: &str) -> Option<Self> {
-        [Self::Register, Self::Renew, Self::Deactivate, Self::Discard].into_iter().find(|p| p.word() == word)
+        [Self::Register, Self::Renew, Self::Deactivate].into_iter().find(|p| p.word() == word)
     }
 }
 
@@ -117,4 +116,81 @@ pub struct OpenFlow {
     pub handed_off: bool,
     /// The process that worked on it is gone.
     pub abandoned: bool,
+}
+
+/// A proof that the ledger holds the intent of what is inside: nothing is exchanged or revoked without one.
+#[derive(Debug, Clone)]
+pub struct Logged<T>(T);
+
+impl<T> Logged<T> {
+    /// Only the ledger attests, once the intent is on disk; the layers test holds the others to it.
+    pub(crate) fn attested_by_the_ledger(it: T) -> Self {
+        Self(it)
+    }
+
+    /// What was logged.
+    pub fn get(&self) -> &T {
+        &self.0
+    }
+
+    /// The same proof for what belongs to it.
+    pub fn with<U>(self, further: U) -> Logged<(T, U)> {
+        Logged((self.0, further))
+    }
+
+    /// What was logged, the proof being spent.
+    pub fn spend(self) -> T {
+        self.0
+    }
+}
+
+/// One of a licence's secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The grant in use.
+    Live,
+    /// Another admin's grant, set aside.
+    Held,
+    /// A grant that a newer one replaced: to be forgotten, and revoked where that reaches it alone.
+    Superseded,
+    /// A grant that nobody wants: kept until the provider has revoked it.
+    Unwanted,
+}
+
+impl Role {
+    /// The word in the ledger.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Held => "held",
+            Self::Superseded => "superseded",
+            Self::Unwanted => "unwanted",
+        }
+    }
+}
+
+/// What happens to a licence's secrets in one commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Move {
+    /// A new secret in a role; one that has the role already becomes superseded.
+    Put(Role, Place),
+    /// All secrets of the first role take the second.
+    Turn(Role, Role),
+    /// One secret is gone.
+    Drop(i64),
+}
+
+/// A change that is committed whole: record, secrets, history, and the question that it answers.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The record as it shall be.
+    pub record: Authorization,
+    /// The generation that it started from; another one in the ledger refuses the change.
+    pub expect: Generation,
+    /// What happens to its secrets.
+    pub moves: Vec<Move>,
+    /// The question that is closed by it.
+    pub closes: Option<FlowId>,
+    /// What the history will say.
+    pub events: Vec<Event>,
 }

@@ -110,7 +110,7 @@ impl fmt::Display for Key {
 
 /// Counts the changes of a record's live secret; a writer states the one it started from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Generation(pub u64);
+pub struct Generation(pub i64);
 
 impl Generation {
     /// The one after it.

@@ -1,0 +1,132 @@
+//! Opening the file: private, migrated, waited for; and what SQLite's errors and columns mean here.
+
+use crate::edge::{Paths, Random, files};
+use crate::error::{Error, LedgerError, Result};
+use crate::model::flow::{Place, Sealed};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
+use std::time::Duration;
+
+/// Migrations by number: the first makes schema 1. `PRAGMA user_version` tells how many were applied.
+const MIGRATIONS: &[&str] = &[include_str!("schema/001.sql")];
+
+/// How long others are waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The newest schema that this program knows.
+pub(super) fn newest() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+pub(super) fn write(paths: &Paths, random: &dyn Random) -> Result<(Connection, String)> {
+    let file = paths.ledger();
+    let name = file.display().to_string();
+    let unopened = |e: Error| Error::from(LedgerError::Open { path: name.clone(), reason: e.to_string() });
+    files::private_folder(&paths.data).map_err(unopened)?;
+    files::open_private(&file).map_err(unopened)?;
+    let mut db = open(&name, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let version = version(&db, &name)?;
+    if version < newest() {
+        // Two processes that start at once must not both make it: SQLite doesn't wait while the mode changes.
+        let turn = files::open_private(&paths.data.join("ledger.lock")).map_err(unopened)?;
+        turn.lock().map_err(|e| LedgerError::Open { path: name.clone(), reason: e.to_string() })?;
+        migrate(&mut db, &name, random)?;
+    }
+    let id = identity(&db, &name)?;
+    Ok((db, id))
+}
+
+pub(super) fn read(paths: &Paths) -> Result<Option<(Connection, String)>> {
+    let file = paths.ledger();
+    let name = file.display().to_string();
+    if std::fs::symlink_metadata(&file).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
+        return Ok(None);
+    }
+    files::check_private_file(&file)
+        .map_err(|e| LedgerError::Open { path: name.clone(), reason: e.to_string() })?;
+    let db = open(&name, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    if version(&db, &name)? == 0 {
+        // Another process is just making it.
+        return Ok(None);
+    }
+    let id = identity(&db, &name)?;
+    Ok(Some((db, id)))
+}
+
+fn open(name: &str, flags: OpenFlags) -> Result<Connection> {
+    let prepare = || -> rusqlite::Result<Connection> {
+        let db = Connection::open_with_flags(name, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        db.busy_timeout(PATIENCE)?;
+        // Else the last process to close pays two more syncs.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        db.pragma_update(None, "synchronous", "FULL")?;
+        db.pragma_update(None, "foreign_keys", true)?;
+        Ok(db)
+    };
+    prepare().map_err(|e| fault(name, "be opened", &e))
+}
+
+fn version(db: &Connection, name: &str) -> Result<i64> {
+    let found: i64 = db
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|e| fault(name, "be read", &e))?;
+    if found > newest() {
+        return Err(LedgerError::Newer { path: name.into(), found, known: newest() }.into());
+    }
+    Ok(found)
+}
+
+fn migrate(db: &mut Connection, name: &str, random: &dyn Random) -> Result<()> {
+    let id = random.name()?;
+    let run = |db: &mut Connection| -> rusqlite::Result<()> {
+        db.pragma_update(None, "journal_mode", "WAL")?;
+        let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let applied: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        for migration in MIGRATIONS.iter().skip(usize::try_from(applied).unwrap_or(0)) {
+            tx.execute_batch(migration)?;
+        }
+        tx.execute("INSERT OR IGNORE INTO meta (name, value) VALUES ('id', ?1)", [&id])?;
+        tx.pragma_update(None, "user_version", newest())?;
+        tx.commit()
+    };
+    run(db).map_err(|e| fault(name, "be made or migrated", &e))
+}
+
+fn identity(db: &Connection, name: &str) -> Result<String> {
+    db.query_row("SELECT value FROM meta WHERE name = 'id'", [], |row| row.get(0))
+        .map_err(|e| fault(name, "be read", &e))
+}
+
+/// What an error of SQLite means to an operator.
+pub(super) fn fault(path: &str, what: &'static str, e: &rusqlite::Error) -> Error {
+    let reason = match e {
+        rusqlite::Error::SqliteFailure(_, Some(words)) => words.clone(),
+        other => other.to_string(),
+    };
+    let path = path.to_owned();
+    match e.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            LedgerError::Busy { path, seconds: PATIENCE.as_secs() }
+        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => LedgerError::Damaged { path, reason },
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => LedgerError::Open { path, reason },
+        _ => LedgerError::Io { what, reason },
+    }
+    .into()
+}
+
+/// A secret's place out of the columns `item` and `blob`.
+pub(super) fn place(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Place>> {
+    if let Some(item) = row.get(first)? {
+        return Ok(Some(Place::Item(item)));
+    }
+    Ok(row.get::<_, Option<Vec<u8>>>(first + 1)?.map(|bytes| Place::Blob(Sealed(bytes))))
+}
+
+/// The columns `item` and `blob` of a place.
+pub(super) fn columns(place: &Place) -> (Option<&str>, Option<&[u8]>) {
+    match place {
+        Place::Item(item) => (Some(item), None),
+        Place::Blob(sealed) => (None, Some(&sealed.0)),
+    }
+}

@@ -1,0 +1,145 @@
+//! The open questions' rows.
+
+use super::Fault;
+use super::connection::{columns, place};
+use crate::model::flow::{Flow, Owner, Place, Purpose, Sealed, Stage};
+use crate::model::ids::{FlowId, Generation, Key, License, Ubi, Username};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+const COLUMNS: &str = "id, profile, ubi, license, purpose, username, base, redirect_uri, opened, deadline, \
+                       owner_mark, owner_label, memo_item, memo_blob, stage, sealed";
+
+/// A stage's columns.
+pub(super) fn words(stage: &Stage) -> (&'static str, Option<&[u8]>) {
+    match stage {
+        Stage::Asked => ("asked", None),
+        Stage::Arrived(code) => ("arrived", Some(&code.0)),
+        Stage::Sent => ("sent", None),
+        Stage::Answered(answer) => ("answered", Some(&answer.0)),
+    }
+}
+
+/// The stage of columns.
+pub(super) fn stage(word: &str, sealed: Option<Sealed>) -> Option<Stage> {
+    match (word, sealed) {
+        ("asked", _) => Some(Stage::Asked),
+        ("sent", _) => Some(Stage::Sent),
+        ("arrived", Some(code)) => Some(Stage::Arrived(code)),
+        ("answered", Some(answer)) => Some(Stage::Answered(answer)),
+        _ => None,
+    }
+}
+
+pub(super) fn insert(tx: &Transaction<'_>, flow: &Flow) -> Result<(), Fault> {
+    let (memo_item, memo_blob) = flow.memo.as_ref().map_or((None, None), columns);
+    let (stage, sealed) = words(&flow.stage);
+    tx.prepare_cached(&format!(
+        "INSERT INTO flow ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+    ))?
+    .execute(params![
+        flow.id.0,
+        flow.profile,
+        flow.key.ubi.as_str(),
+        flow.key.license.as_str(),
+        flow.purpose.word(),
+        flow.username.as_str(),
+        flow.base.0,
+        flow.redirect_uri,
+        flow.opened.as_second(),
+        flow.deadline.as_second(),
+        flow.owner.as_ref().map(|owner| &owner.mark),
+        flow.owner.as_ref().map(|owner| &owner.label),
+        memo_item,
+        memo_blob,
+        stage,
+        sealed,
+    ])?;
+    Ok(())
+}
+
+pub(super) fn note(tx: &Transaction<'_>, flow: &FlowId, stage: &Stage) -> Result<(), Fault> {
+    let (word, sealed) = words(stage);
+    tx.prepare_cached("UPDATE flow SET stage = ?2, sealed = ?3 WHERE id = ?1")?
+        .execute(params![flow.0, word, sealed])?;
+    Ok(())
+}
+
+pub(super) fn close(tx: &Transaction<'_>, flow: &FlowId) -> Result<(), Fault> {
+    tx.prepare_cached("DELETE FROM flow WHERE id = ?1")?.execute([&flow.0])?;
+    Ok(())
+}
+
+pub(super) fn memo(tx: &Transaction<'_>, flow: &FlowId) -> Result<Option<Place>, Fault> {
+    let found = tx
+        .prepare_cached("SELECT memo_item, memo_blob FROM flow WHERE id = ?1")?
+        .query_row([&flow.0], |row| place(row, 0))
+        .optional()?;
+    Ok(found.flatten())
+}
+
+pub(super) fn adopt(
+    tx: &Transaction<'_>,
+    flow: &FlowId,
+    from: Option<&Owner>,
+    to: &Owner,
+) -> Result<bool, Fault> {
+    let taken = tx.execute(
+        "UPDATE flow SET owner_mark = ?2, owner_label = ?3 WHERE id = ?1 AND owner_mark IS ?4",
+        params![flow.0, to.mark, to.label, from.map(|owner| &owner.mark)],
+    )?;
+    Ok(taken == 1)
+}
+
+pub(super) fn of_licence(db: &Connection, profile: &str, key: &Key) -> Result<Option<Flow>, Fault> {
+    Ok(of_profile(db, profile, Some(key))?.pop())
+}
+
+pub(super) fn of_profile(db: &Connection, profile: &str, key: Option<&Key>) -> rusqlite::Result<Vec<Flow>> {
+    let mut found = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM flow WHERE profile = ?1 AND (?2 IS NULL OR ubi = ?2 AND license = ?3) ORDER BY ubi, license"
+    ))?;
+    let rows = found.query_map(
+        params![profile, key.map(|key| key.ubi.as_str()), key.map(|key| key.license.as_str())],
+        read,
+    )?;
+    rows.collect()
+}
+
+/// An error where a column holds what this program never writes.
+pub(super) fn strange(column: usize, why: impl std::fmt::Display) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, why.to_string().into())
+}
+
+pub(super) fn key(row: &Row<'_>, first: usize) -> rusqlite::Result<Key> {
+    Ok(Key {
+        ubi: Ubi::parse(&row.get::<_, String>(first)?).map_err(|e| strange(first, e))?,
+        license: License::parse(&row.get::<_, String>(first + 1)?).map_err(|e| strange(first + 1, e))?,
+    })
+}
+
+pub(super) fn instant(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    Timestamp::from_second(row.get(column)?).map_err(|e| strange(column, e))
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Flow> {
+    let owner = match (row.get(10)?, row.get::<_, Option<String>>(11)?) {
+        (Some(mark), label) => Some(Owner { mark, label: label.unwrap_or_default() }),
+        (None, _) => None,
+    };
+    Ok(Flow {
+        id: FlowId(row.get(0)?),
+        profile: row.get(1)?,
+        key: key(row, 2)?,
+        purpose: Purpose::of(&row.get::<_, String>(4)?).ok_or_else(|| strange(4, "an unknown purpose"))?,
+        username: Username::parse(&row.get::<_, String>(5)?).map_err(|e| strange(5, e))?,
+        base: Generation(row.get(6)?),
+        redirect_uri: row.get(7)?,
+        opened: instant(row, 8)?,
+        deadline: instant(row, 9)?,
+        owner,
+        memo: place(row, 12)?,
+        stage: stage(&row.get::<_, String>(14)?, row.get::<_, Option<Vec<u8>>>(15)?.map(Sealed))
+            .ok_or_else(|| strange(14, "an unknown stage"))?,
+    })
+}

@@ -1,0 +1,299 @@
+//! Records, journal and history in SQLite: the one commit point. No secret is in it in the clear.
+
+mod connection;
+mod history;
+mod journal;
+mod owners;
+mod records;
+mod spool;
+
+pub use history::Entry;
+pub use owners::Mark;
+pub use spool::{Spool, Spooled};
+
+use crate::edge::{Env, Paths, Random, Who};
+use crate::error::{Error, LedgerError, Result};
+use crate::model::flow::{Change, Flow, Logged, Place, Role, Stage};
+use crate::model::ids::{FlowId, Key};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use std::sync::Arc;
+
+/// The ledger, open.
+pub struct Ledger {
+    db: Connection,
+    paths: Paths,
+    path: String,
+    id: String,
+    who: Who,
+    random: Arc<dyn Random>,
+    mark: Option<Mark>,
+}
+
+/// What a commit replaced: for the vault to forget.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// The closed question's memo.
+    pub memo: Option<Place>,
+    /// Secrets that a newer one replaced, with their numbers.
+    pub superseded: Vec<(i64, Place)>,
+}
+
+/// A question with the record it's about: what is committed before anything is asked.
+#[derive(Debug, Clone)]
+pub struct Intent {
+    /// The question.
+    pub flow: Flow,
+    /// The record as it shall be while the question is open, and its event; a new licence becomes pending here.
+    pub change: Change,
+}
+
+impl Ledger {
+    /// Opens the ledger for writing; makes or migrates it where needed.
+    pub fn open(env: &Env) -> Result<Self> {
+        let (db, id) = connection::write(&env.paths, env.random.as_ref())?;
+        Ok(Self::of(db, id, env))
+    }
+
+    /// Opens the ledger for reading; `None` where there is none yet.
+    pub fn read(env: &Env) -> Result<Option<Self>> {
+        Ok(connection::read(&env.paths)?.map(|(db, id)| Self::of(db, id, env)))
+    }
+
+    fn of(db: Connection, id: String, env: &Env) -> Self {
+        Self {
+            db,
+            id,
+            path: env.paths.ledger().display().to_string(),
+            paths: env.paths.clone(),
+            who: env.who.clone(),
+            random: env.random.clone(),
+            mark: None,
+        }
+    }
+
+    /// Its own random name: the first part of every keyring account.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// This process's mark, made on first use: who else sees it knows that we live.
+    fn mark(&mut self) -> Result<&Mark> {
+        if self.mark.is_none() {
+            self.mark = Some(Mark::make(&self.paths.owners(), &self.who, self.random.as_ref())?);
+        }
+        self.mark.as_ref().ok_or_else(|| Error::Failed("the owner's mark vanished".into()))
+    }
+
+    /// Commits questions before they are asked, one commit for all, synced. A licence that a living process is
+    /// asking about is refused; a hand-off is replaced; what a dead process left must have been recovered before.
+    pub fn intend(&mut self, intents: Vec<Intent>) -> Result<Vec<Result<Logged<FlowId>>>> {
+        let owner = self.mark()?.owner();
+        let owners = self.paths.owners();
+        let who = self.who.clone();
+        let mut outcomes = Vec::with_capacity(intents.len());
+        self.transaction("write the intent", |tx| {
+            for mut intent in intents {
+                if intent.flow.owner.is_some() {
+                    intent.flow.owner = Some(owner.clone());
+                }
+                let license = intent.flow.key.license.to_string();
+                match journal::of_licence(tx, &intent.flow.profile, &intent.flow.key)? {
+                    Some(open) if open.owner.is_none() => journal::close(tx, &open.id)?,
+                    Some(open) => {
+                        let holder =
+                            open.owner.map_or_else(String::new, |owner| match Mark::alive(&owners, &owner) {
+                                true => owner.label,
+                                false => format!(
+                                    "{} (which has ended; its work is not recovered yet)",
+                                    owner.label
+                                ),
+                            });
+                        outcomes.push(Err(Error::Busy { license, holder }));
+                        continue;
+                    }
+                    None => {}
+                }
+                match records::apply(tx, &intent.change, &who)? {
+                    Some(_) => {
+                        journal::insert(tx, &intent.flow)?;
+                        outcomes.push(Ok(Logged::attested_by_the_ledger(intent.flow.id)));
+                    }
+                    None => outcomes.push(Err(changed(&intent.change.record.key))),
+                }
+            }
+            Ok(())
+        })?;
+        // So that no later commit has to pay for it.
+        let _ = self.db.pragma_update(None, "wal_checkpoint", "PASSIVE");
+        Ok(outcomes)
+    }
+
+    /// Notes how far a question has come. Survives the process's end at once, a power cut only once something is
+    /// committed: until then the synced intent stands, and is reported (HOUSE, The order of writing).
+    pub fn note(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
+        self.relaxed(|tx| journal::note(tx, flow, stage))?;
+        Ok(Logged::attested_by_the_ledger(flow.clone()))
+    }
+
+    /// Keeps an answer in the journal, synced, because its proper place couldn't take it.
+    pub fn keep_answer(&mut self, flow: &FlowId, stage: &Stage) -> Result<()> {
+        self.transaction("keep the answer", |tx| journal::note(tx, flow, stage))
+    }
+
+    /// Commits changes, one synced commit for all. One whose record was changed by others in the meantime is
+    /// refused alone; the others are kept.
+    pub fn commit(&mut self, changes: &[Change]) -> Result<Vec<Result<Kept>>> {
+        let who = self.who.clone();
+        self.transaction("commit", |tx| {
+            let mut kept = Vec::with_capacity(changes.len());
+            for change in changes {
+                match records::apply(tx, change, &who)? {
+                    Some(superseded) => {
+                        let memo = match &change.closes {
+                            Some(flow) => {
+                                let memo = journal::memo(tx, flow)?;
+                                journal::close(tx, flow)?;
+                                memo
+                            }
+                            None => None,
+                        };
+                        kept.push(Ok(Kept { memo, superseded }));
+                    }
+                    None => kept.push(Err(changed(&change.record.key))),
+                }
+            }
+            Ok(kept)
+        })
+    }
+
+    /// Questions about a licence, or a whole profile, that nobody works on any more: a dead process left them,
+    /// or they were handed off. What a spool holds of them is merged first.
+    pub fn unfinished(&mut self, profile: &str, key: Option<&Key>) -> Result<Vec<Flow>> {
+        self.merge_spools()?;
+        let owners = self.paths.owners();
+        let open =
+            journal::of_profile(&self.db, profile, key).map_err(|e| self.fault("read the journal", e))?;
+        Ok(open
+            .into_iter()
+            .filter(|flow| flow.owner.as_ref().is_none_or(|owner| !Mark::alive(&owners, owner)))
+            .collect())
+    }
+
+    /// Takes over a question that a dead process left. `false` where another process was quicker.
+    pub fn adopt(&mut self, flow: &Flow) -> Result<bool> {
+        let ours = self.mark()?.owner();
+        let theirs = flow.owner.clone();
+        self.transaction("take the question over", |tx| journal::adopt(tx, &flow.id, theirs.as_ref(), &ours))
+    }
+
+    /// Reserves room on the disk for answers that the ledger itself may not be able to take.
+    pub fn reserve(&mut self, answers: usize) -> Result<Spool> {
+        let mark = self.mark()?.owner().mark;
+        Spool::reserve(&self.paths.spool(), &mark, answers)
+    }
+
+    fn merge_spools(&mut self) -> Result<()> {
+        for left in Spool::left_behind(&self.paths.spool(), &self.paths.owners())? {
+            self.transaction("merge the spool", |tx| {
+                for Spooled { flow, stage } in &left.notes {
+                    journal::note(tx, flow, stage)?;
+                }
+                Ok(())
+            })?;
+            left.remove();
+        }
+        Ok(())
+    }
+
+    /// Where a licence's secrets of a role are.
+    pub fn secrets(&self, profile: &str, key: &Key, role: Role) -> Result<Vec<(i64, Place)>> {
+        records::secrets(&self.db, profile, key, role).map_err(|e| self.fault("read", e))
+    }
+
+    /// Where a profile's own secret is.
+    pub fn profile_secret(&self, profile: &str, name: &str) -> Result<Option<Place>> {
+        self.db
+            .query_row(
+                "SELECT item, blob FROM profile_secret WHERE profile = ?1 AND name = ?2",
+                params![profile, name],
+                |row| connection::place(row, 0),
+            )
+            .optional()
+            .map(Option::flatten)
+            .map_err(|e| self.fault("read", e))
+    }
+
+    /// Sets a profile's own secret; says where the old one was.
+    pub fn set_profile_secret(&mut self, profile: &str, name: &str, place: &Place) -> Result<Option<Place>> {
+        let old = self.profile_secret(profile, name)?;
+        let (item, blob) = connection::columns(place);
+        self.transaction("keep the secret", |tx| {
+            tx.execute(
+                "INSERT OR REPLACE INTO profile_secret (profile, name, item, blob) VALUES (?1, ?2, ?3, ?4)",
+                params![profile, name, item, blob],
+            )?;
+            Ok(())
+        })?;
+        Ok(old)
+    }
+
+    /// One synced transaction; others wait for it, and it for them.
+    fn transaction<T>(
+        &mut self,
+        what: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T> {
+        let path = self.path.clone();
+        let run = || -> Result<T, Fault> {
+            let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = work(&tx)?;
+            tx.commit()?;
+            Ok(done)
+        };
+        run().map_err(|fault| fault.named(&path, what))
+    }
+
+    fn relaxed(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<(), Fault>) -> Result<()> {
+        let normal = |db: &Connection, level: &str| db.pragma_update(None, "synchronous", level);
+        normal(&self.db, "NORMAL").map_err(|e| self.fault("note", e))?;
+        let done = self.transaction("note", work);
+        normal(&self.db, "FULL").map_err(|e| self.fault("note", e))?;
+        done
+    }
+
+    fn fault(&self, what: &'static str, e: rusqlite::Error) -> Error {
+        Fault::Sqlite(e).named(&self.path, what)
+    }
+}
+
+fn changed(key: &Key) -> Error {
+    LedgerError::Changed { license: key.license.to_string() }.into()
+}
+
+/// What can go wrong inside a transaction.
+#[derive(Debug)]
+enum Fault {
+    Sqlite(rusqlite::Error),
+    Ours(Error),
+}
+
+impl Fault {
+    fn named(self, path: &str, what: &'static str) -> Error {
+        match self {
+            Self::Sqlite(e) => connection::fault(path, what, &e),
+            Self::Ours(e) => e,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(e: rusqlite::Error) -> Self {
+        Self::Sqlite(e)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(e: Error) -> Self {
+        Self::Ours(e)
+    }
+}

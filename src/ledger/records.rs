@@ -1,0 +1,205 @@
+//! The records' rows, and their secrets' places.
+
+use super::connection::{columns, place};
+use super::journal::{instant, key, strange};
+use super::owners::Mark;
+use super::{Fault, Ledger, history};
+use crate::edge::Who;
+use crate::error::Result;
+use crate::model::authorization::{Authorization, Standing};
+use crate::model::flow::{Change, Move, OpenFlow, Place, Role, Stage};
+use crate::model::ids::{Generation, Key, Username};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+const COLUMNS: &str = "profile, ubi, license, ocm_license, name, username, granted_by, contact, tags, created_at, \
+                       renewed_at, expires_at, expires_estimated, deactivated_at, invalid_at, uncertain_at, \
+                       revocation_pending, held_by, held_elsewhere, generation";
+
+impl Ledger {
+    /// Every record of a profile with its open questions, ordered by UBI and licence.
+    pub fn standings(&self, profile: &str) -> Result<Vec<Standing>> {
+        self.standings_of(profile, None)
+    }
+
+    /// One record with its open questions.
+    pub fn standing(&self, profile: &str, key: &Key) -> Result<Option<Standing>> {
+        Ok(self.standings_of(profile, Some(key))?.pop())
+    }
+
+    fn standings_of(&self, profile: &str, wanted: Option<&Key>) -> Result<Vec<Standing>> {
+        let owners = self.paths.owners();
+        let read = || -> rusqlite::Result<Vec<Standing>> {
+            // One snapshot, so that a record and its question belong together.
+            let snapshot = self.db.unchecked_transaction()?;
+            let mut open: BTreeMap<Key, Vec<OpenFlow>> = BTreeMap::new();
+            for flow in super::journal::of_profile(&snapshot, profile, wanted)? {
+                let abandoned = flow.owner.as_ref().is_none_or(|owner| !Mark::alive(&owners, owner));
+                open.entry(flow.key).or_default().push(OpenFlow {
+                    purpose: flow.purpose,
+                    handed_off: flow.owner.is_none() && flow.stage == Stage::Asked,
+                    stage: flow.stage,
+                    deadline: flow.deadline,
+                    abandoned,
+                });
+            }
+            let records = records(&snapshot, profile, wanted)?;
+            snapshot.finish()?;
+            Ok(records
+                .into_iter()
+                .map(|record| Standing { flows: open.remove(&record.key).unwrap_or_default(), record })
+                .collect())
+        };
+        read().map_err(|e| self.fault("read", e))
+    }
+}
+
+fn records(db: &Connection, profile: &str, wanted: Option<&Key>) -> rusqlite::Result<Vec<Authorization>> {
+    let mut found = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM authorization
+         WHERE profile = ?1 AND (?2 IS NULL OR ubi = ?2 AND license = ?3) ORDER BY ubi, license"
+    ))?;
+    let rows = found.query_map(
+        params![profile, wanted.map(|key| key.ubi.as_str()), wanted.map(|key| key.license.as_str())],
+        read,
+    )?;
+    rows.collect()
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
+    fn parsed<T: FromStr<Err = crate::error::Error>>(
+        row: &Row<'_>,
+        column: usize,
+    ) -> rusqlite::Result<Option<T>> {
+        let text: Option<String> = row.get(column)?;
+        text.map(|text| text.parse().map_err(|e| strange(column, e))).transpose()
+    }
+    fn when(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+        let seconds: Option<i64> = row.get(column)?;
+        seconds.map(|_| instant(row, column)).transpose()
+    }
+    let tags: String = row.get(8)?;
+    Ok(Authorization {
+        profile: row.get(0)?,
+        key: key(row, 1)?,
+        ocm_license: parsed(row, 3)?,
+        name: parsed(row, 4)?,
+        username: Username::parse(&row.get::<_, String>(5)?).map_err(|e| strange(5, e))?,
+        granted_by: row.get(6)?,
+        contact: parsed(row, 7)?,
+        tags: tags.lines().map(|tag| tag.parse().map_err(|e| strange(8, e))).collect::<Result<_, _>>()?,
+        created_at: when(row, 9)?,
+        renewed_at: when(row, 10)?,
+        expires_at: when(row, 11)?,
+        expires_estimated: row.get(12)?,
+        deactivated_at: when(row, 13)?,
+        invalid_at: when(row, 14)?,
+        uncertain_at: when(row, 15)?,
+        revocation_pending: row.get(16)?,
+        held_by: row.get(17)?,
+        held_elsewhere: row.get(18)?,
+        generation: Generation(row.get(19)?),
+    })
+}
+
+/// Applies a change inside a transaction: compares the generation, writes record, secrets and history.
+/// Says which secrets were superseded by it, or before it; `None` where someone else changed the record.
+pub(super) fn apply(
+    tx: &Transaction<'_>,
+    change: &Change,
+    who: &Who,
+) -> Result<Option<Vec<(i64, Place)>>, Fault> {
+    let record = &change.record;
+    let key = &record.key;
+    let found: Option<i64> = tx
+        .prepare_cached(
+            "SELECT generation FROM authorization WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
+        )?
+        .query_row(params![record.profile, key.ubi.as_str(), key.license.as_str()], |row| row.get(0))
+        .optional()?;
+    if found.unwrap_or(0) != change.expect.0 {
+        return Ok(None);
+    }
+    put(tx, record)?;
+    for step in &change.moves {
+        turn(tx, record, step)?;
+    }
+    for event in &change.events {
+        history::append(tx, event, who)?;
+    }
+    Ok(Some(secrets(tx, &record.profile, key, Role::Superseded)?))
+}
+
+fn put(tx: &Transaction<'_>, record: &Authorization) -> Result<(), Fault> {
+    let seconds = |at: Option<Timestamp>| at.map(Timestamp::as_second);
+    let tags: Vec<_> = record.tags.iter().map(|tag| tag.as_str()).collect();
+    tx.prepare_cached(&format!(
+        "INSERT OR REPLACE INTO authorization ({COLUMNS})
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
+    ))?
+    .execute(params![
+        record.profile,
+        record.key.ubi.as_str(),
+        record.key.license.as_str(),
+        record.ocm_license.as_ref().map(|it| it.as_str()),
+        record.name.as_ref().map(|it| it.as_str()),
+        record.username.as_str(),
+        record.granted_by,
+        record.contact.as_ref().map(|it| it.as_str()),
+        tags.join("\n"),
+        seconds(record.created_at),
+        seconds(record.renewed_at),
+        seconds(record.expires_at),
+        record.expires_estimated,
+        seconds(record.deactivated_at),
+        seconds(record.invalid_at),
+        seconds(record.uncertain_at),
+        record.revocation_pending,
+        record.held_by,
+        record.held_elsewhere,
+        record.generation.0,
+    ])?;
+    Ok(())
+}
+
+fn turn(tx: &Transaction<'_>, record: &Authorization, step: &Move) -> Result<(), Fault> {
+    let (profile, ubi, license) = (&record.profile, record.key.ubi.as_str(), record.key.license.as_str());
+    match step {
+        Move::Put(role, place) => {
+            turn(tx, record, &Move::Turn(*role, Role::Superseded))?;
+            let (item, blob) = columns(place);
+            tx.prepare_cached(
+                "INSERT INTO secret (profile, ubi, license, role, item, blob) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![profile, ubi, license, role.word(), item, blob])?;
+        }
+        Move::Turn(from, to) => {
+            tx.prepare_cached(
+                "UPDATE secret SET role = ?5 WHERE profile = ?1 AND ubi = ?2 AND license = ?3 AND role = ?4",
+            )?
+            .execute(params![profile, ubi, license, from.word(), to.word()])?;
+        }
+        Move::Drop(id) => {
+            tx.prepare_cached("DELETE FROM secret WHERE id = ?1")?.execute([id])?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn secrets(
+    db: &Connection,
+    profile: &str,
+    key: &Key,
+    role: Role,
+) -> rusqlite::Result<Vec<(i64, Place)>> {
+    let mut found = db.prepare_cached(
+        "SELECT id, item, blob FROM secret WHERE profile = ?1 AND ubi = ?2 AND license = ?3 AND role = ?4 ORDER BY id",
+    )?;
+    let rows = found
+        .query_map(params![profile, key.ubi.as_str(), key.license.as_str(), role.word()], |row| {
+            Ok((row.get(0)?, place(row, 1)?))
+        })?;
+    rows.filter_map(|row| row.map(|(id, place)| place.map(|place| (id, place))).transpose()).collect()
+}

@@ -1,0 +1,148 @@
+//! Room on the disk that is really there: where an answer goes when the ledger itself can't take it.
+
+use super::owners::Mark;
+use crate::edge::files;
+use crate::error::{Error, Result};
+use crate::model::flow::{Sealed, Stage};
+use crate::model::ids::FlowId;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// Room for one answer, with its padding.
+const SLOT: usize = 16 * 1024;
+
+/// This process's spool. Written and synced before the browser opens, so that later writes need no new block.
+#[derive(Debug)]
+pub struct Spool {
+    file: File,
+    path: PathBuf,
+    slots: BTreeMap<FlowId, u64>,
+    used: bool,
+}
+
+/// What a spool holds of a question.
+#[derive(Debug)]
+pub struct Spooled {
+    /// Which question.
+    pub flow: FlowId,
+    /// How far it had come.
+    pub stage: Stage,
+}
+
+/// A spool that a dead process left.
+#[derive(Debug)]
+pub(super) struct LeftBehind {
+    path: PathBuf,
+    pub(super) notes: Vec<Spooled>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    flow: String,
+    stage: String,
+    sealed: Option<String>,
+}
+
+impl Spool {
+    pub(super) fn reserve(folder: &Path, mark: &str, answers: usize) -> Result<Self> {
+        files::private_folder(folder)?;
+        let path = folder.join(mark);
+        let _ = fs::remove_file(&path);
+        let mut file = files::create_private(&path)?;
+        let blank = [b'\n'; SLOT];
+        let reserve = |file: &mut File| -> std::io::Result<()> {
+            for _ in 0..answers {
+                file.write_all(&blank)?;
+            }
+            file.sync_all()
+        };
+        let reserved = reserve(&mut file).map_err(|e| fault(&path, &e));
+        let spool = Self { file, path, slots: BTreeMap::new(), used: false };
+        reserved?;
+        files::sync_folder_of(&spool.path)?;
+        Ok(spool)
+    }
+
+    /// Keeps how far a question has come, synced.
+    pub fn keep(&mut self, flow: &FlowId, stage: &Stage) -> Result<()> {
+        let next = self.slots.len() as u64;
+        let slot = *self.slots.entry(flow.clone()).or_insert(next);
+        let (word, sealed) = super::journal::words(stage);
+        let line = Line {
+            flow: flow.0.clone(),
+            stage: word.to_owned(),
+            sealed: sealed.map(|bytes| BASE64_STANDARD.encode(bytes)),
+        };
+        let mut bytes = serde_json::to_vec(&line).map_err(|e| Error::Failed(e.to_string()))?;
+        bytes.resize(bytes.len().next_multiple_of(SLOT), b'\n');
+        let place = if bytes.len() > SLOT {
+            // Larger than any slot: at the end, where there may be room.
+            SeekFrom::End(0)
+        } else {
+            SeekFrom::Start(slot * SLOT as u64)
+        };
+        self.used = true;
+        self.file
+            .seek(place)
+            .and_then(|_| self.file.write_all(&bytes))
+            .and_then(|()| self.file.sync_data())
+            .map_err(|e| fault(&self.path, &e))
+    }
+
+    /// Reads the spools of dead processes.
+    pub(super) fn left_behind(folder: &Path, owners: &Path) -> Result<Vec<LeftBehind>> {
+        let Ok(entries) = fs::read_dir(folder) else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            let Some(mark) = path.file_name() else { continue };
+            if Mark::locked(&owners.join(mark)) {
+                continue;
+            }
+            files::check_private_file(&path)?;
+            let mut text = Vec::new();
+            File::open(&path)
+                .and_then(|mut file| file.read_to_end(&mut text))
+                .map_err(|e| fault(&path, &e))?;
+            found.push(LeftBehind { notes: notes(&text), path });
+        }
+        Ok(found)
+    }
+}
+
+/// Each readable line; a torn one is skipped, for the ledger still has the intent.
+fn notes(text: &[u8]) -> Vec<Spooled> {
+    text.split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .filter_map(|line| {
+            let line: Line = serde_json::from_slice(line).ok()?;
+            let sealed = match line.sealed {
+                Some(text) => Some(Sealed(BASE64_STANDARD.decode(text).ok()?)),
+                None => None,
+            };
+            Some(Spooled { flow: FlowId(line.flow), stage: super::journal::stage(&line.stage, sealed)? })
+        })
+        .collect()
+}
+
+impl LeftBehind {
+    pub(super) fn remove(self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        // What was spooled waits for the next run to merge it.
+        if !self.used {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn fault(path: &Path, e: &std::io::Error) -> Error {
+    Error::File { path: path.display().to_string(), reason: e.to_string() }
+}
