@@ -42,6 +42,9 @@ pub enum HttpFault {
     /// The request may have been acted on; the connection broke.
     #[error("{0}")]
     Broken(String),
+    /// The server itself failed, is overloaded, or sends us elsewhere, where we don't go.
+    #[error("HTTP {0}")]
+    Status(u16),
 }
 
 impl Http {
@@ -73,6 +76,10 @@ impl Http {
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpFault> {
         let request = request.try_into().map_err(|e: reqwest::Error| HttpFault::Connect(root_cause(&e)))?;
         let mut answer = self.client.execute(request).await.map_err(fault)?;
+        let status = answer.status();
+        if status.is_redirection() || status.is_server_error() || status.as_u16() == 429 {
+            return Err(HttpFault::Status(status.as_u16()));
+        }
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(fault)? {
             if body.len() + chunk.len() > ANSWER_CAP {
@@ -81,7 +88,7 @@ impl Http {
             body.extend_from_slice(&chunk);
         }
         let mut whole = HttpResponse::new(body);
-        *whole.status_mut() = answer.status();
+        *whole.status_mut() = status;
         *whole.headers_mut() = std::mem::take(answer.headers_mut());
         Ok(whole)
     }

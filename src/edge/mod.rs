@@ -9,7 +9,7 @@ mod paths;
 mod random;
 mod terminal;
 
-pub use browser::{Browser, BrowserChoice, Opened};
+pub use browser::{Browser, BrowserChoice, Opened, presentable};
 pub use clock::{Clock, SystemClock};
 pub use http::{Http, HttpFault, HttpOptions};
 pub use paths::Paths;

@@ -5,6 +5,7 @@ pub mod consent;
 pub mod duration;
 pub mod expiry;
 pub mod flow;
+pub mod granted;
 pub mod history;
 pub mod ids;
 pub mod outcome;

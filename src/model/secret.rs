@@ -43,9 +43,9 @@ impl Sealable {
         Self(Zeroizing::new(bytes))
     }
 
-    /// A JSON object of the given members.
-    pub fn of(members: &serde_json::Value) -> Self {
-        Self(Zeroizing::new(members.to_string().into_bytes()))
+    /// The members as JSON. A form that can't be JSON doesn't exist here: every one is a struct of texts.
+    pub fn of(members: &impl serde::Serialize) -> Self {
+        Self(Zeroizing::new(serde_json::to_vec(members).unwrap_or_default()))
     }
 
     /// The bytes themselves: for a vault.

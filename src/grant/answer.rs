@@ -1,0 +1,213 @@
+//! The token answer (RFC 6749 5.1), read with suspicion: no member twice, odd lifetimes are unknown lifetimes.
+
+use crate::model::consent::Reported;
+use crate::model::granted::Granted;
+use crate::model::provider::Provider;
+use crate::model::secret::Secret;
+use jiff::{SignedDuration, Timestamp};
+use oauth2::basic::BasicTokenType;
+use oauth2::{AccessToken, RefreshToken, Scope, TokenResponse};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+use std::fmt;
+use std::time::Duration;
+
+/// Epoch seconds begin here; a smaller number is a lifetime (31 years).
+const EPOCH_FROM: f64 = 1e9;
+
+/// A token answer with every member that came with it.
+#[derive(Clone)]
+pub struct TokenAnswer {
+    access: AccessToken,
+    refresh: Option<RefreshToken>,
+    scopes: Option<Vec<Scope>>,
+    members: Map<String, Value>,
+}
+
+impl fmt::Debug for TokenAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenAnswer(…)")
+    }
+}
+
+impl Serialize for TokenAnswer {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        // oauth2 asks for the trait; tokens are sealed, never serialized.
+        Err(serde::ser::Error::custom("a token answer isn't written"))
+    }
+}
+
+impl<'de> Deserialize<'de> for TokenAnswer {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let members = from.deserialize_map(Members)?;
+        let text = |name: &str| match members.get(name) {
+            Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.clone())),
+            None | Some(Value::Null) => Ok(None),
+            Some(_) => Err(D::Error::custom(format_args!("{name} isn't a text"))),
+        };
+        Ok(Self {
+            access: AccessToken::new(text("access_token")?.ok_or_else(|| D::Error::custom("there is no access_token"))?),
+            refresh: text("refresh_token")?.map(RefreshToken::new),
+            scopes: text("scope")?.map(|all| all.split(' ').map(|one| Scope::new(one.to_owned())).collect()),
+            members,
+        })
+    }
+}
+
+/// An object whose members are all different (RFC 8259 leaves doubles open; a proxy and we might read different ones).
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Self::Value, A::Error> {
+        let mut members = Map::new();
+        while let Some((name, value)) = from.next_entry::<String, Value>()? {
+            if members.insert(name, value).is_some() {
+                return Err(A::Error::custom("a member stands there twice"));
+            }
+        }
+        Ok(members)
+    }
+}
+
+impl TokenResponse for TokenAnswer {
+    type TokenType = BasicTokenType;
+
+    fn access_token(&self) -> &AccessToken {
+        &self.access
+    }
+
+    fn token_type(&self) -> &BasicTokenType {
+        // Which it really is, `granted` says.
+        &BasicTokenType::Bearer
+    }
+
+    fn expires_in(&self) -> Option<Duration> {
+        let seconds = number(self.members.get("expires_in")?)?;
+        (seconds >= 0.0 && seconds < EPOCH_FROM).then(|| Duration::from_secs_f64(seconds.trunc()))
+    }
+
+    fn refresh_token(&self) -> Option<&RefreshToken> {
+        self.refresh.as_ref()
+    }
+
+    fn scopes(&self) -> Option<&Vec<Scope>> {
+        self.scopes.as_ref()
+    }
+}
+
+impl TokenAnswer {
+    /// What the answer means for this provider.
+    pub(super) fn granted(self, provider: &Provider, now: Timestamp) -> Granted {
+        let from_now = |lifetime: Duration| now.checked_add(SignedDuration::try_from(lifetime).ok()?).ok();
+        let fields = &provider.fact_fields;
+        let text = |field: &String| self.members.get(field).and_then(as_text);
+        let given = self.scopes.as_ref();
+        Granted {
+            access: Secret::new(self.access.secret().clone()),
+            refresh: self.refresh.as_ref().map(|token| Secret::new(token.secret().clone())),
+            access_expires_at: self.expires_in().and_then(from_now),
+            expires_at: provider.grant_expiry.as_ref().and_then(|field| instant(self.members.get(field)?, now)),
+            token_type: self.members.get("token_type").and_then(as_text).unwrap_or_else(|| "Bearer".into()),
+            missing_scopes: provider
+                .scopes
+                .iter()
+                .filter(|asked| given.is_some_and(|given| !given.iter().any(|one| one.as_str() == *asked)))
+                .cloned()
+                .collect(),
+            reported: Reported {
+                facts: fields.facts.iter().filter_map(|(fact, field)| Some((*fact, text(field)?))).collect(),
+                username: fields.username.as_ref().and_then(text),
+            },
+            received_at: now,
+        }
+    }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+    .filter(|number: &f64| number.is_finite())
+}
+
+/// A reported fact: a text, or a number where the provider writes licences so.
+fn as_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(yes) => Some(yes.to_string()),
+        // Several, or an object: whatever it means, it isn't the one that was asked.
+        Value::Array(_) | Value::Object(_) => Some(value.to_string()),
+        Value::Null => None,
+    }
+}
+
+/// The grant's end: RFC 3339, Unix time, or seconds from now. What can't be right is unknown.
+fn instant(value: &Value, now: Timestamp) -> Option<Timestamp> {
+    if let Some(at) = value.as_str().and_then(|text| text.trim().parse::<Timestamp>().ok()) {
+        return Some(at);
+    }
+    let seconds = number(value).filter(|seconds| (0.0..1e11).contains(seconds))?;
+    #[expect(clippy::cast_possible_truncation, reason = "below 1e11")]
+    let whole = seconds as i64;
+    if seconds >= EPOCH_FROM {
+        Timestamp::from_second(whole).ok()
+    } else {
+        now.checked_add(SignedDuration::from_secs(whole)).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(json: &str) -> Result<TokenAnswer, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn odd_lifetimes_are_unknown_lifetimes() {
+        let lifetime = |value: &str| parsed(&format!(r#"{{"access_token":"a","expires_in":{value}}}"#)).unwrap().expires_in();
+        assert_eq!(lifetime("3600"), Some(Duration::from_secs(3600)));
+        assert_eq!(lifetime("\"3600\""), Some(Duration::from_secs(3600)));
+        assert_eq!(lifetime("1.5"), Some(Duration::from_secs(1)));
+        assert_eq!(lifetime("0"), Some(Duration::ZERO));
+        for odd in ["-1", "1e30", "null", "\"soon\"", "[]", "{}", "true", "99999999999999999999"] {
+            assert_eq!(lifetime(odd), None, "{odd}");
+        }
+        assert_eq!(parsed(r#"{"access_token":"a"}"#).unwrap().expires_in(), None);
+    }
+
+    #[test]
+    fn a_grants_end_may_be_told_in_three_ways() {
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let told = |json: &str| instant(&serde_json::from_str(json).unwrap(), now);
+        let end: Timestamp = "2026-04-11T00:00:00Z".parse().unwrap();
+        assert_eq!(told("\"2026-04-11T00:00:00Z\""), Some(end));
+        assert_eq!(told("\"2026-04-10T20:00:00-04:00\""), Some(end));
+        assert_eq!(told("1775865600"), Some(end));
+        assert_eq!(told("\"8640000\""), Some(end));
+        for odd in ["\"tomorrow\"", "-1", "1e30", "null", "[1]", "\"2026-13-41\""] {
+            assert_eq!(told(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn doubles_and_missing_tokens_are_refused() {
+        for bad in [
+            r#"{"access_token":"a","access_token":"b"}"#, r#"{"access_token":"a","x":1,"x":2}"#, r#"{"token":"a"}"#,
+            r#"{"access_token":""}"#, r#"{"access_token":1}"#, r#"{"access_token":"a","refresh_token":["b"]}"#, "[]", "null",
+        ] {
+            assert!(parsed(bad).is_err(), "{bad}");
+        }
+    }
+}

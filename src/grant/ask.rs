@@ -1,0 +1,143 @@
+//! The question: an authorize address with a fresh state and verifier, bound to one licence.
+
+use super::endpoints::Endpoints;
+use crate::edge::Random;
+use crate::error::{ConfigError, Result};
+use crate::model::ids::{FlowId, Key, Username};
+use crate::model::provider::{Pkce, Provider, StateIn, fill};
+use crate::model::secret::{Sealable, Secret};
+use oauth2::{AuthUrl, AuthorizationCode, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope};
+use serde::{Deserialize, Serialize};
+
+/// A question that is ready to be put to an admin.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Its name in the journal.
+    pub flow: FlowId,
+    /// About which licence.
+    pub key: Key,
+    /// Who is asked.
+    pub username: Username,
+    /// The address to open: no secret is in it but the state.
+    pub address: String,
+    /// The exact redirect address.
+    pub redirect_uri: String,
+    /// What only the rightful answer knows, and what its exchange needs.
+    pub memo: Memo,
+}
+
+/// What must be remembered until the answer comes: never outside memory and the vault.
+#[derive(Debug, Clone)]
+pub struct Memo {
+    /// 256 random bits, used once (RFC 6749 10.12).
+    pub state: Secret,
+    /// The PKCE verifier (RFC 7636 4.1).
+    pub verifier: Option<Secret>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Form {
+    state: String,
+    verifier: Option<String>,
+}
+
+impl Memo {
+    /// As one item for the vault.
+    pub fn to_sealable(&self) -> Sealable {
+        Sealable::of(&Form {
+            state: self.state.expose().to_owned(),
+            verifier: self.verifier.as_ref().map(|verifier| verifier.expose().to_owned()),
+        })
+    }
+
+    /// Out of the vault.
+    pub fn from_sealable(sealed: &Sealable, whose: &str) -> Result<Self> {
+        let form: Form = sealed.read(whose)?;
+        Ok(Self { state: Secret::new(form.state), verifier: form.verifier.map(Secret::new) })
+    }
+}
+
+/// The path that the redirect comes to; the state may be its last part.
+pub fn callback_path(provider: &Provider) -> &str {
+    provider.redirect.path.trim_end_matches('/')
+}
+
+/// The redirect address of a listener's port, or of the public address in front of one.
+pub fn redirect_uri(provider: &Provider, port: u16) -> String {
+    format!("http://{}:{port}{}", provider.redirect.host.as_str(), provider.redirect.path)
+}
+
+/// Makes the question. `base` is where the browser is sent back to.
+pub fn ask(
+    provider: &Provider,
+    endpoints: &Endpoints,
+    key: &Key,
+    username: &Username,
+    base: &str,
+    random: &dyn Random,
+) -> Result<Ask> {
+    let state = random.token()?;
+    let verifier = match provider.pkce {
+        Pkce::S256 => Some(random.token()?),
+        Pkce::Off => None,
+    };
+    let redirect_uri = match provider.state_in {
+        StateIn::Query => base.to_owned(),
+        StateIn::Path => format!("{}/{state}", base.trim_end_matches('/')),
+    };
+    let unfit = |key: &str| {
+        move |e: url::ParseError| ConfigError::Unfit {
+            profile: provider.profile.clone(),
+            key: key.to_owned(),
+            problem: format!("isn't an address: {e}"),
+        }
+    };
+    let authorize = AuthUrl::new(endpoints.authorize.clone()).map_err(unfit("authorize_url"))?;
+    let redirect = RedirectUrl::new(redirect_uri.clone()).map_err(unfit("redirect"))?;
+    let client = oauth2::basic::BasicClient::new(ClientId::new(provider.client_id.clone())).set_auth_uri(authorize).set_redirect_uri(redirect);
+    let shown_state = state.clone();
+    let mut request = client.authorize_url(move || CsrfToken::new(shown_state));
+    if let Some(verifier) = &verifier {
+        request = request.set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(verifier.clone())));
+    }
+    for scope in &provider.scopes {
+        request = request.add_scope(Scope::new(scope.clone()));
+    }
+    for (name, value) in parameters(provider, &provider.authorize_parameters, key, username) {
+        request = request.add_extra_param(name, value);
+    }
+    let (address, _) = request.url();
+    Ok(Ask {
+        flow: FlowId(random.name()?),
+        key: key.clone(),
+        username: username.clone(),
+        address: address.into(),
+        redirect_uri,
+        memo: Memo { state: Secret::new(state), verifier: verifier.map(Secret::new) },
+    })
+}
+
+/// Further parameters, their templates filled.
+pub(super) fn parameters(
+    provider: &Provider,
+    templates: &[(String, String)],
+    key: &Key,
+    username: &Username,
+) -> Vec<(String, String)> {
+    let value = |name: &str| {
+        Some(match name {
+            "ubi" => key.ubi.to_string(),
+            "license" => key.license.to_string(),
+            "username" => username.to_string(),
+            "company" => provider.company.clone(),
+            "application" => provider.application.clone(),
+            _ => return None,
+        })
+    };
+    templates.iter().map(|(name, template)| (name.clone(), fill(template, value))).collect()
+}
+
+/// The code as oauth2 wants it.
+pub(super) fn code(secret: &Secret) -> AuthorizationCode {
+    AuthorizationCode::new(secret.expose().to_owned())
+}

@@ -1,0 +1,90 @@
+//! The redirect's query, read with suspicion (RFC 6749 4.1.2, RFC 9207): pure.
+
+use crate::edge::clean;
+use crate::model::secret::Secret;
+
+/// What a redirect carries.
+#[derive(Debug)]
+pub struct Callback {
+    /// The state, where there is exactly one.
+    pub state: Option<Secret>,
+    /// Who says to have sent it.
+    pub iss: Option<String>,
+    /// A code, or a refusal; or what is malformed.
+    pub answered: Result<Answered, &'static str>,
+}
+
+/// The provider's answer to the question.
+#[derive(Debug)]
+pub enum Answered {
+    /// A code to exchange.
+    Code(Secret),
+    /// A refusal: the error's code, and the server's words, cleaned and cut.
+    Error(String, Option<String>),
+}
+
+/// The longest server text that is ever shown.
+const SHOWN: usize = 200;
+
+/// Reads a redirect's query.
+pub fn read(query: &str) -> Callback {
+    let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let all = |name: &str| pairs.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str()).collect::<Vec<_>>();
+    let (states, issuers, codes, errors) = (all("state"), all("iss"), all("code"), all("error"));
+    let answered = if states.len() > 1 || issuers.len() > 1 || codes.len() > 1 || errors.len() > 1 {
+        Err("a parameter stands there twice")
+    } else {
+        match (codes.first(), errors.first()) {
+            (Some(_), Some(_)) => Err("it has a code and an error"),
+            (None, None) => Err("it has neither a code nor an error"),
+            (Some(code), None) if code.is_empty() => Err("its code is empty"),
+            (Some(code), None) => Ok(Answered::Code(Secret::new(*code))),
+            (None, Some(error)) => {
+                Ok(Answered::Error(short(error), all("error_description").first().map(|words| short(words))))
+            }
+        }
+    };
+    Callback {
+        state: match states[..] {
+            [state] if !state.is_empty() => Some(Secret::new(state)),
+            _ => None,
+        },
+        iss: issuers.first().map(|iss| (*iss).to_owned()),
+        answered,
+    }
+}
+
+/// Server text, cleaned and cut.
+pub(super) fn short(text: &str) -> String {
+    clean(text).chars().take(SHOWN).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_and_a_refusal_are_read() {
+        let good = read("code=a%2Bb&state=s&iss=https%3A%2F%2Fx");
+        assert_eq!(good.state.unwrap().expose(), "s");
+        assert_eq!(good.iss.as_deref(), Some("https://x"));
+        assert!(matches!(good.answered, Ok(Answered::Code(code)) if code.expose() == "a+b"));
+        let refused = read("error=access_denied&error_description=no%1b%5b31m&state=s");
+        assert!(
+            matches!(refused.answered, Ok(Answered::Error(code, Some(words))) if code == "access_denied" && words == "no\u{fffd}[31m")
+        );
+    }
+
+    #[test]
+    fn doubles_and_contradictions_are_refused() {
+        for bad in [
+            "code=a&code=b&state=s", "code=a&error=b&state=s", "state=s", "code=&state=s", "error=a&error=b&state=s",
+            "code=a&state=s&iss=x&iss=y", "",
+        ] {
+            assert!(read(bad).answered.is_err(), "{bad}");
+        }
+        for stateless in ["code=a", "code=a&state=", "code=a&state=s&state=s", "code=a&state=s&state=t"] {
+            assert!(read(stateless).state.is_none(), "{stateless}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Where the provider listens: by configuration, by its metadata (RFC 8414), and tried before a browser opens.
+
+use super::callback::short;
+use crate::edge::{Http, HttpFault};
+use crate::error::{ConfigError, Error, ProviderError, Result};
+use crate::model::provider::{Pkce, Provider};
+use crate::model::secret::Secret;
+use jiff::{SignedDuration, Timestamp};
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
+};
+use oauth2::http::{HeaderValue, Request};
+use oauth2::{AuthType, ClientId, ClientSecret, StandardRevocableToken};
+use serde::Deserialize;
+
+/// The provider's addresses, and what it promises of its answers.
+#[derive(Debug, Clone)]
+pub struct Endpoints {
+    /// Where consent is asked.
+    pub authorize: String,
+    /// Where codes are exchanged.
+    pub token: String,
+    /// Where tokens are revoked.
+    pub revocation: Option<String>,
+    /// Where tokens are looked up.
+    pub introspection: Option<String>,
+    /// Who must have sent a redirect that names its sender (RFC 9207).
+    pub issuer: Option<String>,
+    /// A redirect that doesn't name its sender is refused.
+    pub iss_required: bool,
+    /// The provider's clock against ours, where it told the time: theirs minus ours.
+    pub skew: Option<SignedDuration>,
+}
+
+/// What is read of the metadata (RFC 8414 2, RFC 9207 3, RFC 9126 5, RFC 9449 5.1).
+#[derive(Deserialize)]
+struct Metadata {
+    issuer: String,
+    authorization_endpoint: Option<String>,
+    token_endpoint: Option<String>,
+    revocation_endpoint: Option<String>,
+    introspection_endpoint: Option<String>,
+    code_challenge_methods_supported: Option<Vec<String>>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+    #[serde(default)]
+    require_pushed_authorization_requests: bool,
+}
+
+/// Settles the addresses and sees that the provider answers. What the profile says goes before the metadata.
+pub async fn prepare(http: &Http, provider: &Provider, now: Timestamp) -> Result<Endpoints> {
+    let host = provider.host();
+    let mut endpoints = Endpoints {
+        authorize: provider.authorize_url.clone().unwrap_or_default(),
+        token: provider.token_url.clone().unwrap_or_default(),
+        revocation: provider.revocation_url.clone(),
+        introspection: provider.introspection_url.clone(),
+        issuer: provider.issuer.clone(),
+        iss_required: provider.iss_required,
+        skew: None,
+    };
+    let issuer = match (&provider.issuer, provider.metadata) {
+        (Some(issuer), true) => issuer,
+        _ => {
+            // Any answer will do: it is there.
+            let (date, _) = get(http, &provider.url, &host, true).await?;
+            endpoints.skew = skew(date, now);
+            return complete(endpoints, provider);
+        }
+    };
+    let (date, body) = get(http, &metadata_address(issuer), &host, false).await?;
+    endpoints.skew = skew(date, now);
+    let wrong = |problem: String| ProviderError::Metadata { host: host.clone(), problem };
+    let found: Metadata = serde_json::from_slice(&body).map_err(|_| wrong("aren't what RFC 8414 describes".into()))?;
+    if found.issuer != *issuer {
+        // To the letter: case, slash and port (RFC 8414 3.3).
+        return Err(wrong(format!("name the issuer \"{}\", not \"{issuer}\"", short(&found.issuer))).into());
+    }
+    if provider.pkce == Pkce::S256
+        && found.code_challenge_methods_supported.as_ref().is_some_and(|all| !all.iter().any(|one| one == "S256"))
+    {
+        return Err(wrong("offer PKCE without S256".into()).into());
+    }
+    if found.require_pushed_authorization_requests {
+        return Err(ProviderError::Unsupported { host, what: "pushed authorization requests" }.into());
+    }
+    endpoints.iss_required |= found.authorization_response_iss_parameter_supported;
+    let fit = |address: String| checked(&address, &host).map(|()| address);
+    for (ours, theirs) in
+        [(&mut endpoints.authorize, found.authorization_endpoint), (&mut endpoints.token, found.token_endpoint)]
+    {
+        if ours.is_empty() {
+            *ours = theirs.map(fit).transpose()?.unwrap_or_default();
+        }
+    }
+    for (ours, theirs) in
+        [(&mut endpoints.revocation, found.revocation_endpoint), (&mut endpoints.introspection, found.introspection_endpoint)]
+    {
+        *ours = match (ours.take(), theirs) {
+            // Metadata that don't name it say that there is none.
+            (_, None) => None,
+            (Some(configured), Some(_)) => Some(configured),
+            (None, Some(address)) => Some(fit(address)?),
+        };
+    }
+    complete(endpoints, provider)
+}
+
+fn complete(endpoints: Endpoints, provider: &Provider) -> Result<Endpoints> {
+    for (key, address) in [("authorize_url", &endpoints.authorize), ("token_url", &endpoints.token)] {
+        if address.is_empty() {
+            return Err(ConfigError::Incomplete {
+                profile: provider.profile.clone(),
+                key: key.into(),
+                how: format!("Set {key} under [profiles.{}]: BioTrack tells it to integrators.", provider.profile),
+            }
+            .into());
+        }
+    }
+    Ok(endpoints)
+}
+
+/// An address out of metadata may be https anywhere, or http on this machine; nothing else is ever called or opened.
+fn checked(address: &str, host: &str) -> Result<()> {
+    crate::edge::presentable(address).map_err(|problem| {
+        ProviderError::Metadata { host: host.to_owned(), problem: format!("hold an address that can't be used: {problem}") }.into()
+    })
+}
+
+/// The well-known part goes between host and path (RFC 8414 3.1).
+fn metadata_address(issuer: &str) -> String {
+    const WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";
+    let after_scheme = issuer.find("://").map_or(0, |at| at + 3);
+    match issuer[after_scheme..].find('/') {
+        Some(slash) => {
+            let (host, path) = issuer.split_at(after_scheme + slash);
+            format!("{host}{WELL_KNOWN}{}", path.trim_end_matches('/'))
+        }
+        None => format!("{issuer}{WELL_KNOWN}"),
+    }
+}
+
+async fn get(http: &Http, address: &str, host: &str, anything: bool) -> Result<(Option<Timestamp>, Vec<u8>)> {
+    let request = Request::get(address)
+        .header("accept", "application/json")
+        .body(Vec::new())
+        .map_err(|e| ProviderError::Metadata { host: host.to_owned(), problem: format!("can't be asked for: {e}") })?;
+    match http.send(request).await {
+        Ok(answer) if anything || answer.status().is_success() => {
+            Ok((answer.headers().get("date").and_then(date), answer.into_body()))
+        }
+        Ok(answer) => Err(useless(host, "a look at its metadata", format!("HTTP {}", answer.status().as_u16()))),
+        // A redirect to a welcome page is an answer too.
+        Err(HttpFault::Status(status)) if anything && status < 500 => Ok((None, Vec::new())),
+        Err(fault) => Err(unanswered(host, fault)),
+    }
+}
+
+fn date(header: &HeaderValue) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::parse(header.to_str().ok()?).ok().map(|zoned| zoned.timestamp())
+}
+
+fn skew(theirs: Option<Timestamp>, now: Timestamp) -> Option<SignedDuration> {
+    theirs.map(|theirs| theirs.duration_since(now))
+}
+
+/// An answer that can't be used.
+pub(super) fn useless(host: &str, what: &'static str, answer: String) -> Error {
+    ProviderError::Useless { host: host.to_owned(), what, answer }.into()
+}
+
+/// No answer to a question that has no effect.
+fn unanswered(host: &str, fault: HttpFault) -> Error {
+    match fault {
+        HttpFault::Status(status) => useless(host, "a look at its metadata", format!("HTTP {status}")),
+        other => ProviderError::Unreachable { host: host.to_owned(), reason: other.to_string() }.into(),
+    }
+}
+
+/// oauth2's client with our token answer, which takes a provider's extra fields and no nonsense.
+pub(super) type Client = oauth2::Client<
+    BasicErrorResponse,
+    super::answer::TokenAnswer,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+>;
+
+/// The client with its way of proving itself.
+pub(super) fn client(provider: &Provider, secret: Option<&Secret>) -> Client {
+    use crate::model::provider::ClientAuth;
+    let client = Client::new(ClientId::new(provider.client_id.clone())).set_auth_type(match provider.client_auth {
+        ClientAuth::Basic => AuthType::BasicAuth,
+        ClientAuth::Post | ClientAuth::None => AuthType::RequestBody,
+    });
+    match (provider.client_auth, secret) {
+        (ClientAuth::None, _) | (_, None) => client,
+        (_, Some(secret)) => client.set_client_secret(ClientSecret::new(secret.expose().to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_well_known_part_goes_between_host_and_path() {
+        assert_eq!(metadata_address("https://a.example"), "https://a.example/.well-known/oauth-authorization-server");
+        assert_eq!(metadata_address("https://a.example/o"), "https://a.example/.well-known/oauth-authorization-server/o");
+        assert_eq!(metadata_address("https://a.example/o/"), "https://a.example/.well-known/oauth-authorization-server/o");
+    }
+}

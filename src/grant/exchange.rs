@@ -1,0 +1,108 @@
+//! The code for the tokens (RFC 6749 4.1.3): one POST, never sent twice unless no byte of it left.
+
+use super::ask::{code, parameters};
+use super::callback::short;
+use super::endpoints::{Endpoints, client, useless};
+use crate::edge::{Http, HttpFault};
+use crate::error::{ConfigError, Error, ProviderError, Result};
+use crate::model::flow::Logged;
+use crate::model::granted::Granted;
+use crate::model::ids::{FlowId, Key, Username};
+use crate::model::provider::Provider;
+use crate::model::secret::Secret;
+use jiff::Timestamp;
+use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
+use oauth2::{ErrorResponse, PkceCodeVerifier, RedirectUrl, RequestTokenError, TokenUrl};
+
+/// A code with all that its exchange needs.
+#[derive(Debug, Clone)]
+pub struct Code {
+    /// About which licence.
+    pub key: Key,
+    /// Who was asked.
+    pub username: Username,
+    /// The code itself.
+    pub code: Secret,
+    /// The verifier that proves that we asked.
+    pub verifier: Option<Secret>,
+    /// The exact redirect address of the question.
+    pub redirect_uri: String,
+}
+
+/// Exchanges a code whose sending the ledger knows of. `now` is asked when the answer is there.
+pub async fn exchange(
+    http: &Http,
+    provider: &Provider,
+    endpoints: &Endpoints,
+    secret: Option<&Secret>,
+    go: &Logged<(FlowId, Code)>,
+    now: impl Fn() -> Timestamp,
+) -> Result<Granted> {
+    let (_, asked) = go.get();
+    let unfit = |key: &'static str| {
+        move |e: url::ParseError| ConfigError::Unfit {
+            profile: provider.profile.clone(),
+            key: key.into(),
+            problem: format!("isn't an address: {e}"),
+        }
+    };
+    let client = client(provider, secret)
+        .set_token_uri(TokenUrl::new(endpoints.token.clone()).map_err(unfit("token_url"))?)
+        .set_redirect_uri(RedirectUrl::new(asked.redirect_uri.clone()).map_err(unfit("redirect"))?);
+    let mut request = client.exchange_code(code(&asked.code));
+    if let Some(verifier) = &asked.verifier {
+        request = request.set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()));
+    }
+    for (name, value) in parameters(provider, &provider.token_parameters, &asked.key, &asked.username) {
+        request = request.add_extra_param(name, value);
+    }
+    match request.request_async(http).await {
+        Ok(answer) => Ok(answer.granted(provider, now())),
+        Err(e) => Err(meaning(e, provider, "the code", &asked.key)),
+    }
+}
+
+/// What a failed token request means. An outage is never a refusal.
+fn meaning(
+    e: RequestTokenError<HttpFault, BasicErrorResponse>,
+    provider: &Provider,
+    what: &'static str,
+    key: &Key,
+) -> Error {
+    let host = provider.host();
+    match e {
+        RequestTokenError::Request(fault) => failed(host, what, fault),
+        RequestTokenError::ServerResponse(refused) => match refused.error() {
+            BasicErrorResponseType::InvalidGrant => ProviderError::CodeLapsed { license: key.license.to_string() }.into(),
+            error => ProviderError::TokenRefused {
+                host,
+                what,
+                code: short(error.as_ref()),
+                description: refused.error_description().map(|words| short(words)),
+            }
+            .into(),
+        },
+        // The body is never shown: it may hold a token.
+        RequestTokenError::Parse(..) => useless(&host, what, "something that isn't a token answer".into()),
+        RequestTokenError::Other(_) => useless(&host, what, "something else than JSON".into()),
+    }
+}
+
+/// What a failed request means.
+pub(super) fn failed(host: String, what: &'static str, fault: HttpFault) -> Error {
+    match fault {
+        HttpFault::Connect(reason) => ProviderError::Unreachable { host, reason },
+        HttpFault::Status(status) => ProviderError::Useless {
+            host,
+            what,
+            answer: match status {
+                300..400 => format!("HTTP {status}, a redirect elsewhere, which is never followed"),
+                _ => format!("HTTP {status}"),
+            },
+        },
+        fault @ (HttpFault::Timeout | HttpFault::TooLarge | HttpFault::Broken(_)) => {
+            ProviderError::Lost { host, what, reason: fault.to_string() }
+        }
+    }
+    .into()
+}

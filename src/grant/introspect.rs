@@ -1,0 +1,37 @@
+//! Looking a grant up at the provider (RFC 7662). Only a clear "inactive" means dead; anything else means unknown.
+
+use super::endpoints::client;
+use crate::edge::Http;
+use crate::model::granted::Granted;
+use crate::model::provider::Provider;
+use crate::model::secret::Secret;
+use oauth2::{AccessToken, IntrospectionUrl, TokenIntrospectionResponse};
+
+/// What the provider says of a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Liveness {
+    /// It's active.
+    Active,
+    /// The provider says that it isn't.
+    Inactive,
+    /// No clear answer: an outage, a refusal, something unreadable.
+    Unknown,
+}
+
+/// Asks the provider about a grant's access token.
+pub async fn introspect(
+    http: &Http,
+    provider: &Provider,
+    address: &str,
+    secret: Option<&Secret>,
+    granted: &Granted,
+) -> Liveness {
+    let Ok(address) = IntrospectionUrl::new(address.to_owned()) else { return Liveness::Unknown };
+    let client = client(provider, secret).set_introspection_url(address);
+    let token = AccessToken::new(granted.access.expose().to_owned());
+    match client.introspect(&token).request_async(http).await {
+        Ok(answer) if answer.active() => Liveness::Active,
+        Ok(_) => Liveness::Inactive,
+        Err(_) => Liveness::Unknown,
+    }
+}

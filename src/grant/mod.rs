@@ -1,0 +1,18 @@
+//! The protocol: asking, catching the redirect, exchanging, revoking, looking up. RFC 6749, 7636, 8252, 8414, 9207.
+
+mod answer;
+mod ask;
+mod callback;
+mod endpoints;
+mod exchange;
+mod introspect;
+pub mod listener;
+pub mod pages;
+mod revoke;
+
+pub use ask::{Ask, Memo, ask, callback_path, redirect_uri};
+pub use callback::{Answered, Callback, read as read_callback};
+pub use endpoints::{Endpoints, prepare};
+pub use exchange::{Code, exchange};
+pub use introspect::{Liveness, introspect};
+pub use revoke::revoke;

@@ -1,0 +1,83 @@
+//! What a consent brought: tokens, their ends, and what the provider said of them.
+
+use super::consent::Reported;
+use super::ids::Key;
+use super::secret::{Sealable, Secret};
+use crate::error::{Error, Result, VaultError};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A grant's tokens and what was reported with them. Sealed as one item.
+#[derive(Debug, Clone)]
+pub struct Granted {
+    /// The access token.
+    pub access: Secret,
+    /// The refresh token; some providers give none.
+    pub refresh: Option<Secret>,
+    /// When the access token ends, where that is known.
+    pub access_expires_at: Option<Timestamp>,
+    /// When the grant ends, where the provider said so.
+    pub expires_at: Option<Timestamp>,
+    /// The token's type, as the provider named it (RFC 6749 7.1).
+    pub token_type: String,
+    /// Scopes that were asked for and not given.
+    pub missing_scopes: Vec<String>,
+    /// What the provider reported.
+    pub reported: Reported,
+    /// When the answer came.
+    pub received_at: Timestamp,
+}
+
+/// The sealed form. It names its licence, so that a blob moved to another row is noticed.
+#[derive(Serialize, Deserialize)]
+struct Form {
+    ubi: String,
+    license: String,
+    access: String,
+    refresh: Option<String>,
+    access_expires_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    token_type: String,
+    missing_scopes: Vec<String>,
+    reported: Reported,
+    received_at: Timestamp,
+}
+
+impl Granted {
+    /// As one item for the vault.
+    pub fn to_sealable(&self, key: &Key) -> Sealable {
+        Sealable::of(&Form {
+            ubi: key.ubi.to_string(),
+            license: key.license.to_string(),
+            access: self.access.expose().to_owned(),
+            refresh: self.refresh.as_ref().map(|token| token.expose().to_owned()),
+            access_expires_at: self.access_expires_at,
+            expires_at: self.expires_at,
+            token_type: self.token_type.clone(),
+            missing_scopes: self.missing_scopes.clone(),
+            reported: self.reported.clone(),
+            received_at: self.received_at,
+        })
+    }
+
+    /// Out of the vault; an error where it's another licence's.
+    pub fn from_sealable(sealed: &Sealable, key: &Key) -> Result<Self> {
+        let form: Form = sealed.read(key.license.as_str())?;
+        if form.ubi != key.ubi.as_str() || form.license != key.license.as_str() {
+            return Err(Error::Vault(VaultError::Sealed {
+                what: key.to_string(),
+                reason: "it is another licence's".into(),
+            }));
+        }
+        Ok(Self {
+            access: Secret::new(form.access),
+            refresh: form.refresh.map(Secret::new),
+            access_expires_at: form.access_expires_at,
+            expires_at: form.expires_at,
+            token_type: form.token_type,
+            missing_scopes: form.missing_scopes,
+            reported: form.reported,
+            received_at: form.received_at,
+        })
+    }
+}
