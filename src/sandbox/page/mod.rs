@@ -104,7 +104,7 @@ pub(super) fn home(issuer: &str) -> Markup {
                 "An authorization server on this computer, for learning and trying out " code { "biotrack-auth" }
                 ". It forgets everything when it stops."
             }
-            dl.wide {
+            dl {
                 div { dt { "Issuer" } dd { (issuer) } }
                 @for (name, method, path) in endpoints {
                     div { dt { (name) } dd { (method) " " (path) } }
@@ -166,7 +166,7 @@ fn frame(title: &str, content: Markup) -> Markup {
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                header role="note" { b { "Sandbox:" } " a stand-in for training, not BioTrack" }
+                header { b { "Sandbox:" } " a stand-in for training, not BioTrack" }
                 main { (content) }
             }
         }

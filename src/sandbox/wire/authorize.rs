@@ -1,5 +1,6 @@
 //! `GET /oauth`: the authorization request (RFC 6749 4.1.1), answered with the Grant Access page.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
@@ -104,8 +105,8 @@ fn read(params: &Params) -> Result<Ask, Wrong> {
 fn may_return_to(uri: &str) -> bool {
     let Ok(url) = Url::parse(uri) else { return false };
     let loopback = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Ipv4(address)) => address == Ipv4Addr::LOCALHOST,
+        Some(Host::Ipv6(address)) => address == Ipv6Addr::LOCALHOST,
         Some(Host::Domain(name)) => name == "localhost",
         None => false,
     };
@@ -157,6 +158,7 @@ mod tests {
             "http://127.0.0.1.example.com/",
             "http://localhost.example.com/",
             "http://0.0.0.0/",
+            "http://127.0.0.2/",
             "ftp://127.0.0.1/",
             "javascript:alert(1)",
             "file:///etc/passwd",
