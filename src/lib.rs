@@ -2,5 +2,7 @@
 
 pub mod edge;
 pub mod error;
+pub mod grant;
 pub mod ledger;
 pub mod model;
+pub mod sandbox;

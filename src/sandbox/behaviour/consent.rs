@@ -1,0 +1,134 @@
+//! From the request to the admin's decision: a page's memory, the sign-in, the code.
+
+use jiff::Timestamp;
+
+use super::{ASK_LIFETIME, Ask, Authority, CODE_LIFETIME, Code, Consent, Digest, Facts, PASSWORD, Use};
+use crate::sandbox::clock::later;
+use crate::sandbox::log::What;
+
+/// What the admin typed.
+pub(in crate::sandbox) struct SignIn {
+    pub(in crate::sandbox) ubi: String,
+    pub(in crate::sandbox) username: String,
+    pub(in crate::sandbox) password: String,
+}
+
+/// A field of the page that isn't right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sandbox) enum Fault {
+    Ubi,
+    Username,
+    Password,
+}
+
+/// What a click on the page led to.
+#[derive(Debug)]
+pub(in crate::sandbox) enum Decision {
+    /// Unknown, answered already or too old.
+    Gone,
+    /// The page must be shown again, with what is wrong.
+    Again(Ask, Vec<Fault>),
+    /// The browser goes back with the code.
+    Granted(Ask),
+    /// The browser goes back with `access_denied`.
+    Denied(Ask),
+}
+
+impl Authority {
+    /// Keeps a request while its page is open.
+    pub(in crate::sandbox) fn ask(&mut self, now: Timestamp, id: String, ask: Ask) {
+        self.asks.insert(id, ask, later(now, ASK_LIFETIME), now);
+    }
+
+    /// The admin refuses; no sign-in is needed for that.
+    pub(in crate::sandbox) fn deny(&mut self, now: Timestamp, id: &str) -> Decision {
+        let Some(ask) = self.asks.get(&id.to_owned(), now).cloned() else {
+            return self.gone(now);
+        };
+        self.asks.remove(&id.to_owned());
+        self.refuse(now, "denied", asked(&ask, None));
+        Decision::Denied(ask)
+    }
+
+    /// The admin signs in and grants: `code` is theirs to carry back, unless `denied` stands against it.
+    /// `facts` turns the request and the username into what will be reported.
+    pub(in crate::sandbox) fn grant(
+        &mut self,
+        now: Timestamp,
+        id: &str,
+        sign_in: &SignIn,
+        code: &str,
+        denied: bool,
+        facts: impl FnOnce(&Ask, &str) -> Facts,
+    ) -> Decision {
+        let Some(ask) = self.asks.get(&id.to_owned(), now).cloned() else {
+            return self.gone(now);
+        };
+        let username = sign_in.username.trim();
+        let faults = faults(&ask, sign_in);
+        if !faults.is_empty() {
+            self.refuse(now, &why(&faults), asked(&ask, Some(username)));
+            return Decision::Again(ask, faults);
+        }
+        self.asks.remove(&id.to_owned());
+        if denied {
+            self.refuse(now, "denied", asked(&ask, Some(username)));
+            return Decision::Denied(ask);
+        }
+        let digest = Digest::of(code);
+        let expires_at = later(now, CODE_LIFETIME);
+        let consent = Consent {
+            // Its own code names a consent: unique, and nothing more to make.
+            id: format!("grant-{}", &digest.hex()[..16]),
+            license: ask.license.clone(),
+            signed_in: username.to_owned(),
+            facts: facts(&ask, username),
+        };
+        let what = What { code_sha256: Some(digest.hex()), expires_at: Some(expires_at), ..consent.what() };
+        self.record(now, "code_issued", what);
+        let code = Code {
+            consent,
+            redirect_uri: ask.redirect_uri.clone(),
+            code_challenge: ask.code_challenge.clone(),
+            expires_at,
+            use_: Use::Open,
+        };
+        // Kept past its time: a late replay must still be noticed.
+        self.codes.insert(digest, code, Timestamp::MAX, now);
+        Decision::Granted(ask)
+    }
+
+    fn gone(&mut self, now: Timestamp) -> Decision {
+        self.refuse(now, "unknown, answered or old page", What::default());
+        Decision::Gone
+    }
+}
+
+fn faults(ask: &Ask, sign_in: &SignIn) -> Vec<Fault> {
+    [
+        (Fault::Ubi, sign_in.ubi.trim() != ask.ubi.trim()),
+        (Fault::Username, sign_in.username.trim().is_empty()),
+        (Fault::Password, sign_in.password != PASSWORD),
+    ]
+    .into_iter()
+    .filter_map(|(fault, wrong)| wrong.then_some(fault))
+    .collect()
+}
+
+fn why(faults: &[Fault]) -> String {
+    let words = faults.iter().map(|fault| match fault {
+        Fault::Ubi => "wrong UBI",
+        Fault::Username => "no username",
+        Fault::Password => "wrong password",
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn asked(ask: &Ask, username: Option<&str>) -> What {
+    What {
+        ubi: Some(ask.ubi.clone()),
+        license: Some(ask.license.clone()),
+        username: username.map(str::to_owned),
+        ..What::default()
+    }
+}

@@ -1,0 +1,200 @@
+//! The life of a grant's tokens: exchange, rotation, replay, revocation, expiry.
+
+use jiff::Timestamp;
+
+use super::{Authority, Digest, Facts, Grant, Minted, Token, Use};
+use crate::sandbox::clock::later;
+use crate::sandbox::log::What;
+
+/// Why a code or refresh token wasn't honoured: `invalid_grant` (RFC 6749 5.2) and its description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sandbox) struct InvalidGrant(pub(in crate::sandbox) &'static str);
+
+/// What a successful token request is answered with.
+#[derive(Debug)]
+pub(in crate::sandbox) struct Answer {
+    pub(in crate::sandbox) access: String,
+    pub(in crate::sandbox) refresh: String,
+    /// Whole seconds of the access token's life.
+    pub(in crate::sandbox) expires_in: i64,
+    pub(in crate::sandbox) created_at: Timestamp,
+    pub(in crate::sandbox) expires_at: Timestamp,
+    pub(in crate::sandbox) facts: Facts,
+}
+
+/// A live token, as introspection tells it (RFC 7662 2.2).
+#[derive(Debug)]
+pub(in crate::sandbox) struct Introspection {
+    pub(in crate::sandbox) access: bool,
+    pub(in crate::sandbox) expires_at: Timestamp,
+    pub(in crate::sandbox) facts: Facts,
+}
+
+impl Authority {
+    /// Exchanges a code. A replay revokes what the code made (RFC 6749 4.1.2); any wrong use kills it.
+    pub(in crate::sandbox) fn exchange(
+        &mut self,
+        now: Timestamp,
+        code: &str,
+        redirect_uri: &str,
+        code_verifier: &str,
+        minted: Minted,
+    ) -> Result<Answer, InvalidGrant> {
+        let digest = Digest::of(code);
+        let mut what = What { code_sha256: Some(digest.hex()), ..What::default() };
+        let Some(code) = self.codes.get_mut(&digest) else {
+            return self.invalid(now, "unknown code", what);
+        };
+        what = What { code_sha256: what.code_sha256, ..code.consent.what() };
+        let wrong = match code.use_ {
+            Use::Made(grant) => {
+                self.kill(now, grant, "code replayed", What::default());
+                return self.invalid(now, "code replayed", what);
+            }
+            Use::Spoilt => Some("code spoilt by an earlier wrong use"),
+            Use::Open if now >= code.expires_at => Some("code expired"),
+            Use::Open if redirect_uri != code.redirect_uri => {
+                Some("another redirect_uri than was asked with")
+            }
+            Use::Open if Digest::of(code_verifier).challenge() != code.code_challenge => {
+                Some("code_verifier doesn't match")
+            }
+            Use::Open => None,
+        };
+        if let Some(why) = wrong {
+            code.use_ = Use::Spoilt;
+            return self.invalid(now, why, what);
+        }
+        code.use_ = Use::Made(self.grants.len());
+        let consent = code.consent.clone();
+        // Whole seconds, as the answer's dates are usually read.
+        let whole = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        let facts = &consent.facts;
+        let key = (facts.company.clone(), facts.ubi.clone(), facts.location.clone());
+        let created_at = *self.first.entry(key).or_insert(whole);
+        let refresh = Digest::of(&minted.refresh);
+        let expires_at = later(whole, self.terms.lifetime);
+        self.grants.push(Grant { consent, created_at, expires_at, refresh, revoked: false });
+        Ok(self.issue(now, self.grants.len() - 1, minted, "token_issued", what))
+    }
+
+    /// Rotates a refresh token. A replay of an older one revokes the whole grant (RFC 9700 4.14.2).
+    pub(in crate::sandbox) fn refresh(
+        &mut self,
+        now: Timestamp,
+        token: &str,
+        minted: Minted,
+    ) -> Result<Answer, InvalidGrant> {
+        let digest = Digest::of(token);
+        let mut what = What { token_sha256: Some(digest.hex()), ..What::default() };
+        let Some(Token { grant: index, access_until: None }) = self.tokens.get(&digest).copied() else {
+            return self.invalid(now, "unknown refresh token", what);
+        };
+        let grant = &mut self.grants[index];
+        what = What { token_sha256: what.token_sha256, ..grant.consent.what() };
+        if grant.revoked {
+            return self.invalid(now, "grant revoked", what);
+        }
+        if digest != grant.refresh {
+            self.kill(now, index, "refresh replayed", what.clone());
+            return self.invalid(now, "refresh replayed", what);
+        }
+        if now >= grant.expires_at {
+            return self.invalid(now, "grant expired", what);
+        }
+        grant.refresh = Digest::of(&minted.refresh);
+        let what = What { old_refresh_sha256: Some(digest.hex()), ..grant.consent.what() };
+        Ok(self.issue(now, index, minted, "token_rotated", what))
+    }
+
+    /// Revokes the grant that a token belongs to, whichever of its tokens it is (RFC 7009); unknown ones are fine.
+    pub(in crate::sandbox) fn revoke(&mut self, now: Timestamp, token: &str) {
+        let digest = Digest::of(token);
+        if let Some(Token { grant, .. }) = self.tokens.get(&digest).copied() {
+            self.kill(now, grant, "asked", What { token_sha256: Some(digest.hex()), ..What::default() });
+        }
+    }
+
+    /// Says whether a token is live, and notes that somebody asked.
+    pub(in crate::sandbox) fn introspect(&mut self, now: Timestamp, token: &str) -> Option<Introspection> {
+        let digest = Digest::of(token);
+        let live = self.live(now, &digest);
+        let what = self.tokens.get(&digest).map(|token| self.grants[token.grant].consent.what());
+        let what = What {
+            active: Some(live.is_some()),
+            token_sha256: Some(digest.hex()),
+            ..what.unwrap_or_default()
+        };
+        self.record(now, "introspected", what);
+        live
+    }
+
+    /// What an access token opens, while it lives.
+    pub(in crate::sandbox) fn access(&self, now: Timestamp, token: &str) -> Option<Facts> {
+        self.live(now, &Digest::of(token)).filter(|live| live.access).map(|live| live.facts)
+    }
+
+    fn live(&self, now: Timestamp, digest: &Digest) -> Option<Introspection> {
+        let token = self.tokens.get(digest)?;
+        let grant = &self.grants[token.grant];
+        let expires_at = token.access_until.unwrap_or(grant.expires_at);
+        let rotated = token.access_until.is_none() && grant.refresh != *digest;
+        (!grant.revoked && !rotated && now < expires_at).then(|| Introspection {
+            access: token.access_until.is_some(),
+            expires_at,
+            facts: grant.consent.facts.clone(),
+        })
+    }
+
+    /// Puts a minted pair to work for a grant.
+    fn issue(
+        &mut self,
+        now: Timestamp,
+        index: usize,
+        minted: Minted,
+        event: &'static str,
+        what: What,
+    ) -> Answer {
+        let grant = &self.grants[index];
+        let (access, refresh) = (Digest::of(&minted.access), Digest::of(&minted.refresh));
+        // No access outlives its grant.
+        let until = later(now, self.terms.access_lifetime).min(grant.expires_at);
+        self.tokens.insert(access, Token { grant: index, access_until: Some(until) });
+        self.tokens.insert(refresh, Token { grant: index, access_until: None });
+        let answer = Answer {
+            access: minted.access,
+            refresh: minted.refresh,
+            expires_in: until.duration_since(now).as_secs(),
+            created_at: grant.created_at,
+            expires_at: grant.expires_at,
+            facts: grant.consent.facts.clone(),
+        };
+        let what = What {
+            access_sha256: Some(access.hex()),
+            refresh_sha256: Some(refresh.hex()),
+            expires_at: Some(grant.expires_at),
+            ..what
+        };
+        self.record(now, event, what);
+        answer
+    }
+
+    /// Revokes a grant, once.
+    fn kill(&mut self, now: Timestamp, index: usize, why: &str, what: What) {
+        let grant = &mut self.grants[index];
+        if !std::mem::replace(&mut grant.revoked, true) {
+            let what = What {
+                why: Some(why.to_owned()),
+                token_sha256: what.token_sha256,
+                refresh_sha256: Some(grant.refresh.hex()),
+                ..grant.consent.what()
+            };
+            self.record(now, "token_revoked", what);
+        }
+    }
+
+    fn invalid<T>(&mut self, now: Timestamp, why: &'static str, what: What) -> Result<T, InvalidGrant> {
+        self.refuse(now, &format!("invalid_grant: {why}"), what);
+        Err(InvalidGrant(why))
+    }
+}

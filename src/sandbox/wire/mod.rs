@@ -1,0 +1,200 @@
+//! HTTP: who answers what, and the limits and headers that all answers share.
+
+mod authorize;
+mod client;
+mod grant;
+mod metadata;
+mod params;
+mod probe;
+mod spoil;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{any, get, post};
+use axum::serve::ListenerExt;
+use jiff::Timestamp;
+use maud::Markup;
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+use super::behaviour::{Ask, Authority, Facts, Terms};
+use super::clock::{Clock, MovableClock};
+use super::log::Log;
+use super::mishaps::{Mishap, Mishaps};
+use super::{Options, page};
+
+/// The most that a request body may hold, in bytes.
+const MOST_BODY: usize = 64 * 1024;
+/// The most that a query may hold, in bytes.
+const MOST_QUERY: usize = 16 * 1024;
+
+/// What every handler shares.
+pub(super) struct House {
+    /// Its address, without a trailing slash.
+    pub(super) issuer: String,
+    pub(super) clock: MovableClock,
+    company: String,
+    application: String,
+    authority: Mutex<Authority>,
+    mishaps: AtomicU32,
+    log: Option<Log>,
+}
+
+impl House {
+    pub(super) fn new(options: Options, clock: Clock, address: SocketAddr) -> io::Result<Self> {
+        let terms = Terms { lifetime: options.lifetime, access_lifetime: options.access_lifetime };
+        Ok(Self {
+            issuer: format!("http://{address}"),
+            clock: MovableClock::new(clock, options.now),
+            company: options.company,
+            application: options.application,
+            authority: Mutex::new(Authority::new(terms)),
+            mishaps: AtomicU32::new(Mishaps::of(&options.fail).0),
+            log: options.log.as_deref().map(Log::open).transpose()?,
+        })
+    }
+
+    pub(super) fn set_mishaps(&self, fail: &[Mishap]) {
+        self.mishaps.store(Mishaps::of(fail).0, Ordering::Relaxed);
+    }
+
+    fn fails(&self, mishap: Mishap) -> bool {
+        Mishaps(self.mishaps.load(Ordering::Relaxed)).has(mishap)
+    }
+
+    /// Changes the state, then writes what happened, then gives the result: nothing is answered that isn't logged.
+    /// The lock isn't held while writing.
+    fn act<T>(&self, change: impl FnOnce(&mut Authority, Timestamp) -> T) -> Result<T, Broken> {
+        let now = self.clock.now();
+        let (result, events) = {
+            let mut authority = self.authority.lock().unwrap_or_else(PoisonError::into_inner);
+            let result = change(&mut authority, now);
+            (result, authority.take_events())
+        };
+        if let (Some(log), false) = (&self.log, events.is_empty()) {
+            log.write(&events)?;
+        }
+        Ok(result)
+    }
+
+    /// What the page shows: the licence that was asked for, whatever will be granted.
+    fn shown(&self, ask: &Ask, username: &str) -> Facts {
+        let other = self.fails(Mishap::WrongCompany);
+        Facts {
+            company: if other { "Other Vendor LLC".to_owned() } else { self.company.clone() },
+            application: self.application.clone(),
+            ubi: ask.ubi.clone(),
+            access_type: "Integrator",
+            location: ask.license.clone(),
+            resource: "*",
+            operation: "read_write",
+            username: username.to_owned(),
+        }
+    }
+
+    /// What is granted and reported.
+    fn granted(&self, ask: &Ask, username: &str) -> Facts {
+        let mut facts = self.shown(ask, username);
+        if self.fails(Mishap::WrongLocation) {
+            // A neighbour that differs by a suffix, the way real ones do.
+            facts.location.push_str("-D2");
+        }
+        if self.fails(Mishap::OtherUser) {
+            facts.username = "other.admin@example.com".to_owned();
+        }
+        facts
+    }
+}
+
+/// The machine failed (no room for the log, no randomness): the answer is 500.
+struct Broken(io::Error);
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Broken {
+    fn into_response(self) -> Response {
+        (StatusCode::INTERNAL_SERVER_ERROR, format!("sandbox: {}\n", self.0)).into_response()
+    }
+}
+
+pub(super) fn router(house: Arc<House>) -> Router {
+    Router::new()
+        .route("/", get(home))
+        .route("/oauth", get(authorize::authorize))
+        .route("/oauth/grant", post(grant::decide))
+        .route("/oauth/token", post(token::token))
+        .route("/oauth/revoke", post(probe::revoke))
+        .route("/oauth/introspect", post(probe::introspect))
+        .route("/oauth/elsewhere", any(spoil::elsewhere))
+        .route("/api/ping", get(probe::ping))
+        .route("/.well-known/oauth-authorization-server", get(metadata::metadata))
+        .fallback(async || StatusCode::NOT_FOUND)
+        .layer(DefaultBodyLimit::max(MOST_BODY))
+        .layer(from_fn(guard))
+        .with_state(house)
+}
+
+/// Serves until it is dropped.
+pub(super) async fn serve(listener: TcpListener, router: Router) {
+    // Without this, an answer in two segments waits 40 ms for the client's acknowledgement.
+    let listener = listener.tap_io(|connection| {
+        let _ = connection.set_nodelay(true);
+    });
+    // axum's serve doesn't end by itself, errors of accept included.
+    let _ = axum::serve(listener, router).await;
+}
+
+/// The query limit, and the headers of every answer.
+async fn guard(request: Request, next: Next) -> Response {
+    let mut response = if request.uri().query().is_some_and(|query| query.len() > MOST_QUERY) {
+        StatusCode::URI_TOO_LONG.into_response()
+    } else {
+        next.run(request).await
+    };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::PRAGMA, "no-cache"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::CONTENT_SECURITY_POLICY, page::content_security_policy()),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn home(State(house): State<Arc<House>>) -> Response {
+    html(StatusCode::OK, page::home(&house.issuer))
+}
+
+/// 200 with JSON.
+fn reply(value: &impl Serialize) -> Result<Response, Broken> {
+    let body = serde_json::to_vec(value).map_err(io::Error::from)?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+fn html(status: StatusCode, page: Markup) -> Response {
+    (status, Html(page.into_string())).into_response()
+}
+
+/// 303, so that a browser comes back with a GET whatever it posted.
+fn back(to: &str) -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response()
+}
