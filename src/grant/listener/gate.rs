@@ -1,0 +1,275 @@
+//! The bounded gate on the real port: whole, clean requests pass to tiny_http; all else ends here.
+
+use super::head::{self, Verdict};
+use super::page::Page;
+use super::private::Private;
+use super::traffic::Traffic;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::task::Poll;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
+
+/// Connections open at once.
+pub(super) const OPEN: usize = 256;
+/// Requests behind the gate at once; each takes four descriptors.
+const RELAYS: usize = 64;
+/// Requests tiny_http reads at once: the threads its pool has anyway.
+const HANDING: usize = 4;
+/// A connection's total time for its whole head.
+pub(super) const HEAD_TIME: Duration = Duration::from_secs(5);
+/// How long a browser may take no byte of its answer.
+const STALL: Duration = Duration::from_secs(5);
+/// How long, and how much, is read and thrown away after the answer, so that no reset overtakes it.
+const PARTING_TIME: Duration = Duration::from_secs(1);
+const PARTING_BYTES: usize = 256 * 1024;
+/// The pause when descriptors are short, and how often handing over is tried.
+const BACK_OFF: Duration = Duration::from_millis(10);
+const TRIES: usize = 300;
+
+/// What the connections' tasks share.
+pub(super) struct Gate {
+    names: Vec<String>,
+    head_time: Duration,
+    private: Arc<Private>,
+    traffic: Arc<Traffic>,
+    slots: Arc<Semaphore>,
+    relays: Semaphore,
+    handing: Arc<Semaphore>,
+    idle: Mutex<BTreeMap<u64, AbortHandle>>,
+    last: AtomicU64,
+    cut: watch::Sender<bool>,
+}
+
+/// A listening socket; its sender is dropped after it, which tells that the port is closed.
+pub(super) struct Door {
+    pub(super) listener: TcpListener,
+    pub(super) _open: mpsc::Sender<()>,
+}
+
+/// How far a connection has come, for the moment it is cut.
+#[derive(PartialEq, Eq)]
+enum Progress {
+    Reading,
+    Waiting,
+    Answered,
+}
+
+impl Gate {
+    pub(super) fn new(
+        names: Vec<String>,
+        head_time: Duration,
+        private: Arc<Private>,
+        traffic: Arc<Traffic>,
+    ) -> Gate {
+        Gate {
+            names,
+            head_time,
+            private,
+            traffic,
+            slots: Arc::new(Semaphore::new(OPEN)),
+            relays: Semaphore::new(RELAYS),
+            handing: Arc::new(Semaphore::new(HANDING)),
+            idle: Mutex::new(BTreeMap::new()),
+            last: AtomicU64::new(0),
+            cut: watch::Sender::new(false),
+        }
+    }
+
+    /// Accepts until aborted.
+    pub(super) async fn accept(self: Arc<Gate>, door: Door) {
+        loop {
+            match door.listener.accept().await {
+                Ok((client, _)) => {
+                    let Some(slot) = self.slot().await else { return };
+                    self.admit(client, slot, door._open.clone());
+                }
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                // Out of descriptors, most likely: make room, and don't spin until there is some.
+                Err(_) => {
+                    self.evict_half();
+                    sleep(BACK_OFF).await;
+                }
+            }
+        }
+    }
+
+    /// A place for one more connection, the oldest idle one's if need be.
+    async fn slot(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(slot) = self.slots.clone().try_acquire_owned() {
+            return Some(slot);
+        }
+        // A head that lies ready is read before anybody is judged idle.
+        tokio::task::yield_now().await;
+        self.evict_oldest();
+        self.slots.clone().acquire_owned().await.ok()
+    }
+
+    fn admit(self: &Arc<Gate>, client: TcpStream, slot: OwnedSemaphorePermit, open: mpsc::Sender<()>) {
+        let id = self.last.fetch_add(1, Ordering::Relaxed);
+        let gate = self.clone();
+        // Locked until the handle is in: the task can't leave the list before it stands there.
+        let mut idle = self.idle();
+        let task = tokio::spawn(async move {
+            gate.attend(client, id).await;
+            gate.idle().remove(&id);
+            drop((slot, open));
+        });
+        idle.insert(id, task.abort_handle());
+    }
+
+    async fn attend(&self, mut client: TcpStream, id: u64) {
+        let mut progress = Progress::Reading;
+        let mut cut = self.cut.subscribe();
+        let ended = pin!(async { drop(cut.wait_for(|cut| *cut).await) });
+        let whole = first(self.converse(&mut client, id, &mut progress), ended).await;
+        if whole.is_none() && progress == Progress::Waiting {
+            // Nobody will answer any more; a word is kinder than a reset.
+            let _ = client.try_write(&Page::plain(503).print(false));
+        }
+    }
+
+    /// One connection's life.
+    async fn converse(&self, client: &mut TcpStream, id: u64, progress: &mut Progress) -> io::Result<()> {
+        client.set_nodelay(true)?;
+        let verdict = timeout(self.head_time, self.read_head(client)).await??;
+        // From here on it isn't idle; if it was evicted meanwhile, that stands.
+        let Some(task) = self.idle().remove(&id) else { return Ok(()) };
+        match verdict {
+            Verdict::HangUp => return Ok(()),
+            Verdict::Refuse { status, bodyless } => {
+                send(client, &Page::plain(status).print(bodyless)).await?;
+            }
+            Verdict::Pass(target) => {
+                *progress = Progress::Waiting;
+                self.relay(client, &target, progress).await?;
+            }
+        }
+        *progress = Progress::Answered;
+        client.shutdown().await?;
+        // No parting talk where others wait for the place.
+        if self.slots.available_permits() > 0 {
+            self.idle().insert(id, task);
+            let _ = timeout(PARTING_TIME, drain(client)).await;
+        }
+        Ok(())
+    }
+
+    async fn read_head(&self, client: &mut TcpStream) -> io::Result<Verdict> {
+        let mut bytes = Vec::with_capacity(2048);
+        loop {
+            let seen = bytes.len();
+            if client.read_buf(&mut bytes).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if let Some(verdict) = head::judge(&bytes, seen, &self.names) {
+                return Ok(verdict);
+            }
+        }
+    }
+
+    async fn relay(&self, client: &mut TcpStream, target: &str, progress: &mut Progress) -> io::Result<()> {
+        let _relay = self.relays.acquire().await.map_err(io::Error::other)?;
+        for _ in 0..TRIES {
+            if self.hand_over(client, target, progress).await? {
+                break;
+            }
+            // tiny_http is down or descriptors are short.
+            self.evict_half();
+            sleep(BACK_OFF).await;
+        }
+        if *progress != Progress::Answered {
+            send(client, &Page::plain(503).print(false)).await?;
+        }
+        Ok(())
+    }
+
+    /// Passes the request on and copies the answer back as it comes. False where the handler never
+    /// saw the request, so that it can be tried again.
+    async fn hand_over(&self, client: &mut TcpStream, target: &str, progress: &mut Progress) -> io::Result<bool> {
+        let permit = self.handing.clone().acquire_owned().await.map_err(io::Error::other)?;
+        let under_way = self.traffic.begin(permit);
+        let Ok(mut private) = self.private.connect().await else { return Ok(false) };
+        let request = self.private.clean(target, &self.names[0], under_way.id);
+        if private.write_all(request.as_bytes()).await.is_err() {
+            return Ok(false);
+        }
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            match private.read(&mut buffer).await {
+                Ok(0) | Err(_) => return Ok(under_way.arrived()),
+                Ok(size) => {
+                    *progress = Progress::Answered;
+                    send(client, &buffer[..size]).await?;
+                }
+            }
+        }
+    }
+
+    /// Ends the idle connection that has been open longest.
+    fn evict_oldest(&self) {
+        let oldest = self.idle().pop_first();
+        if let Some((_, task)) = oldest {
+            task.abort();
+        }
+    }
+
+    /// Ends the older half of the idle connections, so that a full queue is worked off in few pauses.
+    fn evict_half(&self) {
+        let half = self.idle().len().div_ceil(2);
+        for _ in 0..half {
+            self.evict_oldest();
+        }
+    }
+
+    /// Ends every idle connection.
+    pub(super) fn evict_all(&self) {
+        let all = std::mem::take(&mut *self.idle());
+        for task in all.into_values() {
+            task.abort();
+        }
+    }
+
+    /// Ends every connection, answering those that wait.
+    pub(super) fn cut(&self) {
+        self.cut.send_replace(true);
+    }
+
+    fn idle(&self) -> MutexGuard<'_, BTreeMap<u64, AbortHandle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The work's outcome, unless `end` comes first.
+async fn first<T>(work: impl Future<Output = T>, end: impl Future<Output = ()> + Unpin) -> Option<T> {
+    let (mut work, mut end) = (pin!(work), pin!(end));
+    poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending => end.as_mut().poll(context).map(|()| None),
+    })
+    .await
+}
+
+async fn send(client: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+    timeout(STALL, client.write_all(bytes)).await?
+}
+
+async fn drain(client: &mut TcpStream) -> io::Result<()> {
+    let mut buffer = vec![0; 8 * 1024];
+    let mut left = PARTING_BYTES;
+    while left > 0 {
+        match client.read(&mut buffer).await? {
+            0 => break,
+            size => left = left.saturating_sub(size),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! The loopback port on which the provider's redirect arrives (RFC 8252, 7.3).
+
+mod gate;
+mod head;
+mod page;
+mod private;
+#[cfg(test)]
+mod tests;
+mod traffic;
+
+pub use page::Page;
+
+use gate::{Door, Gate};
+use private::{Private, Thread};
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use traffic::Traffic;
+
+/// How long stopping waits for answers under way.
+const GRACE: Duration = Duration::from_millis(500);
+/// How long stopping waits for sockets to close, which takes microseconds unless the runtime is stuck.
+const CLOSING: Duration = Duration::from_millis(200);
+/// How often a port free in both families is looked for.
+const TRIES: usize = 64;
+
+/// The name the redirect address carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Host {
+    /// `127.0.0.1`.
+    Ipv4Literal,
+    /// `localhost`: both `127.0.0.1` and `[::1]`, on one port; a machine without IPv6 has the first alone.
+    Localhost,
+}
+
+/// The port, taken but not yet served. The sockets stay the same until [`Serving`] is dropped.
+#[derive(Debug)]
+pub struct Listener {
+    sockets: Vec<TcpListener>,
+    port: u16,
+    names: Vec<String>,
+}
+
+impl Listener {
+    /// Takes the port, any free one for `None`. A port in use is [`io::ErrorKind::AddrInUse`].
+    pub fn bind(host: Host, port: Option<u16>) -> io::Result<Listener> {
+        let mut tries = if port.is_some() { 1 } else { TRIES };
+        loop {
+            tries -= 1;
+            match Listener::bind_once(host, port.unwrap_or(0)) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries > 0 => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn bind_once(host: Host, port: u16) -> io::Result<Listener> {
+        let ipv4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        let port = ipv4.local_addr()?.port();
+        let mut sockets = vec![ipv4];
+        let mut hosts = vec!["127.0.0.1"];
+        if host == Host::Localhost {
+            hosts.insert(0, "localhost");
+            match TcpListener::bind((Ipv6Addr::LOCALHOST, port)) {
+                Ok(ipv6) => {
+                    sockets.push(ipv6);
+                    hosts.push("[::1]");
+                }
+                Err(error) if no_ipv6(&error) => {}
+                // Somebody else's port there would get our redirect.
+                Err(error) => return Err(error),
+            }
+        }
+        let mut names: Vec<String> = hosts.iter().map(|host| format!("{host}:{port}")).collect();
+        if port == 80 {
+            // Browsers leave the usual port out.
+            names.extend(hosts.iter().map(|host| (*host).to_owned()));
+        }
+        Ok(Listener { sockets, port, names })
+    }
+
+    /// The port taken.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Serves: each clean request is given to `handle`, on a thread of its own; it should pass it on and
+    /// return. `private_folder` must exist; a socket lives in it until the end. The runtime needs I/O and time.
+    pub fn serve(
+        self,
+        runtime: &Handle,
+        private_folder: &Path,
+        handle: impl FnMut(Request) + Send + 'static,
+    ) -> io::Result<Serving> {
+        self.serve_within(gate::HEAD_TIME, runtime, private_folder, handle)
+    }
+
+    fn serve_within(
+        self,
+        head_time: Duration,
+        runtime: &Handle,
+        private_folder: &Path,
+        handle: impl FnMut(Request) + Send + 'static,
+    ) -> io::Result<Serving> {
+        let traffic = Arc::new(Traffic::default());
+        let private = Arc::new(Private::open(private_folder)?);
+        let thread = private.run(traffic.clone(), handle)?;
+        let gate = Arc::new(Gate::new(self.names, head_time, private, traffic.clone()));
+        let (open, closed) = mpsc::channel();
+        let mut serving = Serving { port: self.port, gate, traffic, doors: Vec::new(), closed, _thread: thread };
+        let _inside = runtime.enter();
+        for socket in self.sockets {
+            socket.set_nonblocking(true)?;
+            let listener = tokio::net::TcpListener::from_std(socket)?;
+            let door = Door { listener, _open: open.clone() };
+            serving.doors.push(runtime.spawn(serving.gate.clone().accept(door)).abort_handle());
+        }
+        Ok(serving)
+    }
+}
+
+/// Whether binding failed because the machine has no `::1`.
+fn no_ipv6(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    const NO_FAMILY: i32 = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
+    #[cfg(windows)]
+    const NO_FAMILY: i32 = 10047;
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(NO_FAMILY)
+}
+
+/// A port being served. Dropping it closes the port, lets answers under way reach the browser (half a
+/// second at most; requests nobody answers aren't waited for) and ends the thread.
+pub struct Serving {
+    port: u16,
+    gate: Arc<Gate>,
+    traffic: Arc<Traffic>,
+    doors: Vec<AbortHandle>,
+    closed: mpsc::Receiver<()>,
+    /// Dropped last: the handler ends once nothing can reach it.
+    _thread: Thread,
+}
+
+impl Serving {
+    /// The port served.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        for door in &self.doors {
+            door.abort();
+        }
+        self.gate.evict_all();
+        self.traffic.settle(GRACE);
+        self.gate.cut();
+        // Every door and every connection holds a sender until its socket is closed.
+        let _ = self.closed.recv_timeout(CLOSING);
+    }
+}
+
+/// A clean GET. Dropped unanswered, it is answered with a plain 503.
+pub struct Request {
+    /// The path as sent, undecoded.
+    pub path: String,
+    /// What followed the `?`, undecoded.
+    pub query: Option<String>,
+    id: u64,
+    traffic: Arc<Traffic>,
+    inner: Option<tiny_http::Request>,
+}
+
+impl Request {
+    /// Answers, from any thread and at any time. Returns once the kernel has the page, which then reaches the
+    /// browser even if [`Serving`] is dropped next. A page up to 100 KB never waits for a slow browser.
+    pub fn answer(mut self, page: Page) {
+        self.write(page);
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        self.write(Page::plain(503));
+    }
+}

@@ -1,0 +1,283 @@
+//! Runs tiny_http on a socket that only the gate can reach, and starts it anew when it dies.
+
+use super::traffic::Traffic;
+use super::{Page, Request};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Names the header that proves a request came through the gate.
+const PROOF: &str = "X-Gate";
+/// How long the thread waits before it tries again to open its socket.
+const BACK_OFF: Duration = Duration::from_millis(10);
+/// How long stopping waits for a handler that is still at work.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A connection to tiny_http.
+pub(super) trait Pipe: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Pipe for T {}
+
+/// Where tiny_http listens.
+#[derive(Clone)]
+enum Address {
+    #[cfg(unix)]
+    Unix(PathBuf),
+    Tcp(SocketAddr),
+}
+
+/// The running server, replaced when it dies.
+struct Running {
+    server: Arc<tiny_http::Server>,
+    address: Address,
+}
+
+/// tiny_http behind its private socket.
+pub(super) struct Private {
+    /// A fresh folder of ours alone; `None` where the socket is TCP.
+    folder: Option<PathBuf>,
+    proof: String,
+    running: Mutex<Option<Running>>,
+    /// Set once its death was noticed, so that one death means one new start.
+    ailing: AtomicBool,
+    stopping: AtomicBool,
+}
+
+impl Private {
+    /// Opens the private socket in a fresh folder under `parent`.
+    pub(super) fn open(parent: &Path) -> io::Result<Private> {
+        let mut private = Private {
+            folder: None,
+            proof: random()?,
+            running: Mutex::new(None),
+            ailing: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+        };
+        private.make_folder(parent)?;
+        match private.start() {
+            // A Unix socket's path is short (104 bytes on a Mac); the loopback stands in.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput && private.folder.is_some() => {
+                private.remove_folder();
+                private.folder = None;
+                private.start()?;
+            }
+            outcome => outcome?,
+        }
+        Ok(private)
+    }
+
+    #[cfg(unix)]
+    fn make_folder(&mut self, parent: &Path) -> io::Result<()> {
+        use std::os::unix::fs::DirBuilderExt;
+        // 128 random bits: the name is never one that exists, and mkdir refuses one that does.
+        let folder = parent.join(random()?);
+        std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
+        self.folder = Some(folder);
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    fn make_folder(&mut self, _parent: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Starts a server; there must be none.
+    fn start(&self) -> io::Result<()> {
+        let (listener, address) = self.listen()?;
+        let server = tiny_http::Server::from_listener(listener, None).map_err(io::Error::other)?;
+        *self.running() = Some(Running { server: Arc::new(server), address });
+        self.ailing.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    fn listen(&self) -> io::Result<(tiny_http::Listener, Address)> {
+        let Some(folder) = &self.folder else { return listen_tcp() };
+        let path = folder.join("s");
+        Ok((std::os::unix::net::UnixListener::bind(&path)?.into(), Address::Unix(path)))
+    }
+
+    #[cfg(not(unix))]
+    fn listen(&self) -> io::Result<(tiny_http::Listener, Address)> {
+        listen_tcp()
+    }
+
+    /// Gives every request that comes to `handle`, on a thread of its own.
+    pub(super) fn run(
+        self: &Arc<Private>,
+        traffic: Arc<Traffic>,
+        mut handle: impl FnMut(Request) + Send + 'static,
+    ) -> io::Result<Thread> {
+        let (ended, end) = mpsc::channel();
+        let private = self.clone();
+        let work = move || {
+            let _ended: mpsc::Sender<()> = ended;
+            let mut take = |request| {
+                if let Some(request) = private.admit(request, &traffic) {
+                    handle(request);
+                }
+            };
+            while let Some(server) = private.server() {
+                if let Ok(request) = server.recv() {
+                    take(request);
+                } else {
+                    // Told to stop, or its accept thread died: what it still had is served.
+                    while let Ok(Some(request)) = server.try_recv() {
+                        take(request);
+                    }
+                    drop(server);
+                    private.restart();
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("listener".into()).spawn(work)?;
+        Ok(Thread { private: self.clone(), thread: Some(thread), end })
+    }
+
+    /// Checks that a request came through the gate.
+    fn admit(&self, request: tiny_http::Request, traffic: &Arc<Traffic>) -> Option<Request> {
+        let header = request.headers().iter().find(|header| header.field.equiv(PROOF))?;
+        let (proof, id) = header.value.as_str().split_once(' ')?;
+        if proof != self.proof {
+            return None;
+        }
+        let id = id.parse().ok()?;
+        if !traffic.held(id) {
+            return None;
+        }
+        let (path, query) = match request.url().split_once('?') {
+            Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
+            None => (request.url().to_owned(), None),
+        };
+        Some(Request { path, query, id, traffic: traffic.clone(), inner: Some(request) })
+    }
+
+    /// Replaces a dead server, unless all is to end.
+    fn restart(&self) {
+        // The old one goes first: it removes its socket.
+        let old = self.running().take();
+        drop(old);
+        while !self.stopping.load(Ordering::Acquire) && self.start().is_err() {
+            thread::sleep(BACK_OFF);
+        }
+        if self.stopping.load(Ordering::Acquire) {
+            let unwanted = self.running().take();
+            drop(unwanted);
+        }
+    }
+
+    /// Connects to tiny_http; a server found dead is started anew for the next attempt.
+    pub(super) async fn connect(&self) -> io::Result<Box<dyn Pipe>> {
+        self.check_room()?;
+        let Some(address) = self.running().as_ref().map(|running| running.address.clone()) else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        let outcome: io::Result<Box<dyn Pipe>> = match address {
+            #[cfg(unix)]
+            Address::Unix(path) => {
+                tokio::net::UnixStream::connect(path).await.map(|stream| Box::new(stream) as Box<dyn Pipe>)
+            }
+            Address::Tcp(address) => {
+                let stream = tokio::net::TcpStream::connect(address).await;
+                stream.and_then(|stream| stream.set_nodelay(true).map(|()| Box::new(stream) as Box<dyn Pipe>))
+            }
+        };
+        if outcome.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+            && !self.ailing.swap(true, Ordering::AcqRel)
+            && let Some(running) = self.running().as_ref()
+        {
+            running.server.unblock();
+        }
+        outcome
+    }
+
+    /// Fails when descriptors are so short that tiny_http's accept would panic or end for good.
+    fn check_room(&self) -> io::Result<()> {
+        // One for our end, two for tiny_http's.
+        #[cfg(unix)]
+        let _three = (
+            std::os::unix::net::UnixStream::pair()?,
+            std::os::unix::net::UnixStream::pair()?,
+        );
+        Ok(())
+    }
+
+    /// The one form in which requests reach tiny_http.
+    pub(super) fn clean(&self, target: &str, host: &str, id: u64) -> String {
+        format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n{PROOF}: {} {id}\r\nConnection: close\r\n\r\n", self.proof)
+    }
+
+    fn server(&self) -> Option<Arc<tiny_http::Server>> {
+        self.running().as_ref().map(|running| running.server.clone())
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remove_folder(&self) {
+        if let Some(folder) = &self.folder {
+            // Gone already where tiny_http was dropped in time.
+            let _ = std::fs::remove_file(folder.join("s"));
+            let _ = std::fs::remove_dir(folder);
+        }
+    }
+}
+
+impl Drop for Private {
+    fn drop(&mut self) {
+        let server = self.running().take();
+        drop(server);
+        self.remove_folder();
+    }
+}
+
+/// The thread that takes requests out of tiny_http; dropping it ends it.
+pub(super) struct Thread {
+    private: Arc<Private>,
+    thread: Option<thread::JoinHandle<()>>,
+    end: mpsc::Receiver<()>,
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.private.stopping.store(true, Ordering::Release);
+        if let Some(server) = self.private.server() {
+            server.unblock();
+        }
+        // A handler that never returns keeps its thread, not us.
+        let ended = self.end.recv_timeout(PATIENCE) != Err(mpsc::RecvTimeoutError::Timeout);
+        if let Some(thread) = self.thread.take().filter(|_| ended) {
+            let _ = thread.join();
+        }
+        self.private.remove_folder();
+    }
+}
+
+fn listen_tcp() -> io::Result<(tiny_http::Listener, Address)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let address = Address::Tcp(listener.local_addr()?);
+    Ok((listener.into(), address))
+}
+
+/// 128 random bits as hex.
+fn random() -> io::Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+impl Request {
+    /// Writes the page and returns when the kernel has it.
+    pub(super) fn write(&mut self, page: Page) {
+        let Some(request) = self.inner.take() else { return };
+        self.traffic.answering(self.id);
+        let mut writer = request.into_writer();
+        // Whoever asked may be gone; then there is nobody to tell.
+        let _ = writer.write_all(&page.print(false)).and_then(|()| writer.flush());
+    }
+}

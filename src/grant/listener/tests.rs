@@ -1,0 +1,403 @@
+//! Drives the listener over real sockets, as a browser and as whoever means it ill.
+
+mod alone;
+mod storm;
+
+use super::*;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
+use tokio::runtime::Runtime;
+
+/// Far beyond what anything here takes; only a hang reaches it.
+const LONG: Duration = Duration::from_secs(20);
+
+/// A served port and what came through it.
+struct Rig {
+    serving: Option<Serving>,
+    requests: mpsc::Receiver<Request>,
+    port: u16,
+    folder: tempfile::TempDir,
+    runtime: Runtime,
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+fn page(html: impl Into<String>) -> Page {
+    Page { status: 200, html: html.into(), style_hash: None }
+}
+
+impl Rig {
+    fn new(host: Host) -> Rig {
+        Rig::within(gate::HEAD_TIME, host)
+    }
+
+    /// The handler only passes on.
+    fn within(head_time: Duration, host: Host) -> Rig {
+        let (sender, requests) = mpsc::channel();
+        Rig::with(head_time, host, requests, move |request| drop(sender.send(request)))
+    }
+
+    /// The handler answers at once, naming the path.
+    fn echo(host: Host) -> Rig {
+        let handle = |request: Request| {
+            let html = format!("you asked for {}", request.path);
+            request.answer(page(html));
+        };
+        Rig::with(gate::HEAD_TIME, host, mpsc::channel().1, handle)
+    }
+
+    fn with(
+        head_time: Duration,
+        host: Host,
+        requests: mpsc::Receiver<Request>,
+        handle: impl FnMut(Request) + Send + 'static,
+    ) -> Rig {
+        let (runtime, folder) = (runtime(), tempfile::tempdir().unwrap());
+        let listener = Listener::bind(host, None).unwrap();
+        let port = listener.port();
+        let serving = listener.serve_within(head_time, runtime.handle(), folder.path(), handle).unwrap();
+        Rig { serving: Some(serving), requests, port, folder, runtime }
+    }
+
+    fn connect(&self) -> TcpStream {
+        connect(self.port)
+    }
+
+    fn send(&self, bytes: impl AsRef<[u8]>) -> TcpStream {
+        let mut stream = self.connect();
+        stream.write_all(bytes.as_ref()).unwrap();
+        stream
+    }
+
+    fn ask(&self, target: &str) -> TcpStream {
+        self.send(get(self.port, target))
+    }
+
+    fn next(&self) -> Request {
+        self.requests.recv_timeout(LONG).unwrap()
+    }
+
+    /// The status of a request whose head is all after `GET `.
+    fn status(&self, head: &str) -> u16 {
+        let head = head.replace("OURS", &format!("127.0.0.1:{}", self.port));
+        status(&all(self.send(head)))
+    }
+}
+
+fn connect(port: u16) -> TcpStream {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+fn get(port: u16, target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: */*\r\n\r\n")
+}
+
+/// What came until the peer ended it, properly.
+fn all(mut stream: TcpStream) -> String {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+fn status(answer: &str) -> u16 {
+    answer.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).map_or(0, |code| code.parse().unwrap())
+}
+
+/// S22's measure: the true callback is answered within a second.
+fn callback(port: u16) {
+    let start = Instant::now();
+    let mut stream = connect(port);
+    stream.write_all(get(port, "/callback?code=true").as_bytes()).unwrap();
+    let answer = all(stream);
+    assert!(answer.ends_with("you asked for /callback"), "{answer:?}");
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+}
+
+#[test]
+fn s15_nothing_but_loopback_listens() {
+    for host in [Host::Ipv4Literal, Host::Localhost] {
+        let rig = Rig::echo(host);
+        let mut found = Vec::new();
+        for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+            let Ok(table) = std::fs::read_to_string(table) else { continue };
+            for line in table.lines().skip(1) {
+                let fields: Vec<&str> = line.split_whitespace().collect();
+                let (address, port) = fields[1].split_once(':').unwrap();
+                if fields[3] == "0A" && port == format!("{:04X}", rig.port) {
+                    found.push(address.to_owned());
+                }
+            }
+        }
+        let ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() && host == Host::Localhost;
+        let mut expected = vec!["0100007F".to_owned()];
+        expected.extend(ipv6.then(|| "00000000000000000000000001000000".to_owned()));
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn localhost_answers_in_both_families() {
+    let rig = Rig::echo(Host::Localhost);
+    for family in [SocketAddr::from((Ipv4Addr::LOCALHOST, rig.port)), (Ipv6Addr::LOCALHOST, rig.port).into()] {
+        if family.is_ipv6() && TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
+            continue;
+        }
+        for name in ["localhost", "127.0.0.1", "[::1]"] {
+            let mut stream = TcpStream::connect(family).unwrap();
+            write!(stream, "GET /x HTTP/1.1\r\nHost: {name}:{}\r\n\r\n", rig.port).unwrap();
+            assert_eq!(status(&all(stream)), 200, "{name} over {family}");
+        }
+    }
+}
+
+#[test]
+fn s16_a_taken_port_is_in_use_in_either_family() {
+    let taken = Listener::bind(Host::Ipv4Literal, None).unwrap();
+    for host in [Host::Ipv4Literal, Host::Localhost] {
+        let error = Listener::bind(host, Some(taken.port())).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+    if let Ok(taken) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) {
+        let error = Listener::bind(Host::Localhost, Some(taken.local_addr().unwrap().port())).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+}
+
+#[test]
+fn s16_the_socket_bound_is_the_socket_served() {
+    let (runtime, folder) = (runtime(), tempfile::tempdir().unwrap());
+    let listener = Listener::bind(Host::Ipv4Literal, None).unwrap();
+    let port = listener.port();
+    // It waits in the socket's queue, which a second bind would have lost.
+    let mut early = connect(port);
+    early.write_all(get(port, "/early").as_bytes()).unwrap();
+    let _serving = listener.serve(runtime.handle(), folder.path(), |request| request.answer(page("in time")));
+    assert!(all(early).ends_with("in time"));
+}
+
+#[test]
+fn s17_what_is_not_the_callback_leaves_the_flow_alone() {
+    let rig = Rig::echo(Host::Ipv4Literal);
+    for path in ["/favicon.ico", "/", "/other", "//evil.example", "/callback%00"] {
+        assert!(all(rig.ask(path)).ends_with(&format!("you asked for {path}")));
+    }
+    for method in ["HEAD", "OPTIONS", "POST", "PUT"] {
+        let answer = all(rig.send(get(rig.port, "/callback?code=true").replace("GET", method)));
+        assert_eq!(status(&answer), 405);
+        assert!(answer.contains("\r\nAllow: GET\r\n"));
+        assert_eq!(answer.ends_with("\r\n\r\n"), method == "HEAD", "{answer}");
+    }
+    assert_eq!(rig.status("GET http://OURS/callback?code=1 HTTP/1.1\r\nHost: OURS\r\n\r\n"), 404);
+    assert_eq!(rig.status("OPTIONS * HTTP/1.1\r\nHost: OURS\r\n\r\n"), 405);
+    assert_eq!(rig.status("GET * HTTP/1.1\r\nHost: OURS\r\n\r\n"), 404);
+    callback(rig.port);
+}
+
+#[test]
+fn s20_another_name_for_us_is_misdirected() {
+    let rig = Rig::echo(Host::Ipv4Literal);
+    assert_eq!(rig.status("GET / HTTP/1.1\r\nHost: OURS\r\n\r\n"), 200);
+    assert_eq!(rig.status("GET / HTTP/1.1\r\n\r\n"), 400);
+    assert_eq!(rig.status("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"), 421);
+    assert_eq!(rig.status("GET / HTTP/1.1\r\nHost: OURS\r\nHost: OURS\r\n\r\n"), 421);
+    assert_eq!(rig.status("GET / HTTP/1.1\r\nHost: OURS\r\nHost: evil.example\r\n\r\n"), 421);
+    // The profile says 127.0.0.1, so localhost isn't ours.
+    assert_eq!(rig.status(&format!("GET / HTTP/1.1\r\nHost: localhost:{}\r\n\r\n", rig.port)), 421);
+    let smuggled = "GET / HTTP/1.1\r\nHost: OURS\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    assert_eq!(rig.status(smuggled), 400);
+    callback(rig.port);
+}
+
+#[test]
+fn the_handler_gets_the_target_as_sent_and_nothing_else() {
+    let rig = Rig::new(Host::Ipv4Literal);
+    let browser = rig.ask("/call%62ack?code=a%2Fb&state=c?d");
+    let request = rig.next();
+    assert_eq!(request.path, "/call%62ack");
+    assert_eq!(request.query.as_deref(), Some("code=a%2Fb&state=c?d"));
+    let inner = request.inner.as_ref().unwrap();
+    let names: Vec<_> = inner.headers().iter().map(|header| header.field.to_string()).collect();
+    assert_eq!(names, ["Host", "X-Gate", "Connection"]);
+    request.answer(page("done"));
+    let answer = all(browser);
+    assert!(answer.contains("\r\nContent-Security-Policy: default-src 'none'\r\n"), "{answer}");
+    let browser = rig.ask("/callback");
+    assert_eq!(rig.next().query, None);
+    assert_eq!(status(&all(browser)), 503, "the request was dropped unanswered");
+}
+
+#[test]
+fn a_request_not_through_the_gate_gets_nowhere() {
+    let rig = Rig::new(Host::Ipv4Literal);
+    let inside = std::fs::read_dir(rig.folder.path()).unwrap().next().unwrap().unwrap().path();
+    let mut stream = std::os::unix::net::UnixStream::connect(inside.join("s")).unwrap();
+    stream.write_all(b"GET /forged HTTP/1.1\r\nX-Gate: 00 0\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert_eq!(status(&answer), 500);
+    let browser = rig.ask("/true");
+    let request = rig.next();
+    assert_eq!(request.path, "/true");
+    drop(request);
+    all(browser);
+}
+
+#[test]
+fn the_private_folder_is_ours_alone_and_goes_at_the_end() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut rig = Rig::echo(Host::Ipv4Literal);
+    let inside = std::fs::read_dir(rig.folder.path()).unwrap().next().unwrap().unwrap();
+    assert_eq!(inside.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    rig.serving = None;
+    assert_eq!(std::fs::read_dir(rig.folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_folder_too_deep_for_a_unix_socket_still_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = folder.path().join("x".repeat(120));
+    std::fs::create_dir(&deep).unwrap();
+    let runtime = runtime();
+    let listener = Listener::bind(Host::Ipv4Literal, None).unwrap();
+    let port = listener.port();
+    let handle = |request: Request| {
+        let html = format!("you asked for {}", request.path);
+        request.answer(page(html));
+    };
+    let serving = listener.serve(runtime.handle(), &deep, handle).unwrap();
+    callback(port);
+    drop(serving);
+    assert_eq!(std::fs::read_dir(&deep).unwrap().count(), 0);
+}
+
+#[test]
+fn a_request_held_blocks_no_other() {
+    let rig = Rig::new(Host::Ipv4Literal);
+    let held: Vec<_> = (0..20).map(|_| (rig.ask("/held"), rig.next())).collect();
+    let browser = rig.ask("/other");
+    rig.next().answer(page("other"));
+    assert!(all(browser).ends_with("other"));
+    for (browser, request) in held {
+        request.answer(page("at last"));
+        assert!(all(browser).ends_with("at last"));
+    }
+}
+
+#[test]
+fn an_answer_is_copied_as_it_comes_and_outlives_the_head_deadline() {
+    let rig = Rig::within(Duration::from_millis(50), Host::Ipv4Literal);
+    let mut browser = rig.ask("/events");
+    let mut request = rig.next();
+    let mut writer = request.inner.take().unwrap().into_writer();
+    let mut part = [0; 4];
+    for _ in 0..3 {
+        // An idle connection opened now and ended by its deadline shows that the deadline passed.
+        assert_eq!(all(rig.send("GET /")), "");
+        writer.write_all(b"tick").unwrap();
+        writer.flush().unwrap();
+        browser.read_exact(&mut part).unwrap();
+        assert_eq!(&part, b"tick");
+    }
+    drop(writer);
+    assert_eq!(all(browser), "");
+}
+
+#[test]
+fn a_large_page_arrives_whole() {
+    let rig = Rig::new(Host::Ipv4Literal);
+    let html = "0123456789".repeat(300_000);
+    let browser = rig.ask("/");
+    let reader = std::thread::spawn(|| all(browser));
+    rig.next().answer(page(html.clone()));
+    assert!(reader.join().unwrap().ends_with(&html));
+}
+
+#[test]
+fn a_page_of_100_kb_never_waits_for_the_browser() {
+    let rig = Rig::new(Host::Ipv4Literal);
+    // These browsers read nothing; answering them all must return all the same.
+    let browsers: Vec<_> = (0..30).map(|_| rig.ask("/")).collect();
+    for _ in &browsers {
+        rig.next().answer(page("x".repeat(100_000)));
+    }
+}
+
+#[test]
+fn a_page_answered_arrives_though_the_port_closes_at_once() {
+    let runtime = runtime();
+    let folder = tempfile::tempdir().unwrap();
+    let html = "whole".repeat(2_000);
+    for round in 0..200 {
+        let (sender, requests) = mpsc::channel();
+        let listener = Listener::bind(Host::Ipv4Literal, None).unwrap();
+        let port = listener.port();
+        let serving =
+            listener.serve(runtime.handle(), folder.path(), move |request| drop(sender.send(request))).unwrap();
+        let mut browser = connect(port);
+        browser.write_all(get(port, "/callback").as_bytes()).unwrap();
+        let request: Request = requests.recv_timeout(LONG).unwrap();
+        request.answer(page(html.as_str()));
+        drop(serving);
+        assert!(all(browser).ends_with(&html), "round {round}");
+    }
+}
+
+#[test]
+fn a_request_left_unanswered_holds_up_nothing_and_gets_a_word() {
+    let mut rig = Rig::new(Host::Ipv4Literal);
+    let browser = rig.ask("/callback");
+    let held = rig.next();
+    let start = Instant::now();
+    rig.serving = None;
+    assert!(start.elapsed() < GRACE, "{:?}", start.elapsed());
+    assert_eq!(status(&all(browser)), 503);
+    held.answer(page("too late, and harmless"));
+}
+
+#[test]
+fn a_handler_that_never_returns_does_not_stop_the_end() {
+    let (block, never) = mpsc::channel::<()>();
+    let mut rig = Rig::with(gate::HEAD_TIME, Host::Ipv4Literal, mpsc::channel().1, move |_request| {
+        let _ = never.recv();
+    });
+    let browser = rig.ask("/callback");
+    let start = Instant::now();
+    rig.serving = None;
+    assert!(start.elapsed() < 3 * GRACE, "{:?}", start.elapsed());
+    drop((block, browser));
+}
+
+#[test]
+fn s23_the_ports_are_closed_after_the_drop() {
+    for host in [Host::Ipv4Literal, Host::Localhost] {
+        let mut rig = Rig::echo(host);
+        let idle = rig.connect();
+        let half = rig.send("GET /callb");
+        callback(rig.port);
+        rig.serving = None;
+        for address in [SocketAddr::from((Ipv4Addr::LOCALHOST, rig.port)), (Ipv6Addr::LOCALHOST, rig.port).into()] {
+            assert!(TcpStream::connect(address).is_err(), "{address}");
+        }
+        drop((idle, half));
+        // Nothing of ours is left in the way of the same port either.
+        Listener::bind(host, Some(rig.port)).unwrap();
+    }
+}
+
+#[test]
+fn the_end_holds_when_the_runtime_went_first() {
+    let mut rig = Rig::echo(Host::Ipv4Literal);
+    callback(rig.port);
+    let runtime = std::mem::replace(&mut rig.runtime, runtime());
+    runtime.shutdown_background();
+    let start = Instant::now();
+    rig.serving = None;
+    assert!(start.elapsed() < Duration::from_secs(2));
+    assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, rig.port)).is_err());
+}

@@ -1,0 +1,297 @@
+//! S22: whatever else comes in, the true callback is answered within a second, in bounded room.
+
+use super::alone::{Crowd, alone};
+use super::*;
+use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A figure of this process's own, from the kernel.
+fn figure(name: &str) -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim_matches(|other: char| !other.is_ascii_digit()).parse().unwrap()
+}
+
+/// What the storm may cost: memory at its peak in KiB, and threads.
+struct Room {
+    memory: usize,
+    threads: usize,
+}
+
+impl Room {
+    fn now() -> Room {
+        Room { memory: figure("VmRSS:"), threads: figure("Threads:") }
+    }
+
+    fn check(&self, threads: usize) {
+        let memory = figure("VmHWM:") - self.memory;
+        assert!(memory < 64 * 1024, "{memory} KiB more");
+        let more = figure("Threads:").saturating_sub(self.threads);
+        assert!(more <= threads, "{more} threads more");
+        writeln!(io::stderr(), "at the peak {memory} KiB more, now {more} threads more").unwrap();
+    }
+}
+
+#[test]
+fn s22_half_open_connections() {
+    alone("storm::half_open", 1024);
+}
+
+#[test]
+#[ignore = "run by s22_half_open_connections, alone"]
+fn half_open() {
+    let rig = Rig::echo(Host::Ipv4Literal);
+    callback(rig.port);
+    let room = Room::now();
+    let mut crowds = Vec::new();
+    for say in ["", "GET /callback?code=false HTTP/1.1", ""] {
+        // A callback that arrives in the midst of a crowd, not only after it.
+        let port = rig.port;
+        let among = std::thread::spawn(move || (0..20).for_each(|_| callback(port)));
+        crowds.push(Crowd::gather(rig.port, 500, say));
+        among.join().unwrap();
+        callback(rig.port);
+    }
+    room.check(8);
+}
+
+#[test]
+fn s22_drips_floods_and_rubbish() {
+    alone("storm::rubbish", 1024);
+}
+
+#[test]
+#[ignore = "run by s22_drips_floods_and_rubbish, alone"]
+fn rubbish() {
+    let rig = Rig::echo(Host::Ipv4Literal);
+    callback(rig.port);
+    let room = Room::now();
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut drips: Vec<_> = (0..300).map(|_| rig.connect()).collect();
+            while !over.load(Ordering::Relaxed) {
+                for drip in &mut drips {
+                    if drip.write_all(b"x").is_err() {
+                        *drip = rig.connect();
+                    }
+                }
+            }
+        });
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                reset(&rig, b"GET /callback?code=");
+            }
+        });
+        for _ in 0..5 {
+            callback(rig.port);
+            endless_header(&rig);
+            callback(rig.port);
+            assert_eq!(all(rig.send(b"\x16\x03\x01\x00\x05hello")), "");
+            for rubbish in [&b"\xff\xfe\xfd"[..], b"GET /\xc3\x28 HTTP/1.1\r\n\r\n", b"\r\n\r\n", b"GET /\0"] {
+                assert_eq!(status(&all(rig.send(rubbish))), 400);
+            }
+            callback(rig.port);
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    room.check(8);
+}
+
+/// Sends 200 MB of one header line, or as much as is taken.
+fn endless_header(rig: &Rig) {
+    let mut stream = rig.send(format!("GET / HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nX-Long: ", rig.port));
+    let block = [b'x'; 64 * 1024];
+    let sent = (0..3200).take_while(|_| stream.write_all(&block).is_ok()).count();
+    assert!(sent < 3200, "all 200 MB were taken");
+}
+
+/// Leaves in mid-request with a reset, not a farewell.
+fn reset(rig: &Rig, bytes: &[u8]) {
+    let stream = rig.send(bytes);
+    stream.set_nonblocking(true).unwrap();
+    let _inside = rig.runtime.enter();
+    tokio::net::TcpStream::from_std(stream).unwrap().set_zero_linger().unwrap();
+}
+
+#[test]
+fn s22_a_header_without_end_is_told_so() {
+    let rig = Rig::echo(Host::Ipv4Literal);
+    let line = format!("GET / HTTP/1.1\r\nHost: x\r\nX-Long: {}", "x".repeat(100_000));
+    assert_eq!(rig.status(&line), 431);
+}
+
+#[test]
+fn s22_a_slow_head_is_ended_at_its_deadline() {
+    let rig = Rig::within(Duration::from_millis(50), Host::Ipv4Literal);
+    let mut drip = rig.connect();
+    // Each byte comes in time; the whole doesn't.
+    let error = loop {
+        if let Err(error) = drip.write_all(b"G") {
+            break error.kind();
+        }
+        drip.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        match drip.read(&mut [0]) {
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) => break error.kind(),
+            Ok(size) => {
+                assert_eq!(size, 0);
+                break ErrorKind::ConnectionReset;
+            }
+        }
+    };
+    assert!(matches!(error, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{error:?}");
+}
+
+#[test]
+fn s22_many_whole_requests_at_once() {
+    alone("storm::many_at_once", 1024);
+}
+
+#[test]
+#[ignore = "run by s22_many_whole_requests_at_once, alone"]
+fn many_at_once() {
+    let rig = Rig::echo(Host::Ipv4Literal);
+    callback(rig.port);
+    let room = Room::now();
+    for _ in 0..20 {
+        // Idle ones together with whole ones is what stops tiny_http for good.
+        let idle: Vec<_> = (0..20).map(|_| rig.connect()).collect();
+        let asked: Vec<_> = (0..200).map(|_| rig.ask("/callback")).collect();
+        callback(rig.port);
+        for browser in asked {
+            assert!(all(browser).ends_with("you asked for /callback"));
+        }
+        drop(idle);
+    }
+    room.check(8);
+}
+
+#[test]
+fn s22_more_held_than_pass_at_once_are_all_served() {
+    let rig = Rig::new(Host::Ipv4Literal);
+    let browsers: Vec<_> = (0..150).map(|_| rig.ask("/callback")).collect();
+    let mut held = std::collections::VecDeque::new();
+    for _ in 0..150 {
+        // As many as the gate lets through; then one is answered for each one more.
+        if held.len() == 60 {
+            let first: Request = held.pop_front().unwrap();
+            first.answer(page("done"));
+        }
+        held.push_back(rig.next());
+    }
+    held.into_iter().for_each(|request| request.answer(page("done")));
+    for browser in browsers {
+        assert!(all(browser).ends_with("done"));
+    }
+}
+
+#[test]
+fn s22_out_of_descriptors() {
+    alone("storm::out_of_descriptors", 64);
+}
+
+#[test]
+#[ignore = "run by s22_out_of_descriptors, alone and with 64 descriptors"]
+fn out_of_descriptors() {
+    let rig = Rig::echo(Host::Ipv4Literal);
+    callback(rig.port);
+    let _crowd = Crowd::gather(rig.port, 300, "GET /callb");
+    callback(rig.port);
+    // The control: descriptors really were at their end.
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().count();
+    assert!(open > 24, "{open}");
+    // And as a storm, not only a crowd.
+    let _more = Crowd::gather(rig.port, 300, "");
+    callback(rig.port);
+}
+
+#[test]
+fn tiny_http_is_started_anew_when_it_dies() {
+    alone("storm::dying", 64);
+}
+
+#[test]
+#[ignore = "run by tiny_http_is_started_anew_when_it_dies, alone and with 64 descriptors"]
+fn dying() {
+    let rig = Rig::echo(Host::Ipv4Literal);
+    callback(rig.port);
+    // None left: its accept fails and its thread ends. One left: its accept succeeds and then it panics.
+    for left in [0, 1] {
+        let inside = std::fs::read_dir(rig.folder.path()).unwrap().next().unwrap().unwrap().path();
+        let path = inside.join("s");
+        let mut hoard = Vec::new();
+        while let Ok(file) = std::fs::File::open("/dev/null") {
+            hoard.push(file);
+        }
+        hoard.truncate(hoard.len() - 1 - left);
+        let mut killer = UnixStream::connect(&path).unwrap();
+        // Ends when the dying thread drops it, or its listener.
+        let _ = killer.read(&mut [0]);
+        drop((hoard, killer));
+        callback(rig.port);
+        callback(rig.port);
+    }
+}
+
+#[test]
+#[ignore = "a measurement: cargo test latency -- --ignored --nocapture"]
+fn latency() {
+    let rig = Rig::new(Host::Ipv4Literal);
+    let mut times = Vec::new();
+    for _ in 0..2_000 {
+        let start = Instant::now();
+        let browser = rig.ask("/callback?code=1&state=2");
+        rig.next().answer(page("<p>done</p>"));
+        all(browser);
+        times.push(start.elapsed());
+    }
+    report("gate, tiny_http, channel, answer, whole page", times);
+
+    // The floor: the same exchange with a bare socket and one thread.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let _ = client.read(&mut [0; 2048]).unwrap();
+            client.write_all(&page("<p>done</p>").print(false)).unwrap();
+        }
+    });
+    let mut times = Vec::new();
+    for _ in 0..2_000 {
+        let start = Instant::now();
+        let mut browser = connect(port);
+        browser.write_all(get(port, "/callback?code=1&state=2").as_bytes()).unwrap();
+        all(browser);
+        times.push(start.elapsed());
+    }
+    report("bare socket", times);
+
+    // tiny_http without the gate.
+    let server = Arc::new(tiny_http::Server::http("127.0.0.1:0").unwrap());
+    let port = server.server_addr().to_ip().unwrap().port();
+    let serving = server.clone();
+    std::thread::spawn(move || {
+        for request in serving.incoming_requests() {
+            let _ = request.into_writer().write_all(&page("<p>done</p>").print(false));
+        }
+    });
+    let mut times = Vec::new();
+    for _ in 0..2_000 {
+        let start = Instant::now();
+        let mut browser = connect(port);
+        let get = get(port, "/callback?code=1&state=2").replace("Accept: */*", "Connection: close");
+        browser.write_all(get.as_bytes()).unwrap();
+        all(browser);
+        times.push(start.elapsed());
+    }
+    report("bare tiny_http", times);
+}
+
+fn report(what: &str, mut times: Vec<Duration>) {
+    times.sort_unstable();
+    let at = |share: usize| times[times.len() * share / 100].as_micros();
+    writeln!(io::stderr(), "{what}: p50 {} p95 {} p99 {} µs", at(50), at(95), at(99)).unwrap();
+}

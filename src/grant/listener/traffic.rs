@@ -1,0 +1,83 @@
+//! Knows which requests are under way, so that stopping can wait for answers but not for silence.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// How far a request has come behind the gate.
+enum Stage {
+    /// On its way through tiny_http; the permit is what keeps its thread pool from growing.
+    Handing { _permit: OwnedSemaphorePermit },
+    /// With the handler, which may take its time.
+    Held,
+    /// Its answer is being written or copied.
+    Answering,
+}
+
+/// The requests between the gate and the browser's whole answer.
+#[derive(Default)]
+pub(super) struct Traffic {
+    under_way: Mutex<HashMap<u64, Stage>>,
+    changed: Condvar,
+    last: AtomicU64,
+}
+
+impl Traffic {
+    /// A request leaves the gate; it counts until the answer's guard is dropped.
+    pub(super) fn begin(self: &Arc<Traffic>, permit: OwnedSemaphorePermit) -> UnderWay {
+        let id = self.last.fetch_add(1, Ordering::Relaxed);
+        self.lock().insert(id, Stage::Handing { _permit: permit });
+        UnderWay { traffic: self.clone(), id }
+    }
+
+    /// The handler has the request. False where nobody waits for it.
+    pub(super) fn held(&self, id: u64) -> bool {
+        self.advance(id, Stage::Held)
+    }
+
+    /// The handler is about to answer.
+    pub(super) fn answering(&self, id: u64) {
+        self.advance(id, Stage::Answering);
+    }
+
+    /// Waits until nothing moves, at most so long; requests held unanswered don't count.
+    pub(super) fn settle(&self, limit: Duration) {
+        let moving = |map: &mut HashMap<u64, Stage>| map.values().any(|stage| !matches!(stage, Stage::Held));
+        let _ = self.changed.wait_timeout_while(self.lock(), limit, moving);
+    }
+
+    fn advance(&self, id: u64, stage: Stage) -> bool {
+        let mut map = self.lock();
+        let known = map.get_mut(&id).map(|entry| *entry = stage).is_some();
+        drop(map);
+        self.changed.notify_all();
+        known
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Stage>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One request under way; dropped when its answer is with the browser, or never will be.
+pub(super) struct UnderWay {
+    traffic: Arc<Traffic>,
+    pub(super) id: u64,
+}
+
+impl UnderWay {
+    /// Whether the handler ever saw the request: if not, handing it over again is harmless.
+    pub(super) fn arrived(&self) -> bool {
+        !matches!(self.traffic.lock().get(&self.id), Some(Stage::Handing { .. }))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let gone = self.traffic.lock().remove(&self.id);
+        drop(gone);
+        self.traffic.changed.notify_all();
+    }
+}
