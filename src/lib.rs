@@ -1,8 +1,10 @@
 //! biotrack-auth: register, renew, watch and deactivate integrator authorizations in BioTrack.
 
+pub mod custody;
 pub mod edge;
 pub mod error;
 pub mod grant;
 pub mod ledger;
 pub mod model;
 pub mod sandbox;
+pub mod session;

@@ -120,6 +120,15 @@ impl Env {
         Ok(self.runtime.get_or_init(|| built).handle().clone())
     }
 
+    /// Runs something on the network's runtime and waits for it, without entering it.
+    pub fn wait<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T> {
+        let (done, wait) = std::sync::mpsc::channel();
+        self.net()?.spawn(async move {
+            let _ = done.send(work.await);
+        });
+        wait.recv().map_err(|_| Error::Failed("a network task ended without an answer".into()))
+    }
+
     /// An HTTP client of the given options.
     pub fn http(&self, options: &HttpOptions) -> Result<Http> {
         let _inside = self.net()?.enter();

@@ -47,7 +47,9 @@ impl<'de> Deserialize<'de> for TokenAnswer {
             Some(_) => Err(D::Error::custom(format_args!("{name} isn't a text"))),
         };
         Ok(Self {
-            access: AccessToken::new(text("access_token")?.ok_or_else(|| D::Error::custom("there is no access_token"))?),
+            access: AccessToken::new(
+                text("access_token")?.ok_or_else(|| D::Error::custom("there is no access_token"))?,
+            ),
             refresh: text("refresh_token")?.map(RefreshToken::new),
             scopes: text("scope")?.map(|all| all.split(' ').map(|one| Scope::new(one.to_owned())).collect()),
             members,
@@ -113,7 +115,10 @@ impl TokenAnswer {
             access: Secret::new(self.access.secret().clone()),
             refresh: self.refresh.as_ref().map(|token| Secret::new(token.secret().clone())),
             access_expires_at: self.expires_in().and_then(from_now),
-            expires_at: provider.grant_expiry.as_ref().and_then(|field| instant(self.members.get(field)?, now)),
+            expires_at: provider
+                .grant_expiry
+                .as_ref()
+                .and_then(|field| instant(self.members.get(field)?, now)),
             token_type: self.members.get("token_type").and_then(as_text).unwrap_or_else(|| "Bearer".into()),
             missing_scopes: provider
                 .scopes
@@ -176,7 +181,9 @@ mod tests {
 
     #[test]
     fn odd_lifetimes_are_unknown_lifetimes() {
-        let lifetime = |value: &str| parsed(&format!(r#"{{"access_token":"a","expires_in":{value}}}"#)).unwrap().expires_in();
+        let lifetime = |value: &str| {
+            parsed(&format!(r#"{{"access_token":"a","expires_in":{value}}}"#)).unwrap().expires_in()
+        };
         assert_eq!(lifetime("3600"), Some(Duration::from_secs(3600)));
         assert_eq!(lifetime("\"3600\""), Some(Duration::from_secs(3600)));
         assert_eq!(lifetime("1.5"), Some(Duration::from_secs(1)));
@@ -204,8 +211,14 @@ mod tests {
     #[test]
     fn doubles_and_missing_tokens_are_refused() {
         for bad in [
-            r#"{"access_token":"a","access_token":"b"}"#, r#"{"access_token":"a","x":1,"x":2}"#, r#"{"token":"a"}"#,
-            r#"{"access_token":""}"#, r#"{"access_token":1}"#, r#"{"access_token":"a","refresh_token":["b"]}"#, "[]", "null",
+            r#"{"access_token":"a","access_token":"b"}"#,
+            r#"{"access_token":"a","x":1,"x":2}"#,
+            r#"{"token":"a"}"#,
+            r#"{"access_token":""}"#,
+            r#"{"access_token":1}"#,
+            r#"{"access_token":"a","refresh_token":["b"]}"#,
+            "[]",
+            "null",
         ] {
             assert!(parsed(bad).is_err(), "{bad}");
         }

@@ -6,7 +6,9 @@ use crate::error::{ConfigError, Result};
 use crate::model::ids::{FlowId, Key, Username};
 use crate::model::provider::{Pkce, Provider, StateIn, fill};
 use crate::model::secret::{Sealable, Secret};
-use oauth2::{AuthUrl, AuthorizationCode, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope};
+use oauth2::{
+    AuthUrl, AuthorizationCode, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
+};
 use serde::{Deserialize, Serialize};
 
 /// A question that is ready to be put to an admin.
@@ -85,7 +87,7 @@ pub fn ask(
         StateIn::Query => base.to_owned(),
         StateIn::Path => format!("{}/{state}", base.trim_end_matches('/')),
     };
-    let unfit = |key: &str| {
+    let unfit = |key: &'static str| {
         move |e: url::ParseError| ConfigError::Unfit {
             profile: provider.profile.clone(),
             key: key.to_owned(),
@@ -94,11 +96,15 @@ pub fn ask(
     };
     let authorize = AuthUrl::new(endpoints.authorize.clone()).map_err(unfit("authorize_url"))?;
     let redirect = RedirectUrl::new(redirect_uri.clone()).map_err(unfit("redirect"))?;
-    let client = oauth2::basic::BasicClient::new(ClientId::new(provider.client_id.clone())).set_auth_uri(authorize).set_redirect_uri(redirect);
+    let client = oauth2::basic::BasicClient::new(ClientId::new(provider.client_id.clone()))
+        .set_auth_uri(authorize)
+        .set_redirect_uri(redirect);
     let shown_state = state.clone();
     let mut request = client.authorize_url(move || CsrfToken::new(shown_state));
     if let Some(verifier) = &verifier {
-        request = request.set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(verifier.clone())));
+        request = request.set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(
+            &PkceCodeVerifier::new(verifier.clone()),
+        ));
     }
     for scope in &provider.scopes {
         request = request.add_scope(Scope::new(scope.clone()));

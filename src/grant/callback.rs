@@ -29,7 +29,9 @@ const SHOWN: usize = 200;
 /// Reads a redirect's query.
 pub fn read(query: &str) -> Callback {
     let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-    let all = |name: &str| pairs.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str()).collect::<Vec<_>>();
+    let all = |name: &str| {
+        pairs.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str()).collect::<Vec<_>>()
+    };
     let (states, issuers, codes, errors) = (all("state"), all("iss"), all("code"), all("error"));
     let answered = if states.len() > 1 || issuers.len() > 1 || codes.len() > 1 || errors.len() > 1 {
         Err("a parameter stands there twice")
@@ -78,8 +80,13 @@ mod tests {
     #[test]
     fn doubles_and_contradictions_are_refused() {
         for bad in [
-            "code=a&code=b&state=s", "code=a&error=b&state=s", "state=s", "code=&state=s", "error=a&error=b&state=s",
-            "code=a&state=s&iss=x&iss=y", "",
+            "code=a&code=b&state=s",
+            "code=a&error=b&state=s",
+            "state=s",
+            "code=&state=s",
+            "error=a&error=b&state=s",
+            "code=a&state=s&iss=x&iss=y",
+            "",
         ] {
             assert!(read(bad).answered.is_err(), "{bad}");
         }

@@ -6,9 +6,7 @@ use crate::error::{ConfigError, Error, ProviderError, Result};
 use crate::model::provider::{Pkce, Provider};
 use crate::model::secret::Secret;
 use jiff::{SignedDuration, Timestamp};
-use oauth2::basic::{
-    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
-};
+use oauth2::basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
 use oauth2::http::{HeaderValue, Request};
 use oauth2::{AuthType, ClientId, ClientSecret, StandardRevocableToken};
 use serde::Deserialize;
@@ -71,13 +69,17 @@ pub async fn prepare(http: &Http, provider: &Provider, now: Timestamp) -> Result
     let (date, body) = get(http, &metadata_address(issuer), &host, false).await?;
     endpoints.skew = skew(date, now);
     let wrong = |problem: String| ProviderError::Metadata { host: host.clone(), problem };
-    let found: Metadata = serde_json::from_slice(&body).map_err(|_| wrong("aren't what RFC 8414 describes".into()))?;
+    let found: Metadata =
+        serde_json::from_slice(&body).map_err(|_| wrong("aren't what RFC 8414 describes".into()))?;
     if found.issuer != *issuer {
         // To the letter: case, slash and port (RFC 8414 3.3).
         return Err(wrong(format!("name the issuer \"{}\", not \"{issuer}\"", short(&found.issuer))).into());
     }
     if provider.pkce == Pkce::S256
-        && found.code_challenge_methods_supported.as_ref().is_some_and(|all| !all.iter().any(|one| one == "S256"))
+        && found
+            .code_challenge_methods_supported
+            .as_ref()
+            .is_some_and(|all| !all.iter().any(|one| one == "S256"))
     {
         return Err(wrong("offer PKCE without S256".into()).into());
     }
@@ -86,16 +88,18 @@ pub async fn prepare(http: &Http, provider: &Provider, now: Timestamp) -> Result
     }
     endpoints.iss_required |= found.authorization_response_iss_parameter_supported;
     let fit = |address: String| checked(&address, &host).map(|()| address);
-    for (ours, theirs) in
-        [(&mut endpoints.authorize, found.authorization_endpoint), (&mut endpoints.token, found.token_endpoint)]
-    {
+    for (ours, theirs) in [
+        (&mut endpoints.authorize, found.authorization_endpoint),
+        (&mut endpoints.token, found.token_endpoint),
+    ] {
         if ours.is_empty() {
             *ours = theirs.map(fit).transpose()?.unwrap_or_default();
         }
     }
-    for (ours, theirs) in
-        [(&mut endpoints.revocation, found.revocation_endpoint), (&mut endpoints.introspection, found.introspection_endpoint)]
-    {
+    for (ours, theirs) in [
+        (&mut endpoints.revocation, found.revocation_endpoint),
+        (&mut endpoints.introspection, found.introspection_endpoint),
+    ] {
         *ours = match (ours.take(), theirs) {
             // Metadata that don't name it say that there is none.
             (_, None) => None,
@@ -112,7 +116,10 @@ fn complete(endpoints: Endpoints, provider: &Provider) -> Result<Endpoints> {
             return Err(ConfigError::Incomplete {
                 profile: provider.profile.clone(),
                 key: key.into(),
-                how: format!("Set {key} under [profiles.{}]: BioTrack tells it to integrators.", provider.profile),
+                how: format!(
+                    "Set {key} under [profiles.{}]: BioTrack tells it to integrators.",
+                    provider.profile
+                ),
             }
             .into());
         }
@@ -123,7 +130,11 @@ fn complete(endpoints: Endpoints, provider: &Provider) -> Result<Endpoints> {
 /// An address out of metadata may be https anywhere, or http on this machine; nothing else is ever called or opened.
 fn checked(address: &str, host: &str) -> Result<()> {
     crate::edge::presentable(address).map_err(|problem| {
-        ProviderError::Metadata { host: host.to_owned(), problem: format!("hold an address that can't be used: {problem}") }.into()
+        ProviderError::Metadata {
+            host: host.to_owned(),
+            problem: format!("hold an address that can't be used: {problem}"),
+        }
+        .into()
     })
 }
 
@@ -141,15 +152,17 @@ fn metadata_address(issuer: &str) -> String {
 }
 
 async fn get(http: &Http, address: &str, host: &str, anything: bool) -> Result<(Option<Timestamp>, Vec<u8>)> {
-    let request = Request::get(address)
-        .header("accept", "application/json")
-        .body(Vec::new())
-        .map_err(|e| ProviderError::Metadata { host: host.to_owned(), problem: format!("can't be asked for: {e}") })?;
+    let request =
+        Request::get(address).header("accept", "application/json").body(Vec::new()).map_err(|e| {
+            ProviderError::Metadata { host: host.to_owned(), problem: format!("can't be asked for: {e}") }
+        })?;
     match http.send(request).await {
         Ok(answer) if anything || answer.status().is_success() => {
             Ok((answer.headers().get("date").and_then(date), answer.into_body()))
         }
-        Ok(answer) => Err(useless(host, "a look at its metadata", format!("HTTP {}", answer.status().as_u16()))),
+        Ok(answer) => {
+            Err(useless(host, "a look at its metadata", format!("HTTP {}", answer.status().as_u16())))
+        }
         // A redirect to a welcome page is an answer too.
         Err(HttpFault::Status(status)) if anything && status < 500 => Ok((None, Vec::new())),
         Err(fault) => Err(unanswered(host, fault)),
@@ -189,10 +202,11 @@ pub(super) type Client = oauth2::Client<
 /// The client with its way of proving itself.
 pub(super) fn client(provider: &Provider, secret: Option<&Secret>) -> Client {
     use crate::model::provider::ClientAuth;
-    let client = Client::new(ClientId::new(provider.client_id.clone())).set_auth_type(match provider.client_auth {
-        ClientAuth::Basic => AuthType::BasicAuth,
-        ClientAuth::Post | ClientAuth::None => AuthType::RequestBody,
-    });
+    let client =
+        Client::new(ClientId::new(provider.client_id.clone())).set_auth_type(match provider.client_auth {
+            ClientAuth::Basic => AuthType::BasicAuth,
+            ClientAuth::Post | ClientAuth::None => AuthType::RequestBody,
+        });
     match (provider.client_auth, secret) {
         (ClientAuth::None, _) | (_, None) => client,
         (_, Some(secret)) => client.set_client_secret(ClientSecret::new(secret.expose().to_owned())),
@@ -205,8 +219,17 @@ mod tests {
 
     #[test]
     fn the_well_known_part_goes_between_host_and_path() {
-        assert_eq!(metadata_address("https://a.example"), "https://a.example/.well-known/oauth-authorization-server");
-        assert_eq!(metadata_address("https://a.example/o"), "https://a.example/.well-known/oauth-authorization-server/o");
-        assert_eq!(metadata_address("https://a.example/o/"), "https://a.example/.well-known/oauth-authorization-server/o");
+        assert_eq!(
+            metadata_address("https://a.example"),
+            "https://a.example/.well-known/oauth-authorization-server"
+        );
+        assert_eq!(
+            metadata_address("https://a.example/o"),
+            "https://a.example/.well-known/oauth-authorization-server/o"
+        );
+        assert_eq!(
+            metadata_address("https://a.example/o/"),
+            "https://a.example/.well-known/oauth-authorization-server/o"
+        );
     }
 }

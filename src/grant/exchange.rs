@@ -12,7 +12,7 @@ use crate::model::provider::Provider;
 use crate::model::secret::Secret;
 use jiff::Timestamp;
 use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
-use oauth2::{ErrorResponse, PkceCodeVerifier, RedirectUrl, RequestTokenError, TokenUrl};
+use oauth2::{PkceCodeVerifier, RedirectUrl, RequestTokenError, TokenUrl};
 
 /// A code with all that its exchange needs.
 #[derive(Debug, Clone)]
@@ -73,7 +73,9 @@ fn meaning(
     match e {
         RequestTokenError::Request(fault) => failed(host, what, fault),
         RequestTokenError::ServerResponse(refused) => match refused.error() {
-            BasicErrorResponseType::InvalidGrant => ProviderError::CodeLapsed { license: key.license.to_string() }.into(),
+            BasicErrorResponseType::InvalidGrant => {
+                ProviderError::CodeLapsed { license: key.license.to_string() }.into()
+            }
             error => ProviderError::TokenRefused {
                 host,
                 what,

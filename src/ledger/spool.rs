@@ -3,7 +3,7 @@
 use super::owners::Mark;
 use crate::edge::files;
 use crate::error::{Error, Result};
-use crate::model::flow::{Sealed, Stage};
+use crate::model::flow::{Logged, Sealed, Stage};
 use crate::model::ids::FlowId;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
@@ -68,7 +68,7 @@ impl Spool {
     }
 
     /// Keeps how far a question has come, synced.
-    pub fn keep(&mut self, flow: &FlowId, stage: &Stage) -> Result<()> {
+    pub fn keep(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
         let next = self.slots.len() as u64;
         let slot = *self.slots.entry(flow.clone()).or_insert(next);
         let (word, sealed) = super::journal::words(stage);
@@ -90,7 +90,8 @@ impl Spool {
             .seek(place)
             .and_then(|_| self.file.write_all(&bytes))
             .and_then(|()| self.file.sync_data())
-            .map_err(|e| fault(&self.path, &e))
+            .map_err(|e| fault(&self.path, &e))?;
+        Ok(Logged::attested_by_the_ledger(flow.clone()))
     }
 
     /// Reads the spools of dead processes.

@@ -89,7 +89,8 @@ fn rubbish() {
             endless_header(&rig);
             callback(rig.port);
             assert_eq!(all(rig.send(b"\x16\x03\x01\x00\x05hello")), "");
-            for rubbish in [&b"\xff\xfe\xfd"[..], b"GET /\xc3\x28 HTTP/1.1\r\n\r\n", b"\r\n\r\n", b"GET /\0"] {
+            for rubbish in [&b"\xff\xfe\xfd"[..], b"GET /\xc3\x28 HTTP/1.1\r\n\r\n", b"\r\n\r\n", b"GET /\0"]
+            {
                 assert_eq!(status(&all(rig.send(rubbish))), 400);
             }
             callback(rig.port);

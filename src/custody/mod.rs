@@ -1,0 +1,335 @@
+//! The order of writing: the one place where grant, vault and ledger meet (HOUSE.md).
+//!
+//! Before the browser: a probe in the vault, the intents in one synced commit, verifier and envelope, room on the disk.
+//! After the redirect: the code sealed and noted; `sent` noted, then one POST; a new item in the vault; one synced
+//! commit; the browser answered; only then what was superseded goes. Whatever can't be kept in its place is kept
+//! sealed in the journal, and in the spool where the ledger itself can't: nothing is thrown away.
+
+mod keep;
+mod recover;
+mod surrender;
+
+pub use recover::Recovered;
+pub use surrender::{Revocation, Surrendered};
+
+use crate::edge::Env;
+use crate::error::{ConfigError, Error, ProviderError, Result};
+use crate::grant::{Ask, Code, Memo};
+use crate::ledger::{Intent, Ledger, Spool};
+use crate::model::authorization::{Authorization, Standing};
+use crate::model::flow::{Change, Flow, Logged, Place, Purpose, Sealed, Stage};
+use crate::model::history::{Event, Happened};
+use crate::model::ids::{FlowId, Generation, Key};
+use crate::model::provider::{ClientAuth, Provider};
+use crate::model::secret::{Sealable, Secret};
+use crate::vault::{Envelope, Seal, Vault};
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The name of a profile's client secret in the ledger.
+const CLIENT_SECRET: &str = "client_secret";
+
+/// A question that a command wants to put.
+#[derive(Debug)]
+pub struct Question {
+    /// The question itself.
+    pub ask: Ask,
+    /// The record as it shall be while the question is open; its generation is the one it was read with.
+    pub record: Authorization,
+    /// What for.
+    pub purpose: Purpose,
+    /// Until when an answer counts.
+    pub deadline: Timestamp,
+}
+
+/// How a question ended well.
+#[derive(Debug)]
+pub enum Kept {
+    /// The grant is live.
+    Live,
+    /// Another admin granted; that grant is set aside.
+    Held {
+        /// Who, cleaned.
+        granted_by: String,
+    },
+}
+
+/// Vault and ledger of one profile, with the questions under way.
+pub struct Custody<'e> {
+    env: &'e Env,
+    provider: Arc<Provider>,
+    vault: Vault,
+    ledger: Ledger,
+    spool: Option<Spool>,
+    in_flight: HashMap<FlowId, InFlight>,
+    /// Items that nothing names any more, to be forgotten once the browser has been answered.
+    loose: Vec<Place>,
+}
+
+/// What is remembered of a question until it's closed.
+struct InFlight {
+    key: Key,
+    username: crate::model::ids::Username,
+    purpose: Purpose,
+    redirect_uri: String,
+    memo: Memo,
+    /// Used for the code, then gone.
+    code_seal: Option<Seal>,
+    /// Used for the answer, then gone.
+    answer_seal: Option<Seal>,
+    /// The sealed code, in case not a byte of it could be sent.
+    code: Option<Sealed>,
+}
+
+impl<'e> Custody<'e> {
+    /// Over an open ledger and a vault, which isn't touched yet.
+    pub fn new(env: &'e Env, provider: Arc<Provider>, vault: Vault, ledger: Ledger) -> Self {
+        Self { env, provider, vault, ledger, spool: None, in_flight: HashMap::new(), loose: Vec::new() }
+    }
+
+    /// The ledger, for reading.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// One record as it is now.
+    pub fn standing(&self, key: &Key) -> Result<Option<Standing>> {
+        self.ledger.standing(&self.provider.profile, key)
+    }
+
+    /// Sees that the vault works: writes a probe, reads it back and deletes it.
+    pub fn probe(&self) -> Result<()> {
+        let item = format!("{}/{}/probe-{}", self.ledger.id(), self.provider.profile, self.env.random.name()?);
+        self.vault.probe(&item, self.env.random.as_ref())
+    }
+
+    /// The client's secret, where the profile needs one.
+    pub fn client_secret(&self) -> Result<Option<Secret>> {
+        if self.provider.client_auth == ClientAuth::None {
+            return Ok(None);
+        }
+        if let Some(published) = self.provider.published_secret {
+            return Ok(Some(Secret::new(published)));
+        }
+        let profile = &self.provider.profile;
+        let place = self.ledger.profile_secret(profile, CLIENT_SECRET)?.ok_or_else(|| ConfigError::Incomplete {
+            profile: profile.clone(),
+            key: "client secret".into(),
+            how: format!("Give it to the vault: biotrack-auth config set-secret --profile {profile}."),
+        })?;
+        let kept = self.vault.get(&place, &format!("{profile}'s client secret"))?;
+        kept.read(&format!("{profile}'s client secret")).map(|text: String| Some(Secret::new(text)))
+    }
+
+    /// Keeps the client's secret in the vault, and forgets an older one.
+    pub fn set_client_secret(&mut self, secret: &Secret) -> Result<()> {
+        let profile = self.provider.profile.clone();
+        let item = format!("{}/{profile}/client-secret-{}", self.ledger.id(), self.env.random.name()?);
+        let place = self.vault.put_own(&item, &Sealable::of(&secret.expose()))?;
+        if let Some(old) = self.ledger.set_profile_secret(&profile, CLIENT_SECRET, &place)? {
+            self.vault.forget(&old)?;
+        }
+        Ok(())
+    }
+
+    /// Commits questions to the journal, with all that their answers will need: before any browser opens.
+    /// A licence that someone else is at is refused alone.
+    pub fn ask(&mut self, questions: Vec<Question>) -> Result<Vec<Result<Logged<(FlowId, Ask)>>>> {
+        if self.spool.is_none() {
+            self.spool = Some(self.ledger.reserve(questions.len())?);
+        }
+        let mut intents = Vec::with_capacity(questions.len());
+        let mut asks = Vec::with_capacity(questions.len());
+        for question in questions {
+            let Question { ask, record, purpose, deadline } = question;
+            let (envelope, memo) = self.vault.envelope(&self.item_of_flow(&ask.key, &ask.flow), &ask.memo.to_sealable())?;
+            self.remember(&ask.flow, &ask.key, &ask.username, purpose, &ask.redirect_uri, ask.memo.clone(), envelope);
+            intents.push(self.intent(&ask, record, purpose, deadline, memo));
+            asks.push(ask);
+        }
+        let memos: Vec<_> = intents.iter().map(|intent| intent.flow.memo.clone()).collect();
+        let logged = self.ledger.intend(intents)?;
+        let mut outcomes = Vec::with_capacity(asks.len());
+        for ((ask, logged), memo) in asks.into_iter().zip(logged).zip(memos) {
+            if logged.is_err() {
+                self.in_flight.remove(&ask.flow);
+                if let Some(memo) = memo {
+                    self.vault.forget(&memo)?;
+                }
+            }
+            outcomes.push(logged.map(|logged| logged.with(ask)));
+        }
+        Ok(outcomes)
+    }
+
+    /// A code came: it's sealed and noted, and that it's being sent is noted, before a byte of it leaves.
+    pub fn arrived(&mut self, flow: &FlowId, code: &Secret) -> Result<Logged<(FlowId, Code)>> {
+        let asked = self.in_flight.get_mut(flow).ok_or_else(unknown)?;
+        let whole = Code {
+            key: asked.key.clone(),
+            username: asked.username.clone(),
+            code: code.clone(),
+            verifier: asked.memo.verifier.clone(),
+            redirect_uri: asked.redirect_uri.clone(),
+        };
+        if let Some(seal) = asked.code_seal.take() {
+            asked.code = Some(seal.close(&Sealable::of(&code.expose()))?);
+        }
+        if let Some(sealed) = asked.code.clone() {
+            self.note(flow, &Stage::Arrived(sealed))?;
+        }
+        Ok(self.note(flow, &Stage::Sent)?.with(whole))
+    }
+
+    /// Notes in the journal, or in the spool where the journal can't take it.
+    fn note(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
+        match (self.ledger.note(flow, stage), &mut self.spool) {
+            (Err(_), Some(spool)) => spool.keep(flow, stage),
+            (noted, _) => noted,
+        }
+    }
+
+    /// A question ended without a grant: it's closed, and the history says why. What was lost on the way stays
+    /// visible as uncertain; what never left stays open for the next run.
+    pub fn ended(&mut self, flow: &FlowId, error: Error) -> Error {
+        let Some(asked) = self.in_flight.get(flow) else { return error };
+        let never_left = matches!(error, Error::Provider(ProviderError::Unreachable { .. }));
+        if let (true, Some(code)) = (never_left, asked.code.clone()) {
+            // Unused, so it can still be sent within its few minutes.
+            return self.note(flow, &Stage::Arrived(code)).err().unwrap_or(error);
+        }
+        let lost = matches!(error, Error::Provider(ProviderError::Lost { .. } | ProviderError::Useless { .. }));
+        let happened = if lost { Happened::Uncertain } else { Happened::Failed };
+        let closed = self.close(flow, happened, &error.to_string(), |record, now| {
+            if lost {
+                record.uncertain_at = Some(now);
+            }
+        });
+        closed.err().unwrap_or(error)
+    }
+
+    /// Closes a question, changing its record in the same commit.
+    fn close(
+        &mut self,
+        flow: &FlowId,
+        happened: Happened,
+        detail: &str,
+        change: impl Fn(&mut Authorization, Timestamp),
+    ) -> Result<()> {
+        let asked = self.in_flight.remove(flow).ok_or_else(unknown)?;
+        let now = self.env.clock.now();
+        let kept = self.commit(&asked.key, |record| {
+            let expect = record.generation;
+            change(record, now);
+            Change {
+                record: record.clone(),
+                expect,
+                moves: Vec::new(),
+                closes: Some(flow.clone()),
+                events: vec![self_event(record, happened, detail, now)],
+            }
+        })?;
+        self.forget(kept.memo);
+        Ok(())
+    }
+
+    /// Changes a record as it is at this moment; one that is changed by others in between is read again.
+    fn commit(&mut self, key: &Key, change: impl Fn(&mut Authorization) -> Change) -> Result<crate::ledger::Kept> {
+        const TRIES: usize = 5;
+        let mut refused = unknown();
+        for _ in 0..TRIES {
+            let mut record = self.standing(key)?.ok_or_else(unknown)?.record;
+            let change = change(&mut record);
+            match self.ledger.commit(std::slice::from_ref(&change))?.pop() {
+                Some(Ok(kept)) => return Ok(kept),
+                Some(Err(e)) => refused = e,
+                None => {}
+            }
+        }
+        Err(refused)
+    }
+
+    /// Forgets a vault's item that nothing names any more. A failure leaves an orphan, which harms nobody.
+    fn forget(&self, place: Option<Place>) {
+        if let Some(place) = place
+            && let Err(e) = self.vault.forget(&place)
+        {
+            tracing::warn!("an item stays in the vault that nothing names any more: {e}");
+        }
+    }
+
+    fn intent(&self, ask: &Ask, record: Authorization, purpose: Purpose, deadline: Timestamp, memo: Place) -> Intent {
+        let now = self.env.clock.now();
+        let detail = format!("{} of {}", purpose.word(), ask.username);
+        Intent {
+            flow: Flow {
+                id: ask.flow.clone(),
+                profile: record.profile.clone(),
+                key: ask.key.clone(),
+                purpose,
+                username: ask.username.clone(),
+                base: record.generation,
+                redirect_uri: ask.redirect_uri.clone(),
+                opened: now,
+                deadline,
+                owner: Some(ours()),
+                memo: Some(memo),
+                stage: Stage::Asked,
+            },
+            change: Change {
+                expect: record.generation,
+                moves: Vec::new(),
+                closes: None,
+                events: vec![self_event(&record, Happened::Asked, &detail, now)],
+                record,
+            },
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is one part of the question")]
+    fn remember(
+        &mut self,
+        flow: &FlowId,
+        key: &Key,
+        username: &crate::model::ids::Username,
+        purpose: Purpose,
+        redirect_uri: &str,
+        memo: Memo,
+        envelope: Envelope,
+    ) {
+        let in_flight = InFlight {
+            key: key.clone(),
+            username: username.clone(),
+            purpose,
+            redirect_uri: redirect_uri.to_owned(),
+            memo,
+            code_seal: Some(envelope.code),
+            answer_seal: Some(envelope.answer),
+            code: None,
+        };
+        self.in_flight.insert(flow.clone(), in_flight);
+    }
+
+    /// The keyring account of a licence's secret of a generation (DESIGN, Files and vaults).
+    fn item(&self, key: &Key, generation: Generation) -> String {
+        format!("{}/{}/{}/{}/{}", self.ledger.id(), self.provider.profile, key.ubi, key.license, generation.0)
+    }
+
+    fn item_of_flow(&self, key: &Key, flow: &FlowId) -> String {
+        format!("{}/{}/{}/{}/flow-{flow}", self.ledger.id(), self.provider.profile, key.ubi, key.license)
+    }
+}
+
+/// Filled in by the ledger with this process's own mark.
+fn ours() -> crate::model::flow::Owner {
+    crate::model::flow::Owner { mark: String::new(), label: String::new() }
+}
+
+fn unknown() -> Error {
+    Error::Failed("an answer came to a question that isn't open".into())
+}
+
+fn self_event(record: &Authorization, happened: Happened, detail: &str, at: Timestamp) -> Event {
+    Event { at, profile: record.profile.clone(), key: record.key.clone(), happened, detail: detail.to_owned() }
+}

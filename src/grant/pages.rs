@@ -1,0 +1,140 @@
+//! The pages that the admin's browser gets back: plain, self-contained, every value escaped, no code and no token in them.
+
+use super::listener::Page;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use sha2::{Digest, Sha256};
+use std::sync::LazyLock;
+
+const STYLE: &str = "\
+:root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--paper:#f6f8fa;--card:#fff;--line:#d0d7de;--good:#1a7f37;--bad:#b42318;--note:#0a58ca}\
+@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9da7b3;--paper:#0d1117;--card:#161b22;--line:#30363d;--good:#3fb950;--bad:#ff7b72;--note:#79b8ff}}\
+*{box-sizing:border-box}\
+body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.25rem;background:var(--paper);color:var(--ink);font:1.0625rem/1.55 system-ui,sans-serif}\
+main{max-width:34rem;width:100%;padding:2rem;background:var(--card);border:1px solid var(--line);border-top:.3rem solid var(--tone);border-radius:.6rem}\
+h1{margin:0 0 .75rem;font-size:1.5rem;line-height:1.25}\
+h1 span{color:var(--tone)}\
+p{margin:.6rem 0}\
+b{overflow-wrap:anywhere}\
+footer{margin-top:1.5rem;color:var(--soft);font-size:.9rem}\
+.good{--tone:var(--good)}.bad{--tone:var(--bad)}.note{--tone:var(--note)}";
+
+static STYLE_HASH: LazyLock<String> =
+    LazyLock::new(|| format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(STYLE))));
+
+fn page(status: u16, tone: &str, sign: &str, title: &str, body: &Markup) -> Page {
+    let document = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · biotrack-auth" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main class=(tone) {
+                    h1 { span aria-hidden="true" { (sign) } " " (title) }
+                    (body)
+                    footer { "This page was made on this computer by biotrack-auth. It can be closed." }
+                }
+            }
+        }
+    };
+    Page { status, html: document.into_string(), style_hash: Some(STYLE_HASH.clone()) }
+}
+
+/// The grant is stored.
+pub fn granted(license: &str) -> Page {
+    page(
+        200,
+        "good",
+        "✓",
+        "Access granted",
+        &html! {
+            p { "The authorization for location " b { (license) } " is stored." }
+            p { "Go back to the terminal, where its expiration date is shown." }
+        },
+    )
+}
+
+/// Another admin granted than the one who was asked.
+pub fn held(license: &str, granted_by: &str) -> Page {
+    page(
+        200,
+        "note",
+        "!",
+        "One more question",
+        &html! {
+            p { "The grant for location " b { (license) } " was given by " b { (granted_by) } ", who isn't the user that was asked." }
+            p { "Go back to the terminal, which says how to take it or throw it away." }
+        },
+    )
+}
+
+/// The grant isn't stored, and why.
+pub fn failed(license: &str, reason: &str) -> Page {
+    page(
+        200,
+        "bad",
+        "✕",
+        "Not authorized",
+        &html! {
+            p { "Location " b { (license) } " was not authorized." }
+            p { (reason) }
+            p { "Go back to the terminal, which says what to do next." }
+        },
+    )
+}
+
+/// The same answer came again.
+pub fn already(license: &str) -> Page {
+    page(
+        200,
+        "note",
+        "i",
+        "Already received",
+        &html! {
+            p { "The answer for location " b { (license) } " has been received. There is nothing more to do here." }
+        },
+    )
+}
+
+/// An answer that belongs to no question of ours.
+pub fn stray() -> Page {
+    page(
+        400,
+        "bad",
+        "✕",
+        "Not an answer to this question",
+        &html! {
+            p { "This address doesn't belong to the authorization that is under way, and was ignored." }
+            p { "Use only the address that the terminal shows." }
+        },
+    )
+}
+
+/// Any other path.
+pub fn not_found() -> Page {
+    page(
+        404,
+        "note",
+        "i",
+        "Nothing here",
+        &html! {
+            p { "biotrack-auth is waiting here for an answer from BioTrack, and for nothing else." }
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_escaped() {
+        let html = failed("<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>").html;
+        assert!(!html.contains("<script>alert") && !html.contains("<img"), "{html}");
+        assert!(html.contains("&lt;script&gt;"));
+    }
+}

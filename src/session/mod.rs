@@ -1,0 +1,211 @@
+//! Grants in flight over one listener: opens addresses, waits, and yields what comes as values. It never writes.
+
+mod switchboard;
+
+pub use switchboard::Reply;
+
+use crate::edge::{BrowserChoice, Clock, Env, Http, Opened};
+use crate::error::{Error, ProviderError, Result};
+use crate::grant::listener::{Host, Listener, Serving};
+use crate::grant::{self, Ask, Code, Endpoints};
+use crate::model::flow::Logged;
+use crate::model::granted::Granted;
+use crate::model::ids::FlowId;
+use crate::model::provider::{Provider, RedirectHost};
+use crate::model::secret::Secret;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use switchboard::Switchboard;
+use tokio::runtime::Handle;
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What comes while grants are in flight.
+#[derive(Debug)]
+pub enum Step {
+    /// A code came; the browser waits for its page.
+    Arrived {
+        /// Which question it answers.
+        flow: FlowId,
+        /// The code.
+        code: Secret,
+        /// Where the page goes.
+        reply: Reply,
+    },
+    /// The question was answered with something else than a code.
+    Refused {
+        /// Which question.
+        flow: FlowId,
+        /// Why.
+        error: Error,
+        /// Where the page goes.
+        reply: Reply,
+    },
+    /// A code was exchanged, or wasn't.
+    Exchanged {
+        /// Which question.
+        flow: FlowId,
+        /// What came of it.
+        result: Box<Result<Granted>>,
+    },
+    /// Ctrl-C, or a polite signal.
+    Interrupted,
+}
+
+/// How often a request is tried whose connection can't be made.
+const TRIES: u32 = 3;
+
+/// What an exchange needs, whoever starts it.
+#[derive(Clone)]
+pub struct Exchange {
+    /// The client.
+    pub http: Http,
+    /// The provider.
+    pub provider: Arc<Provider>,
+    /// Its addresses.
+    pub endpoints: Arc<Endpoints>,
+    /// The client's secret.
+    pub secret: Option<Secret>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Exchange {
+    /// Exchanges a code. Sent again only while no byte of it could leave.
+    pub async fn run(&self, go: Logged<(FlowId, Code)>) -> Result<Granted> {
+        let mut tried = 1;
+        loop {
+            let now = || self.clock.now();
+            match grant::exchange(&self.http, &self.provider, &self.endpoints, self.secret.as_ref(), &go, now)
+                .await
+            {
+                Err(Error::Provider(ProviderError::Unreachable { .. })) if tried < TRIES => {
+                    tokio::time::sleep(Duration::from_millis(300) * tried).await;
+                    tried += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+}
+
+/// A listener with the questions it waits for.
+pub struct Session {
+    runtime: Handle,
+    exchange: Exchange,
+    board: Arc<Mutex<Switchboard>>,
+    steps: Receiver<Step>,
+    sender: Sender<Step>,
+    serving: Serving,
+}
+
+impl Session {
+    /// Binds the listener, and keeps the port until the session ends. An error here comes before any browser.
+    pub fn bind(env: &Env, exchange: Exchange, port: Option<u16>) -> Result<Self> {
+        let provider = &exchange.provider;
+        let host = match provider.redirect.host {
+            RedirectHost::Ipv4Literal => Host::Ipv4Literal,
+            RedirectHost::Localhost => Host::Localhost,
+        };
+        let wanted = port.or(provider.redirect.port).filter(|port| *port != 0);
+        let unbound = |e: std::io::Error| match wanted {
+            Some(port) => Error::ListenerTaken { port, reason: e.to_string() },
+            None => Error::Listener { reason: e.to_string() },
+        };
+        let runtime = env.net()?;
+        let listener = Listener::bind(host, wanted).map_err(unbound)?;
+        let (sender, steps) = channel();
+        let board = Arc::new(Mutex::new(Switchboard::new(&exchange)));
+        let serving = {
+            let (board, sender) = (board.clone(), sender.clone());
+            listener.serve(&runtime, &private_folder(env), move |request| {
+                let step = switchboard::lock(&board).connect(request);
+                if let Some(step) = step {
+                    // Nobody waits any more: the page says so by being a 503.
+                    let _ = sender.send(step);
+                }
+            })
+        }
+        .map_err(unbound)?;
+        watch_signals(&runtime, &sender);
+        Ok(Self { runtime, exchange, board, steps, sender, serving })
+    }
+
+    /// Where browsers are sent back to.
+    pub fn redirect_uri(&self) -> String {
+        grant::redirect_uri(&self.exchange.provider, self.serving.port())
+    }
+
+    /// Waits for a question's answer from now on, and opens its address where a browser is wanted.
+    pub fn open(
+        &mut self,
+        env: &Env,
+        asked: &Logged<(FlowId, Ask)>,
+        choice: &BrowserChoice,
+    ) -> Option<Opened> {
+        let (flow, ask) = asked.get();
+        switchboard::lock(&self.board).expect(flow.clone(), ask);
+        match choice {
+            BrowserChoice::None => None,
+            choice => Some(env.browser.open(&ask.address, choice, &env.variables)),
+        }
+    }
+
+    /// Exchanges a code whose sending the ledger knows of; the answer comes as a step.
+    pub fn exchange(&self, go: Logged<(FlowId, Code)>) {
+        let (exchange, sender) = (self.exchange.clone(), self.sender.clone());
+        self.runtime.spawn(async move {
+            let flow = go.get().0.clone();
+            let result = Box::new(exchange.run(go).await);
+            let _ = sender.send(Step::Exchanged { flow, result });
+        });
+    }
+
+    /// The next step, or `None` once the time is over. Measured by the machine's steady clock.
+    pub fn next(&self, until: Instant) -> Option<Step> {
+        match self.steps.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(step) => Some(step),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// How many answers came that belong to no question of ours.
+    pub fn strays(&self) -> usize {
+        switchboard::lock(&self.board).strays
+    }
+}
+
+/// A short path, for a socket's name has 107 characters at most.
+fn private_folder(env: &Env) -> PathBuf {
+    ["XDG_RUNTIME_DIR", "TMPDIR"]
+        .iter()
+        .filter_map(|name| env.variables.get(name).map(PathBuf::from))
+        .find(|folder| folder.is_dir())
+        .unwrap_or_else(std::env::temp_dir)
+}
+
+/// Each polite signal becomes a step, once.
+fn watch_signals(runtime: &Handle, sender: &Sender<Step>) {
+    #[cfg(unix)]
+    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+        let sender = sender.clone();
+        runtime.spawn(async move {
+            if let Ok(mut arrivals) = signal(kind)
+                && arrivals.recv().await.is_some()
+            {
+                let _ = sender.send(Step::Interrupted);
+            }
+        });
+    }
+    #[cfg(not(unix))]
+    {
+        let sender = sender.clone();
+        runtime.spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                let _ = sender.send(Step::Interrupted);
+            }
+        });
+    }
+}

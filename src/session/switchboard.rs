@@ -1,0 +1,188 @@
+//! Which answer belongs to which question: the state decides, before anything has an effect.
+
+use super::{Exchange, Step};
+use crate::edge::clean;
+use crate::error::{Error, ProviderError};
+use crate::grant::listener::{Page, Request};
+use crate::grant::{Answered, Ask, callback_path, pages, read_callback};
+use crate::model::ids::FlowId;
+use crate::model::provider::StateIn;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+type Fingerprint = [u8; 32];
+
+/// The questions that may be answered, by their states' fingerprints: looking one up tells no time about the state.
+pub(super) struct Switchboard {
+    path: String,
+    state_in: StateIn,
+    issuer: Option<String>,
+    iss_required: bool,
+    open: HashMap<Fingerprint, Waiting>,
+    pub(super) strays: usize,
+}
+
+struct Waiting {
+    flow: FlowId,
+    license: String,
+    answered: bool,
+}
+
+/// The browser that waits for a page.
+#[derive(Debug)]
+pub struct Reply {
+    license: String,
+    request: Option<Request>,
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Its query holds the code.
+        f.write_str("Request(…)")
+    }
+}
+
+impl Reply {
+    /// Nobody waits: the answer came another way.
+    pub fn nobody(license: String) -> Self {
+        Self { license, request: None }
+    }
+
+    /// The grant is stored.
+    pub fn granted(self) {
+        let page = pages::granted(&self.license);
+        self.answer(page);
+    }
+
+    /// Another admin's grant is held.
+    pub fn held(self, granted_by: &str) {
+        let page = pages::held(&self.license, granted_by);
+        self.answer(page);
+    }
+
+    /// Nothing is stored.
+    pub fn failed(self, error: &Error) {
+        let page = pages::failed(&self.license, &clean(&error.to_string()));
+        self.answer(page);
+    }
+
+    fn answer(self, page: Page) {
+        if let Some(request) = self.request {
+            request.answer(page);
+        }
+    }
+}
+
+pub(super) fn lock(board: &Mutex<Switchboard>) -> MutexGuard<'_, Switchboard> {
+    board.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Switchboard {
+    pub(super) fn new(exchange: &Exchange) -> Self {
+        Self {
+            path: callback_path(&exchange.provider).to_owned(),
+            state_in: exchange.provider.state_in,
+            issuer: exchange.endpoints.issuer.clone(),
+            iss_required: exchange.endpoints.iss_required,
+            open: HashMap::new(),
+            strays: 0,
+        }
+    }
+
+    /// Waits for the answer to a question.
+    pub(super) fn expect(&mut self, flow: FlowId, ask: &Ask) {
+        let waiting = Waiting { flow, license: ask.key.license.to_string(), answered: false };
+        self.open.insert(fingerprint(ask.memo.state.expose()), waiting);
+    }
+
+    /// Decides about one request: a step for the loop, or a page at once.
+    pub(super) fn connect(&mut self, request: Request) -> Option<Step> {
+        let (state_in_path, ours) = self.is_ours(&request.path);
+        if !ours {
+            request.answer(pages::not_found());
+            return None;
+        }
+        let callback = read_callback(request.query.as_deref().unwrap_or_default());
+        let state = match self.state_in {
+            StateIn::Query => callback.state.as_ref().map(|state| state.expose().to_owned()),
+            StateIn::Path => state_in_path,
+        };
+        let Some(waiting) = state.and_then(|state| self.open.get_mut(&fingerprint(&state))) else {
+            self.strays += 1;
+            request.answer(pages::stray());
+            return None;
+        };
+        if waiting.answered {
+            request.answer(pages::already(&waiting.license));
+            return None;
+        }
+        waiting.answered = true;
+        let flow = waiting.flow.clone();
+        let license = waiting.license.clone();
+        let reply = Reply { license: license.clone(), request: Some(request) };
+        let error = match (
+            issuer_differs(self.issuer.as_deref(), self.iss_required, callback.iss.as_deref()),
+            callback.answered,
+        ) {
+            (Some(found), _) => {
+                ProviderError::Issuer { license, expected: self.issuer.clone().unwrap_or_default(), found }
+            }
+            (None, Ok(Answered::Code(code))) => return Some(Step::Arrived { flow, code, reply }),
+            (None, Ok(Answered::Error(code, description))) => {
+                ProviderError::Refused { license, code, description }
+            }
+            (None, Err(problem)) => ProviderError::Redirect { license, problem },
+        };
+        Some(Step::Refused { flow, error: error.into(), reply })
+    }
+
+    /// Whether a path is the redirect's; with the state, where it travels in the path.
+    fn is_ours(&self, path: &str) -> (Option<String>, bool) {
+        match self.state_in {
+            StateIn::Query => (None, path.trim_end_matches('/') == self.path),
+            StateIn::Path => {
+                let state = path.strip_prefix(&self.path).and_then(|rest| rest.strip_prefix('/'));
+                (
+                    state.map(str::to_owned),
+                    state.is_some_and(|state| !state.is_empty() && !state.contains('/')),
+                )
+            }
+        }
+    }
+}
+
+/// Who the redirect says it's from, where that isn't who was asked (RFC 9207 2.4): to the letter.
+fn issuer_differs(expected: Option<&str>, required: bool, found: Option<&str>) -> Option<String> {
+    match (expected, found) {
+        (Some(expected), Some(found)) if expected == found => None,
+        (_, Some(found)) if expected.is_some() || required => Some(clean(found).chars().take(200).collect()),
+        (_, None) if required => Some("an unnamed issuer".into()),
+        _ => None,
+    }
+}
+
+fn fingerprint(state: &str) -> Fingerprint {
+    Sha256::digest(state).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::issuer_differs;
+
+    #[test]
+    fn the_issuer_is_compared_to_the_letter() {
+        let us = Some("https://a.example");
+        assert_eq!(issuer_differs(us, true, us), None);
+        assert_eq!(issuer_differs(us, false, None), None);
+        assert_eq!(issuer_differs(None, false, Some("https://anyone")), None);
+        for (required, found) in [
+            (true, None),
+            (false, Some("https://a.example/")),
+            (false, Some("https://A.example")),
+            (true, Some("")),
+        ] {
+            assert!(issuer_differs(us, required, found).is_some(), "{found:?}");
+        }
+    }
+}
