@@ -3,3 +3,4 @@
 pub mod edge;
 pub mod error;
 pub mod model;
+pub mod vault;
