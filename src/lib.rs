@@ -8,3 +8,4 @@ pub mod ledger;
 pub mod model;
 pub mod sandbox;
 pub mod session;
+pub mod vault;

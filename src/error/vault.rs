@@ -34,6 +34,24 @@ pub enum VaultError {
         /// The entry's name.
         item: String,
     },
+    /// The vault has the entry, but not as it was written.
+    #[error("the vault's entry for {what} is damaged: {reason}")]
+    Broken {
+        /// Whose.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The ledger names a place that is of the other kind of vault.
+    #[error("the secret of {what} is in the {kept} vault, and the {used} vault is configured")]
+    OtherVault {
+        /// Whose.
+        what: String,
+        /// The kind that holds it.
+        kept: &'static str,
+        /// The kind in use.
+        used: &'static str,
+    },
     /// What was written didn't read back.
     #[error("the vault gave back something else than was written")]
     Unfaithful,
@@ -43,6 +61,18 @@ pub enum VaultError {
         /// Where it should be.
         path: String,
         /// Why not.
+        reason: String,
+    },
+    /// An identity's file would have been overwritten.
+    #[error("{path} exists already, and an identity is never overwritten")]
+    IdentityExists {
+        /// Which file.
+        path: String,
+    },
+    /// Sealing itself failed.
+    #[error("sealing failed: {reason}")]
+    Sealing {
+        /// Why.
         reason: String,
     },
     /// Sealed bytes that this host's identity can't open.
@@ -67,15 +97,27 @@ impl VaultError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NoKeyring { .. } | Self::Silent { .. } | Self::Keyring { .. } => {
+            Self::NoKeyring { .. } | Self::Keyring { .. } => {
                 "On a host without a keyring use the sealed vault: biotrack-auth config init --vault sealed."
             }
             Self::Locked => "Unlock it (log in to the desktop, or start gnome-keyring-daemon --unlock), then run the command again.",
-            Self::Gone { .. } => "The grant can't be used here any more. Have it consented again: biotrack-auth renew.",
-            Self::Unfaithful => "Don't use this vault. Check the keyring, or use the sealed vault.",
+            Self::Silent { .. } => "It may be waiting for a password on the desktop: unlock it, then run the command again. On a host without a desktop use the sealed vault: biotrack-auth config init --vault sealed.",
+            Self::Gone { .. } | Self::Broken { .. } => {
+                "The grant can't be used here any more. Have it consented again: biotrack-auth renew."
+            }
+            Self::OtherVault { kept, used, .. } => {
+                return Some(format!(
+                    "Move what is in it: biotrack-auth config vault {used}. To go on with the other: biotrack-auth config vault {kept}."
+                ));
+            }
+            Self::Unfaithful => "Don't use this vault. See what is wrong: biotrack-auth doctor.",
             Self::Identity { .. } => "Restore the identity file from your backup, or name it in BIOTRACK_AUTH_IDENTITY.",
+            Self::IdentityExists { .. } => "Use it as it is; or move it away first, but what is sealed to it opens with nothing else.",
+            Self::Sealing { .. } => "See which recipients are configured: biotrack-auth config recipients list.",
             Self::Sealed { .. } => "Use the host whose identity it is sealed to, or have it consented again: biotrack-auth renew.",
-            Self::Recipient { .. } => "A recipient looks like age1… and stands under [sealed] in the configuration.",
+            Self::Recipient { .. } => {
+                "A recipient looks like age1…; see those configured: biotrack-auth config recipients list."
+            }
         }
         .into())
     }

@@ -1,0 +1,132 @@
+//! The vault: keeps secrets in the OS keyring, or sealed with age beside the record they belong to.
+
+mod bounded;
+mod envelope;
+mod keyring;
+mod parts;
+mod sealed;
+
+pub use envelope::{Envelope, Opener, Seal};
+pub use keyring::Keyring;
+pub use sealed::{SealedVault, create_identity, recipient_of};
+
+use crate::edge::Random;
+use crate::error::{Result, VaultError};
+use crate::model::flow::{Place, Sealed};
+use crate::model::secret::Sealable;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// How many random bytes a probe keeps: as many as a generous set of tokens, so that a limit on size shows.
+const PROBE: usize = 4096;
+
+/// Which vault a profile uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// The OS keyring.
+    Keyring,
+    /// Sealed to age recipients, in the ledger.
+    Sealed,
+}
+
+impl Kind {
+    /// The word in configuration, flags and messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Keyring => "keyring",
+            Self::Sealed => "sealed",
+        }
+    }
+}
+
+/// Where secrets are kept. Making one touches nothing: the first use does.
+pub enum Vault {
+    /// In the OS keyring.
+    Keyring(Keyring),
+    /// Sealed, in the ledger's rows.
+    Sealed(SealedVault),
+}
+
+impl Vault {
+    /// The OS keyring.
+    pub fn keyring() -> Self {
+        Self::Keyring(Keyring::of_the_platform())
+    }
+
+    /// Sealed to the recipients; this host opens with the identity in that file. No recipients: this host alone.
+    pub fn sealed(identity: &Path, recipients: Vec<String>) -> Self {
+        Self::Sealed(SealedVault::new(identity, recipients))
+    }
+
+    /// Which of the two it is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Keyring(_) => Kind::Keyring,
+            Self::Sealed(_) => Kind::Sealed,
+        }
+    }
+
+    /// Proves, before a consent is asked for, that the vault keeps and gives back; `item` is free to be used for it.
+    pub fn probe(&self, item: &str, random: &dyn Random) -> Result<()> {
+        let mut bytes = vec![0; PROBE];
+        random.fill(&mut bytes)?;
+        let secret = Sealable::from_bytes(bytes);
+        match self {
+            Self::Keyring(keyring) => keyring.probe(item, secret),
+            Self::Sealed(sealed) => sealed.probe(&secret),
+        }
+    }
+
+    /// Keeps the memo durably, and makes what seals the code and the answer later without I/O or waiting.
+    /// A sealed vault's `answer` is sealed as [`Self::put`] seals: the record may take it as its blob.
+    pub fn envelope(&self, item: &str, memo: &Sealable) -> Result<(Envelope, Place)> {
+        match self {
+            Self::Keyring(keyring) => keyring.envelope(item, memo),
+            Self::Sealed(sealed) => sealed.envelope(memo),
+        }
+    }
+
+    /// Reads the memo back after a crash, with what opens the envelope's content.
+    pub fn unfold(&self, memo: &Place, whose: &str) -> Result<(Sealable, Opener)> {
+        match (self, memo) {
+            (Self::Keyring(keyring), Place::Item(item)) => keyring.unfold(item, whose),
+            (Self::Sealed(sealed), Place::Blob(blob)) => sealed.unfold(blob, whose),
+            _ => self.misplaced(whose),
+        }
+    }
+
+    /// Keeps a secret: a new item of the keyring, or a blob sealed to the recipients.
+    pub fn put(&self, item: &str, secret: &Sealable) -> Result<Place> {
+        match self {
+            Self::Keyring(keyring) => keyring.put(item, secret.clone()),
+            Self::Sealed(sealed) => sealed.seal(secret).map(Place::Blob),
+        }
+    }
+
+    /// Gives a secret back.
+    pub fn get(&self, place: &Place, whose: &str) -> Result<Sealable> {
+        match (self, place) {
+            (Self::Keyring(keyring), Place::Item(item)) => keyring.get(item, whose),
+            (Self::Sealed(sealed), Place::Blob(blob)) => sealed.open(blob, whose),
+            _ => self.misplaced(whose),
+        }
+    }
+
+    /// Removes a secret. One that isn't there is forgotten already; a blob goes with its row.
+    pub fn forget(&self, place: &Place) -> Result<()> {
+        match (self, place) {
+            (_, Place::Blob(_)) => Ok(()),
+            (Self::Keyring(keyring), Place::Item(item)) => keyring.forget(item),
+            (Self::Sealed(_), Place::Item(item)) => self.misplaced(item),
+        }
+    }
+
+    fn misplaced<T>(&self, what: &str) -> Result<T> {
+        let (kept, used) = match self {
+            Self::Keyring(_) => (Kind::Sealed, Kind::Keyring),
+            Self::Sealed(_) => (Kind::Keyring, Kind::Sealed),
+        };
+        Err(VaultError::OtherVault { what: what.into(), kept: kept.word(), used: used.word() }.into())
+    }
+}

@@ -1,0 +1,376 @@
+//! The sealed vault: secrets encrypted to age recipients, opened with this host's own identity.
+
+use super::Sealed;
+use super::envelope::{Envelope, Opener, Seal};
+use crate::edge::{clean, files};
+use crate::error::{Error, Result, VaultError};
+use crate::model::flow::Place;
+use crate::model::secret::Sealable;
+use age::x25519::{Identity, Recipient};
+use secrecy::ExposeSecret;
+use secrecy::zeroize::Zeroizing;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// No identity file is longer; what is isn't one.
+const LONGEST: u64 = 64 * 1024;
+
+/// Seals to recipients, and opens with the identity of this host.
+pub struct SealedVault {
+    identity: PathBuf,
+    recipients: Vec<String>,
+    keys: OnceLock<Keys>,
+}
+
+/// What the identity file and the configured recipients come to.
+struct Keys {
+    opener: Opener,
+    own: Recipient,
+    /// Some of `recipients` is one of this host's own.
+    opens_here: bool,
+    recipients: Vec<Recipient>,
+}
+
+impl SealedVault {
+    pub(super) fn new(identity: &Path, recipients: Vec<String>) -> Self {
+        Self { identity: identity.into(), recipients, keys: OnceLock::new() }
+    }
+
+    /// Proves that the identity can be read, and that what is sealed opens with it. Where none of the recipients
+    /// is this host, sealing is all that can be proven.
+    pub(super) fn probe(&self, secret: &Sealable) -> Result<()> {
+        let keys = self.keys()?;
+        let proven = |sealed: Sealed| match keys.opener.open(&sealed, "the probe") {
+            Ok(opened) if opened.bytes() == secret.bytes() => Ok(()),
+            _ => Err(VaultError::Unfaithful),
+        };
+        proven(Seal::to(std::slice::from_ref(&keys.own))?.close(secret)?)?;
+        let sealed = Seal::to(&keys.recipients)?.close(secret)?;
+        if keys.opens_here {
+            proven(sealed)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn envelope(&self, memo: &Sealable) -> Result<(Envelope, Place)> {
+        let keys = self.keys()?;
+        let own = std::slice::from_ref(&keys.own);
+        let memo = Seal::to(own)?.close(memo)?;
+        Ok((Envelope { code: Seal::to(own)?, answer: Seal::to(&keys.recipients)? }, Place::Blob(memo)))
+    }
+
+    pub(super) fn unfold(&self, memo: &Sealed, whose: &str) -> Result<(Sealable, Opener)> {
+        Ok((self.open(memo, whose)?, self.keys()?.opener.clone()))
+    }
+
+    pub(super) fn seal(&self, secret: &Sealable) -> Result<Sealed> {
+        Seal::to(&self.keys()?.recipients)?.close(secret)
+    }
+
+    pub(super) fn open(&self, sealed: &Sealed, whose: &str) -> Result<Sealable> {
+        self.keys()?.opener.open(sealed, whose)
+    }
+
+    /// Read on first use, and once.
+    fn keys(&self) -> Result<&Keys> {
+        if let Some(keys) = self.keys.get() {
+            return Ok(keys);
+        }
+        let identities = read_identities(&self.identity)?;
+        let all_own: Vec<Recipient> = identities.iter().map(Identity::to_public).collect();
+        let own = first(&self.identity, &all_own)?.clone();
+        let recipients = match self.recipients.as_slice() {
+            [] => vec![own.clone()],
+            named => named.iter().map(|text| recipient(text)).collect::<Result<_>>()?,
+        };
+        let opens_here = recipients.iter().any(|r| all_own.contains(r));
+        let keys = Keys { opener: Opener::with(identities), own, opens_here, recipients };
+        Ok(self.keys.get_or_init(|| keys))
+    }
+}
+
+/// Makes a new identity in a file that must not exist yet, 0600; returns its recipient.
+pub fn create_identity(path: &Path) -> Result<String> {
+    if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty() && !f.exists()) {
+        files::private_folder(folder)?;
+    }
+    let identity = Identity::generate();
+    let recipient = identity.to_public().to_string();
+    let key = identity.to_string();
+    // As age-keygen writes it.
+    let mut content = Zeroizing::new(String::with_capacity(512));
+    for piece in ["# public key: ", &recipient, "\n", key.expose_secret(), "\n"] {
+        content.push_str(piece);
+    }
+    if path.symlink_metadata().is_ok() {
+        return Err(VaultError::IdentityExists { path: path.display().to_string() }.into());
+    }
+    let mut file = files::create_private(path)?;
+    let written = file.write_all(content.as_bytes()).and_then(|()| file.sync_all());
+    if let Err(e) = written {
+        // Half an identity would only stand in the way of a whole one.
+        let _ = fs::remove_file(path);
+        return Err(unusable(path, e));
+    }
+    files::sync_folder_of(path)?;
+    Ok(recipient)
+}
+
+/// The recipient of an identity file: of its first identity, to which this host seals.
+pub fn recipient_of(identity: &Path) -> Result<String> {
+    let identities = read_identities(identity)?;
+    Ok(first(identity, &identities)?.to_public().to_string())
+}
+
+fn recipient(text: &str) -> Result<Recipient> {
+    text.trim().parse().map_err(|_| {
+        let reason = if text.trim().to_uppercase().starts_with("AGE-SECRET-KEY-") {
+            // It must not be shown again.
+            return VaultError::Recipient {
+                recipient: "AGE-SECRET-KEY-…".into(),
+                reason: "it is an identity, and that is a secret".into(),
+            }
+            .into();
+        } else if text.trim().starts_with("age1") {
+            "a letter of it is wrong or missing, or it isn't of X25519"
+        } else {
+            "it doesn't begin with age1"
+        };
+        Error::from(VaultError::Recipient { recipient: clean(text), reason: reason.into() })
+    })
+}
+
+fn first<'a, T>(path: &Path, all: &'a [T]) -> Result<&'a T> {
+    all.first().ok_or_else(|| unusable(path, "there is no identity in it"))
+}
+
+fn unusable(path: &Path, reason: impl ToString) -> Error {
+    VaultError::Identity { path: path.display().to_string(), reason: reason.to_string() }.into()
+}
+
+/// All identities of a file in age's own format: one a line, with comments between them.
+fn read_identities(path: &Path) -> Result<Vec<Identity>> {
+    files::check_private_file(path).map_err(|e| match e {
+        Error::File { reason, .. } => unusable(path, reason),
+        other => other,
+    })?;
+    let text = read_text(path).map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => unusable(path, "there is no such file"),
+        io::ErrorKind::InvalidData => unusable(path, "it isn't an identity file"),
+        _ => unusable(path, e),
+    })?;
+    if text.starts_with("age-encryption.org/") || text.starts_with("-----BEGIN AGE") {
+        return Err(unusable(path, "it is wrapped by a passphrase"));
+    }
+    let lines = text.lines().map(str::trim).enumerate();
+    lines
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+        .map(|(at, line)| {
+            line.parse()
+                .map_err(|_| unusable(path, format!("its line {} isn't an X25519 identity of age", at + 1)))
+        })
+        .collect()
+}
+
+fn read_text(path: &Path) -> io::Result<Zeroizing<String>> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    if length > LONGEST {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    // With room to spare, so that the buffer never moves and leaves no copy behind.
+    let mut text = Zeroizing::new(String::with_capacity(length as usize + 64));
+    file.take(LONGEST).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::OsRandom;
+    use crate::vault::{Kind, Vault};
+
+    struct Host {
+        folder: tempfile::TempDir,
+        recipient: String,
+    }
+
+    impl Host {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let recipient = create_identity(&folder.path().join("identity.txt")).unwrap();
+            Self { folder, recipient }
+        }
+
+        fn identity(&self) -> PathBuf {
+            self.folder.path().join("identity.txt")
+        }
+
+        fn vault(&self, recipients: &[&str]) -> Vault {
+            Vault::sealed(&self.identity(), recipients.iter().map(|r| r.to_string()).collect())
+        }
+    }
+
+    fn secret(text: &str) -> Sealable {
+        Sealable::from_bytes(text.as_bytes().to_vec())
+    }
+
+    fn message<T>(result: Result<T>) -> String {
+        match result {
+            Ok(_) => panic!("it should have failed"),
+            Err(e) => {
+                assert_eq!(e.exit(), 7, "{e}");
+                assert!(e.hint().is_some());
+                e.to_string()
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_comes_back_and_so_does_an_envelope() {
+        let host = Host::new();
+        let vault = host.vault(&[&host.recipient]);
+        assert_eq!(vault.kind(), Kind::Sealed);
+        vault.probe("probe", &OsRandom).unwrap();
+
+        let place = vault.put("item", &secret("tokens")).unwrap();
+        assert_eq!(vault.get(&place, "x").unwrap().bytes(), b"tokens");
+        vault.forget(&place).unwrap();
+
+        let (envelope, memo) = vault.envelope("memo", &secret("verifier")).unwrap();
+        let code = envelope.code.close(&secret("code")).unwrap();
+        let answer = envelope.answer.close(&secret("answer")).unwrap();
+        // Another process, after a crash.
+        let (again, opener) = host.vault(&[&host.recipient]).unfold(&memo, "x").unwrap();
+        assert_eq!(again.bytes(), b"verifier");
+        assert_eq!(opener.open(&code, "x").unwrap().bytes(), b"code");
+        assert_eq!(opener.open(&answer, "x").unwrap().bytes(), b"answer");
+        assert_eq!(vault.get(&Place::Blob(answer), "x").unwrap().bytes(), b"answer");
+    }
+
+    #[test]
+    fn an_answer_goes_to_the_recipients_but_memo_and_code_to_this_host_alone() {
+        let (here, there) = (Host::new(), Host::new());
+        let vault = here.vault(&[&there.recipient]);
+        vault.probe("probe", &OsRandom).unwrap();
+        let (envelope, memo) = vault.envelope("memo", &secret("verifier")).unwrap();
+        let code = envelope.code.close(&secret("code")).unwrap();
+        let answer = Place::Blob(envelope.answer.close(&secret("answer")).unwrap());
+        let other = there.vault(&[]);
+        assert_eq!(vault.unfold(&memo, "x").unwrap().1.open(&code, "x").unwrap().bytes(), b"code");
+        assert_eq!(other.get(&answer, "x").unwrap().bytes(), b"answer");
+        for foreign in [
+            message(vault.get(&answer, "6011/OCM-1")),
+            message(other.unfold(&memo, "6011/OCM-1")),
+            message(other.get(&Place::Blob(code), "6011/OCM-1")),
+        ] {
+            assert!(foreign.contains("6011/OCM-1") && foreign.contains("another identity"), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn several_recipients_can_each_open() {
+        let (here, there) = (Host::new(), Host::new());
+        let place = here.vault(&[&here.recipient, &there.recipient]).put("item", &secret("tokens")).unwrap();
+        for host in [&here, &there] {
+            assert_eq!(host.vault(&[]).get(&place, "x").unwrap().bytes(), b"tokens");
+        }
+    }
+
+    #[test]
+    fn the_first_identity_seals_and_all_open() {
+        let (old, new) = (Host::new(), Host::new());
+        let sealed_before = old.vault(&[]).put("item", &secret("tokens")).unwrap();
+        let both = fs::read_to_string(new.identity()).unwrap()
+            + "\r\n# retired\r\n"
+            + &fs::read_to_string(old.identity()).unwrap();
+        fs::write(new.identity(), both).unwrap();
+        assert_eq!(recipient_of(&new.identity()).unwrap(), new.recipient);
+        assert_eq!(new.vault(&[]).get(&sealed_before, "x").unwrap().bytes(), b"tokens");
+    }
+
+    #[test]
+    fn opening_touches_nothing() {
+        let vault = Vault::sealed(Path::new("/nowhere/identity.txt"), vec!["nonsense".into()]);
+        assert!(message(vault.put("item", &secret("x"))).contains("there is no such file"));
+    }
+
+    #[test]
+    fn an_identity_is_never_overwritten_and_only_ours_to_read() {
+        let host = Host::new();
+        let before = fs::read(host.identity()).unwrap();
+        assert!(message(create_identity(&host.identity())).contains("never overwritten"));
+        assert_eq!(fs::read(host.identity()).unwrap(), before);
+        assert_eq!(recipient_of(&host.identity()).unwrap(), host.recipient);
+        let text = String::from_utf8(before).unwrap();
+        assert!(
+            text.starts_with(&format!("# public key: {}\nAGE-SECRET-KEY-1", host.recipient)),
+            "age's format"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_identity_that_others_can_read_or_lay_is_refused() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let host = Host::new();
+        let mode = fs::metadata(host.identity()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let link = host.folder.path().join("link");
+        symlink(host.identity(), &link).unwrap();
+        assert!(message(recipient_of(&link)).contains("not a link"));
+        assert!(message(create_identity(&link)).contains("never overwritten"));
+        symlink("/nowhere", host.folder.path().join("dangling")).unwrap();
+        message(create_identity(&host.folder.path().join("dangling")));
+        fs::set_permissions(host.identity(), fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(message(host.vault(&[]).put("item", &secret("x"))).contains("chmod 600"));
+    }
+
+    #[test]
+    fn what_is_no_identity_is_said_without_being_shown() {
+        let host = Host::new();
+        for (content, says) in [
+            (&b""[..], "no identity in it"),
+            (b"# only a comment\n", "no identity in it"),
+            (b"\n\nAGE-SECRET-KEY-1CANARY\n", "line 3"),
+            (b"AGE-PLUGIN-CANARY-1QQ\n", "line 1"),
+            (b"age-encryption.org/v1\n-> scrypt canary", "passphrase"),
+            (b"\xff\xfe\x00canary", "isn't an identity file"),
+        ] {
+            fs::write(host.identity(), content).unwrap();
+            let said = message(recipient_of(&host.identity()));
+            assert!(said.contains(says) && !said.to_lowercase().contains("canary"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_recipient_that_is_none_is_named_unless_it_is_a_secret() {
+        let host = Host::new();
+        for (recipient, says) in [
+            ("ssh-ed25519 AAAA", "begin with age1"),
+            (&host.recipient[..40], "letter"),
+            ("age1\u{1b}[2J", "letter"),
+        ] {
+            let said = message(host.vault(&[recipient]).probe("probe", &OsRandom));
+            assert!(said.contains(says) && !said.contains('\u{1b}'), "{said}");
+        }
+        let file = fs::read_to_string(host.identity()).unwrap();
+        let key = file.lines().last().unwrap();
+        assert!(!message(host.vault(&[key]).put("item", &secret("x"))).contains(key));
+    }
+
+    #[test]
+    fn a_place_of_the_other_vault_is_told_apart() {
+        let host = Host::new();
+        let item = Place::Item("a/ny/6011/OCM-1/1".into());
+        let sealed = host.vault(&[]);
+        assert!(message(sealed.get(&item, "6011/OCM-1")).contains("is in the keyring vault"));
+        message(sealed.forget(&item));
+        message(sealed.unfold(&item, "x"));
+        let blob = sealed.put("item", &secret("x")).unwrap();
+        assert!(message(Vault::keyring().get(&blob, "x")).contains("is in the sealed vault"));
+        Vault::keyring().forget(&blob).unwrap();
+    }
+}
