@@ -77,7 +77,12 @@ impl Custody<'_> {
             if let Some(other) = other_admin {
                 record.held_by = Some(other.to_owned());
                 record.generation = record.generation.next();
-                events.push(self_event(record, Happened::Held, &format!("granted by {other}, not {username}"), granted.received_at));
+                events.push(self_event(
+                    record,
+                    Happened::Held,
+                    &format!("granted by {other}, not {username}"),
+                    granted.received_at,
+                ));
             } else {
                 let renewed = purpose == Purpose::Renew;
                 record.username = username.clone();
@@ -152,10 +157,14 @@ impl Custody<'_> {
         }
         self.in_flight.remove(flow);
         let fate = match reached {
-            false => "The wrong grant wasn't stored. It can't be revoked alone here, so it stays valid at BioTrack until it lapses or the admin removes it.",
+            false => {
+                "The wrong grant wasn't stored. It can't be revoked alone here, so it stays valid at BioTrack until it lapses or the admin removes it."
+            }
             true => match self.revoke_unwanted(exchange, key) {
                 Ok(()) => "The wrong grant was revoked, and nothing was stored.",
-                Err(_) => "The wrong grant wasn't stored; its revocation hasn't been answered yet, and the next command on this licence tries again.",
+                Err(_) => {
+                    "The wrong grant wasn't stored; its revocation hasn't been answered yet, and the next command on this licence tries again."
+                }
             },
         };
         ProviderError::Mismatch { license, differences, fate }.into()
@@ -184,7 +193,8 @@ impl Custody<'_> {
 
     /// Where the profile wants a new grant looked up: whether the provider calls it dead. No answer proves nothing.
     fn proven_dead(&self, exchange: &Exchange, granted: &Granted) -> bool {
-        let Some(address) = exchange.endpoints.introspection.clone().filter(|_| self.provider.introspect) else {
+        let Some(address) = exchange.endpoints.introspection.clone().filter(|_| self.provider.introspect)
+        else {
             return false;
         };
         let (exchange, granted) = (exchange.clone(), granted.clone());
@@ -224,7 +234,9 @@ fn live(record: &mut Authorization, provider: &Provider, granted: &Granted, rene
         record.renewed_at = None;
     }
     record.expires_estimated = granted.expires_at.is_none();
-    record.expires_at = Some(whole_second(granted.expires_at.unwrap_or_else(|| estimate(at, provider.lifetime, &provider.zone))));
+    record.expires_at = Some(whole_second(
+        granted.expires_at.unwrap_or_else(|| estimate(at, provider.lifetime, &provider.zone)),
+    ));
     record.granted_by = granted.reported.username.as_deref().map(|name| crate::edge::clean(name.trim()));
     record.deactivated_at = None;
     record.invalid_at = None;
@@ -235,7 +247,8 @@ fn live(record: &mut Authorization, provider: &Provider, granted: &Granted, rene
 
 /// Down to the whole second, as the ledger keeps it: early, never late.
 fn whole_second(at: Timestamp) -> Timestamp {
-    Timestamp::from_second(at.as_nanosecond().div_euclid(1_000_000_000).try_into().unwrap_or(i64::MAX)).unwrap_or(at)
+    Timestamp::from_second(at.as_nanosecond().div_euclid(1_000_000_000).try_into().unwrap_or(i64::MAX))
+        .unwrap_or(at)
 }
 
 fn told(record: &Authorization) -> String {

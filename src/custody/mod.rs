@@ -100,7 +100,8 @@ impl<'e> Custody<'e> {
 
     /// Sees that the vault works: writes a probe, reads it back and deletes it.
     pub fn probe(&self) -> Result<()> {
-        let item = format!("{}/{}/probe-{}", self.ledger.id(), self.provider.profile, self.env.random.name()?);
+        let item =
+            format!("{}/{}/probe-{}", self.ledger.id(), self.provider.profile, self.env.random.name()?);
         self.vault.probe(&item, self.env.random.as_ref())
     }
 
@@ -113,11 +114,12 @@ impl<'e> Custody<'e> {
             return Ok(Some(Secret::new(published)));
         }
         let profile = &self.provider.profile;
-        let place = self.ledger.profile_secret(profile, CLIENT_SECRET)?.ok_or_else(|| ConfigError::Incomplete {
-            profile: profile.clone(),
-            key: "client secret".into(),
-            how: format!("Give it to the vault: biotrack-auth config set-secret --profile {profile}."),
-        })?;
+        let place =
+            self.ledger.profile_secret(profile, CLIENT_SECRET)?.ok_or_else(|| ConfigError::Incomplete {
+                profile: profile.clone(),
+                key: "client secret".into(),
+                how: format!("Give it to the vault: biotrack-auth config set-secret --profile {profile}."),
+            })?;
         let kept = self.vault.get(&place, &format!("{profile}'s client secret"))?;
         kept.read(&format!("{profile}'s client secret")).map(|text: String| Some(Secret::new(text)))
     }
@@ -143,8 +145,17 @@ impl<'e> Custody<'e> {
         let mut asks = Vec::with_capacity(questions.len());
         for question in questions {
             let Question { ask, record, purpose, deadline } = question;
-            let (envelope, memo) = self.vault.envelope(&self.item_of_flow(&ask.key, &ask.flow), &ask.memo.to_sealable())?;
-            self.remember(&ask.flow, &ask.key, &ask.username, purpose, &ask.redirect_uri, ask.memo.clone(), envelope);
+            let (envelope, memo) =
+                self.vault.envelope(&self.item_of_flow(&ask.key, &ask.flow), &ask.memo.to_sealable())?;
+            self.remember(
+                &ask.flow,
+                &ask.key,
+                &ask.username,
+                purpose,
+                &ask.redirect_uri,
+                ask.memo.clone(),
+                envelope,
+            );
             intents.push(self.intent(&ask, record, purpose, deadline, memo));
             asks.push(ask);
         }
@@ -199,7 +210,8 @@ impl<'e> Custody<'e> {
             // Unused, so it can still be sent within its few minutes.
             return self.note(flow, &Stage::Arrived(code)).err().unwrap_or(error);
         }
-        let lost = matches!(error, Error::Provider(ProviderError::Lost { .. } | ProviderError::Useless { .. }));
+        let lost =
+            matches!(error, Error::Provider(ProviderError::Lost { .. } | ProviderError::Useless { .. }));
         let happened = if lost { Happened::Uncertain } else { Happened::Failed };
         let closed = self.close(flow, happened, &error.to_string(), |record, now| {
             if lost {
@@ -235,7 +247,11 @@ impl<'e> Custody<'e> {
     }
 
     /// Changes a record as it is at this moment; one that is changed by others in between is read again.
-    fn commit(&mut self, key: &Key, change: impl Fn(&mut Authorization) -> Change) -> Result<crate::ledger::Kept> {
+    fn commit(
+        &mut self,
+        key: &Key,
+        change: impl Fn(&mut Authorization) -> Change,
+    ) -> Result<crate::ledger::Kept> {
         const TRIES: usize = 5;
         let mut refused = unknown();
         for _ in 0..TRIES {
@@ -259,7 +275,14 @@ impl<'e> Custody<'e> {
         }
     }
 
-    fn intent(&self, ask: &Ask, record: Authorization, purpose: Purpose, deadline: Timestamp, memo: Place) -> Intent {
+    fn intent(
+        &self,
+        ask: &Ask,
+        record: Authorization,
+        purpose: Purpose,
+        deadline: Timestamp,
+        memo: Place,
+    ) -> Intent {
         let now = self.env.clock.now();
         let detail = format!("{} of {}", purpose.word(), ask.username);
         Intent {
@@ -331,5 +354,11 @@ fn unknown() -> Error {
 }
 
 fn self_event(record: &Authorization, happened: Happened, detail: &str, at: Timestamp) -> Event {
-    Event { at, profile: record.profile.clone(), key: record.key.clone(), happened, detail: detail.to_owned() }
+    Event {
+        at,
+        profile: record.profile.clone(),
+        key: record.key.clone(),
+        happened,
+        detail: detail.to_owned(),
+    }
 }

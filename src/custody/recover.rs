@@ -52,7 +52,12 @@ impl Custody<'_> {
                 Ok(Recovered::Dropped)
             }
             (_, Stage::Sent) | (Purpose::Deactivate, _) => {
-                self.let_go(&flow, Happened::Uncertain, "the program ended before the answer was stored", true)?;
+                self.let_go(
+                    &flow,
+                    Happened::Uncertain,
+                    "the program ended before the answer was stored",
+                    true,
+                )?;
                 Ok(Recovered::Uncertain)
             }
             (_, Stage::Arrived(_) | Stage::Answered(_)) => self.finish(exchange, &flow),
@@ -87,7 +92,9 @@ impl Custody<'_> {
         };
         let (memo, opener) = self.vault.unfold(place, whose)?;
         let memo = Memo::from_sealable(&memo, whose)?;
-        let (Stage::Arrived(sealed) | Stage::Answered(sealed)) = &flow.stage else { return Ok(Recovered::Dropped) };
+        let (Stage::Arrived(sealed) | Stage::Answered(sealed)) = &flow.stage else {
+            return Ok(Recovered::Dropped);
+        };
         let content = opener.open(sealed, whose)?;
         if self.spool.is_none() {
             self.spool = Some(self.ledger.reserve(1)?);

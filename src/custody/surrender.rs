@@ -44,7 +44,8 @@ impl Custody<'_> {
     pub fn surrender(&mut self, exchange: Option<&Exchange>, key: &Key, reason: &str) -> Result<Surrendered> {
         let profile = self.provider.profile.clone();
         let record = self.standing(key)?.ok_or_else(unknown)?.record;
-        let only_held = record.held_by.is_some() && record.expires_at.is_some() && record.deactivated_at.is_none();
+        let only_held =
+            record.held_by.is_some() && record.expires_at.is_some() && record.deactivated_at.is_none();
         let roles: &[Role] = if only_held { &[Role::Held] } else { &ALL_ROLES };
         let mut secrets: Vec<(i64, Place)> = Vec::new();
         for role in roles {
@@ -66,7 +67,11 @@ impl Custody<'_> {
     }
 
     /// The intent, synced, before anything is revoked; and nobody else may work on the licence meanwhile.
-    fn intend_surrender(&mut self, key: &Key, record: &crate::model::authorization::Authorization) -> Result<Logged<FlowId>> {
+    fn intend_surrender(
+        &mut self,
+        key: &Key,
+        record: &crate::model::authorization::Authorization,
+    ) -> Result<Logged<FlowId>> {
         let now = self.env.clock.now();
         let flow = Flow {
             id: FlowId(self.env.random.name()?),
@@ -104,7 +109,11 @@ impl Custody<'_> {
             return Ok(Revocation::Nothing);
         }
         // A held grant beside a living one may share its account: revoked only where that reaches it alone.
-        let address = if only_held { self.revocation_of_one(exchange) } else { exchange.endpoints.revocation.as_deref() };
+        let address = if only_held {
+            self.revocation_of_one(exchange)
+        } else {
+            exchange.endpoints.revocation.as_deref()
+        };
         let Some(address) = address else { return Ok(Revocation::NotOffered) };
         let mut grants = Vec::with_capacity(secrets.len());
         for (_, place) in secrets {
@@ -231,8 +240,15 @@ impl Custody<'_> {
         Ok(())
     }
 
-    fn revoke_one(&self, exchange: &Exchange, address: &str, granted: &Granted, go: &Logged<FlowId>) -> Result<()> {
-        let (exchange, address, granted, go) = (exchange.clone(), address.to_owned(), granted.clone(), go.clone());
+    fn revoke_one(
+        &self,
+        exchange: &Exchange,
+        address: &str,
+        granted: &Granted,
+        go: &Logged<FlowId>,
+    ) -> Result<()> {
+        let (exchange, address, granted, go) =
+            (exchange.clone(), address.to_owned(), granted.clone(), go.clone());
         self.env.wait(async move {
             let secret = exchange.secret.as_ref();
             grant::revoke(&exchange.http, &exchange.provider, &address, secret, &granted, &go).await

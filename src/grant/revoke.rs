@@ -10,6 +10,7 @@ use crate::model::ids::FlowId;
 use crate::model::provider::{ClientAuth, Provider};
 use crate::model::secret::Secret;
 use base64::{Engine, prelude::BASE64_STANDARD};
+use oauth2::HttpRequest;
 use oauth2::http::Request;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
@@ -26,11 +27,26 @@ pub async fn revoke(
     _go: &Logged<FlowId>,
 ) -> Result<()> {
     const WHAT: &str = "the revocation";
+    let host = provider.host();
+    let request = request(provider, address, secret, granted)
+        .map_err(|e| ProviderError::Unreachable { host: host.clone(), reason: e.to_string() })?;
+    let answer = http.send(request).await.map_err(|fault| failed(host.clone(), WHAT, fault))?;
+    match answer.status().as_u16() {
+        200..300 => Ok(()),
+        status => Err(useless(&host, WHAT, format!("HTTP {status}"))),
+    }
+}
+
+fn request(
+    provider: &Provider,
+    address: &str,
+    secret: Option<&Secret>,
+    granted: &Granted,
+) -> oauth2::http::Result<HttpRequest> {
     let (token, hint) = match &granted.refresh {
         Some(refresh) => (refresh, "refresh_token"),
         None => (&granted.access, "access_token"),
     };
-    let host = provider.host();
     let mut form = Serializer::new(String::new());
     form.append_pair("token", token.expose()).append_pair("token_type_hint", hint);
     let mut request = Request::post(address)
@@ -50,12 +66,5 @@ pub async fn revoke(
             form.append_pair("client_id", &provider.client_id);
         }
     }
-    let request = request
-        .body(form.finish().into_bytes())
-        .map_err(|e| ProviderError::Unreachable { host: host.clone(), reason: e.to_string() })?;
-    let answer = http.send(request).await.map_err(|fault| failed(host.clone(), WHAT, fault))?;
-    match answer.status().as_u16() {
-        200..300 => Ok(()),
-        status => Err(useless(&host, WHAT, format!("HTTP {status}"))),
-    }
+    request.body(form.finish().into_bytes())
 }

@@ -104,6 +104,14 @@ impl Vault {
         }
     }
 
+    /// Keeps a secret that only this host may ever read, whatever the recipients are: the client's own.
+    pub fn put_own(&self, item: &str, secret: &Sealable) -> Result<Place> {
+        match self {
+            Self::Keyring(keyring) => keyring.put(item, secret.clone()),
+            Self::Sealed(sealed) => sealed.seal_own(secret).map(Place::Blob),
+        }
+    }
+
     /// Gives a secret back.
     pub fn get(&self, place: &Place, whose: &str) -> Result<Sealable> {
         match (self, place) {

@@ -69,6 +69,10 @@ impl SealedVault {
         Seal::to(&self.keys()?.recipients)?.close(secret)
     }
 
+    pub(super) fn seal_own(&self, secret: &Sealable) -> Result<Sealed> {
+        Seal::to(std::slice::from_ref(&self.keys()?.own))?.close(secret)
+    }
+
     pub(super) fn open(&self, sealed: &Sealed, whose: &str) -> Result<Sealable> {
         self.keys()?.opener.open(sealed, whose)
     }
