@@ -6,6 +6,7 @@ pub mod error;
 pub mod grant;
 pub mod ledger;
 pub mod model;
+pub mod report;
 pub mod sandbox;
 pub mod session;
 pub mod vault;

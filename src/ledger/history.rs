@@ -1,34 +1,25 @@
 //! What happened, in order, each line chained to the one before it.
 
+use super::journal::strange;
 use super::{Fault, Ledger};
 use crate::edge::Who;
 use crate::error::Result;
-use crate::model::history::Event;
+use crate::model::history::{Event, Line};
 use crate::model::ids::Key;
 use rusqlite::{OptionalExtension, Transaction, params};
 use sha2::{Digest, Sha256};
 
-/// A line of the history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Its number, from 1.
-    pub seq: i64,
-    /// When: RFC 3339, UTC.
-    pub at: String,
-    /// In which profile.
-    pub profile: String,
-    /// Which company.
-    pub ubi: String,
-    /// Which licence.
-    pub license: String,
-    /// What happened.
-    pub event: String,
-    /// Which OS user did it.
-    pub user: String,
-    /// On which host.
-    pub host: String,
-    /// More, in words.
-    pub detail: String,
+/// A line of the history, as it's chained.
+struct Entry {
+    seq: i64,
+    at: String,
+    profile: String,
+    ubi: String,
+    license: String,
+    event: String,
+    user: String,
+    host: String,
+    detail: String,
 }
 
 impl Entry {
@@ -87,37 +78,26 @@ pub(super) fn append(tx: &Transaction<'_>, event: &Event, who: &Who) -> Result<(
 
 impl Ledger {
     /// The last lines of a licence's history, oldest first.
-    pub fn history(&self, profile: &str, key: &Key, most: usize) -> Result<Vec<Entry>> {
-        let read = || -> rusqlite::Result<Vec<Entry>> {
+    pub fn last_lines(&self, profile: &str, key: &Key, most: u32) -> Result<Vec<Line>> {
+        let read = || -> rusqlite::Result<Vec<Line>> {
             let mut found = self.db.prepare_cached(
-                "SELECT seq, at, profile, ubi, license, event, user, host, detail FROM history
+                "SELECT at, event, user, host, detail FROM history
                  WHERE profile = ?1 AND ubi = ?2 AND license = ?3 ORDER BY seq DESC LIMIT ?4",
             )?;
-            let rows = found.query_map(
-                params![
-                    profile,
-                    key.ubi.as_str(),
-                    key.license.as_str(),
-                    i64::try_from(most).unwrap_or(i64::MAX)
-                ],
-                |row| {
-                    Ok(Entry {
-                        seq: row.get(0)?,
-                        at: row.get(1)?,
-                        profile: row.get(2)?,
-                        ubi: row.get(3)?,
-                        license: row.get(4)?,
-                        event: row.get(5)?,
-                        user: row.get(6)?,
-                        host: row.get(7)?,
-                        detail: row.get(8)?,
+            let rows =
+                found.query_map(params![profile, key.ubi.as_str(), key.license.as_str(), most], |row| {
+                    Ok(Line {
+                        at: row.get::<_, String>(0)?.parse().map_err(|e| strange(0, e))?,
+                        event: row.get(1)?,
+                        user: row.get(2)?,
+                        host: row.get(3)?,
+                        detail: row.get(4)?,
                     })
-                },
-            )?;
+                })?;
             rows.collect()
         };
-        let mut entries = read().map_err(|e| self.fault("read the history", e))?;
-        entries.reverse();
-        Ok(entries)
+        let mut lines = read().map_err(|e| self.fault("read the history", e))?;
+        lines.reverse();
+        Ok(lines)
     }
 }

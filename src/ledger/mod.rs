@@ -7,7 +7,6 @@ mod owners;
 mod records;
 mod spool;
 
-pub use history::Entry;
 pub use owners::Mark;
 pub use spool::{Spool, Spooled};
 

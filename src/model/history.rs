@@ -54,3 +54,18 @@ pub struct Event {
     /// More, in words; no secrets.
     pub detail: String,
 }
+
+/// A line of the history, as a card shows it.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// When.
+    pub at: Timestamp,
+    /// What: one of [`Happened`]'s words.
+    pub event: String,
+    /// Which OS user did it.
+    pub user: String,
+    /// On which host.
+    pub host: String,
+    /// More, in words.
+    pub detail: String,
+}

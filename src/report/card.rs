@@ -1,0 +1,100 @@
+//! One licence on a card, in words that a support engineer can paste to a customer; and the card before a consent.
+
+use super::{View, days_in_words, sign};
+use crate::model::authorization::{Condition, Standing, State};
+use crate::model::consent::Fact;
+use crate::model::history::Line;
+use crate::model::ids::{Key, Username};
+use crate::model::provider::Provider;
+
+const LABELS: usize = 16;
+
+fn lines(title: &str, pairs: &[(&str, String)]) -> String {
+    let mut text = format!("{title}\n");
+    for (label, value) in pairs {
+        // A value of several lines stays in its column.
+        let value = value.replace('\n', &format!("\n{:width$}", "", width = LABELS + 2));
+        text.push_str(&format!("  {label:LABELS$}{value}\n"));
+    }
+    text
+}
+
+/// A record, its last events and the next command.
+pub fn card(standing: &Standing, history: &[Line], view: &View<'_>) -> String {
+    let record = &standing.record;
+    let provider = view.provider;
+    let state = record.state(view.now, view.window(), &provider.zone);
+    let name = record.name.as_ref().map_or_else(|| record.key.license.to_string(), ToString::to_string);
+    let mut pairs = vec![
+        ("State", state_in_words(standing, state, view)),
+        ("UBI", record.key.ubi.to_string()),
+        ("Location", record.key.license.to_string()),
+    ];
+    pairs.extend(record.ocm_license.as_ref().map(|ocm| ("OCM licence", ocm.to_string())));
+    pairs.push(("Admin user", record.username.to_string()));
+    pairs.extend(record.granted_by.as_ref().map(|who| ("Granted by", who.clone())));
+    pairs.extend(record.held_by.as_ref().map(|who| ("Held grant of", who.clone())));
+    pairs.extend(record.contact.as_ref().map(|contact| ("Contact", contact.to_string())));
+    if !record.tags.is_empty() {
+        pairs.push(("Tags", record.tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>().join(", ")));
+    }
+    pairs.extend(record.created_at.map(|at| ("Created At", view.when(at))));
+    pairs.extend(record.renewed_at.map(|at| ("Renewed", view.when(at))));
+    pairs.extend(record.expires_at.map(|at| {
+        let estimated = if record.expires_estimated { " (estimated: BioTrack didn't say)" } else { "" };
+        ("Expiration Date", format!("{}{estimated}", view.when(at)))
+    }));
+    pairs.extend(record.deactivated_at.map(|at| ("Deactivated", view.when(at))));
+    if !history.is_empty() {
+        let told: Vec<_> = history.iter().map(|line| told(line, view)).collect();
+        pairs.push(("History", told.join("\n")));
+    }
+    let next = standing.next_command(view.now, view.window(), &provider.zone, provider.other_profile);
+    pairs.extend(next.map(|command| ("Next", command)));
+    lines(&name, &pairs)
+}
+
+fn told(line: &Line, view: &View<'_>) -> String {
+    let detail = if line.detail.is_empty() { String::new() } else { format!(": {}", line.detail) };
+    format!("{}  {}{detail} ({}@{})", view.when(line.at), line.event, line.user, line.host)
+}
+
+fn state_in_words(standing: &Standing, state: State, view: &View<'_>) -> String {
+    let days = standing.record.days_left(view.now).map(days_in_words);
+    let said = match (state, days) {
+        (State::Active, Some(days)) => format!("active, {days}"),
+        (State::Due, Some(days)) => format!("due for renewal, {days}"),
+        (State::Expired, Some(days)) => format!("EXPIRED: this store isn't reporting; it {days}"),
+        (State::Invalid, _) => {
+            "INVALID: BioTrack no longer accepts this grant; this store isn't reporting".into()
+        }
+        (State::Pending, _) => "pending: asked for, not granted yet".into(),
+        (State::Deactivated, _) => "deactivated".into(),
+        (other, None) => other.word().into(),
+    };
+    let mut said = format!("{} {said}", sign(state));
+    for condition in standing.conditions(view.now) {
+        said.push('\n');
+        said.push_str(match condition {
+            Condition::RenewalPending => "a link has been handed out and waits for its answer",
+            Condition::HandoffLapsed => "the link that was handed out has lapsed",
+            Condition::Uncertain => {
+                "uncertain: BioTrack's answer was lost, so a grant may or may not have been made"
+            }
+            Condition::RevocationPending => "a revocation hasn't been answered by BioTrack yet",
+            Condition::Held => "another admin than the one named granted; that grant is held, not live",
+            Condition::HeldElsewhere => "exported with its secrets: it's renewed and refreshed elsewhere",
+        });
+    }
+    said
+}
+
+/// What the admin must see on the Grant Access page, before anybody clicks.
+pub fn consent_card(provider: &Provider, key: &Key, username: &Username) -> String {
+    let mut pairs: Vec<(&str, String)> =
+        Fact::ALL.iter().map(|fact| (fact.label(), fact.expected(provider, key).to_owned())).collect();
+    pairs.push(("Admin user", format!("{username} (their password belongs on BioTrack's page only)")));
+    let mut text = lines("BioTrack's Grant Access page must say exactly this:", &pairs);
+    text.push_str(&format!("  If Company doesn't say {}, stop.\n", provider.company));
+    text
+}
