@@ -1,0 +1,1 @@
+//! The configuration: making, showing, checking it.

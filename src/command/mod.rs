@@ -1,0 +1,3 @@
+//! The commands: a file each, its arguments' docs are its help.
+
+pub mod config;
