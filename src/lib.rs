@@ -1,5 +1,7 @@
 //! biotrack-auth: register, renew, watch and deactivate integrator authorizations in BioTrack.
 
+pub mod command;
+pub mod config;
 pub mod custody;
 pub mod edge;
 pub mod error;

@@ -12,3 +12,4 @@ pub mod outcome;
 pub mod provider;
 pub mod secret;
 pub mod selection;
+pub mod vault_kind;

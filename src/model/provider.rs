@@ -170,9 +170,12 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// Whether every address is on this machine, so that no certificate store is needed.
+    /// Whether every address that this program itself calls is on this machine, so that no certificate store is needed.
     pub fn on_loopback(&self) -> bool {
-        self.url.starts_with("http://")
+        let further = [&self.issuer, &self.token_url, &self.revocation_url, &self.introspection_url];
+        // The configuration lets plain http through to loopback alone.
+        let here = |address: &str| address.starts_with("http://");
+        here(&self.url) && further.into_iter().flatten().all(|address| here(address))
     }
 
     /// The host, for messages.

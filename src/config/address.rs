@@ -1,0 +1,145 @@
+//! Addresses: what may stand in a profile, and how `{url}` is filled in.
+
+use crate::edge::clean;
+use url::{Host, Url};
+
+/// Why an address is refused, and what would be right.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    pub problem: String,
+    pub right: Option<String>,
+}
+
+impl Wrong {
+    pub(super) fn new(problem: impl Into<String>, right: &str) -> Self {
+        Self { problem: problem.into(), right: Some(right.into()) }
+    }
+}
+
+/// Reads an address; what it says of a refused one never repeats a password.
+pub(super) fn check(text: &str) -> Result<Url, Wrong> {
+    let form = "An address looks like https://host/path.";
+    if text.contains(|c: char| c.is_whitespace() || c == '\\') {
+        return Err(Wrong::new("has a blank or a backslash in it", form));
+    }
+    let url = Url::parse(text).map_err(|e| Wrong::new(format!("is no address ({e})"), form))?;
+    // An empty user leaves no trace in what was parsed.
+    let authority = text.split("//").nth(1).and_then(|rest| rest.split(['/', '?', '#']).next());
+    if authority.is_some_and(|authority| authority.contains('@')) || !url.username().is_empty() {
+        return Err(Wrong::new(
+            "has a user or password in it",
+            "Take it out: the client's id goes into client_id, its secret into the vault (biotrack-auth config set-secret).",
+        ));
+    }
+    let Some(host) = url.host() else {
+        return Err(Wrong::new("is no web address", "It begins with https://."));
+    };
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&host) => {}
+        "http" => {
+            let problem = format!("is plain http to {}", clean(&host.to_string()));
+            let right = "Write https://; plain http is for 127.0.0.1, [::1] and localhost only.";
+            return Err(Wrong::new(problem, right));
+        }
+        other => return Err(Wrong::new(format!("begins with {other}:"), "It begins with https://.")),
+    }
+    if url.fragment().is_some() {
+        return Err(Wrong::new("has a # in it", form));
+    }
+    Ok(url)
+}
+
+/// Reads an address that others are built on, or compared with: no query.
+pub(super) fn check_base(text: &str) -> Result<Url, Wrong> {
+    let url = check(text)?;
+    match url.query() {
+        None => Ok(url),
+        Some(_) => Err(Wrong::new("has a ? in it", "Further parameters go into authorize_parameters.")),
+    }
+}
+
+/// Fills `{url}` in; nothing where it's needed and there is none.
+pub(super) fn resolve(template: &str, url: Option<&str>) -> Result<Option<String>, Wrong> {
+    let (based, rest) = match template.strip_prefix("{url}") {
+        Some(rest) => (true, rest),
+        None => (false, template),
+    };
+    if rest.contains(['{', '}']) {
+        let problem = "has a placeholder that can't stand there";
+        return Err(Wrong::new(problem, "An address may begin with {url}, and has no other placeholder."));
+    }
+    if based && !(rest.is_empty() || rest.starts_with(['/', '?'])) {
+        return Err(Wrong::new("goes on after {url} without a slash", "Write {url}/… ."));
+    }
+    Ok(match (based, url) {
+        (false, _) => Some(rest.to_owned()),
+        (true, Some(url)) => Some(format!("{url}{rest}")),
+        (true, None) => None,
+    })
+}
+
+/// Whether the host is this machine without asking a name server.
+pub(super) fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Ipv4(ip) => ip.is_loopback(),
+        Host::Ipv6(ip) => ip.is_loopback(),
+        Host::Domain(name) => *name == "localhost",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_web_addresses_pass_and_plain_http_only_to_this_machine() {
+        for good in [
+            "https://a.example/x?y=1",
+            "http://127.0.0.1:8990",
+            "http://[::1]:1/",
+            "http://localhost",
+            "http://127.9.9.9/",
+        ] {
+            assert!(check(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://a.example",
+            "http://localhost.a.example",
+            "http://127.0.0.1.a.example",
+            "http://0.0.0.0",
+            "http://[::ffff:127.0.0.1]",
+            "ftp://127.0.0.1",
+            "file:///etc/passwd",
+            "mailto:a@b",
+            "https://user:pw@a.example",
+            "https://@a.example",
+            "https://a.example/#x",
+            "https://a.example/ x",
+            "https:\\\\a.example",
+            "a.example",
+            "",
+        ] {
+            let wrong = check(bad).expect_err(bad);
+            assert!(!wrong.problem.contains("pw"), "{}", wrong.problem);
+        }
+    }
+
+    #[test]
+    fn url_stands_at_the_start_or_nowhere() {
+        let url = Some("https://h");
+        assert_eq!(resolve("{url}/oauth", url).unwrap().unwrap(), "https://h/oauth");
+        assert_eq!(resolve("https://o/x", url).unwrap().unwrap(), "https://o/x");
+        assert_eq!(resolve("{url}/oauth", None).unwrap(), None);
+        for bad in [
+            "{ubi}/x",
+            "https://{url}",
+            "{url}.evil.example",
+            "{url}/{ubi}",
+            "{url}:1/x",
+            "{url}@evil.example/",
+        ] {
+            assert!(resolve(bad, url).is_err(), "{bad}");
+        }
+    }
+}

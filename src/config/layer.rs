@@ -1,0 +1,96 @@
+//! Values by key, each with where it came from; a later layer wins over an earlier one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use toml::Value;
+
+/// Who gave a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The program's default.
+    Default,
+    /// A preset.
+    Preset(&'static str),
+    /// A line of the configuration file.
+    File {
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// An environment variable.
+    Environment(&'static str),
+    /// A flag.
+    Flag(&'static str),
+    /// There was nothing to choose from.
+    OnlyOne,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Preset(name) => write!(f, "preset {name}"),
+            Self::File { path, line } => write!(f, "{path}:{line}"),
+            Self::Environment(variable) => write!(f, "environment {variable}"),
+            Self::Flag(flag) => write!(f, "flag {flag}"),
+            Self::OnlyOne => f.write_str("the only profile"),
+        }
+    }
+}
+
+/// A setting as it holds, and who won.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// The key as the file has it, with dots.
+    pub key: String,
+    /// Its value.
+    pub value: Value,
+    /// Who gave it.
+    pub origin: Origin,
+}
+
+/// A value and who gave it.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub value: Value,
+    pub origin: Origin,
+}
+
+/// Values by dotted key.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Layer(BTreeMap<String, Entry>);
+
+impl Layer {
+    /// Puts a value in.
+    pub fn set(&mut self, key: String, value: Value, origin: Origin) {
+        self.0.insert(key, Entry { value, origin });
+    }
+
+    /// One value.
+    pub fn get(&self, key: &str) -> Option<&Entry> {
+        self.0.get(key)
+    }
+
+    /// The values under a section, by the name inside it.
+    pub fn section<'a>(&'a self, section: &'a str) -> impl Iterator<Item = (&'a str, &'a Entry)> {
+        self.0
+            .iter()
+            .filter_map(move |(key, entry)| Some((key.strip_prefix(section)?.strip_prefix('.')?, entry)))
+    }
+
+    /// This layer under another one.
+    pub fn under(mut self, upper: Layer) -> Layer {
+        self.0.extend(upper.0);
+        self
+    }
+
+    /// Everything, as settings.
+    pub fn settings(&self) -> impl Iterator<Item = Setting> + '_ {
+        self.0.iter().map(|(key, entry)| Setting {
+            key: key.clone(),
+            value: entry.value.clone(),
+            origin: entry.origin.clone(),
+        })
+    }
+}

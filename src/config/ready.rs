@@ -1,0 +1,65 @@
+//! What a grant needs and a profile may still lack.
+
+use crate::error::{ConfigError, Result};
+use crate::model::consent::Fact;
+use crate::model::provider::{ClientAuth, Provider};
+
+/// Whether everything that a grant needs is there; the error names the first key that isn't, and how to give it.
+pub fn ready(provider: &Provider) -> Result<()> {
+    missing(provider).into_iter().next().map_or(Ok(()), |lack| Err(lack.into()))
+}
+
+/// Every setting that a grant needs and that nothing gives.
+pub fn missing(provider: &Provider) -> Vec<ConfigError> {
+    let generic = provider.preset == "generic";
+    let has_url = !provider.url.is_empty();
+    let has_issuer = provider.issuer.is_some();
+    let lacks = [
+        ("url", "https://…", !has_url && !generic),
+        (
+            "issuer",
+            "https://…",
+            !has_issuer && (provider.metadata || provider.iss_required || generic && !has_url),
+        ),
+        // Without `url`, these aren't missing but unfilled.
+        ("authorize_url", "{url}/…", has_url && !provider.metadata && provider.authorize_url.is_none()),
+        ("token_url", "{url}/…", has_url && !provider.metadata && provider.token_url.is_none()),
+        (
+            "introspection_url",
+            "{url}/…",
+            provider.introspect && !provider.metadata && provider.introspection_url.is_none(),
+        ),
+        ("client_id", "…", provider.client_id.is_empty()),
+        ("company", "…", provider.company.is_empty() && wanted(provider, Fact::Company, "{company}")),
+        (
+            "application",
+            "…",
+            provider.application.is_empty() && wanted(provider, Fact::Application, "{application}"),
+        ),
+    ];
+    lacks
+        .into_iter()
+        .filter(|(_, _, lacking)| *lacking)
+        .map(|(key, form, _)| ConfigError::Incomplete {
+            profile: provider.profile.clone(),
+            key: key.into(),
+            how: format!(
+                "Add {key} = \"{form}\" under [profiles.{}] in the file that `biotrack-auth config path` names.",
+                provider.profile
+            ),
+        })
+        .collect()
+}
+
+/// Whether the client proves itself with a secret that the vault must hold.
+pub fn needs_secret(provider: &Provider) -> bool {
+    provider.client_auth != ClientAuth::None && provider.published_secret.is_none()
+}
+
+/// BioTrack's page always shows company and application; another server's only where the profile says so.
+fn wanted(provider: &Provider, fact: Fact, placeholder: &str) -> bool {
+    let mut templates = provider.authorize_parameters.iter().chain(&provider.token_parameters);
+    provider.preset != "generic"
+        || provider.fact_fields.facts.iter().any(|(field, _)| *field == fact)
+        || templates.any(|(_, template)| template.contains(placeholder))
+}
