@@ -1,1 +1,122 @@
-//! The commands: a file each, its arguments' docs are its help.
+//! The commands: a file each; its arguments' docs are its help.
+
+mod consent;
+mod deactivate;
+mod online;
+mod register;
+mod renew;
+mod sandbox;
+mod status;
+
+use crate::config::Config;
+use crate::custody::Custody;
+use crate::edge::Env;
+use crate::error::Result;
+use crate::ledger::Ledger;
+use crate::model::authorization::Standing;
+use crate::model::outcome::{Outcome, exit_of};
+use crate::model::provider::Provider;
+use crate::model::vault_kind::VaultKind;
+use crate::report::{View, results};
+use crate::vault::Vault;
+use clap::Subcommand;
+use std::sync::Arc;
+
+/// What every command is called with.
+pub struct Call<'a> {
+    /// The machine.
+    pub env: &'a Env,
+    /// `--profile`.
+    pub profile: Option<String>,
+    /// `--json`.
+    pub json: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Register a licence: have its admin user grant access on BioTrack's page
+    Register(register::Args),
+    /// Renew a licence's grant: its admin user consents again, and the old grant stays until the new one is stored
+    Renew(renew::Args),
+    /// Give a licence up: revoke its grant, forget the tokens, keep the history
+    Deactivate(deactivate::Args),
+    /// Show every authorization, or one as a card
+    Status(status::Args),
+    /// Run a stand-in BioTrack on this machine: for training, demos and tests
+    #[command(subcommand)]
+    Sandbox(sandbox::Args),
+}
+
+/// Runs a command; the exit code of one that ran.
+pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
+    match command {
+        Command::Register(args) => register::run(args, call),
+        Command::Renew(args) => renew::run(args, call),
+        Command::Deactivate(args) => deactivate::run(args, call),
+        Command::Status(args) => status::run(args, call),
+        Command::Sandbox(args) => sandbox::run(args, call),
+    }
+}
+
+impl<'a> Call<'a> {
+    /// The configuration with the profile that this call acts on.
+    fn provider(&self) -> Result<(Config, Arc<Provider>)> {
+        let config = Config::load(&self.env.paths)?;
+        let (name, _) = config.profile_name(self.profile.as_deref(), &self.env.variables)?;
+        let provider = config.provider(&name)?;
+        Ok((config, Arc::new(provider)))
+    }
+
+    /// The vault that the configuration names; nothing is touched yet.
+    fn vault(&self, config: &Config) -> Vault {
+        match config.vault_kind() {
+            VaultKind::Keyring => Vault::keyring(),
+            VaultKind::Sealed => Vault::sealed(&self.env.paths.identity, config.recipients.clone()),
+        }
+    }
+
+    /// Vault and ledger of this call's profile, ready to change something.
+    fn custody(&self) -> Result<(Arc<Provider>, Custody<'a>)> {
+        let (config, provider) = self.provider()?;
+        let ledger = Ledger::open(self.env)?;
+        let custody = Custody::new(self.env, provider.clone(), self.vault(&config), ledger);
+        Ok((provider, custody))
+    }
+
+    /// How the answer is shown.
+    fn view<'p>(&self, provider: &'p Provider) -> View<'p> {
+        View {
+            provider,
+            now: self.env.clock.now(),
+            colour: self.env.terminal.colour_out(),
+            width: self.env.terminal.width(),
+        }
+    }
+
+    /// Answers with what became of each licence. An error of the only one is the command's own, told by the caller.
+    fn finish(&self, provider: &Provider, outcomes: &[Outcome], said: &str) -> Result<u8> {
+        if self.json {
+            self.answer_json(&results(outcomes, &self.view(provider)))?;
+        } else if !said.is_empty() {
+            self.env.terminal.answer(said)?;
+        }
+        for error in outcomes.iter().filter_map(|outcome| outcome.error.as_ref()) {
+            self.env.terminal.complain(error);
+        }
+        Ok(exit_of(outcomes))
+    }
+
+    fn answer_json(&self, document: &impl serde::Serialize) -> Result<()> {
+        let text = serde_json::to_string_pretty(document)
+            .map_err(|e| crate::error::Error::Failed(format!("the answer can't be written as JSON: {e}")))?;
+        self.env.terminal.answer(&format!("{text}\n"))
+    }
+
+    /// The card of a record, with its last events.
+    fn card(&self, ledger: &Ledger, provider: &Provider, standing: &Standing) -> Result<String> {
+        const SHOWN: u32 = 6;
+        let history = ledger.last_lines(&provider.profile, &standing.record.key, SHOWN)?;
+        Ok(crate::report::card(standing, &history, &self.view(provider)))
+    }
+}

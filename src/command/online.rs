@@ -1,0 +1,41 @@
+//! Getting ready to talk to the provider: what could fail later is tried now.
+
+use super::Call;
+use crate::config;
+use crate::custody::Custody;
+use crate::edge::{HttpOptions, clean};
+use crate::error::Result;
+use crate::grant;
+use crate::model::duration::in_words;
+use crate::model::provider::Provider;
+use crate::session::Exchange;
+use jiff::SignedDuration;
+use std::sync::Arc;
+
+/// A clock that differs by more deserves a word: both sides judge lifetimes by their own.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+/// Reads the client's secret, makes the HTTP client, and sees that the provider answers.
+pub(super) fn exchange(call: &Call<'_>, provider: &Arc<Provider>, custody: &Custody<'_>) -> Result<Exchange> {
+    config::ready(provider)?;
+    let secret = custody.client_secret()?;
+    let http = call.env.http(&HttpOptions {
+        deadline: provider.deadline,
+        ca_file: provider.ca_file.clone(),
+        loopback: provider.on_loopback(),
+    })?;
+    let clock = call.env.clock.clone();
+    let prepared = {
+        let (http, provider, now) = (http.clone(), provider.clone(), clock.now());
+        call.env.wait(async move { grant::prepare(&http, &provider, now).await })??
+    };
+    if let Some(skew) = prepared.skew.filter(|skew| skew.abs() > SKEW) {
+        let way = if skew.is_negative() { "behind" } else { "ahead of" };
+        call.env.terminal.say(&format!(
+            "Note: the clock of {} is {} {way} this machine's. Check this machine's clock: expiries are told by it.",
+            clean(&provider.host()),
+            in_words(skew.abs()),
+        ));
+    }
+    Ok(Exchange { http, provider: provider.clone(), endpoints: Arc::new(prepared), secret, clock })
+}

@@ -1,0 +1,158 @@
+//! `register`: a licence's first grant, or the first one after it was deactivated.
+
+use super::consent::{Waiting, consent, told};
+use super::Call;
+use crate::error::{Error, Result};
+use crate::model::authorization::{Authorization, State, next};
+use crate::model::flow::Purpose;
+use crate::model::ids::{Contact, Key, License, OcmLicense, StoreName, Tag, Ubi, Username, near_duplicates, odd_shape};
+use crate::model::provider::Provider;
+
+/// Register a licence: have its admin user grant access on BioTrack's page
+///
+/// The admin user's password isn't asked for here, and never taken: it belongs on BioTrack's own page only.
+///
+/// In a terminal, what isn't given is asked for. Before the browser opens, everything that could fail later is tried.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  biotrack-auth register --ubi 604001234 --license 101-X0007-D1 --username ann@store.example
+  biotrack-auth register --ubi 604001234 --license 101-X0007-D1 --username ann@store.example --name \"Hudson St\" --tag downstate")]
+pub struct Args {
+    /// The company's Universal Business Identifier
+    #[arg(long, value_name = "UBI", allow_hyphen_values = true)]
+    ubi: Option<String>,
+
+    /// The BioTrack location licence; it may differ from the OCM licence
+    #[arg(long, visible_alias = "licence", value_name = "LICENSE", allow_hyphen_values = true)]
+    license: Option<String>,
+
+    /// The admin user's BioTrack account; their password belongs on BioTrack's page only
+    #[arg(long, value_name = "EMAIL", allow_hyphen_values = true)]
+    username: Option<String>,
+
+    /// What the store is called
+    #[arg(long, value_name = "NAME")]
+    name: Option<StoreName>,
+
+    /// The official OCM licence, to find it by
+    #[arg(long, value_name = "LICENSE")]
+    ocm_license: Option<OcmLicense>,
+
+    /// Whom to write to
+    #[arg(long, value_name = "EMAIL")]
+    contact: Option<Contact>,
+
+    /// A word to group it by; may be given several times
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<Tag>,
+
+    /// Not taken: it belongs on BioTrack's page only
+    #[arg(long, hide = true, num_args = 0..=1, value_name = "PASSWORD")]
+    password: Option<Option<String>>,
+
+    #[command(flatten)]
+    waiting: Waiting,
+}
+
+pub(super) fn run(mut args: Args, call: &Call<'_>) -> Result<u8> {
+    if args.password.is_some() {
+        return Err(Error::Usage {
+            what: "biotrack-auth never takes the admin user's password".into(),
+            hint: "Leave --password out: the admin types it on BioTrack's own page, and nowhere else.".into(),
+        });
+    }
+    let (provider, mut custody) = call.custody()?;
+    ask_for_missing(&mut args, call)?;
+    let (Some(ubi), Some(license), Some(username)) = (&args.ubi, &args.license, &args.username) else {
+        return Err(Error::Failed("an argument vanished".into()));
+    };
+    let key = Key { ubi: Ubi::parse(ubi)?, license: License::parse(license)? };
+    let username = Username::parse(username)?;
+    let standings = custody.ledger().standings(&provider.profile)?;
+    let known = standings.iter().find(|it| it.record.key == key).map(|it| &it.record);
+    if let Some(record) = known {
+        refuse_registered(record, call, &provider)?;
+    } else {
+        warn(call, &key, standings.iter().map(|it| &it.record));
+    }
+    let record = wanted(known, &provider, key, &username, args.name, args.ocm_license, args.contact, args.tags);
+    let outcome = consent(call, &mut custody, record, Purpose::Register, &username, &args.waiting)?;
+    let said = told(call, &custody, &provider, &outcome)?;
+    call.finish(&provider, &[outcome], &said)
+}
+
+/// What can't be done without is asked for at a terminal, and named elsewhere.
+fn ask_for_missing(args: &mut Args, call: &Call<'_>) -> Result<()> {
+    let wanted = [
+        ("--ubi", "UBI of the company", &mut args.ubi),
+        ("--license", "BioTrack location licence", &mut args.license),
+        ("--username", "Admin user's BioTrack account (e-mail; the password belongs on BioTrack's page only)", &mut args.username),
+    ];
+    let missing: Vec<_> = wanted.into_iter().filter(|(_, _, value)| value.is_none()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !call.env.terminal.attended() {
+        return Err(Error::MissingFlags { flags: missing.into_iter().map(|(flag, _, _)| flag).collect() });
+    }
+    for (_, question, value) in missing {
+        *value = Some(call.env.terminal.ask(question, None)?);
+    }
+    Ok(())
+}
+
+/// A pending licence is asked again and a deactivated one reopened; any other has `renew`.
+fn refuse_registered(record: &Authorization, call: &Call<'_>, provider: &Provider) -> Result<()> {
+    match record.state(call.env.clock.now(), provider.due_window, &provider.zone) {
+        State::Pending | State::Deactivated => Ok(()),
+        state => Err(Error::AlreadyRegistered {
+            license: record.key.license.to_string(),
+            state: state.word().into(),
+            next: next("renew", record, provider.other_profile),
+        }),
+    }
+}
+
+/// A slip is likelier than an odd licence: said once, never refused.
+fn warn<'r>(call: &Call<'_>, key: &Key, known: impl Iterator<Item = &'r Authorization>) {
+    for (name, text) in [("UBI", key.ubi.as_str()), ("licence", key.license.as_str())] {
+        if let Some(odd) = odd_shape(text) {
+            call.env.terminal.say(&format!("Note: the {name} \"{text}\" {odd}. It's kept exactly as typed."));
+        }
+    }
+    for record in known.filter(|record| near_duplicates(&record.key.license, &key.license)) {
+        call.env.terminal.say(&format!(
+            "Note: {} is very like {}, which is registered already. Is it another location?",
+            key.license, record.key.license
+        ));
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "each is one flag")]
+fn wanted(
+    known: Option<&Authorization>,
+    provider: &Provider,
+    key: Key,
+    username: &Username,
+    name: Option<StoreName>,
+    ocm_license: Option<OcmLicense>,
+    contact: Option<Contact>,
+    mut tags: Vec<Tag>,
+) -> Authorization {
+    let mut record =
+        known.cloned().unwrap_or_else(|| Authorization::asked(&provider.profile, key, username.clone()));
+    record.username = username.clone();
+    record.name = name.or(record.name);
+    record.ocm_license = ocm_license.or(record.ocm_license);
+    record.contact = contact.or(record.contact);
+    if !tags.is_empty() {
+        tags.sort();
+        tags.dedup();
+        record.tags = tags;
+    }
+    if record.deactivated_at.is_some() {
+        record.created_at = None;
+    }
+    record
+}

@@ -1,0 +1,97 @@
+//! `sandbox`: a stand-in BioTrack on loopback.
+
+mod demo;
+
+use super::Call;
+use crate::error::{Error, Result};
+use crate::model::duration::parse;
+use crate::sandbox::{Mishap, Options, Sandbox};
+use clap::Subcommand;
+use jiff::Timestamp;
+use std::path::PathBuf;
+
+/// Run a stand-in BioTrack on this machine
+#[derive(Debug, Subcommand)]
+pub enum Args {
+    /// Serve it until it's stopped; its address is the first line on standard output
+    Serve(Serve),
+    /// See the whole program at work in a home of its own: three stores, a renewal, a deactivation
+    Demo(demo::Args),
+}
+
+/// Serve the stand-in until it's stopped; its address is the first line on standard output
+///
+/// Any username will do on its Grant Access page; the password is "sandbox". It listens on 127.0.0.1 alone.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  biotrack-auth sandbox serve --port 8990
+  biotrack-auth config init --preset local-sandbox --url http://127.0.0.1:8990")]
+pub struct Serve {
+    /// Listen on this port [default: any free one]
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    port: u16,
+
+    /// Start its clock at this instant (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    now: Option<Timestamp>,
+
+    /// How long a grant lives
+    #[arg(long, value_name = "TIME", default_value = "100d")]
+    lifetime: String,
+
+    /// Misbehave in this way; may be given several times
+    #[arg(long = "fail", value_name = "KIND", value_enum)]
+    fail: Vec<Mishap>,
+
+    /// Append a JSON line for every code, token, rotation, revocation and refusal, tokens hashed
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+
+    /// The integrator's company that its page shows
+    #[arg(long, value_name = "NAME", default_value = "Treez Inc")]
+    company: String,
+
+    /// The integrator's application that its page shows
+    #[arg(long, value_name = "NAME", default_value = "Treez")]
+    application: String,
+}
+
+pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
+    match args {
+        Args::Serve(args) => serve(args, call),
+        Args::Demo(args) => demo::run(args, call),
+    }
+}
+
+fn serve(args: Serve, call: &Call<'_>) -> Result<u8> {
+    let port = args.port;
+    let options = Options {
+        port,
+        now: args.now,
+        lifetime: parse("lifetime", &args.lifetime)?,
+        fail: args.fail,
+        log: args.log,
+        company: args.company,
+        application: args.application,
+        ..Options::default()
+    };
+    let sandbox = Sandbox::start(options, clock(call)).map_err(|e| match e.kind() {
+        std::io::ErrorKind::AddrInUse => Error::ListenerTaken { port, reason: e.to_string() },
+        _ => Error::Failed(format!("the sandbox can't be started: {e}")),
+    })?;
+    call.env.terminal.answer(&format!("{}\n", sandbox.address()))?;
+    call.env.terminal.say(&format!(
+        "A stand-in BioTrack, not the real one. Password on its page: sandbox. Use it with:\n  biotrack-auth config init --preset local-sandbox --url {}",
+        sandbox.address()
+    ));
+    call.env.until_interrupted()?;
+    sandbox.stop();
+    Ok(0)
+}
+
+/// The machine's clock, in the sandbox's own form.
+fn clock(call: &Call<'_>) -> crate::sandbox::Clock {
+    let clock = call.env.clock.clone();
+    std::sync::Arc::new(move || clock.now())
+}
