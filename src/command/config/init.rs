@@ -10,11 +10,7 @@ use crate::model::vault_kind::VaultKind;
 use clap::ValueEnum;
 use serde::Serialize;
 
-/// Make a profile, and the file if there is none
-///
-/// Asks for what is missing at a terminal. The profile is named by --profile, or like its preset. The client secret
-/// goes into the vault: it is never an argument, a variable or a line of the file. No OAuth client ever asks for the
-/// admin's BioTrack password; it is typed on BioTrack's own page and nowhere else.
+/// What a profile is made from; the rest is asked for.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// What to start from

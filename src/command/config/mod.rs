@@ -14,7 +14,7 @@ use crate::edge::{Env, clean};
 use crate::error::{Error, Result};
 use serde::Serialize;
 
-/// Make, show and check the configuration
+/// What to do with the configuration.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -24,6 +24,10 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// Make a profile, and the file if there is none
+    ///
+    /// Asks for what is missing at a terminal. The profile is named by --profile, or like its preset. The client secret
+    /// goes into the vault: it is never an argument, a variable or a line of the file. No OAuth client ever asks for the
+    /// admin's BioTrack password; it is typed on BioTrack's own page and nowhere else.
     Init(init::Args),
     /// Show every setting that holds
     Show(show::Args),

@@ -6,7 +6,7 @@ use crate::edge::{Env, clean};
 use crate::error::Result;
 use serde::Serialize;
 
-/// Show every setting that holds
+/// How much is shown.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Say where each value comes from: flag, environment, file and line, preset or default
