@@ -22,6 +22,9 @@ pub(super) fn check(text: &str) -> Result<Url, Wrong> {
     if text.contains(|c: char| c.is_whitespace() || c == '\\') {
         return Err(Wrong::new("has a blank or a backslash in it", form));
     }
+    if text.contains('…') {
+        return Err(Wrong::new("still has the example's … in it", "Write the whole address."));
+    }
     let url = Url::parse(text).map_err(|e| Wrong::new(format!("is no address ({e})"), form))?;
     // An empty user leaves no trace in what was parsed.
     let authority = text.split("//").nth(1).and_then(|rest| rest.split(['/', '?', '#']).next());

@@ -108,7 +108,7 @@ pub(super) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>)
 }
 
 /// "did you mean", or what there is.
-pub(super) fn did_you_mean<'a>(typed: &str, known: &[&'a str]) -> String {
+pub(super) fn did_you_mean(typed: &str, known: &[&str]) -> String {
     match nearest(typed, known.iter().copied()) {
         Some(name) => format!("Did you mean `{name}`?"),
         None => format!("There are: {}.", known.join(", ")),

@@ -47,14 +47,14 @@ const FACTS: [(&str, Fact); 7] = [
 /// The preset that a profile names; a profile always names one, so that sandbox and production can't be mixed up.
 pub(super) fn preset(settling: &mut Settling) -> Option<Preset> {
     let names = Preset::ALL.map(Preset::name);
-    let right = match settling.text("preset") {
-        None => format!("Say what it starts from: preset = one of {}.", names.join(", ")),
+    let wrong = match settling.text("preset") {
+        None => Wrong::new("isn't given", &format!("Say what it starts from: one of {}.", names.join(", "))),
         Some(text) => match Preset::ALL.into_iter().find(|preset| preset.name() == text) {
             Some(preset) => return Some(preset),
-            None => did_you_mean(&text, &names),
+            None => Wrong::new(format!("can't be \"{text}\""), &did_you_mean(&text, &names)),
         },
     };
-    settling.refuse("preset", Wrong { problem: "isn't given, or isn't one".into(), right: Some(right) });
+    settling.refuse("preset", wrong);
     None
 }
 

@@ -119,6 +119,11 @@ impl<'a> Reader<'a> {
             self.refuse(at, problem, None);
             return None;
         }
+        if text == "…" {
+            let right = Some("Write the real value, or put the # back.".into());
+            self.refuse(at, format!("`{}` is still the example's …", clean(key)), right);
+            return None;
+        }
         Some(text.to_owned())
     }
 

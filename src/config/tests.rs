@@ -97,6 +97,9 @@ fn each_refusal_names_its_line_and_what_would_be_right() {
             "never stands",
         ),
         ("token_parameters.x = 1", 3, "`token_parameters.x` doesn't take an integer", "text in quotes"),
+        ("token_url = \"https://a.example/…\"", 3, "token_url still has the example's …", "whole address"),
+        ("client_id = \"…\"", 3, "`client_id` is still the example's …", "real value"),
+        ("client_secret = canary", 3, "this isn't TOML", ""),
         ("url = ", 3, "this isn't TOML", ""),
         ("url = \"https://a.example\"\nurl = \"https://b.example\"", 4, "this isn't TOML", ""),
     ];
@@ -112,7 +115,7 @@ fn each_refusal_names_its_line_and_what_would_be_right() {
         ("[profiles]\nny = 1", 2, "`ny` should be a table", "[profiles.ny]"),
         ("[profiles.\"a b\"]\npreset = \"ny\"", 1, "the profile's name \"a b\"", ""),
         ("[profiles.a]\n", 1, "preset isn't given", "ny-sandbox"),
-        ("[profiles.a]\npreset = \"ny-sandbx\"", 2, "preset isn't given, or isn't one", "`ny-sandbox`"),
+        ("[profiles.a]\npreset = \"ny-sandbx\"", 2, "preset can't be", "`ny-sandbox`"),
         ("default_profile = \"nu\"\n[profiles.ny]\npreset = \"ny\"", 1, "no profile \"nu\"", ""),
         ("[sealed]\nrecipient = []", 2, "no key `sealed.recipient`", "`recipients`"),
         (
@@ -229,6 +232,14 @@ fn the_published_secret_goes_with_its_own_client_only() {
     assert!(with("client_id = \"mine\"").published_secret.is_none());
     assert!(with("client_auth = \"none\"").published_secret.is_none());
     assert_eq!(with("").issuer.as_deref(), Some("http://localhost:1"), "a slash at the end isn't doubled");
+}
+
+#[test]
+fn one_address_elsewhere_needs_the_certificate_store() {
+    let text = "[profiles.s]\npreset = \"generic\"\nurl = \"http://127.0.0.1:1\"\n";
+    assert!(good(text).provider("s").unwrap().on_loopback());
+    let elsewhere = format!("\u{feff}{text}token_url = \"https://a.example/t\"\r\n");
+    assert!(!good(&elsewhere).provider("s").unwrap().on_loopback());
 }
 
 #[test]

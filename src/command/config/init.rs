@@ -1,0 +1,227 @@
+//! `config init`: asks for what a profile needs, settles the vault, keeps the secret, and writes the file last.
+
+use super::{Choice, Globals, Keeper, answer_json, set_secret};
+use crate::config::{Config, NewProfile, NewVault, Preset, add_profile, missing, needs_secret};
+use crate::edge::{Env, clean};
+use crate::error::{ConfigError, Error, Result};
+use crate::model::provider::Provider;
+use crate::model::secret::Secret;
+use crate::model::vault_kind::VaultKind;
+use clap::ValueEnum;
+use serde::Serialize;
+
+/// What a profile is made from; the rest is asked for.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What to start from
+    #[arg(long)]
+    preset: Option<Preset>,
+    /// Base address of the provider
+    #[arg(long)]
+    url: Option<String>,
+    /// Issuer of an RFC 8414 server, to the letter
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+    /// Token address, where the preset has none; may begin with {url}
+    #[arg(long, value_name = "URL")]
+    token_url: Option<String>,
+    /// Client id that the provider gave the integrator
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// Read the client secret from standard input into the vault
+    #[arg(long)]
+    client_secret_stdin: bool,
+    /// Integrator's company name, as the Grant Access page shows it
+    #[arg(long, value_name = "NAME")]
+    company: Option<String>,
+    /// Integrator's application, as the Grant Access page shows it
+    #[arg(long, value_name = "NAME")]
+    application: Option<String>,
+    /// Where secrets are kept; probed and chosen where left out
+    #[arg(long)]
+    vault: Option<VaultKind>,
+}
+
+/// What was made.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Answer {
+    schema: u8,
+    profile: String,
+    path: String,
+    vault: VaultKind,
+    /// Keys still to be given before a grant can be asked for.
+    missing: Vec<String>,
+    /// The vault has no client secret for it yet, and it needs one.
+    secret_missing: bool,
+}
+
+/// Runs it.
+pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) -> Result<u8> {
+    let existing = match Config::load(&env.paths) {
+        Ok(config) => Some(config),
+        Err(Error::Config(ConfigError::Missing { .. })) => None,
+        Err(e) => return Err(e),
+    };
+    let settled = match &existing {
+        Some(config) => settled_vault(config, args.vault)?,
+        None => None,
+    };
+    let new = gather(args, globals, env, existing.as_ref())?;
+    let provider = new.check()?;
+    let secret = secret(args, env, &provider)?;
+
+    // From here on things are made; the file comes last, so that a failure leaves no half-made profile.
+    let choice = match settled {
+        Some(_) => None,
+        None => Some(keeper.choose(args.vault)?),
+    };
+    let kind = choice.as_ref().map(|choice| choice.kind).or(settled).unwrap_or(VaultKind::Keyring);
+    let known = existing.as_ref().map(|config| config.recipients.as_slice()).unwrap_or_default();
+    let recipients = choice.as_ref().map_or(known, |choice| &choice.recipients);
+    if let Some(secret) = &secret {
+        keeper.keep(kind, recipients, &new.name, secret)?;
+    }
+    let vault = choice.as_ref().map(|choice| NewVault { kind, recipients: choice.recipients.clone() });
+    let config = add_profile(&env.paths, &new, vault.as_ref())?;
+    let provider = config.provider(&new.name)?;
+    let lacking = missing(&provider);
+    let secret_missing = needs_secret(&provider) && secret.is_none();
+    tell(env, &provider, choice.as_ref(), &lacking, secret_missing);
+    if globals.json {
+        let path = clean(&config.file.display().to_string());
+        let missing = lacking
+            .into_iter()
+            .filter_map(|lack| match lack {
+                ConfigError::Incomplete { key, .. } => Some(key),
+                _ => None,
+            })
+            .collect();
+        answer_json(
+            env,
+            &Answer { schema: 1, profile: new.name, path, vault: kind, missing, secret_missing },
+        )?;
+    }
+    Ok(0)
+}
+
+/// The vault that is settled already, by name or because profiles use the default; another one is refused.
+fn settled_vault(config: &Config, asked: Option<VaultKind>) -> Result<Option<VaultKind>> {
+    if config.vault.is_none() && config.names().is_empty() {
+        return Ok(None);
+    }
+    let current = config.vault_kind();
+    match asked {
+        Some(asked) if asked != current => {
+            Err(ConfigError::OtherVault { current: current.to_string() }.into())
+        }
+        _ => Ok(Some(current)),
+    }
+}
+
+/// The profile from flags and, where somebody is there, answers.
+fn gather(args: &Args, globals: Globals, env: &Env, existing: Option<&Config>) -> Result<NewProfile> {
+    let attended = env.terminal.attended();
+    let preset = match args.preset {
+        Some(preset) => preset,
+        None if attended => choose_preset(env)?,
+        None => return Err(Error::MissingFlags { flags: vec!["--preset"] }),
+    };
+    let name = globals.profile.unwrap_or(preset.name()).to_owned();
+    // Before a person has typed anything in vain.
+    if existing.is_some_and(|config| config.names().contains(&name)) {
+        let path = clean(&env.paths.config.display().to_string());
+        return Err(ConfigError::ProfileExists { name, path }.into());
+    }
+    let generic = preset == Preset::Generic;
+    let mut lacking = Vec::new();
+    let mut need = |key, flag, question: &str, given: &Option<String>, needed: bool| match given {
+        None if needed && !preset.gives(key) && attended => env.terminal.ask(question, None).map(Some),
+        None if needed && !preset.gives(key) => {
+            lacking.push(flag);
+            Ok(None)
+        }
+        given => Ok(given.clone()),
+    };
+    let new = NewProfile {
+        name,
+        preset,
+        url: need("url", "--url", "Base address (https://…)", &args.url, !generic)?,
+        issuer: need("issuer", "--issuer", "Issuer (https://…)", &args.issuer, generic)?,
+        client_id: need("client_id", "--client-id", "Client id", &args.client_id, true)?,
+        company: need(
+            "company",
+            "--company",
+            "Integrator's company (the page's Company)",
+            &args.company,
+            !generic,
+        )?,
+        application: need(
+            "application",
+            "--application",
+            "Application (the page's Application)",
+            &args.application,
+            !generic,
+        )?,
+        token_url: None,
+    };
+    if !lacking.is_empty() {
+        return Err(Error::MissingFlags { flags: lacking });
+    }
+    let token_url = match &args.token_url {
+        None if attended && !generic && !preset.gives("token_url") => {
+            let question = "Token address, from BioTrack's integrator documents ({url}/…)";
+            Some(env.terminal.ask(question, Some("later"))?).filter(|answer| answer != "later")
+        }
+        given => given.clone(),
+    };
+    Ok(NewProfile { token_url, ..new })
+}
+
+fn choose_preset(env: &Env) -> Result<Preset> {
+    let described = |preset: Preset| {
+        let help = preset.to_possible_value().and_then(|value| value.get_help().map(ToString::to_string));
+        format!("{:14} {}", preset.name(), help.unwrap_or_default())
+    };
+    let chosen = env.terminal.choose("Start from", &Preset::ALL.map(described))?;
+    Ok(Preset::ALL.get(chosen).copied().unwrap_or(Preset::Ny))
+}
+
+fn secret(args: &Args, env: &Env, provider: &Provider) -> Result<Option<Secret>> {
+    if args.client_secret_stdin {
+        return match needs_secret(provider) {
+            true => set_secret::checked(env.terminal.read_secret()?.into()).map(Some),
+            false => Err(set_secret::unwanted(&provider.profile)),
+        };
+    }
+    if !needs_secret(provider) || !env.terminal.attended() {
+        return Ok(None);
+    }
+    env.terminal.say("The client secret goes into the vault. (Never an admin's password: that belongs on BioTrack's own page.)");
+    let secret = Secret::from(env.terminal.ask_secret("Client secret (empty: later)")?);
+    if secret.expose().is_empty() { Ok(None) } else { set_secret::checked(secret).map(Some) }
+}
+
+fn tell(
+    env: &Env,
+    provider: &Provider,
+    choice: Option<&Choice>,
+    lacking: &[ConfigError],
+    secret_missing: bool,
+) {
+    let say = |line: &str| env.terminal.say(line);
+    let profile = &provider.profile;
+    say(&format!("Profile {profile} is in {}.", clean(&env.paths.config.display().to_string())));
+    if let Some(choice) = choice {
+        say(&format!("Vault: {}. {}", choice.kind, choice.why));
+    }
+    for lack in lacking {
+        say(&format!("Still needed: {}", lack.hint().unwrap_or_else(|| lack.to_string())));
+    }
+    let named = if provider.other_profile { format!(" --profile {profile}") } else { String::new() };
+    if secret_missing {
+        say(&format!("Still needed: the client secret: biotrack-auth config set-secret{named}"));
+    }
+    if lacking.is_empty() && !secret_missing {
+        say(&format!("Next: biotrack-auth register{named}"));
+    }
+}

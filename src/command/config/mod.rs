@@ -1,0 +1,88 @@
+//! `config`: make, show and check the configuration, and put client secrets where they belong.
+
+pub mod check;
+pub mod init;
+pub mod keeper;
+pub mod set_secret;
+pub mod show;
+#[cfg(test)]
+mod tests;
+
+pub use keeper::{Choice, Keeper};
+
+use crate::edge::{Env, clean};
+use crate::error::{Error, Result};
+use serde::Serialize;
+
+/// What to do with the configuration.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Make a profile, and the file if there is none
+    ///
+    /// Asks for what is missing at a terminal. The profile is named by --profile, or like its preset. The client secret
+    /// goes into the vault: it is never an argument, a variable or a line of the file. No OAuth client ever asks for the
+    /// admin's BioTrack password; it is typed on BioTrack's own page and nowhere else.
+    Init(init::Args),
+    /// Show every setting that holds
+    Show(show::Args),
+    /// Print where the configuration file is
+    Path,
+    /// Check the file and every profile in it
+    Check,
+    /// Put a profile's client secret into the vault
+    ///
+    /// Asks for it at a terminal, without showing it; else reads it from standard input. It is never an argument, a
+    /// variable or a line of the file. An admin's BioTrack password isn't wanted here or anywhere in this program.
+    SetSecret,
+}
+
+/// The global flags that matter here.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Globals<'a> {
+    /// `--profile`.
+    pub profile: Option<&'a str>,
+    /// Whether `--config` was given; its path is in `env.paths` already.
+    pub config_given: bool,
+    /// `--json`.
+    pub json: bool,
+}
+
+/// Runs it; the value is the exit code.
+pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) -> Result<u8> {
+    match &args.action {
+        Action::Init(args) => init::run(args, globals, env, keeper),
+        Action::Show(args) => show::run(args, globals, env),
+        Action::Path => path(globals, env),
+        Action::Check => check::run(globals, env),
+        Action::SetSecret => set_secret::run(globals, env, keeper),
+    }
+}
+
+/// Where the configuration file is.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct PathAnswer {
+    schema: u8,
+    path: String,
+}
+
+fn path(globals: Globals, env: &Env) -> Result<u8> {
+    let path = clean(&env.paths.config.display().to_string());
+    if globals.json {
+        answer_json(env, &PathAnswer { schema: 1, path })?;
+    } else {
+        env.terminal.answer(&format!("{path}\n"))?;
+    }
+    Ok(0)
+}
+
+fn answer_json(env: &Env, answer: &impl Serialize) -> Result<()> {
+    let text =
+        serde_json::to_string(answer).map_err(|e| Error::Failed(format!("the answer isn't JSON: {e}")))?;
+    env.terminal.answer(&(text + "\n"))
+}

@@ -1,0 +1,57 @@
+//! `config set-secret`: a client secret on its only way, from a hidden prompt or standard input into the vault.
+
+use super::{Globals, Keeper, answer_json};
+use crate::config::{Config, needs_secret};
+use crate::edge::Env;
+use crate::error::{Error, Result};
+use crate::model::secret::Secret;
+use crate::model::vault_kind::VaultKind;
+use serde::Serialize;
+
+/// Where the secret is now.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Answer {
+    schema: u8,
+    profile: String,
+    vault: VaultKind,
+}
+
+/// Runs it.
+pub fn run(globals: Globals, env: &Env, keeper: &mut dyn Keeper) -> Result<u8> {
+    let config = Config::load(&env.paths)?;
+    let (profile, _) = config.profile_name(globals.profile, &env.variables)?;
+    if !needs_secret(&config.provider(&profile)?) {
+        return Err(unwanted(&profile));
+    }
+    let secret = match env.terminal.attended() {
+        true => env.terminal.ask_secret(&format!("Client secret of {profile}"))?,
+        false => env.terminal.read_secret()?,
+    };
+    let secret = checked(secret.into())?;
+    let vault = config.vault_kind();
+    keeper.keep(vault, &config.recipients, &profile, &secret)?;
+    env.terminal.say(&format!("The client secret of {profile} is in the vault ({vault})."));
+    if globals.json {
+        answer_json(env, &Answer { schema: 1, profile, vault })?;
+    }
+    Ok(0)
+}
+
+/// The refusal of a secret that a profile has no use for.
+pub(super) fn unwanted(profile: &str) -> Error {
+    Error::Usage {
+        what: format!("profile {profile} needs no client secret"),
+        hint: "The local sandbox's is published, and a client with client_auth = \"none\" has none.".into(),
+    }
+}
+
+/// Refuses what can't be a client secret, without saying what it was.
+pub(super) fn checked(secret: Secret) -> Result<Secret> {
+    let problem = match secret.expose() {
+        "" => "is empty",
+        text if text.contains(char::is_control) => "has a line end or another control character in it",
+        text if text.trim() != text => "begins or ends with a blank",
+        _ => return Ok(secret),
+    };
+    Err(Error::BadValue { name: "client secret", problem: problem.into() })
+}
