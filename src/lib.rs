@@ -1,5 +1,6 @@
 //! biotrack-auth: register, renew, watch and deactivate integrator authorizations in BioTrack.
 
+pub mod cli;
 pub mod command;
 pub mod config;
 pub mod custody;

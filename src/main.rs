@@ -1,2 +1,15 @@
-//! The process: nothing but the start and the exit code.
-fn main() {}
+//! The process: the machine's Env, the program, the exit code, and nothing else.
+
+use biotrack_auth::cli;
+use biotrack_auth::edge::Env;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    #[expect(clippy::disallowed_methods, reason = "main hands the arguments in")]
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    ExitCode::from(match Env::system() {
+        Ok(env) => cli::run(&arguments, env),
+        Err(e) => cli::unstarted(&e),
+    })
+}

@@ -45,10 +45,11 @@ impl Waiting {
             return Ok(BrowserChoice::None);
         }
         if let Some(command) = &self.browser {
-            let words = shlex::split(command).filter(|words| !words.is_empty()).ok_or_else(|| Error::BadValue {
-                name: "browser command",
-                problem: "can't be read: a quote isn't closed, or it's empty".into(),
-            })?;
+            let words =
+                shlex::split(command).filter(|words| !words.is_empty()).ok_or_else(|| Error::BadValue {
+                    name: "browser command",
+                    problem: "can't be read: a quote isn't closed, or it's empty".into(),
+                })?;
             return Ok(BrowserChoice::Command(words));
         }
         match call.env.terminal.attended() {
@@ -87,7 +88,8 @@ pub(super) fn consent(
     let now = call.env.clock.now();
     let deadline = now.saturating_add(timeout).unwrap_or(now);
     let base = session.redirect_uri();
-    let ask = grant::ask(&provider, &exchange.endpoints, &record.key, username, &base, call.env.random.as_ref())?;
+    let ask =
+        grant::ask(&provider, &exchange.endpoints, &record.key, username, &base, call.env.random.as_ref())?;
     // Recovery may have changed the record's generation; what the person wants of it stays.
     let record = match custody.standing(&record.key)? {
         Some(standing) => Authorization { generation: standing.record.generation, ..record },
@@ -95,10 +97,14 @@ pub(super) fn consent(
     };
     let key = record.key.clone();
     let question = Question { ask, record, purpose, deadline };
-    let asked = custody.ask(vec![question])?.pop().ok_or_else(|| Error::Failed("nothing was asked".into()))??;
+    let asked =
+        custody.ask(vec![question])?.pop().ok_or_else(|| Error::Failed("nothing was asked".into()))??;
 
     terminal.say(&consent_card(&provider, &key, username));
-    terminal.insist(&format!("Open this address where the admin user sits at this machine:\n\n  {}\n", asked.get().1.address));
+    terminal.insist(&format!(
+        "Open this address where the admin user sits at this machine:\n\n  {}\n",
+        asked.get().1.address
+    ));
     match session.open(call.env, &asked, &choice) {
         Some(Opened::Failed(why)) => {
             terminal.insist(&format!("No browser could be opened ({why}). Open the address above by hand."));
@@ -107,7 +113,8 @@ pub(super) fn consent(
         None => {}
     }
     let flow = asked.get().0.clone();
-    let mut wait = Wait { call, custody, exchange: &exchange, session: &session, license, timeout, renewing: purpose };
+    let mut wait =
+        Wait { call, custody, exchange: &exchange, session: &session, license, timeout, renewing: purpose };
     let ended = wait.until_stored(&flow);
     custody.tidy(&exchange, &key);
     outcome_of(call, custody, &key, ended?)
@@ -172,7 +179,12 @@ impl Wait<'_, '_> {
                     break kept;
                 }
                 Some(Step::Interrupted) if waiting_browser.is_some() => {
-                    spinner.suspend(|| self.call.env.terminal.say("One moment: a grant has just arrived, and is being stored."));
+                    spinner.suspend(|| {
+                        self.call
+                            .env
+                            .terminal
+                            .say("One moment: a grant has just arrived, and is being stored.")
+                    });
                 }
                 Some(Step::Interrupted) => {
                     let next = match self.renewing {
@@ -242,7 +254,12 @@ fn finish_left_over(
 }
 
 /// What a stored grant means for the command; a held one is asked about where a person is.
-fn outcome_of(call: &Call<'_>, custody: &mut Custody<'_>, key: &crate::model::ids::Key, kept: Kept) -> Result<Outcome> {
+fn outcome_of(
+    call: &Call<'_>,
+    custody: &mut Custody<'_>,
+    key: &crate::model::ids::Key,
+    kept: Kept,
+) -> Result<Outcome> {
     let mut outcome = Outcome {
         key: key.clone(),
         ending: Ending::Granted,
@@ -264,13 +281,21 @@ fn outcome_of(call: &Call<'_>, custody: &mut Custody<'_>, key: &crate::model::id
         license: key.license.to_string(),
         granted_by,
         username,
-        next: outcome.standing.as_ref().map_or_else(String::new, |it| next("renew", &it.record, custody.provider().other_profile)),
+        next: outcome
+            .standing
+            .as_ref()
+            .map_or_else(String::new, |it| next("renew", &it.record, custody.provider().other_profile)),
     });
     Ok(outcome)
 }
 
 /// The words under which a terminal learns of a stored grant.
-pub(super) fn told(call: &Call<'_>, custody: &Custody<'_>, provider: &Provider, outcome: &Outcome) -> Result<String> {
+pub(super) fn told(
+    call: &Call<'_>,
+    custody: &Custody<'_>,
+    provider: &Provider,
+    outcome: &Outcome,
+) -> Result<String> {
     match (&outcome.standing, &outcome.error) {
         (Some(standing), None) => call.card(custody.ledger(), provider, standing),
         _ => Ok(String::new()),

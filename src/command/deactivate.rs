@@ -119,7 +119,9 @@ fn warnings(record: &Authorization, all: &[Standing], provider: &Provider, now: 
         let sharing: Vec<_> = all
             .iter()
             .map(|it| &it.record)
-            .filter(|other| other.key != record.key && other.deactivated_at.is_none() && other.expires_at.is_some())
+            .filter(|other| {
+                other.key != record.key && other.deactivated_at.is_none() && other.expires_at.is_some()
+            })
             .filter(|other| other.username.same_as(account) || other.granted_by.as_deref() == Some(account))
             .map(|other| other.key.to_string())
             .collect();
@@ -136,16 +138,24 @@ fn warnings(record: &Authorization, all: &[Standing], provider: &Provider, now: 
 fn in_words(record: &Authorization, surrendered: &Surrendered) -> String {
     let license = &record.key.license;
     let here = if surrendered.only_held {
-        format!("{license}: the held grant is thrown away; the licence's own grant is untouched. To give that up too, run the command again.")
+        format!(
+            "{license}: the held grant is thrown away; the licence's own grant is untouched. To give that up too, run the command again."
+        )
     } else {
         format!("{license} is deactivated here; its history is kept.")
     };
     let there = match &surrendered.revocation {
         Revocation::Revoked => "At BioTrack: revoked.",
-        Revocation::NotOffered => "At BioTrack: not revoked, because it offers no way to; the grant stays valid there until it lapses or the admin removes it.",
-        Revocation::NotAsked => "At BioTrack: not asked (--local-only); the grant stays valid there until it lapses or the admin removes it.",
+        Revocation::NotOffered => {
+            "At BioTrack: not revoked, because it offers no way to; the grant stays valid there until it lapses or the admin removes it."
+        }
+        Revocation::NotAsked => {
+            "At BioTrack: not asked (--local-only); the grant stays valid there until it lapses or the admin removes it."
+        }
         Revocation::Nothing => "At BioTrack: there was no grant to revoke.",
-        Revocation::Pending(_) => "At BioTrack: NOT revoked yet; the tokens are kept for it. Run the same command again to try once more.",
+        Revocation::Pending(_) => {
+            "At BioTrack: NOT revoked yet; the tokens are kept for it. Run the same command again to try once more."
+        }
     };
     format!("{here}\n{there}\n")
 }

@@ -1,5 +1,6 @@
 //! The commands: a file each; its arguments' docs are its help.
 
+pub mod config;
 mod consent;
 mod deactivate;
 mod online;
@@ -30,6 +31,8 @@ pub struct Call<'a> {
     pub profile: Option<String>,
     /// `--json`.
     pub json: bool,
+    /// `--config` was given; its path is in `env.paths` already.
+    pub config_given: bool,
 }
 
 /// What to do.
@@ -43,6 +46,8 @@ pub enum Command {
     Deactivate(deactivate::Args),
     /// Show every authorization, or one as a card
     Status(status::Args),
+    /// Make, show and check the configuration
+    Config(config::Args),
     /// Run a stand-in BioTrack on this machine: for training, demos and tests
     #[command(subcommand)]
     Sandbox(sandbox::Args),
@@ -55,6 +60,14 @@ pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
         Command::Renew(args) => renew::run(args, call),
         Command::Deactivate(args) => deactivate::run(args, call),
         Command::Status(args) => status::run(args, call),
+        Command::Config(args) => {
+            let globals = config::Globals {
+                profile: call.profile.as_deref(),
+                config_given: call.config_given,
+                json: call.json,
+            };
+            config::run(&args, globals, call.env, &mut config::Vaults { env: call.env })
+        }
         Command::Sandbox(args) => sandbox::run(args, call),
     }
 }

@@ -1,11 +1,13 @@
 //! `register`: a licence's first grant, or the first one after it was deactivated.
 
-use super::consent::{Waiting, consent, told};
 use super::Call;
+use super::consent::{Waiting, consent, told};
 use crate::error::{Error, Result};
 use crate::model::authorization::{Authorization, State, next};
 use crate::model::flow::Purpose;
-use crate::model::ids::{Contact, Key, License, OcmLicense, StoreName, Tag, Ubi, Username, near_duplicates, odd_shape};
+use crate::model::ids::{
+    Contact, Key, License, OcmLicense, StoreName, Tag, Ubi, Username, near_duplicates, odd_shape,
+};
 use crate::model::provider::Provider;
 
 /// Register a licence: have its admin user grant access on BioTrack's page
@@ -76,7 +78,8 @@ pub(super) fn run(mut args: Args, call: &Call<'_>) -> Result<u8> {
     } else {
         warn(call, &key, standings.iter().map(|it| &it.record));
     }
-    let record = wanted(known, &provider, key, &username, args.name, args.ocm_license, args.contact, args.tags);
+    let record =
+        wanted(known, &provider, key, &username, args.name, args.ocm_license, args.contact, args.tags);
     let outcome = consent(call, &mut custody, record, Purpose::Register, &username, &args.waiting)?;
     let said = told(call, &custody, &provider, &outcome)?;
     call.finish(&provider, &[outcome], &said)
@@ -87,7 +90,11 @@ fn ask_for_missing(args: &mut Args, call: &Call<'_>) -> Result<()> {
     let wanted = [
         ("--ubi", "UBI of the company", &mut args.ubi),
         ("--license", "BioTrack location licence", &mut args.license),
-        ("--username", "Admin user's BioTrack account (e-mail; the password belongs on BioTrack's page only)", &mut args.username),
+        (
+            "--username",
+            "Admin user's BioTrack account (e-mail; the password belongs on BioTrack's page only)",
+            &mut args.username,
+        ),
     ];
     let missing: Vec<_> = wanted.into_iter().filter(|(_, _, value)| value.is_none()).collect();
     if missing.is_empty() {

@@ -1,7 +1,7 @@
 //! `renew`: a person consents again; the old grant stays until the new one is stored.
 
-use super::consent::{Waiting, consent, told};
 use super::Call;
+use super::consent::{Waiting, consent, told};
 use crate::error::{Error, Result};
 use crate::model::authorization::{Authorization, State, register_again};
 use crate::model::flow::Purpose;
@@ -38,7 +38,8 @@ pub struct Args {
 pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
     let (provider, mut custody) = call.custody()?;
     let standings = custody.ledger().standings(&provider.profile)?;
-    let record = selection::one(&args.selector, &provider.profile, &standings, |it| &it.record)?.record.clone();
+    let record =
+        selection::one(&args.selector, &provider.profile, &standings, |it| &it.record)?.record.clone();
     if args.any_user && record.held_by.is_some() {
         custody.take_held(&record.key)?;
         custody.forget_loose();
@@ -72,7 +73,8 @@ fn chosen(args: &Args, record: &Authorization, call: &Call<'_>) -> Result<Userna
     let Some(new) = args.username.clone().filter(|new| !new.same_as(record.username.as_str())) else {
         return Ok(record.username.clone());
     };
-    let question = format!("{} was granted by {} so far. Ask {new} from now on?", record.key.license, record.username);
+    let question =
+        format!("{} was granted by {} so far. Ask {new} from now on?", record.key.license, record.username);
     if call.env.terminal.attended() && !call.env.terminal.confirm(&question)? {
         return Err(Error::NotConfirmed { what: "the other admin user".into() });
     }

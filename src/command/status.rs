@@ -68,9 +68,10 @@ fn chosen(args: &Args, all: Vec<Standing>, view: &View<'_>) -> Result<Vec<Standi
     let mut named: Vec<Standing> = match args.selectors[..] {
         [] => all,
         _ => {
-            let found = args.selectors.iter().map(|selector| {
-                selection::one(selector, &provider.profile, &all, |it| &it.record).cloned()
-            });
+            let found = args
+                .selectors
+                .iter()
+                .map(|selector| selection::one(selector, &provider.profile, &all, |it| &it.record).cloned());
             found.collect::<Result<_>>()?
         }
     };
@@ -81,7 +82,10 @@ fn chosen(args: &Args, all: Vec<Standing>, view: &View<'_>) -> Result<Vec<Standi
             && args.tag.as_ref().is_none_or(|tag| record.tags.iter().any(|one| one.as_str() == tag))
             && args.user.as_ref().is_none_or(|user| {
                 record.username.same_as(user)
-                    || record.granted_by.as_ref().is_some_and(|who| who.to_lowercase() == user.trim().to_lowercase())
+                    || record
+                        .granted_by
+                        .as_ref()
+                        .is_some_and(|who| who.to_lowercase() == user.trim().to_lowercase())
             })
     });
     Ok(named)

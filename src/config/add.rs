@@ -125,7 +125,8 @@ pub fn add_profile(paths: &Paths, new: &NewProfile, vault: Option<&NewVault>) ->
     if let Some(problem) = problems.into_iter().next() {
         return Err(problem.into());
     }
-    if let Some(folder) = file.parent() {
+    // A folder that --config names is somebody's own, and stays as it is; a missing one becomes ours.
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
         files::private_folder(folder)?;
     }
     files::replace(file, text.as_bytes(), 0o600)?;

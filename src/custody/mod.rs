@@ -12,7 +12,7 @@ mod surrender;
 pub use recover::Recovered;
 pub use surrender::{Revocation, Surrendered};
 
-use crate::edge::Env;
+use crate::edge::{Env, Random};
 use crate::error::{ConfigError, Error, ProviderError, Result};
 use crate::grant::{Ask, Code, Memo};
 use crate::ledger::{Intent, Ledger, Spool};
@@ -124,15 +124,15 @@ impl<'e> Custody<'e> {
         kept.read(&format!("{profile}'s client secret")).map(|text: String| Some(Secret::new(text)))
     }
 
-    /// Keeps the client's secret in the vault, and forgets an older one.
-    pub fn set_client_secret(&mut self, secret: &Secret) -> Result<()> {
-        let profile = self.provider.profile.clone();
-        let item = format!("{}/{profile}/client-secret-{}", self.ledger.id(), self.env.random.name()?);
-        let place = self.vault.put_own(&item, &Sealable::of(&secret.expose()))?;
-        if let Some(old) = self.ledger.set_profile_secret(&profile, CLIENT_SECRET, &place)? {
-            self.vault.forget(&old)?;
-        }
-        Ok(())
+    /// The profile's provider.
+    pub fn provider(&self) -> Arc<Provider> {
+        self.provider.clone()
+    }
+
+    /// Whether a dead process left something of a licence that must be recovered first.
+    pub fn has_unfinished(&mut self, key: &Key) -> Result<bool> {
+        let open = self.ledger.unfinished(&self.provider.profile, Some(key))?;
+        Ok(open.iter().any(|flow| flow.owner.is_some() && flow.stage != Stage::Asked))
     }
 
     /// Commits questions to the journal, with all that their answers will need: before any browser opens.
@@ -341,6 +341,22 @@ impl<'e> Custody<'e> {
 
     fn item_of_flow(&self, key: &Key, flow: &FlowId) -> String {
         format!("{}/{}/{}/{}/flow-{flow}", self.ledger.id(), self.provider.profile, key.ubi, key.license)
+    }
+}
+
+/// Keeps a profile's client secret in the vault, and forgets an older one.
+pub fn keep_client_secret(
+    vault: &Vault,
+    ledger: &mut Ledger,
+    profile: &str,
+    secret: &Secret,
+    random: &dyn Random,
+) -> Result<()> {
+    let item = format!("{}/{profile}/client-secret-{}", ledger.id(), random.name()?);
+    let place = vault.put_own(&item, &Sealable::of(&secret.expose()))?;
+    match ledger.set_profile_secret(profile, CLIENT_SECRET, &place)? {
+        Some(old) => vault.forget(&old),
+        None => Ok(()),
     }
 }
 

@@ -207,11 +207,16 @@ impl Custody<'_> {
     /// What is left to do once the browser has been answered: closed questions' memos go, and the grants that newer
     /// ones replaced; those are revoked only where that reaches them alone. A failure costs nothing but tidiness.
     pub fn tidy(&mut self, exchange: &Exchange, key: &Key) {
-        for place in std::mem::take(&mut self.loose) {
-            self.forget(Some(place));
-        }
+        self.forget_loose();
         if let Err(e) = self.drop_superseded(exchange, key) {
             tracing::warn!("the replaced grant of {key} isn't cleared away yet: {e}");
+        }
+    }
+
+    /// Forgets the items that nothing names any more.
+    pub fn forget_loose(&mut self) {
+        for place in std::mem::take(&mut self.loose) {
+            self.forget(Some(place));
         }
     }
 

@@ -9,7 +9,8 @@ fn fault(path: &Path, reason: impl ToString) -> Error {
     Error::File { path: path.display().to_string(), reason: reason.to_string() }
 }
 
-/// Makes the folder, and those above it, 0700; refuses one that is a link, or another user's, or open to others.
+/// Makes the folder, and those above it, 0700; closes one of ours that is open to others; refuses one that is a link
+/// or another user's.
 pub fn private_folder(path: &Path) -> Result<()> {
     if let Err(missing) = fs::symlink_metadata(path) {
         if missing.kind() != io::ErrorKind::NotFound {
@@ -26,7 +27,8 @@ pub fn private_folder(path: &Path) -> Result<()> {
     if !found.is_dir() {
         return Err(fault(path, "it should be a folder, and not a link"));
     }
-    mine(path, &found, 0o077)
+    mine(path, &found, 0)?;
+    restrict(path, 0o700)
 }
 
 /// Refuses what exists and isn't a plain file of ours that others can't read.

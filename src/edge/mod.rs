@@ -7,6 +7,7 @@ pub mod files;
 mod http;
 mod paths;
 mod random;
+pub mod signals;
 mod terminal;
 
 pub use browser::{Browser, BrowserChoice, Opened, presentable};
@@ -127,6 +128,11 @@ impl Env {
             let _ = done.send(work.await);
         });
         wait.recv().map_err(|_| Error::Failed("a network task ended without an answer".into()))
+    }
+
+    /// Waits until Ctrl-C, or a polite signal.
+    pub fn until_interrupted(&self) -> Result<()> {
+        self.wait(signals::any())
     }
 
     /// An HTTP client of the given options.

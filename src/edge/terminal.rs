@@ -133,6 +133,15 @@ impl Terminal {
         let _ = writeln!(err, "{line}").and_then(|()| err.flush());
     }
 
+    /// Says what went wrong and what to do about it, on standard error, whatever `--quiet` says.
+    pub fn complain(&self, error: &Error) {
+        let (bold, plain) = if self.colour_err() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
+        self.insist(&format!("{bold}error:{plain} {}", clean_lines(&error.to_string())));
+        if let Some(hint) = error.hint() {
+            self.insist(&format!("  {}", clean_lines(&hint)));
+        }
+    }
+
     /// Asks for a value at the terminal. Only where [`Self::attended`].
     pub fn ask(&self, question: &str, default: Option<&str>) -> Result<String> {
         let mut input = dialoguer::Input::<String>::new().with_prompt(question);
@@ -187,6 +196,11 @@ fn asked(e: dialoguer::Error) -> Error {
 /// Text that came from elsewhere, made harmless for a terminal: controls, escapes and direction marks become `�`.
 pub fn clean(text: &str) -> String {
     text.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// [`clean`], line by line.
+fn clean_lines(text: &str) -> String {
+    text.lines().map(clean).collect::<Vec<_>>().join("\n  ")
 }
 
 /// Control characters (C0, DEL, C1) and those that change the direction or the place of what follows

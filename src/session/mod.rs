@@ -4,7 +4,7 @@ mod switchboard;
 
 pub use switchboard::Reply;
 
-use crate::edge::{BrowserChoice, Clock, Env, Http, Opened};
+use crate::edge::{BrowserChoice, Clock, Env, Http, Opened, signals};
 use crate::error::{Error, ProviderError, Result};
 use crate::grant::listener::{Host, Listener, Serving};
 use crate::grant::{self, Ask, Code, Endpoints};
@@ -19,8 +19,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use switchboard::Switchboard;
 use tokio::runtime::Handle;
-#[cfg(unix)]
-use tokio::signal::unix::{SignalKind, signal};
 
 /// What comes while grants are in flight.
 #[derive(Debug)]
@@ -129,7 +127,11 @@ impl Session {
             })
         }
         .map_err(unbound)?;
-        watch_signals(&runtime, &sender);
+        let interrupted = sender.clone();
+        runtime.spawn(async move {
+            signals::any().await;
+            let _ = interrupted.send(Step::Interrupted);
+        });
         Ok(Self { runtime, exchange, board, steps, sender, serving })
     }
 
@@ -184,28 +186,4 @@ fn private_folder(env: &Env) -> PathBuf {
         .filter_map(|name| env.variables.get(name).map(PathBuf::from))
         .find(|folder| folder.is_dir())
         .unwrap_or_else(std::env::temp_dir)
-}
-
-/// Each polite signal becomes a step, once.
-fn watch_signals(runtime: &Handle, sender: &Sender<Step>) {
-    #[cfg(unix)]
-    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
-        let sender = sender.clone();
-        runtime.spawn(async move {
-            if let Ok(mut arrivals) = signal(kind)
-                && arrivals.recv().await.is_some()
-            {
-                let _ = sender.send(Step::Interrupted);
-            }
-        });
-    }
-    #[cfg(not(unix))]
-    {
-        let sender = sender.clone();
-        runtime.spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                let _ = sender.send(Step::Interrupted);
-            }
-        });
-    }
 }

@@ -7,8 +7,10 @@ pub mod set_secret;
 pub mod show;
 #[cfg(test)]
 mod tests;
+mod vaults;
 
 pub use keeper::{Choice, Keeper};
+pub use vaults::Vaults;
 
 use crate::edge::{Env, clean};
 use crate::error::{Error, Result};

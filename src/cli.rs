@@ -1,0 +1,157 @@
+//! The top of the command line: global flags, dispatch, and how an error ends.
+
+use crate::command::{self, Call, Command};
+use crate::edge::{Colour, Env, Talk};
+use crate::error::{EXIT_CODES, Error, Result};
+use crate::report::ErrorDocument;
+use clap::error::ErrorKind;
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Manage integrator authorizations in BioTrack: register, renew, watch and deactivate.
+///
+/// A software vendor may report a store's sales to the state only while an admin user of that store has granted it
+/// access on BioTrack's Grant Access page. A grant lasts 100 days; when it lapses, the store stops reporting.
+#[derive(Debug, Parser)]
+#[command(name = "biotrack-auth", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// Act on this profile [env: BIOTRACK_AUTH_PROFILE]
+    #[arg(long, global = true, value_name = "NAME")]
+    profile: Option<String>,
+
+    /// Use this configuration file
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Answer in JSON on standard output
+    #[arg(long, global = true)]
+    json: bool,
+
+    /// Never ask, even at a terminal
+    #[arg(long, global = true)]
+    no_input: bool,
+
+    /// Say only what can't be done without
+    #[arg(short, long, global = true)]
+    quiet: bool,
+
+    /// Say more on standard error; twice for the most
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+
+    /// Use colour
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    color: Colour,
+}
+
+/// The clap tree, for help, completions and man pages.
+pub fn tree() -> clap::Command {
+    let codes: Vec<String> =
+        EXIT_CODES.iter().map(|(code, meaning)| format!("  {code:>3}  {meaning}")).collect();
+    Cli::command().after_long_help(format!(
+        "Exit codes:\n{}\n\nEnvironment:\n  \
+         BIOTRACK_AUTH_HOME      one folder for configuration, ledger and everything\n  \
+         BIOTRACK_AUTH_PROFILE   the profile to act on\n  \
+         BIOTRACK_AUTH_IDENTITY  the sealed vault's identity file\n  \
+         BROWSER, NO_COLOR, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE as usual",
+        codes.join("\n")
+    ))
+}
+
+/// Runs the program on its arguments, the first being its own name; the exit code.
+pub fn run(arguments: &[OsString], mut env: Env) -> u8 {
+    let matches = match tree().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(e) => return unparsed(&e, arguments, &env),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(e) => return unparsed(&e, arguments, &env),
+    };
+    let Global { profile, config, json, no_input, quiet, verbose, color } = cli.global;
+    env.terminal.configure(color, no_input, if quiet { Talk::Quiet } else { Talk::Normal });
+    log(verbose);
+    let config_given = config.is_some();
+    if let Some(file) = config {
+        env.paths.config = file;
+    }
+    let call = Call { env: &env, profile, json, config_given };
+    let done = command::run(cli.command, &call);
+    done.unwrap_or_else(|e| failed(&e, json, &env))
+}
+
+/// The one place where an error is told: JSON on standard output where it was asked for, a line on standard error.
+fn failed(error: &Error, json: bool, env: &Env) -> u8 {
+    if json && let Ok(text) = serde_json::to_string_pretty(&ErrorDocument::of(error)) {
+        // An answer that can't be written has nowhere else to go.
+        let _ = env.terminal.answer(&format!("{text}\n"));
+    }
+    env.terminal.complain(error);
+    error.exit()
+}
+
+/// Arguments that don't parse; and help and version, which clap hands over the same way.
+fn unparsed(e: &clap::Error, arguments: &[OsString], env: &Env) -> u8 {
+    let text = if env.terminal.colour_out() { e.render().ansi().to_string() } else { e.render().to_string() };
+    match e.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => finish(env.terminal.answer(&text)),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            env.terminal.insist(text.trim_end());
+            2
+        }
+        _ => {
+            let plain = e.render().to_string();
+            let (what, hint) = plain.trim_start_matches("error: ").split_once('\n').unwrap_or((&plain, ""));
+            let error = Error::Usage {
+                what: what.trim().to_owned(),
+                hint: hint
+                    .lines()
+                    .map(str::trim)
+                    .filter(|line| !line.is_empty())
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+            };
+            failed(&error, arguments.iter().any(|argument| argument == "--json"), env)
+        }
+    }
+}
+
+/// No home folder: said without an Env.
+pub fn unstarted(error: &Error) -> u8 {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "error: {error}\n  {}", error.hint().unwrap_or_default());
+    error.exit()
+}
+
+fn finish(told: Result<()>) -> u8 {
+    told.map_or_else(|e| e.exit(), |()| 0)
+}
+
+/// What `-v` shows, on standard error: this program's own words, and with `-vv` also its libraries' that hold no secret.
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    };
+    // Only our own: at debug level hyper and rustls print headers and bytes.
+    let filter = tracing_subscriber::filter::Targets::new().with_target("biotrack_auth", level);
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    // A second call, as the demo makes it, keeps the first.
+    let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
+}

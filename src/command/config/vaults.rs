@@ -1,0 +1,78 @@
+//! The real vaults behind `config`: which one works here, and where a client's secret goes.
+
+use super::keeper::{Choice, Keeper};
+use crate::custody::keep_client_secret;
+use crate::edge::Env;
+use crate::error::{Error, Result, VaultError};
+use crate::ledger::Ledger;
+use crate::model::secret::Secret;
+use crate::model::vault_kind::VaultKind;
+use crate::vault::{Vault, create_identity, recipient_of};
+
+/// The vaults of this machine.
+pub struct Vaults<'e> {
+    /// The machine.
+    pub env: &'e Env,
+}
+
+impl Keeper for Vaults<'_> {
+    fn choose(&mut self, asked: Option<VaultKind>) -> Result<Choice> {
+        match asked {
+            Some(VaultKind::Sealed) => self.sealed("it was asked for"),
+            Some(VaultKind::Keyring) => {
+                self.keyring("it was asked for, and a probe was written, read and deleted")
+            }
+            None => match self.keyring("a probe was written, read and deleted") {
+                Err(Error::Vault(e)) => self.instead(e),
+                chosen => chosen,
+            },
+        }
+    }
+
+    fn keep(&mut self, kind: VaultKind, recipients: &[String], profile: &str, secret: &Secret) -> Result<()> {
+        let vault = match kind {
+            VaultKind::Keyring => Vault::keyring(),
+            VaultKind::Sealed => Vault::sealed(&self.env.paths.identity, recipients.to_vec()),
+        };
+        let mut ledger = Ledger::open(self.env)?;
+        keep_client_secret(&vault, &mut ledger, profile, secret, self.env.random.as_ref())
+    }
+}
+
+impl Vaults<'_> {
+    fn keyring(&self, why: &str) -> Result<Choice> {
+        self.probe(&Vault::keyring())?;
+        Ok(Choice { kind: VaultKind::Keyring, recipients: Vec::new(), why: why.into() })
+    }
+
+    fn sealed(&self, why: &str) -> Result<Choice> {
+        let identity = &self.env.paths.identity;
+        let recipient = match identity.symlink_metadata() {
+            Ok(_) => recipient_of(identity)?,
+            Err(_) => create_identity(identity)?,
+        };
+        let recipients = vec![recipient];
+        self.probe(&Vault::sealed(identity, recipients.clone()))?;
+        Ok(Choice { kind: VaultKind::Sealed, recipients, why: why.into() })
+    }
+
+    /// No keyring works: never a quiet downgrade. A person may say yes; a script must name the vault.
+    fn instead(&self, e: VaultError) -> Result<Choice> {
+        let terminal = &self.env.terminal;
+        if !terminal.attended() {
+            return Err(e.into());
+        }
+        terminal.say(&format!("The keyring can't be used here: {e}."));
+        let question = "Keep secrets sealed with age instead, to an identity file of this host?";
+        if terminal.confirm(question)? {
+            self.sealed("no keyring works here, and you chose it")
+        } else {
+            Err(e.into())
+        }
+    }
+
+    fn probe(&self, vault: &Vault) -> Result<()> {
+        let random = self.env.random.as_ref();
+        vault.probe(&format!("probe/{}", random.name()?), random)
+    }
+}
