@@ -194,7 +194,12 @@ impl Gate {
 
     /// Passes the request on and copies the answer back as it comes. False where the handler never
     /// saw the request, so that it can be tried again.
-    async fn hand_over(&self, client: &mut TcpStream, target: &str, progress: &mut Progress) -> io::Result<bool> {
+    async fn hand_over(
+        &self,
+        client: &mut TcpStream,
+        target: &str,
+        progress: &mut Progress,
+    ) -> io::Result<bool> {
         let permit = self.handing.clone().acquire_owned().await.map_err(io::Error::other)?;
         let under_way = self.traffic.begin(permit);
         let Ok(mut private) = self.private.connect().await else { return Ok(false) };

@@ -172,7 +172,8 @@ mod tests {
         };
         assert_eq!(with(&[]), 400);
         assert_eq!(with(&["localhost:4711"]), 200);
-        for foreign in ["", "evil.example", "evil.example:4711", "127.0.0.1", "127.0.0.1:4712", "[::1]:4711"] {
+        for foreign in ["", "evil.example", "evil.example:4711", "127.0.0.1", "127.0.0.1:4712", "[::1]:4711"]
+        {
             assert_eq!(with(&[foreign]), 421, "{foreign}");
         }
         for foreign in ["127.0.0.1:4711.", "a@127.0.0.1:4711", "127.0.0.1:4711, evil", "127.1:4711"] {
@@ -229,7 +230,9 @@ mod tests {
 
     #[test]
     fn controls_and_lone_line_ends_are_refused_at_once() {
-        for bytes in ["GET / HTTP/1.1\n", "GET / HTTP/1.1\r ", "GET /\0", "GET /\x1b", "GET /\x7f", "\r\n", "\n"] {
+        for bytes in
+            ["GET / HTTP/1.1\n", "GET / HTTP/1.1\r ", "GET /\0", "GET /\x1b", "GET /\x7f", "\r\n", "\n"]
+        {
             assert_eq!(status(bytes), 400, "{bytes:?}");
         }
         assert_eq!(status(b"\xc3\x28"), 400);

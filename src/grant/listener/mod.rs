@@ -111,7 +111,8 @@ impl Listener {
         let thread = private.run(traffic.clone(), handle)?;
         let gate = Arc::new(Gate::new(self.names, head_time, private, traffic.clone()));
         let (open, closed) = mpsc::channel();
-        let mut serving = Serving { port: self.port, gate, traffic, doors: Vec::new(), closed, _thread: thread };
+        let mut serving =
+            Serving { port: self.port, gate, traffic, doors: Vec::new(), closed, _thread: thread };
         let _inside = runtime.enter();
         for socket in self.sockets {
             socket.set_nonblocking(true)?;

@@ -41,7 +41,8 @@ impl Page {
         if self.status == 405 {
             headers.push(("Allow", "GET"));
         }
-        let headers = headers.iter().filter_map(|(name, value)| Header::from_bytes(*name, *value).ok()).collect();
+        let headers =
+            headers.iter().filter_map(|(name, value)| Header::from_bytes(*name, *value).ok()).collect();
         let html = self.html.into_bytes();
         let size = html.len();
         let mut bytes = Vec::with_capacity(size + 512);

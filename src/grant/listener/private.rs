@@ -199,16 +199,16 @@ impl Private {
     fn check_room(&self) -> io::Result<()> {
         // One for our end, two for tiny_http's.
         #[cfg(unix)]
-        let _three = (
-            std::os::unix::net::UnixStream::pair()?,
-            std::os::unix::net::UnixStream::pair()?,
-        );
+        let _three = (std::os::unix::net::UnixStream::pair()?, std::os::unix::net::UnixStream::pair()?);
         Ok(())
     }
 
     /// The one form in which requests reach tiny_http.
     pub(super) fn clean(&self, target: &str, host: &str, id: u64) -> String {
-        format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n{PROOF}: {} {id}\r\nConnection: close\r\n\r\n", self.proof)
+        format!(
+            "GET {target} HTTP/1.1\r\nHost: {host}\r\n{PROOF}: {} {id}\r\nConnection: close\r\n\r\n",
+            self.proof
+        )
     }
 
     fn server(&self) -> Option<Arc<tiny_http::Server>> {

@@ -144,7 +144,8 @@ fn s15_nothing_but_loopback_listens() {
 #[test]
 fn localhost_answers_in_both_families() {
     let rig = Rig::echo(Host::Localhost);
-    for family in [SocketAddr::from((Ipv4Addr::LOCALHOST, rig.port)), (Ipv6Addr::LOCALHOST, rig.port).into()] {
+    for family in [SocketAddr::from((Ipv4Addr::LOCALHOST, rig.port)), (Ipv6Addr::LOCALHOST, rig.port).into()]
+    {
         if family.is_ipv6() && TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
             continue;
         }
@@ -209,7 +210,8 @@ fn s20_another_name_for_us_is_misdirected() {
     assert_eq!(rig.status("GET / HTTP/1.1\r\nHost: OURS\r\nHost: evil.example\r\n\r\n"), 421);
     // The profile says 127.0.0.1, so localhost isn't ours.
     assert_eq!(rig.status(&format!("GET / HTTP/1.1\r\nHost: localhost:{}\r\n\r\n", rig.port)), 421);
-    let smuggled = "GET / HTTP/1.1\r\nHost: OURS\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let smuggled =
+        "GET / HTTP/1.1\r\nHost: OURS\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
     assert_eq!(rig.status(smuggled), 400);
     callback(rig.port);
 }
@@ -337,8 +339,9 @@ fn a_page_answered_arrives_though_the_port_closes_at_once() {
         let (sender, requests) = mpsc::channel();
         let listener = Listener::bind(Host::Ipv4Literal, None).unwrap();
         let port = listener.port();
-        let serving =
-            listener.serve(runtime.handle(), folder.path(), move |request| drop(sender.send(request))).unwrap();
+        let serving = listener
+            .serve(runtime.handle(), folder.path(), move |request| drop(sender.send(request)))
+            .unwrap();
         let mut browser = connect(port);
         browser.write_all(get(port, "/callback").as_bytes()).unwrap();
         let request: Request = requests.recv_timeout(LONG).unwrap();
@@ -381,7 +384,9 @@ fn s23_the_ports_are_closed_after_the_drop() {
         let half = rig.send("GET /callb");
         callback(rig.port);
         rig.serving = None;
-        for address in [SocketAddr::from((Ipv4Addr::LOCALHOST, rig.port)), (Ipv6Addr::LOCALHOST, rig.port).into()] {
+        for address in
+            [SocketAddr::from((Ipv4Addr::LOCALHOST, rig.port)), (Ipv6Addr::LOCALHOST, rig.port).into()]
+        {
             assert!(TcpStream::connect(address).is_err(), "{address}");
         }
         drop((idle, half));

@@ -6,7 +6,8 @@ use std::process::{Child, Command, Stdio};
 /// Runs the ignored test `name` of this crate alone, with at most so many descriptors.
 pub(super) fn alone(name: &str, descriptors: u32) {
     let output = command(name, descriptors).stdin(Stdio::null()).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
