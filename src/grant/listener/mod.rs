@@ -4,7 +4,7 @@ mod gate;
 mod head;
 mod page;
 mod private;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;
 mod traffic;
 
