@@ -4,7 +4,8 @@ mod gate;
 mod head;
 mod page;
 mod private;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
 mod traffic;
 

@@ -29,7 +29,8 @@ impl Room {
         assert!(memory < 64 * 1024, "{memory} KiB more");
         let more = figure("Threads:").saturating_sub(self.threads);
         assert!(more <= threads, "{more} threads more");
-        writeln!(io::stderr(), "at the peak {memory} KiB more, now {more} threads more").unwrap();
+        let mut err = io::stderr();
+        let _ = writeln!(err, "at the peak {memory} KiB more, now {more} threads more");
     }
 }
 
@@ -319,5 +320,6 @@ fn latency() {
 fn report(what: &str, mut times: Vec<Duration>) {
     times.sort_unstable();
     let at = |share: usize| times[times.len() * share / 100].as_micros();
-    writeln!(io::stderr(), "{what}: p50 {} p95 {} p99 {} µs", at(50), at(95), at(99)).unwrap();
+    let mut err = io::stderr();
+    let _ = writeln!(err, "{what}: p50 {} p95 {} p99 {} µs", at(50), at(95), at(99));
 }
