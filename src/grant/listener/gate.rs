@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 /// Connections open at once.
 pub(super) const OPEN: usize = 256;
 /// Requests behind the gate at once; each takes four descriptors.
-const RELAYS: usize = 64;
+pub(super) const RELAYS: usize = 64;
 /// Requests tiny_http reads at once: the threads its pool has anyway.
 const HANDING: usize = 4;
 /// A connection's total time for its whole head.

@@ -5,6 +5,7 @@ mod head;
 mod page;
 mod private;
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;
 mod traffic;
 
@@ -25,6 +26,10 @@ use traffic::Traffic;
 const GRACE: Duration = Duration::from_millis(500);
 /// How long stopping waits for sockets to close, which takes microseconds unless the runtime is stuck.
 const CLOSING: Duration = Duration::from_millis(200);
+/// Connections the kernel keeps until they are accepted. Std's 128 overflow in a storm, and a callback
+/// dropped there comes again only after a second.
+#[cfg(unix)]
+const QUEUE: i32 = 4096;
 /// How often a port free in both families is looked for.
 const TRIES: usize = 64;
 
@@ -115,6 +120,8 @@ impl Listener {
             Serving { port: self.port, gate, traffic, doors: Vec::new(), closed, _thread: thread };
         let _inside = runtime.enter();
         for socket in self.sockets {
+            #[cfg(unix)]
+            rustix::net::listen(&socket, QUEUE)?;
             socket.set_nonblocking(true)?;
             let listener = tokio::net::TcpListener::from_std(socket)?;
             let door = Door { listener, _open: open.clone() };
