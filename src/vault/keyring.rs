@@ -106,10 +106,9 @@ fn keep(item: &str, secret: &[u8], limit: Option<usize>) -> Result<()> {
     let Some(head) = Head::needed(secret, limit) else {
         return set(item, secret);
     };
-    let parts = secret.chunks(secret.len().div_ceil(head.count)).zip(1..);
+    let mut parts = secret.chunks(secret.len().div_ceil(head.count)).zip(1..);
     let kept = parts
-        .map(|(part, number)| set(&parts::account(item, number), part))
-        .collect::<Result<()>>()
+        .try_for_each(|(part, number)| set(&parts::account(item, number), part))
         .and_then(|()| set(item, head.content().as_bytes()));
     if !matches!(kept, Ok(()) | Err(Error::Vault(VaultError::Locked))) {
         // What stopped it may stop this, too; the error that counts is the first. One that is locked
