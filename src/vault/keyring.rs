@@ -39,8 +39,8 @@ impl Keyring {
     pub(super) fn probe(&self, item: &str, secret: Sealable) -> Result<()> {
         let (item, limit) = (item.to_owned(), self.limit);
         KEYRING.ask("keep a probe", move || {
-            let kept = keep(&item, secret.bytes(), limit);
-            let read = kept.and_then(|()| read(&item, "the probe"));
+            keep(&item, secret.bytes(), limit)?;
+            let read = read(&item, "the probe");
             // Whatever came of it, nothing is left behind.
             let removed = remove(&item);
             match read {
@@ -106,13 +106,13 @@ fn keep(item: &str, secret: &[u8], limit: Option<usize>) -> Result<()> {
     let Some(head) = Head::needed(secret, limit) else {
         return set(item, secret);
     };
-    let parts = secret.chunks(secret.len().div_ceil(head.count)).zip(1..);
+    let mut parts = secret.chunks(secret.len().div_ceil(head.count)).zip(1..);
     let kept = parts
-        .map(|(part, number)| set(&parts::account(item, number), part))
-        .collect::<Result<()>>()
+        .try_for_each(|(part, number)| set(&parts::account(item, number), part))
         .and_then(|()| set(item, head.content().as_bytes()));
-    if kept.is_err() {
-        // What stopped it may stop this, too; the error that counts is the first.
+    if !matches!(kept, Ok(()) | Err(Error::Vault(VaultError::Locked))) {
+        // What stopped it may stop this, too; the error that counts is the first. One that is locked
+        // would only ask for its password once more.
         let _ = remove(item);
     }
     kept
@@ -214,6 +214,7 @@ fn reason(e: &keyring::Error) -> String {
     };
     let known = [
         ("no secret service provider or dbus session", "there is no D-Bus session here"),
+        ("Failed to connect to address", "there is no D-Bus session here"),
         ("Error.ServiceUnknown", "no program on this D-Bus session offers the Secret Service"),
         ("Error.NameHasNoOwner", "no program on this D-Bus session offers the Secret Service"),
     ];

@@ -1,0 +1,45 @@
+//! A keyring that is locked, or was never set up.
+
+use super::session::{Session, accounts, lock, look_up_after_login, within};
+use super::{fault, item, secret};
+use biotrack_auth::edge::OsRandom;
+use biotrack_auth::error::VaultError;
+use biotrack_auth::model::flow::Place;
+use biotrack_auth::vault::Vault;
+use std::time::{Duration, Instant};
+
+/// Everything that can be asked of it is refused as locked, and soon.
+fn refuses_everything(vault: &Vault, known: &Place) {
+    let unknown = Place::Item(item(99));
+    let began = Instant::now();
+    for fault in [
+        fault(vault.get(known, "x")),
+        fault(vault.get(&unknown, "x")),
+        fault(vault.unfold(known, "x")),
+        fault(vault.forget(known)),
+        fault(vault.forget(&unknown)),
+        fault(vault.put(&item(2), &secret("new"))),
+        fault(vault.envelope(&item(3), &secret("memo"))),
+        fault(vault.probe(&item(4), &OsRandom)),
+    ] {
+        assert!(matches!(fault, VaultError::Locked), "{fault}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(4));
+}
+
+#[test]
+fn a_locked_keyring_says_so_and_loses_nothing() {
+    within(Session::Unlocked, || {
+        let vault = Vault::keyring();
+        let place = vault.put(&item(1), &secret("tokens")).unwrap();
+        lock();
+        refuses_everything(&vault, &place);
+        assert_eq!(look_up_after_login(&item(1)), "tokens");
+        assert_eq!(accounts(), [item(1)]);
+    });
+}
+
+#[test]
+fn one_that_was_never_set_up_counts_as_locked() {
+    within(Session::NeverSetUp, || refuses_everything(&Vault::keyring(), &Place::Item(item(1))));
+}

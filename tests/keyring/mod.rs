@@ -1,0 +1,35 @@
+//! What the keyring does when it works, is locked, is missing, or never answers.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
+
+mod absent;
+mod costs;
+mod locked;
+mod parts;
+mod session;
+mod unlocked;
+
+use biotrack_auth::error::{Error, Result, VaultError};
+use biotrack_auth::model::secret::Sealable;
+
+/// An item's name, with a licence of every odd sign that a licence may hold.
+fn item(generation: u32) -> String {
+    format!("bM3x-ledger/ny-sandbox/6010 11#/0;=\"'é漢-\\{{}}%/{generation}")
+}
+
+fn secret(text: &str) -> Sealable {
+    Sealable::from_bytes(text.as_bytes().to_vec())
+}
+
+/// The vault's error; it must name an exit code of 7 and a next step, and show nothing of the bus's own talk.
+fn fault<T>(result: Result<T>) -> VaultError {
+    let Err(error) = result else { panic!("it should have failed") };
+    assert_eq!(error.exit(), 7, "{error}");
+    assert!(error.hint().is_some());
+    let said = error.to_string();
+    assert!(said.len() < 200 && !said.contains("org.freedesktop") && !said.contains("Zbus"), "{said}");
+    match error {
+        Error::Vault(fault) => fault,
+        other => panic!("{other}"),
+    }
+}

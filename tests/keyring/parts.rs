@@ -1,0 +1,60 @@
+//! A keyring whose items are too short for a secret, as Windows' are.
+
+use super::session::{Session, accounts, clear, within};
+use super::{fault, item, secret};
+use biotrack_auth::edge::OsRandom;
+use biotrack_auth::error::VaultError;
+use biotrack_auth::model::flow::Place;
+use biotrack_auth::vault::{Keyring, Vault};
+
+fn long() -> String {
+    (0..1000).map(|n| char::from(b'a' + (n % 26) as u8)).collect()
+}
+
+#[test]
+fn a_long_secret_comes_back_from_its_parts() {
+    within(Session::Unlocked, || {
+        let vault = Vault::Keyring(Keyring::limited_to(300));
+        vault.probe(&item(0), &OsRandom).unwrap();
+        assert!(accounts().is_empty(), "a probe leaves nothing");
+
+        let place = vault.put(&item(1), &secret(&long())).unwrap();
+        assert_eq!(accounts().len(), 1 + 4);
+        assert_eq!(vault.get(&place, "x").unwrap().bytes(), long().as_bytes());
+        assert_eq!(
+            Vault::keyring().get(&place, "x").unwrap().bytes(),
+            long().as_bytes(),
+            "whatever the limit"
+        );
+        vault.put(&item(11), &secret("another")).unwrap();
+        vault.forget(&place).unwrap();
+        assert_eq!(accounts(), [item(11)]);
+
+        let (envelope, memo) = vault.envelope(&item(2), &secret(&long())).unwrap();
+        let code = envelope.code.close(&secret("code")).unwrap();
+        let (again, opener) = vault.unfold(&memo, "x").unwrap();
+        assert_eq!(again.bytes(), long().as_bytes());
+        assert_eq!(opener.open(&code, "x").unwrap().bytes(), b"code");
+    });
+}
+
+#[test]
+fn a_missing_or_foreign_part_is_never_read_as_whole() {
+    within(Session::Unlocked, || {
+        let vault = Vault::Keyring(Keyring::limited_to(300));
+        let part = |number: u32| format!("{}#{number}", item(1));
+        let place = vault.put(&item(1), &secret(&long())).unwrap();
+        clear(&part(3));
+        let VaultError::Broken { what, reason } = fault(vault.get(&place, "6011/OCM-1")) else { panic!() };
+        assert_eq!((what.as_str(), reason.as_str()), ("6011/OCM-1", "part 3 of 4 is missing"));
+        vault.put(&part(3), &secret("not what was there")).unwrap();
+        let VaultError::Broken { reason, .. } = fault(vault.get(&place, "6011/OCM-1")) else { panic!() };
+        assert_eq!(reason, "its parts don't belong together");
+
+        // As a crash leaves it, in the middle of a put: the parts without the first item.
+        clear(&item(1));
+        assert!(matches!(fault(vault.get(&place, "x")), VaultError::Gone { .. }));
+        vault.forget(&Place::Item(item(1))).unwrap();
+        assert!(accounts().is_empty());
+    });
+}
