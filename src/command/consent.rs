@@ -8,7 +8,7 @@ use crate::grant;
 use crate::model::authorization::{Authorization, next};
 use crate::model::duration::{in_words, parse};
 use crate::model::flow::Purpose;
-use crate::model::ids::{FlowId, Username};
+use crate::model::ids::{FlowId, Key, Username};
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
 use crate::report::consent_card;
@@ -59,27 +59,29 @@ impl Waiting {
     }
 }
 
-/// Has one licence consented. `record` is as it shall be while the question is open.
+/// Has one licence consented. `wanted` makes the record as it shall be while the question is open out of the one
+/// that there is, after what an earlier run had left is recovered.
 pub(super) fn consent(
     call: &Call<'_>,
     custody: &mut Custody<'_>,
-    record: Authorization,
+    key: &Key,
+    wanted: impl FnOnce(Option<Authorization>) -> Authorization,
     purpose: Purpose,
     username: &Username,
     waiting: &Waiting,
 ) -> Result<Outcome> {
     let terminal = &call.env.terminal;
     let timeout = parse("timeout", &waiting.timeout)?;
-    let license = record.key.license.to_string();
+    let license = key.license.to_string();
     let choice = waiting.choice(call, &license);
-    let left_over = custody.has_unfinished(&record.key)?;
+    let left_over = custody.has_unfinished(key)?;
     if !left_over {
         // At once, before anything is touched.
         choice.as_ref().map_err(again)?;
     }
     let provider = custody.provider();
     let exchange = super::online::exchange(call, &provider, custody)?;
-    if let Some(outcome) = finish_left_over(call, custody, &exchange, &record)? {
+    if let Some(outcome) = finish_left_over(call, custody, &exchange, key)? {
         return Ok(outcome);
     }
     let choice = choice?;
@@ -88,19 +90,14 @@ pub(super) fn consent(
     let now = call.env.clock.now();
     let deadline = now.saturating_add(timeout).unwrap_or(now);
     let base = session.redirect_uri();
-    let ask =
-        grant::ask(&provider, &exchange.endpoints, &record.key, username, &base, call.env.random.as_ref())?;
-    // Recovery may have changed the record's generation; what the person wants of it stays.
-    let record = match custody.standing(&record.key)? {
-        Some(standing) => Authorization { generation: standing.record.generation, ..record },
-        None => record,
-    };
-    let key = record.key.clone();
+    let random = call.env.random.as_ref();
+    let ask = grant::ask(&provider, &exchange.endpoints, key, username, &base, random)?;
+    let record = wanted(custody.standing(key)?.map(|standing| standing.record));
     let question = Question { ask, record, purpose, deadline };
     let asked =
         custody.ask(vec![question])?.pop().ok_or_else(|| Error::Failed("nothing was asked".into()))??;
 
-    terminal.say(&consent_card(&provider, &key, username));
+    terminal.say(&consent_card(&provider, key, username));
     terminal.insist(&format!(
         "Open this address where the admin user sits at this machine:\n\n  {}\n",
         asked.get().1.address
@@ -116,8 +113,8 @@ pub(super) fn consent(
     let mut wait =
         Wait { call, custody, exchange: &exchange, session: &session, license, timeout, renewing: purpose };
     let ended = wait.until_stored(&flow);
-    custody.tidy(&exchange, &key);
-    outcome_of(call, custody, &key, ended?)
+    custody.tidy(&exchange, key);
+    outcome_of(call, custody, key, ended?)
 }
 
 /// An error that is told twice must be made twice.
@@ -231,11 +228,11 @@ fn finish_left_over(
     call: &Call<'_>,
     custody: &mut Custody<'_>,
     exchange: &Exchange,
-    record: &Authorization,
+    key: &Key,
 ) -> Result<Option<Outcome>> {
-    let license = &record.key.license;
+    let license = &key.license;
     let mut done = None;
-    for recovered in custody.recover(exchange, &record.key)? {
+    for recovered in custody.recover(exchange, key)? {
         match recovered {
             Recovered::Dropped => {}
             Recovered::Finished(kept) => {
@@ -250,16 +247,11 @@ fn finish_left_over(
             }
         }
     }
-    done.map(|kept| outcome_of(call, custody, &record.key, kept)).transpose()
+    done.map(|kept| outcome_of(call, custody, key, kept)).transpose()
 }
 
 /// What a stored grant means for the command; a held one is asked about where a person is.
-fn outcome_of(
-    call: &Call<'_>,
-    custody: &mut Custody<'_>,
-    key: &crate::model::ids::Key,
-    kept: Kept,
-) -> Result<Outcome> {
+fn outcome_of(call: &Call<'_>, custody: &mut Custody<'_>, key: &Key, kept: Kept) -> Result<Outcome> {
     let mut outcome = Outcome {
         key: key.clone(),
         ending: Ending::Granted,

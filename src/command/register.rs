@@ -78,9 +78,13 @@ pub(super) fn run(mut args: Args, call: &Call<'_>) -> Result<u8> {
     } else {
         warn(call, &key, standings.iter().map(|it| &it.record));
     }
-    let record =
-        wanted(known, &provider, key, &username, args.name, args.ocm_license, args.contact, args.tags);
-    let outcome = consent(call, &mut custody, record, Purpose::Register, &username, &args.waiting)?;
+    let details =
+        Details { name: args.name, ocm_license: args.ocm_license, contact: args.contact, tags: args.tags };
+    let wanted = |known: Option<Authorization>| {
+        let asked = || Authorization::asked(&provider.profile, key.clone(), username.clone());
+        details.on(known.unwrap_or_else(asked), &username)
+    };
+    let outcome = consent(call, &mut custody, &key, wanted, Purpose::Register, &username, &args.waiting)?;
     let said = told(call, &custody, &provider, &outcome)?;
     call.finish(&provider, &[outcome], &said)
 }
@@ -136,30 +140,28 @@ fn warn<'r>(call: &Call<'_>, key: &Key, known: impl Iterator<Item = &'r Authoriz
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "each is one flag")]
-fn wanted(
-    known: Option<&Authorization>,
-    provider: &Provider,
-    key: Key,
-    username: &Username,
+/// What else was typed of the store; what wasn't stays as it is.
+struct Details {
     name: Option<StoreName>,
     ocm_license: Option<OcmLicense>,
     contact: Option<Contact>,
-    mut tags: Vec<Tag>,
-) -> Authorization {
-    let mut record =
-        known.cloned().unwrap_or_else(|| Authorization::asked(&provider.profile, key, username.clone()));
-    record.username = username.clone();
-    record.name = name.or(record.name);
-    record.ocm_license = ocm_license.or(record.ocm_license);
-    record.contact = contact.or(record.contact);
-    if !tags.is_empty() {
-        tags.sort();
-        tags.dedup();
-        record.tags = tags;
+    tags: Vec<Tag>,
+}
+
+impl Details {
+    fn on(mut self, mut record: Authorization, username: &Username) -> Authorization {
+        record.username = username.clone();
+        record.name = self.name.or(record.name);
+        record.ocm_license = self.ocm_license.or(record.ocm_license);
+        record.contact = self.contact.or(record.contact);
+        if !self.tags.is_empty() {
+            self.tags.sort();
+            self.tags.dedup();
+            record.tags = self.tags;
+        }
+        if record.deactivated_at.is_some() {
+            record.created_at = None;
+        }
+        record
     }
-    if record.deactivated_at.is_some() {
-        record.created_at = None;
-    }
-    record
 }

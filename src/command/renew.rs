@@ -61,7 +61,9 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
         }),
         _ => {
             let username = chosen(&args, &record, call)?;
-            let outcome = consent(call, &mut custody, record, Purpose::Renew, &username, &args.waiting)?;
+            let key = record.key.clone();
+            let same = |known: Option<Authorization>| known.unwrap_or(record);
+            let outcome = consent(call, &mut custody, &key, same, Purpose::Renew, &username, &args.waiting)?;
             let said = told(call, &custody, &provider, &outcome)?;
             call.finish(&provider, &[outcome], &said)
         }

@@ -11,8 +11,8 @@ use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key};
 use crate::model::provider::{Provider, RevocationScope};
+use crate::model::vault_kind::VaultKind;
 use crate::session::Exchange;
-use crate::vault::Kind;
 use jiff::Timestamp;
 
 impl Custody<'_> {
@@ -66,8 +66,8 @@ impl Custody<'_> {
         let generation = self.standing(key)?.ok_or_else(unknown)?.record.generation.next();
         let place = match self.vault.kind() {
             // The envelope's content is the record's own blob: nothing is sealed twice.
-            Kind::Sealed => Place::Blob(sealed),
-            Kind::Keyring => self.vault.put(&self.item(key, generation), &granted.to_sealable(key))?,
+            VaultKind::Sealed => Place::Blob(sealed),
+            VaultKind::Keyring => self.vault.put(&self.item(key, generation), &granted.to_sealable(key))?,
         };
         let provider = self.provider.clone();
         let kept = self.commit(key, |record| {
@@ -173,8 +173,8 @@ impl Custody<'_> {
     /// A grant to be revoked must be readable for that: sealed where the vault is, else a keyring item of its own.
     fn unwanted_place(&self, flow: &FlowId, key: &Key, sealed: Sealed) -> Result<Place> {
         match self.vault.kind() {
-            Kind::Sealed => Ok(Place::Blob(sealed)),
-            Kind::Keyring => {
+            VaultKind::Sealed => Ok(Place::Blob(sealed)),
+            VaultKind::Keyring => {
                 let memo = Place::Item(self.item_of_flow(key, flow));
                 let (_, opener) = self.vault.unfold(&memo, key.license.as_str())?;
                 let granted = opener.open(&sealed, key.license.as_str())?;

@@ -43,6 +43,9 @@ pub struct Question {
     pub deadline: Timestamp,
 }
 
+/// A question that the ledger holds, ready to be put.
+pub type Asked = Logged<(FlowId, Ask)>;
+
 /// How a question ended well.
 #[derive(Debug)]
 pub enum Kept {
@@ -137,7 +140,7 @@ impl<'e> Custody<'e> {
 
     /// Commits questions to the journal, with all that their answers will need: before any browser opens.
     /// A licence that someone else is at is refused alone.
-    pub fn ask(&mut self, questions: Vec<Question>) -> Result<Vec<Result<Logged<(FlowId, Ask)>>>> {
+    pub fn ask(&mut self, questions: Vec<Question>) -> Result<Vec<Result<Asked>>> {
         if self.spool.is_none() {
             self.spool = Some(self.ledger.reserve(questions.len())?);
         }

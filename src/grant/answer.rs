@@ -92,7 +92,7 @@ impl TokenResponse for TokenAnswer {
 
     fn expires_in(&self) -> Option<Duration> {
         let seconds = number(self.members.get("expires_in")?)?;
-        (seconds >= 0.0 && seconds < EPOCH_FROM).then(|| Duration::from_secs_f64(seconds.trunc()))
+        (0.0..EPOCH_FROM).contains(&seconds).then(|| Duration::from_secs_f64(seconds.trunc()))
     }
 
     fn refresh_token(&self) -> Option<&RefreshToken> {

@@ -39,7 +39,7 @@ pub fn read(query: &str) -> Callback {
         match (codes.first(), errors.first()) {
             (Some(_), Some(_)) => Err("it has a code and an error"),
             (None, None) => Err("it has neither a code nor an error"),
-            (Some(code), None) if code.is_empty() => Err("its code is empty"),
+            (Some(&""), None) => Err("its code is empty"),
             (Some(code), None) => Ok(Answered::Code(Secret::new(*code))),
             (None, Some(error)) => {
                 Ok(Answered::Error(short(error), all("error_description").first().map(|words| short(words))))

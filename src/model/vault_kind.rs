@@ -15,11 +15,18 @@ pub enum VaultKind {
     Sealed,
 }
 
-impl fmt::Display for VaultKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl VaultKind {
+    /// The word in configuration, flags and messages.
+    pub fn word(self) -> &'static str {
+        match self {
             Self::Keyring => "keyring",
             Self::Sealed => "sealed",
-        })
+        }
+    }
+}
+
+impl fmt::Display for VaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
     }
 }

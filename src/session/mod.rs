@@ -14,7 +14,7 @@ use crate::model::ids::FlowId;
 use crate::model::provider::{Provider, RedirectHost};
 use crate::model::secret::Secret;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use switchboard::Switchboard;
@@ -167,10 +167,7 @@ impl Session {
 
     /// The next step, or `None` once the time is over. Measured by the machine's steady clock.
     pub fn next(&self, until: Instant) -> Option<Step> {
-        match self.steps.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(step) => Some(step),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.steps.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
     }
 
     /// How many answers came that belong to no question of ours.

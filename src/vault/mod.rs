@@ -14,31 +14,11 @@ use crate::edge::Random;
 use crate::error::{Result, VaultError};
 use crate::model::flow::{Place, Sealed};
 use crate::model::secret::Sealable;
-use serde::{Deserialize, Serialize};
+use crate::model::vault_kind::VaultKind;
 use std::path::Path;
 
 /// How many random bytes a probe keeps: as many as a generous set of tokens, so that a limit on size shows.
 const PROBE: usize = 4096;
-
-/// Which vault a profile uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// The OS keyring.
-    Keyring,
-    /// Sealed to age recipients, in the ledger.
-    Sealed,
-}
-
-impl Kind {
-    /// The word in configuration, flags and messages.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Keyring => "keyring",
-            Self::Sealed => "sealed",
-        }
-    }
-}
 
 /// Where secrets are kept. Making one touches nothing: the first use does.
 pub enum Vault {
@@ -60,10 +40,10 @@ impl Vault {
     }
 
     /// Which of the two it is.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> VaultKind {
         match self {
-            Self::Keyring(_) => Kind::Keyring,
-            Self::Sealed(_) => Kind::Sealed,
+            Self::Keyring(_) => VaultKind::Keyring,
+            Self::Sealed(_) => VaultKind::Sealed,
         }
     }
 
@@ -132,8 +112,8 @@ impl Vault {
 
     fn misplaced<T>(&self, what: &str) -> Result<T> {
         let (kept, used) = match self {
-            Self::Keyring(_) => (Kind::Sealed, Kind::Keyring),
-            Self::Sealed(_) => (Kind::Keyring, Kind::Sealed),
+            Self::Keyring(_) => (VaultKind::Sealed, VaultKind::Keyring),
+            Self::Sealed(_) => (VaultKind::Keyring, VaultKind::Sealed),
         };
         Err(VaultError::OtherVault { what: what.into(), kept: kept.word(), used: used.word() }.into())
     }

@@ -194,7 +194,8 @@ fn read_text(path: &Path) -> io::Result<Zeroizing<String>> {
 mod tests {
     use super::*;
     use crate::edge::OsRandom;
-    use crate::vault::{Kind, Vault};
+    use crate::model::vault_kind::VaultKind;
+    use crate::vault::Vault;
 
     struct Host {
         folder: tempfile::TempDir,
@@ -236,7 +237,7 @@ mod tests {
     fn a_secret_comes_back_and_so_does_an_envelope() {
         let host = Host::new();
         let vault = host.vault(&[&host.recipient]);
-        assert_eq!(vault.kind(), Kind::Sealed);
+        assert_eq!(vault.kind(), VaultKind::Sealed);
         vault.probe("probe", &OsRandom).unwrap();
 
         let place = vault.put("item", &secret("tokens")).unwrap();

@@ -212,7 +212,7 @@ fn tell(
     let profile = &provider.profile;
     say(&format!("Profile {profile} is in {}.", clean(&env.paths.config.display().to_string())));
     if let Some(choice) = choice {
-        say(&format!("Vault: {}. {}", choice.kind, choice.why));
+        say(&format!("Vault: {} ({}).", choice.kind, choice.why));
     }
     for lack in lacking {
         say(&format!("Still needed: {}", lack.hint().unwrap_or_else(|| lack.to_string())));

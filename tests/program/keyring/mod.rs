@@ -1,7 +1,5 @@
 //! What the keyring does when it works, is locked, is missing, or never answers.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
-
 mod absent;
 mod costs;
 mod locked;

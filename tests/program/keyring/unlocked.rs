@@ -5,13 +5,14 @@ use super::{fault, item, secret};
 use biotrack_auth::edge::OsRandom;
 use biotrack_auth::error::VaultError;
 use biotrack_auth::model::flow::Place;
-use biotrack_auth::vault::{Kind, Vault};
+use biotrack_auth::model::vault_kind::VaultKind;
+use biotrack_auth::vault::Vault;
 
 #[test]
 fn a_secret_comes_back_until_it_is_forgotten() {
     within(Session::Unlocked, || {
         let vault = Vault::keyring();
-        assert_eq!(vault.kind(), Kind::Keyring);
+        assert_eq!(vault.kind(), VaultKind::Keyring);
         vault.probe(&item(0), &OsRandom).unwrap();
         assert!(accounts().is_empty(), "a probe leaves nothing");
 

@@ -1,0 +1,12 @@
+//! Every test of the program as its users meet it, in one binary. Run by `tests/run`.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
+
+mod deactivate;
+#[cfg(target_os = "linux")]
+mod keyring;
+mod mishaps;
+mod register;
+mod renew;
+mod status;
+mod support;

@@ -1,0 +1,156 @@
+//! Every way in which the sandbox misbehaves ends in its documented exit code (DESIGN, Exit codes).
+
+use crate::support::{Rig, admin, register};
+use biotrack_auth::sandbox::Mishap;
+use serde_json::json;
+
+/// Nothing usable is in the record.
+#[track_caller]
+fn nothing_is_stored(rig: &Rig, conditions: &serde_json::Value) {
+    let it = rig.only();
+    assert_eq!(it["state"], "pending");
+    assert_eq!(it["expires_at"], serde_json::Value::Null);
+    assert_eq!(it["granted_by"], serde_json::Value::Null);
+    assert_eq!(&it["conditions"], conditions);
+}
+
+#[test]
+fn denied_is_6() {
+    let rig = Rig::with(&[Mishap::Denied]);
+    rig.register("L-1").exits(6).answers_nothing().says("refused");
+    nothing_is_stored(&rig, &json!([]));
+}
+
+#[test]
+fn a_person_who_refuses_is_6() {
+    let rig = Rig::new();
+    let browser = format!("{} --refuse", admin());
+    rig.run(&register("L-1", &["--browser", &browser])).exits(6);
+    nothing_is_stored(&rig, &json!([]));
+}
+
+#[test]
+fn another_location_or_company_is_6_names_the_fact_and_is_revoked() {
+    for (mishap, fact) in [
+        (Mishap::WrongLocation, "Location is \"L-1-D2\", not \"L-1\""),
+        (Mishap::WrongCompany, "Company is \"Other Vendor LLC\", not \"Treez Inc\""),
+    ] {
+        let rig = Rig::with(&[mishap]);
+        rig.register("L-1").exits(6).answers_nothing().says(fact).says("was revoked");
+        nothing_is_stored(&rig, &json!([]));
+        assert_eq!(rig.counted("token_revoked"), 1);
+    }
+}
+
+#[test]
+fn a_wrong_grant_that_cannot_be_revoked_yet_is_kept_until_it_is() {
+    let rig = Rig::with(&[Mishap::WrongLocation]);
+    let config = rig.file("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    // A revocation address where nobody listens.
+    std::fs::write(&config, format!("{text}\nrevocation_url = \"http://127.0.0.1:9/revoke\"\n")).unwrap();
+    rig.register("L-1").exits(6).says("hasn't been answered yet");
+    assert_eq!(rig.only()["conditions"], json!(["revocation_pending"]));
+    std::fs::write(&config, text).unwrap();
+    rig.sandbox().set_fail(&[]);
+    rig.register("L-1").exits(0);
+    assert_eq!(rig.only()["conditions"], json!([]));
+    assert_eq!(rig.counted("token_revoked"), 1);
+}
+
+#[test]
+fn another_user_is_6_and_held() {
+    let rig = Rig::with(&[Mishap::OtherUser]);
+    rig.register("L-1").exits(6).answers_nothing().says("other.admin@example.com");
+    nothing_is_stored(&rig, &json!(["held"]));
+    rig.run(&["deactivate", "L-1", "--yes"]).exits(0);
+    assert_eq!(rig.only()["state"], "deactivated");
+    assert_eq!(rig.counted("token_revoked"), 1);
+}
+
+#[test]
+fn a_held_first_grant_can_be_taken() {
+    let rig = Rig::with(&[Mishap::OtherUser]);
+    rig.register("L-1").exits(6);
+    let next = rig.only()["next_command"].as_str().unwrap().to_owned();
+    assert_eq!(next, "biotrack-auth renew 604001/L-1 --any-user");
+    rig.run(&["renew", "604001/L-1", "--any-user"]).exits(0);
+    assert_eq!(rig.only()["state"], "active");
+}
+
+#[test]
+fn no_expiry_is_stored_and_estimated() {
+    let rig = Rig::with(&[Mishap::NoExpiry]);
+    rig.register("L-1").exits(0).answers("estimated");
+    assert_eq!(rig.only()["expires_estimated"], true);
+    assert_eq!(rig.only()["days_left"], 99);
+}
+
+#[test]
+fn an_answer_that_cannot_be_used_is_8_and_uncertain() {
+    for mishap in [Mishap::BadJson, Mishap::Html, Mishap::ServerError, Mishap::Huge, Mishap::Redirect] {
+        let rig = Rig::with(&[mishap]);
+        let run = rig.register("L-1").exits(8).answers_nothing();
+        assert!(!run.err.contains("sandbox-access-"), "{}", run.err);
+        nothing_is_stored(&rig, &json!(["uncertain"]));
+        assert!(rig.only()["next_command"].as_str().unwrap().starts_with("biotrack-auth register "));
+        rig.sandbox().set_fail(&[]);
+        rig.register("L-1").exits(0);
+        assert_eq!(rig.only()["conditions"], json!([]));
+    }
+}
+
+#[test]
+fn a_stall_is_8_and_uncertain() {
+    let rig = Rig::with(&[Mishap::Slow]);
+    let config = rig.file("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{text}\ntimeout = \"1s\"\n")).unwrap();
+    rig.register("L-1").exits(8).answers_nothing();
+    nothing_is_stored(&rig, &json!(["uncertain"]));
+}
+
+#[test]
+fn a_wrong_state_is_ignored_and_then_5() {
+    let rig = Rig::with(&[Mishap::WrongState]);
+    rig.run(&register("L-1", &["--timeout", "2s"])).exits(5).answers_nothing().says("were ignored");
+    nothing_is_stored(&rig, &json!([]));
+    assert_eq!(rig.counted("token_issued"), 0);
+}
+
+#[test]
+fn a_wrong_or_missing_issuer_is_6() {
+    for mishap in [Mishap::WrongIss, Mishap::MissingIss] {
+        let rig = Rig::with(&[mishap]);
+        rig.register("L-1").exits(6).answers_nothing();
+        nothing_is_stored(&rig, &json!([]));
+        assert_eq!(rig.counted("token_issued"), 0);
+    }
+}
+
+#[test]
+fn a_provider_that_is_away_is_8_before_anyone_is_asked() {
+    let rig = Rig::new();
+    let config = rig.file("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace(&rig.sandbox().address(), "http://127.0.0.1:9")).unwrap();
+    rig.register("L-1").exits(8).says("can't be reached");
+    assert_eq!(rig.status()["summary"]["total"], 0);
+}
+
+#[test]
+fn nobody_in_time_is_5() {
+    let rig = Rig::new();
+    rig.run(&register("L-1", &["--no-browser", "--timeout", "1s"])).exits(5).says("http://127.0.0.1");
+    nothing_is_stored(&rig, &json!([]));
+}
+
+#[test]
+fn a_taken_port_is_said_before_the_browser() {
+    let rig = Rig::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    rig.run(&register("L-1", &["--port", &port])).exits(2).says(&port).says("--port");
+    assert!(rig.truth().is_empty());
+    assert_eq!(rig.status()["summary"]["total"], 0);
+}

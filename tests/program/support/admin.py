@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""An admin user without a screen: fills in the Grant Access page's form as a browser would post it.
+
+The address is the last argument. Before it may stand:
+  --refuse             press Refuse instead of Grant Access
+  --user NAME          sign in as NAME
+  --wait FILE          wait until FILE exists before the form is posted
+  --say FILE           write the last page's status and text to FILE
+"""
+import html, os, re, sys, time
+import urllib.error, urllib.parse, urllib.request
+
+arguments, address = sys.argv[1:-1], sys.argv[-1]
+options = dict(zip(arguments[::2], arguments[1::2])) if "--refuse" not in arguments else {"--refuse": "yes"}
+browser = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def fetch(url, data=None):
+    try:
+        answer = browser.open(url, data, timeout=120)
+    except urllib.error.HTTPError as refused:
+        answer = refused
+    return answer.status, answer.read().decode("utf-8", "replace")
+
+
+_, page = fetch(address)
+asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(address).query))
+token = next(html.unescape(re.search(r'value="([^"]*)"', tag)[1])
+             for tag in re.findall(r"<input[^>]*>", page) if 'name="request"' in tag)
+while "--wait" in options and not os.path.exists(options["--wait"]):
+    time.sleep(0.01)
+form = {
+    "request": token,
+    "ubi": asked["ubi"],
+    "username": options.get("--user", asked.get("username", "ann@example.com")),
+    "password": "sandbox",
+    "decision": "refuse" if "--refuse" in options else "grant",
+}
+status, text = fetch(urllib.parse.urljoin(address, "/oauth/grant"), urllib.parse.urlencode(form).encode())
+if "--say" in options:
+    with open(options["--say"] + ".new", "w") as out:
+        out.write(f"{status}\n{text}")
+    os.rename(options["--say"] + ".new", options["--say"])

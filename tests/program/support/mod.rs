@@ -1,0 +1,179 @@
+//! The rig: a home of its own, a sandbox of its own, and the real program in a bare environment.
+
+use biotrack_auth::sandbox::{Mishap, Options, Sandbox};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// The program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_biotrack-auth");
+
+/// An admin without a screen; see its own text for what it can be told.
+pub fn admin() -> String {
+    format!("{}/tests/program/support/admin.py", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A home and a sandbox, both gone when dropped.
+pub struct Rig {
+    home: TempDir,
+    sandbox: Sandbox,
+}
+
+impl Rig {
+    /// A sandbox that misbehaves in these ways, and a home configured for it, sealed.
+    pub fn with(fail: &[Mishap]) -> Self {
+        let rig = Self::unconfigured(fail);
+        rig.run(&[
+            "config",
+            "init",
+            "--preset",
+            "local-sandbox",
+            "--url",
+            &rig.sandbox.address(),
+            "--vault",
+            "sealed",
+        ])
+        .exits(0);
+        rig
+    }
+
+    /// A well-behaved sandbox, and a home configured for it, sealed.
+    pub fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// A sandbox, and an empty home.
+    pub fn unconfigured(fail: &[Mishap]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let options =
+            Options { fail: fail.to_vec(), log: Some(home.path().join("sandbox.log")), ..Options::default() };
+        #[expect(clippy::disallowed_methods, reason = "the sandbox runs by the machine's clock")]
+        let sandbox = Sandbox::start(options, Arc::new(Timestamp::now)).unwrap();
+        Self { home, sandbox }
+    }
+
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// A file in the home that holds nothing of the program.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// The program in a bare environment, with nobody there.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command
+            .args(arguments)
+            .env_clear()
+            .env("BIOTRACK_AUTH_HOME", self.home.path())
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        Run::of(self.command(arguments).output().unwrap())
+    }
+
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).spawn().unwrap()
+    }
+
+    /// Registers a licence through the admin.
+    pub fn register(&self, license: &str) -> Run {
+        self.run(&register(license, &[]))
+    }
+
+    /// `status --json`.
+    pub fn status(&self) -> Value {
+        self.run(&["status", "--json"]).exits(0).json()
+    }
+
+    /// The one authorization that there is.
+    pub fn only(&self) -> Value {
+        let status = self.status();
+        assert_eq!(status["authorizations"].as_array().unwrap().len(), 1, "{status}");
+        status["authorizations"][0].clone()
+    }
+
+    /// What the sandbox logged: the truth.
+    pub fn truth(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.file("sandbox.log")).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// How many events of a kind the sandbox logged.
+    pub fn counted(&self, event: &str) -> usize {
+        self.truth().iter().filter(|line| line["event"] == event).count()
+    }
+}
+
+/// The arguments that register a licence through the admin, and more.
+pub fn register<'a>(license: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments =
+        vec!["register", "--ubi", "604001", "--license", license, "--username", "ann@example.com"];
+    if !more.contains(&"--browser") && !more.contains(&"--no-browser") {
+        arguments
+            .extend(["--browser", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/program/support/admin.py")]);
+    }
+    arguments.extend(more);
+    arguments
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Run {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Run {
+    pub fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "\n--- out\n{}\n--- err\n{}", self.out, self.err);
+        self
+    }
+
+    #[track_caller]
+    pub fn says(self, words: &str) -> Self {
+        assert!(self.err.contains(words), "no \"{words}\" in\n{}", self.err);
+        self
+    }
+
+    #[track_caller]
+    pub fn answers(self, words: &str) -> Self {
+        assert!(self.out.contains(words), "no \"{words}\" in\n{}", self.out);
+        self
+    }
+
+    #[track_caller]
+    pub fn answers_nothing(self) -> Self {
+        assert_eq!(self.out, "");
+        self
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}\n{}\n{}", self.out, self.err))
+    }
+}
