@@ -6,7 +6,6 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    #[expect(clippy::disallowed_methods, reason = "main hands the arguments in")]
     let arguments: Vec<OsString> = std::env::args_os().collect();
     ExitCode::from(match Env::system() {
         Ok(env) => cli::run(&arguments, env),
