@@ -10,7 +10,7 @@ mod random;
 pub mod signals;
 mod terminal;
 
-pub use browser::{Browser, BrowserChoice, Opened, presentable};
+pub use browser::{Browser, BrowserChoice, Opened, SystemBrowser, presentable};
 pub use clock::{Clock, SystemClock};
 pub use http::{Http, HttpFault, HttpOptions};
 pub use paths::Paths;
@@ -86,20 +86,14 @@ impl Env {
         })
     }
 
-    /// The same machine with other folders, clock, browser and talk: what the demo runs its commands in.
-    pub fn within(
-        &self,
-        paths: Paths,
-        clock: Arc<dyn Clock>,
-        browser: Arc<dyn Browser>,
-        terminal: Terminal,
-    ) -> Self {
+    /// The same machine with other folders, another clock and another browser: what the demo runs its commands in.
+    pub fn within(&self, paths: Paths, clock: Arc<dyn Clock>, browser: Arc<dyn Browser>) -> Self {
         Self {
             clock,
             random: self.random.clone(),
             browser,
             who: self.who.clone(),
-            terminal,
+            terminal: self.terminal.again(),
             paths,
             variables: self.variables.clone(),
             runtime: OnceLock::new(),

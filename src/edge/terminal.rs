@@ -51,6 +51,19 @@ impl Terminal {
         }
     }
 
+    /// The same streams, flags and person once more.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            attended: self.attended,
+            out_is_terminal: self.out_is_terminal,
+            err_is_terminal: self.err_is_terminal,
+            plain: self.plain,
+            colour: self.colour,
+            talk: self.talk,
+            ..Self::captured(Box::new(io::stdout()), Box::new(io::stderr()))
+        }
+    }
+
     /// Other streams, with nobody at them.
     pub fn captured(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> Self {
         Self {

@@ -5,6 +5,7 @@ mod clock;
 mod log;
 mod mishaps;
 mod page;
+pub mod visitor;
 mod wire;
 
 use std::io;

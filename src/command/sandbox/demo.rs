@@ -1,11 +1,183 @@
-//! `sandbox demo`.
-use super::Call;
-use crate::error::Result;
+//! `sandbox demo`: the whole program at work in a home of its own, which is gone afterwards.
 
-/// See the whole program at work
+use crate::command::{Call, Command, run as run_command};
+use crate::edge::{Browser, BrowserChoice, Clock, Env, Opened, Paths, SystemBrowser, Variables};
+use crate::error::{Error, Result};
+use crate::sandbox::{Options, Sandbox, visitor};
+use clap::{FromArgMatches, Subcommand};
+use jiff::{SignedDuration, Timestamp};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::runtime::Handle;
+
+/// See the whole program at work in a home of its own: three stores, a renewal, a deactivation
+///
+/// In a terminal with a display it opens the real pages for you to click (password: sandbox); elsewhere it fills in the
+/// same pages' forms itself. Nothing of it stays.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Fill in the pages' forms itself, even where a person could
+    #[arg(long)]
+    auto: bool,
+}
 
-pub(super) fn run(_: Args, _: &Call<'_>) -> Result<u8> {
+/// The days that pass between the registrations and the renewal.
+const DAYS: i64 = 90;
+
+const STORES: [(&str, &str, &str); 3] = [
+    ("101-X0007-D1", "Hudson Street", "ann@hudson.example"),
+    ("101-X0008-D1", "Canal Street", "ann@hudson.example"),
+    ("204-X0031-D1", "Buffalo Grove", "carl@buffalo.example"),
+];
+
+pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
+    let machine = call.env;
+    let home = tempfile::Builder::new()
+        .prefix("biotrack-auth-demo-")
+        .tempdir()
+        .map_err(|e| Error::File { path: "the temporary folder".into(), reason: e.to_string() })?;
+    let time = Arc::new(MovedClock { real: machine.clock.clone(), ahead: Mutex::new(SignedDuration::ZERO) });
+    let sandbox = {
+        let real = machine.clock.clone();
+        Sandbox::start(Options::default(), Arc::new(move || real.now()))
+            .map_err(|e| Error::Failed(format!("the sandbox can't be started: {e}")))?
+    };
+    let a_person = !args.auto && machine.terminal.attended() && has_display(&machine.variables);
+    let browser: Arc<dyn Browser> = match a_person {
+        true => Arc::new(SystemBrowser),
+        false => Arc::new(Visitor(machine.net()?)),
+    };
+    let env = machine.within(Paths::within(home.path()), time.clone(), browser);
+    let demo = Demo { env, a_person };
+    machine.terminal.say(&format!(
+        "A stand-in BioTrack runs at {}, and this demo has a home of its own, which is gone afterwards.",
+        sandbox.address()
+    ));
+    machine.terminal.say(match a_person {
+        true => "Each Grant Access page opens in your browser: check the facts, type the password \"sandbox\", and grant.",
+        false => "Nobody clicks here: the demo fills in each Grant Access page's form itself.",
+    });
+
+    demo.heading("1. Point the program at the stand-in BioTrack")?;
+    demo.step(&[
+        "config",
+        "init",
+        "--preset",
+        "local-sandbox",
+        "--url",
+        &sandbox.address(),
+        "--vault",
+        "sealed",
+    ])?;
+    demo.heading("2. Register three stores")?;
+    for (license, name, username) in STORES {
+        demo.consent(&[
+            "register",
+            "--ubi",
+            "604001234",
+            "--license",
+            license,
+            "--username",
+            username,
+            "--name",
+            name,
+        ])?;
+    }
+    demo.heading("3. See what there is")?;
+    demo.step(&["status"])?;
+    demo.heading(&format!("4. {DAYS} days later"))?;
+    time.advance(SignedDuration::from_hours(DAYS * 24));
+    sandbox.set_now(time.now());
+    demo.step(&["status"])?;
+    demo.heading("5. Renew one, and give one up")?;
+    demo.consent(&["renew", STORES[0].0])?;
+    demo.step(&["deactivate", STORES[2].0, "--yes", "--reason", "store closed"])?;
+    demo.heading("6. See what there is now")?;
+    demo.step(&["status"])?;
+    sandbox.stop();
+    machine.terminal.say("That was all of it, and nothing stays. For your own: biotrack-auth config init");
     Ok(0)
+}
+
+/// The demo's commands run as a user's would, in the demo's Env.
+struct Demo {
+    env: Env,
+    a_person: bool,
+}
+
+impl Demo {
+    fn heading(&self, text: &str) -> Result<()> {
+        let (bold, plain) = if self.env.terminal.colour_out() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+        self.env.terminal.answer(&format!("\n{bold}{text}{plain}\n"))
+    }
+
+    /// Runs one command, shown as it would be typed; the demo ends with it if it fails.
+    fn step(&self, words: &[&str]) -> Result<()> {
+        self.show(words)?;
+        self.run(words.iter().copied())
+    }
+
+    /// A command that waits for a person; where there is none, the demo's own visitor opens the page, whatever
+    /// `--browser` names.
+    fn consent(&self, words: &[&str]) -> Result<()> {
+        self.show(words)?;
+        let visitor: &[&str] = if self.a_person { &[] } else { &["--browser", "visitor"] };
+        self.run(words.iter().chain(visitor).copied())
+    }
+
+    fn show(&self, words: &[&str]) -> Result<()> {
+        let shown = shlex::try_join(words.iter().copied()).unwrap_or_default();
+        self.env.terminal.answer(&format!("\n$ biotrack-auth {shown}\n"))
+    }
+
+    fn run<'w>(&self, words: impl Iterator<Item = &'w str>) -> Result<()> {
+        let tree = Command::augment_subcommands(clap::Command::new("biotrack-auth").no_binary_name(true));
+        let unparsed = |e: clap::Error| Error::Failed(e.to_string());
+        let matches = tree.try_get_matches_from(words).map_err(unparsed)?;
+        let command = Command::from_arg_matches(&matches).map_err(unparsed)?;
+        let call = Call { env: &self.env, profile: None, json: false, config_given: false };
+        match run_command(command, &call)? {
+            0 => Ok(()),
+            code => Err(Error::Failed(format!("the demo's command ended with exit code {code}"))),
+        }
+    }
+}
+
+/// The machine's clock, moved ahead.
+struct MovedClock {
+    real: Arc<dyn Clock>,
+    ahead: Mutex<SignedDuration>,
+}
+
+impl MovedClock {
+    fn advance(&self, by: SignedDuration) {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) += by;
+    }
+}
+
+impl Clock for MovedClock {
+    fn now(&self) -> Timestamp {
+        let ahead = *self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        self.real.now().saturating_add(ahead).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// Fills in the forms where nobody can.
+struct Visitor(Handle);
+
+impl Browser for Visitor {
+    fn open(&self, address: &str, _: &BrowserChoice, _: &Variables) -> Opened {
+        let address = address.to_owned();
+        self.0.spawn(async move {
+            if let Err(e) = visitor::grant(&address).await {
+                tracing::warn!("the demo's visitor couldn't grant: {e}");
+            }
+        });
+        Opened::Started
+    }
+}
+
+/// Whether a browser window could open.
+fn has_display(variables: &Variables) -> bool {
+    cfg!(any(target_os = "macos", windows))
+        || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| variables.get(name).is_some())
 }

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::serve::ListenerExt;
@@ -146,7 +146,16 @@ pub(super) fn router(house: Arc<House>) -> Router {
         .fallback(async || StatusCode::NOT_FOUND)
         .layer(DefaultBodyLimit::max(MOST_BODY))
         .layer(from_fn(guard))
+        .layer(from_fn_with_state(Arc::clone(&house), tell_the_time))
         .with_state(house)
+}
+
+/// Every answer is dated by the sandbox's own clock, which a client compares with its own (RFC 9110 6.6.1).
+async fn tell_the_time(State(house): State<Arc<House>>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let now = house.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    response.headers_mut().extend(HeaderValue::from_str(&now).map(|now| (header::DATE, now)));
+    response
 }
 
 /// Serves until it is dropped.
