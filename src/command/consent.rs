@@ -98,10 +98,8 @@ pub(super) fn consent(
         custody.ask(vec![question])?.pop().ok_or_else(|| Error::Failed("nothing was asked".into()))??;
 
     terminal.say(&consent_card(&provider, key, username));
-    terminal.insist(&format!(
-        "Open this address where the admin user sits at this machine:\n\n  {}\n",
-        asked.get().1.address
-    ));
+    terminal
+        .insist(&format!("Open this address in a browser on this machine:\n\n  {}\n", asked.get().1.address));
     match session.open(call.env, &asked, &choice) {
         Some(Opened::Failed(why)) => {
             terminal.insist(&format!("No browser could be opened ({why}). Open the address above by hand."));

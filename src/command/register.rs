@@ -94,11 +94,7 @@ fn ask_for_missing(args: &mut Args, call: &Call<'_>) -> Result<()> {
     let wanted = [
         ("--ubi", "UBI of the company", &mut args.ubi),
         ("--license", "BioTrack location licence", &mut args.license),
-        (
-            "--username",
-            "Admin user's BioTrack account (e-mail; the password belongs on BioTrack's page only)",
-            &mut args.username,
-        ),
+        ("--username", "Admin user (e-mail of the BioTrack account)", &mut args.username),
     ];
     let missing: Vec<_> = wanted.into_iter().filter(|(_, _, value)| value.is_none()).collect();
     if missing.is_empty() {
@@ -107,6 +103,7 @@ fn ask_for_missing(args: &mut Args, call: &Call<'_>) -> Result<()> {
     if !call.env.terminal.attended() {
         return Err(Error::MissingFlags { flags: missing.into_iter().map(|(flag, _, _)| flag).collect() });
     }
+    call.env.terminal.say("No password is asked for here: the admin user types it on BioTrack's page only.");
     for (_, question, value) in missing {
         *value = Some(call.env.terminal.ask(question, None)?);
     }

@@ -287,7 +287,7 @@ impl<'e> Custody<'e> {
         memo: Place,
     ) -> Intent {
         let now = self.env.clock.now();
-        let detail = format!("{} of {}", purpose.word(), ask.username);
+        let detail = ask.username.to_string();
         Intent {
             flow: Flow {
                 id: ask.flow.clone(),

@@ -55,8 +55,9 @@ pub fn card(standing: &Standing, history: &[Line], view: &View<'_>) -> String {
 }
 
 fn told(line: &Line, view: &View<'_>) -> String {
-    let detail = if line.detail.is_empty() { String::new() } else { format!(": {}", line.detail) };
-    format!("{}  {}{detail} ({}@{})", view.when(line.at), line.event, line.user, line.host)
+    // When each grant ended is a matter for the history itself; the living one's end stands above.
+    let detail = line.detail.split(", until ").next().unwrap_or_default();
+    format!("{}  {} {detail}", view.when(line.at), line.event).trim_end().to_owned()
 }
 
 fn state_in_words(standing: &Standing, state: State, view: &View<'_>) -> String {
