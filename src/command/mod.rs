@@ -14,13 +14,13 @@ use crate::custody::Custody;
 use crate::edge::Env;
 use crate::error::Result;
 use crate::ledger::Ledger;
-use crate::model::authorization::Standing;
 use crate::model::outcome::{Outcome, exit_of};
 use crate::model::provider::Provider;
 use crate::model::vault_kind::VaultKind;
-use crate::report::{View, results};
+use crate::report::{Row, View, card, results};
 use crate::vault::Vault;
 use clap::Subcommand;
+use jiff::Timestamp;
 use std::sync::Arc;
 
 /// What every command is called with.
@@ -31,6 +31,8 @@ pub struct Call<'a> {
     pub profile: Option<String>,
     /// `--json`.
     pub json: bool,
+    /// `--quiet`.
+    pub quiet: bool,
     /// `--config` was given; its path is in `env.paths` already.
     pub config_given: bool,
 }
@@ -98,10 +100,10 @@ impl<'a> Call<'a> {
     }
 
     /// How the answer is shown.
-    fn view<'p>(&self, provider: &'p Provider) -> View<'p> {
+    fn view(&self, profile: Option<&str>) -> View {
         View {
-            provider,
             now: self.env.clock.now(),
+            profile: profile.map(str::to_owned),
             colour: self.env.terminal.colour_out(),
             width: self.env.terminal.width(),
         }
@@ -110,7 +112,11 @@ impl<'a> Call<'a> {
     /// Answers with what became of each licence. An error of the only one is the command's own, told by the caller.
     fn finish(&self, provider: &Provider, outcomes: &[Outcome], said: &str) -> Result<u8> {
         if self.json {
-            self.answer_json(&results(outcomes, &self.view(provider)))?;
+            self.env.terminal.answer(&self.json_text(&results(
+                outcomes,
+                provider,
+                self.env.clock.now(),
+            ))?)?;
         } else if !said.is_empty() {
             self.env.terminal.answer(said)?;
         }
@@ -120,16 +126,16 @@ impl<'a> Call<'a> {
         Ok(exit_of(outcomes))
     }
 
-    fn answer_json(&self, document: &impl serde::Serialize) -> Result<()> {
+    fn json_text(&self, document: &impl serde::Serialize) -> Result<String> {
         let text = serde_json::to_string_pretty(document)
             .map_err(|e| crate::error::Error::Failed(format!("the answer can't be written as JSON: {e}")))?;
-        self.env.terminal.answer(&format!("{text}\n"))
+        Ok(text + "\n")
     }
 
     /// The card of a record, with its last events.
-    fn card(&self, ledger: &Ledger, provider: &Provider, standing: &Standing) -> Result<String> {
+    fn card(&self, ledger: &Ledger, row: &Row<'_>, now: Timestamp) -> Result<String> {
         const SHOWN: u32 = 6;
-        let history = ledger.last_lines(&provider.profile, &standing.record.key, SHOWN)?;
-        Ok(crate::report::card(standing, &history, &self.view(provider)))
+        let record = &row.standing.record;
+        Ok(card(row, &ledger.last_lines(&record.profile, &record.key, SHOWN)?, now))
     }
 }
