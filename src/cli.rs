@@ -3,7 +3,6 @@
 use crate::command::{self, Call, Command};
 use crate::edge::{Colour, Env, Talk};
 use crate::error::{EXIT_CODES, Error, Result};
-use crate::report::ErrorDocument;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;
@@ -97,7 +96,7 @@ pub fn run(arguments: &[OsString], mut env: Env) -> u8 {
 
 /// The one place where an error is told: JSON on standard output where it was asked for, a line on standard error.
 fn failed(error: &Error, json: bool, env: &Env) -> u8 {
-    if json && let Ok(text) = serde_json::to_string_pretty(&ErrorDocument::of(error)) {
+    if json && let Ok(text) = command::error_as_json(error) {
         // An answer that can't be written has nowhere else to go.
         let _ = env.terminal.answer(&format!("{text}\n"));
     }

@@ -74,7 +74,7 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
     if let Some(exchange) = &exchange {
         custody.recover(exchange, &record.key)?;
     }
-    let reason = crate::edge::clean(args.reason.trim());
+    let reason = crate::error::clean(args.reason.trim());
     let surrendered = custody.surrender(exchange.as_ref(), &record.key, &reason)?;
     let said = in_words(record, &surrendered);
     outcome.standing = custody.standing(&record.key)?;

@@ -12,13 +12,13 @@ mod status;
 use crate::config::Config;
 use crate::custody::Custody;
 use crate::edge::Env;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::model::authorization::Standing;
 use crate::model::outcome::{Outcome, exit_of};
 use crate::model::provider::Provider;
 use crate::model::vault_kind::VaultKind;
-use crate::report::{View, results};
+use crate::report::{ErrorDocument, View, results};
 use crate::vault::Vault;
 use clap::Subcommand;
 use std::sync::Arc;
@@ -72,6 +72,11 @@ pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
     }
 }
 
+/// An error as a script gets it.
+pub fn error_as_json(error: &Error) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&ErrorDocument::of(error))
+}
+
 impl<'a> Call<'a> {
     /// The configuration with the profile that this call acts on.
     fn provider(&self) -> Result<(Config, Arc<Provider>)> {
@@ -122,7 +127,7 @@ impl<'a> Call<'a> {
 
     fn answer_json(&self, document: &impl serde::Serialize) -> Result<()> {
         let text = serde_json::to_string_pretty(document)
-            .map_err(|e| crate::error::Error::Failed(format!("the answer can't be written as JSON: {e}")))?;
+            .map_err(|e| Error::Failed(format!("the answer can't be written as JSON: {e}")))?;
         self.env.terminal.answer(&format!("{text}\n"))
     }
 

@@ -237,7 +237,7 @@ fn live(record: &mut Authorization, provider: &Provider, granted: &Granted, rene
     record.expires_at = Some(whole_second(
         granted.expires_at.unwrap_or_else(|| estimate(at, provider.lifetime, &provider.zone)),
     ));
-    record.granted_by = granted.reported.username.as_deref().map(|name| crate::edge::clean(name.trim()));
+    record.granted_by = granted.reported.username.as_deref().map(|name| crate::error::clean(name.trim()));
     record.deactivated_at = None;
     record.invalid_at = None;
     record.uncertain_at = None;
@@ -267,7 +267,7 @@ fn protocol_differences(granted: &Granted) -> Vec<FactDifference> {
         found.push(FactDifference {
             fact: "Token type",
             asked: "Bearer".into(),
-            reported: crate::edge::clean(&granted.token_type).chars().take(80).collect(),
+            reported: crate::error::clean(&granted.token_type).chars().take(80).collect(),
         });
     }
     if !granted.missing_scopes.is_empty() {

@@ -5,6 +5,7 @@
 mod deactivate;
 #[cfg(target_os = "linux")]
 mod keyring;
+mod layers;
 mod mishaps;
 mod register;
 mod renew;
