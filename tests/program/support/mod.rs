@@ -1,5 +1,11 @@
 //! The rig: a home of its own, a sandbox of its own, and the real program in a bare environment.
 
+#[cfg(target_os = "linux")]
+pub mod kill;
+pub mod leaks;
+pub mod proxy;
+pub mod stored;
+
 use biotrack_auth::sandbox::{Mishap, Options, Sandbox};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -113,6 +119,30 @@ impl Rig {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// How many questions are open in the ledger.
+    pub fn counted_asked(&self) -> i64 {
+        if !self.file("ledger.db").exists() {
+            return 0;
+        }
+        let db = rusqlite::Connection::open_with_flags(
+            self.file("ledger.db"),
+            rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY,
+        )
+        .unwrap();
+        // One that is just being made has no tables yet.
+        db.query_row("SELECT count(*) FROM flow", [], |row| row.get(0)).unwrap_or(0)
+    }
+
+    /// Waits until something holds; a test that waits in vain is ended.
+    #[track_caller]
+    pub fn until(&self, mut holds: impl FnMut() -> bool) {
+        let began = std::time::Instant::now();
+        while !holds() {
+            assert!(began.elapsed() < std::time::Duration::from_secs(60), "it never happened");
+            std::thread::yield_now();
+        }
+    }
+
     /// How many events of a kind the sandbox logged.
     pub fn counted(&self, event: &str) -> usize {
         self.truth().iter().filter(|line| line["event"] == event).count()
@@ -129,6 +159,12 @@ pub fn register<'a>(license: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     }
     arguments.extend(more);
     arguments
+}
+
+/// Sends a process a signal.
+pub fn send(signal: &str, child: &Child) {
+    let sent = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
 }
 
 /// How a run ended.
