@@ -71,8 +71,9 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
         true => None,
         false => Some(super::online::exchange(call, &provider, &custody)?),
     };
-    if let Some(exchange) = &exchange {
-        custody.recover(exchange, &record.key)?;
+    match &exchange {
+        Some(exchange) => drop(custody.recover(exchange, &record.key)?),
+        None => custody.abandon(&record.key)?,
     }
     let reason = crate::error::clean(args.reason.trim());
     let surrendered = custody.surrender(exchange.as_ref(), &record.key, &reason)?;
