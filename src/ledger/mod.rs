@@ -204,7 +204,10 @@ impl Ledger {
         for left in Spool::left_behind(&self.paths.spool(), &self.paths.owners())? {
             self.transaction("merge the spool", |tx| {
                 for Spooled { flow, stage } in &left.notes {
-                    journal::note(tx, flow, stage)?;
+                    // Never back: the ledger may have taken what came later.
+                    if journal::stage_of(tx, flow)?.is_some_and(|noted| noted.order() < stage.order()) {
+                        journal::note(tx, flow, stage)?;
+                    }
                 }
                 Ok(())
             })?;
