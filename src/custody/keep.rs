@@ -136,9 +136,9 @@ impl Custody<'_> {
         let license = key.license.to_string();
         let reached = self.revocation_of_one(exchange).is_some();
         let detail = differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        let place = match self.unwanted_place(flow, key, sealed) {
+        let place = match self.unwanted_place(flow, key, sealed.clone()) {
             Ok(place) => place,
-            Err(e) => return e,
+            Err(e) => return self.set_aside(flow, key, sealed, &e),
         };
         let now = self.env.clock.now();
         let committed = self.commit(key, |record| {
@@ -153,7 +153,7 @@ impl Custody<'_> {
         });
         match committed {
             Ok(kept) => self.loose.extend(kept.memo),
-            Err(e) => return e,
+            Err(e) => return self.set_aside(flow, key, sealed, &e),
         }
         self.in_flight.remove(flow);
         let fate = match reached {
