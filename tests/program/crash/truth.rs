@@ -95,7 +95,8 @@ pub fn go_on(rig: &Rig, otherwise: &[&str]) -> Run {
         None => otherwise.iter().map(|&word| word.to_owned()).collect(),
     };
     match words[0].as_str() {
-        "deactivate" => words.push("--yes".into()),
+        "deactivate" if !words.contains(&"--yes".to_owned()) => words.push("--yes".into()),
+        "deactivate" => {}
         _ if words.contains(&"--browser".to_owned()) => {}
         _ => words.extend(["--browser".into(), admin()]),
     }
