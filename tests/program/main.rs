@@ -2,13 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
+mod concurrency;
 #[cfg(target_os = "linux")]
 mod crash;
 mod deactivate;
 #[cfg(target_os = "linux")]
+mod disk;
+#[cfg(target_os = "linux")]
 mod keyring;
 mod layers;
 mod mishaps;
+#[cfg(unix)]
+mod no_leaks;
 mod register;
 mod renew;
 mod status;

@@ -55,7 +55,6 @@ impl Rig {
             PREFIXES.iter().copied().chain(secrets.iter().map(String::as_str)).flat_map(shapes).collect();
         for path in files(self.home()) {
             let bytes = fs::read(&path).unwrap_or_default();
-            // The truth has hashes only, so it's looked through as well.
             for shape in &all {
                 assert!(
                     !contains(&bytes, shape),

@@ -14,13 +14,7 @@ pub struct Seen {
 impl Seen {
     /// Every secret of the exchange: code, verifier, client secret, tokens.
     pub fn secrets(&self) -> Vec<String> {
-        let body = self.request.split("\r\n\r\n").nth(1).unwrap();
-        let form = url::form_urlencoded::parse(body.as_bytes());
-        let mut found: Vec<String> = form
-            .filter(|(name, _)| ["code", "code_verifier", "client_secret"].contains(&name.as_ref()))
-            .map(|(_, value)| value.into_owned())
-            .collect();
-        assert_eq!(found.len(), 3, "{body}");
+        let mut found = sent(&self.request);
         for name in ["\"access_token\":\"", "\"refresh_token\":\""] {
             let value = self.answer.split_once(name).and_then(|(_, rest)| rest.split_once('"'));
             found.extend(value.map(|(value, _)| value.to_owned()));
@@ -40,6 +34,24 @@ pub struct Proxy {
 impl Proxy {
     /// Has the rig's program talk to the sandbox's token endpoint through it.
     pub fn of(rig: &Rig) -> Self {
+        Self::with(rig, |_, answer| answer)
+    }
+
+    /// As [`Self::of`], with another body in the answer's place, where CODE, VERIFIER and SECRET stand for ours.
+    pub fn spoiling(rig: &Rig, body: &'static str) -> Self {
+        Self::with(rig, move |request, answer| {
+            let [code, verifier, secret] = sent(request).try_into().unwrap();
+            let body = body.replace("CODE", &code).replace("VERIFIER", &verifier).replace("SECRET", &secret);
+            let status = if body.contains("\"error\"") { "400 Bad Request" } else { "200 OK" };
+            drop(answer);
+            format!(
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            )
+        })
+    }
+
+    fn with(rig: &Rig, spoil: impl Fn(&str, String) -> String + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let config = rig.file("config.toml");
@@ -53,6 +65,7 @@ impl Proxy {
                 let Ok(mut stream) = stream else { return };
                 let request = read_request(&mut stream);
                 let answer = forward(&request, sandbox.trim_start_matches("http://"));
+                let answer = spoil(&request, answer);
                 if seen_sender.send(Seen { request, answer: answer.clone() }).is_err() || gone.recv().is_err()
                 {
                     return;
@@ -63,6 +76,15 @@ impl Proxy {
         });
         Self { seen, go }
     }
+}
+
+/// Code, verifier and client secret of a token request.
+fn sent(request: &str) -> Vec<String> {
+    let body = request.split("\r\n\r\n").nth(1).unwrap();
+    let form: Vec<_> = url::form_urlencoded::parse(body.as_bytes()).collect();
+    let value =
+        |wanted: &str| form.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.to_string());
+    ["code", "code_verifier", "client_secret"].map(|name| value(name).unwrap()).into()
 }
 
 fn read_request(stream: &mut TcpStream) -> String {
