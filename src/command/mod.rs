@@ -12,12 +12,12 @@ mod status;
 use crate::config::Config;
 use crate::custody::Custody;
 use crate::edge::Env;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::model::outcome::{Outcome, exit_of};
 use crate::model::provider::Provider;
 use crate::model::vault_kind::VaultKind;
-use crate::report::{Row, View, card, results};
+use crate::report::{ErrorDocument, Row, View, card, results, unknown};
 use crate::vault::Vault;
 use clap::Subcommand;
 use jiff::Timestamp;
@@ -74,6 +74,16 @@ pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
     }
 }
 
+/// An error as a script gets it.
+pub fn error_as_json(error: &Error) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&ErrorDocument::of(error))
+}
+
+/// An error as a monitoring daemon gets it: one line, UNKNOWN.
+pub fn error_for_monitoring(error: &Error) -> String {
+    unknown(&format!("{error}. {}", error.hint().unwrap_or_default()))
+}
+
 impl<'a> Call<'a> {
     /// The configuration with the profile that this call acts on.
     fn provider(&self) -> Result<(Config, Arc<Provider>)> {
@@ -128,8 +138,9 @@ impl<'a> Call<'a> {
 
     fn json_text(&self, document: &impl serde::Serialize) -> Result<String> {
         let text = serde_json::to_string_pretty(document)
-            .map_err(|e| crate::error::Error::Failed(format!("the answer can't be written as JSON: {e}")))?;
-        Ok(text + "\n")
+            .map_err(|e| Error::Failed(format!("the answer can't be written as JSON: {e}")))?;
+        Ok(text + "
+")
     }
 
     /// The card of a record, with its last events.
