@@ -57,7 +57,7 @@ pub(super) fn run(
             call.env.terminal.insist(&format!(
                 "The hook for \"{}\" failed: {}.",
                 occasion.word(),
-                crate::edge::clean(&why)
+                crate::error::clean(&why)
             ));
             Ok(false)
         }

@@ -3,8 +3,7 @@
 use super::connection::{columns, place};
 use super::journal::{instant, key, strange};
 use super::owners::Mark;
-use super::{Fault, Ledger, Spool, history};
-use crate::edge::Who;
+use super::{Fault, Hand, Ledger, Spool, history};
 use crate::error::Result;
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::flow::{Change, Move, OpenFlow, Place, Role, Stage};
@@ -112,12 +111,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
 }
 
 /// Applies a change inside a transaction: compares the generation, writes record, secrets and history.
-/// Says which secrets were superseded by it, or before it; `None` where someone else changed the record.
-pub(super) fn apply(
-    tx: &Transaction<'_>,
-    change: &Change,
-    who: &Who,
-) -> Result<Option<Vec<(i64, Place)>>, Fault> {
+/// `false` where someone else changed the record.
+pub(super) fn apply(tx: &Transaction<'_>, change: &Change, hand: &Hand) -> Result<bool, Fault> {
     let record = &change.record;
     let key = &record.key;
     let found: Option<i64> = tx
@@ -127,16 +122,16 @@ pub(super) fn apply(
         .query_row(params![record.profile, key.ubi.as_str(), key.license.as_str()], |row| row.get(0))
         .optional()?;
     if found.unwrap_or(0) != change.expect.0 {
-        return Ok(None);
+        return Ok(false);
     }
     put(tx, record)?;
     for step in &change.moves {
         turn(tx, record, step)?;
     }
     for event in &change.events {
-        history::append(tx, event, who)?;
+        history::append(tx, event, hand)?;
     }
-    Ok(Some(secrets(tx, &record.profile, key, Role::Superseded)?))
+    Ok(true)
 }
 
 fn put(tx: &Transaction<'_>, record: &Authorization) -> Result<(), Fault> {
