@@ -3,7 +3,6 @@
 use crate::command::{self, Call, Command};
 use crate::edge::{Colour, Env, Talk};
 use crate::error::{EXIT_CODES, Error, Result};
-use crate::report::ErrorDocument;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;
@@ -12,6 +11,9 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+/// What the monitoring-plugin convention calls a check that couldn't look.
+const UNKNOWN: u8 = 3;
 
 /// Manage integrator authorizations in BioTrack: register, renew, watch and deactivate.
 ///
@@ -90,14 +92,19 @@ pub fn run(arguments: &[OsString], mut env: Env) -> u8 {
     if let Some(file) = config {
         env.paths.config = file;
     }
-    let call = Call { env: &env, profile, json, config_given };
+    let call = Call { env: &env, profile, json, quiet, config_given };
     let done = command::run(cli.command, &call);
-    done.unwrap_or_else(|e| failed(&e, json, &env))
+    done.unwrap_or_else(|e| failed(&e, json, arguments, &env))
 }
 
 /// The one place where an error is told: JSON on standard output where it was asked for, a line on standard error.
-fn failed(error: &Error, json: bool, env: &Env) -> u8 {
-    if json && let Ok(text) = serde_json::to_string_pretty(&ErrorDocument::of(error)) {
+fn failed(error: &Error, json: bool, arguments: &[OsString], env: &Env) -> u8 {
+    if arguments.iter().any(|argument| argument == "--check") {
+        // A monitoring daemon reads one line on standard output, and knows four codes.
+        let _ = env.terminal.answer(&command::error_for_monitoring(error));
+        return UNKNOWN;
+    }
+    if json && let Ok(text) = command::error_as_json(error) {
         // An answer that can't be written has nowhere else to go.
         let _ = env.terminal.answer(&format!("{text}\n"));
     }
@@ -126,7 +133,7 @@ fn unparsed(e: &clap::Error, arguments: &[OsString], env: &Env) -> u8 {
                     .collect::<Vec<_>>()
                     .join("\n"),
             };
-            failed(&error, arguments.iter().any(|argument| argument == "--json"), env)
+            failed(&error, arguments.iter().any(|argument| argument == "--json"), arguments, env)
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::model::flow::Purpose;
 use crate::model::ids::{FlowId, Key, Username};
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
-use crate::report::consent_card;
+use crate::report::{Row, consent_card};
 use crate::session::{Exchange, Reply, Session, Step};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use jiff::SignedDuration;
@@ -287,7 +287,10 @@ pub(super) fn told(
     outcome: &Outcome,
 ) -> Result<String> {
     match (&outcome.standing, &outcome.error) {
-        (Some(standing), None) => call.card(custody.ledger(), provider, standing),
+        (Some(standing), None) => {
+            let now = call.env.clock.now();
+            call.card(custody.ledger(), &Row::at(now, standing, provider), now)
+        }
         _ => Ok(String::new()),
     }
 }

@@ -71,10 +71,11 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
         true => None,
         false => Some(super::online::exchange(call, &provider, &custody)?),
     };
-    if let Some(exchange) = &exchange {
-        custody.recover(exchange, &record.key)?;
+    match &exchange {
+        Some(exchange) => drop(custody.recover(exchange, &record.key)?),
+        None => custody.abandon(&record.key)?,
     }
-    let reason = crate::edge::clean(args.reason.trim());
+    let reason = crate::error::clean(args.reason.trim());
     let surrendered = custody.surrender(exchange.as_ref(), &record.key, &reason)?;
     let said = in_words(record, &surrendered);
     outcome.standing = custody.standing(&record.key)?;

@@ -12,15 +12,15 @@ mod status;
 use crate::config::Config;
 use crate::custody::Custody;
 use crate::edge::Env;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger::Ledger;
-use crate::model::authorization::Standing;
 use crate::model::outcome::{Outcome, exit_of};
 use crate::model::provider::Provider;
 use crate::model::vault_kind::VaultKind;
-use crate::report::{View, results};
+use crate::report::{ErrorDocument, Row, View, card, results, unknown};
 use crate::vault::Vault;
 use clap::Subcommand;
+use jiff::Timestamp;
 use std::sync::Arc;
 
 /// What every command is called with.
@@ -31,6 +31,8 @@ pub struct Call<'a> {
     pub profile: Option<String>,
     /// `--json`.
     pub json: bool,
+    /// `--quiet`.
+    pub quiet: bool,
     /// `--config` was given; its path is in `env.paths` already.
     pub config_given: bool,
 }
@@ -72,6 +74,16 @@ pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
     }
 }
 
+/// An error as a script gets it.
+pub fn error_as_json(error: &Error) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&ErrorDocument::of(error))
+}
+
+/// An error as a monitoring daemon gets it: one line, UNKNOWN.
+pub fn error_for_monitoring(error: &Error) -> String {
+    unknown(&format!("{error}. {}", error.hint().unwrap_or_default()))
+}
+
 impl<'a> Call<'a> {
     /// The configuration with the profile that this call acts on.
     fn provider(&self) -> Result<(Config, Arc<Provider>)> {
@@ -98,10 +110,10 @@ impl<'a> Call<'a> {
     }
 
     /// How the answer is shown.
-    fn view<'p>(&self, provider: &'p Provider) -> View<'p> {
+    fn view(&self, profile: Option<&str>) -> View {
         View {
-            provider,
             now: self.env.clock.now(),
+            profile: profile.map(str::to_owned),
             colour: self.env.terminal.colour_out(),
             width: self.env.terminal.width(),
         }
@@ -110,7 +122,11 @@ impl<'a> Call<'a> {
     /// Answers with what became of each licence. An error of the only one is the command's own, told by the caller.
     fn finish(&self, provider: &Provider, outcomes: &[Outcome], said: &str) -> Result<u8> {
         if self.json {
-            self.answer_json(&results(outcomes, &self.view(provider)))?;
+            self.env.terminal.answer(&self.json_text(&results(
+                outcomes,
+                provider,
+                self.env.clock.now(),
+            ))?)?;
         } else if !said.is_empty() {
             self.env.terminal.answer(said)?;
         }
@@ -120,16 +136,17 @@ impl<'a> Call<'a> {
         Ok(exit_of(outcomes))
     }
 
-    fn answer_json(&self, document: &impl serde::Serialize) -> Result<()> {
+    fn json_text(&self, document: &impl serde::Serialize) -> Result<String> {
         let text = serde_json::to_string_pretty(document)
-            .map_err(|e| crate::error::Error::Failed(format!("the answer can't be written as JSON: {e}")))?;
-        self.env.terminal.answer(&format!("{text}\n"))
+            .map_err(|e| Error::Failed(format!("the answer can't be written as JSON: {e}")))?;
+        Ok(text + "
+")
     }
 
     /// The card of a record, with its last events.
-    fn card(&self, ledger: &Ledger, provider: &Provider, standing: &Standing) -> Result<String> {
+    fn card(&self, ledger: &Ledger, row: &Row<'_>, now: Timestamp) -> Result<String> {
         const SHOWN: u32 = 6;
-        let history = ledger.last_lines(&provider.profile, &standing.record.key, SHOWN)?;
-        Ok(crate::report::card(standing, &history, &self.view(provider)))
+        let record = &row.standing.record;
+        Ok(card(row, &ledger.last_lines(&record.profile, &record.key, SHOWN)?, now))
     }
 }

@@ -1,25 +1,39 @@
 //! `status`: what there is, from the ledger alone: no keyring, no network.
 
 use super::Call;
-use crate::error::Result;
+use crate::config::Config;
+use crate::edge::files;
+use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::model::authorization::{Standing, State};
-use crate::model::selection;
-use crate::report::{View, document, table};
+use crate::model::duration::parse;
+use crate::model::provider::Provider;
+use crate::model::selection::{self, Narrowing};
+use crate::report::{
+    Document, Row, Threshold, Verdict, View, calendar, check, csv, document, lines, prometheus, schema, table,
+};
+use jiff::Timestamp;
+use std::path::PathBuf;
 
 /// Show every authorization, or one as a card
 ///
-/// Reads the ledger and nothing else: no keyring, no network.
+/// Reads the ledger and nothing else: no keyring, no network, milliseconds.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   biotrack-auth status
   biotrack-auth status 101-X0007-D1
-  biotrack-auth status --state expired --json")]
+  biotrack-auth status --due --quiet                     # prints only when someone must act
+  biotrack-auth status --check -w 14d -c 3d              # for a monitoring daemon
+  biotrack-auth status --format prometheus --output /var/lib/node_exporter/biotrack.prom")]
 pub struct Args {
     /// Only these: a licence, UBI/LICENSE, an OCM licence or a store's name
     #[arg(value_name = "SELECTOR")]
     selectors: Vec<String>,
+
+    /// Only those that must be renewed: expired, invalid, or due within TIME [default: the profile's window]
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true)]
+    due: Option<Option<String>>,
 
     /// Only those in this state; may be given several times
     #[arg(long = "state", value_name = "STATE", value_enum)]
@@ -32,61 +46,157 @@ pub struct Args {
     /// Only those that hang on this admin user
     #[arg(long, value_name = "EMAIL")]
     user: Option<String>,
+
+    /// Show them as they will be at this instant (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    at: Option<Timestamp>,
+
+    /// Show every profile's
+    #[arg(long, conflicts_with = "selectors")]
+    all_profiles: bool,
+
+    /// Print the JSON Schema of --json, and nothing else
+    #[arg(long)]
+    schema: bool,
+
+    /// Answer as a monitoring plugin: 0 OK, 1 warning, 2 critical, 3 unknown
+    #[arg(long)]
+    check: bool,
+
+    /// With --check: warn this long before the end, or when this share of the grant's life is left
+    #[arg(short, long, value_name = "TIME|PERCENT", default_value = "14d", requires = "check")]
+    warning: String,
+
+    /// With --check: critical this long before the end, or when this share is left
+    #[arg(short, long, value_name = "TIME|PERCENT", default_value = "0d", requires = "check")]
+    critical: String,
+
+    /// With --check: nothing registered is fine
+    #[arg(long, requires = "check")]
+    allow_empty: bool,
+
+    /// How to show them
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "table", conflicts_with = "check")]
+    format: Format,
+
+    /// Write the answer to FILE in one step, readable for all
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// How authorizations are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people; one licence as a card
+    Table,
+    /// One document
+    Json,
+    /// A line an authorization
+    Jsonl,
+    /// For spreadsheets
+    Csv,
+    /// For a textfile collector
+    Prometheus,
+    /// A calendar with alarms on the reminder days
+    Ics,
 }
 
 pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
-    let (_, provider) = call.provider()?;
-    let ledger = Ledger::read(call.env)?;
-    let all = match &ledger {
-        Some(ledger) => ledger.standings(&provider.profile)?,
-        None => Vec::new(),
-    };
-    let view = call.view(&provider);
-    let chosen = chosen(&args, all, &view)?;
-    if call.json {
-        call.answer_json(&document(&chosen, &view))?;
+    if args.schema {
+        call.env.terminal.answer(&schema::<Document>())?;
         return Ok(0);
     }
-    let said = match (&chosen[..], &ledger) {
-        ([], _) if narrowed(&args) => "No authorization is like that.\n".to_owned(),
-        ([], _) => {
-            "Nothing is registered yet.\nNext: biotrack-auth register --ubi UBI --license LICENSE --username EMAIL\n".to_owned()
+    let thresholds =
+        (Threshold::parse("warning", &args.warning)?, Threshold::parse("critical", &args.critical)?);
+    let window = args.due.clone().flatten().map(|text| parse("window", &text)).transpose()?;
+    let config = Config::load(&call.env.paths)?;
+    let (profile, providers) = providers(&args, call, &config)?;
+    let now = args.at.unwrap_or_else(|| call.env.clock.now());
+    let view = View { now, ..call.view(profile.as_deref()) };
+    let ledger = Ledger::read(call.env)?;
+    let mut found: Vec<(Standing, &Provider)> = Vec::new();
+    for provider in &providers {
+        let all = match &ledger {
+            Some(ledger) => ledger.standings(&provider.profile)?,
+            None => Vec::new(),
+        };
+        let narrowing = Narrowing {
+            due: args.due.as_ref().map(|_| window.unwrap_or(provider.due_window)),
+            states: args.states.clone(),
+            tag: args.tag.clone(),
+            user: args.user.clone(),
+        };
+        let mut named = named(&args.selectors, provider, all)?;
+        named.retain(|it| narrowing.is_none() || narrowing.admits(&it.record, provider, now));
+        found.extend(named.into_iter().map(|it| (it, provider)));
+    }
+    let rows: Vec<Row<'_>> =
+        found.iter().map(|(standing, provider)| Row::at(now, standing, provider)).collect();
+    if args.check {
+        let Verdict { exit, text } = check(&rows, thresholds.0, thresholds.1, args.allow_empty, now);
+        deliver(&args, call, &text)?;
+        return Ok(exit);
+    }
+    let text = match if call.json { Format::Json } else { args.format } {
+        Format::Table => for_people(&args, call, &ledger, &rows, &view)?,
+        Format::Json => call.json_text(&document(&rows, &view))?,
+        Format::Jsonl => lines(&rows, now)
+            .map_err(|e| Error::Failed(format!("the answer can't be written as JSON: {e}")))?,
+        Format::Csv => csv(&rows, now)?,
+        Format::Prometheus => {
+            let profiles: Vec<_> = providers.iter().map(|provider| provider.profile.clone()).collect();
+            prometheus(&rows, &profiles, now)
         }
-        ([one], Some(ledger)) if !args.selectors.is_empty() => call.card(ledger, &provider, one)?,
-        (several, _) => table(several, &view),
+        Format::Ics => calendar(&rows, &crate::model::reminder::DAYS, now),
     };
-    call.env.terminal.answer(&said)?;
+    deliver(&args, call, &text)?;
     Ok(0)
 }
 
-fn narrowed(args: &Args) -> bool {
-    !args.selectors.is_empty() || !args.states.is_empty() || args.tag.is_some() || args.user.is_some()
+/// The profile that is reported on, or all of them.
+fn providers(args: &Args, call: &Call<'_>, config: &Config) -> Result<(Option<String>, Vec<Provider>)> {
+    if args.all_profiles {
+        let all = config.names().iter().map(|name| config.provider(name)).collect::<Result<_>>()?;
+        return Ok((None, all));
+    }
+    let (name, _) = config.profile_name(call.profile.as_deref(), &call.env.variables)?;
+    let provider = config.provider(&name)?;
+    Ok((Some(name), vec![provider]))
 }
 
-fn chosen(args: &Args, all: Vec<Standing>, view: &View<'_>) -> Result<Vec<Standing>> {
-    let provider = view.provider;
-    let mut named: Vec<Standing> = match args.selectors[..] {
-        [] => all,
-        _ => {
-            let found = args
-                .selectors
-                .iter()
-                .map(|selector| selection::one(selector, &provider.profile, &all, |it| &it.record).cloned());
-            found.collect::<Result<_>>()?
-        }
-    };
-    named.retain(|it| {
-        let record = &it.record;
-        let state = record.state(view.now, provider.due_window, &provider.zone);
-        (args.states.is_empty() || args.states.contains(&state))
-            && args.tag.as_ref().is_none_or(|tag| record.tags.iter().any(|one| one.as_str() == tag))
-            && args.user.as_ref().is_none_or(|user| {
-                record.username.same_as(user)
-                    || record
-                        .granted_by
-                        .as_ref()
-                        .is_some_and(|who| who.to_lowercase() == user.trim().to_lowercase())
-            })
-    });
-    Ok(named)
+fn named(selectors: &[String], provider: &Provider, all: Vec<Standing>) -> Result<Vec<Standing>> {
+    if selectors.is_empty() {
+        return Ok(all);
+    }
+    let found =
+        selectors.iter().map(|selector| selection::one(selector, &provider.profile, &all, |it| &it.record));
+    found.map(|it| it.cloned()).collect()
+}
+
+/// The table; the card, where one licence was named; what to do next, where there is nothing.
+fn for_people(
+    args: &Args,
+    call: &Call<'_>,
+    ledger: &Option<Ledger>,
+    rows: &[Row<'_>],
+    view: &View,
+) -> Result<String> {
+    let narrowed = args.due.is_some() || !args.states.is_empty() || args.tag.is_some() || args.user.is_some();
+    match (rows, ledger) {
+        // So that cron mails only when someone must act.
+        ([], _) if call.quiet => Ok(String::new()),
+        ([], _) if args.due.is_some() => Ok("Nothing is due.\n".into()),
+        ([], _) if narrowed => Ok("No authorization is like that.\n".into()),
+        ([], _) => Ok("Nothing is registered yet.\nNext: biotrack-auth register --ubi UBI --license LICENSE --username EMAIL\n".into()),
+        ([one], Some(ledger)) if !args.selectors.is_empty() => call.card(ledger, one, view.now),
+        (several, _) => Ok(table(several, view)),
+    }
+}
+
+fn deliver(args: &Args, call: &Call<'_>, text: &str) -> Result<()> {
+    const FOR_ALL: u32 = 0o644;
+    match &args.output {
+        Some(file) => files::replace(file, text.as_bytes(), FOR_ALL),
+        None => call.env.terminal.answer(text),
+    }
 }

@@ -3,7 +3,7 @@
 use super::keys::{self, Form, did_you_mean};
 use super::layer::{Layer, Origin};
 use super::reader::{Item, Reader, without_secret};
-use crate::edge::clean;
+use crate::error::clean;
 use crate::model::vault_kind::VaultKind;
 use toml::Value;
 use toml::de::DeValue;

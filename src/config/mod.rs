@@ -18,7 +18,8 @@ pub use layer::{Origin, Setting};
 pub use presets::Preset;
 pub use ready::{missing, needs_secret, ready};
 
-use crate::edge::{Paths, Variables, clean, files};
+use crate::edge::{Paths, Variables, files};
+use crate::error::clean;
 use crate::error::{ConfigError, Result};
 use crate::model::provider::Provider;
 use crate::model::vault_kind::VaultKind;

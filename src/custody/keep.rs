@@ -136,9 +136,9 @@ impl Custody<'_> {
         let license = key.license.to_string();
         let reached = self.revocation_of_one(exchange).is_some();
         let detail = differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        let place = match self.unwanted_place(flow, key, sealed) {
+        let place = match self.unwanted_place(flow, key, sealed.clone()) {
             Ok(place) => place,
-            Err(e) => return e,
+            Err(e) => return self.set_aside(flow, key, sealed, &e),
         };
         let now = self.env.clock.now();
         let committed = self.commit(key, |record| {
@@ -153,7 +153,7 @@ impl Custody<'_> {
         });
         match committed {
             Ok(kept) => self.loose.extend(kept.memo),
-            Err(e) => return e,
+            Err(e) => return self.set_aside(flow, key, sealed, &e),
         }
         self.in_flight.remove(flow);
         let fate = match reached {
@@ -237,7 +237,7 @@ fn live(record: &mut Authorization, provider: &Provider, granted: &Granted, rene
     record.expires_at = Some(whole_second(
         granted.expires_at.unwrap_or_else(|| estimate(at, provider.lifetime, &provider.zone)),
     ));
-    record.granted_by = granted.reported.username.as_deref().map(|name| crate::edge::clean(name.trim()));
+    record.granted_by = granted.reported.username.as_deref().map(|name| crate::error::clean(name.trim()));
     record.deactivated_at = None;
     record.invalid_at = None;
     record.uncertain_at = None;
@@ -267,7 +267,7 @@ fn protocol_differences(granted: &Granted) -> Vec<FactDifference> {
         found.push(FactDifference {
             fact: "Token type",
             asked: "Bearer".into(),
-            reported: crate::edge::clean(&granted.token_type).chars().take(80).collect(),
+            reported: crate::error::clean(&granted.token_type).chars().take(80).collect(),
         });
     }
     if !granted.missing_scopes.is_empty() {

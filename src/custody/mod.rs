@@ -163,7 +163,9 @@ impl<'e> Custody<'e> {
             asks.push(ask);
         }
         let memos: Vec<_> = intents.iter().map(|intent| intent.flow.memo.clone()).collect();
-        let logged = self.ledger.intend(intents)?;
+        let logged = self.ledger.intend(intents).inspect_err(|_| {
+            memos.iter().for_each(|memo| self.forget(memo.clone()));
+        })?;
         let mut outcomes = Vec::with_capacity(asks.len());
         for ((ask, logged), memo) in asks.into_iter().zip(logged).zip(memos) {
             if logged.is_err() {

@@ -24,16 +24,9 @@ pub enum Recovered {
 }
 
 impl Custody<'_> {
-    /// Finishes or reports what dead processes left of a licence.
+    /// Finishes or reports what dead processes left of a licence. An error leaves it open for the next run.
     pub fn recover(&mut self, exchange: &Exchange, key: &Key) -> Result<Vec<Recovered>> {
-        let mut recovered = Vec::new();
-        for flow in self.ledger.unfinished(&self.provider.profile, Some(key))? {
-            // A hand-off waits for its answer; it isn't left over.
-            if flow.owner.is_none() || !self.ledger.adopt(&flow)? {
-                continue;
-            }
-            recovered.push(self.resume(exchange, flow)?);
-        }
+        let recovered = self.take_over(Some(exchange), key)?;
         if let Some(standing) = self.standing(key)?
             && standing.record.revocation_pending
             && standing.record.deactivated_at.is_none()
@@ -45,7 +38,24 @@ impl Custody<'_> {
         Ok(recovered)
     }
 
-    fn resume(&mut self, exchange: &Exchange, flow: Flow) -> Result<Recovered> {
+    /// Closes what dead processes left of a licence that is given up without asking the provider.
+    pub fn abandon(&mut self, key: &Key) -> Result<()> {
+        self.take_over(None, key).map(drop)
+    }
+
+    fn take_over(&mut self, exchange: Option<&Exchange>, key: &Key) -> Result<Vec<Recovered>> {
+        let mut recovered = Vec::new();
+        for flow in self.ledger.unfinished(&self.provider.profile, Some(key))? {
+            // A hand-off waits for its answer; it isn't left over.
+            if flow.owner.is_none() || !self.ledger.adopt(&flow)? {
+                continue;
+            }
+            recovered.push(self.resume(exchange, flow)?);
+        }
+        Ok(recovered)
+    }
+
+    fn resume(&mut self, exchange: Option<&Exchange>, flow: Flow) -> Result<Recovered> {
         match (flow.purpose, &flow.stage) {
             (_, Stage::Asked) => {
                 self.let_go(&flow, Happened::Failed, "the program ended before an answer came", false)?;
@@ -60,7 +70,13 @@ impl Custody<'_> {
                 )?;
                 Ok(Recovered::Uncertain)
             }
-            (_, Stage::Arrived(_) | Stage::Answered(_)) => self.finish(exchange, &flow),
+            (_, Stage::Arrived(_) | Stage::Answered(_)) => match exchange {
+                Some(exchange) => self.finish(exchange, &flow),
+                None => {
+                    self.let_go(&flow, Happened::Uncertain, "given up without asking the provider", true)?;
+                    Ok(Recovered::Uncertain)
+                }
+            },
         }
     }
 
@@ -128,6 +144,8 @@ impl Custody<'_> {
         };
         Ok(match self.exchanged(exchange, &flow.id, result) {
             Ok(kept) => Recovered::Finished(kept),
+            // Set aside once more: nothing new may be asked before that is finished.
+            Err(e) if self.in_flight.contains_key(&flow.id) => return Err(e),
             Err(e) => Recovered::Failed(e),
         })
     }

@@ -3,7 +3,7 @@
 use super::{Custody, ours, self_event, unknown};
 use crate::error::{Error, Result};
 use crate::grant;
-use crate::ledger::Intent;
+use crate::ledger::{Intent, Leaving};
 use crate::model::flow::{Change, Flow, Logged, Move, Place, Purpose, Role, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
@@ -177,16 +177,16 @@ impl Custody<'_> {
 
     /// Revokes the grants that nobody wants; each is kept until the provider has answered.
     pub(super) fn revoke_unwanted(&mut self, exchange: &Exchange, key: &Key) -> Result<()> {
-        let unwanted = self.ledger.secrets(&self.provider.profile, key, Role::Unwanted)?;
+        let unwanted = self.ledger.leaving(&self.provider.profile, key, Leaving::Unwanted)?;
         let Some(address) = exchange.endpoints.revocation.clone() else { return Ok(()) };
-        if unwanted.is_empty() {
+        if unwanted.get().is_empty() {
             return Ok(());
         }
-        let go = Logged::attested_by_the_ledger(FlowId(String::new()));
-        for (_, place) in &unwanted {
+        for (_, place) in unwanted.get() {
             let granted = self.read(place, key)?;
-            self.revoke_one(exchange, &address, &granted, &go)?;
+            self.revoke_one(exchange, &address, &granted, &unwanted)?;
         }
+        let unwanted = unwanted.spend();
         let now = self.env.clock.now();
         self.commit(key, |record| {
             record.revocation_pending = false;
@@ -221,17 +221,17 @@ impl Custody<'_> {
     }
 
     fn drop_superseded(&mut self, exchange: &Exchange, key: &Key) -> Result<()> {
-        let superseded = self.ledger.secrets(&self.provider.profile, key, Role::Superseded)?;
-        if superseded.is_empty() {
+        let superseded = self.ledger.leaving(&self.provider.profile, key, Leaving::Superseded)?;
+        if superseded.get().is_empty() {
             return Ok(());
         }
         if let Some(address) = self.revocation_of_one(exchange).map(str::to_owned) {
-            let go = Logged::attested_by_the_ledger(FlowId(String::new()));
-            for (_, place) in &superseded {
+            for (_, place) in superseded.get() {
                 let granted = self.read(place, key)?;
-                self.revoke_one(exchange, &address, &granted, &go)?;
+                self.revoke_one(exchange, &address, &granted, &superseded)?;
             }
         }
+        let superseded = superseded.spend();
         self.commit(key, |record| Change {
             expect: record.generation,
             moves: superseded.iter().map(|(id, _)| Move::Drop(*id)).collect(),
@@ -245,12 +245,12 @@ impl Custody<'_> {
         Ok(())
     }
 
-    fn revoke_one(
+    fn revoke_one<T: Clone + Send + Sync + 'static>(
         &self,
         exchange: &Exchange,
         address: &str,
         granted: &Granted,
-        go: &Logged<FlowId>,
+        go: &Logged<T>,
     ) -> Result<()> {
         let (exchange, address, granted, go) =
             (exchange.clone(), address.to_owned(), granted.clone(), go.clone());

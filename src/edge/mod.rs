@@ -15,9 +15,9 @@ pub use clock::{Clock, SystemClock};
 pub use http::{Http, HttpFault, HttpOptions};
 pub use paths::Paths;
 pub use random::{OsRandom, Random};
-pub use terminal::{Colour, Talk, Terminal, clean};
+pub use terminal::{Colour, Talk, Terminal};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, clean};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 

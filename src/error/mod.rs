@@ -3,11 +3,13 @@
 mod config;
 mod ledger;
 mod provider;
+mod text;
 mod vault;
 
 pub use config::ConfigError;
 pub use ledger::LedgerError;
 pub use provider::{FactDifference, ProviderError};
+pub use text::{clean, is_unprintable};
 pub use vault::VaultError;
 
 use serde::Serialize;

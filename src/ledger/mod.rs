@@ -37,6 +37,15 @@ pub struct Kept {
     pub superseded: Vec<(i64, Place)>,
 }
 
+/// The roles in which a secret only waits for its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaving {
+    /// A newer grant is stored in its place.
+    Superseded,
+    /// It's refused, or given up.
+    Unwanted,
+}
+
 /// A question with the record it's about: what is committed before anything is asked.
 #[derive(Debug, Clone)]
 pub struct Intent {
@@ -195,7 +204,10 @@ impl Ledger {
         for left in Spool::left_behind(&self.paths.spool(), &self.paths.owners())? {
             self.transaction("merge the spool", |tx| {
                 for Spooled { flow, stage } in &left.notes {
-                    journal::note(tx, flow, stage)?;
+                    // Never back: the ledger may have taken what came later.
+                    if journal::stage_of(tx, flow)?.is_some_and(|noted| noted.order() < stage.order()) {
+                        journal::note(tx, flow, stage)?;
+                    }
                 }
                 Ok(())
             })?;
@@ -207,6 +219,15 @@ impl Ledger {
     /// Where a licence's secrets of a role are.
     pub fn secrets(&self, profile: &str, key: &Key, role: Role) -> Result<Vec<(i64, Place)>> {
         records::secrets(&self.db, profile, key, role).map_err(|e| self.fault("read", e))
+    }
+
+    /// The secrets that are on their way out: synced in a role that says so, which is the intent of their revocation.
+    pub fn leaving(&self, profile: &str, key: &Key, role: Leaving) -> Result<Logged<Vec<(i64, Place)>>> {
+        let role = match role {
+            Leaving::Superseded => Role::Superseded,
+            Leaving::Unwanted => Role::Unwanted,
+        };
+        self.secrets(profile, key, role).map(Logged::attested_by_the_ledger)
     }
 
     /// Where a profile's own secret is.

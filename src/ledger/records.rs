@@ -3,7 +3,7 @@
 use super::connection::{columns, place};
 use super::journal::{instant, key, strange};
 use super::owners::Mark;
-use super::{Fault, Ledger, history};
+use super::{Fault, Ledger, Spool, history};
 use crate::edge::Who;
 use crate::error::Result;
 use crate::model::authorization::{Authorization, Standing};
@@ -30,17 +30,24 @@ impl Ledger {
     }
 
     fn standings_of(&self, profile: &str, wanted: Option<&Key>) -> Result<Vec<Standing>> {
-        let owners = self.paths.owners();
-        let read = || -> rusqlite::Result<Vec<Standing>> {
+        let (owners, spool) = (self.paths.owners(), self.paths.spool());
+        let read = || -> Result<Vec<Standing>, Fault> {
             // One snapshot, so that a record and its question belong together.
             let snapshot = self.db.unchecked_transaction()?;
             let mut open: BTreeMap<Key, Vec<OpenFlow>> = BTreeMap::new();
             for flow in super::journal::of_profile(&snapshot, profile, wanted)? {
                 let abandoned = flow.owner.as_ref().is_none_or(|owner| !Mark::alive(&owners, owner));
+                let mut stage = flow.stage;
+                if let (true, Some(owner)) = (abandoned, &flow.owner)
+                    && let Some(spooled) = Spool::last_stage(&spool, &owner.mark, &flow.id)?
+                    && stage.order() < spooled.order()
+                {
+                    stage = spooled;
+                }
                 open.entry(flow.key).or_default().push(OpenFlow {
                     purpose: flow.purpose,
-                    handed_off: flow.owner.is_none() && flow.stage == Stage::Asked,
-                    stage: flow.stage,
+                    handed_off: flow.owner.is_none() && stage == Stage::Asked,
+                    stage,
                     deadline: flow.deadline,
                     abandoned,
                 });
@@ -52,7 +59,7 @@ impl Ledger {
                 .map(|record| Standing { flows: open.remove(&record.key).unwrap_or_default(), record })
                 .collect())
         };
-        read().map_err(|e| self.fault("read", e))
+        read().map_err(|fault| fault.named(&self.path, "read"))
     }
 }
 

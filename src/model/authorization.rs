@@ -234,6 +234,10 @@ impl Standing {
             return Some(format!("{} --any-user", renew()));
         }
         match record.state(now, window, zone) {
+            // It was being reopened when the answer was lost.
+            State::Deactivated if conditions.contains(&Condition::Uncertain) => {
+                Some(register_again(record, other_profile))
+            }
             State::Deactivated => None,
             State::Pending => Some(register_again(record, other_profile)),
             State::Due | State::Expired | State::Invalid => Some(renew()),

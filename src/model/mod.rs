@@ -10,6 +10,7 @@ pub mod history;
 pub mod ids;
 pub mod outcome;
 pub mod provider;
+pub mod reminder;
 pub mod secret;
 pub mod selection;
 pub mod vault_kind;

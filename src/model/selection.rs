@@ -1,7 +1,10 @@
-//! Which authorization a person means.
+//! Which authorizations a person means.
 
-use super::authorization::Authorization;
+use super::authorization::{Authorization, State};
+use super::expiry::working_day;
+use super::provider::Provider;
 use crate::error::{Error, Result};
+use jiff::{SignedDuration, Timestamp};
 
 /// Finds the one record that a selector names: a licence, `UBI/LICENSE`, an OCM licence or a store name.
 /// `UBI/LICENSE` is exact and wins; of the others, none is an error and so are several.
@@ -18,9 +21,9 @@ pub fn one<'a, T>(
     let found: Vec<&T> = among.iter().filter(|it| names(wanted, record(it))).collect();
     match found[..] {
         [only] => Ok(only),
-        [] => Err(Error::NotFound { selector: crate::edge::clean(wanted), profile: profile.to_owned() }),
+        [] => Err(Error::NotFound { selector: crate::error::clean(wanted), profile: profile.to_owned() }),
         _ => Err(Error::Ambiguous {
-            selector: crate::edge::clean(wanted),
+            selector: crate::error::clean(wanted),
             candidates: found.iter().map(|it| record(it).key.to_string()).collect(),
         }),
     }
@@ -30,4 +33,44 @@ fn names(wanted: &str, record: &Authorization) -> bool {
     record.key.license.as_str() == wanted
         || record.ocm_license.as_ref().is_some_and(|ocm| ocm.as_str() == wanted)
         || record.name.as_ref().is_some_and(|name| name.as_str() == wanted)
+}
+
+/// What narrows a list down; every part that is given must hold.
+#[derive(Debug, Clone, Default)]
+pub struct Narrowing {
+    /// Those that must be renewed: expired, invalid, or within this window of their end.
+    pub due: Option<SignedDuration>,
+    /// Those in one of these states.
+    pub states: Vec<State>,
+    /// Those with this tag.
+    pub tag: Option<String>,
+    /// Those that hang on this admin user: asked, or really granted.
+    pub user: Option<String>,
+}
+
+impl Narrowing {
+    /// Whether nothing narrows.
+    pub fn is_none(&self) -> bool {
+        self.due.is_none() && self.states.is_empty() && self.tag.is_none() && self.user.is_none()
+    }
+
+    /// Whether a record is meant.
+    pub fn admits(&self, record: &Authorization, provider: &Provider, now: Timestamp) -> bool {
+        let state = record.state(now, provider.due_window, &provider.zone);
+        let within = |window: SignedDuration| match (state, record.expires_at) {
+            (State::Expired | State::Invalid, _) => true,
+            (State::Due | State::Active, Some(expires)) => {
+                working_day(expires, &provider.zone).duration_since(now) <= window
+            }
+            _ => false,
+        };
+        let of = |user: &String| {
+            let same = |name: &str| name.to_lowercase() == user.trim().to_lowercase();
+            same(record.username.as_str()) || record.granted_by.as_deref().is_some_and(same)
+        };
+        self.due.is_none_or(within)
+            && (self.states.is_empty() || self.states.contains(&state))
+            && self.tag.as_ref().is_none_or(|tag| record.tags.iter().any(|one| one.as_str() == tag))
+            && self.user.as_ref().is_none_or(of)
+    }
 }

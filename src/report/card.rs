@@ -1,11 +1,12 @@
 //! One licence on a card, in words that a support engineer can paste to a customer; and the card before a consent.
 
-use super::{View, days_in_words, sign};
-use crate::model::authorization::{Condition, Standing, State};
+use super::{Row, days_in_words, sign};
+use crate::model::authorization::{Condition, State};
 use crate::model::consent::Fact;
 use crate::model::history::Line;
 use crate::model::ids::{Key, Username};
 use crate::model::provider::Provider;
+use jiff::Timestamp;
 
 const LABELS: usize = 16;
 
@@ -20,13 +21,10 @@ fn lines(title: &str, pairs: &[(&str, String)]) -> String {
 }
 
 /// A record, its last events and the next command.
-pub fn card(standing: &Standing, history: &[Line], view: &View<'_>) -> String {
-    let record = &standing.record;
-    let provider = view.provider;
-    let state = record.state(view.now, view.window(), &provider.zone);
-    let name = record.name.as_ref().map_or_else(|| record.key.license.to_string(), ToString::to_string);
+pub fn card(row: &Row<'_>, history: &[Line], now: Timestamp) -> String {
+    let record = &row.standing.record;
     let mut pairs = vec![
-        ("State", state_in_words(standing, state, view)),
+        ("State", state_in_words(row)),
         ("UBI", record.key.ubi.to_string()),
         ("Location", record.key.license.to_string()),
     ];
@@ -38,31 +36,29 @@ pub fn card(standing: &Standing, history: &[Line], view: &View<'_>) -> String {
     if !record.tags.is_empty() {
         pairs.push(("Tags", record.tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>().join(", ")));
     }
-    pairs.extend(record.created_at.map(|at| ("Created At", view.when(at))));
-    pairs.extend(record.renewed_at.map(|at| ("Renewed", view.when(at))));
+    pairs.extend(record.created_at.map(|at| ("Created At", row.when(at))));
+    pairs.extend(record.renewed_at.map(|at| ("Renewed", row.when(at))));
     pairs.extend(record.expires_at.map(|at| {
         let estimated = if record.expires_estimated { " (estimated: BioTrack didn't say)" } else { "" };
-        ("Expiration Date", format!("{}{estimated}", view.when(at)))
+        ("Expiration Date", format!("{}{estimated}", row.when(at)))
     }));
-    pairs.extend(record.deactivated_at.map(|at| ("Deactivated", view.when(at))));
+    pairs.extend(record.deactivated_at.map(|at| ("Deactivated", row.when(at))));
     if !history.is_empty() {
-        let told: Vec<_> = history.iter().map(|line| told(line, view)).collect();
+        let told: Vec<_> = history.iter().map(|line| told(line, row)).collect();
         pairs.push(("History", told.join("\n")));
     }
-    let next = standing.next_command(view.now, view.window(), &provider.zone, provider.other_profile);
-    pairs.extend(next.map(|command| ("Next", command)));
-    lines(&name, &pairs)
+    pairs.extend(row.next_command(now).map(|command| ("Next", command)));
+    lines(&row.called(), &pairs)
 }
 
-fn told(line: &Line, view: &View<'_>) -> String {
+fn told(line: &Line, row: &Row<'_>) -> String {
     // When each grant ended is a matter for the history itself; the living one's end stands above.
     let detail = line.detail.split(", until ").next().unwrap_or_default();
-    format!("{}  {} {detail}", view.when(line.at), line.event).trim_end().to_owned()
+    format!("{}  {} {detail}", row.when(line.at), line.event).trim_end().to_owned()
 }
 
-fn state_in_words(standing: &Standing, state: State, view: &View<'_>) -> String {
-    let days = standing.record.days_left(view.now).map(days_in_words);
-    let said = match (state, days) {
+fn state_in_words(row: &Row<'_>) -> String {
+    let said = match (row.state, row.days_left.map(days_in_words)) {
         (State::Active, Some(days)) => format!("active, {days}"),
         (State::Due, Some(days)) => format!("due for renewal, {days}"),
         (State::Expired, Some(days)) => format!("EXPIRED: this store isn't reporting; it {days}"),
@@ -73,8 +69,8 @@ fn state_in_words(standing: &Standing, state: State, view: &View<'_>) -> String 
         (State::Deactivated, _) => "deactivated".into(),
         (other, None) => other.word().into(),
     };
-    let mut said = format!("{} {said}", sign(state));
-    for condition in standing.conditions(view.now) {
+    let mut said = format!("{} {said}", sign(row.state));
+    for condition in &row.conditions {
         said.push('\n');
         said.push_str(match condition {
             Condition::RenewalPending => "a link has been handed out and waits for its answer",

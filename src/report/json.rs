@@ -1,9 +1,10 @@
 //! JSON, schema 1: arrays, never dynamic keys; every key always present, null where unknown (DESIGN, JSON).
 
-use super::View;
+use super::{Row, View};
 use crate::error::{Error, Report};
-use crate::model::authorization::{Condition, Standing, State};
+use crate::model::authorization::{Condition, State};
 use crate::model::outcome::{Ending, Outcome};
+use crate::model::provider::Provider;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -19,7 +20,8 @@ pub struct Document {
     /// RFC 3339, UTC.
     #[schemars(with = "String", extend("format" = "date-time"))]
     generated_at: Timestamp,
-    profile: String,
+    /// `null` with `--all-profiles`: each row carries its own.
+    profile: Option<String>,
     summary: Summary,
     authorizations: Vec<AuthorizationJson>,
 }
@@ -28,15 +30,22 @@ pub struct Document {
 #[derive(Debug, Default, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Summary {
-    active: usize,
-    due: usize,
-    expired: usize,
-    pending: usize,
-    invalid: usize,
-    deactivated: usize,
-    total: usize,
+    /// Granted.
+    pub active: usize,
+    /// Inside their window.
+    pub due: usize,
+    /// Lapsed.
+    pub expired: usize,
+    /// Asked, no grant yet.
+    pub pending: usize,
+    /// Dead at the provider.
+    pub invalid: usize,
+    /// Given up.
+    pub deactivated: usize,
+    /// All of them.
+    pub total: usize,
     /// Records with a condition other than `renewal_pending`.
-    attention: usize,
+    pub attention: usize,
 }
 
 /// One authorization.
@@ -106,10 +115,9 @@ impl ErrorDocument {
 }
 
 impl AuthorizationJson {
-    /// A record at the view's instant.
-    pub fn of(standing: &Standing, view: &View<'_>) -> Self {
-        let record = &standing.record;
-        let zone = &view.provider.zone;
+    /// A row of the report.
+    pub fn of(row: &Row<'_>, now: Timestamp) -> Self {
+        let record = &row.standing.record;
         let text = |it: &dyn std::fmt::Display| it.to_string();
         Self {
             profile: record.profile.clone(),
@@ -121,46 +129,80 @@ impl AuthorizationJson {
             granted_by: record.granted_by.clone(),
             contact: record.contact.as_ref().map(|it| text(it)),
             tags: record.tags.iter().map(|tag| tag.to_string()).collect(),
-            state: record.state(view.now, view.window(), zone),
-            conditions: standing.conditions(view.now),
+            state: row.state,
+            conditions: row.conditions.clone(),
             created_at: record.created_at,
             renewed_at: record.renewed_at,
             expires_at: record.expires_at,
             expires_estimated: record.expires_estimated,
-            pending_until: standing.pending_until(),
-            days_left: record.days_left(view.now),
-            next_command: standing.next_command(view.now, view.window(), zone, view.provider.other_profile),
+            pending_until: row.standing.pending_until(),
+            days_left: row.days_left,
+            next_command: row.next_command(now),
         }
     }
 }
 
-/// The document of `status`.
-pub fn document(standings: &[Standing], view: &View<'_>) -> Document {
-    let authorizations: Vec<_> =
-        standings.iter().map(|standing| AuthorizationJson::of(standing, view)).collect();
-    let mut summary = Summary { total: authorizations.len(), ..Summary::default() };
-    for it in &authorizations {
-        *match it.state {
-            State::Active => &mut summary.active,
-            State::Due => &mut summary.due,
-            State::Expired => &mut summary.expired,
-            State::Pending => &mut summary.pending,
-            State::Invalid => &mut summary.invalid,
-            State::Deactivated => &mut summary.deactivated,
-        } += 1;
-        summary.attention += usize::from(it.conditions.iter().any(|one| *one != Condition::RenewalPending));
+impl Summary {
+    /// Counts the rows.
+    pub fn of(rows: &[Row<'_>]) -> Self {
+        let mut summary = Self::default();
+        rows.iter().for_each(|row| summary.count(row));
+        summary
     }
-    Document {
-        schema: SCHEMA,
-        generated_at: view.now,
-        profile: view.provider.profile.clone(),
-        summary,
-        authorizations,
+
+    /// Counts one row more.
+    pub fn count(&mut self, row: &Row<'_>) {
+        self.total += 1;
+        self.attention += usize::from(row.needs_attention());
+        *match row.state {
+            State::Active => &mut self.active,
+            State::Due => &mut self.due,
+            State::Expired => &mut self.expired,
+            State::Pending => &mut self.pending,
+            State::Invalid => &mut self.invalid,
+            State::Deactivated => &mut self.deactivated,
+        } += 1;
+    }
+
+    /// The counts by state, worst first.
+    pub fn by_state(&self) -> [(State, usize); 6] {
+        [
+            (State::Expired, self.expired),
+            (State::Invalid, self.invalid),
+            (State::Due, self.due),
+            (State::Active, self.active),
+            (State::Pending, self.pending),
+            (State::Deactivated, self.deactivated),
+        ]
     }
 }
 
+/// The document of `status`.
+pub fn document(rows: &[Row<'_>], view: &View) -> Document {
+    Document {
+        schema: SCHEMA,
+        generated_at: view.now,
+        profile: view.profile.clone(),
+        summary: Summary::of(rows),
+        authorizations: rows.iter().map(|row| AuthorizationJson::of(row, view.now)).collect(),
+    }
+}
+
+/// The rows as JSON lines: each is an authorization with the schema's number.
+pub fn lines(rows: &[Row<'_>], now: Timestamp) -> Result<String, serde_json::Error> {
+    #[derive(Serialize)]
+    struct Line {
+        schema: u8,
+        #[serde(flatten)]
+        authorization: AuthorizationJson,
+    }
+    let line =
+        |row| serde_json::to_string(&Line { schema: SCHEMA, authorization: AuthorizationJson::of(row, now) });
+    rows.iter().map(|row| line(row).map(|text| text + "\n")).collect()
+}
+
 /// The document of a command that changes something.
-pub fn results(outcomes: &[Outcome], view: &View<'_>) -> Results {
+pub fn results(outcomes: &[Outcome], provider: &Provider, now: Timestamp) -> Results {
     let results = outcomes
         .iter()
         .map(|outcome| ResultJson {
@@ -169,7 +211,10 @@ pub fn results(outcomes: &[Outcome], view: &View<'_>) -> Results {
             outcome: outcome.ending,
             exit: outcome.error.as_ref().map_or(0, Error::exit),
             authorize_url: outcome.authorize_url.clone(),
-            authorization: outcome.standing.as_ref().map(|standing| AuthorizationJson::of(standing, view)),
+            authorization: outcome
+                .standing
+                .as_ref()
+                .map(|standing| AuthorizationJson::of(&Row::at(now, standing, provider), now)),
             error: outcome.error.as_ref().map(Error::report),
         })
         .collect();

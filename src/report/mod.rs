@@ -1,38 +1,88 @@
 //! What people and scripts see of records: records in, text out; no I/O.
 
+mod calendar;
 mod card;
+mod check;
+mod csv;
 mod json;
+mod prometheus;
 mod table;
 
+pub use calendar::calendar;
+
 pub use card::{card, consent_card};
-pub use json::{AuthorizationJson, Document, ErrorDocument, ResultJson, Results, document, results, schema};
+pub use check::{Threshold, Verdict, check, unknown};
+pub use csv::csv;
+pub use json::{
+    AuthorizationJson, Document, ErrorDocument, ResultJson, Results, Summary, document, lines, results,
+    schema,
+};
+pub use prometheus::prometheus;
 pub use table::table;
 
-use crate::model::authorization::State;
+use crate::model::authorization::{Condition, Standing, State};
 use crate::model::provider::Provider;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-/// What a report needs besides the records.
-pub struct View<'a> {
-    /// The profile's provider: its zone and its window.
+/// A record at an instant: what every form of report shows, worked out once.
+pub struct Row<'a> {
+    /// The record and its open questions.
+    pub standing: &'a Standing,
+    /// Its profile: zone and window.
     pub provider: &'a Provider,
+    /// Its state.
+    pub state: State,
+    /// What holds beside the state.
+    pub conditions: Vec<Condition>,
+    /// Whole days left, rounded down.
+    pub days_left: Option<i64>,
+}
+
+impl<'a> Row<'a> {
+    /// The record at `now`.
+    pub fn at(now: Timestamp, standing: &'a Standing, provider: &'a Provider) -> Self {
+        Self {
+            state: standing.record.state(now, provider.due_window, &provider.zone),
+            conditions: standing.conditions(now),
+            days_left: standing.record.days_left(now),
+            standing,
+            provider,
+        }
+    }
+
+    /// Whether a condition asks for a look: any but a hand-off that is out.
+    fn needs_attention(&self) -> bool {
+        self.conditions.iter().any(|condition| *condition != Condition::RenewalPending)
+    }
+
+    /// The command that a person should run next.
+    fn next_command(&self, now: Timestamp) -> Option<String> {
+        let provider = self.provider;
+        self.standing.next_command(now, provider.due_window, &provider.zone, provider.other_profile)
+    }
+
+    /// An instant in the profile's zone, with the zone named.
+    fn when(&self, at: Timestamp) -> String {
+        at.to_zoned(self.provider.zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
+    }
+
+    /// What the store is called, else its licence.
+    fn called(&self) -> String {
+        let record = &self.standing.record;
+        record.name.as_ref().map_or_else(|| record.key.license.to_string(), ToString::to_string)
+    }
+}
+
+/// How a report is shown.
+pub struct View {
     /// The instant that is reported on.
     pub now: Timestamp,
+    /// The profile that is reported on; `None`: all of them.
+    pub profile: Option<String>,
     /// Colours may be used.
     pub colour: bool,
     /// The terminal's width, where there is one.
     pub width: Option<u16>,
-}
-
-impl View<'_> {
-    fn window(&self) -> SignedDuration {
-        self.provider.due_window
-    }
-
-    /// An instant in the profile's zone, with the zone named.
-    pub fn when(&self, at: Timestamp) -> String {
-        at.to_zoned(self.provider.zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
-    }
 }
 
 /// A sign for each state, so that colour is never the only one.

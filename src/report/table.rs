@@ -1,48 +1,51 @@
 //! All licences in a table, soonest expiry first: what fits the terminal, and plain text where it's piped.
 
-use super::{View, sign};
-use crate::model::authorization::{Standing, State};
+use super::{Row, Summary, View, sign};
+use crate::model::authorization::State;
 use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table};
 
 /// A column, and the terminal's width from which it's shown.
 struct Column {
     title: &'static str,
     from: u16,
-    cell: fn(&Standing, State, &View<'_>) -> String,
+    cell: fn(&Row<'_>) -> String,
 }
 
-const COLUMNS: [Column; 8] = [
-    Column { title: "State", from: 0, cell: |_, state, _| format!("{} {}", sign(state), state.word()) },
+const COLUMNS: [Column; 9] = [
+    Column { title: "State", from: 0, cell: |row| format!("{} {}", sign(row.state), row.state.word()) },
     Column {
         title: "Days",
         from: 0,
-        cell: |it, _, view| it.record.days_left(view.now).map_or_else(String::new, |days| days.to_string()),
+        cell: |row| row.days_left.map_or_else(String::new, |days| days.to_string()),
     },
-    Column { title: "Location", from: 0, cell: |it, _, _| it.record.key.license.to_string() },
-    Column {
-        title: "Store",
-        from: 0,
-        cell: |it, _, _| it.record.name.as_ref().map_or_else(String::new, ToString::to_string),
-    },
-    Column { title: "Expiration Date", from: 70, cell: |it, _, view| expiry(it, view) },
-    Column {
-        title: "Admin user",
-        from: 110,
-        cell: |it, _, _| it.record.granted_by.clone().unwrap_or_else(|| it.record.username.to_string()),
-    },
-    Column { title: "UBI", from: 130, cell: |it, _, _| it.record.key.ubi.to_string() },
+    Column { title: "Profile", from: 0, cell: |row| row.standing.record.profile.clone() },
+    Column { title: "Location", from: 0, cell: |row| row.standing.record.key.license.to_string() },
+    Column { title: "Store", from: 0, cell: store },
+    Column { title: "Expiration Date", from: 70, cell: expiry },
+    Column { title: "Admin user", from: 110, cell: admin },
+    Column { title: "UBI", from: 130, cell: |row| row.standing.record.key.ubi.to_string() },
     Column { title: "Attention", from: 0, cell: attention },
 ];
 
-fn expiry(it: &Standing, view: &View<'_>) -> String {
-    let Some(at) = it.record.expires_at.filter(|_| it.record.deactivated_at.is_none()) else {
-        return String::new();
-    };
-    format!("{}{}", if it.record.expires_estimated { "~" } else { "" }, view.when(at))
+fn store(row: &Row<'_>) -> String {
+    row.standing.record.name.as_ref().map_or_else(String::new, ToString::to_string)
 }
 
-fn attention(it: &Standing, _: State, view: &View<'_>) -> String {
-    it.conditions(view.now).iter().map(|one| one.word()).collect::<Vec<_>>().join(", ")
+fn admin(row: &Row<'_>) -> String {
+    let record = &row.standing.record;
+    record.granted_by.clone().unwrap_or_else(|| record.username.to_string())
+}
+
+fn expiry(row: &Row<'_>) -> String {
+    let record = &row.standing.record;
+    let Some(at) = record.expires_at.filter(|_| record.deactivated_at.is_none()) else {
+        return String::new();
+    };
+    format!("{}{}", if record.expires_estimated { "~" } else { "" }, row.when(at))
+}
+
+fn attention(row: &Row<'_>) -> String {
+    row.conditions.iter().map(|one| one.word()).collect::<Vec<_>>().join(", ")
 }
 
 fn colour(state: State) -> Color {
@@ -56,23 +59,22 @@ fn colour(state: State) -> Color {
 }
 
 /// The table, with a line that counts. Sorted by expiry; what has none comes last.
-pub fn table(standings: &[Standing], view: &View<'_>) -> String {
-    let mut sorted: Vec<&Standing> = standings.iter().collect();
-    let order = |it: &Standing| {
-        let record = &it.record;
-        (record.deactivated_at.is_some(), record.expires_at.is_none(), record.expires_at)
-    };
-    sorted.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.record.key.cmp(&b.record.key)));
-
+pub fn table(rows: &[Row<'_>], view: &View) -> String {
+    let mut sorted: Vec<&Row<'_>> = rows.iter().collect();
+    sorted.sort_by_cached_key(|row| {
+        let record = &row.standing.record;
+        (record.deactivated_at.is_some(), record.expires_at.is_none(), record.expires_at, record.key.clone())
+    });
     let width = view.width.unwrap_or(u16::MAX);
-    let any_attention = standings.iter().any(|it| !it.conditions(view.now).is_empty());
-    let any_name = standings.iter().any(|it| it.record.name.is_some());
+    let any_attention = rows.iter().any(|row| !row.conditions.is_empty());
+    let any_name = rows.iter().any(|row| row.standing.record.name.is_some());
     let columns: Vec<&Column> = COLUMNS
         .iter()
         .filter(|column| column.from <= width)
         .filter(|column| match column.title {
             "Attention" => any_attention,
             "Store" => any_name,
+            "Profile" => view.profile.is_none(),
             _ => true,
         })
         .collect();
@@ -89,14 +91,11 @@ pub fn table(standings: &[Standing], view: &View<'_>) -> String {
     } else {
         table.force_no_tty();
     }
-    let mut counts = std::collections::BTreeMap::<State, usize>::new();
-    for it in sorted {
-        let state = it.record.state(view.now, view.window(), &view.provider.zone);
-        *counts.entry(state).or_default() += 1;
+    for row in sorted {
         table.add_row(columns.iter().map(|column| {
-            let cell = Cell::new((column.cell)(it, state, view));
+            let cell = Cell::new((column.cell)(row));
             match column.title {
-                "State" if view.colour => cell.fg(colour(state)),
+                "State" if view.colour => cell.fg(colour(row.state)),
                 "Days" => cell.set_alignment(CellAlignment::Right),
                 _ => cell,
             }
@@ -119,12 +118,14 @@ pub fn table(standings: &[Standing], view: &View<'_>) -> String {
         column.set_padding((0, 2));
     }
     let mut text: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
-    let counted: Vec<_> = counts.iter().map(|(state, count)| format!("{count} {}", state.word())).collect();
-    text.push_str(&format!(
-        "\n{} in profile {}: {}\n",
-        standings.len(),
-        view.provider.profile,
-        counted.join(", ")
-    ));
+    let counts = Summary::of(rows).by_state();
+    let counted: Vec<_> = counts
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(state, count)| format!("{count} {}", state.word()))
+        .collect();
+    let where_from =
+        view.profile.as_ref().map_or_else(|| "all profiles".to_owned(), |name| format!("profile {name}"));
+    text.push_str(&format!("\n{} in {where_from}: {}\n", rows.len(), counted.join(", ")));
     text
 }

@@ -2,7 +2,8 @@
 
 use super::Sealed;
 use super::envelope::{Envelope, Opener, Seal};
-use crate::edge::{clean, files};
+use crate::edge::files;
+use crate::error::clean;
 use crate::error::{Error, Result, VaultError};
 use crate::model::flow::Place;
 use crate::model::secret::Sealable;

@@ -4,11 +4,19 @@
 
 #[cfg(target_os = "linux")]
 mod browser;
+mod concurrency;
+#[cfg(target_os = "linux")]
+mod crash;
 mod deactivate;
 mod demo;
 #[cfg(target_os = "linux")]
+mod disk;
+#[cfg(target_os = "linux")]
 mod keyring;
+mod layers;
 mod mishaps;
+#[cfg(unix)]
+mod no_leaks;
 mod register;
 mod renew;
 mod status;

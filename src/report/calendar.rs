@@ -1,0 +1,66 @@
+//! Expiries in a calendar (RFC 5545): an event each, with alarms on the reminder days; weekends pulled to Friday.
+
+use super::{Row, days_in_words};
+use crate::model::expiry::working_day;
+use icalendar::{Alarm, Calendar, Component, Event, EventLike, Property, Trigger};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+/// One event a living grant. Its UID stays over renewals, so that a calendar moves the event instead of adding one.
+pub fn calendar(rows: &[Row<'_>], reminder_days: &[u32], now: Timestamp) -> String {
+    let mut calendar = Calendar::empty();
+    for (name, value) in
+        [("VERSION", "2.0"), ("PRODID", "-//biotrack-auth//status//EN"), ("CALSCALE", "GREGORIAN")]
+    {
+        calendar.append_property(Property::new(name, value));
+    }
+    calendar.name("BioTrack authorizations");
+    for row in rows {
+        let record = &row.standing.record;
+        let Some(expires) = record.expires_at.filter(|_| record.deactivated_at.is_none()) else { continue };
+        let at = working_day(expires, &row.provider.zone);
+        let mut description = format!(
+            "UBI {}, location {}, admin user {}. Expiration Date: {}.",
+            record.key.ubi,
+            record.key.license,
+            record.username,
+            row.when(expires)
+        );
+        if at != expires {
+            description.push_str(" That is a weekend: act on this Friday.");
+        }
+        description.push_str(&format!(
+            "\n{}",
+            crate::model::authorization::next("renew", record, row.provider.other_profile)
+        ));
+        let mut event = Event::new();
+        event
+            .uid(&uid(row))
+            .summary(&format!("BioTrack grant of {} expires", row.called()))
+            .description(&description)
+            .add_property("DTSTAMP", stamp(now))
+            .add_property("DTSTART", stamp(at))
+            .add_property("DTEND", stamp(at))
+            .add_property("SEQUENCE", record.generation.0.to_string())
+            .add_property("TRANSP", "TRANSPARENT");
+        for days in reminder_days {
+            let said = format!("BioTrack grant of {}: {}", row.called(), days_in_words(i64::from(*days)));
+            let before = Trigger::before_start(chrono::Duration::days(i64::from(*days)));
+            event.alarm(Alarm::display(&said, before).uid(&format!("{days}-{}", uid(row))).done());
+        }
+        calendar.push(event.done());
+    }
+    calendar.done().to_string()
+}
+
+/// Stable, and safe whatever the licence holds.
+fn uid(row: &Row<'_>) -> String {
+    let record = &row.standing.record;
+    let name = format!("{}\n{}\n{}", record.profile, record.key.ubi, record.key.license);
+    let digest: String = Sha256::digest(name).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("{digest}@biotrack-auth")
+}
+
+fn stamp(at: Timestamp) -> String {
+    at.strftime("%Y%m%dT%H%M%SZ").to_string()
+}

@@ -1,0 +1,161 @@
+//! `status --check`: the monitoring-plugin convention, one summary line with perfdata, then details.
+
+use super::{Row, Summary, days_in_words};
+use crate::error::{Error, Result};
+use crate::model::authorization::{Condition, State};
+use crate::model::duration;
+use crate::model::expiry::working_day;
+use jiff::{SignedDuration, Timestamp};
+
+/// How near an end is too near.
+#[derive(Debug, Clone, Copy)]
+pub enum Threshold {
+    /// This long before the end.
+    Before(SignedDuration),
+    /// This share of the grant's life is left, in percent.
+    Share(u8),
+}
+
+impl Threshold {
+    /// Reads `14d` or `20%`.
+    pub fn parse(name: &'static str, text: &str) -> Result<Self> {
+        match text.strip_suffix('%').map(str::parse::<u8>) {
+            Some(Ok(percent)) if percent <= 100 => Ok(Self::Share(percent)),
+            Some(_) => Err(Error::BadValue {
+                name,
+                problem: format!("\"{}\" isn't a share from 0% to 100%", crate::error::clean(text)),
+            }),
+            None => duration::parse(name, text).map(Self::Before),
+        }
+    }
+
+    /// Whether a grant is inside it. A weekend's end counts as the Friday before.
+    fn reached(self, row: &Row<'_>, now: Timestamp) -> bool {
+        let record = &row.standing.record;
+        let Some(expires) = record.expires_at else { return false };
+        let left = working_day(expires, &row.provider.zone).duration_since(now);
+        match self {
+            Self::Before(window) => left <= window,
+            Self::Share(percent) => {
+                let since = record.renewed_at.or(record.created_at).unwrap_or(now);
+                let life = expires.duration_since(since).as_secs();
+                left.as_secs() <= life / 100 * i64::from(percent)
+            }
+        }
+    }
+}
+
+/// What monitoring is told.
+pub struct Verdict {
+    /// 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
+    pub exit: u8,
+    /// The summary line, and a line for each licence that isn't well.
+    pub text: String,
+}
+
+/// The line of an error: whatever keeps the check from looking is UNKNOWN, never healthy.
+pub fn unknown(reason: &str) -> String {
+    format!("BIOTRACK UNKNOWN: {}\n", plain(&reason.lines().collect::<Vec<_>>().join(" ")))
+}
+
+/// Judges the rows; a deactivated one isn't counted (DESIGN, Exit codes).
+pub fn check(
+    rows: &[Row<'_>],
+    warning: Threshold,
+    critical: Threshold,
+    allow_empty: bool,
+    now: Timestamp,
+) -> Verdict {
+    let counted: Vec<&Row<'_>> = rows.iter().filter(|row| row.state != State::Deactivated).collect();
+    if counted.is_empty() {
+        return match allow_empty {
+            true => Verdict { exit: 0, text: "BIOTRACK OK: nothing is registered\n".into() },
+            false => Verdict {
+                exit: 3,
+                text: unknown("nothing is registered, or selected (--allow-empty accepts that)"),
+            },
+        };
+    }
+    let mut judged: Vec<(u8, &Row<'_>)> =
+        counted.iter().map(|row| (level(row, warning, critical, now), *row)).collect();
+    judged.sort_by_key(|(level, row)| {
+        (std::cmp::Reverse(*level), row.standing.record.expires_at, row.standing.record.key.clone())
+    });
+    let exit = judged.first().map_or(0, |(level, _)| *level);
+    let summary = Summary::of(rows);
+    let said: Vec<_> = summary
+        .by_state()
+        .into_iter()
+        .filter(|(state, count)| *count > 0 && *state != State::Deactivated)
+        .map(|(state, count)| format!("{count} {}", state.word()))
+        .collect();
+    let mut text = format!("BIOTRACK {}: {}", word(exit), said.join(", "));
+    if summary.attention > 0 {
+        text.push_str(&format!(", {} to look at", summary.attention));
+    }
+    if let Some((_, worst)) = judged.first().filter(|(level, _)| *level > 0) {
+        text.push_str(&format!("; first: {}", plain(&worst.called())));
+    }
+    text.push_str(&format!(" | {}\n", perfdata(&summary, &counted)));
+    for (level, row) in judged.iter().filter(|(level, _)| *level > 0) {
+        text.push_str(&detail(*level, row, now));
+    }
+    Verdict { exit, text }
+}
+
+fn level(row: &Row<'_>, warning: Threshold, critical: Threshold, now: Timestamp) -> u8 {
+    let noted = |condition| row.conditions.contains(&condition);
+    if matches!(row.state, State::Expired | State::Invalid) || critical.reached(row, now) {
+        2
+    } else if row.state == State::Due
+        || warning.reached(row, now)
+        || [Condition::Uncertain, Condition::Held, Condition::RevocationPending, Condition::HandoffLapsed]
+            .into_iter()
+            .any(noted)
+    {
+        1
+    } else {
+        0
+    }
+}
+
+fn word(level: u8) -> &'static str {
+    match level {
+        0 => "OK",
+        1 => "WARNING",
+        2 => "CRITICAL",
+        _ => "UNKNOWN",
+    }
+}
+
+fn perfdata(summary: &Summary, counted: &[&Row<'_>]) -> String {
+    let mut data: Vec<String> = summary
+        .by_state()
+        .into_iter()
+        .map(|(state, count)| format!("{}={count};;;0", state.word()))
+        .collect();
+    data.push(format!("attention={};;;0", summary.attention));
+    data.extend(counted.iter().filter_map(|row| row.days_left).min().map(|days| format!("days_left={days}")));
+    data.join(" ")
+}
+
+fn detail(level: u8, row: &Row<'_>, now: Timestamp) -> String {
+    let record = &row.standing.record;
+    let mut said = vec![row.state.word().to_owned()];
+    said.extend(row.days_left.map(days_in_words));
+    said.extend(row.conditions.iter().map(|one| one.word().to_owned()));
+    said.extend(row.next_command(now));
+    let called = record.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
+    format!(
+        "{}: {}{}: {}\n",
+        word(level),
+        plain(&record.key.to_string()),
+        plain(&called),
+        plain(&said.join(", "))
+    )
+}
+
+/// A bar begins the perfdata, wherever it stands.
+fn plain(text: &str) -> String {
+    text.replace('|', "¦")
+}

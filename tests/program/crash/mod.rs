@@ -1,0 +1,6 @@
+//! Promise 1 under kill -9: whatever the provider issued is stored, or shown as uncertain with the next command.
+
+mod between;
+mod points;
+mod truth;
+mod waiting;
