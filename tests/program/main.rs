@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
+#[cfg(target_os = "linux")]
+mod browser;
 mod concurrency;
 #[cfg(target_os = "linux")]
 mod crash;

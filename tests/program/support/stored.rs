@@ -29,7 +29,10 @@ impl Rig {
     pub fn env(&self) -> Env {
         let machine = Env::system().unwrap();
         let nobody = Terminal::captured(Box::new(std::io::sink()), Box::new(std::io::sink()));
-        machine.within(Paths::within(self.home()), machine.clock.clone(), machine.browser.clone(), nobody)
+        let mut env =
+            machine.within(Paths::within(self.home()), machine.clock.clone(), machine.browser.clone());
+        env.terminal = nobody;
+        env
     }
 
     /// The grants that a licence has in a role, opened with the home's own identity.
