@@ -115,10 +115,8 @@ impl Custody<'_> {
         if self.spool.is_none() {
             self.spool = Some(self.ledger.reserve(1)?);
         }
-        // A fresh envelope, under a name of its own: the old memo must outlive a crash of this very run.
-        let again = format!("{}-again", self.item_of_flow(&flow.key, &flow.id));
-        let (envelope, new_memo) = self.vault.envelope(&again, &memo.to_sealable())?;
-        self.loose.push(new_memo);
+        // Of the same memo: it's what opens the answer if this very run is cut short, too.
+        let envelope = self.vault.another_envelope(&opener)?;
         let in_flight = InFlight {
             key: flow.key.clone(),
             username: flow.username.clone(),
