@@ -1,6 +1,6 @@
 //! Promise 1 under kill -9: whatever the provider issued is stored, or shown as uncertain with the next command.
 
 mod between;
-mod points;
-mod truth;
+pub mod points;
+pub mod truth;
 mod waiting;
