@@ -60,9 +60,9 @@ fn code(text: &str) -> String {
             3
         } else if rest.starts_with('"') && kept.ends_with("r#") {
             rest.find("\"#").map_or(rest.len(), |end| end + 2)
-        } else if rest.starts_with('"') {
+        } else if let Some(inside) = rest.strip_prefix('"') {
             let mut escaped = false;
-            let inside = rest[1..].find(|c| {
+            let inside = inside.find(|c| {
                 let ends = c == '"' && !escaped;
                 escaped = c == '\\' && !escaped;
                 ends

@@ -2,5 +2,6 @@
 
 mod between;
 pub mod points;
+mod spool;
 pub mod truth;
 mod waiting;

@@ -81,14 +81,15 @@ fn surroundings(command: &mut Command, folder: &Path) {
     #[cfg(unix)]
     std::fs::set_permissions(&runtime, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
     #[expect(clippy::disallowed_methods, reason = "a test has no Env")]
-    let path = std::env::var_os("PATH").unwrap();
+    let (path, all) = (std::env::var_os("PATH").unwrap(), std::env::var_os("BIOTRACK_TEST_ALL"));
     // secret-tool shows names as the locale allows.
     command
         .env_clear()
         .env("LC_ALL", "C.UTF-8")
         .env("PATH", path)
         .env("HOME", folder)
-        .env("XDG_RUNTIME_DIR", runtime);
+        .env("XDG_RUNTIME_DIR", runtime)
+        .envs(all.map(|all| ("BIOTRACK_TEST_ALL", all)));
 }
 
 /// The daemon's number, inside.
