@@ -7,7 +7,7 @@ use crate::model::flow::{Change, Flow, Place, Purpose, Sealed, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::{Key, Username};
-use crate::model::secret::{Sealable, Secret};
+use crate::model::secret::Secret;
 use crate::vault::Opener;
 
 /// What became of a question that a dead process had left.
@@ -108,22 +108,19 @@ impl Custody<'_> {
         Ok(())
     }
 
-    /// A code that was never sent is sent, under a fresh envelope that is committed first.
+    /// A code that was never sent is sent.
     fn send(&mut self, flow: &Flow, sealed: &Sealed) -> Result<Recovered> {
         let (memo, opener) = self.unfold(flow)?;
+        let kept = flow.memo.clone().ok_or_else(super::unknown)?;
         let code: String = opener.open(sealed, flow.key.license.as_str())?.read(flow.key.license.as_str())?;
         if self.spool.is_none() {
             self.spool = Some(self.ledger.reserve(1)?);
         }
-        let item = format!("{}-{}", self.item_of_flow(&flow.key, &flow.id), self.env.random.name()?);
-        let (envelope, kept) = self.vault.envelope(&item, &memo.to_sealable())?;
-        let sealed = envelope.code.close(&Sealable::of(&code))?;
-        self.ledger.reseal(&flow.id, &kept, &Stage::Arrived(sealed.clone()))?;
-        self.loose.extend(flow.memo.clone());
+        // Of the same memo: it's what opens the answer if this very run is cut short, too.
+        let envelope = self.vault.another_envelope(&opener)?;
         let in_flight = InFlight {
-            code_seal: None,
             answer_seal: Some(envelope.answer),
-            code: Some(sealed),
+            code: Some(sealed.clone()),
             ..in_flight(flow, memo, kept)
         };
         self.in_flight.insert(flow.id.clone(), in_flight);

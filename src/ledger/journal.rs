@@ -65,12 +65,6 @@ pub(super) fn note(tx: &Transaction<'_>, flow: &FlowId, stage: &Stage) -> Result
     Ok(())
 }
 
-pub(super) fn reseal(tx: &Transaction<'_>, flow: &FlowId, memo: &Place, stage: &Stage) -> Result<(), Fault> {
-    let (item, blob) = columns(memo);
-    tx.execute("UPDATE flow SET memo_item = ?2, memo_blob = ?3 WHERE id = ?1", params![flow.0, item, blob])?;
-    note(tx, flow, stage)
-}
-
 pub(super) fn stage_of(tx: &Transaction<'_>, flow: &FlowId) -> Result<Option<Stage>, Fault> {
     let found = tx
         .prepare_cached("SELECT stage, sealed FROM flow WHERE id = ?1")?

@@ -148,11 +148,6 @@ impl Ledger {
         Ok(Logged::attested_by_the_ledger(flow.clone()))
     }
 
-    /// Puts a question's code under a fresh envelope, synced: memo and code change together.
-    pub fn reseal(&mut self, flow: &FlowId, memo: &Place, stage: &Stage) -> Result<()> {
-        self.transaction("reseal the code", |tx| journal::reseal(tx, flow, memo, stage))
-    }
-
     /// Keeps an answer in the journal, synced, because its proper place couldn't take it.
     pub fn keep_answer(&mut self, flow: &FlowId, stage: &Stage) -> Result<()> {
         self.transaction("keep the answer", |tx| journal::note(tx, flow, stage))

@@ -1,5 +1,7 @@
 //! A disk that is full, or can't be written: said before any browser opens; and room for the one answer that came.
 
+use crate::crash::points::at_each_point;
+use crate::crash::truth::{Found, LICENSE, holds, is_whole};
 use crate::support::{Rig, admin, register};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -87,10 +89,9 @@ fn a_full_disk_is_said_before_the_browser_and_leaves_what_was() {
     assert_eq!(rig.only()["conditions"], serde_json::json!([]));
 }
 
-#[test]
-fn a_disk_that_fills_up_during_the_consent_costs_no_grant() {
-    let rig = Rig::new();
-    let disk = Disk::over(&rig);
+/// Registers with a browser that fills the disk: the grant ends in the spool.
+#[track_caller]
+fn into_the_spool(rig: &Rig) {
     // The ledger's room is given back just before the disk is filled, so that it has none for what comes.
     let script = rig.elsewhere("browser");
     fs::write(
@@ -104,9 +105,51 @@ fn a_disk_that_fills_up_during_the_consent_costs_no_grant() {
     )
     .unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
-    let run = rig.run(&register("L-1", &["--browser", script.to_str().unwrap()]));
+    let run = rig.run(&register(LICENSE, &["--browser", script.to_str().unwrap()]));
     run.exits(7).answers_nothing().says("was granted, but the grant can't be stored yet");
     assert_eq!(rig.counted("token_issued"), 1);
+}
+
+const UNATTENDED: [&str; 7] =
+    ["register", "--ubi", "604001", "--license", LICENSE, "--username", "ann@example.com"];
+
+#[test]
+fn what_waits_in_the_spool_survives_a_kill_of_what_finishes_it() {
+    let rig = Rig::new();
+    let disk = Disk::over(&rig);
+    into_the_spool(&rig);
+    disk.make_room();
+    let copy = |from: &Path, to: &Path| run("cp", &["-a", &format!("{}/.", from.display())], to);
+    let (saved, home) = (rig.elsewhere("saved"), rig.home().to_owned());
+    fs::create_dir(&saved).unwrap();
+    copy(&home, &saved);
+    let again = || {
+        for entry in fs::read_dir(&home).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
+        }
+        copy(&saved, &home);
+    };
+    let calls = rig.calls(&UNATTENDED);
+    at_each_point("finish", 2, &calls, |call, nth| {
+        again();
+        rig.killed(call, nth, &UNATTENDED).then(|| {
+            let found = holds(&rig, 0);
+            if found != Found::Done {
+                rig.run(&UNATTENDED).exits(0);
+            }
+            is_whole(&rig);
+            assert_eq!(rig.counted("token_issued"), 1, "without a new consent");
+            found
+        })
+    });
+}
+
+#[test]
+fn a_disk_that_fills_up_during_the_consent_costs_no_grant() {
+    let rig = Rig::new();
+    let disk = Disk::over(&rig);
+    into_the_spool(&rig);
     let it = rig.only();
     assert_eq!(
         it["conditions"],
@@ -117,10 +160,10 @@ fn a_disk_that_fills_up_during_the_consent_costs_no_grant() {
     rig.keeps_secrets(&[]);
 
     // Still full: nothing is lost, and nothing new is asked.
-    rig.run(&["register", "--ubi", "604001", "--license", "L-1", "--username", "ann@example.com"]).exits(7);
+    rig.run(&UNATTENDED).exits(7);
     disk.make_room();
     // No browser: it's finished without a new consent.
-    rig.run(&["register", "--ubi", "604001", "--license", "L-1", "--username", "ann@example.com"]).exits(0);
+    rig.run(&UNATTENDED).exits(0);
     assert_eq!(rig.counted("token_issued"), 1);
     assert_eq!((&rig.only()["state"], &rig.only()["conditions"]), (&"active".into(), &serde_json::json!([])));
     assert!(rig.accepts(&rig.live("L-1").unwrap()));

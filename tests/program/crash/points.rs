@@ -1,6 +1,7 @@
 //! Every writing or talking call as a kill point. CI takes a few of each kind; BIOTRACK_TEST_ALL=1 takes all.
 
 use super::truth::{Found, LICENSE, go_on, holds, holds_given_up, is_given_up, is_whole};
+use crate::keyring::session::{Session, within};
 use crate::support::{Rig, admin, register};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,9 +13,11 @@ fn stride() -> usize {
     if std::env::var_os("BIOTRACK_TEST_ALL").is_some() { 1 } else { STRIDE }
 }
 
-/// Tries the points of a command one after the other: each fires, or the command survives.
-fn at_each_point(
+/// Tries the points of a command one after the other: each fires, or the command survives. With all of them, it's
+/// hit in so many of the phases that [`Found`] tells apart.
+pub fn at_each_point(
     command: &str,
+    phases: usize,
     calls: &BTreeMap<&'static str, usize>,
     mut try_it: impl FnMut(&str, usize) -> Option<Found>,
 ) {
@@ -39,16 +42,25 @@ fn at_each_point(
         println!("{command}: {fired} of {points} kill points fired; afterwards {found:?}");
     }
     assert!(fired > calls.len() / 2);
-    assert!(found.len() == 3 || stride > 1, "{found:?}: not every phase was hit");
+    assert!(found.len() == phases || stride > 1, "{found:?}: not every phase was hit");
 }
 
 #[test]
 fn register_is_killed_everywhere() {
+    register_with("register", Rig::new);
+}
+
+#[test]
+fn register_with_a_keyring_is_killed_everywhere() {
+    within(Session::Unlocked, || register_with("register, keyring", || Rig::with_keyring(&[])));
+}
+
+fn register_with(command: &str, rig: impl Fn() -> Rig) {
     let arguments = register(LICENSE, &[]);
-    let calls = Rig::new().calls(&arguments);
-    at_each_point("register", &calls, |call, nth| {
+    let calls = rig().calls(&arguments);
+    at_each_point(command, 3, &calls, |call, nth| {
         // Each time the first command of a new home.
-        let rig = Rig::new();
+        let rig = rig();
         rig.killed(call, nth, &arguments).then(|| {
             let found = holds(&rig, 0);
             if found != Found::Done {
@@ -62,12 +74,20 @@ fn register_is_killed_everywhere() {
 
 #[test]
 fn renew_is_killed_everywhere() {
-    let rig = Rig::new();
+    renew_with("renew", Rig::new());
+}
+
+#[test]
+fn renew_with_a_keyring_is_killed_everywhere() {
+    within(Session::Unlocked, || renew_with("renew, keyring", Rig::with_keyring(&[])));
+}
+
+fn renew_with(command: &str, rig: Rig) {
     rig.register(LICENSE).exits(0);
     let browser = admin();
     let arguments = ["renew", LICENSE, "--browser", &browser];
     let calls = rig.calls(&arguments);
-    at_each_point("renew", &calls, |call, nth| {
+    at_each_point(command, 3, &calls, |call, nth| {
         let known = rig.truth().len();
         rig.killed(call, nth, &arguments).then(|| {
             let found = holds(&rig, known);
@@ -80,11 +100,19 @@ fn renew_is_killed_everywhere() {
 
 #[test]
 fn deactivate_is_killed_everywhere() {
-    let rig = Rig::new();
+    deactivate_with("deactivate", Rig::new());
+}
+
+#[test]
+fn deactivate_with_a_keyring_is_killed_everywhere() {
+    within(Session::Unlocked, || deactivate_with("deactivate, keyring", Rig::with_keyring(&[])));
+}
+
+fn deactivate_with(command: &str, rig: Rig) {
     rig.register(LICENSE).exits(0);
     let arguments = ["deactivate", LICENSE, "--yes"];
     let calls = rig.calls(&arguments);
-    at_each_point("deactivate", &calls, |call, nth| {
+    at_each_point(command, 3, &calls, |call, nth| {
         rig.register(LICENSE).exits(0);
         let truth = rig.truth();
         let last = truth.iter().rfind(|line| line["event"] == "token_issued").unwrap();

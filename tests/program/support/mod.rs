@@ -26,6 +26,8 @@ pub fn admin() -> String {
 pub struct Rig {
     home: TempDir,
     elsewhere: TempDir,
+    /// The program sees the session's bus.
+    keyring: bool,
     sandbox: Sandbox,
 }
 
@@ -52,6 +54,15 @@ impl Rig {
         Self::with(&[])
     }
 
+    /// A sandbox, and a home configured for the keyring of the session that the test runs in.
+    pub fn with_keyring(fail: &[Mishap]) -> Self {
+        let rig = Self { keyring: true, ..Self::unconfigured(fail) };
+        let url = rig.sandbox.address();
+        rig.run(&["config", "init", "--preset", "local-sandbox", "--url", &url, "--vault", "keyring"])
+            .exits(0);
+        rig
+    }
+
     /// A sandbox, and an empty home.
     pub fn unconfigured(fail: &[Mishap]) -> Self {
         let home = tempfile::tempdir().unwrap();
@@ -60,7 +71,7 @@ impl Rig {
         let options = Options { fail: fail.to_vec(), log: Some(log), ..Options::default() };
         #[expect(clippy::disallowed_methods, reason = "the sandbox runs by the machine's clock")]
         let sandbox = Sandbox::start(options, Arc::new(Timestamp::now)).unwrap();
-        Self { home, elsewhere, sandbox }
+        Self { home, elsewhere, keyring: false, sandbox }
     }
 
     pub fn home(&self) -> &Path {
@@ -92,6 +103,12 @@ impl Rig {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if self.keyring {
+            for name in ["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "HOME"] {
+                #[expect(clippy::disallowed_methods, reason = "a test has no Env")]
+                command.env(name, std::env::var_os(name).unwrap());
+            }
+        }
         command
     }
 

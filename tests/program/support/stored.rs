@@ -39,7 +39,10 @@ impl Rig {
     pub fn grants(&self, license: &str, role: Role) -> Vec<Granted> {
         let (env, key) = (self.env(), key(license));
         let Some(ledger) = Ledger::read(&env).unwrap() else { return Vec::new() };
-        let vault = Vault::sealed(&env.paths.identity, Vec::new());
+        let vault = match self.keyring {
+            true => Vault::keyring(),
+            false => Vault::sealed(&env.paths.identity, Vec::new()),
+        };
         let open = |place| Granted::from_sealable(&vault.get(&place, license).unwrap(), &key).unwrap();
         ledger.secrets(PROFILE, &key, role).unwrap().into_iter().map(|(_, place)| open(place)).collect()
     }
