@@ -11,6 +11,7 @@ mod deactivate;
 mod demo;
 #[cfg(target_os = "linux")]
 mod disk;
+mod givingup;
 #[cfg(target_os = "linux")]
 mod keyring;
 mod layers;
@@ -18,6 +19,7 @@ mod mishaps;
 #[cfg(unix)]
 mod no_leaks;
 mod register;
+mod remind;
 mod renew;
 mod status;
 mod support;

@@ -110,7 +110,10 @@ fn a_wrong_grant_is_revoked_once_the_keyring_is_open_again() {
     within(Session::Unlocked, || {
         let rig = Rig::with_keyring(&[Mishap::WrongLocation]);
         let browser = locking_browser(&rig);
-        rig.run(&register("L-1", &["--browser", &browser])).exits(6).answers_nothing().says("waits sealed in the journal");
+        rig.run(&register("L-1", &["--browser", &browser]))
+            .exits(6)
+            .answers_nothing()
+            .says("waits sealed in the journal");
         assert_eq!((rig.counted("token_issued"), rig.counted("token_revoked")), (1, 0));
         assert_eq!(rig.only()["conditions"], json!(["uncertain"]));
         log_in_again();
