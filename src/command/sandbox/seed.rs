@@ -72,7 +72,7 @@ fn made_up(profile: &str, at: u32, now: Timestamp) -> Result<Change> {
     let mut record = Authorization::asked(profile, key, username);
     let street = STREETS[at as usize % STREETS.len()];
     record.name = Some(StoreName::parse(&format!("{street} {}", at + 1))?);
-    record.tags = vec![Tag::parse(if at % 2 == 0 { "upstate" } else { "downstate" })?];
+    record.tags = vec![Tag::parse(if at.is_multiple_of(2) { "upstate" } else { "downstate" })?];
     let days_left = match at % 20 {
         0 | 1 => -1 - i64::from(at / 20 % 10),
         2..=4 => 1 + i64::from(at / 20 % 10),
