@@ -30,6 +30,8 @@ impl Custody<'_> {
         if let Some(standing) = self.standing(key)?
             && standing.record.revocation_pending
             && standing.record.deactivated_at.is_none()
+            // Elsewhere it could take the living grant with it; `deactivate` revokes both.
+            && self.revocation_of_one(exchange).is_some()
             && let Err(e) = self.revoke_unwanted(exchange, key)
         {
             tracing::warn!("a grant of {key} that nobody wants isn't revoked yet: {e}");
