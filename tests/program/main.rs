@@ -12,7 +12,7 @@ mod disk;
 mod keyring;
 mod layers;
 mod mishaps;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod no_leaks;
 mod register;
 mod renew;
