@@ -16,7 +16,7 @@ mod givingup;
 mod keyring;
 mod layers;
 mod mishaps;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod no_leaks;
 mod register;
 mod remind;
