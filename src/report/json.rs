@@ -185,7 +185,7 @@ impl Summary {
 pub fn document(rows: &[Row<'_>], view: &View) -> Document {
     Document {
         schema: SCHEMA,
-        generated_at: view.now,
+        generated_at: Timestamp::from_second(view.now.as_second()).unwrap_or(view.now),
         profile: view.profile.clone(),
         summary: Summary::of(rows),
         authorizations: rows.iter().map(|row| AuthorizationJson::of(row, view.now)).collect(),

@@ -134,7 +134,9 @@ impl Demo {
         let unparsed = |e: clap::Error| Error::Failed(e.to_string());
         let matches = tree.try_get_matches_from(words).map_err(unparsed)?;
         let command = Command::from_arg_matches(&matches).map_err(unparsed)?;
-        let call = Call { env: &self.env, profile: None, json: false, quiet: false, config_given: false };
+        // Whatever BIOTRACK_AUTH_PROFILE names outside.
+        let profile = Some("local-sandbox".to_owned());
+        let call = Call { env: &self.env, profile, json: false, quiet: false, config_given: false };
         match run_command(command, &call)? {
             0 => Ok(()),
             code => Err(Error::Failed(format!("the demo's command ended with exit code {code}"))),
