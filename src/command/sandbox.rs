@@ -32,7 +32,7 @@ Examples:
   biotrack-auth config init --preset local-sandbox --url http://127.0.0.1:8990")]
 pub struct Serve {
     /// Listen on this port [default: any free one]
-    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
     port: u16,
 
     /// Start its clock at this instant (RFC 3339)
