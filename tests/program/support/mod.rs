@@ -119,6 +119,14 @@ impl Rig {
     }
 }
 
+/// A program that isn't ours; where it's missing, the test says what installs it.
+#[track_caller]
+pub fn outside(program: &str) -> Command {
+    let folders = ["/usr/bin", "/usr/sbin", "/bin", "/usr/local/bin"];
+    let found = folders.iter().map(|folder| Path::new(folder).join(program)).find(|path| path.exists());
+    Command::new(found.unwrap_or_else(|| panic!("{program} isn't installed: tests/run installs it")))
+}
+
 /// The arguments that register a licence through the admin, and more.
 pub fn register<'a>(license: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut arguments =
@@ -169,6 +177,12 @@ impl Run {
     #[track_caller]
     pub fn answers_nothing(self) -> Self {
         assert_eq!(self.out, "");
+        self
+    }
+
+    #[track_caller]
+    pub fn says_nothing(self) -> Self {
+        assert_eq!(self.err, "");
         self
     }
 
