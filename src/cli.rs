@@ -106,8 +106,10 @@ pub fn run(arguments: &[OsString], mut env: Env) -> u8 {
 fn failed(error: &Error, json: bool, arguments: &[OsString], env: &Env) -> u8 {
     if arguments.iter().any(|argument| argument == "--check") {
         // A monitoring daemon reads one line on standard output, and knows four codes.
-        let hint = error.hint().unwrap_or_default();
-        let _ = env.terminal.answer(&unknown(&format!("{error}. {hint}")));
+        let _ = env.terminal.answer(&unknown(&match error.hint() {
+            Some(hint) => format!("{error}. {hint}"),
+            None => error.to_string(),
+        }));
         return UNKNOWN;
     }
     if json && let Ok(text) = serde_json::to_string_pretty(&ErrorDocument::of(error)) {

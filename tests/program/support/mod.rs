@@ -1,5 +1,10 @@
 //! The rig: a home of its own, a sandbox of its own, and the real program in a bare environment.
 
+#[cfg(unix)]
+pub mod screen;
+pub mod seed;
+
+use biotrack_auth::model::authorization::Authorization;
 use biotrack_auth::sandbox::{Mishap, Options, Sandbox};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -61,6 +66,20 @@ impl Rig {
 
     pub fn sandbox(&self) -> &Sandbox {
         &self.sandbox
+    }
+
+    /// Puts these records into the ledger.
+    pub fn seed(&self, records: &[Authorization]) {
+        seed::seed(self.home(), records);
+    }
+
+    /// Makes the ledger something that no one can read.
+    pub fn spoil_the_ledger(&self) {
+        for beside in ["ledger.db-wal", "ledger.db-shm"] {
+            let _ = std::fs::remove_file(self.file(beside));
+        }
+        std::fs::write(self.file("ledger.db"), "no ledger at all, but a text of more than sixteen bytes")
+            .unwrap();
     }
 
     /// A file in the home that holds nothing of the program.
