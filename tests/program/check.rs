@@ -34,7 +34,7 @@ fn expired_is_critical() {
     let run = check(&rig, "2026-03-13T00:00:00Z", &[]).exits(2);
     assert_eq!(
         run.out,
-        "BIOTRACK CRITICAL: 1 expired, 1 active; first: Hudson ¦ St | expired=1;;;0 invalid=0;;;0 due=0;;;0 \
+        "BIOTRACK CRITICAL: 1 expired, 1 active, first: Hudson ¦ St | expired=1;;;0 invalid=0;;;0 due=0;;;0 \
          active=1;;;0 pending=0;;;0 deactivated=0;;;0 attention=0;;;0 days_left=-2\n\
          CRITICAL: 604001/L-1 (Hudson ¦ St): expired, lapsed 1 day ago, biotrack-auth renew 604001/L-1\n"
     );
@@ -46,7 +46,7 @@ fn due_is_a_warning() {
     let run = check(&rig, "2026-03-01T12:00:00Z", &[]).exits(1);
     assert_eq!(
         run.out,
-        "BIOTRACK WARNING: 1 due; first: L-1 | expired=0;;;0 invalid=0;;;0 due=1;;;0 active=0;;;0 pending=0;;;0 \
+        "BIOTRACK WARNING: 1 due, first: L-1 | expired=0;;;0 invalid=0;;;0 due=1;;;0 active=0;;;0 pending=0;;;0 \
          deactivated=0;;;0 attention=0;;;0 days_left=10\n\
          WARNING: 604001/L-1: due, 10 days left, biotrack-auth renew 604001/L-1\n"
     );
@@ -107,7 +107,7 @@ fn what_someone_should_look_at_is_a_warning() {
     let held = Authorization { held_by: Some("boss@example.com".into()), ..store("L-1", far) };
     check(&rig(&[held]), "2026-03-13T00:00:00Z", &[])
         .exits(1)
-        .answers("1 active, 1 to look at; first: L-1 |");
+        .answers("1 active, 1 to look at, first: L-1 |");
     let invalid = Authorization { invalid_at: Some(END.parse().unwrap()), ..store("L-1", far) };
     check(&rig(&[invalid]), "2026-03-13T00:00:00Z", &[]).exits(2).answers("1 invalid");
 }
