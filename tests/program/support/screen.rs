@@ -3,17 +3,19 @@
 use super::outside;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// One tmux server with one window; gone when dropped.
 pub struct Screen {
     socket: String,
+    _folder: TempDir,
 }
 
 impl Screen {
     /// A shell's command line in a bare environment, in a window of this width.
     pub fn new(home: &Path, width: u16, shell: &[&str]) -> Self {
-        let socket = home.join("screen").display().to_string();
-        let screen = Self { socket };
+        let folder = tempfile::tempdir().unwrap();
+        let screen = Self { socket: folder.path().join("screen").display().to_string(), _folder: folder };
         let program = Path::new(super::PROGRAM).parent().unwrap().display().to_string();
         let environment = [
             "env".to_owned(),
