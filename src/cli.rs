@@ -3,7 +3,6 @@
 use crate::command::{self, Call, Command, completions};
 use crate::edge::{Colour, Env, Talk};
 use crate::error::{EXIT_CODES, Error, Result};
-use crate::report::{ErrorDocument, unknown};
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;
@@ -106,13 +105,10 @@ pub fn run(arguments: &[OsString], mut env: Env) -> u8 {
 fn failed(error: &Error, json: bool, arguments: &[OsString], env: &Env) -> u8 {
     if arguments.iter().any(|argument| argument == "--check") {
         // A monitoring daemon reads one line on standard output, and knows four codes.
-        let _ = env.terminal.answer(&unknown(&match error.hint() {
-            Some(hint) => format!("{error}. {hint}"),
-            None => error.to_string(),
-        }));
+        let _ = env.terminal.answer(&command::error_for_monitoring(error));
         return UNKNOWN;
     }
-    if json && let Ok(text) = serde_json::to_string_pretty(&ErrorDocument::of(error)) {
+    if json && let Ok(text) = command::error_as_json(error) {
         // An answer that can't be written has nowhere else to go.
         let _ = env.terminal.answer(&format!("{text}\n"));
     }

@@ -1,17 +1,16 @@
 //! One person's consent, from the question to the stored grant: what register and renew share.
 
-use super::Call;
+use super::{Bench, Call, outcome_or_error};
 use crate::custody::{Custody, Kept, Question, Recovered};
 use crate::edge::{BrowserChoice, Opened};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, clean};
 use crate::grant;
 use crate::model::authorization::{Authorization, next};
 use crate::model::duration::{in_words, parse};
 use crate::model::flow::Purpose;
 use crate::model::ids::{FlowId, Key, Username};
 use crate::model::outcome::{Ending, Outcome};
-use crate::model::provider::Provider;
-use crate::report::{Row, consent_card};
+use crate::report::consent_card;
 use crate::session::{Exchange, Reply, Session, Step};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use jiff::SignedDuration;
@@ -59,69 +58,85 @@ impl Waiting {
     }
 }
 
+/// Whose consent, and for what.
+pub(super) struct Asked<'q> {
+    /// About which licence.
+    pub key: &'q Key,
+    /// Who is asked.
+    pub username: &'q Username,
+    /// What for.
+    pub purpose: Purpose,
+    /// Whichever admin user grants will do.
+    pub any_user: bool,
+}
+
 /// Has one licence consented. `wanted` makes the record as it shall be while the question is open out of the one
-/// that there is, after what an earlier run had left is recovered.
-pub(super) fn consent(
-    call: &Call<'_>,
-    custody: &mut Custody<'_>,
-    key: &Key,
-    wanted: impl FnOnce(Option<Authorization>) -> Authorization,
-    purpose: Purpose,
-    username: &Username,
+/// that there is by then, or refuses: after what an earlier run had left is recovered.
+pub(super) fn consent<'a>(
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+    asked: &Asked<'_>,
+    wanted: impl FnOnce(Option<Authorization>) -> Result<Authorization>,
     waiting: &Waiting,
 ) -> Result<Outcome> {
-    let terminal = &call.env.terminal;
     let timeout = parse("timeout", &waiting.timeout)?;
-    let license = key.license.to_string();
-    let choice = waiting.choice(call, &license);
-    let left_over = custody.has_unfinished(key)?;
-    if !left_over {
+    let choice = waiting.choice(call, asked.key.license.as_str());
+    if choice.is_err() && !bench.custody.can_finish_alone(asked.key)? {
         // At once, before anything is touched.
-        choice.as_ref().map_err(again)?;
+        choice?;
+        return Err(Error::Failed("nobody was asked".into()));
     }
-    let provider = custody.provider();
-    let exchange = super::online::exchange(call, &provider, custody)?;
-    if let Some(outcome) = finish_left_over(call, custody, &exchange, key)? {
-        return Ok(outcome);
+    let exchange = super::online::exchange(call, &bench.provider, &bench.custody)?;
+    bench.custody.connect(exchange.clone());
+    let ended = match finish_left_over(call, &mut bench.custody, asked)? {
+        Some(kept) => Ok(kept),
+        None => ask_and_wait(call, bench, asked, wanted, &choice?, waiting.port, timeout, &exchange),
+    };
+    match ended {
+        Ok(kept) => outcome_of(call, bench, asked, kept),
+        Err(e) => outcome_or_error(asked.key, bench.custody.standing(asked.key)?, e),
     }
-    let choice = choice?;
+}
+
+#[expect(clippy::too_many_arguments, reason = "each is one part of the question")]
+fn ask_and_wait<'a>(
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+    asked: &Asked<'_>,
+    wanted: impl FnOnce(Option<Authorization>) -> Result<Authorization>,
+    choice: &BrowserChoice,
+    port: Option<u16>,
+    timeout: SignedDuration,
+    exchange: &Exchange,
+) -> Result<Kept> {
+    let (terminal, custody, key) = (&call.env.terminal, &mut bench.custody, asked.key);
     custody.probe()?;
-    let mut session = Session::bind(call.env, exchange.clone(), waiting.port)?;
+    let mut session = Session::bind(call.env, exchange.clone(), port)?;
     let now = call.env.clock.now();
     let deadline = now.saturating_add(timeout).unwrap_or(now);
     let base = session.redirect_uri();
     let random = call.env.random.as_ref();
-    let ask = grant::ask(&provider, &exchange.endpoints, key, username, &base, random)?;
-    let record = wanted(custody.standing(key)?.map(|standing| standing.record));
-    let question = Question { ask, record, purpose, deadline };
-    let asked =
+    let ask = grant::ask(&bench.provider, &exchange.endpoints, key, asked.username, &base, random)?;
+    let record = wanted(custody.standing(key)?.map(|standing| standing.record))?;
+    let question = Question { ask, record, purpose: asked.purpose, deadline };
+    let logged =
         custody.ask(vec![question])?.pop().ok_or_else(|| Error::Failed("nothing was asked".into()))??;
 
-    terminal.say(&consent_card(&provider, key, username));
-    terminal
-        .insist(&format!("Open this address in a browser on this machine:\n\n  {}\n", asked.get().1.address));
-    match session.open(call.env, &asked, &choice) {
+    terminal.say(&consent_card(&bench.provider, key, asked.username));
+    let address = &logged.get().1.address;
+    terminal.insist(&format!("Open this address in a browser on this machine:\n\n  {address}\n"));
+    match session.open(call.env, &logged, choice) {
         Some(Opened::Failed(why)) => {
+            let why = clean(&why);
             terminal.insist(&format!("No browser could be opened ({why}). Open the address above by hand."));
         }
         Some(Opened::Started) => terminal.say("A browser has been asked to open it."),
         None => {}
     }
-    let flow = asked.get().0.clone();
-    let mut wait =
-        Wait { call, custody, exchange: &exchange, session: &session, license, timeout, renewing: purpose };
-    let ended = wait.until_stored(&flow);
-    custody.tidy(&exchange, key);
-    outcome_of(call, custody, key, ended?)
-}
-
-/// An error that is told twice must be made twice.
-fn again(e: &Error) -> Error {
-    match e {
-        Error::NeedsPerson { license } => Error::NeedsPerson { license: license.clone() },
-        Error::BadValue { name, problem } => Error::BadValue { name, problem: problem.clone() },
-        other => Error::Failed(other.to_string()),
-    }
+    let flow = logged.get().0.clone();
+    let license = key.license.to_string();
+    Wait { call, custody, exchange, session: &session, license, timeout, purpose: asked.purpose }
+        .until_stored(&flow)
 }
 
 /// The waiting itself.
@@ -132,7 +147,7 @@ struct Wait<'w, 'e> {
     session: &'w Session,
     license: String,
     timeout: SignedDuration,
-    renewing: Purpose,
+    purpose: Purpose,
 }
 
 impl Wait<'_, '_> {
@@ -163,10 +178,10 @@ impl Wait<'_, '_> {
                     break Err(error);
                 }
                 Some(Step::Exchanged { flow: answered, result }) if answered == *flow => {
-                    let kept = self.custody.exchanged(self.exchange, flow, *result);
+                    let kept = self.custody.exchanged(flow, *result);
                     if let Some(reply) = waiting_browser.take() {
                         match &kept {
-                            Ok(Kept::Live) => reply.granted(),
+                            Ok(Kept::Live { .. }) => reply.granted(),
                             Ok(Kept::Held { granted_by }) => reply.held(granted_by),
                             Err(e) => reply.failed(e),
                         }
@@ -182,7 +197,7 @@ impl Wait<'_, '_> {
                     });
                 }
                 Some(Step::Interrupted) => {
-                    let next = match self.renewing {
+                    let next = match self.purpose {
                         Purpose::Renew => "run the same command again; the old grant is untouched",
                         _ => "run the same command again",
                     };
@@ -222,75 +237,82 @@ impl Wait<'_, '_> {
 }
 
 /// Finishes what an earlier run had left of this licence. A grant that came of it is this command's answer.
-fn finish_left_over(
-    call: &Call<'_>,
-    custody: &mut Custody<'_>,
-    exchange: &Exchange,
-    key: &Key,
-) -> Result<Option<Outcome>> {
-    let license = &key.license;
+fn finish_left_over(call: &Call<'_>, custody: &mut Custody<'_>, asked: &Asked<'_>) -> Result<Option<Kept>> {
+    let license = &asked.key.license;
+    let say = |text: &str| call.env.terminal.say(text);
     let mut done = None;
-    for recovered in custody.recover(exchange, key)? {
+    for recovered in custody.recover(asked.key)? {
         match recovered {
             Recovered::Dropped => {}
-            Recovered::Finished(kept) => {
-                call.env.terminal.say(&format!("Finished the grant of {license} that an earlier run had left."));
+            Recovered::Finished { kept, username } => {
+                say(&format!("Finished the grant of {license} that an earlier run had left."));
+                if !username.same_as(asked.username.as_str()) {
+                    say(&format!(
+                        "It was asked of {username}; to ask {}, run the command again.",
+                        asked.username
+                    ));
+                }
                 done = Some(kept);
             }
-            Recovered::Uncertain => call.env.terminal.say(&format!(
+            Recovered::Uncertain => say(&format!(
                 "An earlier run ended while a grant of {license} was on its way; whether it was made is uncertain. Asking again."
             )),
+            Recovered::UncertainDeactivation => say(&format!(
+                "An earlier run ended while {license} was being deactivated; whether BioTrack revoked its grant is uncertain. Asking for a new one."
+            )),
             Recovered::Failed(e) => {
-                call.env.terminal.say(&format!("What an earlier run had left of {license} can't be used: {e}"));
+                say(&format!("What an earlier run had left of {license} can't be used: {e}"));
             }
         }
     }
-    done.map(|kept| outcome_of(call, custody, key, kept)).transpose()
+    Ok(done)
 }
 
 /// What a stored grant means for the command; a held one is asked about where a person is.
-fn outcome_of(call: &Call<'_>, custody: &mut Custody<'_>, key: &Key, kept: Kept) -> Result<Outcome> {
-    let mut outcome = Outcome {
-        key: key.clone(),
-        ending: Ending::Granted,
-        authorize_url: None,
-        standing: custody.standing(key)?,
-        error: None,
-    };
-    let Kept::Held { granted_by } = kept else { return Ok(outcome) };
-    let terminal = &call.env.terminal;
-    let username = outcome.standing.as_ref().map_or_else(String::new, |it| it.record.username.to_string());
-    let question = format!("{} was granted by {granted_by}, not {username}. Take this grant?", key.license);
-    if terminal.attended() && terminal.confirm(&question)? {
-        custody.take_held(key)?;
-        outcome.standing = custody.standing(key)?;
-        return Ok(outcome);
-    }
-    outcome.ending = Ending::Held;
-    outcome.error = Some(Error::OtherAdmin {
-        license: key.license.to_string(),
-        granted_by,
-        username,
-        next: outcome
-            .standing
-            .as_ref()
-            .map_or_else(String::new, |it| next("renew", &it.record, custody.provider().other_profile)),
-    });
-    Ok(outcome)
-}
-
-/// The words under which a terminal learns of a stored grant.
-pub(super) fn told(
-    call: &Call<'_>,
-    custody: &Custody<'_>,
-    provider: &Provider,
-    outcome: &Outcome,
-) -> Result<String> {
-    match (&outcome.standing, &outcome.error) {
-        (Some(standing), None) => {
-            let now = call.env.clock.now();
-            call.card(custody.ledger(), &Row::at(now, standing, provider), now)
+fn outcome_of<'a>(call: &Call<'a>, bench: &mut Bench<'a>, asked: &Asked<'_>, kept: Kept) -> Result<Outcome> {
+    let (terminal, custody, key) = (&call.env.terminal, &mut bench.custody, asked.key);
+    let granted =
+        |custody: &Custody<'_>| Ok(Outcome::of(key.clone(), Ending::Granted, custody.standing(key)?));
+    let granted_by = match kept {
+        Kept::Live { unconfirmed } => {
+            if !unconfirmed.is_empty() {
+                let facts: Vec<_> = unconfirmed.iter().map(|fact| fact.label()).collect();
+                terminal.say(&format!("Not confirmed by BioTrack's answer: {}.", facts.join(", ")));
+            }
+            return granted(custody);
         }
-        _ => Ok(String::new()),
+        Kept::Held { granted_by } => granted_by,
+    };
+    if asked.any_user {
+        custody.take_held(key)?;
+        return granted(custody);
     }
+    let mut outcome = Outcome::of(key.clone(), Ending::Held, custody.standing(key)?);
+    let record = outcome.standing.as_ref().map(|standing| &standing.record);
+    let username = record.map_or_else(String::new, |record| record.username.to_string());
+    let next = |command| {
+        record.map_or_else(String::new, |record| next(command, record, bench.provider.other_profile))
+    };
+    let (take, throw_away) = (format!("{} --any-user", next("renew")), next("deactivate"));
+    if terminal.attended() {
+        match terminal.confirm(&format!(
+            "{} was granted by {granted_by}, not {username}. Take this grant?",
+            key.license
+        )) {
+            Ok(true) => {
+                custody.take_held(key)?;
+                return granted(custody);
+            }
+            Ok(false) => {}
+            Err(Error::Interrupted { .. }) => {
+                terminal.say(&format!("\nThe grant of {granted_by} is held, not live."));
+                outcome.error = Some(Error::Interrupted { next: Some(take) });
+                return Ok(outcome);
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    let license = key.license.to_string();
+    outcome.error = Some(Error::OtherAdmin { license, granted_by, username, take, throw_away });
+    Ok(outcome)
 }

@@ -1,13 +1,17 @@
 //! `deactivate`: revoke at the provider, forget the tokens, keep the history; the two results told apart.
 
-use super::Call;
-use crate::custody::{Revocation, Surrendered};
-use crate::error::{Error, Result};
+use super::{Bench, Call, outcome_or_error};
+use crate::custody::{Extent, Revocation};
+use crate::error::{Error, Result, clean};
 use crate::model::authorization::{Authorization, Standing, State};
+use crate::model::ids::Key;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::{Provider, RevocationScope};
 use crate::model::selection;
 use jiff::Timestamp;
+
+/// The hours of the profile's zone in which stores sell.
+const BUSINESS_HOURS: std::ops::Range<i8> = 8..22;
 
 /// Give a licence up: revoke its grant at BioTrack, forget the tokens, keep the history
 ///
@@ -40,71 +44,106 @@ pub struct Args {
     reason: String,
 }
 
-pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
-    let (provider, mut custody) = call.custody()?;
-    let standings = custody.ledger().standings(&provider.profile)?;
-    let standing = selection::one(&args.selector, &provider.profile, &standings, |it| &it.record)?;
-    let record = &standing.record;
-    let now = call.env.clock.now();
-    let mut outcome = Outcome {
-        key: record.key.clone(),
-        ending: Ending::Unchanged,
-        authorize_url: None,
-        standing: Some(standing.clone()),
-        error: None,
-    };
-    if record.deactivated_at.is_some() && !record.revocation_pending {
-        let said = format!("{} is deactivated already: nothing to do.\n", record.key.license);
-        return call.finish(&provider, &[outcome], &said);
-    }
-    let warnings = warnings(record, &standings, &provider, now);
-    if args.dry_run {
-        let said = format!("Would deactivate {}.\n{}", record.key.license, warnings.concat());
-        outcome.ending = Ending::Skipped;
-        return call.finish(&provider, &[outcome], &said);
-    }
-    for warning in &warnings {
-        call.env.terminal.say(warning.trim_end());
-    }
-    confirm(&args, record, call)?;
-    let exchange = match args.local_only {
-        true => None,
-        false => Some(super::online::exchange(call, &provider, &custody)?),
-    };
-    if let Some(exchange) = &exchange {
-        custody.recover(exchange, &record.key)?;
-    }
-    let reason = crate::edge::clean(args.reason.trim());
-    let surrendered = custody.surrender(exchange.as_ref(), &record.key, &reason)?;
-    let said = in_words(record, &surrendered);
-    outcome.standing = custody.standing(&record.key)?;
-    outcome.ending = if surrendered.only_held { Ending::Unchanged } else { Ending::Deactivated };
-    if let Revocation::Pending(e) = surrendered.revocation {
-        outcome.error = Some(e);
-    }
-    call.finish(&provider, &[outcome], &said)
+pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
+    call.bench()?.work(call, |bench| deactivate(&args, call, bench))
 }
 
-fn confirm(args: &Args, record: &Authorization, call: &Call<'_>) -> Result<()> {
-    let action = format!("deactivating {}", record.key.license);
+fn deactivate<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
+    let (terminal, provider) = (&call.env.terminal, bench.provider.clone());
+    let standings = bench.custody.ledger().standings(&provider.profile)?;
+    let standing = selection::one(&args.selector, &provider.profile, &standings, |it| &it.record)?;
+    let record = &standing.record;
+    let key = &record.key;
+    if record.deactivated_at.is_some() && !bench.custody.has_left(key)? {
+        let outcome = Outcome::of(key.clone(), Ending::Unchanged, Some(standing.clone()));
+        return call.finish(
+            &provider,
+            &[outcome],
+            &format!("{} is deactivated already: nothing to do.\n", key.license),
+        );
+    }
+    let extent = Extent::of(record);
+    let (intent, warnings) =
+        (intent(record, extent), warnings(record, extent, &standings, &provider, call.env.clock.now()));
+    if args.dry_run {
+        let outcome = Outcome::of(key.clone(), Ending::Skipped, Some(standing.clone()));
+        return call.finish(&provider, &[outcome], &format!("Would {intent}.\n{}", warnings.concat()));
+    }
+    warnings.iter().for_each(|warning| terminal.say(warning.trim_end()));
+    confirm(args, &intent, call)?;
+    match give_up(args, call, bench, key, extent) {
+        Ok((outcome, said)) => call.finish(&provider, &[outcome], &said),
+        Err(e) => call.finish(&provider, &[outcome_or_error(key, bench.custody.standing(key)?, e)?], ""),
+    }
+}
+
+fn give_up<'a>(
+    args: &Args,
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+    key: &Key,
+    extent: Extent,
+) -> Result<(Outcome, String)> {
+    let (provider, custody) = (bench.provider.clone(), &mut bench.custody);
+    if args.local_only {
+        custody.abandon(key)?;
+    } else {
+        let exchange = super::online::exchange(call, &provider, custody)?;
+        custody.connect(exchange);
+        custody.recover(key)?;
+    }
+    let reason = clean(args.reason.trim());
+    let revocation = custody.surrender(key, extent, args.local_only, &reason)?;
+    let said = in_words(key, extent, &revocation);
+    let ending = if extent == Extent::Licence { Ending::Deactivated } else { Ending::Unchanged };
+    let mut outcome = Outcome::of(key.clone(), ending, custody.standing(key)?);
+    if let Revocation::Pending(e) = revocation {
+        outcome.error = Some(e);
+    }
+    Ok((outcome, said))
+}
+
+fn confirm(args: &Args, intent: &str, call: &Call<'_>) -> Result<()> {
     if args.yes {
         Ok(())
     } else if !call.env.terminal.attended() {
-        Err(Error::NeedsYes { action })
-    } else if call.env.terminal.confirm(&format!("Deactivate {}?", record.key.license))? {
+        Err(Error::NeedsYes { action: format!("to {intent}") })
+    } else if call.env.terminal.confirm(&format!("Really {intent}?"))? {
         Ok(())
     } else {
-        Err(Error::NotConfirmed { what: action })
+        Err(Error::NotConfirmed { what: format!("to {intent}") })
+    }
+}
+
+/// What will be given up, after "to".
+fn intent(record: &Authorization, extent: Extent) -> String {
+    let license = &record.key.license;
+    match extent {
+        Extent::Licence => format!("deactivate {license}"),
+        Extent::Held => {
+            let other = record.held_by.as_deref().unwrap_or("another admin");
+            format!("throw away the held grant of {other} for {license}, whose own grant stays")
+        }
+        Extent::Unwanted => format!("revoke the unwanted grant for {license}, whose own grant stays"),
     }
 }
 
 /// What a person should know before saying yes.
-fn warnings(record: &Authorization, all: &[Standing], provider: &Provider, now: Timestamp) -> Vec<String> {
+fn warnings(
+    record: &Authorization,
+    extent: Extent,
+    all: &[Standing],
+    provider: &Provider,
+    now: Timestamp,
+) -> Vec<String> {
     let mut warnings = Vec::new();
+    if extent != Extent::Licence {
+        return warnings;
+    }
     let state = record.state(now, provider.due_window, &provider.zone);
     if matches!(state, State::Active | State::Due) {
         let local = now.to_zoned(provider.zone.clone());
-        let during = if (8..22).contains(&local.hour()) {
+        let during = if BUSINESS_HOURS.contains(&local.hour()) {
             format!(" It's {} in {}: business hours.", local.strftime("%A %H:%M"), provider.zone_name)
         } else {
             String::new()
@@ -114,15 +153,21 @@ fn warnings(record: &Authorization, all: &[Standing], provider: &Provider, now: 
             record.key.license, provider.company
         ));
     }
-    if provider.revocation_scope == RevocationScope::Grant && provider.revocation_url.is_some() {
-        let account = record.granted_by.as_deref().unwrap_or(record.username.as_str());
+    let account = record.granted_by.as_deref().unwrap_or(record.username.as_str());
+    if provider.revocation_scope == RevocationScope::Grant
+        && (provider.revocation_url.is_some() || provider.metadata)
+    {
+        let of_the_account = |other: &&Authorization| {
+            let granted_by = other.granted_by.as_deref().unwrap_or(other.username.as_str());
+            other.username.same_as(account) || granted_by.to_lowercase() == account.to_lowercase()
+        };
         let sharing: Vec<_> = all
             .iter()
             .map(|it| &it.record)
             .filter(|other| {
                 other.key != record.key && other.deactivated_at.is_none() && other.expires_at.is_some()
             })
-            .filter(|other| other.username.same_as(account) || other.granted_by.as_deref() == Some(account))
+            .filter(of_the_account)
             .map(|other| other.key.to_string())
             .collect();
         if !sharing.is_empty() {
@@ -135,24 +180,27 @@ fn warnings(record: &Authorization, all: &[Standing], provider: &Provider, now: 
     warnings
 }
 
-fn in_words(record: &Authorization, surrendered: &Surrendered) -> String {
-    let license = &record.key.license;
-    let here = if surrendered.only_held {
-        format!(
-            "{license}: the held grant is thrown away; the licence's own grant is untouched. To give that up too, run the command again."
-        )
-    } else {
-        format!("{license} is deactivated here; its history is kept.")
+fn in_words(key: &Key, extent: Extent, revocation: &Revocation) -> String {
+    let license = &key.license;
+    let here = match extent {
+        Extent::Licence => format!("{license} is deactivated here; its history is kept."),
+        Extent::Held => {
+            format!("{license}: the held grant is thrown away; the licence's own grant is untouched.")
+        }
+        Extent::Unwanted => format!("{license}: the licence's own grant is untouched."),
     };
-    let there = match &surrendered.revocation {
+    let there = match revocation {
         Revocation::Revoked => "At BioTrack: revoked.",
+        Revocation::NotOffered if extent != Extent::Licence => {
+            "At BioTrack: not revoked, because that could end the licence's own grant too; it stays valid there until it lapses."
+        }
         Revocation::NotOffered => {
             "At BioTrack: not revoked, because it offers no way to; the grant stays valid there until it lapses or the admin removes it."
         }
         Revocation::NotAsked => {
             "At BioTrack: not asked (--local-only); the grant stays valid there until it lapses or the admin removes it."
         }
-        Revocation::Nothing => "At BioTrack: there was no grant to revoke.",
+        Revocation::Nothing => "At BioTrack: there was nothing left to revoke.",
         Revocation::Pending(_) => {
             "At BioTrack: NOT revoked yet; the tokens are kept for it. Run the same command again to try once more."
         }

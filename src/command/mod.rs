@@ -4,9 +4,11 @@ pub mod completions;
 pub mod config;
 mod consent;
 mod deactivate;
+mod hooks;
 mod man;
 mod online;
 mod register;
+mod remind;
 mod renew;
 mod sandbox;
 mod status;
@@ -14,12 +16,15 @@ mod status;
 use crate::config::Config;
 use crate::custody::Custody;
 use crate::edge::Env;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
-use crate::model::outcome::{Outcome, exit_of};
+use crate::model::authorization::Standing;
+use crate::model::ids::Key;
+use crate::model::outcome::{Ending, Outcome, exit_of};
 use crate::model::provider::Provider;
+use crate::model::reminder::Hooks;
 use crate::model::vault_kind::VaultKind;
-use crate::report::{Row, View, card, results};
+use crate::report::{ErrorDocument, Row, View, card, results, unknown};
 use crate::vault::Vault;
 use clap::Subcommand;
 use jiff::Timestamp;
@@ -49,6 +54,7 @@ pub enum Command {
     Renew(renew::Args),
     Deactivate(deactivate::Args),
     Status(status::Args),
+    Remind(remind::Args),
     /// Make, show and check the configuration
     #[command(after_help = "\
 Examples:
@@ -75,6 +81,7 @@ pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
         Command::Renew(args) => renew::run(args, call),
         Command::Deactivate(args) => deactivate::run(args, call),
         Command::Status(args) => status::run(args, call),
+        Command::Remind(args) => remind::run_command(&args, call),
         Command::Config(args) => {
             let globals = config::Globals {
                 profile: call.profile.as_deref(),
@@ -87,6 +94,19 @@ pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
         Command::Completions(args) => completions::run(&args, call),
         Command::Man(args) => man::run(&args, call),
     }
+}
+
+/// An error as a script gets it.
+pub fn error_as_json(error: &Error) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&ErrorDocument::of(error))
+}
+
+/// An error as a monitoring daemon gets it: one line, UNKNOWN.
+pub fn error_for_monitoring(error: &Error) -> String {
+    unknown(&match error.hint() {
+        Some(hint) => format!("{error}. {hint}"),
+        None => error.to_string(),
+    })
 }
 
 impl<'a> Call<'a> {
@@ -107,11 +127,12 @@ impl<'a> Call<'a> {
     }
 
     /// Vault and ledger of this call's profile, ready to change something.
-    fn custody(&self) -> Result<(Arc<Provider>, Custody<'a>)> {
+    fn bench(&self) -> Result<Bench<'a>> {
         let (config, provider) = self.provider()?;
-        let ledger = Ledger::open(self.env)?;
+        let mut ledger = Ledger::open(self.env)?;
+        ledger.want_hooks(config.hooks.commands.keys().copied());
         let custody = Custody::new(self.env, provider.clone(), self.vault(&config), ledger);
-        Ok((provider, custody))
+        Ok(Bench { provider, custody, hooks: config.hooks })
     }
 
     /// How the answer is shown.
@@ -124,7 +145,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Answers with what became of each licence. An error of the only one is the command's own, told by the caller.
+    /// Answers with what became of each licence.
     fn finish(&self, provider: &Provider, outcomes: &[Outcome], said: &str) -> Result<u8> {
         if self.json {
             self.env.terminal.answer(&self.json_text(&results(
@@ -141,9 +162,15 @@ impl<'a> Call<'a> {
         Ok(exit_of(outcomes))
     }
 
+    fn json_line(&self, document: &impl serde::Serialize) -> Result<String> {
+        serde_json::to_string(document)
+            .map(|text| text + "\n")
+            .map_err(|e| Error::Failed(format!("the answer can't be written as JSON: {e}")))
+    }
+
     fn json_text(&self, document: &impl serde::Serialize) -> Result<String> {
         let text = serde_json::to_string_pretty(document)
-            .map_err(|e| crate::error::Error::Failed(format!("the answer can't be written as JSON: {e}")))?;
+            .map_err(|e| Error::Failed(format!("the answer can't be written as JSON: {e}")))?;
         Ok(text + "\n")
     }
 
@@ -152,5 +179,57 @@ impl<'a> Call<'a> {
         const SHOWN: u32 = 6;
         let record = &row.standing.record;
         Ok(card(row, &ledger.last_lines(&record.profile, &record.key, SHOWN)?, now))
+    }
+}
+
+/// What a command that changes something works with.
+struct Bench<'a> {
+    provider: Arc<Provider>,
+    custody: Custody<'a>,
+    hooks: Hooks,
+}
+
+impl<'a> Bench<'a> {
+    /// Works, then clears away what newer grants replaced and runs the hooks of what happened, whether the work
+    /// succeeded or not. The answer has been given by then.
+    fn work(mut self, call: &Call<'a>, work: impl FnOnce(&mut Self) -> Result<u8>) -> Result<u8> {
+        let done = work(&mut self);
+        if self.custody.tidy_needs_provider()?
+            && let Ok(exchange) = online::exchange(call, &self.provider, &self.custody)
+        {
+            self.custody.connect(exchange);
+        }
+        self.custody.tidy();
+        let ran = hooks::after_change(call, &self.hooks, &self.provider, self.custody.ledger_mut());
+        // The work's own error is what the operator must hear.
+        done.and_then(|code| ran.map(|()| code))
+    }
+}
+
+impl Bench<'_> {
+    /// Answers with what became of one licence: its card, where it went well.
+    fn finish(&self, call: &Call<'_>, outcome: Outcome) -> Result<u8> {
+        let said = match (&outcome.standing, &outcome.error) {
+            (Some(standing), None) => {
+                let now = call.env.clock.now();
+                call.card(self.custody.ledger(), &Row::at(now, standing, &self.provider), now)?
+            }
+            _ => String::new(),
+        };
+        call.finish(&self.provider, &[outcome], &said)
+    }
+}
+
+/// An error about one licence becomes its outcome; one about the call itself stays the call's.
+fn outcome_or_error(key: &Key, standing: Option<Standing>, error: Error) -> Result<Outcome> {
+    match error.kind() {
+        Kind::Usage | Kind::Config | Kind::NotFound | Kind::Ambiguous | Kind::NeedsPerson => Err(error),
+        _ => Ok(Outcome {
+            key: key.clone(),
+            ending: Ending::Failed,
+            authorize_url: None,
+            standing,
+            error: Some(error),
+        }),
     }
 }

@@ -3,8 +3,9 @@
 use super::Call;
 use crate::config;
 use crate::custody::Custody;
-use crate::edge::{HttpOptions, clean};
+use crate::edge::HttpOptions;
 use crate::error::Result;
+use crate::error::clean;
 use crate::grant;
 use crate::model::duration::in_words;
 use crate::model::provider::Provider;

@@ -1,7 +1,7 @@
 //! `register`: a licence's first grant, or the first one after it was deactivated.
 
-use super::Call;
-use super::consent::{Waiting, consent, told};
+use super::consent::{Asked, Waiting, consent};
+use super::{Bench, Call};
 use crate::error::{Error, Result};
 use crate::model::authorization::{Authorization, State, next};
 use crate::model::flow::Purpose;
@@ -57,36 +57,51 @@ pub struct Args {
     waiting: Waiting,
 }
 
-pub(super) fn run(mut args: Args, call: &Call<'_>) -> Result<u8> {
+pub(super) fn run<'a>(mut args: Args, call: &Call<'a>) -> Result<u8> {
     if args.password.is_some() {
         return Err(Error::Usage {
             what: "biotrack-auth never takes the admin user's password".into(),
             hint: "Leave --password out: the admin types it on BioTrack's own page, and nowhere else.".into(),
         });
     }
-    let (provider, mut custody) = call.custody()?;
+    let bench = call.bench()?;
     ask_for_missing(&mut args, call)?;
     let (Some(ubi), Some(license), Some(username)) = (&args.ubi, &args.license, &args.username) else {
         return Err(Error::Failed("an argument vanished".into()));
     };
     let key = Key { ubi: Ubi::parse(ubi)?, license: License::parse(license)? };
     let username = Username::parse(username)?;
-    let standings = custody.ledger().standings(&provider.profile)?;
-    let known = standings.iter().find(|it| it.record.key == key).map(|it| &it.record);
-    if let Some(record) = known {
-        refuse_registered(record, call, &provider)?;
-    } else {
-        warn(call, &key, standings.iter().map(|it| &it.record));
+    bench.work(call, |bench| register(args, call, bench, &key, &username))
+}
+
+fn register<'a>(
+    args: Args,
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+    key: &Key,
+    username: &Username,
+) -> Result<u8> {
+    let provider = bench.provider.clone();
+    let standings = bench.custody.ledger().standings(&provider.profile)?;
+    match standings.iter().find(|it| it.record.key == *key) {
+        Some(known) => registrable(&known.record, call, &provider)?,
+        None => warn(call, key, standings.iter().map(|it| &it.record)),
     }
     let details =
         Details { name: args.name, ocm_license: args.ocm_license, contact: args.contact, tags: args.tags };
-    let wanted = |known: Option<Authorization>| {
-        let asked = || Authorization::asked(&provider.profile, key.clone(), username.clone());
-        details.on(known.unwrap_or_else(asked), &username)
+    let wanted = |known: Option<Authorization>| match known {
+        Some(record) => {
+            // Another process may have registered it while this one was getting ready.
+            registrable(&record, call, &provider)?;
+            Ok(details.on(record, username))
+        }
+        None => {
+            Ok(details.on(Authorization::asked(&provider.profile, key.clone(), username.clone()), username))
+        }
     };
-    let outcome = consent(call, &mut custody, &key, wanted, Purpose::Register, &username, &args.waiting)?;
-    let said = told(call, &custody, &provider, &outcome)?;
-    call.finish(&provider, &[outcome], &said)
+    let asked = Asked { key, username, purpose: Purpose::Register, any_user: false };
+    let outcome = consent(call, bench, &asked, wanted, &args.waiting)?;
+    bench.finish(call, outcome)
 }
 
 /// What can't be done without is asked for at a terminal, and named elsewhere.
@@ -111,7 +126,7 @@ fn ask_for_missing(args: &mut Args, call: &Call<'_>) -> Result<()> {
 }
 
 /// A pending licence is asked again and a deactivated one reopened; any other has `renew`.
-fn refuse_registered(record: &Authorization, call: &Call<'_>, provider: &Provider) -> Result<()> {
+fn registrable(record: &Authorization, call: &Call<'_>, provider: &Provider) -> Result<()> {
     match record.state(call.env.clock.now(), provider.due_window, &provider.zone) {
         State::Pending | State::Deactivated => Ok(()),
         state => Err(Error::AlreadyRegistered {
@@ -155,9 +170,6 @@ impl Details {
             self.tags.sort();
             self.tags.dedup();
             record.tags = self.tags;
-        }
-        if record.deactivated_at.is_some() {
-            record.created_at = None;
         }
         record
     }

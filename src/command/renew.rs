@@ -1,12 +1,13 @@
 //! `renew`: a person consents again; the old grant stays until the new one is stored.
 
-use super::Call;
-use super::consent::{Waiting, consent, told};
+use super::consent::{Asked, Waiting, consent};
+use super::{Bench, Call};
 use crate::error::{Error, Result};
 use crate::model::authorization::{Authorization, State, register_again};
 use crate::model::flow::Purpose;
 use crate::model::ids::Username;
 use crate::model::outcome::{Ending, Outcome};
+use crate::model::provider::Provider;
 use crate::model::selection;
 
 /// Renew a licence's grant: its admin user consents again
@@ -27,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "EMAIL")]
     username: Option<Username>,
 
-    /// Take the held grant of another admin than the one named, without a new consent
+    /// Whichever admin user grants will do; a grant that is held already is taken without a new consent
     #[arg(long, conflicts_with = "username")]
     any_user: bool,
 
@@ -35,38 +36,40 @@ pub struct Args {
     waiting: Waiting,
 }
 
-pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
-    let (provider, mut custody) = call.custody()?;
-    let standings = custody.ledger().standings(&provider.profile)?;
-    let record =
-        selection::one(&args.selector, &provider.profile, &standings, |it| &it.record)?.record.clone();
+pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
+    call.bench()?.work(call, |bench| renew(&args, call, bench))
+}
+
+fn renew<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
+    let provider = bench.provider.clone();
+    let standings = bench.custody.ledger().standings(&provider.profile)?;
+    let record = &selection::one(&args.selector, &provider.profile, &standings, |it| &it.record)?.record;
+    let key = record.key.clone();
     if args.any_user && record.held_by.is_some() {
-        custody.take_held(&record.key)?;
-        custody.forget_loose();
-        let outcome = Outcome {
-            key: record.key.clone(),
-            ending: Ending::Granted,
-            authorize_url: None,
-            standing: custody.standing(&record.key)?,
-            error: None,
-        };
-        let said = told(call, &custody, &provider, &outcome)?;
-        return call.finish(&provider, &[outcome], &said);
+        bench.custody.take_held(&key)?;
+        let outcome = Outcome::of(key.clone(), Ending::Granted, bench.custody.standing(&key)?);
+        return bench.finish(call, outcome);
     }
+    renewable(record, call, &provider)?;
+    let username = chosen(args, record, call)?;
+    let wanted = |known: Option<Authorization>| match known {
+        Some(record) => renewable(&record, call, &provider).map(|()| record),
+        None => Err(Error::Failed("the record vanished".into())),
+    };
+    let asked = Asked { key: &key, username: &username, purpose: Purpose::Renew, any_user: args.any_user };
+    let outcome = consent(call, bench, &asked, wanted, &args.waiting)?;
+    bench.finish(call, outcome)
+}
+
+/// A pending or deactivated licence has `register`.
+fn renewable(record: &Authorization, call: &Call<'_>, provider: &Provider) -> Result<()> {
     match record.state(call.env.clock.now(), provider.due_window, &provider.zone) {
         state @ (State::Pending | State::Deactivated) => Err(Error::NotRenewable {
             license: record.key.license.to_string(),
             state: state.word().into(),
-            next: register_again(&record, provider.other_profile),
+            next: register_again(record, provider.other_profile),
         }),
-        _ => {
-            let username = chosen(&args, &record, call)?;
-            let key = record.key.clone();
-            let same = |known: Option<Authorization>| known.unwrap_or(record);
-            let outcome = consent(call, &mut custody, &key, same, Purpose::Renew, &username, &args.waiting)?;
-            let said = told(call, &custody, &provider, &outcome)?;
-            call.finish(&provider, &[outcome], &said)
-        }
+        _ => Ok(()),
     }
 }
 

@@ -76,7 +76,7 @@ pub struct Args {
     allow_empty: bool,
 
     /// How to show them
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "table", conflicts_with_all = ["check", "json"])]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "table", conflicts_with = "check")]
     format: Format,
 
     /// Write the answer to FILE in one step, readable for all

@@ -174,7 +174,7 @@ fn extended(file: &Path, text: &str, new: &NewProfile, vault: Option<&NewVault>)
         (first, vault) => {
             let unreadable = |e: toml_edit::TomlError| ConfigError::File {
                 path: file.display().to_string(),
-                reason: crate::edge::clean(e.message()),
+                reason: crate::error::clean(e.message()),
             };
             let mut document: toml_edit::DocumentMut = text.parse().map_err(unreadable)?;
             if first {

@@ -1,6 +1,6 @@
 //! Addresses: what may stand in a profile, and how `{url}` is filled in.
 
-use crate::edge::clean;
+use crate::error::clean;
 use url::{Host, Url};
 
 /// Why an address is refused, and what would be right.

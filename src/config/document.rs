@@ -1,9 +1,10 @@
 //! The file's own frame: default profile, vault, recipients, and the profiles by name.
 
 use super::keys::{self, Form, did_you_mean};
-use super::layer::{Layer, Origin};
+use super::layer::{Layer, Origin, Setting};
 use super::reader::{Item, Reader, without_secret};
-use crate::edge::clean;
+use crate::error::clean;
+use crate::model::reminder::Hooks;
 use crate::model::vault_kind::VaultKind;
 use toml::Value;
 use toml::de::DeValue;
@@ -14,6 +15,8 @@ pub(super) struct Document {
     pub default_profile: Option<(String, Origin)>,
     pub vault: Option<(VaultKind, Origin)>,
     pub recipients: Option<(Vec<String>, Origin)>,
+    pub hooks: Hooks,
+    pub hook_settings: Vec<Setting>,
     /// Name, line of its header, values.
     pub profiles: Vec<(String, usize, Layer)>,
 }
@@ -29,6 +32,7 @@ impl<'a> Reader<'a> {
                 "default_profile" => document.default_profile = self.named(key.get_ref(), item),
                 "vault" => document.vault = self.vault(item),
                 "sealed" => document.recipients = self.sealed(item),
+                "hooks" => (document.hooks, document.hook_settings) = self.hooks(item),
                 "profiles" => self.profiles(item, &mut document),
                 unknown => {
                     let right = match keys::form(unknown).is_some() || keys::SECTIONS.contains(&unknown) {

@@ -3,6 +3,7 @@
 mod add;
 mod address;
 mod document;
+mod hooks;
 mod keys;
 mod layer;
 pub mod presets;
@@ -18,9 +19,11 @@ pub use layer::{Origin, Setting};
 pub use presets::Preset;
 pub use ready::{missing, needs_secret, ready};
 
-use crate::edge::{Paths, Variables, clean, files};
+use crate::edge::{Paths, Variables, files};
+use crate::error::clean;
 use crate::error::{ConfigError, Result};
 use crate::model::provider::Provider;
+use crate::model::reminder::Hooks;
 use crate::model::vault_kind::VaultKind;
 use layer::Layer;
 use std::collections::BTreeMap;
@@ -38,6 +41,8 @@ pub struct Config {
     pub vault: Option<VaultKind>,
     /// The sealed vault's recipients; the first is this host's own.
     pub recipients: Vec<String>,
+    /// What is run on which occasion.
+    pub hooks: Hooks,
     document: Vec<Setting>,
     default_profile: Option<(String, Origin)>,
     profiles: BTreeMap<String, Profile>,
@@ -108,8 +113,10 @@ impl Config {
             settings.push(Setting { key: "sealed.recipients".into(), value, origin });
             recipients = given;
         }
+        settings.extend(document.hook_settings);
         let config = Self {
             file: file.to_owned(),
+            hooks: document.hooks,
             vault,
             recipients,
             document: settings,

@@ -2,8 +2,8 @@
 
 use super::keys::{self, Form, did_you_mean, nearest};
 use super::layer::{Layer, Origin};
-use crate::edge::clean;
 use crate::error::ConfigError;
+use crate::error::clean;
 use toml::Value;
 use toml::de::{DeTable, DeValue};
 

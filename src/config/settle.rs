@@ -3,8 +3,8 @@
 use super::address::{self, Wrong};
 use super::keys::did_you_mean;
 use super::layer::{Entry, Layer, Origin};
-use crate::edge::clean;
 use crate::error::ConfigError;
+use crate::error::clean;
 use crate::model::duration;
 use crate::model::provider::PLACEHOLDERS;
 use jiff::SignedDuration;

@@ -4,7 +4,7 @@ use super::{Custody, Kept, self_event, unknown};
 use crate::error::{Error, FactDifference, LedgerError, ProviderError, Result};
 use crate::grant::{Liveness, introspect};
 use crate::model::authorization::Authorization;
-use crate::model::consent::compare;
+use crate::model::consent::{Fact, compare};
 use crate::model::expiry::estimate;
 use crate::model::flow::{Change, Move, Place, Purpose, Role, Sealed, Stage};
 use crate::model::granted::Granted;
@@ -12,29 +12,29 @@ use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key};
 use crate::model::provider::{Provider, RevocationScope};
 use crate::model::vault_kind::VaultKind;
-use crate::session::Exchange;
 use jiff::Timestamp;
 
 impl Custody<'_> {
     /// What an exchange brought. After this returns, the grant is durable, or its refusal is; the browser may be told.
-    pub fn exchanged(&mut self, exchange: &Exchange, flow: &FlowId, result: Result<Granted>) -> Result<Kept> {
-        match result {
-            Ok(granted) => self.keep(exchange, flow, &granted),
-            Err(e) => Err(self.ended(flow, e)),
-        }
+    pub fn exchanged(&mut self, flow: &FlowId, result: Result<Granted>) -> Result<Kept> {
+        let granted = match result {
+            Ok(granted) => granted,
+            Err(e) => return Err(self.ended(flow, e)),
+        };
+        let asked = self.in_flight.get_mut(flow).ok_or_else(unknown)?;
+        let seal = asked.answer_seal.take().ok_or_else(unknown)?;
+        let sealed = seal.close(&granted.to_sealable(&asked.key))?;
+        self.keep(flow, &granted, sealed)
     }
 
-    fn keep(&mut self, exchange: &Exchange, flow: &FlowId, granted: &Granted) -> Result<Kept> {
-        let asked = self.in_flight.get_mut(flow).ok_or_else(unknown)?;
+    /// Compares a grant and stores it; `sealed` is the same grant, ready to be set aside.
+    pub(super) fn keep(&mut self, flow: &FlowId, granted: &Granted, sealed: Sealed) -> Result<Kept> {
+        let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
         let key = asked.key.clone();
-        let sealed = match asked.answer_seal.take() {
-            Some(seal) => seal.close(&granted.to_sealable(&key))?,
-            None => return Err(unknown()),
-        };
         let comparison = compare(&self.provider, &key, &asked.username, &granted.reported);
         let mut differences = comparison.differences;
         differences.extend(protocol_differences(granted));
-        if differences.is_empty() && self.proven_dead(exchange, granted) {
+        if differences.is_empty() && self.proven_dead(granted) {
             differences.push(FactDifference {
                 fact: "Introspection",
                 asked: "active".into(),
@@ -42,11 +42,11 @@ impl Custody<'_> {
             });
         }
         if !differences.is_empty() {
-            return Err(self.refuse(exchange, flow, &key, sealed, differences));
+            return Err(self.refuse(flow, &key, sealed, differences));
         }
-        let role = if comparison.other_admin.is_some() { Role::Held } else { Role::Live };
-        match self.store(flow, &key, granted, sealed.clone(), role, comparison.other_admin.as_deref()) {
-            Ok(()) => Ok(comparison.other_admin.map_or(Kept::Live, |granted_by| Kept::Held { granted_by })),
+        let (other, unconfirmed) = (comparison.other_admin, comparison.unconfirmed);
+        match self.store(flow, &key, granted, sealed.clone(), other.as_deref(), &unconfirmed) {
+            Ok(()) => Ok(other.map_or(Kept::Live { unconfirmed }, |granted_by| Kept::Held { granted_by })),
             Err(e) => Err(self.set_aside(flow, &key, sealed, &e)),
         }
     }
@@ -58,8 +58,8 @@ impl Custody<'_> {
         key: &Key,
         granted: &Granted,
         sealed: Sealed,
-        role: Role,
         other_admin: Option<&str>,
+        unconfirmed: &[Fact],
     ) -> Result<()> {
         let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
         let (username, purpose) = (asked.username.clone(), asked.purpose);
@@ -73,8 +73,9 @@ impl Custody<'_> {
         let kept = self.commit(key, |record| {
             let expect = record.generation;
             let mut events = Vec::new();
-            let mut moves = vec![Move::Put(role, place.clone())];
+            let mut moves = Vec::new();
             if let Some(other) = other_admin {
+                moves.push(Move::Put(Role::Held, place.clone()));
                 record.held_by = Some(other.to_owned());
                 record.generation = record.generation.next();
                 events.push(self_event(
@@ -87,9 +88,11 @@ impl Custody<'_> {
                 let renewed = purpose == Purpose::Renew;
                 record.username = username.clone();
                 live(record, &provider, granted, renewed);
-                moves.push(Move::Turn(Role::Held, Role::Superseded));
+                moves.extend(leaving(record, &provider));
+                moves
+                    .extend([Move::Put(Role::Live, place.clone()), Move::Turn(Role::Held, Role::Superseded)]);
                 let happened = if renewed { Happened::Renewed } else { Happened::Granted };
-                events.push(self_event(record, happened, &told(record), granted.received_at));
+                events.push(self_event(record, happened, &told(record, unconfirmed), granted.received_at));
             }
             Change { record: record.clone(), expect, moves, closes: Some(flow.clone()), events }
         });
@@ -97,6 +100,7 @@ impl Custody<'_> {
             Ok(kept) => {
                 self.in_flight.remove(flow);
                 self.loose.extend(kept.memo);
+                self.touched.insert(key.clone());
                 Ok(())
             }
             Err(e) => {
@@ -127,77 +131,90 @@ impl Custody<'_> {
     /// taken back, and stays sealed until the provider has answered.
     fn refuse(
         &mut self,
-        exchange: &Exchange,
         flow: &FlowId,
         key: &Key,
         sealed: Sealed,
         differences: Vec<FactDifference>,
     ) -> Error {
-        let license = key.license.to_string();
-        let reached = self.revocation_of_one(exchange).is_some();
-        let detail = differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        let place = match self.unwanted_place(flow, key, sealed) {
-            Ok(place) => place,
-            Err(e) => return e,
-        };
-        let now = self.env.clock.now();
-        let committed = self.commit(key, |record| {
-            let expect = record.generation;
-            let mut moves = Vec::new();
-            if reached {
-                moves.push(Move::Put(Role::Unwanted, place.clone()));
-                record.revocation_pending = true;
-            }
-            let events = vec![self_event(record, Happened::Failed, &detail, now)];
-            Change { record: record.clone(), expect, moves, closes: Some(flow.clone()), events }
-        });
-        match committed {
-            Ok(kept) => self.loose.extend(kept.memo),
-            Err(e) => return e,
-        }
-        self.in_flight.remove(flow);
-        let fate = match reached {
-            false => {
-                "The wrong grant wasn't stored. It can't be revoked alone here, so it stays valid at BioTrack until it lapses or the admin removes it."
-            }
-            true => match self.revoke_unwanted(exchange, key) {
+        let fate = match self.take_back(flow, key, &sealed, &differences) {
+            Ok(true) => match self.revoke_unwanted(key) {
                 Ok(()) => "The wrong grant was revoked, and nothing was stored.",
                 Err(_) => {
                     "The wrong grant wasn't stored; its revocation hasn't been answered yet, and the next command on this licence tries again."
                 }
             },
+            Ok(false) => {
+                "The wrong grant wasn't stored. It can't be revoked alone here, so it stays valid at BioTrack until it lapses or the admin removes it."
+            }
+            Err(e) => match self.set_aside(flow, key, sealed, &e) {
+                lost @ Error::Failed(_) => return lost,
+                _ => {
+                    "The wrong grant isn't in the record; it waits sealed in the journal, and the next command on this licence takes it back."
+                }
+            },
         };
-        ProviderError::Mismatch { license, differences, fate }.into()
+        ProviderError::Mismatch { license: key.license.to_string(), differences, fate }.into()
+    }
+
+    /// Commits that a grant is unwanted; whether a revocation reaches it alone, so that it's kept for that.
+    fn take_back(
+        &mut self,
+        flow: &FlowId,
+        key: &Key,
+        sealed: &Sealed,
+        differences: &[FactDifference],
+    ) -> Result<bool> {
+        let reached = self.revocation_of_one().is_some();
+        let place = match reached {
+            true => Some(self.unwanted_place(flow, key, sealed)?),
+            false => None,
+        };
+        let detail = differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let now = self.env.clock.now();
+        let kept = self.commit(key, |record| {
+            record.revocation_pending |= place.is_some();
+            Change {
+                expect: record.generation,
+                moves: place.iter().map(|place| Move::Put(Role::Unwanted, place.clone())).collect(),
+                closes: Some(flow.clone()),
+                events: vec![self_event(record, Happened::Failed, &detail, now)],
+                record: record.clone(),
+            }
+        })?;
+        self.loose.extend(kept.memo);
+        self.in_flight.remove(flow);
+        Ok(reached)
     }
 
     /// A grant to be revoked must be readable for that: sealed where the vault is, else a keyring item of its own.
-    fn unwanted_place(&self, flow: &FlowId, key: &Key, sealed: Sealed) -> Result<Place> {
+    fn unwanted_place(&self, flow: &FlowId, key: &Key, sealed: &Sealed) -> Result<Place> {
         match self.vault.kind() {
-            VaultKind::Sealed => Ok(Place::Blob(sealed)),
+            VaultKind::Sealed => Ok(Place::Blob(sealed.clone())),
             VaultKind::Keyring => {
-                let memo = Place::Item(self.item_of_flow(key, flow));
-                let (_, opener) = self.vault.unfold(&memo, key.license.as_str())?;
-                let granted = opener.open(&sealed, key.license.as_str())?;
+                let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
+                let (_, opener) = self.vault.unfold(&asked.kept, key.license.as_str())?;
+                let granted = opener.open(sealed, key.license.as_str())?;
                 self.vault.put(&format!("{}-unwanted", self.item_of_flow(key, flow)), &granted)
             }
         }
     }
 
     /// Where a revocation ends one grant and no other.
-    pub(super) fn revocation_of_one<'x>(&self, exchange: &'x Exchange) -> Option<&'x str> {
+    pub(super) fn revocation_of_one(&self) -> Option<String> {
         match self.provider.revocation_scope {
-            RevocationScope::Token => exchange.endpoints.revocation.as_deref(),
+            RevocationScope::Token => self.online.as_ref()?.endpoints.revocation.clone(),
             RevocationScope::Grant => None,
         }
     }
 
     /// Where the profile wants a new grant looked up: whether the provider calls it dead. No answer proves nothing.
-    fn proven_dead(&self, exchange: &Exchange, granted: &Granted) -> bool {
+    fn proven_dead(&self, granted: &Granted) -> bool {
+        let Ok(exchange) = self.online() else { return false };
         let Some(address) = exchange.endpoints.introspection.clone().filter(|_| self.provider.introspect)
         else {
             return false;
         };
-        let (exchange, granted) = (exchange.clone(), granted.clone());
+        let granted = granted.clone();
         let asked = self.env.wait(async move {
             introspect(&exchange.http, &exchange.provider, &address, exchange.secret.as_ref(), &granted).await
         });
@@ -215,12 +232,14 @@ impl Custody<'_> {
             let expect = record.generation;
             let renewed = record.created_at.is_some() && record.deactivated_at.is_none();
             live(record, &provider, &granted, renewed);
+            let mut moves = leaving(record, &provider);
+            moves.extend([Move::Turn(Role::Live, Role::Superseded), Move::Turn(Role::Held, Role::Live)]);
             let happened = if renewed { Happened::Renewed } else { Happened::Granted };
-            let moves = vec![Move::Turn(Role::Live, Role::Superseded), Move::Turn(Role::Held, Role::Live)];
-            let events = vec![self_event(record, happened, &told(record), now)];
+            let events = vec![self_event(record, happened, &told(record, &[]), now)];
             Change { record: record.clone(), expect, moves, closes: None, events }
-        })
-        .map(drop)
+        })?;
+        self.touched.insert(key.clone());
+        Ok(())
     }
 }
 
@@ -237,7 +256,7 @@ fn live(record: &mut Authorization, provider: &Provider, granted: &Granted, rene
     record.expires_at = Some(whole_second(
         granted.expires_at.unwrap_or_else(|| estimate(at, provider.lifetime, &provider.zone)),
     ));
-    record.granted_by = granted.reported.username.as_deref().map(|name| crate::edge::clean(name.trim()));
+    record.granted_by = granted.reported.username.as_deref().map(|name| crate::error::clean(name.trim()));
     record.deactivated_at = None;
     record.invalid_at = None;
     record.uncertain_at = None;
@@ -251,13 +270,31 @@ fn whole_second(at: Timestamp) -> Timestamp {
         .unwrap_or(at)
 }
 
-fn told(record: &Authorization) -> String {
+/// With a new living grant, older ones that nobody wants go too. Where a revocation could end the new grant as well,
+/// they are only forgotten: reporting never stops for us.
+fn leaving(record: &mut Authorization, provider: &Provider) -> Vec<Move> {
+    match provider.revocation_scope {
+        RevocationScope::Token => Vec::new(),
+        RevocationScope::Grant => {
+            record.revocation_pending = false;
+            vec![Move::Turn(Role::Unwanted, Role::Superseded)]
+        }
+    }
+}
+
+fn told(record: &Authorization, unconfirmed: &[Fact]) -> String {
     let until = record.expires_at.map_or_else(String::new, |at| at.to_string());
     let estimated = if record.expires_estimated { " (estimated)" } else { "" };
-    match &record.granted_by {
-        Some(who) => format!("by {who}, until {until}{estimated}"),
-        None => format!("until {until}{estimated}"),
-    }
+    let by = record
+        .granted_by
+        .as_ref()
+        .map_or_else(|| "by an admin not named".to_owned(), |who| format!("by {who}"));
+    let unconfirmed: Vec<_> = unconfirmed.iter().map(|fact| fact.label()).collect();
+    let not_confirmed = match unconfirmed[..] {
+        [] => String::new(),
+        _ => format!("; not confirmed: {}", unconfirmed.join(", ")),
+    };
+    format!("{by}, until {until}{estimated}{not_confirmed}")
 }
 
 /// What the protocol itself shows to be another grant than the one asked for (RFC 6749 5.1 and 7.1).
@@ -267,7 +304,7 @@ fn protocol_differences(granted: &Granted) -> Vec<FactDifference> {
         found.push(FactDifference {
             fact: "Token type",
             asked: "Bearer".into(),
-            reported: crate::edge::clean(&granted.token_type).chars().take(80).collect(),
+            reported: crate::error::clean(&granted.token_type).chars().take(80).collect(),
         });
     }
     if !granted.missing_scopes.is_empty() {

@@ -10,21 +10,23 @@ mod recover;
 mod surrender;
 
 pub use recover::Recovered;
-pub use surrender::{Revocation, Surrendered};
+pub use surrender::{Extent, Revocation};
 
 use crate::edge::{Env, Random};
 use crate::error::{ConfigError, Error, ProviderError, Result};
 use crate::grant::{Ask, Code, Memo};
 use crate::ledger::{Intent, Ledger, Spool};
 use crate::model::authorization::{Authorization, Standing};
+use crate::model::consent::Fact;
 use crate::model::flow::{Change, Flow, Logged, Place, Purpose, Sealed, Stage};
 use crate::model::history::{Event, Happened};
 use crate::model::ids::{FlowId, Generation, Key};
 use crate::model::provider::{ClientAuth, Provider};
 use crate::model::secret::{Sealable, Secret};
-use crate::vault::{Envelope, Seal, Vault};
+use crate::session::Exchange;
+use crate::vault::{Seal, Vault};
 use jiff::Timestamp;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// The name of a profile's client secret in the ledger.
@@ -50,7 +52,10 @@ pub type Asked = Logged<(FlowId, Ask)>;
 #[derive(Debug)]
 pub enum Kept {
     /// The grant is live.
-    Live,
+    Live {
+        /// Facts that the provider didn't report.
+        unconfirmed: Vec<Fact>,
+    },
     /// Another admin granted; that grant is set aside.
     Held {
         /// Who, cleaned.
@@ -68,6 +73,10 @@ pub struct Custody<'e> {
     in_flight: HashMap<FlowId, InFlight>,
     /// Items that nothing names any more, to be forgotten once the browser has been answered.
     loose: Vec<Place>,
+    /// Licences whose replaced grants are to be cleared away.
+    touched: BTreeSet<Key>,
+    /// How the provider is reached, once it was found to answer.
+    online: Option<Exchange>,
 }
 
 /// What is remembered of a question until it's closed.
@@ -77,6 +86,8 @@ struct InFlight {
     purpose: Purpose,
     redirect_uri: String,
     memo: Memo,
+    /// Where the memo is kept: what opens the envelope's content is there too.
+    kept: Place,
     /// Used for the code, then gone.
     code_seal: Option<Seal>,
     /// Used for the answer, then gone.
@@ -88,7 +99,31 @@ struct InFlight {
 impl<'e> Custody<'e> {
     /// Over an open ledger and a vault, which isn't touched yet.
     pub fn new(env: &'e Env, provider: Arc<Provider>, vault: Vault, ledger: Ledger) -> Self {
-        Self { env, provider, vault, ledger, spool: None, in_flight: HashMap::new(), loose: Vec::new() }
+        Self {
+            env,
+            provider,
+            vault,
+            ledger,
+            spool: None,
+            in_flight: HashMap::new(),
+            loose: Vec::new(),
+            touched: BTreeSet::new(),
+            online: None,
+        }
+    }
+
+    /// The provider was found to answer, and this is how it's reached.
+    pub fn connect(&mut self, exchange: Exchange) {
+        self.online = Some(exchange);
+    }
+
+    fn online(&self) -> Result<Exchange> {
+        self.online.clone().ok_or_else(|| Error::Failed("the provider was never reached".into()))
+    }
+
+    /// The ledger, for what isn't custody's: the hooks' queue.
+    pub fn ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.ledger
     }
 
     /// The ledger, for reading.
@@ -127,15 +162,14 @@ impl<'e> Custody<'e> {
         kept.read(&format!("{profile}'s client secret")).map(|text: String| Some(Secret::new(text)))
     }
 
-    /// The profile's provider.
-    pub fn provider(&self) -> Arc<Provider> {
-        self.provider.clone()
-    }
-
-    /// Whether a dead process left something of a licence that must be recovered first.
-    pub fn has_unfinished(&mut self, key: &Key) -> Result<bool> {
+    /// Whether a dead process left a grant of a licence that can be finished without a person.
+    pub fn can_finish_alone(&mut self, key: &Key) -> Result<bool> {
         let open = self.ledger.unfinished(&self.provider.profile, Some(key))?;
-        Ok(open.iter().any(|flow| flow.owner.is_some() && flow.stage != Stage::Asked))
+        Ok(open.iter().any(|flow| {
+            flow.owner.is_some()
+                && flow.purpose != Purpose::Deactivate
+                && matches!(flow.stage, Stage::Arrived(_) | Stage::Answered(_))
+        }))
     }
 
     /// Commits questions to the journal, with all that their answers will need: before any browser opens.
@@ -150,20 +184,25 @@ impl<'e> Custody<'e> {
             let Question { ask, record, purpose, deadline } = question;
             let (envelope, memo) =
                 self.vault.envelope(&self.item_of_flow(&ask.key, &ask.flow), &ask.memo.to_sealable())?;
-            self.remember(
-                &ask.flow,
-                &ask.key,
-                &ask.username,
+            let in_flight = InFlight {
+                key: ask.key.clone(),
+                username: ask.username.clone(),
                 purpose,
-                &ask.redirect_uri,
-                ask.memo.clone(),
-                envelope,
-            );
+                redirect_uri: ask.redirect_uri.clone(),
+                memo: ask.memo.clone(),
+                kept: memo.clone(),
+                code_seal: Some(envelope.code),
+                answer_seal: Some(envelope.answer),
+                code: None,
+            };
+            self.in_flight.insert(ask.flow.clone(), in_flight);
             intents.push(self.intent(&ask, record, purpose, deadline, memo));
             asks.push(ask);
         }
         let memos: Vec<_> = intents.iter().map(|intent| intent.flow.memo.clone()).collect();
-        let logged = self.ledger.intend(intents)?;
+        let logged = self.ledger.intend(intents).inspect_err(|_| {
+            memos.iter().for_each(|memo| self.forget(memo.clone()));
+        })?;
         let mut outcomes = Vec::with_capacity(asks.len());
         for ((ask, logged), memo) in asks.into_iter().zip(logged).zip(memos) {
             if logged.is_err() {
@@ -311,30 +350,6 @@ impl<'e> Custody<'e> {
                 record,
             },
         }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "each is one part of the question")]
-    fn remember(
-        &mut self,
-        flow: &FlowId,
-        key: &Key,
-        username: &crate::model::ids::Username,
-        purpose: Purpose,
-        redirect_uri: &str,
-        memo: Memo,
-        envelope: Envelope,
-    ) {
-        let in_flight = InFlight {
-            key: key.clone(),
-            username: username.clone(),
-            purpose,
-            redirect_uri: redirect_uri.to_owned(),
-            memo,
-            code_seal: Some(envelope.code),
-            answer_seal: Some(envelope.answer),
-            code: None,
-        };
-        self.in_flight.insert(flow.clone(), in_flight);
     }
 
     /// The keyring account of a licence's secret of a generation (DESIGN, Files and vaults).

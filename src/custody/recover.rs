@@ -3,12 +3,12 @@
 use super::{Custody, InFlight, Kept, self_event};
 use crate::error::{Error, Result};
 use crate::grant::Memo;
-use crate::model::flow::{Change, Flow, Purpose, Stage};
+use crate::model::flow::{Change, Flow, Place, Purpose, Sealed, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
-use crate::model::ids::Key;
+use crate::model::ids::{Key, Username};
 use crate::model::secret::Secret;
-use crate::session::Exchange;
+use crate::vault::Opener;
 
 /// What became of a question that a dead process had left.
 #[derive(Debug)]
@@ -16,51 +16,76 @@ pub enum Recovered {
     /// Nothing had come back: it was only asked.
     Dropped,
     /// The grant was there, and is stored now.
-    Finished(Kept),
+    Finished {
+        /// How.
+        kept: Kept,
+        /// Who had been asked.
+        username: Username,
+    },
     /// Its code had been sent, and the answer is lost: it's marked uncertain.
     Uncertain,
+    /// The licence was being given up, and whether the provider revoked its grant is unknown: it's marked uncertain.
+    UncertainDeactivation,
     /// Its grant or code could not be used.
     Failed(Error),
 }
 
 impl Custody<'_> {
-    /// Finishes or reports what dead processes left of a licence.
-    pub fn recover(&mut self, exchange: &Exchange, key: &Key) -> Result<Vec<Recovered>> {
+    /// Finishes or reports what dead processes left of a licence. An error leaves it open for the next run.
+    pub fn recover(&mut self, key: &Key) -> Result<Vec<Recovered>> {
+        let recovered = self.take_over(true, key)?;
+        if let Some(standing) = self.standing(key)?
+            && standing.record.revocation_pending
+            && standing.record.deactivated_at.is_none()
+            && let Err(e) = self.revoke_unwanted(key)
+        {
+            tracing::warn!("a grant of {key} that nobody wants isn't revoked yet: {e}");
+        }
+        self.touched.insert(key.clone());
+        Ok(recovered)
+    }
+
+    /// Closes what dead processes left of a licence that is given up without asking the provider.
+    pub fn abandon(&mut self, key: &Key) -> Result<()> {
+        self.take_over(false, key).map(drop)
+    }
+
+    fn take_over(&mut self, online: bool, key: &Key) -> Result<Vec<Recovered>> {
         let mut recovered = Vec::new();
         for flow in self.ledger.unfinished(&self.provider.profile, Some(key))? {
             // A hand-off waits for its answer; it isn't left over.
             if flow.owner.is_none() || !self.ledger.adopt(&flow)? {
                 continue;
             }
-            recovered.push(self.resume(exchange, flow)?);
+            recovered.push(self.resume(online, flow)?);
         }
-        if let Some(standing) = self.standing(key)?
-            && standing.record.revocation_pending
-            && standing.record.deactivated_at.is_none()
-            && let Err(e) = self.revoke_unwanted(exchange, key)
-        {
-            tracing::warn!("a grant of {key} that nobody wants isn't revoked yet: {e}");
-        }
-        self.tidy(exchange, key);
         Ok(recovered)
     }
 
-    fn resume(&mut self, exchange: &Exchange, flow: Flow) -> Result<Recovered> {
+    fn resume(&mut self, online: bool, flow: Flow) -> Result<Recovered> {
         match (flow.purpose, &flow.stage) {
             (_, Stage::Asked) => {
                 self.let_go(&flow, Happened::Failed, "the program ended before an answer came", false)?;
                 Ok(Recovered::Dropped)
             }
-            (_, Stage::Sent) | (Purpose::Deactivate, _) => {
+            (purpose, Stage::Sent) => {
                 self.let_go(
                     &flow,
                     Happened::Uncertain,
                     "the program ended before the answer was stored",
                     true,
                 )?;
+                Ok(match purpose {
+                    Purpose::Deactivate => Recovered::UncertainDeactivation,
+                    _ => Recovered::Uncertain,
+                })
+            }
+            (_, Stage::Arrived(_) | Stage::Answered(_)) if !online => {
+                self.let_go(&flow, Happened::Uncertain, "given up without asking the provider", true)?;
                 Ok(Recovered::Uncertain)
             }
-            (_, Stage::Arrived(_) | Stage::Answered(_)) => self.finish(exchange, &flow),
+            (_, Stage::Arrived(sealed)) => self.send(&flow, sealed),
+            (_, Stage::Answered(sealed)) => self.store_answer(&flow, sealed),
         }
     }
 
@@ -83,52 +108,65 @@ impl Custody<'_> {
         Ok(())
     }
 
-    /// A code that was never sent is sent; an answer that couldn't be stored is stored.
-    fn finish(&mut self, exchange: &Exchange, flow: &Flow) -> Result<Recovered> {
-        let whose = flow.key.license.as_str();
-        let Some(place) = &flow.memo else {
-            self.let_go(flow, Happened::Uncertain, "its verifier is gone", true)?;
-            return Ok(Recovered::Uncertain);
-        };
-        let (memo, opener) = self.vault.unfold(place, whose)?;
-        let memo = Memo::from_sealable(&memo, whose)?;
-        let (Stage::Arrived(sealed) | Stage::Answered(sealed)) = &flow.stage else {
-            return Ok(Recovered::Dropped);
-        };
-        let content = opener.open(sealed, whose)?;
+    /// A code that was never sent is sent.
+    fn send(&mut self, flow: &Flow, sealed: &Sealed) -> Result<Recovered> {
+        let (memo, opener) = self.unfold(flow)?;
+        let kept = flow.memo.clone().ok_or_else(super::unknown)?;
+        let code: String = opener.open(sealed, flow.key.license.as_str())?.read(flow.key.license.as_str())?;
         if self.spool.is_none() {
             self.spool = Some(self.ledger.reserve(1)?);
         }
-        // A fresh envelope, under a name of its own: the old memo must outlive a crash of this very run.
-        let again = format!("{}-again", self.item_of_flow(&flow.key, &flow.id));
-        let (envelope, new_memo) = self.vault.envelope(&again, &memo.to_sealable())?;
-        self.loose.push(new_memo);
+        // Of the same memo: it's what opens the answer if this very run is cut short, too.
+        let envelope = self.vault.another_envelope(&opener)?;
         let in_flight = InFlight {
-            key: flow.key.clone(),
-            username: flow.username.clone(),
-            purpose: flow.purpose,
-            redirect_uri: flow.redirect_uri.clone(),
-            memo,
-            code_seal: None,
             answer_seal: Some(envelope.answer),
-            code: None,
+            code: Some(sealed.clone()),
+            ..in_flight(flow, memo, kept)
         };
         self.in_flight.insert(flow.id.clone(), in_flight);
-        let result = match &flow.stage {
-            Stage::Answered(_) => Granted::from_sealable(&content, &flow.key),
-            _ => {
-                let code: String = content.read(whose)?;
-                if let Some(asked) = self.in_flight.get_mut(&flow.id) {
-                    asked.code = Some(sealed.clone());
-                }
-                let go = self.arrived(&flow.id, &Secret::new(code))?;
-                let exchange = exchange.clone();
-                self.env.wait(async move { exchange.run(go).await })?
-            }
-        };
-        Ok(match self.exchanged(exchange, &flow.id, result) {
-            Ok(kept) => Recovered::Finished(kept),
-            Err(e) => Recovered::Failed(e),
-        })
+        let go = self.arrived(&flow.id, &Secret::new(code))?;
+        let exchange = self.online()?;
+        let result = self.env.wait(async move { exchange.run(go).await })?;
+        let kept = self.exchanged(&flow.id, result);
+        self.finished(flow, kept)
+    }
+
+    /// An answer that couldn't be stored is stored; should that fail again, the journal's own bytes stay as they are.
+    fn store_answer(&mut self, flow: &Flow, sealed: &Sealed) -> Result<Recovered> {
+        let (memo, opener) = self.unfold(flow)?;
+        let granted = Granted::from_sealable(&opener.open(sealed, flow.key.license.as_str())?, &flow.key)?;
+        let kept = flow.memo.clone().ok_or_else(super::unknown)?;
+        self.in_flight.insert(flow.id.clone(), in_flight(flow, memo, kept));
+        let kept = self.keep(&flow.id, &granted, sealed.clone());
+        self.finished(flow, kept)
+    }
+
+    fn unfold(&self, flow: &Flow) -> Result<(Memo, Opener)> {
+        let whose = flow.key.license.as_str();
+        let (memo, opener) = self.vault.unfold(flow.memo.as_ref().ok_or_else(super::unknown)?, whose)?;
+        Ok((Memo::from_sealable(&memo, whose)?, opener))
+    }
+
+    fn finished(&mut self, flow: &Flow, kept: Result<Kept>) -> Result<Recovered> {
+        match kept {
+            Ok(kept) => Ok(Recovered::Finished { kept, username: flow.username.clone() }),
+            // Set aside once more: nothing new may be asked before that is finished.
+            Err(e) if self.in_flight.contains_key(&flow.id) => Err(e),
+            Err(e) => Ok(Recovered::Failed(e)),
+        }
+    }
+}
+
+fn in_flight(flow: &Flow, memo: Memo, kept: Place) -> InFlight {
+    InFlight {
+        key: flow.key.clone(),
+        username: flow.username.clone(),
+        purpose: flow.purpose,
+        redirect_uri: flow.redirect_uri.clone(),
+        memo,
+        kept,
+        code_seal: None,
+        answer_seal: None,
+        code: None,
     }
 }

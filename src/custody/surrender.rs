@@ -3,12 +3,13 @@
 use super::{Custody, ours, self_event, unknown};
 use crate::error::{Error, Result};
 use crate::grant;
-use crate::ledger::Intent;
+use crate::ledger::{Intent, Leaving};
+use crate::model::authorization::Authorization;
 use crate::model::flow::{Change, Flow, Logged, Move, Place, Purpose, Role, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key};
-use crate::session::Exchange;
+use crate::model::provider::RevocationScope;
 
 /// What the provider did about a deactivation.
 #[derive(Debug)]
@@ -25,53 +26,84 @@ pub enum Revocation {
     Pending(Error),
 }
 
-/// What a deactivation did.
-#[derive(Debug)]
-pub struct Surrendered {
-    /// At the provider.
-    pub revocation: Revocation,
-    /// Only another admin's held grant was thrown away; the licence's own is untouched.
-    pub only_held: bool,
+/// What a deactivation gives up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// The licence, with every grant of it.
+    Licence,
+    /// Only another admin's grant, which is held beside a living one.
+    Held,
+    /// Only a grant that nobody wants, whose revocation the provider hasn't answered, beside a living one.
+    Unwanted,
 }
 
-/// Every role whose grant ends with its licence.
-const ALL_ROLES: [Role; 4] = [Role::Live, Role::Held, Role::Superseded, Role::Unwanted];
+impl Extent {
+    /// What a deactivation of this record gives up: where there is a living grant and something to clear away beside
+    /// it, only that, so that reporting never stops by surprise.
+    pub fn of(record: &Authorization) -> Self {
+        let living = record.expires_at.is_some() && record.deactivated_at.is_none();
+        if living && record.held_by.is_some() {
+            Self::Held
+        } else if living && record.revocation_pending {
+            Self::Unwanted
+        } else {
+            Self::Licence
+        }
+    }
+
+    /// The roles of the grants that go.
+    fn roles(self) -> &'static [Role] {
+        match self {
+            Self::Licence => &[Role::Live, Role::Held, Role::Superseded, Role::Unwanted],
+            Self::Held => &[Role::Held],
+            Self::Unwanted => &[Role::Unwanted],
+        }
+    }
+}
 
 impl Custody<'_> {
-    /// Gives a licence up: revokes what can be revoked, forgets the tokens, keeps record and history. Where another
-    /// admin's grant is held beside a living one, only that is thrown away: reporting never stops by surprise.
-    /// `exchange` is `None` for `--local-only`.
-    pub fn surrender(&mut self, exchange: Option<&Exchange>, key: &Key, reason: &str) -> Result<Surrendered> {
-        let profile = self.provider.profile.clone();
-        let record = self.standing(key)?.ok_or_else(unknown)?.record;
-        let only_held =
-            record.held_by.is_some() && record.expires_at.is_some() && record.deactivated_at.is_none();
-        let roles: &[Role] = if only_held { &[Role::Held] } else { &ALL_ROLES };
-        let mut secrets: Vec<(i64, Place)> = Vec::new();
-        for role in roles {
-            secrets.extend(self.ledger.secrets(&profile, key, *role)?);
+    /// Whether anything of a licence is still to be given up: a grant, or an open question.
+    pub fn has_left(&self, key: &Key) -> Result<bool> {
+        let open = self.standing(key)?.is_some_and(|standing| !standing.flows.is_empty());
+        Ok(open || !self.grants_of(key, Extent::Licence)?.is_empty())
+    }
+
+    fn grants_of(&self, key: &Key, extent: Extent) -> Result<Vec<(i64, Place)>> {
+        let mut grants = Vec::new();
+        for role in extent.roles() {
+            grants.extend(self.ledger.secrets(&self.provider.profile, key, *role)?);
         }
+        Ok(grants)
+    }
+
+    /// Gives up what `extent` names: revokes what can be revoked, forgets the tokens, keeps record and history.
+    /// `local_only`: the provider isn't asked.
+    pub fn surrender(
+        &mut self,
+        key: &Key,
+        extent: Extent,
+        local_only: bool,
+        reason: &str,
+    ) -> Result<Revocation> {
+        let record = self.standing(key)?.ok_or_else(unknown)?.record;
+        let grants = self.grants_of(key, extent)?;
         let flow = self.intend_surrender(key, &record)?;
-        let revocation = match exchange {
-            None if secrets.is_empty() => Revocation::Nothing,
-            None => Revocation::NotAsked,
-            Some(exchange) => self.revoke_all(exchange, &flow, key, &secrets, only_held)?,
+        let revocation = match local_only {
+            _ if grants.is_empty() => Revocation::Nothing,
+            true => Revocation::NotAsked,
+            false => self.revoke_all(&flow, key, &grants, extent)?,
         };
-        self.commit_surrender(&flow, key, &secrets, &revocation, only_held, reason)?;
+        self.commit_surrender(&flow, key, &grants, &revocation, extent, reason)?;
         if !matches!(revocation, Revocation::Pending(_)) {
-            for (_, place) in secrets {
+            for (_, place) in grants {
                 self.forget(Some(place));
             }
         }
-        Ok(Surrendered { revocation, only_held })
+        Ok(revocation)
     }
 
     /// The intent, synced, before anything is revoked; and nobody else may work on the licence meanwhile.
-    fn intend_surrender(
-        &mut self,
-        key: &Key,
-        record: &crate::model::authorization::Authorization,
-    ) -> Result<Logged<FlowId>> {
+    fn intend_surrender(&mut self, key: &Key, record: &Authorization) -> Result<Logged<FlowId>> {
         let now = self.env.clock.now();
         let flow = Flow {
             id: FlowId(self.env.random.name()?),
@@ -99,20 +131,15 @@ impl Custody<'_> {
 
     fn revoke_all(
         &mut self,
-        exchange: &Exchange,
         flow: &Logged<FlowId>,
         key: &Key,
         secrets: &[(i64, Place)],
-        only_held: bool,
+        extent: Extent,
     ) -> Result<Revocation> {
-        if secrets.is_empty() {
-            return Ok(Revocation::Nothing);
-        }
-        // A held grant beside a living one may share its account: revoked only where that reaches it alone.
-        let address = if only_held {
-            self.revocation_of_one(exchange)
-        } else {
-            exchange.endpoints.revocation.as_deref()
+        // A grant beside a living one may share its account: revoked only where that reaches it alone.
+        let address = match extent {
+            Extent::Licence => self.online()?.endpoints.revocation.clone(),
+            Extent::Held | Extent::Unwanted => self.revocation_of_one(),
         };
         let Some(address) = address else { return Ok(Revocation::NotOffered) };
         let mut grants = Vec::with_capacity(secrets.len());
@@ -128,7 +155,7 @@ impl Custody<'_> {
         }
         self.ledger.note(flow.get(), &Stage::Sent)?;
         for granted in grants {
-            if let Err(e) = self.revoke_one(exchange, address, &granted, flow) {
+            if let Err(e) = self.revoke_one(&address, &granted, flow) {
                 return Ok(Revocation::Pending(e));
             }
         }
@@ -141,28 +168,26 @@ impl Custody<'_> {
         key: &Key,
         secrets: &[(i64, Place)],
         revocation: &Revocation,
-        only_held: bool,
+        extent: Extent,
         reason: &str,
     ) -> Result<()> {
         let now = self.env.clock.now();
         let pending = matches!(revocation, Revocation::Pending(_));
         self.commit(key, |record| {
             let expect = record.generation;
-            let moves = if pending {
-                vec![Move::Turn(Role::Live, Role::Unwanted), Move::Turn(Role::Held, Role::Unwanted)]
-                    .into_iter()
-                    .skip(usize::from(only_held))
-                    .collect()
-            } else {
-                secrets.iter().map(|(id, _)| Move::Drop(*id)).collect()
+            let moves = match pending {
+                true => extent.roles().iter().map(|role| Move::Turn(*role, Role::Unwanted)).collect(),
+                false => secrets.iter().map(|(id, _)| Move::Drop(*id)).collect(),
             };
-            record.held_by = None;
-            record.revocation_pending = pending || record.revocation_pending && only_held;
+            if extent != Extent::Unwanted {
+                record.held_by = None;
+            }
+            record.revocation_pending = pending || record.revocation_pending && extent == Extent::Held;
             record.generation = record.generation.next();
             let mut events = Vec::new();
-            if only_held {
+            if extent == Extent::Held {
                 events.push(self_event(record, Happened::Failed, "the held grant was thrown away", now));
-            } else if record.deactivated_at.is_none() {
+            } else if extent == Extent::Licence && record.deactivated_at.is_none() {
                 record.deactivated_at = Some(now);
                 record.uncertain_at = None;
                 events.push(self_event(record, Happened::Deactivated, reason, now));
@@ -175,18 +200,18 @@ impl Custody<'_> {
         .map(drop)
     }
 
-    /// Revokes the grants that nobody wants; each is kept until the provider has answered.
-    pub(super) fn revoke_unwanted(&mut self, exchange: &Exchange, key: &Key) -> Result<()> {
-        let unwanted = self.ledger.secrets(&self.provider.profile, key, Role::Unwanted)?;
-        let Some(address) = exchange.endpoints.revocation.clone() else { return Ok(()) };
-        if unwanted.is_empty() {
+    /// Revokes the grants that nobody wants, where that ends no living one; each is kept until the provider has answered.
+    pub(super) fn revoke_unwanted(&mut self, key: &Key) -> Result<()> {
+        let unwanted = self.ledger.leaving(&self.provider.profile, key, Leaving::Unwanted)?;
+        let Some(address) = self.revocation_of_one() else { return Ok(()) };
+        if unwanted.get().is_empty() {
             return Ok(());
         }
-        let go = Logged::attested_by_the_ledger(FlowId(String::new()));
-        for (_, place) in &unwanted {
+        for (_, place) in unwanted.get() {
             let granted = self.read(place, key)?;
-            self.revoke_one(exchange, &address, &granted, &go)?;
+            self.revoke_one(&address, &granted, &unwanted)?;
         }
+        let unwanted = unwanted.spend();
         let now = self.env.clock.now();
         self.commit(key, |record| {
             record.revocation_pending = false;
@@ -204,34 +229,35 @@ impl Custody<'_> {
         Ok(())
     }
 
-    /// What is left to do once the browser has been answered: closed questions' memos go, and the grants that newer
-    /// ones replaced; those are revoked only where that reaches them alone. A failure costs nothing but tidiness.
-    pub fn tidy(&mut self, exchange: &Exchange, key: &Key) {
-        self.forget_loose();
-        if let Err(e) = self.drop_superseded(exchange, key) {
-            tracing::warn!("the replaced grant of {key} isn't cleared away yet: {e}");
-        }
-    }
-
-    /// Forgets the items that nothing names any more.
-    pub fn forget_loose(&mut self) {
+    /// What is left to do once the answer has been given: closed questions' memos go, and the grants that newer ones
+    /// replaced; those are revoked only where that reaches them alone. A failure, or Ctrl-C, leaves them to the next
+    /// command on the licence.
+    pub fn tidy(&mut self) {
         for place in std::mem::take(&mut self.loose) {
             self.forget(Some(place));
         }
-    }
-
-    fn drop_superseded(&mut self, exchange: &Exchange, key: &Key) -> Result<()> {
-        let superseded = self.ledger.secrets(&self.provider.profile, key, Role::Superseded)?;
-        if superseded.is_empty() {
-            return Ok(());
-        }
-        if let Some(address) = self.revocation_of_one(exchange).map(str::to_owned) {
-            let go = Logged::attested_by_the_ledger(FlowId(String::new()));
-            for (_, place) in &superseded {
-                let granted = self.read(place, key)?;
-                self.revoke_one(exchange, &address, &granted, &go)?;
+        for key in std::mem::take(&mut self.touched) {
+            if let Err(e) = self.drop_superseded(&key) {
+                tracing::warn!("the replaced grant of {key} isn't cleared away yet: {e}");
             }
         }
+    }
+
+    fn drop_superseded(&mut self, key: &Key) -> Result<()> {
+        let superseded = self.ledger.leaving(&self.provider.profile, key, Leaving::Superseded)?;
+        if superseded.get().is_empty() {
+            return Ok(());
+        }
+        if self.provider.revocation_scope == RevocationScope::Token && self.online.is_none() {
+            return Err(unknown());
+        }
+        if let Some(address) = self.revocation_of_one() {
+            for (_, place) in superseded.get() {
+                let granted = self.read(place, key)?;
+                self.revoke_one(&address, &granted, &superseded)?;
+            }
+        }
+        let superseded = superseded.spend();
         self.commit(key, |record| Change {
             expect: record.generation,
             moves: superseded.iter().map(|(id, _)| Move::Drop(*id)).collect(),
@@ -245,16 +271,28 @@ impl Custody<'_> {
         Ok(())
     }
 
-    fn revoke_one(
+    /// Whether clearing away would need the provider, which wasn't reached yet.
+    pub fn tidy_needs_provider(&self) -> Result<bool> {
+        if self.online.is_some() || self.provider.revocation_scope != RevocationScope::Token {
+            return Ok(false);
+        }
+        for key in &self.touched {
+            if !self.ledger.secrets(&self.provider.profile, key, Role::Superseded)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn revoke_one<T: Clone + Send + Sync + 'static>(
         &self,
-        exchange: &Exchange,
         address: &str,
         granted: &Granted,
-        go: &Logged<FlowId>,
+        go: &Logged<T>,
     ) -> Result<()> {
         let (exchange, address, granted, go) =
-            (exchange.clone(), address.to_owned(), granted.clone(), go.clone());
-        self.env.wait(async move {
+            (self.online()?, address.to_owned(), granted.clone(), go.clone());
+        self.env.wait_unless_interrupted(async move {
             let secret = exchange.secret.as_ref();
             grant::revoke(&exchange.http, &exchange.provider, &address, secret, &granted, &go).await
         })?

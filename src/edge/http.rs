@@ -119,5 +119,5 @@ fn root_cause(e: &dyn std::error::Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    super::clean(&cause.to_string())
+    crate::error::clean(&cause.to_string())
 }

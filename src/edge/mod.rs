@@ -4,6 +4,7 @@
 mod browser;
 mod clock;
 pub mod files;
+pub mod hook;
 mod http;
 mod paths;
 mod random;
@@ -15,9 +16,9 @@ pub use clock::{Clock, SystemClock};
 pub use http::{Http, HttpFault, HttpOptions};
 pub use paths::Paths;
 pub use random::{OsRandom, Random};
-pub use terminal::{Colour, Talk, Terminal, clean};
+pub use terminal::{Colour, Talk, Terminal};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, clean};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
@@ -122,6 +123,27 @@ impl Env {
             let _ = done.send(work.await);
         });
         wait.recv().map_err(|_| Error::Failed("a network task ended without an answer".into()))
+    }
+
+    /// The same, but Ctrl-C or a polite signal ends the waiting; the work may have had its effect or not.
+    pub fn wait_unless_interrupted<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T> {
+        let (done, wait) = std::sync::mpsc::channel();
+        let interrupted = done.clone();
+        let net = self.net()?;
+        net.spawn(async move {
+            let _ = done.send(Some(work.await));
+        });
+        let watch = net.spawn(async move {
+            signals::any().await;
+            let _ = interrupted.send(None);
+        });
+        let first =
+            wait.recv().map_err(|_| Error::Failed("a network task ended without an answer".into()))?;
+        watch.abort();
+        first.ok_or(Error::Interrupted { next: None })
     }
 
     /// Waits until Ctrl-C, or a polite signal.

@@ -3,11 +3,13 @@
 mod config;
 mod ledger;
 mod provider;
+mod text;
 mod vault;
 
 pub use config::ConfigError;
 pub use ledger::LedgerError;
 pub use provider::{FactDifference, ProviderError};
+pub use text::{clean, is_unprintable};
 pub use vault::VaultError;
 
 use serde::Serialize;
@@ -170,13 +172,13 @@ pub enum Error {
         holder: String,
     },
     /// A person must click, and none can be asked here.
-    #[error("{license} needs a person to consent, and this isn't a terminal")]
+    #[error("{license} needs a person to consent, and nobody can be asked here")]
     NeedsPerson {
         /// Which.
         license: String,
     },
     /// A yes is needed, and nobody can be asked.
-    #[error("{action} needs a yes, and this isn't a terminal")]
+    #[error("{action} needs a yes, and nobody can be asked here")]
     NeedsYes {
         /// What needs it.
         action: String,
@@ -220,8 +222,10 @@ pub enum Error {
         granted_by: String,
         /// Who was named.
         username: String,
-        /// The command that takes it.
-        next: String,
+        /// The command that takes the grant.
+        take: String,
+        /// The command that throws it away.
+        throw_away: String,
     },
     /// Ctrl-C, or a polite signal.
     #[error("interrupted")]
@@ -232,6 +236,14 @@ pub enum Error {
     /// Some of several failed.
     #[error("{failed} of {total} failed")]
     Partial {
+        /// How many failed.
+        failed: usize,
+        /// Of how many.
+        total: usize,
+    },
+    /// Hooks failed; they will be run again.
+    #[error("{failed} of {total} hooks failed")]
+    HooksFailed {
         /// How many failed.
         failed: usize,
         /// Of how many.
@@ -279,6 +291,7 @@ impl Error {
             Self::Listener { .. }
             | Self::NotConfirmed { .. }
             | Self::File { .. }
+            | Self::HooksFailed { .. }
             | Self::Output(_)
             | Self::Failed(_) => Kind::Failed,
         }
@@ -322,10 +335,13 @@ impl Error {
             Self::ListenerTaken { .. } => {
                 Some("Stop what uses that port, or choose another with --port, or redirect.port in the profile.".into())
             }
-            Self::OtherAdmin { next, .. } => Some(format!(
-                "If that admin may grant for this store, take the grant: {next} --any-user. To throw it away: biotrack-auth deactivate."
+            Self::OtherAdmin { take, throw_away, .. } => Some(format!(
+                "If that admin may grant for this store: {take}. To throw the grant away: {throw_away}."
             )),
             Self::Interrupted { next } => next.as_ref().map(|next| format!("To go on: {next}")),
+            Self::HooksFailed { .. } => {
+                Some("Mend them; the next biotrack-auth remind runs them again, and no reminder is lost.".into())
+            }
             Self::BadValue { .. }
             | Self::Listener { .. }
             | Self::NotConfirmed { .. }

@@ -1,6 +1,6 @@
 //! The redirect's query, read with suspicion (RFC 6749 4.1.2, RFC 9207): pure.
 
-use crate::edge::clean;
+use crate::error::clean;
 use crate::model::secret::Secret;
 
 /// What a redirect carries.

@@ -2,6 +2,7 @@
 
 use super::ask::{code, parameters};
 use super::callback::short;
+use super::echo::{Shared, without_tokens};
 use super::endpoints::{Endpoints, client, useless};
 use crate::edge::{Http, HttpFault};
 use crate::error::{ConfigError, Error, ProviderError, Result};
@@ -56,9 +57,11 @@ pub async fn exchange(
     for (name, value) in parameters(provider, &provider.token_parameters, &asked.key, &asked.username) {
         request = request.add_extra_param(name, value);
     }
+    let sent = [Some(&asked.code), asked.verifier.as_ref(), secret];
+    let sent = Shared::of(sent.into_iter().flatten().map(Secret::expose));
     match request.request_async(http).await {
-        Ok(answer) => Ok(answer.granted(provider, now())),
-        Err(e) => Err(meaning(e, provider, "the code", &asked.key)),
+        Ok(answer) => Ok(without_tokens(answer.granted(provider, now()), &sent)),
+        Err(e) => Err(meaning(e, provider, "the code", &asked.key, &sent)),
     }
 }
 
@@ -68,6 +71,7 @@ fn meaning(
     provider: &Provider,
     what: &'static str,
     key: &Key,
+    sent: &Shared<'_>,
 ) -> Error {
     let host = provider.host();
     match e {
@@ -79,8 +83,8 @@ fn meaning(
             error => ProviderError::TokenRefused {
                 host,
                 what,
-                code: short(error.as_ref()),
-                description: refused.error_description().map(|words| short(words)),
+                code: short(&sent.hidden_in(error.as_ref())),
+                description: refused.error_description().map(|words| short(&sent.hidden_in(words))),
             }
             .into(),
         },

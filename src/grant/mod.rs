@@ -3,6 +3,7 @@
 mod answer;
 mod ask;
 mod callback;
+mod echo;
 mod endpoints;
 mod exchange;
 mod introspect;

@@ -14,6 +14,7 @@ body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.25rem;b
 main{max-width:34rem;width:100%;padding:2rem;background:var(--card);border:1px solid var(--line);border-top:.3rem solid var(--tone);border-radius:.6rem}\
 h1{margin:0 0 .75rem;font-size:1.5rem;line-height:1.25}\
 h1 span{color:var(--tone)}\
+p,footer{text-wrap:balance}\
 p{margin:.6rem 0}\
 b{overflow-wrap:anywhere}\
 footer{margin-top:1.5rem;color:var(--soft);font-size:.9rem}\

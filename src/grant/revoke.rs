@@ -6,7 +6,6 @@ use crate::edge::Http;
 use crate::error::{ProviderError, Result};
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
-use crate::model::ids::FlowId;
 use crate::model::provider::{ClientAuth, Provider};
 use crate::model::secret::Secret;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -15,16 +14,16 @@ use oauth2::http::Request;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 /// Revokes a grant by its refresh token, or its access token where there is no other. An unknown token counts as
-/// revoked (RFC 7009 2.2). `Logged`: the ledger knows that it's about to happen.
+/// revoked (RFC 7009 2.2). `Logged`: the ledger holds the question, or the grant in a role that says it's to go.
 ///
 /// oauth2's own revocation refuses `http`, on loopback too, so the form is made here.
-pub async fn revoke(
+pub async fn revoke<T>(
     http: &Http,
     provider: &Provider,
     address: &str,
     secret: Option<&Secret>,
     granted: &Granted,
-    _go: &Logged<FlowId>,
+    _go: &Logged<T>,
 ) -> Result<()> {
     const WHAT: &str = "the revocation";
     let host = provider.host();

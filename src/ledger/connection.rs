@@ -8,7 +8,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
 use std::time::Duration;
 
 /// Migrations by number: the first makes schema 1. `PRAGMA user_version` tells how many were applied.
-const MIGRATIONS: &[&str] = &[include_str!("schema/001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/001.sql"), include_str!("schema/002.sql")];
 
 /// How long others are waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -44,7 +44,13 @@ pub(super) fn read(paths: &Paths) -> Result<Option<(Connection, String)>> {
     }
     files::check_private_file(&file)
         .map_err(|e| LedgerError::Open { path: name.clone(), reason: e.to_string() })?;
-    let db = open(&name, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let db = match prepare(&name, OpenFlags::SQLITE_OPEN_READ_ONLY) {
+        // Someone was killed while making it: only who may write can roll that back.
+        Err(e) if e.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
+            open(&name, OpenFlags::SQLITE_OPEN_READ_WRITE)?
+        }
+        opened => opened.map_err(|e| fault(&name, "be opened", &e))?,
+    };
     if version(&db, &name)? == 0 {
         // Another process is just making it.
         return Ok(None);
@@ -54,16 +60,17 @@ pub(super) fn read(paths: &Paths) -> Result<Option<(Connection, String)>> {
 }
 
 fn open(name: &str, flags: OpenFlags) -> Result<Connection> {
-    let prepare = || -> rusqlite::Result<Connection> {
-        let db = Connection::open_with_flags(name, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        db.busy_timeout(PATIENCE)?;
-        // Else the last process to close pays two more syncs.
-        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        db.pragma_update(None, "synchronous", "FULL")?;
-        db.pragma_update(None, "foreign_keys", true)?;
-        Ok(db)
-    };
-    prepare().map_err(|e| fault(name, "be opened", &e))
+    prepare(name, flags).map_err(|e| fault(name, "be opened", &e))
+}
+
+fn prepare(name: &str, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let db = Connection::open_with_flags(name, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    db.busy_timeout(PATIENCE)?;
+    // Else the last process to close pays two more syncs.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    Ok(db)
 }
 
 fn version(db: &Connection, name: &str) -> Result<i64> {

@@ -1,8 +1,7 @@
 //! What happened, in order, each line chained to the one before it.
 
 use super::journal::strange;
-use super::{Fault, Ledger};
-use crate::edge::Who;
+use super::{Fault, Hand, Ledger, reminders};
 use crate::error::Result;
 use crate::model::history::{Event, Line};
 use crate::model::ids::Key;
@@ -40,7 +39,7 @@ impl Entry {
     }
 }
 
-pub(super) fn append(tx: &Transaction<'_>, event: &Event, who: &Who) -> Result<(), Fault> {
+pub(super) fn append(tx: &Transaction<'_>, event: &Event, hand: &Hand) -> Result<(), Fault> {
     let last: Option<(i64, Vec<u8>)> = tx
         .prepare_cached("SELECT seq, hash FROM history ORDER BY seq DESC LIMIT 1")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -53,8 +52,8 @@ pub(super) fn append(tx: &Transaction<'_>, event: &Event, who: &Who) -> Result<(
         ubi: event.key.ubi.to_string(),
         license: event.key.license.to_string(),
         event: event.happened.word().to_owned(),
-        user: who.user.clone(),
-        host: who.host.clone(),
+        user: hand.who.user.clone(),
+        host: hand.who.host.clone(),
         detail: event.detail.clone(),
     };
     tx.prepare_cached(
@@ -73,7 +72,7 @@ pub(super) fn append(tx: &Transaction<'_>, event: &Event, who: &Who) -> Result<(
         entry.detail,
         entry.hash(&before),
     ])?;
-    Ok(())
+    reminders::queue(tx, event, entry.seq, &hand.hooks)
 }
 
 impl Ledger {

@@ -65,6 +65,14 @@ pub(super) fn note(tx: &Transaction<'_>, flow: &FlowId, stage: &Stage) -> Result
     Ok(())
 }
 
+pub(super) fn stage_of(tx: &Transaction<'_>, flow: &FlowId) -> Result<Option<Stage>, Fault> {
+    let found = tx
+        .prepare_cached("SELECT stage, sealed FROM flow WHERE id = ?1")?
+        .query_row([&flow.0], |row| read_stage(row, 0))
+        .optional()?;
+    Ok(found)
+}
+
 pub(super) fn close(tx: &Transaction<'_>, flow: &FlowId) -> Result<(), Fault> {
     tx.prepare_cached("DELETE FROM flow WHERE id = ?1")?.execute([&flow.0])?;
     Ok(())
@@ -139,7 +147,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Flow> {
         deadline: instant(row, 9)?,
         owner,
         memo: place(row, 12)?,
-        stage: stage(&row.get::<_, String>(14)?, row.get::<_, Option<Vec<u8>>>(15)?.map(Sealed))
-            .ok_or_else(|| strange(14, "an unknown stage"))?,
+        stage: read_stage(row, 14)?,
     })
+}
+
+fn read_stage(row: &Row<'_>, first: usize) -> rusqlite::Result<Stage> {
+    stage(&row.get::<_, String>(first)?, row.get::<_, Option<Vec<u8>>>(first + 1)?.map(Sealed))
+        .ok_or_else(|| strange(first, "an unknown stage"))
 }

@@ -5,16 +5,20 @@ mod history;
 mod journal;
 mod owners;
 mod records;
+mod reminders;
 mod spool;
 
 pub use owners::Mark;
+pub use reminders::Waiting;
 pub use spool::{Spool, Spooled};
 
 use crate::edge::{Env, Paths, Random, Who};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::flow::{Change, Flow, Logged, Place, Role, Stage};
 use crate::model::ids::{FlowId, Key};
+use crate::model::reminder::Occasion;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The ledger, open.
@@ -26,6 +30,7 @@ pub struct Ledger {
     who: Who,
     random: Arc<dyn Random>,
     mark: Option<Mark>,
+    hooks: BTreeSet<Occasion>,
 }
 
 /// What a commit replaced: for the vault to forget.
@@ -33,8 +38,15 @@ pub struct Ledger {
 pub struct Kept {
     /// The closed question's memo.
     pub memo: Option<Place>,
-    /// Secrets that a newer one replaced, with their numbers.
-    pub superseded: Vec<(i64, Place)>,
+}
+
+/// The roles in which a secret only waits for its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaving {
+    /// A newer grant is stored in its place.
+    Superseded,
+    /// It's refused, or given up.
+    Unwanted,
 }
 
 /// A question with the record it's about: what is committed before anything is asked.
@@ -67,6 +79,7 @@ impl Ledger {
             who: env.who.clone(),
             random: env.random.clone(),
             mark: None,
+            hooks: BTreeSet::new(),
         }
     }
 
@@ -78,7 +91,8 @@ impl Ledger {
     /// This process's mark, made on first use: who else sees it knows that we live.
     fn mark(&mut self) -> Result<&Mark> {
         if self.mark.is_none() {
-            self.mark = Some(Mark::make(&self.paths.owners(), &self.who, self.random.as_ref())?);
+            let made = Mark::make(&self.paths.owners(), &self.who, self.random.as_ref());
+            self.mark = Some(made.map_err(|e| self.unusable(e))?);
         }
         self.mark.as_ref().ok_or_else(|| Error::Failed("the owner's mark vanished".into()))
     }
@@ -88,7 +102,7 @@ impl Ledger {
     pub fn intend(&mut self, intents: Vec<Intent>) -> Result<Vec<Result<Logged<FlowId>>>> {
         let owner = self.mark()?.owner();
         let owners = self.paths.owners();
-        let who = self.who.clone();
+        let hand = self.hand();
         let mut outcomes = Vec::with_capacity(intents.len());
         self.transaction("write the intent", |tx| {
             for mut intent in intents {
@@ -112,12 +126,12 @@ impl Ledger {
                     }
                     None => {}
                 }
-                match records::apply(tx, &intent.change, &who)? {
-                    Some(_) => {
+                match records::apply(tx, &intent.change, &hand)? {
+                    true => {
                         journal::insert(tx, &intent.flow)?;
                         outcomes.push(Ok(Logged::attested_by_the_ledger(intent.flow.id)));
                     }
-                    None => outcomes.push(Err(changed(&intent.change.record.key))),
+                    false => outcomes.push(Err(changed(&intent.change.record.key))),
                 }
             }
             Ok(())
@@ -142,12 +156,12 @@ impl Ledger {
     /// Commits changes, one synced commit for all. One whose record was changed by others in the meantime is
     /// refused alone; the others are kept.
     pub fn commit(&mut self, changes: &[Change]) -> Result<Vec<Result<Kept>>> {
-        let who = self.who.clone();
+        let hand = self.hand();
         self.transaction("commit", |tx| {
             let mut kept = Vec::with_capacity(changes.len());
             for change in changes {
-                match records::apply(tx, change, &who)? {
-                    Some(superseded) => {
+                match records::apply(tx, change, &hand)? {
+                    true => {
                         let memo = match &change.closes {
                             Some(flow) => {
                                 let memo = journal::memo(tx, flow)?;
@@ -156,9 +170,9 @@ impl Ledger {
                             }
                             None => None,
                         };
-                        kept.push(Ok(Kept { memo, superseded }));
+                        kept.push(Ok(Kept { memo }));
                     }
-                    None => kept.push(Err(changed(&change.record.key))),
+                    false => kept.push(Err(changed(&change.record.key))),
                 }
             }
             Ok(kept)
@@ -188,14 +202,17 @@ impl Ledger {
     /// Reserves room on the disk for answers that the ledger itself may not be able to take.
     pub fn reserve(&mut self, answers: usize) -> Result<Spool> {
         let mark = self.mark()?.owner().mark;
-        Spool::reserve(&self.paths.spool(), &mark, answers)
+        Spool::reserve(&self.paths.spool(), &mark, answers).map_err(|e| self.unusable(e))
     }
 
     fn merge_spools(&mut self) -> Result<()> {
         for left in Spool::left_behind(&self.paths.spool(), &self.paths.owners())? {
             self.transaction("merge the spool", |tx| {
                 for Spooled { flow, stage } in &left.notes {
-                    journal::note(tx, flow, stage)?;
+                    // Never back: the ledger may have taken what came later.
+                    if journal::stage_of(tx, flow)?.is_some_and(|noted| noted.order() < stage.order()) {
+                        journal::note(tx, flow, stage)?;
+                    }
                 }
                 Ok(())
             })?;
@@ -207,6 +224,15 @@ impl Ledger {
     /// Where a licence's secrets of a role are.
     pub fn secrets(&self, profile: &str, key: &Key, role: Role) -> Result<Vec<(i64, Place)>> {
         records::secrets(&self.db, profile, key, role).map_err(|e| self.fault("read", e))
+    }
+
+    /// The secrets that are on their way out: synced in a role that says so, which is the intent of their revocation.
+    pub fn leaving(&self, profile: &str, key: &Key, role: Leaving) -> Result<Logged<Vec<(i64, Place)>>> {
+        let role = match role {
+            Leaving::Superseded => Role::Superseded,
+            Leaving::Unwanted => Role::Unwanted,
+        };
+        self.secrets(profile, key, role).map(Logged::attested_by_the_ledger)
     }
 
     /// Where a profile's own secret is.
@@ -236,6 +262,11 @@ impl Ledger {
         Ok(old)
     }
 
+    /// Who writes, and which hooks are wanted.
+    fn hand(&self) -> Hand {
+        Hand { who: self.who.clone(), hooks: self.hooks.clone() }
+    }
+
     /// One synced transaction; others wait for it, and it for them.
     fn transaction<T>(
         &mut self,
@@ -260,6 +291,14 @@ impl Ledger {
         done
     }
 
+    /// A folder or file beside the ledger that can't be used is the ledger's failure.
+    fn unusable(&self, e: Error) -> Error {
+        match e {
+            Error::File { path, reason } => LedgerError::Open { path, reason }.into(),
+            other => other,
+        }
+    }
+
     fn fault(&self, what: &'static str, e: rusqlite::Error) -> Error {
         Fault::Sqlite(e).named(&self.path, what)
     }
@@ -267,6 +306,12 @@ impl Ledger {
 
 fn changed(key: &Key) -> Error {
     LedgerError::Changed { license: key.license.to_string() }.into()
+}
+
+/// Who writes, and which hooks are wanted: what each event of the history needs.
+struct Hand {
+    who: Who,
+    hooks: BTreeSet<Occasion>,
 }
 
 /// What can go wrong inside a transaction.

@@ -3,7 +3,7 @@
 use crate::edge::{Random, Who, files};
 use crate::error::{Error, Result};
 use crate::model::flow::Owner;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 /// This process's mark.
@@ -38,7 +38,7 @@ impl Mark {
     pub(super) fn locked(path: &Path) -> bool {
         match File::open(path) {
             Err(e) => e.kind() != std::io::ErrorKind::NotFound,
-            Ok(file) => matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
+            Ok(file) => file.try_lock_shared().is_err(),
         }
     }
 }

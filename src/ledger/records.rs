@@ -3,8 +3,7 @@
 use super::connection::{columns, place};
 use super::journal::{instant, key, strange};
 use super::owners::Mark;
-use super::{Fault, Ledger, history};
-use crate::edge::Who;
+use super::{Fault, Hand, Ledger, Spool, history};
 use crate::error::Result;
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::flow::{Change, Move, OpenFlow, Place, Role, Stage};
@@ -30,17 +29,24 @@ impl Ledger {
     }
 
     fn standings_of(&self, profile: &str, wanted: Option<&Key>) -> Result<Vec<Standing>> {
-        let owners = self.paths.owners();
-        let read = || -> rusqlite::Result<Vec<Standing>> {
+        let (owners, spool) = (self.paths.owners(), self.paths.spool());
+        let read = || -> Result<Vec<Standing>, Fault> {
             // One snapshot, so that a record and its question belong together.
             let snapshot = self.db.unchecked_transaction()?;
             let mut open: BTreeMap<Key, Vec<OpenFlow>> = BTreeMap::new();
             for flow in super::journal::of_profile(&snapshot, profile, wanted)? {
                 let abandoned = flow.owner.as_ref().is_none_or(|owner| !Mark::alive(&owners, owner));
+                let mut stage = flow.stage;
+                if let (true, Some(owner)) = (abandoned, &flow.owner)
+                    && let Some(spooled) = Spool::last_stage(&spool, &owner.mark, &flow.id)?
+                    && stage.order() < spooled.order()
+                {
+                    stage = spooled;
+                }
                 open.entry(flow.key).or_default().push(OpenFlow {
                     purpose: flow.purpose,
-                    handed_off: flow.owner.is_none() && flow.stage == Stage::Asked,
-                    stage: flow.stage,
+                    handed_off: flow.owner.is_none() && stage == Stage::Asked,
+                    stage,
                     deadline: flow.deadline,
                     abandoned,
                 });
@@ -52,7 +58,7 @@ impl Ledger {
                 .map(|record| Standing { flows: open.remove(&record.key).unwrap_or_default(), record })
                 .collect())
         };
-        read().map_err(|e| self.fault("read", e))
+        read().map_err(|fault| fault.named(&self.path, "read"))
     }
 }
 
@@ -105,12 +111,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
 }
 
 /// Applies a change inside a transaction: compares the generation, writes record, secrets and history.
-/// Says which secrets were superseded by it, or before it; `None` where someone else changed the record.
-pub(super) fn apply(
-    tx: &Transaction<'_>,
-    change: &Change,
-    who: &Who,
-) -> Result<Option<Vec<(i64, Place)>>, Fault> {
+/// `false` where someone else changed the record.
+pub(super) fn apply(tx: &Transaction<'_>, change: &Change, hand: &Hand) -> Result<bool, Fault> {
     let record = &change.record;
     let key = &record.key;
     let found: Option<i64> = tx
@@ -120,16 +122,16 @@ pub(super) fn apply(
         .query_row(params![record.profile, key.ubi.as_str(), key.license.as_str()], |row| row.get(0))
         .optional()?;
     if found.unwrap_or(0) != change.expect.0 {
-        return Ok(None);
+        return Ok(false);
     }
     put(tx, record)?;
     for step in &change.moves {
         turn(tx, record, step)?;
     }
     for event in &change.events {
-        history::append(tx, event, who)?;
+        history::append(tx, event, hand)?;
     }
-    Ok(Some(secrets(tx, &record.profile, key, Role::Superseded)?))
+    Ok(true)
 }
 
 fn put(tx: &Transaction<'_>, record: &Authorization) -> Result<(), Fault> {

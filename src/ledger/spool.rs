@@ -103,14 +103,29 @@ impl Spool {
             if Mark::locked(&owners.join(mark)) {
                 continue;
             }
-            files::check_private_file(&path)?;
-            let mut text = Vec::new();
-            File::open(&path)
-                .and_then(|mut file| file.read_to_end(&mut text))
-                .map_err(|e| fault(&path, &e))?;
-            found.push(LeftBehind { notes: notes(&text), path });
+            // Its process may only just have ended, and removed it.
+            if let Some(notes) = read(&path)? {
+                found.push(LeftBehind { notes, path });
+            }
         }
         Ok(found)
+    }
+
+    /// How far a dead process had come with a question, where only its spool could take that.
+    pub(super) fn last_stage(folder: &Path, mark: &str, flow: &FlowId) -> Result<Option<Stage>> {
+        let notes = read(&folder.join(mark))?.unwrap_or_default();
+        Ok(notes.into_iter().rfind(|note| note.flow == *flow).map(|note| note.stage))
+    }
+}
+
+/// What a spool holds; `None` where there is none.
+fn read(path: &Path) -> Result<Option<Vec<Spooled>>> {
+    files::check_private_file(path)?;
+    let mut text = Vec::new();
+    match File::open(path).and_then(|mut file| file.read_to_end(&mut text)) {
+        Ok(_) => Ok(Some(notes(&text))),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(fault(path, &e)),
     }
 }
 

@@ -234,15 +234,16 @@ impl Standing {
             return Some(format!("{} --any-user", renew()));
         }
         match record.state(now, window, zone) {
+            // It was being reopened when the answer was lost.
+            State::Deactivated if conditions.contains(&Condition::Uncertain) => {
+                Some(register_again(record, other_profile))
+            }
             State::Deactivated => None,
             State::Pending => Some(register_again(record, other_profile)),
             State::Due | State::Expired | State::Invalid => Some(renew()),
-            State::Active
-                if conditions.contains(&Condition::Uncertain)
-                    || conditions.contains(&Condition::RevocationPending) =>
-            {
-                Some(renew())
-            }
+            // Only the unwanted grant goes then; the living one stays.
+            State::Active if record.revocation_pending => Some(next("deactivate", record, other_profile)),
+            State::Active if conditions.contains(&Condition::Uncertain) => Some(renew()),
             State::Active => None,
         }
     }

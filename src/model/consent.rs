@@ -2,8 +2,8 @@
 
 use super::ids::{Key, Username};
 use super::provider::Provider;
-use crate::edge::clean;
 use crate::error::FactDifference;
+use crate::error::clean;
 use serde::{Deserialize, Serialize};
 
 /// A fact of the Grant Access page, or of the grant.

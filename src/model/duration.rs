@@ -9,7 +9,7 @@ const DAY: i64 = 24 * 60 * 60;
 pub fn parse(name: &'static str, text: &str) -> Result<SignedDuration> {
     let wrong = || Error::BadValue {
         name,
-        problem: format!("\"{}\" isn't a time such as 90s, 10m, 12h or 14d", crate::edge::clean(text)),
+        problem: format!("\"{}\" isn't a time such as 90s, 10m, 12h or 14d", crate::error::clean(text)),
     };
     let text = text.trim();
     let (number, unit) = text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));

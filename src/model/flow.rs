@@ -65,6 +65,18 @@ pub enum Stage {
     Answered(Sealed),
 }
 
+impl Stage {
+    /// How late it comes.
+    pub fn order(&self) -> u8 {
+        match self {
+            Self::Asked => 0,
+            Self::Arrived(_) => 1,
+            Self::Sent => 2,
+            Self::Answered(_) => 3,
+        }
+    }
+}
+
 /// A process that works on a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {

@@ -1,6 +1,6 @@
 //! Names: UBI, licence, user, and what binds a grant's parts together.
 
-use crate::edge::clean;
+use crate::error::clean;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;

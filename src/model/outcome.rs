@@ -40,6 +40,13 @@ pub struct Outcome {
     pub error: Option<Error>,
 }
 
+impl Outcome {
+    /// One that ended well.
+    pub fn of(key: Key, ending: Ending, standing: Option<Standing>) -> Self {
+        Self { key, ending, authorize_url: None, standing, error: None }
+    }
+}
+
 /// One exit code out of several: all alike gives that one, else 3 (DESIGN, Exit codes).
 pub fn exit_of(outcomes: &[Outcome]) -> u8 {
     let mut codes: Vec<u8> =

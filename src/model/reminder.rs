@@ -1,4 +1,102 @@
-//! When an operator is reminded of an end that comes near.
+//! When an operator is reminded of an end that comes near, and what is run then.
+
+use super::authorization::{Authorization, State};
+use super::expiry::working_day;
+use super::provider::Provider;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The days before the end on which someone is reminded, where the configuration doesn't say (DOMAIN.md).
 pub const DAYS: [u32; 5] = [30, 14, 7, 3, 1];
+
+/// What a hook is run for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Occasion {
+    /// An end comes near.
+    Due,
+    /// A grant has lapsed, or is dead.
+    Expired,
+    /// A grant was stored.
+    Granted,
+    /// A question ended without a grant.
+    Failed,
+    /// A licence was given up.
+    Deactivated,
+}
+
+impl Occasion {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Due, Self::Expired, Self::Granted, Self::Failed, Self::Deactivated];
+
+    /// The word in configuration, ledger and JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Expired => "expired",
+            Self::Granted => "granted",
+            Self::Failed => "failed",
+            Self::Deactivated => "deactivated",
+        }
+    }
+
+    /// The occasion of a word.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|occasion| occasion.word() == word)
+    }
+}
+
+/// What the configuration wants run.
+#[derive(Debug, Clone)]
+pub struct Hooks {
+    /// A command's words for each occasion.
+    pub commands: BTreeMap<Occasion, Vec<String>>,
+    /// How long one may run.
+    pub timeout: Duration,
+    /// On which days before the end someone is reminded, most first.
+    pub days: Vec<u32>,
+    /// One run for all that `remind` found of an occasion, instead of one each.
+    pub digest: bool,
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        Self {
+            commands: BTreeMap::new(),
+            timeout: Duration::from_secs(30),
+            days: DAYS.to_vec(),
+            digest: false,
+        }
+    }
+}
+
+/// A reminder that has become due. `days` 0: the grant has lapsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reminder {
+    /// What for.
+    pub occasion: Occasion,
+    /// The threshold that was passed.
+    pub days: u32,
+}
+
+/// The reminder that a record deserves now: the nearest threshold that was passed. A wider one that was missed is
+/// covered by it, so that after a pause each licence is told of once. A weekend's end counts as the Friday before.
+pub fn reminder(
+    record: &Authorization,
+    provider: &Provider,
+    days: &[u32],
+    now: Timestamp,
+) -> Option<Reminder> {
+    let expires = record.expires_at?;
+    match record.state(now, provider.due_window, &provider.zone) {
+        State::Deactivated | State::Pending => None,
+        State::Expired | State::Invalid => Some(Reminder { occasion: Occasion::Expired, days: 0 }),
+        State::Active | State::Due => {
+            let left = working_day(expires, &provider.zone).duration_since(now);
+            let passed = |days: &&u32| left <= SignedDuration::from_hours(i64::from(**days) * 24);
+            days.iter().filter(passed).min().map(|days| Reminder { occasion: Occasion::Due, days: *days })
+        }
+    }
+}

@@ -21,9 +21,9 @@ pub fn one<'a, T>(
     let found: Vec<&T> = among.iter().filter(|it| names(wanted, record(it))).collect();
     match found[..] {
         [only] => Ok(only),
-        [] => Err(Error::NotFound { selector: crate::edge::clean(wanted), profile: profile.to_owned() }),
+        [] => Err(Error::NotFound { selector: crate::error::clean(wanted), profile: profile.to_owned() }),
         _ => Err(Error::Ambiguous {
-            selector: crate::edge::clean(wanted),
+            selector: crate::error::clean(wanted),
             candidates: found.iter().map(|it| record(it).key.to_string()).collect(),
         }),
     }

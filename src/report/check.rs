@@ -23,7 +23,7 @@ impl Threshold {
             Some(Ok(percent)) if percent <= 100 => Ok(Self::Share(percent)),
             Some(_) => Err(Error::BadValue {
                 name,
-                problem: format!("\"{}\" isn't a share from 0% to 100%", crate::edge::clean(text)),
+                problem: format!("\"{}\" isn't a share from 0% to 100%", crate::error::clean(text)),
             }),
             None => duration::parse(name, text).map(Self::Before),
         }

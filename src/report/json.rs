@@ -5,6 +5,7 @@ use crate::error::{Error, Report};
 use crate::model::authorization::{Condition, State};
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
+use crate::model::reminder::Occasion;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -84,6 +85,9 @@ pub struct AuthorizationJson {
 pub struct Results {
     schema: u8,
     results: Vec<ResultJson>,
+    /// Only where the command was about one licence and failed: that one's error, where every command's error stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Report>,
 }
 
 /// What became of one licence.
@@ -201,6 +205,35 @@ pub fn lines(rows: &[Row<'_>], now: Timestamp) -> Result<String, serde_json::Err
     rows.iter().map(|row| line(row).map(|text| text + "\n")).collect()
 }
 
+/// What a hook gets on its standard input: an authorization with the event (DESIGN, JSON). No secrets.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct HookEvent {
+    schema: u8,
+    event: Occasion,
+    /// When it happened. RFC 3339, UTC.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    at: Timestamp,
+    #[serde(flatten)]
+    authorization: AuthorizationJson,
+    /// The reminder's threshold in days; 0 once lapsed; `null` where it's no reminder.
+    threshold: Option<u32>,
+    /// More, in words: who granted, or why it failed.
+    detail: Option<String>,
+}
+
+impl HookEvent {
+    /// An event of a row.
+    pub fn of(
+        event: Occasion,
+        at: Timestamp,
+        row: &Row<'_>,
+        threshold: Option<u32>,
+        detail: Option<String>,
+    ) -> Self {
+        Self { schema: SCHEMA, event, at, authorization: AuthorizationJson::of(row, at), threshold, detail }
+    }
+}
+
 /// The document of a command that changes something.
 pub fn results(outcomes: &[Outcome], provider: &Provider, now: Timestamp) -> Results {
     let results = outcomes
@@ -218,7 +251,11 @@ pub fn results(outcomes: &[Outcome], provider: &Provider, now: Timestamp) -> Res
             error: outcome.error.as_ref().map(Error::report),
         })
         .collect();
-    Results { schema: SCHEMA, results }
+    let error = match outcomes {
+        [Outcome { ending: Ending::Failed, error: Some(error), .. }] => Some(error.report()),
+        _ => None,
+    };
+    Results { schema: SCHEMA, results, error }
 }
 
 /// The JSON Schema of one of the documents, as it's shipped.

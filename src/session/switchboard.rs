@@ -1,7 +1,7 @@
 //! Which answer belongs to which question: the state decides, before anything has an effect.
 
 use super::{Exchange, Step};
-use crate::edge::clean;
+use crate::error::clean;
 use crate::error::{Error, ProviderError};
 use crate::grant::listener::{Page, Request};
 use crate::grant::{Answered, Ask, callback_path, pages, read_callback};

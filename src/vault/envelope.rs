@@ -49,6 +49,11 @@ impl Opener {
         Self(identities.into())
     }
 
+    /// What seals to it.
+    pub(super) fn recipients(&self) -> Vec<Recipient> {
+        self.0.iter().map(Identity::to_public).collect()
+    }
+
     /// Opens sealed bytes; an error names whose they are.
     pub fn open(&self, sealed: &Sealed, whose: &str) -> Result<Sealable> {
         let read = || {

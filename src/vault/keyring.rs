@@ -3,7 +3,7 @@
 use super::bounded::Bounded;
 use super::envelope::{Envelope, Opener, Seal};
 use super::parts::{self, Head};
-use crate::edge::clean;
+use crate::error::clean;
 use crate::error::{Error, Result, VaultError};
 use crate::model::flow::Place;
 use crate::model::secret::Sealable;

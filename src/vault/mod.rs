@@ -76,6 +76,17 @@ impl Vault {
         }
     }
 
+    /// Another envelope for a question whose memo was unfolded. The memo stays: what this seals, its opener opens.
+    pub fn another_envelope(&self, opener: &Opener) -> Result<Envelope> {
+        match self {
+            Self::Keyring(_) => {
+                let to = opener.recipients();
+                Ok(Envelope { code: Seal::to(&to)?, answer: Seal::to(&to)? })
+            }
+            Self::Sealed(sealed) => sealed.another_envelope(),
+        }
+    }
+
     /// Keeps a secret: a new item of the keyring, or a blob sealed to the recipients.
     pub fn put(&self, item: &str, secret: &Sealable) -> Result<Place> {
         match self {

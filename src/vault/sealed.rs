@@ -2,7 +2,8 @@
 
 use super::Sealed;
 use super::envelope::{Envelope, Opener, Seal};
-use crate::edge::{clean, files};
+use crate::edge::files;
+use crate::error::clean;
 use crate::error::{Error, Result, VaultError};
 use crate::model::flow::Place;
 use crate::model::secret::Sealable;
@@ -55,10 +56,13 @@ impl SealedVault {
     }
 
     pub(super) fn envelope(&self, memo: &Sealable) -> Result<(Envelope, Place)> {
+        let memo = self.seal_own(memo)?;
+        Ok((self.another_envelope()?, Place::Blob(memo)))
+    }
+
+    pub(super) fn another_envelope(&self) -> Result<Envelope> {
         let keys = self.keys()?;
-        let own = std::slice::from_ref(&keys.own);
-        let memo = Seal::to(own)?.close(memo)?;
-        Ok((Envelope { code: Seal::to(own)?, answer: Seal::to(&keys.recipients)? }, Place::Blob(memo)))
+        Ok(Envelope { code: Seal::to(std::slice::from_ref(&keys.own))?, answer: Seal::to(&keys.recipients)? })
     }
 
     pub(super) fn unfold(&self, memo: &Sealed, whose: &str) -> Result<(Sealable, Opener)> {

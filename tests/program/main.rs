@@ -3,12 +3,22 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
 mod artefacts;
+#[cfg(target_os = "linux")]
+mod browser;
 mod check;
+mod concurrency;
+#[cfg(target_os = "linux")]
+mod crash;
 mod deactivate;
 mod demo;
 #[cfg(target_os = "linux")]
+mod disk;
+#[cfg(target_os = "linux")]
 mod keyring;
+mod layers;
 mod mishaps;
+#[cfg(unix)]
+mod no_leaks;
 #[cfg(target_os = "linux")]
 mod outside;
 mod register;

@@ -2,7 +2,8 @@
 
 use super::{Globals, answer_json};
 use crate::config::{Config, missing};
-use crate::edge::{Env, clean};
+use crate::edge::Env;
+use crate::error::clean;
 use crate::error::{Error, Report, Result};
 use serde::Serialize;
 

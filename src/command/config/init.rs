@@ -2,7 +2,8 @@
 
 use super::{Choice, Globals, Keeper, answer_json, set_secret};
 use crate::config::{Config, NewProfile, NewVault, Preset, add_profile, missing, needs_secret};
-use crate::edge::{Env, clean};
+use crate::edge::Env;
+use crate::error::clean;
 use crate::error::{ConfigError, Error, Result};
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;

@@ -12,7 +12,8 @@ mod vaults;
 pub use keeper::{Choice, Keeper};
 pub use vaults::Vaults;
 
-use crate::edge::{Env, clean};
+use crate::edge::Env;
+use crate::error::clean;
 use crate::error::{Error, Result};
 use serde::Serialize;
 

@@ -2,8 +2,9 @@
 
 use super::{Globals, answer_json};
 use crate::config::{Config, Origin, Setting};
-use crate::edge::{Env, clean};
+use crate::edge::Env;
 use crate::error::Result;
+use crate::error::clean;
 use serde::Serialize;
 
 /// How much is shown.

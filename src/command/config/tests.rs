@@ -73,7 +73,8 @@ impl Rig {
         let system = Env::system().unwrap();
         let terminal = Terminal::captured(Box::new(out.clone()), Box::new(err.clone()));
         let paths = Paths::within(&folder.path().join("home"));
-        let mut env = system.within(paths, system.clock.clone(), system.browser.clone(), terminal);
+        let mut env = system.within(paths, system.clock.clone(), system.browser.clone());
+        env.terminal = terminal;
         env.variables = Default::default();
         Self { env, out, err, fake: Fake::default(), _folder: folder }
     }

@@ -4,7 +4,8 @@ mod absent;
 mod costs;
 mod locked;
 mod parts;
-mod session;
+mod program;
+pub mod session;
 mod unlocked;
 
 use biotrack_auth::error::{Error, Result, VaultError};

@@ -54,7 +54,7 @@ pub fn within(session: Session, test: impl FnOnce()) -> Option<Duration> {
     std::fs::write(&config, NO_PROVIDER).unwrap();
 
     let mut command = Command::new("timeout");
-    command.args(["--kill-after=5", "60"]);
+    command.args(["--kill-after=5", "900"]);
     match session {
         Session::Unlocked | Session::NeverSetUp => command.args(["dbus-run-session", "--"]),
         Session::NoProvider => command.args(["dbus-run-session", "--config-file"]).arg(&config).arg("--"),
@@ -81,14 +81,15 @@ fn surroundings(command: &mut Command, folder: &Path) {
     #[cfg(unix)]
     std::fs::set_permissions(&runtime, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
     #[expect(clippy::disallowed_methods, reason = "a test has no Env")]
-    let path = std::env::var_os("PATH").unwrap();
+    let (path, all) = (std::env::var_os("PATH").unwrap(), std::env::var_os("BIOTRACK_TEST_ALL"));
     // secret-tool shows names as the locale allows.
     command
         .env_clear()
         .env("LC_ALL", "C.UTF-8")
         .env("PATH", path)
         .env("HOME", folder)
-        .env("XDG_RUNTIME_DIR", runtime);
+        .env("XDG_RUNTIME_DIR", runtime)
+        .envs(all.map(|all| ("BIOTRACK_TEST_ALL", all)));
 }
 
 /// The daemon's number, inside.
@@ -100,7 +101,7 @@ fn daemon() -> Option<String> {
 /// What a test measured.
 fn say(out: &str) {
     #[expect(clippy::disallowed_macros, reason = "a test has no Env")]
-    for line in out.lines().filter(|line| line.contains(" ms")) {
+    for line in out.lines().filter(|line| line.contains(" ms") || line.contains(" fired")) {
         println!("{line}");
     }
 }
@@ -122,17 +123,30 @@ pub fn lock() {
 }
 
 /// Has another program read an item, of a new daemon that is unlocked: a running one takes no password
-/// without a display. It ends with the session's bus.
+/// without a display.
 pub fn look_up_after_login(account: &str) -> String {
+    log_in_again();
+    look_up(account)
+}
+
+/// Has another program read an item.
+pub fn look_up(account: &str) -> String {
+    let output = Command::new("secret-tool")
+        .args(["lookup", "service", "biotrack-auth", "username", account])
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Ends the daemon and starts a new one that is unlocked. It ends with the session's bus.
+pub fn log_in_again() {
     signal("-KILL");
-    const LOOK_UP: &str = r#"
+    const LOG_IN: &str = r#"
         owned() { dbus-send --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets; }
         while owned | grep -q true; do sleep 0.02; done
         printf testpw | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1
-        until owned | grep -q true; do sleep 0.02; done
-        secret-tool lookup service biotrack-auth username "$0""#;
-    let output = Command::new("bash").args(["-c", LOOK_UP, account]).output().unwrap();
-    String::from_utf8(output.stdout).unwrap()
+        until owned | grep -q true; do sleep 0.02; done"#;
+    run("bash", &["-c", LOG_IN]);
 }
 
 /// The accounts of all items that the program has in the keyring, by the word of another program.

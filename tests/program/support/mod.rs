@@ -1,8 +1,13 @@
 //! The rig: a home of its own, a sandbox of its own, and the real program in a bare environment.
 
+#[cfg(target_os = "linux")]
+pub mod kill;
+pub mod leaks;
+pub mod proxy;
 #[cfg(unix)]
 pub mod screen;
 pub mod seed;
+pub mod stored;
 
 use biotrack_auth::model::authorization::Authorization;
 use biotrack_auth::sandbox::{Mishap, Options, Sandbox};
@@ -24,6 +29,9 @@ pub fn admin() -> String {
 /// A home and a sandbox, both gone when dropped.
 pub struct Rig {
     home: TempDir,
+    elsewhere: TempDir,
+    /// The program sees the session's bus.
+    keyring: bool,
     sandbox: Sandbox,
 }
 
@@ -50,14 +58,24 @@ impl Rig {
         Self::with(&[])
     }
 
+    /// A sandbox, and a home configured for the keyring of the session that the test runs in.
+    pub fn with_keyring(fail: &[Mishap]) -> Self {
+        let rig = Self { keyring: true, ..Self::unconfigured(fail) };
+        let url = rig.sandbox.address();
+        rig.run(&["config", "init", "--preset", "local-sandbox", "--url", &url, "--vault", "keyring"])
+            .exits(0);
+        rig
+    }
+
     /// A sandbox, and an empty home.
     pub fn unconfigured(fail: &[Mishap]) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let options =
-            Options { fail: fail.to_vec(), log: Some(home.path().join("sandbox.log")), ..Options::default() };
+        let elsewhere = tempfile::tempdir().unwrap();
+        let log = elsewhere.path().join("sandbox.log");
+        let options = Options { fail: fail.to_vec(), log: Some(log), ..Options::default() };
         #[expect(clippy::disallowed_methods, reason = "the sandbox runs by the machine's clock")]
         let sandbox = Sandbox::start(options, Arc::new(Timestamp::now)).unwrap();
-        Self { home, sandbox }
+        Self { home, elsewhere, keyring: false, sandbox }
     }
 
     pub fn home(&self) -> &Path {
@@ -87,6 +105,11 @@ impl Rig {
         self.home.path().join(name)
     }
 
+    /// A file outside the home: the provider's, and the test's own.
+    pub fn elsewhere(&self, name: &str) -> PathBuf {
+        self.elsewhere.path().join(name)
+    }
+
     /// The program in a bare environment, with nobody there.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
@@ -98,6 +121,12 @@ impl Rig {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if self.keyring {
+            for name in ["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "HOME"] {
+                #[expect(clippy::disallowed_methods, reason = "a test has no Env")]
+                command.env(name, std::env::var_os(name).unwrap());
+            }
+        }
         command
     }
 
@@ -128,8 +157,23 @@ impl Rig {
 
     /// What the sandbox logged: the truth.
     pub fn truth(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.file("sandbox.log")).unwrap_or_default();
+        let text = std::fs::read_to_string(self.elsewhere("sandbox.log")).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// How many questions are open in the ledger.
+    pub fn counted_asked(&self) -> i64 {
+        open_questions(&self.file("ledger.db"))
+    }
+
+    /// Waits until something holds; a test that waits in vain is ended.
+    #[track_caller]
+    pub fn until(&self, mut holds: impl FnMut() -> bool) {
+        let began = std::time::Instant::now();
+        while !holds() {
+            assert!(began.elapsed() < std::time::Duration::from_secs(60), "it never happened");
+            std::thread::yield_now();
+        }
     }
 
     /// How many events of a kind the sandbox logged.
@@ -156,6 +200,20 @@ pub fn register<'a>(license: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     }
     arguments.extend(more);
     arguments
+}
+
+/// How many questions are open in a ledger; none in one that is just being made.
+pub fn open_questions(ledger: &Path) -> i64 {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    rusqlite::Connection::open_with_flags(ledger, flags)
+        .and_then(|db| db.query_row("SELECT count(*) FROM flow", [], |row| row.get(0)))
+        .unwrap_or(0)
+}
+
+/// Sends a process a signal.
+pub fn send(signal: &str, child: &Child) {
+    let sent = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
 }
 
 /// How a run ended.

@@ -1,0 +1,93 @@
+//! Running the hooks of what has happened: after a change, and again in `remind` what failed.
+
+use super::Call;
+use crate::edge::hook;
+use crate::error::Result;
+use crate::ledger::{Ledger, Waiting};
+use crate::model::provider::Provider;
+use crate::model::reminder::{Hooks, Occasion};
+use crate::report::{HookEvent, Row};
+use jiff::Timestamp;
+
+/// What a run of hooks came to.
+#[derive(Debug, Default)]
+pub(super) struct Ran {
+    /// How many succeeded.
+    pub succeeded: usize,
+    /// How many failed, and will be tried again.
+    pub failed: usize,
+}
+
+/// Runs the hooks that wait; one that fails waits on, and is told of.
+pub(super) fn run_waiting(
+    call: &Call<'_>,
+    hooks: &Hooks,
+    provider: &Provider,
+    ledger: &mut Ledger,
+) -> Result<Ran> {
+    let mut ran = Ran::default();
+    for waiting in ledger.waiting_hooks(&provider.profile)? {
+        let Waiting { seq, at, key, occasion, detail } = waiting;
+        let Some(standing) = ledger.standing(&provider.profile, &key)? else { continue };
+        let row = Row::at(call.env.clock.now(), &standing, provider);
+        let event = HookEvent::of(occasion, at, &row, None, Some(detail));
+        match run(call, hooks, occasion, &event)? {
+            true => {
+                ledger.hook_done(seq)?;
+                ran.succeeded += 1;
+            }
+            false => ran.failed += 1,
+        }
+    }
+    Ok(ran)
+}
+
+/// Runs an occasion's hook on an event, or on a digest of several; whether it succeeded. No hook is a success.
+pub(super) fn run(
+    call: &Call<'_>,
+    hooks: &Hooks,
+    occasion: Occasion,
+    event: &impl serde::Serialize,
+) -> Result<bool> {
+    let Some(words) = hooks.commands.get(&occasion) else { return Ok(true) };
+    let input = call.json_line(event)?;
+    match hook::run(words, input.as_bytes(), hooks.timeout) {
+        Ok(()) => Ok(true),
+        Err(why) => {
+            call.env.terminal.insist(&format!(
+                "The hook for \"{}\" failed: {}.",
+                occasion.word(),
+                crate::error::clean(&why)
+            ));
+            Ok(false)
+        }
+    }
+}
+
+/// After a change: the hooks that its events queued. A failure is told of; the change stands, and `remind` tries again.
+pub(super) fn after_change(
+    call: &Call<'_>,
+    hooks: &Hooks,
+    provider: &Provider,
+    ledger: &mut Ledger,
+) -> Result<()> {
+    if hooks.commands.is_empty() {
+        return Ok(());
+    }
+    // Where another process is at it, the queue is in good hands.
+    let Some(_turn) = ledger.hooks_turn()? else { return Ok(()) };
+    let ran = run_waiting(call, hooks, provider, ledger)?;
+    if ran.failed > 0 {
+        call.env.terminal.insist("It will be run again: biotrack-auth remind.");
+    }
+    Ok(())
+}
+
+/// A digest: every event of one occasion that a run found.
+#[derive(serde::Serialize)]
+pub(super) struct Digest {
+    pub schema: u8,
+    pub event: Occasion,
+    pub at: Timestamp,
+    pub events: Vec<HookEvent>,
+}

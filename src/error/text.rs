@@ -1,0 +1,27 @@
+//! Text that came from elsewhere: an error, a record or a page shows it only after this.
+
+/// Text that came from elsewhere, made harmless for a terminal: controls, escapes and direction marks become `�`.
+pub fn clean(text: &str) -> String {
+    text.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Control characters (C0, DEL, C1) and those that change the direction or the place of what follows
+/// (Unicode's bidirectional controls, separators, zero-width and tag characters).
+pub fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_steers_a_terminal_survives() {
+        let dirty = "a\x1b[31mred\x07\r\n\u{9b}2J\u{202e}gnp.exe\u{200b}";
+        assert_eq!(clean(dirty), "a�[31mred����2J�gnp.exe�");
+        assert_eq!(clean("Zoë's 店 №5"), "Zoë's 店 №5");
+    }
+}

@@ -1,0 +1,142 @@
+//! What was reminded of, and which hooks wait.
+
+use super::journal::{key, strange};
+use super::{Fault, Ledger};
+use crate::edge::files;
+use crate::error::{Error, LedgerError, Result};
+use crate::model::history::{Event, Happened};
+use crate::model::ids::Key;
+use crate::model::reminder::{Occasion, Reminder};
+use jiff::Timestamp;
+use rusqlite::{Transaction, params};
+use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+
+/// An event whose hook waits to be run.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// The event's number in the history.
+    pub seq: i64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// To which licence.
+    pub key: Key,
+    /// What for.
+    pub occasion: Occasion,
+    /// The event's detail.
+    pub detail: String,
+}
+
+/// Which occasion an event is, where it is one.
+fn occasion(happened: Happened) -> Option<Occasion> {
+    match happened {
+        Happened::Granted | Happened::Renewed => Some(Occasion::Granted),
+        Happened::Failed | Happened::Uncertain => Some(Occasion::Failed),
+        Happened::Deactivated => Some(Occasion::Deactivated),
+        Happened::Asked | Happened::Held | Happened::Revoked => None,
+    }
+}
+
+/// Queues an event's hook in the event's own commit, where one is wanted.
+pub(super) fn queue(
+    tx: &Transaction<'_>,
+    event: &Event,
+    seq: i64,
+    wanted: &BTreeSet<Occasion>,
+) -> Result<(), Fault> {
+    if let Some(occasion) = occasion(event.happened).filter(|occasion| wanted.contains(occasion)) {
+        tx.prepare_cached("INSERT INTO hook_queue (seq, profile, occasion) VALUES (?1, ?2, ?3)")?
+            .execute(params![seq, event.profile, occasion.word()])?;
+    }
+    Ok(())
+}
+
+impl Ledger {
+    /// Which occasions the configuration has hooks for: their events are queued from now on.
+    pub fn want_hooks(&mut self, occasions: impl IntoIterator<Item = Occasion>) {
+        self.hooks = occasions.into_iter().collect();
+    }
+
+    /// The events whose hooks wait, oldest first.
+    pub fn waiting_hooks(&self, profile: &str) -> Result<Vec<Waiting>> {
+        let read = || -> rusqlite::Result<Vec<Waiting>> {
+            let mut found = self.db.prepare_cached(
+                "SELECT history.seq, history.at, ubi, license, occasion, detail FROM hook_queue
+                 JOIN history USING (seq) WHERE hook_queue.profile = ?1 ORDER BY seq",
+            )?;
+            let rows = found.query_map([profile], |row| {
+                Ok(Waiting {
+                    seq: row.get(0)?,
+                    at: row.get::<_, String>(1)?.parse().map_err(|e| strange(1, e))?,
+                    key: key(row, 2)?,
+                    occasion: Occasion::of(&row.get::<_, String>(4)?)
+                        .ok_or_else(|| strange(4, "an unknown occasion"))?,
+                    detail: row.get(5)?,
+                })
+            })?;
+            rows.collect()
+        };
+        read().map_err(|e| self.fault("read the hooks", e))
+    }
+
+    /// A hook has succeeded.
+    pub fn hook_done(&mut self, seq: i64) -> Result<()> {
+        self.transaction("note the hook", |tx| {
+            tx.execute("DELETE FROM hook_queue WHERE seq = ?1", [seq])?;
+            Ok(())
+        })
+    }
+
+    /// The thresholds that a licence was reminded of for an end.
+    pub fn reminded(&self, profile: &str, key: &Key, expires: Timestamp) -> Result<BTreeSet<u32>> {
+        let read = || -> rusqlite::Result<BTreeSet<u32>> {
+            let mut found = self.db.prepare_cached(
+                "SELECT days FROM reminded WHERE profile = ?1 AND ubi = ?2 AND license = ?3 AND expires_at = ?4",
+            )?;
+            let rows = found.query_map(
+                params![profile, key.ubi.as_str(), key.license.as_str(), expires.as_second()],
+                |row| row.get(0),
+            )?;
+            rows.collect()
+        };
+        read().map_err(|e| self.fault("read the reminders", e))
+    }
+
+    /// Reminders were given, one commit for all.
+    pub fn note_reminded(
+        &mut self,
+        profile: &str,
+        given: &[(Key, Timestamp, Reminder)],
+        now: Timestamp,
+    ) -> Result<()> {
+        self.transaction("note the reminders", |tx| {
+            for (key, expires, reminder) in given {
+                tx.prepare_cached(
+                    "INSERT OR IGNORE INTO reminded (profile, ubi, license, expires_at, days, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )?
+                .execute(params![
+                    profile,
+                    key.ubi.as_str(),
+                    key.license.as_str(),
+                    expires.as_second(),
+                    reminder.days,
+                    now.as_second()
+                ])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Lets one process at a time run the hooks, so that each is run once; `None` where another is at it.
+    pub fn hooks_turn(&self) -> Result<Option<File>> {
+        let file = files::open_private(&self.paths.data.join("hooks.lock"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(e)) => Err(Error::from(LedgerError::Io {
+                what: "take its turn at the hooks",
+                reason: e.to_string(),
+            })),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Many processes at once: they wait for each other, and lose nothing.
+
+use crate::support::{Rig, Run, admin, register};
+use std::process::Child;
+
+/// How many at once.
+const MANY: usize = 20;
+
+fn integrity(rig: &Rig) -> String {
+    let db = rusqlite::Connection::open(rig.file("ledger.db")).unwrap();
+    db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap()
+}
+
+fn end(child: Child) -> Run {
+    Run::of(child.wait_with_output().unwrap())
+}
+
+#[test]
+fn registering_many_licences_at_once_on_a_fresh_home_loses_none() {
+    let rig = Rig::new();
+    let licenses: Vec<_> = (0..MANY).map(|n| format!("L-{n:02}-{}", "x".repeat(n))).collect();
+    let mut children: Vec<_> = licenses.iter().map(|license| rig.start(&register(license, &[]))).collect();
+    // Whoever looks meanwhile is never refused.
+    while children.iter_mut().any(|child| child.try_wait().unwrap().is_none()) {
+        rig.status();
+    }
+    for child in children {
+        end(child).exits(0);
+    }
+    let status = rig.status();
+    assert_eq!((&status["summary"]["active"], &status["summary"]["total"]), (&MANY.into(), &MANY.into()));
+    assert_eq!(rig.counted("token_issued"), MANY);
+    for license in &licenses {
+        assert!(rig.accepts(&rig.live(license).unwrap()), "{license}");
+    }
+    assert_eq!(integrity(&rig), "ok");
+    let left: Vec<_> =
+        ["owners", "spool"].iter().flat_map(|it| std::fs::read_dir(rig.file(it)).unwrap()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn of_many_that_renew_one_licence_one_wins_and_the_others_are_told_who() {
+    let rig = Rig::new();
+    rig.register("L-1").exits(0);
+    let gate = rig.file("go");
+    let browser = format!("{} --wait {}", admin(), gate.display());
+    let mut waiting: Vec<_> = (0..8).map(|_| rig.start(&["renew", "L-1", "--browser", &browser])).collect();
+    // The winner's admin waits until all others have given up.
+    let mut refused = Vec::new();
+    while waiting.len() > 1 {
+        let ended = waiting.iter_mut().position(|child| child.try_wait().unwrap().is_some());
+        match ended {
+            Some(at) => refused.push(end(waiting.remove(at)).exits(1)),
+            None => drop(rig.status()),
+        }
+    }
+    let winner = waiting.pop().unwrap();
+    let who = format!("process {}", winner.id());
+    std::fs::write(&gate, "").unwrap();
+    end(winner).exits(0);
+    assert_eq!(refused.len(), 7);
+    for run in refused {
+        run.answers_nothing().says("is being worked on by").says(&who);
+    }
+    assert_eq!(rig.counted("token_issued"), 2);
+    assert!(rig.accepts(&rig.live("L-1").unwrap()));
+    assert_eq!(integrity(&rig), "ok");
+}

@@ -1,0 +1,135 @@
+//! Every writing or talking call as a kill point. CI takes a few of each kind; BIOTRACK_TEST_ALL=1 takes all.
+
+use super::truth::{Found, LICENSE, go_on, holds, holds_given_up, is_given_up, is_whole};
+use crate::keyring::session::{Session, within};
+use crate::support::{Rig, admin, register};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many kill points of a kind CI passes over for each that it takes.
+const STRIDE: usize = 9;
+
+fn stride() -> usize {
+    #[expect(clippy::disallowed_methods, reason = "a test has no Env")]
+    if std::env::var_os("BIOTRACK_TEST_ALL").is_some() { 1 } else { STRIDE }
+}
+
+/// Tries the points of a command one after the other: each fires, or the command survives. With all of them, it's
+/// hit in so many of the phases that [`Found`] tells apart.
+pub fn at_each_point(
+    command: &str,
+    phases: usize,
+    calls: &BTreeMap<&'static str, usize>,
+    mut try_it: impl FnMut(&str, usize) -> Option<Found>,
+) {
+    let (mut fired, mut found) = (0, BTreeMap::<Found, usize>::new());
+    let stride = stride();
+    for (offset, (call, &most)) in calls.iter().enumerate() {
+        // Not the same Nth of each kind.
+        let mut nth = 1 + if most > stride { offset % stride } else { 0 };
+        while let Some(how) = try_it(call, nth) {
+            fired += 1;
+            *found.entry(how).or_default() += 1;
+            // A thread of a kind may make a call more or less from run to run; the end is where it survives.
+            nth += stride;
+            if stride > 1 && nth > most {
+                break;
+            }
+        }
+    }
+    let points: usize = calls.values().sum();
+    #[expect(clippy::disallowed_macros, reason = "a test has no Env")]
+    {
+        println!("{command}: {fired} of {points} kill points fired; afterwards {found:?}");
+    }
+    assert!(fired > calls.len() / 2);
+    assert!(found.len() == phases || stride > 1, "{found:?}: not every phase was hit");
+}
+
+#[test]
+fn register_is_killed_everywhere() {
+    register_with("register", Rig::new);
+}
+
+#[test]
+fn register_with_a_keyring_is_killed_everywhere() {
+    within(Session::Unlocked, || register_with("register, keyring", || Rig::with_keyring(&[])));
+}
+
+fn register_with(command: &str, rig: impl Fn() -> Rig) {
+    let arguments = register(LICENSE, &[]);
+    let calls = rig().calls(&arguments);
+    at_each_point(command, 3, &calls, |call, nth| {
+        // Each time the first command of a new home.
+        let rig = rig();
+        rig.killed(call, nth, &arguments).then(|| {
+            let found = holds(&rig, 0);
+            if found != Found::Done {
+                go_on(&rig, &arguments);
+            }
+            is_whole_after_tidying(&rig);
+            found
+        })
+    });
+}
+
+#[test]
+fn renew_is_killed_everywhere() {
+    renew_with("renew", Rig::new());
+}
+
+#[test]
+fn renew_with_a_keyring_is_killed_everywhere() {
+    within(Session::Unlocked, || renew_with("renew, keyring", Rig::with_keyring(&[])));
+}
+
+fn renew_with(command: &str, rig: Rig) {
+    rig.register(LICENSE).exits(0);
+    let browser = admin();
+    let arguments = ["renew", LICENSE, "--browser", &browser];
+    let calls = rig.calls(&arguments);
+    at_each_point(command, 3, &calls, |call, nth| {
+        let known = rig.truth().len();
+        rig.killed(call, nth, &arguments).then(|| {
+            let found = holds(&rig, known);
+            go_on(&rig, &arguments);
+            is_whole(&rig);
+            found
+        })
+    });
+}
+
+#[test]
+fn deactivate_is_killed_everywhere() {
+    deactivate_with("deactivate", Rig::new());
+}
+
+#[test]
+fn deactivate_with_a_keyring_is_killed_everywhere() {
+    within(Session::Unlocked, || deactivate_with("deactivate, keyring", Rig::with_keyring(&[])));
+}
+
+fn deactivate_with(command: &str, rig: Rig) {
+    rig.register(LICENSE).exits(0);
+    let arguments = ["deactivate", LICENSE, "--yes"];
+    let calls = rig.calls(&arguments);
+    at_each_point(command, 3, &calls, |call, nth| {
+        rig.register(LICENSE).exits(0);
+        let truth = rig.truth();
+        let last = truth.iter().rfind(|line| line["event"] == "token_issued").unwrap();
+        let kept = BTreeSet::from([last["grant"].as_str().unwrap().to_owned()]);
+        let fired = rig.killed(call, nth, &arguments);
+        let found = holds_given_up(&rig, truth.len());
+        go_on(&rig, &arguments);
+        is_given_up(&rig, &kept);
+        fired.then_some(found)
+    });
+}
+
+/// The grant is whole; what was killed only while tidying up is tidied up by the next command.
+#[track_caller]
+fn is_whole_after_tidying(rig: &Rig) {
+    if rig.only()["next_command"].is_string() {
+        go_on(rig, &[]);
+    }
+    is_whole(rig);
+}

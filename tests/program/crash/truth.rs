@@ -1,0 +1,137 @@
+//! What must hold after a process has died: the program's word against the sandbox's log.
+
+use crate::support::stored::hashed;
+use crate::support::{Rig, Run, admin};
+use biotrack_auth::model::flow::Role;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// The licence of every test here.
+pub const LICENSE: &str = "L-1";
+
+/// How a record stood after a crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Found {
+    /// Nothing was issued or revoked, and the record says so.
+    Before,
+    /// The provider acted, and the record says that it's uncertain.
+    Uncertain,
+    /// The provider acted, and the record has it.
+    Done,
+}
+
+fn of_event<'t>(truth: &'t [Value], event: &'t str) -> impl Iterator<Item = &'t Value> {
+    truth.iter().filter(move |line| line["event"] == event)
+}
+
+/// The newest grant that was ever issued: its access token's hash.
+fn newest(truth: &[Value]) -> Option<&str> {
+    of_event(truth, "token_issued").last().and_then(|line| line["access_sha256"].as_str())
+}
+
+/// The record, as a fresh process shows it.
+pub fn record(rig: &Rig) -> Option<Value> {
+    rig.status()["authorizations"].as_array().unwrap().first().cloned()
+}
+
+/// Compares what a fresh process says with what the sandbox logged since its first `known` lines.
+#[track_caller]
+pub fn holds(rig: &Rig, known: usize) -> Found {
+    let truth = rig.truth();
+    let since = &truth[known..];
+    let issued = of_event(since, "token_issued").count();
+    let Some(record) = record(rig) else {
+        assert_eq!(issued, 0, "a grant was issued, and there is no record");
+        return Found::Before;
+    };
+    rig.keeps_secrets(&[]);
+    let uncertain = record["conditions"].as_array().unwrap().contains(&"uncertain".into());
+    assert!(!uncertain || record["next_command"].is_string(), "{record}");
+    let live = rig.live(LICENSE);
+    if record["state"] == "active" && !gives_up(&record) {
+        let live = live.as_ref().expect("active without tokens");
+        assert!(rig.accepts(live), "active, and the provider refuses its token: {record}");
+    }
+    let has_newest = live.is_some_and(|live| Some(hashed(live.access.expose()).as_str()) == newest(&truth));
+    let done = record["state"] == "active" && has_newest && !uncertain;
+    match (issued > 0, uncertain) {
+        (false, false) => Found::Before,
+        // Sent, and nothing came of it: the program can't know.
+        (false, true) | (true, true) => Found::Uncertain,
+        (true, false) => {
+            assert!(done, "a grant was issued, and it's silently lost: {record}");
+            Found::Done
+        }
+    }
+}
+
+/// Whether a deactivation is under way: then the token may be dead already.
+fn gives_up(record: &Value) -> bool {
+    record["next_command"].as_str().is_some_and(|next| next.contains(" deactivate "))
+}
+
+/// After a deactivation that was killed.
+#[track_caller]
+pub fn holds_given_up(rig: &Rig, known: usize) -> Found {
+    let truth = rig.truth();
+    let revoked = of_event(&truth[known..], "token_revoked").count() > 0;
+    let record = record(rig).unwrap();
+    rig.keeps_secrets(&[]);
+    if record["state"] == "deactivated" {
+        return Found::Done;
+    }
+    let uncertain = record["conditions"].as_array().unwrap().contains(&"uncertain".into());
+    assert!(!uncertain || gives_up(&record), "{record}");
+    assert!(uncertain || !revoked, "the grant is revoked, and the record doesn't say so: {record}");
+    if uncertain { Found::Uncertain } else { Found::Before }
+}
+
+/// Runs the command that the record names, or this one, through the admin.
+#[track_caller]
+pub fn go_on(rig: &Rig, otherwise: &[&str]) -> Run {
+    let next = record(rig).and_then(|record| record["next_command"].as_str().map(str::to_owned));
+    let mut words = match next {
+        Some(next) => shlex::split(&next).unwrap().split_off(1),
+        None => otherwise.iter().map(|&word| word.to_owned()).collect(),
+    };
+    match words[0].as_str() {
+        "deactivate" if !words.contains(&"--yes".to_owned()) => words.push("--yes".into()),
+        "deactivate" => {}
+        _ if words.contains(&"--browser".to_owned()) => {}
+        _ => words.extend(["--browser".into(), admin()]),
+    }
+    rig.run(&words.iter().map(String::as_str).collect::<Vec<_>>()).exits(0)
+}
+
+/// All is well: active, nothing open, the newest grant is in use and accepted, and no other is left over.
+#[track_caller]
+pub fn is_whole(rig: &Rig) {
+    let record = rig.only();
+    assert_eq!(
+        (&record["state"], &record["conditions"]),
+        (&"active".into(), &serde_json::json!([])),
+        "{record}"
+    );
+    let live = rig.live(LICENSE).unwrap();
+    assert!(rig.accepts(&live), "{record}");
+    let truth = rig.truth();
+    assert_eq!(Some(hashed(live.access.expose()).as_str()), newest(&truth), "an older grant over a newer");
+    for role in [Role::Superseded, Role::Unwanted, Role::Held] {
+        assert!(rig.grants(LICENSE, role).is_empty(), "{role:?}");
+    }
+    rig.keeps_secrets(&[]);
+}
+
+/// All is given up: nothing kept, everything that was kept is revoked.
+#[track_caller]
+pub fn is_given_up(rig: &Rig, kept: &BTreeSet<String>) {
+    assert_eq!(rig.only()["state"], "deactivated");
+    assert_eq!(rig.only()["conditions"], serde_json::json!([]));
+    for role in [Role::Live, Role::Superseded, Role::Unwanted, Role::Held] {
+        assert!(rig.grants(LICENSE, role).is_empty(), "{role:?}");
+    }
+    let truth = rig.truth();
+    let revoked: BTreeSet<_> =
+        of_event(&truth, "token_revoked").map(|line| line["grant"].as_str().unwrap().to_owned()).collect();
+    assert!(kept.is_subset(&revoked), "{kept:?} {revoked:?}");
+}

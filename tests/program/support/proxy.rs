@@ -1,0 +1,119 @@
+//! Something between the program and the token endpoint that sees every exchange, and may hold an answer back.
+
+use super::Rig;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+/// A token request and its answer, as they went over the wire.
+pub struct Seen {
+    pub request: String,
+    pub answer: String,
+}
+
+impl Seen {
+    /// Every secret of the exchange: code, verifier, client secret, tokens.
+    pub fn secrets(&self) -> Vec<String> {
+        let mut found = sent(&self.request);
+        for name in ["\"access_token\":\"", "\"refresh_token\":\""] {
+            let value = self.answer.split_once(name).and_then(|(_, rest)| rest.split_once('"'));
+            found.extend(value.map(|(value, _)| value.to_owned()));
+        }
+        found
+    }
+}
+
+/// It runs until the test ends.
+pub struct Proxy {
+    /// The exchanges; the sandbox has answered each, and the program hasn't heard of it yet.
+    pub seen: Receiver<Seen>,
+    /// Lets one answer through.
+    pub go: Sender<()>,
+}
+
+impl Proxy {
+    /// Has the rig's program talk to the sandbox's token endpoint through it.
+    pub fn of(rig: &Rig) -> Self {
+        Self::with(rig, |_, answer| answer)
+    }
+
+    /// As [`Self::of`], with another body in the answer's place, where CODE, VERIFIER and SECRET stand for ours.
+    pub fn spoiling(rig: &Rig, body: &'static str) -> Self {
+        Self::with(rig, move |request, answer| {
+            let [code, verifier, secret] = sent(request).try_into().unwrap();
+            let body = body.replace("CODE", &code).replace("VERIFIER", &verifier).replace("SECRET", &secret);
+            let status = if body.contains("\"error\"") { "400 Bad Request" } else { "200 OK" };
+            drop(answer);
+            format!(
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            )
+        })
+    }
+
+    fn with(rig: &Rig, spoil: impl Fn(&str, String) -> String + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let config = rig.file("config.toml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(&config, format!("{text}\ntoken_url = \"http://{address}/oauth/token\"\n")).unwrap();
+        let sandbox = rig.sandbox().address();
+        let (seen_sender, seen) = channel();
+        let (go, gone) = channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(mut stream) = stream else { return };
+                let request = read_request(&mut stream);
+                let answer = forward(&request, sandbox.trim_start_matches("http://"));
+                let answer = spoil(&request, answer);
+                if seen_sender.send(Seen { request, answer: answer.clone() }).is_err() || gone.recv().is_err()
+                {
+                    return;
+                }
+                // A program that was killed meanwhile doesn't hear it.
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        Self { seen, go }
+    }
+}
+
+/// Code, verifier and client secret of a token request.
+fn sent(request: &str) -> Vec<String> {
+    let body = request.split("\r\n\r\n").nth(1).unwrap();
+    let form: Vec<_> = url::form_urlencoded::parse(body.as_bytes()).collect();
+    let value =
+        |wanted: &str| form.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.to_string());
+    ["code", "code_verifier", "client_secret"].map(|name| value(name).unwrap()).into()
+}
+
+fn read_request(stream: &mut TcpStream) -> String {
+    let mut text = Vec::new();
+    let mut byte = [0];
+    loop {
+        let whole = String::from_utf8_lossy(&text).into_owned();
+        if let Some((head, body)) = whole.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(':')?;
+                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().unwrap())
+            });
+            if body.len() >= length.unwrap_or(0) {
+                return whole;
+            }
+        }
+        if stream.read(&mut byte).unwrap_or(0) == 0 {
+            return whole;
+        }
+        text.push(byte[0]);
+    }
+}
+
+fn forward(request: &str, sandbox: &str) -> String {
+    let mut stream = TcpStream::connect(sandbox).unwrap();
+    let request = request.replacen("\r\n", "\r\nConnection: close\r\n", 1);
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    // One that stalls or ends early is passed on as far as it came.
+    let _ = stream.read_to_string(&mut answer);
+    answer
+}

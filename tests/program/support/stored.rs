@@ -1,0 +1,70 @@
+//! What the program really keeps of a licence, read through the library, and whether the provider takes it.
+
+use super::Rig;
+use biotrack_auth::edge::{Env, Paths, Terminal};
+use biotrack_auth::ledger::Ledger;
+use biotrack_auth::model::flow::Role;
+use biotrack_auth::model::granted::Granted;
+use biotrack_auth::model::ids::{Key, License, Ubi};
+use biotrack_auth::vault::Vault;
+use sha2::{Digest, Sha256};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+/// The profile of every rig.
+pub const PROFILE: &str = "local-sandbox";
+
+/// The key of a licence as [`super::register`] asks for it.
+pub fn key(license: &str) -> Key {
+    Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() }
+}
+
+/// As the sandbox's log names a secret.
+pub fn hashed(secret: &str) -> String {
+    Sha256::digest(secret).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Rig {
+    /// The machine with this home.
+    pub fn env(&self) -> Env {
+        let machine = Env::system().unwrap();
+        let nobody = Terminal::captured(Box::new(std::io::sink()), Box::new(std::io::sink()));
+        let mut env =
+            machine.within(Paths::within(self.home()), machine.clock.clone(), machine.browser.clone());
+        env.terminal = nobody;
+        env
+    }
+
+    /// The grants that a licence has in a role, opened with the home's own identity.
+    pub fn grants(&self, license: &str, role: Role) -> Vec<Granted> {
+        let (env, key) = (self.env(), key(license));
+        let Some(ledger) = Ledger::read(&env).unwrap() else { return Vec::new() };
+        let vault = match self.keyring {
+            true => Vault::keyring(),
+            false => Vault::sealed(&env.paths.identity, Vec::new()),
+        };
+        let open = |place| Granted::from_sealable(&vault.get(&place, license).unwrap(), &key).unwrap();
+        ledger.secrets(PROFILE, &key, role).unwrap().into_iter().map(|(_, place)| open(place)).collect()
+    }
+
+    /// The grant in use.
+    pub fn live(&self, license: &str) -> Option<Granted> {
+        self.grants(license, Role::Live).pop()
+    }
+
+    /// Whether the provider opens its door to the access token.
+    pub fn accepts(&self, granted: &Granted) -> bool {
+        let address = self.sandbox().address();
+        let host = address.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(host).unwrap();
+        let token = granted.access.expose();
+        write!(
+            stream,
+            "GET /api/ping HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.starts_with("HTTP/1.1 200 ")
+    }
+}
