@@ -40,7 +40,7 @@ pub struct Args {
     local_only: bool,
 
     /// Why, for the history
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
 }
 

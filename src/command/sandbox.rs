@@ -1,6 +1,7 @@
 //! `sandbox`: a stand-in BioTrack on loopback.
 
 mod demo;
+mod seed;
 
 use super::Call;
 use crate::error::{Error, Result};
@@ -15,6 +16,8 @@ use std::path::PathBuf;
 pub enum Args {
     /// Serve it until it's stopped; its address is the first line on standard output
     Serve(Serve),
+    /// Fill the ledger with made-up authorizations, for tests and training
+    Seed(seed::Args),
     /// See the whole program at work in a home of its own: three stores, a renewal, a deactivation
     Demo(demo::Args),
 }
@@ -60,6 +63,7 @@ pub struct Serve {
 pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
     match args {
         Args::Serve(args) => serve(args, call),
+        Args::Seed(args) => seed::run(&args, call),
         Args::Demo(args) => demo::run(args, call),
     }
 }

@@ -170,7 +170,11 @@ fn named(selectors: &[String], provider: &Provider, all: Vec<Standing>) -> Resul
     }
     let found =
         selectors.iter().map(|selector| selection::one(selector, &provider.profile, &all, |it| &it.record));
-    found.map(|it| it.cloned()).collect()
+    let mut found: Vec<Standing> = found.map(|it| it.cloned()).collect::<Result<_>>()?;
+    // One licence under two of its names is one licence.
+    found.sort_by(|one, other| one.record.key.cmp(&other.record.key));
+    found.dedup_by(|one, other| one.record.key == other.record.key);
+    Ok(found)
 }
 
 /// The table; the card, where one licence was named; what to do next, where there is nothing.

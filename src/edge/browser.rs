@@ -51,35 +51,25 @@ impl Browser for SystemBrowser {
 fn candidates(address: &str, choice: &BrowserChoice, variables: &Variables) -> Vec<Command> {
     match choice {
         BrowserChoice::None => Vec::new(),
-        BrowserChoice::Command(words) => command_of(words, address).into_iter().collect(),
+        BrowserChoice::Command(words) => command_of(words, Some(address)).into_iter().collect(),
         BrowserChoice::System => {
-            // A list separated by colons, each with %s or nothing for the address: the old convention.
-            let listed =
-                variables.get("BROWSER").into_iter().flat_map(|list| list.split(':')).filter_map(|entry| {
-                    let words: Vec<_> = entry.split_whitespace().map(str::to_owned).collect();
-                    command_of(&words, address)
-                });
-            listed.chain(open::commands(address)).collect()
+            let list = variables.get("BROWSER").into_iter().flat_map(|list| list.split(':'));
+            list.filter_map(|entry| listed(entry, address)).chain(open::commands(address)).collect()
         }
     }
 }
 
-/// The words with the address where `%s` stands, else as the last argument.
-fn command_of(words: &[String], address: &str) -> Option<Command> {
+/// An entry of `$BROWSER`, by the old convention: the address stands where `%s` does, else last.
+fn listed(entry: &str, address: &str) -> Option<Command> {
+    let words: Vec<_> = entry.split_whitespace().map(|word| word.replace("%s", address)).collect();
+    command_of(&words, (!entry.contains("%s")).then_some(address))
+}
+
+/// The words, and the address as the last argument.
+fn command_of(words: &[String], address: Option<&str>) -> Option<Command> {
     let (program, arguments) = words.split_first()?;
     let mut command = Command::new(program);
-    let mut placed = false;
-    for argument in arguments {
-        if argument.contains("%s") {
-            command.arg(argument.replace("%s", address));
-            placed = true;
-        } else {
-            command.arg(argument);
-        }
-    }
-    if !placed {
-        command.arg(address);
-    }
+    command.args(arguments).args(address);
     Some(command)
 }
 
@@ -148,13 +138,14 @@ mod tests {
     }
 
     #[test]
-    fn the_address_is_the_last_argument_or_stands_where_percent_s_does() {
-        let words = |s: &str| s.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let arguments = |s: &str| -> Vec<String> {
-            let command = command_of(&words(s), "https://a.example/").unwrap();
-            command.get_args().map(|a| a.to_string_lossy().into_owned()).collect()
+    fn the_address_is_the_last_argument_or_stands_where_percent_s_does_in_browser() {
+        let said = |command: Option<Command>| -> Vec<String> {
+            command.unwrap().get_args().map(|a| a.to_string_lossy().into_owned()).collect()
         };
-        assert_eq!(arguments("firefox --new-tab"), ["--new-tab", "https://a.example/"]);
-        assert_eq!(arguments("lynx -x=%s -y"), ["-x=https://a.example/", "-y"]);
+        let address = "https://a.example/";
+        assert_eq!(said(listed("firefox --new-tab", address)), ["--new-tab", address]);
+        assert_eq!(said(listed("lynx -x=%s -y", address)), ["-x=https://a.example/", "-y"]);
+        let words = ["sh", "-c", "echo %s"].map(str::to_owned);
+        assert_eq!(said(command_of(&words, Some(address))), ["-c", "echo %s", address]);
     }
 }

@@ -67,8 +67,17 @@ pub struct Who {
 }
 
 impl Env {
-    /// The real machine.
+    /// The real machine. From here on the process leaves no core file, and other processes of this user can't read
+    /// its memory.
     pub fn system() -> Result<Self> {
+        #[cfg(unix)]
+        {
+            use rustix::process::{Resource, Rlimit, setrlimit};
+            // Where it's refused, nothing is worse than it was.
+            let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+            #[cfg(target_os = "linux")]
+            let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+        }
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
         let variables = Variables::new(
             std::env::vars_os()

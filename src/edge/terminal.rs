@@ -141,18 +141,22 @@ impl Terminal {
 
     /// Says a line on standard error that nobody can do without: errors, an address to open.
     pub fn insist(&self, line: &str) {
-        let mut err = self.err.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        // Nobody is left to be told that standard error is gone.
-        let _ = writeln!(err, "{line}").and_then(|()| err.flush());
+        self.talk(&clean_lines(line));
     }
 
     /// Says what went wrong and what to do about it, on standard error, whatever `--quiet` says.
     pub fn complain(&self, error: &Error) {
         let (bold, plain) = if self.colour_err() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
-        self.insist(&format!("{bold}error:{plain} {}", clean_lines(&error.to_string())));
+        self.talk(&format!("{bold}error:{plain} {}", clean_lines(&error.to_string())));
         if let Some(hint) = error.hint() {
-            self.insist(&format!("  {}", clean_lines(&hint)));
+            self.talk(&format!("  {}", clean_lines(&hint).replace('\n', "\n  ")));
         }
+    }
+
+    fn talk(&self, text: &str) {
+        let mut err = self.err.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        // Nobody is left to be told that standard error is gone.
+        let _ = writeln!(err, "{text}").and_then(|()| err.flush());
     }
 
     /// Asks for a value at the terminal. Only where [`Self::attended`].
@@ -208,5 +212,5 @@ fn asked(e: dialoguer::Error) -> Error {
 
 /// [`clean`], line by line.
 fn clean_lines(text: &str) -> String {
-    text.lines().map(clean).collect::<Vec<_>>().join("\n  ")
+    text.split('\n').map(clean).collect::<Vec<_>>().join("\n")
 }

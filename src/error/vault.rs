@@ -98,25 +98,23 @@ impl VaultError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoKeyring { .. } | Self::Keyring { .. } => {
-                "On a host without a keyring use the sealed vault: biotrack-auth config init --vault sealed."
+                "Log in to the desktop, or start the keyring. A host without one takes the sealed vault when its configuration is made: biotrack-auth config init --vault sealed."
             }
-            Self::Locked => "Unlock it (log in to the desktop, or start gnome-keyring-daemon --unlock), then run the command again.",
-            Self::Silent { .. } => "It may be waiting for a password on the desktop: unlock it, then run the command again. On a host without a desktop use the sealed vault: biotrack-auth config init --vault sealed.",
+            Self::Locked => "Unlock it (log in to the desktop), then run the command again.",
+            Self::Silent { .. } => "It may be waiting for a password on the desktop: unlock it, then run the command again. A host without a desktop takes the sealed vault when its configuration is made: biotrack-auth config init --vault sealed.",
             Self::Gone { .. } | Self::Broken { .. } => {
-                "The grant can't be used here any more. Have it consented again: biotrack-auth renew."
+                "The grant can't be used here any more. Have it consented again (biotrack-auth renew LICENSE), or give it up here alone (biotrack-auth deactivate LICENSE --local-only)."
             }
             Self::OtherVault { kept, used, .. } => {
-                return Some(format!(
-                    "Move what is in it: biotrack-auth config vault {used}. To go on with the other: biotrack-auth config vault {kept}."
-                ));
+                return Some(format!("Set vault = \"{kept}\" in the configuration again: it holds what vault = \"{used}\" doesn't."));
             }
-            Self::Unfaithful => "Don't use this vault. See what is wrong: biotrack-auth doctor.",
+            Self::Unfaithful => "Don't use this vault: what it gives back can't be relied on.",
             Self::Identity { .. } => "Restore the identity file from your backup, or name it in BIOTRACK_AUTH_IDENTITY.",
             Self::IdentityExists { .. } => "Use it as it is; or move it away first, but what is sealed to it opens with nothing else.",
-            Self::Sealing { .. } => "See which recipients are configured: biotrack-auth config recipients list.",
-            Self::Sealed { .. } => "Use the host whose identity it is sealed to, or have it consented again: biotrack-auth renew.",
+            Self::Sealing { .. } => "See which recipients are configured: biotrack-auth config show --origin.",
+            Self::Sealed { .. } => "Use the host whose identity it is sealed to, or have it consented again: biotrack-auth renew LICENSE.",
             Self::Recipient { .. } => {
-                "A recipient looks like age1…; see those configured: biotrack-auth config recipients list."
+                "A recipient looks like age1…; see those configured: biotrack-auth config show --origin."
             }
         }
         .into())

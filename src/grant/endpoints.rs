@@ -100,12 +100,9 @@ pub async fn prepare(http: &Http, provider: &Provider, now: Timestamp) -> Result
         (&mut endpoints.revocation, found.revocation_endpoint),
         (&mut endpoints.introspection, found.introspection_endpoint),
     ] {
-        *ours = match (ours.take(), theirs) {
-            // Metadata that don't name it say that there is none.
-            (_, None) => None,
-            (Some(configured), Some(_)) => Some(configured),
-            (None, Some(address)) => Some(fit(address)?),
-        };
+        if ours.is_none() {
+            *ours = theirs.map(fit).transpose()?;
+        }
     }
     complete(endpoints, provider)
 }

@@ -1,6 +1,9 @@
 //! Many processes at once: they wait for each other, and lose nothing.
 
+use crate::support::stored::{PROFILE, key};
 use crate::support::{Rig, Run, admin, register};
+use biotrack_auth::ledger::Ledger;
+use biotrack_auth::model::flow::Change;
 use std::process::Child;
 
 /// How many at once.
@@ -48,13 +51,14 @@ fn of_many_that_renew_one_licence_one_wins_and_the_others_are_told_who() {
     let mut waiting: Vec<_> = (0..8).map(|_| rig.start(&["renew", "L-1", "--browser", &browser])).collect();
     // The winner's admin waits until all others have given up.
     let mut refused = Vec::new();
-    while waiting.len() > 1 {
+    rig.until(|| {
         let ended = waiting.iter_mut().position(|child| child.try_wait().unwrap().is_some());
         match ended {
             Some(at) => refused.push(end(waiting.remove(at)).exits(1)),
             None => drop(rig.status()),
         }
-    }
+        waiting.len() == 1
+    });
     let winner = waiting.pop().unwrap();
     let who = format!("process {}", winner.id());
     std::fs::write(&gate, "").unwrap();
@@ -66,4 +70,22 @@ fn of_many_that_renew_one_licence_one_wins_and_the_others_are_told_who() {
     assert_eq!(rig.counted("token_issued"), 2);
     assert!(rig.accepts(&rig.live("L-1").unwrap()));
     assert_eq!(integrity(&rig), "ok");
+}
+
+#[test]
+fn a_change_of_what_someone_else_changed_meanwhile_is_refused() {
+    let rig = Rig::new();
+    rig.register("L-1").exits(0);
+    let env = rig.env();
+    let mut ledgers = [Ledger::open(&env).unwrap(), Ledger::open(&env).unwrap()];
+    let read = ledgers[0].standing(PROFILE, &key("L-1")).unwrap().unwrap().record;
+    let mut record = read.clone();
+    record.generation = record.generation.next();
+    let change =
+        Change { expect: read.generation, moves: Vec::new(), closes: None, events: Vec::new(), record };
+    let mut outcomes =
+        ledgers.iter_mut().map(|ledger| ledger.commit(std::slice::from_ref(&change)).unwrap().pop().unwrap());
+    assert!(outcomes.next().unwrap().is_ok());
+    let refused = outcomes.next().unwrap().unwrap_err();
+    assert!(refused.to_string().contains("changed by someone else"), "{refused}");
 }

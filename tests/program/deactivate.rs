@@ -19,6 +19,25 @@ fn it_revokes_forgets_and_keeps_the_history() {
 }
 
 #[test]
+fn a_revocation_that_is_still_owed_never_ends_a_newer_grant() {
+    let rig = Rig::new();
+    let config = rig.file("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    // Where one revocation may end every grant of the account, as a preset for the real BioTrack must assume.
+    let wide = format!("{text}\nrevocation_scope = \"grant\"\n");
+    std::fs::write(&config, format!("{wide}\nrevocation_url = \"http://127.0.0.1:9/revoke\"\n")).unwrap();
+    rig.register("L-1").exits(0);
+    rig.run(&["deactivate", "L-1", "--yes"]).exits(8).answers("NOT revoked yet");
+    rig.register("L-1").exits(0);
+    std::fs::write(&config, wide).unwrap();
+    rig.run(&["renew", "L-1", "--browser", &crate::support::admin()]).exits(0);
+    assert_eq!(rig.counted("token_revoked"), 0, "the living grant might have gone with it");
+    assert_eq!(rig.only()["conditions"], serde_json::json!(["revocation_pending"]));
+    rig.run(&["deactivate", "L-1", "--yes"]).exits(0).answers("At BioTrack: revoked.");
+    assert_eq!(rig.only()["conditions"], serde_json::json!([]));
+}
+
+#[test]
 fn unattended_it_needs_a_yes() {
     let rig = Rig::new();
     rig.register("L-1").exits(0);

@@ -13,15 +13,17 @@ mod deactivate;
 mod demo;
 #[cfg(target_os = "linux")]
 mod disk;
+mod givingup;
 #[cfg(target_os = "linux")]
 mod keyring;
 mod layers;
 mod mishaps;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod no_leaks;
 #[cfg(target_os = "linux")]
 mod outside;
 mod register;
+mod remind;
 mod renew;
 #[cfg(unix)]
 mod shells;

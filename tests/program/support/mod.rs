@@ -39,17 +39,7 @@ impl Rig {
     /// A sandbox that misbehaves in these ways, and a home configured for it, sealed.
     pub fn with(fail: &[Mishap]) -> Self {
         let rig = Self::unconfigured(fail);
-        rig.run(&[
-            "config",
-            "init",
-            "--preset",
-            "local-sandbox",
-            "--url",
-            &rig.sandbox.address(),
-            "--vault",
-            "sealed",
-        ])
-        .exits(0);
+        rig.configure("sealed");
         rig
     }
 
@@ -61,18 +51,33 @@ impl Rig {
     /// A sandbox, and a home configured for the keyring of the session that the test runs in.
     pub fn with_keyring(fail: &[Mishap]) -> Self {
         let rig = Self { keyring: true, ..Self::unconfigured(fail) };
-        let url = rig.sandbox.address();
-        rig.run(&["config", "init", "--preset", "local-sandbox", "--url", &url, "--vault", "keyring"])
-            .exits(0);
+        rig.configure("keyring");
         rig
     }
 
     /// A sandbox, and an empty home.
     pub fn unconfigured(fail: &[Mishap]) -> Self {
+        Self::around(Options { fail: fail.to_vec(), ..Options::default() })
+    }
+
+    /// A well-behaved sandbox whose grants live this long, and a home configured for it, sealed.
+    pub fn with_lifetime(lifetime: &str) -> Self {
+        let lifetime = biotrack_auth::model::duration::parse("lifetime", lifetime).unwrap();
+        let rig = Self::around(Options { lifetime, ..Options::default() });
+        rig.configure("sealed");
+        rig
+    }
+
+    fn configure(&self, vault: &str) {
+        let url = self.sandbox.address();
+        self.run(&["config", "init", "--preset", "local-sandbox", "--url", &url, "--vault", vault]).exits(0);
+    }
+
+    fn around(options: Options) -> Self {
         let home = tempfile::tempdir().unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
         let log = elsewhere.path().join("sandbox.log");
-        let options = Options { fail: fail.to_vec(), log: Some(log), ..Options::default() };
+        let options = Options { log: Some(log), ..options };
         #[expect(clippy::disallowed_methods, reason = "the sandbox runs by the machine's clock")]
         let sandbox = Sandbox::start(options, Arc::new(Timestamp::now)).unwrap();
         Self { home, elsewhere, keyring: false, sandbox }
