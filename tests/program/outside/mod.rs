@@ -2,6 +2,7 @@
 
 mod calendar;
 mod cron;
+mod many;
 mod monitoring;
 mod prometheus;
 mod spreadsheet;
