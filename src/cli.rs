@@ -1,6 +1,6 @@
 //! The top of the command line: global flags, dispatch, and how an error ends.
 
-use crate::command::{self, Call, Command};
+use crate::command::{self, Call, Command, completions};
 use crate::edge::{Colour, Env, Talk};
 use crate::error::{EXIT_CODES, Error, Result};
 use clap::error::ErrorKind;
@@ -77,6 +77,10 @@ pub fn tree() -> clap::Command {
 
 /// Runs the program on its arguments, the first being its own name; the exit code.
 pub fn run(arguments: &[OsString], mut env: Env) -> u8 {
+    if let Some(shell) = env.variables.get(completions::VARIABLE).map(str::to_owned) {
+        completions::answer(tree(), arguments, &shell, env);
+        return 0;
+    }
     let matches = match tree().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(e) => return unparsed(&e, arguments, &env),
@@ -92,7 +96,7 @@ pub fn run(arguments: &[OsString], mut env: Env) -> u8 {
     if let Some(file) = config {
         env.paths.config = file;
     }
-    let call = Call { env: &env, profile, json, quiet, config_given };
+    let call = Call { env: &env, profile, json, quiet, config_given, tree };
     let done = command::run(cli.command, &call);
     done.unwrap_or_else(|e| failed(&e, json, arguments, &env))
 }

@@ -1,9 +1,11 @@
 //! The commands: a file each; its arguments' docs are its help.
 
+pub mod completions;
 pub mod config;
 mod consent;
 mod deactivate;
 mod hooks;
+mod man;
 mod online;
 mod register;
 mod remind;
@@ -40,26 +42,36 @@ pub struct Call<'a> {
     pub quiet: bool,
     /// `--config` was given; its path is in `env.paths` already.
     pub config_given: bool,
+    /// The whole command line's definition, for the pages made from it.
+    pub tree: fn() -> clap::Command,
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "docs here would take the place of the arguments' own, which are the help")]
 pub enum Command {
-    /// Register a licence: have its admin user grant access on BioTrack's page
     Register(register::Args),
-    /// Renew a licence's grant: its admin user consents again, and the old grant stays until the new one is stored
     Renew(renew::Args),
-    /// Give a licence up: revoke its grant, forget the tokens, keep the history
     Deactivate(deactivate::Args),
-    /// Show every authorization, or one as a card
     Status(status::Args),
-    /// Run the hooks of what has become due, once each
     Remind(remind::Args),
     /// Make, show and check the configuration
+    #[command(after_help = "\
+Examples:
+  biotrack-auth config init
+  biotrack-auth config show --origin")]
     Config(config::Args),
     /// Run a stand-in BioTrack on this machine: for training, demos and tests
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  biotrack-auth sandbox demo
+  biotrack-auth sandbox serve --port 8990"
+    )]
     Sandbox(sandbox::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Runs a command; the exit code of one that ran.
@@ -79,6 +91,8 @@ pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
             config::run(&args, globals, call.env, &mut config::Vaults { env: call.env })
         }
         Command::Sandbox(args) => sandbox::run(args, call),
+        Command::Completions(args) => completions::run(&args, call),
+        Command::Man(args) => man::run(&args, call),
     }
 }
 
@@ -89,7 +103,10 @@ pub fn error_as_json(error: &Error) -> serde_json::Result<String> {
 
 /// An error as a monitoring daemon gets it: one line, UNKNOWN.
 pub fn error_for_monitoring(error: &Error) -> String {
-    unknown(&format!("{error}. {}", error.hint().unwrap_or_default()))
+    unknown(&match error.hint() {
+        Some(hint) => format!("{error}. {hint}"),
+        None => error.to_string(),
+    })
 }
 
 impl<'a> Call<'a> {

@@ -147,3 +147,8 @@ pub(super) fn user_number() -> String {
     #[cfg(not(unix))]
     return "unknown".into();
 }
+
+/// The folder that the program was started in.
+pub fn current_folder() -> Option<std::path::PathBuf> {
+    std::env::current_dir().ok()
+}

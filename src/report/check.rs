@@ -94,7 +94,7 @@ pub fn check(
         text.push_str(&format!(", {} to look at", summary.attention));
     }
     if let Some((_, worst)) = judged.first().filter(|(level, _)| *level > 0) {
-        text.push_str(&format!("; first: {}", plain(&worst.called())));
+        text.push_str(&format!(", first: {}", plain(&worst.called())));
     }
     text.push_str(&format!(" | {}\n", perfdata(&summary, &counted)));
     for (level, row) in judged.iter().filter(|(level, _)| *level > 0) {

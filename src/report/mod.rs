@@ -103,6 +103,7 @@ fn days_in_words(days: i64) -> String {
         1 => "1 day left".into(),
         0.. => format!("{days} days left"),
         -1 => "lapsed less than a day ago".into(),
+        -2 => "lapsed 1 day ago".into(),
         _ => format!("lapsed {} days ago", -days - 1),
     }
 }

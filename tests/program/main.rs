@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
+mod artefacts;
 #[cfg(target_os = "linux")]
 mod browser;
+mod check;
 mod concurrency;
 #[cfg(target_os = "linux")]
 mod crash;
@@ -18,8 +20,14 @@ mod layers;
 mod mishaps;
 #[cfg(target_os = "linux")]
 mod no_leaks;
+#[cfg(target_os = "linux")]
+mod outside;
 mod register;
 mod remind;
 mod renew;
+#[cfg(unix)]
+mod shells;
 mod status;
 mod support;
+#[cfg(unix)]
+mod table;

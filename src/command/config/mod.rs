@@ -31,17 +31,33 @@ enum Action {
     /// Asks for what is missing at a terminal. The profile is named by --profile, or like its preset. The client secret
     /// goes into the vault: it is never an argument, a variable or a line of the file. No OAuth client ever asks for the
     /// admin's BioTrack password; it is typed on BioTrack's own page and nowhere else.
+    #[command(after_help = "\
+Examples:
+  biotrack-auth config init
+  biotrack-auth config init --preset ny --company \"Treez Inc\" --client-id ID --client-secret-stdin < secret")]
     Init(init::Args),
     /// Show every setting that holds
+    #[command(after_help = "\
+Examples:
+  biotrack-auth config show --origin")]
     Show(show::Args),
     /// Print where the configuration file is
+    #[command(after_help = "\
+Examples:
+  ls -l \"$(biotrack-auth config path)\"")]
     Path,
     /// Check the file and every profile in it
+    #[command(after_help = "\
+Examples:
+  biotrack-auth config check && biotrack-auth status")]
     Check,
     /// Put a profile's client secret into the vault
     ///
     /// Asks for it at a terminal, without showing it; else reads it from standard input. It is never an argument, a
     /// variable or a line of the file. An admin's BioTrack password isn't wanted here or anywhere in this program.
+    #[command(after_help = "\
+Examples:
+  biotrack-auth config set-secret --profile ny < secret")]
     SetSecret,
 }
 

@@ -14,6 +14,10 @@ use tokio::runtime::Handle;
 /// In a terminal with a display it opens the real pages for you to click (password: sandbox); elsewhere it fills in the
 /// same pages' forms itself. Nothing of it stays.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  biotrack-auth sandbox demo
+  biotrack-auth sandbox demo --auto")]
 pub struct Args {
     /// Fill in the pages' forms itself, even where a person could
     #[arg(long)]
@@ -47,7 +51,7 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
         false => Arc::new(Visitor(machine.net()?)),
     };
     let env = machine.within(Paths::within(home.path()), time.clone(), browser);
-    let demo = Demo { env, a_person };
+    let demo = Demo { env, a_person, tree: call.tree };
     machine.terminal.say(&format!(
         "A stand-in BioTrack runs at {}, and this demo has a home of its own, which is gone afterwards.",
         sandbox.address()
@@ -102,6 +106,7 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
 struct Demo {
     env: Env,
     a_person: bool,
+    tree: fn() -> clap::Command,
 }
 
 impl Demo {
@@ -134,9 +139,15 @@ impl Demo {
         let unparsed = |e: clap::Error| Error::Failed(e.to_string());
         let matches = tree.try_get_matches_from(words).map_err(unparsed)?;
         let command = Command::from_arg_matches(&matches).map_err(unparsed)?;
-        // Whatever BIOTRACK_AUTH_PROFILE names outside.
-        let profile = Some("local-sandbox".to_owned());
-        let call = Call { env: &self.env, profile, json: false, quiet: false, config_given: false };
+        let call = Call {
+            env: &self.env,
+            // Whatever BIOTRACK_AUTH_PROFILE names outside.
+            profile: Some("local-sandbox".to_owned()),
+            json: false,
+            quiet: false,
+            config_given: false,
+            tree: self.tree,
+        };
         match run_command(command, &call)? {
             0 => Ok(()),
             code => Err(Error::Failed(format!("the demo's command ended with exit code {code}"))),

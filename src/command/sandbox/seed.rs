@@ -13,6 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 ///
 /// They are records alone, in every state, without tokens. Only a profile of the preset local-sandbox takes them.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  biotrack-auth sandbox seed 10000")]
 pub struct Args {
     /// How many
     #[arg(value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]

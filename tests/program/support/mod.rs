@@ -4,8 +4,12 @@
 pub mod kill;
 pub mod leaks;
 pub mod proxy;
+#[cfg(unix)]
+pub mod screen;
+pub mod seed;
 pub mod stored;
 
+use biotrack_auth::model::authorization::Authorization;
 use biotrack_auth::sandbox::{Mishap, Options, Sandbox};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -85,6 +89,20 @@ impl Rig {
 
     pub fn sandbox(&self) -> &Sandbox {
         &self.sandbox
+    }
+
+    /// Puts these records into the ledger.
+    pub fn seed(&self, records: &[Authorization]) {
+        seed::seed(self.home(), records);
+    }
+
+    /// Makes the ledger something that no one can read.
+    pub fn spoil_the_ledger(&self) {
+        for beside in ["ledger.db-wal", "ledger.db-shm"] {
+            let _ = std::fs::remove_file(self.file(beside));
+        }
+        std::fs::write(self.file("ledger.db"), "no ledger at all, but a text of more than sixteen bytes")
+            .unwrap();
     }
 
     /// A file in the home that holds nothing of the program.
@@ -169,6 +187,14 @@ impl Rig {
     }
 }
 
+/// A program that isn't ours; where it's missing, the test says what installs it.
+#[track_caller]
+pub fn outside(program: &str) -> Command {
+    let folders = ["/usr/bin", "/usr/sbin", "/bin", "/usr/local/bin"];
+    let found = folders.iter().map(|folder| Path::new(folder).join(program)).find(|path| path.exists());
+    Command::new(found.unwrap_or_else(|| panic!("{program} isn't installed: tests/run installs it")))
+}
+
 /// The arguments that register a licence through the admin, and more.
 pub fn register<'a>(license: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut arguments =
@@ -233,6 +259,12 @@ impl Run {
     #[track_caller]
     pub fn answers_nothing(self) -> Self {
         assert_eq!(self.out, "");
+        self
+    }
+
+    #[track_caller]
+    pub fn says_nothing(self) -> Self {
+        assert_eq!(self.err, "");
         self
     }
 

@@ -1,0 +1,1 @@
+complete --keep-order --exclusive --command biotrack-auth --arguments "(BIOTRACK_AUTH_COMPLETE=fish biotrack-auth -- (commandline --current-process --tokenize --cut-at-cursor) (commandline --current-token))"

@@ -1,0 +1,34 @@
+Register-ArgumentCompleter -Native -CommandName biotrack-auth -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+
+    $prev = $env:BIOTRACK_AUTH_COMPLETE;
+    $env:BIOTRACK_AUTH_COMPLETE = "powershell";
+
+    $args = $commandAst.Extent.Text
+    $args = $args.Substring(0, [math]::Min($cursorPosition, $args.Length));
+    if ($wordToComplete -eq "") {
+        $args += " ''";
+    }
+
+    $results = Invoke-Expression @"
+& biotrack-auth -- $args
+"@;
+    if ($null -eq $prev) {
+        Remove-Item Env:\BIOTRACK_AUTH_COMPLETE;
+    } else {
+        $env:BIOTRACK_AUTH_COMPLETE = $prev;
+    }
+    $results | ForEach-Object {
+        $split = $_.Split("`t");
+        $cmd = $split[0];
+
+        if ($split.Length -eq 2) {
+            $help = $split[1];
+        }
+        else {
+            $help = $split[0];
+        }
+
+        [System.Management.Automation.CompletionResult]::new($cmd, $cmd, 'ParameterValue', $help)
+    }
+};

@@ -1,0 +1,83 @@
+//! A real terminal without a window: tmux, typed into and looked at.
+
+use super::outside;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// One tmux server with one window; gone when dropped.
+pub struct Screen {
+    socket: String,
+    _folder: TempDir,
+}
+
+impl Screen {
+    /// A shell's command line in a bare environment, in a window of this width.
+    pub fn new(home: &Path, width: u16, shell: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let screen = Self { socket: folder.path().join("screen").display().to_string(), _folder: folder };
+        let program = Path::new(super::PROGRAM).parent().unwrap().display().to_string();
+        let environment = [
+            "env".to_owned(),
+            "-i".into(),
+            format!("HOME={}", home.display()),
+            format!("BIOTRACK_AUTH_HOME={}", home.display()),
+            format!("PATH={program}:/usr/local/bin:/usr/bin:/bin"),
+            "TERM=tmux-256color".into(),
+            "LC_ALL=C.UTF-8".into(),
+        ];
+        let words: Vec<&str> = environment.iter().map(String::as_str).chain(shell.iter().copied()).collect();
+        let command = shlex::try_join(words).unwrap();
+        let width = width.to_string();
+        screen.tmux(&["new-session", "-d", "-x", &width, "-y", "50", &command]);
+        screen
+    }
+
+    /// Types text as a person does; `Enter` and `Tab` are [`Self::key`]s.
+    pub fn types(&self, text: &str) -> &Self {
+        self.tmux(&["send-keys", "-l", text]);
+        self
+    }
+
+    /// Presses a key by tmux's name for it.
+    pub fn key(&self, key: &str) -> &Self {
+        self.tmux(&["send-keys", key]);
+        self
+    }
+
+    /// Waits until the screen holds these words, and says what it holds.
+    #[track_caller]
+    pub fn shows(&self, words: &str) -> String {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let seen = self.tmux(&["capture-pane", "-p"]);
+            if seen.contains(words) {
+                return seen;
+            }
+            assert!(Instant::now() < deadline, "no \"{words}\" on the screen:\n{seen}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What it holds, with its colours as escapes.
+    pub fn coloured(&self) -> String {
+        self.tmux(&["capture-pane", "-p", "-e"])
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> String {
+        let mut tmux = outside("tmux");
+        tmux.env_remove("TMUX")
+            .env("LC_ALL", "C.UTF-8")
+            .args(["-f", "/dev/null", "-S", &self.socket])
+            .args(arguments);
+        let output = tmux.output().unwrap();
+        assert!(output.status.success(), "tmux {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _ = outside("tmux").args(["-S", &self.socket, "kill-server"]).output();
+    }
+}
