@@ -86,7 +86,7 @@ pub fn table(rows: &[Row<'_>], view: &View) -> String {
     let width = view.width.unwrap_or(u16::MAX);
     let any_attention = rows.iter().any(|row| !row.conditions.is_empty());
     let any_name = rows.iter().any(|row| row.standing.record.name.is_some());
-    let columns: Vec<&Column> = COLUMNS
+    let mut columns: Vec<&Column> = COLUMNS
         .iter()
         .filter(|column| column.from <= width)
         .filter(|column| match column.title {
@@ -97,9 +97,9 @@ pub fn table(rows: &[Row<'_>], view: &View) -> String {
         })
         .collect();
 
-    let cells: Vec<Vec<String>> =
+    let mut cells: Vec<Vec<String>> =
         sorted.iter().map(|row| columns.iter().map(|column| (column.cell)(row)).collect()).collect();
-    let widths = widths(&columns, &cells, view.width);
+    let widths = fitted(&mut columns, &mut cells, view.width);
 
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -124,6 +124,24 @@ pub fn table(rows: &[Row<'_>], view: &View) -> String {
     }
     let lines: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
     format!("{lines}\n{}\n", counted(rows, view))
+}
+
+/// The columns' widths; where even the shortest cuts don't fit, the column that needs the widest terminal goes.
+fn fitted(columns: &mut Vec<&Column>, cells: &mut [Vec<String>], terminal: Option<u16>) -> Vec<usize> {
+    loop {
+        let widths = widths(columns, cells, terminal);
+        let gaps = usize::from(GAP) * columns.len().saturating_sub(1);
+        let fits =
+            terminal.is_none_or(|terminal| widths.iter().sum::<usize>() + gaps <= usize::from(terminal));
+        let last = (0..columns.len()).max_by_key(|at| columns[*at].from).filter(|at| columns[*at].from > 0);
+        match last {
+            Some(last) if !fits => {
+                columns.remove(last);
+                cells.iter_mut().for_each(|row| drop(row.remove(last)));
+            }
+            _ => return widths,
+        }
+    }
 }
 
 /// How wide each column may be: all that it holds, where the terminal is wide enough; else the widest of those that
@@ -204,7 +222,7 @@ mod tests {
 
     #[test]
     fn the_widest_give_way_and_what_must_not_be_cut_stays() {
-        let columns: Vec<&Column> = COLUMNS.iter().filter(|it| it.from <= 80).collect();
+        let mut columns: Vec<&Column> = COLUMNS.iter().filter(|it| it.from <= 80).collect();
         let row = |location: usize, store: usize| {
             vec![
                 "– deactivated".to_owned(),
@@ -216,12 +234,16 @@ mod tests {
                 String::new(),
             ]
         };
-        let cells = vec![row(64, 240)];
-        let narrow = widths(&columns, &cells, Some(80));
-        assert_eq!(narrow.iter().sum::<usize>() + 12, 80);
-        assert_eq!((narrow[0], narrow[1], narrow[5]), (13, 4, 20));
-        assert!(narrow[3].abs_diff(narrow[4]) <= 1, "{narrow:?}");
+        let mut cells = vec![row(64, 240)];
+        let wide = widths(&columns, &cells, Some(100));
+        assert_eq!(wide.iter().sum::<usize>() + 12, 100);
+        assert_eq!((wide[0], wide[1], wide[5]), (13, 4, 20));
+        assert!(wide[3].abs_diff(wide[4]) <= 1, "{wide:?}");
         let piped = widths(&columns, &cells, None);
         assert_eq!((piped[3], piped[4]), (64, 240));
+        // With a profile's column too, eighty columns have no room for the date.
+        let narrow = fitted(&mut columns, &mut cells, Some(80));
+        assert!(columns.iter().all(|column| column.title != "Expiration Date"));
+        assert_eq!(narrow.iter().sum::<usize>() + 10, 80);
     }
 }
