@@ -50,7 +50,7 @@ fn each(name: &str, vault: &Vault) {
 
 #[test]
 #[ignore = "a measurement"]
-fn costs() {
+fn costs_are_a_measurement() {
     within(Session::Unlocked, || {
         each("keyring", &Vault::keyring());
         let folder = tempfile::tempdir().unwrap();

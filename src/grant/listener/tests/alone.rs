@@ -25,7 +25,7 @@ pub(super) struct Crowd(Child);
 impl Crowd {
     /// Opens `count` connections to the port from another process and writes `say` on each.
     pub(super) fn gather(port: u16, count: usize, say: &str) -> Crowd {
-        let mut child = command("alone::a_crowd", 1024)
+        let mut child = command("alone::a_crowd_played_for_other_tests", 1024)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -47,7 +47,7 @@ impl Drop for Crowd {
 
 #[test]
 #[ignore = "a part played for other tests, in a process of its own"]
-fn a_crowd() {
+fn a_crowd_played_for_other_tests() {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).unwrap();
     let mut words = line.trim_end().splitn(3, ' ');

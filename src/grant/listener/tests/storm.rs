@@ -36,12 +36,12 @@ impl Room {
 
 #[test]
 fn s22_half_open_connections() {
-    alone("storm::half_open", 1024);
+    alone("storm::half_open_run_alone_by_its_parent", 1024);
 }
 
 #[test]
 #[ignore = "run by s22_half_open_connections, alone"]
-fn half_open() {
+fn half_open_run_alone_by_its_parent() {
     let rig = Rig::echo(Host::Ipv4Literal);
     callback(rig.port);
     let room = Room::now();
@@ -74,12 +74,12 @@ fn s22_the_connection_evicted_is_the_oldest() {
 
 #[test]
 fn s22_drips_floods_and_rubbish() {
-    alone("storm::rubbish", 1024);
+    alone("storm::rubbish_run_alone_by_its_parent", 1024);
 }
 
 #[test]
 #[ignore = "run by s22_drips_floods_and_rubbish, alone"]
-fn rubbish() {
+fn rubbish_run_alone_by_its_parent() {
     let rig = Rig::echo(Host::Ipv4Literal);
     callback(rig.port);
     let room = Room::now();
@@ -173,12 +173,12 @@ fn s22_a_slow_head_is_ended_at_its_deadline() {
 
 #[test]
 fn s22_many_whole_requests_at_once() {
-    alone("storm::many_at_once", 1024);
+    alone("storm::many_at_once_run_alone_by_its_parent", 1024);
 }
 
 #[test]
 #[ignore = "run by s22_many_whole_requests_at_once, alone"]
-fn many_at_once() {
+fn many_at_once_run_alone_by_its_parent() {
     let rig = Rig::echo(Host::Ipv4Literal);
     callback(rig.port);
     let room = Room::now();
@@ -214,12 +214,12 @@ fn s22_more_held_than_pass_at_once_are_all_served() {
 
 #[test]
 fn s22_out_of_descriptors() {
-    alone("storm::out_of_descriptors", 64);
+    alone("storm::out_of_descriptors_run_alone_by_its_parent", 64);
 }
 
 #[test]
 #[ignore = "run by s22_out_of_descriptors, alone and with 64 descriptors"]
-fn out_of_descriptors() {
+fn out_of_descriptors_run_alone_by_its_parent() {
     let rig = Rig::echo(Host::Ipv4Literal);
     callback(rig.port);
     let _crowd = Crowd::gather(rig.port, 300, "GET /callb");
@@ -234,12 +234,12 @@ fn out_of_descriptors() {
 
 #[test]
 fn tiny_http_is_started_anew_when_it_dies() {
-    alone("storm::dying", 64);
+    alone("storm::dying_run_alone_by_its_parent", 64);
 }
 
 #[test]
 #[ignore = "run by tiny_http_is_started_anew_when_it_dies, alone and with 64 descriptors"]
-fn dying() {
+fn dying_run_alone_by_its_parent() {
     let rig = Rig::echo(Host::Ipv4Literal);
     callback(rig.port);
     // A waiting accept has its descriptor already. None left: it succeeds, then its clone fails, a panic.
@@ -264,7 +264,7 @@ fn dying() {
 
 #[test]
 #[ignore = "a measurement: cargo test latency -- --ignored --nocapture"]
-fn latency() {
+fn latency_is_a_measurement() {
     let rig = Rig::new(Host::Ipv4Literal);
     let mut times = Vec::new();
     for _ in 0..2_000 {
