@@ -86,7 +86,10 @@ pub(super) fn consent<'a>(
         choice?;
         return Err(Error::Failed("nobody was asked".into()));
     }
-    let exchange = super::online::exchange(call, &bench.provider, &bench.custody)?;
+    let exchange = match super::online::exchange(call, &bench.provider, &bench.custody) {
+        Ok(exchange) => exchange,
+        Err(e) => return outcome_or_error(asked.key, bench.custody.standing(asked.key)?, e),
+    };
     bench.custody.connect(exchange.clone());
     let ended = match finish_left_over(call, &mut bench.custody, asked)? {
         Some(kept) => Ok(kept),

@@ -1,9 +1,9 @@
 //! `deactivate`: revoke at the provider, forget the tokens, keep the history; the two results told apart.
 
 use super::{Bench, Call, outcome_or_error};
-use crate::custody::{Extent, Revocation};
-use crate::error::{Error, Result, clean};
-use crate::model::authorization::{Authorization, Standing, State};
+use crate::custody::{Asking, Extent, Revocation};
+use crate::error::{Error, ProviderError, Result, clean};
+use crate::model::authorization::{Authorization, Condition, Standing, State};
 use crate::model::ids::Key;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::{Provider, RevocationScope};
@@ -65,11 +65,11 @@ fn deactivate<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result
     let extent = Extent::of(record);
     let (intent, warnings) =
         (intent(record, extent), warnings(record, extent, &standings, &provider, call.env.clock.now()));
+    warnings.iter().for_each(|warning| terminal.say(warning));
     if args.dry_run {
         let outcome = Outcome::of(key.clone(), Ending::Skipped, Some(standing.clone()));
-        return call.finish(&provider, &[outcome], &format!("Would {intent}.\n{}", warnings.concat()));
+        return call.finish(&provider, &[outcome], &format!("Would {intent}.\n"));
     }
-    warnings.iter().for_each(|warning| terminal.say(warning.trim_end()));
     confirm(args, &intent, call)?;
     match give_up(args, call, bench, key, extent) {
         Ok((outcome, said)) => call.finish(&provider, &[outcome], &said),
@@ -85,16 +85,28 @@ fn give_up<'a>(
     extent: Extent,
 ) -> Result<(Outcome, String)> {
     let (provider, custody) = (bench.provider.clone(), &mut bench.custody);
-    if args.local_only {
-        custody.abandon(key)?;
-    } else {
-        let exchange = super::online::exchange(call, &provider, custody)?;
-        custody.connect(exchange);
-        custody.recover(key)?;
-    }
+    let before = custody.standing(key)?;
+    let uncertain =
+        before.as_ref().is_some_and(|it| it.conditions(call.env.clock.now()).contains(&Condition::Uncertain));
+    let asking = match args.local_only {
+        true => {
+            custody.abandon(key)?;
+            Asking::Nobody
+        }
+        false => match super::online::exchange(call, &provider, custody) {
+            Ok(exchange) => {
+                custody.connect(exchange);
+                custody.recover(key)?;
+                Asking::Provider
+            }
+            // Given up here all the same; what an earlier run left must be finished first, though.
+            Err(e) if away(&e) && before.is_some_and(|it| it.flows.is_empty()) => Asking::Later(e),
+            Err(e) => return Err(e),
+        },
+    };
     let reason = clean(args.reason.trim());
-    let revocation = custody.surrender(key, extent, args.local_only, &reason)?;
-    let said = in_words(key, extent, &revocation);
+    let revocation = custody.surrender(key, extent, asking, &reason)?;
+    let said = in_words(key, extent, &revocation, uncertain);
     let ending = if extent == Extent::Licence { Ending::Deactivated } else { Ending::Unchanged };
     let mut outcome = Outcome::of(key.clone(), ending, custody.standing(key)?);
     if let Revocation::Pending(e) = revocation {
@@ -108,10 +120,12 @@ fn confirm(args: &Args, intent: &str, call: &Call<'_>) -> Result<()> {
         Ok(())
     } else if !call.env.terminal.attended() {
         Err(Error::NeedsYes { action: format!("to {intent}") })
-    } else if call.env.terminal.confirm(&format!("Really {intent}?"))? {
-        Ok(())
     } else {
-        Err(Error::NotConfirmed { what: format!("to {intent}") })
+        let question = format!("Really {intent}?");
+        match call.env.terminal.confirm(&question)? {
+            true => Ok(()),
+            false => Err(Error::NotConfirmed { what: question }),
+        }
     }
 }
 
@@ -149,7 +163,7 @@ fn warnings(
             String::new()
         };
         warnings.push(format!(
-            "Warning: {} stops reporting to the state through {} as soon as it's deactivated.{during}\n",
+            "Warning: {} stops reporting to the state through {} as soon as it's deactivated.{during}",
             record.key.license, provider.company
         ));
     }
@@ -172,7 +186,7 @@ fn warnings(
             .collect();
         if !sharing.is_empty() {
             warnings.push(format!(
-                "Warning: BioTrack may end every grant of {account} with this one: {}.\n",
+                "Warning: BioTrack may end every grant of {account} with this one: {}.",
                 sharing.join(", ")
             ));
         }
@@ -180,7 +194,18 @@ fn warnings(
     warnings
 }
 
-fn in_words(key: &Key, extent: Extent, revocation: &Revocation) -> String {
+/// Whether the provider can't be reached now.
+fn away(e: &Error) -> bool {
+    matches!(
+        e,
+        Error::Provider(
+            ProviderError::Unreachable { .. } | ProviderError::Lost { .. } | ProviderError::Useless { .. }
+        )
+    )
+}
+
+/// The two results, apart. `uncertain`: an answer of the provider had been lost.
+fn in_words(key: &Key, extent: Extent, revocation: &Revocation, uncertain: bool) -> String {
     let license = &key.license;
     let here = match extent {
         Extent::Licence => format!("{license} is deactivated here; its history is kept."),
@@ -199,6 +224,9 @@ fn in_words(key: &Key, extent: Extent, revocation: &Revocation) -> String {
         }
         Revocation::NotAsked => {
             "At BioTrack: not asked (--local-only); the grant stays valid there until it lapses or the admin removes it."
+        }
+        Revocation::Nothing if uncertain => {
+            "At BioTrack: a grant may still stand. Its answer was lost, so there is no token to revoke it with; the admin can remove it."
         }
         Revocation::Nothing => "At BioTrack: there was nothing left to revoke.",
         Revocation::Pending(_) => {

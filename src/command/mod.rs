@@ -115,6 +115,7 @@ impl<'a> Call<'a> {
         let config = Config::load(&self.env.paths)?;
         let (name, _) = config.profile_name(self.profile.as_deref(), &self.env.variables)?;
         let provider = config.provider(&name)?;
+        tracing::info!("profile {name} of {}", self.env.paths.config.display());
         Ok((config, Arc::new(provider)))
     }
 

@@ -30,6 +30,13 @@ pub(super) fn exchange(call: &Call<'_>, provider: &Arc<Provider>, custody: &Cust
         let (http, provider, now) = (http.clone(), provider.clone(), clock.now());
         call.env.wait(async move { grant::prepare(&http, &provider, now).await })??
     };
+    tracing::info!("{} answers; codes are exchanged at {}", provider.host(), prepared.token);
+    tracing::debug!(
+        "asked at {}, revoked at {:?}, issuer {:?}",
+        prepared.authorize,
+        prepared.revocation,
+        prepared.issuer
+    );
     if let Some(skew) = prepared.skew.filter(|skew| skew.abs() > SKEW) {
         let way = if skew.is_negative() { "behind" } else { "ahead of" };
         call.env.terminal.say(&format!(

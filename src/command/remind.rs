@@ -1,7 +1,7 @@
 //! `remind`: runs the hooks of what has become due, once each; what was missed is caught up, what failed is tried again.
 
 use super::Call;
-use super::hooks::{Digest, run, run_waiting};
+use super::hooks::{Digest, Ran, run, run_waiting};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
@@ -9,7 +9,7 @@ use crate::model::authorization::Standing;
 use crate::model::ids::Key;
 use crate::model::provider::Provider;
 use crate::model::reminder::{Occasion, Reminder, reminder};
-use crate::report::{HookEvent, Row};
+use crate::report::{HookEvent, Reminders, Row};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -58,32 +58,57 @@ pub(super) fn run_command(args: &Args, call: &Call<'_>) -> Result<u8> {
     let providers: Vec<Provider> = names.iter().map(|name| config.provider(name)).collect::<Result<_>>()?;
     let now = args.at.unwrap_or_else(|| call.env.clock.now());
     if args.dry_run {
-        let Some(ledger) = Ledger::read(call.env)? else { return tell(call, &[]) };
-        let mut all = Vec::new();
-        for provider in &providers {
-            let found = find(&config, provider, &ledger, now)?;
-            all.extend(found.iter().map(|it| in_words(it, provider, now)));
-        }
-        return tell(call, &all);
+        return dry_run(call, &config, &providers, now);
     }
     let mut ledger = Ledger::open(call.env)?;
     let Some(_turn) = ledger.hooks_turn()? else {
         return Err(Error::Failed("another process is running the hooks: it reminds of what is due".into()));
     };
-    let (mut failed, mut total) = (0, 0);
+    let (mut events, mut succeeded, mut failed) = (Vec::new(), 0, 0);
     for provider in &providers {
         let waited = run_waiting(call, &config.hooks, provider, &mut ledger)?;
-        let (given, refused) = give(call, &config, provider, &mut ledger, now)?;
-        failed += waited.failed + refused;
-        total += waited.failed + waited.succeeded + given + refused;
+        let given = give(call, &config, provider, &mut ledger, now)?;
+        succeeded += waited.succeeded + given.ran.succeeded;
+        failed += waited.failed + given.ran.failed;
+        events.extend(given.events);
     }
-    match failed {
-        0 => {
-            call.env.terminal.say(&format!("{total} hook(s) run."));
-            Ok(0)
+    if call.json {
+        let document = Reminders::of(false, events, succeeded, failed);
+        call.env.terminal.answer(&call.json_text(&document)?)?;
+    }
+    if failed > 0 {
+        let error = Error::HooksFailed { failed, total: succeeded + failed };
+        if call.json {
+            call.env.terminal.complain(&error);
+            return Ok(error.exit());
         }
-        failed => Err(Error::HooksFailed { failed, total }),
+        return Err(error);
     }
+    call.env.terminal.say(&match succeeded {
+        0 => "No hook was due.".to_owned(),
+        1 => "1 hook was run.".to_owned(),
+        many => format!("{many} hooks were run."),
+    });
+    Ok(0)
+}
+
+fn dry_run(call: &Call<'_>, config: &Config, providers: &[Provider], now: Timestamp) -> Result<u8> {
+    let (mut events, mut said) = (Vec::new(), Vec::new());
+    if let Some(ledger) = Ledger::read(call.env)? {
+        for provider in providers {
+            for found in find(config, provider, &ledger, now)? {
+                said.push(in_words(&found, provider, now));
+                events.push(found.event(provider, now));
+            }
+        }
+    }
+    let text = match (call.json, &said[..]) {
+        (true, _) => call.json_text(&Reminders::of(true, events, 0, 0))?,
+        (false, []) => "Nothing would be reminded of.\n".to_owned(),
+        (false, said) => said.concat(),
+    };
+    call.env.terminal.answer(&text)?;
+    Ok(0)
 }
 
 /// What has become due and wasn't reminded of yet.
@@ -104,16 +129,29 @@ fn find(config: &Config, provider: &Provider, ledger: &Ledger, now: Timestamp) -
     Ok(found)
 }
 
-/// Runs the hooks of one profile's reminders: how many were given, and how many failed.
+/// What one profile's reminders came to.
+#[derive(Default)]
+struct Given {
+    events: Vec<HookEvent>,
+    ran: Ran,
+}
+
+impl Given {
+    fn note(&mut self, succeeded: bool) {
+        *(if succeeded { &mut self.ran.succeeded } else { &mut self.ran.failed }) += 1;
+    }
+}
+
+/// Runs the hooks of one profile's reminders.
 fn give(
     call: &Call<'_>,
     config: &Config,
     provider: &Provider,
     ledger: &mut Ledger,
     now: Timestamp,
-) -> Result<(usize, usize)> {
+) -> Result<Given> {
     let hooks = &config.hooks;
-    let (mut given, mut failed) = (0, 0);
+    let mut given = Given::default();
     let mut by_occasion: BTreeMap<Occasion, Vec<Found>> = BTreeMap::new();
     for found in find(config, provider, ledger, now)? {
         // Without a hook nobody would be told; it stays to be reminded of once there is one.
@@ -122,54 +160,52 @@ fn give(
         }
     }
     for (occasion, all) in by_occasion {
-        let events = all.iter().map(|it| {
-            let row = Row::at(now, &it.standing, provider);
-            HookEvent::of(occasion, now, &row, Some(it.reminder.days), None)
-        });
-        let noted: Vec<(Key, Timestamp, Reminder)> =
-            all.iter().map(|it| (it.standing.record.key.clone(), it.expires, it.reminder)).collect();
         if hooks.digest {
-            let digest = Digest { schema: 1, event: occasion, at: now, events: events.collect() };
-            match run(call, hooks, occasion, &digest)? {
-                true => {
-                    ledger.note_reminded(&provider.profile, &noted, now)?;
-                    given += 1;
-                }
-                false => failed += 1,
+            let events = all.iter().map(|found| found.event(provider, now)).collect();
+            let succeeded =
+                run(call, hooks, occasion, &Digest { schema: 1, event: occasion, at: now, events })?;
+            given.note(succeeded);
+            if succeeded {
+                let noted: Vec<_> = all.iter().map(Found::note).collect();
+                ledger.note_reminded(&provider.profile, &noted, now)?;
+                given.events.extend(all.iter().map(|found| found.event(provider, now)));
             }
             continue;
         }
-        for (event, one) in events.zip(noted) {
-            match run(call, hooks, occasion, &event)? {
-                true => {
-                    // Noted one by one: a crash repeats one reminder at most, and loses none.
-                    ledger.note_reminded(&provider.profile, &[one], now)?;
-                    given += 1;
-                }
-                false => failed += 1,
+        for found in all {
+            let event = found.event(provider, now);
+            let succeeded = run(call, hooks, occasion, &event)?;
+            given.note(succeeded);
+            if succeeded {
+                // Noted one by one: a crash repeats one reminder at most, and loses none.
+                ledger.note_reminded(&provider.profile, &[found.note()], now)?;
+                given.events.push(event);
             }
         }
     }
-    Ok((given, failed))
+    Ok(given)
+}
+
+impl Found {
+    fn event(&self, provider: &Provider, now: Timestamp) -> HookEvent {
+        let row = Row::at(now, &self.standing, provider);
+        HookEvent::of(self.reminder.occasion, now, &row, Some(self.reminder.days), None)
+    }
+
+    fn note(&self) -> (Key, Timestamp, Reminder) {
+        (self.standing.record.key.clone(), self.expires, self.reminder)
+    }
 }
 
 fn in_words(found: &Found, provider: &Provider, now: Timestamp) -> String {
     let record = &found.standing.record;
     let called = record.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
-    let days = record.days_left(now).unwrap_or_default();
+    let days = |count: i64| if count == 1 { "1 day".to_owned() } else { format!("{count} days") };
+    let (left, threshold) =
+        (days(record.days_left(now).unwrap_or_default()), days(i64::from(found.reminder.days)));
+    let occasion = found.reminder.occasion.word();
     format!(
-        "{}: {}{called} in profile {}, {days} days left, threshold {} days\n",
-        found.reminder.occasion.word(),
-        record.key,
-        provider.profile,
-        found.reminder.days
+        "{occasion}: {}{called} in profile {}, {left} left, threshold {threshold}\n",
+        record.key, provider.profile
     )
-}
-
-fn tell(call: &Call<'_>, all: &[String]) -> Result<u8> {
-    match all {
-        [] => call.env.terminal.answer("Nothing would be reminded of.\n")?,
-        all => call.env.terminal.answer(&all.concat())?,
-    }
-    Ok(0)
 }

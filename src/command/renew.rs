@@ -3,7 +3,7 @@
 use super::consent::{Asked, Waiting, consent};
 use super::{Bench, Call};
 use crate::error::{Error, Result};
-use crate::model::authorization::{Authorization, State, register_again};
+use crate::model::authorization::{Authorization, State, next, register_again};
 use crate::model::flow::Purpose;
 use crate::model::ids::Username;
 use crate::model::outcome::{Ending, Outcome};
@@ -67,7 +67,11 @@ fn renewable(record: &Authorization, call: &Call<'_>, provider: &Provider) -> Re
         state @ (State::Pending | State::Deactivated) => Err(Error::NotRenewable {
             license: record.key.license.to_string(),
             state: state.word().into(),
-            next: register_again(record, provider.other_profile),
+            next: match record.held_by {
+                // A grant waits: a consent is never wasted.
+                Some(_) => format!("{} --any-user", next("renew", record, provider.other_profile)),
+                None => register_again(record, provider.other_profile),
+            },
         }),
         _ => Ok(()),
     }
@@ -81,7 +85,7 @@ fn chosen(args: &Args, record: &Authorization, call: &Call<'_>) -> Result<Userna
     let question =
         format!("{} was granted by {} so far. Ask {new} from now on?", record.key.license, record.username);
     if call.env.terminal.attended() && !call.env.terminal.confirm(&question)? {
-        return Err(Error::NotConfirmed { what: "the other admin user".into() });
+        return Err(Error::NotConfirmed { what: question });
     }
     Ok(new)
 }

@@ -81,7 +81,10 @@ fn serve(args: Serve, call: &Call<'_>) -> Result<u8> {
         ..Options::default()
     };
     let sandbox = Sandbox::start(options, clock(call)).map_err(|e| match e.kind() {
-        std::io::ErrorKind::AddrInUse => Error::ListenerTaken { port, reason: e.to_string() },
+        std::io::ErrorKind::AddrInUse => Error::Usage {
+            what: format!("port {port} is in use: the sandbox can't listen there"),
+            hint: "Stop what uses it, or leave --port out to take any free one.".into(),
+        },
         _ => Error::Failed(format!("the sandbox can't be started: {e}")),
     })?;
     call.env.terminal.answer(&format!("{}\n", sandbox.address()))?;

@@ -52,7 +52,7 @@ pub struct Args {
     at: Option<Timestamp>,
 
     /// Show every profile's
-    #[arg(long, conflicts_with = "selectors")]
+    #[arg(long)]
     all_profiles: bool,
 
     /// Print the JSON Schema of --json, and nothing else
@@ -75,9 +75,9 @@ pub struct Args {
     #[arg(long, requires = "check")]
     allow_empty: bool,
 
-    /// How to show them
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "table", conflicts_with = "check")]
-    format: Format,
+    /// How to show them [default: table]
+    #[arg(long, value_name = "FORMAT", value_enum, conflicts_with = "check")]
+    format: Option<Format>,
 
     /// Write the answer to FILE in one step, readable for all
     #[arg(long, value_name = "FILE")]
@@ -106,6 +106,7 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
         call.env.terminal.answer(&schema::<Document>())?;
         return Ok(0);
     }
+    let format = format(&args, call)?;
     let thresholds =
         (Threshold::parse("warning", &args.warning)?, Threshold::parse("critical", &args.critical)?);
     let window = args.due.clone().flatten().map(|text| parse("window", &text)).transpose()?;
@@ -120,16 +121,18 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
             Some(ledger) => ledger.standings(&provider.profile)?,
             None => Vec::new(),
         };
+        found.extend(all.into_iter().map(|it| (it, provider)));
+    }
+    let mut found = named(&args.selectors, profile.as_deref().unwrap_or("(all)"), found)?;
+    found.retain(|(standing, provider)| {
         let narrowing = Narrowing {
             due: args.due.as_ref().map(|_| window.unwrap_or(provider.due_window)),
             states: args.states.clone(),
             tag: args.tag.clone(),
             user: args.user.clone(),
         };
-        let mut named = named(&args.selectors, provider, all)?;
-        named.retain(|it| narrowing.is_none() || narrowing.admits(&it.record, provider, now));
-        found.extend(named.into_iter().map(|it| (it, provider)));
-    }
+        narrowing.is_none() || narrowing.admits(&standing.record, provider, now)
+    });
     let rows: Vec<Row<'_>> =
         found.iter().map(|(standing, provider)| Row::at(now, standing, provider)).collect();
     if args.check {
@@ -137,7 +140,7 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
         deliver(&args, call, &text)?;
         return Ok(exit);
     }
-    let text = match if call.json { Format::Json } else { args.format } {
+    let text = match format {
         Format::Table => for_people(&args, call, &ledger, &rows, &view)?,
         Format::Json => call.json_text(&document(&rows, &view))?,
         Format::Jsonl => lines(&rows, now)
@@ -147,7 +150,7 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
             let profiles: Vec<_> = providers.iter().map(|provider| provider.profile.clone()).collect();
             prometheus(&rows, &profiles, now)
         }
-        Format::Ics => calendar(&rows, &crate::model::reminder::DAYS, now),
+        Format::Ics => calendar(&rows, &config.hooks.days, now),
     };
     deliver(&args, call, &text)?;
     Ok(0)
@@ -164,16 +167,32 @@ fn providers(args: &Args, call: &Call<'_>, config: &Config) -> Result<(Option<St
     Ok((Some(name), vec![provider]))
 }
 
-fn named(selectors: &[String], provider: &Provider, all: Vec<Standing>) -> Result<Vec<Standing>> {
+/// `--json` is `--format json`, and neither goes with `--check`.
+fn format(args: &Args, call: &Call<'_>) -> Result<Format> {
+    match (args.format, call.json) {
+        (None, false) => Ok(Format::Table),
+        (None | Some(Format::Json), true) if !args.check => Ok(Format::Json),
+        (Some(format), false) => Ok(format),
+        _ => Err(Error::Usage {
+            what: "--json doesn't go with --check or another --format".into(),
+            hint: "Leave one of them out.".into(),
+        }),
+    }
+}
+
+type Found<'p> = (Standing, &'p Provider);
+
+/// Those that were named, each once, whatever it was called.
+fn named<'p>(selectors: &[String], profile: &str, all: Vec<Found<'p>>) -> Result<Vec<Found<'p>>> {
     if selectors.is_empty() {
         return Ok(all);
     }
     let found =
-        selectors.iter().map(|selector| selection::one(selector, &provider.profile, &all, |it| &it.record));
-    let mut found: Vec<Standing> = found.map(|it| it.cloned()).collect::<Result<_>>()?;
-    // One licence under two of its names is one licence.
-    found.sort_by(|one, other| one.record.key.cmp(&other.record.key));
-    found.dedup_by(|one, other| one.record.key == other.record.key);
+        selectors.iter().map(|selector| selection::one(selector, profile, &all, |(it, _)| &it.record));
+    let mut found: Vec<Found<'p>> = found.map(|it| it.cloned()).collect::<Result<_>>()?;
+    let name = |(it, _): &Found<'p>| (it.record.profile.clone(), it.record.key.clone());
+    found.sort_by_key(name);
+    found.dedup_by_key(|it| name(it));
     Ok(found)
 }
 

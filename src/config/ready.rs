@@ -37,6 +37,11 @@ pub fn missing(provider: &Provider) -> Vec<ConfigError> {
             provider.application.is_empty() && wanted(provider, Fact::Application, "{application}"),
         ),
     ];
+    let unread = provider.ca_file.as_ref().filter(|file| !file.is_file()).map(|file| ConfigError::Unfit {
+        profile: provider.profile.clone(),
+        key: "ca_file".into(),
+        problem: format!("names {}, which isn't a file", file.display()),
+    });
     lacks
         .into_iter()
         .filter(|(_, _, lacking)| *lacking)
@@ -48,6 +53,7 @@ pub fn missing(provider: &Provider) -> Vec<ConfigError> {
                 provider.profile
             ),
         })
+        .chain(unread)
         .collect()
 }
 

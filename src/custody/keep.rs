@@ -31,6 +31,7 @@ impl Custody<'_> {
     pub(super) fn keep(&mut self, flow: &FlowId, granted: &Granted, sealed: Sealed) -> Result<Kept> {
         let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
         let key = asked.key.clone();
+        tracing::info!("a grant of {key} came; it's compared with what was asked");
         let comparison = compare(&self.provider, &key, &asked.username, &granted.reported);
         let mut differences = comparison.differences;
         differences.extend(protocol_differences(granted));
@@ -101,6 +102,7 @@ impl Custody<'_> {
                 self.in_flight.remove(flow);
                 self.loose.extend(kept.memo);
                 self.touched.insert(key.clone());
+                tracing::info!("the grant of {key} is stored");
                 Ok(())
             }
             Err(e) => {

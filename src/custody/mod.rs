@@ -10,7 +10,7 @@ mod recover;
 mod surrender;
 
 pub use recover::Recovered;
-pub use surrender::{Extent, Revocation};
+pub use surrender::{Asking, Extent, Revocation};
 
 use crate::edge::{Env, Random};
 use crate::error::{ConfigError, Error, ProviderError, Result};
@@ -232,6 +232,7 @@ impl<'e> Custody<'e> {
         if let Some(sealed) = asked.code.clone() {
             self.note(flow, &Stage::Arrived(sealed))?;
         }
+        tracing::info!("a code for {} came, and is noted as being sent", whole.key);
         Ok(self.note(flow, &Stage::Sent)?.with(whole))
     }
 

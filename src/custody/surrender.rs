@@ -26,6 +26,17 @@ pub enum Revocation {
     Pending(Error),
 }
 
+/// Who is asked to revoke.
+#[derive(Debug)]
+pub enum Asking {
+    /// The provider, which was found to answer.
+    Provider,
+    /// Nobody: `--local-only`.
+    Nobody,
+    /// The provider, which doesn't answer now; the tokens are kept for it.
+    Later(Error),
+}
+
 /// What a deactivation gives up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
@@ -77,21 +88,21 @@ impl Custody<'_> {
     }
 
     /// Gives up what `extent` names: revokes what can be revoked, forgets the tokens, keeps record and history.
-    /// `local_only`: the provider isn't asked.
     pub fn surrender(
         &mut self,
         key: &Key,
         extent: Extent,
-        local_only: bool,
+        asking: Asking,
         reason: &str,
     ) -> Result<Revocation> {
         let record = self.standing(key)?.ok_or_else(unknown)?.record;
         let grants = self.grants_of(key, extent)?;
         let flow = self.intend_surrender(key, &record)?;
-        let revocation = match local_only {
+        let revocation = match asking {
             _ if grants.is_empty() => Revocation::Nothing,
-            true => Revocation::NotAsked,
-            false => self.revoke_all(&flow, key, &grants, extent)?,
+            Asking::Nobody => Revocation::NotAsked,
+            Asking::Provider => self.revoke_all(&flow, key, &grants, extent)?,
+            Asking::Later(e) => Revocation::Pending(e),
         };
         self.commit_surrender(&flow, key, &grants, &revocation, extent, reason)?;
         if !matches!(revocation, Revocation::Pending(_)) {

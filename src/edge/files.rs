@@ -79,6 +79,9 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
 pub fn sync_folder_of(path: &Path) -> Result<()> {
     match path.parent() {
         #[cfg(unix)]
+        // A bare name stands in the folder that we are in.
+        Some(folder) if folder.as_os_str().is_empty() => sync_folder_of(&Path::new(".").join(path)),
+        #[cfg(unix)]
         Some(folder) => File::open(folder).and_then(|f| f.sync_all()).map_err(|e| fault(folder, e)),
         _ => Ok(()),
     }

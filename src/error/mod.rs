@@ -208,7 +208,7 @@ pub enum Error {
         reason: String,
     },
     /// The person at the terminal said no.
-    #[error("nothing was changed: {what} wasn't confirmed")]
+    #[error("nothing was changed: the answer to \"{what}\" was no")]
     NotConfirmed {
         /// What wasn't.
         what: String,
@@ -318,7 +318,7 @@ impl Error {
             }
             Self::Ambiguous { .. } => Some("Name one of them as UBI/LICENSE.".into()),
             Self::AlreadyRegistered { next, .. } => Some(format!("To have it consented again: {next}")),
-            Self::NotRenewable { next, .. } => Some(format!("To register it: {next}")),
+            Self::NotRenewable { next, .. } => Some(format!("Instead: {next}")),
             Self::Busy { .. } => Some("Wait until that has ended, then run the command again.".into()),
             Self::NeedsPerson { .. } => Some(
                 "Run it in a terminal, or add --no-browser to print the address and wait, or --browser CMD to have CMD open it."

@@ -179,7 +179,8 @@ impl ProviderError {
             },
             Self::CodeLapsed { .. } => Kind::Timeout,
             Self::Issuer { .. } | Self::Redirect { .. } | Self::Mismatch { .. } => Kind::Mismatch,
-            Self::Setup { .. } => Kind::Network,
+            // No retry helps.
+            Self::Setup { .. } => Kind::Config,
         }
     }
 

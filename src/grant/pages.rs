@@ -88,6 +88,21 @@ pub fn failed(license: &str, reason: &str) -> Page {
     )
 }
 
+/// The provider's answer was lost: nobody knows.
+pub fn uncertain(license: &str, reason: &str) -> Page {
+    page(
+        200,
+        "note",
+        "?",
+        "Not known yet",
+        &html! {
+            p { "Whether location " b { (license) } " was authorized isn't known." }
+            p { (reason) }
+            p { "Go back to the terminal, which says what to do next." }
+        },
+    )
+}
+
 /// The same answer came again.
 pub fn already(license: &str) -> Page {
     page(

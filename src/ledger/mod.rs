@@ -62,11 +62,13 @@ impl Ledger {
     /// Opens the ledger for writing; makes or migrates it where needed.
     pub fn open(env: &Env) -> Result<Self> {
         let (db, id) = connection::write(&env.paths, env.random.as_ref())?;
+        tracing::info!("ledger {id} in {}", env.paths.ledger().display());
         Ok(Self::of(db, id, env))
     }
 
     /// Opens the ledger for reading; `None` where there is none yet.
     pub fn read(env: &Env) -> Result<Option<Self>> {
+        tracing::info!("ledger {}, for reading", env.paths.ledger().display());
         Ok(connection::read(&env.paths)?.map(|(db, id)| Self::of(db, id, env)))
     }
 

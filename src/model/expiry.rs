@@ -32,7 +32,11 @@ pub fn working_day(expires: Timestamp, zone: &TimeZone) -> Timestamp {
 
 /// Whole days left, rounded down; negative once expired.
 pub fn days_left(expires: Timestamp, now: Timestamp) -> i64 {
-    expires.duration_since(now).as_secs().div_euclid(24 * 60 * 60)
+    const DAY: i128 = 24 * 60 * 60 * 1_000_000_000;
+    let days = (expires.as_nanosecond() - now.as_nanosecond()).div_euclid(DAY);
+    // In the very instant of its end a grant has lapsed already.
+    let days = if now >= expires { days.min(-1) } else { days };
+    i64::try_from(days).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -77,7 +81,9 @@ mod tests {
         let at = |text: &str| days_left(expires, text.parse().unwrap());
         assert_eq!(at("2026-03-09T00:00:00Z"), 1);
         assert_eq!(at("2026-03-09T00:00:01Z"), 0);
-        assert_eq!(at("2026-03-10T00:00:00Z"), 0);
+        assert_eq!(at("2026-03-09T23:59:59Z"), 0);
+        assert_eq!(at("2026-03-10T00:00:00Z"), -1);
+        assert_eq!(at("2026-03-10T00:00:00.5Z"), -1);
         assert_eq!(at("2026-03-10T00:00:01Z"), -1);
     }
 

@@ -40,7 +40,6 @@ pub fn calendar(rows: &[Row<'_>], reminder_days: &[u32], now: Timestamp) -> Stri
             .description(&description)
             .add_property("DTSTAMP", stamp(now))
             .add_property("DTSTART", stamp(at))
-            .add_property("DTEND", stamp(at))
             .add_property("SEQUENCE", record.generation.0.to_string())
             .add_property("TRANSP", "TRANSPARENT");
         for days in reminder_days {

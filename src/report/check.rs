@@ -69,7 +69,7 @@ pub fn check(
     let counted: Vec<&Row<'_>> = rows.iter().filter(|row| row.state != State::Deactivated).collect();
     if counted.is_empty() {
         return match allow_empty {
-            true => Verdict { exit: 0, text: "BIOTRACK OK: nothing is registered\n".into() },
+            true => Verdict { exit: 0, text: "BIOTRACK OK: nothing is registered, or selected\n".into() },
             false => Verdict {
                 exit: 3,
                 text: unknown("nothing is registered, or selected (--allow-empty accepts that)"),
@@ -97,8 +97,10 @@ pub fn check(
         text.push_str(&format!(", first: {}", plain(&worst.called())));
     }
     text.push_str(&format!(" | {}\n", perfdata(&summary, &counted)));
+    let several = rows.iter().any(|row| row.standing.record.profile != counted[0].standing.record.profile);
     for (level, row) in judged.iter().filter(|(level, _)| *level > 0) {
-        text.push_str(&detail(*level, row, now));
+        let of = if several { format!("{}: ", row.standing.record.profile) } else { String::new() };
+        text.push_str(&detail(*level, row, &of, now));
     }
     Verdict { exit, text }
 }
@@ -139,7 +141,7 @@ fn perfdata(summary: &Summary, counted: &[&Row<'_>]) -> String {
     data.join(" ")
 }
 
-fn detail(level: u8, row: &Row<'_>, now: Timestamp) -> String {
+fn detail(level: u8, row: &Row<'_>, of: &str, now: Timestamp) -> String {
     let record = &row.standing.record;
     let mut said = vec![row.state.word().to_owned()];
     said.extend(row.days_left.map(days_in_words));
@@ -147,7 +149,7 @@ fn detail(level: u8, row: &Row<'_>, now: Timestamp) -> String {
     said.extend(row.next_command(now));
     let called = record.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
     format!(
-        "{}: {}{}: {}\n",
+        "{}: {of}{}{}: {}\n",
         word(level),
         plain(&record.key.to_string()),
         plain(&called),

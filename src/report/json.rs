@@ -8,6 +8,7 @@ use crate::model::provider::Provider;
 use crate::model::reminder::Occasion;
 use jiff::Timestamp;
 use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
 /// The number of this form of the documents.
@@ -85,7 +86,7 @@ pub struct AuthorizationJson {
 pub struct Results {
     schema: u8,
     results: Vec<ResultJson>,
-    /// Only where the command was about one licence and failed: that one's error, where every command's error stands.
+    /// Only where the command was about one licence and ended with an error: that error, where every command's stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Report>,
 }
@@ -234,6 +235,28 @@ impl HookEvent {
     }
 }
 
+/// What `remind` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Reminders {
+    schema: u8,
+    /// Nothing was run.
+    dry_run: bool,
+    /// What was reminded of, or would be.
+    reminders: Vec<HookEvent>,
+    /// How many hooks succeeded, those of grants, failures and deactivations that had waited among them.
+    succeeded: usize,
+    /// How many failed, and will be run again.
+    failed: usize,
+}
+
+impl Reminders {
+    /// What a run came to.
+    pub fn of(dry_run: bool, reminders: Vec<HookEvent>, succeeded: usize, failed: usize) -> Self {
+        Self { schema: SCHEMA, dry_run, reminders, succeeded, failed }
+    }
+}
+
 /// The document of a command that changes something.
 pub fn results(outcomes: &[Outcome], provider: &Provider, now: Timestamp) -> Results {
     let results = outcomes
@@ -252,7 +275,7 @@ pub fn results(outcomes: &[Outcome], provider: &Provider, now: Timestamp) -> Res
         })
         .collect();
     let error = match outcomes {
-        [Outcome { ending: Ending::Failed, error: Some(error), .. }] => Some(error.report()),
+        [Outcome { error: Some(error), .. }] => Some(error.report()),
         _ => None,
     };
     Results { schema: SCHEMA, results, error }
@@ -260,7 +283,9 @@ pub fn results(outcomes: &[Outcome], provider: &Provider, now: Timestamp) -> Res
 
 /// The JSON Schema of one of the documents, as it's shipped.
 pub fn schema<T: JsonSchema>() -> String {
-    let mut text = serde_json::to_string_pretty(&schemars::schema_for!(T)).unwrap_or_default();
+    // As written, not as read: a key that may be null is always there all the same.
+    let schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>();
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');
     text
 }

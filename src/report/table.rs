@@ -106,6 +106,8 @@ pub fn table(rows: &[Row<'_>], view: &View) -> String {
     table.set_header(columns.iter().map(|column| Cell::new(column.title.to_uppercase())));
     if view.colour {
         table.enforce_styling();
+        // `--color always` goes before NO_COLOR, which was weighed where the view was made.
+        crossterm::style::force_color_output(true);
     } else {
         table.force_no_tty();
     }

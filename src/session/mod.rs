@@ -132,6 +132,7 @@ impl Session {
             signals::any().await;
             let _ = interrupted.send(Step::Interrupted);
         });
+        tracing::info!("answers are caught on port {}", serving.port());
         Ok(Self { runtime, exchange, board, steps, sender, serving })
     }
 

@@ -63,7 +63,13 @@ impl Reply {
 
     /// Nothing is stored.
     pub fn failed(self, error: &Error) {
-        let page = pages::failed(&self.license, &clean(&error.to_string()));
+        let reason = clean(&error.to_string());
+        let page = match error {
+            Error::Provider(ProviderError::Lost { .. } | ProviderError::Useless { .. }) => {
+                pages::uncertain(&self.license, &reason)
+            }
+            _ => pages::failed(&self.license, &reason),
+        };
         self.answer(page);
     }
 

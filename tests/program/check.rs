@@ -128,7 +128,7 @@ fn an_empty_ledger_is_unknown_unless_that_is_fine() {
     unknown(rig.run(&["status", "--check"]), "nothing is registered");
     assert_eq!(
         rig.run(&["status", "--check", "--allow-empty"]).exits(0).says_nothing().out,
-        "BIOTRACK OK: nothing is registered\n"
+        "BIOTRACK OK: nothing is registered, or selected\n"
     );
 }
 

@@ -13,6 +13,7 @@ mod deactivate;
 mod demo;
 #[cfg(target_os = "linux")]
 mod disk;
+mod edges;
 mod givingup;
 #[cfg(target_os = "linux")]
 mod keyring;

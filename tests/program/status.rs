@@ -45,6 +45,8 @@ fn the_shipped_schemas_are_what_the_types_say() {
         ("status", report::schema::<report::Document>()),
         ("results", report::schema::<report::Results>()),
         ("error", report::schema::<report::ErrorDocument>()),
+        ("remind", report::schema::<report::Reminders>()),
+        ("hook", report::schema::<report::HookEvent>()),
     ];
     let stale: Vec<_> = documents
         .iter()

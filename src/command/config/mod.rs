@@ -34,7 +34,7 @@ enum Action {
     #[command(after_help = "\
 Examples:
   biotrack-auth config init
-  biotrack-auth config init --preset ny --company \"Treez Inc\" --client-id ID --client-secret-stdin < secret")]
+  biotrack-auth config init --preset ny --url https://HOST --token-url https://HOST/TOKEN --vault sealed \\\n    --company \"Treez Inc\" --application Treez --client-id ID --client-secret-stdin < secret")]
     Init(init::Args),
     /// Show every setting that holds
     #[command(after_help = "\

@@ -58,9 +58,15 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
         made += ledger.commit(batch)?.iter().filter(|kept| kept.is_ok()).count();
     }
     let (asked, profile) = (args.count, &provider.profile);
-    call.env
-        .terminal
-        .answer(&format!("{made} of {asked} made-up authorizations added to profile {profile}.\n"))?;
+    let text = match call.json {
+        true => call
+            .json_text(&serde_json::json!({"schema": 1, "profile": profile, "asked": asked, "made": made}))?,
+        false => format!(
+            "{made} of {asked} made-up authorizations added to profile {profile}.
+"
+        ),
+    };
+    call.env.terminal.answer(&text)?;
     Ok(0)
 }
 

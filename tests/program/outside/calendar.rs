@@ -12,7 +12,7 @@ import sys, json, icalendar
 calendar = icalendar.Calendar.from_ical(sys.stdin.buffer.read())
 assert not calendar.errors, calendar.errors
 print(json.dumps([{
-    "uid": str(event["UID"]), "start": event["DTSTART"].dt.isoformat(), "end": event["DTEND"].dt.isoformat(),
+    "uid": str(event["UID"]), "start": event["DTSTART"].dt.isoformat(),
     "sequence": int(event["SEQUENCE"]), "summary": str(event["SUMMARY"]), "description": str(event["DESCRIPTION"]),
     "errors": [str(e) for e in event.errors],
     "alarms": sorted(int(alarm["TRIGGER"].dt.total_seconds()) for alarm in event.walk("VALARM")),

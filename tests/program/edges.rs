@@ -1,0 +1,127 @@
+//! What a sceptical user found at the edges: each was wrong once.
+
+use crate::support::{Rig, Run, admin};
+use biotrack_auth::sandbox::Mishap;
+use serde_json::json;
+use std::fs;
+
+#[test]
+fn an_output_file_may_be_a_bare_name() {
+    let rig = Rig::new();
+    rig.register("L-1").exits(0);
+    let mut command = rig.command(&["status", "--format", "csv", "--output", "stores.csv"]);
+    Run::of(command.current_dir(rig.home()).output().unwrap()).exits(0).answers_nothing();
+    assert!(fs::read_to_string(rig.file("stores.csv")).unwrap().contains("L-1"));
+}
+
+#[test]
+fn remind_answers_in_json() {
+    let rig = Rig::with_lifetime("6d");
+    rig.register("L-1").exits(0);
+    let dry = rig.run(&["remind", "--dry-run", "--json"]).exits(0).json();
+    assert_eq!((&dry["dry_run"], &dry["reminders"][0]["license"]), (&json!(true), &json!("L-1")));
+    let real = rig.run(&["remind", "--json"]).exits(0).json();
+    assert_eq!((&real["reminders"], &real["failed"]), (&json!([]), &json!(0)));
+}
+
+#[test]
+fn verbose_tells_the_steps_on_standard_error() {
+    let rig = Rig::new();
+    let quiet = rig.run(&["status"]).exits(0);
+    assert_eq!(quiet.err, "");
+    rig.run(&["status", "-v"]).exits(0).says("ledger");
+    rig.run(&crate::support::register("L-1", &["-vv"])).exits(0).says("the grant of 604001/L-1 is stored");
+}
+
+#[test]
+fn a_licence_is_given_up_even_while_the_provider_is_away() {
+    let rig = Rig::new();
+    rig.register("L-1").exits(0);
+    let config = rig.file("config.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace(&rig.sandbox().address(), "http://127.0.0.1:9")).unwrap();
+    rig.run(&["deactivate", "L-1", "--yes"]).exits(8).answers("NOT revoked yet");
+    assert_eq!(rig.only()["conditions"], json!(["revocation_pending"]));
+    fs::write(&config, text).unwrap();
+    rig.run(&["deactivate", "L-1", "--yes"]).exits(0).answers("At BioTrack: revoked.");
+    assert_eq!(rig.only()["conditions"], json!([]));
+}
+
+#[test]
+fn giving_up_an_uncertain_licence_does_not_claim_that_nothing_stands() {
+    let rig = Rig::with(&[Mishap::Html]);
+    rig.register("L-1").exits(8);
+    rig.run(&["deactivate", "L-1", "--yes"]).exits(0).answers("a grant may still stand");
+}
+
+#[test]
+fn in_the_instant_of_its_end_a_grant_has_lapsed() {
+    let rig = Rig::new();
+    rig.register("L-1").exits(0);
+    let end = rig.only()["expires_at"].as_str().unwrap().to_owned();
+    rig.run(&["status", "L-1", "--at", &end]).exits(0).answers("lapsed less than a day ago");
+    assert_eq!(rig.run(&["status", "--json", "--at", &end]).json()["authorizations"][0]["days_left"], -1);
+}
+
+#[test]
+fn a_flag_goes_before_the_environment() {
+    let rig = Rig::new();
+    rig.register("L-1").exits(0);
+    let coloured = |color: &str| {
+        let mut command = rig.command(&["status", "--color", color]);
+        Run::of(command.env("NO_COLOR", "1").output().unwrap()).exits(0).out
+    };
+    assert!(
+        coloured("always").contains("\u{1b}[38;5;2m✓ active")
+            || coloured("always").contains("\u{1b}[32m✓ active"),
+        "{:?}",
+        coloured("always")
+    );
+    assert!(!coloured("auto").contains('\u{1b}'));
+}
+
+#[test]
+fn a_held_first_grant_is_named_where_someone_would_renew() {
+    let rig = Rig::with(&[Mishap::OtherUser]);
+    rig.register("L-1").exits(6);
+    rig.run(&["renew", "L-1", "--browser", &admin()])
+        .exits(2)
+        .says("biotrack-auth renew 604001/L-1 --any-user");
+}
+
+#[test]
+fn every_failed_command_about_one_licence_tells_its_error_in_the_same_place() {
+    let rig = Rig::with(&[Mishap::OtherUser]);
+    let answer = rig.run(&crate::support::register("L-1", &["--json"])).exits(6).json();
+    assert_eq!(
+        (&answer["results"][0]["outcome"], &answer["error"]["code"]),
+        (&json!("held"), &json!("mismatch"))
+    );
+    let config = rig.file("config.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace(&rig.sandbox().address(), "http://127.0.0.1:9")).unwrap();
+    let answer = rig.run(&crate::support::register("L-2", &["--json"])).exits(8).json();
+    assert_eq!(
+        (&answer["results"][0]["outcome"], &answer["error"]["code"]),
+        (&json!("failed"), &json!("network"))
+    );
+}
+
+#[test]
+fn selectors_reach_over_all_profiles_and_formats_do_not_contradict() {
+    let rig = Rig::new();
+    rig.register("L-1").exits(0);
+    rig.run(&["status", "--all-profiles", "L-1"]).exits(0).answers("L-1");
+    rig.run(&["status", "--json", "--format", "csv"]).exits(2);
+    rig.run(&["status", "--json", "--check"]).exits(3).answers("UNKNOWN");
+}
+
+#[test]
+fn a_certificate_file_that_is_not_there_is_a_matter_of_configuration() {
+    let rig = Rig::new();
+    let config = rig.file("config.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{text}\nca_file = \"/nowhere.pem\"\n")).unwrap();
+    rig.run(&["config", "check"]).exits(2);
+    rig.register("L-1").exits(2).says("/nowhere.pem");
+}
