@@ -1,4 +1,23 @@
 //! biotrack-auth: register, renew, watch and deactivate integrator authorizations in BioTrack.
+//!
+//! The map of the house. A room imports only what stands beside it here, besides [`model`] and [`error`]; a test reads
+//! every path in the source and holds it to this table.
+//!
+//! | room | what it is for | may import |
+//! |---|---|---|
+//! | [`cli`] | the top parser, global flags, and how an error ends | command, edge |
+//! | [`command`] | a file a command: its arguments' docs are its help | config, custody, session, grant, vault, ledger, report, sandbox, edge |
+//! | [`custody`] | the order of writing: where grant, vault and ledger meet | session, grant, vault, ledger, edge |
+//! | [`session`] | grants in flight over one listener; it never writes | grant, edge |
+//! | [`grant`] | the protocol: ask, catch the redirect, exchange, revoke, look up | edge |
+//! | [`vault`] | secrets: the OS keyring, or sealed with age | edge |
+//! | [`ledger`] | records, journal and history in SQLite: the one commit point | edge |
+//! | [`config`] | file, environment and flags, each value with its origin | edge |
+//! | [`report`] | records in, text out: table, card, JSON, CSV, check, Prometheus, calendar | nothing more |
+//! | [`model`] | the field, pure: what an authorization is at an instant | nothing more |
+//! | [`sandbox`] | the stand-in BioTrack; it shares no types with the client | edge |
+//! | [`edge`] | all that touches the machine: clock, network, browser, folders, terminal | nothing above it |
+//! | [`error`] | one error, its sentences and the exit-code table | nothing above it |
 
 pub mod cli;
 pub mod command;

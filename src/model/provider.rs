@@ -24,7 +24,7 @@ pub enum ClientAuth {
 pub enum Pkce {
     /// S256.
     S256,
-    /// Off: only for a provider that breaks on it; `doctor` says so.
+    /// Off: only for a provider that breaks on it.
     #[serde(rename = "off")]
     Off,
 }
