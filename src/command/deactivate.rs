@@ -4,7 +4,7 @@ use super::{Bench, Call, outcome_or_error};
 use crate::custody::{Asking, Extent, Revocation};
 use crate::error::{Error, ProviderError, Result, clean};
 use crate::model::authorization::{Authorization, Condition, Standing, State};
-use crate::model::ids::Key;
+use crate::model::ids::{Key, same_account};
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::{Provider, RevocationScope};
 use crate::model::selection;
@@ -173,7 +173,7 @@ fn warnings(
     {
         let of_the_account = |other: &&Authorization| {
             let granted_by = other.granted_by.as_deref().unwrap_or(other.username.as_str());
-            other.username.same_as(account) || granted_by.to_lowercase() == account.to_lowercase()
+            other.username.same_as(account) || same_account(granted_by, account)
         };
         let sharing: Vec<_> = all
             .iter()
@@ -196,12 +196,7 @@ fn warnings(
 
 /// Whether the provider can't be reached now.
 fn away(e: &Error) -> bool {
-    matches!(
-        e,
-        Error::Provider(
-            ProviderError::Unreachable { .. } | ProviderError::Lost { .. } | ProviderError::Useless { .. }
-        )
-    )
+    e.answer_lost() || matches!(e, Error::Provider(ProviderError::Unreachable { .. }))
 }
 
 /// The two results, apart. `uncertain`: an answer of the provider had been lost.

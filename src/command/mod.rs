@@ -96,6 +96,19 @@ pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
     }
 }
 
+/// A vault of a kind; nothing is touched yet.
+fn vault(env: &Env, kind: VaultKind, recipients: &[String]) -> Vault {
+    match kind {
+        VaultKind::Keyring => Vault::keyring(),
+        VaultKind::Sealed => Vault::sealed(&env.paths.identity, recipients.to_vec()),
+    }
+}
+
+/// What came of writing JSON, as an answer or the program's own error.
+fn as_json(written: serde_json::Result<String>) -> Result<String> {
+    written.map_err(|e| Error::Failed(format!("the answer can't be written as JSON: {e}")))
+}
+
 /// An error as a script gets it.
 pub fn error_as_json(error: &Error) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&ErrorDocument::of(error))
@@ -121,10 +134,7 @@ impl<'a> Call<'a> {
 
     /// The vault that the configuration names; nothing is touched yet.
     fn vault(&self, config: &Config) -> Vault {
-        match config.vault_kind() {
-            VaultKind::Keyring => Vault::keyring(),
-            VaultKind::Sealed => Vault::sealed(&self.env.paths.identity, config.recipients.clone()),
-        }
+        vault(self.env, config.vault_kind(), &config.recipients)
     }
 
     /// Vault and ledger of this call's profile, ready to change something.
@@ -164,15 +174,11 @@ impl<'a> Call<'a> {
     }
 
     fn json_line(&self, document: &impl serde::Serialize) -> Result<String> {
-        serde_json::to_string(document)
-            .map(|text| text + "\n")
-            .map_err(|e| Error::Failed(format!("the answer can't be written as JSON: {e}")))
+        as_json(serde_json::to_string(document)).map(|text| text + "\n")
     }
 
     fn json_text(&self, document: &impl serde::Serialize) -> Result<String> {
-        let text = serde_json::to_string_pretty(document)
-            .map_err(|e| Error::Failed(format!("the answer can't be written as JSON: {e}")))?;
-        Ok(text + "\n")
+        as_json(serde_json::to_string_pretty(document)).map(|text| text + "\n")
     }
 
     /// The card of a record, with its last events.
@@ -195,7 +201,8 @@ impl<'a> Bench<'a> {
     /// succeeded or not. The answer has been given by then.
     fn work(mut self, call: &Call<'a>, work: impl FnOnce(&mut Self) -> Result<u8>) -> Result<u8> {
         let done = work(&mut self);
-        if self.custody.tidy_needs_provider()?
+        // The answer has been given: what goes wrong from here on doesn't change how the work ended.
+        if matches!(self.custody.tidy_needs_provider(), Ok(true))
             && let Ok(exchange) = online::exchange(call, &self.provider, &self.custody)
         {
             self.custody.connect(exchange);

@@ -1,6 +1,6 @@
 //! `status`: what there is, from the ledger alone: no keyring, no network.
 
-use super::Call;
+use super::{Call, as_json};
 use crate::config::Config;
 use crate::edge::files;
 use crate::error::{Error, Result};
@@ -143,8 +143,7 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
     let text = match format {
         Format::Table => for_people(&args, call, &ledger, &rows, &view)?,
         Format::Json => call.json_text(&document(&rows, &view))?,
-        Format::Jsonl => lines(&rows, now)
-            .map_err(|e| Error::Failed(format!("the answer can't be written as JSON: {e}")))?,
+        Format::Jsonl => as_json(lines(&rows, now))?,
         Format::Csv => csv(&rows, now)?,
         Format::Prometheus => {
             let profiles: Vec<_> = providers.iter().map(|provider| provider.profile.clone()).collect();

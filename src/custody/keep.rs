@@ -1,6 +1,6 @@
 //! A grant came: it's compared, stored and committed, in that order; or set aside, sealed.
 
-use super::{Custody, Kept, self_event, unknown};
+use super::{Custody, Kept, event, unknown};
 use crate::error::{Error, FactDifference, LedgerError, ProviderError, Result};
 use crate::grant::{Liveness, introspect};
 use crate::model::authorization::Authorization;
@@ -68,7 +68,7 @@ impl Custody<'_> {
         let place = match self.vault.kind() {
             // The envelope's content is the record's own blob: nothing is sealed twice.
             VaultKind::Sealed => Place::Blob(sealed),
-            VaultKind::Keyring => self.vault.put(&self.item(key, generation), &granted.to_sealable(key))?,
+            VaultKind::Keyring => self.vault.put(&self.item(key, generation.0), &granted.to_sealable(key))?,
         };
         let provider = self.provider.clone();
         let kept = self.commit(key, |record| {
@@ -79,7 +79,7 @@ impl Custody<'_> {
                 moves.push(Move::Put(Role::Held, place.clone()));
                 record.held_by = Some(other.to_owned());
                 record.generation = record.generation.next();
-                events.push(self_event(
+                events.push(event(
                     record,
                     Happened::Held,
                     &format!("granted by {other}, not {username}"),
@@ -93,7 +93,7 @@ impl Custody<'_> {
                 moves
                     .extend([Move::Put(Role::Live, place.clone()), Move::Turn(Role::Held, Role::Superseded)]);
                 let happened = if renewed { Happened::Renewed } else { Happened::Granted };
-                events.push(self_event(record, happened, &told(record, unconfirmed), granted.received_at));
+                events.push(event(record, happened, &told(record, unconfirmed), granted.received_at));
             }
             Change { record: record.clone(), expect, moves, closes: Some(flow.clone()), events }
         });
@@ -179,7 +179,7 @@ impl Custody<'_> {
                 expect: record.generation,
                 moves: place.iter().map(|place| Move::Put(Role::Unwanted, place.clone())).collect(),
                 closes: Some(flow.clone()),
-                events: vec![self_event(record, Happened::Failed, &detail, now)],
+                events: vec![event(record, Happened::Failed, &detail, now)],
                 record: record.clone(),
             }
         })?;
@@ -237,7 +237,7 @@ impl Custody<'_> {
             let mut moves = leaving(record, &provider);
             moves.extend([Move::Turn(Role::Live, Role::Superseded), Move::Turn(Role::Held, Role::Live)]);
             let happened = if renewed { Happened::Renewed } else { Happened::Granted };
-            let events = vec![self_event(record, happened, &told(record, &[]), now)];
+            let events = vec![event(record, happened, &told(record, &[]), now)];
             Change { record: record.clone(), expect, moves, closes: None, events }
         })?;
         self.touched.insert(key.clone());

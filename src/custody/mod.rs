@@ -20,7 +20,7 @@ use crate::model::authorization::{Authorization, Standing};
 use crate::model::consent::Fact;
 use crate::model::flow::{Change, Flow, Logged, Place, Purpose, Sealed, Stage};
 use crate::model::history::{Event, Happened};
-use crate::model::ids::{FlowId, Generation, Key};
+use crate::model::ids::{FlowId, Key, Username};
 use crate::model::provider::{ClientAuth, Provider};
 use crate::model::secret::{Sealable, Secret};
 use crate::session::Exchange;
@@ -82,7 +82,7 @@ pub struct Custody<'e> {
 /// What is remembered of a question until it's closed.
 struct InFlight {
     key: Key,
-    username: crate::model::ids::Username,
+    username: Username,
     purpose: Purpose,
     redirect_uri: String,
     memo: Memo,
@@ -207,9 +207,7 @@ impl<'e> Custody<'e> {
         for ((ask, logged), memo) in asks.into_iter().zip(logged).zip(memos) {
             if logged.is_err() {
                 self.in_flight.remove(&ask.flow);
-                if let Some(memo) = memo {
-                    self.vault.forget(&memo)?;
-                }
+                self.forget(memo);
             }
             outcomes.push(logged.map(|logged| logged.with(ask)));
         }
@@ -253,36 +251,26 @@ impl<'e> Custody<'e> {
             // Unused, so it can still be sent within its few minutes.
             return self.note(flow, &Stage::Arrived(code)).err().unwrap_or(error);
         }
-        let lost =
-            matches!(error, Error::Provider(ProviderError::Lost { .. } | ProviderError::Useless { .. }));
-        let happened = if lost { Happened::Uncertain } else { Happened::Failed };
-        let closed = self.close(flow, happened, &error.to_string(), |record, now| {
-            if lost {
-                record.uncertain_at = Some(now);
-            }
-        });
-        closed.err().unwrap_or(error)
+        let happened = if error.answer_lost() { Happened::Uncertain } else { Happened::Failed };
+        let key = asked.key.clone();
+        self.in_flight.remove(flow);
+        self.close(flow, &key, Some((happened, &error.to_string()))).err().unwrap_or(error)
     }
 
-    /// Closes a question, changing its record in the same commit.
-    fn close(
-        &mut self,
-        flow: &FlowId,
-        happened: Happened,
-        detail: &str,
-        change: impl Fn(&mut Authorization, Timestamp),
-    ) -> Result<()> {
-        let asked = self.in_flight.remove(flow).ok_or_else(unknown)?;
+    /// Closes a question, and says why where there is anything to say: its record is changed by nothing but an answer
+    /// that was lost, which makes it uncertain. The memo goes with the question.
+    fn close(&mut self, flow: &FlowId, key: &Key, told: Option<(Happened, &str)>) -> Result<()> {
         let now = self.env.clock.now();
-        let kept = self.commit(&asked.key, |record| {
-            let expect = record.generation;
-            change(record, now);
+        let kept = self.commit(key, |record| {
+            if matches!(told, Some((Happened::Uncertain, _))) {
+                record.uncertain_at = Some(now);
+            }
             Change {
-                record: record.clone(),
-                expect,
+                expect: record.generation,
                 moves: Vec::new(),
                 closes: Some(flow.clone()),
-                events: vec![self_event(record, happened, detail, now)],
+                events: told.iter().map(|(happened, detail)| event(record, *happened, detail, now)).collect(),
+                record: record.clone(),
             }
         })?;
         self.forget(kept.memo);
@@ -339,7 +327,8 @@ impl<'e> Custody<'e> {
                 redirect_uri: ask.redirect_uri.clone(),
                 opened: now,
                 deadline,
-                owner: Some(ours()),
+                // The ledger puts this process's own mark.
+                owner: None,
                 memo: Some(memo),
                 stage: Stage::Asked,
             },
@@ -347,19 +336,19 @@ impl<'e> Custody<'e> {
                 expect: record.generation,
                 moves: Vec::new(),
                 closes: None,
-                events: vec![self_event(&record, Happened::Asked, &detail, now)],
+                events: vec![event(&record, Happened::Asked, &detail, now)],
                 record,
             },
         }
     }
 
-    /// The keyring account of a licence's secret of a generation (DESIGN, Files and vaults).
-    fn item(&self, key: &Key, generation: Generation) -> String {
-        format!("{}/{}/{}/{}/{}", self.ledger.id(), self.provider.profile, key.ubi, key.license, generation.0)
+    /// A licence's keyring account (DESIGN, Files and vaults): the last part is a secret's generation, or its question.
+    fn item(&self, key: &Key, last: impl std::fmt::Display) -> String {
+        format!("{}/{}/{}/{}/{last}", self.ledger.id(), self.provider.profile, key.ubi, key.license)
     }
 
     fn item_of_flow(&self, key: &Key, flow: &FlowId) -> String {
-        format!("{}/{}/{}/{}/flow-{flow}", self.ledger.id(), self.provider.profile, key.ubi, key.license)
+        self.item(key, format_args!("flow-{flow}"))
     }
 }
 
@@ -379,16 +368,11 @@ pub fn keep_client_secret(
     }
 }
 
-/// Filled in by the ledger with this process's own mark.
-fn ours() -> crate::model::flow::Owner {
-    crate::model::flow::Owner { mark: String::new(), label: String::new() }
-}
-
 fn unknown() -> Error {
     Error::Failed("an answer came to a question that isn't open".into())
 }
 
-fn self_event(record: &Authorization, happened: Happened, detail: &str, at: Timestamp) -> Event {
+fn event(record: &Authorization, happened: Happened, detail: &str, at: Timestamp) -> Event {
     Event {
         at,
         profile: record.profile.clone(),

@@ -1,9 +1,9 @@
 //! A start after a crash: what a dead process left is finished or reported, before anything new is asked.
 
-use super::{Custody, InFlight, Kept, self_event};
+use super::{Custody, InFlight, Kept};
 use crate::error::{Error, Result};
 use crate::grant::Memo;
-use crate::model::flow::{Change, Flow, Place, Purpose, Sealed, Stage};
+use crate::model::flow::{Flow, Place, Purpose, Sealed, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::{Key, Username};
@@ -65,15 +65,18 @@ impl Custody<'_> {
     fn resume(&mut self, online: bool, flow: Flow) -> Result<Recovered> {
         match (flow.purpose, &flow.stage) {
             (_, Stage::Asked) => {
-                self.let_go(&flow, Happened::Failed, "the program ended before an answer came", false)?;
+                self.close(
+                    &flow.id,
+                    &flow.key,
+                    Some((Happened::Failed, "the program ended before an answer came")),
+                )?;
                 Ok(Recovered::Dropped)
             }
             (purpose, Stage::Sent) => {
-                self.let_go(
-                    &flow,
-                    Happened::Uncertain,
-                    "the program ended before the answer was stored",
-                    true,
+                self.close(
+                    &flow.id,
+                    &flow.key,
+                    Some((Happened::Uncertain, "the program ended before the answer was stored")),
                 )?;
                 Ok(match purpose {
                     Purpose::Deactivate => Recovered::UncertainDeactivation,
@@ -81,31 +84,16 @@ impl Custody<'_> {
                 })
             }
             (_, Stage::Arrived(_) | Stage::Answered(_)) if !online => {
-                self.let_go(&flow, Happened::Uncertain, "given up without asking the provider", true)?;
+                self.close(
+                    &flow.id,
+                    &flow.key,
+                    Some((Happened::Uncertain, "given up without asking the provider")),
+                )?;
                 Ok(Recovered::Uncertain)
             }
             (_, Stage::Arrived(sealed)) => self.send(&flow, sealed),
             (_, Stage::Answered(sealed)) => self.store_answer(&flow, sealed),
         }
-    }
-
-    /// Closes what can't be finished; the memo goes with it.
-    fn let_go(&mut self, flow: &Flow, happened: Happened, detail: &str, uncertain: bool) -> Result<()> {
-        let now = self.env.clock.now();
-        let kept = self.commit(&flow.key, |record| {
-            if uncertain {
-                record.uncertain_at = Some(now);
-            }
-            Change {
-                expect: record.generation,
-                moves: Vec::new(),
-                closes: Some(flow.id.clone()),
-                events: vec![self_event(record, happened, detail, now)],
-                record: record.clone(),
-            }
-        })?;
-        self.forget(kept.memo);
-        Ok(())
     }
 
     /// A code that was never sent is sent.

@@ -1,6 +1,6 @@
 //! Giving grants back: a licence that is deactivated, grants that nobody wants, grants that a newer one replaced.
 
-use super::{Custody, ours, self_event, unknown};
+use super::{Custody, event, unknown};
 use crate::error::{Error, Result};
 use crate::grant;
 use crate::ledger::{Intent, Leaving};
@@ -126,7 +126,7 @@ impl Custody<'_> {
             redirect_uri: String::new(),
             opened: now,
             deadline: now,
-            owner: Some(ours()),
+            owner: None,
             memo: None,
             stage: Stage::Asked,
         };
@@ -159,7 +159,7 @@ impl Custody<'_> {
                 Ok(granted) => grants.push(granted),
                 Err(e) => {
                     // Nothing was done yet, and nothing is deleted because a read failed.
-                    self.drop_question(flow.get(), key)?;
+                    self.close(flow.get(), key, None)?;
                     return Err(e);
                 }
             }
@@ -197,14 +197,14 @@ impl Custody<'_> {
             record.generation = record.generation.next();
             let mut events = Vec::new();
             if extent == Extent::Held {
-                events.push(self_event(record, Happened::Failed, "the held grant was thrown away", now));
+                events.push(event(record, Happened::Failed, "the held grant was thrown away", now));
             } else if extent == Extent::Licence && record.deactivated_at.is_none() {
                 record.deactivated_at = Some(now);
                 record.uncertain_at = None;
-                events.push(self_event(record, Happened::Deactivated, reason, now));
+                events.push(event(record, Happened::Deactivated, reason, now));
             }
             if matches!(revocation, Revocation::Revoked) {
-                events.push(self_event(record, Happened::Revoked, "confirmed by the provider", now));
+                events.push(event(record, Happened::Revoked, "confirmed by the provider", now));
             }
             Change { record: record.clone(), expect, moves, closes: Some(flow.get().clone()), events }
         })
@@ -230,7 +230,7 @@ impl Custody<'_> {
                 expect: record.generation,
                 moves: unwanted.iter().map(|(id, _)| Move::Drop(*id)).collect(),
                 closes: None,
-                events: vec![self_event(record, Happened::Revoked, "a grant that wasn't wanted", now)],
+                events: vec![event(record, Happened::Revoked, "a grant that wasn't wanted", now)],
                 record: record.clone(),
             }
         })?;
@@ -311,17 +311,5 @@ impl Custody<'_> {
 
     fn read(&self, place: &Place, key: &Key) -> Result<Granted> {
         Granted::from_sealable(&self.vault.get(place, key.license.as_str())?, key)
-    }
-
-    /// Closes a question that had no effect, leaving its record as it was.
-    fn drop_question(&mut self, flow: &FlowId, key: &Key) -> Result<()> {
-        self.commit(key, |record| Change {
-            expect: record.generation,
-            moves: Vec::new(),
-            closes: Some(flow.clone()),
-            events: Vec::new(),
-            record: record.clone(),
-        })
-        .map(drop)
     }
 }

@@ -302,6 +302,11 @@ impl Error {
         self.kind().exit()
     }
 
+    /// Whether a question may have had its effect, and its answer was lost or can't be used.
+    pub fn answer_lost(&self) -> bool {
+        matches!(self, Self::Provider(ProviderError::Lost { .. } | ProviderError::Useless { .. }))
+    }
+
     /// What to do about it: a sentence that usually holds a command.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -108,9 +108,7 @@ impl Ledger {
         let mut outcomes = Vec::with_capacity(intents.len());
         self.transaction("write the intent", |tx| {
             for mut intent in intents {
-                if intent.flow.owner.is_some() {
-                    intent.flow.owner = Some(owner.clone());
-                }
+                intent.flow.owner = Some(owner.clone());
                 let license = intent.flow.key.license.to_string();
                 match journal::of_licence(tx, &intent.flow.profile, &intent.flow.key)? {
                     Some(open) if open.owner.is_none() => journal::close(tx, &open.id)?,
@@ -139,7 +137,7 @@ impl Ledger {
             Ok(())
         })?;
         // So that no later commit has to pay for it.
-        let _ = self.db.pragma_update(None, "wal_checkpoint", "PASSIVE");
+        let _ = self.db.pragma(None, "wal_checkpoint", "PASSIVE", |_| Ok(()));
         Ok(outcomes)
     }
 

@@ -89,8 +89,13 @@ name!(
 impl Username {
     /// Usernames compare without case.
     pub fn same_as(&self, other: &str) -> bool {
-        self.0.to_lowercase() == other.trim().to_lowercase()
+        same_account(&self.0, other)
     }
+}
+
+/// Whether two texts name one account: blanks at both ends and case don't count (DESIGN, What is compared).
+pub fn same_account(one: &str, other: &str) -> bool {
+    one.trim().to_lowercase() == other.trim().to_lowercase()
 }
 
 /// What tells one authorization from another within a profile.

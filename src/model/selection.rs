@@ -2,6 +2,7 @@
 
 use super::authorization::{Authorization, State};
 use super::expiry::working_day;
+use super::ids::same_account;
 use super::provider::Provider;
 use crate::error::{Error, Result};
 use jiff::{SignedDuration, Timestamp};
@@ -65,8 +66,8 @@ impl Narrowing {
             _ => false,
         };
         let of = |user: &String| {
-            let same = |name: &str| name.to_lowercase() == user.trim().to_lowercase();
-            same(record.username.as_str()) || record.granted_by.as_deref().is_some_and(same)
+            record.username.same_as(user)
+                || record.granted_by.as_deref().is_some_and(|who| same_account(who, user))
         };
         self.due.is_none_or(within)
             && (self.states.is_empty() || self.states.contains(&state))

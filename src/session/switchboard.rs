@@ -64,11 +64,9 @@ impl Reply {
     /// Nothing is stored.
     pub fn failed(self, error: &Error) {
         let reason = clean(&error.to_string());
-        let page = match error {
-            Error::Provider(ProviderError::Lost { .. } | ProviderError::Useless { .. }) => {
-                pages::uncertain(&self.license, &reason)
-            }
-            _ => pages::failed(&self.license, &reason),
+        let page = match error.answer_lost() {
+            true => pages::uncertain(&self.license, &reason),
+            false => pages::failed(&self.license, &reason),
         };
         self.answer(page);
     }

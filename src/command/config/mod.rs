@@ -13,8 +13,8 @@ pub use keeper::{Choice, Keeper};
 pub use vaults::Vaults;
 
 use crate::edge::Env;
+use crate::error::Result;
 use crate::error::clean;
-use crate::error::{Error, Result};
 use serde::Serialize;
 
 /// What to do with the configuration.
@@ -101,7 +101,9 @@ fn path(globals: Globals, env: &Env) -> Result<u8> {
 }
 
 fn answer_json(env: &Env, answer: &impl Serialize) -> Result<()> {
-    let text =
-        serde_json::to_string(answer).map_err(|e| Error::Failed(format!("the answer isn't JSON: {e}")))?;
-    env.terminal.answer(&(text + "\n"))
+    env.terminal.answer(
+        &(super::as_json(serde_json::to_string(answer))?
+            + "
+"),
+    )
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::edge::{Paths, Terminal};
+use crate::error::Error;
 use crate::model::secret::Secret;
 use crate::model::vault_kind::VaultKind;
 use clap::Parser;

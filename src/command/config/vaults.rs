@@ -30,10 +30,7 @@ impl Keeper for Vaults<'_> {
     }
 
     fn keep(&mut self, kind: VaultKind, recipients: &[String], profile: &str, secret: &Secret) -> Result<()> {
-        let vault = match kind {
-            VaultKind::Keyring => Vault::keyring(),
-            VaultKind::Sealed => Vault::sealed(&self.env.paths.identity, recipients.to_vec()),
-        };
+        let vault = crate::command::vault(self.env, kind, recipients);
         let mut ledger = Ledger::open(self.env)?;
         keep_client_secret(&vault, &mut ledger, profile, secret, self.env.random.as_ref())
     }
