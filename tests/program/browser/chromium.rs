@@ -122,6 +122,19 @@ impl Browser {
         self.try_script(script).unwrap_or_else(|e| panic!("{e}"))
     }
 
+    /// Waits until a look into the page answers something, and says what: a page shows what a click did a moment later.
+    #[track_caller]
+    pub fn until(&self, script: &str) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.try_script(script) {
+                Ok(found) if !matches!(found, Value::Null | Value::Bool(false)) => return found,
+                other if Instant::now() > until => panic!("never so: {script}: {other:?}"),
+                _ => std::thread::yield_now(),
+            }
+        }
+    }
+
     #[track_caller]
     fn log(&self, kind: &str) -> Vec<Value> {
         self.post("se/log", &json!({ "type": kind })).as_array().unwrap().clone()

@@ -42,7 +42,8 @@ impl Driver {
     /// Opens a browser; its session's path.
     pub fn session(&self, capabilities: &Value) -> String {
         let asked = json!({ "capabilities": { "alwaysMatch": capabilities } });
-        match self.send("POST", "/session", &asked) {
+        // A machine under load may take longer than the driver waits for the browser: once more, then.
+        match self.send("POST", "/session", &asked).or_else(|_| self.send("POST", "/session", &asked)) {
             Ok(session) => format!("/session/{}", session["sessionId"].as_str().unwrap()),
             Err(error) => panic!("Chromium can't be started: {MISSING}\n{error}"),
         }
