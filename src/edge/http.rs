@@ -43,8 +43,13 @@ pub enum HttpFault {
     #[error("{0}")]
     Broken(String),
     /// The server itself failed, is overloaded, or sends us elsewhere, where we don't go.
-    #[error("HTTP {0}")]
-    Status(u16),
+    #[error("HTTP {status}")]
+    Status {
+        /// Its status.
+        status: u16,
+        /// How long it asks to be left alone (RFC 9110 10.2.3), where it says so in seconds.
+        retry_after: Option<Duration>,
+    },
 }
 
 impl Http {
@@ -78,7 +83,9 @@ impl Http {
         let mut answer = self.client.execute(request).await.map_err(fault)?;
         let status = answer.status();
         if status.is_redirection() || status.is_server_error() || status.as_u16() == 429 {
-            return Err(HttpFault::Status(status.as_u16()));
+            let asked = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+            let retry_after = asked.and_then(|value| value.trim().parse().ok()).map(Duration::from_secs);
+            return Err(HttpFault::Status { status: status.as_u16(), retry_after });
         }
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(fault)? {

@@ -13,6 +13,7 @@ pub use text::{clean, is_unprintable};
 pub use vault::VaultError;
 
 use serde::Serialize;
+use std::time::Duration;
 
 /// A result whose error is the program's own.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -304,7 +305,22 @@ impl Error {
 
     /// Whether a question may have had its effect, and its answer was lost or can't be used.
     pub fn answer_lost(&self) -> bool {
-        matches!(self, Self::Provider(ProviderError::Lost { .. } | ProviderError::Useless { .. }))
+        use ProviderError::{Lost, Overloaded, Useless};
+        matches!(self, Self::Provider(Lost { .. } | Useless { .. } | Overloaded { .. }))
+    }
+
+    /// Whether the provider is away or overloaded: others would fare no better now.
+    pub fn is_outage(&self) -> bool {
+        use ProviderError::{Lost, Overloaded, Unreachable};
+        matches!(self, Self::Provider(Lost { .. } | Unreachable { .. } | Overloaded { .. }))
+    }
+
+    /// How long the provider asked to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Provider(ProviderError::Overloaded { retry_after, .. }) => *retry_after,
+            _ => None,
+        }
     }
 
     /// What to do about it: a sentence that usually holds a command.

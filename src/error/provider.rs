@@ -1,6 +1,7 @@
 //! What came, or didn't come, from the provider.
 
 use super::Kind;
+use std::time::Duration;
 
 /// A fact that was granted otherwise than asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,18 @@ pub enum ProviderError {
         what: &'static str,
         /// What came: "HTTP 503", "HTML instead of JSON", …
         answer: String,
+    },
+    /// The provider itself failed, or has too much to do: 5xx or 429.
+    #[error("{host} answered {what} with HTTP {status}")]
+    Overloaded {
+        /// Which host.
+        host: String,
+        /// What was asked.
+        what: &'static str,
+        /// The status.
+        status: u16,
+        /// How long it asks to be left alone.
+        retry_after: Option<Duration>,
     },
     /// The provider refused the request at its authorization endpoint (RFC 6749 4.1.2.1).
     #[error("{license}: {}", authorization_error(.code, .description))]
@@ -170,6 +183,7 @@ impl ProviderError {
         match self {
             Self::Unreachable { .. } | Self::Lost { .. } => Kind::Network,
             Self::Useless { .. }
+            | Self::Overloaded { .. }
             | Self::TokenRefused { .. }
             | Self::Metadata { .. }
             | Self::Unsupported { .. } => Kind::Provider,
@@ -191,7 +205,7 @@ impl ProviderError {
             Self::Lost { .. } => {
                 "It's uncertain whether that took effect. biotrack-auth status shows it; the same command asks again.".into()
             }
-            Self::Useless { .. } => "Run the command again in a few minutes; biotrack-auth status shows what is uncertain.".into(),
+            Self::Useless { .. } | Self::Overloaded { .. } => "Run the command again in a few minutes; biotrack-auth status shows what is uncertain.".into(),
             Self::Refused { code, .. } => match code.as_str() {
                 "access_denied" => "Ask the admin whether they meant to refuse, then run the command again.".into(),
                 "server_error" | "temporarily_unavailable" => "Run the command again in a few minutes.".into(),

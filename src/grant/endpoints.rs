@@ -161,7 +161,7 @@ async fn get(http: &Http, address: &str, host: &str, anything: bool) -> Result<(
             Err(useless(host, "a look at its metadata", format!("HTTP {}", answer.status().as_u16())))
         }
         // A redirect to a welcome page is an answer too.
-        Err(HttpFault::Status(status)) if anything && status < 500 => Ok((None, Vec::new())),
+        Err(HttpFault::Status { status, .. }) if anything && status < 500 => Ok((None, Vec::new())),
         Err(fault) => Err(unanswered(host, fault)),
     }
 }
@@ -182,7 +182,10 @@ pub(super) fn useless(host: &str, what: &'static str, answer: String) -> Error {
 /// No answer to a question that has no effect.
 fn unanswered(host: &str, fault: HttpFault) -> Error {
     match fault {
-        HttpFault::Status(status) => useless(host, "a look at its metadata", format!("HTTP {status}")),
+        HttpFault::Status { status, retry_after } => {
+            let what = "a look at its metadata";
+            ProviderError::Overloaded { host: host.to_owned(), what, status, retry_after }.into()
+        }
         other => ProviderError::Unreachable { host: host.to_owned(), reason: other.to_string() }.into(),
     }
 }

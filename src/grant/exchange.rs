@@ -98,14 +98,14 @@ fn meaning(
 pub(super) fn failed(host: String, what: &'static str, fault: HttpFault) -> Error {
     match fault {
         HttpFault::Connect(reason) => ProviderError::Unreachable { host, reason },
-        HttpFault::Status(status) => ProviderError::Useless {
+        HttpFault::Status { status: status @ 300..400, .. } => ProviderError::Useless {
             host,
             what,
-            answer: match status {
-                300..400 => format!("HTTP {status}, a redirect elsewhere, which is never followed"),
-                _ => format!("HTTP {status}"),
-            },
+            answer: format!("HTTP {status}, a redirect elsewhere, which is never followed"),
         },
+        HttpFault::Status { status, retry_after } => {
+            ProviderError::Overloaded { host, what, status, retry_after }
+        }
         fault @ (HttpFault::Timeout | HttpFault::TooLarge | HttpFault::Broken(_)) => {
             ProviderError::Lost { host, what, reason: fault.to_string() }
         }

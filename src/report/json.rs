@@ -2,7 +2,8 @@
 
 use super::{Row, View};
 use crate::error::{Error, Report};
-use crate::model::authorization::{Condition, State};
+use crate::model::authorization::{Condition, Standing, State};
+use crate::model::ids::Key;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
 use crate::model::reminder::Occasion;
@@ -102,6 +103,23 @@ pub struct ResultJson {
     authorize_url: Option<String>,
     authorization: Option<AuthorizationJson>,
     error: Option<Report>,
+}
+
+impl ResultJson {
+    fn of(outcome: &Outcome, provider: &Provider, now: Timestamp) -> Self {
+        Self {
+            ubi: outcome.key.ubi.to_string(),
+            license: outcome.key.license.to_string(),
+            outcome: outcome.ending,
+            exit: outcome.error.as_ref().map_or(0, Error::exit),
+            authorize_url: outcome.authorize_url.clone(),
+            authorization: outcome
+                .standing
+                .as_ref()
+                .map(|standing| AuthorizationJson::of(&Row::at(now, standing, provider), now)),
+            error: outcome.error.as_ref().map(Error::report),
+        }
+    }
 }
 
 /// What any command prints on standard output when it fails and JSON was asked for.
@@ -259,26 +277,167 @@ impl Reminders {
 
 /// The document of a command that changes something.
 pub fn results(outcomes: &[Outcome], provider: &Provider, now: Timestamp) -> Results {
-    let results = outcomes
-        .iter()
-        .map(|outcome| ResultJson {
-            ubi: outcome.key.ubi.to_string(),
-            license: outcome.key.license.to_string(),
-            outcome: outcome.ending,
-            exit: outcome.error.as_ref().map_or(0, Error::exit),
-            authorize_url: outcome.authorize_url.clone(),
-            authorization: outcome
-                .standing
-                .as_ref()
-                .map(|standing| AuthorizationJson::of(&Row::at(now, standing, provider), now)),
-            error: outcome.error.as_ref().map(Error::report),
-        })
-        .collect();
+    let results = outcomes.iter().map(|outcome| ResultJson::of(outcome, provider, now)).collect();
     let error = match outcomes {
         [Outcome { error: Some(error), .. }] => Some(error.report()),
         _ => None,
     };
     Results { schema: SCHEMA, results, error }
+}
+
+/// What happens in a run over several licences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Happening {
+    /// It's part of the run.
+    Planned,
+    /// Its Grant Access page was opened.
+    Opened,
+    /// Its grant is stored.
+    Granted,
+    /// Another admin granted; that grant is set aside.
+    Held,
+    /// A link for its admin was handed out.
+    HandedOff,
+    /// It was given up.
+    Deactivated,
+    /// It failed.
+    Failed,
+    /// It was left out.
+    Skipped,
+    /// There was nothing to do.
+    Unchanged,
+    /// The run has ended.
+    Summary,
+}
+
+impl From<Ending> for Happening {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Granted => Self::Granted,
+            Ending::Held => Self::Held,
+            Ending::HandedOff => Self::HandedOff,
+            Ending::Deactivated => Self::Deactivated,
+            Ending::Skipped => Self::Skipped,
+            Ending::Failed => Self::Failed,
+            Ending::Unchanged => Self::Unchanged,
+        }
+    }
+}
+
+/// How many of a run ended how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Counts {
+    /// All of the run.
+    pub planned: usize,
+    /// Stored.
+    pub granted: usize,
+    /// Granted by another admin, and set aside.
+    pub held: usize,
+    /// Handed out as a link.
+    pub handed_off: usize,
+    /// Given up.
+    pub deactivated: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Left out.
+    pub skipped: usize,
+    /// Nothing to do.
+    pub unchanged: usize,
+    /// Not yet tried: `renew --resume` goes on with them.
+    pub left: usize,
+}
+
+/// One line of `--format jsonl` of a command over several licences.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RunEvent {
+    schema: u8,
+    event: Happening,
+    /// RFC 3339, UTC.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    at: Timestamp,
+    /// `null` in the summary, as all that is about one licence.
+    ubi: Option<String>,
+    license: Option<String>,
+    /// How it ended; `null` before.
+    outcome: Option<Ending>,
+    /// The exit code it stands for; in the summary the program's own.
+    exit: Option<u8>,
+    authorize_url: Option<String>,
+    authorization: Option<AuthorizationJson>,
+    error: Option<Report>,
+    /// Why it's planned, or left out, in words.
+    why: Option<String>,
+    /// In the summary only.
+    counts: Option<Counts>,
+}
+
+impl RunEvent {
+    /// Something that happens to a licence before it ends: planned, opened, left out.
+    pub fn about(
+        event: Happening,
+        at: Timestamp,
+        key: &Key,
+        standing: Option<&Standing>,
+        provider: &Provider,
+        why: Option<String>,
+        authorize_url: Option<String>,
+    ) -> Self {
+        Self {
+            schema: SCHEMA,
+            event,
+            at,
+            ubi: Some(key.ubi.to_string()),
+            license: Some(key.license.to_string()),
+            outcome: (event == Happening::Skipped).then_some(Ending::Skipped),
+            exit: (event == Happening::Skipped).then_some(0),
+            authorize_url,
+            authorization: standing.map(|it| AuthorizationJson::of(&Row::at(at, it, provider), at)),
+            error: None,
+            why,
+            counts: None,
+        }
+    }
+
+    /// How a licence ended.
+    pub fn ended(outcome: &Outcome, at: Timestamp, provider: &Provider) -> Self {
+        let ResultJson { ubi, license, outcome: ending, exit, authorize_url, authorization, error } =
+            ResultJson::of(outcome, provider, at);
+        Self {
+            schema: SCHEMA,
+            event: ending.into(),
+            at,
+            ubi: Some(ubi),
+            license: Some(license),
+            outcome: Some(ending),
+            exit: Some(exit),
+            authorize_url,
+            authorization,
+            error,
+            why: None,
+            counts: None,
+        }
+    }
+
+    /// The last line.
+    pub fn summary(at: Timestamp, counts: Counts, exit: u8, error: Option<&Error>) -> Self {
+        Self {
+            schema: SCHEMA,
+            event: Happening::Summary,
+            at,
+            ubi: None,
+            license: None,
+            outcome: None,
+            exit: Some(exit),
+            authorize_url: None,
+            authorization: None,
+            error: error.map(Error::report),
+            why: None,
+            counts: Some(counts),
+        }
+    }
 }
 
 /// The JSON Schema of one of the documents, as it's shipped.

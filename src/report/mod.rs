@@ -14,8 +14,8 @@ pub use card::{card, consent_card};
 pub use check::{Threshold, Verdict, check, unknown};
 pub use csv::csv;
 pub use json::{
-    AuthorizationJson, Document, ErrorDocument, HookEvent, Reminders, ResultJson, Results, Summary, document,
-    lines, results, schema,
+    AuthorizationJson, Counts, Document, ErrorDocument, Happening, HookEvent, Reminders, ResultJson, Results,
+    RunEvent, Summary, document, lines, results, schema,
 };
 pub use prometheus::prometheus;
 pub use table::table;

@@ -47,6 +47,7 @@ fn the_shipped_schemas_are_what_the_types_say() {
         ("error", report::schema::<report::ErrorDocument>()),
         ("remind", report::schema::<report::Reminders>()),
         ("hook", report::schema::<report::HookEvent>()),
+        ("event", report::schema::<report::RunEvent>()),
     ];
     let stale: Vec<_> = documents
         .iter()

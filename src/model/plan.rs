@@ -1,0 +1,117 @@
+//! What a run over several licences is going to do: which, in which order, why, and what is left out.
+
+use super::flow::Purpose;
+use super::ids::{Generation, Key, OcmLicense, StoreName, Username};
+use jiff::Timestamp;
+use std::fmt;
+
+/// One licence of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// Which.
+    pub key: Key,
+    /// The admin who is asked.
+    pub username: Username,
+    /// What for.
+    pub purpose: Purpose,
+    /// What the store is called.
+    pub name: Option<StoreName>,
+    /// The official OCM licence, where noted.
+    pub ocm_license: Option<OcmLicense>,
+    /// When its living grant ends.
+    pub expires_at: Option<Timestamp>,
+    /// The record's generation when it was planned: another one means that somebody else was at it since.
+    pub base: Generation,
+    /// Why it's in the plan, in words: "expired 3 days ago".
+    pub why: String,
+}
+
+/// One licence that isn't taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Which.
+    pub key: Key,
+    /// Why not, in words.
+    pub why: String,
+}
+
+/// What a run is going to do.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// What is taken, in the order in which it's opened.
+    pub items: Vec<Planned>,
+    /// What isn't, in the same order.
+    pub left_out: Vec<LeftOut>,
+}
+
+impl Plan {
+    /// One admin after the other, for a browser shared by two grants as the wrong user; then by UBI and licence.
+    pub fn ordered(mut self) -> Self {
+        self.items.sort_by(|a, b| {
+            let admin = |it: &Planned| it.username.as_str().to_lowercase();
+            admin(a).cmp(&admin(b)).then_with(|| a.key.cmp(&b.key))
+        });
+        self.left_out.sort_by(|a, b| a.key.cmp(&b.key));
+        self
+    }
+}
+
+/// How far one licence of a run has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    /// Its turn hasn't come.
+    Waiting,
+    /// Its Grant Access page was opened; the admin hasn't answered.
+    Opened,
+    /// The admin answered; the grant is being fetched and stored.
+    Storing,
+    /// Its grant is stored.
+    Granted,
+    /// Another admin granted; that grant is set aside.
+    Held,
+    /// It failed.
+    Failed,
+    /// It was left out.
+    Skipped,
+}
+
+impl Progress {
+    /// The word that people and the ledger see.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Opened => "opened",
+            Self::Storing => "storing",
+            Self::Granted => "granted",
+            Self::Held => "held",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// The progress of a word.
+    pub fn of(word: &str) -> Option<Self> {
+        const ALL: [Progress; 7] = [
+            Progress::Waiting,
+            Progress::Opened,
+            Progress::Storing,
+            Progress::Granted,
+            Progress::Held,
+            Progress::Failed,
+            Progress::Skipped,
+        ];
+        ALL.into_iter().find(|it| it.word() == word)
+    }
+
+    /// Whether nothing more will come of it in this run.
+    pub fn is_done(self) -> bool {
+        matches!(self, Self::Granted | Self::Held | Self::Failed | Self::Skipped)
+    }
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
