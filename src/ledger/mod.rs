@@ -6,10 +6,12 @@ mod journal;
 mod owners;
 mod records;
 mod reminders;
+mod runs;
 mod spool;
 
 pub use owners::Mark;
 pub use reminders::Waiting;
+pub use runs::{LeftRun, RunId};
 pub use spool::{Spool, Spooled};
 
 use crate::edge::{Env, Paths, Random, Who};

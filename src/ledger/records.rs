@@ -7,7 +7,7 @@ use super::{Fault, Hand, Ledger, Spool, history};
 use crate::error::Result;
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::flow::{Change, Move, OpenFlow, Place, Role, Stage};
-use crate::model::ids::{Generation, Key, Username};
+use crate::model::ids::{Generation, Key, Tag, Username};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use std::collections::BTreeMap;
@@ -74,19 +74,31 @@ fn records(db: &Connection, profile: &str, wanted: Option<&Key>) -> rusqlite::Re
     rows.collect()
 }
 
+/// What a text says, where there is one.
+pub(super) fn parsed<T: FromStr<Err = crate::error::Error>>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Option<T>> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| text.parse().map_err(|e| strange(column, e))).transpose()
+}
+
+/// Tags, one a line.
+pub(super) fn tags(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<Tag>> {
+    let text: String = row.get(column)?;
+    text.lines().map(|tag| tag.parse().map_err(|e| strange(column, e))).collect()
+}
+
+/// Tags as the column holds them.
+pub(super) fn lines(tags: &[Tag]) -> String {
+    tags.iter().map(Tag::as_str).collect::<Vec<_>>().join("\n")
+}
+
 fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
-    fn parsed<T: FromStr<Err = crate::error::Error>>(
-        row: &Row<'_>,
-        column: usize,
-    ) -> rusqlite::Result<Option<T>> {
-        let text: Option<String> = row.get(column)?;
-        text.map(|text| text.parse().map_err(|e| strange(column, e))).transpose()
-    }
     fn when(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
         let seconds: Option<i64> = row.get(column)?;
         seconds.map(|_| instant(row, column)).transpose()
     }
-    let tags: String = row.get(8)?;
     Ok(Authorization {
         profile: row.get(0)?,
         key: key(row, 1)?,
@@ -95,7 +107,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
         username: Username::parse(&row.get::<_, String>(5)?).map_err(|e| strange(5, e))?,
         granted_by: row.get(6)?,
         contact: parsed(row, 7)?,
-        tags: tags.lines().map(|tag| tag.parse().map_err(|e| strange(8, e))).collect::<Result<_, _>>()?,
+        tags: tags(row, 8)?,
         created_at: when(row, 9)?,
         renewed_at: when(row, 10)?,
         expires_at: when(row, 11)?,
@@ -136,7 +148,6 @@ pub(super) fn apply(tx: &Transaction<'_>, change: &Change, hand: &Hand) -> Resul
 
 fn put(tx: &Transaction<'_>, record: &Authorization) -> Result<(), Fault> {
     let seconds = |at: Option<Timestamp>| at.map(Timestamp::as_second);
-    let tags: Vec<_> = record.tags.iter().map(|tag| tag.as_str()).collect();
     tx.prepare_cached(&format!(
         "INSERT OR REPLACE INTO authorization ({COLUMNS})
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
@@ -150,7 +161,7 @@ fn put(tx: &Transaction<'_>, record: &Authorization) -> Result<(), Fault> {
         record.username.as_str(),
         record.granted_by,
         record.contact.as_ref().map(|it| it.as_str()),
-        tags.join("\n"),
+        lines(&record.tags),
         seconds(record.created_at),
         seconds(record.renewed_at),
         seconds(record.expires_at),

@@ -9,6 +9,7 @@ pub mod granted;
 pub mod history;
 pub mod ids;
 pub mod outcome;
+pub mod pace;
 pub mod plan;
 pub mod provider;
 pub mod reminder;

@@ -1,7 +1,8 @@
 //! What a run over several licences is going to do: which, in which order, why, and what is left out.
 
+use super::authorization::Authorization;
 use super::flow::Purpose;
-use super::ids::{Generation, Key, OcmLicense, StoreName, Username};
+use super::ids::{Contact, Generation, Key, OcmLicense, StoreName, Tag, Username};
 use jiff::Timestamp;
 use std::fmt;
 
@@ -18,12 +19,53 @@ pub struct Planned {
     pub name: Option<StoreName>,
     /// The official OCM licence, where noted.
     pub ocm_license: Option<OcmLicense>,
+    /// Whom to write to.
+    pub contact: Option<Contact>,
+    /// Words to group it by.
+    pub tags: Vec<Tag>,
     /// When its living grant ends.
     pub expires_at: Option<Timestamp>,
     /// The record's generation when it was planned: another one means that somebody else was at it since.
     pub base: Generation,
     /// Why it's in the plan, in words: "expired 3 days ago".
     pub why: String,
+}
+
+impl Planned {
+    /// A record's next consent, asked of the admin that it names.
+    pub fn of(record: &Authorization, purpose: Purpose, why: String) -> Self {
+        Self {
+            key: record.key.clone(),
+            username: record.username.clone(),
+            purpose,
+            name: record.name.clone(),
+            ocm_license: record.ocm_license.clone(),
+            contact: record.contact.clone(),
+            tags: record.tags.clone(),
+            expires_at: record.expires_at,
+            base: record.generation,
+            why,
+        }
+    }
+
+    /// The record as it shall be while the question is open. What was typed for a registration goes in now; a renewal
+    /// changes nothing before its grant is stored.
+    pub fn on(&self, known: Option<Authorization>, profile: &str) -> Authorization {
+        let mut record =
+            known.unwrap_or_else(|| Authorization::asked(profile, self.key.clone(), self.username.clone()));
+        if self.purpose == Purpose::Register {
+            record.username = self.username.clone();
+            record.name = self.name.clone().or(record.name);
+            record.ocm_license = self.ocm_license.clone().or(record.ocm_license);
+            record.contact = self.contact.clone().or(record.contact);
+            if !self.tags.is_empty() {
+                record.tags = self.tags.clone();
+                record.tags.sort();
+                record.tags.dedup();
+            }
+        }
+        record
+    }
 }
 
 /// One licence that isn't taken.

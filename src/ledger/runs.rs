@@ -1,0 +1,163 @@
+//! Runs over several licences: what a killed one had still to do. The records tell what was granted, whatever a run says.
+
+use super::journal::{key, strange};
+use super::owners::Mark;
+use super::{Fault, Ledger, records};
+use crate::error::{Error, Result};
+use crate::model::flow::{Owner, Purpose};
+use crate::model::ids::{Generation, Username};
+use crate::model::plan::{Planned, Progress};
+use jiff::Timestamp;
+use rusqlite::{Row, Transaction, params};
+use std::collections::HashSet;
+
+/// The name of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunId(i64);
+
+/// What an earlier run left.
+#[derive(Debug)]
+pub struct LeftRun {
+    /// Its name; it's ours now.
+    pub id: RunId,
+    /// Its licences with their places in it, and how far they had come.
+    pub items: Vec<(usize, Planned, Progress)>,
+}
+
+impl Ledger {
+    /// Begins a run, synced. A licence that a living run still has to do refuses it; from dead ones it's taken over.
+    pub fn begin_run(&mut self, profile: &str, items: &[Planned], now: Timestamp) -> Result<RunId> {
+        let ours = self.mark()?.owner();
+        let owners = self.paths.owners();
+        let wanted: HashSet<_> = items.iter().map(|item| &item.key).collect();
+        self.transaction("begin the run", |tx| {
+            for (seq, owner) in runs(tx, profile)? {
+                let left = items_of(tx, seq)?.into_iter().filter(|(_, _, progress)| !progress.is_done());
+                let (ours, theirs): (Vec<_>, Vec<_>) =
+                    left.partition(|(_, item, _)| wanted.contains(&item.key));
+                if !Mark::alive(&owners, &owner) {
+                    for (place, _, _) in &ours {
+                        drop_item(tx, seq, *place)?;
+                    }
+                    if theirs.is_empty() {
+                        tx.execute("DELETE FROM run WHERE seq = ?1", [seq])?;
+                    }
+                } else if let Some((_, item, _)) = ours.first() {
+                    return Err(
+                        Error::Busy { license: item.key.license.to_string(), holder: owner.label }.into()
+                    );
+                }
+            }
+            tx.execute(
+                "INSERT INTO run (profile, started, owner_mark, owner_label) VALUES (?1, ?2, ?3, ?4)",
+                params![profile, now.as_second(), ours.mark, ours.label],
+            )?;
+            let run = tx.last_insert_rowid();
+            for (place, item) in items.iter().enumerate() {
+                insert(tx, run, place, item)?;
+            }
+            Ok(RunId(run))
+        })
+    }
+
+    /// Takes over the newest run of a profile that no living process is at: one with something still to do goes before
+    /// one in which something failed. `None` where there is none.
+    pub fn take_run(&mut self, profile: &str) -> Result<Option<LeftRun>> {
+        let ours = self.mark()?.owner();
+        let owners = self.paths.owners();
+        self.transaction("take the run over", |tx| {
+            let mut left = Vec::new();
+            for (seq, _) in runs(tx, profile)?.into_iter().filter(|(_, owner)| !Mark::alive(&owners, owner)) {
+                let items = items_of(tx, seq)?;
+                let undone = items.iter().any(|(_, _, progress)| !progress.is_done());
+                left.push((undone, seq, items));
+            }
+            let Some((_, seq, items)) = left.into_iter().max_by_key(|(undone, seq, _)| (*undone, *seq))
+            else {
+                return Ok(None);
+            };
+            tx.execute(
+                "UPDATE run SET owner_mark = ?2, owner_label = ?3 WHERE seq = ?1",
+                params![seq, ours.mark, ours.label],
+            )?;
+            Ok(Some(LeftRun { id: RunId(seq), items }))
+        })
+    }
+
+    /// Notes how far a licence of a run has come. Not synced: the record itself says what was granted.
+    pub fn note_run(&mut self, run: RunId, at: usize, progress: Progress) -> Result<()> {
+        self.relaxed(|tx| {
+            tx.prepare_cached("UPDATE run_item SET progress = ?3 WHERE run = ?1 AND place = ?2")?
+                .execute(params![run.0, place(at), progress.word()])?;
+            Ok(())
+        })
+    }
+}
+
+fn runs(tx: &Transaction<'_>, profile: &str) -> Result<Vec<(i64, Owner)>, Fault> {
+    let mut found =
+        tx.prepare_cached("SELECT seq, owner_mark, owner_label FROM run WHERE profile = ?1 ORDER BY seq")?;
+    let rows = found
+        .query_map([profile], |row| Ok((row.get(0)?, Owner { mark: row.get(1)?, label: row.get(2)? })))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn insert(tx: &Transaction<'_>, run: i64, at: usize, item: &Planned) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "INSERT INTO run_item (run, place, ubi, license, username, purpose, name, ocm_license, contact, tags, base, why, \
+         progress) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?
+    .execute(params![
+        run,
+        place(at),
+        item.key.ubi.as_str(),
+        item.key.license.as_str(),
+        item.username.as_str(),
+        item.purpose.word(),
+        item.name.as_ref().map(|it| it.as_str()),
+        item.ocm_license.as_ref().map(|it| it.as_str()),
+        item.contact.as_ref().map(|it| it.as_str()),
+        records::lines(&item.tags),
+        item.base.0,
+        item.why,
+        Progress::Waiting.word(),
+    ])?;
+    Ok(())
+}
+
+fn drop_item(tx: &Transaction<'_>, run: i64, at: usize) -> Result<(), Fault> {
+    tx.prepare_cached("DELETE FROM run_item WHERE run = ?1 AND place = ?2")?
+        .execute(params![run, place(at)])?;
+    Ok(())
+}
+
+fn items_of(tx: &Transaction<'_>, run: i64) -> Result<Vec<(usize, Planned, Progress)>, Fault> {
+    let mut found = tx.prepare_cached(
+        "SELECT place, ubi, license, username, purpose, name, ocm_license, contact, tags, base, why, progress \
+         FROM run_item WHERE run = ?1 ORDER BY place",
+    )?;
+    let rows = found.query_map([run], item)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn item(row: &Row<'_>) -> rusqlite::Result<(usize, Planned, Progress)> {
+    let planned = Planned {
+        key: key(row, 1)?,
+        username: Username::parse(&row.get::<_, String>(3)?).map_err(|e| strange(3, e))?,
+        purpose: Purpose::of(&row.get::<_, String>(4)?).ok_or_else(|| strange(4, "an unknown purpose"))?,
+        name: records::parsed(row, 5)?,
+        ocm_license: records::parsed(row, 6)?,
+        contact: records::parsed(row, 7)?,
+        tags: records::tags(row, 8)?,
+        expires_at: None,
+        base: Generation(row.get(9)?),
+        why: row.get(10)?,
+    };
+    let progress =
+        Progress::of(&row.get::<_, String>(11)?).ok_or_else(|| strange(11, "an unknown progress"))?;
+    Ok((usize::try_from(row.get::<_, i64>(0)?).unwrap_or_default(), planned, progress))
+}
+
+fn place(at: usize) -> i64 {
+    i64::try_from(at).unwrap_or(i64::MAX)
+}
