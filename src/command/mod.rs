@@ -1,5 +1,6 @@
 //! The commands: a file each; its arguments' docs are its help.
 
+mod bulk;
 pub mod completions;
 pub mod config;
 mod consent;

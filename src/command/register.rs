@@ -1,14 +1,14 @@
 //! `register`: a licence's first grant, or the first one after it was deactivated.
 
-use super::consent::{Asked, Waiting, consent};
+use super::consent::{Waiting, consent, fits};
 use super::{Bench, Call};
 use crate::error::{Error, Result};
-use crate::model::authorization::{Authorization, State, next};
+use crate::model::authorization::Authorization;
 use crate::model::flow::Purpose;
 use crate::model::ids::{
-    Contact, Key, License, OcmLicense, StoreName, Tag, Ubi, Username, near_duplicates, odd_shape,
+    Contact, Generation, Key, License, OcmLicense, StoreName, Tag, Ubi, Username, near_duplicates, odd_shape,
 };
-use crate::model::provider::Provider;
+use crate::model::plan::Planned;
 
 /// Register a licence: have its admin user grant access on BioTrack's page
 ///
@@ -82,25 +82,26 @@ fn register<'a>(
     username: &Username,
 ) -> Result<u8> {
     let provider = bench.provider.clone();
+    let now = call.env.clock.now();
     let standings = bench.custody.ledger().standings(&provider.profile)?;
-    match standings.iter().find(|it| it.record.key == *key) {
-        Some(known) => registrable(&known.record, call, &provider)?,
+    let known = standings.iter().map(|it| &it.record).find(|record| record.key == *key);
+    match known {
+        Some(known) => fits(Purpose::Register, Some(known), &provider, now)?,
         None => warn(call, key, standings.iter().map(|it| &it.record)),
     }
-    let details =
-        Details { name: args.name, ocm_license: args.ocm_license, contact: args.contact, tags: args.tags };
-    let wanted = |known: Option<Authorization>| match known {
-        Some(record) => {
-            // Another process may have registered it while this one was getting ready.
-            registrable(&record, call, &provider)?;
-            Ok(details.on(record, username))
-        }
-        None => {
-            Ok(details.on(Authorization::asked(&provider.profile, key.clone(), username.clone()), username))
-        }
+    let item = Planned {
+        key: key.clone(),
+        username: username.clone(),
+        purpose: Purpose::Register,
+        name: args.name,
+        ocm_license: args.ocm_license,
+        contact: args.contact,
+        tags: args.tags,
+        expires_at: None,
+        base: known.map_or_else(Generation::default, |known| known.generation),
+        why: String::new(),
     };
-    let asked = Asked { key, username, purpose: Purpose::Register, any_user: false };
-    let outcome = consent(call, bench, &asked, wanted, &args.waiting)?;
+    let outcome = consent(call, bench, item, false, &args.waiting)?;
     bench.finish(call, outcome)
 }
 
@@ -125,18 +126,6 @@ fn ask_for_missing(args: &mut Args, call: &Call<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A pending licence is asked again and a deactivated one reopened; any other has `renew`.
-fn registrable(record: &Authorization, call: &Call<'_>, provider: &Provider) -> Result<()> {
-    match record.state(call.env.clock.now(), provider.due_window, &provider.zone) {
-        State::Pending | State::Deactivated => Ok(()),
-        state => Err(Error::AlreadyRegistered {
-            license: record.key.license.to_string(),
-            state: state.word().into(),
-            next: next("renew", record, provider.other_profile),
-        }),
-    }
-}
-
 /// A slip is likelier than an odd licence: said once, never refused.
 fn warn<'r>(call: &Call<'_>, key: &Key, known: impl Iterator<Item = &'r Authorization>) {
     for (name, text) in [("UBI", key.ubi.as_str()), ("licence", key.license.as_str())] {
@@ -149,28 +138,5 @@ fn warn<'r>(call: &Call<'_>, key: &Key, known: impl Iterator<Item = &'r Authoriz
             "Note: {} is very like {}, which is registered already. Is it another location?",
             key.license, record.key.license
         ));
-    }
-}
-
-/// What else was typed of the store; what wasn't stays as it is.
-struct Details {
-    name: Option<StoreName>,
-    ocm_license: Option<OcmLicense>,
-    contact: Option<Contact>,
-    tags: Vec<Tag>,
-}
-
-impl Details {
-    fn on(mut self, mut record: Authorization, username: &Username) -> Authorization {
-        record.username = username.clone();
-        record.name = self.name.or(record.name);
-        record.ocm_license = self.ocm_license.or(record.ocm_license);
-        record.contact = self.contact.or(record.contact);
-        if !self.tags.is_empty() {
-            self.tags.sort();
-            self.tags.dedup();
-            record.tags = self.tags;
-        }
-        record
     }
 }

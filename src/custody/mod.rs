@@ -175,8 +175,10 @@ impl<'e> Custody<'e> {
     /// Commits questions to the journal, with all that their answers will need: before any browser opens.
     /// A licence that someone else is at is refused alone.
     pub fn ask(&mut self, questions: Vec<Question>) -> Result<Vec<Result<Asked>>> {
-        if self.spool.is_none() {
-            self.spool = Some(self.ledger.reserve(questions.len())?);
+        let room = self.in_flight.len() + questions.len();
+        match &mut self.spool {
+            Some(spool) => spool.grow(room)?,
+            None => self.spool = Some(self.ledger.reserve(room)?),
         }
         let mut intents = Vec::with_capacity(questions.len());
         let mut asks = Vec::with_capacity(questions.len());
@@ -255,6 +257,12 @@ impl<'e> Custody<'e> {
         let key = asked.key.clone();
         self.in_flight.remove(flow);
         self.close(flow, &key, Some((happened, &error.to_string()))).err().unwrap_or(error)
+    }
+
+    /// Nobody wants a question answered any more: it's closed, and nothing is said of it.
+    pub fn dropped(&mut self, flow: &FlowId) -> Result<()> {
+        let Some(asked) = self.in_flight.remove(flow) else { return Ok(()) };
+        self.close(flow, &asked.key, None)
     }
 
     /// Closes a question, and says why where there is anything to say: its record is changed by nothing but an answer

@@ -194,6 +194,14 @@ pub enum Error {
         /// Answers that came and were ignored, because their state was of no grant under way.
         strays: usize,
     },
+    /// The provider was away for so long that an unattended run over several licences ended.
+    #[error("the provider hasn't answered for {lasted}: {reason}")]
+    Away {
+        /// How long was waited, in words.
+        lasted: String,
+        /// Its last failure.
+        reason: String,
+    },
     /// The loopback listener can't be bound.
     #[error("the redirect listener can't use port {port} on this machine: {reason}")]
     ListenerTaken {
@@ -241,6 +249,8 @@ pub enum Error {
         failed: usize,
         /// Of how many.
         total: usize,
+        /// The command that tries the failed ones again.
+        again: Option<String>,
     },
     /// Hooks failed; they will be run again.
     #[error("{failed} of {total} hooks failed")]
@@ -286,6 +296,7 @@ impl Error {
             Self::Busy { .. } => Kind::Busy,
             Self::NeedsPerson { .. } => Kind::NeedsPerson,
             Self::Timeout { .. } => Kind::Timeout,
+            Self::Away { .. } => Kind::Network,
             Self::OtherAdmin { .. } => Kind::Mismatch,
             Self::Interrupted { .. } => Kind::Interrupted,
             Self::Partial { .. } => Kind::Partial,
@@ -353,6 +364,7 @@ impl Error {
                 "Run the command again; --timeout 30m waits longer. If Grant Access was clicked and the page then went nowhere, the page's form-action policy may be stopping the redirect to this machine."
                     .into(),
             ),
+            Self::Away { .. } => Some("What wasn't done is kept: biotrack-auth renew --resume goes on.".into()),
             Self::ListenerTaken { .. } => {
                 Some("Stop what uses that port, or choose another with --port, or redirect.port in the profile.".into())
             }
@@ -360,13 +372,13 @@ impl Error {
                 "If that admin may grant for this store: {take}. To throw the grant away: {throw_away}."
             )),
             Self::Interrupted { next } => next.as_ref().map(|next| format!("To go on: {next}")),
+            Self::Partial { again, .. } => again.as_ref().map(|again| format!("To try those again: {again}")),
             Self::HooksFailed { .. } => {
                 Some("Mend them; the next biotrack-auth remind runs them again, and no reminder is lost.".into())
             }
             Self::BadValue { .. }
             | Self::Listener { .. }
             | Self::NotConfirmed { .. }
-            | Self::Partial { .. }
             | Self::File { .. }
             | Self::Output(_)
             | Self::Failed(_) => None,

@@ -103,6 +103,20 @@ pub fn uncertain(license: &str, reason: &str) -> Page {
     )
 }
 
+/// The question had been closed before the answer came.
+pub fn too_late(license: &str) -> Page {
+    page(
+        410,
+        "note",
+        "!",
+        "Too late",
+        &html! {
+            p { "The request for location " b { (license) } " had ended before it was answered. Nothing was stored." }
+            p { "Go back to the terminal or the worklist, and open it again." }
+        },
+    )
+}
+
 /// The same answer came again.
 pub fn already(license: &str) -> Page {
     page(

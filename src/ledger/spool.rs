@@ -21,6 +21,7 @@ pub struct Spool {
     file: File,
     path: PathBuf,
     slots: BTreeMap<FlowId, u64>,
+    room: usize,
     used: bool,
 }
 
@@ -52,19 +53,30 @@ impl Spool {
         files::private_folder(folder)?;
         let path = folder.join(mark);
         let _ = fs::remove_file(&path);
-        let mut file = files::create_private(&path)?;
-        let blank = [b'\n'; SLOT];
-        let reserve = |file: &mut File| -> std::io::Result<()> {
-            for _ in 0..answers {
-                file.write_all(&blank)?;
-            }
-            file.sync_all()
-        };
-        let reserved = reserve(&mut file).map_err(|e| fault(&path, &e));
-        let spool = Self { file, path, slots: BTreeMap::new(), used: false };
-        reserved?;
+        let file = files::create_private(&path)?;
+        let mut spool = Self { file, path, slots: BTreeMap::new(), room: 0, used: false };
+        spool.grow(answers)?;
         files::sync_folder_of(&spool.path)?;
         Ok(spool)
+    }
+
+    /// Sees that there is room for so many answers at once.
+    pub fn grow(&mut self, answers: usize) -> Result<()> {
+        // A slot that an answer took isn't given to another: the next run reads them all.
+        let wanted = answers + self.slots.len();
+        if wanted <= self.room {
+            return Ok(());
+        }
+        let blank = [b'\n'; SLOT];
+        let more = wanted - self.room;
+        let mut reserve = || -> std::io::Result<()> {
+            self.file.seek(SeekFrom::Start((self.room * SLOT) as u64))?;
+            (0..more).try_for_each(|_| self.file.write_all(&blank))?;
+            self.file.sync_all()
+        };
+        reserve().map_err(|e| fault(&self.path, &e))?;
+        self.room = wanted;
+        Ok(())
     }
 
     /// Keeps how far a question has come, synced.

@@ -57,10 +57,10 @@ const WISH: Duration = Duration::from_secs(15 * 60);
 const BAD_LUCK: u32 = 2;
 
 impl Pace {
-    /// Over licences with their admins, in the order in which they are opened.
+    /// Over licences with their admins, in the order in which they are opened. No tabs: only by hand.
     pub fn new(tabs: usize, attended: bool, admins: Vec<String>) -> Self {
         Self {
-            tabs: tabs.max(1),
+            tabs,
             attended,
             progress: vec![Progress::Waiting; admins.len()],
             admins,
@@ -125,7 +125,7 @@ impl Pace {
             None => {}
         }
         // After trouble one goes ahead of the others.
-        let tabs = if self.troubles >= BAD_LUCK { 1 } else { self.tabs };
+        let tabs = if self.troubles >= BAD_LUCK { self.tabs.min(1) } else { self.tabs };
         let mut open = Vec::new();
         while in_flight + open.len() < tabs {
             let Some(at) = (0..self.progress.len())

@@ -87,7 +87,7 @@ pub struct AuthorizationJson {
 pub struct Results {
     schema: u8,
     results: Vec<ResultJson>,
-    /// Only where the command was about one licence and ended with an error: that error, where every command's stands.
+    /// Only where the command ended with an error of its own, or was about one licence: where every command's stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Report>,
 }
@@ -103,6 +103,13 @@ pub struct ResultJson {
     authorize_url: Option<String>,
     authorization: Option<AuthorizationJson>,
     error: Option<Report>,
+}
+
+impl Results {
+    /// With the error that the command itself ended with.
+    pub fn with(self, error: Option<&Error>) -> Self {
+        Self { error: error.map(Error::report).or(self.error), ..self }
+    }
 }
 
 impl ResultJson {

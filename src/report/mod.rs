@@ -6,6 +6,7 @@ mod check;
 mod csv;
 mod json;
 mod prometheus;
+mod run;
 mod table;
 
 pub use calendar::calendar;
@@ -18,6 +19,7 @@ pub use json::{
     RunEvent, Summary, document, lines, results, schema,
 };
 pub use prometheus::prometheus;
+pub use run::run_summary;
 pub use table::table;
 
 use crate::model::authorization::{Condition, Standing, State};
@@ -98,7 +100,7 @@ fn sign(state: State) -> &'static str {
 }
 
 /// How many days, in words.
-fn days_in_words(days: i64) -> String {
+pub fn days_in_words(days: i64) -> String {
     match days {
         1 => "1 day left".into(),
         0.. => format!("{days} days left"),

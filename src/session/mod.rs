@@ -4,7 +4,7 @@ mod switchboard;
 
 pub use switchboard::Reply;
 
-use crate::edge::{BrowserChoice, Clock, Env, Http, Opened, signals};
+use crate::edge::{BrowserChoice, Clock, Env, Http, Keys, Opened, signals};
 use crate::error::{Error, ProviderError, Result};
 use crate::grant::listener::{Host, Listener, Serving};
 use crate::grant::{self, Ask, Code, Endpoints};
@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use switchboard::Switchboard;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 /// What comes while grants are in flight.
 #[derive(Debug)]
@@ -48,12 +49,19 @@ pub enum Step {
         /// What came of it.
         result: Box<Result<Granted>>,
     },
+    /// What a look at the provider found, after it had been away.
+    Looked(Result<()>),
+    /// A key at the terminal.
+    Key(char),
     /// Ctrl-C, or a polite signal.
     Interrupted,
 }
 
 /// How often a request is tried whose connection can't be made.
 const TRIES: u32 = 3;
+
+/// How many codes are exchanged at once: what many admins grant in one moment is no storm at the provider.
+const AT_ONCE: usize = 8;
 
 /// What an exchange needs, whoever starts it.
 #[derive(Clone)]
@@ -96,6 +104,7 @@ pub struct Session {
     board: Arc<Mutex<Switchboard>>,
     steps: Receiver<Step>,
     sender: Sender<Step>,
+    turns: Arc<Semaphore>,
     serving: Serving,
 }
 
@@ -133,7 +142,8 @@ impl Session {
             let _ = interrupted.send(Step::Interrupted);
         });
         tracing::info!("answers are caught on port {}", serving.port());
-        Ok(Self { runtime, exchange, board, steps, sender, serving })
+        let turns = Arc::new(Semaphore::new(AT_ONCE));
+        Ok(Self { runtime, exchange, board, steps, sender, turns, serving })
     }
 
     /// Where browsers are sent back to.
@@ -150,20 +160,40 @@ impl Session {
     ) -> Option<Opened> {
         let (flow, ask) = asked.get();
         switchboard::lock(&self.board).expect(flow.clone(), ask);
-        match choice {
-            BrowserChoice::None => None,
-            choice => Some(env.browser.open(&ask.address, choice, &env.variables)),
-        }
+        open(env, &ask.address, choice)
     }
 
     /// Exchanges a code whose sending the ledger knows of; the answer comes as a step.
     pub fn exchange(&self, go: Logged<(FlowId, Code)>) {
-        let (exchange, sender) = (self.exchange.clone(), self.sender.clone());
+        let (exchange, sender, turns) = (self.exchange.clone(), self.sender.clone(), self.turns.clone());
         self.runtime.spawn(async move {
+            let _turn = turns.acquire().await;
             let flow = go.get().0.clone();
             let result = Box::new(exchange.run(go).await);
             let _ = sender.send(Step::Exchanged { flow, result });
         });
+    }
+
+    /// The question isn't waited for any more: an answer that still comes is told so, and has no effect.
+    pub fn forget(&self, flow: &FlowId) {
+        switchboard::lock(&self.board).forget(flow);
+    }
+
+    /// Looks whether the provider answers; what it finds comes as a step.
+    pub fn look(&self) {
+        let (exchange, sender) = (self.exchange.clone(), self.sender.clone());
+        self.runtime.spawn(async move {
+            let found = grant::prepare(&exchange.http, &exchange.provider, exchange.clock.now()).await;
+            let _ = sender.send(Step::Looked(found.map(drop)));
+        });
+    }
+
+    /// Keys at the terminal come as steps, as long as what is returned is kept.
+    pub fn keys(&self) -> Option<Keys> {
+        let sender = self.sender.clone();
+        Keys::listen(move |key| {
+            let _ = sender.send(Step::Key(key));
+        })
     }
 
     /// The next step, or `None` once the time is over. Measured by the machine's steady clock.
@@ -174,6 +204,14 @@ impl Session {
     /// How many answers came that belong to no question of ours.
     pub fn strays(&self) -> usize {
         switchboard::lock(&self.board).strays
+    }
+}
+
+/// Opens an address, where a browser is wanted.
+pub fn open(env: &Env, address: &str, choice: &BrowserChoice) -> Option<Opened> {
+    match choice {
+        BrowserChoice::None => None,
+        choice => Some(env.browser.open(address, choice, &env.variables)),
     }
 }
 

@@ -27,6 +27,7 @@ struct Waiting {
     flow: FlowId,
     license: String,
     answered: bool,
+    over: bool,
 }
 
 /// The browser that waits for a page.
@@ -96,8 +97,15 @@ impl Switchboard {
 
     /// Waits for the answer to a question.
     pub(super) fn expect(&mut self, flow: FlowId, ask: &Ask) {
-        let waiting = Waiting { flow, license: ask.key.license.to_string(), answered: false };
+        let waiting = Waiting { flow, license: ask.key.license.to_string(), answered: false, over: false };
         self.open.insert(fingerprint(ask.memo.state.expose()), waiting);
+    }
+
+    /// No longer waits for it. Its state is kept, so that a late answer is told apart from a stranger's.
+    pub(super) fn forget(&mut self, flow: &FlowId) {
+        for waiting in self.open.values_mut().filter(|waiting| waiting.flow == *flow) {
+            waiting.over = true;
+        }
     }
 
     /// Decides about one request: a step for the loop, or a page at once.
@@ -117,6 +125,10 @@ impl Switchboard {
             request.answer(pages::stray());
             return None;
         };
+        if waiting.over && !waiting.answered {
+            request.answer(pages::too_late(&waiting.license));
+            return None;
+        }
         if waiting.answered {
             request.answer(pages::already(&waiting.license));
             return None;

@@ -1,0 +1,247 @@
+//! Consents for several licences in one run: planned first, journaled, and gone on with after whatever ended it.
+
+mod watch;
+
+use super::consent::{Round, Terms, Waiting, finish_left_over};
+use super::{Bench, Call};
+use crate::edge::BrowserChoice;
+use crate::error::{Error, Result};
+use crate::ledger::RunId;
+use crate::model::outcome::{Ending, Outcome, exit_of};
+use crate::model::pace::Pace;
+use crate::model::plan::{Plan, Planned};
+use crate::report::{Counts, Happening, RunEvent, results, run_summary};
+use crate::session::Session;
+use watch::Watch;
+
+/// How a run over several licences is shown and paced.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// With several licences: have so many Grant Access pages open at a time
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub tabs: u16,
+
+    /// With several licences: how to answer [default: text]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: Option<Format>,
+}
+
+/// How a command about several licences answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// One document at the end
+    Json,
+    /// A line for each event as it happens
+    Jsonl,
+}
+
+/// The command that goes on with what a run left.
+const GO_ON: &str = "renew --resume";
+
+/// A run to be done.
+pub(super) struct Run {
+    /// What is to be done.
+    pub plan: Plan,
+    /// The run in the ledger that is gone on with.
+    pub resumed: Option<Resumed>,
+    /// Whichever admin user grants will do.
+    pub any_user: bool,
+    /// What is done, in a word: "renew", "register".
+    pub verb: &'static str,
+}
+
+/// A run in the ledger that is gone on with.
+pub(super) struct Resumed {
+    /// Which.
+    pub run: RunId,
+    /// Each licence's place in it.
+    pub places: Vec<usize>,
+}
+
+/// Does it, and answers.
+pub(super) fn run<'a>(
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+    run: Run,
+    args: &Args,
+    waiting: &Waiting,
+) -> Result<u8> {
+    let format = args.format.unwrap_or(if call.json { Format::Json } else { Format::Text });
+    let provider = bench.provider.clone();
+    if run.plan.items.is_empty() {
+        return nothing(call, bench, &run, format);
+    }
+    let timeout = waiting.timeout()?;
+    let choice = waiting.choice(call, &whom(&run.plan.items))?;
+    let exchange = super::online::exchange(call, &provider, &bench.custody)?;
+    bench.custody.connect(exchange.clone());
+    bench.custody.probe()?;
+    let mut session = Session::bind(call.env, exchange.clone(), waiting.port)?;
+    let now = call.env.clock.now();
+    let Run { plan, resumed, any_user, verb } = run;
+    let (id, places) = match resumed {
+        Some(Resumed { run, places }) => (run, places),
+        None => {
+            let ledger = bench.custody.ledger_mut();
+            let id = ledger.begin_run(&provider.profile, &plan.items, now)?;
+            (id, (0..plan.items.len()).collect())
+        }
+    };
+    let attended = call.env.terminal.attended();
+    // With a person there and no browser, each page is opened from the worklist.
+    let tabs = if attended && choice == BrowserChoice::None { 0 } else { usize::from(args.tabs) };
+    let admins = plan.items.iter().map(|item| item.username.as_str().to_lowercase()).collect();
+    let items: Vec<(usize, Planned)> = places.into_iter().zip(plan.items).collect();
+    let mut watch = Watch::new(call, &provider, format, verb, items.len());
+    for (_, item) in &items {
+        watch.planned(item, bench.custody.standing(&item.key)?.as_ref());
+    }
+    for left in &plan.left_out {
+        watch.left_out(&left.key, bench.custody.standing(&left.key)?.as_ref(), &left.why);
+    }
+    let left_over = left_over(call, bench, &items);
+    let keys = attended.then(|| session.keys()).flatten();
+    let terms = Terms { choice, timeout, any_user, run: Some(id) };
+    let pace = Pace::new(tabs, attended, admins);
+    let mut round = Round::new(call, bench, &exchange, &mut session, terms, pace, &items, &mut watch);
+    for (at, kept) in left_over {
+        round.known(at, kept);
+    }
+    let ended = round.run();
+    drop(keys);
+    drop(session);
+    watch.over();
+
+    let left = ended.outcomes.iter().filter(|outcome| outcome.is_none()).count();
+    let mut outcomes: Vec<_> = ended.outcomes.into_iter().flatten().collect();
+    let skipped = plan.left_out.into_iter().map(|left| Outcome::of(left.key, Ending::Skipped, None));
+    outcomes.extend(skipped);
+    let failed = outcomes.iter().filter(|outcome| outcome.error.is_some()).count();
+    let error = if ended.interrupted && left > 0 {
+        Some(Error::Interrupted { next: Some(go_on(call)) })
+    } else if let Some(stopped) = ended.stopped {
+        Some(stopped)
+    } else if failed > 0 {
+        Some(Error::Partial { failed, total: outcomes.len(), again: Some(go_on(call)) })
+    } else {
+        None
+    };
+    let exit = match &error {
+        Some(Error::Partial { .. }) | None => exit_of(&outcomes),
+        Some(e)
+            if ended.interrupted
+                || outcomes.iter().all(|it| it.error.as_ref().map(Error::exit) == Some(e.exit())) =>
+        {
+            e.exit()
+        }
+        Some(_) => Error::Partial { failed, total: outcomes.len(), again: None }.exit(),
+    };
+    let counts = counts(&outcomes, left);
+    answer(call, bench, format, &outcomes, counts, exit, error.as_ref())?;
+    Ok(exit)
+}
+
+/// Whom a person must ask, where none could be asked here.
+fn whom(items: &[Planned]) -> String {
+    const NAMED: usize = 50;
+    match items {
+        [only] => only.key.license.to_string(),
+        _ => {
+            let named: Vec<_> = items.iter().take(NAMED).map(|item| item.key.to_string()).collect();
+            let more = items.len().saturating_sub(NAMED);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("{} licences ({}{more})", items.len(), named.join(", "))
+        }
+    }
+}
+
+/// The command that goes on with this profile's run.
+fn go_on(call: &Call<'_>) -> String {
+    match &call.profile {
+        Some(profile) => shlex::try_join(["biotrack-auth", "--profile", profile])
+            .map_or_else(|_| format!("biotrack-auth {GO_ON}"), |begin| format!("{begin} {GO_ON}")),
+        None => format!("biotrack-auth {GO_ON}"),
+    }
+}
+
+/// What earlier runs left of these licences is finished before anyone is asked: a code lives minutes.
+fn left_over(
+    call: &Call<'_>,
+    bench: &mut Bench<'_>,
+    items: &[(usize, Planned)],
+) -> Vec<(usize, Result<crate::custody::Kept>)> {
+    let mut found = Vec::new();
+    for (at, (_, item)) in items.iter().enumerate() {
+        let open = match bench.custody.standing(&item.key) {
+            Ok(standing) => standing.is_some_and(|it| !it.flows.is_empty() || it.record.revocation_pending),
+            Err(_) => false,
+        };
+        if open {
+            match finish_left_over(call, &mut bench.custody, item) {
+                Ok(Some(kept)) => found.push((at, Ok(kept))),
+                Ok(None) => {}
+                Err(e) => found.push((at, Err(e))),
+            }
+        }
+    }
+    found
+}
+
+/// Nothing is to be done: said, and no error.
+fn nothing<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: &Run, format: Format) -> Result<u8> {
+    let provider = bench.provider.clone();
+    let mut watch = Watch::new(call, &provider, format, run.verb, 0);
+    for left in &run.plan.left_out {
+        watch.left_out(&left.key, bench.custody.standing(&left.key)?.as_ref(), &left.why);
+    }
+    let outcomes: Vec<_> =
+        run.plan.left_out.iter().map(|left| Outcome::of(left.key.clone(), Ending::Skipped, None)).collect();
+    if format == Format::Text {
+        call.env.terminal.say(&format!("Nothing to {}.", run.verb));
+        return Ok(0);
+    }
+    answer(call, bench, format, &outcomes, counts(&outcomes, 0), 0, None)?;
+    Ok(0)
+}
+
+fn counts(outcomes: &[Outcome], left: usize) -> Counts {
+    let mut counts = Counts { planned: outcomes.len() + left, left, ..Counts::default() };
+    for outcome in outcomes {
+        *match outcome.ending {
+            Ending::Granted => &mut counts.granted,
+            Ending::Held => &mut counts.held,
+            Ending::HandedOff => &mut counts.handed_off,
+            Ending::Deactivated => &mut counts.deactivated,
+            Ending::Skipped => &mut counts.skipped,
+            Ending::Failed => &mut counts.failed,
+            Ending::Unchanged => &mut counts.unchanged,
+        } += 1;
+    }
+    counts
+}
+
+fn answer(
+    call: &Call<'_>,
+    bench: &Bench<'_>,
+    format: Format,
+    outcomes: &[Outcome],
+    counts: Counts,
+    exit: u8,
+    error: Option<&Error>,
+) -> Result<()> {
+    let terminal = &call.env.terminal;
+    let now = call.env.clock.now();
+    match format {
+        Format::Text => terminal.answer(&run_summary(outcomes, counts))?,
+        Format::Json => {
+            terminal.answer(&call.json_text(&results(outcomes, &bench.provider, now).with(error))?)?;
+        }
+        Format::Jsonl => terminal.answer(&call.json_line(&RunEvent::summary(now, counts, exit, error))?)?,
+    }
+    if let Some(error) = error {
+        terminal.complain(error);
+    }
+    Ok(())
+}

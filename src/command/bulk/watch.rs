@@ -1,0 +1,252 @@
+//! A run over several licences as people and scripts see it: the state of the whole in a terminal, a line for each
+//! licence elsewhere, events for scripts.
+
+use super::{Format, Happening, RunEvent};
+use crate::command::Call;
+use crate::command::consent::View;
+use crate::edge::Opened;
+use crate::error::clean;
+use crate::model::authorization::Standing;
+use crate::model::consent::Fact;
+use crate::model::duration::in_words;
+use crate::model::ids::Key;
+use crate::model::outcome::{Ending, Outcome};
+use crate::model::pace::{Pace, Pause, time_left};
+use crate::model::plan::{Planned, Progress};
+use crate::model::provider::Provider;
+use indicatif::ProgressBar;
+use jiff::SignedDuration;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// How many open pages are named in the terminal.
+const NAMED: usize = 5;
+
+pub(super) struct Watch<'w> {
+    call: &'w Call<'w>,
+    provider: &'w Provider,
+    format: Format,
+    verb: &'static str,
+    total: usize,
+    began: Instant,
+    open: BTreeMap<Key, (String, Instant)>,
+    waiting_of: BTreeMap<String, usize>,
+    bar: Option<ProgressBar>,
+}
+
+impl<'w> Watch<'w> {
+    pub fn new(
+        call: &'w Call<'w>,
+        provider: &'w Provider,
+        format: Format,
+        verb: &'static str,
+        total: usize,
+    ) -> Self {
+        let bar = (call.env.terminal.can_animate() && total > 0).then(|| {
+            let bar = ProgressBar::new_spinner();
+            if let Ok(style) = indicatif::ProgressStyle::with_template("{msg}") {
+                bar.set_style(style);
+            }
+            bar
+        });
+        let (open, waiting_of) = (BTreeMap::new(), BTreeMap::new());
+        Self { call, provider, format, verb, total, began: Instant::now(), open, waiting_of, bar }
+    }
+
+    /// One of the plan, before the run begins.
+    pub fn planned(&mut self, item: &Planned, standing: Option<&Standing>) {
+        *self.waiting_of.entry(item.username.as_str().to_lowercase()).or_default() += 1;
+        self.event(Happening::Planned, &item.key, standing, Some(item.why.clone()), None);
+    }
+
+    /// One that isn't taken.
+    pub fn left_out(&mut self, key: &Key, standing: Option<&Standing>, why: &str) {
+        self.event(Happening::Skipped, key, standing, Some(why.to_owned()), None);
+        self.say(&format!("– {key}: left out, {why}"));
+    }
+
+    /// The run has ended.
+    pub fn over(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn event(
+        &self,
+        happening: Happening,
+        key: &Key,
+        standing: Option<&Standing>,
+        why: Option<String>,
+        address: Option<String>,
+    ) {
+        if self.format == Format::Jsonl {
+            let now = self.call.env.clock.now();
+            self.write(&RunEvent::about(happening, now, key, standing, self.provider, why, address));
+        }
+    }
+
+    fn write(&self, event: &RunEvent) {
+        if let Ok(line) = self.call.json_line(event) {
+            // A reader that has gone doesn't stop the grants.
+            self.aside(|| drop(self.call.env.terminal.answer(&line)));
+        }
+    }
+
+    fn say(&self, text: &str) {
+        self.aside(|| self.call.env.terminal.say(text));
+    }
+
+    fn insist(&self, text: &str) {
+        self.aside(|| self.call.env.terminal.insist(text));
+    }
+
+    /// Prints above the moving lines.
+    fn aside(&self, print: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
+    /// The state of the whole, and what a person can do.
+    fn state(&self, pace: &Pace, asked: Option<&str>) -> String {
+        let now = Instant::now();
+        let (failed, held) = (pace.count(Progress::Failed), pace.count(Progress::Held));
+        let done = pace.progress().iter().filter(|it| it.is_done()).count();
+        let left = self.total - done;
+        let mut whole = format!("{done} of {}", self.total);
+        for (count, word) in [(failed, "failed"), (held, "held")] {
+            if count > 0 {
+                whole += &format!(", {count} {word}");
+            }
+        }
+        if let Some(time) = time_left(self.began.elapsed(), done, left) {
+            let minutes = SignedDuration::try_from(time).unwrap_or_default();
+            whole += &format!(", about {} left", in_words(rounded(minutes)));
+        }
+        let mut lines = vec![whole];
+        for (named, until) in self.open.values().take(NAMED) {
+            let left = SignedDuration::try_from(until.saturating_duration_since(now)).unwrap_or_default();
+            lines.push(format!("  ▸ {named} ({} left)", in_words(left)));
+        }
+        if self.open.len() > NAMED {
+            lines.push(format!("  and {} more", self.open.len() - NAMED));
+        }
+        let keys = if let Some(admin) = asked {
+            format!(
+                "{} granted where another was asked. Take the grants of {}?  y yes  n no",
+                clean(admin),
+                clean(admin)
+            )
+        } else {
+            match pace.pause() {
+                Some(Pause::Admin(next)) => format!(
+                    "Next: {} ({} licences). Sign out of BioTrack in the browser first.  n go on  q quit",
+                    clean(next),
+                    self.waiting_of.get(next).copied().unwrap_or(1),
+                ),
+                Some(Pause::Silence) => {
+                    "Nobody answered in time.  n go on  r try the failed again  q quit".to_owned()
+                }
+                Some(Pause::Outage { until }) => {
+                    let wait = until.saturating_duration_since(now).as_secs();
+                    format!(
+                        "BioTrack doesn't answer; it's looked at again in {wait} s. Nothing is lost.  n now  q quit"
+                    )
+                }
+                None => "n next  s skip  r open again  q quit".to_owned(),
+            }
+        };
+        lines.push(format!("  {keys}"));
+        lines.join("\n")
+    }
+}
+
+impl View for Watch<'_> {
+    fn opened(&mut self, item: &Planned, address: &str, browser: Option<Opened>, until: Instant) {
+        let named = called(item);
+        self.event(Happening::Opened, &item.key, None, None, Some(address.to_owned()));
+        match browser {
+            Some(Opened::Failed(why)) => self.insist(&format!(
+                "No browser could be opened for {named} ({}). Open this address by hand:\n\n  {address}\n",
+                clean(&why)
+            )),
+            None => self.insist(&format!(
+                "{named}: open this address in a browser on this machine:\n\n  {address}\n"
+            )),
+            Some(Opened::Started) => {}
+        }
+        self.open.insert(item.key.clone(), (named, until));
+    }
+
+    fn storing(&mut self, _: &Planned) {}
+
+    fn unconfirmed(&mut self, item: &Planned, facts: &[Fact]) {
+        if !facts.is_empty() {
+            let facts: Vec<_> = facts.iter().map(|fact| fact.label()).collect();
+            self.say(&format!("  {}: not confirmed by BioTrack's answer: {}.", item.key, facts.join(", ")));
+        }
+    }
+
+    fn ended(&mut self, item: &Planned, outcome: &Outcome, why: Option<&str>) {
+        self.open.remove(&item.key);
+        if let Some(waiting) = self.waiting_of.get_mut(&item.username.as_str().to_lowercase()) {
+            *waiting = waiting.saturating_sub(1);
+        }
+        if self.format == Format::Jsonl {
+            let now = self.call.env.clock.now();
+            let event = match why {
+                Some(why) => RunEvent::about(
+                    Happening::Skipped,
+                    now,
+                    &item.key,
+                    outcome.standing.as_ref(),
+                    self.provider,
+                    Some(why.to_owned()),
+                    None,
+                ),
+                None => RunEvent::ended(outcome, now, self.provider),
+            };
+            self.write(&event);
+        }
+        let named = called(item);
+        self.say(&match (outcome.ending, &outcome.error) {
+            (Ending::Granted, _) => format!("✓ {named}: granted"),
+            (Ending::Skipped, _) => format!("– {named}: {}", why.unwrap_or("skipped")),
+            (_, Some(error)) => format!("✗ {named}: {error}"),
+            (_, None) => format!("✗ {named}: {} failed", self.verb),
+        });
+    }
+
+    fn notice(&mut self, text: &str) {
+        self.say(text);
+    }
+
+    fn turn(&mut self, pace: &Pace, asked: Option<&str>) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(self.state(pace, asked));
+            bar.tick();
+        }
+    }
+
+    fn every(&self) -> Option<Duration> {
+        self.bar.as_ref().map(|_| Duration::from_secs(1))
+    }
+}
+
+/// Whole minutes once it's minutes: a guess shouldn't look like a measurement.
+fn rounded(time: SignedDuration) -> SignedDuration {
+    match time.as_secs() {
+        seconds @ 0..60 => SignedDuration::from_secs(seconds),
+        seconds => SignedDuration::from_mins((seconds + 30) / 60),
+    }
+}
+
+/// A licence with its store and admin.
+fn called(item: &Planned) -> String {
+    match &item.name {
+        Some(name) => format!("{} ({name}), {}", item.key, item.username),
+        None => format!("{}, {}", item.key, item.username),
+    }
+}

@@ -1,0 +1,85 @@
+//! One licence's consent as a person at the terminal sees it.
+
+use super::View;
+use crate::command::Call;
+use crate::edge::Opened;
+use crate::error::clean;
+use crate::model::consent::Fact;
+use crate::model::duration::in_words;
+use crate::model::outcome::Outcome;
+use crate::model::pace::Pace;
+use crate::model::plan::Planned;
+use crate::model::provider::Provider;
+use crate::report::consent_card;
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use jiff::SignedDuration;
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+/// The consent card, the address, and a moving line with the time left.
+pub(super) struct Alone<'v> {
+    call: &'v Call<'v>,
+    provider: &'v Provider,
+    spinner: ProgressBar,
+}
+
+impl<'v> Alone<'v> {
+    pub fn new(call: &'v Call<'v>, provider: &'v Provider) -> Self {
+        Self { call, provider, spinner: ProgressBar::hidden() }
+    }
+}
+
+impl View for Alone<'_> {
+    fn opened(&mut self, item: &Planned, address: &str, browser: Option<Opened>, until: Instant) {
+        let terminal = &self.call.env.terminal;
+        terminal.say(&consent_card(self.provider, &item.key, &item.username));
+        terminal.insist(&format!("Open this address in a browser on this machine:\n\n  {address}\n"));
+        match browser {
+            Some(Opened::Failed(why)) => {
+                let why = clean(&why);
+                terminal
+                    .insist(&format!("No browser could be opened ({why}). Open the address above by hand."));
+            }
+            Some(Opened::Started) => terminal.say("A browser has been asked to open it."),
+            None => {}
+        }
+        if terminal.can_animate() {
+            self.spinner = spinner(until);
+        }
+    }
+
+    fn storing(&mut self, _: &Planned) {
+        self.spinner.set_message("BioTrack answered; storing the grant");
+    }
+
+    fn unconfirmed(&mut self, _: &Planned, facts: &[Fact]) {
+        self.spinner.suspend(|| super::told_unconfirmed(self.call, facts));
+    }
+
+    fn ended(&mut self, _: &Planned, _: &Outcome, _: Option<&str>) {
+        self.spinner.finish_and_clear();
+    }
+
+    fn notice(&mut self, text: &str) {
+        self.spinner.suspend(|| self.call.env.terminal.say(text));
+    }
+
+    fn turn(&mut self, _: &Pace, _: Option<&str>) {}
+
+    fn every(&self) -> Option<Duration> {
+        None
+    }
+}
+
+fn spinner(until: Instant) -> ProgressBar {
+    let left = move |_: &ProgressState, out: &mut dyn Write| {
+        let left = until.saturating_duration_since(Instant::now());
+        let _ = out.write_str(&in_words(SignedDuration::try_from(left).unwrap_or_default()));
+    };
+    let spinner = ProgressBar::new_spinner().with_message("Waiting for the admin to grant access");
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({left} left; Ctrl-C stops)") {
+        spinner.set_style(style.with_key("left", left));
+    }
+    spinner.enable_steady_tick(Duration::from_millis(200));
+    spinner
+}

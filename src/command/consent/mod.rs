@@ -1,0 +1,239 @@
+//! Consents, from the question to the stored grant: what register and renew share.
+
+mod alone;
+mod round;
+
+pub(super) use round::{Round, Terms, View, fits};
+
+use super::{Bench, Call, outcome_or_error};
+use crate::custody::{Custody, Kept, Recovered};
+use crate::edge::BrowserChoice;
+use crate::error::{Error, Result};
+use crate::model::authorization::next;
+use crate::model::consent::Fact;
+use crate::model::duration::parse;
+use crate::model::outcome::{Ending, Outcome};
+use crate::model::pace::Pace;
+use crate::model::plan::Planned;
+use crate::session::{Exchange, Session};
+use alone::Alone;
+use jiff::SignedDuration;
+
+/// How to reach the person, and how long to wait.
+#[derive(Debug, clap::Args)]
+pub struct Waiting {
+    /// Print the address and wait; open no browser
+    #[arg(long, conflicts_with = "browser")]
+    pub no_browser: bool,
+
+    /// Have CMD open the address, which becomes its last argument (no shell is used)
+    #[arg(long, value_name = "CMD")]
+    pub browser: Option<String>,
+
+    /// Listen for the answer on this port [default: any free one, or the profile's]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+
+    /// Wait this long for the consent
+    #[arg(long, value_name = "TIME", default_value = "10m")]
+    pub timeout: String,
+}
+
+impl Waiting {
+    /// Which browser opens the address; an error where a person is needed and none can be asked here.
+    pub(super) fn choice(&self, call: &Call<'_>, license: &str) -> Result<BrowserChoice> {
+        if self.no_browser {
+            return Ok(BrowserChoice::None);
+        }
+        if let Some(command) = &self.browser {
+            let words =
+                shlex::split(command).filter(|words| !words.is_empty()).ok_or_else(|| Error::BadValue {
+                    name: "browser command",
+                    problem: "can't be read: a quote isn't closed, or it's empty".into(),
+                })?;
+            return Ok(BrowserChoice::Command(words));
+        }
+        match call.env.terminal.attended() {
+            true => Ok(BrowserChoice::System),
+            false => Err(Error::NeedsPerson { license: license.to_owned() }),
+        }
+    }
+
+    /// How long a person may take.
+    pub(super) fn timeout(&self) -> Result<SignedDuration> {
+        parse("timeout", &self.timeout)
+    }
+}
+
+/// Has one licence consented, after what an earlier run had left of it is recovered.
+pub(super) fn consent<'a>(
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+    item: Planned,
+    any_user: bool,
+    waiting: &Waiting,
+) -> Result<Outcome> {
+    let key = item.key.clone();
+    let timeout = waiting.timeout()?;
+    let choice = waiting.choice(call, key.license.as_str());
+    if choice.is_err() && !bench.custody.can_finish_alone(&key)? {
+        // At once, before anything is touched.
+        choice?;
+        return Err(Error::Failed("nobody was asked".into()));
+    }
+    let ready = super::online::exchange(call, &bench.provider, &bench.custody).and_then(|exchange| {
+        bench.custody.connect(exchange.clone());
+        let kept = finish_left_over(call, &mut bench.custody, &item)?;
+        Ok((exchange, kept))
+    });
+    let asked = match ready {
+        // Nobody is to be asked any more.
+        Ok((_, Some(kept))) => {
+            if let Kept::Live { unconfirmed } = &kept {
+                told_unconfirmed(call, unconfirmed);
+            }
+            Ok(outcome_of(bench, &item, Ok(kept), |_| any_user))
+        }
+        Ok((exchange, None)) => {
+            let terms = Terms { choice: choice?, timeout, any_user, run: None };
+            alone(call, bench, item, terms, &exchange, waiting.port)
+        }
+        Err(e) => Err(e),
+    };
+    match asked {
+        Ok(outcome) => settled(call, bench, outcome),
+        Err(e) => outcome_or_error(&key, bench.custody.standing(&key)?, e),
+    }
+}
+
+/// Facts that the provider didn't report are told, never passed off as verified.
+fn told_unconfirmed(call: &Call<'_>, unconfirmed: &[Fact]) {
+    if !unconfirmed.is_empty() {
+        let facts: Vec<_> = unconfirmed.iter().map(|fact| fact.label()).collect();
+        call.env.terminal.say(&format!("Not confirmed by BioTrack's answer: {}.", facts.join(", ")));
+    }
+}
+
+/// A round of one.
+fn alone<'a>(
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+    item: Planned,
+    terms: Terms,
+    exchange: &Exchange,
+    port: Option<u16>,
+) -> Result<Outcome> {
+    bench.custody.probe()?;
+    let mut session = Session::bind(call.env, exchange.clone(), port)?;
+    let provider = bench.provider.clone();
+    let mut view = Alone::new(call, &provider);
+    let pace = Pace::new(1, false, vec![item.username.to_string()]);
+    let items = [(0, item)];
+    let round = Round::new(call, bench, exchange, &mut session, terms, pace, &items, &mut view);
+    let outcome = round.run().outcomes.pop().flatten();
+    outcome.ok_or_else(|| Error::Failed("nothing was asked".into()))
+}
+
+/// A held grant is asked about where a person is; an error about the call itself stays the call's.
+fn settled<'a>(call: &Call<'a>, bench: &mut Bench<'a>, mut outcome: Outcome) -> Result<Outcome> {
+    let terminal = &call.env.terminal;
+    match outcome.error.take() {
+        Some(Error::OtherAdmin { license, granted_by, username, take, throw_away })
+            if terminal.attended() =>
+        {
+            let question = format!("{license} was granted by {granted_by}, not {username}. Take this grant?");
+            match terminal.confirm(&question) {
+                Ok(true) => {
+                    bench.custody.take_held(&outcome.key)?;
+                    let standing = bench.custody.standing(&outcome.key)?;
+                    return Ok(Outcome::of(outcome.key, Ending::Granted, standing));
+                }
+                Ok(false) => {
+                    outcome.error =
+                        Some(Error::OtherAdmin { license, granted_by, username, take, throw_away });
+                }
+                Err(Error::Interrupted { .. }) => {
+                    terminal.say(&format!("\nThe grant of {granted_by} is held, not live."));
+                    outcome.error = Some(Error::Interrupted { next: Some(take) });
+                }
+                Err(e) => return Err(e),
+            }
+            Ok(outcome)
+        }
+        Some(error) if outcome.ending == Ending::Failed => {
+            outcome_or_error(&outcome.key, outcome.standing, error)
+        }
+        error => Ok(Outcome { error, ..outcome }),
+    }
+}
+
+/// What an answer means for its licence: a held grant is taken where `take` says so of whoever granted.
+fn outcome_of(
+    bench: &mut Bench<'_>,
+    item: &Planned,
+    kept: Result<Kept>,
+    take: impl FnOnce(&str) -> bool,
+) -> Outcome {
+    let (key, provider) = (&item.key, bench.provider.clone());
+    let (ending, error) = match kept {
+        Ok(Kept::Live { .. }) => (Ending::Granted, None),
+        Ok(Kept::Held { granted_by }) if take(&granted_by) => match bench.custody.take_held(key) {
+            Ok(()) => (Ending::Granted, None),
+            Err(e) => (Ending::Held, Some(e)),
+        },
+        Ok(Kept::Held { granted_by }) => {
+            let record = item.on(None, &provider.profile);
+            let command = |name| next(name, &record, provider.other_profile);
+            let error = Error::OtherAdmin {
+                license: key.license.to_string(),
+                granted_by,
+                username: item.username.to_string(),
+                take: format!("{} --any-user", command("renew")),
+                throw_away: command("deactivate"),
+            };
+            (Ending::Held, Some(error))
+        }
+        Err(e) => (Ending::Failed, Some(e)),
+    };
+    let (standing, error) = match bench.custody.standing(key) {
+        Ok(standing) => (standing, error),
+        Err(e) => (None, error.or(Some(e))),
+    };
+    Outcome { error, ..Outcome::of(key.clone(), ending, standing) }
+}
+
+/// Finishes what an earlier run had left of this licence. A grant that came of it is this command's answer.
+pub(super) fn finish_left_over(
+    call: &Call<'_>,
+    custody: &mut Custody<'_>,
+    asked: &Planned,
+) -> Result<Option<Kept>> {
+    let license = &asked.key.license;
+    let say = |text: &str| call.env.terminal.say(text);
+    let mut done = None;
+    for recovered in custody.recover(&asked.key)? {
+        match recovered {
+            Recovered::Dropped => {}
+            Recovered::Finished { kept, username } => {
+                say(&format!("Finished the grant of {license} that an earlier run had left."));
+                if !username.same_as(asked.username.as_str()) {
+                    say(&format!(
+                        "It was asked of {username}; to ask {}, run the command again.",
+                        asked.username
+                    ));
+                }
+                done = Some(kept);
+            }
+            Recovered::Uncertain => say(&format!(
+                "An earlier run ended while a grant of {license} was on its way; whether it was made is uncertain. Asking again."
+            )),
+            Recovered::UncertainDeactivation => say(&format!(
+                "An earlier run ended while {license} was being deactivated; whether BioTrack revoked its grant is uncertain. Asking for a new one."
+            )),
+            Recovered::Failed(e) => {
+                say(&format!("What an earlier run had left of {license} can't be used: {e}"));
+            }
+        }
+    }
+    Ok(done)
+}

@@ -1,0 +1,581 @@
+//! A round of consents: questions are put, answers come in any order, and each grant is stored before its browser hears
+//! of it. One licence is a round of one; one failure never stops the others.
+
+use super::outcome_of;
+use crate::command::{Bench, Call};
+use crate::custody::{Kept, Question};
+use crate::edge::{BrowserChoice, Opened};
+use crate::error::{Error, ProviderError, Result};
+use crate::grant;
+use crate::ledger::RunId;
+use crate::model::authorization::{Authorization, State, next, register_again};
+use crate::model::consent::Fact;
+use crate::model::duration::in_words;
+use crate::model::flow::Purpose;
+use crate::model::granted::Granted;
+use crate::model::ids::{FlowId, same_account};
+use crate::model::outcome::{Ending, Outcome};
+use crate::model::pace::{Now, Pace};
+use crate::model::plan::{Planned, Progress};
+use crate::model::provider::Provider;
+use crate::model::secret::Secret;
+use crate::session::{self, Exchange, Reply, Session, Step};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// What people and scripts see of a round.
+pub(in crate::command) trait View {
+    /// A licence's page was opened, or its address is to be opened by hand.
+    fn opened(&mut self, item: &Planned, address: &str, browser: Option<Opened>, until: Instant);
+    /// Its answer came.
+    fn storing(&mut self, item: &Planned);
+    /// Facts that the provider didn't report.
+    fn unconfirmed(&mut self, item: &Planned, facts: &[Fact]);
+    /// It has ended; for one that was left out, why.
+    fn ended(&mut self, item: &Planned, outcome: &Outcome, why: Option<&str>);
+    /// Something that a person wants to know.
+    fn notice(&mut self, text: &str);
+    /// The state of the round, looked at in every turn; `asked`: the admin whose grants wait for a yes or a no.
+    fn turn(&mut self, pace: &Pace, asked: Option<&str>);
+    /// How often it wants to be shown the state.
+    fn every(&self) -> Option<Duration>;
+}
+
+/// How a round is run.
+pub(in crate::command) struct Terms {
+    /// What opens the addresses.
+    pub choice: BrowserChoice,
+    /// How long a person may take, from the opening.
+    pub timeout: SignedDuration,
+    /// Whichever admin user grants will do.
+    pub any_user: bool,
+    /// The run in the ledger, where there is one: then what isn't done can be gone on with.
+    pub run: Option<RunId>,
+}
+
+/// How a round ended.
+pub(in crate::command) struct Ended {
+    /// Of each licence; `None`: it's left to do.
+    pub outcomes: Vec<Option<Outcome>>,
+    /// A person, or a signal, ended it.
+    pub interrupted: bool,
+    /// What ended it before its time.
+    pub stopped: Option<Error>,
+}
+
+/// A question that is out.
+struct Open {
+    flow: FlowId,
+    address: String,
+    /// Until when its answer, or that of the exchange, is waited for; `None` while the provider is away.
+    until: Option<Instant>,
+    reply: Option<Reply>,
+    /// The code, once it came.
+    code: Option<Secret>,
+}
+
+impl Open {
+    fn unanswered(&self) -> bool {
+        self.code.is_none()
+    }
+}
+
+/// The round.
+pub(in crate::command) struct Round<'r, 'e> {
+    call: &'r Call<'e>,
+    bench: &'r mut Bench<'e>,
+    exchange: &'r Exchange,
+    session: &'r mut Session,
+    terms: Terms,
+    /// The licences with their places in the ledger's run.
+    items: &'r [(usize, Planned)],
+    pace: Pace,
+    view: &'r mut dyn View,
+    open: BTreeMap<usize, Open>,
+    outcomes: Vec<Option<Outcome>>,
+    /// Admins who granted what others were asked for, still to be asked about.
+    to_ask: VecDeque<String>,
+    decided: HashMap<String, bool>,
+    interrupted: bool,
+    stopped: Option<Error>,
+}
+
+impl<'r, 'e> Round<'r, 'e> {
+    #[expect(clippy::too_many_arguments, reason = "each is one part of a round")]
+    pub fn new(
+        call: &'r Call<'e>,
+        bench: &'r mut Bench<'e>,
+        exchange: &'r Exchange,
+        session: &'r mut Session,
+        terms: Terms,
+        pace: Pace,
+        items: &'r [(usize, Planned)],
+        view: &'r mut dyn View,
+    ) -> Self {
+        Self {
+            call,
+            bench,
+            exchange,
+            session,
+            terms,
+            items,
+            pace,
+            view,
+            open: BTreeMap::new(),
+            outcomes: items.iter().map(|_| None).collect(),
+            to_ask: VecDeque::new(),
+            decided: HashMap::new(),
+            interrupted: false,
+            stopped: None,
+        }
+    }
+
+    /// What was found out of a licence before the round began.
+    pub fn known(&mut self, at: usize, kept: Result<Kept>) {
+        self.settle(at, kept);
+    }
+
+    /// Until every licence has ended, or nothing more is wanted.
+    pub fn run(mut self) -> Ended {
+        loop {
+            self.lapse();
+            self.view.turn(&self.pace, self.to_ask.front().map(String::as_str));
+            match self.pace.next(Instant::now()) {
+                Now::Finish if self.to_ask.is_empty() => break,
+                Now::Finish => self.wait(None),
+                Now::Open(which) => self.ask(&which, false),
+                Now::Look => self.session.look(),
+                Now::Wait(until) => self.wait(until),
+            }
+        }
+        Ended { outcomes: self.outcomes, interrupted: self.interrupted, stopped: self.stopped }
+    }
+
+    fn several(&self) -> bool {
+        self.terms.run.is_some()
+    }
+
+    /// Waits for the next step, and takes it.
+    fn wait(&mut self, until: Option<Instant>) {
+        const LONG: Duration = Duration::from_secs(60 * 60);
+        let now = Instant::now();
+        let times = self.open.values().filter_map(|open| open.until).chain(until);
+        let until = times.chain(self.view.every().map(|every| now + every)).min().unwrap_or(now + LONG);
+        match self.session.next(until) {
+            Some(Step::Arrived { flow, code, reply }) => match self.at(&flow) {
+                Some(at) => self.arrived(at, code, reply),
+                None => drop(reply),
+            },
+            Some(Step::Refused { flow, error, reply }) => {
+                if let Some(at) = self.at(&flow) {
+                    let error = self.bench.custody.ended(&flow, error);
+                    reply.failed(&error);
+                    self.settle(at, Err(error));
+                }
+            }
+            Some(Step::Exchanged { flow, result }) => {
+                if let Some(at) = self.at(&flow) {
+                    self.exchanged(at, &flow, *result);
+                }
+            }
+            Some(Step::Looked(found)) => self.looked(found),
+            Some(Step::Key(key)) => self.key(key),
+            Some(Step::Interrupted) => self.interrupt(),
+            None => {}
+        }
+    }
+
+    fn at(&self, flow: &FlowId) -> Option<usize> {
+        self.open.iter().find(|(_, open)| open.flow == *flow).map(|(at, _)| *at)
+    }
+
+    /// Puts the questions: in the ledger first, then to the people.
+    fn ask(&mut self, which: &[usize], by_hand: bool) {
+        let now = self.call.env.clock.now();
+        let deadline = now.saturating_add(self.terms.timeout).unwrap_or(now);
+        let (mut questions, mut places) = (Vec::new(), Vec::new());
+        for at in which {
+            match self.question(*at, now, deadline) {
+                Ok(Ok(question)) => {
+                    questions.push(question);
+                    places.push(*at);
+                }
+                Ok(Err(why)) => self.skip(*at, &why),
+                Err(e) => self.settle(*at, Err(e)),
+            }
+        }
+        let asked = match self.bench.custody.ask(questions) {
+            Ok(asked) => asked,
+            Err(e) if self.several() => return self.stop(Some(e)),
+            Err(e) => {
+                if let Some(at) = places.first() {
+                    self.settle(*at, Err(e));
+                }
+                return;
+            }
+        };
+        for (at, asked) in places.into_iter().zip(asked) {
+            let logged = match asked {
+                Ok(logged) => logged,
+                Err(e) => {
+                    self.settle(at, Err(e));
+                    continue;
+                }
+            };
+            let browser = self.session.open(self.call.env, &logged, &self.terms.choice);
+            let until = Instant::now() + self.terms.timeout.unsigned_abs();
+            let (flow, ask) = logged.get();
+            let (flow, address) = (flow.clone(), ask.address.clone());
+            match by_hand {
+                true => self.pace.opened_by_hand(at),
+                false => self.pace.set(at, Progress::Opened),
+            }
+            self.view.opened(&self.items[at].1, &address, browser, until);
+            self.open.insert(at, Open { flow, address, until: Some(until), reply: None, code: None });
+        }
+    }
+
+    /// The question about a licence as its record is now; or why it's left out.
+    fn question(
+        &self,
+        at: usize,
+        now: Timestamp,
+        deadline: Timestamp,
+    ) -> Result<std::result::Result<Question, String>> {
+        let item = &self.items[at].1;
+        let provider = &self.bench.provider;
+        let known = self.bench.custody.standing(&item.key)?.map(|standing| standing.record);
+        if self.several() && known.as_ref().is_some_and(|known| known.generation != item.base) {
+            return Ok(Err("somebody else was at it meanwhile".into()));
+        }
+        fits(item.purpose, known.as_ref(), provider, now)?;
+        let base = self.session.redirect_uri();
+        let random = self.call.env.random.as_ref();
+        let ask = grant::ask(provider, &self.exchange.endpoints, &item.key, &item.username, &base, random)?;
+        let record = item.on(known, &provider.profile);
+        Ok(Ok(Question { ask, record, purpose: item.purpose, deadline }))
+    }
+
+    fn arrived(&mut self, at: usize, code: Secret, reply: Reply) {
+        self.view.storing(&self.items[at].1);
+        if let Some(open) = self.open.get_mut(&at) {
+            open.code = Some(code);
+            open.reply = Some(reply);
+        }
+        self.send(at);
+    }
+
+    /// Sends a licence's code, noted before a byte of it leaves.
+    fn send(&mut self, at: usize) {
+        let Some(open) = self.open.get_mut(&at) else { return };
+        let Some(code) = &open.code else { return };
+        match self.bench.custody.arrived(&open.flow, code) {
+            Ok(go) => {
+                // The exchange has its own deadline, a few tries of it at most; and others may be before it.
+                open.until = Some(
+                    Instant::now()
+                        + self.exchange.provider.deadline * 4 * (1 + self.items.len().min(64) as u32 / 8),
+                );
+                self.session.exchange(go);
+                self.pace.set(at, Progress::Storing);
+            }
+            Err(e) => {
+                if let Some(reply) = open.reply.take() {
+                    reply.failed(&e);
+                }
+                self.settle(at, Err(e));
+            }
+        }
+    }
+
+    fn exchanged(&mut self, at: usize, flow: &FlowId, result: Result<Granted>) {
+        if self.several() {
+            match &result {
+                Err(e) if e.is_outage() => self.trouble(e),
+                _ => self.pace.well(),
+            }
+        }
+        let never_left = matches!(result, Err(Error::Provider(ProviderError::Unreachable { .. })));
+        let kept = self.bench.custody.exchanged(flow, result);
+        if never_left && self.several() && !self.pace.is_stopping() {
+            // Not a byte of it left: it's sent when the provider is back.
+            if let Some(open) = self.open.get_mut(&at) {
+                open.until = None;
+            }
+            return;
+        }
+        if let Some(reply) = self.open.get_mut(&at).and_then(|open| open.reply.take()) {
+            match &kept {
+                Ok(Kept::Live { .. }) => reply.granted(),
+                Ok(Kept::Held { granted_by }) => reply.held(granted_by),
+                Err(e) => reply.failed(e),
+            }
+        }
+        self.settle(at, kept);
+    }
+
+    fn trouble(&mut self, e: &Error) {
+        let unreachable = matches!(e, Error::Provider(ProviderError::Unreachable { .. }));
+        let jitter = self.jitter();
+        self.pace.trouble(Instant::now(), unreachable, e.retry_after(), jitter);
+        self.give_up_waiting(e);
+    }
+
+    /// An outage pauses the run. Where nobody is there to end it, it ends by itself once it has lasted as long as a
+    /// person would be waited for.
+    fn give_up_waiting(&mut self, e: &Error) {
+        let lasted = self.pace.away_since().map_or(Duration::ZERO, |since| since.elapsed());
+        if !self.call.env.terminal.attended() && lasted > self.terms.timeout.unsigned_abs() {
+            self.stop(Some(Error::Away { lasted: in_words(self.terms.timeout), reason: e.to_string() }));
+        }
+    }
+
+    fn looked(&mut self, found: Result<()>) {
+        let jitter = self.jitter();
+        let wish = found.as_ref().err().and_then(Error::retry_after);
+        self.pace.looked(Instant::now(), found.is_ok(), wish, jitter);
+        match found {
+            Err(e) => self.give_up_waiting(&e),
+            Ok(()) => {
+                let unsent: Vec<_> = self
+                    .open
+                    .iter()
+                    .filter(|(_, open)| open.code.is_some() && open.until.is_none())
+                    .map(|(at, _)| *at)
+                    .collect();
+                unsent.into_iter().for_each(|at| self.send(at));
+            }
+        }
+    }
+
+    fn jitter(&self) -> f64 {
+        let mut byte = [0];
+        // Without randomness the waits are only less spread.
+        let _ = self.call.env.random.fill(&mut byte);
+        f64::from(byte[0]) / 255.0
+    }
+
+    /// Ends what nobody answered in time.
+    fn lapse(&mut self) {
+        let now = Instant::now();
+        let lapsed: Vec<_> = self
+            .open
+            .iter()
+            .filter(|(_, open)| open.until.is_some_and(|until| until <= now))
+            .map(|(at, open)| (*at, open.flow.clone(), open.unanswered()))
+            .collect();
+        for (at, flow, unanswered) in lapsed {
+            self.session.forget(&flow);
+            let timeout = Error::Timeout {
+                license: self.items[at].1.key.license.to_string(),
+                minutes: in_words(self.terms.timeout),
+                strays: self.session.strays(),
+            };
+            let error = self.bench.custody.ended(&flow, timeout);
+            self.settle(at, Err(error));
+            if unanswered {
+                self.pace.silence();
+            }
+        }
+    }
+
+    /// A licence has ended, well or not.
+    fn settle(&mut self, at: usize, kept: Result<Kept>) {
+        let item = &self.items[at].1;
+        if let Ok(Kept::Live { unconfirmed }) = &kept {
+            self.view.unconfirmed(item, unconfirmed);
+        }
+        let (any_user, decided) = (self.terms.any_user, &self.decided);
+        let take = |granted_by: &str| any_user || decided.get(granted_by) == Some(&true);
+        let outcome = outcome_of(self.bench, item, kept, take);
+        if let (Ending::Held, Some(other)) = (outcome.ending, held_by(&outcome))
+            && self.several()
+            && self.call.env.terminal.attended()
+            && !self.to_ask.contains(&other)
+            && !self.decided.contains_key(&other)
+        {
+            self.to_ask.push_back(other);
+        }
+        self.end(at, outcome, None);
+    }
+
+    fn skip(&mut self, at: usize, why: &str) {
+        let key = &self.items[at].1.key;
+        let standing = self.bench.custody.standing(key).ok().flatten();
+        self.end(at, Outcome::of(key.clone(), Ending::Skipped, standing), Some(why));
+    }
+
+    fn end(&mut self, at: usize, outcome: Outcome, why: Option<&str>) {
+        let progress = match outcome.ending {
+            Ending::Granted => Progress::Granted,
+            Ending::Held => Progress::Held,
+            Ending::Skipped => Progress::Skipped,
+            _ => Progress::Failed,
+        };
+        let (place, item) = &self.items[at];
+        self.open.remove(&at);
+        self.pace.set(at, progress);
+        if let Some(run) = self.terms.run
+            && let Err(e) = self.bench.custody.ledger_mut().note_run(run, *place, progress)
+        {
+            // The record itself says what was granted.
+            tracing::warn!("how far {} came isn't noted in the run: {e}", item.key);
+        }
+        self.view.ended(item, &outcome, why);
+        self.outcomes[at] = Some(outcome);
+    }
+
+    /// What the person answered about another admin's grants, those that came and those to come.
+    fn decide(&mut self, yes: bool) {
+        let Some(admin) = self.to_ask.pop_front() else { return };
+        self.decided.insert(admin.clone(), yes);
+        if !yes {
+            return;
+        }
+        for at in 0..self.items.len() {
+            let waits = self.outcomes[at].as_ref().is_some_and(|outcome| {
+                outcome.ending == Ending::Held && held_by(outcome).is_some_and(|by| same_account(&by, &admin))
+            });
+            if waits {
+                self.settle(at, Ok(Kept::Held { granted_by: admin.clone() }));
+            }
+        }
+    }
+
+    /// A key at the terminal.
+    fn key(&mut self, key: char) {
+        let oldest = self.open.iter().find(|(_, open)| open.unanswered()).map(|(at, _)| *at);
+        match key.to_ascii_lowercase() {
+            answer @ ('y' | 'n') if !self.to_ask.is_empty() => self.decide(answer == 'y'),
+            'n' | '\n' | '\r' => {
+                if let Some(at) = self.pace.go_on() {
+                    self.ask(&[at], true);
+                }
+            }
+            's' => {
+                let waiting = self.pace.progress().iter().position(|it| *it == Progress::Waiting);
+                if let Some(at) = oldest.or(waiting) {
+                    self.let_go(at);
+                    self.skip(at, "skipped at the terminal");
+                }
+            }
+            'r' => match oldest {
+                Some(at) => self.open_again(at),
+                None => self.try_failed_again(),
+            },
+            'q' => self.interrupt(),
+            _ => {}
+        }
+    }
+
+    /// Its tab may have been closed: the same question, once more.
+    fn open_again(&mut self, at: usize) {
+        if let Some(open) = self.open.get(&at) {
+            let browser = session::open(self.call.env, &open.address, &self.terms.choice);
+            let until = open.until.unwrap_or_else(Instant::now);
+            self.view.opened(&self.items[at].1, &open.address, browser, until);
+        }
+    }
+
+    fn try_failed_again(&mut self) {
+        for at in 0..self.items.len() {
+            if self.pace.progress()[at] == Progress::Failed {
+                self.outcomes[at] = None;
+                self.pace.set(at, Progress::Waiting);
+            }
+        }
+    }
+
+    /// Closes a question that nobody wants answered any more.
+    fn let_go(&mut self, at: usize) {
+        if let Some(open) = self.open.remove(&at) {
+            self.session.forget(&open.flow);
+            if let Err(e) = self.bench.custody.dropped(&open.flow) {
+                tracing::warn!("{} stays open in the journal: {e}", self.items[at].1.key);
+            }
+        }
+    }
+
+    fn interrupt(&mut self) {
+        self.interrupted = true;
+        self.stop(None);
+        if self.pace.in_flight() > 0 {
+            self.view.notice("One moment: a grant has just arrived, and is being stored.");
+        }
+    }
+
+    /// Opens nothing more. What wasn't answered is left to do; what was is stored first.
+    fn stop(&mut self, why: Option<Error>) {
+        self.stopped = self.stopped.take().or(why);
+        self.pace.stop();
+        self.to_ask.clear();
+        let left: Vec<_> = self
+            .open
+            .iter()
+            .filter(|(_, open)| open.unanswered() || open.until.is_none())
+            .map(|(at, open)| (*at, open.flow.clone(), open.unanswered()))
+            .collect();
+        for (at, flow, unanswered) in left {
+            match (self.several(), unanswered) {
+                (true, true) => self.let_go(at),
+                // Its code waits in the journal, and the next run sends it.
+                (true, false) => drop(self.open.remove(&at)),
+                (false, _) => {
+                    let next = match self.items[at].1.purpose {
+                        Purpose::Renew => "run the same command again; the old grant is untouched",
+                        _ => "run the same command again",
+                    };
+                    let interrupted = Error::Interrupted { next: Some(next.into()) };
+                    let error = self.bench.custody.ended(&flow, interrupted);
+                    self.settle(at, Err(error));
+                    continue;
+                }
+            }
+            self.pace.set(at, Progress::Waiting);
+        }
+    }
+}
+
+fn held_by(outcome: &Outcome) -> Option<String> {
+    match &outcome.error {
+        Some(Error::OtherAdmin { granted_by, .. }) => Some(granted_by.clone()),
+        _ => None,
+    }
+}
+
+/// Whether a record can be asked about: a pending licence or a deactivated one has `register`, any other `renew`.
+pub(in crate::command) fn fits(
+    purpose: Purpose,
+    known: Option<&Authorization>,
+    provider: &Provider,
+    now: Timestamp,
+) -> Result<()> {
+    let Some(record) = known else {
+        return match purpose {
+            Purpose::Register => Ok(()),
+            _ => Err(Error::Failed("the record vanished".into())),
+        };
+    };
+    let state = record.state(now, provider.due_window, &provider.zone);
+    let license = record.key.license.to_string();
+    let other = provider.other_profile;
+    match (purpose, state) {
+        (Purpose::Register, State::Pending | State::Deactivated) => Ok(()),
+        (Purpose::Register, _) => Err(Error::AlreadyRegistered {
+            license,
+            state: state.word().into(),
+            next: next("renew", record, other),
+        }),
+        (_, State::Pending | State::Deactivated) => Err(Error::NotRenewable {
+            license,
+            state: state.word().into(),
+            next: match record.held_by {
+                // A grant waits: a consent is never wasted.
+                Some(_) => format!("{} --any-user", next("renew", record, other)),
+                None => register_again(record, other),
+            },
+        }),
+        _ => Ok(()),
+    }
+}
