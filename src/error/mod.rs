@@ -3,12 +3,14 @@
 mod config;
 mod ledger;
 mod provider;
+mod rows;
 mod text;
 mod vault;
 
 pub use config::ConfigError;
 pub use ledger::LedgerError;
 pub use provider::{FactDifference, ProviderError};
+pub use rows::Complaint;
 pub use text::{clean, is_unprintable};
 pub use vault::VaultError;
 
@@ -268,6 +270,14 @@ pub enum Error {
         /// The system's word.
         reason: String,
     },
+    /// Rows of a file of licences that can't be right; none of the file was used.
+    #[error("{}", rows::told(path, complaints))]
+    Rows {
+        /// Which file.
+        path: String,
+        /// What is wrong, in the file's order.
+        complaints: Vec<Complaint>,
+    },
     /// The answer could not be written to standard output.
     #[error("standard output can't be written: {0}")]
     Output(#[source] std::io::Error),
@@ -290,6 +300,7 @@ impl Error {
             | Self::AlreadyRegistered { .. }
             | Self::NotRenewable { .. }
             | Self::NeedsYes { .. }
+            | Self::Rows { .. }
             | Self::ListenerTaken { .. } => Kind::Usage,
             Self::NotFound { .. } => Kind::NotFound,
             Self::Ambiguous { .. } => Kind::Ambiguous,
@@ -376,6 +387,9 @@ impl Error {
             Self::HooksFailed { .. } => {
                 Some("Mend them; the next biotrack-auth remind runs them again, and no reminder is lost.".into())
             }
+            Self::Rows { .. } => Some(
+                "Nothing was changed and nobody was asked. Mend the file, then run the command again.".into(),
+            ),
             Self::BadValue { .. }
             | Self::Listener { .. }
             | Self::NotConfirmed { .. }

@@ -13,6 +13,8 @@ pub mod pace;
 pub mod plan;
 pub mod provider;
 pub mod reminder;
+pub mod rows;
 pub mod secret;
 pub mod selection;
+pub mod spread;
 pub mod vault_kind;

@@ -1,0 +1,590 @@
+//! The rows of a CSV file of licences, for `register --from` and `renew --from`. All or nothing: every bad cell is
+//! named with its line and column before anything else happens.
+
+use super::ids::{Contact, Key, License, OcmLicense, StoreName, Tag, Ubi, Username};
+use crate::error::{Complaint, Error, Result, clean};
+use std::collections::HashMap;
+use std::io::Read;
+
+/// The largest file that is read, in bytes; a caller may look at the file's size before reading it.
+pub const MOST_BYTES: usize = 64 * 1024 * 1024;
+/// The most rows that are taken from one file.
+pub const MOST_ROWS: usize = 100_000;
+
+/// The columns that are read.
+const COLUMNS: [&str; 7] = ["ubi", "license", "username", "name", "ocm_license", "contact", "tags"];
+/// Further columns of our own export (`status --format csv`): facts of the ledger, which no file changes.
+const EXPORTED: [&str; 11] = [
+    "profile",
+    "granted_by",
+    "state",
+    "conditions",
+    "created_at",
+    "renewed_at",
+    "expires_at",
+    "expires_estimated",
+    "pending_until",
+    "days_left",
+    "next_command",
+];
+/// What spreadsheets put between two cells. The first is taken where the header doesn't tell.
+const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+/// Read after the text: a row that swallows it has a quotation mark that is never closed. No text holds a NUL.
+const END: &str = "\n\0";
+
+/// A file whose every row can be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sheet<R> {
+    /// The rows, in the file's order.
+    pub rows: Vec<R>,
+    /// The columns that mean nothing to us, as the header has them, cleaned: for "Columns not used: notes".
+    pub unused: Vec<String>,
+}
+
+/// What a row may say of a store besides who it is; an empty cell is `None`, or no tags.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Details {
+    /// What the store is called.
+    pub name: Option<StoreName>,
+    /// The official OCM licence.
+    pub ocm_license: Option<OcmLicense>,
+    /// Whom to write to.
+    pub contact: Option<Contact>,
+    /// Words to group it by, sorted, each once.
+    pub tags: Vec<Tag>,
+}
+
+/// A row of `register --from`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// The line of the file on which the row begins, counted from 1.
+    pub line: u64,
+    /// UBI and licence.
+    pub key: Key,
+    /// The admin to ask.
+    pub username: Username,
+    /// What else was said.
+    pub details: Details,
+}
+
+/// A row of `renew --from`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renewal {
+    /// The line of the file on which the row begins, counted from 1.
+    pub line: u64,
+    /// The company, where it's said; without it the licence must name one record.
+    pub ubi: Option<Ubi>,
+    /// The location.
+    pub license: License,
+    /// The admin to ask, where another one than the record's is wanted.
+    pub username: Option<Username>,
+    /// What else was said.
+    pub details: Details,
+}
+
+/// Reads a file for `register --from`: `ubi`, `license` and `username` are needed. Two rows of one licence are
+/// complained about, with both lines.
+///
+/// # Errors
+/// All that is wrong with the file, in its order; never an empty list. What is wrong with the file as a whole (not
+/// UTF-8, no header, too large) has no line.
+pub fn registrations(text: &[u8]) -> Result<Sheet<Registration>, Vec<Complaint>> {
+    read(text)
+}
+
+/// Reads a file for `renew --from`: only `license` is needed. Whether a licence without a UBI means the same record
+/// as another row, only the ledger can tell.
+///
+/// # Errors
+/// As [`registrations`].
+pub fn renewals(text: &[u8]) -> Result<Sheet<Renewal>, Vec<Complaint>> {
+    read(text)
+}
+
+/// A kind of row.
+trait Row: Sized {
+    const NEEDED: &'static [&'static str];
+    /// The row; `None` where a cell it can't do without was bad, which has been complained about then.
+    fn of(cells: &mut Cells<'_>) -> Option<Self>;
+    fn named(&self) -> (Option<Ubi>, License);
+}
+
+impl Row for Registration {
+    const NEEDED: &'static [&'static str] = &["ubi", "license", "username"];
+
+    fn of(cells: &mut Cells<'_>) -> Option<Self> {
+        // All are read before one is missed, so that each bad cell is named.
+        let ubi = cells.needed("ubi", Ubi::parse);
+        let license = cells.needed("license", License::parse);
+        let username = cells.needed("username", Username::parse);
+        let details = cells.details();
+        let key = Key { ubi: ubi?, license: license? };
+        Some(Self { line: cells.line, key, username: username?, details })
+    }
+
+    fn named(&self) -> (Option<Ubi>, License) {
+        (Some(self.key.ubi.clone()), self.key.license.clone())
+    }
+}
+
+impl Row for Renewal {
+    const NEEDED: &'static [&'static str] = &["license"];
+
+    fn of(cells: &mut Cells<'_>) -> Option<Self> {
+        let ubi = cells.optional("ubi", Ubi::parse);
+        let license = cells.needed("license", License::parse);
+        let username = cells.optional("username", Username::parse);
+        let details = cells.details();
+        Some(Self { line: cells.line, ubi, license: license?, username, details })
+    }
+
+    fn named(&self) -> (Option<Ubi>, License) {
+        (self.ubi.clone(), self.license.clone())
+    }
+}
+
+/// The cells of one row, by the columns' names.
+struct Cells<'a> {
+    line: u64,
+    record: &'a csv::StringRecord,
+    header: &'a Header,
+    complaints: &'a mut Vec<Complaint>,
+}
+
+impl Cells<'_> {
+    fn text(&self, column: &str) -> &str {
+        self.header.places.get(column).and_then(|at| self.record.get(*at)).map_or("", plain)
+    }
+
+    fn needed<T>(&mut self, column: &'static str, parse: fn(&str) -> Result<T>) -> Option<T> {
+        let parsed = parse(self.text(column));
+        self.checked(column, parsed)
+    }
+
+    fn optional<T>(&mut self, column: &'static str, parse: fn(&str) -> Result<T>) -> Option<T> {
+        if self.text(column).trim().is_empty() { None } else { self.needed(column, parse) }
+    }
+
+    fn details(&mut self) -> Details {
+        Details {
+            name: self.optional("name", StoreName::parse),
+            ocm_license: self.optional("ocm_license", OcmLicense::parse),
+            contact: self.optional("contact", Contact::parse),
+            tags: self.tags(),
+        }
+    }
+
+    fn tags(&mut self) -> Vec<Tag> {
+        let words = self.text("tags").split(';').filter(|word| !word.trim().is_empty());
+        let parsed: Vec<_> = words.map(Tag::parse).collect();
+        let mut tags: Vec<Tag> = parsed.into_iter().filter_map(|tag| self.checked("tags", tag)).collect();
+        tags.sort();
+        tags.dedup();
+        tags
+    }
+
+    /// The value, or a complaint about its cell.
+    fn checked<T>(&mut self, column: &'static str, parsed: Result<T>) -> Option<T> {
+        let problem = match parsed {
+            Ok(value) => return Some(value),
+            Err(Error::BadValue { problem, .. }) => problem,
+            Err(other) => other.to_string(),
+        };
+        self.complaints.push(Complaint { line: Some(self.line), column: Some(column), problem });
+        None
+    }
+}
+
+/// A cell without the `'` that our export puts before what a spreadsheet would run as a formula (DESIGN, JSON).
+fn plain(cell: &str) -> &str {
+    match cell.strip_prefix('\'') {
+        Some(rest) if rest.starts_with(['=', '+', '-', '@', '\'', '\t', '\r']) => rest,
+        _ => cell,
+    }
+}
+
+/// What the first line that isn't blank says.
+struct Header {
+    delimiter: u8,
+    cells: usize,
+    places: HashMap<&'static str, usize>,
+    unused: Vec<String>,
+}
+
+impl Header {
+    /// The header as the delimiter has it that makes most known columns of it; what else is wrong with it is told.
+    fn of(text: &str, needed: &[&'static str]) -> Result<Self, Vec<Complaint>> {
+        let mut best: Option<(usize, u8, csv::StringRecord)> = None;
+        for delimiter in DELIMITERS {
+            let Some(record) = first(text, delimiter) else { continue };
+            let known = record.iter().filter(|name| known(name).is_some()).count();
+            if best.as_ref().is_none_or(|(most, ..)| known > *most) {
+                best = Some((known, delimiter, record));
+            }
+        }
+        let Some((_, delimiter, record)) = best else {
+            return Err(whole(format!(
+                "is empty: its first line must name the columns: {}",
+                needed.join(",")
+            )));
+        };
+        if record.iter().any(|cell| cell.contains('\0')) {
+            return Err(whole("a quotation mark in the header is opened and never closed".into()));
+        }
+        Self::named(&record, delimiter, needed)
+    }
+
+    fn named(
+        record: &csv::StringRecord,
+        delimiter: u8,
+        needed: &[&'static str],
+    ) -> Result<Self, Vec<Complaint>> {
+        let mut header = Self { delimiter, cells: record.len(), places: HashMap::new(), unused: Vec::new() };
+        let mut complaints = Vec::new();
+        for (at, name) in record.iter().enumerate() {
+            match known(name) {
+                Some(column) if COLUMNS.contains(&column) => {
+                    if let Some(before) = header.places.insert(column, at) {
+                        let problem = format!(
+                            "the column {column} stands twice in the header, as column {} and {}",
+                            before + 1,
+                            at + 1
+                        );
+                        complaints.extend(whole(problem));
+                    }
+                }
+                Some(_) => {}
+                None if name.trim().is_empty() => {}
+                None => header.unused.push(shown(name)),
+            }
+        }
+        for column in needed.iter().filter(|column| !header.places.contains_key(*column)) {
+            let has: Vec<_> = record.iter().take(10).map(shown).collect();
+            complaints.extend(whole(format!(
+                "the column {column} is missing: the first line must name the columns ({}), and it has: {}",
+                needed.join(","),
+                has.join(", ")
+            )));
+        }
+        if complaints.is_empty() { Ok(header) } else { Err(complaints) }
+    }
+}
+
+/// The name of a column that we know: case, blanks at the ends, `licence`, and a blank or dash for `_` don't matter.
+fn known(name: &str) -> Option<&'static str> {
+    let name = name.trim().to_lowercase().replace([' ', '-'], "_").replace("licence", "license");
+    COLUMNS.into_iter().chain(EXPORTED).find(|column| *column == name)
+}
+
+/// A header's name, as it may be shown.
+fn shown(name: &str) -> String {
+    clean(&name.trim().chars().take(40).collect::<String>())
+}
+
+fn whole(problem: String) -> Vec<Complaint> {
+    vec![Complaint { line: None, column: None, problem }]
+}
+
+fn reader(text: &str, delimiter: u8) -> csv::Reader<impl Read + '_> {
+    let rows = text.as_bytes().chain(END.as_bytes());
+    csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(rows)
+}
+
+/// The first row that isn't blank.
+fn first(text: &str, delimiter: u8) -> Option<csv::StringRecord> {
+    let rows = reader(text, delimiter).into_records().map_while(Result::ok);
+    rows.take_while(|row| !is_end(row)).find(|row| !is_blank(row))
+}
+
+fn is_end(row: &csv::StringRecord) -> bool {
+    row.len() == 1 && &row[0] == "\0"
+}
+
+/// Spreadsheets write rows of nothing but delimiters below the last one.
+fn is_blank(row: &csv::StringRecord) -> bool {
+    row.iter().all(|cell| cell.trim().is_empty())
+}
+
+/// The text of the file, without a byte order mark.
+fn decoded(bytes: &[u8]) -> Result<&str, Vec<Complaint>> {
+    const SAVE_AS: &str = "save it as \"CSV UTF-8\"";
+    if bytes.len() > MOST_BYTES {
+        return Err(whole(format!("is larger than {} MiB: divide it", MOST_BYTES / 1024 / 1024)));
+    }
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || bytes.contains(&0) {
+        return Err(whole(format!("is UTF-16, or no text at all: {SAVE_AS}")));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|e| {
+        let line = 1 + breaks(&bytes[..e.valid_up_to()]);
+        whole(format!("isn't UTF-8 (line {line} is the first that can't be read): {SAVE_AS}"))
+    })?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+/// How many lines end in it: LF, CR LF, or CR alone, as rows do.
+fn breaks(bytes: &[u8]) -> u64 {
+    let ends = |at: &usize| match bytes[*at] {
+        b'\n' => *at == 0 || bytes[at - 1] != b'\r',
+        b'\r' => true,
+        _ => false,
+    };
+    (0..bytes.len()).filter(ends).count() as u64
+}
+
+/// Finds the lines on which rows begin, going forward. The reader's own count is of no use: it takes the blank lines
+/// before a row for its beginning.
+struct Lines<'t> {
+    text: &'t [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line on which the row begins that the reader began to look for at this byte.
+    fn of(&mut self, byte: u64) -> u64 {
+        let mut start = usize::try_from(byte).unwrap_or(usize::MAX).clamp(self.at, self.text.len());
+        while self.text.get(start).is_some_and(|byte| matches!(byte, b'\r' | b'\n')) {
+            start += 1;
+        }
+        self.line += breaks(&self.text[self.at..start]);
+        self.at = start;
+        self.line
+    }
+}
+
+fn read<R: Row>(bytes: &[u8]) -> Result<Sheet<R>, Vec<Complaint>> {
+    let text = decoded(bytes)?;
+    let header = Header::of(text, R::NEEDED)?;
+    let mut lines = Lines { text: text.as_bytes(), at: 0, line: 1 };
+    let mut reader = reader(text, header.delimiter);
+    let mut record = csv::StringRecord::new();
+    let mut seen = HashMap::new();
+    let (mut rows, mut complaints) = (Vec::new(), Vec::new());
+    let mut count = 0;
+    let mut past_header = false;
+    loop {
+        let byte = reader.position().byte();
+        match reader.read_record(&mut record) {
+            Ok(true) if !is_end(&record) => {}
+            Ok(_) => break,
+            Err(e) => {
+                complaints.extend(whole(format!("can't be read as CSV: {e}")));
+                break;
+            }
+        }
+        let line = lines.of(byte);
+        if is_blank(&record) {
+            continue;
+        }
+        if !std::mem::replace(&mut past_header, true) {
+            continue;
+        }
+        count += 1;
+        if count > MOST_ROWS {
+            complaints.extend(whole(format!("has more than {MOST_ROWS} rows: divide it")));
+            break;
+        }
+        if let Some(problem) = misshapen(&record, &header) {
+            complaints.push(Complaint { line: Some(line), column: None, problem });
+            continue;
+        }
+        let cells = &mut Cells { line, record: &record, header: &header, complaints: &mut complaints };
+        let Some(row) = R::of(cells) else { continue };
+        if let Some(before) = seen.insert(row.named(), line) {
+            let problem = format!("is the same licence as line {before}: {}", row.named().1);
+            complaints.push(Complaint { line: Some(line), column: Some("license"), problem });
+        }
+        rows.push(row);
+    }
+    if complaints.is_empty() { Ok(Sheet { rows, unused: header.unused }) } else { Err(complaints) }
+}
+
+/// What makes it useless to look at a row's cells one by one.
+fn misshapen(record: &csv::StringRecord, header: &Header) -> Option<String> {
+    if record.iter().any(|cell| cell.contains('\0')) {
+        return Some("a quotation mark is opened and never closed".into());
+    }
+    let cells = |count: usize| if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") };
+    (record.len() != header.cells)
+        .then(|| format!("has {}, where the header has {}", cells(record.len()), header.cells))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn told<R>(read: Result<Sheet<R>, Vec<Complaint>>) -> Vec<String> {
+        read.err().expect("complaints").iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_file_in_any_spreadsheets_dress_is_the_same_file() {
+        let plain = "ubi,license,username,name,tags,notes\n\
+                     604001,00123-D1,ann@store.example,\"Hudson, St\",b;a;b,hello\n";
+        let expected = registrations(plain.as_bytes()).unwrap();
+        assert_eq!(expected.unused, ["notes"]);
+        let row = &expected.rows[0];
+        assert_eq!((row.line, row.key.to_string().as_str()), (2, "604001/00123-D1"));
+        assert_eq!(row.details.name.as_ref().unwrap().as_str(), "Hudson, St");
+        assert_eq!(row.details.tags.iter().map(Tag::as_str).collect::<Vec<_>>(), ["a", "b"]);
+        for dress in [
+            plain.replace('\n', "\r\n"),
+            format!("\u{feff}{plain}"),
+            plain.replace("ubi,license", " UBI ,Licence"),
+            plain.trim_end().to_owned(),
+            "ubi;license;username;name;tags;notes\n604001;00123-D1;ann@store.example;Hudson, St;\"b;a;b\";hello"
+                .to_owned(),
+            "ubi\tlicense\tusername\tname\ttags\tnotes\n604001\t00123-D1\tann@store.example\tHudson, St\tb;a\thello"
+                .to_owned(),
+        ] {
+            assert_eq!(registrations(dress.as_bytes()).unwrap(), expected, "{dress:?}");
+        }
+    }
+
+    #[test]
+    fn every_bad_cell_is_named_with_its_line_and_column() {
+        let text = "ubi,license,username,name\r\n\r\n,L1,,a\u{202e}b\r\n604001,\"L\r\n2\",ann@x.example,\r\n\
+                    604001,L3,ann@x.example\r\n604001,L4,ann@x.example,,\r\n,,,\r\n604001,L5,a@x.example,\r\n\
+                    604001, L5 ,b@x.example,\r\n";
+        let said = told(registrations(text.as_bytes()));
+        assert_eq!(
+            said,
+            [
+                "line 3, column ubi: is empty",
+                "line 3, column username: is empty",
+                "line 3, column name: has a control character or an invisible one: a�b",
+                "line 4, column license: has a control character or an invisible one: L��2",
+                "line 6: has 3 cells, where the header has 4",
+                "line 7: has 5 cells, where the header has 4",
+                "line 10, column license: is the same licence as line 9: L5",
+            ]
+        );
+    }
+
+    #[test]
+    fn line_numbers_stay_true_below_quoted_line_breaks_and_blank_lines() {
+        let text = "\n\nlicense,notes\nL1,\"one\ntwo\r\nthree\"\n\n  \nL2,x\rL3,y\n";
+        let lines: Vec<_> = renewals(text.as_bytes()).unwrap().rows.iter().map(|row| row.line).collect();
+        assert_eq!(lines, [4, 9, 10]);
+    }
+
+    #[test]
+    fn a_header_that_cannot_be_right_is_told() {
+        for (text, expected) in [
+            ("", "is empty: its first line must name the columns: ubi,license,username"),
+            ("\u{feff}\r\n ,, \n", "is empty: its first line must name the columns: ubi,license,username"),
+            (
+                "ubi,license,username,licence\n",
+                "the column license stands twice in the header, as column 2 and 4",
+            ),
+            ("ubi,\"license\n604001,L1", "a quotation mark in the header is opened and never closed"),
+            (
+                "ubi;license\n",
+                "the column username is missing: the first line must name the columns (ubi,license,username), \
+                 and it has: ubi, license",
+            ),
+        ] {
+            assert_eq!(told(registrations(text.as_bytes())), [expected], "{text:?}");
+        }
+        assert_eq!(told(renewals(b"604001,L1\n")).len(), 1);
+        assert!(renewals(b"license\n").unwrap().rows.is_empty());
+    }
+
+    #[test]
+    fn an_open_quotation_mark_is_told_where_it_stands() {
+        let text = "license,name\nL1,ok\nL2,\"open\nL3,ok\nL4,ok\n";
+        assert_eq!(told(renewals(text.as_bytes())), ["line 3: a quotation mark is opened and never closed"]);
+    }
+
+    #[test]
+    fn what_isnt_utf8_is_refused_with_what_to_do() {
+        let utf16: Vec<u8> = "license\nL1\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let marked = [b"\xff\xfe".as_slice(), &utf16].concat();
+        for bytes in [utf16, marked] {
+            assert_eq!(told(renewals(&bytes)), ["is UTF-16, or no text at all: save it as \"CSV UTF-8\""]);
+        }
+        let latin = told(renewals(b"license,name\nL1,Caf\xe9\n"));
+        assert!(latin[0].starts_with("isn't UTF-8 (line 2 is the first"), "{latin:?}");
+    }
+
+    #[test]
+    fn no_file_is_too_large_to_be_refused() {
+        assert_eq!(told(renewals(&vec![b'x'; MOST_BYTES + 1])), ["is larger than 64 MiB: divide it"]);
+        let mut text = "license\n".to_owned();
+        (0..MOST_ROWS).for_each(|at| text.push_str(&format!("L{at}\n")));
+        assert_eq!(renewals(text.as_bytes()).unwrap().rows.len(), MOST_ROWS);
+        text.push_str("L-one-more\n");
+        assert_eq!(told(renewals(text.as_bytes())), ["has more than 100000 rows: divide it"]);
+    }
+
+    #[test]
+    fn the_quote_that_our_export_put_before_a_formula_comes_off_again() {
+        let text = "license,name\n'-L1,''s Hertogenbosch\n'L2,'=1+1\n";
+        let sheet = renewals(text.as_bytes()).unwrap();
+        let names: Vec<_> = sheet
+            .rows
+            .iter()
+            .map(|row| (row.license.as_str(), row.details.name.as_ref().map(|name| name.as_str())))
+            .collect();
+        assert_eq!(names, [("-L1", Some("'s Hertogenbosch")), ("'L2", Some("=1+1"))]);
+    }
+
+    #[test]
+    fn a_renewal_needs_only_its_licence() {
+        let sheet = renewals(b"License,UBI,Username,Password\nL1,,,x\nL1,604001,new@x.example,y\n").unwrap();
+        assert_eq!(sheet.unused, ["Password"]);
+        assert_eq!((&sheet.rows[0].ubi, &sheet.rows[0].username), (&None, &None));
+        assert_eq!(sheet.rows[1].username.as_ref().unwrap().as_str(), "new@x.example");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = registrations(&bytes);
+            let _ = renewals(&[b"license,name\n".as_slice(), &bytes].concat());
+        }
+
+        #[test]
+        fn no_text_makes_it_panic_and_lines_are_the_files(
+            text in "([a-zé\",;'\t\r\n=\u{feff}\u{202e} ]|license|ubi){0,80}",
+        ) {
+            let _ = registrations(text.as_bytes());
+            let text = format!("license,name\n{text}");
+            let last = 1 + breaks(text.as_bytes());
+            let lines: Vec<u64> = match renewals(text.as_bytes()) {
+                Ok(sheet) => sheet.rows.iter().map(|row| row.line).collect(),
+                Err(complaints) => {
+                    prop_assert!(!complaints.is_empty());
+                    complaints.iter().filter_map(|one| one.line).collect()
+                }
+            };
+            prop_assert!(lines.is_sorted());
+            prop_assert!(lines.iter().all(|line| (2..=last).contains(line)), "{lines:?} of {last}");
+        }
+
+        #[test]
+        fn what_is_written_is_read_back(
+            stores in prop::collection::vec(("[ '=+@-]{0,2}[a-z0-9\",;=é-]{1,20}", "[a-zA-Zé\"',; ]{0,20}"), 1..20),
+        ) {
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            writer.write_record(["license", "name"]).unwrap();
+            let mut expected = Vec::new();
+            let mut seen = std::collections::BTreeSet::new();
+            for (license, name) in &stores {
+                if !seen.insert(license.trim()) {
+                    continue;
+                }
+                let guarded = if license.starts_with(['=', '+', '-', '@', '\'']) { format!("'{license}") } else { license.clone() };
+                let name_cell = if name.starts_with('\'') { format!("'{name}") } else { name.clone() };
+                writer.write_record([&guarded, &name_cell]).unwrap();
+                expected.push((license.trim().to_owned(), name.trim().to_owned()));
+            }
+            let bytes = writer.into_inner().unwrap();
+            let read: Vec<_> = renewals(&bytes).unwrap().rows.into_iter()
+                .map(|row| (row.license.to_string(), row.details.name.map(|it| it.to_string()).unwrap_or_default()))
+                .collect();
+            prop_assert_eq!(read, expected);
+        }
+    }
+}
