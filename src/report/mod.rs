@@ -5,6 +5,7 @@ mod card;
 mod check;
 mod csv;
 mod json;
+mod plan;
 mod prometheus;
 mod table;
 
@@ -17,6 +18,7 @@ pub use json::{
     AuthorizationJson, Counts, Document, ErrorDocument, Happening, HookEvent, Reminders, ResultJson, Results,
     RunEvent, Summary, document, lines, results, schema,
 };
+pub use plan::{PlanDocument, plan};
 pub use prometheus::prometheus;
 pub use table::table;
 
