@@ -155,7 +155,8 @@ impl Page {
 
     /// Each company's admins, and how things stand with their licences.
     fn brief(&self, groups: &Groups<'_>) -> String {
-        let mut text = "\n".to_owned();
+        let all: Vec<_> = groups.of_admins.values().flatten().copied().collect();
+        let mut text = format!("{}\n", self.folded(&format!("{}.", self.endings(&all)), ""));
         let mut before = None;
         let widest =
             groups.of_admins.values().map(|of_admin| who(of_admin).width()).max().unwrap_or_default();
@@ -167,7 +168,7 @@ impl Page {
             let line = format!("  {who}  {}", self.endings(of_admin));
             text.push_str(&self.folded(&line, "      "));
         }
-        text + &self.folded("\nEach licence and why it's taken: add --json.", "")
+        text + "\nEach licence, and why it's taken: add --json.\n"
     }
 
     /// When it ends and why it's in the plan, each said once.
@@ -204,7 +205,7 @@ impl Page {
             parts.push(format!("{} with {span} {days} left", living().count()));
         }
         if items.len() > days.len() {
-            parts.push(format!("{} not granted yet", items.len() - days.len()));
+            parts.push(format!("{} new", items.len() - days.len()));
         }
         parts.join(", ")
     }
@@ -506,9 +507,6 @@ mod tests {
         left_out(&mut it, 3, "registered already");
         left_out(&mut it, 14, "deactivated");
         let text = plan(&it, Some(&proposal()), &view(80));
-        {
-            eprintln!("{text}\n{}", plan(&plan_of(300, 14, 5), None, &view(80)));
-        }
         assert!(
             text.starts_with("12 licences would be asked: 3 admins of 2 companies (UBI).\n\nUBI "),
             "{text}"
@@ -530,5 +528,48 @@ mod tests {
             json!([{"username": "admin0@store.example", "licenses": 42}])
         );
         assert_eq!(document["spread"], json!(null));
+    }
+
+    #[test]
+    fn three_hundred_are_a_page_of_admins() {
+        let text = plan(&plan_of(300, 14, 5), None, &view(80));
+        assert!(text.lines().all(|line| line.width() <= 80), "{text}");
+        // The sum, how things stand, each company, its admins, and the way to more.
+        let it = plan_of(300, 14, 5);
+        assert_eq!(text.lines().count(), 3 + 22 + Groups::of(&it).of_admins.len() + 2, "{text}");
+        assert!(
+            text.contains("\n  admin0@store.example: 5 licences   1 lapsed, 4 with 0–12 days left\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn nothing_to_do_is_said() {
+        assert_eq!(plan(&Plan::default(), None, &view(80)), "Nobody would be asked.\n");
+    }
+
+    #[test]
+    fn a_narrow_page_breaks_between_words_and_cuts_no_licence() {
+        let mut it = plan_of(3, 7, 4);
+        it.items[0].key.license = License::parse(&"L".repeat(64)).unwrap();
+        let text = plan(&it, None, &view(50));
+        assert!(text.contains(&"L".repeat(64)), "{text}");
+        assert!(text.lines().filter(|line| !line.contains("LLL")).all(|line| line.width() <= 50), "{text}");
+    }
+
+    #[test]
+    fn the_document_is_what_its_schema_says() {
+        let mut it = plan_of(12, 7, 4);
+        left_out(&mut it, 1, "deactivated");
+        let document = PlanDocument::of(&it, "ny", now(), Some(&proposal()));
+        let document = serde_json::to_value(document).unwrap();
+        let schema = serde_json::from_str(&crate::report::schema::<PlanDocument>()).unwrap();
+        let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+        let errors: Vec<_> = validator.iter_errors(&document).map(|e| e.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        assert_eq!(document["planned"][1]["purpose"], "renew");
+        assert_eq!(document["spread"]["per_day"], 4);
+        assert_eq!(document["spread"]["leave"].as_array().unwrap().len(), 12);
+        assert_eq!(document["groups"]["companies"][1], json!({"ubi": "604000001", "licenses": 5}));
     }
 }
