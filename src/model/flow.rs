@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use std::fmt;
 
 /// What a question is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// A first consent, or one after a deactivation.
     Register,

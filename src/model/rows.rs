@@ -258,10 +258,13 @@ impl Header {
                 None => header.unused.push(shown(name)),
             }
         }
-        for column in needed.iter().filter(|column| !header.places.contains_key(*column)) {
+        let missing: Vec<_> =
+            needed.iter().filter(|column| !header.places.contains_key(*column)).copied().collect();
+        if !missing.is_empty() {
             let has: Vec<_> = record.iter().take(10).map(shown).collect();
             complaints.extend(whole(format!(
-                "the column {column} is missing: the first line must name the columns ({}), and it has: {}",
+                "no column is named {}: the first line must name the columns ({}), and it has: {}",
+                missing.join(", nor "),
                 needed.join(","),
                 has.join(", ")
             )));
@@ -293,7 +296,7 @@ fn reader(text: &str, delimiter: u8) -> csv::Reader<impl Read + '_> {
 /// The first row that isn't blank.
 fn first(text: &str, delimiter: u8) -> Option<csv::StringRecord> {
     let rows = reader(text, delimiter).into_records().map_while(Result::ok);
-    rows.take_while(|row| !is_end(row)).find(|row| !is_blank(row))
+    rows.take_while(|row| !is_end(row)).find(|row| !is_before_header(row))
 }
 
 fn is_end(row: &csv::StringRecord) -> bool {
@@ -303,6 +306,11 @@ fn is_end(row: &csv::StringRecord) -> bool {
 /// Spreadsheets write rows of nothing but delimiters below the last one.
 fn is_blank(row: &csv::StringRecord) -> bool {
     row.iter().all(|cell| cell.trim().is_empty())
+}
+
+/// A blank row before the header, where it isn't known yet which delimiter the file has.
+fn is_before_header(row: &csv::StringRecord) -> bool {
+    row.iter().all(|cell| cell.trim_matches([' ', '\t', ',', ';']).is_empty())
 }
 
 /// The text of the file, without a byte order mark.
@@ -373,10 +381,11 @@ fn read<R: Row>(bytes: &[u8]) -> Result<Sheet<R>, Vec<Complaint>> {
             }
         }
         let line = lines.of(byte);
-        if is_blank(&record) {
+        if !past_header {
+            past_header = !is_before_header(&record);
             continue;
         }
-        if !std::mem::replace(&mut past_header, true) {
+        if is_blank(&record) {
             continue;
         }
         count += 1;
@@ -478,10 +487,15 @@ mod tests {
                 "ubi,license,username,licence\n",
                 "the column license stands twice in the header, as column 2 and 4",
             ),
+            (
+                "notes\n",
+                "no column is named ubi, nor license, nor username: the first line must name the columns \
+                 (ubi,license,username), and it has: notes",
+            ),
             ("ubi,\"license\n604001,L1", "a quotation mark in the header is opened and never closed"),
             (
                 "ubi;license\n",
-                "the column username is missing: the first line must name the columns (ubi,license,username), \
+                "no column is named username: the first line must name the columns (ubi,license,username), \
                  and it has: ubi, license",
             ),
         ] {

@@ -13,7 +13,7 @@ use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
 /// The number of this form of the documents.
-const SCHEMA: u8 = 1;
+pub(super) const SCHEMA: u8 = 1;
 
 /// What `status --json` prints.
 #[derive(Debug, Serialize, JsonSchema)]

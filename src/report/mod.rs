@@ -5,6 +5,7 @@ mod card;
 mod check;
 mod csv;
 mod json;
+mod plan;
 mod prometheus;
 mod run;
 mod table;
@@ -18,6 +19,7 @@ pub use json::{
     AuthorizationJson, Counts, Document, ErrorDocument, Happening, HookEvent, Reminders, ResultJson, Results,
     RunEvent, Summary, document, lines, results, schema,
 };
+pub use plan::{PlanDocument, plan};
 pub use prometheus::prometheus;
 pub use run::run_summary;
 pub use table::table;

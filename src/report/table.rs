@@ -166,7 +166,7 @@ fn widths(columns: &[&Column], cells: &[Vec<String>], terminal: Option<u16>) -> 
 }
 
 /// The text where it fits, else as much of it as does, between two characters as a reader sees them, and an ellipsis.
-fn cut(text: &str, width: usize) -> String {
+pub(super) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }

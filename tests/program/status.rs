@@ -48,6 +48,7 @@ fn the_shipped_schemas_are_what_the_types_say() {
         ("remind", report::schema::<report::Reminders>()),
         ("hook", report::schema::<report::HookEvent>()),
         ("event", report::schema::<report::RunEvent>()),
+        ("plan", report::schema::<report::PlanDocument>()),
     ];
     let stale: Vec<_> = documents
         .iter()
