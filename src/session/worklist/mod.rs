@@ -66,7 +66,10 @@ struct Inner {
 
 impl Worklist {
     /// A page under a path that nobody can guess: 256 random bits.
-    pub fn new(random: &dyn Random, sheet: Sheet) -> Result<Self> {
+    pub fn new(random: &dyn Random, mut sheet: Sheet) -> Result<Self> {
+        for entry in &mut sheet.entries {
+            entry.why = clean(&entry.why);
+        }
         let secret = random.token()?;
         let news = Mutex::new(News::new(sheet.entries.len()));
         Ok(Self(Arc::new(Inner { fingerprint: fingerprint(&secret), secret, sheet, news })))

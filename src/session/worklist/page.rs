@@ -109,7 +109,6 @@ fn table(path: &str, sheet: &Sheet, news: &News) -> Markup {
                     th scope="col" { "State" }
                     th scope="col" { "Licence" }
                     th scope="col" { "UBI" }
-                    th scope="col" { "Admin user" }
                     th scope="col" { "Grant expires" }
                     th scope="col" { "What’s known" }
                     th scope="col" { "Actions" }
@@ -119,7 +118,7 @@ fn table(path: &str, sheet: &Sheet, news: &News) -> Markup {
                 @let (_, (first, _)) = group[0];
                 tbody {
                     tr.admin {
-                        th scope="rowgroup" colspan="7" {
+                        th scope="rowgroup" colspan="6" {
                             bdi { (first.username) }
                             span { (group.len()) @if group.len() == 1 { " licence" } @else { " licences" }
                                 " · the browser must be signed in to BioTrack as this admin" }
@@ -139,10 +138,9 @@ fn line(path: &str, n: usize, entry: &Entry, row: &Row, over: bool) -> Markup {
             th.licence scope="row" {
                 bdi { (entry.key.license) }
                 @if let Some(name) = &entry.name { small { bdi { (name) } } }
-                @if let Some(ocm) = &entry.ocm_license { small { "OCM " bdi { (ocm) } } }
+                @if let Some(ocm) = &entry.ocm_license { small { span.aside { "OCM licence " } bdi { (ocm) } } }
             }
             td.ubi { (entry.key.ubi) }
-            td.user { (entry.username) }
             td.expires { @match &entry.expires { Some(expires) => (expires), None => "–" } }
             td.known { span { (row.detail) } small { (entry.why) } }
             td.do {

@@ -24,7 +24,8 @@
   const rows = [...table.querySelectorAll("tr[data-n]")].map((tr) => ({
     tr,
     link: tr.querySelector(".do a"),
-    text: [".licence", ".ubi", ".user"].map((cell) => tr.querySelector(cell).textContent).join(" ").toLowerCase(),
+    text: [tr.querySelector(".licence"), tr.querySelector(".ubi"), tr.parentNode.querySelector(".admin bdi")]
+      .map((cell) => cell.textContent).join(" ").toLowerCase(),
   }));
   const license = (row) => row.tr.querySelector(".licence bdi").textContent;
   const state = (row) => row.tr.dataset.state;
