@@ -1,9 +1,7 @@
 //! The pages that the admin's browser gets back: plain, self-contained, every value escaped, no code and no token in them.
 
-use super::listener::Page;
-use base64::{Engine, prelude::BASE64_STANDARD};
+use super::listener::{Page, policy_hash};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
 
 const STYLE: &str = "\
@@ -20,8 +18,7 @@ b{overflow-wrap:anywhere}\
 footer{margin-top:1.5rem;color:var(--soft);font-size:.9rem}\
 .good{--tone:var(--good)}.bad{--tone:var(--bad)}.note{--tone:var(--note)}";
 
-static STYLE_HASH: LazyLock<String> =
-    LazyLock::new(|| format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(STYLE))));
+static STYLE_HASH: LazyLock<String> = LazyLock::new(|| policy_hash(STYLE));
 
 fn page(status: u16, tone: &str, sign: &str, title: &str, body: &Markup) -> Page {
     let document = html! {
@@ -42,7 +39,7 @@ fn page(status: u16, tone: &str, sign: &str, title: &str, body: &Markup) -> Page
             }
         }
     };
-    Page { status, html: document.into_string(), style_hash: Some(STYLE_HASH.clone()) }
+    Page::html(status, document.into_string()).styled(&STYLE_HASH)
 }
 
 /// The grant is stored.
@@ -157,13 +154,33 @@ pub fn not_found() -> Page {
     )
 }
 
+/// A link of the worklist that leads nowhere now, and why.
+pub fn refused(title: &str, reason: &str) -> Page {
+    page(
+        409,
+        "note",
+        "i",
+        title,
+        &html! {
+            p { (reason) }
+            p { "Go back to the worklist, which shows how things stand." }
+        },
+    )
+}
+
+/// Nothing is done here by a POST.
+pub fn not_allowed() -> Page {
+    page(405, "note", "i", "Nothing to do here", &html! { p { "This address can only be looked at." } })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn values_are_escaped() {
-        let html = failed("<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>").html;
+        let page = failed("<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>");
+        let html = page.body();
         assert!(!html.contains("<script>alert") && !html.contains("<img"), "{html}");
         assert!(html.contains("&lt;script&gt;"));
     }

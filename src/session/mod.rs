@@ -1,8 +1,10 @@
 //! Grants in flight over one listener: opens addresses, waits, and yields what comes as values. It never writes.
 
 mod switchboard;
+mod worklist;
 
 pub use switchboard::Reply;
+pub use worklist::{Clicked, Entry, Sheet, Wish, Worklist};
 
 use crate::edge::{BrowserChoice, Clock, Env, Http, Keys, Opened, signals};
 use crate::error::{Error, ProviderError, Result};
@@ -53,6 +55,13 @@ pub enum Step {
     Looked(Result<()>),
     /// A key at the terminal.
     Key(char),
+    /// Somebody clicked on the worklist; the browser waits.
+    Wished {
+        /// What is wished.
+        wish: Wish,
+        /// Where the answer goes.
+        reply: Clicked,
+    },
     /// Ctrl-C, or a polite signal.
     Interrupted,
 }
@@ -149,6 +158,19 @@ impl Session {
     /// Where browsers are sent back to.
     pub fn redirect_uri(&self) -> String {
         grant::redirect_uri(&self.exchange.provider, self.serving.port())
+    }
+
+    /// Serves a worklist from now on; what is clicked there comes as steps.
+    pub fn show_worklist(&mut self, worklist: Worklist) {
+        worklist.served_on(&self.runtime);
+        switchboard::lock(&self.board).worklist = Some(worklist);
+    }
+
+    /// Where the worklist is, for a browser on this machine; `None` where none is served.
+    pub fn worklist_address(&self) -> Option<String> {
+        let path = switchboard::lock(&self.board).worklist.as_ref().map(Worklist::path)?;
+        let host = self.exchange.provider.redirect.host.as_str();
+        Some(format!("http://{host}:{}{path}", self.serving.port()))
     }
 
     /// Waits for a question's answer from now on, and opens its address where a browser is wanted.

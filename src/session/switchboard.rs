@@ -1,9 +1,9 @@
 //! Which answer belongs to which question: the state decides, before anything has an effect.
 
-use super::{Exchange, Step};
+use super::{Exchange, Step, Worklist};
 use crate::error::clean;
 use crate::error::{Error, ProviderError};
-use crate::grant::listener::{Page, Request};
+use crate::grant::listener::{Method, Page, Request};
 use crate::grant::{Answered, Ask, callback_path, pages, read_callback};
 use crate::model::ids::FlowId;
 use crate::model::provider::StateIn;
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-type Fingerprint = [u8; 32];
+pub(super) type Fingerprint = [u8; 32];
 
 /// The questions that may be answered, by their states' fingerprints: looking one up tells no time about the state.
 pub(super) struct Switchboard {
@@ -21,6 +21,7 @@ pub(super) struct Switchboard {
     iss_required: bool,
     open: HashMap<Fingerprint, Waiting>,
     pub(super) strays: usize,
+    pub(super) worklist: Option<Worklist>,
 }
 
 struct Waiting {
@@ -92,6 +93,7 @@ impl Switchboard {
             iss_required: exchange.endpoints.iss_required,
             open: HashMap::new(),
             strays: 0,
+            worklist: None,
         }
     }
 
@@ -110,6 +112,13 @@ impl Switchboard {
 
     /// Decides about one request: a step for the loop, or a page at once.
     pub(super) fn connect(&mut self, request: Request) -> Option<Step> {
+        if let Some(worklist) = self.worklist.as_ref().filter(|it| it.owns(&request.path)) {
+            return worklist.connect(request);
+        }
+        if request.method != Method::Get {
+            request.answer(pages::not_allowed());
+            return None;
+        }
         let (state_in_path, ours) = self.is_ours(&request.path);
         if !ours {
             request.answer(pages::not_found());
@@ -178,7 +187,8 @@ fn issuer_differs(expected: Option<&str>, required: bool, found: Option<&str>) -
     }
 }
 
-fn fingerprint(state: &str) -> Fingerprint {
+/// What a secret is looked up by.
+pub(super) fn fingerprint(state: &str) -> Fingerprint {
     Sha256::digest(state).into()
 }
 

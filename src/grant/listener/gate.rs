@@ -1,5 +1,6 @@
 //! The bounded gate on the real port: whole, clean requests pass to tiny_http; all else ends here.
 
+use super::Method;
 use super::head::{self, Verdict};
 use super::page::Page;
 use super::private::Private;
@@ -148,9 +149,9 @@ impl Gate {
             Verdict::Refuse { status, bodyless } => {
                 send(client, &Page::plain(status).print(bodyless)).await?;
             }
-            Verdict::Pass(target) => {
+            Verdict::Pass(method, target) => {
                 *progress = Progress::Waiting;
-                self.relay(client, &target, progress).await?;
+                self.relay(client, method, &target, progress).await?;
             }
         }
         *progress = Progress::Answered;
@@ -176,10 +177,16 @@ impl Gate {
         }
     }
 
-    async fn relay(&self, client: &mut TcpStream, target: &str, progress: &mut Progress) -> io::Result<()> {
+    async fn relay(
+        &self,
+        client: &mut TcpStream,
+        method: Method,
+        target: &str,
+        progress: &mut Progress,
+    ) -> io::Result<()> {
         let _relay = self.relays.acquire().await.map_err(io::Error::other)?;
         for _ in 0..TRIES {
-            if self.hand_over(client, target, progress).await? {
+            if self.hand_over(client, method, target, progress).await? {
                 break;
             }
             // tiny_http is down or descriptors are short.
@@ -197,13 +204,14 @@ impl Gate {
     async fn hand_over(
         &self,
         client: &mut TcpStream,
+        method: Method,
         target: &str,
         progress: &mut Progress,
     ) -> io::Result<bool> {
         let permit = self.handing.clone().acquire_owned().await.map_err(io::Error::other)?;
         let under_way = self.traffic.begin(permit);
         let Ok(mut private) = self.private.connect().await else { return Ok(false) };
-        let request = self.private.clean(target, &self.names[0], under_way.id);
+        let request = self.private.clean(method, target, &self.names[0], under_way.id);
         if private.write_all(request.as_bytes()).await.is_err() {
             return Ok(false);
         }

@@ -1,13 +1,15 @@
 //! Judges the bytes of a request's head; pure, so that every refusal can be tested without a socket.
 
+use super::Method;
+
 /// A head longer than this is refused; a redirect's is about one KiB.
 pub(super) const LIMIT: usize = 16 * 1024;
 
 /// What is to be done with a connection whose head is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// A clean GET for this origin-form target.
-    Pass(String),
+    /// A clean GET for this origin-form target, or a POST without a body that a page of ours sent.
+    Pass(Method, String),
     /// Answered by the gate itself; `bodyless` where the method was HEAD.
     Refuse { status: u16, bodyless: bool },
     /// Not HTTP at all: closed without a word.
@@ -61,6 +63,8 @@ fn parse(head: &[u8], names: &[String]) -> Result<Verdict, Verdict> {
     }
 
     let mut hosts = Vec::new();
+    let mut sites = Vec::new();
+    let mut origins = Vec::new();
     let mut framed = false;
     let mut lengths = 0;
     for line in lines {
@@ -72,6 +76,10 @@ fn parse(head: &[u8], names: &[String]) -> Result<Verdict, Verdict> {
         }
         if name.eq_ignore_ascii_case(b"host") {
             hosts.push(value);
+        } else if name.eq_ignore_ascii_case(b"sec-fetch-site") {
+            sites.push(value);
+        } else if name.eq_ignore_ascii_case(b"origin") {
+            origins.push(value);
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
             framed = true;
         } else if name.eq_ignore_ascii_case(b"content-length") {
@@ -83,21 +91,37 @@ fn parse(head: &[u8], names: &[String]) -> Result<Verdict, Verdict> {
     // Host comes first: a page of another name, rebound to us, learns nothing else.
     let bodyless = method == "HEAD";
     let refuse = |status| Verdict::Refuse { status, bodyless };
-    match hosts[..] {
+    let host = match hosts[..] {
         [] => return Err(refuse(400)),
-        [host] if names.iter().any(|name| host.eq_ignore_ascii_case(name.as_bytes())) => {}
+        [host] if names.iter().any(|name| host.eq_ignore_ascii_case(name.as_bytes())) => host,
         _ => return Err(refuse(421)),
-    }
-    if method != "GET" {
-        return Err(refuse(405));
-    }
+    };
+    let method = match method {
+        "GET" => Method::Get,
+        "POST" if from_our_page(&sites, &origins, host) => Method::Post,
+        _ => return Err(refuse(405)),
+    };
     if !target.starts_with('/') {
         return Err(refuse(404));
     }
     if framed {
         return Err(refuse(400));
     }
-    Ok(Verdict::Pass(target.to_owned()))
+    Ok(Verdict::Pass(method, target.to_owned()))
+}
+
+/// Whether the browser vouches that a page of ours sent it; pages can't set either header. Whoever has no browser's word
+/// for it is refused too.
+fn from_our_page(sites: &[&[u8]], origins: &[&[u8]], host: &[u8]) -> bool {
+    let ours =
+        |origin: &[u8]| origin.strip_prefix(b"http://").is_some_and(|name| name.eq_ignore_ascii_case(host));
+    match (sites, origins) {
+        ([], [origin]) => ours(origin),
+        ([b"same-origin"], []) => true,
+        // Some browsers hide the origin where the referrer is hidden, though the request stays with us.
+        ([b"same-origin"], [origin]) => ours(origin) || *origin == b"null",
+        _ => false,
+    }
 }
 
 fn refuse(status: u16) -> Verdict {
@@ -125,7 +149,7 @@ mod tests {
     fn status(head: impl AsRef<[u8]>) -> u16 {
         match whole(head) {
             Some(Verdict::Refuse { status, .. }) => status,
-            Some(Verdict::Pass(_)) => 200,
+            Some(Verdict::Pass(..)) => 200,
             Some(Verdict::HangUp) => 0,
             None => 100,
         }
@@ -139,7 +163,7 @@ mod tests {
     fn a_browsers_redirect_passes_with_its_target_as_sent() {
         let target = "/callback?code=a%2Fb&state=%22";
         let head = get(target, "User-Agent: Chromium\r\nCookie: a=\u{e9}\r\nAccept: */*\r\nExpect: x\r\n");
-        assert_eq!(whole(head), Some(Verdict::Pass(target.into())));
+        assert_eq!(whole(head), Some(Verdict::Pass(Method::Get, target.into())));
         assert_eq!(status(get("/", "Content-Length: 0\r\n")), 200);
         assert_eq!(status("GET / HTTP/1.0\r\nhOST:LOCALHOST:4711 \r\n\r\n"), 200);
         assert_eq!(status(get("/", "") + "surplus"), 200);
@@ -155,6 +179,42 @@ mod tests {
             whole(get("/", "").replace("GET", "HEAD")),
             Some(Verdict::Refuse { status: 405, bodyless: true })
         );
+    }
+
+    #[test]
+    fn a_post_passes_only_from_a_page_of_ours_and_without_a_body() {
+        let post = |headers: &str| status(get("/x", headers).replace("GET", "POST"));
+        let (same, ours) = ("Sec-Fetch-Site: same-origin\r\n", "Origin: http://127.0.0.1:4711\r\n");
+        for headers in [same, ours, &format!("{same}{ours}"), &format!("{same}Origin: null\r\n")] {
+            assert_eq!(post(headers), 200, "{headers:?}");
+            assert_eq!(post(&format!("{headers}Content-Length: 0\r\n")), 200);
+            assert_eq!(post(&format!("{headers}Content-Length: 1\r\n")), 400);
+            assert_eq!(post(&format!("{headers}Transfer-Encoding: chunked\r\n")), 400);
+        }
+        let passed = whole(get("/x", same).replace("GET", "POST"));
+        assert_eq!(passed, Some(Verdict::Pass(Method::Post, "/x".into())));
+        for site in ["cross-site", "same-site", "none", "", "same-origin, cross-site"] {
+            assert_eq!(post(&format!("Sec-Fetch-Site: {site}\r\n{ours}")), 405, "{site}");
+        }
+        for origin in [
+            "null",
+            "http://evil.example",
+            "http://127.0.0.1",
+            "http://127.0.0.1:4712",
+            "https://127.0.0.1:4711",
+            "http://127.0.0.1:4711.evil.example",
+            // A name of ours, but not the one that was asked.
+            "http://localhost:4711",
+            "",
+        ] {
+            assert_eq!(post(&format!("Origin: {origin}\r\n")), 405, "{origin}");
+        }
+        assert_eq!(post(&format!("{same}Origin: http://evil.example\r\n")), 405);
+        assert_eq!(post(&format!("{same}{same}")), 405);
+        assert_eq!(post(&format!("{ours}{ours}")), 405);
+        // A foreign name for us is told first.
+        let rebound = format!("POST /x HTTP/1.1\r\nHost: evil.example\r\n{same}\r\n");
+        assert_eq!(status(rebound), 421);
     }
 
     #[test]
@@ -288,7 +348,7 @@ mod tests {
 
         #[test]
         fn what_passes_is_one_clean_line(target in "[ -~]{0,30}", more in "[ -~\r\n]{0,40}") {
-            if let Some(Verdict::Pass(target)) = whole(get(&target, &more)) {
+            if let Some(Verdict::Pass(_, target)) = whole(get(&target, &more)) {
                 prop_assert!(target.starts_with('/') && target.bytes().all(|byte| byte.is_ascii_graphic()));
             }
         }

@@ -9,7 +9,7 @@ mod private;
 mod tests;
 mod traffic;
 
-pub use page::Page;
+pub use page::{Page, policy_hash};
 
 use gate::{Door, Gate};
 use private::{Private, Thread};
@@ -30,6 +30,8 @@ const CLOSING: Duration = Duration::from_millis(200);
 /// dropped there comes again only after a second.
 #[cfg(unix)]
 const QUEUE: i32 = 4096;
+/// The most bytes that the kernel surely takes at once.
+const NEVER_WAITS: usize = 100_000;
 /// How often a port free in both families is looked for.
 const TRIES: usize = 64;
 
@@ -172,8 +174,19 @@ impl Drop for Serving {
     }
 }
 
-/// A clean GET. Dropped unanswered, it is answered with a plain 503.
+/// How something is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// To see it.
+    Get,
+    /// To have something done. Only a page of ours can: the browser vouches for where it came from.
+    Post,
+}
+
+/// A clean request without a body. Dropped unanswered, it is answered with a plain 503.
 pub struct Request {
+    /// How it's asked.
+    pub method: Method,
     /// The path as sent, undecoded.
     pub path: String,
     /// What followed the `?`, undecoded.
@@ -188,6 +201,17 @@ impl Request {
     /// browser even if [`Serving`] is dropped next. A page up to 100 KB never waits for a slow browser.
     pub fn answer(mut self, page: Page) {
         self.write(page);
+    }
+
+    /// The same for a page of any size: one that could wait for a slow browser is written on a thread of its own.
+    /// Few can be at it, for few requests are behind the gate.
+    pub fn answer_apart(self, page: Page) {
+        if page.body.len() <= NEVER_WAITS {
+            return self.answer(page);
+        }
+        self.traffic.answering(self.id);
+        // Where there is no thread to be had, the request is dropped, and that is an answer too.
+        let _ = std::thread::Builder::new().name("page".into()).spawn(move || self.answer(page));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Runs tiny_http on a socket that only the gate can reach, and starts it anew when it dies.
 
 use super::traffic::Traffic;
-use super::{Page, Request};
+use super::{Method, Page, Request};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -149,11 +149,15 @@ impl Private {
         if !traffic.held(id) {
             return None;
         }
+        let method = match request.method() {
+            tiny_http::Method::Post => Method::Post,
+            _ => Method::Get,
+        };
         let (path, query) = match request.url().split_once('?') {
             Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
             None => (request.url().to_owned(), None),
         };
-        Some(Request { path, query, id, traffic: traffic.clone(), inner: Some(request) })
+        Some(Request { method, path, query, id, traffic: traffic.clone(), inner: Some(request) })
     }
 
     /// Replaces a dead server, unless all is to end.
@@ -204,9 +208,13 @@ impl Private {
     }
 
     /// The one form in which requests reach tiny_http.
-    pub(super) fn clean(&self, target: &str, host: &str, id: u64) -> String {
+    pub(super) fn clean(&self, method: Method, target: &str, host: &str, id: u64) -> String {
+        let method = match method {
+            Method::Get => "GET",
+            Method::Post => "POST",
+        };
         format!(
-            "GET {target} HTTP/1.1\r\nHost: {host}\r\n{PROOF}: {} {id}\r\nConnection: close\r\n\r\n",
+            "{method} {target} HTTP/1.1\r\nHost: {host}\r\n{PROOF}: {} {id}\r\nConnection: close\r\n\r\n",
             self.proof
         )
     }

@@ -26,7 +26,7 @@ fn runtime() -> Runtime {
 }
 
 fn page(html: impl Into<String>) -> Page {
-    Page { status: 200, html: html.into(), style_hash: None }
+    Page::html(200, html)
 }
 
 impl Rig {
@@ -333,6 +333,38 @@ fn a_page_of_100_kb_never_waits_for_the_browser() {
     for _ in &browsers {
         rig.next().answer(page("x".repeat(100_000)));
     }
+}
+
+#[test]
+fn a_page_of_any_size_answered_apart_holds_up_nobody_and_arrives_whole() {
+    let rig = Rig::new(Host::Ipv4Literal);
+    let html = "0123456789".repeat(300_000);
+    // These read nothing until all are answered.
+    let browsers: Vec<_> = (0..8).map(|_| rig.ask("/")).collect();
+    for _ in &browsers {
+        rig.next().answer_apart(page(html.clone()));
+    }
+    for browser in browsers {
+        assert!(all(browser).ends_with(&html));
+    }
+}
+
+#[test]
+fn a_post_from_a_page_of_ours_reaches_the_handler_as_one() {
+    let rig = Rig::new(Host::Ipv4Literal);
+    let head = get(rig.port, "/x").replace("GET", "POST");
+    let ours = format!("Origin: http://127.0.0.1:{}\r\nContent-Length: 0\r\nAccept", rig.port);
+    let browser = rig.send(head.replace("Accept", &ours));
+    let request = rig.next();
+    assert_eq!((request.method, request.path.as_str()), (Method::Post, "/x"));
+    request.answer(Page::done());
+    let answer = all(browser);
+    assert_eq!(status(&answer), 204);
+    assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+    assert_eq!(rig.requests.try_iter().count(), 0);
+    let browser = rig.ask("/x");
+    assert_eq!(rig.next().method, Method::Get);
+    all(browser);
 }
 
 #[test]

@@ -1,0 +1,191 @@
+//! The worklist: a page on the listener's port that shows how far every licence of a run has come, and leads to
+//! BioTrack's Grant Access pages one by one. What people wish there comes as a step; the page decides nothing.
+
+mod news;
+mod page;
+#[cfg(test)]
+mod tests;
+mod wish;
+
+pub use wish::{Clicked, Wish};
+
+use super::Step;
+use super::switchboard::{Fingerprint, fingerprint};
+use crate::edge::Random;
+use crate::error::{Result, clean};
+use crate::grant::listener::{Method, Request};
+use crate::grant::pages;
+use crate::model::ids::{Key, OcmLicense, StoreName, Username};
+use crate::model::plan::Progress;
+use news::News;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::runtime::Handle;
+
+/// What the paths begin with.
+const PREFIX: &str = "/worklist/";
+
+/// What the page shows of one licence. All of it is text, which the page escapes.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Which.
+    pub key: Key,
+    /// The admin who is asked.
+    pub username: Username,
+    /// What the store is called.
+    pub name: Option<StoreName>,
+    /// The official OCM licence, where noted.
+    pub ocm_license: Option<OcmLicense>,
+    /// When its living grant ends, in the profile's zone, ready to be shown.
+    pub expires: Option<String>,
+    /// Why it's in the run, in words.
+    pub why: String,
+}
+
+/// What the page shows of a run: its licences in their order, one admin's beside each other.
+#[derive(Debug, Clone)]
+pub struct Sheet {
+    /// The profile.
+    pub profile: String,
+    /// What every Grant Access page of the run must show: label and value.
+    pub facts: Vec<(&'static str, String)>,
+    /// The licences.
+    pub entries: Vec<Entry>,
+}
+
+/// A run's page. Clones are the same page: one is with the session, which serves it, one with whoever tells it what
+/// has come of a licence.
+#[derive(Clone)]
+pub struct Worklist(Arc<Inner>);
+
+struct Inner {
+    secret: String,
+    fingerprint: Fingerprint,
+    sheet: Sheet,
+    news: Mutex<News>,
+}
+
+impl Worklist {
+    /// A page under a path that nobody can guess: 256 random bits.
+    pub fn new(random: &dyn Random, mut sheet: Sheet) -> Result<Self> {
+        for entry in &mut sheet.entries {
+            entry.why = clean(&entry.why);
+        }
+        let secret = random.token()?;
+        let news = Mutex::new(News::new(sheet.entries.len()));
+        Ok(Self(Arc::new(Inner { fingerprint: fingerprint(&secret), secret, sheet, news })))
+    }
+
+    /// Where it's served.
+    pub fn path(&self) -> String {
+        format!("{PREFIX}{}", self.0.secret)
+    }
+
+    /// Shows how far a licence has come, and what is to be said of it: why it failed, who holds it, its new expiry.
+    /// Open pages show it at once.
+    pub fn show(&self, entry: usize, progress: Progress, detail: &str) {
+        self.tell(|news| news.show(entry, progress, &clean(detail)));
+    }
+
+    /// Shows a notice above the list, with a button that wishes to go on; `None` takes it away.
+    pub fn notice(&self, text: Option<String>) {
+        self.tell(|news| news.notice(text.map(|text| clean(&text))));
+    }
+
+    /// The run is over: pages say so, and nothing can be wished any more.
+    pub fn ended(&self, text: String) {
+        self.tell(|news| news.end(clean(&text)));
+    }
+
+    /// Changes what is shown, and answers every page that waits for a change.
+    fn tell(&self, change: impl FnOnce(&mut News)) {
+        let mut news = self.news();
+        let before = news.seq();
+        change(&mut news);
+        if news.seq() == before {
+            return;
+        }
+        let (waiting, json) = (news.all_parked(), news.since(before));
+        // Written after the lock is free.
+        drop(news);
+        news::answer(waiting, &json);
+    }
+
+    fn news(&self) -> MutexGuard<'_, News> {
+        self.0.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on pages that wait for a change are answered after a while though there is none.
+    pub(super) fn served_on(&self, runtime: &Handle) {
+        self.news().runtime = Some(runtime.clone());
+    }
+
+    /// Whether a path is this page's or leads on from it. Compared by fingerprints, as states are: the time it takes
+    /// tells nothing about the secret.
+    pub(super) fn owns(&self, path: &str) -> bool {
+        let secret = path.strip_prefix(PREFIX).map(|rest| rest.split('/').next().unwrap_or_default());
+        secret.is_some_and(|secret| fingerprint(secret) == self.0.fingerprint)
+    }
+
+    /// Answers a request for a path that it owns, or makes a step of it for the loop to answer.
+    pub(super) fn connect(&self, request: Request) -> Option<Step> {
+        let path = request.path.clone();
+        let below = path[PREFIX.len()..].split_once('/').map_or("", |(_, below)| below);
+        let entry = |number: &str| number.parse().ok().filter(|number| *number < self.0.sheet.entries.len());
+        let wish = match (request.method, below.split_once('/')) {
+            (Method::Get, None) if below.is_empty() => {
+                let page = page::sheet(&self.path(), &self.0.sheet, &self.news());
+                request.answer_apart(page);
+                return None;
+            }
+            (Method::Get, None) if below == "news" => {
+                self.park(request);
+                return None;
+            }
+            (Method::Get, Some(("go", number))) => entry(number).map(Wish::Open),
+            (Method::Post, Some(("skip", number))) => entry(number).map(Wish::Skip),
+            (Method::Post, Some(("retry", number))) => entry(number).map(Wish::Retry),
+            (Method::Post, None) if below == "on" => Some(Wish::GoOn),
+            _ => None,
+        };
+        let over = self.news().ended_as().map(str::to_owned);
+        match (wish, over) {
+            (Some(_), Some(over)) => request.answer(pages::refused("This run is over", &over)),
+            (Some(wish), None) => return Some(Step::Wished { wish, reply: Clicked::new(request) }),
+            (None, _) if request.method == Method::Post => request.answer(pages::not_allowed()),
+            (None, _) => request.answer(pages::not_found()),
+        }
+        None
+    }
+
+    /// Answers with what has changed since the page last heard, or waits until something does.
+    fn park(&self, request: Request) {
+        let after = request.query.as_deref().and_then(|query| query.strip_prefix("after=")?.parse().ok());
+        let mut news = self.news();
+        let (waiting, json) = match after {
+            Some(after) if after == news.seq() && news.ended_as().is_none() => {
+                let parked = news.park(request);
+                if let Some(runtime) = &news.runtime {
+                    let (worklist, patience) = (Arc::downgrade(&self.0), news.patience);
+                    runtime.spawn(async move {
+                        tokio::time::sleep(patience).await;
+                        if let Some(inner) = worklist.upgrade() {
+                            Worklist(inner).give_up(parked);
+                        }
+                    });
+                }
+                (news.one_too_many(), news.since(after))
+            }
+            after => (vec![request], news.since(after.filter(|after| *after <= news.seq()).unwrap_or(0))),
+        };
+        drop(news);
+        news::answer(waiting, &json);
+    }
+
+    /// Answers a page that has waited long enough; it asks again.
+    fn give_up(&self, parked: news::Ticket) {
+        let mut news = self.news();
+        let (waiting, json) = (news.take(parked), news.since(news.seq()));
+        drop(news);
+        news::answer(waiting, &json);
+    }
+}

@@ -1,0 +1,162 @@
+//! The worklist as a document. Its script changes text and attributes only; the style gives each state its sign.
+
+use super::news::{News, Row};
+use super::{Entry, Sheet};
+use crate::grant::listener::{Page, policy_hash};
+use crate::model::plan::Progress;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use std::sync::LazyLock;
+
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("script.js");
+
+static STYLE_HASH: LazyLock<String> = LazyLock::new(|| policy_hash(STYLE));
+static SCRIPT_HASH: LazyLock<String> = LazyLock::new(|| policy_hash(SCRIPT));
+
+/// What is counted: the word that the style and the script know it by, and whether it's told while it's none.
+const COUNTS: [(&str, bool); 5] =
+    [("left", true), ("granted", true), ("held", false), ("failed", false), ("skipped", false)];
+
+/// The whole page as things stand.
+pub(super) fn sheet(path: &str, sheet: &Sheet, news: &News) -> Page {
+    let left = count(news.rows(), "left");
+    let document = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { @match news.ended_as() { Some(_) => "Over · worklist", None => { (left) " left · worklist" } } }
+                style { (PreEscaped(STYLE)) }
+            }
+            body data-over=[news.ended_as().map(|_| "ended")] {
+                header {
+                    p.program { "biotrack-auth" span.profile { "profile " (sheet.profile) } }
+                    h1 { "Worklist" }
+                    p.counts #counts role="status" {
+                        @for (word, always) in COUNTS {
+                            @let number = count(news.rows(), word);
+                            span data-count=(word) hidden[number == 0 && !always] { b { (number) } " " (word) }
+                        }
+                    }
+                    progress #done max=(sheet.entries.len()) value=(sheet.entries.len() - left) aria-label="Licences done" {}
+                }
+                main {
+                    noscript { p.banner { "This list doesn’t update by itself, for scripts are off in this browser. Reload it to see how things stand." } }
+                    div.banner.note #notice role="alert" {
+                        @if let Some(text) = news.noticed() { p { (text) } }
+                    }
+                    div.banner.end #end role="alert" {
+                        @if let Some(text) = news.ended_as() { p { (text) } }
+                    }
+                    (facts(sheet))
+                    (tools(news.rows()))
+                    (table(path, sheet, news))
+                    p.nothing #nothing hidden { "No licence matches. Clear the filter, or choose another state." }
+                }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    };
+    Page::html(200, document.into_string()).styled(&STYLE_HASH).scripted(&SCRIPT_HASH)
+}
+
+fn facts(sheet: &Sheet) -> Markup {
+    html! {
+        section.facts aria-labelledby="facts" {
+            h2 #facts { "What the Grant Access page must show" }
+            dl {
+                @for (label, value) in &sheet.facts { div { dt { (label) } dd { (value) } } }
+                div { dt { "UBI and location" } dd { "as in the licence’s row" } }
+            }
+            p { "If anything differs, don’t grant: close the page and skip the licence." }
+        }
+    }
+}
+
+/// What needs the script stays hidden without it.
+fn tools(rows: &[Row]) -> Markup {
+    html! {
+        div.tools #tools role="search" hidden {
+            label.filter { span { "Filter" } input #filter type="search" autocomplete="off" spellcheck="false"
+                placeholder="Licence, UBI, store or admin" aria-keyshortcuts="/"; }
+            fieldset.states {
+                legend { "State" }
+                label { input type="radio" name="state" value="all" checked; span { "All " b { (rows.len()) } } }
+                @for (word, _) in COUNTS {
+                    label { input type="radio" name="state" value=(word); span data-chip=(word) { (word) " " b { (count(rows, word)) } } }
+                }
+            }
+            p.keys {
+                label { input #keys type="checkbox" checked; " Keys:" }
+                span { kbd { "/" } " filter" }
+                span { kbd { "n" } " next waiting" }
+            }
+            p.aside #shown role="status" {}
+        }
+    }
+}
+
+fn table(path: &str, sheet: &Sheet, news: &News) -> Markup {
+    let numbered: Vec<_> = sheet.entries.iter().zip(news.rows()).enumerate().collect();
+    let over = news.ended_as().is_some();
+    html! {
+        table #list data-seq=(news.seq()) {
+            caption.aside { "The licences of this run, grouped by the admin user who is asked" }
+            thead {
+                tr {
+                    th scope="col" { "State" }
+                    th scope="col" { "Licence" }
+                    th scope="col" { "UBI" }
+                    th scope="col" { "Grant expires" }
+                    th scope="col" { "What’s known" }
+                    th scope="col" { "Actions" }
+                }
+            }
+            @for group in numbered.chunk_by(|(_, (a, _)), (_, (b, _))| a.username.same_as(b.username.as_str())) {
+                @let (_, (first, _)) = group[0];
+                tbody {
+                    tr.admin {
+                        th scope="rowgroup" colspan="6" {
+                            bdi { (first.username) }
+                            span { (group.len()) @if group.len() == 1 { " licence" } @else { " licences" }
+                                " · the browser must be signed in to BioTrack as this admin" }
+                        }
+                    }
+                    @for (n, (entry, row)) in group { (line(path, *n, entry, row, over)) }
+                }
+            }
+        }
+    }
+}
+
+fn line(path: &str, n: usize, entry: &Entry, row: &Row, over: bool) -> Markup {
+    html! {
+        tr data-n=(n) data-state=(row.progress) {
+            td.state { i aria-hidden="true" {} span { (row.progress) } }
+            th.licence scope="row" {
+                bdi { (entry.key.license) }
+                @if let Some(name) = &entry.name { small { bdi { (name) } } }
+                @if let Some(ocm) = &entry.ocm_license { small { span.aside { "OCM licence " } bdi { (ocm) } } }
+            }
+            td.ubi { (entry.key.ubi) }
+            td.expires { @match &entry.expires { Some(expires) => (expires), None => "–" } }
+            td.known { span { (row.detail) } small { (entry.why) } }
+            td.do {
+                a href={ (path) "/go/" (n) } target="_blank" rel="noopener noreferrer"
+                    aria-label={ "Grant Access for " (entry.key.license) ", opens a new tab" }
+                    hidden[over || !matches!(row.progress, Progress::Waiting | Progress::Opened)] { "Grant Access" }
+            }
+        }
+    }
+}
+
+fn count(rows: &[Row], word: &str) -> usize {
+    rows.iter().filter(|row| bucket(row.progress) == word).count()
+}
+
+/// What a licence counts as: what isn't done is left.
+fn bucket(progress: Progress) -> &'static str {
+    if progress.is_done() { progress.word() } else { "left" }
+}

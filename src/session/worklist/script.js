@@ -1,0 +1,220 @@
+"use strict";
+// Shows what the program tells, and tells it what is clicked. All that comes is put in as text.
+(() => {
+  const base = location.pathname.replace(/\/+$/, "");
+  const by = (id) => document.getElementById(id);
+  const table = by("list"), filter = by("filter"), shown = by("shown"), keys = by("keys");
+  const pause = (time) => new Promise((done) => setTimeout(done, time));
+  let seq = Number(table.dataset.seq);
+  let over = "over" in document.body.dataset;
+  let lost = false;
+  let last = -1; // the row that had the focus, from which "n" goes on
+  let kept = null; // the row that is shown only because it has the focus
+
+  // What can be wished in a state: the path, and the word on the button.
+  const ACTIONS = {
+    waiting: [["skip", "Skip"]],
+    opened: [["skip", "Skip"]],
+    failed: [["retry", "Retry"]],
+    skipped: [["retry", "Take back"]],
+  };
+  const LEFT = ["waiting", "opened", "storing"];
+  const bucket = (state) => (LEFT.includes(state) ? "left" : state);
+
+  const rows = [...table.querySelectorAll("tr[data-n]")].map((tr) => ({
+    tr,
+    link: tr.querySelector(".do a"),
+    text: [tr.querySelector(".licence"), tr.querySelector(".ubi"), tr.parentNode.querySelector(".admin bdi")]
+      .map((cell) => cell.textContent).join(" ").toLowerCase(),
+  }));
+  const license = (row) => row.tr.querySelector(".licence bdi").textContent;
+  const state = (row) => row.tr.dataset.state;
+
+  function act(row) {
+    const cell = row.link.parentNode;
+    for (const button of cell.querySelectorAll("button")) button.remove();
+    row.link.hidden = over || !["waiting", "opened"].includes(state(row));
+    for (const [wish, word] of over ? [] : ACTIONS[state(row)] ?? []) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.dataset.wish = `${wish}/${row.tr.dataset.n}`;
+      button.textContent = word;
+      button.setAttribute("aria-label", `${word} ${license(row)}`);
+      cell.append(button);
+    }
+  }
+
+  /** Puts a text into a banner; said only where it's another than before. */
+  function banner(id, text, button) {
+    const place = by(id);
+    if ((place.querySelector("p")?.textContent ?? "") !== (text ?? "")) {
+      place.replaceChildren();
+      if (text) place.appendChild(document.createElement("p")).textContent = text;
+    }
+    if (text && button && !place.querySelector("button")) place.append(button);
+  }
+
+  function goOn() {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.dataset.wish = "on";
+    button.textContent = "Go on";
+    return button;
+  }
+
+  function count() {
+    const counts = { left: 0, granted: 0, held: 0, failed: 0, skipped: 0 };
+    for (const row of rows) counts[bucket(state(row))] += 1;
+    for (const place of document.querySelectorAll("[data-count]")) {
+      const number = counts[place.dataset.count];
+      // A status is read out when it's touched: only what has changed is.
+      const text = String(number);
+      if (place.firstChild.textContent !== text) place.firstChild.textContent = text;
+      place.hidden = number === 0 && !["left", "granted"].includes(place.dataset.count);
+    }
+    for (const chip of document.querySelectorAll("[data-chip]")) chip.lastChild.textContent = counts[chip.dataset.chip];
+    by("done").value = rows.length - counts.left;
+    document.title = `${lost ? "Stopped" : over ? "Over" : `${counts.left} left`} · worklist`;
+  }
+
+  function sift() {
+    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const wanted = document.querySelector("[name=state]:checked").value;
+    let number = 0;
+    kept = null;
+    for (const row of rows) {
+      const fits = (wanted === "all" || bucket(state(row)) === wanted) && words.every((word) => row.text.includes(word));
+      const held = !fits && row.tr.contains(document.activeElement);
+      if (held) kept = row;
+      if (fits || held) number += 1;
+      if (row.tr.hidden === (fits || held)) row.tr.hidden = !(fits || held);
+    }
+    for (const group of table.tBodies) group.hidden = !group.querySelector("tr[data-n]:not([hidden])");
+    by("nothing").hidden = number > 0;
+    const said = number === rows.length ? "" : `${number} of ${rows.length} shown`;
+    if (shown.textContent !== said) shown.textContent = said;
+  }
+
+  function take(news) {
+    seq = news.seq;
+    const ending = news.ended !== null && !over;
+    over = over || news.ended !== null;
+    for (const { n, progress, detail } of news.rows) {
+      const row = rows[n];
+      const focused = row.tr.contains(document.activeElement);
+      row.tr.dataset.state = progress;
+      row.tr.querySelector(".state span").textContent = progress;
+      row.tr.querySelector(".known span").textContent = detail;
+      act(row);
+      // Where the focus was is gone: its row has it now, so that the place in the list isn't lost.
+      if (focused && (document.activeElement === document.body || document.activeElement.hidden)) rest(row);
+    }
+    banner("notice", news.notice, goOn());
+    banner("end", news.ended);
+    if (ending) stop("ended");
+    if (news.rows.length) sift();
+    count();
+  }
+
+  function rest(row) {
+    row.tr.tabIndex = -1;
+    row.tr.focus({ preventScroll: true });
+  }
+
+  function stop(how) {
+    over = true;
+    document.body.dataset.over = how;
+    banner("notice", null);
+    for (const row of rows) act(row);
+  }
+
+  function lose() {
+    lost = true;
+    stop("lost");
+    banner("end", "biotrack-auth has stopped; run `biotrack-auth renew --resume`. What is shown here may be out of date.");
+    count();
+  }
+
+  async function listen() {
+    for (let failed = 0; !over; ) {
+      const began = performance.now();
+      try {
+        const answer = await fetch(`${base}/news?after=${seq}`, { cache: "no-store" });
+        if (!answer.ok) throw new Error(answer.status);
+        const news = await answer.json();
+        const changed = news.seq !== seq;
+        failed = 0;
+        take(news);
+        // A burst of changes comes as one; a page that isn't let wait doesn't hurry.
+        await pause(changed ? 100 : performance.now() - began < 1000 ? 1000 : 0);
+      } catch {
+        if ((failed += 1) > 3) return lose();
+        await pause(700);
+      }
+    }
+  }
+
+  async function wish(button) {
+    button.disabled = true;
+    try {
+      const answer = await fetch(`${base}/${button.dataset.wish}`, { method: "POST", cache: "no-store" });
+      if (!answer.ok) throw new Error(answer.status);
+    } catch {
+      shown.textContent = "biotrack-auth didn’t take that; try again.";
+    }
+    // Where it was taken, the news replace the button soon.
+    button.disabled = false;
+  }
+
+  function next() {
+    const waits = (row) => !row.tr.hidden && !row.link.hidden && state(row) === "waiting";
+    const found = [...rows.keys()].map((at) => (last + 1 + at) % rows.length).find((at) => waits(rows[at]));
+    if (found === undefined) shown.textContent = "No waiting licence is shown.";
+    else rows[found].link.focus();
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-wish]");
+    if (button) wish(button);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.target === filter && event.key === "Escape") {
+      filter.value = "";
+      return sift();
+    }
+    const typing = event.target.matches("input:not([type=radio], [type=checkbox])");
+    if (typing || !keys.checked || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "/") filter.focus();
+    else if (event.key === "n") next();
+    else return;
+    event.preventDefault();
+  });
+  table.addEventListener("focusin", (event) => {
+    const tr = event.target.closest("tr[data-n]");
+    if (tr) last = Number(tr.dataset.n);
+  });
+  table.addEventListener("focusout", () => {
+    if (kept) setTimeout(sift);
+  });
+  filter.addEventListener("input", sift);
+  for (const radio of document.querySelectorAll("[name=state]")) radio.addEventListener("change", sift);
+
+  // The narrow style lays rows out as a grid, which takes a table's meaning away in some browsers.
+  table.setAttribute("role", "table");
+  for (const group of [table.tHead, ...table.tBodies]) group.setAttribute("role", "rowgroup");
+  for (const tr of table.rows) tr.setAttribute("role", "row");
+  for (const cell of table.querySelectorAll("td")) cell.setAttribute("role", "cell");
+  for (const cell of table.querySelectorAll("tr[data-n] th")) cell.setAttribute("role", "rowheader");
+  for (const cell of table.querySelectorAll("thead th")) cell.setAttribute("role", "columnheader");
+
+  for (const row of rows) act(row);
+  const tools = by("tools");
+  tools.hidden = false;
+  new ResizeObserver(() => {
+    document.documentElement.style.setProperty("--bar", `${tools.offsetHeight}px`);
+  }).observe(tools);
+  if (!over && by("notice").firstChild) by("notice").append(goOn());
+  sift();
+  count();
+  listen();
+})();

@@ -1,0 +1,44 @@
+//! What a person wishes on the worklist, and the browser that waits for what becomes of it.
+
+use crate::error::clean;
+use crate::grant::listener::{Page, Request};
+use crate::grant::pages;
+
+/// What was clicked; the number is the entry's place in the sheet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// To be led to the Grant Access page of an entry.
+    Open(usize),
+    /// To leave an entry out.
+    Skip(usize),
+    /// To take an entry that failed, or was left out, up again.
+    Retry(usize),
+    /// To wait no longer for what the notice names.
+    GoOn,
+}
+
+/// The browser that waits after a click. Dropped unanswered, it's told that there is nobody to serve it.
+#[derive(Debug)]
+pub struct Clicked(Request);
+
+impl Clicked {
+    pub(super) fn new(request: Request) -> Self {
+        Self(request)
+    }
+
+    /// Leads on to an address; one that no browser of ours would open is refused.
+    pub fn go_to(self, address: &str) {
+        let page = Page::see_other(address).unwrap_or_else(|why| pages::refused("Not opened", why));
+        self.0.answer(page);
+    }
+
+    /// A small page that says why not.
+    pub fn refuse(self, title: &str, reason: &str) {
+        self.0.answer(pages::refused(&clean(title), &clean(reason)));
+    }
+
+    /// It's done, and the page will hear of it.
+    pub fn done(self) {
+        self.0.answer(Page::done());
+    }
+}

@@ -1,0 +1,355 @@
+//! The worklist in a real browser: what it shows, how it follows the run, and what a click wishes.
+
+use super::Browser;
+use crate::support::Rig;
+use biotrack_auth::config::Config;
+use biotrack_auth::edge::{Env, HttpOptions, OsRandom, Paths, SystemBrowser, SystemClock};
+use biotrack_auth::grant;
+use biotrack_auth::model::ids::{Key, License, OcmLicense, StoreName, Ubi, Username};
+use biotrack_auth::model::plan::Progress;
+use biotrack_auth::session::{Clicked, Entry, Exchange, Session, Sheet, Step, Wish, Worklist};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A run's page, served, and a browser at it.
+pub struct Shown {
+    pub browser: Browser,
+    pub worklist: Worklist,
+    session: Option<Session>,
+    // After the session, whose runtime it holds.
+    _env: Env,
+    rig: Rig,
+}
+
+/// One licence as the page shows it.
+pub fn entry(admin: &str, license: &str, name: Option<&str>) -> Entry {
+    Entry {
+        key: Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() },
+        username: Username::parse(admin).unwrap(),
+        name: name.map(|name| StoreName::parse(name).unwrap()),
+        ocm_license: Some(OcmLicense::parse(&format!("OCM-{license}")).unwrap()),
+        expires: Some("3 May 2026".into()),
+        why: "expires in 4 days".into(),
+    }
+}
+
+fn three() -> Vec<Entry> {
+    vec![
+        entry("ann@example.com", "101-X0001-D1", Some("Green Leaf Albany")),
+        entry("ann@example.com", "101-X0002-D1", Some("Green Leaf Buffalo")),
+        entry("bob@example.com", "101-X0003-D1", None),
+    ]
+}
+
+impl Shown {
+    pub fn new(entries: Vec<Entry>) -> Self {
+        let rig = Rig::new();
+        let paths = Paths::within(rig.home());
+        let provider = Arc::new(Config::load(&paths).unwrap().provider("local-sandbox").unwrap());
+        let env = Env::system().unwrap().within(paths, Arc::new(SystemClock), Arc::new(SystemBrowser));
+        let options = HttpOptions { deadline: provider.deadline, ca_file: None, loopback: true };
+        let http = env.http(&options).unwrap();
+        let endpoints = {
+            let (http, provider, now) = (http.clone(), provider.clone(), env.clock.now());
+            env.wait(async move { grant::prepare(&http, &provider, now).await }).unwrap().unwrap()
+        };
+        let exchange = Exchange {
+            http,
+            provider,
+            endpoints: Arc::new(endpoints),
+            secret: None,
+            clock: env.clock.clone(),
+        };
+        let facts = [
+            ("Company", "Treez Inc"),
+            ("Application", "Treez"),
+            ("Access type", "Integrator"),
+            ("Resource", "All"),
+            ("Operation", "read_write"),
+        ];
+        let facts = facts.map(|(label, value)| (label, value.to_owned())).into();
+        let worklist =
+            Worklist::new(&OsRandom, Sheet { profile: "local-sandbox".into(), facts, entries }).unwrap();
+        let mut session = Session::bind(&env, exchange, None).unwrap();
+        assert_eq!(session.worklist_address(), None);
+        session.show_worklist(worklist.clone());
+        let browser = Browser::start();
+        browser.resize(1280, 960);
+        browser.open(&session.worklist_address().unwrap());
+        Self { browser, worklist, session: Some(session), _env: env, rig }
+    }
+
+    fn session(&self) -> &Session {
+        self.session.as_ref().unwrap()
+    }
+
+    /// What was clicked.
+    #[track_caller]
+    fn wished(&self) -> (Wish, Clicked) {
+        match self.session().next(Instant::now() + Duration::from_secs(60)) {
+            Some(Step::Wished { wish, reply }) => (wish, reply),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The licences of the rows that are seen.
+    #[track_caller]
+    fn seen(&self) -> serde_json::Value {
+        self.browser.script(
+            "return [...document.querySelectorAll('tr[data-n]')].filter((it) => it.checkVisibility())\
+             .map((it) => it.querySelector('.licence bdi').textContent)",
+        )
+    }
+
+    #[track_caller]
+    fn is_quiet(&self) {
+        assert_eq!(self.browser.complaints(), Vec::<String>::new());
+    }
+
+    /// Waits until the page is what a look says.
+    #[track_caller]
+    fn until(&self, look: &str) {
+        self.browser.until(&format!("return {look}"));
+    }
+}
+
+#[test]
+fn the_page_shows_every_licence_and_what_must_be_granted_and_asks_nobody_else() {
+    let shown = Shown::new(three());
+    let browser = &shown.browser;
+    assert_eq!(browser.text("h1"), "Worklist");
+    assert_eq!(shown.seen(), json!(["101-X0001-D1", "101-X0002-D1", "101-X0003-D1"]));
+    let facts = browser.text("dl");
+    for fact in ["Treez Inc", "Integrator", "All", "read_write"] {
+        assert!(facts.contains(fact), "no {fact} in {facts}");
+    }
+    let row = browser.text("tr[data-n='0']");
+    for part in
+        ["Waiting", "Green Leaf Albany", "OCM-101-X0001-D1", "604001", "3 May 2026", "expires in 4 days"]
+    {
+        assert!(row.contains(part), "no {part} in {row}");
+    }
+    assert!(browser.text("tr.admin").contains("signed in to BioTrack as this admin"));
+    // What a screen reader is told.
+    assert_eq!(browser.script("return document.title"), "3 left · worklist");
+    assert_eq!(browser.script("return document.documentElement.lang"), "en");
+    assert_eq!(browser.script("return document.querySelector('#counts').getAttribute('role')"), "status");
+    assert_eq!(browser.script("return document.querySelectorAll('table caption').length"), 1);
+    assert_eq!(browser.script("return document.querySelectorAll('thead th[scope=col]').length"), 6);
+    assert_eq!(browser.script("return document.querySelectorAll('tr[data-n] > th[scope=row]').length"), 3);
+    let named = "return [...document.querySelectorAll('.do a, .do button')].every((it) =>\
+                 it.getAttribute('aria-label').includes('101-X000'))";
+    assert_eq!(browser.script(named), true);
+    shown.is_quiet();
+    let own = shown.session().worklist_address().unwrap();
+    for url in browser.requested() {
+        let ours =
+            url.starts_with(&own) || ["about:", "data:", "chrome:"].iter().any(|it| url.starts_with(it));
+        assert!(ours, "{url}");
+    }
+}
+
+#[test]
+fn what_happens_is_seen_without_a_reload() {
+    let shown = Shown::new(three());
+    let browser = &shown.browser;
+    browser.script("window.same = true");
+    shown.worklist.show(0, Progress::Opened, "");
+    shown.until("document.querySelector('[data-n=\"0\"]').dataset.state === 'opened'");
+    shown.worklist.show(0, Progress::Granted, "until 11 Aug 2026");
+    shown.worklist.show(1, Progress::Failed, "denied by the admin <b>");
+    shown.until("document.title === '1 left · worklist'");
+    assert!(browser.text("[data-n='0']").contains("until 11 Aug 2026"));
+    assert!(browser.text("[data-n='1']").contains("denied by the admin <b>"));
+    let counts = browser.text("#counts");
+    assert!(
+        counts.contains("1 left") && counts.contains("1 granted") && counts.contains("1 failed"),
+        "{counts}"
+    );
+    // Done is done, what failed may be tried again, and the rest is to be granted.
+    let offered = |n: u8| browser.text(&format!("[data-n='{n}'] .do"));
+    assert_eq!((offered(0), offered(1)), (String::new(), "Retry".into()));
+    assert!(offered(2).contains("Grant Access") && offered(2).contains("Skip"));
+
+    shown.worklist.notice(Some("Next admin: bob@example.com".into()));
+    shown.until("document.querySelector('#notice').innerText.includes('bob@example.com')");
+    assert_eq!(browser.script("return document.querySelector('#notice').getAttribute('role')"), "alert");
+    shown.worklist.notice(None);
+    shown.until("document.querySelector('#notice').children.length === 0");
+
+    shown.worklist.ended("The run is over: 1 granted, 1 failed.".into());
+    shown.until("document.querySelector('#end').innerText.includes('The run is over')");
+    assert_eq!(browser.script("return document.title"), "Over · worklist");
+    assert_eq!(browser.script("return document.querySelectorAll('button, .do a:not([hidden])').length"), 0);
+    assert_eq!(browser.script("return window.same"), true);
+    shown.is_quiet();
+}
+
+#[test]
+fn the_list_is_narrowed_by_words_and_by_state() {
+    let shown = Shown::new(three());
+    let browser = &shown.browser;
+    for (words, found) in [
+        ("x0002", json!(["101-X0002-D1"])),
+        ("green leaf", json!(["101-X0001-D1", "101-X0002-D1"])),
+        ("leaf albany", json!(["101-X0001-D1"])),
+        ("BOB@", json!(["101-X0003-D1"])),
+        ("604001 ocm-101-x0003", json!(["101-X0003-D1"])),
+        ("<none>", json!([])),
+    ] {
+        browser.enter("#filter", words);
+        assert_eq!(shown.seen(), found, "{words}");
+    }
+    assert!(browser.text("#nothing").contains("No licence matches"));
+    browser.press("\u{e00c}");
+    assert_eq!(shown.seen().as_array().unwrap().len(), 3);
+
+    shown.worklist.show(1, Progress::Failed, "denied");
+    shown.until("document.title === '2 left · worklist'");
+    browser.click("[value=failed]");
+    assert_eq!(shown.seen(), json!(["101-X0002-D1"]));
+    // A band without rows goes too.
+    assert!(!browser.text("#list").contains("bob@example.com"));
+    browser.click("[value=left]");
+    assert_eq!(shown.seen(), json!(["101-X0001-D1", "101-X0003-D1"]));
+    shown.worklist.show(0, Progress::Granted, "");
+    shown.until("document.title === '1 left · worklist'");
+    assert_eq!(shown.seen(), json!(["101-X0003-D1"]));
+    shown.is_quiet();
+}
+
+#[test]
+fn a_link_opens_the_grant_access_page_in_a_tab_of_its_own() {
+    let shown = Shown::new(three());
+    let browser = &shown.browser;
+    let before = browser.tabs();
+    browser.click("[data-n='1'] .do a");
+    let (wish, reply) = shown.wished();
+    assert_eq!(wish, Wish::Open(1));
+    reply.go_to(&format!("{}/", shown.rig.sandbox().address()));
+    let opened = browser.tabs().into_iter().find(|it| !before.contains(it)).unwrap();
+    browser.switch(&opened);
+    browser.headed("BioTrack sandbox");
+    assert_eq!(browser.script("return [document.referrer, window.opener]"), json!(["", null]));
+    browser.switch(&before[0]);
+    assert_eq!(browser.text("h1"), "Worklist");
+
+    browser.click("[data-n='2'] .do a");
+    shown.wished().1.refuse("Not now", "Somebody else is at this licence.");
+    let tabs = browser.tabs();
+    let refused = tabs.iter().find(|it| **it != before[0] && **it != opened).unwrap();
+    browser.switch(refused);
+    browser.headed("Not now");
+    assert!(browser.text("main").contains("Somebody else is at this licence."));
+}
+
+#[test]
+fn buttons_say_what_is_wished() {
+    let shown = Shown::new(three());
+    let browser = &shown.browser;
+    browser.click("[data-n='2'] .do button");
+    let (wish, reply) = shown.wished();
+    assert_eq!(wish, Wish::Skip(2));
+    shown.worklist.show(2, Progress::Skipped, "");
+    reply.done();
+    shown.until("document.querySelector('[data-n=\"2\"] .do button')?.innerText === 'Take back'");
+    browser.click("[data-n='2'] .do button");
+    let (wish, reply) = shown.wished();
+    assert_eq!(wish, Wish::Retry(2));
+    reply.done();
+    shown.worklist.notice(Some("BioTrack doesn't answer; trying again at 14:05".into()));
+    browser.until("return document.querySelector('#notice button')");
+    browser.click("#notice button");
+    let (wish, reply) = shown.wished();
+    assert_eq!(wish, Wish::GoOn);
+    reply.done();
+    shown.is_quiet();
+}
+
+#[test]
+fn keys_lead_through_the_list_and_the_place_in_it_is_kept() {
+    let shown = Shown::new(three());
+    let browser = &shown.browser;
+    let focused = "return document.activeElement.closest('tr')?.dataset.n ?? document.activeElement.id";
+    shown.worklist.show(1, Progress::Granted, "");
+    shown.until("document.title === '2 left · worklist'");
+    for at in ["0", "2", "0"] {
+        browser.press("n");
+        assert_eq!(browser.script(focused), at);
+    }
+    // Its link goes, and the focus stays in its row, though the row would no longer be shown.
+    browser.click("[value=left]");
+    browser.press("n");
+    let at = browser.script(focused);
+    shown.worklist.show(at.as_str().unwrap().parse().unwrap(), Progress::Granted, "");
+    shown.until("document.title === '1 left · worklist'");
+    assert_eq!(browser.script(focused), at);
+    assert_eq!(shown.seen().as_array().unwrap().len(), 2);
+    browser.press("n");
+    assert_ne!(browser.script(focused), at);
+    shown.until(
+        "[...document.querySelectorAll('tr[data-n]')].filter((it) => it.checkVisibility()).length === 1",
+    );
+
+    browser.press("/");
+    assert_eq!(browser.script(focused), "filter");
+    browser.press("n");
+    assert_eq!(browser.script("return document.querySelector('#filter').value"), "n");
+    browser.press("\u{e00c}");
+    // Who speaks to the machine can turn single keys off.
+    browser.click("#keys");
+    browser.press("/");
+    assert_eq!(browser.script(focused), "keys");
+}
+
+#[test]
+fn what_others_typed_is_text() {
+    const NAME: &str = "<script>alert(1)</script> \"<img src=x>\" \u{5d0}\u{5d1}";
+    let mut hostile = entry("ann@example.com", "<b>1</b>&\"'", Some(NAME));
+    hostile.why = "why \u{202e}gpj.exe".into();
+    let shown = Shown::new(vec![hostile]);
+    shown.worklist.show(0, Progress::Failed, "</td><script>alert(2)</script>\u{202e}x");
+    shown.until("document.title === '0 left · worklist'");
+    let browser = &shown.browser;
+    assert_eq!(browser.text("[data-n='0'] .licence > bdi"), "<b>1</b>&\"'");
+    assert_eq!(browser.text("[data-n='0'] .licence small bdi"), NAME);
+    let known = browser.text("[data-n='0'] .known");
+    assert!(
+        known.contains("</td><script>alert(2)</script>\u{fffd}x") && known.contains("why \u{fffd}gpj"),
+        "{known}"
+    );
+    assert_eq!(browser.script("return document.querySelectorAll('script, img, .known b').length"), 1);
+    shown.is_quiet();
+}
+
+#[test]
+fn a_program_that_is_gone_is_said_with_what_to_run() {
+    let mut shown = Shown::new(three());
+    shown.session = None;
+    shown.until("document.querySelector('#end').innerText.includes('biotrack-auth renew --resume')");
+    let browser = &shown.browser;
+    assert_eq!(browser.script("return document.title"), "Stopped · worklist");
+    assert_eq!(browser.script("return document.querySelectorAll('button, .do a:not([hidden])').length"), 0);
+}
+
+#[test]
+fn fifteen_hundred_licences_are_shown_and_found() {
+    let entries = (0..1500)
+        .map(|n| {
+            entry(&format!("admin{}@example.com", n / 50), &format!("101-X{n:04}-D1"), Some("Green Leaf"))
+        })
+        .collect();
+    let shown = Shown::new(entries);
+    let browser = &shown.browser;
+    assert_eq!(shown.seen().as_array().unwrap().len(), 1500);
+    browser.enter("#filter", "x1499");
+    assert_eq!(shown.seen(), json!(["101-X1499-D1"]));
+    // All of them at once, while the page follows.
+    for n in 0..1500 {
+        shown.worklist.show(n, Progress::Granted, "until 11 Aug 2026");
+    }
+    shown.until("document.title === '0 left · worklist'");
+    assert!(browser.text("#counts").contains("1500 granted"));
+    shown.is_quiet();
+}
