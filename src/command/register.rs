@@ -1,5 +1,6 @@
 //! `register`: a licence's first grant, or the first one after it was deactivated.
 
+use super::bulk::{self, Run, file};
 use super::consent::{Waiting, consent, fits};
 use super::{Bench, Call};
 use crate::error::{Error, Result};
@@ -8,7 +9,10 @@ use crate::model::flow::Purpose;
 use crate::model::ids::{
     Contact, Generation, Key, License, OcmLicense, StoreName, Tag, Ubi, Username, near_duplicates, odd_shape,
 };
-use crate::model::plan::Planned;
+use crate::model::plan::{LeftOut, Plan, Planned};
+use crate::model::rows::registrations;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 /// Register a licence: have its admin user grant access on BioTrack's page
 ///
@@ -19,8 +23,19 @@ use crate::model::plan::Planned;
 #[command(after_help = "\
 Examples:
   biotrack-auth register --ubi 604001234 --license 101-X0007-D1 --username ann@store.example
-  biotrack-auth register --ubi 604001234 --license 101-X0007-D1 --username ann@store.example --name \"Hudson St\" --tag downstate")]
+  biotrack-auth register --ubi 604001234 --license 101-X0007-D1 --username ann@store.example --name \"Hudson St\" --tag downstate
+  biotrack-auth register --from stores.csv --dry-run
+  biotrack-auth register --from stores.csv                # a run; renew --resume goes on with it")]
 pub struct Args {
+    /// Those of a CSV file (- for standard input): columns ubi, license, username, and may be name, ocm_license, contact,
+    /// tags
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["ubi", "license", "username", "name", "ocm_license", "contact", "tags"])]
+    from: Option<PathBuf>,
+
+    /// With --from: show what would be asked and why, and ask nobody
+    #[arg(long, requires = "from")]
+    dry_run: bool,
+
     /// The company's Universal Business Identifier
     #[arg(long, value_name = "UBI", allow_hyphen_values = true)]
     ubi: Option<String>,
@@ -54,6 +69,9 @@ pub struct Args {
     password: Option<Option<String>>,
 
     #[command(flatten)]
+    bulk: bulk::Pacing,
+
+    #[command(flatten)]
     waiting: Waiting,
 }
 
@@ -65,6 +83,9 @@ pub(super) fn run<'a>(mut args: Args, call: &Call<'a>) -> Result<u8> {
         });
     }
     let bench = call.bench()?;
+    if let Some(path) = &args.from {
+        return bench.work(call, |bench| register_several(path, &args, call, bench));
+    }
     ask_for_missing(&mut args, call)?;
     let (Some(ubi), Some(license), Some(username)) = (&args.ubi, &args.license, &args.username) else {
         return Err(Error::Failed("an argument vanished".into()));
@@ -103,6 +124,46 @@ fn register<'a>(
     };
     let outcome = consent(call, bench, item, false, &args.waiting)?;
     bench.finish(call, outcome)
+}
+
+/// Those of a file, in one run. What has a grant already is left out, and said.
+fn register_several<'a>(path: &Path, args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
+    let provider = bench.provider.clone();
+    let now = call.env.clock.now();
+    let standings = bench.custody.ledger().standings(&provider.profile)?;
+    let known: HashMap<_, _> = standings.iter().map(|it| (&it.record.key, &it.record)).collect();
+    let (_, rows) = file::read(path, call, registrations)?;
+    let mut plan = Plan::default();
+    for row in rows {
+        let known = known.get(&row.key).copied();
+        if let Err(e) = fits(Purpose::Register, known, &provider, now) {
+            plan.left_out.push(LeftOut { key: row.key, why: e.to_string() });
+            continue;
+        }
+        let why = known.map_or("not registered yet", |known| match known.deactivated_at {
+            Some(_) => "deactivated; registered again",
+            None => "pending: asked before, and never granted",
+        });
+        let details = row.details;
+        plan.items.push(Planned {
+            key: row.key,
+            username: row.username,
+            purpose: Purpose::Register,
+            name: details.name,
+            ocm_license: details.ocm_license,
+            contact: details.contact,
+            tags: details.tags,
+            expires_at: None,
+            base: known.map_or_else(Generation::default, |known| known.generation),
+            why: why.into(),
+        });
+    }
+    let plan = plan.ordered();
+    if args.dry_run {
+        return bulk::dry_run(call, &provider, &plan, None, args.bulk.format);
+    }
+    let run = Run { plan, resumed: None, any_user: false, verb: "register" };
+    bulk::run(call, bench, run, &args.bulk, &args.waiting)
 }
 
 /// What can't be done without is asked for at a terminal, and named elsewhere.

@@ -175,10 +175,10 @@ pub enum Error {
         holder: String,
     },
     /// A person must click, and none can be asked here.
-    #[error("{license} needs a person to consent, and nobody can be asked here")]
+    #[error("{} a person to consent, and nobody can be asked here", needing(.licenses))]
     NeedsPerson {
         /// Which.
-        license: String,
+        licenses: Vec<String>,
     },
     /// A yes is needed, and nobody can be asked.
     #[error("{action} needs a yes, and nobody can be asked here")]
@@ -284,6 +284,22 @@ pub enum Error {
     /// Something that this program should never meet.
     #[error("{0}")]
     Failed(String),
+}
+
+/// One licence, or how many and which.
+fn needing(licenses: &[String]) -> String {
+    const NAMED: usize = 50;
+    match licenses {
+        [only] => format!("{only} needs"),
+        _ => {
+            let named = licenses.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let more = match licenses.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("{} licences ({named}{more}) need", licenses.len())
+        }
+    }
 }
 
 impl Error {

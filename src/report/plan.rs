@@ -472,6 +472,8 @@ mod tests {
             purpose,
             name: StoreName::parse(STORES[number % STORES.len()]).ok(),
             ocm_license: None,
+            contact: None,
+            tags: Vec::new(),
             expires_at: expires_at.map(|days| now() + SignedDuration::from_hours(24 * days) + half),
             base: Generation(1),
             why,

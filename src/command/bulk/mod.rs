@@ -1,5 +1,6 @@
 //! Consents for several licences in one run: planned first, journaled, and gone on with after whatever ended it.
 
+pub(super) mod file;
 mod watch;
 
 use super::consent::{Round, Terms, Waiting, finish_left_over};
@@ -7,16 +8,19 @@ use super::{Bench, Call};
 use crate::edge::BrowserChoice;
 use crate::error::{Error, Result};
 use crate::ledger::RunId;
+use crate::model::consent::Fact;
 use crate::model::outcome::{Ending, Outcome, exit_of};
 use crate::model::pace::Pace;
 use crate::model::plan::{Plan, Planned};
-use crate::report::{Counts, Happening, RunEvent, results, run_summary};
-use crate::session::Session;
+use crate::model::provider::Provider;
+use crate::model::spread::Proposal;
+use crate::report::{Counts, Happening, PlanDocument, RunEvent, plan, results, run_summary};
+use crate::session::{Entry, Session, Sheet, Worklist};
 use watch::Watch;
 
 /// How a run over several licences is shown and paced.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct Pacing {
     /// With several licences: have so many Grant Access pages open at a time
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub tabs: u16,
@@ -65,7 +69,7 @@ pub(super) fn run<'a>(
     call: &Call<'a>,
     bench: &mut Bench<'a>,
     run: Run,
-    args: &Args,
+    args: &Pacing,
     waiting: &Waiting,
 ) -> Result<u8> {
     let format = args.format.unwrap_or(if call.json { Format::Json } else { Format::Text });
@@ -74,7 +78,7 @@ pub(super) fn run<'a>(
         return nothing(call, bench, &run, format);
     }
     let timeout = waiting.timeout()?;
-    let choice = waiting.choice(call, &whom(&run.plan.items))?;
+    let choice = waiting.choice(call, run.plan.items.iter().map(|item| &item.key.license))?;
     let exchange = super::online::exchange(call, &provider, &bench.custody)?;
     bench.custody.connect(exchange.clone());
     bench.custody.probe()?;
@@ -102,8 +106,13 @@ pub(super) fn run<'a>(
         watch.left_out(&left.key, bench.custody.standing(&left.key)?.as_ref(), &left.why);
     }
     let left_over = left_over(call, bench, &items);
+    // Who may click there is who has the address: a person at this terminal, or whom they gave it.
+    let worklist = match attended || choice == BrowserChoice::None {
+        true => Some(worklist(call, &provider, &mut session, &items)?),
+        false => None,
+    };
     let keys = attended.then(|| session.keys()).flatten();
-    let terms = Terms { choice, timeout, any_user, run: Some(id) };
+    let terms = Terms { choice, timeout, any_user, run: Some(id), worklist };
     let pace = Pace::new(tabs, attended, admins);
     let mut round = Round::new(call, bench, &exchange, &mut session, terms, pace, &items, &mut watch);
     for (at, kept) in left_over {
@@ -143,18 +152,64 @@ pub(super) fn run<'a>(
     Ok(exit)
 }
 
-/// Whom a person must ask, where none could be asked here.
-fn whom(items: &[Planned]) -> String {
-    const NAMED: usize = 50;
-    match items {
-        [only] => only.key.license.to_string(),
-        _ => {
-            let named: Vec<_> = items.iter().take(NAMED).map(|item| item.key.to_string()).collect();
-            let more = items.len().saturating_sub(NAMED);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            format!("{} licences ({}{more})", items.len(), named.join(", "))
-        }
+/// Serves the page that a person keeps open beside the phone, and says where it is.
+fn worklist(
+    call: &Call<'_>,
+    provider: &Provider,
+    session: &mut Session,
+    items: &[(usize, Planned)],
+) -> Result<Worklist> {
+    let entry = |item: &Planned| Entry {
+        key: item.key.clone(),
+        username: item.username.clone(),
+        name: item.name.clone(),
+        ocm_license: item.ocm_license.clone(),
+        expires: item
+            .expires_at
+            .map(|at| at.to_zoned(provider.zone.clone()).strftime("%Y-%m-%d").to_string()),
+        why: item.why.clone(),
+    };
+    let own = [Fact::Ubi, Fact::License];
+    let common = Fact::ALL.iter().filter(|fact| !own.contains(fact));
+    let facts = items.first().map_or_else(Vec::new, |(_, first)| {
+        common.map(|fact| (fact.label(), fact.expected(provider, &first.key).to_owned())).collect()
+    });
+    let entries = items.iter().map(|(_, item)| entry(item)).collect();
+    let sheet = Sheet { profile: provider.profile.clone(), facts, entries };
+    let worklist = Worklist::new(call.env.random.as_ref(), sheet)?;
+    session.show_worklist(worklist.clone());
+    if let Some(address) = session.worklist_address() {
+        call.env.terminal.insist(&format!("Worklist, for a browser on this machine:\n\n  {address}\n"));
     }
+    Ok(worklist)
+}
+
+/// What would be done, and nothing is.
+pub(super) fn dry_run(
+    call: &Call<'_>,
+    provider: &Provider,
+    what: &Plan,
+    proposal: Option<&Proposal>,
+    format: Option<Format>,
+) -> Result<u8> {
+    let now = call.env.clock.now();
+    let text = match format.unwrap_or(if call.json { Format::Json } else { Format::Text }) {
+        Format::Text => plan(what, proposal, &call.view(Some(&provider.profile))),
+        Format::Json => call.json_text(&PlanDocument::of(what, &provider.profile, now, proposal))?,
+        Format::Jsonl => {
+            let planned = what.items.iter().map(|item| (Happening::Planned, &item.key, &item.why));
+            let left_out = what.left_out.iter().map(|left| (Happening::Skipped, &left.key, &left.why));
+            planned
+                .chain(left_out)
+                .map(|(happening, key, why)| {
+                    let why = Some(why.clone());
+                    call.json_line(&RunEvent::about(happening, now, key, None, provider, why, None))
+                })
+                .collect::<Result<String>>()?
+        }
+    };
+    call.env.terminal.answer(&text)?;
+    Ok(0)
 }
 
 /// The command that goes on with this profile's run.

@@ -3,7 +3,7 @@
 
 use super::{Format, Happening, RunEvent};
 use crate::command::Call;
-use crate::command::consent::View;
+use crate::command::consent::{How, View};
 use crate::edge::Opened;
 use crate::error::clean;
 use crate::model::authorization::Standing;
@@ -164,18 +164,18 @@ impl<'w> Watch<'w> {
 }
 
 impl View for Watch<'_> {
-    fn opened(&mut self, item: &Planned, address: &str, browser: Option<Opened>, until: Instant) {
+    fn opened(&mut self, item: &Planned, address: &str, how: How, until: Instant) {
         let named = called(item);
         self.event(Happening::Opened, &item.key, None, None, Some(address.to_owned()));
-        match browser {
-            Some(Opened::Failed(why)) => self.insist(&format!(
+        match how {
+            How::Browser(Opened::Failed(why)) => self.insist(&format!(
                 "No browser could be opened for {named} ({}). Open this address by hand:\n\n  {address}\n",
                 clean(&why)
             )),
-            None => self.insist(&format!(
+            How::Address => self.insist(&format!(
                 "{named}: open this address in a browser on this machine:\n\n  {address}\n"
             )),
-            Some(Opened::Started) => {}
+            How::Browser(Opened::Started) | How::Worklist => {}
         }
         self.open.insert(item.key.clone(), (named, until));
     }

@@ -1,6 +1,6 @@
 //! One licence's consent as a person at the terminal sees it.
 
-use super::View;
+use super::{How, View};
 use crate::command::Call;
 use crate::edge::Opened;
 use crate::error::clean;
@@ -30,18 +30,18 @@ impl<'v> Alone<'v> {
 }
 
 impl View for Alone<'_> {
-    fn opened(&mut self, item: &Planned, address: &str, browser: Option<Opened>, until: Instant) {
+    fn opened(&mut self, item: &Planned, address: &str, how: How, until: Instant) {
         let terminal = &self.call.env.terminal;
         terminal.say(&consent_card(self.provider, &item.key, &item.username));
         terminal.insist(&format!("Open this address in a browser on this machine:\n\n  {address}\n"));
-        match browser {
-            Some(Opened::Failed(why)) => {
+        match how {
+            How::Browser(Opened::Failed(why)) => {
                 let why = clean(&why);
                 terminal
                     .insist(&format!("No browser could be opened ({why}). Open the address above by hand."));
             }
-            Some(Opened::Started) => terminal.say("A browser has been asked to open it."),
-            None => {}
+            How::Browser(Opened::Started) => terminal.say("A browser has been asked to open it."),
+            How::Address | How::Worklist => {}
         }
         if terminal.can_animate() {
             self.spinner = spinner(until);

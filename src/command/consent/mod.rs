@@ -3,7 +3,7 @@
 mod alone;
 mod round;
 
-pub(super) use round::{Round, Terms, View, fits};
+pub(super) use round::{How, Round, Terms, View, fits};
 
 use super::{Bench, Call, outcome_or_error};
 use crate::custody::{Custody, Kept, Recovered};
@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::model::authorization::next;
 use crate::model::consent::Fact;
 use crate::model::duration::parse;
+use crate::model::ids::License;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::pace::Pace;
 use crate::model::plan::Planned;
@@ -41,7 +42,11 @@ pub struct Waiting {
 
 impl Waiting {
     /// Which browser opens the address; an error where a person is needed and none can be asked here.
-    pub(super) fn choice(&self, call: &Call<'_>, license: &str) -> Result<BrowserChoice> {
+    pub(super) fn choice<'l>(
+        &self,
+        call: &Call<'_>,
+        licenses: impl Iterator<Item = &'l License>,
+    ) -> Result<BrowserChoice> {
         if self.no_browser {
             return Ok(BrowserChoice::None);
         }
@@ -55,7 +60,7 @@ impl Waiting {
         }
         match call.env.terminal.attended() {
             true => Ok(BrowserChoice::System),
-            false => Err(Error::NeedsPerson { license: license.to_owned() }),
+            false => Err(Error::NeedsPerson { licenses: licenses.map(ToString::to_string).collect() }),
         }
     }
 
@@ -75,7 +80,7 @@ pub(super) fn consent<'a>(
 ) -> Result<Outcome> {
     let key = item.key.clone();
     let timeout = waiting.timeout()?;
-    let choice = waiting.choice(call, key.license.as_str());
+    let choice = waiting.choice(call, std::iter::once(&key.license));
     if choice.is_err() && !bench.custody.can_finish_alone(&key)? {
         // At once, before anything is touched.
         choice?;
@@ -95,7 +100,7 @@ pub(super) fn consent<'a>(
             Ok(outcome_of(bench, &item, Ok(kept), |_| any_user))
         }
         Ok((exchange, None)) => {
-            let terms = Terms { choice: choice?, timeout, any_user, run: None };
+            let terms = Terms { choice: choice?, timeout, any_user, run: None, worklist: None };
             alone(call, bench, item, terms, &exchange, waiting.port)
         }
         Err(e) => Err(e),

@@ -15,11 +15,11 @@ use crate::model::flow::Purpose;
 use crate::model::granted::Granted;
 use crate::model::ids::{FlowId, same_account};
 use crate::model::outcome::{Ending, Outcome};
-use crate::model::pace::{Now, Pace};
+use crate::model::pace::{Now, Pace, Pause};
 use crate::model::plan::{Planned, Progress};
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;
-use crate::session::{self, Exchange, Reply, Session, Step};
+use crate::session::{self, Clicked, Exchange, Reply, Session, Step, Wish, Worklist};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 /// What people and scripts see of a round.
 pub(in crate::command) trait View {
     /// A licence's page was opened, or its address is to be opened by hand.
-    fn opened(&mut self, item: &Planned, address: &str, browser: Option<Opened>, until: Instant);
+    fn opened(&mut self, item: &Planned, address: &str, how: How, until: Instant);
     /// Its answer came.
     fn storing(&mut self, item: &Planned);
     /// Facts that the provider didn't report.
@@ -42,6 +42,23 @@ pub(in crate::command) trait View {
     fn every(&self) -> Option<Duration>;
 }
 
+/// How a licence's page was opened.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::command) enum How {
+    /// By a browser that was started, or wasn't.
+    Browser(Opened),
+    /// By nobody yet: a person has the address.
+    Address,
+    /// By a click on the worklist.
+    Worklist,
+}
+
+impl How {
+    fn of(opened: Option<Opened>) -> Self {
+        opened.map_or(Self::Address, Self::Browser)
+    }
+}
+
 /// How a round is run.
 pub(in crate::command) struct Terms {
     /// What opens the addresses.
@@ -52,6 +69,8 @@ pub(in crate::command) struct Terms {
     pub any_user: bool,
     /// The run in the ledger, where there is one: then what isn't done can be gone on with.
     pub run: Option<RunId>,
+    /// The page that a person keeps open beside it, where one is served.
+    pub worklist: Option<Worklist>,
 }
 
 /// How a round ended.
@@ -140,14 +159,18 @@ impl<'r, 'e> Round<'r, 'e> {
     pub fn run(mut self) -> Ended {
         loop {
             self.lapse();
+            self.post_notice();
             self.view.turn(&self.pace, self.to_ask.front().map(String::as_str));
             match self.pace.next(Instant::now()) {
                 Now::Finish if self.to_ask.is_empty() => break,
                 Now::Finish => self.wait(None),
-                Now::Open(which) => self.ask(&which, false),
+                Now::Open(which) => self.ask(&which, By::Turn),
                 Now::Look => self.session.look(),
                 Now::Wait(until) => self.wait(until),
             }
+        }
+        if let Some(worklist) = &self.terms.worklist {
+            worklist.ended("This run has ended. The terminal says how, and what to do next.".into());
         }
         Ended { outcomes: self.outcomes, interrupted: self.interrupted, stopped: self.stopped }
     }
@@ -181,6 +204,7 @@ impl<'r, 'e> Round<'r, 'e> {
             }
             Some(Step::Looked(found)) => self.looked(found),
             Some(Step::Key(key)) => self.key(key),
+            Some(Step::Wished { wish, reply }) => self.wished(wish, reply),
             Some(Step::Interrupted) => self.interrupt(),
             None => {}
         }
@@ -191,7 +215,7 @@ impl<'r, 'e> Round<'r, 'e> {
     }
 
     /// Puts the questions: in the ledger first, then to the people.
-    fn ask(&mut self, which: &[usize], by_hand: bool) {
+    fn ask(&mut self, which: &[usize], by: By) {
         let now = self.call.env.clock.now();
         let deadline = now.saturating_add(self.terms.timeout).unwrap_or(now);
         let (mut questions, mut places) = (Vec::new(), Vec::new());
@@ -223,17 +247,43 @@ impl<'r, 'e> Round<'r, 'e> {
                     continue;
                 }
             };
-            let browser = self.session.open(self.call.env, &logged, &self.terms.choice);
+            let choice = if by == By::Click { &BrowserChoice::None } else { &self.terms.choice };
+            let browser = self.session.open(self.call.env, &logged, choice);
             let until = Instant::now() + self.terms.timeout.unsigned_abs();
             let (flow, ask) = logged.get();
             let (flow, address) = (flow.clone(), ask.address.clone());
-            match by_hand {
-                true => self.pace.opened_by_hand(at),
-                false => self.pace.set(at, Progress::Opened),
+            if by != By::Turn {
+                self.pace.opened_by_hand(at);
             }
-            self.view.opened(&self.items[at].1, &address, browser, until);
+            self.set(at, Progress::Opened, "");
+            let how = if by == By::Click { How::Worklist } else { How::of(browser) };
+            self.view.opened(&self.items[at].1, &address, how, until);
             self.open.insert(at, Open { flow, address, until: Some(until), reply: None, code: None });
         }
+    }
+
+    /// How far a licence has come, for the pace and the worklist.
+    fn set(&mut self, at: usize, progress: Progress, detail: &str) {
+        self.pace.set(at, progress);
+        if let Some(worklist) = &self.terms.worklist {
+            worklist.show(at, progress, detail);
+        }
+    }
+
+    /// Why nothing is opened for now, on the worklist.
+    fn post_notice(&self) {
+        let Some(worklist) = &self.terms.worklist else { return };
+        worklist.notice(self.pace.pause().map(|pause| match pause {
+            Pause::Admin(next) => {
+                format!(
+                    "The next licences are {next}'s. Sign out of BioTrack in the browser before you go on."
+                )
+            }
+            Pause::Silence => "Nobody answered in time. Go on when the admin is there.".into(),
+            Pause::Outage { .. } => {
+                "BioTrack doesn't answer. It's looked at again in a while; nothing is lost.".into()
+            }
+        }));
     }
 
     /// The question about a licence as its record is now; or why it's left out.
@@ -278,7 +328,7 @@ impl<'r, 'e> Round<'r, 'e> {
                         + self.exchange.provider.deadline * 4 * (1 + self.items.len().min(64) as u32 / 8),
                 );
                 self.session.exchange(go);
-                self.pace.set(at, Progress::Storing);
+                self.set(at, Progress::Storing, "");
             }
             Err(e) => {
                 if let Some(reply) = open.reply.take() {
@@ -415,7 +465,7 @@ impl<'r, 'e> Round<'r, 'e> {
         };
         let (place, item) = &self.items[at];
         self.open.remove(&at);
-        self.pace.set(at, progress);
+        self.set(at, progress, &detail(&outcome, why, &self.bench.provider));
         if let Some(run) = self.terms.run
             && let Err(e) = self.bench.custody.ledger_mut().note_run(run, *place, progress)
         {
@@ -449,9 +499,7 @@ impl<'r, 'e> Round<'r, 'e> {
         match key.to_ascii_lowercase() {
             answer @ ('y' | 'n') if !self.to_ask.is_empty() => self.decide(answer == 'y'),
             'n' | '\n' | '\r' => {
-                if let Some(at) = self.pace.go_on() {
-                    self.ask(&[at], true);
-                }
+                self.go_on();
             }
             's' => {
                 let waiting = self.pace.progress().iter().position(|it| *it == Progress::Waiting);
@@ -474,15 +522,76 @@ impl<'r, 'e> Round<'r, 'e> {
         if let Some(open) = self.open.get(&at) {
             let browser = session::open(self.call.env, &open.address, &self.terms.choice);
             let until = open.until.unwrap_or_else(Instant::now);
-            self.view.opened(&self.items[at].1, &open.address, browser, until);
+            self.view.opened(&self.items[at].1, &open.address, How::of(browser), until);
+        }
+    }
+
+    fn go_on(&mut self) {
+        if let Some(at) = self.pace.go_on() {
+            self.ask(&[at], By::Key);
         }
     }
 
     fn try_failed_again(&mut self) {
         for at in 0..self.items.len() {
             if self.pace.progress()[at] == Progress::Failed {
-                self.outcomes[at] = None;
-                self.pace.set(at, Progress::Waiting);
+                self.try_again(at);
+            }
+        }
+    }
+
+    /// It waits for its turn once more.
+    fn try_again(&mut self, at: usize) {
+        self.outcomes[at] = None;
+        self.set(at, Progress::Waiting, "");
+    }
+
+    /// A click on the worklist.
+    fn wished(&mut self, wish: Wish, reply: Clicked) {
+        let progress = |at: usize| self.pace.progress().get(at).copied();
+        if self.pace.is_stopping() {
+            return reply.refuse("The run has ended", "The terminal says how, and what to do next.");
+        }
+        match wish {
+            Wish::GoOn => self.go_on(),
+            Wish::Open(at) => return self.follow(at, reply),
+            Wish::Skip(at) => {
+                if matches!(progress(at), Some(Progress::Waiting | Progress::Opened)) {
+                    self.let_go(at);
+                    self.skip(at, "skipped on the worklist");
+                }
+            }
+            Wish::Retry(at) => {
+                if matches!(progress(at), Some(Progress::Failed | Progress::Skipped)) {
+                    self.try_again(at);
+                }
+            }
+        }
+        reply.done();
+    }
+
+    /// The worklist's link to a licence's page: the state is made when it's clicked.
+    fn follow(&mut self, at: usize, reply: Clicked) {
+        match self.pace.progress().get(at) {
+            Some(Progress::Waiting | Progress::Failed | Progress::Skipped) => {
+                self.try_again(at);
+                self.ask(&[at], By::Click);
+            }
+            Some(Progress::Opened) => {}
+            Some(Progress::Storing | Progress::Granted | Progress::Held) => {
+                return reply.refuse("Granted already", "There is nothing more to do for this location.");
+            }
+            None => return reply.refuse("Nothing here", "This list has no such location."),
+        }
+        match self.open.get_mut(&at).filter(|open| open.unanswered()) {
+            Some(open) => {
+                open.until = Some(Instant::now() + self.terms.timeout.unsigned_abs());
+                reply.go_to(&open.address);
+            }
+            None => {
+                let why = self.outcomes[at].as_ref().and_then(|outcome| outcome.error.as_ref());
+                let why = why.map_or_else(|| "The terminal says why.".to_owned(), ToString::to_string);
+                reply.refuse("This can't be asked now", &why);
             }
         }
     }
@@ -532,8 +641,31 @@ impl<'r, 'e> Round<'r, 'e> {
                     continue;
                 }
             }
-            self.pace.set(at, Progress::Waiting);
+            self.set(at, Progress::Waiting, "");
         }
+    }
+}
+
+/// Who has a page opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// Nobody: it's its turn.
+    Turn,
+    /// A person at the terminal.
+    Key,
+    /// A person at the worklist, whose browser is sent there.
+    Click,
+}
+
+/// How a licence ended, in the words of the worklist.
+fn detail(outcome: &Outcome, why: Option<&str>, provider: &Provider) -> String {
+    let expires = outcome.standing.as_ref().and_then(|it| it.record.expires_at);
+    match (outcome.ending, &outcome.error, expires) {
+        (Ending::Granted, _, Some(at)) => {
+            format!("until {}", at.to_zoned(provider.zone.clone()).strftime("%Y-%m-%d"))
+        }
+        (_, Some(error), _) => error.to_string(),
+        _ => why.unwrap_or_default().to_owned(),
     }
 }
 

@@ -1,20 +1,20 @@
 //! `renew`: a person consents again; the old grant stays until the new one is stored.
 
-use super::bulk::{self, Resumed, Run};
+mod resume;
+mod select;
+
+use super::bulk::{self, Run};
 use super::consent::{Waiting, consent, fits};
 use super::{Bench, Call};
 use crate::error::{Error, Result};
-use crate::model::authorization::{Authorization, Standing, State};
-use crate::model::duration::parse;
+use crate::model::authorization::Standing;
 use crate::model::flow::Purpose;
 use crate::model::ids::Username;
 use crate::model::outcome::{Ending, Outcome};
-use crate::model::plan::{LeftOut, Plan, Planned, Progress};
-use crate::model::provider::Provider;
-use crate::model::selection::{self, Narrowing};
-use crate::report::days_in_words;
-use jiff::Timestamp;
+use crate::model::plan::{LeftOut, Plan, Planned};
+use crate::model::selection;
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 /// Renew grants: their admin users consent again
 ///
@@ -49,8 +49,12 @@ pub struct Args {
     #[arg(long, group = "which", conflicts_with_all = ["selectors", "due", "expired"])]
     all: bool,
 
+    /// Those of a CSV file (- for standard input) with a column license, and may be ubi and username
+    #[arg(long, value_name = "FILE", group = "which", conflicts_with_all = ["selectors", "due", "expired", "all", "username"])]
+    from: Option<PathBuf>,
+
     /// Go on with what the last run left; once nothing is left, try again what failed
-    #[arg(long, group = "which", conflicts_with_all = ["selectors", "due", "expired", "all", "tag", "user", "username", "any_user"])]
+    #[arg(long, group = "which", conflicts_with_all = ["selectors", "due", "expired", "all", "from", "tag", "user", "username", "any_user"])]
     resume: bool,
 
     /// Only those with this tag
@@ -73,8 +77,12 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
 
+    /// With --due: leave some for later days and take others along, so that not all end on one day again
+    #[arg(long, requires = "due")]
+    spread: bool,
+
     #[command(flatten)]
-    bulk: bulk::Args,
+    bulk: bulk::Pacing,
 
     #[command(flatten)]
     waiting: Waiting,
@@ -110,113 +118,28 @@ fn renew_several<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Res
     let provider = bench.provider.clone();
     let now = call.env.clock.now();
     let standings = bench.custody.ledger().standings(&provider.profile)?;
+    if args.dry_run && !args.resume {
+        let (plan, proposal) = select::plan(args, call, &standings, &provider, now)?;
+        return bulk::dry_run(call, &provider, &plan, proposal.as_ref(), args.bulk.format);
+    }
     let (mut plan, resumed) = match args.resume {
-        true => resume(bench, &standings, now)?,
-        false => (plan(args, &standings, &provider, now)?.ordered(), None),
+        true => resume::plan(bench, &standings, now)?,
+        false => {
+            let (plan, _) = select::plan(args, call, &standings, &provider, now)?;
+            // Who named each licence hears of each; who named none needn't hear what isn't due.
+            let left_out = if args.from.is_some() { plan.left_out } else { Vec::new() };
+            (Plan { left_out, ..plan }, None)
+        }
     };
+    if args.dry_run {
+        return bulk::dry_run(call, &provider, &plan, None, args.bulk.format);
+    }
     if args.any_user {
         take_held(&mut plan, &standings, call, bench)?;
     }
     ask_another(args, &mut plan.items, call)?;
-    bulk::run(
-        call,
-        bench,
-        Run { plan, resumed, any_user: args.any_user, verb: "renew" },
-        &args.bulk,
-        &args.waiting,
-    )
-}
-
-/// What is to be asked of the records as they are.
-fn plan(args: &Args, standings: &[Standing], provider: &Provider, now: Timestamp) -> Result<Plan> {
-    let narrowing = Narrowing {
-        due: match &args.due {
-            None => None,
-            Some(None) => Some(provider.due_window),
-            Some(Some(window)) => Some(parse("window", window)?),
-        },
-        states: match args.expired {
-            true => vec![State::Expired],
-            false => Vec::new(),
-        },
-        tag: args.tag.clone(),
-        user: args.user.clone(),
-    };
-    let mut plan = Plan::default();
-    let mut seen = HashSet::new();
-    for selector in &args.selectors {
-        let record = &selection::one(selector, &provider.profile, standings, |it| &it.record)?.record;
-        fits(Purpose::Renew, Some(record), provider, now)?;
-        if seen.insert(&record.key) && narrowing.admits(record, provider, now) {
-            plan.items.push(Planned::of(record, Purpose::Renew, why(record, provider, now)));
-        }
-    }
-    if !args.selectors.is_empty() {
-        return Ok(plan);
-    }
-    let narrowed = Narrowing { due: None, states: Vec::new(), ..narrowing.clone() };
-    for record in standings.iter().map(|it| &it.record).filter(|it| narrowed.admits(it, provider, now)) {
-        let out = |why: &str| LeftOut { key: record.key.clone(), why: why.into() };
-        match record.state(now, provider.due_window, &provider.zone) {
-            State::Pending => plan.left_out.push(out("pending: never granted, so it has register")),
-            State::Deactivated => plan.left_out.push(out("deactivated")),
-            _ if narrowing.admits(record, provider, now) => {
-                plan.items.push(Planned::of(record, Purpose::Renew, why(record, provider, now)));
-            }
-            state => plan.left_out.push(out(match state {
-                State::Active => "not due yet",
-                State::Due => "due, not expired",
-                _ => "not selected",
-            })),
-        }
-    }
-    Ok(plan)
-}
-
-/// Why a licence is asked about, in words.
-fn why(record: &Authorization, provider: &Provider, now: Timestamp) -> String {
-    match (record.state(now, provider.due_window, &provider.zone), record.days_left(now)) {
-        (State::Invalid, _) => "BioTrack says that its grant is dead".into(),
-        (_, Some(days)) => days_in_words(days),
-        (state, None) => state.word().into(),
-    }
-}
-
-/// What the last run left: what wasn't done; once all was, what failed.
-fn resume(bench: &mut Bench<'_>, standings: &[Standing], now: Timestamp) -> Result<(Plan, Option<Resumed>)> {
-    let provider = bench.provider.clone();
-    let Some(left) = bench.custody.ledger_mut().take_run(&provider.profile)? else {
-        return Ok((Plan::default(), None));
-    };
-    let undone = left.items.iter().any(|(_, _, progress)| !progress.is_done());
-    let wanted = |progress: Progress| if undone { !progress.is_done() } else { progress == Progress::Failed };
-    let (mut plan, mut places) = (Plan::default(), Vec::new());
-    for (place, mut item, _) in left.items.into_iter().filter(|(_, _, progress)| wanted(*progress)) {
-        let record = standings.iter().map(|it| &it.record).find(|record| record.key == item.key);
-        let generation = record.map(|record| record.generation).unwrap_or_default();
-        if undone && generation != item.base {
-            // Its grant was stored just before the run was cut short, or by somebody else since.
-            bench.custody.ledger_mut().note_run(left.id, place, Progress::Granted)?;
-            let why = match record.and_then(|record| record.held_by.as_ref()) {
-                Some(by) => format!("granted by {by}, and held"),
-                None => "granted already".into(),
-            };
-            plan.left_out.push(LeftOut { key: item.key, why });
-            continue;
-        }
-        if let Some(record) = record {
-            item.expires_at = record.expires_at;
-            item.base = record.generation;
-            // A registration that failed at its end may have been granted by another way since.
-            if fits(item.purpose, Some(record), &provider, now).is_err() {
-                plan.left_out.push(LeftOut { key: item.key, why: "not to be asked any more".into() });
-                continue;
-            }
-        }
-        plan.items.push(item);
-        places.push(place);
-    }
-    Ok((plan, Some(Resumed { run: left.id, places })))
+    let run = Run { plan, resumed, any_user: args.any_user, verb: "renew" };
+    bulk::run(call, bench, run, &args.bulk, &args.waiting)
 }
 
 /// Held grants are taken as they are, without a new consent.

@@ -1,0 +1,47 @@
+//! What an earlier run left.
+
+use crate::command::Bench;
+use crate::command::bulk::Resumed;
+use crate::command::consent::fits;
+use crate::error::Result;
+use crate::model::authorization::Standing;
+use crate::model::plan::{LeftOut, Plan, Progress};
+use jiff::Timestamp;
+
+/// What wasn't done; once all was, what failed. The records tell what was granted, whatever the run had noted.
+pub(super) fn plan(
+    bench: &mut Bench<'_>,
+    standings: &[Standing],
+    now: Timestamp,
+) -> Result<(Plan, Option<Resumed>)> {
+    let provider = bench.provider.clone();
+    let ledger = bench.custody.ledger_mut();
+    let Some(left) = ledger.take_run(&provider.profile)? else { return Ok((Plan::default(), None)) };
+    let undone = left.items.iter().any(|(_, _, progress)| !progress.is_done());
+    let wanted = |progress: Progress| match undone {
+        true => !progress.is_done(),
+        false => progress == Progress::Failed,
+    };
+    let (mut plan, mut places) = (Plan::default(), Vec::new());
+    for (place, mut item, _) in left.items.into_iter().filter(|(_, _, progress)| wanted(*progress)) {
+        let record = standings.iter().map(|it| &it.record).find(|record| record.key == item.key);
+        let generation = record.map(|record| record.generation).unwrap_or_default();
+        if generation != item.base {
+            // Stored just before the run was cut short, or by somebody else since.
+            let (progress, why) = match record.and_then(|record| record.held_by.as_ref()) {
+                Some(by) => (Progress::Held, format!("granted by {by}, and held")),
+                None => (Progress::Granted, "granted already".into()),
+            };
+            ledger.note_run(left.id, place, progress)?;
+            plan.left_out.push(LeftOut { key: item.key, why });
+        } else if let Err(e) = fits(item.purpose, record, &provider, now) {
+            ledger.note_run(left.id, place, Progress::Skipped)?;
+            plan.left_out.push(LeftOut { key: item.key, why: e.to_string() });
+        } else {
+            item.expires_at = record.and_then(|record| record.expires_at);
+            plan.items.push(item);
+            places.push(place);
+        }
+    }
+    Ok((plan, Some(Resumed { run: left.id, places })))
+}

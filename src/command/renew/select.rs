@@ -1,0 +1,180 @@
+//! Which licences a renewal is about, and why.
+
+use super::Args;
+use crate::command::Call;
+use crate::command::bulk::file;
+use crate::command::consent::fits;
+use crate::error::{Complaint, Error, Result};
+use crate::model::authorization::{Authorization, Standing, State};
+use crate::model::duration::parse;
+use crate::model::flow::Purpose;
+use crate::model::plan::{LeftOut, Plan, Planned};
+use crate::model::provider::Provider;
+use crate::model::rows::{Renewal, renewals};
+use crate::model::selection::{self, Narrowing};
+use crate::model::spread::{Member, Proposal, spread};
+use crate::report::days_in_words;
+use jiff::Timestamp;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+/// What is to be asked, and, for all that is due, what would keep it from all ending on one day again.
+pub(super) fn plan(
+    args: &Args,
+    call: &Call<'_>,
+    standings: &[Standing],
+    provider: &Provider,
+    now: Timestamp,
+) -> Result<(Plan, Option<Proposal>)> {
+    let narrowing = narrowing(args, provider)?;
+    let field = Field { standings, provider, now };
+    if !args.selectors.is_empty() {
+        return Ok((field.named(&args.selectors, &narrowing)?.ordered(), None));
+    }
+    if let Some(path) = &args.from {
+        return Ok((field.of_file(path, call, &narrowing)?.ordered(), None));
+    }
+    let plan = field.chosen(&narrowing);
+    if args.due.is_none() {
+        return Ok((plan.ordered(), None));
+    }
+    let fleet: Vec<_> = standings.iter().map(|it| Member::at(now, &it.record, provider)).collect();
+    let proposal = spread(now, &provider.zone, provider.lifetime, provider.due_window, &fleet);
+    match args.spread {
+        true => Ok((field.spread(plan, &proposal, &narrowing).ordered(), None)),
+        false => Ok((plan.ordered(), Some(proposal))),
+    }
+}
+
+fn narrowing(args: &Args, provider: &Provider) -> Result<Narrowing> {
+    Ok(Narrowing {
+        due: match &args.due {
+            None => None,
+            Some(None) => Some(provider.due_window),
+            Some(Some(window)) => Some(parse("window", window)?),
+        },
+        states: if args.expired { vec![State::Expired] } else { Vec::new() },
+        tag: args.tag.clone(),
+        user: args.user.clone(),
+    })
+}
+
+/// The records as they are.
+struct Field<'f> {
+    standings: &'f [Standing],
+    provider: &'f Provider,
+    now: Timestamp,
+}
+
+impl Field<'_> {
+    fn planned(&self, record: &Authorization) -> Planned {
+        let state = record.state(self.now, self.provider.due_window, &self.provider.zone);
+        let why = match (state, record.days_left(self.now)) {
+            (State::Invalid, _) => "BioTrack says that its grant is dead".into(),
+            (_, Some(days)) => days_in_words(days),
+            (state, None) => state.word().into(),
+        };
+        Planned::of(record, Purpose::Renew, why)
+    }
+
+    /// Those that selectors name, each once; one that can't be renewed refuses them all.
+    fn named(&self, selectors: &[String], narrowing: &Narrowing) -> Result<Plan> {
+        let (mut plan, mut seen) = (Plan::default(), HashSet::new());
+        for selector in selectors {
+            let record =
+                &selection::one(selector, &self.provider.profile, self.standings, |it| &it.record)?.record;
+            fits(Purpose::Renew, Some(record), self.provider, self.now)?;
+            if seen.insert(&record.key) && narrowing.admits(record, self.provider, self.now) {
+                plan.items.push(self.planned(record));
+            }
+        }
+        Ok(plan)
+    }
+
+    /// All that have or had a grant and are meant; the others with the reason.
+    fn chosen(&self, narrowing: &Narrowing) -> Plan {
+        let mut plan = Plan::default();
+        let narrowed = Narrowing { due: None, states: Vec::new(), ..narrowing.clone() };
+        let records = self.standings.iter().map(|it| &it.record);
+        for record in records.filter(|it| narrowed.admits(it, self.provider, self.now)) {
+            let state = record.state(self.now, self.provider.due_window, &self.provider.zone);
+            let why = match state {
+                State::Pending => "pending: never granted, so it has register",
+                State::Deactivated => "deactivated",
+                _ if narrowing.admits(record, self.provider, self.now) => {
+                    plan.items.push(self.planned(record));
+                    continue;
+                }
+                State::Active => "not due yet",
+                State::Due | State::Expired | State::Invalid => "not expired",
+            };
+            plan.left_out.push(LeftOut { key: record.key.clone(), why: why.into() });
+        }
+        plan
+    }
+
+    /// What is due, as the proposal has it.
+    fn spread(&self, due: Plan, proposal: &Proposal, narrowing: &Narrowing) -> Plan {
+        let meant: HashSet<_> = due.items.iter().map(|item| &item.key).collect();
+        let leave: HashMap<_, _> = proposal.leave.iter().map(|it| (&it.key, &it.why)).collect();
+        let mut plan = Plan { left_out: due.left_out.clone(), ..Plan::default() };
+        for item in &due.items {
+            match leave.get(&item.key) {
+                Some(why) => plan.left_out.push(LeftOut { key: item.key.clone(), why: (*why).clone() }),
+                None => plan.items.push(item.clone()),
+            }
+        }
+        let narrowed = Narrowing { due: None, states: Vec::new(), ..narrowing.clone() };
+        let along: HashMap<_, _> = proposal.along.iter().map(|it| (&it.key, &it.why)).collect();
+        for record in self.standings.iter().map(|it| &it.record) {
+            if let Some(why) = along.get(&record.key)
+                && !meant.contains(&record.key)
+                && narrowed.admits(record, self.provider, self.now)
+            {
+                plan.left_out.retain(|left| left.key != record.key);
+                plan.items.push(Planned::of(record, Purpose::Renew, (*why).clone()));
+            }
+        }
+        plan
+    }
+
+    /// Those of a file: every row must name one record. What can't be renewed is left out, and said.
+    fn of_file(&self, path: &Path, call: &Call<'_>, narrowing: &Narrowing) -> Result<Plan> {
+        let (name, rows) = file::read(path, call, renewals)?;
+        let (mut plan, mut complaints, mut seen) = (Plan::default(), Vec::new(), HashMap::new());
+        for row in rows {
+            match self.of_row(&row) {
+                Ok(record) => {
+                    if let Some(line) = seen.insert(&record.key, row.line) {
+                        let problem = format!("names {} once more, after line {line}", record.key);
+                        complaints.push(Complaint { line: Some(row.line), column: None, problem });
+                    } else if let Err(e) = fits(Purpose::Renew, Some(record), self.provider, self.now) {
+                        plan.left_out.push(LeftOut { key: record.key.clone(), why: e.to_string() });
+                    } else if narrowing.admits(record, self.provider, self.now) {
+                        let mut item = self.planned(record);
+                        item.username = row.username.unwrap_or(item.username);
+                        plan.items.push(item);
+                    }
+                }
+                Err(e) => complaints.push(Complaint {
+                    line: Some(row.line),
+                    column: Some("license"),
+                    problem: e.to_string(),
+                }),
+            }
+        }
+        match complaints.is_empty() {
+            true => Ok(plan),
+            false => Err(Error::Rows { path: name, complaints }),
+        }
+    }
+
+    fn of_row(&self, row: &Renewal) -> Result<&Authorization> {
+        let selector = match &row.ubi {
+            Some(ubi) => format!("{ubi}/{}", row.license),
+            None => row.license.to_string(),
+        };
+        selection::one(&selector, &self.provider.profile, self.standings, |it| &it.record)
+            .map(|it| &it.record)
+    }
+}
