@@ -153,7 +153,7 @@ impl<'c, 'a> Telling<'c, 'a> {
         let exit = if stopped { interrupted().exit() } else { exit_of(&self.outcomes) };
         match self.form {
             Form::Text if self.planned == 0 => {
-                terminal.answer("Nothing to do: no licence is meant that isn't given up already.\n")?
+                terminal.answer("Nothing to do: no such licence is left to give up.\n")?
             }
             Form::Text if self.planned > 1 => terminal.answer(&words::sum(&self.outcomes, left))?,
             Form::Text => {}
