@@ -273,6 +273,15 @@ fn whoever_asks_to_be_left_alone_for_longer_than_a_minute_is() {
 }
 
 #[test]
+fn while_the_provider_wants_to_be_left_alone_none_of_the_others_is_asked_about() {
+    let rig = granted(&["L-1", "L-2", "L-3"]);
+    let revocations = Revocations::of(&rig, |_| Some("429 Too Many Requests\r\nretry-after: 3600"));
+    rig.run(&["deactivate", "L-1", "L-2", "L-3", "--yes"]).exits(8).answers("3 pending at BioTrack");
+    assert_eq!(revocations.asked(), 1);
+    assert_eq!(now(&rig, "L-3"), is("deactivated", &["revocation_pending"]));
+}
+
+#[test]
 fn in_an_outage_only_the_first_is_asked_again_until_one_succeeds() {
     let rig = granted(&["L-1", "L-2", "L-3", "L-4"]);
     // L-1 three times, L-2 once; L-3 succeeds; L-4 fails once and is asked again.

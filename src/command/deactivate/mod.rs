@@ -12,6 +12,7 @@ use crate::model::authorization::{Condition, Standing};
 use crate::model::ids::Key;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::selection;
+use std::time::{Duration, Instant};
 use telling::{Form, Telling};
 
 /// Up to so many licences are named in the question; for more, their number must be typed.
@@ -74,8 +75,8 @@ struct Chosen<'s> {
 enum Reach {
     /// Nobody: `--local-only`.
     Nobody,
-    /// The provider, again and again with this patience.
-    Provider(Patience),
+    /// The provider, again and again with this patience; but not while it wants to be left alone.
+    Provider { patience: Patience, rest: Option<(Instant, ProviderError)> },
     /// The provider, but not now: it's away.
     Away(ProviderError),
 }
@@ -199,23 +200,45 @@ impl Reach {
         match online::exchange(call, &bench.provider, &bench.custody) {
             Ok(exchange) => {
                 bench.custody.connect(exchange);
-                Ok(Self::Provider(Patience::REVOCATION))
+                Ok(Self::Provider { patience: Patience::REVOCATION, rest: None })
             }
             Err(Error::Provider(e)) if away(&e) => Ok(Self::Away(e)),
             Err(e) => Err(e),
         }
     }
 
-    /// Once an outage has shown, the others are asked without patience, until one succeeds again.
+    /// Once an outage has shown, the others are asked once, until one succeeds again; while the provider wants to be
+    /// left alone, not at all.
     fn learn(&mut self, revocation: &Revocation) {
-        if let Self::Provider(patience) = self {
-            match revocation {
-                Revocation::Revoked => *patience = Patience::REVOCATION,
-                Revocation::Pending(e) if e.is_outage() => *patience = Patience::NONE,
-                _ => {}
+        let Self::Provider { patience, rest } = self else { return };
+        match revocation {
+            Revocation::Revoked => (*patience, *rest) = (Patience::REVOCATION, None),
+            Revocation::Pending(e) if e.is_outage() => {
+                *patience = Patience::NONE;
+                if let (Error::Provider(why), Some(until)) = (e, e.retry_after().and_then(from_now)) {
+                    *rest = Some((until, why.clone()));
+                }
             }
+            _ => {}
         }
     }
+
+    /// Who is asked about the next one, once what an earlier run left of it is finished.
+    fn asking(&self) -> Asking {
+        match self {
+            Self::Nobody => Asking::Nobody,
+            Self::Provider { rest: Some((until, why)), .. } if Instant::now() < *until => {
+                Asking::Later(why.clone().into())
+            }
+            Self::Provider { patience, .. } => Asking::Provider(*patience),
+            Self::Away(why) => Asking::Later(why.clone().into()),
+        }
+    }
+}
+
+/// The end of a wait; none for one that no clock can count.
+fn from_now(wait: Duration) -> Option<Instant> {
+    Instant::now().checked_add(wait)
 }
 
 fn give_up<'a>(
@@ -234,21 +257,15 @@ fn give_up<'a>(
     let before = custody.standing(key)?;
     let uncertain =
         before.as_ref().is_some_and(|it| it.conditions(call.env.clock.now()).contains(&Condition::Uncertain));
-    let asking = match reach {
-        Reach::Nobody => {
-            custody.abandon(key)?;
-            Asking::Nobody
-        }
-        Reach::Provider(patience) => {
-            custody.recover(key)?;
-            Asking::Provider(*patience)
-        }
+    match reach {
+        Reach::Nobody => custody.abandon(key)?,
+        Reach::Provider { .. } => drop(custody.recover(key)?),
         // Given up here all the same; what an earlier run left must be finished first, though.
-        Reach::Away(e) if before.is_some_and(|it| it.flows.is_empty()) => Asking::Later(e.clone().into()),
-        Reach::Away(e) => return Err(e.clone().into()),
-    };
+        Reach::Away(_) if before.is_some_and(|it| it.flows.is_empty()) => {}
+        Reach::Away(why) => return Err(why.clone().into()),
+    }
     let reason = clean(args.reason.trim());
-    let revocation = custody.surrender(key, extent, asking, &reason)?;
+    let revocation = custody.surrender(key, extent, reach.asking(), &reason)?;
     reach.learn(&revocation);
     let said = words::results(key, extent, &revocation, uncertain);
     let ending = if extent == Extent::Licence { Ending::Deactivated } else { Ending::Unchanged };
