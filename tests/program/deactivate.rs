@@ -11,6 +11,7 @@ use biotrack_auth::sandbox::Mishap;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStderr};
 use std::sync::mpsc::channel;
 
 const BUSY: &str = "429 Too Many Requests\r\nretry-after: 1";
@@ -89,6 +90,16 @@ fn json_tells_the_outcome() {
     assert_eq!(answer["results"][0]["outcome"], "deactivated");
     let answer = rig.run(&["deactivate", "L-1", "--yes", "--json"]).exits(0).json();
     assert_eq!(answer["results"][0]["outcome"], "unchanged");
+}
+
+/// Reads what a program says up to some words; and what goes on reading.
+fn until_it_says(words: &str, child: &mut Child) -> (String, BufReader<ChildStderr>) {
+    let mut talk = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains(words) {
+        assert_ne!(talk.read_line(&mut said).unwrap(), 0, "{said}");
+    }
+    (said, talk)
 }
 
 #[test]
@@ -302,11 +313,7 @@ fn ctrl_c_lets_the_one_under_way_be_finished_and_leaves_the_rest() {
     let mut child = rig.start(&["deactivate", "L-1", "L-2", "L-3", "--yes"]);
     rig.until(|| revocations.asked() == 1);
     send("INT", &child);
-    let mut talk = BufReader::new(child.stderr.take().unwrap());
-    let mut said = String::new();
-    while !said.contains("One moment") {
-        assert_ne!(talk.read_line(&mut said).unwrap(), 0, "{said}");
-    }
+    let (mut said, mut talk) = until_it_says("One moment", &mut child);
     go.send(()).unwrap();
     talk.read_to_string(&mut said).unwrap();
     let run = Run::of(child.wait_with_output().unwrap()).exits(130);
@@ -319,6 +326,18 @@ fn ctrl_c_lets_the_one_under_way_be_finished_and_leaves_the_rest() {
 }
 
 #[test]
+fn ctrl_c_cuts_a_wait_short_for_one_try_more() {
+    let rig = granted(&["L-1", "L-2"]);
+    let revocations = Revocations::of(&rig, |nth| (nth == 1).then_some("503 Busy\r\nretry-after: 55"));
+    let mut child = rig.start(&["deactivate", "L-1", "L-2", "--yes"]);
+    let _talk = until_it_says("It's asked again in 55 s.", &mut child);
+    send("INT", &child);
+    let run = Run::of(child.wait_with_output().unwrap()).exits(130);
+    run.answers("At BioTrack: revoked.").answers("1 deactivated, 1 not begun");
+    assert_eq!((revocations.asked(), now(&rig, "L-2")), (2, is("active", &[])));
+}
+
+#[test]
 fn a_second_ctrl_c_ends_it_at_once_and_nothing_is_forgotten() {
     let rig = granted(&["L-1", "L-2"]);
     let (_go, gone) = channel::<()>();
@@ -326,11 +345,7 @@ fn a_second_ctrl_c_ends_it_at_once_and_nothing_is_forgotten() {
     let mut child = rig.start(&["deactivate", "L-1", "L-2", "--yes", "--json"]);
     rig.until(|| revocations.asked() == 1);
     send("INT", &child);
-    let mut talk = BufReader::new(child.stderr.take().unwrap());
-    let mut said = String::new();
-    while !said.contains("One moment") {
-        assert_ne!(talk.read_line(&mut said).unwrap(), 0, "{said}");
-    }
+    let _talk = until_it_says("One moment", &mut child);
     send("TERM", &child);
     let answer = Run::of(child.wait_with_output().unwrap()).exits(130).json();
     let told =
