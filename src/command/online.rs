@@ -4,9 +4,8 @@ use super::Call;
 use crate::config;
 use crate::custody::Custody;
 use crate::edge::HttpOptions;
-use crate::error::Result;
-use crate::error::clean;
-use crate::grant;
+use crate::error::{Error, Result, clean};
+use crate::grant::{self, Patience};
 use crate::model::duration::in_words;
 use crate::model::provider::Provider;
 use crate::session::Exchange;
@@ -28,7 +27,10 @@ pub(super) fn exchange(call: &Call<'_>, provider: &Arc<Provider>, custody: &Cust
     let clock = call.env.clock.clone();
     let prepared = {
         let (http, provider, now) = (http.clone(), provider.clone(), clock.now());
-        call.env.wait(async move { grant::prepare(&http, &provider, now).await })??
+        let told = |e: &Error, _| tracing::info!("{e}; it's asked again");
+        call.env.wait(async move {
+            grant::again(Patience::LOOK, None, told, || grant::prepare(&http, &provider, now)).await
+        })??
     };
     tracing::info!("{} answers; codes are exchanged at {}", provider.host(), prepared.token);
     tracing::debug!(

@@ -12,7 +12,7 @@ mod surrender;
 pub use recover::Recovered;
 pub use surrender::{Asking, Extent, Revocation};
 
-use crate::edge::{Env, Random};
+use crate::edge::{Env, Interrupts, Random};
 use crate::error::{ConfigError, Error, ProviderError, Result};
 use crate::grant::{Ask, Code, Memo};
 use crate::ledger::{Intent, Ledger, Spool};
@@ -77,6 +77,8 @@ pub struct Custody<'e> {
     touched: BTreeSet<Key>,
     /// How the provider is reached, once it was found to answer.
     online: Option<Exchange>,
+    /// In a run over several licences: what came of Ctrl-C so far.
+    interrupts: Option<Interrupts>,
 }
 
 /// What is remembered of a question until it's closed.
@@ -109,12 +111,23 @@ impl<'e> Custody<'e> {
             loose: Vec::new(),
             touched: BTreeSet::new(),
             online: None,
+            interrupts: None,
         }
     }
 
     /// The provider was found to answer, and this is how it's reached.
     pub fn connect(&mut self, exchange: Exchange) {
         self.online = Some(exchange);
+    }
+
+    /// From now on Ctrl-C lets what is under way be finished; whoever runs over several licences sees to the rest.
+    pub fn finish_what_is_under_way(&mut self, interrupts: Interrupts) {
+        self.interrupts = Some(interrupts);
+    }
+
+    /// Whether Ctrl-C came in such a run.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupts.as_ref().is_some_and(Interrupts::any)
     }
 
     fn online(&self) -> Result<Exchange> {

@@ -2,7 +2,7 @@
 
 use super::{Custody, event, unknown};
 use crate::error::{Error, Result};
-use crate::grant;
+use crate::grant::{self, Patience};
 use crate::ledger::{Intent, Leaving};
 use crate::model::authorization::Authorization;
 use crate::model::flow::{Change, Flow, Logged, Move, Place, Purpose, Role, Stage};
@@ -10,6 +10,7 @@ use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key};
 use crate::model::provider::RevocationScope;
+use std::time::Duration;
 
 /// What the provider did about a deactivation.
 #[derive(Debug)]
@@ -29,8 +30,8 @@ pub enum Revocation {
 /// Who is asked to revoke.
 #[derive(Debug)]
 pub enum Asking {
-    /// The provider, which was found to answer.
-    Provider,
+    /// The provider, which was found to answer; again and again while it's overloaded.
+    Provider(Patience),
     /// Nobody: `--local-only`.
     Nobody,
     /// The provider, which doesn't answer now; the tokens are kept for it.
@@ -101,7 +102,7 @@ impl Custody<'_> {
         let revocation = match asking {
             _ if grants.is_empty() => Revocation::Nothing,
             Asking::Nobody => Revocation::NotAsked,
-            Asking::Provider => self.revoke_all(&flow, key, &grants, extent)?,
+            Asking::Provider(patience) => self.revoke_all(&flow, key, &grants, extent, patience)?,
             Asking::Later(e) => Revocation::Pending(e),
         };
         self.commit_surrender(&flow, key, &grants, &revocation, extent, reason)?;
@@ -146,6 +147,7 @@ impl Custody<'_> {
         key: &Key,
         secrets: &[(i64, Place)],
         extent: Extent,
+        patience: Patience,
     ) -> Result<Revocation> {
         // A grant beside a living one may share its account: revoked only where that reaches it alone.
         let address = match extent {
@@ -166,7 +168,7 @@ impl Custody<'_> {
         }
         self.ledger.note(flow.get(), &Stage::Sent)?;
         for granted in grants {
-            if let Err(e) = self.revoke_one(&address, &granted, flow) {
+            if let Err(e) = self.revoke_one(&address, &granted, flow, patience) {
                 return Ok(Revocation::Pending(e));
             }
         }
@@ -220,7 +222,7 @@ impl Custody<'_> {
         }
         for (_, place) in unwanted.get() {
             let granted = self.read(place, key)?;
-            self.revoke_one(&address, &granted, &unwanted)?;
+            self.revoke_one(&address, &granted, &unwanted, Patience::NONE)?;
         }
         let unwanted = unwanted.spend();
         let now = self.env.clock.now();
@@ -265,7 +267,7 @@ impl Custody<'_> {
         if let Some(address) = self.revocation_of_one() {
             for (_, place) in superseded.get() {
                 let granted = self.read(place, key)?;
-                self.revoke_one(&address, &granted, &superseded)?;
+                self.revoke_one(&address, &granted, &superseded, Patience::NONE)?;
             }
         }
         let superseded = superseded.spend();
@@ -300,12 +302,20 @@ impl Custody<'_> {
         address: &str,
         granted: &Granted,
         go: &Logged<T>,
+        patience: Patience,
     ) -> Result<()> {
         let (exchange, address, granted, go) =
             (self.online()?, address.to_owned(), granted.clone(), go.clone());
-        self.env.wait_unless_interrupted(async move {
-            let secret = exchange.secret.as_ref();
-            grant::revoke(&exchange.http, &exchange.provider, &address, secret, &granted, &go).await
+        let run = self.interrupts.clone();
+        self.env.wait_and_tell(self.interrupts.as_ref(), |tell| async move {
+            let told = |e: &Error, wait: Duration| {
+                tell(format!("{e}. It's asked again in {} s.", wait.as_millis().div_ceil(1000)));
+            };
+            let (http, provider, secret) = (&exchange.http, &exchange.provider, exchange.secret.as_ref());
+            grant::again(patience, run, told, || {
+                grant::revoke(http, provider, &address, secret, &granted, &go)
+            })
+            .await
         })?
     }
 

@@ -18,6 +18,7 @@ pub use http::{Http, HttpFault, HttpOptions};
 pub use keys::Keys;
 pub use paths::Paths;
 pub use random::{OsRandom, Random};
+pub use signals::Interrupts;
 pub use terminal::{Colour, Talk, Terminal};
 
 use crate::error::{Error, Result, clean};
@@ -58,6 +59,9 @@ impl Variables {
         self.0.get(name).map(String::as_str)
     }
 }
+
+/// Where a piece of work under way puts a line for the person who waits.
+pub type Tell = Box<dyn Fn(String) + Send + Sync>;
 
 /// Who runs the program.
 #[derive(Debug, Clone)]
@@ -136,25 +140,60 @@ impl Env {
         wait.recv().map_err(|_| Error::Failed("a network task ended without an answer".into()))
     }
 
-    /// The same, but Ctrl-C or a polite signal ends the waiting; the work may have had its effect or not.
-    pub fn wait_unless_interrupted<T: Send + 'static>(
+    /// Counts Ctrl-C and the polite signals from now on: for a run that ends between two of its steps.
+    pub fn interrupts(&self) -> Result<Interrupts> {
+        let _inside = self.net()?.enter();
+        Ok(Interrupts::watch())
+    }
+
+    /// The same as [`Self::wait`], but what the work tells on its way is said, and Ctrl-C or a polite signal ends the
+    /// waiting: the work may have had its effect or not. In a run that counts interrupts, the first one lets what is
+    /// under way be finished; only the second ends the waiting.
+    pub fn wait_and_tell<T: Send + 'static, W: Future<Output = T> + Send + 'static>(
         &self,
-        work: impl Future<Output = T> + Send + 'static,
+        run: Option<&Interrupts>,
+        work: impl FnOnce(Tell) -> W,
     ) -> Result<T> {
-        let (done, wait) = std::sync::mpsc::channel();
-        let interrupted = done.clone();
+        enum News<T> {
+            Done(T),
+            Told(String),
+            Interrupted { at_once: bool },
+        }
+        let (news, wait) = std::sync::mpsc::channel();
+        let (told, interrupted) = (news.clone(), news.clone());
+        let work = work(Box::new(move |line| {
+            let _ = told.send(News::Told(line));
+        }));
         let net = self.net()?;
         net.spawn(async move {
-            let _ = done.send(Some(work.await));
+            let _ = news.send(News::Done(work.await));
         });
+        let run = run.cloned();
         let watch = net.spawn(async move {
-            signals::any().await;
-            let _ = interrupted.send(None);
+            if let Some(run) = run {
+                if !run.any() {
+                    run.clone().come(1).await;
+                    let _ = interrupted.send(News::Interrupted { at_once: false });
+                }
+                run.come(2).await;
+            } else {
+                signals::any().await;
+            }
+            let _ = interrupted.send(News::Interrupted { at_once: true });
         });
-        let first =
-            wait.recv().map_err(|_| Error::Failed("a network task ended without an answer".into()))?;
+        let done = loop {
+            match wait.recv() {
+                Ok(News::Done(done)) => break Ok(done),
+                Ok(News::Told(line)) => self.terminal.say(&line),
+                Ok(News::Interrupted { at_once: false }) => self
+                    .terminal
+                    .say("One moment: what is under way is finished first. Ctrl-C again ends it at once."),
+                Ok(News::Interrupted { at_once: true }) => break Err(Error::Interrupted { next: None }),
+                Err(_) => break Err(Error::Failed("a network task ended without an answer".into())),
+            }
+        };
         watch.abort();
-        first.ok_or(Error::Interrupted { next: None })
+        done
     }
 
     /// Waits until Ctrl-C, or a polite signal.

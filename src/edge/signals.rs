@@ -1,7 +1,10 @@
 //! Ctrl-C and the polite signals.
 
 #[cfg(unix)]
+use std::sync::Arc;
+#[cfg(unix)]
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 /// Waits for the first of Ctrl-C, SIGTERM and SIGHUP; from its first poll on, none of them ends the process.
 #[cfg(unix)]
@@ -23,5 +26,52 @@ pub async fn any() {
 pub async fn any() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+/// Counts Ctrl-C and the polite signals from its making on, also between two waits; none of them ends the process.
+#[derive(Debug, Clone)]
+pub struct Interrupts(watch::Receiver<usize>);
+
+impl Interrupts {
+    /// Must be made inside the runtime's context.
+    #[cfg(unix)]
+    pub(super) fn watch() -> Self {
+        let (sender, counted) = watch::channel(0);
+        let sender = Arc::new(sender);
+        for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+            let Ok(mut arrivals) = signal(kind) else { continue };
+            let sender = sender.clone();
+            tokio::spawn(async move {
+                while arrivals.recv().await.is_some() {
+                    sender.send_modify(|count| *count += 1);
+                }
+            });
+        }
+        Self(counted)
+    }
+
+    /// Must be made inside the runtime's context.
+    #[cfg(not(unix))]
+    pub(super) fn watch() -> Self {
+        let (sender, counted) = watch::channel(0);
+        tokio::spawn(async move {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                sender.send_modify(|count| *count += 1);
+            }
+        });
+        Self(counted)
+    }
+
+    /// Whether one has come.
+    pub fn any(&self) -> bool {
+        *self.0.borrow() > 0
+    }
+
+    /// Waits until so many have come.
+    pub async fn come(mut self, count: usize) {
+        if self.0.wait_for(|seen| *seen >= count).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }

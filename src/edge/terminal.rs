@@ -168,6 +168,12 @@ impl Terminal {
         input.interact_text().map_err(asked)
     }
 
+    /// Asks for something to be typed; nothing typed is an answer too. Only where [`Self::attended`].
+    pub fn ask_exactly(&self, question: &str) -> Result<String> {
+        let input = dialoguer::Input::<String>::new().with_prompt(question).allow_empty(true);
+        input.interact_text().map_err(asked)
+    }
+
     /// Asks for a secret, which isn't shown. Only where [`Self::attended`].
     pub fn ask_secret(&self, question: &str) -> Result<secrecy::SecretString> {
         dialoguer::Password::new()

@@ -21,7 +21,7 @@ impl std::fmt::Display for FactDifference {
 }
 
 /// What came, or didn't come, from the provider. Server text in it is short and cleaned; never a body.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum ProviderError {
     /// No connection: no byte of the request left.
     #[error("{host} can't be reached: {reason}")]

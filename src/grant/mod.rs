@@ -1,5 +1,6 @@
 //! The protocol: asking, catching the redirect, exchanging, revoking, looking up. RFC 6749, 7636, 8252, 8414, 9207.
 
+mod again;
 mod answer;
 mod ask;
 mod callback;
@@ -11,6 +12,7 @@ pub mod listener;
 pub mod pages;
 mod revoke;
 
+pub use again::{Patience, again};
 pub use ask::{Ask, Memo, ask, callback_path, redirect_uri};
 pub use callback::{Answered, Callback, read as read_callback};
 pub use endpoints::{Endpoints, prepare};

@@ -30,6 +30,20 @@ pub fn one<'a, T>(
     }
 }
 
+/// Finds what each selector names, each once however often it was named, by UBI and licence.
+pub fn several<'a, T>(
+    selectors: &[String],
+    profile: &str,
+    among: &'a [T],
+    record: impl Fn(&T) -> &Authorization,
+) -> Result<Vec<&'a T>> {
+    let found = selectors.iter().map(|selector| one(selector, profile, among, &record));
+    let mut found: Vec<_> = found.collect::<Result<_>>()?;
+    found.sort_by(|a, b| record(a).key.cmp(&record(b).key));
+    found.dedup_by(|a, b| record(a).key == record(b).key);
+    Ok(found)
+}
+
 fn names(wanted: &str, record: &Authorization) -> bool {
     record.key.license.as_str() == wanted
         || record.ocm_license.as_ref().is_some_and(|ocm| ocm.as_str() == wanted)

@@ -3,6 +3,8 @@
 use super::Rig;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// A token request and its answer, as they went over the wire.
@@ -75,6 +77,47 @@ impl Proxy {
             }
         });
         Self { seen, go }
+    }
+}
+
+/// Something in the revocation endpoint's place, until the test ends: it answers by itself or asks the sandbox.
+pub struct Revocations {
+    asked: Arc<AtomicUsize>,
+}
+
+impl Revocations {
+    /// Has the rig's program revoke through it. What it answers to its 1st, 2nd, … request, status line and headers;
+    /// `None`: what the sandbox does.
+    pub fn of(rig: &Rig, answer: impl Fn(usize) -> Option<&'static str> + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let config = rig.file("config.toml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        let line = format!("revocation_url = \"http://{address}/oauth/revoke\"");
+        std::fs::write(&config, format!("{text}\n{line}\n")).unwrap();
+        let sandbox = rig.sandbox().address();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = asked.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(mut stream) = stream else { return };
+                let request = read_request(&mut stream);
+                let head = answer(counted.fetch_add(1, Ordering::SeqCst) + 1);
+                let answer = match head {
+                    Some(head) => {
+                        format!("HTTP/1.1 {head}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                    }
+                    None => forward(&request, sandbox.trim_start_matches("http://")),
+                };
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        Self { asked }
+    }
+
+    /// How often it was asked.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
     }
 }
 

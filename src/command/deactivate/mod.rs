@@ -1,0 +1,283 @@
+//! `deactivate`: revoke at the provider, forget the tokens, keep the history; the two results told apart.
+
+mod telling;
+mod warnings;
+mod words;
+
+use super::{Bench, Call, online, outcome_or_error};
+use crate::custody::{Asking, Extent, Revocation};
+use crate::error::{Error, ProviderError, Result, clean};
+use crate::grant::Patience;
+use crate::model::authorization::{Condition, Standing};
+use crate::model::ids::Key;
+use crate::model::outcome::{Ending, Outcome};
+use crate::model::selection;
+use std::time::{Duration, Instant};
+use telling::{Form, Telling};
+
+/// Up to so many licences are named in the question; for more, their number must be typed.
+const NAMED: usize = 10;
+
+/// Give licences up: revoke their grants at BioTrack, forget the tokens, keep the history
+///
+/// The stores' reporting through this integrator stops at once. During business hours (8:00 to 22:00 in the profile's
+/// zone) that is warned about, unless the grant has expired or is invalid already.
+///
+/// Of several licences each ends for itself: one that fails doesn't stop the others, and the same command again does
+/// only what is left. Above 10, their number must be typed. A revocation that BioTrack is too busy for is asked again
+/// a few times; after that the tokens are kept for it, and the next `deactivate` tries again.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  biotrack-auth deactivate 101-X0007-D1
+  biotrack-auth deactivate 101-X0007-D1 --yes --reason \"store closed\"
+  biotrack-auth deactivate 101-X0007-D1 101-X0012-D1 --dry-run
+  biotrack-auth deactivate --tag downstate                     # every licence with the tag
+  biotrack-auth deactivate --tag downstate --yes --format jsonl")]
+pub struct Args {
+    /// Which: a licence, UBI/LICENSE, an OCM licence or a store's name; several may be given
+    #[arg(value_name = "SELECTOR", required_unless_present = "tag")]
+    selectors: Vec<String>,
+
+    /// Every licence with this tag; with SELECTOR, only those of them
+    #[arg(long, value_name = "TAG")]
+    tag: Option<String>,
+
+    /// Don't ask
+    #[arg(long)]
+    yes: bool,
+
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Forget the tokens here and don't ask BioTrack to revoke: the grant stays valid there until it lapses
+    #[arg(long)]
+    local_only: bool,
+
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    reason: String,
+
+    /// How to answer [default: text]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    format: Option<Form>,
+}
+
+/// A licence that is meant.
+struct Chosen<'s> {
+    standing: &'s Standing,
+    /// What goes; `None` where nothing of it is left.
+    extent: Option<Extent>,
+}
+
+/// Who is asked to revoke, found out once for all.
+enum Reach {
+    /// Nobody: `--local-only`.
+    Nobody,
+    /// The provider, again and again with this patience; but not while it wants to be left alone.
+    Provider { patience: Patience, rest: Option<(Instant, ProviderError)> },
+    /// The provider, but not now: it's away.
+    Away(ProviderError),
+}
+
+pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
+    let form = Form::of(args.format, call.json)?;
+    call.bench()
+        .and_then(|bench| bench.work(call, |bench| deactivate(&args, form, call, bench)))
+        .or_else(|e| telling::refused(form, call, e))
+}
+
+fn deactivate<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
+    let provider = bench.provider.clone();
+    let standings = bench.custody.ledger().standings(&provider.profile)?;
+    let chosen = chosen(args, bench, &standings)?;
+    let going: Vec<_> = chosen.iter().filter_map(|it| Some((it.standing, it.extent?))).collect();
+    let mut telling = Telling::new(form, call, &provider, chosen.len());
+    warnings::of(&going, &standings, &provider, call.env.clock.now())
+        .iter()
+        .for_each(|warning| call.env.terminal.say(warning));
+    if args.dry_run {
+        telling.would(&chosen)?;
+    } else {
+        confirm(args, &going, call)?;
+        give_up_all(args, call, bench, &chosen, &mut telling)?;
+    }
+    telling.close()
+}
+
+/// What the arguments mean, by UBI and licence. A tag alone passes over what was given up and has nothing left.
+fn chosen<'s>(args: &Args, bench: &Bench<'_>, standings: &'s [Standing]) -> Result<Vec<Chosen<'s>>> {
+    let named = match args.selectors[..] {
+        [] => standings.iter().collect(),
+        _ => selection::several(&args.selectors, &bench.provider.profile, standings, |it| &it.record)?,
+    };
+    let mut chosen = Vec::with_capacity(named.len());
+    for standing in named {
+        let record = &standing.record;
+        let tagged = args.tag.as_ref().is_none_or(|tag| record.tags.iter().any(|it| it.as_str() == tag));
+        if !tagged {
+            continue;
+        }
+        let left = record.deactivated_at.is_none() || bench.custody.has_left(&record.key)?;
+        if left || !args.selectors.is_empty() {
+            chosen.push(Chosen { standing, extent: left.then(|| Extent::of(record)) });
+        }
+    }
+    Ok(chosen)
+}
+
+fn confirm(args: &Args, going: &[(&Standing, Extent)], call: &Call<'_>) -> Result<()> {
+    if args.yes || going.is_empty() {
+        return Ok(());
+    }
+    let (terminal, count, intent) = (&call.env.terminal, going.len(), words::intents(going, NAMED));
+    if !terminal.attended() {
+        return Err(Error::NeedsYes { action: format!("to {intent}") });
+    }
+    let (question, sure) = if count > NAMED {
+        let question = format!("Type {count} to {intent}");
+        let typed = terminal.ask_exactly(&question)?;
+        (question, typed.trim() == count.to_string())
+    } else {
+        let question = format!("Really {intent}?");
+        let sure = terminal.confirm(&question)?;
+        (question, sure)
+    };
+    if sure { Ok(()) } else { Err(Error::NotConfirmed { what: question }) }
+}
+
+/// One after the other; each ends for itself. Ctrl-C leaves those untouched whose turn hasn't come.
+fn give_up_all<'a>(
+    args: &Args,
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+    chosen: &[Chosen<'_>],
+    telling: &mut Telling<'_, '_>,
+) -> Result<()> {
+    let going = chosen.iter().filter(|it| it.extent.is_some()).count();
+    let mut reach = None;
+    if going > 1 {
+        // What is amiss is amiss for all of them, and nothing was done yet.
+        reach = Some(Reach::find(args, call, bench)?);
+        bench.custody.finish_what_is_under_way(call.env.interrupts()?);
+    }
+    telling.planned(chosen)?;
+    for Chosen { standing, extent } in chosen {
+        let key = &standing.record.key;
+        let ended = match extent {
+            None => {
+                let outcome = Outcome::of(key.clone(), Ending::Unchanged, Some((*standing).clone()));
+                Ok((outcome, words::nothing_left(key)))
+            }
+            Some(_) if bench.custody.is_interrupted() => {
+                telling.untouched(standing);
+                continue;
+            }
+            Some(extent) => give_up(args, call, bench, key, *extent, &mut reach),
+        };
+        let (outcome, said) = match ended {
+            Ok(ended) => ended,
+            Err(e) if going > 1 => {
+                let said = words::failed(key, &e);
+                let standing = bench.custody.standing(key).ok().flatten();
+                let ending = Ending::Failed;
+                (Outcome { error: Some(e), ..Outcome::of(key.clone(), ending, standing) }, said)
+            }
+            Err(e) => (outcome_or_error(key, bench.custody.standing(key)?, e)?, String::new()),
+        };
+        telling.ended(outcome, &said)?;
+    }
+    Ok(())
+}
+
+impl Reach {
+    /// Prepares what all of them need. A provider that is away is no error: it's asked later.
+    fn find<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<Self> {
+        if args.local_only {
+            return Ok(Self::Nobody);
+        }
+        match online::exchange(call, &bench.provider, &bench.custody) {
+            Ok(exchange) => {
+                bench.custody.connect(exchange);
+                Ok(Self::Provider { patience: Patience::REVOCATION, rest: None })
+            }
+            Err(Error::Provider(e)) if away(&e) => Ok(Self::Away(e)),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Once an outage has shown, the others are asked once, until one succeeds again; while the provider wants to be
+    /// left alone, not at all.
+    fn learn(&mut self, revocation: &Revocation) {
+        let Self::Provider { patience, rest } = self else { return };
+        match revocation {
+            Revocation::Revoked => (*patience, *rest) = (Patience::REVOCATION, None),
+            Revocation::Pending(e) if e.is_outage() => {
+                *patience = Patience::NONE;
+                if let (Error::Provider(why), Some(until)) = (e, e.retry_after().and_then(from_now)) {
+                    *rest = Some((until, why.clone()));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Who is asked about the next one, once what an earlier run left of it is finished.
+    fn asking(&self) -> Asking {
+        match self {
+            Self::Nobody => Asking::Nobody,
+            Self::Provider { rest: Some((until, why)), .. } if Instant::now() < *until => {
+                Asking::Later(why.clone().into())
+            }
+            Self::Provider { patience, .. } => Asking::Provider(*patience),
+            Self::Away(why) => Asking::Later(why.clone().into()),
+        }
+    }
+}
+
+/// The end of a wait; none for one that no clock can count.
+fn from_now(wait: Duration) -> Option<Instant> {
+    Instant::now().checked_add(wait)
+}
+
+fn give_up<'a>(
+    args: &Args,
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+    key: &Key,
+    extent: Extent,
+    reach: &mut Option<Reach>,
+) -> Result<(Outcome, String)> {
+    let reach = match reach {
+        Some(reach) => reach,
+        None => reach.insert(Reach::find(args, call, bench)?),
+    };
+    let custody = &mut bench.custody;
+    let before = custody.standing(key)?;
+    let uncertain =
+        before.as_ref().is_some_and(|it| it.conditions(call.env.clock.now()).contains(&Condition::Uncertain));
+    match reach {
+        Reach::Nobody => custody.abandon(key)?,
+        Reach::Provider { .. } => drop(custody.recover(key)?),
+        // Given up here all the same; what an earlier run left must be finished first, though.
+        Reach::Away(_) if before.is_some_and(|it| it.flows.is_empty()) => {}
+        Reach::Away(why) => return Err(why.clone().into()),
+    }
+    let reason = clean(args.reason.trim());
+    let revocation = custody.surrender(key, extent, reach.asking(), &reason)?;
+    reach.learn(&revocation);
+    let said = words::results(key, extent, &revocation, uncertain);
+    let ending = if extent == Extent::Licence { Ending::Deactivated } else { Ending::Unchanged };
+    let mut outcome = Outcome::of(key.clone(), ending, custody.standing(key)?);
+    if let Revocation::Pending(e) = revocation {
+        outcome.error = Some(e);
+    }
+    Ok((outcome, said))
+}
+
+/// Whether the provider can't be reached now.
+fn away(e: &ProviderError) -> bool {
+    use ProviderError::{Lost, Overloaded, Unreachable, Useless};
+    matches!(e, Lost { .. } | Overloaded { .. } | Unreachable { .. } | Useless { .. })
+}

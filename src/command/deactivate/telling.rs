@@ -1,0 +1,196 @@
+//! Telling what becomes of each licence, in the form that was asked for, as it happens.
+
+use super::super::{Call, error_as_json};
+use super::{Chosen, words};
+use crate::error::{Error, Result};
+use crate::model::authorization::Standing;
+use crate::model::ids::Ubi;
+use crate::model::outcome::{Ending, Outcome, exit_of};
+use crate::model::provider::Provider;
+use crate::report::{Counts, Happening, RunEvent, results};
+use std::collections::BTreeSet;
+
+/// How the answer is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Form {
+    /// For people
+    Text,
+    /// One document, at the end
+    Json,
+    /// A line for each thing that happens, as it happens
+    Jsonl,
+}
+
+impl Form {
+    /// `--json` is `--format json`, and goes with no other.
+    pub(super) fn of(format: Option<Self>, json: bool) -> Result<Self> {
+        match (format, json) {
+            (None | Some(Self::Json), true) => Ok(Self::Json),
+            (format, false) => Ok(format.unwrap_or(Self::Text)),
+            _ => Err(Error::Usage {
+                what: "--json doesn't go with another --format".into(),
+                hint: "Leave one of them out.".into(),
+            }),
+        }
+    }
+}
+
+/// The call as a whole is refused: that too in the form that was asked for. `--json` is answered where every
+/// command's is.
+pub(super) fn refused(form: Form, call: &Call<'_>, error: Error) -> Result<u8> {
+    match form {
+        Form::Json if !call.json => {
+            let text = super::super::as_json(error_as_json(&error))?;
+            call.env.terminal.answer(&format!("{text}\n"))?;
+        }
+        Form::Jsonl => {
+            let now = call.env.clock.now();
+            let last = RunEvent::summary(now, Counts::default(), error.exit(), Some(&error));
+            call.env.terminal.answer(&call.json_line(&last)?)?;
+        }
+        _ => {}
+    }
+    Err(error)
+}
+
+/// What has been told so far.
+pub(super) struct Telling<'c, 'a> {
+    form: Form,
+    call: &'c Call<'a>,
+    provider: &'c Provider,
+    planned: usize,
+    outcomes: Vec<Outcome>,
+    /// Those whose turn didn't come before Ctrl-C.
+    untouched: Vec<Outcome>,
+    /// Complaints, so that 200 licences don't make the same one 200 times.
+    complained: BTreeSet<String>,
+}
+
+impl<'c, 'a> Telling<'c, 'a> {
+    /// Of so many licences.
+    pub(super) fn new(form: Form, call: &'c Call<'a>, provider: &'c Provider, planned: usize) -> Self {
+        let (outcomes, untouched) = (Vec::with_capacity(planned), Vec::new());
+        Self { form, call, provider, planned, outcomes, untouched, complained: BTreeSet::new() }
+    }
+
+    /// What is going to be done.
+    pub(super) fn planned(&self, chosen: &[Chosen<'_>]) -> Result<()> {
+        if self.form != Form::Jsonl {
+            return Ok(());
+        }
+        for it in chosen {
+            let record = &it.standing.record;
+            let why = match it.extent {
+                Some(extent) => words::intent(record, extent),
+                None => "deactivated already: nothing to do".into(),
+            };
+            let (at, standing) = (self.call.env.clock.now(), Some(it.standing));
+            self.event(&RunEvent::about(
+                Happening::Planned,
+                at,
+                &record.key,
+                standing,
+                self.provider,
+                Some(why),
+                None,
+            ))?;
+        }
+        Ok(())
+    }
+
+    /// What would be done, by company.
+    pub(super) fn would(&mut self, chosen: &[Chosen<'_>]) -> Result<()> {
+        self.planned(chosen)?;
+        let mut company: Option<&Ubi> = None;
+        for it in chosen {
+            let key = &it.standing.record.key;
+            let (ending, said) = match it.extent {
+                Some(extent) => {
+                    (Ending::Skipped, format!("Would {}.\n", words::intent(&it.standing.record, extent)))
+                }
+                None => (Ending::Unchanged, words::nothing_left(key)),
+            };
+            let said = match company.replace(&key.ubi) {
+                _ if self.planned == 1 => said,
+                Some(before) if *before == key.ubi => format!("  {said}"),
+                _ => format!("UBI {}\n  {said}", key.ubi),
+            };
+            self.ended(Outcome::of(key.clone(), ending, Some(it.standing.clone())), &said)?;
+        }
+        Ok(())
+    }
+
+    /// How one ended.
+    pub(super) fn ended(&mut self, outcome: Outcome, said: &str) -> Result<()> {
+        match self.form {
+            Form::Text => self.call.env.terminal.answer(said)?,
+            Form::Json => {}
+            Form::Jsonl => {
+                self.event(&RunEvent::ended(&outcome, self.call.env.clock.now(), self.provider))?;
+            }
+        }
+        if let Some(error) = &outcome.error
+            && self.complained.insert(error.to_string())
+        {
+            self.call.env.terminal.complain(error);
+        }
+        self.outcomes.push(outcome);
+        Ok(())
+    }
+
+    /// One whose turn didn't come before Ctrl-C.
+    pub(super) fn untouched(&mut self, standing: &Standing) {
+        let outcome = Outcome::of(standing.record.key.clone(), Ending::Skipped, Some(standing.clone()));
+        self.untouched.push(Outcome { error: Some(interrupted()), ..outcome });
+    }
+
+    /// The end; the exit code.
+    pub(super) fn close(mut self) -> Result<u8> {
+        let (now, terminal, left) =
+            (self.call.env.clock.now(), &self.call.env.terminal, self.untouched.len());
+        let cut_short = |it: &Outcome| matches!(it.error, Some(Error::Interrupted { .. }));
+        let stopped = left > 0 || self.planned > 1 && self.outcomes.iter().any(cut_short);
+        let exit = if stopped { interrupted().exit() } else { exit_of(&self.outcomes) };
+        match self.form {
+            Form::Text if self.planned == 0 => {
+                terminal.answer("Nothing to do: no such licence is left to give up.\n")?
+            }
+            Form::Text if self.planned > 1 => terminal.answer(&words::sum(&self.outcomes, left))?,
+            Form::Text => {}
+            Form::Json => {
+                self.outcomes.append(&mut self.untouched);
+                terminal.answer(&self.call.json_text(&results(&self.outcomes, self.provider, now))?)?;
+            }
+            Form::Jsonl => {
+                let why = stopped.then(interrupted);
+                self.event(&RunEvent::summary(now, self.counts(left), exit, why.as_ref()))?;
+            }
+        }
+        if stopped {
+            terminal.complain(&interrupted());
+        }
+        Ok(exit)
+    }
+
+    fn counts(&self, left: usize) -> Counts {
+        let mut counts = Counts { planned: self.planned, left, ..Counts::default() };
+        for outcome in &self.outcomes {
+            match outcome.ending {
+                Ending::Deactivated => counts.deactivated += 1,
+                Ending::Failed => counts.failed += 1,
+                Ending::Skipped => counts.skipped += 1,
+                Ending::Unchanged => counts.unchanged += 1,
+                Ending::Granted | Ending::Held | Ending::HandedOff => {}
+            }
+        }
+        counts
+    }
+
+    fn event(&self, event: &RunEvent) -> Result<()> {
+        self.call.env.terminal.answer(&self.call.json_line(event)?)
+    }
+}
+
+fn interrupted() -> Error {
+    Error::Interrupted { next: Some("run the same command again".into()) }
+}

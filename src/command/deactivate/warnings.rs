@@ -1,0 +1,95 @@
+//! What a person should know before saying yes; of several licences in a few lines, not in one each.
+
+use super::words::{first_few, licences, names};
+use crate::custody::Extent;
+use crate::model::authorization::{Authorization, Standing, State};
+use crate::model::ids::same_account;
+use crate::model::provider::{Provider, RevocationScope};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The hours of the profile's zone in which stores sell.
+const BUSINESS_HOURS: std::ops::Range<i8> = 8..22;
+
+/// The warnings about what is going to be given up, out of all that there is.
+pub(super) fn of(
+    going: &[(&Standing, Extent)],
+    all: &[Standing],
+    provider: &Provider,
+    now: Timestamp,
+) -> Vec<String> {
+    let whole: Vec<_> = going.iter().filter(|(_, extent)| *extent == Extent::Licence).collect();
+    let mut warnings = Vec::from_iter(stops_reporting(&whole, provider, now));
+    let revoking = provider.revocation_url.is_some() || provider.metadata;
+    if provider.revocation_scope == RevocationScope::Grant && revoking {
+        warnings.extend(shared_accounts(&whole, all));
+    }
+    warnings
+}
+
+/// Whose reporting stops.
+fn stops_reporting(whole: &[&(&Standing, Extent)], provider: &Provider, now: Timestamp) -> Option<String> {
+    let reporting: Vec<_> = whole
+        .iter()
+        .copied()
+        .filter(|(it, _)| {
+            let state = it.record.state(now, provider.due_window, &provider.zone);
+            matches!(state, State::Active | State::Due)
+        })
+        .collect();
+    let local = now.to_zoned(provider.zone.clone());
+    let during = if BUSINESS_HOURS.contains(&local.hour()) {
+        format!(" It's {} in {}: business hours.", local.strftime("%A %H:%M"), provider.zone_name)
+    } else {
+        String::new()
+    };
+    let company = &provider.company;
+    match (reporting.len(), names(&reporting)) {
+        (0, _) => None,
+        (1, name) => Some(format!(
+            "Warning: {} stops reporting to the state through {company} as soon as it's deactivated.{during}",
+            name.concat()
+        )),
+        (count, names) => Some(format!(
+            "Warning: {} stop reporting to the state through {company} as soon as they're deactivated: {}.{during}",
+            licences(count),
+            first_few(&names)
+        )),
+    }
+}
+
+/// Whose grants may end with these, though nobody named them: a line an account.
+fn shared_accounts(whole: &[&(&Standing, Extent)], all: &[Standing]) -> Vec<String> {
+    const SHOWN: usize = 5;
+    let going: BTreeSet<_> = whole.iter().map(|(it, _)| &it.record.key).collect();
+    let accounts: BTreeMap<_, _> =
+        whole.iter().map(|(it, _)| (account(&it.record).to_lowercase(), account(&it.record))).collect();
+    let mut lines = Vec::new();
+    for account in accounts.into_values() {
+        let sharing: Vec<_> = all
+            .iter()
+            .map(|it| &it.record)
+            .filter(|it| !going.contains(&it.key) && it.deactivated_at.is_none() && it.expires_at.is_some())
+            .filter(|it| it.username.same_as(account) || same_account(self::account(it), account))
+            .map(|it| it.key.to_string())
+            .collect();
+        let (these, names) = match whole.len() {
+            1 => ("this one", sharing.join(", ")),
+            _ => ("these", first_few(&sharing)),
+        };
+        if !sharing.is_empty() {
+            lines.push(format!("Warning: BioTrack may end every grant of {account} with {these}: {names}."));
+        }
+    }
+    let more = lines.len().saturating_sub(SHOWN);
+    lines.truncate(SHOWN);
+    if more > 0 {
+        lines.push(format!("Warning: so it may of {more} more accounts."));
+    }
+    lines
+}
+
+/// The account that granted, as far as it's known.
+fn account(record: &Authorization) -> &str {
+    record.granted_by.as_deref().unwrap_or(record.username.as_str())
+}

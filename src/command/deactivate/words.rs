@@ -1,0 +1,132 @@
+//! What is said of giving up: what it would be, what came of it, and the sum of several.
+
+use crate::custody::{Extent, Revocation};
+use crate::error::Error;
+use crate::model::authorization::{Authorization, Standing};
+use crate::model::ids::Key;
+use crate::model::outcome::{Ending, Outcome};
+
+/// What will be given up of one licence, after "to".
+pub(super) fn intent(record: &Authorization, extent: Extent) -> String {
+    let license = &record.key.license;
+    match extent {
+        Extent::Licence => format!("deactivate {license}"),
+        Extent::Held => {
+            let other = record.held_by.as_deref().unwrap_or("another admin");
+            format!("throw away the held grant of {other} for {license}, whose own grant stays")
+        }
+        Extent::Unwanted => format!("revoke the unwanted grant for {license}, whose own grant stays"),
+    }
+}
+
+/// The same of all of them; up to so many are named.
+pub(super) fn intents(going: &[(&Standing, Extent)], named: usize) -> String {
+    if let [(only, extent)] = going {
+        return intent(&only.record, *extent);
+    }
+    let (whole, beside): (Vec<_>, Vec<_>) = going.iter().partition(|(_, extent)| *extent == Extent::Licence);
+    if going.len() > named {
+        let part = |what: &str, of: &[_]| (!of.is_empty()).then(|| format!("{what} {}", licences(of.len())));
+        let parts = [
+            part("deactivate", &whole),
+            part("give up the held or unwanted grants, beside living ones, of", &beside),
+        ];
+        return parts.into_iter().flatten().collect::<Vec<_>>().join(" and ");
+    }
+    let names = names(&whole);
+    let whole = (!names.is_empty()).then(|| format!("deactivate {}", names.join(", ")));
+    let beside = beside.iter().map(|(it, extent)| intent(&it.record, *extent));
+    whole.into_iter().chain(beside).collect::<Vec<_>>().join("; ")
+}
+
+/// Their licences, with the UBI where they aren't all of one company.
+pub(super) fn names(of: &[&(&Standing, Extent)]) -> Vec<String> {
+    let keys: Vec<_> = of.iter().map(|(it, _)| &it.record.key).collect();
+    let one_company = keys.windows(2).all(|pair| pair[0].ubi == pair[1].ubi);
+    keys.iter().map(|key| if one_company { key.license.to_string() } else { key.to_string() }).collect()
+}
+
+/// The first few, and how many more there are.
+pub(super) fn first_few(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    match names.len().saturating_sub(SHOWN) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names[..SHOWN].join(", ")),
+    }
+}
+
+/// A number of licences.
+pub(super) fn licences(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "licence" } else { "licences" })
+}
+
+/// One of which nothing is left to give up.
+pub(super) fn nothing_left(key: &Key) -> String {
+    format!("{} is deactivated already: nothing to do.\n", key.license)
+}
+
+/// One of several that failed.
+pub(super) fn failed(key: &Key, e: &Error) -> String {
+    format!("{} could not be given up: {e}.\n", key.license)
+}
+
+/// What came of several, in a line.
+pub(super) fn sum(outcomes: &[Outcome], untouched: usize) -> String {
+    let count = |of: fn(&Outcome) -> bool| outcomes.iter().filter(|it| of(it)).count();
+    let again = [
+        (count(|it| it.ending != Ending::Failed && it.error.is_some()), "pending at BioTrack"),
+        (count(|it| it.ending == Ending::Failed), "failed"),
+        (untouched, "not begun"),
+    ];
+    let done = [
+        (count(|it| it.ending == Ending::Skipped), "would be given up"),
+        (count(|it| it.ending == Ending::Deactivated && it.error.is_none()), "deactivated"),
+        (count(|it| went_well(it) && !is_given_up(it)), "rid of a grant beside the living one"),
+        (count(|it| went_well(it) && is_given_up(it)), "deactivated already"),
+    ];
+    let parts = done.iter().chain(&again).filter(|(count, _)| *count > 0);
+    let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
+    let next = if again.iter().any(|(count, _)| *count > 0) { ": run the same command again" } else { "" };
+    format!("{}{next}.\n", parts.join(", "))
+}
+
+/// Nothing of the licence itself changed, and nothing failed.
+fn went_well(outcome: &Outcome) -> bool {
+    outcome.ending == Ending::Unchanged && outcome.error.is_none()
+}
+
+fn is_given_up(outcome: &Outcome) -> bool {
+    outcome.standing.as_ref().is_some_and(|it| it.record.deactivated_at.is_some())
+}
+
+/// The two results, apart. `uncertain`: an answer of the provider had been lost.
+pub(super) fn results(key: &Key, extent: Extent, revocation: &Revocation, uncertain: bool) -> String {
+    let license = &key.license;
+    let here = match extent {
+        Extent::Licence => format!("{license} is deactivated here; its history is kept."),
+        Extent::Held => {
+            format!("{license}: the held grant is thrown away; the licence's own grant is untouched.")
+        }
+        Extent::Unwanted => format!("{license}: the licence's own grant is untouched."),
+    };
+    let there = match revocation {
+        Revocation::Revoked => "At BioTrack: revoked.",
+        Revocation::NotOffered if extent != Extent::Licence => {
+            "At BioTrack: not revoked, because that could end the licence's own grant too; it stays valid there until it lapses."
+        }
+        Revocation::NotOffered => {
+            "At BioTrack: not revoked, because it offers no way to; the grant stays valid there until it lapses or the admin removes it."
+        }
+        Revocation::NotAsked => {
+            "At BioTrack: not asked (--local-only); the grant stays valid there until it lapses or the admin removes it."
+        }
+        Revocation::Nothing if uncertain => {
+            "At BioTrack: a grant may still stand. Its answer was lost, so there is no token to revoke it with; the admin can remove it."
+        }
+        Revocation::Nothing => "At BioTrack: there was nothing left to revoke.",
+        Revocation::Pending(_) => {
+            "At BioTrack: NOT revoked yet; the tokens are kept for it. Run the same command again to try once more."
+        }
+    };
+    format!("{here}\n{there}\n")
+}

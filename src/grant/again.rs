@@ -1,0 +1,103 @@
+//! Asking again what may safely be asked twice: with growing waits and jitter, never sooner than the provider asks.
+
+use crate::edge::Interrupts;
+use crate::error::{Error, Result};
+use backon::{ExponentialBuilder, Retryable};
+use std::time::{Duration, Instant};
+
+/// How patiently the provider is asked again while it's away or overloaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// How often it's asked in all.
+    tries: usize,
+    /// The first wait; each further one is about twice as long.
+    first: Duration,
+    /// The longest wait: who is told to stay away for longer (`Retry-After`) gives up for now.
+    longest: Duration,
+    /// No try begins later than this.
+    total: Duration,
+}
+
+impl Patience {
+    /// For a look at which a person waits: whoever stays away is told of within seconds.
+    pub const LOOK: Self = Self {
+        tries: 3,
+        first: Duration::from_millis(250),
+        longest: Duration::from_secs(1),
+        total: Duration::from_secs(2),
+    };
+
+    /// For a revocation, which has the same effect however often it's asked (RFC 7009 2.2).
+    pub const REVOCATION: Self = Self {
+        tries: 3,
+        first: Duration::from_millis(500),
+        longest: Duration::from_secs(60),
+        total: Duration::from_secs(90),
+    };
+
+    /// For what is asked once, because something else tries again.
+    pub const NONE: Self =
+        Self { tries: 1, first: Duration::ZERO, longest: Duration::ZERO, total: Duration::ZERO };
+
+    /// How long to wait after a failure, if at all.
+    fn wait(&self, error: &Error, backoff: Option<Duration>, passed: Duration) -> Option<Duration> {
+        let wait = backoff?.max(error.retry_after().unwrap_or_default());
+        (wait <= self.longest && passed + wait <= self.total).then_some(wait)
+    }
+}
+
+/// Asks until there is an answer, or patience ends; each wait is told before. Ctrl-C cuts a wait short: one try more,
+/// and it's over.
+pub async fn again<T, F: Future<Output = Result<T>>>(
+    patience: Patience,
+    run: Option<Interrupts>,
+    told: impl FnMut(&Error, Duration),
+    ask: impl FnMut() -> F,
+) -> Result<T> {
+    let began = Instant::now();
+    let hurried = run.clone();
+    let waits = ExponentialBuilder::new()
+        .with_min_delay(patience.first)
+        .with_factor(2.0)
+        .with_max_times(patience.tries - 1)
+        .with_jitter();
+    ask.retry(waits)
+        .when(|e| e.is_outage() && !hurried.as_ref().is_some_and(Interrupts::any))
+        .adjust(|e, backoff| patience.wait(e, backoff, began.elapsed()))
+        .notify(told)
+        .sleep(move |wait| pause(wait, run.clone()))
+        .await
+}
+
+async fn pause(wait: Duration, run: Option<Interrupts>) {
+    match run {
+        Some(run) => drop(tokio::time::timeout(wait, run.come(1)).await),
+        None => tokio::time::sleep(wait).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ProviderError;
+
+    fn overloaded(seconds: Option<u64>) -> Error {
+        let retry_after = seconds.map(Duration::from_secs);
+        ProviderError::Overloaded { host: "h".into(), what: "the revocation", status: 429, retry_after }
+            .into()
+    }
+
+    #[test]
+    fn the_provider_is_never_asked_sooner_than_it_wants_nor_waited_for_longer_than_a_minute() {
+        const SECOND: Duration = Duration::from_secs(1);
+        let wait = |asked, backoff, passed| Patience::REVOCATION.wait(&overloaded(asked), backoff, passed);
+        assert_eq!(wait(None, Some(SECOND), Duration::ZERO), Some(SECOND));
+        assert_eq!(wait(Some(7), Some(SECOND), Duration::ZERO), Some(SECOND * 7));
+        assert_eq!(wait(Some(0), Some(SECOND), Duration::ZERO), Some(SECOND));
+        assert_eq!(wait(Some(60), Some(SECOND), Duration::ZERO), Some(SECOND * 60));
+        assert_eq!(wait(Some(61), Some(SECOND), Duration::ZERO), None);
+        assert_eq!(wait(Some(u64::MAX), Some(SECOND), SECOND), None);
+        assert_eq!(wait(Some(60), Some(SECOND), SECOND * 40), None, "the total is bounded");
+        assert_eq!(wait(None, None, Duration::ZERO), None, "the tries are used up");
+    }
+}
