@@ -7,9 +7,9 @@
 //!
 //! A day here is the day on which a grant ends, as the calendar has it, and not the working day before it: with 100
 //! days the grants of a Wednesday, Thursday and Friday all end by one Friday's work, so that shares counted by working
-//! days let three days in five do nothing, and 200 licences granted on one day stood at 48 on one Friday after 300
+//! days let two working days in five do nothing, and 200 licences granted on one day stood at 48 on one Friday after 300
 //! days. By calendar days they stand at 4. Without the pace, 200 that are all due at once would be taken four a day
-//! and the rest of them, 180, on the last day.
+//! and the other 184 on one day.
 
 use super::authorization::{Authorization, State};
 use super::expiry::{days_left, estimate, working_day};
@@ -104,7 +104,7 @@ pub fn spread(
 
 /// A level share: as many a day as renew the whole fleet in the working days between a grant and its window.
 fn level(living: usize, lifetime: SignedDuration, window: SignedDuration) -> usize {
-    let days = (lifetime - window).as_hours() / 24;
+    let days = lifetime.saturating_sub(window).as_hours() / 24;
     let working_days = usize::try_from(days / 7 * 5 + (days % 7).min(5)).unwrap_or_default().max(1);
     living.div_ceil(working_days).max(1)
 }
