@@ -68,7 +68,7 @@ fn facts(sheet: &Sheet) -> Markup {
             h2 #facts { "What the Grant Access page must show" }
             dl {
                 @for (label, value) in &sheet.facts { div { dt { (label) } dd { (value) } } }
-                div { dt { "UBI and location" } dd { "as in the licence’s row" } }
+                div { dt { "UBI and location" } dd { "as in the row" } }
             }
             p { "If anything differs, don’t grant: close the page and skip the licence." }
         }
@@ -93,7 +93,7 @@ fn tools(rows: &[Row]) -> Markup {
                 span { kbd { "/" } " filter" }
                 span { kbd { "n" } " next waiting" }
             }
-            p.aside #shown role="status" {}
+            p.shown #shown role="status" {}
         }
     }
 }
@@ -159,4 +159,19 @@ fn count(rows: &[Row], word: &str) -> usize {
 /// What a licence counts as: what isn't done is left.
 fn bucket(progress: Progress) -> &'static str {
     if progress.is_done() { progress.word() } else { "left" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SCRIPT, STYLE};
+
+    #[test]
+    fn style_and_script_end_no_element_and_put_nothing_in_as_markup() {
+        assert!(!STYLE.contains('<') && !STYLE.contains("url(") && !STYLE.contains("@import"));
+        for never in
+            ["</", "<!--", "innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", "://"]
+        {
+            assert!(!SCRIPT.contains(never), "{never}");
+        }
+    }
 }

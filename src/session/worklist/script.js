@@ -155,7 +155,8 @@
   }
 
   async function wish(button) {
-    button.disabled = true;
+    // Not disabled, which would take the focus away.
+    button.setAttribute("aria-disabled", "true");
     try {
       const answer = await fetch(`${base}/${button.dataset.wish}`, { method: "POST", cache: "no-store" });
       if (!answer.ok) throw new Error(answer.status);
@@ -163,7 +164,7 @@
       shown.textContent = "biotrack-auth didn’t take that; try again.";
     }
     // Where it was taken, the news replace the button soon.
-    button.disabled = false;
+    button.removeAttribute("aria-disabled");
   }
 
   function next() {
@@ -175,7 +176,7 @@
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-wish]");
-    if (button) wish(button);
+    if (button && !button.hasAttribute("aria-disabled")) wish(button);
   });
   document.addEventListener("keydown", (event) => {
     if (event.target === filter && event.key === "Escape") {
@@ -199,7 +200,7 @@
   filter.addEventListener("input", sift);
   for (const radio of document.querySelectorAll("[name=state]")) radio.addEventListener("change", sift);
 
-  // The narrow style lays rows out as a grid, which takes a table's meaning away in some browsers.
+  // The style lays rows out as grids, which takes a table's meaning away in some browsers.
   table.setAttribute("role", "table");
   for (const group of [table.tHead, ...table.tBodies]) group.setAttribute("role", "rowgroup");
   for (const tr of table.rows) tr.setAttribute("role", "row");

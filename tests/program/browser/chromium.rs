@@ -77,6 +77,33 @@ impl Browser {
         self.post(&format!("{element}/value"), &json!({ "text": text }));
     }
 
+    /// Presses one key, wherever the focus is.
+    #[track_caller]
+    pub fn press(&self, key: &str) {
+        let strokes = ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key }));
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": strokes });
+        self.post("actions", &json!({ "actions": [keyboard] }));
+    }
+
+    /// Gives the window another size, in CSS pixels.
+    #[track_caller]
+    pub fn resize(&self, width: u32, height: u32) {
+        self.post("window/rect", &json!({ "width": width, "height": height }));
+    }
+
+    /// The open tabs.
+    #[track_caller]
+    pub fn tabs(&self) -> Vec<String> {
+        let handles = self.get("window/handles");
+        handles.as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Turns to a tab.
+    #[track_caller]
+    pub fn switch(&self, tab: &str) {
+        self.post("window", &json!({ "handle": tab }));
+    }
+
     /// Clicks where a person would; a page that this loads is there afterwards.
     #[track_caller]
     pub fn click(&self, css: &str) {

@@ -6,6 +6,7 @@ mod granting;
 mod refusing;
 mod safety;
 mod webdriver;
+mod worklist;
 
 use crate::support::Rig;
 use asked::Asked;

@@ -13,9 +13,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A run's page, served, and a browser at it.
-pub struct Shown {
-    pub browser: Browser,
-    pub worklist: Worklist,
+struct Shown {
+    browser: Browser,
+    worklist: Worklist,
     session: Option<Session>,
     // After the session, whose runtime it holds.
     _env: Env,
@@ -23,7 +23,7 @@ pub struct Shown {
 }
 
 /// One licence as the page shows it.
-pub fn entry(admin: &str, license: &str, name: Option<&str>) -> Entry {
+fn entry(admin: &str, license: &str, name: Option<&str>) -> Entry {
     Entry {
         key: Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() },
         username: Username::parse(admin).unwrap(),
@@ -43,7 +43,7 @@ fn three() -> Vec<Entry> {
 }
 
 impl Shown {
-    pub fn new(entries: Vec<Entry>) -> Self {
+    fn new(entries: Vec<Entry>) -> Self {
         let rig = Rig::new();
         let paths = Paths::within(rig.home());
         let provider = Arc::new(Config::load(&paths).unwrap().provider("local-sandbox").unwrap());
@@ -254,6 +254,8 @@ fn buttons_say_what_is_wished() {
     shown.worklist.show(2, Progress::Skipped, "");
     reply.done();
     shown.until("document.querySelector('[data-n=\"2\"] .do button')?.innerText === 'Take back'");
+    // The button is gone; who pressed it is still in its row.
+    shown.until("document.activeElement.closest('tr')?.dataset.n === '2'");
     browser.click("[data-n='2'] .do button");
     let (wish, reply) = shown.wished();
     assert_eq!(wish, Wish::Retry(2));
@@ -265,6 +267,23 @@ fn buttons_say_what_is_wished() {
     assert_eq!(wish, Wish::GoOn);
     reply.done();
     shown.is_quiet();
+}
+
+#[test]
+fn nothing_else_on_the_port_takes_a_post() {
+    let shown = Shown::new(three());
+    let status = |method: &str, path: &str| {
+        let asked = format!("return fetch('{path}', {{ method: '{method}' }}).then((it) => it.status)");
+        shown.browser.script(&asked)
+    };
+    let back = shown.session().redirect_uri();
+    let own = shown.session().worklist_address().unwrap();
+    for path in [&back, "/", "/worklist/guessed/skip/0", &own, &format!("{own}/go/0")] {
+        assert_eq!(status("POST", path), 405, "{path}");
+    }
+    assert_eq!(status("GET", "/worklist/guessed"), 404);
+    assert_eq!(status("GET", &back), 400, "an answer without a state");
+    assert_eq!(shown.session().strays(), 1);
 }
 
 #[test]
