@@ -1,5 +1,6 @@
 //! The rig: a home of its own, a sandbox of its own, and the real program in a bare environment.
 
+pub mod crowd;
 #[cfg(target_os = "linux")]
 pub mod kill;
 pub mod leaks;
