@@ -32,6 +32,7 @@ impl Story {
     pub fn told(log: &[Value], ends: &[usize]) -> Self {
         let mut story = Self::default();
         let mut codes: BTreeMap<&str, usize> = BTreeMap::new();
+        // By its code, and by its own name.
         let mut made_of: BTreeMap<&str, (Name, usize)> = BTreeMap::new();
         for (at, line) in log.iter().enumerate() {
             let text = |key: &str| line[key].as_str().unwrap_or_default();
@@ -44,6 +45,7 @@ impl Story {
                 "token_issued" => {
                     let grants = story.issued.entry(name()).or_default();
                     made_of.insert(text("code_sha256"), (name(), grants.len()));
+                    made_of.insert(text("grant"), (name(), grants.len()));
                     let run = codes.get(text("code_sha256")).copied().unwrap_or(run);
                     grants.push(Issued { run, access: text("access_sha256").to_owned(), spoilt: None });
                 }
@@ -56,7 +58,13 @@ impl Story {
                     story.limited.insert(name());
                 }
                 "refused" if text("why") != "denied" => story.wrong.push(line.to_string()),
-                "token_revoked" => story.wrong.push(line.to_string()),
+                // An older grant goes once a newer one is stored; a licence's newest never does.
+                "token_revoked" => {
+                    let newest = |(name, at): &(Name, usize)| at + 1 == story.issued(name).len();
+                    if made_of.get(text("grant")).is_none_or(newest) {
+                        story.wrong.push(line.to_string());
+                    }
+                }
                 _ => {}
             }
         }
@@ -183,7 +191,7 @@ mod tests {
 
     /// A grant by this code, whose tokens are named after it.
     fn grant(code: &str) -> Vec<Value> {
-        let access = json!({"access_sha256": format!("a-{code}")});
+        let access = json!({"access_sha256": format!("a-{code}"), "grant": format!("g-{code}")});
         vec![line("code_issued", code, &json!({})), line("token_issued", code, &access)]
     }
 
@@ -318,5 +326,15 @@ mod tests {
         assert_eq!(wrong("refused", "followed the token endpoint's redirect"), 1);
         assert_eq!(wrong("token_revoked", "asked"), 1);
         assert_eq!((wrong("refused", "denied"), wrong("refused", "rate-limit")), (0, 0));
+    }
+
+    #[test]
+    fn only_an_older_grant_may_be_revoked() {
+        let log = |revoked: &str| {
+            let revoked = line("token_revoked", "", &json!({"grant": revoked}));
+            [grant("1"), grant("2"), vec![revoked]].concat()
+        };
+        assert!(Story::told(&log("g-1"), &[5]).wrong.is_empty());
+        assert_eq!(Story::told(&log("g-2"), &[5]).wrong.len(), 1);
     }
 }

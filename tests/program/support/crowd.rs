@@ -51,6 +51,13 @@ pub struct Tally {
     pub troubled: usize,
 }
 
+impl Tally {
+    /// Whether every page that came has been dealt with.
+    pub fn is_idle(&self) -> bool {
+        self.opened == self.granted + self.refused + self.ignored + self.stranded + self.troubled
+    }
+}
+
 /// Numbers drawn from a seed: splitmix64.
 pub struct Dice(u64);
 
