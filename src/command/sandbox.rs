@@ -6,9 +6,12 @@ mod seed;
 use super::Call;
 use crate::error::{Error, Result};
 use crate::model::duration::parse;
-use crate::sandbox::{Mishap, Options, Sandbox};
-use clap::Subcommand;
+use crate::sandbox::{Fail, Mishap, Options, Sandbox};
+use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Arg, Command, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 /// Run a stand-in BioTrack on this machine
@@ -29,6 +32,7 @@ pub enum Args {
 #[command(after_help = "\
 Examples:
   biotrack-auth sandbox serve --port 8990
+  biotrack-auth sandbox serve --fail 5xx:5% --fail denied:2% --log sandbox.jsonl
   biotrack-auth config init --preset local-sandbox --url http://127.0.0.1:8990")]
 pub struct Serve {
     /// Listen on this port [default: any free one]
@@ -43,11 +47,16 @@ pub struct Serve {
     #[arg(long, value_name = "TIME", default_value = "100d")]
     lifetime: String,
 
-    /// Misbehave in this way; may be given several times
-    #[arg(long = "fail", value_name = "KIND", value_enum)]
-    fail: Vec<Mishap>,
+    /// Misbehave in this way; may be given several times. KIND:5% does so for that share of the licences, or of each
+    /// licence's requests where it's about the token endpoint
+    #[arg(long = "fail", value_name = "KIND[:SHARE]", value_parser = Failing)]
+    fail: Vec<Fail>,
 
-    /// Append a JSON line for every code, token, rotation, revocation and refusal, tokens hashed
+    /// Draw other licences and requests for a share: the same number draws the same ones
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    seed: u64,
+
+    /// Append a JSON line for every code, token, rotation, revocation, refusal and spoilt answer, tokens hashed
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
 
@@ -75,6 +84,7 @@ fn serve(args: Serve, call: &Call<'_>) -> Result<u8> {
         now: args.now,
         lifetime: parse("lifetime", &args.lifetime)?,
         fail: args.fail,
+        seed: args.seed,
         log: args.log,
         company: args.company,
         application: args.application,
@@ -95,6 +105,33 @@ fn serve(args: Serve, call: &Call<'_>) -> Result<u8> {
     call.env.until_interrupted()?;
     sandbox.stop();
     Ok(0)
+}
+
+/// Reads `KIND[:SHARE]`; the kinds are listed and completed like any other list of values.
+#[derive(Clone)]
+struct Failing;
+
+impl TypedValueParser for Failing {
+    type Value = Fail;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Fail, clap::Error> {
+        match value.to_str() {
+            Some(text) if text.contains(':') => {
+                text.parse().map_err(|problem| clap::Error::raw(ErrorKind::ValueValidation, problem))
+            }
+            // Its complaint lists the kinds.
+            _ => EnumValueParser::<Mishap>::new().parse_ref(command, argument, value).map(Fail::from),
+        }
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(Mishap::value_variants().iter().filter_map(Mishap::to_possible_value)))
+    }
 }
 
 /// The machine's clock, in the sandbox's own form.

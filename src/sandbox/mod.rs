@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use self::wire::House;
 
 pub use self::clock::Clock;
-pub use self::mishaps::Mishap;
+pub use self::mishaps::{Fail, Mishap};
 
 /// The one client that the sandbox knows.
 pub const CLIENT_ID: &str = "biotrack-auth-sandbox";
@@ -45,8 +45,10 @@ pub struct Options {
     pub company: String,
     /// The integrator's application ("Treez").
     pub application: String,
-    /// What goes wrong; several may.
-    pub fail: Vec<Mishap>,
+    /// What goes wrong, and how often; several may.
+    pub fail: Vec<Fail>,
+    /// Draws whom a share of failures befalls (0).
+    pub seed: u64,
     /// Where each code and token that was issued, rotated or revoked is noted: JSON lines, appended.
     pub log: Option<PathBuf>,
 }
@@ -61,6 +63,7 @@ impl Default for Options {
             company: "Treez Inc".to_owned(),
             application: "Treez".to_owned(),
             fail: Vec::new(),
+            seed: 0,
             log: None,
         }
     }
@@ -109,7 +112,12 @@ impl Sandbox {
 
     /// Changes what goes wrong, from the next request on; grants and tokens stay.
     pub fn set_fail(&self, fail: &[Mishap]) {
-        self.house.set_mishaps(fail);
+        self.house.set_mishaps(fail.iter().copied().map(Fail::from).collect());
+    }
+
+    /// The same, for a share of grants or requests each.
+    pub fn set_fail_shares(&self, fail: &[Fail]) {
+        self.house.set_mishaps(fail.to_vec());
     }
 
     /// Closes the port and every connection.

@@ -2,31 +2,74 @@
 
 use super::PASSWORD;
 use reqwest::Client;
+use reqwest::header::LOCATION;
+use reqwest::redirect::Policy;
 use std::io;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
+/// What an admin does with a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Grants, as whoever the page was opened for.
+    Grant,
+    /// Grants, signed in as somebody else.
+    GrantAs(String),
+    /// Refuses.
+    Refuse,
+}
+
+/// A browser that keeps its connections, and goes where it's sent only when told to.
+pub struct Visitor(Client);
+
+impl Visitor {
+    /// A browser. It's used in a runtime with I/O and time.
+    pub fn new() -> io::Result<Self> {
+        // A second call finds it installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let browser = Client::builder().no_proxy().tls_certs_only([]).redirect(Policy::none()).build();
+        browser.map(Self).map_err(io::Error::other)
+    }
+
+    /// Opens an authorize address of the sandbox and answers its form: where the browser is sent back to.
+    pub async fn answer(&self, address: &str, decision: &Decision) -> io::Result<Url> {
+        let asked = Url::parse(address).map_err(io::Error::other)?;
+        let parameter = |name: &str| {
+            asked.query_pairs().find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
+        };
+        let page = text(self.0.get(asked.clone())).await?;
+        let request = hidden(&page, "request").ok_or_else(|| io::Error::other("the page has no form"))?;
+        let username = match decision {
+            Decision::GrantAs(username) => username.clone(),
+            Decision::Grant | Decision::Refuse => parameter("username").unwrap_or_default(),
+        };
+        let form = Serializer::new(String::new())
+            .append_pair("request", request)
+            .append_pair("ubi", &parameter("ubi").unwrap_or_default())
+            .append_pair("username", &username)
+            .append_pair("password", PASSWORD)
+            .append_pair("decision", if *decision == Decision::Refuse { "refuse" } else { "grant" })
+            .finish();
+        let action = asked.join("/oauth/grant").map_err(io::Error::other)?;
+        let post = self.0.post(action).header("content-type", "application/x-www-form-urlencoded").body(form);
+        let answer = post.send().await.map_err(io::Error::other)?;
+        let back = answer.headers().get(LOCATION).and_then(|back| back.to_str().ok());
+        let back = back.ok_or_else(|| io::Error::other("the form was taken amiss"))?;
+        Url::parse(back).map_err(io::Error::other)
+    }
+
+    /// Goes where it was sent back to; the last page's text.
+    pub async fn follow(&self, back: Url) -> io::Result<String> {
+        text(self.0.get(back)).await
+    }
+}
+
 /// Opens an authorize address of the sandbox, grants, and follows the redirect to the listener; the last page's text.
 /// Needs a runtime with I/O and time.
 pub async fn grant(address: &str) -> io::Result<String> {
-    let asked = Url::parse(address).map_err(io::Error::other)?;
-    let parameter = |name: &str| {
-        asked.query_pairs().find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
-    };
-    // A second call finds it installed.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let browser = Client::builder().no_proxy().tls_certs_only([]).build().map_err(io::Error::other)?;
-    let page = text(browser.get(asked.clone())).await?;
-    let request = hidden(&page, "request").ok_or_else(|| io::Error::other("the page has no form"))?;
-    let form = Serializer::new(String::new())
-        .append_pair("request", request)
-        .append_pair("ubi", &parameter("ubi").unwrap_or_default())
-        .append_pair("username", &parameter("username").unwrap_or_default())
-        .append_pair("password", PASSWORD)
-        .append_pair("decision", "grant")
-        .finish();
-    let action = asked.join("/oauth/grant").map_err(io::Error::other)?;
-    text(browser.post(action).header("content-type", "application/x-www-form-urlencoded").body(form)).await
+    let visitor = Visitor::new()?;
+    let back = visitor.answer(address, &Decision::Grant).await?;
+    visitor.follow(back).await
 }
 
 async fn text(request: reqwest::RequestBuilder) -> io::Result<String> {

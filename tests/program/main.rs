@@ -5,6 +5,7 @@
 mod artefacts;
 #[cfg(target_os = "linux")]
 mod browser;
+mod bulk;
 mod check;
 mod concurrency;
 #[cfg(target_os = "linux")]

@@ -88,7 +88,9 @@ fn no_expiry_is_stored_and_estimated() {
 
 #[test]
 fn an_answer_that_cannot_be_used_is_8_and_uncertain() {
-    for mishap in [Mishap::BadJson, Mishap::Html, Mishap::ServerError, Mishap::Huge, Mishap::Redirect] {
+    for mishap in
+        [Mishap::BadJson, Mishap::Html, Mishap::ServerError, Mishap::Huge, Mishap::Redirect, Mishap::Lost]
+    {
         let rig = Rig::with(&[mishap]);
         let run = rig.register("L-1").exits(8).answers_nothing();
         assert!(!run.err.contains("sandbox-access-"), "{}", run.err);
@@ -136,6 +138,33 @@ fn a_provider_that_is_away_is_8_before_anyone_is_asked() {
     std::fs::write(&config, text.replace(&rig.sandbox().address(), "http://127.0.0.1:9")).unwrap();
     rig.register("L-1").exits(8).says("can't be reached");
     assert_eq!(rig.status()["summary"]["total"], 0);
+}
+
+#[test]
+fn a_provider_that_is_down_is_8_before_anyone_is_asked() {
+    let rig = Rig::with(&[Mishap::Down]);
+    rig.register("L-1").exits(8).says("503");
+    assert_eq!(rig.status()["summary"]["total"], 0);
+}
+
+#[test]
+fn a_provider_that_has_too_much_to_do_is_8_and_issues_nothing() {
+    let rig = Rig::with(&[Mishap::RateLimit]);
+    rig.register("L-1").exits(8).says("429");
+    assert_eq!(rig.counted("token_issued"), 0);
+    rig.sandbox().set_fail(&[]);
+    rig.register("L-1").exits(0);
+    assert_eq!(rig.only()["conditions"], json!([]));
+}
+
+#[test]
+fn a_share_of_failures_is_read_or_refused_with_a_reason() {
+    let rig = Rig::unconfigured(&[]);
+    let serve = |fail: &str| rig.run(&["sandbox", "serve", "--fail", fail]).exits(2);
+    serve("denied:5").says("a share is a whole percentage, as in denied:5%");
+    serve("gremlins:5%").says("no such kind of failure: gremlins");
+    serve("gremlins").says("rate-limit");
+    serve("revocation-unsupported:5%").says("takes no share");
 }
 
 #[test]

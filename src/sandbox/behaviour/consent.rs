@@ -50,7 +50,7 @@ impl Authority {
         Decision::Denied(ask)
     }
 
-    /// The admin signs in and grants: `code` is theirs to carry back, unless `denied` stands against it.
+    /// The admin signs in and grants: `code` is theirs to carry back, unless the request is `denied`.
     /// `facts` turns the request and the username into what will be reported.
     pub(in crate::sandbox) fn grant(
         &mut self,
@@ -58,7 +58,7 @@ impl Authority {
         id: &str,
         sign_in: &SignIn,
         code: &str,
-        denied: bool,
+        denied: impl FnOnce(&Ask) -> bool,
         facts: impl FnOnce(&Ask, &str) -> Facts,
     ) -> Decision {
         let Some(ask) = self.asks.get(&id.to_owned(), now).cloned() else {
@@ -71,7 +71,7 @@ impl Authority {
             return Decision::Again(ask, faults);
         }
         self.asks.remove(&id.to_owned());
-        if denied {
+        if denied(&ask) {
             self.refuse(now, "denied", asked(&ask, Some(username)));
             return Decision::Denied(ask);
         }

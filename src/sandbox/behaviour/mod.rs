@@ -14,10 +14,11 @@ use serde::Serialize;
 
 use self::kept::Kept;
 use super::log::{Event, What};
+use super::mishaps::Turn;
 
 pub(super) use self::consent::{Decision, Fault, SignIn};
 pub(super) use self::secret::{Digest, Minted, fresh};
-pub(super) use self::tokens::{Answer, InvalidGrant};
+pub(super) use self::tokens::{Answer, Caller, InvalidGrant};
 
 /// The password that everybody has here.
 pub(super) const PASSWORD: &str = "sandbox";
@@ -47,6 +48,13 @@ pub(super) struct Ask {
     pub(super) license: String,
     /// The login hint.
     pub(super) username: Option<String>,
+}
+
+impl Ask {
+    /// Whom something may befall that is drawn once for each licence.
+    pub(super) fn turn(&self) -> Turn<'_> {
+        Turn { ubi: &self.ubi, license: &self.license, nth: 0 }
+    }
 }
 
 /// What a grant says, as the token answer reports it.
@@ -119,6 +127,8 @@ pub(super) struct Authority {
     tokens: HashMap<Digest, Token>,
     /// When a company, UBI and location first came together.
     first: HashMap<(String, String, String), Timestamp>,
+    /// How many requests of a UBI and licence came to an endpoint.
+    turns: HashMap<(&'static str, String, String), u32>,
     lines: u64,
     events: Vec<Event>,
 }
@@ -132,6 +142,7 @@ impl Authority {
             grants: Vec::new(),
             tokens: HashMap::new(),
             first: HashMap::new(),
+            turns: HashMap::new(),
             lines: 0,
             events: Vec::new(),
         }

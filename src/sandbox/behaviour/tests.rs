@@ -47,16 +47,23 @@ impl Scene {
         let code = format!("code-{}", self.made);
         let sign_in =
             SignIn { ubi: ubi.to_owned(), username: username.to_owned(), password: password.to_owned() };
-        let decision = self.authority.grant(self.now, page, &sign_in, &code, false, |ask, username| Facts {
-            company: "Treez Inc".to_owned(),
-            application: "Treez".to_owned(),
-            ubi: ask.ubi.clone(),
-            access_type: "Integrator",
-            location: ask.license.clone(),
-            resource: "*",
-            operation: "read_write",
-            username: username.to_owned(),
-        });
+        let decision = self.authority.grant(
+            self.now,
+            page,
+            &sign_in,
+            &code,
+            |_| false,
+            |ask, username| Facts {
+                company: "Treez Inc".to_owned(),
+                application: "Treez".to_owned(),
+                ubi: ask.ubi.clone(),
+                access_type: "Integrator",
+                location: ask.license.clone(),
+                resource: "*",
+                operation: "read_write",
+                username: username.to_owned(),
+            },
+        );
         (decision, code)
     }
 

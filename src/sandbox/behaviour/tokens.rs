@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::{Authority, Digest, Facts, Grant, Minted, Token, Use};
 use crate::sandbox::clock::later;
 use crate::sandbox::log::What;
+use crate::sandbox::mishaps::Turn;
 
 /// Why a code or refresh token wasn't honoured: `invalid_grant` (RFC 6749 5.2) and its description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,48 @@ pub(in crate::sandbox) struct Introspection {
     pub(in crate::sandbox) facts: Facts,
 }
 
+/// Whose request to an endpoint it is, by the code or token that it carries.
+#[derive(Debug)]
+pub(in crate::sandbox) struct Caller {
+    ubi: String,
+    license: String,
+    nth: u32,
+    /// As the log names what is about it.
+    pub(in crate::sandbox) what: What,
+}
+
+impl Caller {
+    /// Whom something may befall that is drawn for each request.
+    pub(in crate::sandbox) fn turn(&self) -> Turn<'_> {
+        Turn { ubi: &self.ubi, license: &self.license, nth: self.nth }
+    }
+}
+
 impl Authority {
+    /// Counts a request to an endpoint for the licence that its code or token was made for; none for unknown ones.
+    pub(in crate::sandbox) fn caller(
+        &mut self,
+        now: Timestamp,
+        endpoint: &'static str,
+        secret: &str,
+    ) -> Option<Caller> {
+        let digest = Digest::of(secret);
+        let (consent, what) = match (self.codes.get(&digest, now), self.tokens.get(&digest)) {
+            (Some(code), _) => {
+                (&code.consent, What { code_sha256: Some(digest.hex()), ..code.consent.what() })
+            }
+            (None, Some(token)) => {
+                let consent = &self.grants[token.grant].consent;
+                (consent, What { token_sha256: Some(digest.hex()), ..consent.what() })
+            }
+            (None, None) => return None,
+        };
+        let (ubi, license) = (consent.facts.ubi.clone(), consent.license.clone());
+        let nth = self.turns.entry((endpoint, ubi.clone(), license.clone())).or_insert(0);
+        *nth += 1;
+        Some(Caller { ubi, license, nth: *nth, what })
+    }
+
     /// Exchanges a code. A replay revokes what the code made (RFC 6749 4.1.2); any wrong use kills it.
     pub(in crate::sandbox) fn exchange(
         &mut self,

@@ -12,7 +12,7 @@ use super::params::Params;
 use super::{Broken, House, back, html};
 use crate::sandbox::behaviour::{Ask, fresh};
 use crate::sandbox::log::What;
-use crate::sandbox::mishaps::Mishap;
+use crate::sandbox::mishaps::{Mishap, Turn};
 use crate::sandbox::{CLIENT_ID, page};
 
 /// The longest UBI or licence, in characters.
@@ -32,7 +32,8 @@ pub(super) async fn authorize(
         Err(Wrong::Redirect { redirect_uri, error, description }) => {
             house.act(|authority, now| authority.refuse(now, error, What::default()))?;
             let parameters = [("error", error), ("error_description", description)];
-            return Ok(back(&house.way_back(&redirect_uri, params.get("state"), &parameters)));
+            let state = params.get("state");
+            return Ok(back(&house.way_back(None, &redirect_uri, state, &parameters)));
         }
     };
     let id = fresh("request")?;
@@ -122,11 +123,17 @@ fn is_s256(challenge: &str) -> bool {
 
 impl House {
     /// The redirect address with the answer's parameters, `state` and `iss` (RFC 9207), or what mishaps make of them.
-    pub(super) fn way_back(&self, to: &str, state: Option<&str>, parameters: &[(&str, &str)]) -> String {
+    pub(super) fn way_back(
+        &self,
+        turn: Option<Turn<'_>>,
+        to: &str,
+        state: Option<&str>,
+        parameters: &[(&str, &str)],
+    ) -> String {
         // It was a good address when the request came in.
         let Ok(mut url) = Url::parse(to) else { return to.to_owned() };
-        let state = if self.fails(Mishap::WrongState) { Some("not-the-state-you-sent") } else { state };
-        let iss = match (self.fails(Mishap::MissingIss), self.fails(Mishap::WrongIss)) {
+        let state = if self.fails(Mishap::WrongState, turn) { Some("not-the-state-you-sent") } else { state };
+        let iss = match (self.fails(Mishap::MissingIss, turn), self.fails(Mishap::WrongIss, turn)) {
             (true, _) => None,
             (_, true) => Some("https://other-issuer.example"),
             _ => Some(self.issuer.as_str()),

@@ -9,7 +9,7 @@ use axum::response::Response;
 
 use super::params::Params;
 use super::{Broken, House, back, html};
-use crate::sandbox::behaviour::{Decision, SignIn, fresh};
+use crate::sandbox::behaviour::{Ask, Decision, SignIn, fresh};
 use crate::sandbox::mishaps::Mishap;
 use crate::sandbox::page;
 
@@ -22,23 +22,22 @@ pub(super) async fn decide(State(house): State<Arc<House>>, body: Bytes) -> Resu
     let decision = match params.get("decision") {
         _ if params.repeats_any() => return Ok(unclear()),
         Some("refuse") => house.act(|authority, now| authority.deny(now, &id))?,
-        Some("grant") => {
-            let denied = house.fails(Mishap::Denied);
-            house.act(|authority, now| {
-                authority
-                    .grant(now, &id, &sign_in, &code, denied, |ask, username| house.granted(ask, username))
-            })?
-        }
+        Some("grant") => house.act(|authority, now| {
+            let denied = |ask: &Ask| house.fails(Mishap::Denied, Some(ask.turn()));
+            let facts = |ask: &Ask, username: &str| house.granted(ask, username);
+            authority.grant(now, &id, &sign_in, &code, denied, facts)
+        })?,
         _ => return Ok(unclear()),
     };
     Ok(match decision {
         Decision::Granted(ask) => {
-            back(&house.way_back(&ask.redirect_uri, ask.state.as_deref(), &[("code", &code)]))
+            let turn = Some(ask.turn());
+            back(&house.way_back(turn, &ask.redirect_uri, ask.state.as_deref(), &[("code", &code)]))
         }
         Decision::Denied(ask) => {
             let parameters =
                 [("error", "access_denied"), ("error_description", "the admin refused to grant access")];
-            back(&house.way_back(&ask.redirect_uri, ask.state.as_deref(), &parameters))
+            back(&house.way_back(Some(ask.turn()), &ask.redirect_uri, ask.state.as_deref(), &parameters))
         }
         Decision::Again(ask, faults) => {
             let facts = house.shown(&ask, "");

@@ -30,7 +30,7 @@ pub(super) async fn metadata(State(house): State<Arc<House>>) -> Result<Response
         issuer: house.issuer.clone(),
         authorization_endpoint: at("/oauth"),
         token_endpoint: at("/oauth/token"),
-        revocation_endpoint: (!house.fails(Mishap::RevocationUnsupported)).then(|| at("/oauth/revoke")),
+        revocation_endpoint: (!house.fails(Mishap::RevocationUnsupported, None)).then(|| at("/oauth/revoke")),
         introspection_endpoint: at("/oauth/introspect"),
         response_types_supported: &["code"],
         grant_types_supported: &["authorization_code", "refresh_token"],

@@ -14,7 +14,7 @@ mod token;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -31,7 +31,7 @@ use tokio::net::TcpListener;
 use super::behaviour::{Ask, Authority, Facts, Terms};
 use super::clock::{Clock, MovableClock};
 use super::log::Log;
-use super::mishaps::{Mishap, Mishaps};
+use super::mishaps::{Fail, Mishap, Mishaps, Turn};
 use super::{Options, page};
 
 /// The most that a request body may hold, in bytes.
@@ -47,7 +47,9 @@ pub(super) struct House {
     company: String,
     application: String,
     authority: Mutex<Authority>,
-    mishaps: AtomicU32,
+    mishaps: RwLock<Mishaps>,
+    /// How many requests came while it could be down: they have no licence to draw by.
+    requests: AtomicU32,
     log: Option<Log>,
 }
 
@@ -60,17 +62,24 @@ impl House {
             company: options.company,
             application: options.application,
             authority: Mutex::new(Authority::new(terms)),
-            mishaps: AtomicU32::new(Mishaps::of(&options.fail).0),
+            mishaps: RwLock::new(Mishaps { seed: options.seed, list: options.fail }),
+            requests: AtomicU32::new(0),
             log: options.log.as_deref().map(Log::open).transpose()?,
         })
     }
 
-    pub(super) fn set_mishaps(&self, fail: &[Mishap]) {
-        self.mishaps.store(Mishaps::of(fail).0, Ordering::Relaxed);
+    pub(super) fn set_mishaps(&self, fail: Vec<Fail>) {
+        self.mishaps.write().unwrap_or_else(PoisonError::into_inner).list = fail;
     }
 
-    fn fails(&self, mishap: Mishap) -> bool {
-        Mishaps(self.mishaps.load(Ordering::Relaxed)).has(mishap)
+    fn fails(&self, mishap: Mishap, turn: Option<Turn<'_>>) -> bool {
+        self.mishaps.read().unwrap_or_else(PoisonError::into_inner).befall(mishap, turn)
+    }
+
+    /// Whether this request finds nobody at home.
+    fn is_down(&self) -> bool {
+        let nth = self.requests.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        self.fails(Mishap::Down, Some(Turn { ubi: "", license: "", nth }))
     }
 
     /// Changes the state, then writes what happened, then gives the result: nothing is answered that isn't logged.
@@ -90,7 +99,7 @@ impl House {
 
     /// What the page shows: the licence that was asked for, whatever will be granted.
     fn shown(&self, ask: &Ask, username: &str) -> Facts {
-        let other = self.fails(Mishap::WrongCompany);
+        let other = self.fails(Mishap::WrongCompany, Some(ask.turn()));
         Facts {
             company: if other { "Other Vendor LLC".to_owned() } else { self.company.clone() },
             application: self.application.clone(),
@@ -106,11 +115,11 @@ impl House {
     /// What is granted and reported.
     fn granted(&self, ask: &Ask, username: &str) -> Facts {
         let mut facts = self.shown(ask, username);
-        if self.fails(Mishap::WrongLocation) {
+        if self.fails(Mishap::WrongLocation, Some(ask.turn())) {
             // A neighbour that differs by a suffix, the way real ones do.
             facts.location.push_str("-D2");
         }
-        if self.fails(Mishap::OtherUser) {
+        if self.fails(Mishap::OtherUser, Some(ask.turn())) {
             facts.username = "other.admin@example.com".to_owned();
         }
         facts
@@ -145,9 +154,18 @@ pub(super) fn router(house: Arc<House>) -> Router {
         .route("/.well-known/oauth-authorization-server", get(metadata::metadata))
         .fallback(async || StatusCode::NOT_FOUND)
         .layer(DefaultBodyLimit::max(MOST_BODY))
+        .layer(from_fn_with_state(Arc::clone(&house), be_down))
         .layer(from_fn(guard))
         .layer(from_fn_with_state(Arc::clone(&house), tell_the_time))
         .with_state(house)
+}
+
+/// A whole outage, the metadata included.
+async fn be_down(State(house): State<Arc<House>>, request: Request, next: Next) -> Response {
+    match house.is_down() {
+        true => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable\n").into_response(),
+        false => next.run(request).await,
+    }
 }
 
 /// Every answer is dated by the sandbox's own clock, which a client compares with its own (RFC 9110 6.6.1).

@@ -18,16 +18,20 @@ pub(super) async fn revoke(
     State(house): State<Arc<House>>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<StatusCode, Refusal> {
-    if house.fails(Mishap::RevocationUnsupported) {
-        return Ok(StatusCode::NOT_FOUND);
+) -> Result<Response, Refusal> {
+    if house.fails(Mishap::RevocationUnsupported, None) {
+        return Ok(StatusCode::NOT_FOUND.into_response());
+    }
+    let caller = house.caller("revoke", &body)?;
+    if let Some(limited) = house.limited(caller.as_ref())? {
+        return Ok(limited);
     }
     let params = house.read(&headers, &body)?;
     let Some(token) = params.get("token") else {
         return house.refuse("invalid_request", "token is missing");
     };
     house.act(|authority, now| authority.revoke(now, token))?;
-    Ok(StatusCode::OK)
+    Ok(StatusCode::OK.into_response())
 }
 
 pub(super) async fn introspect(

@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use super::client::Refusal;
 use super::spoil::spoil;
-use super::{House, reply};
-use crate::sandbox::behaviour::{Answer, Facts, InvalidGrant, Minted};
+use super::{Broken, House, reply};
+use crate::sandbox::behaviour::{Answer, Caller, Facts, InvalidGrant, Minted};
 use crate::sandbox::mishaps::Mishap;
 
 /// The success answer (RFC 6749 5.1), with the dates and facts of the grant.
@@ -30,15 +30,24 @@ struct TokenAnswer {
 }
 
 pub(super) async fn token(State(house): State<Arc<House>>, headers: HeaderMap, body: Bytes) -> Response {
-    let response = match answer(&house, &headers, &body) {
+    serve(&house, &headers, &body).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn serve(house: &House, headers: &HeaderMap, body: &Bytes) -> Result<Response, Broken> {
+    let caller = house.caller("token", body)?;
+    if let Some(limited) = house.limited(caller.as_ref())? {
+        return Ok(limited);
+    }
+    let no_expiry = house.fails(Mishap::NoExpiry, caller.as_ref().map(Caller::turn));
+    let response = match answer(house, headers, body, no_expiry) {
         Ok(answer) => reply(&answer).into_response(),
         Err(refusal) => refusal.into_response(),
     };
     // The state has changed and the log says so: what follows is lost on the way.
-    spoil(&house, response).await
+    spoil(house, caller.as_ref(), response).await
 }
 
-fn answer(house: &House, headers: &HeaderMap, body: &Bytes) -> Result<TokenAnswer, Refusal> {
+fn answer(house: &House, headers: &HeaderMap, body: &Bytes, no_expiry: bool) -> Result<TokenAnswer, Refusal> {
     let params = house.read(headers, body)?;
     let minted = Minted::fresh()?;
     let answer = match params.get("grant_type") {
@@ -63,7 +72,7 @@ fn answer(house: &House, headers: &HeaderMap, body: &Bytes) -> Result<TokenAnswe
         None => return house.refuse("invalid_request", "grant_type is missing"),
     };
     match answer {
-        Ok(answer) => Ok(TokenAnswer::new(answer, house.fails(Mishap::NoExpiry))),
+        Ok(answer) => Ok(TokenAnswer::new(answer, no_expiry)),
         Err(InvalidGrant(why)) => Err(Refusal::OAuth("invalid_grant", why)),
     }
 }

@@ -1,5 +1,6 @@
 //! The rig: a home of its own, a sandbox of its own, and the real program in a bare environment.
 
+pub mod crowd;
 #[cfg(target_os = "linux")]
 pub mod kill;
 pub mod leaks;
@@ -10,7 +11,7 @@ pub mod seed;
 pub mod stored;
 
 use biotrack_auth::model::authorization::Authorization;
-use biotrack_auth::sandbox::{Mishap, Options, Sandbox};
+use biotrack_auth::sandbox::{Fail, Mishap, Options, Sandbox};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -57,13 +58,20 @@ impl Rig {
 
     /// A sandbox, and an empty home.
     pub fn unconfigured(fail: &[Mishap]) -> Self {
-        Self::around(Options { fail: fail.to_vec(), ..Options::default() })
+        Self::around(Options { fail: fail.iter().copied().map(Fail::from).collect(), ..Options::default() })
     }
 
     /// A well-behaved sandbox whose grants live this long, and a home configured for it, sealed.
     pub fn with_lifetime(lifetime: &str) -> Self {
         let lifetime = biotrack_auth::model::duration::parse("lifetime", lifetime).unwrap();
         let rig = Self::around(Options { lifetime, ..Options::default() });
+        rig.configure("sealed");
+        rig
+    }
+
+    /// A sandbox that misbehaves in these ways, each for its share of them, and a home configured for it, sealed.
+    pub fn with_shares(seed: u64, fail: &[Fail]) -> Self {
+        let rig = Self::around(Options { fail: fail.to_vec(), seed, ..Options::default() });
         rig.configure("sealed");
         rig
     }

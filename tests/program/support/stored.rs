@@ -37,14 +37,25 @@ impl Rig {
 
     /// The grants that a licence has in a role, opened with the home's own identity.
     pub fn grants(&self, license: &str, role: Role) -> Vec<Granted> {
-        let (env, key) = (self.env(), key(license));
-        let Some(ledger) = Ledger::read(&env).unwrap() else { return Vec::new() };
+        self.all_grants(&[key(license)], role).pop().unwrap_or_default()
+    }
+
+    /// The same of many licences, in their order.
+    pub fn all_grants(&self, keys: &[Key], role: Role) -> Vec<Vec<Granted>> {
+        let env = self.env();
+        let Some(ledger) = Ledger::read(&env).unwrap() else { return vec![Vec::new(); keys.len()] };
         let vault = match self.keyring {
             true => Vault::keyring(),
             false => Vault::sealed(&env.paths.identity, Vec::new()),
         };
-        let open = |place| Granted::from_sealable(&vault.get(&place, license).unwrap(), &key).unwrap();
-        ledger.secrets(PROFILE, &key, role).unwrap().into_iter().map(|(_, place)| open(place)).collect()
+        let open = |key: &Key, place| {
+            Granted::from_sealable(&vault.get(&place, key.license.as_str()).unwrap(), key).unwrap()
+        };
+        let of = |key: &Key| {
+            let places = ledger.secrets(PROFILE, key, role).unwrap().into_iter();
+            places.map(|(_, place)| open(key, place)).collect()
+        };
+        keys.iter().map(of).collect()
     }
 
     /// The grant in use.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use crate::sandbox::{Mishap, Options, Sandbox};
+use crate::sandbox::{Fail, Mishap, Options, Sandbox};
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -21,7 +21,7 @@ const CLIENT: [(&str, &str); 2] =
     [("client_id", "biotrack-auth-sandbox"), ("client_secret", "sandbox-secret")];
 
 fn start(fail: &[Mishap]) -> Sandbox {
-    start_with(Options { fail: fail.to_vec(), ..Options::default() })
+    start_with(Options { fail: fail.iter().copied().map(Fail::from).collect(), ..Options::default() })
 }
 
 fn start_with(options: Options) -> Sandbox {
@@ -55,12 +55,21 @@ impl Reply {
     }
 }
 
-fn send(sandbox: &Sandbox, request: &str) -> Reply {
+/// All that comes back until the connection ends.
+fn raw(sandbox: &Sandbox, request: &str) -> String {
     let mut stream = TcpStream::connect(&sandbox.address()["http://".len()..]).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn send(sandbox: &Sandbox, request: &str) -> Reply {
+    taken_apart(&raw(sandbox, request))
+}
+
+fn taken_apart(answer: &str) -> Reply {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     Reply { status, head: head.to_owned(), body: body.to_owned() }
@@ -71,8 +80,12 @@ fn get(sandbox: &Sandbox, target: &str, headers: &str) -> Reply {
 }
 
 fn post_with(sandbox: &Sandbox, path: &str, form: &[(&str, &str)], headers: &str) -> Reply {
+    taken_apart(&raw_post(sandbox, path, form, headers))
+}
+
+fn raw_post(sandbox: &Sandbox, path: &str, form: &[(&str, &str)], headers: &str) -> String {
     let body = Serializer::new(String::new()).extend_pairs(form).finish();
-    send(
+    raw(
         sandbox,
         &format!(
             "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\

@@ -1,0 +1,4 @@
+//! Runs over many licences.
+
+mod crowd;
+mod verdict;
