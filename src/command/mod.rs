@@ -5,6 +5,7 @@ pub mod completions;
 pub mod config;
 mod consent;
 mod deactivate;
+mod form;
 mod hooks;
 mod man;
 mod online;

@@ -1,7 +1,8 @@
 //! `register`: a licence's first grant, or the first one after it was deactivated.
 
 use super::bulk::{self, Run, file};
-use super::consent::{Waiting, consent, fits};
+use super::consent::{Waiting, consent, fits, why_not};
+use super::form::{self, Form};
 use super::{Bench, Call};
 use crate::error::{Error, Result};
 use crate::model::authorization::Authorization;
@@ -84,7 +85,10 @@ pub(super) fn run<'a>(mut args: Args, call: &Call<'a>) -> Result<u8> {
     }
     let bench = call.bench()?;
     if let Some(path) = &args.from {
-        return bench.work(call, |bench| register_several(path, &args, call, bench));
+        let form = Form::of(args.bulk.format, call.json)?;
+        return bench.work(call, |bench| {
+            register_several(path, &args, form, call, bench).or_else(|e| form::refused(form, call, e))
+        });
     }
     ask_for_missing(&mut args, call)?;
     let (Some(ubi), Some(license), Some(username)) = (&args.ubi, &args.license, &args.username) else {
@@ -127,7 +131,13 @@ fn register<'a>(
 }
 
 /// Those of a file, in one run. What has a grant already is left out, and said.
-fn register_several<'a>(path: &Path, args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
+fn register_several<'a>(
+    path: &Path,
+    args: &Args,
+    form: Form,
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+) -> Result<u8> {
     let provider = bench.provider.clone();
     let now = call.env.clock.now();
     let standings = bench.custody.ledger().standings(&provider.profile)?;
@@ -137,7 +147,7 @@ fn register_several<'a>(path: &Path, args: &Args, call: &Call<'a>, bench: &mut B
     for row in rows {
         let known = known.get(&row.key).copied();
         if let Err(e) = fits(Purpose::Register, known, &provider, now) {
-            plan.left_out.push(LeftOut { key: row.key, why: e.to_string() });
+            plan.left_out.push(LeftOut { key: row.key, why: why_not(&e) });
             continue;
         }
         let why = known.map_or("not registered yet", |known| match known.deactivated_at {
@@ -160,9 +170,9 @@ fn register_several<'a>(path: &Path, args: &Args, call: &Call<'a>, bench: &mut B
     }
     let plan = plan.ordered();
     if args.dry_run {
-        return bulk::dry_run(call, &provider, &plan, None, args.bulk.format);
+        return bulk::dry_run(call, &provider, &plan, None, form);
     }
-    let run = Run { plan, resumed: None, any_user: false, verb: "register" };
+    let run = Run { plan, resumed: None, any_user: false, verb: "register", form };
     bulk::run(call, bench, run, &args.bulk, &args.waiting)
 }
 

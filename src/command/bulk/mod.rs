@@ -4,6 +4,7 @@ pub(super) mod file;
 mod watch;
 
 use super::consent::{Round, Terms, Waiting, finish_left_over};
+use super::form::Form;
 use super::{Bench, Call};
 use crate::edge::BrowserChoice;
 use crate::error::{Error, Result};
@@ -27,18 +28,7 @@ pub struct Pacing {
 
     /// With several licences: how to answer [default: text]
     #[arg(long, value_name = "FORMAT", value_enum)]
-    pub format: Option<Format>,
-}
-
-/// How a command about several licences answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// For people
-    Text,
-    /// One document at the end
-    Json,
-    /// A line for each event as it happens
-    Jsonl,
+    pub format: Option<Form>,
 }
 
 /// The command that goes on with what a run left.
@@ -54,6 +44,8 @@ pub(super) struct Run {
     pub any_user: bool,
     /// What is done, in a word: "renew", "register".
     pub verb: &'static str,
+    /// How it's answered.
+    pub form: Form,
 }
 
 /// A run in the ledger that is gone on with.
@@ -72,10 +64,10 @@ pub(super) fn run<'a>(
     args: &Pacing,
     waiting: &Waiting,
 ) -> Result<u8> {
-    let format = args.format.unwrap_or(if call.json { Format::Json } else { Format::Text });
+    let form = run.form;
     let provider = bench.provider.clone();
     if run.plan.items.is_empty() {
-        return nothing(call, bench, &run, format);
+        return nothing(call, bench, &run, form);
     }
     let timeout = waiting.timeout()?;
     let choice = waiting.choice(call, run.plan.items.iter().map(|item| &item.key.license))?;
@@ -84,7 +76,7 @@ pub(super) fn run<'a>(
     bench.custody.probe()?;
     let mut session = Session::bind(call.env, exchange.clone(), waiting.port)?;
     let now = call.env.clock.now();
-    let Run { plan, resumed, any_user, verb } = run;
+    let Run { plan, resumed, any_user, verb, .. } = run;
     let (id, places) = match resumed {
         Some(Resumed { run, places }) => (run, places),
         None => {
@@ -98,7 +90,7 @@ pub(super) fn run<'a>(
     let tabs = if attended && choice == BrowserChoice::None { 0 } else { usize::from(args.tabs) };
     let admins = plan.items.iter().map(|item| item.username.as_str().to_lowercase()).collect();
     let items: Vec<(usize, Planned)> = places.into_iter().zip(plan.items).collect();
-    let mut watch = Watch::new(call, &provider, format, verb, items.len());
+    let mut watch = Watch::new(call, &provider, form, verb, items.len());
     for (_, item) in &items {
         watch.planned(item, bench.custody.standing(&item.key)?.as_ref());
     }
@@ -148,7 +140,7 @@ pub(super) fn run<'a>(
         Some(_) => Error::Partial { failed, total: outcomes.len(), again: None }.exit(),
     };
     let counts = counts(&outcomes, left);
-    answer(call, bench, format, &outcomes, counts, exit, error.as_ref())?;
+    answer(call, bench, form, &outcomes, counts, exit, error.as_ref())?;
     Ok(exit)
 }
 
@@ -190,13 +182,13 @@ pub(super) fn dry_run(
     provider: &Provider,
     what: &Plan,
     proposal: Option<&Proposal>,
-    format: Option<Format>,
+    form: Form,
 ) -> Result<u8> {
     let now = call.env.clock.now();
-    let text = match format.unwrap_or(if call.json { Format::Json } else { Format::Text }) {
-        Format::Text => plan(what, proposal, &call.view(Some(&provider.profile))),
-        Format::Json => call.json_text(&PlanDocument::of(what, &provider.profile, now, proposal))?,
-        Format::Jsonl => {
+    let text = match form {
+        Form::Text => plan(what, proposal, &call.view(Some(&provider.profile))),
+        Form::Json => call.json_text(&PlanDocument::of(what, &provider.profile, now, proposal))?,
+        Form::Jsonl => {
             let planned = what.items.iter().map(|item| (Happening::Planned, &item.key, &item.why));
             let left_out = what.left_out.iter().map(|left| (Happening::Skipped, &left.key, &left.why));
             planned
@@ -245,19 +237,19 @@ fn left_over(
 }
 
 /// Nothing is to be done: said, and no error.
-fn nothing<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: &Run, format: Format) -> Result<u8> {
+fn nothing<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: &Run, form: Form) -> Result<u8> {
     let provider = bench.provider.clone();
-    let mut watch = Watch::new(call, &provider, format, run.verb, 0);
+    let mut watch = Watch::new(call, &provider, form, run.verb, 0);
     for left in &run.plan.left_out {
         watch.left_out(&left.key, bench.custody.standing(&left.key)?.as_ref(), &left.why);
     }
     let outcomes: Vec<_> =
         run.plan.left_out.iter().map(|left| Outcome::of(left.key.clone(), Ending::Skipped, None)).collect();
-    if format == Format::Text {
+    if form == Form::Text {
         call.env.terminal.say(&format!("Nothing to {}.", run.verb));
         return Ok(0);
     }
-    answer(call, bench, format, &outcomes, counts(&outcomes, 0), 0, None)?;
+    answer(call, bench, form, &outcomes, counts(&outcomes, 0), 0, None)?;
     Ok(0)
 }
 
@@ -280,7 +272,7 @@ fn counts(outcomes: &[Outcome], left: usize) -> Counts {
 fn answer(
     call: &Call<'_>,
     bench: &Bench<'_>,
-    format: Format,
+    form: Form,
     outcomes: &[Outcome],
     counts: Counts,
     exit: u8,
@@ -288,12 +280,12 @@ fn answer(
 ) -> Result<()> {
     let terminal = &call.env.terminal;
     let now = call.env.clock.now();
-    match format {
-        Format::Text => terminal.answer(&run_summary(outcomes, counts))?,
-        Format::Json => {
+    match form {
+        Form::Text => terminal.answer(&run_summary(outcomes, counts))?,
+        Form::Json => {
             terminal.answer(&call.json_text(&results(outcomes, &bench.provider, now).with(error))?)?;
         }
-        Format::Jsonl => terminal.answer(&call.json_line(&RunEvent::summary(now, counts, exit, error))?)?,
+        Form::Jsonl => terminal.answer(&call.json_line(&RunEvent::summary(now, counts, exit, error))?)?,
     }
     if let Some(error) = error {
         terminal.complain(error);

@@ -1,9 +1,9 @@
 //! A run over several licences as people and scripts see it: the state of the whole in a terminal, a line for each
 //! licence elsewhere, events for scripts.
 
-use super::{Format, Happening, RunEvent};
 use crate::command::Call;
 use crate::command::consent::{How, View};
+use crate::command::form::Form;
 use crate::edge::Opened;
 use crate::error::clean;
 use crate::model::authorization::Standing;
@@ -14,6 +14,7 @@ use crate::model::outcome::{Ending, Outcome};
 use crate::model::pace::{Pace, Pause, time_left};
 use crate::model::plan::{Planned, Progress};
 use crate::model::provider::Provider;
+use crate::report::{Happening, RunEvent};
 use indicatif::ProgressBar;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ const NAMED: usize = 5;
 pub(super) struct Watch<'w> {
     call: &'w Call<'w>,
     provider: &'w Provider,
-    format: Format,
+    form: Form,
     verb: &'static str,
     total: usize,
     began: Instant,
@@ -38,7 +39,7 @@ impl<'w> Watch<'w> {
     pub fn new(
         call: &'w Call<'w>,
         provider: &'w Provider,
-        format: Format,
+        form: Form,
         verb: &'static str,
         total: usize,
     ) -> Self {
@@ -50,7 +51,7 @@ impl<'w> Watch<'w> {
             bar
         });
         let (open, waiting_of) = (BTreeMap::new(), BTreeMap::new());
-        Self { call, provider, format, verb, total, began: Instant::now(), open, waiting_of, bar }
+        Self { call, provider, form, verb, total, began: Instant::now(), open, waiting_of, bar }
     }
 
     /// One of the plan, before the run begins.
@@ -80,7 +81,7 @@ impl<'w> Watch<'w> {
         why: Option<String>,
         address: Option<String>,
     ) {
-        if self.format == Format::Jsonl {
+        if self.form == Form::Jsonl {
             let now = self.call.env.clock.now();
             self.write(&RunEvent::about(happening, now, key, standing, self.provider, why, address));
         }
@@ -194,7 +195,7 @@ impl View for Watch<'_> {
         if let Some(waiting) = self.waiting_of.get_mut(&item.username.as_str().to_lowercase()) {
             *waiting = waiting.saturating_sub(1);
         }
-        if self.format == Format::Jsonl {
+        if self.form == Form::Jsonl {
             let now = self.call.env.clock.now();
             let event = match why {
                 Some(why) => RunEvent::about(

@@ -3,7 +3,7 @@
 mod alone;
 mod round;
 
-pub(super) use round::{How, Round, Terms, View, fits};
+pub(super) use round::{How, Round, Terms, View, fits, why_not};
 
 use super::{Bench, Call, outcome_or_error};
 use crate::custody::{Custody, Kept, Recovered};

@@ -711,3 +711,12 @@ pub(in crate::command) fn fits(
         _ => Ok(()),
     }
 }
+
+/// Why a licence that doesn't fit is left out of a run, in words.
+pub(in crate::command) fn why_not(e: &Error) -> String {
+    match e {
+        Error::AlreadyRegistered { state, .. } => format!("registered already ({state}), so it has renew"),
+        Error::NotRenewable { state, .. } => format!("{state}, so it has register"),
+        other => other.to_string(),
+    }
+}

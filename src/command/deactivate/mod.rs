@@ -4,6 +4,7 @@ mod telling;
 mod warnings;
 mod words;
 
+use super::form::{self, Form};
 use super::{Bench, Call, online, outcome_or_error};
 use crate::custody::{Asking, Extent, Revocation};
 use crate::error::{Error, ProviderError, Result, clean};
@@ -13,7 +14,7 @@ use crate::model::ids::Key;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::selection;
 use std::time::{Duration, Instant};
-use telling::{Form, Telling};
+use telling::Telling;
 
 /// Up to so many licences are named in the question; for more, their number must be typed.
 const NAMED: usize = 10;
@@ -85,7 +86,7 @@ pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
     let form = Form::of(args.format, call.json)?;
     call.bench()
         .and_then(|bench| bench.work(call, |bench| deactivate(&args, form, call, bench)))
-        .or_else(|e| telling::refused(form, call, e))
+        .or_else(|e| form::refused(form, call, e))
 }
 
 fn deactivate<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {

@@ -1,6 +1,7 @@
 //! Telling what becomes of each licence, in the form that was asked for, as it happens.
 
-use super::super::{Call, error_as_json};
+use super::super::Call;
+use super::super::form::Form;
 use super::{Chosen, words};
 use crate::error::{Error, Result};
 use crate::model::authorization::Standing;
@@ -9,49 +10,6 @@ use crate::model::outcome::{Ending, Outcome, exit_of};
 use crate::model::provider::Provider;
 use crate::report::{Counts, Happening, RunEvent, results};
 use std::collections::BTreeSet;
-
-/// How the answer is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Form {
-    /// For people
-    Text,
-    /// One document, at the end
-    Json,
-    /// A line for each thing that happens, as it happens
-    Jsonl,
-}
-
-impl Form {
-    /// `--json` is `--format json`, and goes with no other.
-    pub(super) fn of(format: Option<Self>, json: bool) -> Result<Self> {
-        match (format, json) {
-            (None | Some(Self::Json), true) => Ok(Self::Json),
-            (format, false) => Ok(format.unwrap_or(Self::Text)),
-            _ => Err(Error::Usage {
-                what: "--json doesn't go with another --format".into(),
-                hint: "Leave one of them out.".into(),
-            }),
-        }
-    }
-}
-
-/// The call as a whole is refused: that too in the form that was asked for. `--json` is answered where every
-/// command's is.
-pub(super) fn refused(form: Form, call: &Call<'_>, error: Error) -> Result<u8> {
-    match form {
-        Form::Json if !call.json => {
-            let text = super::super::as_json(error_as_json(&error))?;
-            call.env.terminal.answer(&format!("{text}\n"))?;
-        }
-        Form::Jsonl => {
-            let now = call.env.clock.now();
-            let last = RunEvent::summary(now, Counts::default(), error.exit(), Some(&error));
-            call.env.terminal.answer(&call.json_line(&last)?)?;
-        }
-        _ => {}
-    }
-    Err(error)
-}
 
 /// What has been told so far.
 pub(super) struct Telling<'c, 'a> {

@@ -5,6 +5,7 @@ mod select;
 
 use super::bulk::{self, Run};
 use super::consent::{Waiting, consent, fits};
+use super::form::{self, Form};
 use super::{Bench, Call};
 use crate::error::{Error, Result};
 use crate::model::authorization::Standing;
@@ -89,11 +90,12 @@ pub struct Args {
 }
 
 pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
+    let form = Form::of(args.bulk.format, call.json)?;
     call.bench()?.work(call, |bench| match &args.selectors[..] {
         [one] if args.tag.is_none() && args.user.is_none() && !args.dry_run && args.bulk.format.is_none() => {
             renew_one(one, &args, call, bench)
         }
-        _ => renew_several(&args, call, bench),
+        _ => renew_several(&args, form, call, bench).or_else(|e| form::refused(form, call, e)),
     })
 }
 
@@ -114,13 +116,13 @@ fn renew_one<'a>(selector: &str, args: &Args, call: &Call<'a>, bench: &mut Bench
     bench.finish(call, outcome)
 }
 
-fn renew_several<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
+fn renew_several<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
     let provider = bench.provider.clone();
     let now = call.env.clock.now();
     let standings = bench.custody.ledger().standings(&provider.profile)?;
     if args.dry_run && !args.resume {
         let (plan, proposal) = select::plan(args, call, &standings, &provider, now)?;
-        return bulk::dry_run(call, &provider, &plan, proposal.as_ref(), args.bulk.format);
+        return bulk::dry_run(call, &provider, &plan, proposal.as_ref(), form);
     }
     let (mut plan, resumed) = match args.resume {
         true => resume::plan(bench, &standings, now)?,
@@ -132,13 +134,13 @@ fn renew_several<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Res
         }
     };
     if args.dry_run {
-        return bulk::dry_run(call, &provider, &plan, None, args.bulk.format);
+        return bulk::dry_run(call, &provider, &plan, None, form);
     }
     if args.any_user {
         take_held(&mut plan, &standings, call, bench)?;
     }
     ask_another(args, &mut plan.items, call)?;
-    let run = Run { plan, resumed, any_user: args.any_user, verb: "renew" };
+    let run = Run { plan, resumed, any_user: args.any_user, verb: "renew", form };
     bulk::run(call, bench, run, &args.bulk, &args.waiting)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::command::Bench;
 use crate::command::bulk::Resumed;
-use crate::command::consent::fits;
+use crate::command::consent::{fits, why_not};
 use crate::error::Result;
 use crate::model::authorization::Standing;
 use crate::model::plan::{LeftOut, Plan, Progress};
@@ -36,7 +36,7 @@ pub(super) fn plan(
             plan.left_out.push(LeftOut { key: item.key, why });
         } else if let Err(e) = fits(item.purpose, record, &provider, now) {
             ledger.note_run(left.id, place, Progress::Skipped)?;
-            plan.left_out.push(LeftOut { key: item.key, why: e.to_string() });
+            plan.left_out.push(LeftOut { key: item.key, why: why_not(&e) });
         } else {
             item.expires_at = record.and_then(|record| record.expires_at);
             plan.items.push(item);

@@ -3,7 +3,7 @@
 use super::Args;
 use crate::command::Call;
 use crate::command::bulk::file;
-use crate::command::consent::fits;
+use crate::command::consent::{fits, why_not};
 use crate::error::{Complaint, Error, Result};
 use crate::model::authorization::{Authorization, Standing, State};
 use crate::model::duration::parse;
@@ -149,7 +149,7 @@ impl Field<'_> {
                         let problem = format!("names {} once more, after line {line}", record.key);
                         complaints.push(Complaint { line: Some(row.line), column: None, problem });
                     } else if let Err(e) = fits(Purpose::Renew, Some(record), self.provider, self.now) {
-                        plan.left_out.push(LeftOut { key: record.key.clone(), why: e.to_string() });
+                        plan.left_out.push(LeftOut { key: record.key.clone(), why: why_not(&e) });
                     } else if narrowing.admits(record, self.provider, self.now) {
                         let mut item = self.planned(record);
                         item.username = row.username.unwrap_or(item.username);

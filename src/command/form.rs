@@ -1,0 +1,48 @@
+//! The form in which a command about several licences answers.
+
+use super::{Call, error_as_json};
+use crate::error::{Error, Result};
+use crate::report::{Counts, RunEvent};
+
+/// How the answer is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Form {
+    /// For people
+    Text,
+    /// One document, at the end
+    Json,
+    /// A line for each thing that happens, as it happens
+    Jsonl,
+}
+
+impl Form {
+    /// `--json` is `--format json`, and goes with no other.
+    pub(super) fn of(format: Option<Self>, json: bool) -> Result<Self> {
+        match (format, json) {
+            (None | Some(Self::Json), true) => Ok(Self::Json),
+            (format, false) => Ok(format.unwrap_or(Self::Text)),
+            _ => Err(Error::Usage {
+                what: "--json doesn't go with another --format".into(),
+                hint: "Leave one of them out.".into(),
+            }),
+        }
+    }
+}
+
+/// The call as a whole is refused: that too in the form that was asked for. `--json` is answered where every
+/// command's is.
+pub(super) fn refused(form: Form, call: &Call<'_>, error: Error) -> Result<u8> {
+    match form {
+        Form::Json if !call.json => {
+            let text = super::as_json(error_as_json(&error))?;
+            call.env.terminal.answer(&format!("{text}\n"))?;
+        }
+        Form::Jsonl => {
+            let now = call.env.clock.now();
+            let last = RunEvent::summary(now, Counts::default(), error.exit(), Some(&error));
+            call.env.terminal.answer(&call.json_line(&last)?)?;
+        }
+        _ => {}
+    }
+    Err(error)
+}
