@@ -251,8 +251,10 @@ pub enum Error {
         failed: usize,
         /// Of how many.
         total: usize,
+        /// What all of them failed with, where it was the same.
+        alike: Option<Kind>,
         /// The command that tries the failed ones again.
-        again: Option<String>,
+        again: String,
     },
     /// Hooks failed; they will be run again.
     #[error("{failed} of {total} hooks failed")]
@@ -326,7 +328,7 @@ impl Error {
             Self::Away { .. } => Kind::Network,
             Self::OtherAdmin { .. } => Kind::Mismatch,
             Self::Interrupted { .. } => Kind::Interrupted,
-            Self::Partial { .. } => Kind::Partial,
+            Self::Partial { alike, .. } => alike.unwrap_or(Kind::Partial),
             Self::Listener { .. }
             | Self::NotConfirmed { .. }
             | Self::File { .. }
@@ -399,7 +401,7 @@ impl Error {
                 "If that admin may grant for this store: {take}. To throw the grant away: {throw_away}."
             )),
             Self::Interrupted { next } => next.as_ref().map(|next| format!("To go on: {next}")),
-            Self::Partial { again, .. } => again.as_ref().map(|again| format!("To try those again: {again}")),
+            Self::Partial { again, .. } => Some(format!("To try those again: {again}")),
             Self::HooksFailed { .. } => {
                 Some("Mend them; the next biotrack-auth remind runs them again, and no reminder is lost.".into())
             }

@@ -20,8 +20,8 @@ pub struct RunId(i64);
 pub struct LeftRun {
     /// Its name; it's ours now.
     pub id: RunId,
-    /// Its licences with their places in it, and how far they had come.
-    pub items: Vec<(usize, Planned, Progress)>,
+    /// What it had left to do, with each licence's place in it.
+    pub items: Vec<(usize, Planned)>,
 }
 
 impl Ledger {
@@ -60,27 +60,41 @@ impl Ledger {
         })
     }
 
-    /// Takes over the newest run of a profile that no living process is at: one with something still to do goes before
-    /// one in which something failed. `None` where there is none.
+    /// Takes over the newest run of a profile that no living process is at and that has something left to do; `None`
+    /// where there is none.
     pub fn take_run(&mut self, profile: &str) -> Result<Option<LeftRun>> {
         let ours = self.mark()?.owner();
         let owners = self.paths.owners();
         self.transaction("take the run over", |tx| {
-            let mut left = Vec::new();
-            for (seq, _) in runs(tx, profile)?.into_iter().filter(|(_, owner)| !Mark::alive(&owners, owner)) {
-                let items = items_of(tx, seq)?;
-                let undone = items.iter().any(|(_, _, progress)| !progress.is_done());
-                left.push((undone, seq, items));
+            let mut busy = None;
+            for (seq, owner) in runs(tx, profile)?.into_iter().rev() {
+                let mut items = items_of(tx, seq)?;
+                items.retain(|(_, _, progress)| !progress.is_done());
+                match (items.first(), Mark::alive(&owners, &owner)) {
+                    (None, _) => {}
+                    (Some((_, item, _)), true) => busy = Some((item.key.license.to_string(), owner.label)),
+                    (Some(_), false) => {
+                        tx.execute(
+                            "UPDATE run SET owner_mark = ?2, owner_label = ?3 WHERE seq = ?1",
+                            params![seq, ours.mark, ours.label],
+                        )?;
+                        let items = items.into_iter().map(|(place, item, _)| (place, item)).collect();
+                        return Ok(Some(LeftRun { id: RunId(seq), items }));
+                    }
+                }
             }
-            let Some((_, seq, items)) = left.into_iter().max_by_key(|(undone, seq, _)| (*undone, *seq))
-            else {
-                return Ok(None);
-            };
-            tx.execute(
-                "UPDATE run SET owner_mark = ?2, owner_label = ?3 WHERE seq = ?1",
-                params![seq, ours.mark, ours.label],
-            )?;
-            Ok(Some(LeftRun { id: RunId(seq), items }))
+            match busy {
+                Some((license, holder)) => Err(Error::Busy { license, holder }.into()),
+                None => Ok(None),
+            }
+        })
+    }
+
+    /// A run with nothing left to do is forgotten.
+    pub fn end_run(&mut self, run: RunId) -> Result<()> {
+        self.relaxed(|tx| {
+            tx.execute("DELETE FROM run WHERE seq = ?1", [run.0])?;
+            Ok(())
         })
     }
 

@@ -7,7 +7,7 @@ use super::consent::{Round, Terms, Waiting, finish_left_over};
 use super::form::Form;
 use super::{Bench, Call};
 use crate::edge::BrowserChoice;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::ledger::RunId;
 use crate::model::consent::Fact;
 use crate::model::outcome::{Ending, Outcome, exit_of};
@@ -30,9 +30,6 @@ pub struct Pacing {
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub format: Option<Form>,
 }
-
-/// The command that goes on with what a run left.
-const GO_ON: &str = "renew --resume";
 
 /// A run to be done.
 pub(super) struct Run {
@@ -119,25 +116,20 @@ pub(super) fn run<'a>(
     let mut outcomes: Vec<_> = ended.outcomes.into_iter().flatten().collect();
     let skipped = plan.left_out.into_iter().map(|left| Outcome::of(left.key, Ending::Skipped, None));
     outcomes.extend(skipped);
-    let failed = outcomes.iter().filter(|outcome| outcome.error.is_some()).count();
+    if left == 0 {
+        bench.custody.ledger_mut().end_run(id)?;
+    }
     let error = if ended.interrupted && left > 0 {
         Some(Error::Interrupted { next: Some(go_on(call)) })
-    } else if let Some(stopped) = ended.stopped {
-        Some(stopped)
-    } else if failed > 0 {
-        Some(Error::Partial { failed, total: outcomes.len(), again: Some(go_on(call)) })
     } else {
-        None
+        ended.stopped.or_else(|| partial(call, verb, &outcomes))
     };
     let exit = match &error {
-        Some(Error::Partial { .. }) | None => exit_of(&outcomes),
-        Some(e)
-            if ended.interrupted
-                || outcomes.iter().all(|it| it.error.as_ref().map(Error::exit) == Some(e.exit())) =>
-        {
-            e.exit()
-        }
-        Some(_) => Error::Partial { failed, total: outcomes.len(), again: None }.exit(),
+        Some(Error::Interrupted { .. }) => Kind::Interrupted.exit(),
+        // What is left has failed of the same.
+        Some(e) if exit_of(&outcomes) != e.exit() && !outcomes.is_empty() => Kind::Partial.exit(),
+        Some(e) => e.exit(),
+        None => 0,
     };
     let counts = counts(&outcomes, left);
     answer(call, bench, form, &outcomes, counts, exit, error.as_ref())?;
@@ -204,13 +196,32 @@ pub(super) fn dry_run(
     Ok(0)
 }
 
+/// What the run ends with where some failed: the command that tries those again, and no other.
+fn partial(call: &Call<'_>, verb: &str, outcomes: &[Outcome]) -> Option<Error> {
+    const NAMED: usize = 50;
+    let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.error.is_some()).collect();
+    let first = failed.first()?.error.as_ref()?.kind();
+    let alike = outcomes.iter().all(|it| it.error.as_ref().is_some_and(|e| e.exit() == first.exit()));
+    let again = match verb {
+        "renew" if failed.len() <= NAMED => {
+            let keys: Vec<_> = failed.iter().map(|outcome| outcome.key.to_string()).collect();
+            command(call, std::iter::once("renew").chain(keys.iter().map(String::as_str)))
+        }
+        _ => "the same command; it leaves out what has been granted".to_owned(),
+    };
+    Some(Error::Partial { failed: failed.len(), total: outcomes.len(), alike: alike.then_some(first), again })
+}
+
+/// A command of this profile, quoted for a shell.
+fn command<'w>(call: &'w Call<'_>, words: impl Iterator<Item = &'w str>) -> String {
+    let profile = call.profile.iter().flat_map(|profile| ["--profile", profile]);
+    let words: Vec<_> = std::iter::once("biotrack-auth").chain(profile).chain(words).collect();
+    shlex::try_join(words.iter().copied()).unwrap_or_else(|_| words.join(" "))
+}
+
 /// The command that goes on with this profile's run.
 fn go_on(call: &Call<'_>) -> String {
-    match &call.profile {
-        Some(profile) => shlex::try_join(["biotrack-auth", "--profile", profile])
-            .map_or_else(|_| format!("biotrack-auth {GO_ON}"), |begin| format!("{begin} {GO_ON}")),
-        None => format!("biotrack-auth {GO_ON}"),
-    }
+    command(call, ["renew", "--resume"].into_iter())
 }
 
 /// What earlier runs left of these licences is finished before anyone is asked: a code lives minutes.

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 /// The old grant stays in use until the new one is proven and stored, whatever its days left.
 ///
 /// With several licences a run is planned, kept in the ledger and paced: one Grant Access page after the other, one admin
-/// user after the other. Whatever ends it, `renew --resume` goes on; and once nothing is left, it tries again what failed.
+/// user after the other. Whatever ends it, `renew --resume` goes on with what was left, of a `register --from` too.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -54,7 +54,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", group = "which", conflicts_with_all = ["selectors", "due", "expired", "all", "username"])]
     from: Option<PathBuf>,
 
-    /// Go on with what the last run left; once nothing is left, try again what failed
+    /// Go on with what the last run left, of register --from too
     #[arg(long, group = "which", conflicts_with_all = ["selectors", "due", "expired", "all", "from", "tag", "user", "username", "any_user"])]
     resume: bool,
 

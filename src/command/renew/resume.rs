@@ -8,7 +8,7 @@ use crate::model::authorization::Standing;
 use crate::model::plan::{LeftOut, Plan, Progress};
 use jiff::Timestamp;
 
-/// What wasn't done; once all was, what failed. The records tell what was granted, whatever the run had noted.
+/// What wasn't done. The records tell what was granted, whatever the run had noted.
 pub(super) fn plan(
     bench: &mut Bench<'_>,
     standings: &[Standing],
@@ -17,13 +17,8 @@ pub(super) fn plan(
     let provider = bench.provider.clone();
     let ledger = bench.custody.ledger_mut();
     let Some(left) = ledger.take_run(&provider.profile)? else { return Ok((Plan::default(), None)) };
-    let undone = left.items.iter().any(|(_, _, progress)| !progress.is_done());
-    let wanted = |progress: Progress| match undone {
-        true => !progress.is_done(),
-        false => progress == Progress::Failed,
-    };
     let (mut plan, mut places) = (Plan::default(), Vec::new());
-    for (place, mut item, _) in left.items.into_iter().filter(|(_, _, progress)| wanted(*progress)) {
+    for (place, mut item) in left.items {
         let record = standings.iter().map(|it| &it.record).find(|record| record.key == item.key);
         let generation = record.map(|record| record.generation).unwrap_or_default();
         if generation != item.base {
