@@ -199,6 +199,15 @@ impl Session {
     }
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        let worklist = switchboard::lock(&self.board).worklist.clone();
+        if let Some(worklist) = worklist {
+            worklist.part();
+        }
+    }
+}
+
 /// A short path, for a socket's name has 107 characters at most.
 fn private_folder(env: &Env) -> PathBuf {
     ["XDG_RUNTIME_DIR", "TMPDIR"]
