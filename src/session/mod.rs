@@ -237,6 +237,15 @@ pub fn open(env: &Env, address: &str, choice: &BrowserChoice) -> Option<Opened> 
     }
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        let worklist = switchboard::lock(&self.board).worklist.clone();
+        if let Some(worklist) = worklist {
+            worklist.part();
+        }
+    }
+}
+
 /// A short path, for a socket's name has 107 characters at most.
 fn private_folder(env: &Env) -> PathBuf {
     ["XDG_RUNTIME_DIR", "TMPDIR"]

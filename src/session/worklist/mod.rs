@@ -13,12 +13,13 @@ use super::Step;
 use super::switchboard::{Fingerprint, fingerprint};
 use crate::edge::Random;
 use crate::error::{Result, clean};
-use crate::grant::listener::{Method, Request};
+use crate::grant::listener::{Method, Page, Request};
 use crate::grant::pages;
 use crate::model::ids::{Key, OcmLicense, StoreName, Username};
 use crate::model::plan::Progress;
 use news::News;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use serde_json::Value;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
 
 /// What the paths begin with.
@@ -62,6 +63,8 @@ struct Inner {
     fingerprint: Fingerprint,
     sheet: Sheet,
     news: Mutex<News>,
+    /// Told when a page has heard of the end.
+    heard: Condvar,
 }
 
 impl Worklist {
@@ -72,7 +75,13 @@ impl Worklist {
         }
         let secret = random.token()?;
         let news = Mutex::new(News::new(sheet.entries.len()));
-        Ok(Self(Arc::new(Inner { fingerprint: fingerprint(&secret), secret, sheet, news })))
+        Ok(Self(Arc::new(Inner {
+            fingerprint: fingerprint(&secret),
+            secret,
+            sheet,
+            news,
+            heard: Condvar::new(),
+        })))
     }
 
     /// Where it's served.
@@ -105,9 +114,16 @@ impl Worklist {
             return;
         }
         let (waiting, json) = (news.all_parked(), news.since(before));
-        // Written after the lock is free.
+        Self::answer(news, waiting, &json);
+    }
+
+    /// Tells pages; one that is gone by now is nobody's loss. Nothing is written under the lock.
+    fn answer(mut news: MutexGuard<'_, News>, waiting: Vec<Request>, json: &Value) {
+        waiting.iter().for_each(|_| news.goes());
         drop(news);
-        news::answer(waiting, &json);
+        for request in waiting {
+            request.answer_apart(Page::json(json.to_string()));
+        }
     }
 
     fn news(&self) -> MutexGuard<'_, News> {
@@ -133,7 +149,10 @@ impl Worklist {
         let entry = |number: &str| number.parse().ok().filter(|number| *number < self.0.sheet.entries.len());
         let wish = match (request.method, below.split_once('/')) {
             (Method::Get, None) if below.is_empty() => {
-                let page = page::sheet(&self.path(), &self.0.sheet, &self.news());
+                let mut news = self.news();
+                let page = page::sheet(&self.path(), &self.0.sheet, &news);
+                news.goes();
+                drop(news);
                 request.answer_apart(page);
                 return None;
             }
@@ -161,8 +180,12 @@ impl Worklist {
     fn park(&self, request: Request) {
         let after = request.query.as_deref().and_then(|query| query.strip_prefix("after=")?.parse().ok());
         let mut news = self.news();
+        let over = news.ended_as().is_some();
+        if !over {
+            news.comes();
+        }
         let (waiting, json) = match after {
-            Some(after) if after == news.seq() && news.ended_as().is_none() => {
+            Some(after) if after == news.seq() && !over => {
                 let parked = news.park(request);
                 if let Some(runtime) = &news.runtime {
                     let (worklist, patience) = (Arc::downgrade(&self.0), news.patience);
@@ -177,15 +200,26 @@ impl Worklist {
             }
             after => (vec![request], news.since(after.filter(|after| *after <= news.seq()).unwrap_or(0))),
         };
-        drop(news);
-        news::answer(waiting, &json);
+        Self::answer(news, waiting, &json);
+        if over {
+            // Only now that its answer is on its way: whoever waits for this closes the port next.
+            self.news().comes();
+            self.0.heard.notify_all();
+        }
     }
 
     /// Answers a page that has waited long enough; it asks again.
     fn give_up(&self, parked: news::Ticket) {
         let mut news = self.news();
         let (waiting, json) = (news.take(parked), news.since(news.seq()));
-        drop(news);
-        news::answer(waiting, &json);
+        Self::answer(news, waiting, &json);
+    }
+
+    /// Waits a moment, where the run is over, for the pages that are between two questions: they would find the port
+    /// closed, and take it for a crash.
+    pub(super) fn part(&self) {
+        let news = self.news();
+        let limit = news.away_at_most;
+        drop(self.0.heard.wait_timeout_while(news, limit, |news| news.owes_the_end()));
     }
 }

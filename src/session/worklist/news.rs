@@ -1,16 +1,19 @@
 //! What has changed on the worklist, and the pages that wait to hear of it.
 
-use crate::grant::listener::{Page, Request};
+use crate::grant::listener::Request;
 use crate::model::plan::Progress;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 /// How long a page waits for a change: shorter than any browser's or proxy's own patience.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How many pages may wait: each takes a place behind the gate, which redirects need too.
 const PARKED: usize = 8;
+
+/// How long a page that was answered takes to ask again; one that takes longer is closed.
+const AWAY: Duration = Duration::from_millis(1500);
 
 /// How the run stands, and who waits for a change.
 pub(super) struct News {
@@ -21,7 +24,10 @@ pub(super) struct News {
     seq: u64,
     parked: VecDeque<(Ticket, Request)>,
     last: u64,
+    /// When pages were answered that haven't asked again.
+    away: VecDeque<Instant>,
     pub(super) patience: Duration,
+    pub(super) away_at_most: Duration,
     pub(super) runtime: Option<Handle>,
 }
 
@@ -46,7 +52,9 @@ impl News {
             seq: 0,
             parked: VecDeque::new(),
             last: 0,
+            away: VecDeque::new(),
             patience: PATIENCE,
+            away_at_most: AWAY,
             runtime: None,
         }
     }
@@ -123,11 +131,23 @@ impl News {
         let at = self.parked.iter().position(|(parked, _)| *parked == ticket);
         at.and_then(|at| self.parked.remove(at)).map(|(_, request)| request).into_iter().collect()
     }
-}
 
-/// Answers pages that waited; one that is gone by now is nobody's loss.
-pub(super) fn answer(waiting: Vec<Request>, news: &Value) {
-    for request in waiting {
-        request.answer_apart(Page::json(news.to_string()));
+    /// A page is answered, and will ask again unless it's told of the end.
+    pub(super) fn goes(&mut self) {
+        if self.ended.is_none() {
+            let at_most = self.away_at_most;
+            self.away.retain(|since| since.elapsed() < at_most);
+            self.away.push_back(Instant::now());
+        }
+    }
+
+    /// A page has asked again.
+    pub(super) fn comes(&mut self) {
+        self.away.pop_front();
+    }
+
+    /// Whether the run is over, and a page is about to ask that doesn't know.
+    pub(super) fn owes_the_end(&self) -> bool {
+        self.ended.is_some() && self.away.iter().any(|since| since.elapsed() < self.away_at_most)
     }
 }

@@ -89,7 +89,7 @@ fn tools(rows: &[Row]) -> Markup {
                 }
             }
             p.keys {
-                label { input #keys type="checkbox" checked; " Keys:" }
+                label { input #keys type="checkbox" checked aria-label="Keys: slash for the filter, n for the next waiting licence"; " Keys:" }
                 span { kbd { "/" } " filter" }
                 span { kbd { "n" } " next waiting" }
             }

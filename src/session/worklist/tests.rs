@@ -331,6 +331,37 @@ fn the_end_is_told_to_all_and_ends_all_wishes() {
 }
 
 #[test]
+fn a_page_between_two_questions_still_hears_of_the_end() {
+    let mut rig = Rig::new(three());
+    rig.worklist.news().away_at_most = LONG;
+    let page = rig.parks(0);
+    rig.worklist.show(0, Progress::Granted, "");
+    news(page);
+    rig.worklist.ended("Over.".into());
+    assert!(rig.worklist.news().owes_the_end());
+    let (worklist, serving) = (rig.worklist.clone(), rig.serving.take());
+    let parting = std::thread::spawn(move || {
+        worklist.part();
+        drop(serving);
+    });
+    assert_eq!(news(rig.get("/news?after=1"))["ended"], "Over.");
+    parting.join().unwrap();
+}
+
+#[test]
+fn a_page_that_was_closed_is_waited_for_only_a_moment() {
+    let rig = Rig::new(three());
+    rig.worklist.news().away_at_most = Duration::from_millis(50);
+    all(rig.get(""));
+    rig.worklist.part();
+    assert!(!rig.worklist.news().owes_the_end(), "the run isn't over");
+    rig.worklist.ended("Over.".into());
+    let began = Instant::now();
+    rig.worklist.part();
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
+#[test]
 fn pages_that_wait_dont_keep_the_port_open() {
     let mut rig = Rig::new(three());
     let waiting = rig.parks(0);

@@ -353,6 +353,19 @@ fn a_program_that_is_gone_is_said_with_what_to_run() {
 }
 
 #[test]
+fn the_end_is_told_though_the_program_goes_at_once() {
+    let mut shown = Shown::new(three());
+    for n in 0..3 {
+        shown.worklist.show(n, Progress::Granted, "until 11 Aug 2026");
+    }
+    shown.worklist.ended("All 3 are granted.".into());
+    shown.session = None;
+    shown.until("document.querySelector('#end').innerText === 'All 3 are granted.'");
+    assert_eq!(shown.browser.script("return document.title"), "Over · worklist");
+    assert!(shown.browser.text("#counts").contains("3 granted"));
+}
+
+#[test]
 fn fifteen_hundred_licences_are_shown_and_found() {
     let entries = (0..1500)
         .map(|n| {
