@@ -67,7 +67,7 @@ pub(super) fn run<'a>(
         return nothing(call, bench, &run, form);
     }
     let timeout = waiting.timeout()?;
-    let choice = waiting.choice(call, run.plan.items.iter().map(|item| &item.key.license))?;
+    let choice = waiting.choice(call, run.plan.items.iter().map(|item| item.key.to_string()))?;
     let exchange = super::online::exchange(call, &provider, &bench.custody)?;
     bench.custody.connect(exchange.clone());
     bench.custody.probe()?;

@@ -142,11 +142,16 @@ impl<'w> Watch<'w> {
             )
         } else {
             match pace.pause() {
-                Some(Pause::Admin(next)) => format!(
-                    "Next: {} ({} licences). Sign out of BioTrack in the browser first.  n go on  q quit",
-                    clean(next),
-                    self.waiting_of.get(next).copied().unwrap_or(1),
-                ),
+                Some(Pause::Admin(next)) => {
+                    let licences = match self.waiting_of.get(next) {
+                        None | Some(1) => "1 licence".to_owned(),
+                        Some(count) => format!("{count} licences"),
+                    };
+                    let next = clean(next);
+                    format!(
+                        "Next: {next} ({licences}). Sign out of BioTrack in the browser first.  n go on  q quit"
+                    )
+                }
                 Some(Pause::Silence) => {
                     "Nobody answered in time.  n go on  r try the failed again  q quit".to_owned()
                 }

@@ -12,7 +12,6 @@ use crate::error::{Error, Result};
 use crate::model::authorization::next;
 use crate::model::consent::Fact;
 use crate::model::duration::parse;
-use crate::model::ids::License;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::pace::Pace;
 use crate::model::plan::Planned;
@@ -42,10 +41,10 @@ pub struct Waiting {
 
 impl Waiting {
     /// Which browser opens the address; an error where a person is needed and none can be asked here.
-    pub(super) fn choice<'l>(
+    pub(super) fn choice(
         &self,
         call: &Call<'_>,
-        licenses: impl Iterator<Item = &'l License>,
+        licenses: impl Iterator<Item = String>,
     ) -> Result<BrowserChoice> {
         if self.no_browser {
             return Ok(BrowserChoice::None);
@@ -60,7 +59,7 @@ impl Waiting {
         }
         match call.env.terminal.attended() {
             true => Ok(BrowserChoice::System),
-            false => Err(Error::NeedsPerson { licenses: licenses.map(ToString::to_string).collect() }),
+            false => Err(Error::NeedsPerson { licenses: licenses.collect() }),
         }
     }
 
@@ -80,7 +79,7 @@ pub(super) fn consent<'a>(
 ) -> Result<Outcome> {
     let key = item.key.clone();
     let timeout = waiting.timeout()?;
-    let choice = waiting.choice(call, std::iter::once(&key.license));
+    let choice = waiting.choice(call, std::iter::once(key.license.to_string()));
     if choice.is_err() && !bench.custody.can_finish_alone(&key)? {
         // At once, before anything is touched.
         choice?;

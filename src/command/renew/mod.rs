@@ -79,7 +79,7 @@ pub struct Args {
     dry_run: bool,
 
     /// With --due: leave some for later days and take others along, so that not all end on one day again
-    #[arg(long, requires = "due")]
+    #[arg(long, requires = "due", conflicts_with_all = ["selectors", "expired", "all", "from", "resume"])]
     spread: bool,
 
     #[command(flatten)]

@@ -3,6 +3,7 @@
 mod asked;
 mod chromium;
 mod granting;
+mod person;
 mod refusing;
 mod safety;
 mod webdriver;

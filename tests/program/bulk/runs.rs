@@ -1,0 +1,267 @@
+//! What scripts see of a run: events, exit codes, who else is at it, and how it's gone on with.
+
+use super::{fleet, of};
+use crate::support::crowd::{Crowd, Will};
+use crate::support::{Rig, Run, send};
+use biotrack_auth::sandbox::Mishap;
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
+use std::process::Child;
+
+/// Everyone grants, but for these licences, whose admins refuse.
+fn crowd(refused: &'static [&'static str]) -> Crowd {
+    Crowd::of(1, |asked| if refused.contains(&asked.license.as_str()) { Will::Refuse } else { Will::Grant })
+}
+
+/// Nobody answers.
+fn nobody() -> Crowd {
+    Crowd::of(1, |_| Will::Ignore)
+}
+
+fn events(run: &Run) -> Vec<Value> {
+    run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Which licences an event of this kind was about, sorted.
+fn about(events: &[Value], kind: &str) -> Vec<String> {
+    let of_kind = events.iter().filter(|event| event["event"] == kind);
+    let mut found: Vec<_> =
+        of_kind.map(|event| event["license"].as_str().unwrap_or_default().to_owned()).collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn each_is_granted_and_each_event_fits_the_schema() {
+    let (rig, crowd) = (fleet(), crowd(&[]));
+    let run = rig.run(&["renew", "--due", "--tabs", "2", "--browser", &crowd.browser(), "--format", "jsonl"]);
+    let events = events(&run.exits(0));
+    for kind in ["planned", "opened", "granted"] {
+        assert_eq!(about(&events, kind), ["L-1", "L-2", "L-3"], "{kind}");
+    }
+    let last = events.last().unwrap();
+    assert_eq!((&last["event"], &last["counts"]["granted"]), (&"summary".into(), &3.into()));
+    assert_eq!(last["exit"], 0);
+    let path = format!("{}/schemas/event.json", env!("CARGO_MANIFEST_DIR"));
+    let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+    for event in &events {
+        assert!(validator.is_valid(event), "{event}");
+    }
+    let status = rig.status();
+    assert_eq!(status["summary"]["active"], 4, "{status}");
+}
+
+#[test]
+fn one_failure_stops_no_other_and_is_3_and_the_command_that_tries_it_again_is_named() {
+    let (rig, crowd) = (fleet(), crowd(&["L-2"]));
+    let run = rig.run(&["renew", "--due", "--browser", &crowd.browser()]).exits(3);
+    let run = run.answers("2 granted, 1 failed of 3.").answers("✗ 604001/L-2: L-2: the admin refused");
+    run.says("1 of 3 failed").says("To try those again: biotrack-auth renew 604001/L-2\n");
+    assert_eq!(rig.counted("token_issued"), 2);
+}
+
+#[test]
+fn when_all_fail_alike_the_exit_code_is_theirs() {
+    let (rig, crowd) = (fleet(), crowd(&["L-1", "L-2", "L-3"]));
+    let run = rig.run(&["renew", "--due", "--browser", &crowd.browser(), "--json"]).exits(6);
+    let answer = run.json();
+    assert_eq!(answer["results"].as_array().unwrap().len(), 3);
+    assert_eq!((&answer["error"]["code"], &answer["error"]["exit"]), (&"denied".into(), &6.into()));
+}
+
+#[test]
+fn where_nothing_is_due_nothing_is_asked_and_nobody_is_needed() {
+    let rig = Rig::new();
+    rig.seed(&[of(&rig, "L-4", "bob@example.com", 60)]);
+    rig.run(&["renew", "--due", "--quiet"]).exits(0).answers_nothing().says_nothing();
+    rig.run(&["renew", "--resume"]).exits(0).says("Nothing to renew.");
+    assert_eq!(rig.run(&["renew", "--due", "--json"]).exits(0).json()["results"], serde_json::json!([]));
+}
+
+#[test]
+fn unattended_without_a_browser_it_is_4_and_names_who_needs_a_person() {
+    let rig = fleet();
+    let run = rig.run(&["renew", "--due"]).exits(4).answers_nothing();
+    run.says("3 licences (604001/L-1, 604001/L-2, 604001/L-3) need a person").says("--browser CMD");
+    assert_eq!(rig.counted_asked(), 0);
+}
+
+#[test]
+fn selections_are_by_due_expired_all_tag_user_and_name() {
+    let rig = fleet();
+    let tagged = || {
+        let mut store = of(&rig, "L-5", "cat@example.com", 50);
+        store.tags = vec!["downstate".parse().unwrap()];
+        store
+    };
+    rig.seed(&[tagged()]);
+    let planned = |arguments: &[&str]| {
+        let run = rig.run(&[&["renew", "--dry-run", "--format", "jsonl"], arguments].concat()).exits(0);
+        about(&events(&run), "planned")
+    };
+    assert_eq!(planned(&["--due"]), ["L-1", "L-2", "L-3"]);
+    assert_eq!(planned(&["--due=3d"]), ["L-1", "L-2"]);
+    assert_eq!(planned(&["--expired"]), ["L-1"]);
+    assert_eq!(planned(&["--all"]), ["L-1", "L-2", "L-3", "L-4", "L-5"]);
+    assert_eq!(planned(&["--all", "--tag", "downstate"]), ["L-5"]);
+    assert_eq!(planned(&["--tag", "downstate"]), ["L-5"]);
+    assert_eq!(planned(&["--user", "BOB@example.com"]), ["L-4"]);
+    assert_eq!(planned(&["L-4", "604001/L-1", "L-4"]), ["L-1", "L-4"]);
+    rig.run(&["renew", "L-1", "nobody"]).exits(9);
+    rig.run(&["renew", "--due", "--all"]).exits(2);
+    assert_eq!(rig.counted_asked(), 0);
+}
+
+/// A run that waits; the events that it has told so far.
+struct Running {
+    child: Child,
+    told: BufReader<std::process::ChildStdout>,
+}
+
+impl Running {
+    fn start(rig: &Rig, arguments: &[&str]) -> Self {
+        let mut child = rig.start(&[arguments, &["--format", "jsonl"]].concat());
+        let told = BufReader::new(child.stdout.take().unwrap());
+        Self { child, told }
+    }
+
+    /// Waits for the first event of a kind.
+    fn until(&mut self, kind: &str) {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.told.read_line(&mut line).unwrap(), 0, "it ended without \"{kind}\"");
+            if serde_json::from_str::<Value>(&line).unwrap()["event"] == kind {
+                return;
+            }
+        }
+    }
+
+    /// Waits for its end; what it told from here on.
+    fn ended(mut self) -> Run {
+        let (mut out, mut err) = (String::new(), String::new());
+        self.told.read_to_string(&mut out).unwrap();
+        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        Run { code: self.child.wait().unwrap().code().unwrap_or(-1), out, err }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn interrupted_it_is_130_says_how_to_go_on_and_the_rest_is_done_then() {
+    let rig = fleet();
+    let nobody = nobody();
+    let mut running = Running::start(&rig, &["renew", "--due", "--browser", &nobody.browser()]);
+    running.until("opened");
+    send("INT", &running.child);
+    let run = running.ended();
+    let run = run.exits(130).says("To go on: biotrack-auth renew --resume");
+    let last = events(&run).pop().unwrap();
+    assert_eq!((&last["counts"]["left"], &last["error"]["code"]), (&3.into(), &"interrupted".into()));
+    // Nobody's word stands in the history as a failure: they were only not asked any more.
+    assert_eq!(rig.status()["summary"]["attention"], 0);
+
+    let crowd = crowd(&[]);
+    let run = rig.run(&["renew", "--resume", "--browser", &crowd.browser()]).exits(0);
+    run.answers("3 granted of 3.");
+    rig.run(&["renew", "--resume"]).exits(0).says("Nothing to renew.");
+    assert_eq!(rig.counted("token_issued"), 3);
+}
+
+#[test]
+fn a_second_run_over_the_same_licences_is_told_who_is_at_it() {
+    let rig = fleet();
+    let nobody = nobody();
+    let mut running = Running::start(&rig, &["renew", "--due", "--browser", &nobody.browser()]);
+    running.until("opened");
+    let process = format!("process {}", running.child.id());
+    for arguments in [&["renew", "--all"][..], &["renew", "--resume"]] {
+        let browser = nobody.browser();
+        let run = rig.run(&[arguments, &["--browser", &browser, "--json"]].concat()).exits(1);
+        assert_eq!(run.json()["error"]["code"], "busy");
+        run.says(&process);
+    }
+    // Other licences are nobody's business.
+    let crowd = crowd(&[]);
+    rig.run(&["renew", "--user", "bob@example.com", "--browser", &crowd.browser()]).exits(0);
+    drop(running);
+    // Killed, it holds nobody up.
+    rig.run(&["renew", "--due", "--browser", &crowd.browser()]).exits(0).answers("3 granted of 3.");
+}
+
+#[test]
+fn what_somebody_else_renewed_meanwhile_is_left_out() {
+    let rig = fleet();
+    let nobody = nobody();
+    let mut running = Running::start(&rig, &["renew", "--due", "--browser", &nobody.browser()]);
+    running.until("opened");
+    let crowd = crowd(&[]);
+    // By hand, beside the run: its turn in the run hasn't come.
+    rig.run(&["renew", "L-3", "--browser", &crowd.browser()]).exits(0);
+    send("INT", &running.child);
+    running.ended().exits(130);
+    let run = rig.run(&["renew", "--resume", "--browser", &crowd.browser(), "--format", "jsonl"]).exits(0);
+    let events = events(&run);
+    assert_eq!(about(&events, "granted"), ["L-1", "L-2"]);
+    assert_eq!(about(&events, "skipped"), ["L-3"]);
+    assert_eq!(rig.counted("token_issued"), 3);
+}
+
+#[test]
+fn nobody_in_time_ends_each_alone() {
+    let rig = fleet();
+    let crowd = Crowd::of(1, |asked| if asked.license == "L-1" { Will::Ignore } else { Will::Grant });
+    let run = rig.run(&["renew", "--due", "--tabs", "3", "--timeout", "3s", "--browser", &crowd.browser()]);
+    run.exits(3).answers("2 granted, 1 failed of 3.").answers("nobody granted access to L-1");
+}
+
+#[test]
+fn a_provider_that_asks_for_time_gets_it_and_the_others_dont_fail() {
+    let rig = Rig::with(&[Mishap::RateLimit]);
+    rig.seed(&[
+        of(&rig, "L-1", "ann@example.com", -3),
+        of(&rig, "L-2", "ann@example.com", 2),
+        of(&rig, "L-3", "ann@example.com", 5),
+    ]);
+    let crowd = crowd(&[]);
+    let mut running = Running::start(&rig, &["renew", "--due", "--browser", &crowd.browser()]);
+    running.until("failed");
+    // Retry-After: 2. Without the pause the others would have failed before this could help.
+    rig.sandbox().set_fail(&[]);
+    running.until("granted");
+    running.until("granted");
+    running.ended().exits(3);
+}
+
+#[test]
+fn a_provider_that_is_away_pauses_the_run_until_it_is_back() {
+    let rig = Rig::with(&[]);
+    rig.seed(&(0..6).map(|at| of(&rig, &format!("L-{at}"), "ann@example.com", 2)).collect::<Vec<_>>());
+    let crowd = crowd(&[]);
+    rig.sandbox().set_fail(&[Mishap::ServerError]);
+    let mut running = Running::start(&rig, &["renew", "--due", "--browser", &crowd.browser()]);
+    // Two are bad luck; with the third the run waits, at first a second at most.
+    (0..3).for_each(|_| running.until("failed"));
+    rig.sandbox().set_fail(&[]);
+    (0..3).for_each(|_| running.until("granted"));
+    running.ended().exits(3);
+    assert_eq!(rig.status()["summary"]["active"], 3);
+}
+
+#[test]
+fn another_admins_grants_are_held_and_any_user_takes_them_all() {
+    let rig = fleet();
+    let crowd = Crowd::of(1, |_| Will::GrantAs("boss@example.com".into()));
+    let run = rig.run(&["renew", "--due", "--browser", &crowd.browser()]).exits(6);
+    run.answers("3 held of 3.");
+    let run = rig.run(&["renew", "--due", "--any-user"]).exits(0);
+    run.says("604001/L-2: the held grant is taken");
+    assert_eq!(rig.status()["summary"]["active"], 4);
+    assert_eq!(rig.counted("token_issued"), 3);
+}
