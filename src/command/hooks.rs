@@ -16,18 +16,22 @@ pub(super) struct Ran {
     pub succeeded: usize,
     /// How many failed, and will be tried again.
     pub failed: usize,
+    /// The last event that was taken up.
+    pub last: i64,
 }
 
-/// Runs the hooks that wait; one that fails waits on, and is told of.
+/// Runs the hooks that wait, of events after this one; one that fails waits on, and is told of.
 pub(super) fn run_waiting(
     call: &Call<'_>,
     hooks: &Hooks,
     provider: &Provider,
     ledger: &mut Ledger,
+    after: i64,
 ) -> Result<Ran> {
-    let mut ran = Ran::default();
-    for waiting in ledger.waiting_hooks(&provider.profile)? {
-        let Waiting { seq, at, key, occasion, detail } = waiting;
+    let mut ran = Ran { last: after, ..Ran::default() };
+    let waiting = ledger.waiting_hooks(&provider.profile)?;
+    for Waiting { seq, at, key, occasion, detail } in waiting.into_iter().filter(|it| it.seq > after) {
+        ran.last = seq;
         let Some(standing) = ledger.standing(&provider.profile, &key)? else { continue };
         let row = Row::at(call.env.clock.now(), &standing, provider);
         let event = HookEvent::of(occasion, at, &row, None, Some(detail));
@@ -76,11 +80,27 @@ pub(super) fn after_change(
     }
     // Where another process is at it, the queue is in good hands.
     let Some(_turn) = ledger.hooks_turn()? else { return Ok(()) };
-    let ran = run_waiting(call, hooks, provider, ledger)?;
+    let ran = run_waiting(call, hooks, provider, ledger, 0)?;
     if ran.failed > 0 {
         call.env.terminal.insist("It will be run again: biotrack-auth remind.");
     }
     Ok(())
+}
+
+/// In the middle of a run: the hooks of what has happened since, each once; how far that went. What fails is tried again
+/// when the run has ended.
+pub(super) fn meanwhile(
+    call: &Call<'_>,
+    hooks: &Hooks,
+    provider: &Provider,
+    ledger: &mut Ledger,
+    after: i64,
+) -> Result<i64> {
+    if hooks.commands.is_empty() {
+        return Ok(after);
+    }
+    let Some(_turn) = ledger.hooks_turn()? else { return Ok(after) };
+    run_waiting(call, hooks, provider, ledger, after).map(|ran| ran.last)
 }
 
 /// A digest: every event of one occasion that a run found.

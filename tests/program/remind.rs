@@ -1,5 +1,7 @@
 //! `remind` and the hooks, as cron meets them.
 
+use crate::support::crowd::{Crowd, Will};
+use crate::support::seed::store;
 use crate::support::{Rig, admin};
 use biotrack_auth::sandbox::Mishap;
 use serde_json::Value;
@@ -116,6 +118,20 @@ fn grants_failures_and_deactivations_have_hooks() {
     assert!(!granted[0].to_string().contains("sandbox-"), "{}", granted[0]);
     rig.run(&["deactivate", "L-1", "--yes"]).exits(0);
     assert_eq!(got(&rig, "deactivated").len(), 1);
+}
+
+#[test]
+fn in_a_run_each_grant_is_told_of_while_the_run_goes_on() {
+    let rig = Rig::new();
+    configure(&rig, &format!("granted = \"{}\"", hook(&rig, "granted")));
+    rig.seed(&[store("L-1", "2026-01-01T00:00:00Z"), store("L-2", "2026-01-01T00:00:00Z")]);
+    let crowd = Crowd::of(1, |asked| if asked.license == "L-1" { Will::Grant } else { Will::Ignore });
+    let mut run = rig.start(&["renew", "--all", "--browser", &crowd.browser()]);
+    rig.until(|| fs::read_to_string(rig.file("granted.got")).is_ok_and(|text| text.ends_with('\n')));
+    assert_eq!(got(&rig, "granted")[0]["license"], "L-1");
+    assert!(run.try_wait().unwrap().is_none(), "the run goes on");
+    run.kill().unwrap();
+    run.wait().unwrap();
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! of it. One licence is a round of one; one failure never stops the others.
 
 use super::outcome_of;
-use crate::command::{Bench, Call};
+use crate::command::{Bench, Call, hooks};
 use crate::custody::{Kept, Question};
 use crate::edge::{BrowserChoice, Opened};
 use crate::error::{Error, ProviderError, Result};
@@ -118,6 +118,8 @@ pub(in crate::command) struct Round<'r, 'e> {
     decided: HashMap<String, bool>,
     interrupted: bool,
     stopped: Option<Error>,
+    /// The last event whose hook was run.
+    hooked: i64,
 }
 
 impl<'r, 'e> Round<'r, 'e> {
@@ -147,6 +149,7 @@ impl<'r, 'e> Round<'r, 'e> {
             decided: HashMap::new(),
             interrupted: false,
             stopped: None,
+            hooked: 0,
         }
     }
 
@@ -160,6 +163,7 @@ impl<'r, 'e> Round<'r, 'e> {
         loop {
             self.lapse();
             self.post_notice();
+            self.run_hooks();
             self.view.turn(&self.pace, self.to_ask.front().map(String::as_str));
             match self.pace.next(Instant::now()) {
                 Now::Finish if self.to_ask.is_empty() => break,
@@ -173,6 +177,18 @@ impl<'r, 'e> Round<'r, 'e> {
             worklist.ended("This run has ended. The terminal says how, and what to do next.".into());
         }
         Ended { outcomes: self.outcomes, interrupted: self.interrupted, stopped: self.stopped }
+    }
+
+    /// A run may last for hours, and others want to hear of each grant now: at a moment when no browser waits.
+    fn run_hooks(&mut self) {
+        if !self.several() || self.pace.count(Progress::Storing) > 0 {
+            return;
+        }
+        let Bench { provider, custody, hooks } = &mut *self.bench;
+        match hooks::meanwhile(self.call, hooks, provider, custody.ledger_mut(), self.hooked) {
+            Ok(hooked) => self.hooked = hooked,
+            Err(e) => tracing::warn!("hooks are run when the run has ended: {e}"),
+        }
     }
 
     fn several(&self) -> bool {
@@ -664,7 +680,11 @@ fn detail(outcome: &Outcome, why: Option<&str>, provider: &Provider) -> String {
         (Ending::Granted, _, Some(at)) => {
             format!("until {}", at.to_zoned(provider.zone.clone()).strftime("%Y-%m-%d"))
         }
-        (_, Some(error), _) => error.to_string(),
+        (_, Some(error), _) => {
+            let said = error.to_string();
+            // The row names it already.
+            said.strip_prefix(&format!("{}: ", outcome.key.license)).map_or(said.clone(), str::to_owned)
+        }
         _ => why.unwrap_or_default().to_owned(),
     }
 }
