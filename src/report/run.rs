@@ -1,7 +1,7 @@
 //! How a run over several licences ended, for people.
 
 use super::Counts;
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Ending, Outcome};
 use std::fmt::Write;
 
 /// The sum, and each licence that needs another look with what is the matter.
@@ -20,8 +20,12 @@ pub fn run_summary(outcomes: &[Outcome], counts: Counts) -> String {
         parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
     let mut text = format!("{} of {}.\n", told.join(", "), counts.planned);
     for outcome in outcomes {
-        if let Some(error) = &outcome.error {
-            let _ = writeln!(text, "  ✗ {}: {error}", outcome.key);
+        let Some(error) = &outcome.error else { continue };
+        let _ = writeln!(text, "  ✗ {}: {error}", outcome.key);
+        if outcome.ending == Ending::Held
+            && let Some(hint) = error.hint()
+        {
+            let _ = writeln!(text, "    {hint}");
         }
     }
     text

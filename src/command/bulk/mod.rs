@@ -12,7 +12,7 @@ use crate::ledger::RunId;
 use crate::model::consent::Fact;
 use crate::model::outcome::{Ending, Outcome, exit_of};
 use crate::model::pace::Pace;
-use crate::model::plan::{Plan, Planned};
+use crate::model::plan::{LeftOut, Plan, Planned};
 use crate::model::provider::Provider;
 use crate::model::spread::Proposal;
 use crate::report::{Counts, Happening, PlanDocument, RunEvent, plan, results, run_summary};
@@ -114,8 +114,7 @@ pub(super) fn run<'a>(
 
     let left = ended.outcomes.iter().filter(|outcome| outcome.is_none()).count();
     let mut outcomes: Vec<_> = ended.outcomes.into_iter().flatten().collect();
-    let skipped = plan.left_out.into_iter().map(|left| Outcome::of(left.key, Ending::Skipped, None));
-    outcomes.extend(skipped);
+    outcomes.extend(skipped(bench, &plan.left_out)?);
     if left == 0 {
         bench.custody.ledger_mut().end_run(id)?;
     }
@@ -202,10 +201,14 @@ fn partial(call: &Call<'_>, verb: &str, outcomes: &[Outcome]) -> Option<Error> {
     let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.error.is_some()).collect();
     let first = failed.first()?.error.as_ref()?.kind();
     let alike = outcomes.iter().all(|it| it.error.as_ref().is_some_and(|e| e.exit() == first.exit()));
+    // A held grant isn't asked for again: it's there to be taken.
+    let (held, to_ask): (Vec<&Outcome>, Vec<_>) =
+        failed.iter().partition(|outcome| outcome.ending == Ending::Held);
+    let (named, more) = if to_ask.is_empty() { (held, Some("--any-user")) } else { (to_ask, None) };
+    let keys: Vec<_> = named.iter().map(|outcome| outcome.key.to_string()).collect();
     let again = match verb {
-        "renew" if failed.len() <= NAMED => {
-            let keys: Vec<_> = failed.iter().map(|outcome| outcome.key.to_string()).collect();
-            command(call, std::iter::once("renew").chain(keys.iter().map(String::as_str)))
+        "renew" if keys.len() <= NAMED => {
+            command(call, std::iter::once("renew").chain(more).chain(keys.iter().map(String::as_str)))
         }
         _ => "the same command; it leaves out what has been granted".to_owned(),
     };
@@ -262,6 +265,14 @@ fn nothing<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: &Run, form: Form) ->
     }
     answer(call, bench, form, &outcomes, counts(&outcomes, 0), 0, None)?;
     Ok(0)
+}
+
+/// What wasn't taken, as it stands.
+fn skipped(bench: &Bench<'_>, left_out: &[LeftOut]) -> Result<Vec<Outcome>> {
+    let skipped = |left: &LeftOut| {
+        Ok(Outcome::of(left.key.clone(), Ending::Skipped, bench.custody.standing(&left.key)?))
+    };
+    left_out.iter().map(skipped).collect()
 }
 
 fn counts(outcomes: &[Outcome], left: usize) -> Counts {

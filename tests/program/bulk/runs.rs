@@ -2,7 +2,7 @@
 
 use super::{fleet, of};
 use crate::support::crowd::{Crowd, Will};
-use crate::support::{Rig, Run, send};
+use crate::support::{Rig, Run, admin, send};
 use biotrack_auth::sandbox::Mishap;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
@@ -127,12 +127,13 @@ impl Running {
     }
 
     /// Waits for the first event of a kind.
-    fn until(&mut self, kind: &str) {
+    fn until(&mut self, kind: &str) -> Value {
         loop {
             let mut line = String::new();
             assert_ne!(self.told.read_line(&mut line).unwrap(), 0, "it ended without \"{kind}\"");
-            if serde_json::from_str::<Value>(&line).unwrap()["event"] == kind {
-                return;
+            let event: Value = serde_json::from_str(&line).unwrap();
+            if event["event"] == kind {
+                return event;
             }
         }
     }
@@ -247,11 +248,11 @@ fn a_provider_that_is_away_pauses_the_run_until_it_is_back() {
     rig.sandbox().set_fail(&[Mishap::ServerError]);
     let mut running = Running::start(&rig, &["renew", "--due", "--browser", &crowd.browser()]);
     // Two are bad luck; with the third the run waits, at first a second at most.
-    (0..3).for_each(|_| running.until("failed"));
+    (0..3).for_each(|_| drop(running.until("failed")));
     rig.sandbox().set_fail(&[]);
-    (0..3).for_each(|_| running.until("granted"));
-    running.ended().exits(3);
-    assert_eq!(rig.status()["summary"]["active"], 3);
+    let rest = events(&running.ended().exits(3));
+    // On a slow machine one more may have been tried in the meantime.
+    assert!(about(&rest, "granted").len() >= 2, "{rest:?}");
 }
 
 #[test]
@@ -259,9 +260,45 @@ fn another_admins_grants_are_held_and_any_user_takes_them_all() {
     let rig = fleet();
     let crowd = Crowd::of(1, |_| Will::GrantAs("boss@example.com".into()));
     let run = rig.run(&["renew", "--due", "--browser", &crowd.browser()]).exits(6);
-    run.answers("3 held of 3.");
+    let run = run.answers("3 held of 3.").answers("renew 604001/L-2 --any-user");
+    run.says("To try those again: biotrack-auth renew --any-user 604001/L-1 604001/L-2 604001/L-3");
     let run = rig.run(&["renew", "--due", "--any-user"]).exits(0);
     run.says("604001/L-2: the held grant is taken");
     assert_eq!(rig.status()["summary"]["active"], 4);
     assert_eq!(rig.counted("token_issued"), 3);
+}
+
+#[test]
+fn a_provider_that_stays_away_ends_an_unattended_run_and_the_rest_is_left() {
+    let rig = Rig::with(&[Mishap::ServerError]);
+    let fleet: Vec<_> = (0..30).map(|at| of(&rig, &format!("L-{at:02}"), "ann@example.com", 2)).collect();
+    rig.seed(&fleet);
+    let crowd = crowd(&[]);
+    let browser = crowd.browser();
+    let run = rig.run(&["renew", "--due", "--timeout", "2s", "--browser", &browser, "--format", "jsonl"]);
+    let last = events(&run.exits(8).says("renew --resume goes on")).pop().unwrap();
+    let left = last["counts"]["left"].as_u64().unwrap();
+    assert!(left >= 20, "most weren't asked in vain: {last}");
+    rig.sandbox().set_fail(&[]);
+    let run = rig.run(&["renew", "--resume", "--browser", &browser]).exits(0);
+    run.answers(&format!("{left} granted of {left}."));
+}
+
+#[test]
+fn an_answer_that_comes_too_late_is_told_so_and_has_no_effect() {
+    let rig = fleet();
+    let arguments = ["renew", "L-1", "L-2", "--no-browser", "--timeout", "3s"];
+    let mut running = Running::start(&rig, &arguments);
+    let address = running.until("opened")["authorize_url"].as_str().unwrap().to_owned();
+    running.until("failed");
+    // Its turn is over; the next one's page is open.
+    running.until("opened");
+    let page = rig.elsewhere("page");
+    let visit =
+        std::process::Command::new(admin()).args(["--say", page.to_str().unwrap(), &address]).status();
+    assert!(visit.unwrap().success());
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.starts_with("410") && page.contains("Too late"), "{page}");
+    running.ended().exits(5);
+    assert_eq!(rig.counted("token_issued"), 0);
 }
