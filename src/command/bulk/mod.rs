@@ -35,6 +35,8 @@ pub struct Pacing {
 pub(super) struct Run {
     /// What is to be done.
     pub plan: Plan,
+    /// What came out already, without asking anybody.
+    pub done: Vec<Outcome>,
     /// The run in the ledger that is gone on with.
     pub resumed: Option<Resumed>,
     /// Whichever admin user grants will do.
@@ -64,7 +66,7 @@ pub(super) fn run<'a>(
     let form = run.form;
     let provider = bench.provider.clone();
     if run.plan.items.is_empty() {
-        return nothing(call, bench, &run, form);
+        return nothing(call, bench, run);
     }
     let timeout = waiting.timeout()?;
     let choice = waiting.choice(call, run.plan.items.iter().map(|item| item.key.to_string()))?;
@@ -73,7 +75,7 @@ pub(super) fn run<'a>(
     bench.custody.probe()?;
     let mut session = Session::bind(call.env, exchange.clone(), waiting.port)?;
     let now = call.env.clock.now();
-    let Run { plan, resumed, any_user, verb, .. } = run;
+    let Run { plan, done, resumed, any_user, verb, .. } = run;
     let (id, places) = match resumed {
         Some(Resumed { run, places }) => (run, places),
         None => {
@@ -91,9 +93,7 @@ pub(super) fn run<'a>(
     for (_, item) in &items {
         watch.planned(item, bench.custody.standing(&item.key)?.as_ref());
     }
-    for left in &plan.left_out {
-        watch.left_out(&left.key, bench.custody.standing(&left.key)?.as_ref(), &left.why);
-    }
+    before(&mut watch, bench, &plan.left_out, &done)?;
     let left_over = left_over(call, bench, &items);
     // Who may click there is who has the address: a person at this terminal, or whom they gave it.
     let worklist = match attended || choice == BrowserChoice::None {
@@ -114,6 +114,7 @@ pub(super) fn run<'a>(
 
     let left = ended.outcomes.iter().filter(|outcome| outcome.is_none()).count();
     let mut outcomes: Vec<_> = ended.outcomes.into_iter().flatten().collect();
+    outcomes.extend(done);
     outcomes.extend(skipped(bench, &plan.left_out)?);
     if left == 0 {
         bench.custody.ledger_mut().end_run(id)?;
@@ -250,21 +251,28 @@ fn left_over(
     found
 }
 
-/// Nothing is to be done: said, and no error.
-fn nothing<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: &Run, form: Form) -> Result<u8> {
+/// Nobody is to be asked: said, and no error.
+fn nothing<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run) -> Result<u8> {
+    let Run { plan, done, verb, form, .. } = run;
     let provider = bench.provider.clone();
-    let mut watch = Watch::new(call, &provider, form, run.verb, 0);
-    for left in &run.plan.left_out {
-        watch.left_out(&left.key, bench.custody.standing(&left.key)?.as_ref(), &left.why);
-    }
-    let outcomes: Vec<_> =
-        run.plan.left_out.iter().map(|left| Outcome::of(left.key.clone(), Ending::Skipped, None)).collect();
-    if form == Form::Text {
-        call.env.terminal.say(&format!("Nothing to {}.", run.verb));
+    before(&mut Watch::new(call, &provider, form, verb, 0), bench, &plan.left_out, &done)?;
+    if form == Form::Text && done.is_empty() {
+        call.env.terminal.say(&format!("Nothing to {verb}."));
         return Ok(0);
     }
+    let mut outcomes = done;
+    outcomes.extend(skipped(bench, &plan.left_out)?);
     answer(call, bench, form, &outcomes, counts(&outcomes, 0), 0, None)?;
     Ok(0)
+}
+
+/// What is known before anybody is asked.
+fn before(watch: &mut Watch<'_>, bench: &Bench<'_>, left_out: &[LeftOut], done: &[Outcome]) -> Result<()> {
+    done.iter().for_each(|outcome| watch.done(outcome));
+    for left in left_out {
+        watch.left_out(&left.key, bench.custody.standing(&left.key)?.as_ref(), &left.why);
+    }
+    Ok(())
 }
 
 /// What wasn't taken, as it stands.

@@ -33,6 +33,7 @@ pub(super) struct Watch<'w> {
     open: BTreeMap<Key, (String, Instant)>,
     waiting_of: BTreeMap<String, usize>,
     bar: Option<ProgressBar>,
+    unconfirmed: Vec<Fact>,
 }
 
 impl<'w> Watch<'w> {
@@ -51,7 +52,18 @@ impl<'w> Watch<'w> {
             bar
         });
         let (open, waiting_of) = (BTreeMap::new(), BTreeMap::new());
-        Self { call, provider, form, verb, total, began: Instant::now(), open, waiting_of, bar }
+        Self {
+            call,
+            provider,
+            form,
+            verb,
+            total,
+            began: Instant::now(),
+            open,
+            waiting_of,
+            bar,
+            unconfirmed: Vec::new(),
+        }
     }
 
     /// One of the plan, before the run begins.
@@ -64,6 +76,13 @@ impl<'w> Watch<'w> {
     pub fn left_out(&mut self, key: &Key, standing: Option<&Standing>, why: &str) {
         self.event(Happening::Skipped, key, standing, Some(why.to_owned()), None);
         self.say(&format!("– {key}: left out, {why}"));
+    }
+
+    /// One that came out without asking anybody.
+    pub fn done(&mut self, outcome: &Outcome) {
+        if self.form == Form::Jsonl {
+            self.write(&RunEvent::ended(outcome, self.call.env.clock.now(), self.provider));
+        }
     }
 
     /// The run has ended.
@@ -111,7 +130,7 @@ impl<'w> Watch<'w> {
     }
 
     /// The state of the whole, and what a person can do.
-    fn state(&self, pace: &Pace, asked: Option<&str>) -> String {
+    fn state(&self, pace: &Pace, to_decide: Option<&str>) -> String {
         let now = Instant::now();
         let (failed, held) = (pace.count(Progress::Failed), pace.count(Progress::Held));
         let done = pace.progress().iter().filter(|it| it.is_done()).count();
@@ -122,7 +141,9 @@ impl<'w> Watch<'w> {
                 whole += &format!(", {count} {word}");
             }
         }
-        if let Some(time) = time_left(self.began.elapsed(), done, left) {
+        // What was skipped took no time.
+        let asked = done - pace.count(Progress::Skipped);
+        if let Some(time) = time_left(self.began.elapsed(), asked, left) {
             let minutes = SignedDuration::try_from(time).unwrap_or_default();
             whole += &format!(", about {} left", in_words(rounded(minutes)));
         }
@@ -134,7 +155,7 @@ impl<'w> Watch<'w> {
         if self.open.len() > NAMED {
             lines.push(format!("  and {} more", self.open.len() - NAMED));
         }
-        let keys = if let Some(admin) = asked {
+        let keys = if let Some(admin) = to_decide {
             format!(
                 "{} granted where another was asked. Take the grants of {}?  y yes  n no",
                 clean(admin),
@@ -188,10 +209,12 @@ impl View for Watch<'_> {
 
     fn storing(&mut self, _: &Planned) {}
 
-    fn unconfirmed(&mut self, item: &Planned, facts: &[Fact]) {
-        if !facts.is_empty() {
+    fn unconfirmed(&mut self, _: &Planned, facts: &[Fact]) {
+        // Mostly the same of each: said once.
+        if !facts.is_empty() && self.unconfirmed != facts {
+            self.unconfirmed = facts.to_vec();
             let facts: Vec<_> = facts.iter().map(|fact| fact.label()).collect();
-            self.say(&format!("  {}: not confirmed by BioTrack's answer: {}.", item.key, facts.join(", ")));
+            self.say(&format!("Not confirmed by BioTrack's answers: {}.", facts.join(", ")));
         }
     }
 

@@ -12,7 +12,7 @@ use crate::model::authorization::Standing;
 use crate::model::flow::Purpose;
 use crate::model::ids::Username;
 use crate::model::outcome::{Ending, Outcome};
-use crate::model::plan::{LeftOut, Plan, Planned};
+use crate::model::plan::{Plan, Planned};
 use crate::model::selection;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -136,11 +136,12 @@ fn renew_several<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench
     if args.dry_run {
         return bulk::dry_run(call, &provider, &plan, None, form);
     }
-    if args.any_user {
-        take_held(&mut plan, &standings, call, bench)?;
-    }
+    let done = match args.any_user {
+        true => take_held(&mut plan, &standings, call, bench)?,
+        false => Vec::new(),
+    };
     ask_another(args, &mut plan.items, call)?;
-    let run = Run { plan, resumed, any_user: args.any_user, verb: "renew", form };
+    let run = Run { plan, done, resumed, any_user: args.any_user, verb: "renew", form };
     bulk::run(call, bench, run, &args.bulk, &args.waiting)
 }
 
@@ -150,18 +151,19 @@ fn take_held<'a>(
     standings: &[Standing],
     call: &Call<'a>,
     bench: &mut Bench<'a>,
-) -> Result<()> {
+) -> Result<Vec<Outcome>> {
     let held: HashSet<_> =
         standings.iter().filter(|it| it.record.held_by.is_some()).map(|it| &it.record.key).collect();
     let (taken, rest) =
         std::mem::take(&mut plan.items).into_iter().partition(|item| held.contains(&item.key));
     plan.items = rest;
+    let mut done = Vec::with_capacity(taken.len());
     for item in taken {
         bench.custody.take_held(&item.key)?;
         call.env.terminal.say(&format!("✓ {}: the held grant is taken", item.key));
-        plan.left_out.push(LeftOut { key: item.key, why: "its held grant was taken".into() });
+        done.push(Outcome::of(item.key.clone(), Ending::Granted, bench.custody.standing(&item.key)?));
     }
-    Ok(())
+    Ok(done)
 }
 
 /// Another admin than before is confirmed at a terminal, and recorded with the new grant.

@@ -263,7 +263,7 @@ fn another_admins_grants_are_held_and_any_user_takes_them_all() {
     let run = run.answers("3 held of 3.").answers("renew 604001/L-2 --any-user");
     run.says("To try those again: biotrack-auth renew --any-user 604001/L-1 604001/L-2 604001/L-3");
     let run = rig.run(&["renew", "--due", "--any-user"]).exits(0);
-    run.says("604001/L-2: the held grant is taken");
+    run.says("604001/L-2: the held grant is taken").answers("3 granted of 3.");
     assert_eq!(rig.status()["summary"]["active"], 4);
     assert_eq!(rig.counted("token_issued"), 3);
 }
