@@ -119,3 +119,51 @@ fn usernames_compare_without_case() {
     let browser = format!("{} --user ANN@Example.com", admin());
     rig.run(&crate::support::register("L-1", &["--browser", &browser])).exits(0);
 }
+
+#[test]
+fn break_first_gives_the_old_grant_up_before_the_new_one_is_asked_for() {
+    let rig = Rig::new();
+    rig.register("L-1").exits(0);
+    let arguments = |more: &[&'static str]| {
+        [&["renew", "L-1", "--username", "bob@example.com", "--break-first"], more].concat()
+    };
+    let browser = admin();
+    // Nobody could be asked, or nobody said yes: nothing is given up.
+    rig.run(&arguments(&["--yes"])).exits(4);
+    rig.run(&[&arguments(&[])[..], &["--browser", &browser]].concat()).exits(2).says("--yes");
+    assert_eq!(rig.counted("token_revoked"), 0);
+    let run = rig.run(&[&arguments(&["--yes"])[..], &["--browser", &browser]].concat()).exits(0);
+    run.says("stops reporting").says("L-1's old grant is given up. The new one is asked for now.");
+    let events: Vec<_> = rig.truth().iter().map(|line| line["event"].as_str().unwrap().to_owned()).collect();
+    let (revoked, issued) = (
+        events.iter().position(|event| event == "token_revoked").unwrap(),
+        events.iter().rposition(|event| event == "token_issued").unwrap(),
+    );
+    assert!(revoked < issued, "{events:?}");
+    let record = rig.only();
+    assert_eq!((&record["state"], &record["username"]), (&"active".into(), &"bob@example.com".into()));
+    rig.run(&["renew", "L-1", "--break-first"]).exits(2);
+    rig.run(&["renew", "--all", "--username", "bob@example.com", "--break-first", "--yes"]).exits(2);
+}
+
+#[test]
+fn a_new_consent_that_fails_after_the_break_says_how_to_go_on() {
+    let rig = Rig::new();
+    rig.register("L-1").exits(0);
+    rig.sandbox().set_fail(&[Mishap::Denied]);
+    let browser = admin();
+    let run = rig.run(&[
+        "renew",
+        "L-1",
+        "--username",
+        "bob@example.com",
+        "--break-first",
+        "--yes",
+        "--browser",
+        &browser,
+    ]);
+    run.exits(6);
+    assert_eq!(rig.only()["state"], "deactivated");
+    rig.sandbox().set_fail(&[]);
+    rig.register("L-1").exits(0);
+}

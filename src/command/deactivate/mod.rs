@@ -9,10 +9,12 @@ use super::{Bench, Call, online, outcome_or_error};
 use crate::custody::{Asking, Extent, Revocation};
 use crate::error::{Error, ProviderError, Result, clean};
 use crate::grant::Patience;
-use crate::model::authorization::{Condition, Standing};
+use crate::model::authorization::{Authorization, Condition, Standing};
 use crate::model::ids::Key;
 use crate::model::outcome::{Ending, Outcome};
+use crate::model::provider::Provider;
 use crate::model::selection;
+use jiff::Timestamp;
 use std::time::{Duration, Instant};
 use telling::Telling;
 
@@ -105,6 +107,17 @@ fn deactivate<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench<'a
         give_up_all(args, call, bench, &chosen, &mut telling)?;
     }
     telling.close()
+}
+
+/// What a person should know before one licence's grant is given up.
+pub(super) fn warnings(
+    record: &Authorization,
+    all: &[Standing],
+    provider: &Provider,
+    now: Timestamp,
+) -> Vec<String> {
+    let of_it = all.iter().find(|it| it.record.key == record.key);
+    of_it.map_or_else(Vec::new, |it| warnings::of(&[(it, Extent::Licence)], all, provider, now))
 }
 
 /// What the arguments mean, by UBI and licence. A tag alone passes over what was given up and has nothing left.

@@ -1,5 +1,6 @@
 //! `renew`: a person consents again; the old grant stays until the new one is stored.
 
+mod break_first;
 mod resume;
 mod select;
 
@@ -70,6 +71,15 @@ pub struct Args {
     #[arg(long, value_name = "EMAIL")]
     username: Option<Username>,
 
+    /// With --username and one licence: give the old grant up before the new one is asked for, where BioTrack allows one at
+    /// a time; reporting stops in between
+    #[arg(long, requires = "username", conflicts_with_all = ["due", "expired", "all", "from", "resume", "tag", "user"])]
+    break_first: bool,
+
+    /// With --break-first: don't ask
+    #[arg(long, requires = "break_first")]
+    yes: bool,
+
     /// Whichever admin user grants will do; a grant that is held already is taken without a new consent
     #[arg(long, conflicts_with = "username")]
     any_user: bool,
@@ -112,11 +122,20 @@ fn renew_one<'a>(selector: &str, args: &Args, call: &Call<'a>, bench: &mut Bench
     fits(Purpose::Renew, Some(record), &provider, call.env.clock.now())?;
     let mut item = Planned::of(record, Purpose::Renew, String::new());
     ask_another(args, std::slice::from_mut(&mut item), call)?;
+    if args.break_first {
+        return break_first::renew(item, record, &standings, args, call, bench);
+    }
     let outcome = consent(call, bench, item, args.any_user, &args.waiting)?;
     bench.finish(call, outcome)
 }
 
 fn renew_several<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
+    if args.break_first {
+        return Err(Error::Usage {
+            what: "--break-first is for one licence at a time".into(),
+            hint: "Name one licence, without --dry-run and --format.".into(),
+        });
+    }
     let provider = bench.provider.clone();
     let now = call.env.clock.now();
     let standings = bench.custody.ledger().standings(&provider.profile)?;

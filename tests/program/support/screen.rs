@@ -48,7 +48,7 @@ impl Screen {
     /// Waits until the screen holds these words, and says what it holds.
     #[track_caller]
     pub fn shows(&self, words: &str) -> String {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let seen = self.tmux(&["capture-pane", "-p"]);
             if seen.contains(words) {

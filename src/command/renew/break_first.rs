@@ -1,0 +1,54 @@
+//! Where a provider allows one grant at a time, the old one goes before the new one is asked for (DOMAIN.md, Renewal with
+//! new credentials). Everywhere else make comes before break.
+
+use super::Args;
+use crate::command::consent::consent;
+use crate::command::{Bench, Call, deactivate, online};
+use crate::custody::{Asking, Extent, Revocation};
+use crate::error::{Error, Result};
+use crate::grant::Patience;
+use crate::model::authorization::{Authorization, Standing};
+use crate::model::flow::Purpose;
+use crate::model::outcome::{Ending, Outcome};
+use crate::model::plan::Planned;
+
+/// Break before make: the old grant goes, once all that the new one needs was tried, and its licence is registered anew.
+pub(super) fn renew<'a>(
+    item: Planned,
+    record: &Authorization,
+    standings: &[Standing],
+    args: &Args,
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+) -> Result<u8> {
+    let (terminal, key, provider) = (&call.env.terminal, &item.key, bench.provider.clone());
+    args.waiting.choice(call, std::iter::once(key.license.to_string()))?;
+    deactivate::warnings(record, standings, &provider, call.env.clock.now())
+        .iter()
+        .for_each(|warning| terminal.say(warning));
+    let question = format!("Really give {}'s grant up before {} grants?", key.license, item.username);
+    if !args.yes && !terminal.attended() {
+        return Err(Error::NeedsYes { action: format!("to give {}'s grant up first", key.license) });
+    }
+    if !args.yes && !terminal.confirm(&question)? {
+        return Err(Error::NotConfirmed { what: question });
+    }
+    let exchange = online::exchange(call, &provider, &bench.custody)?;
+    bench.custody.connect(exchange);
+    bench.custody.probe()?;
+    bench.custody.recover(key)?;
+    let reason = format!("given up before {} grants", item.username);
+    let asking = Asking::Provider(Patience::REVOCATION);
+    if let Revocation::Pending(e) = bench.custody.surrender(key, Extent::Licence, asking, &reason)? {
+        // Where one grant at a time is allowed, a new one has no chance yet.
+        let outcome = Outcome {
+            error: Some(e),
+            ..Outcome::of(key.clone(), Ending::Failed, bench.custody.standing(key)?)
+        };
+        return bench.finish(call, outcome);
+    }
+    terminal.say(&format!("{}'s old grant is given up. The new one is asked for now.", key.license));
+    let item = Planned { purpose: Purpose::Register, ..item };
+    let outcome = consent(call, bench, item, false, &args.waiting)?;
+    bench.finish(call, outcome)
+}
