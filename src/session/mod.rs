@@ -223,6 +223,11 @@ impl Session {
         self.steps.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
     }
 
+    /// A step that is there already.
+    pub fn ready(&self) -> Option<Step> {
+        self.steps.try_recv().ok()
+    }
+
     /// How many answers came that belong to no question of ours.
     pub fn strays(&self) -> usize {
         switchboard::lock(&self.board).strays

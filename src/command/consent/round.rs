@@ -195,34 +195,45 @@ impl<'r, 'e> Round<'r, 'e> {
         self.terms.run.is_some()
     }
 
-    /// Waits for the next step, and takes it.
+    /// Waits for the next step, and takes it with all that have come by then: what they leave free is asked in one commit.
     fn wait(&mut self, until: Option<Instant>) {
         const LONG: Duration = Duration::from_secs(60 * 60);
+        const AT_ONCE: usize = 256;
         let now = Instant::now();
         let times = self.open.values().filter_map(|open| open.until).chain(until);
         let until = times.chain(self.view.every().map(|every| now + every)).min().unwrap_or(now + LONG);
-        match self.session.next(until) {
-            Some(Step::Arrived { flow, code, reply }) => match self.at(&flow) {
+        let Some(first) = self.session.next(until) else { return };
+        self.take(first);
+        for _ in 1..AT_ONCE {
+            match self.session.ready() {
+                Some(step) => self.take(step),
+                None => return,
+            }
+        }
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Arrived { flow, code, reply } => match self.at(&flow) {
                 Some(at) => self.arrived(at, code, reply),
                 None => drop(reply),
             },
-            Some(Step::Refused { flow, error, reply }) => {
+            Step::Refused { flow, error, reply } => {
                 if let Some(at) = self.at(&flow) {
                     let error = self.bench.custody.ended(&flow, error);
                     reply.failed(&error);
                     self.settle(at, Err(error));
                 }
             }
-            Some(Step::Exchanged { flow, result }) => {
+            Step::Exchanged { flow, result } => {
                 if let Some(at) = self.at(&flow) {
                     self.exchanged(at, &flow, *result);
                 }
             }
-            Some(Step::Looked(found)) => self.looked(found),
-            Some(Step::Key(key)) => self.key(key),
-            Some(Step::Wished { wish, reply }) => self.wished(wish, reply),
-            Some(Step::Interrupted) => self.interrupt(),
-            None => {}
+            Step::Looked(found) => self.looked(found),
+            Step::Key(key) => self.key(key),
+            Step::Wished { wish, reply } => self.wished(wish, reply),
+            Step::Interrupted => self.interrupt(),
         }
     }
 
