@@ -131,11 +131,14 @@ pub fn look_up_after_login(account: &str) -> String {
 
 /// Has another program read an item.
 pub fn look_up(account: &str) -> String {
-    let output = Command::new("secret-tool")
-        .args(["lookup", "service", "biotrack-auth", "username", account])
-        .output()
-        .unwrap();
-    String::from_utf8(output.stdout).unwrap()
+    let ask = || {
+        let mut tool = Command::new("secret-tool");
+        tool.args(["lookup", "service", "biotrack-auth", "username", account]).output().unwrap()
+    };
+    // On a machine under load it sometimes finds no session in time, and says nothing: it's asked again then.
+    let mut answers =
+        std::iter::repeat_with(ask).take(3).map(|output| String::from_utf8(output.stdout).unwrap());
+    answers.find(|answer| !answer.is_empty()).unwrap_or_default()
 }
 
 /// Ends the daemon and starts a new one that is unlocked. It ends with the session's bus.
