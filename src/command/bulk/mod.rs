@@ -101,7 +101,7 @@ pub(super) fn run<'a>(
         false => None,
     };
     let keys = attended.then(|| session.keys()).flatten();
-    let terms = Terms { choice, timeout, any_user, run: Some(id), worklist };
+    let terms = Terms { choice, timeout, any_user, run: Some(id), keys: keys.is_some(), worklist };
     let pace = Pace::new(tabs, attended, admins);
     let mut round = Round::new(call, bench, &exchange, &mut session, terms, pace, &items, &mut watch);
     for (at, kept) in left_over {

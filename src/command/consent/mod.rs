@@ -99,7 +99,7 @@ pub(super) fn consent<'a>(
             Ok(outcome_of(bench, &item, Ok(kept), |_| any_user))
         }
         Ok((exchange, None)) => {
-            let terms = Terms { choice: choice?, timeout, any_user, run: None, worklist: None };
+            let terms = Terms { choice: choice?, timeout, any_user, run: None, keys: false, worklist: None };
             alone(call, bench, item, terms, &exchange, waiting.port)
         }
         Err(e) => Err(e),

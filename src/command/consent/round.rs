@@ -69,6 +69,8 @@ pub(in crate::command) struct Terms {
     pub any_user: bool,
     /// The run in the ledger, where there is one: then what isn't done can be gone on with.
     pub run: Option<RunId>,
+    /// A person's keys are heard: they can be asked.
+    pub keys: bool,
     /// The page that a person keeps open beside it, where one is served.
     pub worklist: Option<Worklist>,
 }
@@ -467,8 +469,7 @@ impl<'r, 'e> Round<'r, 'e> {
         let take = |granted_by: &str| any_user || decided.get(granted_by) == Some(&true);
         let outcome = outcome_of(self.bench, item, kept, take);
         if let (Ending::Held, Some(other)) = (outcome.ending, held_by(&outcome))
-            && self.several()
-            && self.call.env.terminal.attended()
+            && self.terms.keys
             && !self.to_ask.contains(&other)
             && !self.decided.contains_key(&other)
         {
