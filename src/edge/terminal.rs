@@ -174,6 +174,11 @@ impl Terminal {
         input.interact_text().map_err(asked)
     }
 
+    /// What asks for a passphrase later, where somebody is there to be asked.
+    pub fn asker(&self) -> Asker {
+        Asker { attended: self.attended }
+    }
+
     /// Asks for a secret, which isn't shown. Only where [`Self::attended`].
     pub fn ask_secret(&self, question: &str) -> Result<secrecy::SecretString> {
         dialoguer::Password::new()
@@ -205,6 +210,22 @@ impl Terminal {
             text.pop();
         }
         Ok(text.into())
+    }
+}
+
+/// Asks for a passphrase, away from the terminal's own room.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker {
+    attended: bool,
+}
+
+impl Asker {
+    /// Asks; `None` where nobody is there.
+    pub fn ask(self, question: &str) -> Option<Result<secrecy::SecretString>> {
+        self.attended.then(|| {
+            let asked_for = dialoguer::Password::new().with_prompt(question).interact();
+            asked_for.map(Into::into).map_err(asked)
+        })
     }
 }
 

@@ -4,6 +4,8 @@ mod calendar;
 mod card;
 mod check;
 mod csv;
+mod doctor;
+mod history;
 mod json;
 mod plan;
 mod prometheus;
@@ -15,6 +17,8 @@ pub use calendar::calendar;
 pub use card::{card, consent_card};
 pub use check::{Threshold, Verdict, check, unknown};
 pub use csv::csv;
+pub use doctor::{DoctorDocument, Finding, Health};
+pub use history::{HistoryDocument, PruneDocument, VerifyDocument, history_csv, history_lines, history_table, link_line};
 pub use json::{
     AuthorizationJson, Counts, Document, ErrorDocument, Happening, HookEvent, Reminders, ResultJson, Results,
     RunEvent, Summary, document, lines, results, schema,

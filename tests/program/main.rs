@@ -15,7 +15,10 @@ mod demo;
 #[cfg(target_os = "linux")]
 mod disk;
 mod edges;
+mod doctor;
+mod export;
 mod givingup;
+mod history;
 #[cfg(target_os = "linux")]
 mod keyring;
 mod layers;
@@ -33,3 +36,4 @@ mod status;
 mod support;
 #[cfg(unix)]
 mod table;
+mod vaultmove;

@@ -229,6 +229,16 @@ pub fn send(signal: &str, child: &Child) {
     assert!(sent.success());
 }
 
+/// A document is what its shipped schema says.
+#[track_caller]
+pub fn valid(schema: &str, document: &Value) {
+    let path = format!("{}/schemas/{schema}.json", env!("CARGO_MANIFEST_DIR"));
+    let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+    let errors: Vec<_> = validator.iter_errors(document).map(|e| e.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}\n{document}");
+}
+
 /// How a run ended.
 #[derive(Debug)]
 pub struct Run {
