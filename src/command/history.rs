@@ -139,12 +139,7 @@ fn show(args: &Args, call: &Call<'_>) -> Result<u8> {
     Ok(0)
 }
 
-fn chosen(
-    args: &Args,
-    ledger: &Ledger,
-    provider: &Provider,
-    since: Option<Timestamp>,
-) -> Result<Vec<Link>> {
+fn chosen(args: &Args, ledger: &Ledger, provider: &Provider, since: Option<Timestamp>) -> Result<Vec<Link>> {
     let standings = ledger.standings(&provider.profile)?;
     let named: BTreeSet<Key> =
         selection::several(&args.selectors, &provider.profile, &standings, |it| &it.record)?
@@ -173,8 +168,10 @@ fn verify(call: &Call<'_>) -> Result<u8> {
 
 fn prune(args: &Prune, call: &Call<'_>) -> Result<u8> {
     let now = call.env.clock.now();
-    let kept_since =
-        now.to_zoned(TimeZone::UTC).checked_sub(KEPT_YEARS.years()).map_or(Timestamp::MIN, |at| at.timestamp());
+    let kept_since = now
+        .to_zoned(TimeZone::UTC)
+        .checked_sub(KEPT_YEARS.years())
+        .map_or(Timestamp::MIN, |at| at.timestamp());
     let before = match &args.before {
         Some(text) => ago("time", text, now)?,
         None => kept_since,

@@ -6,9 +6,11 @@ pub mod config;
 mod consent;
 mod deactivate;
 mod doctor;
+mod export;
 mod form;
 mod history;
 mod hooks;
+mod import;
 mod man;
 mod online;
 mod register;
@@ -60,6 +62,8 @@ pub enum Command {
     Status(status::Args),
     Remind(remind::Args),
     History(history::Args),
+    Export(export::Args),
+    Import(import::Args),
     Doctor(doctor::Args),
     /// Make, show and check the configuration
     #[command(after_help = "\
@@ -89,6 +93,8 @@ pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
         Command::Status(args) => status::run(args, call),
         Command::Remind(args) => remind::run_command(&args, call),
         Command::History(args) => history::run(&args, call),
+        Command::Export(args) => export::run(&args, call),
+        Command::Import(args) => import::run(&args, call),
         Command::Doctor(args) => doctor::run(&args, call),
         Command::Config(args) => {
             let globals = config::Globals {

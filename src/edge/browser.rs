@@ -63,7 +63,8 @@ fn candidates(address: &str, choice: &BrowserChoice, variables: &Variables) -> V
 pub fn found(variables: &Variables) -> Option<String> {
     let folders: Vec<_> = variables.get("PATH").map(std::env::split_paths).into_iter().flatten().collect();
     let there = |program: &std::path::Path| {
-        program.is_absolute() && program.is_file() || folders.iter().any(|folder| folder.join(program).is_file())
+        program.is_absolute() && program.is_file()
+            || folders.iter().any(|folder| folder.join(program).is_file())
     };
     // Windows and macOS have their openers built in.
     let built_in = cfg!(any(windows, target_os = "macos"));

@@ -70,7 +70,10 @@ pub fn check_credential(path: &Path) -> Result<()> {
         if found.mode() & 0o037 != 0 {
             return Err(fault(
                 path,
-                format!("it's open to other users (mode {:03o}); systemd makes it 0400 or 0440", found.mode() & 0o777),
+                format!(
+                    "it's open to other users (mode {:03o}); systemd makes it 0400 or 0440",
+                    found.mode() & 0o777
+                ),
             ));
         }
     }
@@ -105,6 +108,20 @@ pub fn create_private(path: &Path) -> Result<File> {
     let file = options(true).open(path).map_err(|e| fault(path, e))?;
     restrict(path, 0o600)?;
     Ok(file)
+}
+
+/// Writes a file that must not exist yet, 0600, and syncs it with its name; one that fails leaves nothing.
+pub fn write_new(path: &Path, content: &[u8]) -> Result<()> {
+    let mut file = create_private(path)?;
+    let written = file
+        .write_all(content)
+        .and_then(|()| file.sync_all())
+        .map_err(|e| fault(path, e))
+        .and_then(|()| sync_folder_of(path));
+    if written.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    written
 }
 
 /// Puts new content in a file's place in one step: a sibling is written, synced and renamed over it.

@@ -29,7 +29,10 @@ impl Surroundings {
             container: set("container")
                 || Path::new("/.dockerenv").exists()
                 || Path::new("/run/.containerenv").exists(),
-            display: cfg!(any(windows, target_os = "macos")) || wsl || set("DISPLAY") || set("WAYLAND_DISPLAY"),
+            display: cfg!(any(windows, target_os = "macos"))
+                || wsl
+                || set("DISPLAY")
+                || set("WAYLAND_DISPLAY"),
         }
     }
 }

@@ -132,6 +132,12 @@ impl Terminal {
         }
     }
 
+    /// Hands bytes over to standard output: unlike an answer, a reader that has gone is an error.
+    pub fn hand_over(&self, bytes: &[u8]) -> Result<()> {
+        let mut out = self.out.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        out.write_all(bytes).and_then(|()| out.flush()).map_err(Error::Output)
+    }
+
     /// Says a line on standard error, unless `--quiet`.
     pub fn say(&self, line: &str) {
         if self.talk >= Talk::Normal {

@@ -137,11 +137,8 @@ fn link(row: &Row<'_>) -> rusqlite::Result<Link> {
 /// Follows the chain from where it begins to the head that was noted.
 fn follow(db: &Connection) -> rusqlite::Result<Chain> {
     // One that an older program made, and that is only read, has neither anchor nor head.
-    let noted: bool = db.query_row(
-        "SELECT count(*) FROM sqlite_master WHERE name = 'history_head'",
-        [],
-        |row| row.get(0),
-    )?;
+    let noted: bool =
+        db.query_row("SELECT count(*) FROM sqlite_master WHERE name = 'history_head'", [], |row| row.get(0))?;
     let anchor = if noted { anchor(db)? } else { None };
     let (mut last, mut before) = anchor.as_ref().map(|it| (it.seq, it.hash.clone())).unwrap_or_default();
     let (mut links, mut broken) = (0, None);
@@ -178,18 +175,24 @@ fn follow(db: &Connection) -> rusqlite::Result<Chain> {
     if broken.is_none() && noted {
         let noted = head(db)?;
         broken = match noted {
-            Some((seq, _)) if seq > last => {
-                Some(Broken { seq: last + 1, at: None, license: None, why: "it is missing, and so is all after it" })
-            }
+            Some((seq, _)) if seq > last => Some(Broken {
+                seq: last + 1,
+                at: None,
+                license: None,
+                why: "it is missing, and so is all after it",
+            }),
             Some((seq, hash)) if seq != last || hash != before => Some(Broken {
                 seq: last,
                 at: None,
                 license: None,
                 why: "it isn't the one that was noted as the last",
             }),
-            None if last > 0 => {
-                Some(Broken { seq: last, at: None, license: None, why: "nothing is noted as the last any more" })
-            }
+            None if last > 0 => Some(Broken {
+                seq: last,
+                at: None,
+                license: None,
+                why: "nothing is noted as the last any more",
+            }),
             _ => None,
         };
     }

@@ -116,7 +116,8 @@ pub(super) fn of_profile(db: &Connection, profile: &str, key: Option<&Key>) -> r
 
 /// The questions of every profile.
 pub(super) fn of_all(db: &Connection) -> rusqlite::Result<Vec<Flow>> {
-    let mut found = db.prepare_cached(&format!("SELECT {COLUMNS} FROM flow ORDER BY profile, ubi, license"))?;
+    let mut found =
+        db.prepare_cached(&format!("SELECT {COLUMNS} FROM flow ORDER BY profile, ubi, license"))?;
     let rows = found.query_map([], read)?;
     rows.collect()
 }

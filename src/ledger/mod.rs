@@ -186,6 +186,20 @@ impl Ledger {
         })
     }
 
+    /// Commits changes that belong together, one synced commit: all of them, or none where any record was changed by
+    /// others in the meantime.
+    pub fn commit_all(&mut self, changes: &[Change]) -> Result<()> {
+        let hand = self.hand();
+        self.transaction("commit", |tx| {
+            for change in changes {
+                if !records::apply(tx, change, &hand)? {
+                    return Err(changed(&change.record.key).into());
+                }
+            }
+            Ok(())
+        })
+    }
+
     /// Questions about a licence, or a whole profile, that nobody works on any more: a dead process left them,
     /// or they were handed off. What a spool holds of them is merged first.
     pub fn unfinished(&mut self, profile: &str, key: Option<&Key>) -> Result<Vec<Flow>> {

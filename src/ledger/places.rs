@@ -95,9 +95,11 @@ impl Ledger {
             for row in rows {
                 all.extend(row?);
             }
-            let mut memos = snapshot.prepare("SELECT id, profile, ubi, license, memo_item, memo_blob FROM flow")?;
+            let mut memos =
+                snapshot.prepare("SELECT id, profile, ubi, license, memo_item, memo_blob FROM flow")?;
             let rows = memos.query_map([], |row| {
-                let holder = Holder::Memo { flow: FlowId(row.get(0)?), profile: row.get(1)?, key: key(row, 2)? };
+                let holder =
+                    Holder::Memo { flow: FlowId(row.get(0)?), profile: row.get(1)?, key: key(row, 2)? };
                 Ok(place(row, 4)?.map(|place| Secret { holder, place }))
             })?;
             for row in rows {
@@ -170,10 +172,11 @@ impl Ledger {
     /// Items of the keyring that nothing names since a commit, and that weren't forgotten yet.
     pub fn left_items(&self) -> Result<Vec<String>> {
         let read = || -> rusqlite::Result<Vec<String>> {
-            let known: bool =
-                self.db.query_row("SELECT count(*) FROM sqlite_master WHERE name = 'left_item'", [], |row| {
-                    row.get(0)
-                })?;
+            let known: bool = self.db.query_row(
+                "SELECT count(*) FROM sqlite_master WHERE name = 'left_item'",
+                [],
+                |row| row.get(0),
+            )?;
             if !known {
                 return Ok(Vec::new());
             }

@@ -189,7 +189,17 @@ impl Row for Incoming {
         };
         let facts = cells.has("expires_at").then_some(facts);
         let key = Key { ubi: ubi?, license: license? };
-        Some(Self { line: Some(cells.line), profile, key, username: username?, ocm_license, name, contact, tags, facts })
+        Some(Self {
+            line: Some(cells.line),
+            profile,
+            key,
+            username: username?,
+            ocm_license,
+            name,
+            contact,
+            tags,
+            facts,
+        })
     }
 
     fn named(&self) -> (Option<Ubi>, License) {

@@ -1,9 +1,133 @@
 //! Records that come from elsewhere, and what they change here: by licence, never over a newer grant.
 
 use super::authorization::Authorization;
-use super::ids::{Contact, Key, OcmLicense, StoreName, Tag, Username};
+use super::ids::{Contact, Key, License, OcmLicense, StoreName, Tag, Ubi, Username};
+use crate::error::{Complaint, Error, Result, clean};
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::fmt::Display;
+
+/// What `export --format json` prints, and `import` reads: records without secrets, and nothing that time changes.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExportDocument {
+    /// 1.
+    pub schema: u8,
+    /// By UBI and licence.
+    pub authorizations: Vec<ExportedRecord>,
+}
+
+/// One record of an export.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExportedRecord {
+    /// The profile it belongs to.
+    pub profile: String,
+    /// The company.
+    pub ubi: String,
+    /// The location.
+    pub license: String,
+    /// The official OCM licence.
+    pub ocm_license: Option<String>,
+    /// The store's name.
+    pub name: Option<String>,
+    /// The admin who is asked to grant.
+    pub username: String,
+    /// The account that really granted.
+    pub granted_by: Option<String>,
+    /// Whom to write to.
+    pub contact: Option<String>,
+    /// Words to group it by.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// When it was first granted.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub created_at: Option<Timestamp>,
+    /// When the living grant was consented, if that was a renewal.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub renewed_at: Option<Timestamp>,
+    /// When the living grant ends.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub expires_at: Option<Timestamp>,
+    /// The end is an estimate.
+    #[serde(default)]
+    pub expires_estimated: bool,
+    /// When it was deactivated.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub deactivated_at: Option<Timestamp>,
+    /// When the provider itself said that the grant is dead.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub invalid_at: Option<Timestamp>,
+}
+
+impl ExportedRecord {
+    /// A record's own.
+    pub fn of(record: &Authorization) -> Self {
+        fn some(it: Option<&impl Display>) -> Option<String> {
+            it.map(ToString::to_string)
+        }
+        Self {
+            profile: record.profile.clone(),
+            ubi: record.key.ubi.to_string(),
+            license: record.key.license.to_string(),
+            ocm_license: some(record.ocm_license.as_ref()),
+            name: some(record.name.as_ref()),
+            username: record.username.to_string(),
+            granted_by: record.granted_by.clone(),
+            contact: some(record.contact.as_ref()),
+            tags: record.tags.iter().map(ToString::to_string).collect(),
+            created_at: record.created_at,
+            renewed_at: record.renewed_at,
+            expires_at: record.expires_at,
+            expires_estimated: record.expires_estimated,
+            deactivated_at: record.deactivated_at,
+            invalid_at: record.invalid_at,
+        }
+    }
+
+    /// As it comes in; `number` is its place in the file, for what is wrong with it.
+    ///
+    /// # Errors
+    /// The first value that can't be right.
+    pub fn incoming(self, number: usize) -> Result<Incoming, Complaint> {
+        let license = clean(&self.license);
+        self.parsed().map_err(|e| Complaint {
+            line: None,
+            column: None,
+            problem: format!("authorization {number} ({license}): {e}"),
+        })
+    }
+
+    fn parsed(self) -> Result<Incoming> {
+        let second = |at: Option<Timestamp>| at.and_then(|at| Timestamp::from_second(at.as_second()).ok());
+        let mut tags = self.tags.iter().map(|tag| Tag::parse(tag)).collect::<Result<Vec<_>>>()?;
+        tags.sort();
+        tags.dedup();
+        if self.profile.trim().is_empty() {
+            return Err(Error::BadValue { name: "profile", problem: "is empty".into() });
+        }
+        Ok(Incoming {
+            line: None,
+            profile: self.profile.trim().to_owned(),
+            key: Key { ubi: Ubi::parse(&self.ubi)?, license: License::parse(&self.license)? },
+            username: Username::parse(&self.username)?,
+            ocm_license: Some(self.ocm_license.as_deref().map(OcmLicense::parse).transpose()?),
+            name: Some(self.name.as_deref().map(StoreName::parse).transpose()?),
+            contact: Some(self.contact.as_deref().map(Contact::parse).transpose()?),
+            tags: Some(tags),
+            facts: Some(Facts {
+                granted_by: self.granted_by.map(|who| clean(who.trim())).filter(|who| !who.is_empty()),
+                created_at: second(self.created_at),
+                renewed_at: second(self.renewed_at),
+                expires_at: second(self.expires_at),
+                expires_estimated: self.expires_estimated,
+                deactivated_at: second(self.deactivated_at),
+                invalid_at: second(self.invalid_at),
+            }),
+        })
+    }
+}
 
 /// What a file says of a licence. `None` in the outer place: the file doesn't say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,9 +248,9 @@ pub enum Tokens {
 
 /// Merges what a file says into what is here. `kept`: the tokens of a living grant are here.
 pub fn merge(ours: Option<&Authorization>, theirs: &Incoming, kept: bool, tokens: Tokens) -> Merged {
-    let mut record = ours
-        .cloned()
-        .unwrap_or_else(|| Authorization::asked(&theirs.profile, theirs.key.clone(), theirs.username.clone()));
+    let mut record = ours.cloned().unwrap_or_else(|| {
+        Authorization::asked(&theirs.profile, theirs.key.clone(), theirs.username.clone())
+    });
     let before = ours.cloned();
     record.username = theirs.username.clone();
     if let Some(it) = &theirs.ocm_license {
@@ -180,8 +304,15 @@ pub fn merge(ours: Option<&Authorization>, theirs: &Incoming, kept: bool, tokens
 }
 
 fn put(record: &mut Authorization, facts: &Facts) {
-    let Facts { granted_by, created_at, renewed_at, expires_at, expires_estimated, deactivated_at, invalid_at } =
-        facts.clone();
+    let Facts {
+        granted_by,
+        created_at,
+        renewed_at,
+        expires_at,
+        expires_estimated,
+        deactivated_at,
+        invalid_at,
+    } = facts.clone();
     record.granted_by = granted_by;
     record.created_at = created_at;
     record.renewed_at = renewed_at;
@@ -291,7 +422,10 @@ mod tests {
             ..record("2026-01-01T00:00:00Z", "2026-04-11T00:00:00Z")
         };
         let merged = merge(Some(&it), &Incoming { name: Some(None), ..said(&it) }, true, Tokens::None);
-        assert_eq!((merged.record.name.as_ref(), merged.record.contact.as_ref()), (None, it.contact.as_ref()));
+        assert_eq!(
+            (merged.record.name.as_ref(), merged.record.contact.as_ref()),
+            (None, it.contact.as_ref())
+        );
         assert_eq!(merge(Some(&it), &said(&it), true, Tokens::None).effect, Effect::Same);
     }
 }

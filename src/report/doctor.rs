@@ -104,7 +104,9 @@ fn redacted(text: &str, home: Option<&str>) -> String {
     let mut rest = text.as_str();
     while let Some(at) = rest.find('@') {
         let (before, after) = (&rest[..at], &rest[at + 1..]);
-        let begins = before.rfind(|c: char| !part(c)).map_or(0, |it| it + before[it..].chars().next().map_or(1, char::len_utf8));
+        let begins = before
+            .rfind(|c: char| !part(c))
+            .map_or(0, |it| it + before[it..].chars().next().map_or(1, char::len_utf8));
         let ends = after.find(|c: char| !part(c)).unwrap_or(after.len());
         let (name, domain) = (&before[begins..], &after[..ends]);
         shown.push_str(&before[..begins]);

@@ -148,7 +148,12 @@ impl AnchorJson {
 impl BrokenJson {
     fn of(broken: &Broken) -> Self {
         let some = |text: &Option<String>| text.as_deref().filter(|it| !it.is_empty()).map(clean);
-        Self { number: broken.seq, at: some(&broken.at), license: some(&broken.license), why: broken.why.into() }
+        Self {
+            number: broken.seq,
+            at: some(&broken.at),
+            license: some(&broken.license),
+            why: broken.why.into(),
+        }
     }
 }
 
@@ -171,7 +176,10 @@ impl VerifyDocument {
         if let Some(anchor) = &self.anchor {
             let AnchorJson { number, last, pruned_at, user, host, .. } = anchor;
             // Writing to a String can't fail.
-            let _ = writeln!(text, "Links 1 to {number} (up to {last}) were pruned at {pruned_at} by {user}@{host}.");
+            let _ = writeln!(
+                text,
+                "Links 1 to {number} (up to {last}) were pruned at {pruned_at} by {user}@{host}."
+            );
         }
         match &self.broken {
             Some(broken) => {
@@ -264,7 +272,8 @@ pub fn history_table(links: &[Link], zone: &TimeZone, view: &View) -> String {
         ]
     };
     let rows: Vec<_> = std::iter::once(title).chain(links.iter().map(row)).collect();
-    let mut widths = [0, 1, 2, 3, 4].map(|at: usize| rows.iter().map(|row| row[at].width()).max().unwrap_or(0));
+    let mut widths =
+        [0, 1, 2, 3, 4].map(|at: usize| rows.iter().map(|row| row[at].width()).max().unwrap_or(0));
     let mut shown = vec![0, 1, 2, 3, 4];
     if let Some(terminal) = view.width.map(usize::from) {
         let others = |shown: &[usize], widths: &[usize; 5]| -> usize {

@@ -1,11 +1,13 @@
 //! The vault: keeps secrets in the OS keyring, or sealed with age beside the record they belong to.
 
 mod bounded;
+mod bundle;
 mod envelope;
 mod keyring;
 mod parts;
 mod sealed;
 
+pub use bundle::{is_sealed, open_with, seal_to};
 pub use envelope::{Envelope, Opener, Seal};
 pub use keyring::Keyring;
 pub use sealed::{IdentityFile, SealedVault, check_recipient, create_identity, recipient_of};

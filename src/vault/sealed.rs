@@ -177,7 +177,14 @@ pub fn check_recipient(text: &str) -> Result<()> {
     recipient(text).map(drop)
 }
 
-fn recipient(text: &str) -> Result<Recipient> {
+/// What opens what is sealed to an identity file.
+pub(super) fn opener(identity: &IdentityFile) -> Result<Opener> {
+    let identities = read_identities(identity)?;
+    first(&identity.path, &identities)?;
+    Ok(Opener::with(identities))
+}
+
+pub(super) fn recipient(text: &str) -> Result<Recipient> {
     text.trim().parse().map_err(|_| {
         let reason = if text.trim().to_uppercase().starts_with("AGE-SECRET-KEY-") {
             // It must not be shown again.
@@ -207,7 +214,8 @@ fn unusable(path: &Path, reason: impl ToString) -> Error {
 /// passphrase (`age -p`).
 fn read_identities(file: &IdentityFile) -> Result<Vec<Identity>> {
     let path = file.path.as_path();
-    let checked = if file.credential { files::check_credential(path) } else { files::check_private_file(path) };
+    let checked =
+        if file.credential { files::check_credential(path) } else { files::check_private_file(path) };
     checked.map_err(|e| match e {
         Error::File { reason, .. } => unusable(path, reason),
         other => other,
@@ -250,8 +258,12 @@ fn unwrap(file: &IdentityFile, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
         DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed => {
             VaultError::WrongPassphrase { path: shown() }.into()
         }
-        DecryptError::NoMatchingKeys => unusable(&file.path, "it is sealed to a key, not wrapped by a passphrase"),
-        DecryptError::ExcessiveWork { .. } => unusable(&file.path, "its passphrase would take too long to try"),
+        DecryptError::NoMatchingKeys => {
+            unusable(&file.path, "it is sealed to a key, not wrapped by a passphrase")
+        }
+        DecryptError::ExcessiveWork { .. } => {
+            unusable(&file.path, "its passphrase would take too long to try")
+        }
         _ => unusable(&file.path, "it is damaged"),
     })
 }

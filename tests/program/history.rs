@@ -84,7 +84,9 @@ fn verify_names_the_first_link_that_does_not_fit() {
 fn the_ledger_itself_lets_nobody_rewrite_or_cut_it() {
     let rig = lived();
     let db = Connection::open(rig.file("ledger.db")).unwrap();
-    for statement in ["UPDATE history SET detail = ''", "DELETE FROM history WHERE seq = 6", "DELETE FROM history"] {
+    for statement in
+        ["UPDATE history SET detail = ''", "DELETE FROM history WHERE seq = 6", "DELETE FROM history"]
+    {
         assert!(db.execute(statement, []).is_err(), "{statement}");
     }
     rig.run(&["history", "verify"]).exits(0);
@@ -108,7 +110,9 @@ fn what_is_pruned_leaves_an_anchor_that_the_rest_verifies_from() {
     let last = left["links"].as_array().unwrap().last().unwrap();
     assert_eq!((&last["event"], &last["license"]), (&"pruned".into(), &serde_json::Value::Null));
     // And again, down to nothing but the last link.
-    rig.run(&["history", "prune", "--before", "2100-01-01", "--yes"]).exits(0).answers("4 links were removed");
+    rig.run(&["history", "prune", "--before", "2100-01-01", "--yes"])
+        .exits(0)
+        .answers("4 links were removed");
     rig.run(&["history", "verify"]).exits(0).answers("whole: 1 link");
     rig.register("L-3").exits(0);
     rig.run(&["history", "verify"]).exits(0).answers("whole: 3 links");
@@ -126,7 +130,10 @@ fn what_is_old_is_pruned_only_with_a_yes() {
     std::fs::create_dir(&old).unwrap();
     rig.run(&["history", "prune", "--before", "0s"]).exits(2).says("five years");
     let db = Connection::open(rig.file("ledger.db")).unwrap();
-    db.execute_batch("DROP TRIGGER history_is_not_rewritten; UPDATE history SET at = '2001-01-01T00:00:00Z' WHERE seq = 1").unwrap();
+    db.execute_batch(
+        "DROP TRIGGER history_is_not_rewritten; UPDATE history SET at = '2001-01-01T00:00:00Z' WHERE seq = 1",
+    )
+    .unwrap();
     rig.run(&["history", "prune"]).exits(2).says("needs a yes");
     rig.run(&["history", "prune", "--yes"]).exits(1).says("broken");
 }

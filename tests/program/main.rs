@@ -14,8 +14,8 @@ mod deactivate;
 mod demo;
 #[cfg(target_os = "linux")]
 mod disk;
-mod edges;
 mod doctor;
+mod edges;
 mod export;
 mod givingup;
 mod history;

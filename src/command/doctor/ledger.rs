@@ -19,7 +19,9 @@ impl Examination<'_, '_> {
         self.leftovers();
         let ledger = match Ledger::read(self.call.env) {
             Ok(Some(ledger)) => ledger,
-            Ok(None) => return self.note("ledger", "there is none yet: the first command that writes makes it", None),
+            Ok(None) => {
+                return self.note("ledger", "there is none yet: the first command that writes makes it", None);
+            }
             Err(e) => return self.failed("ledger", &e),
         };
         if let Err(e) = self.look_into(&ledger) {
@@ -35,7 +37,10 @@ impl Examination<'_, '_> {
         }
         match ledger.integrity(LONGEST)? {
             Some(complaints) if complaints.is_empty() => {
-                self.well("ledger", format!("{}, schema {schema}: sound", self.call.env.paths.ledger().display()));
+                self.well(
+                    "ledger",
+                    format!("{}, schema {schema}: sound", self.call.env.paths.ledger().display()),
+                );
             }
             Some(complaints) => {
                 let fix = "Keep the file, and restore the last backup beside it (with its -wal file).";
@@ -51,7 +56,11 @@ impl Examination<'_, '_> {
             None => self.well("history", format!("whole, {} links", chain.links)),
             Some(broken) => {
                 let found = format!("broken at link {}: {}", broken.seq, broken.why);
-                self.problem("history", found, "See biotrack-auth history verify. Keep the file, and compare it with a backup.");
+                self.problem(
+                    "history",
+                    found,
+                    "See biotrack-auth history verify. Keep the file, and compare it with a backup.",
+                );
             }
         }
         Ok(())
@@ -59,7 +68,10 @@ impl Examination<'_, '_> {
 
     fn files(&mut self) {
         let paths = &self.call.env.paths;
-        if files::check_private_folder(&paths.data).is_err() && self.fix && files::private_folder(&paths.data).is_ok() {
+        if files::check_private_folder(&paths.data).is_err()
+            && self.fix
+            && files::private_folder(&paths.data).is_ok()
+        {
             self.fixed("files", "the data folder was open to others, and is 0700 now");
         }
         let ledger = paths.ledger();
@@ -107,10 +119,16 @@ impl Examination<'_, '_> {
             left.spools.len()
         );
         if !self.fix {
-            return self.problem("leftovers", found, "biotrack-auth doctor --fix clears them away, and keeps what the spools hold.");
+            return self.problem(
+                "leftovers",
+                found,
+                "biotrack-auth doctor --fix clears them away, and keeps what the spools hold.",
+            );
         }
         match Ledger::open(self.call.env).and_then(|mut ledger| ledger.clear_leftovers()) {
-            Ok(cleared) => self.fixed("leftovers", format!("{cleared} files of processes that have ended are gone")),
+            Ok(cleared) => {
+                self.fixed("leftovers", format!("{cleared} files of processes that have ended are gone"))
+            }
             Err(e) => self.failed("leftovers", &e),
         }
     }

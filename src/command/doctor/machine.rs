@@ -92,7 +92,11 @@ impl Examination<'_, '_> {
         match places.iter().find(|it| it.exists()) {
             Some(place) => self.well("completions", format!("{shell}: {}", place.display())),
             None => {
-                self.note("completions", format!("none for {shell} where they usually are"), Some(write.into()));
+                self.note(
+                    "completions",
+                    format!("none for {shell} where they usually are"),
+                    Some(write.into()),
+                );
             }
         }
     }

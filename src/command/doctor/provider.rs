@@ -21,7 +21,10 @@ impl Examination<'_, '_> {
     pub(super) fn provider(&mut self) {
         let Some(provider) = self.provider.clone() else { return };
         if provider.pkce == Pkce::Off {
-            let found = format!("pkce = \"off\" in profile {}: a stolen code could be used by others", provider.profile);
+            let found = format!(
+                "pkce = \"off\" in profile {}: a stolen code could be used by others",
+                provider.profile
+            );
             let fix = "Take the line out, unless the provider refuses PKCE; ask it to allow S256.";
             self.note("pkce", found, Some(fix.into()));
         }
@@ -55,10 +58,12 @@ impl Examination<'_, '_> {
         let proxy = names.iter().find_map(|name| Some((name, variables.get(name)?)));
         let through = match proxy {
             // Never its user name and password.
-            Some((name, address)) => match url::Url::parse(address).ok().and_then(|it| it.host_str().map(str::to_owned)) {
-                Some(host) => format!("through the proxy {host} ({name})"),
-                None => format!("through a proxy that {name} names, which isn't an address"),
-            },
+            Some((name, address)) => {
+                match url::Url::parse(address).ok().and_then(|it| it.host_str().map(str::to_owned)) {
+                    Some(host) => format!("through the proxy {host} ({name})"),
+                    None => format!("through a proxy that {name} names, which isn't an address"),
+                }
+            }
             None => "with no proxy".into(),
         };
         self.well("network", format!("TLS by rustls with {trusted}, {through}"));

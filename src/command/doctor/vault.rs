@@ -37,11 +37,21 @@ impl Examination<'_, '_> {
                 let others = config.recipients.iter().filter(|it| **it != own).count();
                 self.well(
                     "vault",
-                    format!("sealed: {own} of {} opens what it seals; {others} other recipients", env.paths.identity.display()),
+                    format!(
+                        "sealed: {own} of {} opens what it seals; {others} other recipients",
+                        env.paths.identity.display()
+                    ),
                 );
                 if others > 0 && !config.recipients.contains(&own) {
-                    let found = "this host's own identity isn't among the recipients: what needs a token fails here";
-                    self.note("vault", found, Some(format!("biotrack-auth config recipients add {own}, on a host that can read them.")));
+                    let found =
+                        "this host's own identity isn't among the recipients: what needs a token fails here";
+                    self.note(
+                        "vault",
+                        found,
+                        Some(format!(
+                            "biotrack-auth config recipients add {own}, on a host that can read them."
+                        )),
+                    );
                 }
             }
         }
@@ -77,7 +87,8 @@ impl Examination<'_, '_> {
         match (vault.kind(), listed) {
             (VaultKind::Sealed, _) => self.left(ledger),
             (VaultKind::Keyring, None) => {
-                let found = "this platform's keyring can't be searched: items that nothing names aren't found";
+                let found =
+                    "this platform's keyring can't be searched: items that nothing names aren't found";
                 self.note("vault", found, None);
                 Ok(())
             }
@@ -122,7 +133,11 @@ impl Examination<'_, '_> {
             }
         }
         if looked < secrets.len() {
-            let found = format!("only {looked} of {} secrets were looked at within {} s", secrets.len(), LONGEST.as_secs());
+            let found = format!(
+                "only {looked} of {} secrets were looked at within {} s",
+                secrets.len(),
+                LONGEST.as_secs()
+            );
             self.note("vault", found, None);
         }
         if foreign > 0 {
@@ -146,15 +161,22 @@ impl Examination<'_, '_> {
 
     fn one_missing(&mut self, secret: &Secret) {
         let named = self.named();
-        let quoted = |key: &crate::model::ids::Key| shlex::try_quote(&key.to_string()).map_or_else(|_| "LICENSE".into(), |it| it.into_owned());
+        let quoted = |key: &crate::model::ids::Key| {
+            shlex::try_quote(&key.to_string()).map_or_else(|_| "LICENSE".into(), |it| it.into_owned())
+        };
         match &secret.holder {
             Holder::Tokens { key, role: Role::Live | Role::Held, .. } | Holder::Memo { key, .. } => {
                 let found = format!("the secret of {} is missing or damaged", key.license);
                 self.problem("vault", found, format!("biotrack-auth renew {}{named}", quoted(key)));
             }
             Holder::Tokens { key, .. } => {
-                let found = format!("a grant of {} that was to be revoked is missing or damaged", key.license);
-                self.problem("vault", found, format!("biotrack-auth deactivate {} --local-only{named}", quoted(key)));
+                let found =
+                    format!("a grant of {} that was to be revoked is missing or damaged", key.license);
+                self.problem(
+                    "vault",
+                    found,
+                    format!("biotrack-auth deactivate {} --local-only{named}", quoted(key)),
+                );
             }
             Holder::Profile { profile, .. } => {
                 let found = format!("the client secret of {profile} is missing or damaged");
@@ -169,7 +191,9 @@ impl Examination<'_, '_> {
         let kept: BTreeSet<_> = secrets
             .iter()
             .filter_map(|it| match &it.holder {
-                Holder::Tokens { profile, key, role: Role::Live, .. } => Some((profile.as_str(), key.clone())),
+                Holder::Tokens { profile, key, role: Role::Live, .. } => {
+                    Some((profile.as_str(), key.clone()))
+                }
                 _ => None,
             })
             .collect();
@@ -183,8 +207,13 @@ impl Examination<'_, '_> {
             .collect();
         if !without.is_empty() {
             let named: Vec<_> = without.iter().take(NAMED).map(String::as_str).collect();
-            let found = format!("{} granted records have no secret here: {}", without.len(), named.join(", "));
-            self.problem("vault", found, format!("Have them consented again: biotrack-auth renew LICENSE{}", self.named()));
+            let found =
+                format!("{} granted records have no secret here: {}", without.len(), named.join(", "));
+            self.problem(
+                "vault",
+                found,
+                format!("Have them consented again: biotrack-auth renew LICENSE{}", self.named()),
+            );
         }
         Ok(())
     }
@@ -205,7 +234,11 @@ impl Examination<'_, '_> {
         let found = format!("{} items of this ledger in the keyring that nothing names", orphans.len());
         if Leftovers::find(&self.call.env.paths).living > 0 {
             // One of them may be about to be named.
-            self.note("vault", found + ", while another biotrack-auth is at work", Some("Run doctor again when it has ended.".into()));
+            self.note(
+                "vault",
+                found + ", while another biotrack-auth is at work",
+                Some("Run doctor again when it has ended.".into()),
+            );
             return Ok(());
         }
         if !self.fix {
