@@ -186,6 +186,9 @@ fn prune(args: &Prune, call: &Call<'_>) -> Result<u8> {
     let Some(mut ledger) = Ledger::read(call.env)?.map(|_| Ledger::open(call.env)).transpose()? else {
         return told(call, 0, before, &Chain { links: 0, head: Vec::new(), anchor: None, broken: None });
     };
+    if ledger.verify_history()?.broken.is_some() {
+        return Err(LedgerError::BrokenHistory.into());
+    }
     let would = ledger.prunable(before)?;
     if would.links > 0 && !args.yes {
         let action = format!("remove {} links of the history, up to {before}", would.links);

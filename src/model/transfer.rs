@@ -188,7 +188,7 @@ impl Facts {
     /// How new the grant is: when it was consented, then when it ends, then what became of it.
     fn age(&self) -> impl Ord {
         let consented = self.renewed_at.max(self.created_at);
-        (consented, self.expires_at, self.deactivated_at.max(self.invalid_at))
+        (consented, self.renewed_at, self.expires_at, self.deactivated_at.max(self.invalid_at))
     }
 
     fn living(&self) -> bool {

@@ -36,4 +36,5 @@ mod status;
 mod support;
 #[cfg(unix)]
 mod table;
+#[cfg(target_os = "linux")]
 mod vaultmove;

@@ -1,6 +1,7 @@
 //! `status`, as its users meet it.
 
 use crate::support::{Rig, valid};
+use biotrack_auth::model::transfer::ExportDocument;
 use biotrack_auth::report;
 
 #[test]
@@ -42,6 +43,9 @@ fn the_shipped_schemas_are_what_the_types_say() {
         ("hook", report::schema::<report::HookEvent>()),
         ("event", report::schema::<report::RunEvent>()),
         ("plan", report::schema::<report::PlanDocument>()),
+        ("doctor", report::schema::<report::DoctorDocument>()),
+        ("export", report::schema::<ExportDocument>()),
+        ("import", report::schema::<report::ImportDocument>()),
         ("history", report::schema::<report::HistoryDocument>()),
         ("history-verify", report::schema::<report::VerifyDocument>()),
         ("history-prune", report::schema::<report::PruneDocument>()),

@@ -20,7 +20,11 @@ impl Examination<'_, '_> {
         let ledger = match Ledger::read(self.call.env) {
             Ok(Some(ledger)) => ledger,
             Ok(None) => {
-                return self.note("ledger", "there is none yet: the first command that writes makes it", None);
+                return self.note(
+                    "ledger",
+                    "there is none yet: the first command that writes makes it",
+                    None,
+                );
             }
             Err(e) => return self.failed("ledger", &e),
         };
