@@ -223,8 +223,7 @@ fn compared(held: Held, bench: &super::Bench<'_>) -> Result<(Vec<Merged>, Vec<Ta
 }
 
 fn confirm(args: &Args, call: &Call<'_>, document: &ImportDocument) -> Result<()> {
-    let nothing = !document.changes_anything() && !(args.adopt && args.file.is_none());
-    if args.yes || nothing {
+    if args.yes || !(document.changes_anything() || args.adopt) {
         return Ok(());
     }
     let terminal = &call.env.terminal;

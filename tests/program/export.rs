@@ -1,5 +1,6 @@
 //! `export` and `import`: records as files, tokens sealed, and what a merge leaves alone.
 
+use crate::keyring::session::{Session, accounts, within};
 use crate::support::seed::{named, store};
 use crate::support::stored::key;
 use crate::support::{Rig, admin, valid};
@@ -272,6 +273,38 @@ fn a_backup_is_not_used_until_it_is_adopted() {
     there.run(&["deactivate", "L-1", "--yes"]).exits(0).answers("At BioTrack: revoked");
     assert_eq!(here.counted("token_revoked"), known + 1);
     assert_eq!(there.grants("L-1", Role::Live).len(), 0);
+}
+
+#[test]
+fn a_backup_of_a_keyring_is_restored_into_a_sealed_vault() {
+    within(Session::Unlocked, || {
+        let here = Rig::with_keyring(&[]);
+        here.register("L-1").exits(0);
+        let granted = here.live("L-1").unwrap();
+        let there = second_home(&here);
+        let bundle = here.elsewhere("backup.age");
+        let (to, file) = (own(&there), text(&bundle));
+        here.run(&["export", "--with-secrets", "--backup", "--recipient", &to, "--output", file]).exits(0);
+        there.run(&["import", file, "--yes", "--adopt"]).exits(0);
+        assert_eq!(there.live("L-1").unwrap().access.expose(), granted.access.expose());
+        assert_eq!(there.only()["conditions"], json!([]));
+        assert!(here.accepts(&granted));
+        there.run(&["doctor"]).exits(0);
+        // And moved back into the keyring: no second item stays.
+        let back = here.elsewhere("back.age");
+        let identity = here.elsewhere("identity.txt");
+        let to = biotrack_auth::vault::create_identity(&identity).unwrap();
+        there.run(&["export", "--with-secrets", "--recipient", &to, "--output", text(&back)]).exits(0);
+        here.run(&["deactivate", "L-1", "--yes", "--local-only"]).exits(0);
+        assert!(accounts().is_empty());
+        // A licence that was given up is left given up: what is in the file is older.
+        here.run(&["import", text(&back), "--identity", text(&identity), "--yes"]).exits(0).says("is newer");
+        assert_eq!(here.only()["state"], "deactivated");
+        let fresh = Rig::with_keyring(&[]);
+        fresh.run(&["import", text(&back), "--identity", text(&identity), "--yes"]).exits(0);
+        assert_eq!(accounts().len(), 1);
+        assert_eq!(fresh.live("L-1").unwrap().access.expose(), granted.access.expose());
+    });
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn the_keyring_is_emptied_into_the_sealed_vault_and_back() {
         assert!(accounts().is_empty(), "{:?}", accounts());
         rig.uses_keyring(false);
         assert_eq!(rig.live("L-1").unwrap().access.expose(), token);
-        rig.keeps_secrets(&[token.clone()]);
+        rig.keeps_secrets(std::slice::from_ref(&token));
         rig.run(&["config", "show"]).exits(0).answers("= \"sealed\"");
         rig.uses_keyring(true);
         rig.run(&["renew", "L-2", "--browser", &admin()]).exits(0);
