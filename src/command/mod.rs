@@ -5,8 +5,12 @@ pub mod completions;
 pub mod config;
 mod consent;
 mod deactivate;
+mod doctor;
+mod export;
 mod form;
+mod history;
 mod hooks;
+mod import;
 mod man;
 mod online;
 mod register;
@@ -27,7 +31,7 @@ use crate::model::provider::Provider;
 use crate::model::reminder::Hooks;
 use crate::model::vault_kind::VaultKind;
 use crate::report::{ErrorDocument, Row, View, card, results, unknown};
-use crate::vault::Vault;
+use crate::vault::{IdentityFile, Vault};
 use clap::Subcommand;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -57,6 +61,10 @@ pub enum Command {
     Deactivate(deactivate::Args),
     Status(status::Args),
     Remind(remind::Args),
+    History(history::Args),
+    Export(export::Args),
+    Import(import::Args),
+    Doctor(doctor::Args),
     /// Make, show and check the configuration
     #[command(after_help = "\
 Examples:
@@ -84,6 +92,10 @@ pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
         Command::Deactivate(args) => deactivate::run(args, call),
         Command::Status(args) => status::run(args, call),
         Command::Remind(args) => remind::run_command(&args, call),
+        Command::History(args) => history::run(&args, call),
+        Command::Export(args) => export::run(&args, call),
+        Command::Import(args) => import::run(&args, call),
+        Command::Doctor(args) => doctor::run(&args, call),
         Command::Config(args) => {
             let globals = config::Globals {
                 profile: call.profile.as_deref(),
@@ -102,8 +114,13 @@ pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
 fn vault(env: &Env, kind: VaultKind, recipients: &[String]) -> Vault {
     match kind {
         VaultKind::Keyring => Vault::keyring(),
-        VaultKind::Sealed => Vault::sealed(&env.paths.identity, recipients.to_vec()),
+        VaultKind::Sealed => Vault::sealed(identity(env), recipients.to_vec()),
     }
+}
+
+/// This host's identity file; a person at the terminal is asked for the passphrase that wraps it.
+fn identity(env: &Env) -> IdentityFile {
+    IdentityFile::at(&env.paths.identity).handed_over(env.paths.credential).asking(env.terminal.asker())
 }
 
 /// What came of writing JSON, as an answer or the program's own error.

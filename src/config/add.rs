@@ -159,6 +159,45 @@ fn other(kind: VaultKind) -> VaultKind {
     }
 }
 
+/// Names another vault, or other recipients, in a file that exists; comments and order of the rest stay.
+pub fn change_vault(paths: &Paths, vault: &NewVault) -> Result<Config> {
+    let file = &paths.config;
+    let mut document = document(file, &read(file)?)?;
+    name_vault(&mut document, vault);
+    let text = document.to_string();
+    let (config, problems) = Config::parse(file, &text);
+    if let Some(problem) = problems.into_iter().next() {
+        return Err(problem.into());
+    }
+    files::replace(file, text.as_bytes(), 0o600)?;
+    Ok(config)
+}
+
+fn document(file: &Path, text: &str) -> Result<toml_edit::DocumentMut> {
+    text.parse().map_err(|e: toml_edit::TomlError| {
+        ConfigError::File { path: file.display().to_string(), reason: crate::error::clean(e.message()) }
+            .into()
+    })
+}
+
+fn name_vault(document: &mut toml_edit::DocumentMut, vault: &NewVault) {
+    let kind = vault.kind.to_string();
+    match document.get_mut("vault").and_then(toml_edit::Item::as_value_mut) {
+        // What stands behind it on its line stays.
+        Some(value) => {
+            let decor = value.decor().clone();
+            *value = kind.into();
+            *value.decor_mut() = decor;
+        }
+        None => document["vault"] = toml_edit::value(kind),
+    }
+    if !vault.recipients.is_empty() {
+        let recipients: toml_edit::Array = vault.recipients.iter().collect();
+        let sealed = document.entry("sealed").or_insert_with(toml_edit::table);
+        sealed["recipients"] = toml_edit::value(recipients);
+    }
+}
+
 fn extended(file: &Path, text: &str, new: &NewProfile, vault: Option<&NewVault>) -> Result<String> {
     let (config, problems) = Config::parse(file, text);
     if let Some(problem) = problems.into_iter().next() {
@@ -172,21 +211,12 @@ fn extended(file: &Path, text: &str, new: &NewProfile, vault: Option<&NewVault>)
         // Nothing but the end changes, to the byte.
         (false, None) => text.to_owned(),
         (first, vault) => {
-            let unreadable = |e: toml_edit::TomlError| ConfigError::File {
-                path: file.display().to_string(),
-                reason: crate::error::clean(e.message()),
-            };
-            let mut document: toml_edit::DocumentMut = text.parse().map_err(unreadable)?;
+            let mut document = document(file, text)?;
             if first {
                 document["default_profile"] = toml_edit::value(&new.name);
             }
             if let Some(vault) = vault {
-                document["vault"] = toml_edit::value(vault.kind.to_string());
-                if !vault.recipients.is_empty() {
-                    let recipients: toml_edit::Array = vault.recipients.iter().collect();
-                    let sealed = document.entry("sealed").or_insert_with(toml_edit::table);
-                    sealed["recipients"] = toml_edit::value(recipients);
-                }
+                name_vault(&mut document, vault);
             }
             document.to_string()
         }

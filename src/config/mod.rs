@@ -14,7 +14,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
-pub use add::{NewProfile, NewVault, add_profile};
+pub use add::{NewProfile, NewVault, add_profile, change_vault};
 pub use layer::{Origin, Setting};
 pub use presets::Preset;
 pub use ready::{missing, needs_secret, ready};

@@ -64,7 +64,9 @@ impl Custody<'_> {
     ) -> Result<()> {
         let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
         let (username, purpose) = (asked.username.clone(), asked.purpose);
-        let generation = self.standing(key)?.ok_or_else(unknown)?.record.generation.next();
+        let standing = self.standing(key)?.ok_or_else(unknown)?.record;
+        let generation = standing.generation.next();
+        let elsewhere = self.tokens_of_elsewhere(&standing)?;
         let place = match self.vault.kind() {
             // The envelope's content is the record's own blob: nothing is sealed twice.
             VaultKind::Sealed => Place::Blob(sealed),
@@ -90,6 +92,7 @@ impl Custody<'_> {
                 record.username = username.clone();
                 live(record, &provider, granted, renewed);
                 moves.extend(leaving(record, &provider));
+                moves.extend(elsewhere.iter().map(|(id, _)| Move::Drop(*id)));
                 moves
                     .extend([Move::Put(Role::Live, place.clone()), Move::Turn(Role::Held, Role::Superseded)]);
                 let happened = if renewed { Happened::Renewed } else { Happened::Granted };
@@ -101,6 +104,9 @@ impl Custody<'_> {
             Ok(kept) => {
                 self.in_flight.remove(flow);
                 self.loose.extend(kept.memo);
+                if other_admin.is_none() {
+                    self.loose.extend(elsewhere.into_iter().map(|(_, place)| place));
+                }
                 self.touched.insert(key.clone());
                 tracing::info!("the grant of {key} is stored");
                 Ok(())
@@ -110,6 +116,15 @@ impl Custody<'_> {
                 self.forget(matches!(place, Place::Item(_)).then_some(place));
                 Err(e)
             }
+        }
+    }
+
+    /// Tokens out of a backup that wasn't adopted: they live elsewhere, so a new grant takes their place here without
+    /// their being revoked.
+    fn tokens_of_elsewhere(&self, record: &Authorization) -> Result<Vec<(i64, Place)>> {
+        match record.held_elsewhere {
+            true => self.ledger.secrets(&record.profile, &record.key, Role::Live),
+            false => Ok(Vec::new()),
         }
     }
 
@@ -230,16 +245,19 @@ impl Custody<'_> {
         let granted = Granted::from_sealable(&self.vault.get(&place, key.license.as_str())?, key)?;
         let provider = self.provider.clone();
         let now = self.env.clock.now();
+        let elsewhere = self.tokens_of_elsewhere(&self.standing(key)?.ok_or_else(unknown)?.record)?;
         self.commit(key, |record| {
             let expect = record.generation;
             let renewed = record.created_at.is_some() && record.deactivated_at.is_none();
             live(record, &provider, &granted, renewed);
             let mut moves = leaving(record, &provider);
+            moves.extend(elsewhere.iter().map(|(id, _)| Move::Drop(*id)));
             moves.extend([Move::Turn(Role::Live, Role::Superseded), Move::Turn(Role::Held, Role::Live)]);
             let happened = if renewed { Happened::Renewed } else { Happened::Granted };
             let events = vec![event(record, happened, &told(record, &[]), now)];
             Change { record: record.clone(), expect, moves, closes: None, events }
         })?;
+        self.loose.extend(elsewhere.into_iter().map(|(_, place)| place));
         self.touched.insert(key.clone());
         Ok(())
     }
@@ -263,6 +281,7 @@ fn live(record: &mut Authorization, provider: &Provider, granted: &Granted, rene
     record.invalid_at = None;
     record.uncertain_at = None;
     record.held_by = None;
+    record.held_elsewhere = false;
     record.generation = record.generation.next();
 }
 

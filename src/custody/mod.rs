@@ -5,10 +5,14 @@
 //! commit; the browser answered; only then what was superseded goes. Whatever can't be kept in its place is kept
 //! sealed in the journal, and in the spool where the ledger itself can't: nothing is thrown away.
 
+mod bundle;
 mod keep;
+mod moving;
 mod recover;
 mod surrender;
 
+pub use bundle::{Bundle, Bundled, HandedOver, Taking, quiet};
+pub use moving::{move_secrets, reseal};
 pub use recover::Recovered;
 pub use surrender::{Asking, Extent, Revocation};
 

@@ -21,6 +21,8 @@ pub enum Revocation {
     NotOffered,
     /// `--local-only`: it wasn't asked.
     NotAsked,
+    /// Its tokens live elsewhere, where it's revoked or goes on: it isn't revoked from here.
+    Elsewhere,
     /// There was no grant to revoke.
     Nothing,
     /// It hasn't answered: the tokens are kept, and the next `deactivate` tries again.
@@ -100,6 +102,7 @@ impl Custody<'_> {
         let grants = self.grants_of(key, extent)?;
         let flow = self.intend_surrender(key, &record)?;
         let revocation = match asking {
+            _ if record.held_elsewhere && extent == Extent::Licence => Revocation::Elsewhere,
             _ if grants.is_empty() => Revocation::Nothing,
             Asking::Nobody => Revocation::NotAsked,
             Asking::Provider(patience) => self.revoke_all(&flow, key, &grants, extent, patience)?,
@@ -202,6 +205,7 @@ impl Custody<'_> {
                 events.push(event(record, Happened::Failed, "the held grant was thrown away", now));
             } else if extent == Extent::Licence && record.deactivated_at.is_none() {
                 record.deactivated_at = Some(now);
+                record.held_elsewhere = false;
                 record.uncertain_at = None;
                 events.push(event(record, Happened::Deactivated, reason, now));
             }

@@ -59,6 +59,22 @@ fn candidates(address: &str, choice: &BrowserChoice, variables: &Variables) -> V
     }
 }
 
+/// The program that would be tried first, of those that are there; nothing is started.
+pub fn found(variables: &Variables) -> Option<String> {
+    let folders: Vec<_> = variables.get("PATH").map(std::env::split_paths).into_iter().flatten().collect();
+    let there = |program: &std::path::Path| {
+        program.is_absolute() && program.is_file()
+            || folders.iter().any(|folder| folder.join(program).is_file())
+    };
+    // Windows and macOS have their openers built in.
+    let built_in = cfg!(any(windows, target_os = "macos"));
+    candidates("https://example.invalid/", &BrowserChoice::System, variables)
+        .iter()
+        .map(|command| std::path::Path::new(command.get_program()))
+        .find(|program| built_in || there(program))
+        .map(|program| program.display().to_string())
+}
+
 /// An entry of `$BROWSER`, by the old convention: the address stands where `%s` does, else last.
 fn listed(entry: &str, address: &str) -> Option<Command> {
     let words: Vec<_> = entry.split_whitespace().map(|word| word.replace("%s", address)).collect();

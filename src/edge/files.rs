@@ -41,6 +41,60 @@ pub fn check_private_file(path: &Path) -> Result<()> {
     }
 }
 
+/// Refuses a folder that exists and isn't ours, is a link, or is open to others; changes nothing.
+pub fn check_private_folder(path: &Path) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(fault(path, e)),
+        Ok(found) if !found.is_dir() => Err(fault(path, "it should be a folder, and not a link")),
+        Ok(found) => mine(path, &found, 0o077),
+    }
+}
+
+/// Refuses what isn't a plain file that nobody but its owner may write and no stranger may read. A credential that
+/// systemd hands to a service belongs to root, and its group bits are those of an access list (systemd.exec(5)).
+pub fn check_credential(path: &Path) -> Result<()> {
+    let found = fs::symlink_metadata(path).map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => fault(path, "there is no such file"),
+        _ => fault(path, e),
+    })?;
+    if !found.is_file() {
+        return Err(fault(path, "it should be a plain file, and not a link"));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        if found.uid() != 0 && found.uid() != rustix::process::geteuid().as_raw() {
+            return Err(fault(path, "it belongs to another user than root or this one"));
+        }
+        if found.mode() & 0o037 != 0 {
+            return Err(fault(
+                path,
+                format!(
+                    "it's open to other users (mode {:03o}); systemd makes it 0400 or 0440",
+                    found.mode() & 0o777
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// How many bytes are free on the disk under a path, for this user; `None` where the system doesn't say.
+pub fn room(path: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let existing = path.ancestors().find(|it| it.exists())?;
+        let disk = rustix::fs::statvfs(existing).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
 /// Opens for reading and writing, making it 0600 where it's missing, never following a link.
 pub fn open_private(path: &Path) -> Result<File> {
     check_private_file(path)?;
@@ -54,6 +108,20 @@ pub fn create_private(path: &Path) -> Result<File> {
     let file = options(true).open(path).map_err(|e| fault(path, e))?;
     restrict(path, 0o600)?;
     Ok(file)
+}
+
+/// Writes a file that must not exist yet, 0600, and syncs it with its name; one that fails leaves nothing.
+pub fn write_new(path: &Path, content: &[u8]) -> Result<()> {
+    let mut file = create_private(path)?;
+    let written = file
+        .write_all(content)
+        .and_then(|()| file.sync_all())
+        .map_err(|e| fault(path, e))
+        .and_then(|()| sync_folder_of(path));
+    if written.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    written
 }
 
 /// Puts new content in a file's place in one step: a sibling is written, synced and renamed over it.

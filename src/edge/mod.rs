@@ -10,16 +10,18 @@ mod keys;
 mod paths;
 mod random;
 pub mod signals;
+mod surroundings;
 mod terminal;
 
-pub use browser::{Browser, BrowserChoice, Opened, SystemBrowser, presentable};
+pub use browser::{Browser, BrowserChoice, Opened, SystemBrowser, found, presentable};
 pub use clock::{Clock, SystemClock};
 pub use http::{Http, HttpFault, HttpOptions};
 pub use keys::Keys;
 pub use paths::Paths;
 pub use random::{OsRandom, Random};
 pub use signals::Interrupts;
-pub use terminal::{Colour, Talk, Terminal};
+pub use surroundings::{Port, Surroundings, can_listen};
+pub use terminal::{Asker, Colour, Talk, Terminal};
 
 use crate::error::{Error, Result, clean};
 use std::collections::BTreeMap;

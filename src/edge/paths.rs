@@ -14,7 +14,12 @@ pub struct Paths {
     pub data: PathBuf,
     /// The sealed vault's identity of this host.
     pub identity: PathBuf,
+    /// The identity is a credential that systemd hands over, which belongs to root.
+    pub credential: bool,
 }
+
+/// The name under which systemd's `LoadCredential=` hands the identity over, where no variable names another.
+const CREDENTIAL: &str = "biotrack-auth-identity";
 
 impl Paths {
     /// `BIOTRACK_AUTH_HOME` holds everything where it's set; else the platform's own folders.
@@ -35,18 +40,29 @@ impl Paths {
                     config: native.config_dir().join("config.toml"),
                     identity: native.config_dir().join("identity.txt"),
                     data: native.data_dir(),
+                    credential: false,
                 }
             }
         };
+        let credentials = variables.get("CREDENTIALS_DIRECTORY").map(Path::new);
+        let handed = credentials.map(|folder| folder.join(CREDENTIAL)).filter(|file| file.exists());
         if let Some(identity) = variables.get("BIOTRACK_AUTH_IDENTITY") {
             paths.identity = identity.into();
+            paths.credential = credentials.is_some_and(|folder| paths.identity.parent() == Some(folder));
+        } else if let Some(handed) = handed {
+            (paths.identity, paths.credential) = (handed, true);
         }
         Ok(paths)
     }
 
     /// Everything in one folder.
     pub fn within(home: &Path) -> Self {
-        Self { config: home.join("config.toml"), identity: home.join("identity.txt"), data: home.into() }
+        Self {
+            config: home.join("config.toml"),
+            identity: home.join("identity.txt"),
+            data: home.into(),
+            credential: false,
+        }
     }
 
     /// The ledger's file.

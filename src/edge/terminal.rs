@@ -132,6 +132,12 @@ impl Terminal {
         }
     }
 
+    /// Hands bytes over to standard output: unlike an answer, a reader that has gone is an error.
+    pub fn hand_over(&self, bytes: &[u8]) -> Result<()> {
+        let mut out = self.out.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        out.write_all(bytes).and_then(|()| out.flush()).map_err(Error::Output)
+    }
+
     /// Says a line on standard error, unless `--quiet`.
     pub fn say(&self, line: &str) {
         if self.talk >= Talk::Normal {
@@ -174,6 +180,11 @@ impl Terminal {
         input.interact_text().map_err(asked)
     }
 
+    /// What asks for a passphrase later, where somebody is there to be asked.
+    pub fn asker(&self) -> Asker {
+        Asker { attended: self.attended }
+    }
+
     /// Asks for a secret, which isn't shown. Only where [`Self::attended`].
     pub fn ask_secret(&self, question: &str) -> Result<secrecy::SecretString> {
         dialoguer::Password::new()
@@ -205,6 +216,22 @@ impl Terminal {
             text.pop();
         }
         Ok(text.into())
+    }
+}
+
+/// Asks for a passphrase, away from the terminal's own room.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker {
+    attended: bool,
+}
+
+impl Asker {
+    /// Asks; `None` where nobody is there.
+    pub fn ask(self, question: &str) -> Option<Result<secrecy::SecretString>> {
+        self.attended.then(|| {
+            let asked_for = dialoguer::Password::new().with_prompt(question).interact();
+            asked_for.map(Into::into).map_err(asked)
+        })
     }
 }
 

@@ -55,6 +55,9 @@ pub enum LedgerError {
         /// Which.
         license: String,
     },
+    /// The history's chain doesn't fit, so it can't be pruned.
+    #[error("the history's chain is broken, and nothing of it is removed")]
+    BrokenHistory,
     /// The grant arrived, but could not be kept; it waits, sealed.
     #[error("{license} was granted, but the grant can't be stored yet: {reason}")]
     NotKept {
@@ -70,6 +73,7 @@ impl LedgerError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Changed { .. } => Kind::Busy,
+            Self::BrokenHistory => Kind::Failed,
             _ => Kind::Ledger,
         }
     }
@@ -83,6 +87,7 @@ impl LedgerError {
             Self::Busy { .. } => "Wait until the other process has ended, then run the command again.",
             Self::Io { .. } => "Check the disk's space and health, then run the command again.",
             Self::Changed { .. } => "Look at it (biotrack-auth status), then run the command again if it's still needed.",
+            Self::BrokenHistory => "See where: biotrack-auth history verify. Keep the file, and compare it with a backup.",
             Self::NotKept { .. } => "The grant is sealed and waits. Mend that, then run the same command: it finishes without a new consent.",
         }
         .into())

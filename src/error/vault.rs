@@ -63,6 +63,18 @@ pub enum VaultError {
         /// Why not.
         reason: String,
     },
+    /// The identity is wrapped, and nobody can be asked for its passphrase.
+    #[error("the sealed vault's identity at {path} is wrapped by a passphrase, and nobody can be asked here")]
+    Passphrase {
+        /// Which file.
+        path: String,
+    },
+    /// The passphrase doesn't open it.
+    #[error("the passphrase doesn't open the identity at {path}")]
+    WrongPassphrase {
+        /// Which file.
+        path: String,
+    },
     /// An identity's file would have been overwritten.
     #[error("{path} exists already, and an identity is never overwritten")]
     IdentityExists {
@@ -106,10 +118,14 @@ impl VaultError {
                 "The grant can't be used here any more. Have it consented again (biotrack-auth renew LICENSE), or give it up here alone (biotrack-auth deactivate LICENSE --local-only)."
             }
             Self::OtherVault { kept, used, .. } => {
-                return Some(format!("Set vault = \"{kept}\" in the configuration again: it holds what vault = \"{used}\" doesn't."));
+                return Some(format!("To have everything in the {used} vault: biotrack-auth config vault {used}. Or set vault = \"{kept}\" in the configuration again."));
             }
             Self::Unfaithful => "Don't use this vault: what it gives back can't be relied on.",
             Self::Identity { .. } => "Restore the identity file from your backup, or name it in BIOTRACK_AUTH_IDENTITY.",
+            Self::Passphrase { .. } => {
+                "Run it in a terminal; for a service, hand an unwrapped identity over as a systemd credential (LoadCredential=biotrack-auth-identity:…)."
+            }
+            Self::WrongPassphrase { .. } => "Run the command again and type it with care.",
             Self::IdentityExists { .. } => "Use it as it is; or move it away first, but what is sealed to it opens with nothing else.",
             Self::Sealing { .. } => "See which recipients are configured: biotrack-auth config show --origin.",
             Self::Sealed { .. } => "Use the host whose identity it is sealed to, or have it consented again: biotrack-auth renew LICENSE.",

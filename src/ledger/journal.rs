@@ -114,6 +114,14 @@ pub(super) fn of_profile(db: &Connection, profile: &str, key: Option<&Key>) -> r
     rows.collect()
 }
 
+/// The questions of every profile.
+pub(super) fn of_all(db: &Connection) -> rusqlite::Result<Vec<Flow>> {
+    let mut found =
+        db.prepare_cached(&format!("SELECT {COLUMNS} FROM flow ORDER BY profile, ubi, license"))?;
+    let rows = found.query_map([], read)?;
+    rows.collect()
+}
+
 /// An error where a column holds what this program never writes.
 pub(super) fn strange(column: usize, why: impl std::fmt::Display) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, why.to_string().into())

@@ -1,15 +1,20 @@
 //! Records, journal and history in SQLite: the one commit point. No secret is in it in the clear.
 
 mod connection;
+mod health;
 mod history;
 mod journal;
 mod owners;
+mod places;
 mod records;
 mod reminders;
 mod runs;
 mod spool;
 
+pub use health::Leftovers;
+pub use history::Pruning;
 pub use owners::Mark;
+pub use places::{Holder, Secret};
 pub use reminders::Waiting;
 pub use runs::{LeftRun, RunId};
 pub use spool::{Spool, Spooled};
@@ -178,6 +183,20 @@ impl Ledger {
                 }
             }
             Ok(kept)
+        })
+    }
+
+    /// Commits changes that belong together, one synced commit: all of them, or none where any record was changed by
+    /// others in the meantime.
+    pub fn commit_all(&mut self, changes: &[Change]) -> Result<()> {
+        let hand = self.hand();
+        self.transaction("commit", |tx| {
+            for change in changes {
+                if !records::apply(tx, change, &hand)? {
+                    return Err(changed(&change.record.key).into());
+                }
+            }
+            Ok(())
         })
     }
 

@@ -23,6 +23,17 @@ impl Ledger {
         self.standings_of(profile, None)
     }
 
+    /// The profiles that have records.
+    pub fn profiles(&self) -> Result<Vec<String>> {
+        let read = || -> rusqlite::Result<Vec<String>> {
+            let mut found =
+                self.db.prepare_cached("SELECT DISTINCT profile FROM authorization ORDER BY profile")?;
+            let rows = found.query_map([], |row| row.get(0))?;
+            rows.collect()
+        };
+        read().map_err(|e| self.fault("read", e))
+    }
+
     /// One record with its open questions.
     pub fn standing(&self, profile: &str, key: &Key) -> Result<Option<Standing>> {
         Ok(self.standings_of(profile, Some(key))?.pop())

@@ -33,7 +33,12 @@ fn occasion(happened: Happened) -> Option<Occasion> {
         Happened::Granted | Happened::Renewed => Some(Occasion::Granted),
         Happened::Failed | Happened::Uncertain => Some(Occasion::Failed),
         Happened::Deactivated => Some(Occasion::Deactivated),
-        Happened::Asked | Happened::Held | Happened::Revoked => None,
+        Happened::Asked
+        | Happened::Held
+        | Happened::Revoked
+        | Happened::Exported
+        | Happened::Imported
+        | Happened::Adopted => None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! Durations as people type and read them: `14d`, `10m`, "9 min 58 s".
 
 use crate::error::{Error, Result};
-use jiff::SignedDuration;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -27,6 +29,23 @@ pub fn parse(name: &'static str, text: &str) -> Result<SignedDuration> {
         Some(total) if (0..=36_525 * DAY).contains(&total) => Ok(SignedDuration::from_secs(total)),
         _ => Err(wrong()),
     }
+}
+
+/// Reads an instant of the past: so long ago (`30d`), an RFC 3339 instant, or a day, which begins at midnight UTC.
+pub fn ago(name: &'static str, text: &str, now: Timestamp) -> Result<Timestamp> {
+    let text = text.trim();
+    let at = parse(name, text)
+        .ok()
+        .and_then(|back| now.checked_sub(back).ok())
+        .or_else(|| text.parse::<Timestamp>().ok())
+        .or_else(|| Some(text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp()));
+    at.ok_or_else(|| Error::BadValue {
+        name,
+        problem: format!(
+            "\"{}\" is neither a time such as 30d nor an instant such as 2026-01-31 or 2026-01-31T12:00:00Z",
+            crate::error::clean(text)
+        ),
+    })
 }
 
 /// Says it in words, the two largest units: "10 min", "2 h 5 min", "14 days".
@@ -60,5 +79,20 @@ mod tests {
         assert_eq!(in_words(SignedDuration::from_mins(10)), "10 min");
         assert_eq!(in_words(SignedDuration::from_hours(49)), "2 days 1 h");
         assert_eq!(in_words(SignedDuration::ZERO), "0 s");
+    }
+
+    #[test]
+    fn an_instant_of_the_past_is_read_in_three_forms() {
+        let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+        for (text, at) in [
+            ("30d", "2026-10-24T12:00:00Z"),
+            ("2026-01-31", "2026-01-31T00:00:00Z"),
+            ("2026-01-31T12:00:00-05:00", "2026-01-31T17:00:00Z"),
+        ] {
+            assert_eq!(ago("time", text, now).unwrap(), at.parse().unwrap(), "{text}");
+        }
+        for bad in ["", "yesterday", "30", "2026-02-30", "\u{1b}[2J"] {
+            assert!(ago("time", bad, now).is_err(), "{bad}");
+        }
     }
 }

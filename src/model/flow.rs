@@ -180,6 +180,11 @@ impl Role {
             Self::Unwanted => "unwanted",
         }
     }
+
+    /// The role of a word.
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::Live, Self::Held, Self::Superseded, Self::Unwanted].into_iter().find(|it| it.word() == word)
+    }
 }
 
 /// What happens to a licence's secrets in one commit.

@@ -22,6 +22,34 @@ pub enum Happened {
     Deactivated,
     /// The provider confirmed a revocation.
     Revoked,
+    /// Its tokens were written to a sealed bundle.
+    Exported,
+    /// A file's facts were taken over.
+    Imported,
+    /// Tokens out of a backup are this ledger's own from now on.
+    Adopted,
+}
+
+/// What happened to the ledger as a whole: events of no licence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chore {
+    /// Old links of the history were removed, an anchor left.
+    Pruned,
+    /// The secrets moved to the other vault.
+    Moved,
+    /// The token sets were sealed to other recipients.
+    Resealed,
+}
+
+impl Chore {
+    /// The word in the ledger and the history.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pruned => "pruned",
+            Self::Moved => "vault_moved",
+            Self::Resealed => "resealed",
+        }
+    }
 }
 
 impl Happened {
@@ -36,6 +64,9 @@ impl Happened {
             Self::Uncertain => "uncertain",
             Self::Deactivated => "deactivated",
             Self::Revoked => "revoked",
+            Self::Exported => "exported",
+            Self::Imported => "imported",
+            Self::Adopted => "adopted",
         }
     }
 }
@@ -68,4 +99,80 @@ pub struct Line {
     pub host: String,
     /// More, in words.
     pub detail: String,
+}
+
+/// A link of the history's chain, as it stands in the ledger; profile and licence are empty where the event was of the
+/// whole ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Its number, from 1.
+    pub seq: i64,
+    /// When, RFC 3339 in UTC; as text, for the chain is over the text.
+    pub at: String,
+    /// In which profile.
+    pub profile: String,
+    /// To which company.
+    pub ubi: String,
+    /// To which licence.
+    pub license: String,
+    /// What: one of [`Happened`]'s or [`Chore`]'s words.
+    pub event: String,
+    /// Which OS user did it.
+    pub user: String,
+    /// On which host.
+    pub host: String,
+    /// More, in words.
+    pub detail: String,
+    /// SHA-256 over the hash before it and this line.
+    pub hash: Vec<u8>,
+}
+
+impl Link {
+    /// When it was made; `None` where someone wrote nonsense there.
+    pub fn instant(&self) -> Option<Timestamp> {
+        self.at.parse().ok()
+    }
+}
+
+/// What is left of links that were pruned: the rest verifies from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anchor {
+    /// The number of the last link that was pruned.
+    pub seq: i64,
+    /// Its hash.
+    pub hash: Vec<u8>,
+    /// When it had been made.
+    pub last: String,
+    /// When it was pruned.
+    pub at: String,
+    /// Which OS user did it.
+    pub user: String,
+    /// On which host.
+    pub host: String,
+}
+
+/// What came of following the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain {
+    /// How many links are there, and fit.
+    pub links: u64,
+    /// The last link's hash; of an empty history that was pruned, the anchor's; else nothing.
+    pub head: Vec<u8>,
+    /// Where it begins, if it was pruned.
+    pub anchor: Option<Anchor>,
+    /// The first link that doesn't fit.
+    pub broken: Option<Broken>,
+}
+
+/// The first link that doesn't fit, as far as it can be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// Its number.
+    pub seq: i64,
+    /// When, by its own word; `None` where the link is missing.
+    pub at: Option<String>,
+    /// Of which licence, by its own word.
+    pub license: Option<String>,
+    /// What is wrong.
+    pub why: &'static str,
 }

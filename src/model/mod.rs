@@ -17,4 +17,5 @@ pub mod rows;
 pub mod secret;
 pub mod selection;
 pub mod spread;
+pub mod transfer;
 pub mod vault_kind;

@@ -2,7 +2,9 @@
 //! named with its line and column before anything else happens.
 
 use super::ids::{Contact, Key, License, OcmLicense, StoreName, Tag, Ubi, Username};
+use super::transfer::{Facts, Incoming};
 use crate::error::{Complaint, Error, Result, clean};
+use jiff::Timestamp;
 use std::collections::HashMap;
 use std::io::Read;
 
@@ -14,9 +16,11 @@ pub const MOST_ROWS: usize = 100_000;
 /// The columns that are read.
 const COLUMNS: [&str; 7] = ["ubi", "license", "username", "name", "ocm_license", "contact", "tags"];
 /// Further columns of our own export (`status --format csv`): facts of the ledger, which no file changes.
-const EXPORTED: [&str; 11] = [
+const EXPORTED: [&str; 13] = [
     "profile",
     "granted_by",
+    "deactivated_at",
+    "invalid_at",
     "state",
     "conditions",
     "created_at",
@@ -101,12 +105,30 @@ pub fn renewals(text: &[u8]) -> Result<Sheet<Renewal>, Vec<Complaint>> {
     read(text)
 }
 
+/// Reads a file for `import`: `license` and `ubi` are needed; what a column that isn't there would say stays as it is.
+///
+/// # Errors
+/// As [`registrations`].
+pub fn incoming(text: &[u8], profile: &str) -> Result<Sheet<Incoming>, Vec<Complaint>> {
+    let mut sheet: Sheet<Incoming> = read(text)?;
+    for row in &mut sheet.rows {
+        if row.profile.is_empty() {
+            profile.clone_into(&mut row.profile);
+        }
+    }
+    Ok(sheet)
+}
+
 /// A kind of row.
 trait Row: Sized {
     const NEEDED: &'static [&'static str];
     /// The row; `None` where a cell it can't do without was bad, which has been complained about then.
     fn of(cells: &mut Cells<'_>) -> Option<Self>;
     fn named(&self) -> (Option<Ubi>, License);
+    /// The profile, where rows of several may stand in one file.
+    fn profile(&self) -> &str {
+        ""
+    }
 }
 
 impl Row for Registration {
@@ -143,6 +165,73 @@ impl Row for Renewal {
     }
 }
 
+impl Row for Incoming {
+    const NEEDED: &'static [&'static str] = &["ubi", "license", "username"];
+
+    fn of(cells: &mut Cells<'_>) -> Option<Self> {
+        let profile = cells.text("profile").trim().to_owned();
+        let ubi = cells.needed("ubi", Ubi::parse);
+        let license = cells.needed("license", License::parse);
+        let username = cells.needed("username", Username::parse);
+        let ocm_license = cells.has("ocm_license").then(|| cells.optional("ocm_license", OcmLicense::parse));
+        let name = cells.has("name").then(|| cells.optional("name", StoreName::parse));
+        let contact = cells.has("contact").then(|| cells.optional("contact", Contact::parse));
+        let tags = cells.has("tags").then(|| cells.tags());
+        let granted_by = clean(cells.text("granted_by").trim());
+        let facts = Facts {
+            granted_by: (!granted_by.is_empty()).then_some(granted_by),
+            created_at: cells.optional("created_at", instant),
+            renewed_at: cells.optional("renewed_at", instant),
+            expires_at: cells.optional("expires_at", instant),
+            expires_estimated: cells.optional("expires_estimated", truth).unwrap_or_default(),
+            deactivated_at: cells.optional("deactivated_at", instant),
+            invalid_at: cells.optional("invalid_at", instant),
+        };
+        let facts = cells.has("expires_at").then_some(facts);
+        let key = Key { ubi: ubi?, license: license? };
+        Some(Self {
+            line: Some(cells.line),
+            profile,
+            key,
+            username: username?,
+            ocm_license,
+            name,
+            contact,
+            tags,
+            facts,
+        })
+    }
+
+    fn named(&self) -> (Option<Ubi>, License) {
+        (Some(self.key.ubi.clone()), self.key.license.clone())
+    }
+
+    fn profile(&self) -> &str {
+        &self.profile
+    }
+}
+
+/// An instant of a file, down to the whole second, as the ledger keeps it.
+fn instant(text: &str) -> Result<Timestamp> {
+    let at: Result<Timestamp, _> = text.trim().parse();
+    at.ok().and_then(|at| Timestamp::from_second(at.as_second()).ok()).ok_or_else(|| Error::BadValue {
+        name: "instant",
+        problem: format!("\"{}\" isn't an instant such as 2026-01-31T12:00:00Z", clean(text.trim())),
+    })
+}
+
+fn truth(text: &str) -> Result<bool> {
+    // Spreadsheets write theirs in capitals.
+    match text.trim().to_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(Error::BadValue {
+            name: "value",
+            problem: format!("\"{}\" is neither true nor false", clean(other)),
+        }),
+    }
+}
+
 /// The cells of one row, by the columns' names.
 struct Cells<'a> {
     line: u64,
@@ -154,6 +243,10 @@ struct Cells<'a> {
 impl Cells<'_> {
     fn text(&self, column: &str) -> &str {
         self.header.places.get(column).and_then(|at| self.record.get(*at)).map_or("", plain)
+    }
+
+    fn has(&self, column: &str) -> bool {
+        self.header.places.contains_key(column)
     }
 
     fn needed<T>(&mut self, column: &'static str, parse: fn(&str) -> Result<T>) -> Option<T> {
@@ -175,8 +268,9 @@ impl Cells<'_> {
     }
 
     fn tags(&mut self) -> Vec<Tag> {
-        let words = self.text("tags").split(';').filter(|word| !word.trim().is_empty());
-        let parsed: Vec<_> = words.map(Tag::parse).collect();
+        let words = split_tags(self.text("tags"));
+        let parsed: Vec<_> =
+            words.iter().filter(|word| !word.trim().is_empty()).map(|word| Tag::parse(word)).collect();
         let mut tags: Vec<Tag> = parsed.into_iter().filter_map(|tag| self.checked("tags", tag)).collect();
         tags.sort();
         tags.dedup();
@@ -193,6 +287,27 @@ impl Cells<'_> {
         self.complaints.push(Complaint { line: Some(self.line), column: Some(column), problem });
         None
     }
+}
+
+/// Several tags in a cell, separated by semicolons; one inside a tag has a backslash before it, and so has a backslash
+/// before either.
+pub fn tags_cell(tags: &[Tag]) -> String {
+    let escaped = |tag: &Tag| tag.as_str().replace('\\', "\\\\").replace(';', "\\;");
+    tags.iter().map(escaped).collect::<Vec<_>>().join(";")
+}
+
+fn split_tags(cell: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut signs = cell.chars().peekable();
+    while let Some(sign) = signs.next() {
+        let escaped = if sign == '\\' { signs.next_if(|next| matches!(next, ';' | '\\')) } else { None };
+        match (sign, escaped, words.last_mut()) {
+            (';', None, _) => words.push(String::new()),
+            (sign, escaped, Some(word)) => word.push(escaped.unwrap_or(sign)),
+            (_, _, None) => {}
+        }
+    }
+    words
 }
 
 /// A cell without the `'` that our export puts before what a spreadsheet would run as a formula (DESIGN, JSON).
@@ -253,7 +368,8 @@ impl Header {
                         complaints.extend(whole(problem));
                     }
                 }
-                Some(_) => {}
+                // Only `import` reads it.
+                Some(column) => drop(header.places.entry(column).or_insert(at)),
                 None if name.trim().is_empty() => {}
                 None => header.unused.push(shown(name)),
             }
@@ -399,7 +515,7 @@ fn read<R: Row>(bytes: &[u8]) -> Result<Sheet<R>, Vec<Complaint>> {
         }
         let cells = &mut Cells { line, record: &record, header: &header, complaints: &mut complaints };
         let Some(row) = R::of(cells) else { continue };
-        if let Some(before) = seen.insert(row.named(), line) {
+        if let Some(before) = seen.insert((row.profile().to_owned(), row.named()), line) {
             let problem = format!("is the same licence as line {before}: {}", row.named().1);
             complaints.push(Complaint { line: Some(line), column: Some("license"), problem });
         }

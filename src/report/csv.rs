@@ -2,6 +2,7 @@
 
 use super::Row;
 use crate::error::{Error, Result};
+use crate::model::rows::tags_cell;
 use jiff::Timestamp;
 
 /// The columns, which `import` reads back by name.
@@ -44,7 +45,7 @@ pub fn csv(rows: &[Row<'_>], now: Timestamp) -> Result<String> {
             record.username.to_string(),
             record.granted_by.clone().unwrap_or_default(),
             some(record.contact.as_ref().map(|it| it as _)),
-            record.tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>().join(";"),
+            tags_cell(&record.tags),
             row.state.word().to_owned(),
             row.conditions.iter().map(|one| one.word()).collect::<Vec<_>>().join(";"),
             at(record.created_at),
@@ -62,7 +63,7 @@ pub fn csv(rows: &[Row<'_>], now: Timestamp) -> Result<String> {
 }
 
 /// A cell that a spreadsheet would run as a formula gets a `'` before it (DESIGN, JSON); `import` takes one off.
-fn harmless(cell: &str) -> String {
+pub(super) fn harmless(cell: &str) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\'', '\t', '\r']) {
         format!("'{cell}")
     } else {

@@ -4,17 +4,24 @@ mod calendar;
 mod card;
 mod check;
 mod csv;
+mod doctor;
+mod history;
 mod json;
 mod plan;
 mod prometheus;
 mod run;
 mod table;
+mod transfer;
 
 pub use calendar::calendar;
 
 pub use card::{card, consent_card};
 pub use check::{Threshold, Verdict, check, unknown};
 pub use csv::csv;
+pub use doctor::{DoctorDocument, Finding, Health};
+pub use history::{
+    HistoryDocument, PruneDocument, VerifyDocument, history_csv, history_lines, history_table, link_line,
+};
 pub use json::{
     AuthorizationJson, Counts, Document, ErrorDocument, Happening, HookEvent, Reminders, ResultJson, Results,
     RunEvent, Summary, document, lines, results, schema,
@@ -23,6 +30,7 @@ pub use plan::{PlanDocument, plan};
 pub use prometheus::prometheus;
 pub use run::run_summary;
 pub use table::table;
+pub use transfer::{ImportDocument, export_csv, export_json};
 
 use crate::model::authorization::{Condition, Standing, State};
 use crate::model::provider::Provider;

@@ -10,6 +10,7 @@ use crate::model::secret::Sealable;
 use age::x25519::Identity;
 use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// The service that all items are of.
@@ -91,6 +92,12 @@ impl Keyring {
         })
     }
 
+    /// The accounts that begin so, without the further parts of long secrets; `None` where the store can't search.
+    pub(super) fn items(&self, beginning: &str) -> Result<Option<Vec<String>>> {
+        let beginning = beginning.to_owned();
+        KEYRING.ask("list its items", move || search(&beginning))
+    }
+
     pub(super) fn forget(&self, item: &str) -> Result<()> {
         let item = item.to_owned();
         KEYRING.ask("forget a secret", move || match remove(&item)? {
@@ -160,6 +167,31 @@ fn unlocked(item: &str) -> Result<()> {
     let trial = format!("{item}#open");
     set(&trial, b"-")?;
     delete(&trial).map(|_| ())
+}
+
+fn search(beginning: &str) -> Result<Option<Vec<String>>> {
+    // Sets the store up, or says why there is none.
+    entry("search")?;
+    let attributes = HashMap::from([("service", SERVICE)]);
+    let entries = match keyring_core::Entry::search(&attributes) {
+        Ok(entries) => entries,
+        // By its word, or because it names its attributes otherwise.
+        Err(keyring::Error::NotSupportedByStore(_) | keyring::Error::Invalid(..)) => return Ok(None),
+        Err(e) => return Err(fault(e, "list its items")),
+    };
+    let account = |entry: &keyring_core::Entry| match entry.get_specifiers() {
+        Some((_, account)) => Some(account),
+        None => entry.get_attributes().ok()?.remove("username"),
+    };
+    let mut found: Vec<String> = entries
+        .iter()
+        .filter_map(account)
+        .filter(|account| account.starts_with(beginning))
+        .map(|account| account.split('#').next().unwrap_or_default().to_owned())
+        .collect();
+    found.sort();
+    found.dedup();
+    Ok(Some(found))
 }
 
 fn set(account: &str, bytes: &[u8]) -> Result<()> {

@@ -1,21 +1,22 @@
 //! The vault: keeps secrets in the OS keyring, or sealed with age beside the record they belong to.
 
 mod bounded;
+mod bundle;
 mod envelope;
 mod keyring;
 mod parts;
 mod sealed;
 
+pub use bundle::{is_sealed, open_with, seal_to};
 pub use envelope::{Envelope, Opener, Seal};
 pub use keyring::Keyring;
-pub use sealed::{SealedVault, create_identity, recipient_of};
+pub use sealed::{IdentityFile, SealedVault, check_recipient, create_identity, recipient_of};
 
 use crate::edge::Random;
 use crate::error::{Result, VaultError};
 use crate::model::flow::{Place, Sealed};
 use crate::model::secret::Sealable;
 use crate::model::vault_kind::VaultKind;
-use std::path::Path;
 
 /// How many random bytes a probe keeps: as many as a generous set of tokens, so that a limit on size shows.
 const PROBE: usize = 4096;
@@ -35,8 +36,8 @@ impl Vault {
     }
 
     /// Sealed to the recipients; this host opens with the identity in that file. No recipients: this host alone.
-    pub fn sealed(identity: &Path, recipients: Vec<String>) -> Self {
-        Self::Sealed(SealedVault::new(identity, recipients))
+    pub fn sealed(identity: impl Into<IdentityFile>, recipients: Vec<String>) -> Self {
+        Self::Sealed(SealedVault::new(identity.into(), recipients))
     }
 
     /// Which of the two it is.
@@ -109,6 +110,14 @@ impl Vault {
             (Self::Keyring(keyring), Place::Item(item)) => keyring.get(item, whose),
             (Self::Sealed(sealed), Place::Blob(blob)) => sealed.open(blob, whose),
             _ => self.misplaced(whose),
+        }
+    }
+
+    /// The keyring's items whose names begin so; `None` where the store can't search. A sealed vault has none.
+    pub fn items(&self, beginning: &str) -> Result<Option<Vec<String>>> {
+        match self {
+            Self::Keyring(keyring) => keyring.items(beginning),
+            Self::Sealed(_) => Ok(Some(Vec::new())),
         }
     }
 

@@ -2,12 +2,14 @@
 
 use super::Sealed;
 use super::envelope::{Envelope, Opener, Seal};
-use crate::edge::files;
+use crate::edge::{Asker, files};
 use crate::error::clean;
 use crate::error::{Error, Result, VaultError};
 use crate::model::flow::Place;
 use crate::model::secret::Sealable;
+use age::armor::ArmoredReader;
 use age::x25519::{Identity, Recipient};
+use age::{DecryptError, Decryptor};
 use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
 use std::fs::{self, File};
@@ -18,9 +20,46 @@ use std::sync::OnceLock;
 /// No identity file is longer; what is isn't one.
 const LONGEST: u64 = 64 * 1024;
 
+/// This host's identity file, and who may be asked for the passphrase that wraps it.
+#[derive(Debug, Clone)]
+pub struct IdentityFile {
+    path: PathBuf,
+    credential: bool,
+    asker: Option<Asker>,
+}
+
+impl IdentityFile {
+    /// A file of ours; nobody is asked.
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.into(), credential: false, asker: None }
+    }
+
+    /// It's handed over by systemd: it may belong to root.
+    pub fn handed_over(self, credential: bool) -> Self {
+        Self { credential, ..self }
+    }
+
+    /// Asks where it's wrapped.
+    pub fn asking(self, asker: Asker) -> Self {
+        Self { asker: Some(asker), ..self }
+    }
+}
+
+impl From<&Path> for IdentityFile {
+    fn from(path: &Path) -> Self {
+        Self::at(path)
+    }
+}
+
+impl From<&PathBuf> for IdentityFile {
+    fn from(path: &PathBuf) -> Self {
+        Self::at(path)
+    }
+}
+
 /// Seals to recipients, and opens with the identity of this host.
 pub struct SealedVault {
-    identity: PathBuf,
+    identity: IdentityFile,
     recipients: Vec<String>,
     keys: OnceLock<Keys>,
 }
@@ -35,8 +74,8 @@ struct Keys {
 }
 
 impl SealedVault {
-    pub(super) fn new(identity: &Path, recipients: Vec<String>) -> Self {
-        Self { identity: identity.into(), recipients, keys: OnceLock::new() }
+    pub(super) fn new(identity: IdentityFile, recipients: Vec<String>) -> Self {
+        Self { identity, recipients, keys: OnceLock::new() }
     }
 
     /// Proves that the identity can be read, and that what is sealed opens with it. Where none of the recipients
@@ -88,7 +127,7 @@ impl SealedVault {
         }
         let identities = read_identities(&self.identity)?;
         let all_own: Vec<Recipient> = identities.iter().map(Identity::to_public).collect();
-        let own = first(&self.identity, &all_own)?.clone();
+        let own = first(&self.identity.path, &all_own)?.clone();
         let recipients = match self.recipients.as_slice() {
             [] => vec![own.clone()],
             named => named.iter().map(|text| recipient(text)).collect::<Result<_>>()?,
@@ -127,12 +166,25 @@ pub fn create_identity(path: &Path) -> Result<String> {
 }
 
 /// The recipient of an identity file: of its first identity, to which this host seals.
-pub fn recipient_of(identity: &Path) -> Result<String> {
-    let identities = read_identities(identity)?;
-    Ok(first(identity, &identities)?.to_public().to_string())
+pub fn recipient_of(identity: impl Into<IdentityFile>) -> Result<String> {
+    let identity = identity.into();
+    let identities = read_identities(&identity)?;
+    Ok(first(&identity.path, &identities)?.to_public().to_string())
 }
 
-fn recipient(text: &str) -> Result<Recipient> {
+/// Whether a text is a recipient that a vault can seal to.
+pub fn check_recipient(text: &str) -> Result<()> {
+    recipient(text).map(drop)
+}
+
+/// What opens what is sealed to an identity file.
+pub(super) fn opener(identity: &IdentityFile) -> Result<Opener> {
+    let identities = read_identities(identity)?;
+    first(&identity.path, &identities)?;
+    Ok(Opener::with(identities))
+}
+
+pub(super) fn recipient(text: &str) -> Result<Recipient> {
     text.trim().parse().map_err(|_| {
         let reason = if text.trim().to_uppercase().starts_with("AGE-SECRET-KEY-") {
             // It must not be shown again.
@@ -158,20 +210,24 @@ fn unusable(path: &Path, reason: impl ToString) -> Error {
     VaultError::Identity { path: path.display().to_string(), reason: reason.to_string() }.into()
 }
 
-/// All identities of a file in age's own format: one a line, with comments between them.
-fn read_identities(path: &Path) -> Result<Vec<Identity>> {
-    files::check_private_file(path).map_err(|e| match e {
+/// All identities of a file in age's own format: one a line, with comments between them; or that, wrapped by a
+/// passphrase (`age -p`).
+fn read_identities(file: &IdentityFile) -> Result<Vec<Identity>> {
+    let path = file.path.as_path();
+    let checked =
+        if file.credential { files::check_credential(path) } else { files::check_private_file(path) };
+    checked.map_err(|e| match e {
         Error::File { reason, .. } => unusable(path, reason),
         other => other,
     })?;
-    let text = read_text(path).map_err(|e| match e.kind() {
+    let bytes = read_bytes(path).map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => unusable(path, "there is no such file"),
         io::ErrorKind::InvalidData => unusable(path, "it isn't an identity file"),
         _ => unusable(path, e),
     })?;
-    if text.starts_with("age-encryption.org/") || text.starts_with("-----BEGIN AGE") {
-        return Err(unusable(path, "it is wrapped by a passphrase"));
-    }
+    let wrapped = bytes.starts_with(b"age-encryption.org/") || bytes.starts_with(b"-----BEGIN AGE");
+    let bytes = if wrapped { unwrap(file, &bytes)? } else { bytes };
+    let text = str::from_utf8(&bytes).map_err(|_| unusable(path, "it isn't an identity file"))?;
     let lines = text.lines().map(str::trim).enumerate();
     lines
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
@@ -182,18 +238,47 @@ fn read_identities(path: &Path) -> Result<Vec<Identity>> {
         .collect()
 }
 
-fn read_text(path: &Path) -> io::Result<Zeroizing<String>> {
+/// Opens a wrapped identity file with the passphrase that a person types.
+fn unwrap(file: &IdentityFile, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    let shown = || file.path.display().to_string();
+    let question = format!("Passphrase of {}", clean(&shown()));
+    let Some(passphrase) = file.asker.and_then(|asker| asker.ask(&question)) else {
+        return Err(VaultError::Passphrase { path: shown() }.into());
+    };
+    let identity = age::scrypt::Identity::new(passphrase?);
+    let open = || {
+        let decryptor = Decryptor::new_buffered(ArmoredReader::new(wrapped))?;
+        let mut reader = decryptor.decrypt(std::iter::once(&identity as &dyn age::Identity))?;
+        // Never longer than what was wrapped, so the buffer never moves and leaves no copy behind.
+        let mut plain = Zeroizing::new(Vec::with_capacity(wrapped.len()));
+        reader.read_to_end(&mut plain)?;
+        Ok(plain)
+    };
+    open().map_err(|e: DecryptError| match e {
+        DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed => {
+            VaultError::WrongPassphrase { path: shown() }.into()
+        }
+        DecryptError::NoMatchingKeys => {
+            unusable(&file.path, "it is sealed to a key, not wrapped by a passphrase")
+        }
+        DecryptError::ExcessiveWork { .. } => {
+            unusable(&file.path, "its passphrase would take too long to try")
+        }
+        _ => unusable(&file.path, "it is damaged"),
+    })
+}
+
+fn read_bytes(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
     if length > LONGEST {
         return Err(io::ErrorKind::InvalidData.into());
     }
     // With room to spare, so that the buffer never moves and leaves no copy behind.
-    let mut text = Zeroizing::new(String::with_capacity(length as usize + 64));
-    file.take(LONGEST).read_to_string(&mut text)?;
-    Ok(text)
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length as usize + 64));
+    file.take(LONGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -345,7 +430,7 @@ mod tests {
             (b"# only a comment\n", "no identity in it"),
             (b"\n\nAGE-SECRET-KEY-1CANARY\n", "line 3"),
             (b"AGE-PLUGIN-CANARY-1QQ\n", "line 1"),
-            (b"age-encryption.org/v1\n-> scrypt canary", "passphrase"),
+            (b"age-encryption.org/v1\n-> scrypt canary", "nobody can be asked"),
             (b"\xff\xfe\x00canary", "isn't an identity file"),
         ] {
             fs::write(host.identity(), content).unwrap();

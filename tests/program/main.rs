@@ -14,8 +14,11 @@ mod deactivate;
 mod demo;
 #[cfg(target_os = "linux")]
 mod disk;
+mod doctor;
 mod edges;
+mod export;
 mod givingup;
+mod history;
 #[cfg(target_os = "linux")]
 mod keyring;
 mod layers;
@@ -33,3 +36,5 @@ mod status;
 mod support;
 #[cfg(unix)]
 mod table;
+#[cfg(target_os = "linux")]
+mod vaultmove;

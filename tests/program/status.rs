@@ -1,6 +1,7 @@
 //! `status`, as its users meet it.
 
-use crate::support::Rig;
+use crate::support::{Rig, valid};
+use biotrack_auth::model::transfer::ExportDocument;
 use biotrack_auth::report;
 
 #[test]
@@ -26,13 +27,6 @@ fn the_table_is_plain_where_it_is_piped() {
 fn its_json_fits_the_shipped_schema() {
     let rig = Rig::new();
     rig.register("L-1").exits(0);
-    let valid = |schema: &str, document: &serde_json::Value| {
-        let path = format!("{}/schemas/{schema}.json", env!("CARGO_MANIFEST_DIR"));
-        let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-        let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
-        let errors: Vec<_> = validator.iter_errors(document).map(|e| e.to_string()).collect();
-        assert!(errors.is_empty(), "{errors:?}\n{document}");
-    };
     valid("status", &rig.status());
     valid("error", &rig.run(&["renew", "L-1", "--json"]).exits(4).json());
     valid("results", &rig.run(&["deactivate", "L-1", "--yes", "--json"]).exits(0).json());
@@ -49,6 +43,12 @@ fn the_shipped_schemas_are_what_the_types_say() {
         ("hook", report::schema::<report::HookEvent>()),
         ("event", report::schema::<report::RunEvent>()),
         ("plan", report::schema::<report::PlanDocument>()),
+        ("doctor", report::schema::<report::DoctorDocument>()),
+        ("export", report::schema::<ExportDocument>()),
+        ("import", report::schema::<report::ImportDocument>()),
+        ("history", report::schema::<report::HistoryDocument>()),
+        ("history-verify", report::schema::<report::VerifyDocument>()),
+        ("history-prune", report::schema::<report::PruneDocument>()),
     ];
     let stale: Vec<_> = documents
         .iter()

@@ -3,10 +3,12 @@
 pub mod check;
 pub mod init;
 pub mod keeper;
+pub mod recipients;
 pub mod set_secret;
 pub mod show;
 #[cfg(test)]
 mod tests;
+pub mod vault;
 mod vaults;
 
 pub use keeper::{Choice, Keeper};
@@ -59,6 +61,28 @@ Examples:
 Examples:
   biotrack-auth config set-secret --profile ny < secret")]
     SetSecret,
+    /// Move every secret to the other vault: tokens, client secrets, and what waiting hand-offs need
+    ///
+    /// New places are made first, one commit of the ledger names them all, the configuration follows, and only then the old
+    /// places are forgotten. Cut short anywhere, the same command goes on. While a consent is under way it's refused.
+    #[command(after_help = "\
+Examples:
+  biotrack-auth config vault sealed
+  biotrack-auth config vault keyring")]
+    Vault(vault::Args),
+    /// Who may read the sealed token sets: age recipients, one a host
+    ///
+    /// Adding or removing one seals every token set anew, in one commit. Client secrets and open questions stay sealed to
+    /// this host alone.
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  biotrack-auth config recipients list
+  biotrack-auth config recipients add age1…
+  biotrack-auth config recipients remove age1…"
+    )]
+    Recipients(recipients::Action),
 }
 
 /// The global flags that matter here.
@@ -80,6 +104,8 @@ pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) ->
         Action::Path => path(globals, env),
         Action::Check => check::run(globals, env),
         Action::SetSecret => set_secret::run(globals, env, keeper),
+        Action::Vault(args) => vault::run(args, globals, env),
+        Action::Recipients(action) => recipients::run(action, globals, env),
     }
 }
 

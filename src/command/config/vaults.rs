@@ -45,11 +45,11 @@ impl Vaults<'_> {
     fn sealed(&self, why: &str) -> Result<Choice> {
         let identity = &self.env.paths.identity;
         let recipient = match identity.symlink_metadata() {
-            Ok(_) => recipient_of(identity)?,
+            Ok(_) => recipient_of(crate::command::identity(self.env))?,
             Err(_) => create_identity(identity)?,
         };
         let recipients = vec![recipient];
-        self.probe(&Vault::sealed(identity, recipients.clone()))?;
+        self.probe(&Vault::sealed(crate::command::identity(self.env), recipients.clone()))?;
         Ok(Choice { kind: VaultKind::Sealed, recipients, why: why.into() })
     }
 

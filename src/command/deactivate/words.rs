@@ -120,6 +120,9 @@ pub(super) fn results(key: &Key, extent: Extent, revocation: &Revocation, uncert
         Revocation::NotAsked => {
             "At BioTrack: not asked (--local-only); the grant stays valid there until it lapses or the admin removes it."
         }
+        Revocation::Elsewhere => {
+            "At BioTrack: not asked, because its tokens live elsewhere (it was exported with them, or came from a backup); revoke it there, or the admin removes it."
+        }
         Revocation::Nothing if uncertain => {
             "At BioTrack: a grant may still stand. Its answer was lost, so there is no token to revoke it with; the admin can remove it."
         }

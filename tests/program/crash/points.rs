@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How many kill points of a kind CI passes over for each that it takes.
 const STRIDE: usize = 9;
 
-fn stride() -> usize {
+/// One of so many points is taken.
+pub fn stride() -> usize {
     #[expect(clippy::disallowed_methods, reason = "a test has no Env")]
     if std::env::var_os("BIOTRACK_TEST_ALL").is_some() { 1 } else { STRIDE }
 }

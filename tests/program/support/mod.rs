@@ -33,6 +33,8 @@ pub struct Rig {
     elsewhere: TempDir,
     /// The program sees the session's bus.
     keyring: bool,
+    /// Tokens are looked for in the session's keyring.
+    kept_in_keyring: bool,
     sandbox: Sandbox,
 }
 
@@ -51,7 +53,7 @@ impl Rig {
 
     /// A sandbox, and a home configured for the keyring of the session that the test runs in.
     pub fn with_keyring(fail: &[Mishap]) -> Self {
-        let rig = Self { keyring: true, ..Self::unconfigured(fail) };
+        let rig = Self { keyring: true, kept_in_keyring: true, ..Self::unconfigured(fail) };
         rig.configure("keyring");
         rig
     }
@@ -88,7 +90,12 @@ impl Rig {
         let options = Options { log: Some(log), ..options };
         #[expect(clippy::disallowed_methods, reason = "the sandbox runs by the machine's clock")]
         let sandbox = Sandbox::start(options, Arc::new(Timestamp::now)).unwrap();
-        Self { home, elsewhere, keyring: false, sandbox }
+        Self { home, elsewhere, keyring: false, kept_in_keyring: false, sandbox }
+    }
+
+    /// From now on tokens are looked for in the keyring, or in the ledger.
+    pub fn uses_keyring(&mut self, keyring: bool) {
+        self.kept_in_keyring = keyring;
     }
 
     pub fn home(&self) -> &Path {
@@ -229,6 +236,16 @@ pub fn send(signal: &str, child: &Child) {
     assert!(sent.success());
 }
 
+/// A document is what its shipped schema says.
+#[track_caller]
+pub fn valid(schema: &str, document: &Value) {
+    let path = format!("{}/schemas/{schema}.json", env!("CARGO_MANIFEST_DIR"));
+    let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+    let errors: Vec<_> = validator.iter_errors(document).map(|e| e.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}\n{document}");
+}
+
 /// How a run ended.
 #[derive(Debug)]
 pub struct Run {
@@ -255,6 +272,12 @@ impl Run {
     #[track_caller]
     pub fn says(self, words: &str) -> Self {
         assert!(self.err.contains(words), "no \"{words}\" in\n{}", self.err);
+        self
+    }
+
+    #[track_caller]
+    pub fn says_not(self, words: &str) -> Self {
+        assert!(!self.err.contains(words), "\"{words}\" in\n{}", self.err);
         self
     }
 

@@ -59,6 +59,21 @@ impl Screen {
         }
     }
 
+    /// Waits until what is typed isn't shown.
+    #[track_caller]
+    pub fn hides(&self) {
+        let terminal = self.tmux(&["display-message", "-p", "#{pane_tty}"]);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let said = outside("stty").args(["-F", terminal.trim(), "-a"]).output().unwrap();
+            if String::from_utf8_lossy(&said.stdout).contains("-echo ") {
+                return;
+            }
+            assert!(Instant::now() < deadline, "what is typed is shown");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// What it holds, with its colours as escapes.
     pub fn coloured(&self) -> String {
         self.tmux(&["capture-pane", "-p", "-e"])

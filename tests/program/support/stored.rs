@@ -44,7 +44,7 @@ impl Rig {
     pub fn all_grants(&self, keys: &[Key], role: Role) -> Vec<Vec<Granted>> {
         let env = self.env();
         let Some(ledger) = Ledger::read(&env).unwrap() else { return vec![Vec::new(); keys.len()] };
-        let vault = match self.keyring {
+        let vault = match self.kept_in_keyring {
             true => Vault::keyring(),
             false => Vault::sealed(&env.paths.identity, Vec::new()),
         };

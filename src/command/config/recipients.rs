@@ -1,0 +1,149 @@
+//! `config recipients`: who may read the sealed token sets.
+
+use super::{Globals, answer_json};
+use crate::command::{identity, vault};
+use crate::config::{Config, NewVault, change_vault};
+use crate::custody::reseal;
+use crate::edge::Env;
+use crate::error::{Error, Result};
+use crate::ledger::Ledger;
+use crate::model::vault_kind::VaultKind;
+use crate::vault::{check_recipient, recipient_of};
+use serde::Serialize;
+
+/// What to do with the recipients.
+#[derive(Debug, clap::Subcommand)]
+pub enum Action {
+    /// Let another host read the token sets
+    #[command(after_help = "\
+Examples:
+  biotrack-auth config recipients add age1…")]
+    Add(Named),
+    /// Let a host no longer read the token sets
+    ///
+    /// What it has read before it still knows: a renewal replaces tokens.
+    #[command(after_help = "\
+Examples:
+  biotrack-auth config recipients remove age1…")]
+    Remove(Named),
+    /// Show who may read the token sets, and which of them is this host
+    #[command(after_help = "\
+Examples:
+  biotrack-auth config recipients list --json")]
+    List,
+}
+
+/// Which.
+#[derive(Debug, clap::Args)]
+pub struct Named {
+    /// Recipients: age1…
+    #[arg(value_name = "RECIPIENT", required = true)]
+    recipients: Vec<String>,
+}
+
+/// Who may read.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Answer {
+    schema: u8,
+    recipients: Vec<Shown>,
+    /// How many token sets were sealed anew.
+    resealed: usize,
+}
+
+/// One who may read.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Shown {
+    recipient: String,
+    /// It's this host's own.
+    own: bool,
+}
+
+/// Runs it.
+pub fn run(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
+    let config = Config::load(&env.paths)?;
+    if config.vault_kind() != VaultKind::Sealed {
+        return Err(Error::Usage {
+            what: "the vault is the keyring, which has no recipients".into(),
+            hint: "biotrack-auth config vault sealed moves the secrets into the sealed vault.".into(),
+        });
+    }
+    let own = recipient_of(identity(env))?;
+    // Where none are named it's this host alone.
+    let current = match config.recipients[..] {
+        [] => vec![own.clone()],
+        _ => config.recipients.clone(),
+    };
+    let wanted = match action {
+        Action::List => return told(&current, &own, 0, globals, env),
+        Action::Add(Named { recipients }) => added(&current, recipients)?,
+        Action::Remove(Named { recipients }) => removed(&current, recipients)?,
+    };
+    if !wanted.contains(&own) {
+        env.terminal.insist(
+            "Note: this host's own identity isn't among the recipients: what needs to read tokens (refresh, revoke) fails here.",
+        );
+    }
+    let to = vault(env, VaultKind::Sealed, &wanted);
+    to.probe("", env.random.as_ref())?;
+    let resealed = match Ledger::read(env)? {
+        Some(_) => {
+            let detail = format!("to {}", wanted.join(", "));
+            reseal(&mut Ledger::open(env)?, &to, &detail, env.clock.now())?
+        }
+        None => 0,
+    };
+    // The file last: cut short before, the same command seals them all again.
+    change_vault(&env.paths, &NewVault { kind: VaultKind::Sealed, recipients: wanted.clone() })?;
+    env.terminal.say(&format!("{resealed} token sets are sealed to {} recipients.", wanted.len()));
+    told(&wanted, &own, resealed, globals, env)
+}
+
+fn added(current: &[String], new: &[String]) -> Result<Vec<String>> {
+    let mut wanted = current.to_vec();
+    for recipient in new.iter().map(|it| it.trim()) {
+        check_recipient(recipient).map_err(|e| Error::Usage {
+            what: e.to_string(),
+            hint: "That host shows its own: biotrack-auth config recipients list.".into(),
+        })?;
+        if !wanted.iter().any(|it| it == recipient) {
+            wanted.push(recipient.to_owned());
+        }
+    }
+    Ok(wanted)
+}
+
+fn removed(current: &[String], old: &[String]) -> Result<Vec<String>> {
+    let old: Vec<_> = old.iter().map(|it| it.trim()).collect();
+    if let Some(stranger) = old.iter().find(|it| !current.iter().any(|one| one == *it)) {
+        return Err(Error::Usage {
+            what: format!("{} isn't among the recipients", crate::error::clean(stranger)),
+            hint: "See who is: biotrack-auth config recipients list.".into(),
+        });
+    }
+    let wanted: Vec<_> = current.iter().filter(|it| !old.contains(&it.as_str())).cloned().collect();
+    if wanted.is_empty() {
+        return Err(Error::Usage {
+            what: "that would leave nobody who can read the tokens".into(),
+            hint: "Add another recipient first: biotrack-auth config recipients add.".into(),
+        });
+    }
+    Ok(wanted)
+}
+
+fn told(recipients: &[String], own: &str, resealed: usize, globals: Globals, env: &Env) -> Result<u8> {
+    if globals.json {
+        let shown = |it: &String| Shown { recipient: it.clone(), own: it == own };
+        answer_json(
+            env,
+            &Answer { schema: 1, recipients: recipients.iter().map(shown).collect(), resealed },
+        )?;
+        return Ok(0);
+    }
+    let mut lines = String::new();
+    for recipient in recipients {
+        lines += recipient;
+        lines += if recipient == own { "  # this host\n" } else { "\n" };
+    }
+    env.terminal.answer(&lines)?;
+    Ok(0)
+}

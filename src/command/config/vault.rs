@@ -1,0 +1,81 @@
+//! `config vault`: every secret moves to the other vault.
+
+use super::{Globals, answer_json};
+use crate::command::{identity, vault};
+use crate::config::{Config, NewVault, change_vault};
+use crate::custody::move_secrets;
+use crate::edge::Env;
+use crate::error::{Error, Result, clean};
+use crate::ledger::Ledger;
+use crate::model::vault_kind::VaultKind;
+use crate::vault::{Vault, create_identity, recipient_of};
+use serde::Serialize;
+
+/// Where the secrets shall be.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where they shall be
+    #[arg(value_name = "VAULT", value_enum)]
+    kind: VaultKind,
+}
+
+/// What was moved.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Answer {
+    schema: u8,
+    vault: VaultKind,
+    /// How many secrets moved.
+    moved: usize,
+    path: String,
+}
+
+/// Runs it.
+pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
+    let config = Config::load(&env.paths)?;
+    let recipients = match args.kind {
+        VaultKind::Sealed => sealed_recipients(&config, env)?,
+        VaultKind::Keyring => config.recipients.clone(),
+    };
+    let to = vault(env, args.kind, &recipients);
+    let other = match args.kind {
+        VaultKind::Sealed => VaultKind::Keyring,
+        VaultKind::Keyring => VaultKind::Sealed,
+    };
+    let from = vault(env, other, &recipients);
+    probe(&to, env)?;
+    let mut ledger = Ledger::open(env)?;
+    let moved = move_secrets(&mut ledger, &from, &to, env.clock.now(), &mut || {
+        change_vault(&env.paths, &NewVault { kind: args.kind, recipients: recipients.clone() }).map(drop)
+    })?;
+    env.terminal.say(&match moved {
+        0 => format!("Vault: {}. Every secret was there already.", args.kind),
+        1 => format!("Vault: {}. 1 secret moved.", args.kind),
+        _ => format!("Vault: {}. {moved} secrets moved.", args.kind),
+    });
+    if globals.json {
+        let path = clean(&env.paths.config.display().to_string());
+        answer_json(env, &Answer { schema: 1, vault: args.kind, moved, path })?;
+    }
+    Ok(0)
+}
+
+/// Those configured, else this host alone; its identity is made where there is none.
+fn sealed_recipients(config: &Config, env: &Env) -> Result<Vec<String>> {
+    let file = &env.paths.identity;
+    let own = match file.symlink_metadata() {
+        Err(_) if !env.paths.credential => create_identity(file)?,
+        _ => recipient_of(identity(env))?,
+    };
+    if !config.recipients.is_empty() && !config.recipients.contains(&own) {
+        return Err(Error::Usage {
+            what: "this host's own identity isn't among the recipients, so it couldn't read what it seals"
+                .into(),
+            hint: format!("Add it to sealed.recipients in the configuration: {own}"),
+        });
+    }
+    Ok(if config.recipients.is_empty() { vec![own] } else { config.recipients.clone() })
+}
+
+fn probe(vault: &Vault, env: &Env) -> Result<()> {
+    vault.probe(&format!("probe/{}", env.random.name()?), env.random.as_ref())
+}

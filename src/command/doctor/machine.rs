@@ -1,0 +1,103 @@
+//! This machine: the redirect's port, a browser, what kind of place it is, and the shell's completions.
+
+use super::Examination;
+use crate::edge::{Port, Surroundings, can_listen, found};
+use std::path::{Path, PathBuf};
+
+impl Examination<'_, '_> {
+    pub(super) fn machine(&mut self) {
+        self.redirect();
+        self.browser();
+    }
+
+    fn redirect(&mut self) {
+        let port = self.provider.as_ref().and_then(|provider| provider.redirect.port);
+        let named = port.map_or("any port".into(), |port| format!("port {port}"));
+        match can_listen(Port::Ipv4(port.unwrap_or(0))) {
+            Ok(()) => self.well("redirect", format!("127.0.0.1, {named}: free")),
+            Err(e) => {
+                let fix = "Stop what uses it (a consent under way, perhaps), or choose another with redirect.port or --port.";
+                self.problem("redirect", format!("127.0.0.1, {named}: {e}"), fix);
+            }
+        }
+        if let Err(e) = can_listen(Port::Ipv6(0)) {
+            self.note("redirect", format!("[::1] can't be listened at: {e}; 127.0.0.1 is enough"), None);
+        }
+    }
+
+    fn browser(&mut self) {
+        let variables = &self.call.env.variables;
+        let around = Surroundings::look(variables);
+        let browser = found(variables);
+        let places = [(around.ssh, "an SSH session"), (around.wsl, "WSL"), (around.container, "a container")];
+        let place: Vec<_> = places.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();
+        let far = around.ssh || around.container || !around.display;
+        if !place.is_empty() || !around.display {
+            let mut place = place.join(", ");
+            if !around.display {
+                place += if place.is_empty() { "no display" } else { ", no display" };
+            }
+            let what = if far {
+                "A consent needs a browser that reaches this machine's 127.0.0.1: forward the port (ssh -L), or use --no-browser and \
+                 open the printed address where the admin sits; or --no-wait: the admin sends the redirect address back."
+            } else {
+                "Windows' own browser reaches 127.0.0.1 here; where it doesn't, use --no-browser."
+            };
+            self.note("surroundings", place, Some(what.into()));
+        }
+        match browser {
+            Some(program) => self.well("browser", format!("{program} would be started")),
+            None => self.note(
+                "browser",
+                "none was found",
+                Some("Use --no-browser, which prints the address, or set BROWSER or --browser CMD.".into()),
+            ),
+        }
+    }
+
+    pub(super) fn completions(&mut self) {
+        let variables = &self.call.env.variables;
+        let Some(shell) = variables.get("SHELL").and_then(|it| Path::new(it).file_name()?.to_str()) else {
+            return;
+        };
+        let home = PathBuf::from(variables.get("HOME").unwrap_or_default());
+        let (places, write): (Vec<PathBuf>, _) = match shell {
+            "bash" => (
+                vec![
+                    home.join(".local/share/bash-completion/completions/biotrack-auth"),
+                    "/usr/share/bash-completion/completions/biotrack-auth".into(),
+                    "/usr/local/share/bash-completion/completions/biotrack-auth".into(),
+                    "/etc/bash_completion.d/biotrack-auth".into(),
+                ],
+                "biotrack-auth completions bash > ~/.local/share/bash-completion/completions/biotrack-auth",
+            ),
+            "zsh" => (
+                vec![
+                    home.join(".zfunc/_biotrack-auth"),
+                    "/usr/share/zsh/site-functions/_biotrack-auth".into(),
+                    "/usr/share/zsh/vendor-completions/_biotrack-auth".into(),
+                    "/usr/local/share/zsh/site-functions/_biotrack-auth".into(),
+                ],
+                "biotrack-auth completions zsh > ~/.zfunc/_biotrack-auth   # a folder in $fpath",
+            ),
+            "fish" => (
+                vec![
+                    home.join(".config/fish/completions/biotrack-auth.fish"),
+                    "/usr/share/fish/vendor_completions.d/biotrack-auth.fish".into(),
+                ],
+                "biotrack-auth completions fish > ~/.config/fish/completions/biotrack-auth.fish",
+            ),
+            _ => return,
+        };
+        match places.iter().find(|it| it.exists()) {
+            Some(place) => self.well("completions", format!("{shell}: {}", place.display())),
+            None => {
+                self.note(
+                    "completions",
+                    format!("none for {shell} where they usually are"),
+                    Some(write.into()),
+                );
+            }
+        }
+    }
+}

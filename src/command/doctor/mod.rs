@@ -1,0 +1,120 @@
+//! `doctor`: what works here, and what to do about what doesn't.
+
+mod ledger;
+mod machine;
+mod provider;
+mod vault;
+
+use super::Call;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::model::provider::Provider;
+use crate::report::{DoctorDocument, Finding, Health};
+use std::sync::Arc;
+
+/// Say what works here, and what to do about what doesn't
+///
+/// Looks at configuration, provider, vault, ledger, redirect and browser; each look takes a bounded time. The answer
+/// holds no tokens and no secrets, and e-mail addresses and home folders are shortened: it's safe to paste. The vault is
+/// probed by writing, reading and deleting an item; nothing else is changed without --fix.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  biotrack-auth doctor
+  biotrack-auth doctor --json
+  biotrack-auth doctor --fix                # also clears away what nothing names any more")]
+pub struct Args {
+    /// Mend what can be mended without a person: leftovers of dead processes, items that nothing names, folder modes
+    #[arg(long)]
+    fix: bool,
+}
+
+/// What is looked at, and what was found so far.
+struct Examination<'c, 'e> {
+    call: &'c Call<'e>,
+    fix: bool,
+    config: Option<Config>,
+    provider: Option<Arc<Provider>>,
+    findings: Vec<Finding>,
+}
+
+impl Examination<'_, '_> {
+    fn well(&mut self, check: &'static str, found: impl Into<String>) {
+        self.findings.push(Finding { check, health: Health::Well, found: found.into(), fix: None });
+    }
+
+    fn note(&mut self, check: &'static str, found: impl Into<String>, fix: Option<String>) {
+        self.findings.push(Finding { check, health: Health::Note, found: found.into(), fix });
+    }
+
+    fn fixed(&mut self, check: &'static str, found: impl Into<String>) {
+        self.findings.push(Finding { check, health: Health::Fixed, found: found.into(), fix: None });
+    }
+
+    fn problem(&mut self, check: &'static str, found: impl Into<String>, fix: impl Into<String>) {
+        let fix = Some(fix.into());
+        self.findings.push(Finding { check, health: Health::Problem, found: found.into(), fix });
+    }
+
+    fn failed(&mut self, check: &'static str, error: &Error) {
+        self.findings.push(Finding {
+            check,
+            health: Health::Problem,
+            found: error.to_string(),
+            fix: error.hint(),
+        });
+    }
+
+    /// The words that a suggested command needs to act on this profile.
+    fn named(&self) -> String {
+        match &self.provider {
+            Some(provider) if provider.other_profile => format!(" --profile {}", provider.profile),
+            _ => String::new(),
+        }
+    }
+
+    fn configuration(&mut self) {
+        let paths = &self.call.env.paths;
+        let (config, problems) = match Config::examine(paths) {
+            Ok(examined) => examined,
+            Err(e) => return self.failed("config", &e),
+        };
+        let shown = config.file.display().to_string();
+        let sound = problems.is_empty();
+        for problem in problems {
+            self.failed("config", &problem.into());
+        }
+        let chosen = config
+            .profile_name(self.call.profile.as_deref(), &self.call.env.variables)
+            .and_then(|(name, origin)| Ok((config.provider(&name)?, origin)));
+        match chosen {
+            Ok((provider, origin)) => {
+                if sound {
+                    let name = &provider.profile;
+                    let preset = &provider.preset;
+                    self.well("config", format!("{shown}: profile {name} ({origin}), preset {preset}"));
+                }
+                self.provider = Some(Arc::new(provider));
+            }
+            Err(e) => self.failed("config", &e),
+        }
+        self.config = Some(config);
+    }
+}
+
+pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
+    let mut examination =
+        Examination { call, fix: args.fix, config: None, provider: None, findings: Vec::new() };
+    examination.configuration();
+    examination.provider();
+    examination.machine();
+    examination.ledger();
+    examination.vault();
+    examination.completions();
+    let Examination { provider, findings, .. } = examination;
+    let home = call.env.variables.get("HOME").or_else(|| call.env.variables.get("USERPROFILE"));
+    let document = DoctorDocument::of(provider.map(|it| it.profile.clone()), findings, home);
+    let text = if call.json { call.json_text(&document)? } else { document.in_words() };
+    call.env.terminal.answer(&text)?;
+    Ok(u8::from(document.problems() > 0))
+}

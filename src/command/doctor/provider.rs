@@ -1,0 +1,103 @@
+//! The provider: whether it answers, its clock, its metadata, and the way to it.
+
+use super::Examination;
+use crate::config;
+use crate::edge::HttpOptions;
+use crate::error::Result;
+use crate::grant::{Endpoints, prepare};
+use crate::model::duration::in_words;
+use crate::model::provider::{Pkce, Provider};
+use jiff::SignedDuration;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// No longer is waited for the provider, whatever the profile says.
+const LONGEST: Duration = Duration::from_secs(15);
+
+/// A clock that differs by more deserves a word: both sides judge lifetimes by their own.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+impl Examination<'_, '_> {
+    pub(super) fn provider(&mut self) {
+        let Some(provider) = self.provider.clone() else { return };
+        if provider.pkce == Pkce::Off {
+            let found = format!(
+                "pkce = \"off\" in profile {}: a stolen code could be used by others",
+                provider.profile
+            );
+            let fix = "Take the line out, unless the provider refuses PKCE; ask it to allow S256.";
+            self.note("pkce", found, Some(fix.into()));
+        }
+        let lacking = config::missing(&provider);
+        for lack in &lacking {
+            let hint = lack.hint().unwrap_or_default();
+            self.problem("config", lack.to_string(), hint);
+        }
+        self.way(&provider);
+        if !lacking.is_empty() {
+            return;
+        }
+        match self.ask(&provider) {
+            Ok(endpoints) => self.answered(&provider, &endpoints),
+            Err(e) => self.failed("provider", &e),
+        }
+    }
+
+    /// TLS and proxy, as they would be used.
+    fn way(&mut self, provider: &Provider) {
+        if provider.on_loopback() {
+            return self.well("network", "the provider is on this machine: no TLS, no proxy");
+        }
+        let variables = &self.call.env.variables;
+        let trusted = match (&provider.ca_file, variables.get("SSL_CERT_FILE")) {
+            (Some(file), _) => format!("the system's certificates and {}", file.display()),
+            (None, Some(file)) => format!("the certificates of SSL_CERT_FILE ({file})"),
+            (None, None) => "the system's certificates".into(),
+        };
+        let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+        let proxy = names.iter().find_map(|name| Some((name, variables.get(name)?)));
+        let through = match proxy {
+            // Never its user name and password.
+            Some((name, address)) => {
+                match url::Url::parse(address).ok().and_then(|it| it.host_str().map(str::to_owned)) {
+                    Some(host) => format!("through the proxy {host} ({name})"),
+                    None => format!("through a proxy that {name} names, which isn't an address"),
+                }
+            }
+            None => "with no proxy".into(),
+        };
+        self.well("network", format!("TLS by rustls with {trusted}, {through}"));
+    }
+
+    fn ask(&self, provider: &Arc<Provider>) -> Result<Endpoints> {
+        let env = self.call.env;
+        let http = env.http(&HttpOptions {
+            deadline: provider.deadline.min(LONGEST),
+            ca_file: provider.ca_file.clone(),
+            loopback: provider.on_loopback(),
+        })?;
+        let (provider, now) = (provider.clone(), env.clock.now());
+        env.wait(async move { prepare(&http, &provider, now).await })?
+    }
+
+    fn answered(&mut self, provider: &Provider, endpoints: &Endpoints) {
+        let metadata = match (&provider.issuer, provider.metadata) {
+            (Some(issuer), true) => format!("its metadata fit, issuer {issuer}"),
+            _ => "its addresses are the profile's, no metadata".into(),
+        };
+        self.well("provider", format!("{} answers; {metadata}", provider.host()));
+        if endpoints.revocation.is_none() {
+            let found = "it offers no revocation: deactivate is local only";
+            self.note("provider", found, None);
+        }
+        match endpoints.skew {
+            Some(skew) if skew.abs() > SKEW => {
+                let way = if skew.is_negative() { "behind" } else { "ahead of" };
+                let found = format!("the provider's is {} {way} this machine's", in_words(skew.abs()));
+                self.problem("clock", found, "Set this machine's clock (NTP): expiries are told by it.");
+            }
+            Some(_) => self.well("clock", "this machine's and the provider's agree"),
+            None => self.note("clock", "the provider doesn't tell its time", None),
+        }
+    }
+}

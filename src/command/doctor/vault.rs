@@ -1,0 +1,272 @@
+//! The vault, and whether it and the ledger tell the same.
+
+use super::Examination;
+use crate::config::{Config, needs_secret};
+use crate::error::{Error, Result};
+use crate::ledger::{Holder, Ledger, Leftovers, Secret};
+use crate::model::flow::{Place, Role};
+use crate::model::vault_kind::VaultKind;
+use crate::vault::{Vault, recipient_of};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// No longer is read in the vault.
+const LONGEST: Duration = Duration::from_secs(15);
+
+/// So many licences are named.
+const NAMED: usize = 10;
+
+impl Examination<'_, '_> {
+    pub(super) fn vault(&mut self) {
+        let Some(config) = self.config.take() else { return };
+        if let Err(e) = self.look_at_vault(&config) {
+            self.failed("vault", &e);
+        }
+    }
+
+    fn look_at_vault(&mut self, config: &Config) -> Result<()> {
+        let env = self.call.env;
+        let vault = self.call.vault(config);
+        let ledger = Ledger::read(env)?;
+        let of = ledger.as_ref().map_or("doctor", Ledger::id);
+        vault.probe(&format!("{of}/probe-{}", env.random.name()?), env.random.as_ref())?;
+        match vault.kind() {
+            VaultKind::Keyring => self.well("vault", "keyring: an item was written, read and deleted"),
+            VaultKind::Sealed => {
+                let own = recipient_of(crate::command::identity(env))?;
+                let others = config.recipients.iter().filter(|it| **it != own).count();
+                self.well(
+                    "vault",
+                    format!(
+                        "sealed: {own} of {} opens what it seals; {others} other recipients",
+                        env.paths.identity.display()
+                    ),
+                );
+                if others > 0 && !config.recipients.contains(&own) {
+                    let found =
+                        "this host's own identity isn't among the recipients: what needs a token fails here";
+                    self.note(
+                        "vault",
+                        found,
+                        Some(format!(
+                            "biotrack-auth config recipients add {own}, on a host that can read them."
+                        )),
+                    );
+                }
+            }
+        }
+        let Some(ledger) = ledger else { return Ok(()) };
+        self.client_secret(&ledger)?;
+        self.compare(config, &vault, &ledger)
+    }
+
+    fn client_secret(&mut self, ledger: &Ledger) -> Result<()> {
+        let Some(provider) = self.provider.clone().filter(|it| needs_secret(it)) else { return Ok(()) };
+        match ledger.profile_secret(&provider.profile, "client_secret")? {
+            Some(_) => self.well("vault", "the client secret is kept"),
+            None => {
+                let fix = format!("biotrack-auth config set-secret --profile {}", provider.profile);
+                self.problem("vault", "there is no client secret yet", fix);
+            }
+        }
+        Ok(())
+    }
+
+    /// Vault against ledger, both ways.
+    fn compare(&mut self, config: &Config, vault: &Vault, ledger: &Ledger) -> Result<()> {
+        // What is named after the listing was made before it, so the listing comes first.
+        let listed = vault.items(&format!("{}/", ledger.id()))?;
+        let secrets = ledger.all_secrets()?;
+        let elsewhere: Vec<_> = secrets.iter().filter(|it| kind_of(&it.place) != vault.kind()).collect();
+        if !elsewhere.is_empty() {
+            let found = format!("{} secrets are in the other vault than the configured one", elsewhere.len());
+            self.problem("vault", found, format!("biotrack-auth config vault {}", config.vault_kind()));
+        }
+        let here: Vec<_> = secrets.iter().filter(|it| kind_of(&it.place) == vault.kind()).collect();
+        self.missing(&here, listed.as_deref(), vault, ledger)?;
+        match (vault.kind(), listed) {
+            (VaultKind::Sealed, _) => self.left(ledger),
+            (VaultKind::Keyring, None) => {
+                let found =
+                    "this platform's keyring can't be searched: items that nothing names aren't found";
+                self.note("vault", found, None);
+                Ok(())
+            }
+            (VaultKind::Keyring, Some(listed)) => self.orphans(listed, &secrets, vault),
+        }
+    }
+
+    /// Secrets that the ledger names and the vault doesn't give back.
+    fn missing(
+        &mut self,
+        secrets: &[&Secret],
+        listed: Option<&[String]>,
+        vault: &Vault,
+        ledger: &Ledger,
+    ) -> Result<()> {
+        let listed: Option<BTreeSet<&str>> = listed.map(|it| it.iter().map(String::as_str).collect());
+        let began = Instant::now();
+        let (mut looked, mut missing, mut foreign) = (0, Vec::new(), 0);
+        for secret in secrets {
+            let there = match (&secret.place, &listed) {
+                (Place::Item(item), Some(listed)) => listed.contains(item.as_str()),
+                _ if began.elapsed() > LONGEST => break,
+                (place, _) => match vault.get(place, &secret.holder.whose()) {
+                    Ok(_) => true,
+                    Err(Error::Vault(crate::error::VaultError::Sealed { reason, .. }))
+                        if reason.contains("another identity") =>
+                    {
+                        foreign += 1;
+                        true
+                    }
+                    Err(Error::Vault(
+                        crate::error::VaultError::Gone { .. }
+                        | crate::error::VaultError::Broken { .. }
+                        | crate::error::VaultError::Sealed { .. },
+                    )) => false,
+                    Err(e) => return Err(e),
+                },
+            };
+            looked += 1;
+            if !there {
+                missing.push(*secret);
+            }
+        }
+        if looked < secrets.len() {
+            let found = format!(
+                "only {looked} of {} secrets were looked at within {} s",
+                secrets.len(),
+                LONGEST.as_secs()
+            );
+            self.note("vault", found, None);
+        }
+        if foreign > 0 {
+            let found = format!("{foreign} secrets are damaged, or sealed to other hosts' identities only");
+            let fix = "Refresh and revoke on the host that can read them; or have this one added there: biotrack-auth config recipients add.";
+            self.note("vault", found, Some(fix.into()));
+        }
+        for secret in missing.iter().take(NAMED) {
+            self.one_missing(secret);
+        }
+        if missing.len() > NAMED {
+            let found = format!("{} more secrets are missing or damaged", missing.len() - NAMED);
+            self.problem("vault", found, "Renew those first that are named.");
+        }
+        self.records_without(ledger, secrets)?;
+        if missing.is_empty() {
+            self.well("vault", format!("{looked} secrets that the ledger names are there"));
+        }
+        Ok(())
+    }
+
+    fn one_missing(&mut self, secret: &Secret) {
+        let named = self.named();
+        let quoted = |key: &crate::model::ids::Key| {
+            shlex::try_quote(&key.to_string()).map_or_else(|_| "LICENSE".into(), |it| it.into_owned())
+        };
+        match &secret.holder {
+            Holder::Tokens { key, role: Role::Live | Role::Held, .. } | Holder::Memo { key, .. } => {
+                let found = format!("the secret of {} is missing or damaged", key.license);
+                self.problem("vault", found, format!("biotrack-auth renew {}{named}", quoted(key)));
+            }
+            Holder::Tokens { key, .. } => {
+                let found =
+                    format!("a grant of {} that was to be revoked is missing or damaged", key.license);
+                self.problem(
+                    "vault",
+                    found,
+                    format!("biotrack-auth deactivate {} --local-only{named}", quoted(key)),
+                );
+            }
+            Holder::Profile { profile, .. } => {
+                let found = format!("the client secret of {profile} is missing or damaged");
+                self.problem("vault", found, format!("biotrack-auth config set-secret --profile {profile}"));
+            }
+        }
+    }
+
+    /// Living grants for which the ledger names no secret at all.
+    fn records_without(&mut self, ledger: &Ledger, secrets: &[&Secret]) -> Result<()> {
+        let Some(provider) = self.provider.clone() else { return Ok(()) };
+        let kept: BTreeSet<_> = secrets
+            .iter()
+            .filter_map(|it| match &it.holder {
+                Holder::Tokens { profile, key, role: Role::Live, .. } => {
+                    Some((profile.as_str(), key.clone()))
+                }
+                _ => None,
+            })
+            .collect();
+        let without: Vec<_> = ledger
+            .standings(&provider.profile)?
+            .into_iter()
+            .map(|it| it.record)
+            .filter(|it| it.expires_at.is_some() && it.deactivated_at.is_none() && !it.held_elsewhere)
+            .filter(|it| !kept.contains(&(provider.profile.as_str(), it.key.clone())))
+            .map(|it| it.key.license.to_string())
+            .collect();
+        if !without.is_empty() {
+            let named: Vec<_> = without.iter().take(NAMED).map(String::as_str).collect();
+            let found =
+                format!("{} granted records have no secret here: {}", without.len(), named.join(", "));
+            self.problem(
+                "vault",
+                found,
+                format!("Have them consented again: biotrack-auth renew LICENSE{}", self.named()),
+            );
+        }
+        Ok(())
+    }
+
+    /// Items of this ledger that nothing names.
+    fn orphans(&mut self, listed: Vec<String>, secrets: &[Secret], vault: &Vault) -> Result<()> {
+        let named: BTreeSet<&str> = secrets
+            .iter()
+            .filter_map(|it| match &it.place {
+                Place::Item(item) => Some(item.as_str()),
+                Place::Blob(_) => None,
+            })
+            .collect();
+        let orphans: Vec<_> = listed.into_iter().filter(|it| !named.contains(it.as_str())).collect();
+        if orphans.is_empty() {
+            return Ok(());
+        }
+        let found = format!("{} items of this ledger in the keyring that nothing names", orphans.len());
+        if Leftovers::find(&self.call.env.paths).living > 0 {
+            // One of them may be about to be named.
+            self.note(
+                "vault",
+                found + ", while another biotrack-auth is at work",
+                Some("Run doctor again when it has ended.".into()),
+            );
+            return Ok(());
+        }
+        if !self.fix {
+            self.problem("vault", found, "biotrack-auth doctor --fix removes them.");
+            return Ok(());
+        }
+        for orphan in &orphans {
+            vault.forget(&Place::Item(orphan.clone()))?;
+        }
+        Ledger::open(self.call.env)?.items_forgotten(&orphans)?;
+        self.fixed("vault", format!("{} items that nothing named are gone from the keyring", orphans.len()));
+        Ok(())
+    }
+
+    /// What a move away from the keyring left in it.
+    fn left(&mut self, ledger: &Ledger) -> Result<()> {
+        let left = ledger.left_items()?;
+        if !left.is_empty() {
+            let found = format!("{} items are left in the keyring by a move that was cut short", left.len());
+            self.problem("vault", found, "biotrack-auth config vault sealed finishes it.");
+        }
+        Ok(())
+    }
+}
+
+fn kind_of(place: &Place) -> VaultKind {
+    match place {
+        Place::Item(_) => VaultKind::Keyring,
+        Place::Blob(_) => VaultKind::Sealed,
+    }
+}

@@ -1,0 +1,224 @@
+//! `history`: what happened, whether the chain is whole, and what may go after five years.
+
+use super::{Call, as_json};
+use crate::config::Config;
+use crate::error::{Error, LedgerError, Result};
+use crate::ledger::Ledger;
+use crate::model::duration::ago;
+use crate::model::history::{Chain, Link};
+use crate::model::ids::Key;
+use crate::model::provider::Provider;
+use crate::model::selection;
+use crate::report::{
+    HistoryDocument, PruneDocument, VerifyDocument, history_csv, history_lines, history_table,
+};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use std::collections::BTreeSet;
+
+/// For how long a history is kept, unless someone decides otherwise.
+const KEPT_YEARS: i64 = 5;
+
+/// Show what happened to authorizations, oldest first
+///
+/// The history is append-only, and each link holds the hash of the one before it: `history verify` finds the first that
+/// was changed or is missing. Without SELECTOR, events of the whole ledger are shown, too.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  biotrack-auth history --since 30d
+  biotrack-auth history 101-X0007-D1 --json
+  biotrack-auth history verify
+  biotrack-auth history prune --before 2021-11-23 --yes"
+)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+
+    /// Only of these: a licence, UBI/LICENSE, an OCM licence or a store's name
+    #[arg(value_name = "SELECTOR")]
+    selectors: Vec<String>,
+
+    /// Only since then: 30d, or an instant (RFC 3339) or a day
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+
+    /// How to show it [default: table]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    format: Option<Format>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Follow the whole chain: 0 where it's whole, 1 with the first link that doesn't fit
+    ///
+    /// The last link's hash is printed: noted elsewhere, it proves later that nothing was rewritten.
+    #[command(after_help = "\
+Examples:
+  biotrack-auth history verify
+  biotrack-auth history verify --json | jq -r .head >> /mnt/elsewhere/heads")]
+    Verify,
+    /// Remove old links, and leave an anchor that the rest verifies from
+    ///
+    /// Removed are the links of all profiles before TIME. What is younger than five years is kept unless --yes is given.
+    /// The anchor holds the last removed link's number, hash and time, and who removed it.
+    #[command(after_help = "\
+Examples:
+  biotrack-auth history prune                              # older than five years
+  biotrack-auth history prune --before 2021-01-01 --yes")]
+    Prune(Prune),
+}
+
+#[derive(Debug, clap::Args)]
+struct Prune {
+    /// Links before then: 2000d (that long ago), an instant (RFC 3339) or a day [default: five years ago]
+    #[arg(long, value_name = "TIME")]
+    before: Option<String>,
+
+    /// Don't ask; also what is younger than five years
+    #[arg(long)]
+    yes: bool,
+}
+
+/// How the history is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people
+    Table,
+    /// One document
+    Json,
+    /// A line a link
+    Jsonl,
+    /// For spreadsheets
+    Csv,
+}
+
+pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
+    match &args.action {
+        None => show(args, call),
+        Some(Action::Verify) => verify(call),
+        Some(Action::Prune(args)) => prune(args, call),
+    }
+}
+
+fn show(args: &Args, call: &Call<'_>) -> Result<u8> {
+    let format = match (args.format, call.json) {
+        (None, false) => Format::Table,
+        (None | Some(Format::Json), true) => Format::Json,
+        (Some(format), false) => format,
+        _ => {
+            return Err(Error::Usage {
+                what: "--json doesn't go with another --format".into(),
+                hint: "Leave one of them out.".into(),
+            });
+        }
+    };
+    let now = call.env.clock.now();
+    let since = args.since.as_ref().map(|text| ago("time", text, now)).transpose()?;
+    let config = Config::load(&call.env.paths)?;
+    let (profile, _) = config.profile_name(call.profile.as_deref(), &call.env.variables)?;
+    let provider = config.provider(&profile)?;
+    let ledger = Ledger::read(call.env)?;
+    let links = match &ledger {
+        Some(ledger) => chosen(args, ledger, &provider, since)?,
+        None if args.selectors.is_empty() => Vec::new(),
+        None => {
+            return Err(Error::NotFound { selector: args.selectors.join(" "), profile });
+        }
+    };
+    let text = match format {
+        Format::Table if links.is_empty() => "Nothing has happened yet, or not since then.\n".into(),
+        Format::Table => history_table(&links, &provider.zone, &call.view(Some(&profile))),
+        Format::Json => call.json_text(&HistoryDocument::of(&profile, &links))?,
+        Format::Jsonl => as_json(history_lines(&links))?,
+        Format::Csv => history_csv(&links)?,
+    };
+    call.env.terminal.answer(&text)?;
+    Ok(0)
+}
+
+fn chosen(args: &Args, ledger: &Ledger, provider: &Provider, since: Option<Timestamp>) -> Result<Vec<Link>> {
+    let standings = ledger.standings(&provider.profile)?;
+    let named: BTreeSet<Key> =
+        selection::several(&args.selectors, &provider.profile, &standings, |it| &it.record)?
+            .into_iter()
+            .map(|it| it.record.key.clone())
+            .collect();
+    let of = |link: &Link| {
+        named.is_empty()
+            || named.iter().any(|key| key.ubi.as_str() == link.ubi && key.license.as_str() == link.license)
+    };
+    ledger.links(&provider.profile, |link| {
+        of(link) && since.is_none_or(|since| link.instant().is_none_or(|at| at >= since))
+    })
+}
+
+fn verify(call: &Call<'_>) -> Result<u8> {
+    let chain = match Ledger::read(call.env)? {
+        Some(ledger) => ledger.verify_history()?,
+        None => Chain { links: 0, head: Vec::new(), anchor: None, broken: None },
+    };
+    let document = VerifyDocument::of(&chain);
+    let text = if call.json { call.json_text(&document)? } else { document.in_words() };
+    call.env.terminal.answer(&text)?;
+    Ok(u8::from(chain.broken.is_some()))
+}
+
+fn prune(args: &Prune, call: &Call<'_>) -> Result<u8> {
+    let now = call.env.clock.now();
+    let kept_since = now
+        .to_zoned(TimeZone::UTC)
+        .checked_sub(KEPT_YEARS.years())
+        .map_or(Timestamp::MIN, |at| at.timestamp());
+    let before = match &args.before {
+        Some(text) => ago("time", text, now)?,
+        None => kept_since,
+    };
+    let terminal = &call.env.terminal;
+    if before > kept_since && !args.yes {
+        return Err(Error::Usage {
+            what: format!("{before} is less than five years ago, for which a history is kept"),
+            hint: "Leave --before out, or add --yes if nobody needs what would go.".into(),
+        });
+    }
+    let Some(mut ledger) = Ledger::read(call.env)?.map(|_| Ledger::open(call.env)).transpose()? else {
+        return told(call, 0, before, &Chain { links: 0, head: Vec::new(), anchor: None, broken: None });
+    };
+    if ledger.verify_history()?.broken.is_some() {
+        return Err(LedgerError::BrokenHistory.into());
+    }
+    let would = ledger.prunable(before)?;
+    if would.links > 0 && !args.yes {
+        let action = format!("remove {} links of the history, up to {before}", would.links);
+        if !terminal.attended() {
+            return Err(Error::NeedsYes { action: format!("to {action}") });
+        }
+        let question = format!("Really {action}?");
+        if !terminal.confirm(&question)? {
+            return Err(Error::NotConfirmed { what: question });
+        }
+    }
+    if before > kept_since && would.links > 0 {
+        terminal.say("Note: part of what goes is less than five years old.");
+    }
+    let Some(pruned) = ledger.prune_history(before, now)? else {
+        return Err(LedgerError::BrokenHistory.into());
+    };
+    told(call, pruned.links, before, &ledger.verify_history()?)
+}
+
+fn told(call: &Call<'_>, pruned: u64, before: Timestamp, chain: &Chain) -> Result<u8> {
+    if call.json {
+        call.env.terminal.answer(&call.json_text(&PruneDocument::of(pruned, before, chain))?)?;
+        return Ok(0);
+    }
+    let said = match pruned {
+        0 => format!("Nothing of the history is older than {before}.\n"),
+        1 => "1 link was removed.\n".into(),
+        _ => format!("{pruned} links were removed.\n"),
+    };
+    call.env.terminal.answer(&(said + &VerifyDocument::of(chain).in_words()))?;
+    Ok(0)
+}

@@ -1,0 +1,243 @@
+//! `import`: records, and tokens out of a sealed bundle, merged by licence; all of them in one commit, or none.
+
+use super::Call;
+use crate::custody::{Bundle, Taking, quiet};
+use crate::error::{Complaint, Error, Result, clean};
+use crate::model::flow::Role;
+use crate::model::ids::Generation;
+use crate::model::rows::{self, MOST_BYTES};
+use crate::model::secret::Sealable;
+use crate::model::transfer::{Effect, ExportDocument, Incoming, Merged, Tokens, merge};
+use crate::report::ImportDocument;
+use crate::vault::{IdentityFile, is_sealed, open_with};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Take records in: a CSV or JSON file of `export`, or its sealed bundle with the tokens
+///
+/// Merges by profile, UBI and licence: what will be added and changed is shown, field by field, and asked. A newer grant is
+/// never overwritten: those rows are named. Of a CSV, columns that aren't there stay as they are, and an empty cell empties.
+/// A grant whose tokens don't come along is marked as held elsewhere. All is one commit, or nothing.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  biotrack-auth import stores.csv --dry-run
+  biotrack-auth import moving.age                          # opened with this host's identity
+  biotrack-auth import backup.age --identity key.txt --yes
+  biotrack-auth import --adopt                             # what a backup brought is used here from now on")]
+pub struct Args {
+    /// The file; - for standard input
+    #[arg(value_name = "FILE", required_unless_present = "adopt")]
+    file: Option<PathBuf>,
+
+    /// Show what would be changed, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Don't ask
+    #[arg(long)]
+    yes: bool,
+
+    /// Open a sealed bundle with this identity instead of this host's own
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
+
+    /// This is the home of a backup's tokens now: use them. Only where nobody else does any more
+    #[arg(long, conflicts_with = "dry_run")]
+    adopt: bool,
+}
+
+/// What a file holds.
+struct Held {
+    rows: Vec<(Incoming, Option<Sealable>)>,
+    tokens: Tokens,
+}
+
+pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
+    let (config, provider) = call.provider()?;
+    let held = match &args.file {
+        Some(file) => read(file, args, call, &provider.profile)?,
+        None => Held { rows: Vec::new(), tokens: Tokens::None },
+    };
+    let from = args.file.as_ref().map_or_else(String::new, |it| shown(it));
+    let known: BTreeSet<String> = config.names().into_iter().collect();
+    strangers(&held, &known, &from)?;
+    let mut bench = call.bench()?;
+    let (merged, mut takings) = compared(held, &bench)?;
+    let document = ImportDocument::of(&merged, args.dry_run);
+    let meant: BTreeSet<_> =
+        merged.iter().map(|it| (it.record.profile.clone(), it.record.key.clone())).collect();
+    if args.file.is_some() && !call.json {
+        let text = clean_lines(&document.in_words());
+        // What a person is asked about is talk; what was asked for is the answer.
+        if args.dry_run { call.env.terminal.answer(&text)? } else { call.env.terminal.say(text.trim_end()) }
+    }
+    if !args.dry_run {
+        takings.retain(|it| it.merged.effect != Effect::Same);
+        confirm(args, call, &document)?;
+        if document.changes_anything() {
+            bench.custody.take_in(takings, &from)?;
+        }
+    }
+    let mut adopted = Vec::new();
+    if args.adopt {
+        let all = args.file.is_none();
+        adopted = bench.custody.adopt(|record| {
+            all && record.profile == provider.profile
+                || meant.contains(&(record.profile.clone(), record.key.clone()))
+        })?;
+    }
+    if call.json {
+        call.env.terminal.answer(&call.json_text(&document.with_adopted(adopted.len()))?)?;
+    } else if args.adopt {
+        call.env.terminal.say(&format!("{} records' tokens are this ledger's own now.", adopted.len()));
+    }
+    Ok(0)
+}
+
+fn shown(file: &Path) -> String {
+    if file == Path::new("-") { "standard input".into() } else { clean(&file.display().to_string()) }
+}
+
+/// The file as rows, whichever of the three forms it has.
+fn read(file: &Path, args: &Args, call: &Call<'_>, profile: &str) -> Result<Held> {
+    let name = shown(file);
+    let bytes = bytes(file, &name)?;
+    if is_sealed(&bytes) {
+        let identity = match &args.identity {
+            Some(named) => IdentityFile::at(named).asking(call.env.terminal.asker()),
+            None => super::identity(call.env),
+        };
+        let bundle = Bundle::read(&open_with(&identity, &bytes, &name)?, &name)?;
+        let tokens = if bundle.backup && !args.adopt { Tokens::Backup } else { Tokens::Move };
+        let (mut rows, mut complaints) = (Vec::new(), Vec::new());
+        for (at, row) in bundle.rows.into_iter().enumerate() {
+            match row.record.incoming(at + 1) {
+                Ok(incoming) => rows.push((incoming, row.tokens)),
+                Err(complaint) => complaints.push(complaint),
+            }
+        }
+        return whole(rows, complaints, name).map(|rows| Held { rows, tokens });
+    }
+    if args.identity.is_some() {
+        return Err(Error::Usage {
+            what: format!("{name} isn't sealed, so no identity opens it"),
+            hint: "Leave --identity out.".into(),
+        });
+    }
+    let refused = |complaints| Error::Rows { path: name.clone(), complaints };
+    let incoming = if bytes.trim_ascii_start().starts_with(b"{") {
+        let one = |problem: String| vec![Complaint { line: None, column: None, problem }];
+        let document: ExportDocument = serde_json::from_slice(&bytes).map_err(|e| {
+            refused(one(format!("isn't what `export --format json` writes: {}", clean(&e.to_string()))))
+        })?;
+        if document.schema != 1 {
+            return Err(refused(one("is of a newer biotrack-auth".into())));
+        }
+        let (mut rows, mut complaints) = (Vec::new(), Vec::new());
+        for (at, record) in document.authorizations.into_iter().enumerate() {
+            match record.incoming(at + 1) {
+                Ok(incoming) => rows.push(incoming),
+                Err(complaint) => complaints.push(complaint),
+            }
+        }
+        whole(rows, complaints, name.clone())?
+    } else {
+        let sheet = rows::incoming(&bytes, profile).map_err(refused)?;
+        if !sheet.unused.is_empty() {
+            call.env.terminal.say(&format!("Columns not used: {}", sheet.unused.join(", ")));
+        }
+        sheet.rows
+    };
+    Ok(Held { rows: incoming.into_iter().map(|it| (it, None)).collect(), tokens: Tokens::None })
+}
+
+fn bytes(file: &Path, name: &str) -> Result<Vec<u8>> {
+    let unread = |e: std::io::Error| Error::File { path: name.into(), reason: e.to_string() };
+    let most = MOST_BYTES as u64 + 1;
+    let mut bytes = Vec::new();
+    if file == Path::new("-") {
+        std::io::stdin().take(most).read_to_end(&mut bytes).map_err(unread)?;
+    } else {
+        std::fs::File::open(file).map_err(unread)?.take(most).read_to_end(&mut bytes).map_err(unread)?;
+    }
+    if bytes.len() > MOST_BYTES {
+        return Err(Error::File {
+            path: name.into(),
+            reason: format!("it's larger than {} MiB", MOST_BYTES / 1024 / 1024),
+        });
+    }
+    Ok(bytes)
+}
+
+fn whole<T>(rows: Vec<T>, complaints: Vec<Complaint>, path: String) -> Result<Vec<T>> {
+    if complaints.is_empty() { Ok(rows) } else { Err(Error::Rows { path, complaints }) }
+}
+
+/// Rows of profiles that aren't configured here, and licences that stand twice.
+fn strangers(held: &Held, known: &BTreeSet<String>, from: &str) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    let mut complaints = Vec::new();
+    for (row, _) in &held.rows {
+        if !known.contains(&row.profile) {
+            let problem = format!(
+                "{}: profile \"{}\" isn't configured here (biotrack-auth config init --profile makes one)",
+                row.key.license,
+                clean(&row.profile)
+            );
+            complaints.push(Complaint { line: row.line, column: None, problem });
+        }
+        if !seen.insert((row.profile.clone(), row.key.clone())) {
+            let problem = format!("{} stands there twice", row.key);
+            complaints.push(Complaint { line: row.line, column: None, problem });
+        }
+    }
+    if complaints.is_empty() { Ok(()) } else { Err(Error::Rows { path: from.into(), complaints }) }
+}
+
+/// What each row changes of what is here now.
+fn compared(held: Held, bench: &super::Bench<'_>) -> Result<(Vec<Merged>, Vec<Taking>)> {
+    let ledger = bench.custody.ledger();
+    let mut standings = BTreeMap::new();
+    let profiles: BTreeSet<_> = held.rows.iter().map(|(row, _)| row.profile.clone()).collect();
+    for profile in profiles {
+        for standing in ledger.standings(&profile)? {
+            standings.insert((profile.clone(), standing.record.key.clone()), standing);
+        }
+    }
+    let (mut all, mut takings) = (Vec::new(), Vec::new());
+    for (row, tokens) in held.rows {
+        let ours = standings.get(&(row.profile.clone(), row.key.clone()));
+        let kept = !ledger.secrets(&row.profile, &row.key, Role::Live)?.is_empty();
+        let worth = if tokens.is_some() { held.tokens } else { Tokens::None };
+        let merged = merge(ours.map(|it| &it.record), &row, kept, worth);
+        if let (Some(ours), true) = (ours, merged.effect != Effect::Same) {
+            quiet(ours)?;
+        }
+        all.push(merged.clone());
+        let expect = ours.map_or(Generation(0), |it| it.record.generation);
+        takings.push(Taking { merged, expect, tokens });
+    }
+    Ok((all, takings))
+}
+
+fn confirm(args: &Args, call: &Call<'_>, document: &ImportDocument) -> Result<()> {
+    if args.yes || !(document.changes_anything() || args.adopt) {
+        return Ok(());
+    }
+    let terminal = &call.env.terminal;
+    let action = match args.adopt {
+        true => "use a backup's tokens here, which nobody else may use any more",
+        false => "take these records in",
+    };
+    if !terminal.attended() {
+        return Err(Error::NeedsYes { action: format!("to {action}") });
+    }
+    let question = format!("Really {action}?");
+    if terminal.confirm(&question)? { Ok(()) } else { Err(Error::NotConfirmed { what: question }) }
+}
+
+fn clean_lines(text: &str) -> String {
+    text.lines().map(|line| clean(line) + "\n").collect()
+}

@@ -1,0 +1,281 @@
+//! Records and tokens that leave in a sealed bundle, and those that come in one. A grant has one home: tokens that move
+//! away aren't used here again, and those out of a backup aren't used until someone says that this is their home now.
+
+use super::{Custody, event};
+use crate::error::{Error, Result, VaultError};
+use crate::model::authorization::{Authorization, Standing};
+use crate::model::flow::{Change, Move, Place, Role};
+use crate::model::granted::Granted;
+use crate::model::history::Happened;
+use crate::model::ids::{Generation, Key};
+use crate::model::secret::Sealable;
+use crate::model::transfer::{Effect, ExportedRecord, Merged};
+use crate::vault::seal_to;
+use serde::{Deserialize, Serialize};
+
+/// The number of this form of the bundle.
+const SCHEMA: u8 = 1;
+
+/// What is inside a sealed bundle.
+#[derive(Debug)]
+pub struct Bundle {
+    /// The tokens stay live where they came from.
+    pub backup: bool,
+    /// The records.
+    pub rows: Vec<Bundled>,
+}
+
+/// One record of a bundle.
+#[derive(Debug)]
+pub struct Bundled {
+    /// What a plain export has of it.
+    pub record: ExportedRecord,
+    /// Its live token set, where the bundle has it.
+    pub tokens: Option<Sealable>,
+}
+
+/// The bundle as JSON, before it's sealed.
+#[derive(Serialize)]
+struct Written<'a> {
+    schema: u8,
+    backup: bool,
+    authorizations: Vec<WrittenRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct WrittenRow<'a> {
+    record: &'a ExportedRecord,
+    tokens: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    schema: u8,
+    backup: bool,
+    authorizations: Vec<ReadRow>,
+}
+
+#[derive(Deserialize)]
+struct ReadRow {
+    record: ExportedRecord,
+    tokens: Option<String>,
+}
+
+impl Bundle {
+    /// Reads an opened bundle.
+    pub fn read(opened: &Sealable, whose: &str) -> Result<Self> {
+        let Read { schema, backup, authorizations } = opened.read(whose)?;
+        if schema != SCHEMA {
+            let reason = format!("a newer biotrack-auth wrote it (form {schema}; this one knows {SCHEMA})");
+            return Err(VaultError::Sealed { what: whose.into(), reason }.into());
+        }
+        let row = |ReadRow { record, tokens }| Bundled {
+            record,
+            // The same memory, wiped from now on.
+            tokens: tokens.map(|text| Sealable::from_bytes(text.into_bytes())),
+        };
+        Ok(Self { backup, rows: authorizations.into_iter().map(row).collect() })
+    }
+}
+
+/// Records that are about to leave: sealed already, not yet given away.
+#[derive(Debug)]
+pub struct HandedOver {
+    /// The sealed bundle.
+    pub bytes: Vec<u8>,
+    /// How many records are in it.
+    pub records: usize,
+    /// Which of them brought their tokens: the record as it was read, and its tokens' places.
+    leaving: Vec<(Authorization, Vec<(i64, Place)>)>,
+}
+
+impl HandedOver {
+    /// How many token sets are in it.
+    pub fn token_sets(&self) -> usize {
+        self.leaving.len()
+    }
+}
+
+/// One record to be taken in.
+#[derive(Debug)]
+pub struct Taking {
+    /// The record as it shall be.
+    pub merged: Merged,
+    /// The record's generation as it was compared; 0 where there was none.
+    pub expect: Generation,
+    /// The file's tokens.
+    pub tokens: Option<Sealable>,
+}
+
+impl Custody<'_> {
+    /// Seals records with their live tokens. Nothing is changed yet: first the bundle must be safe in its file.
+    pub fn pack(
+        &self,
+        standings: &[Standing],
+        backup: bool,
+        recipients: &[String],
+        armored: bool,
+    ) -> Result<HandedOver> {
+        let mut leaving = Vec::new();
+        let mut rows = Vec::with_capacity(standings.len());
+        for standing in standings {
+            let record = &standing.record;
+            quiet(standing)?;
+            let mut places = self.ledger.secrets(&record.profile, &record.key, Role::Live)?;
+            // What lives elsewhere already isn't ours to give away.
+            let tokens = match places.last() {
+                Some((_, place)) if !record.held_elsewhere && record.deactivated_at.is_none() => {
+                    Some(self.vault.get(place, record.key.license.as_str())?)
+                }
+                _ => None,
+            };
+            if tokens.is_some() {
+                leaving.push((record.clone(), std::mem::take(&mut places)));
+            }
+            rows.push((ExportedRecord::of(record), tokens));
+        }
+        let mut authorizations = Vec::with_capacity(rows.len());
+        for (record, tokens) in &rows {
+            let text = tokens.as_ref().map(|it| str::from_utf8(it.bytes())).transpose();
+            let tokens = text.map_err(|_| Error::Failed("a token set isn't text".into()))?;
+            authorizations.push(WrittenRow { record, tokens });
+        }
+        let whole = Sealable::of(&Written { schema: SCHEMA, backup, authorizations });
+        let bytes = seal_to(recipients, &whole, armored)?;
+        Ok(HandedOver { bytes, records: rows.len(), leaving })
+    }
+
+    /// The bundle is safe. Unless it's a backup its tokens are given away: they go from here, and the records say so;
+    /// one commit for all, refused whole where any was changed meanwhile.
+    pub fn hand_over(&mut self, packed: HandedOver, backup: bool, to: &str) -> Result<()> {
+        let now = self.env.clock.now();
+        let detail =
+            if backup { format!("backup, sealed to {to}") } else { format!("moved, sealed to {to}") };
+        let mut changes = Vec::with_capacity(packed.leaving.len());
+        for (record, places) in &packed.leaving {
+            let mut after = record.clone();
+            let mut moves = Vec::new();
+            if !backup {
+                after.held_elsewhere = true;
+                after.generation = record.generation.next();
+                moves = places.iter().map(|(id, _)| Move::Drop(*id)).collect();
+            }
+            changes.push(Change {
+                expect: record.generation,
+                moves,
+                closes: None,
+                events: vec![event(&after, Happened::Exported, &detail, now)],
+                record: after,
+            });
+        }
+        self.ledger.commit_all(&changes)?;
+        if !backup {
+            for (_, place) in packed.leaving.into_iter().flat_map(|(_, places)| places) {
+                self.forget(Some(place));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes records in: the vault first, then one synced commit for all of them, or none.
+    pub fn take_in(&mut self, rows: Vec<Taking>, from: &str) -> Result<()> {
+        let now = self.env.clock.now();
+        let mut changes = Vec::with_capacity(rows.len());
+        let (mut new, mut old) = (Vec::new(), Vec::new());
+        for Taking { merged, expect, tokens } in rows {
+            let Merged { mut record, effect, changes: fields, takes_tokens, .. } = merged;
+            let mut moves = Vec::new();
+            if let Some(tokens) = tokens.filter(|_| takes_tokens) {
+                record.generation = expect.next();
+                let kept = Granted::from_sealable(&tokens, &record.key)
+                    .and_then(|_| self.vault.put(&self.item_of(&record), &tokens));
+                let place = match kept {
+                    Ok(place) => place,
+                    Err(e) => return Err(self.undo(new, e)),
+                };
+                // An older grant's tokens aren't revoked: that could end the one that takes their place.
+                for (id, place) in self.ledger.secrets(&record.profile, &record.key, Role::Live)? {
+                    moves.push(Move::Drop(id));
+                    old.push(place);
+                }
+                moves.push(Move::Put(Role::Live, place.clone()));
+                new.push(place);
+            }
+            let what: Vec<_> = fields.iter().map(|it| it.field).collect();
+            let what = match (effect, takes_tokens) {
+                (Effect::Add, false) => format!("from {from}"),
+                (Effect::Add, true) => format!("from {from}, with its tokens"),
+                (_, false) => format!("from {from}: {}", what.join(", ")),
+                (_, true) => format!("from {from}, with its tokens: {}", what.join(", ")),
+            };
+            changes.push(Change {
+                expect,
+                moves,
+                closes: None,
+                events: vec![event(&record, Happened::Imported, what.trim_end_matches(": "), now)],
+                record,
+            });
+        }
+        if let Err(e) = self.ledger.commit_all(&changes) {
+            return Err(self.undo(new, e));
+        }
+        for place in old {
+            self.forget(Some(place));
+        }
+        Ok(())
+    }
+
+    /// Tokens out of a backup that are here but not in use are this ledger's own from now on. Which they were.
+    pub fn adopt(&mut self, wanted: impl Fn(&Authorization) -> bool) -> Result<Vec<Key>> {
+        let now = self.env.clock.now();
+        let mut changes = Vec::new();
+        for profile in self.ledger.profiles()? {
+            for standing in self.ledger.standings(&profile)? {
+                let record = &standing.record;
+                let here = !self.ledger.secrets(&profile, &record.key, Role::Live)?.is_empty();
+                if !record.held_elsewhere || !here || !wanted(record) {
+                    continue;
+                }
+                quiet(&standing)?;
+                let mut after = record.clone();
+                after.held_elsewhere = false;
+                changes.push(Change {
+                    expect: record.generation,
+                    moves: Vec::new(),
+                    closes: None,
+                    events: vec![event(&after, Happened::Adopted, "this is its home now", now)],
+                    record: after,
+                });
+            }
+        }
+        self.ledger.commit_all(&changes)?;
+        Ok(changes.into_iter().map(|it| it.record.key).collect())
+    }
+
+    fn item_of(&self, record: &Authorization) -> String {
+        let Key { ubi, license } = &record.key;
+        format!("{}/{}/{ubi}/{license}/{}", self.ledger.id(), record.profile, record.generation.0)
+    }
+
+    /// Nothing was committed: what was put into the vault goes again.
+    fn undo(&self, places: Vec<Place>, e: Error) -> Error {
+        for place in places {
+            self.forget(Some(place));
+        }
+        e
+    }
+}
+
+/// Refuses a licence that someone is at now, or of which a dead process left something to be finished.
+pub fn quiet(standing: &Standing) -> Result<()> {
+    let license = standing.record.key.license.to_string();
+    match standing.flows.iter().find(|flow| !flow.handed_off) {
+        None => Ok(()),
+        Some(flow) if flow.abandoned => Err(Error::Busy {
+            license,
+            holder: "a process that has ended; its work is not recovered yet (biotrack-auth status says how)"
+                .into(),
+        }),
+        Some(_) => Err(Error::Busy { license, holder: "another process".into() }),
+    }
+}

@@ -1,0 +1,137 @@
+//! All secrets at once: into the other vault, or sealed to other recipients. The new ones are made first, then one commit
+//! names them all; only then the old ones go. Killed anywhere, the same command goes on.
+
+use crate::error::{Error, Result};
+use crate::ledger::{Holder, Ledger, Secret};
+use crate::model::flow::{Place, Role, Stage};
+use crate::model::history::Chore;
+use crate::model::vault_kind::VaultKind;
+use crate::vault::Vault;
+use jiff::Timestamp;
+
+/// How often the whole is tried again, where others changed something between reading and commit.
+const TRIES: usize = 5;
+
+/// Moves every secret that isn't in `to` yet out of `from`; has the new vault `named` in the configuration; and forgets the
+/// old places, also those that an earlier move left. How many moved.
+///
+/// # Errors
+/// Where a licence is being worked on, or what a dead process left of one must be finished first: nothing is changed.
+pub fn move_secrets(
+    ledger: &mut Ledger,
+    from: &Vault,
+    to: &Vault,
+    now: Timestamp,
+    named: &mut dyn FnMut() -> Result<()>,
+) -> Result<usize> {
+    let mut count = 0;
+    for tried in 0..=TRIES {
+        calm(ledger, true)?;
+        let all = ledger.all_secrets()?;
+        let known = all.len();
+        let rest: Vec<_> = all.into_iter().filter(|it| kind_of(&it.place) != to.kind()).collect();
+        count = rest.len();
+        if rest.is_empty() {
+            break;
+        }
+        if tried == TRIES {
+            return Err(Error::Failed(
+                "others keep changing secrets: run the command again when they have ended".into(),
+            ));
+        }
+        let mut moved = Vec::with_capacity(rest.len());
+        for secret in rest {
+            let place = moved_one(ledger, &secret, from, to)?;
+            moved.push((secret, place));
+        }
+        let detail = format!("{count} secrets, from the {} vault to the {} vault", from.kind(), to.kind());
+        if ledger.replace_places(&moved, known, Chore::Moved, &detail, now)? {
+            break;
+        }
+    }
+    named()?;
+    forget_left(ledger, if from.kind() == VaultKind::Keyring { from } else { to })?;
+    Ok(count)
+}
+
+fn moved_one(ledger: &Ledger, secret: &Secret, from: &Vault, to: &Vault) -> Result<Place> {
+    let whose = secret.holder.whose();
+    let id = ledger.id();
+    match &secret.holder {
+        Holder::Tokens { id: row, profile, key, role, generation } => {
+            // The same name at every try, so that one that was cut short leaves nothing that isn't named again.
+            let item = format!("{id}/{profile}/{}/{}/{}", key.ubi, key.license, generation.0);
+            let item = if *role == Role::Live { item } else { format!("{item}-{}-{row}", role.word()) };
+            to.put(&item, &from.get(&secret.place, &whose)?)
+        }
+        Holder::Profile { profile, name } => {
+            let item = format!("{id}/{profile}/{}-moved", name.replace('_', "-"));
+            to.put_own(&item, &from.get(&secret.place, &whose)?)
+        }
+        Holder::Memo { flow, profile, key } => {
+            let (memo, _) = from.unfold(&secret.place, &whose)?;
+            let item = format!("{id}/{profile}/{}/{}/flow-{flow}", key.ubi, key.license);
+            to.envelope(&item, &memo).map(|(_, place)| place)
+        }
+    }
+}
+
+/// Seals every token set to the vault's recipients, whatever it was sealed to. How many there are.
+///
+/// # Errors
+/// Where one can't be opened here: nothing is changed.
+pub fn reseal(ledger: &mut Ledger, vault: &Vault, detail: &str, now: Timestamp) -> Result<usize> {
+    for _ in 0..TRIES {
+        calm(ledger, false)?;
+        let all = ledger.all_secrets()?;
+        let known = all.len();
+        let mut sealed = Vec::new();
+        for secret in all {
+            if let (Holder::Tokens { .. }, Place::Blob(_)) = (&secret.holder, &secret.place) {
+                let place = vault.put("", &vault.get(&secret.place, &secret.holder.whose())?)?;
+                sealed.push((secret, place));
+            }
+        }
+        let count = sealed.len();
+        if ledger.replace_places(&sealed, known, Chore::Resealed, detail, now)? {
+            return Ok(count);
+        }
+    }
+    Err(Error::Failed("others keep changing secrets: run the command again when they have ended".into()))
+}
+
+/// Items of the keyring that an earlier commit left behind, and which nothing names any more.
+fn forget_left(ledger: &mut Ledger, keyring: &Vault) -> Result<()> {
+    let left = ledger.left_items()?;
+    if left.is_empty() {
+        return Ok(());
+    }
+    for item in &left {
+        keyring.forget(&Place::Item(item.clone()))?;
+    }
+    ledger.items_forgotten(&left)
+}
+
+/// Nobody is at work, and nothing is left half done: what is sealed in the journal belongs to the vault it was begun with.
+/// `memos`: a question that only waits moves along; else it isn't touched.
+fn calm(ledger: &Ledger, memos: bool) -> Result<()> {
+    for flow in ledger.all_flows()? {
+        let license = flow.key.license.to_string();
+        if ledger.is_worked_on(&flow) {
+            let holder = flow.owner.map_or_else(String::new, |owner| owner.label);
+            return Err(Error::Busy { license, holder });
+        }
+        if memos && flow.stage != Stage::Asked {
+            let holder = "a process that has ended; finish it first (biotrack-auth status says how)".into();
+            return Err(Error::Busy { license, holder });
+        }
+    }
+    Ok(())
+}
+
+fn kind_of(place: &Place) -> VaultKind {
+    match place {
+        Place::Item(_) => VaultKind::Keyring,
+        Place::Blob(_) => VaultKind::Sealed,
+    }
+}

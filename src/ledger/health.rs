@@ -1,0 +1,100 @@
+//! How the ledger's own files are: for `doctor`, which looks and, where it's told to, clears away.
+
+use super::owners::Mark;
+use super::{Ledger, connection};
+use crate::edge::{Paths, files};
+use crate::error::{Error, Result};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// A mark that is younger may be of a process that is just about to lock it.
+const SETTLED: Duration = Duration::from_secs(60);
+
+/// What dead processes left beside the ledger.
+#[derive(Debug, Default)]
+pub struct Leftovers {
+    /// Their marks.
+    pub marks: Vec<PathBuf>,
+    /// Their spools, which may hold an answer.
+    pub spools: Vec<PathBuf>,
+    /// How many processes live.
+    pub living: usize,
+}
+
+impl Leftovers {
+    /// Looks; changes nothing.
+    pub fn find(paths: &Paths) -> Self {
+        let mut found = Self::default();
+        let entries = |folder: PathBuf| {
+            fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()))
+        };
+        let settled = |path: &PathBuf| {
+            let age = path.metadata().and_then(|it| it.modified()).map(|at| at.elapsed().unwrap_or_default());
+            age.is_ok_and(|age| age >= SETTLED)
+        };
+        for mark in entries(paths.owners()) {
+            if Mark::locked(&mark) {
+                found.living += 1;
+            } else if settled(&mark) {
+                found.marks.push(mark);
+            }
+        }
+        for spool in entries(paths.spool()) {
+            let mark = spool.file_name().map(|name| paths.owners().join(name));
+            if mark.is_some_and(|mark| !Mark::locked(&mark)) && settled(&spool) {
+                found.spools.push(spool);
+            }
+        }
+        found
+    }
+}
+
+impl Ledger {
+    /// SQLite's own look at the whole file, for no longer than that: what it complains of, or `None` where time was up.
+    pub fn integrity(&self, limit: Duration) -> Result<Option<Vec<String>>> {
+        let interrupt = self.db.get_interrupt_handle();
+        let (done, wait) = mpsc::channel::<()>();
+        let watch = std::thread::Builder::new().name("integrity".into()).spawn(move || {
+            let late = matches!(wait.recv_timeout(limit), Err(mpsc::RecvTimeoutError::Timeout));
+            if late {
+                interrupt.interrupt();
+            }
+        });
+        watch.map_err(|e| Error::Failed(format!("no thread can be started: {e}")))?;
+        let read = || -> rusqlite::Result<Vec<String>> {
+            let mut found = self.db.prepare("PRAGMA integrity_check(5)")?;
+            let rows = found.query_map([], |row| row.get::<_, String>(0))?;
+            rows.collect()
+        };
+        let read = read();
+        drop(done);
+        match read {
+            Ok(lines) => Ok(Some(lines.into_iter().filter(|line| line != "ok").collect())),
+            Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) => Ok(None),
+            Err(e) => Err(self.fault("be checked", e)),
+        }
+    }
+
+    /// The schema that the file has, and the newest that this program knows.
+    pub fn schema(&self) -> Result<(i64, i64)> {
+        let found = self
+            .db
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .map_err(|e| self.fault("be read", e))?;
+        Ok((found, connection::newest()))
+    }
+
+    /// Clears away what dead processes left: what their spools hold goes into the journal first. How many files went.
+    pub fn clear_leftovers(&mut self) -> Result<usize> {
+        let left = Leftovers::find(&self.paths);
+        self.merge_spools()?;
+        for mark in &left.marks {
+            fs::remove_file(mark)
+                .map_err(|e| Error::File { path: mark.display().to_string(), reason: e.to_string() })?;
+        }
+        files::private_folder(&self.paths.data)?;
+        Ok(left.marks.len() + left.spools.len())
+    }
+}

@@ -1,0 +1,334 @@
+//! The history as people and scripts see it: a table, JSON, lines, CSV; and what came of verifying and pruning.
+
+use super::View;
+use super::csv::harmless;
+use super::json::SCHEMA;
+use super::table::cut;
+use crate::error::{Error, Result, clean};
+use crate::model::history::{Anchor, Broken, Chain, Link};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::fmt::Write;
+use unicode_width::UnicodeWidthStr;
+
+/// What `history --json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct HistoryDocument {
+    schema: u8,
+    profile: String,
+    /// Oldest first.
+    links: Vec<LinkJson>,
+}
+
+/// One link of the chain.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct LinkJson {
+    /// From 1, without a gap.
+    number: i64,
+    /// RFC 3339, UTC.
+    at: String,
+    /// `null` where it was the whole ledger's.
+    profile: Option<String>,
+    ubi: Option<String>,
+    license: Option<String>,
+    event: String,
+    user: String,
+    host: String,
+    detail: String,
+    /// SHA-256, in hex.
+    hash: String,
+}
+
+/// What `history verify --json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct VerifyDocument {
+    schema: u8,
+    whole: bool,
+    /// How many fit.
+    links: u64,
+    /// The last fitting link's hash, in hex; `null` where there is none.
+    head: Option<String>,
+    /// Where the chain begins, if it was pruned.
+    anchor: Option<AnchorJson>,
+    /// The first link that doesn't fit.
+    broken: Option<BrokenJson>,
+}
+
+/// What `history prune --json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct PruneDocument {
+    schema: u8,
+    /// How many links went.
+    pruned: u64,
+    /// Before when: RFC 3339, UTC.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    before: Timestamp,
+    /// What the rest verifies from.
+    anchor: Option<AnchorJson>,
+}
+
+/// What is left of pruned links.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct AnchorJson {
+    /// The last pruned link's number.
+    number: i64,
+    hash: String,
+    /// When that link was made.
+    last: String,
+    /// When it was pruned.
+    pruned_at: String,
+    user: String,
+    host: String,
+}
+
+/// The first link that doesn't fit.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct BrokenJson {
+    number: i64,
+    at: Option<String>,
+    license: Option<String>,
+    why: String,
+}
+
+/// SHA-256 in hex.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+impl LinkJson {
+    fn of(link: &Link) -> Self {
+        let some = |text: &String| (!text.is_empty()).then(|| clean(text));
+        Self {
+            number: link.seq,
+            at: clean(&link.at),
+            profile: some(&link.profile),
+            ubi: some(&link.ubi),
+            license: some(&link.license),
+            event: clean(&link.event),
+            user: clean(&link.user),
+            host: clean(&link.host),
+            detail: clean(&link.detail),
+            hash: hex(&link.hash),
+        }
+    }
+}
+
+impl HistoryDocument {
+    /// The links as one document.
+    pub fn of(profile: &str, links: &[Link]) -> Self {
+        Self { schema: SCHEMA, profile: profile.to_owned(), links: links.iter().map(LinkJson::of).collect() }
+    }
+}
+
+impl AnchorJson {
+    fn of(anchor: &Anchor) -> Self {
+        Self {
+            number: anchor.seq,
+            hash: hex(&anchor.hash),
+            last: clean(&anchor.last),
+            pruned_at: clean(&anchor.at),
+            user: clean(&anchor.user),
+            host: clean(&anchor.host),
+        }
+    }
+}
+
+impl BrokenJson {
+    fn of(broken: &Broken) -> Self {
+        let some = |text: &Option<String>| text.as_deref().filter(|it| !it.is_empty()).map(clean);
+        Self {
+            number: broken.seq,
+            at: some(&broken.at),
+            license: some(&broken.license),
+            why: broken.why.into(),
+        }
+    }
+}
+
+impl VerifyDocument {
+    /// What came of following the chain.
+    pub fn of(chain: &Chain) -> Self {
+        Self {
+            schema: SCHEMA,
+            whole: chain.broken.is_none(),
+            links: chain.links,
+            head: (!chain.head.is_empty()).then(|| hex(&chain.head)),
+            anchor: chain.anchor.as_ref().map(AnchorJson::of),
+            broken: chain.broken.as_ref().map(BrokenJson::of),
+        }
+    }
+
+    /// The same for people.
+    pub fn in_words(&self) -> String {
+        let mut text = String::new();
+        if let Some(anchor) = &self.anchor {
+            let AnchorJson { number, last, pruned_at, user, host, .. } = anchor;
+            // Writing to a String can't fail.
+            let _ = writeln!(
+                text,
+                "Links 1 to {number} (up to {last}) were pruned at {pruned_at} by {user}@{host}."
+            );
+        }
+        match &self.broken {
+            Some(broken) => {
+                let when = broken.at.as_deref().map_or(String::new(), |at| format!(" of {at}"));
+                let whose = broken.license.as_deref().map_or(String::new(), |it| format!(", licence {it}"));
+                let _ = writeln!(
+                    text,
+                    "BROKEN: the first link that doesn't fit is number {}{when}{whose}: {}. {} before it fit.",
+                    broken.number,
+                    broken.why,
+                    counted(self.links)
+                );
+            }
+            None => {
+                let _ = writeln!(text, "The history is whole: {}.", counted(self.links));
+                if let Some(head) = &self.head {
+                    let _ = writeln!(text, "Head: {head}");
+                }
+            }
+        }
+        text
+    }
+}
+
+impl PruneDocument {
+    /// What pruning did, or would do.
+    pub fn of(pruned: u64, before: Timestamp, chain: &Chain) -> Self {
+        Self { schema: SCHEMA, pruned, before, anchor: chain.anchor.as_ref().map(AnchorJson::of) }
+    }
+}
+
+fn counted(links: u64) -> String {
+    if links == 1 { "1 link".into() } else { format!("{links} links") }
+}
+
+/// A link as one line of JSON.
+pub fn link_line(link: &Link) -> serde_json::Result<String> {
+    Ok(serde_json::to_string(&LinkJson::of(link))? + "\n")
+}
+
+/// Each link as a line of JSON.
+pub fn history_lines(links: &[Link]) -> serde_json::Result<String> {
+    links.iter().map(link_line).collect()
+}
+
+/// The links as CSV.
+pub fn history_csv(links: &[Link]) -> Result<String> {
+    let unwritten = |e: &dyn std::fmt::Display| Error::Failed(format!("the CSV can't be written: {e}"));
+    let mut writer = ::csv::Writer::from_writer(Vec::new());
+    let header = ["number", "at", "profile", "ubi", "license", "event", "user", "host", "detail", "hash"];
+    writer.write_record(header).map_err(|e| unwritten(&e))?;
+    for link in links {
+        let (number, hash) = (link.seq.to_string(), hex(&link.hash));
+        let cells = [
+            &number,
+            &link.at,
+            &link.profile,
+            &link.ubi,
+            &link.license,
+            &link.event,
+            &link.user,
+            &link.host,
+            &link.detail,
+            &hash,
+        ];
+        writer.write_record(cells.map(|cell| harmless(cell))).map_err(|e| unwritten(&e))?;
+    }
+    let bytes = writer.into_inner().map_err(|e| unwritten(&e))?;
+    String::from_utf8(bytes).map_err(|e| unwritten(&e))
+}
+
+/// The least that is left of a detail before another column goes.
+const LEAST_DETAIL: usize = 24;
+
+/// The links in a table, oldest first, one a line: what doesn't fit the terminal is cut, and who did it is left out
+/// where it's narrow.
+pub fn history_table(links: &[Link], zone: &TimeZone, view: &View) -> String {
+    let when = |link: &Link| match link.instant() {
+        Some(at) => at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string(),
+        None => clean(&link.at),
+    };
+    let title = ["WHEN", "EVENT", "LOCATION", "WHO", "DETAIL"].map(str::to_owned);
+    let row = |link: &Link| {
+        [
+            when(link),
+            clean(&link.event),
+            clean(&link.license),
+            clean(&format!("{}@{}", link.user, link.host)),
+            clean(&link.detail),
+        ]
+    };
+    let rows: Vec<_> = std::iter::once(title).chain(links.iter().map(row)).collect();
+    let mut widths =
+        [0, 1, 2, 3, 4].map(|at: usize| rows.iter().map(|row| row[at].width()).max().unwrap_or(0));
+    let mut shown = vec![0, 1, 2, 3, 4];
+    if let Some(terminal) = view.width.map(usize::from) {
+        let others = |shown: &[usize], widths: &[usize; 5]| -> usize {
+            shown.iter().filter(|at| **at != 4).map(|at| widths[*at] + 2).sum()
+        };
+        if others(&shown, &widths) + widths[4].min(LEAST_DETAIL) > terminal {
+            shown.retain(|at| *at != 3);
+        }
+        widths[2] = widths[2].min(24);
+        widths[4] = terminal.saturating_sub(others(&shown, &widths)).clamp(1, widths[4].max(1));
+    }
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for at in &shown {
+            let cell = cut(&row[*at], widths[*at]);
+            let padding = widths[*at].saturating_sub(cell.width()) + 2;
+            let _ = write!(line, "{cell}{:padding$}", "");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(license: &str, detail: &str) -> Link {
+        Link {
+            seq: 1,
+            at: "2026-11-23T12:00:00Z".into(),
+            profile: "ny".into(),
+            ubi: "604001".into(),
+            license: license.into(),
+            event: "granted".into(),
+            user: "ann".into(),
+            host: "support-desk-17".into(),
+            detail: detail.into(),
+            hash: vec![7; 32],
+        }
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal_and_piped_nothing_is_cut() {
+        let links = [link("OCM-RETL-24-000064-D1", &"=long 店 ".repeat(20)), link("L", "x")];
+        for width in [40, 80, 100, 200] {
+            let view = View { now: Timestamp::UNIX_EPOCH, profile: None, colour: false, width: Some(width) };
+            let text = history_table(&links, &TimeZone::UTC, &view);
+            assert!(width < 80 || text.lines().all(|line| line.width() <= usize::from(width)), "{text}");
+            assert_eq!(text.lines().count(), 3);
+        }
+        let view = View { now: Timestamp::UNIX_EPOCH, profile: None, colour: false, width: None };
+        let piped = history_table(&links, &TimeZone::UTC, &view);
+        assert!(piped.contains("ann@support-desk-17") && !piped.contains('…'));
+    }
+}

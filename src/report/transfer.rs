@@ -1,0 +1,175 @@
+//! Records as they leave and come: only what no clock changes, so that a file taken in and written again is the same.
+
+use super::csv::harmless;
+use super::json::SCHEMA;
+use crate::error::{Error, Result};
+use crate::model::authorization::Authorization;
+use crate::model::rows::tags_cell;
+use crate::model::transfer::{Effect, ExportDocument, ExportedRecord, FieldChange, Merged};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::fmt::Write;
+
+/// The columns of an export.
+const COLUMNS: [&str; 15] = [
+    "profile",
+    "ubi",
+    "license",
+    "ocm_license",
+    "name",
+    "username",
+    "granted_by",
+    "contact",
+    "tags",
+    "created_at",
+    "renewed_at",
+    "expires_at",
+    "expires_estimated",
+    "deactivated_at",
+    "invalid_at",
+];
+
+/// The records as CSV (RFC 4180), safe to open in a spreadsheet.
+pub fn export_csv(records: &[&Authorization]) -> Result<String> {
+    let unwritten = |e: &dyn std::fmt::Display| Error::Failed(format!("the CSV can't be written: {e}"));
+    let mut writer = ::csv::Writer::from_writer(Vec::new());
+    writer.write_record(COLUMNS).map_err(|e| unwritten(&e))?;
+    for record in records {
+        let at = |it: Option<Timestamp>| it.map(|at| at.to_string()).unwrap_or_default();
+        let it = ExportedRecord::of(record);
+        let cells = [
+            it.profile,
+            it.ubi,
+            it.license,
+            it.ocm_license.unwrap_or_default(),
+            it.name.unwrap_or_default(),
+            it.username,
+            it.granted_by.unwrap_or_default(),
+            it.contact.unwrap_or_default(),
+            tags_cell(&record.tags),
+            at(it.created_at),
+            at(it.renewed_at),
+            at(it.expires_at),
+            it.expires_estimated.to_string(),
+            at(it.deactivated_at),
+            at(it.invalid_at),
+        ];
+        writer.write_record(cells.map(|cell| harmless(&cell))).map_err(|e| unwritten(&e))?;
+    }
+    let bytes = writer.into_inner().map_err(|e| unwritten(&e))?;
+    String::from_utf8(bytes).map_err(|e| unwritten(&e))
+}
+
+/// The records as one JSON document.
+pub fn export_json(records: &[&Authorization]) -> serde_json::Result<String> {
+    let authorizations = records.iter().map(|record| ExportedRecord::of(record)).collect();
+    Ok(serde_json::to_string_pretty(&ExportDocument { schema: SCHEMA, authorizations })? + "\n")
+}
+
+/// What `import --json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct ImportDocument {
+    schema: u8,
+    /// Nothing was changed: it's only shown.
+    dry_run: bool,
+    added: usize,
+    changed: usize,
+    unchanged: usize,
+    /// How many grants of the file were left, because the one here is newer or its tokens are here already.
+    left: usize,
+    /// How many token sets were taken.
+    token_sets: usize,
+    /// How many records' tokens became this ledger's own (`--adopt`).
+    adopted: usize,
+    rows: Vec<ImportRow>,
+}
+
+/// What becomes of one licence.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct ImportRow {
+    profile: String,
+    ubi: String,
+    license: String,
+    effect: Effect,
+    /// The file's tokens are taken.
+    tokens: bool,
+    /// Why the file's grant was left; `null` where it wasn't.
+    left: Option<&'static str>,
+    changes: Vec<FieldChange>,
+}
+
+impl ImportDocument {
+    /// What taking these in changes.
+    pub fn of(merged: &[Merged], dry_run: bool) -> Self {
+        let count = |effect: Effect| merged.iter().filter(|it| it.effect == effect).count();
+        let row = |it: &Merged| ImportRow {
+            profile: it.record.profile.clone(),
+            ubi: it.record.key.ubi.to_string(),
+            license: it.record.key.license.to_string(),
+            effect: it.effect,
+            tokens: it.takes_tokens,
+            left: it.left,
+            changes: it.changes.clone(),
+        };
+        Self {
+            schema: SCHEMA,
+            dry_run,
+            added: count(Effect::Add),
+            changed: count(Effect::Change),
+            unchanged: count(Effect::Same),
+            left: merged.iter().filter(|it| it.left.is_some()).count(),
+            token_sets: merged.iter().filter(|it| it.takes_tokens).count(),
+            adopted: 0,
+            rows: merged.iter().map(row).collect(),
+        }
+    }
+
+    /// With how many were adopted.
+    pub fn with_adopted(self, adopted: usize) -> Self {
+        Self { adopted, ..self }
+    }
+
+    /// Whether anything would change.
+    pub fn changes_anything(&self) -> bool {
+        self.added + self.changed > 0
+    }
+
+    /// The same for people: a line a record, below it a line a field; those that stay as they are only counted.
+    pub fn in_words(&self) -> String {
+        let mut text = String::new();
+        for row in &self.rows {
+            let sign = match row.effect {
+                Effect::Add => "+",
+                Effect::Change => "~",
+                Effect::Same if row.left.is_some() => "=",
+                Effect::Same => continue,
+            };
+            let tokens = if row.tokens { ", with its tokens" } else { "" };
+            let left = row.left.map_or(String::new(), |why| format!("; the file's grant is left: {why}"));
+            // Writing to a String can't fail.
+            let _ = writeln!(text, "{sign} {} {}/{}{tokens}{left}", row.profile, row.ubi, row.license);
+            for change in &row.changes {
+                let shown = |it: &Option<String>| it.clone().unwrap_or_else(|| "(none)".into());
+                let _ = match (row.effect, &change.before) {
+                    (Effect::Add, None) => writeln!(text, "    {:18}{}", change.field, shown(&change.after)),
+                    _ => writeln!(
+                        text,
+                        "    {:18}{} → {}",
+                        change.field,
+                        shown(&change.before),
+                        shown(&change.after)
+                    ),
+                };
+            }
+        }
+        let _ = writeln!(
+            text,
+            "{} to add, {} to change, {} the same, {} grants of the file left.",
+            self.added, self.changed, self.unchanged, self.left
+        );
+        text
+    }
+}

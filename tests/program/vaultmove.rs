@@ -1,0 +1,218 @@
+//! `config vault` and `config recipients`: every secret at once, resumable, nothing lost.
+
+use crate::keyring::session::{Session, accounts, within};
+use crate::support::screen::Screen;
+use crate::support::{Rig, admin};
+use biotrack_auth::model::flow::Role;
+use biotrack_auth::vault::create_identity;
+use std::fs;
+
+fn own(rig: &Rig) -> String {
+    let text = fs::read_to_string(rig.file("identity.txt")).unwrap();
+    text.lines().next().unwrap().trim_start_matches("# public key: ").to_owned()
+}
+
+/// Another host's identity: its file and recipient.
+fn host(rig: &Rig, name: &str) -> (std::path::PathBuf, String) {
+    let file = rig.elsewhere(name);
+    let recipient = create_identity(&file).unwrap();
+    (file, recipient)
+}
+
+#[test]
+fn the_keyring_is_emptied_into_the_sealed_vault_and_back() {
+    within(Session::Unlocked, || {
+        let mut rig = Rig::with_keyring(&[]);
+        rig.register("L-1").exits(0);
+        rig.register("L-2").exits(0);
+        let token = rig.live("L-1").unwrap().access.expose().to_owned();
+        assert_eq!(accounts().len(), 2);
+        let answer = rig.run(&["config", "vault", "sealed", "--json"]).exits(0).json();
+        assert_eq!((&answer["moved"], &answer["vault"]), (&2.into(), &"sealed".into()));
+        assert!(accounts().is_empty(), "{:?}", accounts());
+        rig.uses_keyring(false);
+        assert_eq!(rig.live("L-1").unwrap().access.expose(), token);
+        rig.keeps_secrets(std::slice::from_ref(&token));
+        rig.run(&["config", "show"]).exits(0).answers("= \"sealed\"");
+        rig.uses_keyring(true);
+        rig.run(&["renew", "L-2", "--browser", &admin()]).exits(0);
+        rig.run(&["config", "vault", "sealed"]).exits(0).says("there already");
+        rig.run(&["config", "vault", "keyring"]).exits(0).says("2 secrets moved");
+        assert_eq!(accounts().len(), 2);
+        assert_eq!(rig.live("L-1").unwrap().access.expose(), token);
+        rig.run(&["renew", "L-1", "--browser", &admin()]).exits(0);
+        rig.run(&["deactivate", "L-2", "--yes"]).exits(0).answers("revoked");
+        assert_eq!(accounts().len(), 1);
+        rig.run(&["history", "verify"]).exits(0);
+        rig.run(&["doctor"]).exits(0);
+    });
+}
+
+#[test]
+fn a_move_is_killed_everywhere_and_goes_on() {
+    within(Session::Unlocked, || {
+        let mut rig = Rig::with_keyring(&[]);
+        rig.register("L-1").exits(0);
+        rig.register("L-2").exits(0);
+        let token = rig.live("L-1").unwrap().access.expose().to_owned();
+        let stride = crate::crash::points::stride();
+        let (mut fired, mut points) = (0, 0);
+        for (to, back) in [("sealed", "keyring"), ("keyring", "sealed")] {
+            let arguments = ["config", "vault", to];
+            if to == "keyring" {
+                rig.run(&["config", "vault", "sealed"]).exits(0);
+            }
+            let calls = rig.calls(&arguments);
+            rig.run(&["config", "vault", back]).exits(0);
+            for (offset, (call, most)) in calls.iter().enumerate() {
+                let mut nth = 1 + if *most > stride { offset % stride } else { 0 };
+                points += most;
+                while nth <= *most {
+                    if rig.killed(call, nth, &arguments) {
+                        fired += 1;
+                        rig.run(&["status"]).exits(0);
+                    }
+                    rig.run(&arguments).exits(0);
+                    rig.uses_keyring(to == "keyring");
+                    assert_eq!(rig.live("L-1").unwrap().access.expose(), token, "{call} {nth}");
+                    assert_eq!(rig.grants("L-2", Role::Live).len(), 1, "{call} {nth}");
+                    rig.uses_keyring(true);
+                    let kept = if to == "keyring" { 2 } else { 0 };
+                    let left: Vec<_> = accounts().into_iter().filter(|it| !it.contains("probe")).collect();
+                    assert_eq!(left.len(), kept, "{call} {nth}: {left:?}");
+                    rig.run(&["config", "vault", back]).exits(0);
+                    nth += stride;
+                }
+            }
+        }
+        #[expect(clippy::disallowed_macros, reason = "a test has no Env")]
+        {
+            println!("config vault: {fired} of {points} kill points fired");
+        }
+        assert!(fired > 10, "{fired}");
+        rig.run(&["history", "verify"]).exits(0);
+    });
+}
+
+#[test]
+fn while_a_consent_is_under_way_nothing_moves() {
+    within(Session::Unlocked, || {
+        let rig = Rig::with_keyring(&[]);
+        let mut child = rig.start(&crate::support::register("L-1", &["--no-browser"]));
+        rig.until(|| rig.counted_asked() == 1);
+        rig.run(&["config", "vault", "sealed"]).exits(1).says("L-1 is being worked on");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        rig.run(&["config", "vault", "sealed"]).exits(0).says("1 secret moved");
+        assert!(accounts().is_empty());
+        rig.register("L-1").exits(0);
+    });
+}
+
+#[test]
+fn recipients_are_added_and_removed_and_every_token_set_sealed_anew() {
+    let rig = Rig::new();
+    rig.register("L-1").exits(0);
+    let token = rig.live("L-1").unwrap().access.expose().to_owned();
+    let mine = own(&rig);
+    let (identity, other) = host(&rig, "other");
+    rig.run(&["config", "recipients", "list"]).exits(0).answers(&format!("{mine}  # this host"));
+    let added = rig.run(&["config", "recipients", "add", &other, "--json"]).exits(0).json();
+    assert_eq!((added["resealed"].as_u64(), added["recipients"].as_array().unwrap().len()), (Some(1), 2));
+    // The other host reads it; so does this one.
+    let elsewhere = |exit: i32| {
+        let mut command = rig.command(&["export", "--with-secrets", "--backup", "--recipient", &mine]);
+        let output = command.env("BIOTRACK_AUTH_IDENTITY", &identity).output().unwrap();
+        assert_eq!(output.status.code(), Some(exit), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    elsewhere(0);
+    assert_eq!(rig.live("L-1").unwrap().access.expose(), token);
+    rig.run(&["config", "recipients", "add", "ssh-ed25519"]).exits(2);
+    rig.run(&["config", "recipients", "remove", "age1nobody"]).exits(2).says("isn't among");
+    rig.run(&["config", "recipients", "remove", &mine, &other]).exits(2).says("leave nobody");
+    rig.run(&["config", "recipients", "remove", &other]).exits(0).says_not("isn't among");
+    elsewhere(7);
+    rig.run(&["config", "recipients", "add", &other]).exits(0);
+    rig.run(&["config", "recipients", "remove", &mine]).exits(0).says("this host's own identity isn't among");
+    elsewhere(0);
+    // From here on this host can only seal; what it can't read it says, and changes nothing.
+    rig.run(&["config", "recipients", "add", &mine]).exits(7).says("another identity");
+    rig.register("L-2").exits(0);
+    rig.run(&["history", "verify"]).exits(0);
+    rig.keeps_secrets(&[token]);
+}
+
+#[test]
+fn killed_while_sealing_anew_everything_stays_readable() {
+    let rig = Rig::new();
+    rig.register("L-1").exits(0);
+    rig.register("L-2").exits(0);
+    let (_, other) = host(&rig, "other");
+    let add = ["config", "recipients", "add", &other];
+    let remove = ["config", "recipients", "remove", &other];
+    let calls = rig.calls(&add);
+    rig.run(&remove).exits(0);
+    for (call, most) in &calls {
+        for nth in (1..=*most).step_by(crate::crash::points::stride()) {
+            rig.killed(call, nth, &add);
+            assert!(rig.live("L-1").is_some() && rig.live("L-2").is_some());
+            rig.run(&add).exits(0);
+            let list = rig.run(&["config", "recipients", "list", "--json"]).exits(0).json();
+            assert_eq!(list["recipients"].as_array().unwrap().len(), 2);
+            rig.run(&remove).exits(0);
+        }
+    }
+}
+
+#[test]
+fn an_identity_wrapped_by_a_passphrase_is_not_opened_where_nobody_is() {
+    let rig = Rig::new();
+    let text = fs::read(rig.file("identity.txt")).unwrap();
+    let mut recipient = age::scrypt::Recipient::new("correct horse".to_owned().into());
+    recipient.set_work_factor(4);
+    fs::write(rig.file("identity.txt"), age::encrypt(&recipient, &text).unwrap()).unwrap();
+    rig.register("L-1")
+        .exits(7)
+        .answers_nothing()
+        .says("wrapped by a passphrase, and nobody can be asked here");
+    assert!(rig.truth().is_empty());
+    for (typed, shows) in
+        [("correct horse", "# this host"), ("wrong", "the passphrase doesn't open the identity")]
+    {
+        let screen = Screen::new(rig.home(), 200, &["bash", "--norc", "--noprofile", "-i"]);
+        screen.types("PS1=; clear; biotrack-auth config recipients list").key("Enter");
+        screen.shows("Passphrase of");
+        screen.hides();
+        screen.types(typed).key("Enter");
+        let seen = screen.shows(shows);
+        assert!(!seen.contains(typed), "{seen}");
+    }
+}
+
+#[test]
+fn a_credential_of_systemd_may_belong_to_root_and_be_read_by_its_group() {
+    use std::os::unix::fs::PermissionsExt;
+    let rig = Rig::new();
+    rig.register("L-1").exits(0);
+    let folder = rig.elsewhere("credentials");
+    fs::create_dir(&folder).unwrap();
+    let handed = folder.join("biotrack-auth-identity");
+    fs::rename(rig.file("identity.txt"), &handed).unwrap();
+    let renew = |mode: u32| {
+        fs::set_permissions(&handed, fs::Permissions::from_mode(mode)).unwrap();
+        let browser = admin();
+        let mut command = rig.command(&["renew", "L-1", "--browser", &browser]);
+        crate::support::Run::of(command.env("CREDENTIALS_DIRECTORY", &folder).output().unwrap())
+    };
+    for mode in [0o400, 0o440] {
+        renew(mode).exits(0);
+    }
+    for mode in [0o444, 0o460, 0o644] {
+        renew(mode).exits(7).says("open to other users");
+    }
+    // The same file named plainly is held to the rules of our own files.
+    fs::set_permissions(&handed, fs::Permissions::from_mode(0o440)).unwrap();
+    let mut command = rig.command(&["config", "recipients", "list"]);
+    let output = command.env("BIOTRACK_AUTH_IDENTITY", &handed).output().unwrap();
+    crate::support::Run::of(output).exits(7).says("chmod 600");
+}
