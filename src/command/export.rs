@@ -149,9 +149,11 @@ fn with_secrets(args: &Args, call: &Call<'_>) -> Result<u8> {
     }
     let to = args.recipients.join(", ");
     if let Err(e) = bench.custody.hand_over(packed, args.backup, &to) {
-        if let Some(file) = &args.output {
-            // They are still live here, so that file must not be another home.
-            let _ = std::fs::remove_file(file);
+        // They are still live here, so that file must not become another home.
+        match &args.output {
+            Some(file) => drop(std::fs::remove_file(file)),
+            None => terminal
+                .insist("The tokens are still live here: throw away what was written, and don't import it."),
         }
         return Err(e);
     }

@@ -35,10 +35,11 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 /// What the environment may say.
-const ENVIRONMENT: [(&str, &str); 8] = [
+const ENVIRONMENT: [(&str, &str); 9] = [
     ("BIOTRACK_AUTH_HOME", "one folder for configuration, ledger and everything"),
     ("BIOTRACK_AUTH_PROFILE", "the profile to act on"),
     ("BIOTRACK_AUTH_IDENTITY", "the sealed vault's identity file"),
+    ("CREDENTIALS_DIRECTORY", "systemd's: an identity in it is found as biotrack-auth-identity"),
     ("BROWSER", "what opens the Grant Access page"),
     ("NO_COLOR", "no colour"),
     ("HTTPS_PROXY", "the proxy for requests to the provider"),

@@ -185,7 +185,12 @@ fn name_vault(document: &mut toml_edit::DocumentMut, vault: &NewVault) {
     match document.get_mut("vault").and_then(toml_edit::Item::as_value_mut) {
         // What stands behind it on its line stays.
         Some(value) => {
-            let decor = value.decor().clone();
+            let mut decor = value.decor().clone();
+            let behind = decor.suffix().and_then(|it| it.as_str()).unwrap_or_default();
+            if behind.trim() == format!("# or \"{kind}\"") {
+                // Our own words.
+                decor.set_suffix(format!("  # or \"{}\"", other(vault.kind)));
+            }
             *value = kind.into();
             *value.decor_mut() = decor;
         }

@@ -34,7 +34,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// The name of a profile's client secret in the ledger.
-const CLIENT_SECRET: &str = "client_secret";
+pub const CLIENT_SECRET: &str = "client_secret";
 
 /// A question that a command wants to put.
 #[derive(Debug)]

@@ -173,3 +173,67 @@ impl ImportDocument {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::{Key, License, Tag, Ubi, Username};
+    use crate::model::rows::incoming;
+    use crate::model::transfer::{Tokens, merge};
+    use proptest::prelude::*;
+
+    fn name() -> impl Strategy<Value = String> {
+        prop_oneof!["[=+@'\\-\t]{1,3}[ -~]{1,20}", "\\PC{1,30}", "[a-c;\\\\\",' ]{1,20}", "[A-Z0-9-]{1,12}"]
+            .prop_filter("a name", |text| License::parse(text).is_ok_and(|it| it.as_str() == text))
+    }
+
+    fn instant() -> impl Strategy<Value = Option<Timestamp>> {
+        prop::option::of((0i64..16_725_225_600).prop_map(|at| Timestamp::from_second(at).unwrap()))
+    }
+
+    prop_compose! {
+        fn record()(
+            names in prop::collection::vec(name(), 6),
+            some in prop::collection::vec(any::<bool>(), 4),
+            tags in prop::collection::btree_set(name(), 0..4),
+            times in prop::collection::vec(instant(), 5),
+            expires_estimated in any::<bool>(),
+        ) -> Authorization {
+            let key = Key { ubi: Ubi::parse(&names[0]).unwrap(), license: License::parse(&names[1]).unwrap() };
+            let asked = Authorization::asked("ny", key, Username::parse(&names[2]).unwrap());
+            Authorization {
+                name: some[0].then(|| names[3].parse().unwrap()),
+                contact: some[1].then(|| names[4].parse().unwrap()),
+                ocm_license: some[2].then(|| names[5].parse().unwrap()),
+                granted_by: some[3].then(|| names[2].clone()),
+                tags: tags.iter().map(|tag| Tag::parse(tag).unwrap()).collect(),
+                created_at: times[0],
+                renewed_at: times[1],
+                expires_at: times[2],
+                expires_estimated,
+                deactivated_at: times[3],
+                invalid_at: times[4],
+                ..asked
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(record in record()) {
+            let csv = export_csv(&[&record]).unwrap();
+            let from_csv = incoming(csv.as_bytes(), "other").unwrap().rows.pop().unwrap();
+            let json = export_json(&[&record]).unwrap();
+            let mut document: ExportDocument = serde_json::from_str(&json).unwrap();
+            let from_json = document.authorizations.pop().unwrap().incoming(1).unwrap();
+            for incoming in [from_csv, from_json] {
+                let merged = merge(None, &incoming, false, Tokens::None).record;
+                prop_assert_eq!(&Authorization { held_elsewhere: false, ..merged }, &record);
+            }
+            let mut cells = ::csv::Reader::from_reader(csv.as_bytes());
+            for cell in cells.records().flatten().next().unwrap().iter() {
+                prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t']), "{}", csv);
+            }
+        }
+    }
+}

@@ -1,6 +1,12 @@
 //! `history`, as its users meet it: what it shows, what `verify` finds, and what `prune` leaves.
 
+use crate::support::screen::Screen;
+use crate::support::seed::store;
+use crate::support::stored::key;
 use crate::support::{Rig, admin, valid};
+use biotrack_auth::ledger::Ledger;
+use biotrack_auth::model::flow::Change;
+use biotrack_auth::model::history::{Event, Happened};
 use rusqlite::Connection;
 
 /// A rig with a licence that was granted and renewed, and another.
@@ -124,16 +130,53 @@ fn what_is_pruned_leaves_an_anchor_that_the_rest_verifies_from() {
 #[test]
 fn what_is_old_is_pruned_only_with_a_yes() {
     let rig = Rig::new();
-    rig.register("L-1").exits(0);
-    // The chain is over the texts, so an old one is made anew.
-    let old = rig.elsewhere("old");
-    std::fs::create_dir(&old).unwrap();
+    let event = |at: &str| Event {
+        at: at.parse().unwrap(),
+        profile: "local-sandbox".into(),
+        key: key("L-1"),
+        happened: Happened::Asked,
+        detail: String::new(),
+    };
+    let mut ledger = Ledger::open(&rig.env()).unwrap();
+    let record = store("L-1", "2002-01-01T00:00:00Z");
+    let events = ["2001-01-01T00:00:00Z", "2001-01-01T00:00:00.5Z", "2002-01-01T00:00:00Z"].map(event).into();
+    let change = Change { expect: record.generation, record, moves: Vec::new(), closes: None, events };
+    ledger.commit(&[change]).unwrap().pop().unwrap().unwrap();
+    drop(ledger);
+    rig.register("L-2").exits(0);
     rig.run(&["history", "prune", "--before", "0s"]).exits(2).says("five years");
+    rig.run(&["history", "prune"]).exits(2).says("remove 3 links").says("needs a yes");
+    rig.run(&["history", "prune", "--before", "2001-06-01", "--yes"])
+        .exits(0)
+        .answers("2 links were removed");
+    let run = rig.run(&["history", "prune", "--yes"]).exits(0).answers("1 link was removed");
+    run.answers("Links 1 to 3 (up to 2002-01-01T00:00:00Z)");
+    rig.run(&["history", "verify"]).exits(0).answers("whole: 4 links");
+}
+
+#[test]
+fn an_older_ledger_is_verified_as_it_is_and_migrated_with_its_head() {
+    let rig = lived();
     let db = Connection::open(rig.file("ledger.db")).unwrap();
+    let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     db.execute_batch(
-        "DROP TRIGGER history_is_not_rewritten; UPDATE history SET at = '2001-01-01T00:00:00Z' WHERE seq = 1",
+        "DROP TRIGGER history_is_not_cut; DROP TABLE history_head; DROP TABLE history_anchor; DROP TABLE left_item",
     )
     .unwrap();
-    rig.run(&["history", "prune"]).exits(2).says("needs a yes");
-    rig.run(&["history", "prune", "--yes"]).exits(1).says("broken");
+    db.pragma_update(None, "user_version", version - 1).unwrap();
+    drop(db);
+    rig.run(&["history", "verify"]).exits(0).answers("whole: 6 links");
+    rig.run(&["doctor"]).exits(0).answers("the next command that writes");
+    rig.register("L-3").exits(0);
+    rig.run(&["history", "verify"]).exits(0).answers("whole: 8 links");
+}
+
+#[test]
+fn eighty_columns_are_enough() {
+    let rig = lived();
+    let screen = Screen::new(rig.home(), 80, &["bash", "--norc", "--noprofile", "-i"]);
+    screen.types("PS1=; clear; biotrack-auth history; echo do''ne").key("Enter");
+    let seen = screen.shows("done");
+    assert_eq!(seen.lines().take_while(|line| !line.starts_with("done")).count(), 7, "{seen}");
+    assert!(seen.contains("renewed  L-1"), "{seen}");
 }

@@ -18,6 +18,7 @@ mod doctor;
 mod edges;
 mod export;
 mod givingup;
+#[cfg(unix)]
 mod history;
 #[cfg(target_os = "linux")]
 mod keyring;

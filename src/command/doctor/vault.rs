@@ -2,6 +2,7 @@
 
 use super::Examination;
 use crate::config::{Config, needs_secret};
+use crate::custody::CLIENT_SECRET;
 use crate::error::{Error, Result};
 use crate::ledger::{Holder, Ledger, Leftovers, Secret};
 use crate::model::flow::{Place, Role};
@@ -62,7 +63,7 @@ impl Examination<'_, '_> {
 
     fn client_secret(&mut self, ledger: &Ledger) -> Result<()> {
         let Some(provider) = self.provider.clone().filter(|it| needs_secret(it)) else { return Ok(()) };
-        match ledger.profile_secret(&provider.profile, "client_secret")? {
+        match ledger.profile_secret(&provider.profile, CLIENT_SECRET)? {
             Some(_) => self.well("vault", "the client secret is kept"),
             None => {
                 let fix = format!("biotrack-auth config set-secret --profile {}", provider.profile);
