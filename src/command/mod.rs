@@ -5,6 +5,7 @@ pub mod completions;
 pub mod config;
 mod consent;
 mod deactivate;
+pub mod exec;
 mod form;
 mod hooks;
 mod man;
@@ -14,6 +15,7 @@ mod remind;
 mod renew;
 mod sandbox;
 mod status;
+mod token;
 
 use crate::config::Config;
 use crate::custody::Custody;
@@ -57,6 +59,8 @@ pub enum Command {
     Deactivate(deactivate::Args),
     Status(status::Args),
     Remind(remind::Args),
+    Token(token::Args),
+    Exec(exec::Args),
     /// Make, show and check the configuration
     #[command(after_help = "\
 Examples:
@@ -84,6 +88,8 @@ pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
         Command::Deactivate(args) => deactivate::run(args, call),
         Command::Status(args) => status::run(args, call),
         Command::Remind(args) => remind::run_command(&args, call),
+        Command::Token(args) => token::run(args, call),
+        Command::Exec(args) => exec::run(args, call),
         Command::Config(args) => {
             let globals = config::Globals {
                 profile: call.profile.as_deref(),
@@ -111,9 +117,9 @@ fn as_json(written: serde_json::Result<String>) -> Result<String> {
     written.map_err(|e| Error::Failed(format!("the answer can't be written as JSON: {e}")))
 }
 
-/// An error as a script gets it.
-pub fn error_as_json(error: &Error) -> serde_json::Result<String> {
-    serde_json::to_string_pretty(&ErrorDocument::of(error))
+/// An error as a script gets it, with the code that the process ends with.
+pub fn error_as_json(error: &Error, exit: u8) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&ErrorDocument::of(error, exit))
 }
 
 /// An error as a monitoring daemon gets it: one line, UNKNOWN.

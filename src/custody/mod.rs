@@ -5,10 +5,12 @@
 //! commit; the browser answered; only then what was superseded goes. Whatever can't be kept in its place is kept
 //! sealed in the journal, and in the spool where the ledger itself can't: nothing is thrown away.
 
+mod fresh;
 mod keep;
 mod recover;
 mod surrender;
 
+pub use fresh::{AtHand, Fresh};
 pub use recover::Recovered;
 pub use surrender::{Asking, Extent, Revocation};
 
@@ -77,7 +79,9 @@ pub struct Custody<'e> {
     touched: BTreeSet<Key>,
     /// How the provider is reached, once it was found to answer.
     online: Option<Exchange>,
-    /// In a run over several licences: what came of Ctrl-C so far.
+    /// When this command began.
+    began: Timestamp,
+    /// In a run over several licences, and from a refresh on: what came of Ctrl-C so far.
     interrupts: Option<Interrupts>,
 }
 
@@ -111,6 +115,7 @@ impl<'e> Custody<'e> {
             loose: Vec::new(),
             touched: BTreeSet::new(),
             online: None,
+            began: env.clock.now(),
             interrupts: None,
         }
     }
@@ -180,7 +185,7 @@ impl<'e> Custody<'e> {
         let open = self.ledger.unfinished(&self.provider.profile, Some(key))?;
         Ok(open.iter().any(|flow| {
             flow.owner.is_some()
-                && flow.purpose != Purpose::Deactivate
+                && matches!(flow.purpose, Purpose::Register | Purpose::Renew)
                 && matches!(flow.stage, Stage::Arrived(_) | Stage::Answered(_))
         }))
     }

@@ -14,6 +14,9 @@ pub struct Paths {
     pub data: PathBuf,
     /// The sealed vault's identity of this host.
     pub identity: PathBuf,
+    /// Where processes of this user claim what several homes share, which is the keyring's content. It hangs on no
+    /// variable but the home folder's, so that all of them find the same; `None` where there is no home folder.
+    shared_claims: Option<PathBuf>,
 }
 
 impl Paths {
@@ -35,9 +38,11 @@ impl Paths {
                     config: native.config_dir().join("config.toml"),
                     identity: native.config_dir().join("identity.txt"),
                     data: native.data_dir(),
+                    shared_claims: None,
                 }
             }
         };
+        paths.shared_claims = shared_claims(variables);
         if let Some(identity) = variables.get("BIOTRACK_AUTH_IDENTITY") {
             paths.identity = identity.into();
         }
@@ -46,7 +51,12 @@ impl Paths {
 
     /// Everything in one folder.
     pub fn within(home: &Path) -> Self {
-        Self { config: home.join("config.toml"), identity: home.join("identity.txt"), data: home.into() }
+        Self {
+            config: home.join("config.toml"),
+            identity: home.join("identity.txt"),
+            data: home.into(),
+            shared_claims: None,
+        }
     }
 
     /// The ledger's file.
@@ -59,8 +69,28 @@ impl Paths {
         self.data.join("spool")
     }
 
+    /// Where processes claim a licence's tokens for seconds: with a keyring where every home of the user looks, else
+    /// beside the ledger, which holds the tokens.
+    pub fn claims(&self, keyring: bool) -> PathBuf {
+        match &self.shared_claims {
+            Some(shared) if keyring => shared.clone(),
+            _ => self.data.join("claims"),
+        }
+    }
+
     /// Where living processes show that they live.
     pub fn owners(&self) -> PathBuf {
         self.data.join("owners")
     }
+}
+
+fn shared_claims(variables: &Variables) -> Option<PathBuf> {
+    let (variable, below) = if cfg!(windows) {
+        ("USERPROFILE", "AppData/Local/biotrack-auth/claims")
+    } else if cfg!(target_os = "macos") {
+        ("HOME", "Library/Application Support/biotrack-auth/claims")
+    } else {
+        ("HOME", ".local/state/biotrack-auth/claims")
+    };
+    Some(Path::new(variables.get(variable)?).join(below)).filter(|path| path.is_absolute())
 }

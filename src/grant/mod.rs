@@ -10,6 +10,7 @@ mod exchange;
 mod introspect;
 pub mod listener;
 pub mod pages;
+mod refresh;
 mod revoke;
 
 pub use again::{Patience, again};
@@ -18,4 +19,5 @@ pub use callback::{Answered, Callback, read as read_callback};
 pub use endpoints::{Endpoints, prepare};
 pub use exchange::{Code, exchange};
 pub use introspect::{Liveness, introspect};
+pub use refresh::{Spent, refresh};
 pub use revoke::revoke;

@@ -1,5 +1,6 @@
 //! Records, journal and history in SQLite: the one commit point. No secret is in it in the clear.
 
+mod claims;
 mod connection;
 mod history;
 mod journal;
@@ -9,6 +10,7 @@ mod reminders;
 mod runs;
 mod spool;
 
+pub use claims::Claim;
 pub use owners::Mark;
 pub use reminders::Waiting;
 pub use runs::{LeftRun, RunId};
@@ -141,6 +143,37 @@ impl Ledger {
         // So that no later commit has to pay for it.
         let _ = self.db.pragma(None, "wal_checkpoint", "PASSIVE", |_| Ok(()));
         Ok(outcomes)
+    }
+
+    /// Commits that a refresh token is about to be sent, synced; and that it may have been, for no later note is needed.
+    /// Refused where the record isn't any more what it was read as, or another process is at it.
+    pub fn intend_refresh(&mut self, mut flow: Flow) -> Result<Logged<FlowId>> {
+        flow.owner = Some(self.mark()?.owner());
+        let owners = self.paths.owners();
+        let refused = self.transaction("write the intent", |tx| {
+            if let Some(open) = journal::refresh_of_licence(tx, &flow.profile, &flow.key)? {
+                let holder = match open.owner {
+                    Some(owner) if Mark::alive(&owners, &owner) => owner.label,
+                    _ => "a process that has ended; its work is not recovered yet".into(),
+                };
+                return Ok(Some(Error::Busy { license: flow.key.license.to_string(), holder }));
+            }
+            if records::generation(tx, &flow.profile, &flow.key)? != Some(flow.base) {
+                return Ok(Some(changed(&flow.key)));
+            }
+            journal::insert(tx, &flow)?;
+            Ok(None)
+        })?;
+        match refused {
+            Some(refused) => Err(refused),
+            None => Ok(Logged::attested_by_the_ledger(flow.id)),
+        }
+    }
+
+    /// Commits that a question of ours is put once more, synced.
+    pub fn intend_again(&mut self, flow: &Flow) -> Result<Logged<FlowId>> {
+        self.transaction("write the intent", |tx| journal::again(tx, flow))?;
+        Ok(Logged::attested_by_the_ledger(flow.id.clone()))
     }
 
     /// Notes how far a question has come. Survives the process's end at once, a power cut only once something is

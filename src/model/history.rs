@@ -22,6 +22,10 @@ pub enum Happened {
     Deactivated,
     /// The provider confirmed a revocation.
     Revoked,
+    /// The provider said that the grant is dead.
+    Invalid,
+    /// A refresh prolonged the grant; one that only brings an access token isn't history.
+    Prolonged,
 }
 
 impl Happened {
@@ -36,6 +40,8 @@ impl Happened {
             Self::Uncertain => "uncertain",
             Self::Deactivated => "deactivated",
             Self::Revoked => "revoked",
+            Self::Invalid => "invalid",
+            Self::Prolonged => "prolonged",
         }
     }
 }

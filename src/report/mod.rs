@@ -17,7 +17,7 @@ pub use check::{Threshold, Verdict, check, unknown};
 pub use csv::csv;
 pub use json::{
     AuthorizationJson, Counts, Document, ErrorDocument, Happening, HookEvent, Reminders, ResultJson, Results,
-    RunEvent, Summary, document, lines, results, schema,
+    RunEvent, Summary, TokenDocument, document, lines, results, schema, token_document,
 };
 pub use plan::{PlanDocument, plan};
 pub use prometheus::prometheus;

@@ -9,7 +9,7 @@ pub use worklist::{Clicked, Entry, Sheet, Wish, Worklist};
 use crate::edge::{BrowserChoice, Clock, Env, Http, Keys, Opened, signals};
 use crate::error::{Error, ProviderError, Result};
 use crate::grant::listener::{Host, Listener, Serving};
-use crate::grant::{self, Ask, Code, Endpoints};
+use crate::grant::{self, Ask, Code, Endpoints, Spent};
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
@@ -103,6 +103,12 @@ impl Exchange {
                 done => return done,
             }
         }
+    }
+
+    /// Sends a refresh token, once.
+    pub async fn refresh(&self, go: Logged<(FlowId, Spent)>) -> Result<Granted> {
+        let now = || self.clock.now();
+        grant::refresh(&self.http, &self.provider, &self.endpoints, self.secret.as_ref(), &go, now).await
     }
 }
 
