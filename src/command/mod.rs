@@ -148,6 +148,17 @@ impl<'a> Call<'a> {
     /// Vault and ledger of this call's profile, ready to change something.
     fn bench(&self) -> Result<Bench<'a>> {
         let (config, provider) = self.provider()?;
+        self.bench_at(config, provider)
+    }
+
+    /// The same of a profile by its name.
+    fn bench_of(&self, profile: &str) -> Result<Bench<'a>> {
+        let config = Config::load(&self.env.paths)?;
+        let provider = Arc::new(config.provider(profile)?);
+        self.bench_at(config, provider)
+    }
+
+    fn bench_at(&self, config: Config, provider: Arc<Provider>) -> Result<Bench<'a>> {
         let mut ledger = Ledger::open(self.env)?;
         ledger.want_hooks(config.hooks.commands.keys().copied());
         let custody = Custody::new(self.env, provider.clone(), self.vault(&config), ledger);

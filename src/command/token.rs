@@ -60,7 +60,8 @@ pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
     if terminal.out_is_terminal() && !args.reveal {
         return Err(Error::Usage {
             what: "a token isn't printed on a terminal".into(),
-            hint: "Pipe it into what needs it, have `biotrack-auth exec` hand it over, or add --reveal.".into(),
+            hint: "Pipe it into what needs it, have `biotrack-auth exec` hand it over, or add --reveal."
+                .into(),
         });
     }
     let format = match (args.format, call.json) {

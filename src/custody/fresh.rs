@@ -57,10 +57,10 @@ pub enum AtHand {
 }
 
 /// The live grant of a record, as it was read at one moment.
-struct Live {
+pub(super) struct Live {
     standing: Standing,
     place: Place,
-    granted: Granted,
+    pub(super) granted: Granted,
 }
 
 /// A refresh that the journal holds.
@@ -129,7 +129,7 @@ impl Custody<'_> {
     }
 
     /// The record with its live grant; an error where it has none that a token may be had of.
-    fn live(&self, key: &Key) -> Result<Live> {
+    pub(super) fn live(&self, key: &Key) -> Result<Live> {
         let standing = self.standing(key)?.ok_or_else(unknown)?;
         let record = &standing.record;
         if record.held_elsewhere {
@@ -423,7 +423,12 @@ impl Custody<'_> {
 
     fn told_uncertain(&mut self, flow: &Flow, error: &Error) -> Result<()> {
         let (now, said) = (self.env.clock.now(), error.to_string());
-        if self.ledger.last_lines(&flow.profile, &flow.key, 1)?.first().is_some_and(|last| last.detail == said) {
+        if self
+            .ledger
+            .last_lines(&flow.profile, &flow.key, 1)?
+            .first()
+            .is_some_and(|last| last.detail == said)
+        {
             return Ok(());
         }
         self.commit(&flow.key, |record| Change {
@@ -447,7 +452,9 @@ impl Custody<'_> {
         let sealed = seal.close(&granted.to_sealable(&flow.key))?;
         let stored = match self.vault.kind() {
             VaultKind::Sealed => Ok(Place::Blob(sealed.clone())),
-            VaultKind::Keyring => self.vault.put(&self.item_of_refresh(flow), &granted.to_sealable(&flow.key)),
+            VaultKind::Keyring => {
+                self.vault.put(&self.item_of_refresh(flow), &granted.to_sealable(&flow.key))
+            }
         };
         let base = Some(&live.place);
         let committed = stored.and_then(|place| self.commit_refresh(flow, base, place, &granted));
@@ -512,7 +519,8 @@ impl Custody<'_> {
                 }
                 None => vec![Move::Put(Role::Superseded, place.clone())],
             };
-            let change = Change { record: record.clone(), expect, moves, closes: Some(flow.id.clone()), events };
+            let change =
+                Change { record: record.clone(), expect, moves, closes: Some(flow.id.clone()), events };
             match self.ledger.commit(std::slice::from_ref(&change))?.pop() {
                 Some(Ok(kept)) => {
                     // Forgotten only once nobody waits for the token any more.

@@ -7,10 +7,12 @@
 
 mod fresh;
 mod keep;
+mod look_up;
 mod recover;
 mod surrender;
 
 pub use fresh::{AtHand, Fresh};
+pub use look_up::Looked;
 pub use recover::Recovered;
 pub use surrender::{Asking, Extent, Revocation};
 

@@ -254,7 +254,9 @@ impl Standing {
             // Only the unwanted grant goes then; the living one stays.
             State::Active if record.revocation_pending => Some(next("deactivate", record, other_profile)),
             // Only the refresh is uncertain: the next one finds out, and no person is needed for it.
-            State::Active if self.has_lost_refresh() && record.uncertain_at.is_none() && !self.is_asking() => {
+            State::Active
+                if self.has_lost_refresh() && record.uncertain_at.is_none() && !self.is_asking() =>
+            {
                 Some(format!("{} -- true", next("exec", record, other_profile)))
             }
             State::Active if conditions.contains(&Condition::Uncertain) => Some(renew()),

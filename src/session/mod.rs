@@ -1,8 +1,10 @@
 //! Grants in flight over one listener: opens addresses, waits, and yields what comes as values. It never writes.
 
+mod look_up;
 mod switchboard;
 mod worklist;
 
+pub use look_up::{LookedUp, look_up};
 pub use switchboard::Reply;
 pub use worklist::{Clicked, Entry, Sheet, Wish, Worklist};
 

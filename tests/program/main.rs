@@ -15,6 +15,8 @@ mod demo;
 #[cfg(target_os = "linux")]
 mod disk;
 mod edges;
+#[cfg(unix)]
+mod exec;
 mod givingup;
 #[cfg(target_os = "linux")]
 mod keyring;
@@ -22,6 +24,7 @@ mod layers;
 mod mishaps;
 #[cfg(target_os = "linux")]
 mod no_leaks;
+mod online;
 #[cfg(target_os = "linux")]
 mod outside;
 mod register;
@@ -33,3 +36,4 @@ mod status;
 mod support;
 #[cfg(unix)]
 mod table;
+mod token;

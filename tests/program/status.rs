@@ -49,6 +49,7 @@ fn the_shipped_schemas_are_what_the_types_say() {
         ("hook", report::schema::<report::HookEvent>()),
         ("event", report::schema::<report::RunEvent>()),
         ("plan", report::schema::<report::PlanDocument>()),
+        ("token", report::schema::<report::TokenDocument<'_>>()),
     ];
     let stale: Vec<_> = documents
         .iter()
