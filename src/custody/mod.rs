@@ -9,6 +9,8 @@ mod fresh;
 mod keep;
 mod look_up;
 mod recover;
+mod rotate;
+mod spend;
 mod surrender;
 
 pub use fresh::{AtHand, Fresh};
