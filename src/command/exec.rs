@@ -35,11 +35,16 @@ pub struct Args {
 
 pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
     let min = parse("time", token::MIN_VALID)?;
-    let mut fresh = None;
+    let (mut fresh, mut interrupts) = (None, None);
     call.bench()?.work(call, |bench| {
         fresh = Some(token::fresh(call, bench, &args.selector, min)?);
+        interrupts = bench.custody.interrupts();
         Ok(0)
     })?;
+    if interrupts.is_some_and(|interrupts| interrupts.any()) {
+        // It came while the hooks ran: the command isn't wanted any more.
+        return Err(Error::Interrupted { next: None });
+    }
     let Some(fresh) = fresh else { return Err(Error::Failed("the token vanished".into())) };
     let (program, arguments) =
         args.command.split_first().ok_or_else(|| Error::Failed("an argument vanished".into()))?;

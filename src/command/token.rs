@@ -2,7 +2,7 @@
 
 use super::{Bench, Call, online};
 use crate::custody::{AtHand, Fresh};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::model::duration::parse;
 use crate::model::selection;
 use crate::report::token_document;
@@ -122,8 +122,10 @@ pub(super) fn fresh<'a>(
         return Err(Error::Interrupted { next: None });
     }
     match (asked, at_hand) {
-        // Reporting goes on while BioTrack is away.
-        (Err(e), AtHand::Unsettled(fresh)) if e.is_outage() => {
+        // Reporting goes on while BioTrack is away, or somebody else is long at it.
+        (Err(e), AtHand::Unsettled(fresh))
+            if matches!(e.kind(), Kind::Network | Kind::Provider | Kind::Busy) =>
+        {
             call.env.terminal.say(&format!("Note: {e}. The token from before is still valid."));
             Ok(fresh)
         }

@@ -6,7 +6,7 @@
 
 use super::spend::Sent;
 use super::{Custody, unknown};
-use crate::error::{Error, ProviderError, Result};
+use crate::error::{Error, LedgerError, ProviderError, Result};
 use crate::ledger::Claim;
 use crate::model::authorization::{Authorization, Standing, State, next, register_again};
 use crate::model::flow::{Place, Role};
@@ -95,7 +95,14 @@ impl Custody<'_> {
             };
             let refreshing = match left {
                 Some(flow) => self.take_up(flow)?,
-                None => self.begin(&live)?,
+                None => match self.begin(&live) {
+                    // A grant that a person consented to was stored in between: that one's token is wanted.
+                    Err(e @ Error::Ledger(LedgerError::Changed { .. })) => {
+                        refused = e;
+                        continue;
+                    }
+                    begun => begun?,
+                },
             };
             match self.spend(refreshing, &live, &token)? {
                 Sent::Answered(it) => {
@@ -120,6 +127,22 @@ impl Custody<'_> {
 
     /// The record with its live grant; an error where it has none that a token may be had of.
     pub(super) fn live(&self, key: &Key) -> Result<Live> {
+        loop {
+            let (standing, place) = self.living(key)?;
+            match self.vault.get(&place, key.license.as_str()) {
+                Ok(kept) => {
+                    let granted = Granted::from_sealable(&kept, key)?;
+                    return Ok(Live { standing, place, granted });
+                }
+                // Another process stored a newer one and forgot this, between our two looks.
+                Err(_) if self.living(key)?.1 != place => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// The record of a living grant, and where its tokens are.
+    fn living(&self, key: &Key) -> Result<(Standing, Place)> {
         let standing = self.standing(key)?.ok_or_else(unknown)?;
         let record = &standing.record;
         if record.held_elsewhere {
@@ -134,8 +157,7 @@ impl Custody<'_> {
         let Some((_, place)) = found else {
             return Err(self.no_token(&standing, format!("{}, but its tokens aren't here", state.word())));
         };
-        let granted = Granted::from_sealable(&self.vault.get(&place, key.license.as_str())?, key)?;
-        Ok(Live { standing, place, granted })
+        Ok((standing, place))
     }
 
     pub(super) fn no_token(&self, standing: &Standing, state: String) -> Error {

@@ -139,6 +139,11 @@ impl<'e> Custody<'e> {
         self.interrupts.as_ref().is_some_and(Interrupts::any)
     }
 
+    /// What came of Ctrl-C so far, where it's counted: for what goes on once custody is gone.
+    pub fn interrupts(&self) -> Option<Interrupts> {
+        self.interrupts.clone()
+    }
+
     fn online(&self) -> Result<Exchange> {
         self.online.clone().ok_or_else(|| Error::Failed("the provider was never reached".into()))
     }
