@@ -79,12 +79,21 @@ impl Custody<'_> {
     /// record is marked invalid, and nothing is erased. The provider's failures leave the record as it was; where an
     /// answer may have been lost the refresh stays open in the journal, which is what `uncertain` means.
     pub fn fresh(&mut self, key: &Key, min: SignedDuration) -> Result<Fresh> {
-        const ROUNDS: usize = 3;
         let claim = self.claim(key)?;
+        let done = self.refreshed(key, min, &claim);
+        if done.is_err() {
+            // Whoever has waited for the claim must find what stays open without an owner.
+            self.leave_refresh(key);
+        }
+        done
+    }
+
+    fn refreshed(&mut self, key: &Key, min: SignedDuration, claim: &Claim) -> Result<Fresh> {
+        const ROUNDS: usize = 5;
         let mut refused = unknown();
         for _ in 0..ROUNDS {
             // Decided inside the claim: another process may have refreshed while this one waited.
-            let left = self.left_refresh(key, &claim)?;
+            let left = self.left_refresh(key, claim)?;
             let live = self.live(key)?;
             if left.is_none() && self.lasts(&live.granted, min) {
                 return self.handed_out(live, false);
@@ -96,7 +105,8 @@ impl Custody<'_> {
             let refreshing = match left {
                 Some(flow) => self.take_up(flow)?,
                 None => match self.begin(&live) {
-                    // A grant that a person consented to was stored in between: that one's token is wanted.
+                    // A grant that a person consented to was stored in between, and that one's token is wanted; or who
+                    // had the claim was killed, and wasn't quite gone.
                     Err(e @ Error::Ledger(LedgerError::Changed { .. })) => {
                         refused = e;
                         continue;

@@ -83,6 +83,8 @@ pub struct Custody<'e> {
     touched: BTreeSet<Key>,
     /// How the provider is reached, once it was found to answer.
     online: Option<Exchange>,
+    /// The refresh that this process has under way.
+    refreshing: Option<FlowId>,
     /// When this command began.
     began: Timestamp,
     /// In a run over several licences, and from a refresh on: what came of Ctrl-C so far.
@@ -119,6 +121,7 @@ impl<'e> Custody<'e> {
             loose: Vec::new(),
             touched: BTreeSet::new(),
             online: None,
+            refreshing: None,
             began: env.clock.now(),
             interrupts: None,
         }

@@ -23,6 +23,15 @@ pub(super) struct Refreshing {
 }
 
 impl Custody<'_> {
+    /// Lets go of a refresh that stays open.
+    pub(super) fn leave_refresh(&mut self, key: &Key) {
+        if let Some(flow) = self.refreshing.take()
+            && let Err(e) = self.ledger.leave(&flow)
+        {
+            tracing::warn!("the refresh of {key} is let go of only once this process has ended: {e}");
+        }
+    }
+
     /// The intent of a refresh: room on the disk and the envelope, then one synced commit that also says that it may
     /// have been sent.
     pub(super) fn begin(&mut self, live: &Live) -> Result<Refreshing> {
@@ -51,6 +60,7 @@ impl Custody<'_> {
             stage: Stage::Sent,
         };
         let go = self.ledger.intend_refresh(flow.clone()).inspect_err(|_| self.forget(Some(memo)))?;
+        self.refreshing = Some(flow.id.clone());
         Ok(Refreshing { flow, go, seal: Some(envelope.answer), sent_before: false })
     }
 
@@ -60,6 +70,7 @@ impl Custody<'_> {
             Some(spool) => spool.grow(1)?,
             None => self.spool = Some(self.ledger.reserve(1)?),
         }
+        self.refreshing = Some(flow.id.clone());
         let memo = flow.memo.as_ref().ok_or_else(unknown)?;
         let (_, opener) = self.vault.unfold(memo, flow.key.license.as_str())?;
         let seal = self.vault.another_envelope(&opener)?.answer;

@@ -111,6 +111,12 @@ pub(super) fn refresh_of_licence(db: &Connection, profile: &str, key: &Key) -> R
     Ok(open.into_iter().find(|flow| flow.purpose == Purpose::Refresh))
 }
 
+/// A question stays open, and nobody is at it: no process ever has this mark.
+pub(super) fn leave(tx: &Transaction<'_>, flow: &FlowId) -> Result<(), Fault> {
+    tx.execute("UPDATE flow SET owner_mark = 'left' WHERE id = ?1", [&flow.0])?;
+    Ok(())
+}
+
 /// A question is put once more: from now on until `deadline`.
 pub(super) fn again(tx: &Transaction<'_>, flow: &Flow) -> Result<(), Fault> {
     tx.execute(

@@ -152,11 +152,13 @@ impl Ledger {
         let owners = self.paths.owners();
         let refused = self.transaction("write the intent", |tx| {
             if let Some(open) = journal::refresh_of_licence(tx, &flow.profile, &flow.key)? {
-                let holder = match open.owner {
-                    Some(owner) if Mark::alive(&owners, &owner) => owner.label,
-                    _ => "a process that has ended; its work is not recovered yet".into(),
-                };
-                return Ok(Some(Error::Busy { license: flow.key.license.to_string(), holder }));
+                return Ok(Some(match open.owner {
+                    Some(owner) if Mark::alive(&owners, &owner) => {
+                        Error::Busy { license: flow.key.license.to_string(), holder: owner.label }
+                    }
+                    // It has ended just now: whoever asks looks again.
+                    _ => changed(&flow.key),
+                }));
             }
             if records::generation(tx, &flow.profile, &flow.key)? != Some(flow.base) {
                 return Ok(Some(changed(&flow.key)));
@@ -168,6 +170,11 @@ impl Ledger {
             Some(refused) => Err(refused),
             None => Ok(Logged::attested_by_the_ledger(flow.id)),
         }
+    }
+
+    /// Lets go of a question of ours that stays open, before this process ends.
+    pub fn leave(&mut self, flow: &FlowId) -> Result<()> {
+        self.relaxed(|tx| journal::leave(tx, flow))
     }
 
     /// Commits that a question of ours is put once more, synced.
