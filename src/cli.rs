@@ -1,6 +1,6 @@
 //! The top of the command line: global flags, dispatch, and how an error ends.
 
-use crate::command::{self, Call, Command, completions};
+use crate::command::{self, Call, Command, completions, exec};
 use crate::edge::{Colour, Env, Talk};
 use crate::error::{EXIT_CODES, Error, Result};
 use clap::error::ErrorKind;
@@ -97,23 +97,39 @@ pub fn run(arguments: &[OsString], mut env: Env) -> u8 {
         env.paths.config = file;
     }
     let call = Call { env: &env, profile, json, quiet, config_given, tree };
+    let own = matches!(cli.command, Command::Exec(_)).then_some(exec::FAILED);
     let done = command::run(cli.command, &call);
-    done.unwrap_or_else(|e| failed(&e, json, arguments, &env))
+    done.unwrap_or_else(|e| failed(&e, own, json, arguments, &env))
 }
 
 /// The one place where an error is told: JSON on standard output where it was asked for, a line on standard error.
-fn failed(error: &Error, json: bool, arguments: &[OsString], env: &Env) -> u8 {
-    if arguments.iter().any(|argument| argument == "--check") {
+/// `own`: the code of a command whose other codes are another program's.
+fn failed(error: &Error, own: Option<u8>, json: bool, arguments: &[OsString], env: &Env) -> u8 {
+    let exit = own.unwrap_or(error.exit());
+    if own.is_none() && arguments.iter().any(|argument| argument == "--check") {
         // A monitoring daemon reads one line on standard output, and knows four codes.
         let _ = env.terminal.answer(&command::error_for_monitoring(error));
         return UNKNOWN;
     }
-    if json && let Ok(text) = command::error_as_json(error) {
+    if json && let Ok(text) = command::error_as_json(error, exit) {
         // An answer that can't be written has nowhere else to go.
         let _ = env.terminal.answer(&format!("{text}\n"));
     }
     env.terminal.complain(error);
-    error.exit()
+    exit
+}
+
+/// Whether arguments that don't parse were meant for `exec`.
+fn is_exec(arguments: &[OsString]) -> bool {
+    let mut words = arguments.iter().skip(1).map(|word| word.to_string_lossy());
+    while let Some(word) = words.next() {
+        match word.as_ref() {
+            "--profile" | "--config" | "--color" => drop(words.next()),
+            flag if flag.starts_with('-') => {}
+            command => return command == "exec",
+        }
+    }
+    false
 }
 
 /// Arguments that don't parse; and help and version, which clap hands over the same way.
@@ -137,7 +153,8 @@ fn unparsed(e: &clap::Error, arguments: &[OsString], env: &Env) -> u8 {
                     .collect::<Vec<_>>()
                     .join("\n"),
             };
-            failed(&error, arguments.iter().any(|argument| argument == "--json"), arguments, env)
+            let own = is_exec(arguments).then_some(exec::FAILED);
+            failed(&error, own, arguments.iter().any(|argument| argument == "--json"), arguments, env)
         }
     }
 }

@@ -34,7 +34,7 @@ impl Form {
 pub(super) fn refused(form: Form, call: &Call<'_>, error: Error) -> Result<u8> {
     match form {
         Form::Json if !call.json => {
-            let text = super::as_json(error_as_json(&error))?;
+            let text = super::as_json(error_as_json(&error, error.exit()))?;
             call.env.terminal.answer(&format!("{text}\n"))?;
         }
         Form::Jsonl => {

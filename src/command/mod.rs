@@ -6,6 +6,7 @@ pub mod config;
 mod consent;
 mod deactivate;
 mod doctor;
+pub mod exec;
 mod export;
 mod form;
 mod history;
@@ -18,6 +19,7 @@ mod remind;
 mod renew;
 mod sandbox;
 mod status;
+mod token;
 
 use crate::config::Config;
 use crate::custody::Custody;
@@ -65,6 +67,8 @@ pub enum Command {
     Export(export::Args),
     Import(import::Args),
     Doctor(doctor::Args),
+    Token(token::Args),
+    Exec(exec::Args),
     /// Make, show and check the configuration
     #[command(after_help = "\
 Examples:
@@ -96,6 +100,8 @@ pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
         Command::Export(args) => export::run(&args, call),
         Command::Import(args) => import::run(&args, call),
         Command::Doctor(args) => doctor::run(&args, call),
+        Command::Token(args) => token::run(args, call),
+        Command::Exec(args) => exec::run(args, call),
         Command::Config(args) => {
             let globals = config::Globals {
                 profile: call.profile.as_deref(),
@@ -128,9 +134,9 @@ fn as_json(written: serde_json::Result<String>) -> Result<String> {
     written.map_err(|e| Error::Failed(format!("the answer can't be written as JSON: {e}")))
 }
 
-/// An error as a script gets it.
-pub fn error_as_json(error: &Error) -> serde_json::Result<String> {
-    serde_json::to_string_pretty(&ErrorDocument::of(error))
+/// An error as a script gets it, with the code that the process ends with.
+pub fn error_as_json(error: &Error, exit: u8) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&ErrorDocument::of(error, exit))
 }
 
 /// An error as a monitoring daemon gets it: one line, UNKNOWN.
@@ -159,6 +165,17 @@ impl<'a> Call<'a> {
     /// Vault and ledger of this call's profile, ready to change something.
     fn bench(&self) -> Result<Bench<'a>> {
         let (config, provider) = self.provider()?;
+        self.bench_at(config, provider)
+    }
+
+    /// The same of a profile by its name.
+    fn bench_of(&self, profile: &str) -> Result<Bench<'a>> {
+        let config = Config::load(&self.env.paths)?;
+        let provider = Arc::new(config.provider(profile)?);
+        self.bench_at(config, provider)
+    }
+
+    fn bench_at(&self, config: Config, provider: Arc<Provider>) -> Result<Bench<'a>> {
         let mut ledger = Ledger::open(self.env)?;
         ledger.want_hooks(config.hooks.commands.keys().copied());
         let custody = Custody::new(self.env, provider.clone(), self.vault(&config), ledger);

@@ -15,6 +15,9 @@ use crate::model::rows::registrations;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+/// The UBI of a licence at a server that knows none.
+const NO_UBI: &str = "none";
+
 /// Register a licence: have its admin user grant access on BioTrack's page
 ///
 /// The admin user's password isn't asked for here, and never taken: it belongs on BioTrack's own page only.
@@ -37,7 +40,7 @@ pub struct Args {
     #[arg(long, requires = "from")]
     dry_run: bool,
 
-    /// The company's Universal Business Identifier
+    /// The company's Universal Business Identifier; with the preset generic it may be left out
     #[arg(long, value_name = "UBI", allow_hyphen_values = true)]
     ubi: Option<String>,
 
@@ -89,6 +92,9 @@ pub(super) fn run<'a>(mut args: Args, call: &Call<'a>) -> Result<u8> {
         return bench.work(call, |bench| {
             register_several(path, &args, form, call, bench).or_else(|e| form::refused(form, call, e))
         });
+    }
+    if bench.provider.is_generic() {
+        args.ubi.get_or_insert_with(|| NO_UBI.into());
     }
     ask_for_missing(&mut args, call)?;
     let (Some(ubi), Some(license), Some(username)) = (&args.ubi, &args.license, &args.username) else {

@@ -11,7 +11,7 @@ pub fn ready(provider: &Provider) -> Result<()> {
 
 /// Every setting that a grant needs and that nothing gives.
 pub fn missing(provider: &Provider) -> Vec<ConfigError> {
-    let generic = provider.preset == "generic";
+    let generic = provider.is_generic();
     let has_url = !provider.url.is_empty();
     let has_issuer = provider.issuer.is_some();
     let lacks = [
@@ -65,7 +65,7 @@ pub fn needs_secret(provider: &Provider) -> bool {
 /// BioTrack's page always shows company and application; another server's only where the profile says so.
 fn wanted(provider: &Provider, fact: Fact, placeholder: &str) -> bool {
     let mut templates = provider.authorize_parameters.iter().chain(&provider.token_parameters);
-    provider.preset != "generic"
+    !provider.is_generic()
         || provider.fact_fields.facts.iter().any(|(field, _)| *field == fact)
         || templates.any(|(_, template)| template.contains(placeholder))
 }

@@ -319,7 +319,7 @@ fn told(record: &Authorization, unconfirmed: &[Fact]) -> String {
 }
 
 /// What the protocol itself shows to be another grant than the one asked for (RFC 6749 5.1 and 7.1).
-fn protocol_differences(granted: &Granted) -> Vec<FactDifference> {
+pub(super) fn protocol_differences(granted: &Granted) -> Vec<FactDifference> {
     let mut found = Vec::new();
     if !granted.token_type.eq_ignore_ascii_case("bearer") {
         found.push(FactDifference {

@@ -6,12 +6,18 @@
 //! sealed in the journal, and in the spool where the ledger itself can't: nothing is thrown away.
 
 mod bundle;
+mod fresh;
 mod keep;
+mod look_up;
 mod moving;
 mod recover;
+mod rotate;
+mod spend;
 mod surrender;
 
 pub use bundle::{Bundle, Bundled, HandedOver, Taking, quiet};
+pub use fresh::{AtHand, Fresh};
+pub use look_up::Looked;
 pub use moving::{move_secrets, reseal};
 pub use recover::Recovered;
 pub use surrender::{Asking, Extent, Revocation};
@@ -81,7 +87,11 @@ pub struct Custody<'e> {
     touched: BTreeSet<Key>,
     /// How the provider is reached, once it was found to answer.
     online: Option<Exchange>,
-    /// In a run over several licences: what came of Ctrl-C so far.
+    /// The refresh that this process has under way.
+    refreshing: Option<FlowId>,
+    /// When this command began.
+    began: Timestamp,
+    /// In a run over several licences, and from a refresh on: what came of Ctrl-C so far.
     interrupts: Option<Interrupts>,
 }
 
@@ -115,6 +125,8 @@ impl<'e> Custody<'e> {
             loose: Vec::new(),
             touched: BTreeSet::new(),
             online: None,
+            refreshing: None,
+            began: env.clock.now(),
             interrupts: None,
         }
     }
@@ -132,6 +144,11 @@ impl<'e> Custody<'e> {
     /// Whether Ctrl-C came in such a run.
     pub fn is_interrupted(&self) -> bool {
         self.interrupts.as_ref().is_some_and(Interrupts::any)
+    }
+
+    /// What came of Ctrl-C so far, where it's counted: for what goes on once custody is gone.
+    pub fn interrupts(&self) -> Option<Interrupts> {
+        self.interrupts.clone()
     }
 
     fn online(&self) -> Result<Exchange> {
@@ -184,7 +201,7 @@ impl<'e> Custody<'e> {
         let open = self.ledger.unfinished(&self.provider.profile, Some(key))?;
         Ok(open.iter().any(|flow| {
             flow.owner.is_some()
-                && flow.purpose != Purpose::Deactivate
+                && matches!(flow.purpose, Purpose::Register | Purpose::Renew)
                 && matches!(flow.stage, Stage::Arrived(_) | Stage::Answered(_))
         }))
     }

@@ -53,8 +53,9 @@ impl Custody<'_> {
     fn take_over(&mut self, online: bool, key: &Key) -> Result<Vec<Recovered>> {
         let mut recovered = Vec::new();
         for flow in self.ledger.unfinished(&self.provider.profile, Some(key))? {
-            // A hand-off waits for its answer; it isn't left over.
-            if flow.owner.is_none() || !self.ledger.adopt(&flow)? {
+            // A hand-off waits for its answer; it isn't left over. A refresh is finished by the next one, or when a newer
+            // grant stands.
+            if flow.owner.is_none() || flow.purpose == Purpose::Refresh || !self.ledger.adopt(&flow)? {
                 continue;
             }
             recovered.push(self.resume(online, flow)?);

@@ -98,6 +98,14 @@ impl Custody<'_> {
         asking: Asking,
         reason: &str,
     ) -> Result<Revocation> {
+        // Until all is committed: a refresh in between would bring tokens that nobody revokes.
+        let _claim = self.claim(key)?;
+        if let (Extent::Licence, Err(e)) = (extent, self.settle_refreshes(key, true)) {
+            match asking {
+                Asking::Nobody => tracing::warn!("what a refresh of {key} had left can't be read: {e}"),
+                _ => return Err(e),
+            }
+        }
         let record = self.standing(key)?.ok_or_else(unknown)?.record;
         let grants = self.grants_of(key, extent)?;
         let flow = self.intend_surrender(key, &record)?;
@@ -254,10 +262,22 @@ impl Custody<'_> {
             self.forget(Some(place));
         }
         for key in std::mem::take(&mut self.touched) {
+            if let Err(e) = self.settle_moot_refresh(&key) {
+                tracing::warn!("a refresh of {key} that was left over isn't closed yet: {e}");
+            }
             if let Err(e) = self.drop_superseded(&key) {
                 tracing::warn!("the replaced grant of {key} isn't cleared away yet: {e}");
             }
         }
+    }
+
+    /// A newer grant stands: what a dead process left of a refresh of the old one is closed.
+    fn settle_moot_refresh(&mut self, key: &Key) -> Result<()> {
+        if !self.standing(key)?.is_some_and(|it| it.has_lost_refresh()) {
+            return Ok(());
+        }
+        let _claim = self.claim(key)?;
+        self.settle_refreshes(key, false)
     }
 
     fn drop_superseded(&mut self, key: &Key) -> Result<()> {

@@ -103,6 +103,13 @@ pub fn open_private(path: &Path) -> Result<File> {
     Ok(file)
 }
 
+/// Opens a file that is only there to be locked, making it where it's missing. Others may remove it at any moment, so
+/// nothing is done to its name afterwards.
+pub fn open_lock(path: &Path) -> Result<File> {
+    check_private_file(path)?;
+    options(false).open(path).map_err(|e| fault(path, e))
+}
+
 /// Makes a file that must not exist yet, 0600.
 pub fn create_private(path: &Path) -> Result<File> {
     let file = options(true).open(path).map_err(|e| fault(path, e))?;

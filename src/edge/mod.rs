@@ -9,6 +9,7 @@ mod http;
 mod keys;
 mod paths;
 mod random;
+mod replace;
 pub mod signals;
 mod surroundings;
 mod terminal;
@@ -19,6 +20,7 @@ pub use http::{Http, HttpFault, HttpOptions};
 pub use keys::Keys;
 pub use paths::Paths;
 pub use random::{OsRandom, Random};
+pub use replace::Place;
 pub use signals::Interrupts;
 pub use surroundings::{Port, Surroundings, can_listen};
 pub use terminal::{Asker, Colour, Talk, Terminal};
@@ -43,6 +45,7 @@ pub struct Env {
     pub terminal: Terminal,
     /// Who runs this: user and host, for the history.
     pub who: Who,
+    before: replace::Before,
     runtime: OnceLock<tokio::runtime::Runtime>,
 }
 
@@ -78,14 +81,7 @@ impl Env {
     /// The real machine. From here on the process leaves no core file, and other processes of this user can't read
     /// its memory.
     pub fn system() -> Result<Self> {
-        #[cfg(unix)]
-        {
-            use rustix::process::{Resource, Rlimit, setrlimit};
-            // Where it's refused, nothing is worse than it was.
-            let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-            #[cfg(target_os = "linux")]
-            let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
-        }
+        let before = replace::Before::give_up_cores();
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
         let variables = Variables::new(
             std::env::vars_os()
@@ -100,6 +96,7 @@ impl Env {
             terminal: Terminal::system(&variables),
             paths,
             variables,
+            before,
             runtime: OnceLock::new(),
         })
     }
@@ -114,6 +111,7 @@ impl Env {
             terminal: self.terminal.again(),
             paths,
             variables: self.variables.clone(),
+            before: self.before,
             runtime: OnceLock::new(),
         }
     }
@@ -201,6 +199,17 @@ impl Env {
     /// Waits until Ctrl-C, or a polite signal.
     pub fn until_interrupted(&self) -> Result<()> {
         self.wait(signals::any())
+    }
+
+    /// Puts another program in this process's place, with these variables beside the environment's own. It comes back
+    /// only where that fails, or where the system can't do it.
+    pub fn replace(
+        &self,
+        program: &std::ffi::OsStr,
+        arguments: &[std::ffi::OsString],
+        variables: &[(&str, &str)],
+    ) -> Place {
+        self.before.replace(program, arguments, variables)
     }
 
     /// An HTTP client of the given options.

@@ -16,6 +16,9 @@ pub struct Paths {
     pub identity: PathBuf,
     /// The identity is a credential that systemd hands over, which belongs to root.
     pub credential: bool,
+    /// Where processes of this user claim what several homes share, which is the keyring's content. It hangs on no
+    /// variable but the home folder's, so that all of them find the same; `None` where there is no home folder.
+    shared_claims: Option<PathBuf>,
 }
 
 /// The name under which systemd's `LoadCredential=` hands the identity over, where no variable names another.
@@ -41,9 +44,11 @@ impl Paths {
                     identity: native.config_dir().join("identity.txt"),
                     data: native.data_dir(),
                     credential: false,
+                    shared_claims: None,
                 }
             }
         };
+        paths.shared_claims = shared_claims(variables);
         let credentials = variables.get("CREDENTIALS_DIRECTORY").map(Path::new);
         let handed = credentials.map(|folder| folder.join(CREDENTIAL)).filter(|file| file.exists());
         if let Some(identity) = variables.get("BIOTRACK_AUTH_IDENTITY") {
@@ -62,6 +67,7 @@ impl Paths {
             identity: home.join("identity.txt"),
             data: home.into(),
             credential: false,
+            shared_claims: None,
         }
     }
 
@@ -75,8 +81,28 @@ impl Paths {
         self.data.join("spool")
     }
 
+    /// Where processes claim a licence's tokens for seconds: with a keyring where every home of the user looks, else
+    /// beside the ledger, which holds the tokens.
+    pub fn claims(&self, keyring: bool) -> PathBuf {
+        match &self.shared_claims {
+            Some(shared) if keyring => shared.clone(),
+            _ => self.data.join("claims"),
+        }
+    }
+
     /// Where living processes show that they live.
     pub fn owners(&self) -> PathBuf {
         self.data.join("owners")
     }
+}
+
+fn shared_claims(variables: &Variables) -> Option<PathBuf> {
+    let (variable, below) = if cfg!(windows) {
+        ("USERPROFILE", "AppData/Local/biotrack-auth/claims")
+    } else if cfg!(target_os = "macos") {
+        ("HOME", "Library/Application Support/biotrack-auth/claims")
+    } else {
+        ("HOME", ".local/state/biotrack-auth/claims")
+    };
+    Some(Path::new(variables.get(variable)?).join(below)).filter(|path| path.is_absolute())
 }

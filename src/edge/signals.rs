@@ -6,11 +6,29 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+/// Ctrl-C and the polite signals, but those that whoever started us had us ignore (nohup): they stay ignored, also by
+/// the command that `exec` puts in our place.
+#[cfg(unix)]
+fn polite() -> Vec<SignalKind> {
+    let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let ignored = ignored().unwrap_or_default();
+    kinds.retain(|kind| ignored >> (kind.as_raw_value() - 1) & 1 == 0);
+    kinds
+}
+
+/// The signals that are ignored, a bit each from 1 (proc_pid_status(5)); unknown where there is no such file.
+#[cfg(unix)]
+fn ignored() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(mask.trim(), 16).ok()
+}
+
 /// Waits for the first of Ctrl-C, SIGTERM and SIGHUP; from its first poll on, none of them ends the process.
 #[cfg(unix)]
 pub async fn any() {
     let (sender, mut first) = tokio::sync::mpsc::channel(1);
-    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+    for kind in polite() {
         let Ok(mut arrivals) = signal(kind) else { continue };
         let sender = sender.clone();
         tokio::spawn(async move {
@@ -39,7 +57,7 @@ impl Interrupts {
     pub(super) fn watch() -> Self {
         let (sender, counted) = watch::channel(0);
         let sender = Arc::new(sender);
-        for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+        for kind in polite() {
             let Ok(mut arrivals) = signal(kind) else { continue };
             let sender = sender.clone();
             tokio::spawn(async move {

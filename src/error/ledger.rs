@@ -66,6 +66,14 @@ pub enum LedgerError {
         /// Why.
         reason: String,
     },
+    /// The refreshed tokens arrived, but could not be kept; they wait, sealed.
+    #[error("{license} was refreshed, but its new tokens can't be stored yet: {reason}")]
+    NotRefreshed {
+        /// Which.
+        license: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl LedgerError {
@@ -88,6 +96,7 @@ impl LedgerError {
             Self::Io { .. } => "Check the disk's space and health, then run the command again.",
             Self::Changed { .. } => "Look at it (biotrack-auth status), then run the command again if it's still needed.",
             Self::BrokenHistory => "See where: biotrack-auth history verify. Keep the file, and compare it with a backup.",
+            Self::NotRefreshed { .. } => "They are sealed and wait. Mend that, then run the same command: it finishes without asking BioTrack again.",
             Self::NotKept { .. } => "The grant is sealed and waits. Mend that, then run the same command: it finishes without a new consent.",
         }
         .into())

@@ -32,6 +32,7 @@ pub const EXIT_CODES: &[(u8, &str)] = &[
     (7, "vault or ledger unavailable"),
     (8, "provider or network failed: try again"),
     (9, "no such authorization"),
+    (125, "`exec` itself failed; 126: CMD can't be run; 127: there is no CMD; else CMD's own code"),
     (130, "interrupted"),
 ];
 
@@ -180,6 +181,30 @@ pub enum Error {
         /// Which.
         licenses: Vec<String>,
     },
+    /// There is no living grant, so there is no token.
+    #[error("{license} is {state}: there is no token to be had of it")]
+    NoToken {
+        /// Which.
+        license: String,
+        /// Its state, or what it lacks.
+        state: String,
+        /// The command that has it consented.
+        next: String,
+    },
+    /// The grant was exported with its secrets, and lives where it was imported.
+    #[error("{license} is held elsewhere: it was exported with its tokens, and only one place may use them")]
+    HeldElsewhere {
+        /// Which.
+        license: String,
+    },
+    /// A command that can't be run in this process's place.
+    #[error("{command}: {reason}")]
+    NotRun {
+        /// Which.
+        command: String,
+        /// The system's word.
+        reason: String,
+    },
     /// A yes is needed, and nobody can be asked.
     #[error("{action} needs a yes, and nobody can be asked here")]
     NeedsYes {
@@ -317,19 +342,21 @@ impl Error {
             | Self::BadValue { .. }
             | Self::AlreadyRegistered { .. }
             | Self::NotRenewable { .. }
+            | Self::HeldElsewhere { .. }
             | Self::NeedsYes { .. }
             | Self::Rows { .. }
             | Self::ListenerTaken { .. } => Kind::Usage,
             Self::NotFound { .. } => Kind::NotFound,
             Self::Ambiguous { .. } => Kind::Ambiguous,
             Self::Busy { .. } => Kind::Busy,
-            Self::NeedsPerson { .. } => Kind::NeedsPerson,
+            Self::NeedsPerson { .. } | Self::NoToken { .. } => Kind::NeedsPerson,
             Self::Timeout { .. } => Kind::Timeout,
             Self::Away { .. } => Kind::Network,
             Self::OtherAdmin { .. } => Kind::Mismatch,
             Self::Interrupted { .. } => Kind::Interrupted,
             Self::Partial { alike, .. } => alike.unwrap_or(Kind::Partial),
             Self::Listener { .. }
+            | Self::NotRun { .. }
             | Self::NotConfirmed { .. }
             | Self::File { .. }
             | Self::HooksFailed { .. }
@@ -385,6 +412,10 @@ impl Error {
                 "Run it in a terminal, or add --no-browser to print the address and wait, or --browser CMD to have CMD open it."
                     .into(),
             ),
+            Self::NoToken { next, .. } => Some(format!("A person must consent: {next}")),
+            Self::HeldElsewhere { .. } => {
+                Some("Run it where the tokens were imported.".into())
+            }
             Self::NeedsYes { .. } => Some("Add --yes if you are sure.".into()),
             Self::Timeout { strays, .. } if *strays > 0 => Some(format!(
                 "{strays} answer(s) came whose state belongs to no grant under way, and were ignored. Run the command again, and use only the address that it prints."
@@ -410,6 +441,7 @@ impl Error {
             ),
             Self::BadValue { .. }
             | Self::Listener { .. }
+            | Self::NotRun { .. }
             | Self::NotConfirmed { .. }
             | Self::File { .. }
             | Self::Output(_)

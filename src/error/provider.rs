@@ -119,6 +119,14 @@ pub enum ProviderError {
         /// What became of the wrong grant.
         fate: &'static str,
     },
+    /// What a refresh brought isn't what was granted; the grant's own tokens were kept.
+    #[error("{license}: the refreshed token isn't what was granted: {}", .differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    OtherToken {
+        /// Which licence.
+        license: String,
+        /// Each fact that differs.
+        differences: Vec<FactDifference>,
+    },
     /// The metadata doesn't fit (RFC 8414).
     #[error("the metadata of {host} {problem}")]
     Metadata {
@@ -192,7 +200,9 @@ impl ProviderError {
                 _ => Kind::Denied,
             },
             Self::CodeLapsed { .. } => Kind::Timeout,
-            Self::Issuer { .. } | Self::Redirect { .. } | Self::Mismatch { .. } => Kind::Mismatch,
+            Self::Issuer { .. } | Self::Redirect { .. } | Self::Mismatch { .. } | Self::OtherToken { .. } => {
+                Kind::Mismatch
+            }
             // No retry helps.
             Self::Setup { .. } => Kind::Config,
         }
@@ -220,6 +230,9 @@ impl ProviderError {
                 "Nothing was stored. Run the command again; if it stays so, someone may be interfering.".into()
             }
             Self::Mismatch { fate, .. } => format!("{fate} Ask the admin to grant exactly what the card shows."),
+            Self::OtherToken { license, .. } => format!(
+                "It isn't handed out. If it stays so, have the grant consented again: biotrack-auth renew {license}"
+            ),
             Self::Metadata { .. } | Self::Unsupported { .. } => {
                 "Check the profile's url and issuer: biotrack-auth config show --origin.".into()
             }

@@ -95,6 +95,14 @@ pub enum VaultError {
         /// Why.
         reason: String,
     },
+    /// Sealed bytes that are for other hosts alone, by the configuration.
+    #[error("what is sealed for {what} opens only where the identity of {} is", .recipients.join(" or "))]
+    Foreign {
+        /// Whose.
+        what: String,
+        /// The configured recipients.
+        recipients: Vec<String>,
+    },
     /// A configured recipient that isn't one.
     #[error("\"{recipient}\" isn't an age recipient: {reason}")]
     Recipient {
@@ -129,6 +137,7 @@ impl VaultError {
             Self::IdentityExists { .. } => "Use it as it is; or move it away first, but what is sealed to it opens with nothing else.",
             Self::Sealing { .. } => "See which recipients are configured: biotrack-auth config show --origin.",
             Self::Sealed { .. } => "Use the host whose identity it is sealed to, or have it consented again: biotrack-auth renew LICENSE.",
+            Self::Foreign { .. } => "Run it on that recipient's host: this one seals, and can't open.",
             Self::Recipient { .. } => {
                 "A recipient looks like age1…; see those configured: biotrack-auth config show --origin."
             }

@@ -61,33 +61,32 @@ pub async fn exchange(
     let sent = Shared::of(sent.into_iter().flatten().map(Secret::expose));
     match request.request_async(http).await {
         Ok(answer) => Ok(without_tokens(answer.granted(provider, now()), &sent)),
-        Err(e) => Err(meaning(e, provider, "the code", &asked.key, &sent)),
+        Err(RequestTokenError::ServerResponse(refused))
+            if *refused.error() == BasicErrorResponseType::InvalidGrant =>
+        {
+            Err(ProviderError::CodeLapsed { license: asked.key.license.to_string() }.into())
+        }
+        Err(e) => Err(meaning(e, provider, "the code", &sent)),
     }
 }
 
 /// What a failed token request means. An outage is never a refusal.
-fn meaning(
+pub(super) fn meaning(
     e: RequestTokenError<HttpFault, BasicErrorResponse>,
     provider: &Provider,
     what: &'static str,
-    key: &Key,
     sent: &Shared<'_>,
 ) -> Error {
     let host = provider.host();
     match e {
         RequestTokenError::Request(fault) => failed(host, what, fault),
-        RequestTokenError::ServerResponse(refused) => match refused.error() {
-            BasicErrorResponseType::InvalidGrant => {
-                ProviderError::CodeLapsed { license: key.license.to_string() }.into()
-            }
-            error => ProviderError::TokenRefused {
-                host,
-                what,
-                code: short(&sent.hidden_in(error.as_ref())),
-                description: refused.error_description().map(|words| short(&sent.hidden_in(words))),
-            }
-            .into(),
-        },
+        RequestTokenError::ServerResponse(refused) => ProviderError::TokenRefused {
+            host,
+            what,
+            code: short(&sent.hidden_in(refused.error().as_ref())),
+            description: refused.error_description().map(|words| short(&sent.hidden_in(words))),
+        }
+        .into(),
         // The body is never shown: it may hold a token.
         RequestTokenError::Parse(..) => useless(&host, what, "something that isn't a token answer".into()),
         RequestTokenError::Other(_) => useless(&host, what, "something else than JSON".into()),

@@ -26,10 +26,36 @@ pub async fn introspect(
     secret: Option<&Secret>,
     granted: &Granted,
 ) -> Liveness {
+    ask(http, provider, address, secret, &granted.access, "access_token").await
+}
+
+/// Asks the provider about a grant's refresh token, which lives as long as the grant. A provider that looks no refresh
+/// token up calls each inactive (RFC 7662 2.2): whoever asks must know better.
+pub async fn introspect_refresh(
+    http: &Http,
+    provider: &Provider,
+    address: &str,
+    secret: Option<&Secret>,
+    granted: &Granted,
+) -> Liveness {
+    match &granted.refresh {
+        Some(token) => ask(http, provider, address, secret, token, "refresh_token").await,
+        None => Liveness::Unknown,
+    }
+}
+
+async fn ask(
+    http: &Http,
+    provider: &Provider,
+    address: &str,
+    secret: Option<&Secret>,
+    token: &Secret,
+    hint: &'static str,
+) -> Liveness {
     let Ok(address) = IntrospectionUrl::new(address.to_owned()) else { return Liveness::Unknown };
     let client = client(provider, secret).set_introspection_url(address);
-    let token = AccessToken::new(granted.access.expose().to_owned());
-    match client.introspect(&token).request_async(http).await {
+    let token = AccessToken::new(token.expose().to_owned());
+    match client.introspect(&token).set_token_type_hint(hint).request_async(http).await {
         Ok(answer) if answer.active() => Liveness::Active,
         Ok(_) => Liveness::Inactive,
         Err(_) => Liveness::Unknown,

@@ -10,6 +10,7 @@ mod exchange;
 mod introspect;
 pub mod listener;
 pub mod pages;
+mod refresh;
 mod revoke;
 
 pub use again::{Patience, again};
@@ -17,5 +18,6 @@ pub use ask::{Ask, Memo, ask, callback_path, redirect_uri};
 pub use callback::{Answered, Callback, read as read_callback};
 pub use endpoints::{Endpoints, prepare};
 pub use exchange::{Code, exchange};
-pub use introspect::{Liveness, introspect};
+pub use introspect::{Liveness, introspect, introspect_refresh};
+pub use refresh::{Spent, refresh};
 pub use revoke::revoke;

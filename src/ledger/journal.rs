@@ -99,8 +99,31 @@ pub(super) fn adopt(
     Ok(taken == 1)
 }
 
+/// The one consent or deactivation of a licence.
 pub(super) fn of_licence(db: &Connection, profile: &str, key: &Key) -> Result<Option<Flow>, Fault> {
-    Ok(of_profile(db, profile, Some(key))?.pop())
+    let open = of_profile(db, profile, Some(key))?;
+    Ok(open.into_iter().find(|flow| flow.purpose != Purpose::Refresh))
+}
+
+/// The one refresh of a licence.
+pub(super) fn refresh_of_licence(db: &Connection, profile: &str, key: &Key) -> Result<Option<Flow>, Fault> {
+    let open = of_profile(db, profile, Some(key))?;
+    Ok(open.into_iter().find(|flow| flow.purpose == Purpose::Refresh))
+}
+
+/// A question stays open, and nobody is at it: no process ever has this mark.
+pub(super) fn leave(tx: &Transaction<'_>, flow: &FlowId) -> Result<(), Fault> {
+    tx.execute("UPDATE flow SET owner_mark = 'left' WHERE id = ?1", [&flow.0])?;
+    Ok(())
+}
+
+/// A question is put once more: from now on until `deadline`.
+pub(super) fn again(tx: &Transaction<'_>, flow: &Flow) -> Result<(), Fault> {
+    tx.execute(
+        "UPDATE flow SET stage = 'sent', sealed = NULL, opened = ?2, deadline = ?3 WHERE id = ?1",
+        params![flow.id.0, flow.opened.as_second(), flow.deadline.as_second()],
+    )?;
+    Ok(())
 }
 
 pub(super) fn of_profile(db: &Connection, profile: &str, key: Option<&Key>) -> rusqlite::Result<Vec<Flow>> {

@@ -1,5 +1,6 @@
 //! Records, journal and history in SQLite: the one commit point. No secret is in it in the clear.
 
+mod claims;
 mod connection;
 mod health;
 mod history;
@@ -11,6 +12,7 @@ mod reminders;
 mod runs;
 mod spool;
 
+pub use claims::Claim;
 pub use health::Leftovers;
 pub use history::Pruning;
 pub use owners::Mark;
@@ -146,6 +148,44 @@ impl Ledger {
         // So that no later commit has to pay for it.
         let _ = self.db.pragma(None, "wal_checkpoint", "PASSIVE", |_| Ok(()));
         Ok(outcomes)
+    }
+
+    /// Commits that a refresh token is about to be sent, synced; and that it may have been, for no later note is needed.
+    /// Refused where the record isn't any more what it was read as, or another process is at it.
+    pub fn intend_refresh(&mut self, mut flow: Flow) -> Result<Logged<FlowId>> {
+        flow.owner = Some(self.mark()?.owner());
+        let owners = self.paths.owners();
+        let refused = self.transaction("write the intent", |tx| {
+            if let Some(open) = journal::refresh_of_licence(tx, &flow.profile, &flow.key)? {
+                return Ok(Some(match open.owner {
+                    Some(owner) if Mark::alive(&owners, &owner) => {
+                        Error::Busy { license: flow.key.license.to_string(), holder: owner.label }
+                    }
+                    // It has ended just now: whoever asks looks again.
+                    _ => changed(&flow.key),
+                }));
+            }
+            if records::generation(tx, &flow.profile, &flow.key)? != Some(flow.base) {
+                return Ok(Some(changed(&flow.key)));
+            }
+            journal::insert(tx, &flow)?;
+            Ok(None)
+        })?;
+        match refused {
+            Some(refused) => Err(refused),
+            None => Ok(Logged::attested_by_the_ledger(flow.id)),
+        }
+    }
+
+    /// Lets go of a question of ours that stays open, before this process ends.
+    pub fn leave(&mut self, flow: &FlowId) -> Result<()> {
+        self.relaxed(|tx| journal::leave(tx, flow))
+    }
+
+    /// Commits that a question of ours is put once more, synced.
+    pub fn intend_again(&mut self, flow: &Flow) -> Result<Logged<FlowId>> {
+        self.transaction("write the intent", |tx| journal::again(tx, flow))?;
+        Ok(Logged::attested_by_the_ledger(flow.id.clone()))
     }
 
     /// Notes how far a question has come. Survives the process's end at once, a power cut only once something is

@@ -137,14 +137,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
 /// `false` where someone else changed the record.
 pub(super) fn apply(tx: &Transaction<'_>, change: &Change, hand: &Hand) -> Result<bool, Fault> {
     let record = &change.record;
-    let key = &record.key;
-    let found: Option<i64> = tx
-        .prepare_cached(
-            "SELECT generation FROM authorization WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
-        )?
-        .query_row(params![record.profile, key.ubi.as_str(), key.license.as_str()], |row| row.get(0))
-        .optional()?;
-    if found.unwrap_or(0) != change.expect.0 {
+    if generation(tx, &record.profile, &record.key)?.unwrap_or_default() != change.expect {
         return Ok(false);
     }
     put(tx, record)?;
@@ -155,6 +148,21 @@ pub(super) fn apply(tx: &Transaction<'_>, change: &Change, hand: &Hand) -> Resul
         history::append(tx, event, hand)?;
     }
     Ok(true)
+}
+
+/// A record's generation as it is now.
+pub(super) fn generation(
+    tx: &Transaction<'_>,
+    profile: &str,
+    key: &Key,
+) -> Result<Option<Generation>, Fault> {
+    let found = tx
+        .prepare_cached(
+            "SELECT generation FROM authorization WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
+        )?
+        .query_row(params![profile, key.ubi.as_str(), key.license.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(found.map(Generation))
 }
 
 fn put(tx: &Transaction<'_>, record: &Authorization) -> Result<(), Fault> {

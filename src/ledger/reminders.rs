@@ -31,11 +31,12 @@ pub struct Waiting {
 fn occasion(happened: Happened) -> Option<Occasion> {
     match happened {
         Happened::Granted | Happened::Renewed => Some(Occasion::Granted),
-        Happened::Failed | Happened::Uncertain => Some(Occasion::Failed),
+        Happened::Failed | Happened::Uncertain | Happened::Invalid => Some(Occasion::Failed),
         Happened::Deactivated => Some(Occasion::Deactivated),
         Happened::Asked
         | Happened::Held
         | Happened::Revoked
+        | Happened::Prolonged
         | Happened::Exported
         | Happened::Imported
         | Happened::Adopted => None,

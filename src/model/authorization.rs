@@ -207,6 +207,16 @@ impl Standing {
         found
     }
 
+    /// Whether anything but a refresh is open: a consent, or a deactivation.
+    pub fn is_asking(&self) -> bool {
+        self.flows.iter().any(|flow| flow.purpose != Purpose::Refresh)
+    }
+
+    /// Whether a process that is gone left a refresh, whose answer is lost or waits to be stored.
+    pub fn has_lost_refresh(&self) -> bool {
+        self.flows.iter().any(|flow| flow.purpose == Purpose::Refresh && flow.abandoned)
+    }
+
     /// Until when the hand-off that is out may be answered.
     pub fn pending_until(&self) -> Option<Timestamp> {
         self.flows.iter().filter(|flow| flow.handed_off).map(|flow| flow.deadline).max()
@@ -243,6 +253,12 @@ impl Standing {
             State::Due | State::Expired | State::Invalid => Some(renew()),
             // Only the unwanted grant goes then; the living one stays.
             State::Active if record.revocation_pending => Some(next("deactivate", record, other_profile)),
+            // Only the refresh is uncertain: the next one finds out, and no person is needed for it.
+            State::Active
+                if self.has_lost_refresh() && record.uncertain_at.is_none() && !self.is_asking() =>
+            {
+                Some(format!("{} -- true", next("exec", record, other_profile)))
+            }
             State::Active if conditions.contains(&Condition::Uncertain) => Some(renew()),
             State::Active => None,
         }

@@ -16,6 +16,10 @@ pub enum Purpose {
     Renew,
     /// A revocation that the operator asked for.
     Deactivate,
+    /// A new access token inside a living grant, with nobody asked (RFC 6749 6). It stands beside the others: a refresh
+    /// while a person is consenting is normal.
+    #[schemars(skip)]
+    Refresh,
 }
 
 impl Purpose {
@@ -25,12 +29,13 @@ impl Purpose {
             Self::Register => "register",
             Self::Renew => "renew",
             Self::Deactivate => "deactivate",
+            Self::Refresh => "refresh",
         }
     }
 
     /// The purpose of a word.
     pub fn of(word: &str) -> Option<Self> {
-        [Self::Register, Self::Renew, Self::Deactivate].into_iter().find(|p| p.word() == word)
+        [Self::Register, Self::Renew, Self::Deactivate, Self::Refresh].into_iter().find(|p| p.word() == word)
     }
 }
 

@@ -44,6 +44,23 @@ struct Form {
 }
 
 impl Granted {
+    /// What a refresh of this makes of it: the new access token in the old grant. A refresh token that wasn't rotated
+    /// stays (RFC 6749 6), and so does what was reported with the consent where the answer doesn't repeat it.
+    pub fn refreshed(&self, answer: Self) -> Self {
+        Self {
+            refresh: answer.refresh.or_else(|| self.refresh.clone()),
+            expires_at: answer.expires_at.or(self.expires_at),
+            reported: self.reported.clone(),
+            missing_scopes: Vec::new(),
+            ..answer
+        }
+    }
+
+    /// The same with another refresh token: the answer's access token is of no use, but the old one is spent.
+    pub fn with_refresh_of(&self, answer: &Self) -> Self {
+        Self { refresh: answer.refresh.clone().or_else(|| self.refresh.clone()), ..self.clone() }
+    }
+
     /// As one item for the vault.
     pub fn to_sealable(&self, key: &Key) -> Sealable {
         Sealable::of(&Form {

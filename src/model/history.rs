@@ -28,6 +28,10 @@ pub enum Happened {
     Imported,
     /// Tokens out of a backup are this ledger's own from now on.
     Adopted,
+    /// The provider said that the grant is dead.
+    Invalid,
+    /// A refresh prolonged the grant; one that only brings an access token isn't history.
+    Prolonged,
 }
 
 /// What happened to the ledger as a whole: events of no licence.
@@ -67,6 +71,8 @@ impl Happened {
             Self::Exported => "exported",
             Self::Imported => "imported",
             Self::Adopted => "adopted",
+            Self::Invalid => "invalid",
+            Self::Prolonged => "prolonged",
         }
     }
 }

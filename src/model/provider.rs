@@ -178,6 +178,11 @@ impl Provider {
         here(&self.url) && further.into_iter().flatten().all(|address| here(address))
     }
 
+    /// Whether it's any RFC 6749 server, which may know neither UBI nor the page's facts.
+    pub fn is_generic(&self) -> bool {
+        self.preset == "generic"
+    }
+
     /// The host, for messages.
     pub fn host(&self) -> String {
         url::Url::parse(&self.url)

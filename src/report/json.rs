@@ -2,7 +2,7 @@
 
 use super::{Row, View};
 use crate::error::{Error, Report};
-use crate::model::authorization::{Condition, Standing, State};
+use crate::model::authorization::{Authorization, Condition, Standing, State};
 use crate::model::ids::Key;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
@@ -138,9 +138,9 @@ pub struct ErrorDocument {
 }
 
 impl ErrorDocument {
-    /// The document of an error.
-    pub fn of(error: &Error) -> Self {
-        Self { schema: SCHEMA, error: error.report() }
+    /// The document of an error, with the code that the process ends with.
+    pub fn of(error: &Error, exit: u8) -> Self {
+        Self { schema: SCHEMA, error: Report { exit, ..error.report() } }
     }
 }
 
@@ -290,6 +290,50 @@ pub fn results(outcomes: &[Outcome], provider: &Provider, now: Timestamp) -> Res
         _ => None,
     };
     Results { schema: SCHEMA, results, error }
+}
+
+/// What `token --json` prints. The one document that holds a secret.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct TokenDocument<'t> {
+    schema: u8,
+    profile: &'t str,
+    ubi: &'t str,
+    license: &'t str,
+    /// The access token.
+    token: &'t str,
+    /// "Bearer", as the provider wrote it.
+    token_type: &'t str,
+    /// When the access token ends; `null` where the provider didn't say. RFC 3339, UTC.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    expires_at: Option<Timestamp>,
+    /// When the grant ends: nothing but a consent prolongs it.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    grant_expires_at: Option<Timestamp>,
+    /// It was refreshed by this command.
+    refreshed: bool,
+}
+
+/// The document of an access token.
+pub fn token_document<'t>(
+    record: &'t Authorization,
+    token: &'t str,
+    token_type: &'t str,
+    expires_at: Option<Timestamp>,
+    refreshed: bool,
+) -> TokenDocument<'t> {
+    TokenDocument {
+        schema: SCHEMA,
+        profile: &record.profile,
+        ubi: record.key.ubi.as_str(),
+        license: record.key.license.as_str(),
+        token,
+        token_type,
+        // Down to the whole second, as all instants here: early, never late.
+        expires_at: expires_at.map(|at| Timestamp::from_second(at.as_second()).unwrap_or(at)),
+        grant_expires_at: record.expires_at,
+        refreshed,
+    }
 }
 
 /// What happens in a run over several licences.

@@ -24,7 +24,7 @@ pub use history::{
 };
 pub use json::{
     AuthorizationJson, Counts, Document, ErrorDocument, Happening, HookEvent, Reminders, ResultJson, Results,
-    RunEvent, Summary, document, lines, results, schema,
+    RunEvent, Summary, TokenDocument, document, lines, results, schema, token_document,
 };
 pub use plan::{PlanDocument, plan};
 pub use prometheus::prometheus;

@@ -1,15 +1,17 @@
 //! Grants in flight over one listener: opens addresses, waits, and yields what comes as values. It never writes.
 
+mod look_up;
 mod switchboard;
 mod worklist;
 
+pub use look_up::{LookedUp, look_up};
 pub use switchboard::Reply;
 pub use worklist::{Clicked, Entry, Sheet, Wish, Worklist};
 
 use crate::edge::{BrowserChoice, Clock, Env, Http, Keys, Opened, signals};
 use crate::error::{Error, ProviderError, Result};
 use crate::grant::listener::{Host, Listener, Serving};
-use crate::grant::{self, Ask, Code, Endpoints};
+use crate::grant::{self, Ask, Code, Endpoints, Spent};
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
@@ -103,6 +105,12 @@ impl Exchange {
                 done => return done,
             }
         }
+    }
+
+    /// Sends a refresh token, once.
+    pub async fn refresh(&self, go: Logged<(FlowId, Spent)>) -> Result<Granted> {
+        let now = || self.clock.now();
+        grant::refresh(&self.http, &self.provider, &self.endpoints, self.secret.as_ref(), &go, now).await
     }
 }
 

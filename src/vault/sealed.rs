@@ -117,7 +117,13 @@ impl SealedVault {
     }
 
     pub(super) fn open(&self, sealed: &Sealed, whose: &str) -> Result<Sealable> {
-        self.keys()?.opener.open(sealed, whose)
+        let keys = self.keys()?;
+        keys.opener.open(sealed, whose).map_err(|e| match e {
+            Error::Vault(VaultError::Sealed { what, .. }) if !keys.opens_here => {
+                VaultError::Foreign { what, recipients: self.recipients.clone() }.into()
+            }
+            other => other,
+        })
     }
 
     /// Read on first use, and once.

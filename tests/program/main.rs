@@ -16,6 +16,8 @@ mod demo;
 mod disk;
 mod doctor;
 mod edges;
+#[cfg(unix)]
+mod exec;
 mod export;
 mod givingup;
 #[cfg(unix)]
@@ -26,6 +28,7 @@ mod layers;
 mod mishaps;
 #[cfg(target_os = "linux")]
 mod no_leaks;
+mod online;
 #[cfg(target_os = "linux")]
 mod outside;
 mod register;
@@ -37,5 +40,6 @@ mod status;
 mod support;
 #[cfg(unix)]
 mod table;
+mod token;
 #[cfg(target_os = "linux")]
 mod vaultmove;

@@ -49,6 +49,7 @@ fn the_shipped_schemas_are_what_the_types_say() {
         ("history", report::schema::<report::HistoryDocument>()),
         ("history-verify", report::schema::<report::VerifyDocument>()),
         ("history-prune", report::schema::<report::PruneDocument>()),
+        ("token", report::schema::<report::TokenDocument<'_>>()),
     ];
     let stale: Vec<_> = documents
         .iter()

@@ -275,7 +275,7 @@ fn give_up<'a>(
         Reach::Nobody => custody.abandon(key)?,
         Reach::Provider { .. } => drop(custody.recover(key)?),
         // Given up here all the same; what an earlier run left must be finished first, though.
-        Reach::Away(_) if before.is_some_and(|it| it.flows.is_empty()) => {}
+        Reach::Away(_) if before.is_some_and(|it| !it.is_asking()) => {}
         Reach::Away(why) => return Err(why.clone().into()),
     }
     let reason = clean(args.reason.trim());

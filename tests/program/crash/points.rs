@@ -1,6 +1,8 @@
 //! Every writing or talking call as a kill point. CI takes a few of each kind; BIOTRACK_TEST_ALL=1 takes all.
 
-use super::truth::{Found, LICENSE, go_on, holds, holds_given_up, is_given_up, is_whole};
+use super::truth::{
+    Found, LICENSE, go_on, holds, holds_given_up, holds_refreshed, is_given_up, is_recovered, is_whole,
+};
 use crate::keyring::session::{Session, within};
 use crate::support::{Rig, admin, register};
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,6 +125,31 @@ fn deactivate_with(command: &str, rig: Rig) {
         go_on(&rig, &arguments);
         is_given_up(&rig, &kept);
         fired.then_some(found)
+    });
+}
+
+#[test]
+fn a_refresh_is_killed_everywhere() {
+    refresh_with("token", Rig::new());
+}
+
+#[test]
+fn a_refresh_with_a_keyring_is_killed_everywhere() {
+    within(Session::Unlocked, || refresh_with("token, keyring", Rig::with_keyring(&[])));
+}
+
+fn refresh_with(command: &str, rig: Rig) {
+    rig.register(LICENSE).exits(0);
+    // Longer than any access token lives: each run refreshes.
+    let arguments = ["token", LICENSE, "--min-valid", "2h"];
+    let calls = rig.calls(&arguments);
+    at_each_point(command, 3, &calls, |call, nth| {
+        let known = rig.truth().len();
+        rig.killed(call, nth, &arguments).then(|| {
+            let found = holds_refreshed(&rig, known);
+            is_recovered(&rig);
+            found
+        })
     });
 }
 

@@ -135,3 +135,46 @@ pub fn is_given_up(rig: &Rig, kept: &BTreeSet<String>) {
         of_event(&truth, "token_revoked").map(|line| line["grant"].as_str().unwrap().to_owned()).collect();
     assert!(kept.is_subset(&revoked), "{kept:?} {revoked:?}");
 }
+
+/// After a refresh that was killed: compares what a fresh process says with what the sandbox logged since.
+#[track_caller]
+pub fn holds_refreshed(rig: &Rig, known: usize) -> Found {
+    let truth = rig.truth();
+    let rotated = of_event(&truth[known..], "token_rotated").last();
+    let record = record(rig).unwrap();
+    rig.keeps_secrets(&[]);
+    let live = rig.live(LICENSE).expect("active without tokens");
+    if record["conditions"].as_array().unwrap().contains(&"uncertain".into()) {
+        let next = record["next_command"].as_str().unwrap();
+        assert_eq!(next, format!("biotrack-auth exec 604001/{LICENSE} -- true"));
+        return Found::Uncertain;
+    }
+    assert_eq!((&record["state"], &record["conditions"]), (&"active".into(), &serde_json::json!([])));
+    assert!(rig.accepts(&live), "active, and the provider refuses its token: {record}");
+    let Some(rotated) = rotated else { return Found::Before };
+    let kept = live.refresh.map(|token| hashed(token.expose()));
+    let issued = rotated["refresh_sha256"].as_str().map(str::to_owned);
+    assert_eq!(kept, issued, "a refresh token was rotated, and the new one is silently lost: {record}");
+    Found::Done
+}
+
+/// The next `token` recovers what a refresh had left: it's refreshed, or the provider said that the grant is dead, for
+/// the lost answer had rotated it; then the record says so, and a person consents.
+#[track_caller]
+pub fn is_recovered(rig: &Rig) {
+    let run = rig.run(&["token", LICENSE]);
+    let record = rig.only();
+    assert_eq!(record["conditions"], serde_json::json!([]), "{run:?} {record}");
+    rig.keeps_secrets(&[]);
+    let live = rig.live(LICENSE).unwrap();
+    if run.code == 0 {
+        assert_eq!(run.out, format!("{}\n", live.access.expose()));
+        assert!(rig.accepts(&live), "{record}");
+        return;
+    }
+    run.exits(4).answers_nothing().says("biotrack-auth renew 604001/");
+    assert_eq!(record["state"], "invalid");
+    assert!(!rig.accepts(&live), "{record}");
+    go_on(rig, &[]);
+    is_whole(rig);
+}

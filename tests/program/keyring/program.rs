@@ -1,8 +1,9 @@
 //! The program end to end with a real keyring: whose items are where, and what becomes of a grant when it locks.
 
 use super::session::{Session, accounts, lock, log_in_again, look_up, within};
+use crate::support::proxy::Proxy;
 use crate::support::stored::{PROFILE, hashed};
-use crate::support::{Rig, admin, register};
+use crate::support::{Rig, Run, admin, register};
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::sandbox::Mishap;
 use serde_json::json;
@@ -122,4 +123,57 @@ fn a_wrong_grant_is_revoked_once_the_keyring_is_open_again() {
         assert_eq!((rig.counted("token_issued"), rig.counted("token_revoked")), (2, 1));
         the_one_item(&rig);
     });
+}
+
+#[test]
+fn fifty_processes_refresh_once_and_the_rotated_tokens_are_one_item() {
+    within(Session::Unlocked, || {
+        let rig = Rig::with_keyring(&[]);
+        rig.register("L-1").exits(0);
+        crate::token::fifty(&rig);
+        let ledger = Ledger::read(&rig.env()).unwrap().unwrap();
+        let accounts = accounts();
+        let [account] = &accounts[..] else { panic!("{accounts:?}") };
+        assert!(account.starts_with(&format!("{}/{PROFILE}/604001/L-1/", ledger.id())), "{account}");
+        // Where every home of this user looks, whatever its own folder is.
+        let home = std::path::PathBuf::from(variable("HOME"));
+        assert_eq!(fs::read_dir(home.join(".local/state/biotrack-auth/claims")).unwrap().count(), 0);
+        rig.run(&["renew", "L-1", "--browser", &admin()]).exits(0);
+        the_one_item(&rig);
+    });
+}
+
+#[test]
+fn one_that_locks_during_a_refresh_costs_no_token() {
+    within(Session::Unlocked, || {
+        let rig = Rig::with_keyring(&[]);
+        rig.register("L-1").exits(0);
+        let config = rig.file("config.toml");
+        let text = fs::read_to_string(&config).unwrap();
+        let proxy = Proxy::of(&rig);
+        let asking = rig.start(&["token", "L-1", "--min-valid", "2h"]);
+        proxy.seen.recv().unwrap();
+        lock();
+        proxy.go.send(()).unwrap();
+        Run::of(asking.wait_with_output().unwrap())
+            .exits(7)
+            .answers_nothing()
+            .says("was refreshed, but its new tokens can't be stored yet");
+        assert_eq!(rig.counted("token_rotated"), 1);
+        assert_eq!(rig.only()["conditions"], json!(["uncertain"]));
+        rig.keeps_secrets(&[]);
+        fs::write(&config, text).unwrap();
+        rig.run(&["token", "L-1"]).exits(7).says("the keyring is locked");
+        log_in_again();
+        let run = rig.run(&["token", "L-1"]).exits(0);
+        assert_eq!((rig.counted("token_rotated"), &rig.only()["conditions"]), (1, &json!([])));
+        assert_eq!(run.out, format!("{}\n", rig.live("L-1").unwrap().access.expose()));
+        assert!(rig.accepts(&rig.live("L-1").unwrap()));
+        assert_eq!(accounts().len(), 1);
+    });
+}
+
+fn variable(name: &str) -> std::ffi::OsString {
+    #[expect(clippy::disallowed_methods, reason = "a test has no Env")]
+    std::env::var_os(name).unwrap()
 }

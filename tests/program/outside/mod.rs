@@ -4,6 +4,7 @@ mod calendar;
 mod cron;
 mod many;
 mod monitoring;
+mod oidc_provider;
 mod prometheus;
 mod spreadsheet;
 mod systemd;

@@ -53,12 +53,44 @@ impl Proxy {
         })
     }
 
+    /// In the token endpoint's place, until the test ends: what it answers to its 1st, 2nd, … request; the
+    /// sandbox hears of none.
+    pub fn answering(rig: &Rig, answer: impl Fn(usize) -> String + Send + 'static) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        through(rig, &listener);
+        std::thread::spawn(move || {
+            for (nth, stream) in listener.incoming().enumerate() {
+                let Ok(mut stream) = stream else { return };
+                let request = read_request(&mut stream);
+                drop(request);
+                let _ = stream.write_all(answer(nth + 1).as_bytes());
+            }
+        });
+    }
+
+    /// In the token endpoint's place: breaks the connection of its first requests before the sandbox hears of them.
+    pub fn lossy(rig: &Rig, first: usize) -> Asked {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        through(rig, &listener);
+        let sandbox = rig.sandbox().address();
+        let asked = Asked::default();
+        let counted = asked.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(mut stream) = stream else { return };
+                let request = read_request(&mut stream);
+                if counted.0.fetch_add(1, Ordering::SeqCst) >= first {
+                    let _ =
+                        stream.write_all(forward(&request, sandbox.trim_start_matches("http://")).as_bytes());
+                }
+            }
+        });
+        asked
+    }
+
     fn with(rig: &Rig, spoil: impl Fn(&str, String) -> String + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let config = rig.file("config.toml");
-        let text = std::fs::read_to_string(&config).unwrap();
-        std::fs::write(&config, format!("{text}\ntoken_url = \"http://{address}/oauth/token\"\n")).unwrap();
+        through(rig, &listener);
         let sandbox = rig.sandbox().address();
         let (seen_sender, seen) = channel();
         let (go, gone) = channel();
@@ -77,6 +109,32 @@ impl Proxy {
             }
         });
         Self { seen, go }
+    }
+}
+
+/// Has the rig's program talk to this in the token endpoint's place.
+fn through(rig: &Rig, listener: &TcpListener) {
+    let address = listener.local_addr().unwrap();
+    let config = rig.file("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{text}\ntoken_url = \"http://{address}/oauth/token\"\n")).unwrap();
+}
+
+/// An answer with a body of JSON.
+pub fn json(status: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// How often something was asked.
+#[derive(Clone, Default)]
+pub struct Asked(Arc<AtomicUsize>);
+
+impl Asked {
+    pub fn asked(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
     }
 }
 

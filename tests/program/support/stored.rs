@@ -3,7 +3,7 @@
 use super::Rig;
 use biotrack_auth::edge::{Env, Paths, Terminal};
 use biotrack_auth::ledger::Ledger;
-use biotrack_auth::model::flow::Role;
+use biotrack_auth::model::flow::{Change, Move, Role};
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::ids::{Key, License, Ubi};
 use biotrack_auth::vault::Vault;
@@ -56,6 +56,34 @@ impl Rig {
             places.map(|(_, place)| open(key, place)).collect()
         };
         keys.iter().map(of).collect()
+    }
+
+    /// Makes something else of the grant in use, as if it had been stored so.
+    pub fn remake(&self, license: &str, made: impl Fn(&mut Granted)) {
+        let (env, key) = (self.env(), key(license));
+        let mut ledger = Ledger::open(&env).unwrap();
+        let vault = match self.keyring {
+            true => Vault::keyring(),
+            false => Vault::sealed(&env.paths.identity, Vec::new()),
+        };
+        let mut record = ledger.standing(PROFILE, &key).unwrap().unwrap().record;
+        let (id, old) = ledger.secrets(PROFILE, &key, Role::Live).unwrap().pop().unwrap();
+        let mut granted =
+            Granted::from_sealable(&vault.get(&old, key.license.as_str()).unwrap(), &key).unwrap();
+        made(&mut granted);
+        let item = format!("{}/{PROFILE}/{}/{}/remade", ledger.id(), key.ubi, key.license);
+        let place = vault.put(&item, &granted.to_sealable(&key)).unwrap();
+        let expect = record.generation;
+        record.generation = expect.next();
+        let moves = vec![Move::Drop(id), Move::Put(Role::Live, place)];
+        let change = Change { record, expect, moves, closes: None, events: Vec::new() };
+        ledger.commit(&[change]).unwrap().pop().unwrap().unwrap();
+        vault.forget(&old).unwrap();
+    }
+
+    /// The access token in use is over.
+    pub fn age(&self, license: &str) {
+        self.remake(license, |granted| granted.access_expires_at = Some(granted.received_at));
     }
 
     /// The grant in use.

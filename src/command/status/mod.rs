@@ -1,4 +1,6 @@
-//! `status`: what there is, from the ledger alone: no keyring, no network.
+//! `status`: what there is, from the ledger alone: no keyring, no network, unless `--online` asks the provider first.
+
+mod look;
 
 use super::{Call, as_json};
 use crate::config::Config;
@@ -17,7 +19,7 @@ use std::path::PathBuf;
 
 /// Show every authorization, or one as a card
 ///
-/// Reads the ledger and nothing else: no keyring, no network, milliseconds.
+/// Reads the ledger and nothing else: no keyring, no network, milliseconds. Only --online asks the provider.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -50,6 +52,10 @@ pub struct Args {
     /// Show them as they will be at this instant (RFC 3339)
     #[arg(long, value_name = "TIME")]
     at: Option<Timestamp>,
+
+    /// Ask the provider first whether these grants live; those that it calls inactive become invalid
+    #[arg(long, conflicts_with = "at")]
+    online: bool,
 
     /// Show every profile's
     #[arg(long)]
@@ -115,24 +121,34 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
     let now = args.at.unwrap_or_else(|| call.env.clock.now());
     let view = View { now, ..call.view(profile.as_deref()) };
     let ledger = Ledger::read(call.env)?;
-    let mut found: Vec<(Standing, &Provider)> = Vec::new();
-    for provider in &providers {
-        let all = match &ledger {
-            Some(ledger) => ledger.standings(&provider.profile)?,
-            None => Vec::new(),
-        };
-        found.extend(all.into_iter().map(|it| (it, provider)));
+    let wanted = |narrowed| -> Result<Vec<Found<'_>>> {
+        let mut found: Vec<Found<'_>> = Vec::new();
+        for provider in &providers {
+            let all = match &ledger {
+                Some(ledger) => ledger.standings(&provider.profile)?,
+                None => Vec::new(),
+            };
+            found.extend(all.into_iter().map(|it| (it, provider)));
+        }
+        let mut found = named(&args.selectors, profile.as_deref().unwrap_or("(all)"), found)?;
+        found.retain(|(standing, provider)| {
+            let narrowing = Narrowing {
+                due: args.due.as_ref().map(|_| window.unwrap_or(provider.due_window)),
+                // A state may be what the look is for.
+                states: if narrowed { args.states.clone() } else { Vec::new() },
+                tag: args.tag.clone(),
+                user: args.user.clone(),
+            };
+            // One that has become invalid is due, whatever its end.
+            let narrowing = if narrowed { narrowing } else { Narrowing { due: None, ..narrowing } };
+            narrowing.is_none() || narrowing.admits(&standing.record, provider, now)
+        });
+        Ok(found)
+    };
+    if args.online {
+        look::look(&args, call, &wanted(false)?)?;
     }
-    let mut found = named(&args.selectors, profile.as_deref().unwrap_or("(all)"), found)?;
-    found.retain(|(standing, provider)| {
-        let narrowing = Narrowing {
-            due: args.due.as_ref().map(|_| window.unwrap_or(provider.due_window)),
-            states: args.states.clone(),
-            tag: args.tag.clone(),
-            user: args.user.clone(),
-        };
-        narrowing.is_none() || narrowing.admits(&standing.record, provider, now)
-    });
+    let found = wanted(true)?;
     let rows: Vec<Row<'_>> =
         found.iter().map(|(standing, provider)| Row::at(now, standing, provider)).collect();
     if args.check {

@@ -1,0 +1,69 @@
+//! `exec`: runs a command with a fresh access token in its environment, in this process's place.
+
+use super::{Call, token};
+use crate::edge::Place;
+use crate::error::{Error, Result, clean};
+use crate::model::duration::parse;
+use std::ffi::OsString;
+
+/// What `env` and `timeout` end with too: their own failure, a command that can't be run, and one that isn't there.
+pub const FAILED: u8 = 125;
+const CANNOT_RUN: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+/// Run a command with a fresh access token in its environment
+///
+/// CMD gets BIOTRACK_ACCESS_TOKEN, BIOTRACK_UBI and BIOTRACK_LICENSE. The token is valid for 10 minutes at least, where
+/// BioTrack gives such: it's refreshed first, as `token` does. CMD takes this process's place: signals, terminal and
+/// exit code are its own. The environment of a process can be read by its user's other processes.
+///
+/// What fails before CMD runs exits with 125; 126 where CMD can't be run, 127 where there is none.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  biotrack-auth exec 101-X0007-D1 -- ./report-sales --yesterday
+  biotrack-auth exec 101-X0007-D1 -- sh -c 'curl -H \"Authorization: Bearer $BIOTRACK_ACCESS_TOKEN\" …'")]
+pub struct Args {
+    /// Which: a licence, UBI/LICENSE, an OCM licence or a store's name
+    #[arg(value_name = "SELECTOR")]
+    selector: String,
+
+    /// What to run, with its arguments; no shell is used
+    #[arg(value_name = "CMD", required = true, last = true)]
+    command: Vec<OsString>,
+}
+
+pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
+    let min = parse("time", token::MIN_VALID)?;
+    let (mut fresh, mut interrupts) = (None, None);
+    call.bench()?.work(call, |bench| {
+        fresh = Some(token::fresh(call, bench, &args.selector, min)?);
+        interrupts = bench.custody.interrupts();
+        Ok(0)
+    })?;
+    if interrupts.is_some_and(|interrupts| interrupts.any()) {
+        // It came while the hooks ran: the command isn't wanted any more.
+        return Err(Error::Interrupted { next: None });
+    }
+    let Some(fresh) = fresh else { return Err(Error::Failed("the token vanished".into())) };
+    let (program, arguments) =
+        args.command.split_first().ok_or_else(|| Error::Failed("an argument vanished".into()))?;
+    let key = &fresh.record.key;
+    let variables = [
+        ("BIOTRACK_ACCESS_TOKEN", fresh.token.expose()),
+        ("BIOTRACK_UBI", key.ubi.as_str()),
+        ("BIOTRACK_LICENSE", key.license.as_str()),
+    ];
+    match call.env.replace(program, arguments, &variables) {
+        Place::Taken(code) => Ok(code),
+        Place::Kept(e) => {
+            let (reason, code) = match e.kind() {
+                std::io::ErrorKind::NotFound => ("there is no such command".to_owned(), NOT_FOUND),
+                _ => (e.to_string(), CANNOT_RUN),
+            };
+            let command = clean(&program.to_string_lossy());
+            call.env.terminal.complain(&Error::NotRun { command, reason });
+            Ok(code)
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! `status --online`: the provider is asked before the ledger is shown.
+
+use super::Args;
+use crate::command::{Bench, Call, online};
+use crate::custody::Looked;
+use crate::error::{Error, Result, clean};
+use crate::model::authorization::{Standing, State};
+use crate::model::ids::Key;
+use crate::model::provider::Provider;
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// How many are named in a note.
+const NAMED: usize = 10;
+
+/// Asks each profile's provider about those grants that are shown and live. What can't be found out is told, and
+/// changes nothing.
+pub(super) fn look(args: &Args, call: &Call<'_>, shown: &[(Standing, &Provider)]) -> Result<()> {
+    let now = call.env.clock.now();
+    let living = |(standing, provider): &&(Standing, &Provider)| {
+        let state = standing.record.state(now, provider.due_window, &provider.zone);
+        matches!(state, State::Active | State::Due) && !standing.record.held_elsewhere
+    };
+    let mut profiles: Vec<&Provider> = shown.iter().map(|(_, provider)| *provider).collect();
+    profiles.dedup_by_key(|provider| &provider.profile);
+    for provider in profiles {
+        let of_it = |found: &&(Standing, &Provider)| found.1.profile == provider.profile;
+        let keys: Vec<Key> = shown
+            .iter()
+            .filter(of_it)
+            .filter(living)
+            .map(|(standing, _)| standing.record.key.clone())
+            .collect();
+        if keys.is_empty() {
+            continue;
+        }
+        let asked = call.bench_of(&provider.profile).and_then(|bench| ask(call, bench, &keys));
+        match asked {
+            Ok(looked) => tell(args, call, &looked),
+            // Its ledger is what is shown: what is wrong with it isn't passed over.
+            Err(e @ Error::Ledger(_)) => return Err(e),
+            Err(e) => {
+                let profile = &provider.profile;
+                call.env
+                    .terminal
+                    .say(&format!("Note: nothing could be asked about {profile}'s grants: {e}."));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn ask<'a>(call: &Call<'a>, bench: Bench<'a>, keys: &[Key]) -> Result<Looked> {
+    let mut looked = Looked::default();
+    bench.work(call, |bench| {
+        let exchange = online::exchange(call, &bench.provider, &bench.custody)?;
+        bench.custody.connect(exchange);
+        let progress = progress(call, keys.len());
+        let asked = bench.custody.look_up(keys, |done| progress.set_position(done as u64));
+        progress.finish_and_clear();
+        looked = asked?;
+        Ok(0)
+    })?;
+    Ok(looked)
+}
+
+fn progress(call: &Call<'_>, all: usize) -> ProgressBar {
+    if !call.env.terminal.can_animate() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(all as u64).with_message("Asking about grants");
+    match ProgressStyle::with_template("{msg} {pos}/{len} {wide_bar}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn tell(args: &Args, call: &Call<'_>, looked: &Looked) {
+    let say = |line: &str| call.env.terminal.say(line);
+    let counted = |count: usize| if count == 1 { "1 grant".to_owned() } else { format!("{count} grants") };
+    if !looked.invalid.is_empty() && !args.check {
+        let named: Vec<_> = looked.invalid.iter().take(NAMED).map(|key| key.license.to_string()).collect();
+        let more = if looked.invalid.len() > NAMED { ", …" } else { "" };
+        say(&format!(
+            "The provider calls {} inactive: {}{more}.",
+            counted(looked.invalid.len()),
+            named.join(", ")
+        ));
+    }
+    let mut unknown = looked.unknown.iter();
+    for (key, why) in unknown.by_ref().take(NAMED) {
+        say(&format!("Note: whether {}'s grant lives is unknown: {}.", key.license, clean(why)));
+    }
+    match unknown.count() {
+        0 => {}
+        more => say(&format!("Note: nor is it known of {} more.", counted(more))),
+    }
+}

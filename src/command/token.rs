@@ -1,0 +1,134 @@
+//! `token`: the access token of a living grant, refreshed first where it wouldn't last.
+
+use super::{Bench, Call, online};
+use crate::custody::{AtHand, Fresh};
+use crate::error::{Error, Kind, Result};
+use crate::model::duration::parse;
+use crate::model::selection;
+use crate::report::token_document;
+use jiff::SignedDuration;
+use secrecy::zeroize::Zeroizing;
+
+/// Print the access token of a living grant, refreshed first where it wouldn't last
+///
+/// One process at a time refreshes a licence: the others wait for it, and print what it got. The new tokens are stored
+/// before the access token is printed. Where BioTrack doesn't say how long an access token lives, an hour is assumed.
+///
+/// Where there is no living grant, or BioTrack says that it's dead, the exit code is 4, and the command that has it
+/// consented again is named. A token isn't printed on a terminal unless --reveal is given; to hand it to a program, `exec`
+/// keeps it out of shell histories and scrollback.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  biotrack-auth token 101-X0007-D1 | report-sales --token-stdin
+  biotrack-auth token 101-X0007-D1 --format header | curl -H @- https://…/api/v1/inventory
+  biotrack-auth token 101-X0007-D1 --min-valid 30m --json")]
+pub struct Args {
+    /// Which: a licence, UBI/LICENSE, an OCM licence or a store's name
+    #[arg(value_name = "SELECTOR")]
+    selector: String,
+
+    /// Refresh it unless it's valid for this much longer
+    #[arg(long, value_name = "TIME", default_value = MIN_VALID)]
+    min_valid: String,
+
+    /// How to print it [default: raw]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    format: Option<Format>,
+
+    /// Print it even on a terminal
+    #[arg(long)]
+    reveal: bool,
+}
+
+/// What a long request may need.
+pub(super) const MIN_VALID: &str = "10m";
+
+/// How a token is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// The token, and a line's end
+    Raw,
+    /// An HTTP header: Authorization: Bearer …
+    Header,
+    /// One document, with its end and its licence
+    Json,
+}
+
+pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
+    let terminal = &call.env.terminal;
+    if terminal.out_is_terminal() && !args.reveal {
+        return Err(Error::Usage {
+            what: "a token isn't printed on a terminal".into(),
+            hint: "Pipe it into what needs it, have `biotrack-auth exec` hand it over, or add --reveal."
+                .into(),
+        });
+    }
+    let format = match (args.format, call.json) {
+        (None | Some(Format::Json), true) => Format::Json,
+        (format, false) => format.unwrap_or(Format::Raw),
+        _ => {
+            return Err(Error::Usage {
+                what: "--json doesn't go with another --format".into(),
+                hint: "Leave one of them out.".into(),
+            });
+        }
+    };
+    let min = parse("time", &args.min_valid)?;
+    call.bench()?.work(call, |bench| {
+        let fresh = fresh(call, bench, &args.selector, min)?;
+        terminal.answer(&printed(call, &fresh, format)?)?;
+        Ok(0)
+    })
+}
+
+fn printed(call: &Call<'_>, fresh: &Fresh, format: Format) -> Result<Zeroizing<String>> {
+    let token = fresh.token.expose();
+    Ok(Zeroizing::new(match format {
+        Format::Raw => format!("{token}\n"),
+        // Whatever the case it was told in, RFC 6750 2.1 writes it so.
+        Format::Header => format!("Authorization: Bearer {token}\n"),
+        Format::Json => call.json_text(&token_document(
+            &fresh.record,
+            token,
+            &fresh.token_type,
+            fresh.expires_at,
+            fresh.refreshed,
+        ))?,
+    }))
+}
+
+/// The access token of what a selector names; the provider is asked only where it must be.
+pub(super) fn fresh<'a>(
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+    selector: &str,
+    min: SignedDuration,
+) -> Result<Fresh> {
+    let provider = bench.provider.clone();
+    let standings = bench.custody.ledger().standings(&provider.profile)?;
+    let key = selection::one(selector, &provider.profile, &standings, |it| &it.record)?.record.key.clone();
+    drop(standings);
+    let at_hand = bench.custody.at_hand(&key, min)?;
+    if let AtHand::Lasts(fresh) = at_hand {
+        return Ok(fresh);
+    }
+    let asked = online::exchange(call, &provider, &bench.custody).and_then(|exchange| {
+        bench.custody.connect(exchange);
+        bench.custody.fresh(&key, min)
+    });
+    if bench.custody.is_interrupted() {
+        // The tokens are stored; whoever pressed Ctrl-C doesn't want this one used.
+        return Err(Error::Interrupted { next: None });
+    }
+    match (asked, at_hand) {
+        // Reporting goes on while BioTrack is away, or somebody else is long at it.
+        (Err(e), AtHand::Unsettled(fresh))
+            if matches!(e.kind(), Kind::Network | Kind::Provider | Kind::Busy) =>
+        {
+            call.env.terminal.say(&format!("Note: {e}. The token from before is still valid."));
+            Ok(fresh)
+        }
+        (asked, _) => asked,
+    }
+}

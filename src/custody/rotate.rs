@@ -1,0 +1,250 @@
+//! What a refresh brought takes the old tokens' place: compared, sealed, stored, and one synced commit; also for a process
+//! that died in between.
+
+use super::fresh::{Fresh, Live};
+use super::{Custody, event, unknown};
+use crate::error::{Error, FactDifference, LedgerError, ProviderError, Result, VaultError};
+use crate::ledger::Claim;
+use crate::model::authorization::{Authorization, Standing};
+use crate::model::consent::compare;
+use crate::model::expiry::estimate;
+use crate::model::flow::{Change, Flow, Move, Place, Purpose, Role, Sealed, Stage};
+use crate::model::granted::Granted;
+use crate::model::history::Happened;
+use crate::model::ids::Key;
+use crate::model::vault_kind::VaultKind;
+use crate::vault::Seal;
+use jiff::Timestamp;
+
+impl Custody<'_> {
+    /// Finishes what can be finished of a refresh that a dead process left, and takes it over where it can't: then it
+    /// may be sent once more. Inside the claim.
+    pub(super) fn left_refresh(&mut self, key: &Key, claim: &Claim) -> Result<Option<Flow>> {
+        for flow in self.abandoned_refreshes(key)? {
+            let just_now = flow.stage == Stage::Sent && flow.opened.as_second() >= self.began.as_second();
+            if claim.waited && just_now {
+                // Many that wait for one refresh don't each ask again when its answer is lost.
+                return Err(ProviderError::Lost {
+                    host: self.provider.host(),
+                    what: "the refresh",
+                    reason: "another process asked just now, and heard nothing that can be used".into(),
+                }
+                .into());
+            }
+            if let Some(flow) = self.settle(flow)? {
+                return Ok(Some(flow));
+            }
+        }
+        Ok(None)
+    }
+
+    fn abandoned_refreshes(&mut self, key: &Key) -> Result<Vec<Flow>> {
+        if !self.standing(key)?.is_some_and(|it| it.has_lost_refresh()) {
+            return Ok(Vec::new());
+        }
+        let mut open = self.ledger.unfinished(&self.provider.profile, Some(key))?;
+        open.retain(|flow| flow.purpose == Purpose::Refresh);
+        Ok(open)
+    }
+
+    /// A refresh that a dead process left: stored where its answer is there, closed where a newer grant made it
+    /// pointless; returned where nobody knows whether it was answered.
+    fn settle(&mut self, flow: Flow) -> Result<Option<Flow>> {
+        let key = flow.key.clone();
+        if !self.ledger.adopt(&flow)? {
+            return Ok(None);
+        }
+        let stored = match &flow.stage {
+            Stage::Answered(sealed) => {
+                let memo = flow.memo.as_ref().ok_or_else(unknown)?;
+                let (_, opener) = self.vault.unfold(memo, key.license.as_str())?;
+                let place = match self.vault.kind() {
+                    VaultKind::Sealed => Place::Blob(sealed.clone()),
+                    VaultKind::Keyring => {
+                        let content = opener.open(sealed, key.license.as_str())?;
+                        self.vault.put(&self.item_of_refresh(&flow), &content)?
+                    }
+                };
+                Some(place)
+            }
+            // Killed between vault and ledger: the item is there, under the name that this refresh alone has.
+            _ if self.vault.kind() == VaultKind::Keyring => {
+                let place = Place::Item(self.item_of_refresh(&flow));
+                match self.vault.get(&place, key.license.as_str()) {
+                    Ok(_) => Some(place),
+                    Err(Error::Vault(VaultError::Gone { .. })) => None,
+                    Err(e) => return Err(e),
+                }
+            }
+            _ => None,
+        };
+        if let Some(place) = stored {
+            let granted = Granted::from_sealable(&self.vault.get(&place, key.license.as_str())?, &key)?;
+            self.commit_refresh(&flow, None, place, &granted)?;
+            return Ok(None);
+        }
+        let standing = self.standing(&key)?.ok_or_else(unknown)?;
+        if standing.record.generation != flow.base {
+            self.close(&flow.id, &key, None)?;
+            return Ok(None);
+        }
+        Ok(Some(flow))
+    }
+
+    /// What dead processes left of a licence's refreshes is finished, once a newer grant stands or all of it is given
+    /// up. Inside the claim.
+    pub(super) fn settle_refreshes(&mut self, key: &Key, given_up: bool) -> Result<()> {
+        for flow in self.abandoned_refreshes(key)? {
+            if let Some(flow) = self.settle(flow)?
+                && given_up
+            {
+                self.close(&flow.id, key, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The answer is compared, sealed, stored and committed, in that order.
+    pub(super) fn answered(
+        &mut self,
+        flow: &Flow,
+        seal: Seal,
+        live: Live,
+        answer: &Granted,
+    ) -> Result<Fresh> {
+        let differences = self.differences(&flow.key, answer);
+        let granted = match differences[..] {
+            [] => live.granted.refreshed(answer.clone()),
+            // Its access token is of no use. Its refresh token is: where the provider rotates, the old one is spent.
+            _ => live.granted.with_refresh_of(answer),
+        };
+        let sealed = seal.close(&granted.to_sealable(&flow.key))?;
+        let stored = match self.vault.kind() {
+            VaultKind::Sealed => Ok(Place::Blob(sealed.clone())),
+            VaultKind::Keyring => {
+                self.vault.put(&self.item_of_refresh(flow), &granted.to_sealable(&flow.key))
+            }
+        };
+        let base = Some(&live.place);
+        let committed = stored.and_then(|place| self.commit_refresh(flow, base, place, &granted));
+        let record = match committed {
+            Ok(Some(record)) => record,
+            // A newer grant is in its place: that one is asked for its token.
+            Ok(None) => return self.live(&flow.key).and_then(|live| self.handed_out(live, false)),
+            Err(e) => return Err(self.set_refresh_aside(flow, sealed, &e)),
+        };
+        if !differences.is_empty() {
+            let license = flow.key.license.to_string();
+            return Err(ProviderError::OtherToken { license, differences }.into());
+        }
+        tracing::info!("{} is refreshed", flow.key);
+        let standing = Standing { record, ..live.standing };
+        self.handed_out(Live { standing, granted, ..live }, true)
+    }
+
+    /// What the answer itself shows to be something else than what was granted (RFC 6749 5.1, 6 and 7.1). Who granted
+    /// isn't compared: a refresh asks nobody.
+    fn differences(&self, key: &Key, answer: &Granted) -> Vec<FactDifference> {
+        let Some(username) = self.standing(key).ok().flatten().map(|it| it.record.username) else {
+            return Vec::new();
+        };
+        let mut found = compare(&self.provider, key, &username, &answer.reported).differences;
+        found.extend(super::keep::protocol_differences(answer));
+        found
+    }
+
+    /// One synced commit: the new tokens in the old ones' place. Where a newer grant came between, they are an older
+    /// one's, and go the way of those; then there is no record to return.
+    fn commit_refresh(
+        &mut self,
+        flow: &Flow,
+        base: Option<&Place>,
+        place: Place,
+        granted: &Granted,
+    ) -> Result<Option<Authorization>> {
+        const TRIES: usize = 5;
+        let key = &flow.key;
+        let now = self.env.clock.now();
+        let mut refused = unknown();
+        for _ in 0..TRIES {
+            let standing = self.standing(key)?.ok_or_else(unknown)?;
+            let mut record = standing.record;
+            let expect = record.generation;
+            let live = self.ledger.secrets(&self.provider.profile, key, Role::Live)?.pop();
+            // Another admin's grant that is set aside moves the generation as well, but not the live grant.
+            let old = live.filter(|(_, live)| match base {
+                Some(base) => base == live,
+                None => record.generation == flow.base,
+            });
+            let mut events = Vec::new();
+            let moves = match &old {
+                Some((id, _)) => {
+                    record.generation = record.generation.next();
+                    if self.provider.rolling {
+                        events.extend(self.prolonged(&mut record, granted, now));
+                    }
+                    // Not superseded: its refresh token is spent, and revoking it would end the whole grant.
+                    vec![Move::Drop(*id), Move::Put(Role::Live, place.clone())]
+                }
+                None => vec![Move::Put(Role::Superseded, place.clone())],
+            };
+            let change =
+                Change { record: record.clone(), expect, moves, closes: Some(flow.id.clone()), events };
+            match self.ledger.commit(std::slice::from_ref(&change))?.pop() {
+                Some(Ok(kept)) => {
+                    // Forgotten only once nobody waits for the token any more.
+                    self.loose.extend(kept.memo);
+                    let Some((_, old)) = old else {
+                        self.touched.insert(key.clone());
+                        return Ok(None);
+                    };
+                    self.loose.push(old);
+                    return Ok(Some(record));
+                }
+                Some(Err(e)) => refused = e,
+                None => {}
+            }
+        }
+        Err(refused)
+    }
+
+    /// Where the provider prolongs a grant with each refresh, its end moves.
+    fn prolonged(
+        &self,
+        record: &mut Authorization,
+        granted: &Granted,
+        now: Timestamp,
+    ) -> Option<crate::model::history::Event> {
+        let provider = &self.provider;
+        let told = granted.expires_at;
+        let ends = told.unwrap_or_else(|| estimate(granted.received_at, provider.lifetime, &provider.zone));
+        let ends = Timestamp::from_second(ends.as_second()).unwrap_or(ends);
+        if record.expires_at == Some(ends) {
+            return None;
+        }
+        record.expires_at = Some(ends);
+        record.expires_estimated = told.is_none();
+        Some(event(record, Happened::Prolonged, &format!("by a refresh, until {ends}"), now))
+    }
+
+    /// The tokens can't be kept in their place: they are kept sealed in the journal, else in the spool.
+    fn set_refresh_aside(&mut self, flow: &Flow, sealed: Sealed, why: &Error) -> Error {
+        let stage = Stage::Answered(sealed);
+        let kept = self.ledger.keep_answer(&flow.id, &stage).or_else(|e| match &mut self.spool {
+            Some(spool) => spool.keep(&flow.id, &stage).map(drop),
+            None => Err(e),
+        });
+        let license = flow.key.license.to_string();
+        match kept {
+            Ok(()) => LedgerError::NotRefreshed { license, reason: why.to_string() }.into(),
+            Err(e) => Error::Failed(format!(
+                "{license} was refreshed, but neither vault, ledger nor spool could keep its new tokens ({why}; {e}): it may have to be consented again"
+            )),
+        }
+    }
+
+    /// A refresh's own item: whoever else stores a generation of the same number never writes over it.
+    fn item_of_refresh(&self, flow: &Flow) -> String {
+        self.item(&flow.key, format_args!("{}-{}", flow.base.next().0, flow.id))
+    }
+}

@@ -1,0 +1,232 @@
+//! A refresh token is spent: the intent, synced, before the one POST; and what its failure means for the grant.
+
+use super::fresh::Live;
+use super::{Custody, event, unknown};
+use crate::error::{Error, ProviderError, Result};
+use crate::grant::Spent;
+use crate::model::authorization::State;
+use crate::model::flow::{Change, Flow, Logged, Purpose, Role, Stage};
+use crate::model::granted::Granted;
+use crate::model::history::Happened;
+use crate::model::ids::{FlowId, Key};
+use crate::model::secret::{Sealable, Secret};
+use crate::vault::Seal;
+use jiff::{SignedDuration, Timestamp};
+
+/// A refresh that the journal holds.
+pub(super) struct Refreshing {
+    flow: Flow,
+    go: Logged<FlowId>,
+    seal: Option<Seal>,
+    /// It may have been sent before: a failure now doesn't make it unsent.
+    sent_before: bool,
+}
+
+impl Custody<'_> {
+    /// Lets go of a refresh that stays open.
+    pub(super) fn leave_refresh(&mut self, key: &Key) {
+        if let Some(flow) = self.refreshing.take()
+            && let Err(e) = self.ledger.leave(&flow)
+        {
+            tracing::warn!("the refresh of {key} is let go of only once this process has ended: {e}");
+        }
+    }
+
+    /// The intent of a refresh: room on the disk and the envelope, then one synced commit that also says that it may
+    /// have been sent.
+    pub(super) fn begin(&mut self, live: &Live) -> Result<Refreshing> {
+        match &mut self.spool {
+            Some(spool) => spool.grow(1)?,
+            None => self.spool = Some(self.ledger.reserve(1)?),
+        }
+        let record = &live.standing.record;
+        let id = FlowId(self.env.random.name()?);
+        let item = self.item_of_flow(&record.key, &id);
+        let (envelope, memo) = self.vault.envelope(&item, &Sealable::of(&"refresh"))?;
+        let (opened, deadline) = self.times();
+        let flow = Flow {
+            id,
+            profile: record.profile.clone(),
+            key: record.key.clone(),
+            purpose: Purpose::Refresh,
+            username: record.username.clone(),
+            base: record.generation,
+            redirect_uri: String::new(),
+            opened,
+            deadline,
+            // The ledger puts this process's own mark.
+            owner: None,
+            memo: Some(memo.clone()),
+            stage: Stage::Sent,
+        };
+        let go = self.ledger.intend_refresh(flow.clone()).inspect_err(|_| self.forget(Some(memo)))?;
+        self.refreshing = Some(flow.id.clone());
+        Ok(Refreshing { flow, go, seal: Some(envelope.answer), sent_before: false })
+    }
+
+    /// A refresh of a dead process is sent once more: noted, synced, with another envelope for the same memo.
+    pub(super) fn take_up(&mut self, flow: Flow) -> Result<Refreshing> {
+        match &mut self.spool {
+            Some(spool) => spool.grow(1)?,
+            None => self.spool = Some(self.ledger.reserve(1)?),
+        }
+        self.refreshing = Some(flow.id.clone());
+        let memo = flow.memo.as_ref().ok_or_else(unknown)?;
+        let (_, opener) = self.vault.unfold(memo, flow.key.license.as_str())?;
+        let seal = self.vault.another_envelope(&opener)?.answer;
+        tracing::info!("the answer to an earlier refresh of {} is lost; it's sent once more", flow.key);
+        let (opened, deadline) = self.times();
+        let flow = Flow { opened, deadline, ..flow };
+        let go = self.ledger.intend_again(&flow)?;
+        Ok(Refreshing { flow, go, seal: Some(seal), sent_before: true })
+    }
+
+    /// Now, and when a POST that begins now is over.
+    fn times(&self) -> (Timestamp, Timestamp) {
+        let now = self.env.clock.now();
+        let deadline = SignedDuration::try_from(self.provider.deadline).unwrap_or(SignedDuration::MAX);
+        (now, now.checked_add(deadline).unwrap_or(Timestamp::MAX))
+    }
+
+    /// One POST; where its answer is lost on the way, one more after re-reading (SECURITY S37), unless this is that.
+    pub(super) fn spend(&mut self, mut it: Refreshing, live: &Live, token: &Secret) -> Result<Sent> {
+        let key = it.flow.key.clone();
+        let mut may_ask_again = !it.sent_before;
+        if self.interrupts.is_none() {
+            // What the provider has rotated is worth waiting for: only a second Ctrl-C gives it up.
+            self.interrupts = Some(self.env.interrupts()?);
+        }
+        let interrupts = self.interrupts.clone().ok_or_else(unknown)?;
+        loop {
+            let spent = Spent {
+                key: key.clone(),
+                username: live.standing.record.username.clone(),
+                token: token.clone(),
+            };
+            let (go, exchange) = (it.go.clone().with(spent), self.online()?);
+            let answer =
+                self.env.wait_and_tell(Some(&interrupts), |_| async move { exchange.refresh(go).await });
+            let error = match answer.and_then(|answer| answer) {
+                Ok(answer) => {
+                    let seal = it.seal.take().ok_or_else(unknown)?;
+                    return Ok(Sent::Answered(Box::new((it.flow, seal, answer))));
+                }
+                Err(error) => error,
+            };
+            tracing::info!("the refresh of {key} failed: {error}");
+            match meaning(&error) {
+                Meaning::Dead => return self.dead(&it.flow, live, error),
+                Meaning::Unsent if !it.sent_before => {
+                    self.close(&it.flow.id, &key, None)?;
+                    return Err(error);
+                }
+                Meaning::LostOnTheWay if may_ask_again && !interrupts.any() => {
+                    may_ask_again = false;
+                    if !self.is_still(live)? {
+                        self.close(&it.flow.id, &key, None)?;
+                        return Ok(Sent::Overtaken(error));
+                    }
+                    it.sent_before = true;
+                    (it.flow.opened, it.flow.deadline) = self.times();
+                    it.go = self.ledger.intend_again(&it.flow)?;
+                }
+                // The question stays open, which is what `uncertain` means; the history says so once.
+                Meaning::Unsent | Meaning::LostOnTheWay | Meaning::Uncertain => {
+                    if !matches!(error, Error::Interrupted { .. }) {
+                        self.told_uncertain(&it.flow, &error)?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Whether the live grant is the one that was read.
+    fn is_still(&self, live: &Live) -> Result<bool> {
+        let key = &live.standing.record.key;
+        let found = self.ledger.secrets(&self.provider.profile, key, Role::Live)?.pop();
+        Ok(found.is_some_and(|(_, place)| place == live.place))
+    }
+
+    /// The provider says that the grant is dead. If it's still the one that was asked about, the record says so too.
+    fn dead(&mut self, flow: &Flow, live: &Live, error: Error) -> Result<Sent> {
+        if !self.is_still(live)? {
+            self.close(&flow.id, &flow.key, None)?;
+            return Ok(Sent::Overtaken(error));
+        }
+        self.mark_invalid(&flow.key, Some(&flow.id), &error.to_string())?;
+        Err(self.no_token(&live.standing, State::Invalid.word().into()))
+    }
+
+    /// Marks a record invalid, by the provider's own word; its tokens stay.
+    pub(super) fn mark_invalid(&mut self, key: &Key, closes: Option<&FlowId>, why: &str) -> Result<()> {
+        let now = self.env.clock.now();
+        let kept = self.commit(key, |record| {
+            record.invalid_at = Some(now);
+            Change {
+                expect: record.generation,
+                moves: Vec::new(),
+                closes: closes.cloned(),
+                events: vec![event(record, Happened::Invalid, why, now)],
+                record: record.clone(),
+            }
+        })?;
+        self.forget(kept.memo);
+        Ok(())
+    }
+
+    fn told_uncertain(&mut self, flow: &Flow, error: &Error) -> Result<()> {
+        let (now, said) = (self.env.clock.now(), error.to_string());
+        if self
+            .ledger
+            .last_lines(&flow.profile, &flow.key, 1)?
+            .first()
+            .is_some_and(|last| last.detail == said)
+        {
+            return Ok(());
+        }
+        self.commit(&flow.key, |record| Change {
+            expect: record.generation,
+            moves: Vec::new(),
+            closes: None,
+            events: vec![event(record, Happened::Uncertain, &said, now)],
+            record: record.clone(),
+        })
+        .map(drop)
+    }
+}
+
+/// What came of sending.
+pub(super) enum Sent {
+    /// An answer, and what seals it.
+    Answered(Box<(Flow, Seal, Granted)>),
+    /// The live grant was replaced meanwhile: to be decided again.
+    Overtaken(Error),
+}
+
+/// What a failed refresh says about the refresh token.
+enum Meaning {
+    /// The provider says that the grant is dead.
+    Dead,
+    /// It certainly wasn't used.
+    Unsent,
+    /// It was sent, and the connection broke or stayed silent.
+    LostOnTheWay,
+    /// Something came back that doesn't say.
+    Uncertain,
+}
+
+fn meaning(error: &Error) -> Meaning {
+    const TOO_MANY_REQUESTS: u16 = 429;
+    match error {
+        Error::Provider(ProviderError::TokenRefused { code, .. }) if code == "invalid_grant" => Meaning::Dead,
+        Error::Provider(ProviderError::Lost { .. }) => Meaning::LostOnTheWay,
+        Error::Provider(ProviderError::Overloaded { status, .. }) if *status != TOO_MANY_REQUESTS => {
+            Meaning::Uncertain
+        }
+        Error::Provider(ProviderError::Useless { .. }) | Error::Interrupted { .. } | Error::Failed(_) => {
+            Meaning::Uncertain
+        }
+        _ => Meaning::Unsent,
+    }
+}

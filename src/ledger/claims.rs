@@ -1,0 +1,108 @@
+//! The claim on a licence's tokens: held for the seconds of a refresh, or of giving them up. It saves work; what
+//! proves is the compare on the record's generation (HOUSE, The order of writing).
+
+use super::Ledger;
+use crate::edge::files;
+use crate::error::{Error, LedgerError, Result};
+use crate::model::ids::Key;
+use sha2::{Digest, Sha256};
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// A licence's tokens, claimed until dropped, however the process ends.
+#[derive(Debug)]
+pub struct Claim {
+    /// Somebody else had it when it was asked for.
+    pub waited: bool,
+    path: PathBuf,
+    // Held open for its lock.
+    _file: File,
+}
+
+impl Ledger {
+    /// Claims the tokens of a credential, which is what issuer, client, UBI and licence name together. Waits for so
+    /// long for another process; then it's busy.
+    pub fn claim(
+        &self,
+        (issuer, client): (&str, &str),
+        key: &Key,
+        keyring: bool,
+        wait: Duration,
+    ) -> Result<Claim> {
+        let folder = self.paths.claims(keyring);
+        let unusable = |e: Error| self.unusable(e);
+        files::private_folder(&folder).map_err(unusable)?;
+        let path = folder.join(name(issuer, client, key));
+        let until = Instant::now() + wait;
+        let mut waited = false;
+        loop {
+            let file = files::open_lock(&path).map_err(unusable)?;
+            let locked = match file.try_lock() {
+                Ok(()) => Some(file),
+                Err(TryLockError::WouldBlock) => {
+                    waited = true;
+                    lock_within(file, until.saturating_duration_since(Instant::now()))
+                }
+                Err(TryLockError::Error(e)) => {
+                    let (path, reason) = (path.display().to_string(), e.to_string());
+                    return Err(LedgerError::Open { path, reason }.into());
+                }
+            };
+            let Some(file) = locked else {
+                let holder = "another process, which refreshes its tokens or gives them up".into();
+                return Err(Error::Busy { license: key.license.to_string(), holder });
+            };
+            // Whoever had it may have removed the name meanwhile: then the next one locks another file.
+            if is_there(&file, &path) {
+                return Ok(Claim { waited, path, _file: file });
+            }
+        }
+    }
+}
+
+/// The file's name says nothing of the licence, and holds no character that a file system minds.
+fn name(issuer: &str, client: &str, key: &Key) -> String {
+    let mut hash = Sha256::new();
+    for part in [issuer, client, key.ubi.as_str(), key.license.as_str()] {
+        // With its length, so that no two credentials are written alike.
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Waits on a thread of its own: a lock has no time limit. One that comes too late is let go of at once.
+fn lock_within(file: File, wait: Duration) -> Option<File> {
+    let (sender, locked) = mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new().name("claim".into());
+    thread
+        .spawn(move || {
+            if file.lock().is_ok() {
+                let _ = sender.send(file);
+            }
+        })
+        .ok()?;
+    locked.recv_timeout(wait).ok()
+}
+
+#[cfg(unix)]
+fn is_there(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let name = |found: &fs::Metadata| (found.dev(), found.ino());
+    matches!((file.metadata(), fs::symlink_metadata(path)), (Ok(ours), Ok(there)) if name(&ours) == name(&there))
+}
+
+#[cfg(not(unix))]
+fn is_there(_: &File, _: &Path) -> bool {
+    // Nobody can remove it while it's open.
+    true
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // While it's still locked: who waits for it looks whether the name is still there.
+        let _ = fs::remove_file(&self.path);
+    }
+}

@@ -1,0 +1,76 @@
+//! Looking many grants up at the provider (RFC 7662), a few at once.
+
+use super::Exchange;
+use crate::edge::Env;
+use crate::error::Result;
+use crate::grant::{self, Liveness};
+use crate::model::granted::Granted;
+use crate::model::ids::Key;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use tokio::sync::Semaphore;
+
+/// How many are asked about at once.
+const AT_ONCE: usize = 8;
+
+/// What the provider says of a grant's tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookedUp {
+    /// The grant lives.
+    Active {
+        /// It's the refresh token that the provider called active.
+        by_refresh: bool,
+    },
+    /// The grant is dead: a token that should live isn't, and neither is the refresh token.
+    Inactive,
+    /// Only the refresh token could be asked about, and it's called inactive: dead, unless this provider looks no
+    /// refresh tokens up.
+    RefreshInactive,
+    /// No clear answer.
+    Unknown,
+}
+
+/// Asks about each of these; what is said of one comes as soon as it's there.
+pub fn look_up(
+    env: &Env,
+    exchange: &Exchange,
+    grants: Vec<(Key, Granted)>,
+) -> Result<Receiver<(Key, LookedUp)>> {
+    let (net, turns) = (env.net()?, Arc::new(Semaphore::new(AT_ONCE)));
+    let (sender, answers) = channel();
+    for (key, granted) in grants {
+        let (exchange, turns, sender) = (exchange.clone(), turns.clone(), sender.clone());
+        net.spawn(async move {
+            let _turn = turns.acquire().await;
+            let said = exchange.look_up(&granted).await;
+            let _ = sender.send((key, said));
+        });
+    }
+    Ok(answers)
+}
+
+impl Exchange {
+    /// Looks a grant up: first by its access token, unless that has lapsed by our own clock, then by its refresh token.
+    async fn look_up(&self, granted: &Granted) -> LookedUp {
+        let Some(address) = self.endpoints.introspection.as_deref() else { return LookedUp::Unknown };
+        let (http, provider, secret) = (&self.http, &self.provider, self.secret.as_ref());
+        let lapsed = granted.access_expires_at.is_none_or(|at| at <= self.clock.now());
+        let access = match granted.access_expires_at {
+            Some(_) if lapsed => Liveness::Unknown,
+            _ => grant::introspect(http, provider, address, secret, granted).await,
+        };
+        if access == Liveness::Active {
+            return LookedUp::Active { by_refresh: false };
+        }
+        let refresh = grant::introspect_refresh(http, provider, address, secret, granted).await;
+        match (access, refresh) {
+            (_, Liveness::Active) => LookedUp::Active { by_refresh: true },
+            (Liveness::Inactive, Liveness::Inactive) if !lapsed => LookedUp::Inactive,
+            (Liveness::Inactive, Liveness::Unknown) if !lapsed && granted.refresh.is_none() => {
+                LookedUp::Inactive
+            }
+            (_, Liveness::Inactive) => LookedUp::RefreshInactive,
+            (_, Liveness::Unknown) => LookedUp::Unknown,
+        }
+    }
+}
