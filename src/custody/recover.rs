@@ -53,7 +53,8 @@ impl Custody<'_> {
     fn take_over(&mut self, online: bool, key: &Key) -> Result<Vec<Recovered>> {
         let mut recovered = Vec::new();
         for flow in self.ledger.unfinished(&self.provider.profile, Some(key))? {
-            // A hand-off waits for its answer; it isn't left over.
+            // A hand-off waits for its answer; it isn't left over until its time is.
+            self.clear_lapsed(&flow)?;
             if flow.owner.is_none() || !self.ledger.adopt(&flow)? {
                 continue;
             }
@@ -129,7 +130,7 @@ impl Custody<'_> {
         self.finished(flow, kept)
     }
 
-    fn unfold(&self, flow: &Flow) -> Result<(Memo, Opener)> {
+    pub(super) fn unfold(&self, flow: &Flow) -> Result<(Memo, Opener)> {
         let whose = flow.key.license.as_str();
         let (memo, opener) = self.vault.unfold(flow.memo.as_ref().ok_or_else(super::unknown)?, whose)?;
         Ok((Memo::from_sealable(&memo, whose)?, opener))
@@ -145,7 +146,7 @@ impl Custody<'_> {
     }
 }
 
-fn in_flight(flow: &Flow, memo: Memo, kept: Place) -> InFlight {
+pub(super) fn in_flight(flow: &Flow, memo: Memo, kept: Place) -> InFlight {
     InFlight {
         key: flow.key.clone(),
         username: flow.username.clone(),
@@ -156,5 +157,6 @@ fn in_flight(flow: &Flow, memo: Memo, kept: Place) -> InFlight {
         code_seal: None,
         answer_seal: None,
         code: None,
+        from: None,
     }
 }

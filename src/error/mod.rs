@@ -1,6 +1,7 @@
 //! One error: what happened, to which licence, and the next command; the exit-code table; the one printer.
 
 mod config;
+mod handoff;
 mod ledger;
 mod provider;
 mod rows;
@@ -8,6 +9,7 @@ mod text;
 mod vault;
 
 pub use config::ConfigError;
+pub use handoff::HandoffError;
 pub use ledger::LedgerError;
 pub use provider::{FactDifference, ProviderError};
 pub use rows::Complaint;
@@ -107,6 +109,9 @@ pub enum Error {
     /// What came, or didn't come, from the provider.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    /// What is wrong with an answer that came from elsewhere.
+    #[error(transparent)]
+    Handoff(#[from] HandoffError),
 
     /// The arguments don't fit together.
     #[error("{what}")]
@@ -312,6 +317,7 @@ impl Error {
             Self::Vault(_) => Kind::Vault,
             Self::Ledger(e) => e.kind(),
             Self::Provider(e) => e.kind(),
+            Self::Handoff(e) => e.kind(),
             Self::Usage { .. }
             | Self::MissingFlags { .. }
             | Self::BadValue { .. }
@@ -370,6 +376,7 @@ impl Error {
             Self::Vault(e) => e.hint(),
             Self::Ledger(e) => e.hint(),
             Self::Provider(e) => e.hint(),
+            Self::Handoff(e) => e.hint(),
             Self::Usage { hint, .. } => Some(hint.clone()),
             Self::MissingFlags { flags } => {
                 Some(format!("Give {}, or run the command in a terminal to be asked.", flags.join(" and ")))

@@ -8,8 +8,12 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
 use std::time::Duration;
 
 /// Migrations by number: the first makes schema 1. `PRAGMA user_version` tells how many were applied.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema/001.sql"), include_str!("schema/002.sql"), include_str!("schema/003.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/001.sql"),
+    include_str!("schema/002.sql"),
+    include_str!("schema/003.sql"),
+    include_str!("schema/004.sql"),
+];
 
 /// How long others are waited for.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -269,6 +269,19 @@ pub fn next(command: &str, record: &Authorization, other_profile: bool) -> Strin
     quoted(&words)
 }
 
+/// The command that hands a record's question out again.
+pub fn hand_out_again(record: &Authorization, other_profile: bool) -> String {
+    let command = match record.created_at.is_none() || record.deactivated_at.is_some() {
+        true => register_again(record, other_profile),
+        false => next("renew", record, other_profile),
+    };
+    // Before a `--`, where there is one.
+    match command.split_once(" -- ") {
+        Some((flags, selector)) => format!("{flags} --no-wait -- {selector}"),
+        None => format!("{command} --no-wait"),
+    }
+}
+
 /// The command that registers the record (again).
 pub fn register_again(record: &Authorization, other_profile: bool) -> String {
     let mut words = vec!["biotrack-auth", "register"];

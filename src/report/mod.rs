@@ -5,6 +5,7 @@ mod card;
 mod check;
 mod csv;
 mod json;
+mod message;
 mod plan;
 mod prometheus;
 mod run;
@@ -19,6 +20,7 @@ pub use json::{
     AuthorizationJson, Counts, Document, ErrorDocument, Happening, HookEvent, Reminders, ResultJson, Results,
     RunEvent, Summary, document, lines, results, schema,
 };
+pub use message::{Link, Message, message, qr};
 pub use plan::{PlanDocument, plan};
 pub use prometheus::prometheus;
 pub use run::run_summary;

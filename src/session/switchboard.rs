@@ -1,24 +1,20 @@
 //! Which answer belongs to which question: the state decides, before anything has an effect.
 
 use super::{Exchange, Step, Worklist};
-use crate::error::clean;
-use crate::error::{Error, ProviderError};
+use crate::error::{Error, clean};
 use crate::grant::listener::{Method, Page, Request};
-use crate::grant::{Answered, Ask, callback_path, pages, read_callback};
+use crate::grant::{Ask, Endpoints, callback_path, judge, pages, read_callback};
 use crate::model::ids::FlowId;
 use crate::model::provider::StateIn;
-use sha2::{Digest, Sha256};
+use crate::model::secret::{Fingerprint, fingerprint};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-pub(super) type Fingerprint = [u8; 32];
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The questions that may be answered, by their states' fingerprints: looking one up tells no time about the state.
 pub(super) struct Switchboard {
     path: String,
     state_in: StateIn,
-    issuer: Option<String>,
-    iss_required: bool,
+    endpoints: Arc<Endpoints>,
     open: HashMap<Fingerprint, Waiting>,
     pub(super) strays: usize,
     pub(super) worklist: Option<Worklist>,
@@ -89,8 +85,7 @@ impl Switchboard {
         Self {
             path: callback_path(&exchange.provider).to_owned(),
             state_in: exchange.provider.state_in,
-            issuer: exchange.endpoints.issuer.clone(),
-            iss_required: exchange.endpoints.iss_required,
+            endpoints: exchange.endpoints.clone(),
             open: HashMap::new(),
             strays: 0,
             worklist: None,
@@ -143,23 +138,12 @@ impl Switchboard {
             return None;
         }
         waiting.answered = true;
-        let flow = waiting.flow.clone();
-        let license = waiting.license.clone();
+        let (flow, license) = (waiting.flow.clone(), waiting.license.clone());
         let reply = Reply { license: license.clone(), request: Some(request) };
-        let error = match (
-            issuer_differs(self.issuer.as_deref(), self.iss_required, callback.iss.as_deref()),
-            callback.answered,
-        ) {
-            (Some(found), _) => {
-                ProviderError::Issuer { license, expected: self.issuer.clone().unwrap_or_default(), found }
-            }
-            (None, Ok(Answered::Code(code))) => return Some(Step::Arrived { flow, code, reply }),
-            (None, Ok(Answered::Error(code, description))) => {
-                ProviderError::Refused { license, code, description }
-            }
-            (None, Err(problem)) => ProviderError::Redirect { license, problem },
-        };
-        Some(Step::Refused { flow, error: error.into(), reply })
+        Some(match judge(callback, license, &self.endpoints) {
+            Ok(code) => Step::Arrived { flow, code, reply },
+            Err(error) => Step::Refused { flow, error: error.into(), reply },
+        })
     }
 
     /// Whether a path is the redirect's; with the state, where it travels in the path.
@@ -173,42 +157,6 @@ impl Switchboard {
                     state.is_some_and(|state| !state.is_empty() && !state.contains('/')),
                 )
             }
-        }
-    }
-}
-
-/// Who the redirect says it's from, where that isn't who was asked (RFC 9207 2.4): to the letter.
-fn issuer_differs(expected: Option<&str>, required: bool, found: Option<&str>) -> Option<String> {
-    match (expected, found) {
-        (Some(expected), Some(found)) if expected == found => None,
-        (_, Some(found)) if expected.is_some() || required => Some(clean(found).chars().take(200).collect()),
-        (_, None) if required => Some("an unnamed issuer".into()),
-        _ => None,
-    }
-}
-
-/// What a secret is looked up by.
-pub(super) fn fingerprint(state: &str) -> Fingerprint {
-    Sha256::digest(state).into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::issuer_differs;
-
-    #[test]
-    fn the_issuer_is_compared_to_the_letter() {
-        let us = Some("https://a.example");
-        assert_eq!(issuer_differs(us, true, us), None);
-        assert_eq!(issuer_differs(us, false, None), None);
-        assert_eq!(issuer_differs(None, false, Some("https://anyone")), None);
-        for (required, found) in [
-            (true, None),
-            (false, Some("https://a.example/")),
-            (false, Some("https://A.example")),
-            (true, Some("")),
-        ] {
-            assert!(issuer_differs(us, required, found).is_some(), "{found:?}");
         }
     }
 }

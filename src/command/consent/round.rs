@@ -304,7 +304,7 @@ impl<'r, 'e> Round<'r, 'e> {
         let random = self.call.env.random.as_ref();
         let ask = grant::ask(provider, &self.exchange.endpoints, &item.key, &item.username, &base, random)?;
         let record = item.on(known, &provider.profile);
-        Ok(Ok(Question { ask, record, purpose: item.purpose, deadline }))
+        Ok(Ok(Question { ask, record, purpose: item.purpose, deadline, handed_off: false }))
     }
 
     fn arrived(&mut self, at: usize, code: Secret, reply: Reply) {
