@@ -230,6 +230,9 @@ impl Custody<'_> {
         let granted = Granted::from_sealable(&self.vault.get(&place, key.license.as_str())?, key)?;
         let provider = self.provider.clone();
         let now = self.env.clock.now();
+        for flow in self.ledger.unfinished(&profile, Some(key))? {
+            self.clear_lapsed(&flow)?;
+        }
         self.commit(key, |record| {
             let expect = record.generation;
             let renewed = record.created_at.is_some() && record.deactivated_at.is_none();

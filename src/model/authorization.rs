@@ -207,9 +207,14 @@ impl Standing {
         found
     }
 
+    /// The hand-off that is out, lapsed or not.
+    pub fn handed_out(&self) -> Option<&OpenFlow> {
+        self.flows.iter().find(|flow| flow.handed_off)
+    }
+
     /// Until when the hand-off that is out may be answered.
     pub fn pending_until(&self) -> Option<Timestamp> {
-        self.flows.iter().filter(|flow| flow.handed_off).map(|flow| flow.deadline).max()
+        self.handed_out().map(|flow| flow.deadline)
     }
 
     /// The command that a person should run next, quoted for a POSIX shell; `None` where nothing is to be done.
@@ -244,6 +249,9 @@ impl Standing {
             // Only the unwanted grant goes then; the living one stays.
             State::Active if record.revocation_pending => Some(next("deactivate", record, other_profile)),
             State::Active if conditions.contains(&Condition::Uncertain) => Some(renew()),
+            State::Active if conditions.contains(&Condition::HandoffLapsed) => {
+                Some(hand_out_again(record, other_profile))
+            }
             State::Active => None,
         }
     }

@@ -66,6 +66,11 @@ impl<'w> Watch<'w> {
         self.say(&format!("– {key}: left out, {why}"));
     }
 
+    /// One has ended without having been waited for.
+    pub fn ended_here(&mut self, item: &Planned, outcome: &Outcome) {
+        self.ended(item, outcome, None);
+    }
+
     /// The run has ended.
     pub fn over(&mut self) {
         if let Some(bar) = self.bar.take() {
@@ -214,6 +219,7 @@ impl View for Watch<'_> {
         let named = called(item);
         self.say(&match (outcome.ending, &outcome.error) {
             (Ending::Granted, _) => format!("✓ {named}: granted"),
+            (Ending::HandedOff, _) => format!("→ {named}: a link was handed out"),
             (Ending::Skipped, _) => format!("– {named}: {}", why.unwrap_or("skipped")),
             (_, Some(error)) => format!("✗ {named}: {error}"),
             (_, None) => format!("✗ {named}: {} failed", self.verb),

@@ -35,7 +35,7 @@ impl View for Alone<'_> {
         let terminal = &self.call.env.terminal;
         terminal.say(&consent_card(self.provider, &item.key, &item.username));
         terminal.insist(&format!("Open this address in a browser on this machine:\n\n  {address}\n"));
-        self.handing_off.show(self.call, address, address);
+        self.handing_off.show(self.call, address, Some(address));
         match how {
             How::Browser(Opened::Failed(why)) => {
                 let why = clean(&why);

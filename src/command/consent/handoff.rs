@@ -44,7 +44,7 @@ pub struct HandingOff {
 
 impl HandingOff {
     /// How long a hand-off lives.
-    fn life(&self) -> Result<SignedDuration> {
+    pub(in crate::command) fn life(&self) -> Result<SignedDuration> {
         match &self.expires {
             None => Ok(LIFE),
             Some(text) => match parse("hand-off's time", text)? {
@@ -76,7 +76,7 @@ impl HandingOff {
     }
 
     /// Shows an address that is on the terminal already in the further ways that were asked for.
-    pub(in crate::command) fn show(&self, call: &Call<'_>, address: &str, copied: &str) {
+    pub(in crate::command) fn show(&self, call: &Call<'_>, address: &str, copied: Option<&str>) {
         let terminal = &call.env.terminal;
         if self.qr {
             match qr(address, !terminal.colour_err()) {
@@ -84,7 +84,7 @@ impl HandingOff {
                 None => terminal.insist("The address is too long for a QR code."),
             }
         }
-        if self.copy {
+        if let Some(copied) = copied.filter(|_| self.copy) {
             match terminal.copy(copied) {
                 true => terminal.say("It's in the clipboard, where the terminal allows that."),
                 false => terminal.say("Nothing was copied: standard error is no terminal."),
@@ -188,7 +188,7 @@ pub(in crate::command) fn one<'a>(
     };
     let exit = call.finish(&provider, &[outcome], &text)?;
     say_what_comes(call, &provider, std::slice::from_ref(&handed), life);
-    handing.show(call, &handed.address, text.trim_end());
+    handing.show(call, &handed.address, Some(text.trim_end()));
     Ok(exit)
 }
 

@@ -215,7 +215,7 @@ pub(super) fn settled<'a>(call: &Call<'a>, bench: &mut Bench<'a>, mut outcome: O
 }
 
 /// What an answer means for its licence: a held grant is taken where `take` says so of whoever granted.
-fn outcome_of(
+pub(super) fn outcome_of(
     bench: &mut Bench<'_>,
     item: &Planned,
     kept: Result<Kept>,

@@ -460,6 +460,7 @@ impl<'r, 'e> Round<'r, 'e> {
         let progress = match outcome.ending {
             Ending::Granted => Progress::Granted,
             Ending::Held => Progress::Held,
+            Ending::HandedOff => Progress::HandedOff,
             Ending::Skipped => Progress::Skipped,
             _ => Progress::Failed,
         };
@@ -573,7 +574,7 @@ impl<'r, 'e> Round<'r, 'e> {
     /// The worklist's link to a licence's page: the state is made when it's clicked.
     fn follow(&mut self, at: usize, reply: Clicked) {
         match self.pace.progress().get(at) {
-            Some(Progress::Waiting | Progress::Failed | Progress::Skipped) => {
+            Some(Progress::Waiting | Progress::HandedOff | Progress::Failed | Progress::Skipped) => {
                 self.try_again(at);
                 self.ask(&[at], By::Click);
             }
