@@ -47,8 +47,7 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
             Secret::from(call.env.terminal.read_pasted(question, crate::grant::LONGEST_PASTE)?)
         }
     };
-    let returned =
-        Returned::of(text.expose()).map_err(|problem| HandoffError::Unreadable { problem })?;
+    let returned = Returned::of(text.expose()).map_err(|problem| HandoffError::Unreadable { problem })?;
     call.bench()?.work(call, |bench| complete(returned, call, bench))
 }
 

@@ -44,8 +44,16 @@ pub enum HandoffError {
         /// The profile that the command acts on.
         ours: String,
     },
+    /// It's for a licence that isn't part of the run at whose prompt it was pasted.
+    #[error("this answers a link for {license}, which isn't waited for here; nothing was sent")]
+    NotHere {
+        /// Which licence.
+        license: String,
+    },
     /// It had come before; the process that had it has ended, and whether a grant was made is uncertain.
-    #[error("an earlier run ended while the grant of {license} was on its way; whether it was made is uncertain")]
+    #[error(
+        "an earlier run ended while the grant of {license} was on its way; whether it was made is uncertain"
+    )]
     LeftUncertain {
         /// Which licence.
         license: String,
@@ -58,7 +66,7 @@ impl HandoffError {
     /// Its kind.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Unreadable { .. } | Self::OtherProfile { .. } => Kind::Usage,
+            Self::Unreadable { .. } | Self::OtherProfile { .. } | Self::NotHere { .. } => Kind::Usage,
             Self::Stranger | Self::Used { .. } | Self::Replaced { .. } => Kind::Mismatch,
             Self::Lapsed { .. } => Kind::Timeout,
             Self::LeftUncertain { .. } => Kind::Network,
@@ -82,6 +90,7 @@ impl HandoffError {
             Self::OtherProfile { theirs, .. } => {
                 format!("Run it for that profile: biotrack-auth complete --profile {theirs} -")
             }
+            Self::NotHere { .. } => "Elsewhere: biotrack-auth complete -".into(),
             Self::LeftUncertain { next, .. } => format!("To ask again: {next}"),
         })
     }

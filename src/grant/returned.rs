@@ -75,7 +75,8 @@ impl Returned {
 fn tidied(pasted: &str) -> String {
     // A reply's "> " at the beginning of a line isn't the address's either.
     let lines = pasted.lines().map(|line| line.trim_start_matches(|c: char| c == '>' || c.is_whitespace()));
-    let joined: String = lines.flat_map(str::chars).filter(|c| !c.is_whitespace() && !c.is_control()).collect();
+    let joined: String =
+        lines.flat_map(str::chars).filter(|c| !c.is_whitespace() && !c.is_control()).collect();
     let around = |c: char| "<>()[]{}\"'`“”„‘’‚«»".contains(c) || crate::error::is_unprintable(c);
     // Copied out of a page's source, as some mail clients do.
     joined.trim_matches(around).replace("&amp;", "&")

@@ -55,11 +55,7 @@ pub(super) fn stage(word: &str, sealed: Option<Sealed>) -> Option<Stage> {
     }
 }
 
-pub(super) fn insert(
-    tx: &Transaction<'_>,
-    flow: &Flow,
-    state: Option<&Fingerprint>,
-) -> Result<(), Fault> {
+pub(super) fn insert(tx: &Transaction<'_>, flow: &Flow, state: Option<&Fingerprint>) -> Result<(), Fault> {
     let (memo_item, memo_blob) = flow.memo.as_ref().map_or((None, None), columns);
     let (stage, sealed) = words(&flow.stage);
     tx.prepare_cached(&format!(

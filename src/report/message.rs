@@ -36,15 +36,16 @@ pub struct Message<'l> {
 pub fn message(message: &Message<'_>, provider: &Provider) -> String {
     let (company, many) = (&provider.company, message.links.len() > 1);
     let (locations, them) = match message.links.len() {
-        1 => ("your location".to_owned(), "it"),
+        1 => ("your location".to_owned(), "this"),
         count => (format!("your {count} locations"), "each of them"),
     };
     let mut text = format!("To: {}\n", message.to.join(", "));
     let _ = writeln!(text, "Subject: BioTrack: please grant {company} access for {locations}\n");
     let _ = writeln!(
         text,
-        "Hello,\n\n{company} reports to the state through BioTrack for {locations}. BioTrack lets us do that only\n\
-         while you allow it, and asks you again from time to time. Please allow {them} now.\n\n\
+        "Hello,\n\n{company} reports to the state through BioTrack for {locations}.\n\
+         BioTrack lets us do that only while you allow it, and asks you again from\n\
+         time to time. Please allow {them} now.\n\n\
          You need your BioTrack account {} and its password. Type the password on\n\
          BioTrack's own page only. We never ask for it: don't send it to us or to anybody.\n",
         message.username
@@ -89,22 +90,25 @@ pub fn message(message: &Message<'_>, provider: &Provider) -> String {
     );
     let when = message.until.to_zoned(provider.zone.clone()).strftime("%A, %B %-d, %Y, %-I:%M %p %Z");
     if provider.redirect.public_url.is_some() {
-        text.push_str("  4. A page says that access is granted. That's all: there is nothing to send back.\n");
+        text.push_str(
+            "  4. A page says that access is granted. That's all: there is nothing to send back.\n",
+        );
     } else {
         let _ = writeln!(
             text,
-            "  4. Your browser then says that it can't connect, or that the site can't be reached. That is\n\
-             \x20    as it should be: nothing is broken.\n\
+            "  4. Your browser then says that it can't connect, or that the site can't be\n\
+             \x20    reached. That is as it should be: nothing is broken.\n\
              \x20 5. The address at the top of the browser now begins with\n\n       {}\n\n\
-             \x20    Click into it, copy all of it, and send it back to us AT ONCE, as the answer to this message.\n\
-             \x20    It works for a few minutes only, so don't keep it for later. It's of no use to anybody else.",
+             \x20    Click into it, copy all of it, and send it back to us AT ONCE, as the\n\
+             \x20    answer to this message. It works for a few minutes only, so don't keep\n\
+             \x20    it for later. It's of no use to anybody else.",
             message.redirect_uri
         );
     }
     let _ = writeln!(
         text,
-        "\n{} until {when}, and once. If something went wrong, tell us, and\nwe send a new one.\n\nThank you!\n{company}",
-        if many { "The links work" } else { "The link works" }
+        "\n{} until {when}, once.\nIf something went wrong, tell us, and we send a new one.\n\nThank you!\n{company}",
+        if many { "Each link works" } else { "The link works" }
     );
     text
 }

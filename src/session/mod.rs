@@ -6,10 +6,10 @@ mod worklist;
 pub use switchboard::Reply;
 pub use worklist::{Clicked, Entry, Sheet, Wish, Worklist};
 
-use crate::edge::{BrowserChoice, Clock, Env, Http, Keys, Opened, signals};
+use crate::edge::{BrowserChoice, Clock, Env, Http, Keys, Opened, Typed, signals};
 use crate::error::{Error, ProviderError, Result};
 use crate::grant::listener::{Host, Listener, Serving};
-use crate::grant::{self, Ask, Code, Endpoints};
+use crate::grant::{self, Ask, Code, Endpoints, Returned};
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
@@ -55,6 +55,14 @@ pub enum Step {
     Looked(Result<()>),
     /// A key at the terminal.
     Key(char),
+    /// A redirect address that somebody sent back, as it was pasted: at the terminal, or on the worklist, whose browser
+    /// waits. It holds a code.
+    Pasted {
+        /// What was pasted.
+        text: Secret,
+        /// Where the answer goes; `None`: to the terminal.
+        from: Option<Clicked>,
+    },
     /// Somebody clicked on the worklist; the browser waits.
     Wished {
         /// What is wished.
@@ -201,6 +209,12 @@ impl Session {
         switchboard::lock(&self.board).forget(flow);
     }
 
+    /// What a pasted answer means for the questions that are waited for, by the same checks as one that a browser
+    /// brings; whichever comes first counts. `None`: it belongs to none of them.
+    pub fn pasted(&self, returned: &Returned) -> Option<Result<Step>> {
+        switchboard::lock(&self.board).pasted(returned)
+    }
+
     /// Looks whether the provider answers; what it finds comes as a step.
     pub fn look(&self) {
         let (exchange, sender) = (self.exchange.clone(), self.sender.clone());
@@ -213,8 +227,11 @@ impl Session {
     /// Keys at the terminal come as steps, as long as what is returned is kept.
     pub fn keys(&self) -> Option<Keys> {
         let sender = self.sender.clone();
-        Keys::listen(move |key| {
-            let _ = sender.send(Step::Key(key));
+        Keys::listen(move |typed| {
+            let _ = sender.send(match typed {
+                Typed::Key(key) => Step::Key(key),
+                Typed::Address(text) => Step::Pasted { text: Secret::new(text), from: None },
+            });
         })
     }
 

@@ -1,9 +1,9 @@
 //! Which answer belongs to which question: the state decides, before anything has an effect.
 
 use super::{Exchange, Step, Worklist};
-use crate::error::{Error, clean};
+use crate::error::{Error, HandoffError, ProviderError, clean};
 use crate::grant::listener::{Method, Page, Request};
-use crate::grant::{Ask, Endpoints, callback_path, judge, pages, read_callback};
+use crate::grant::{Ask, Callback, Endpoints, Returned, callback_path, judge, pages, read_callback};
 use crate::model::ids::FlowId;
 use crate::model::provider::StateIn;
 use crate::model::secret::{Fingerprint, fingerprint};
@@ -22,9 +22,22 @@ pub(super) struct Switchboard {
 
 struct Waiting {
     flow: FlowId,
+    redirect_uri: String,
     license: String,
     answered: bool,
     over: bool,
+}
+
+impl Waiting {
+    /// Its one answer.
+    fn answer(&mut self, callback: Callback, reply: Reply, endpoints: &Endpoints) -> Step {
+        self.answered = true;
+        let flow = self.flow.clone();
+        match judge(callback, self.license.clone(), endpoints) {
+            Ok(code) => Step::Arrived { flow, code, reply },
+            Err(error) => Step::Refused { flow, error: error.into(), reply },
+        }
+    }
 }
 
 /// The browser that waits for a page.
@@ -94,7 +107,8 @@ impl Switchboard {
 
     /// Waits for the answer to a question.
     pub(super) fn expect(&mut self, flow: FlowId, ask: &Ask) {
-        let waiting = Waiting { flow, license: ask.key.license.to_string(), answered: false, over: false };
+        let (license, redirect_uri) = (ask.key.license.to_string(), ask.redirect_uri.clone());
+        let waiting = Waiting { flow, redirect_uri, license, answered: false, over: false };
         self.open.insert(fingerprint(ask.memo.state.expose()), waiting);
     }
 
@@ -137,13 +151,25 @@ impl Switchboard {
             request.answer(pages::already(&waiting.license));
             return None;
         }
-        waiting.answered = true;
-        let (flow, license) = (waiting.flow.clone(), waiting.license.clone());
-        let reply = Reply { license: license.clone(), request: Some(request) };
-        Some(match judge(callback, license, &self.endpoints) {
-            Ok(code) => Step::Arrived { flow, code, reply },
-            Err(error) => Step::Refused { flow, error: error.into(), reply },
-        })
+        let reply = Reply { license: waiting.license.clone(), request: Some(request) };
+        Some(waiting.answer(callback, reply, &self.endpoints))
+    }
+
+    /// The same for an answer that was pasted. `None` where it belongs to no question of ours.
+    pub(super) fn pasted(&mut self, returned: &Returned) -> Option<Result<Step, Error>> {
+        let state = returned.states().iter().map(|state| fingerprint(state.expose()));
+        let state = state.into_iter().find(|state| self.open.contains_key(state))?;
+        let waiting = self.open.get_mut(&state)?;
+        let license = waiting.license.clone();
+        if !returned.is_at(&waiting.redirect_uri) {
+            let problem = "it isn't at the redirect address of this question";
+            return Some(Err(ProviderError::Redirect { license, problem }.into()));
+        }
+        if waiting.over || waiting.answered {
+            return Some(Err(HandoffError::Used { license }.into()));
+        }
+        let reply = Reply::nobody(license);
+        Some(Ok(waiting.answer(returned.callback.clone(), reply, &self.endpoints)))
     }
 
     /// Whether a path is the redirect's; with the state, where it travels in the path.

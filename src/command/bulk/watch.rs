@@ -161,7 +161,8 @@ impl<'w> Watch<'w> {
                         "BioTrack doesn't answer; it's looked at again in {wait} s. Nothing is lost.  n now  q quit"
                     )
                 }
-                None => "n next  s skip  r open again  q quit".to_owned(),
+                None => "n next  s skip  r open again  q quit; an address that was sent back can be pasted"
+                    .to_owned(),
             }
         };
         lines.push(format!("  {keys}"));

@@ -45,6 +45,9 @@ impl View for Alone<'_> {
             How::Browser(Opened::Started) => terminal.say("A browser has been asked to open it."),
             How::Address | How::Worklist => {}
         }
+        if terminal.attended() {
+            terminal.say("If the admin's browser says that it can't connect, paste the address in its bar here, then Enter.");
+        }
         if terminal.can_animate() {
             self.spinner = spinner(until);
         }

@@ -126,6 +126,8 @@ pub(in crate::command) fn hand_out<'a>(
         let random = call.env.random.as_ref();
         let ask = grant::ask(&provider, endpoints, &item.key, &item.username, &base, random)?;
         let record = item.on(known, &provider.profile);
+        // What is known of the store, whether it was typed now or before.
+        let item = Planned { name: record.name.clone(), contact: record.contact.clone(), ..item };
         questions.push(Question { ask, record, purpose: item.purpose, deadline: until, handed_off: true });
         asked.push(item);
     }
@@ -166,8 +168,9 @@ pub(in crate::command) fn one<'a>(
             return bench.finish(call, outcome);
         }
         Ok((None, exchange)) => bench.custody.probe().and_then(|()| {
-            let made =
-                hand_out(call, bench, &exchange.endpoints, vec![item], waiting.port, life)?.into_iter().next();
+            let made = hand_out(call, bench, &exchange.endpoints, vec![item], waiting.port, life)?
+                .into_iter()
+                .next();
             made.ok_or_else(|| Error::Failed("nothing was handed out".into()))?.1
         }),
         Err(e) => Err(e),

@@ -5,7 +5,7 @@ mod handoff;
 mod round;
 
 pub(super) use handoff::{
-    HandingOff, Handed, hand_out, messages, one as hand_off, outcome_of_handed, say_what_comes,
+    Handed, HandingOff, hand_out, messages, one as hand_off, outcome_of_handed, say_what_comes,
 };
 pub(super) use round::{How, Round, Terms, View, fits, why_not};
 
@@ -131,8 +131,10 @@ pub(super) fn answered<'a>(
     let found = bench.custody.find(&returned)?;
     let (Found::Waiting(flow) | Found::Left(flow)) = &found;
     let key = flow.key.clone();
-    let record = bench.custody.standing(&key)?.ok_or_else(|| Error::Failed("the record vanished".into()))?.record;
-    let item = Planned { username: flow.username.clone(), ..Planned::of(&record, flow.purpose, String::new()) };
+    let record =
+        bench.custody.standing(&key)?.ok_or_else(|| Error::Failed("the record vanished".into()))?.record;
+    let item =
+        Planned { username: flow.username.clone(), ..Planned::of(&record, flow.purpose, String::new()) };
     let kept = match found {
         Found::Waiting(flow) => {
             let interrupts = call.env.interrupts()?;
@@ -143,7 +145,11 @@ pub(super) fn answered<'a>(
             Some(kept) => kept,
             None => {
                 let license = key.license.to_string();
-                return Err(HandoffError::LeftUncertain { license, next: bench.custody.next_renewal(&flow)? }.into());
+                return Err(HandoffError::LeftUncertain {
+                    license,
+                    next: bench.custody.next_renewal(&flow)?,
+                }
+                .into());
             }
         },
     };
@@ -176,8 +182,11 @@ fn alone<'a>(
     let mut view = Alone::new(call, &waiting.handing_off, &provider);
     let pace = Pace::new(1, false, vec![item.username.to_string()]);
     let items = [(0, item)];
+    // An address that was sent back can be pasted meanwhile.
+    let keys = call.env.terminal.attended().then(|| session.keys()).flatten();
     let round = Round::new(call, bench, exchange, &mut session, terms, pace, &items, &mut view);
     let outcome = round.run().outcomes.pop().flatten();
+    drop(keys);
     outcome.ok_or_else(|| Error::Failed("nothing was asked".into()))
 }
 
