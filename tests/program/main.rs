@@ -17,6 +17,8 @@ mod disk;
 mod edges;
 mod givingup;
 #[cfg(target_os = "linux")]
+mod handoff;
+#[cfg(target_os = "linux")]
 mod keyring;
 mod layers;
 mod mishaps;
