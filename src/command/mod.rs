@@ -8,6 +8,7 @@ mod consent;
 mod deactivate;
 mod form;
 mod hooks;
+mod listen;
 mod man;
 mod online;
 mod register;
@@ -56,6 +57,7 @@ pub enum Command {
     Register(register::Args),
     Renew(renew::Args),
     Complete(complete::Args),
+    Listen(listen::Args),
     Deactivate(deactivate::Args),
     Status(status::Args),
     Remind(remind::Args),
@@ -84,6 +86,7 @@ pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
         Command::Register(args) => register::run(args, call),
         Command::Renew(args) => renew::run(args, call),
         Command::Complete(args) => complete::run(&args, call),
+        Command::Listen(args) => listen::run(&args, call),
         Command::Deactivate(args) => deactivate::run(args, call),
         Command::Status(args) => status::run(args, call),
         Command::Remind(args) => remind::run_command(&args, call),

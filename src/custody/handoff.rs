@@ -129,6 +129,12 @@ impl Custody<'_> {
         self.exchanged(&flow, result)
     }
 
+    /// Whether ledger and vault can be used now.
+    pub fn is_well(&mut self) -> Result<()> {
+        self.ledger.is_usable()?;
+        self.probe()
+    }
+
     /// Closes a hand-off whose time is over, with its memo: whatever is done to a licence next clears it away.
     pub(super) fn clear_lapsed(&mut self, flow: &Flow) -> Result<()> {
         if flow.owner.is_none() && flow.stage == Stage::Asked && flow.deadline <= self.env.clock.now() {

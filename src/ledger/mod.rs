@@ -103,6 +103,16 @@ impl Ledger {
         }
     }
 
+    /// Whether the file that is open is still the one at its place, and can be written to.
+    pub fn is_usable(&mut self) -> Result<()> {
+        let found = connection::read(&self.paths)?.map(|(_, id)| id);
+        if found.as_deref() != Some(&self.id) {
+            let reason = "it isn't the ledger that was opened".to_owned();
+            return Err(LedgerError::Open { path: self.path.clone(), reason }.into());
+        }
+        self.transaction("be written", |_| Ok(()))
+    }
+
     /// Its own random name: the first part of every keyring account.
     pub fn id(&self) -> &str {
         &self.id

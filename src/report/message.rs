@@ -46,8 +46,9 @@ pub fn message(message: &Message<'_>, provider: &Provider) -> String {
         "Hello,\n\n{company} reports to the state through BioTrack for {locations}.\n\
          BioTrack lets us do that only while you allow it, and asks you again from\n\
          time to time. Please allow {them} now.\n\n\
-         You need your BioTrack account {} and its password. Type the password on\n\
-         BioTrack's own page only. We never ask for it: don't send it to us or to anybody.\n",
+         You need your BioTrack account {} and its password.\n\
+         Type the password on BioTrack's own page only. We never ask for it: don't\n\
+         send it to us or to anybody.\n",
         message.username
     );
     text.push_str(if many { "Your links:\n" } else { "Your link:\n" });

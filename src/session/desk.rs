@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 /// Where a monitor asks whether all is well.
-pub const HEALTH: &str = "/healthz";
+const HEALTH: &str = "/healthz";
 
 /// What comes to the desk.
 #[derive(Debug)]

@@ -1,8 +1,10 @@
 //! Grants in flight over one listener: opens addresses, waits, and yields what comes as values. It never writes.
 
+mod desk;
 mod switchboard;
 mod worklist;
 
+pub use desk::{Asked, Desk, Visit};
 pub use switchboard::Reply;
 pub use worklist::{Clicked, Entry, Sheet, Wish, Worklist};
 

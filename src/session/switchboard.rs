@@ -3,6 +3,7 @@
 use super::{Exchange, Step, Worklist};
 use crate::error::{Error, HandoffError, ProviderError, clean};
 use crate::grant::listener::{Method, Page, Request};
+use crate::grant::pages::Reader;
 use crate::grant::{Ask, Callback, Endpoints, Returned, callback_path, judge, pages, read_callback};
 use crate::model::ids::FlowId;
 use crate::model::provider::StateIn;
@@ -44,6 +45,7 @@ impl Waiting {
 #[derive(Debug)]
 pub struct Reply {
     license: String,
+    reader: Reader,
     request: Option<Request>,
 }
 
@@ -57,18 +59,40 @@ impl std::fmt::Debug for Request {
 impl Reply {
     /// Nobody waits: the answer came another way.
     pub fn nobody(license: String) -> Self {
-        Self { license, request: None }
+        Self { license, reader: Reader::Operator, request: None }
+    }
+
+    /// An admin waits, who sits elsewhere and knows of no terminal; about which licence, isn't known yet.
+    pub(super) fn of_admin(request: Request) -> Self {
+        Self { license: String::new(), reader: Reader::Admin, request: Some(request) }
+    }
+
+    /// The same, once it's known which licence it's about.
+    pub fn about(self, license: &str) -> Self {
+        Self { license: license.to_owned(), ..self }
+    }
+
+    /// It's no answer to a question that waits for one.
+    pub fn no_question(self, error: &Error) {
+        let page = pages::unasked(&clean(&error.to_string()));
+        self.answer(page);
     }
 
     /// The grant is stored.
     pub fn granted(self) {
-        let page = pages::granted(&self.license);
+        let page = pages::granted(self.reader, &self.license);
+        self.answer(page);
+    }
+
+    /// It came before.
+    pub fn already(self) {
+        let page = pages::already(&self.license);
         self.answer(page);
     }
 
     /// Another admin's grant is held.
     pub fn held(self, granted_by: &str) {
-        let page = pages::held(&self.license, granted_by);
+        let page = pages::held(self.reader, &self.license, granted_by);
         self.answer(page);
     }
 
@@ -76,8 +100,8 @@ impl Reply {
     pub fn failed(self, error: &Error) {
         let reason = clean(&error.to_string());
         let page = match error.answer_lost() {
-            true => pages::uncertain(&self.license, &reason),
-            false => pages::failed(&self.license, &reason),
+            true => pages::uncertain(self.reader, &self.license, &reason),
+            false => pages::failed(self.reader, &self.license, &reason),
         };
         self.answer(page);
     }
@@ -151,7 +175,8 @@ impl Switchboard {
             request.answer(pages::already(&waiting.license));
             return None;
         }
-        let reply = Reply { license: waiting.license.clone(), request: Some(request) };
+        let reply =
+            Reply { license: waiting.license.clone(), reader: Reader::Operator, request: Some(request) };
         Some(waiting.answer(callback, reply, &self.endpoints))
     }
 

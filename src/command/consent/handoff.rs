@@ -60,6 +60,13 @@ impl HandingOff {
     /// What doesn't go together, and clap can't know.
     pub(in crate::command) fn check(&self, json: bool, several: bool) -> Result<()> {
         let wrong = |what: &str, hint: &str| Err(Error::Usage { what: what.into(), hint: hint.into() });
+        // Clap drops a requirement that conflicts with another flag.
+        if !self.no_wait && (self.message || self.expires.is_some()) {
+            return wrong(
+                "--message and --expires are for a hand-off",
+                "Add --no-wait, and leave --browser out.",
+            );
+        }
         if json && self.message {
             return wrong(
                 "--message is text, which doesn't go with JSON",

@@ -86,6 +86,7 @@ pub(super) fn consent<'a>(
     any_user: bool,
     waiting: &Waiting,
 ) -> Result<Outcome> {
+    waiting.handing_off.check(call.json, false)?;
     let key = item.key.clone();
     let timeout = waiting.timeout()?;
     let choice = waiting.choice(call, std::iter::once(&key.license));

@@ -103,7 +103,8 @@ mod tests {
         let later = now + Duration::from_secs(4);
         assert_eq!((0..100).filter(|_| limits.admit(ip("192.0.2.1"), later)).count(), 2);
         // All addresses of one IPv6 network are one source.
-        let of_one_network = (0..100).filter(|n| limits.admit(ip(&format!("2001:db8::{n:x}")), later)).count();
+        let of_one_network =
+            (0..100).filter(|n| limits.admit(ip(&format!("2001:db8::{n:x}")), later)).count();
         assert_eq!(of_one_network, 20);
     }
 
