@@ -26,6 +26,8 @@ pub struct Message<'l> {
     pub to: Vec<&'l str>,
     /// One for each location.
     pub links: Vec<Link<'l>>,
+    /// When it's written.
+    pub now: Timestamp,
     /// Until when the links work.
     pub until: Timestamp,
     /// Where their browser ends up.
@@ -55,13 +57,15 @@ pub fn message(message: &Message<'_>, provider: &Provider) -> String {
     for (number, link) in message.links.iter().enumerate() {
         let name = link.name.map(|name| format!("{name}, ")).unwrap_or_default();
         let ends = link.expires_at.map(|at| {
-            let day = at.to_zoned(provider.zone.clone()).strftime("%Y-%m-%d").to_string();
-            let verb = if at <= message.until { "ends" } else { "is good until" };
-            format!("; the present access {verb} {day}")
+            let day = at.to_zoned(provider.zone.clone()).strftime("%B %-d, %Y").to_string();
+            format!(
+                "     The present access {} on {day}.\n",
+                if at <= message.now { "ended" } else { "ends" }
+            )
         });
         let _ = writeln!(
             text,
-            "\n  {}. {name}location {}, UBI {}{}\n\n     {}",
+            "\n  {}. {name}location {}, UBI {}\n{}\n     {}",
             number + 1,
             link.key.license,
             link.key.ubi,

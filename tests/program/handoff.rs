@@ -134,7 +134,8 @@ fn a_refusal_and_another_sender_close_the_question() {
     let rig = Rig::new();
     rig.register(LICENSE).exits(0);
     let before = rig.only();
-    let spoils: [(&[&str], fn(String) -> String, &str); 4] = [
+    type Spoil = fn(String) -> String;
+    let spoils: [(&[&str], Spoil, &str); 4] = [
         (&["--refuse"], |url| url, "the admin refused"),
         (&[], |url| url.replace("iss=http", "iss=https"), "the redirect came from"),
         (
@@ -288,7 +289,7 @@ fn the_message_says_to_a_person_what_to_do() {
         "Location      101-X0003-D1",
         "read_write",
         "bob@example.com and its password",
-        "don't send it to us",
+        "We never ask for it",
         "can't connect",
         "http://127.0.0.1:18273/callback",
         "AT ONCE",
@@ -453,9 +454,8 @@ fn an_answer_is_pasted_at_the_prompt() {
     let screen = shell(rig.home());
     let command = register(LICENSE, &["--no-browser"]).join(" ");
     screen.types(&format!("biotrack-auth {command}")).key("Enter");
-    let seen = screen.shows("redirect_uri").replace('\n', "");
-    let at = seen.find("http://").unwrap();
-    let address = seen[at..].split_whitespace().next().unwrap().to_owned();
+    let seen = screen.shows("redirect_uri");
+    let address = seen.split_whitespace().find(|word| word.contains("redirect_uri")).unwrap().to_owned();
     screen.shows("paste the address");
     let back = rig.goes_to(&address, &[]);
     screen.types(&back.replace("127.0.0.1", "127.0.0.2")).key("Enter");
@@ -486,7 +486,7 @@ fn the_clipboard_and_a_qr_code_are_the_terminals() {
     let rig = Rig::new();
     let screen = shell(rig.home());
     let command = first(&["--qr", "--copy"]).join(" ");
-    screen.types(&format!("clear; biotrack-auth {command} >address; echo do''ne")).key("Enter");
+    screen.types(&format!("clear; biotrack-auth {command} >/dev/null; echo do''ne")).key("Enter");
     let seen = screen.shows("done");
     assert!(seen.contains("█") && seen.contains("in the clipboard"), "{seen}");
     // Nothing is copied where there is no terminal.

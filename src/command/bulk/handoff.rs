@@ -68,7 +68,7 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
     let exit = error.as_ref().map_or_else(|| exit_of(&outcomes), |e| e.exit());
     let counts = counts(&outcomes, 0);
     let text = match handing.message {
-        true => messages(&handed, &provider),
+        true => messages(&handed, &provider, call.env.clock.now()),
         false => handed.iter().map(|it| format!("{}\t{}\n", it.item.key, it.address)).collect(),
     };
     match form {

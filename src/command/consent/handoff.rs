@@ -193,7 +193,7 @@ pub(in crate::command) fn one<'a>(
     let outcome = outcome_of_handed(&handed, standing);
     let provider = bench.provider.clone();
     let text = match handing.message {
-        true => messages(std::slice::from_ref(&handed), &provider),
+        true => messages(std::slice::from_ref(&handed), &provider, call.env.clock.now()),
         false => format!("{}\n", handed.address),
     };
     let exit = call.finish(&provider, &[outcome], &text)?;
@@ -237,7 +237,7 @@ pub(in crate::command) fn say_what_comes(
 }
 
 /// One message for each admin user, with all their locations; a line between two.
-pub(in crate::command) fn messages(handed: &[Handed], provider: &Provider) -> String {
+pub(in crate::command) fn messages(handed: &[Handed], provider: &Provider, now: Timestamp) -> String {
     let mut admins: BTreeMap<String, Vec<&Handed>> = BTreeMap::new();
     for one in handed {
         admins.entry(one.item.username.as_str().to_lowercase()).or_default().push(one);
@@ -262,6 +262,7 @@ pub(in crate::command) fn messages(handed: &[Handed], provider: &Provider) -> St
                 username: first.item.username.as_str(),
                 to,
                 links: links.collect(),
+                now,
                 until: first.until,
                 // Of several, what they all begin with.
                 redirect_uri: provider_redirect(first, provider),

@@ -169,7 +169,7 @@ fn what_happens_is_seen_without_a_reload() {
     );
     // Done is done, what failed may be tried again, and the rest is to be granted.
     let offered = |n: u8| browser.text(&format!("[data-n='{n}'] .do"));
-    assert_eq!((offered(0), offered(1)), (String::new(), "Retry".into()));
+    assert_eq!((offered(0), offered(1)), (String::new(), "RetryHand off".into()));
     assert!(offered(2).contains("Grant Access") && offered(2).contains("Skip"));
 
     shown.worklist.notice(Some("Next admin: bob@example.com".into()));
@@ -398,7 +398,7 @@ fn a_link_for_elsewhere_is_shown_and_what_comes_back_is_given_to_the_program() {
     reply.tell(&json!({ "address": LINK }));
     shown.until("document.querySelector('[data-n=\"1\"] .link input')?.value");
     assert_eq!(browser.script("return document.querySelector('.link input').value"), LINK);
-    assert_eq!(browser.text("[data-n='1'] .state span"), "handed off");
+    assert_eq!(browser.text("[data-n='1'] .state span"), "Handed Off");
     // It's selected, and the button puts it into the clipboard where the browser lets it.
     assert_eq!(browser.script("return getSelection().toString() || document.activeElement.value"), LINK);
     browser.click(".link button");
