@@ -389,7 +389,7 @@ impl Error {
             Self::NotRenewable { next, .. } => Some(format!("Instead: {next}")),
             Self::Busy { .. } => Some("Wait until that has ended, then run the command again.".into()),
             Self::NeedsPerson { .. } => Some(
-                "Run it in a terminal, or add --no-browser to print the address and wait, or --browser CMD to have CMD open it."
+                "Run it in a terminal, or add --no-browser to print the address and wait, --browser CMD to have CMD open it, or --no-wait to print a link for elsewhere and leave."
                     .into(),
             ),
             Self::NeedsYes { .. } => Some("Add --yes if you are sure.".into()),

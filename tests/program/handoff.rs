@@ -2,10 +2,11 @@
 
 use crate::crash::points::at_each_point;
 use crate::crash::truth::{Found, LICENSE, go_on, holds, is_whole};
+use crate::keyring::session::{Session, accounts, within};
 use crate::support::proxy::Proxy;
 use crate::support::screen::Screen;
 use crate::support::seed::{named, store};
-use crate::support::{Rig, Run, admin, register};
+use crate::support::{Rig, Run, admin, outside, register, send};
 use biotrack_auth::sandbox::Mishap;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -415,31 +416,124 @@ fn no_secret_lies_in_the_clear() {
 
 #[test]
 fn complete_is_killed_everywhere() {
-    let rig = Rig::new();
+    complete_with("complete", &Rig::new());
+}
+
+#[test]
+fn complete_with_a_keyring_is_killed_everywhere() {
+    within(Session::Unlocked, || complete_with("complete, keyring", &Rig::with_keyring(&[])));
+}
+
+fn complete_with(command: &str, rig: &Rig) {
     rig.register(LICENSE).exits(0);
     let back = || rig.goes_to(&rig.hands_out(&["renew", LICENSE, "--no-wait", "-q"]), &[]);
     let calls = rig.calls(&["complete", &back()]);
-    at_each_point("complete", 3, &calls, |call, nth| {
+    at_each_point(command, 3, &calls, |call, nth| {
         let back = back();
         let known = rig.truth().len();
         rig.killed(call, nth, &["complete", &back]).then(|| {
-            let found = holds(&rig, known);
+            let found = holds(rig, known);
             // The same paste again finishes it, unless it had been sent.
             let again = rig.completes(&back, &[]);
             match found {
                 Found::Before => assert_eq!(again.code, 0, "{again:?}"),
                 Found::Uncertain => {
                     assert_eq!(again.code, 8, "{again:?}");
-                    go_on(&rig, &["renew", LICENSE]);
+                    go_on(rig, &["renew", LICENSE]);
                 }
-                Found::Done if rig.only()["next_command"].is_string() => drop(go_on(&rig, &[])),
+                Found::Done if rig.only()["next_command"].is_string() => drop(go_on(rig, &[])),
                 Found::Done => {}
             }
             rig.run(&["renew", LICENSE, "--browser", &admin()]).exits(0);
-            is_whole(&rig);
+            is_whole(rig);
             found
         })
     });
+}
+
+#[test]
+fn with_a_keyring_no_memo_is_left_behind() {
+    within(Session::Unlocked, || {
+        let rig = Rig::with_keyring(&[]);
+        let old = rig.hands_out(&first(&[]));
+        assert_eq!(accounts().len(), 1);
+        let new = rig.hands_out(&first(&["--expires", "1s"]));
+        assert_eq!(accounts().len(), 1, "the replaced one's is gone");
+        rig.until(|| rig.only()["conditions"] == json!(["handoff_lapsed"]));
+        rig.completes(&rig.goes_to(&new, &[]), &[]).exits(5);
+        rig.completes(&rig.goes_to(&old, &[]), &[]).exits(6);
+        // The next change clears the lapsed one's away.
+        let back = rig.goes_to(&rig.hands_out(&first(&[])), &[]);
+        rig.completes(&back, &[]).exits(0);
+        assert_eq!(accounts().len(), 1, "only the grant's");
+        is_whole(&rig);
+        rig.hands_out(&["renew", LICENSE, "--no-wait"]);
+        rig.run(&["deactivate", LICENSE, "--yes"]).exits(0);
+        assert!(accounts().is_empty());
+    });
+}
+
+#[test]
+fn the_worklist_hands_off_and_takes_what_comes_back() {
+    let rig = Rig::new();
+    rig.seed(&["L-1", "L-2"].map(|license| store(license, "2026-06-01T12:00:00Z")));
+    let mut child = rig.start(&["renew", "--due", "--no-browser", "--tabs", "2", "--json"]);
+    let mut said = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("/worklist/") {
+        line.clear();
+        std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+    }
+    let page = line.trim().to_owned();
+    // As the page's script posts.
+    let post = |below: &str| {
+        let address = format!("{page}/{below}");
+        let curl = ["-s", "--max-time", "60", "-X", "POST", "-H", "Sec-Fetch-Site: same-origin", &address];
+        let text = String::from_utf8(outside("curl").args(curl).output().unwrap().stdout).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
+    };
+    let answer = |pasted: &str| {
+        let text: String = url::form_urlencoded::byte_serialize(pasted.as_bytes()).collect();
+        post(&format!("answer?text={text}"))
+    };
+    let old = rig.goes_to(post("handoff/0")["address"].as_str().unwrap(), &[]);
+    let link = post("handoff/0")["address"].as_str().unwrap().to_owned();
+    assert_eq!(rig.status()["authorizations"][0]["conditions"], json!(["renewal_pending"]));
+    for (pasted, words) in [
+        ("nothing", "isn't whole"),
+        (old.as_str(), "was replaced by a newer one"),
+        ("http://127.0.0.1:1/callback?code=a&state=b", "belongs to no question under way"),
+    ] {
+        let said = answer(pasted);
+        assert!(said["taken"] == false && said["said"].as_str().unwrap().contains(words), "{said}");
+    }
+    let back = rig.goes_to(&link, &[]);
+    assert_eq!(answer(&back)["taken"], true);
+    rig.until(|| rig.status()["authorizations"][0]["state"] == "active");
+    assert!(post("handoff/0")["said"].as_str().unwrap().contains("nothing more to do"));
+    // The other one's link outlives the run.
+    let back = rig.goes_to(post("handoff/1")["address"].as_str().unwrap(), &[]);
+    send("INT", &child);
+    let run = Run::of(child.wait_with_output().unwrap()).exits(0);
+    let json = run.json();
+    fits("results", &json);
+    assert_eq!(json["results"][0]["outcome"], "granted");
+    assert_eq!(json["results"][1]["outcome"], "handed_off");
+    rig.completes(&back, &[]).exits(0);
+    assert_eq!(rig.status()["summary"]["active"], 2);
+}
+
+#[test]
+fn what_a_run_left_can_be_handed_out() {
+    let rig = Rig::new();
+    rig.seed(&["L-1", "L-2"].map(|license| store(license, "2026-06-01T12:00:00Z")));
+    let mut child = rig.start(&["renew", "--due", "--no-browser"]);
+    rig.until(|| rig.counted_asked() == 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(rig.hands_out(&["renew", "--resume", "--no-wait"]).lines().count(), 2);
+    assert_eq!(rig.counted_asked(), 2);
+    rig.run(&["renew", "--resume", "--no-wait"]).exits(0).answers_nothing().says("Nothing to renew");
 }
 
 fn shell(home: &Path) -> Screen {

@@ -263,6 +263,32 @@ fn a_signal_waits_for_the_exchange_under_way() {
 }
 
 #[test]
+fn killed_in_the_middle_it_says_so_when_it_starts_again() {
+    let rig = rig();
+    let proxy = Proxy::of(&rig);
+    let mut front = Front::of(&rig);
+    let back = clicked(&rig, &link(&rig, "L-1"), &[]);
+    let status = std::thread::scope(|scope| {
+        let asked = scope.spawn(|| front.curl(&[&back]).0);
+        proxy.seen.recv().unwrap();
+        send("KILL", &front.listen);
+        let status = asked.join().unwrap();
+        proxy.go.send(()).unwrap();
+        status
+    });
+    assert_eq!(status, 502, "nginx asks nobody twice");
+    front.listen.wait().unwrap();
+    assert_eq!(rig.only()["conditions"], json!(["uncertain"]));
+    drop(front);
+    std::fs::remove_dir_all(rig.elsewhere("nginx")).unwrap();
+    let front = Front::of(&rig);
+    let (status, page) = front.curl(&[&back]);
+    assert!(status == 200 && page.contains("Already received"), "{status} {page}");
+    front.stops().exits(0).says("uncertain");
+    assert_eq!(rig.counted("token_issued"), 1);
+}
+
+#[test]
 fn what_cannot_be_a_public_address_is_refused() {
     let rig = Rig::new();
     rig.run(&["listen"]).exits(2).says("--public-url");
