@@ -30,7 +30,7 @@ impl Returned {
             return Err("is empty");
         }
         // Some browsers hide the scheme of what is copied; then it's one without TLS.
-        let whole = match text.split(['?', '/']).next().is_some_and(|head| head.ends_with(':')) {
+        let whole = match text.split('?').next().is_some_and(|head| head.contains("://")) {
             true => text,
             false => format!("http://{text}"),
         };
@@ -129,7 +129,8 @@ mod tests {
             (" \r\n", "is empty"),
             ("http://127.0.0.1:18273/callback", "isn't whole"),
             ("ftp://x/?a=b", "begins with http"),
-            ("javascript:alert(1)?x", "begins with http"),
+            ("javascript:alert(1)?x", "isn't an address"),
+            ("javascript://a/?x", "begins with http"),
             ("http://[x?a", "isn't an address"),
         ] {
             assert!(Returned::of(pasted).unwrap_err().contains(why), "{pasted:?}");
