@@ -1,7 +1,7 @@
 //! A listener behind a TLS proxy: it takes the answers of many admins, whoever asked them. It never writes.
 
 use super::{AT_ONCE, Exchange, Reply, private_folder};
-use crate::edge::{Env, signals};
+use crate::edge::Env;
 use crate::error::{Error, Result};
 use crate::grant::listener::{Listener, Method, Page, Request, Serving};
 use crate::grant::{Code, Returned, pages};
@@ -88,9 +88,9 @@ impl Desk {
                 }
             })
             .map_err(unbound)?;
-        let interrupted = sender.clone();
+        let (interrupted, interrupts) = (sender.clone(), env.interrupts()?);
         runtime.spawn(async move {
-            signals::any().await;
+            interrupts.come(1).await;
             let _ = interrupted.send(Visit::Interrupted);
         });
         let turns = Arc::new(Semaphore::new(AT_ONCE));

@@ -8,7 +8,7 @@ pub use desk::{Asked, Desk, Visit};
 pub use switchboard::Reply;
 pub use worklist::{Clicked, Entry, Sheet, Wish, Worklist};
 
-use crate::edge::{BrowserChoice, Clock, Env, Http, Keys, Opened, Typed, signals};
+use crate::edge::{BrowserChoice, Clock, Env, Http, Keys, Opened, Typed};
 use crate::error::{Error, ProviderError, Result};
 use crate::grant::listener::{Host, Listener, Serving};
 use crate::grant::{self, Ask, Code, Endpoints, Returned};
@@ -155,9 +155,10 @@ impl Session {
             })
         }
         .map_err(unbound)?;
-        let interrupted = sender.clone();
+        let (interrupted, interrupts) = (sender.clone(), env.interrupts()?);
         runtime.spawn(async move {
-            signals::any().await;
+            // Counted from this moment on, not only once the runtime gets round to it.
+            interrupts.come(1).await;
             let _ = interrupted.send(Step::Interrupted);
         });
         tracing::info!("answers are caught on port {}", serving.port());

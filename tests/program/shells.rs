@@ -79,7 +79,7 @@ fn names_follow_the_profile_and_the_state() {
     assert_eq!(offered(&["biotrack-auth", "status", "9"]), "999-GONE");
     assert_eq!(offered(&["biotrack-auth", "renew", "604001/"]), "604001/101-X0007-D1");
     assert_eq!(offered(&["biotrack-auth", "--profile", "nobody", "renew", "1"]), "");
-    assert_eq!(offered(&["biotrack-auth", "renew", "101-X0007-D1", "--us"]), "--username");
+    assert_eq!(offered(&["biotrack-auth", "renew", "101-X0007-D1", "--usern"]), "--username");
 }
 
 #[test]
