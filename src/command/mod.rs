@@ -1,6 +1,7 @@
 //! The commands: a file each; its arguments' docs are its help.
 
 mod bulk;
+mod complete;
 pub mod completions;
 pub mod config;
 mod consent;
@@ -12,6 +13,7 @@ mod form;
 mod history;
 mod hooks;
 mod import;
+mod listen;
 mod man;
 mod online;
 mod register;
@@ -60,6 +62,8 @@ pub struct Call<'a> {
 pub enum Command {
     Register(register::Args),
     Renew(renew::Args),
+    Complete(complete::Args),
+    Listen(listen::Args),
     Deactivate(deactivate::Args),
     Status(status::Args),
     Remind(remind::Args),
@@ -93,6 +97,8 @@ pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
     match command {
         Command::Register(args) => register::run(args, call),
         Command::Renew(args) => renew::run(args, call),
+        Command::Complete(args) => complete::run(&args, call),
+        Command::Listen(args) => listen::run(&args, call),
         Command::Deactivate(args) => deactivate::run(args, call),
         Command::Status(args) => status::run(args, call),
         Command::Remind(args) => remind::run_command(&args, call),

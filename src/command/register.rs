@@ -1,7 +1,7 @@
 //! `register`: a licence's first grant, or the first one after it was deactivated.
 
 use super::bulk::{self, Run, file};
-use super::consent::{Waiting, consent, fits, why_not};
+use super::consent::{Waiting, consent, fits, hand_off, why_not};
 use super::form::{self, Form};
 use super::{Bench, Call};
 use crate::error::{Error, Result};
@@ -132,6 +132,9 @@ fn register<'a>(
         base: known.map_or_else(Generation::default, |known| known.generation),
         why: String::new(),
     };
+    if args.waiting.handing_off.no_wait {
+        return hand_off(call, bench, item, false, &args.waiting);
+    }
     let outcome = consent(call, bench, item, false, &args.waiting)?;
     bench.finish(call, outcome)
 }

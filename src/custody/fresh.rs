@@ -103,7 +103,7 @@ impl Custody<'_> {
                 return Err(self.no_token(&live.standing, state));
             };
             let refreshing = match left {
-                Some(flow) => self.take_up(flow)?,
+                Some(flow) => self.take_up_refresh(flow)?,
                 None => match self.begin(&live) {
                     // A grant that a person consented to was stored in between, and that one's token is wanted; or who
                     // had the claim was killed, and wasn't quite gone.

@@ -246,6 +246,9 @@ impl Custody<'_> {
         let provider = self.provider.clone();
         let now = self.env.clock.now();
         let elsewhere = self.tokens_of_elsewhere(&self.standing(key)?.ok_or_else(unknown)?.record)?;
+        for flow in self.ledger.unfinished(&profile, Some(key))? {
+            self.clear_lapsed(&flow)?;
+        }
         self.commit(key, |record| {
             let expect = record.generation;
             let renewed = record.created_at.is_some() && record.deactivated_at.is_none();

@@ -7,6 +7,7 @@
 
 mod bundle;
 mod fresh;
+mod handoff;
 mod keep;
 mod look_up;
 mod moving;
@@ -17,22 +18,23 @@ mod surrender;
 
 pub use bundle::{Bundle, Bundled, HandedOver, Taking, quiet};
 pub use fresh::{AtHand, Fresh};
+pub use handoff::Found;
 pub use look_up::Looked;
 pub use moving::{move_secrets, reseal};
 pub use recover::Recovered;
 pub use surrender::{Asking, Extent, Revocation};
 
 use crate::edge::{Env, Interrupts, Random};
-use crate::error::{ConfigError, Error, ProviderError, Result};
+use crate::error::{ConfigError, Error, HandoffError, ProviderError, Result};
 use crate::grant::{Ask, Code, Memo};
 use crate::ledger::{Intent, Ledger, Spool};
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::consent::Fact;
-use crate::model::flow::{Change, Flow, Logged, Place, Purpose, Sealed, Stage};
+use crate::model::flow::{Change, Flow, Logged, Owner, Place, Purpose, Sealed, Stage};
 use crate::model::history::{Event, Happened};
 use crate::model::ids::{FlowId, Key, Username};
 use crate::model::provider::{ClientAuth, Provider};
-use crate::model::secret::{Sealable, Secret};
+use crate::model::secret::{Sealable, Secret, fingerprint};
 use crate::session::Exchange;
 use crate::vault::{Seal, Vault};
 use jiff::Timestamp;
@@ -53,6 +55,8 @@ pub struct Question {
     pub purpose: Purpose,
     /// Until when an answer counts.
     pub deadline: Timestamp,
+    /// Its answer comes from elsewhere, whenever it comes: nobody waits for it here.
+    pub handed_off: bool,
 }
 
 /// A question that the ledger holds, ready to be put.
@@ -110,6 +114,9 @@ struct InFlight {
     answer_seal: Option<Seal>,
     /// The sealed code, in case not a byte of it could be sent.
     code: Option<Sealed>,
+    /// Who was at the question before its answer was taken up here: nobody, where it was handed out, or a process that
+    /// has ended. `None` where it was asked here, and once it's taken up.
+    from: Option<Option<Owner>>,
 }
 
 impl<'e> Custody<'e> {
@@ -209,15 +216,17 @@ impl<'e> Custody<'e> {
     /// Commits questions to the journal, with all that their answers will need: before any browser opens.
     /// A licence that someone else is at is refused alone.
     pub fn ask(&mut self, questions: Vec<Question>) -> Result<Vec<Result<Asked>>> {
-        let room = self.in_flight.len() + questions.len();
+        let here = questions.iter().filter(|question| !question.handed_off).count();
+        let room = self.in_flight.len() + here;
         match &mut self.spool {
+            _ if here == 0 => {}
             Some(spool) => spool.grow(room)?,
             None => self.spool = Some(self.ledger.reserve(room)?),
         }
         let mut intents = Vec::with_capacity(questions.len());
         let mut asks = Vec::with_capacity(questions.len());
         for question in questions {
-            let Question { ask, record, purpose, deadline } = question;
+            let Question { ask, record, purpose, deadline, handed_off } = question;
             let (envelope, memo) =
                 self.vault.envelope(&self.item_of_flow(&ask.key, &ask.flow), &ask.memo.to_sealable())?;
             let in_flight = InFlight {
@@ -230,9 +239,12 @@ impl<'e> Custody<'e> {
                 code_seal: Some(envelope.code),
                 answer_seal: Some(envelope.answer),
                 code: None,
+                from: None,
             };
-            self.in_flight.insert(ask.flow.clone(), in_flight);
-            intents.push(self.intent(&ask, record, purpose, deadline, memo));
+            if !handed_off {
+                self.in_flight.insert(ask.flow.clone(), in_flight);
+            }
+            intents.push(self.intent(&ask, record, purpose, deadline, memo, handed_off));
             asks.push(ask);
         }
         let memos: Vec<_> = intents.iter().map(|intent| intent.flow.memo.clone()).collect();
@@ -245,7 +257,10 @@ impl<'e> Custody<'e> {
                 self.in_flight.remove(&ask.flow);
                 self.forget(memo);
             }
-            outcomes.push(logged.map(|logged| logged.with(ask)));
+            outcomes.push(logged.map(|intended| {
+                self.loose.extend(intended.replaced);
+                intended.flow.with(ask)
+            }));
         }
         Ok(outcomes)
     }
@@ -263,10 +278,25 @@ impl<'e> Custody<'e> {
         if let Some(seal) = asked.code_seal.take() {
             asked.code = Some(seal.close(&Sealable::of(&code.expose()))?);
         }
-        if let Some(sealed) = asked.code.clone() {
-            self.note(flow, &Stage::Arrived(sealed))?;
-        }
+        let taken_up = match (asked.code.clone(), asked.from.take()) {
+            (Some(sealed), Some(from)) => {
+                let license = whole.key.license.to_string();
+                if !self.ledger.take_up(flow, from.as_ref(), &Stage::Arrived(sealed))? {
+                    return Err(HandoffError::Used { license }.into());
+                }
+                true
+            }
+            (Some(sealed), None) => {
+                self.note(flow, &Stage::Arrived(sealed))?;
+                false
+            }
+            (None, _) => false,
+        };
         tracing::info!("a code for {} came, and is noted as being sent", whole.key);
+        if taken_up {
+            // Its synced intent says that it waits: a power cut now must not bring that back.
+            return Ok(self.ledger.note_synced(flow, &Stage::Sent)?.with(whole));
+        }
         Ok(self.note(flow, &Stage::Sent)?.with(whole))
     }
 
@@ -355,9 +385,13 @@ impl<'e> Custody<'e> {
         purpose: Purpose,
         deadline: Timestamp,
         memo: Place,
+        handed_off: bool,
     ) -> Intent {
         let now = self.env.clock.now();
-        let detail = ask.username.to_string();
+        let detail = match handed_off {
+            true => format!("{}, handed out, until {deadline}", ask.username),
+            false => ask.username.to_string(),
+        };
         Intent {
             flow: Flow {
                 id: ask.flow.clone(),
@@ -369,7 +403,7 @@ impl<'e> Custody<'e> {
                 redirect_uri: ask.redirect_uri.clone(),
                 opened: now,
                 deadline,
-                // The ledger puts this process's own mark.
+                // The ledger puts this process's own mark, where it waits here.
                 owner: None,
                 memo: Some(memo),
                 stage: Stage::Asked,
@@ -381,6 +415,8 @@ impl<'e> Custody<'e> {
                 events: vec![event(&record, Happened::Asked, &detail, now)],
                 record,
             },
+            state: Some(fingerprint(ask.memo.state.expose())),
+            handed_off,
         }
     }
 

@@ -53,8 +53,9 @@ impl Custody<'_> {
     fn take_over(&mut self, online: bool, key: &Key) -> Result<Vec<Recovered>> {
         let mut recovered = Vec::new();
         for flow in self.ledger.unfinished(&self.provider.profile, Some(key))? {
-            // A hand-off waits for its answer; it isn't left over. A refresh is finished by the next one, or when a newer
-            // grant stands.
+            // A hand-off waits for its answer; it isn't left over until its time is. A refresh is finished by the next one, or
+            // when a newer grant stands.
+            self.clear_lapsed(&flow)?;
             if flow.owner.is_none() || flow.purpose == Purpose::Refresh || !self.ledger.adopt(&flow)? {
                 continue;
             }
@@ -130,7 +131,7 @@ impl Custody<'_> {
         self.finished(flow, kept)
     }
 
-    fn unfold(&self, flow: &Flow) -> Result<(Memo, Opener)> {
+    pub(super) fn unfold(&self, flow: &Flow) -> Result<(Memo, Opener)> {
         let whose = flow.key.license.as_str();
         let (memo, opener) = self.vault.unfold(flow.memo.as_ref().ok_or_else(super::unknown)?, whose)?;
         Ok((Memo::from_sealable(&memo, whose)?, opener))
@@ -146,7 +147,7 @@ impl Custody<'_> {
     }
 }
 
-fn in_flight(flow: &Flow, memo: Memo, kept: Place) -> InFlight {
+pub(super) fn in_flight(flow: &Flow, memo: Memo, kept: Place) -> InFlight {
     InFlight {
         key: flow.key.clone(),
         username: flow.username.clone(),
@@ -157,5 +158,6 @@ fn in_flight(flow: &Flow, memo: Memo, kept: Place) -> InFlight {
         code_seal: None,
         answer_seal: None,
         code: None,
+        from: None,
     }
 }

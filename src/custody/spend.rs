@@ -65,7 +65,7 @@ impl Custody<'_> {
     }
 
     /// A refresh of a dead process is sent once more: noted, synced, with another envelope for the same memo.
-    pub(super) fn take_up(&mut self, flow: Flow) -> Result<Refreshing> {
+    pub(super) fn take_up_refresh(&mut self, flow: Flow) -> Result<Refreshing> {
         match &mut self.spool {
             Some(spool) => spool.grow(1)?,
             None => self.spool = Some(self.ledger.reserve(1)?),

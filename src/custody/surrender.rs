@@ -149,7 +149,10 @@ impl Custody<'_> {
             closes: None,
             events: Vec::new(),
         };
-        self.ledger.intend(vec![Intent { flow, change }])?.pop().ok_or_else(unknown)?
+        let intent = Intent { flow, change, state: None, handed_off: false };
+        let intended = self.ledger.intend(vec![intent])?.pop().ok_or_else(unknown)??;
+        self.loose.extend(intended.replaced);
+        Ok(intended.flow)
     }
 
     fn revoke_all(

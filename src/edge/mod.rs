@@ -17,7 +17,7 @@ mod terminal;
 pub use browser::{Browser, BrowserChoice, Opened, SystemBrowser, found, presentable};
 pub use clock::{Clock, SystemClock};
 pub use http::{Http, HttpFault, HttpOptions};
-pub use keys::Keys;
+pub use keys::{Keys, Typed};
 pub use paths::Paths;
 pub use random::{OsRandom, Random};
 pub use replace::Place;

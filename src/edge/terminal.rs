@@ -2,7 +2,8 @@
 
 use super::Variables;
 use crate::error::{Error, Result, clean};
-use std::io::{self, IsTerminal, Read, Write};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::sync::Mutex;
 
 /// When to use colour.
@@ -159,6 +160,22 @@ impl Terminal {
         }
     }
 
+    /// Draws a picture of half blocks on standard error; black on white, where colours may be used.
+    pub fn picture(&self, lines: &str) {
+        let (on, off) = if self.colour_err() { ("\x1b[30;107m", "\x1b[0m") } else { ("", "") };
+        let drawn: Vec<_> = lines.lines().map(|line| format!("{on}{}{off}", clean(line))).collect();
+        self.talk(&drawn.join("\n"));
+    }
+
+    /// Asks the terminal to put a text into the clipboard (xterm's OSC 52). `false` where standard error is none.
+    pub fn copy(&self, text: &str) -> bool {
+        if self.err_is_terminal {
+            let mut err = self.err.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let _ = write!(err, "\x1b]52;c;{}\x07", BASE64_STANDARD.encode(text)).and_then(|()| err.flush());
+        }
+        self.err_is_terminal
+    }
+
     fn talk(&self, text: &str) {
         let mut err = self.err.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         // Nobody is left to be told that standard error is gone.
@@ -203,6 +220,21 @@ impl Terminal {
     /// Lets one of several be chosen. Only where [`Self::attended`].
     pub fn choose(&self, question: &str, among: &[String]) -> Result<usize> {
         dialoguer::Select::new().with_prompt(question).items(among).default(0).interact().map_err(asked)
+    }
+
+    /// What is pasted: a line at a terminal, after the question; else all of standard input, and one byte more than the
+    /// most that may be.
+    pub fn read_pasted(&self, question: &str, most: usize) -> Result<secrecy::SecretString> {
+        let unread = |e: io::Error| Error::File { path: "standard input".into(), reason: e.to_string() };
+        let mut text = String::new();
+        let mut from = io::stdin().lock().take(most as u64 + 1);
+        if io::stdin().is_terminal() {
+            self.insist(question);
+            from.read_line(&mut text).map_err(unread)?;
+        } else {
+            from.read_to_string(&mut text).map_err(unread)?;
+        }
+        Ok(text.into())
     }
 
     /// A secret from standard input, without its line end.

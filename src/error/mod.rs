@@ -1,6 +1,7 @@
 //! One error: what happened, to which licence, and the next command; the exit-code table; the one printer.
 
 mod config;
+mod handoff;
 mod ledger;
 mod provider;
 mod rows;
@@ -8,6 +9,7 @@ mod text;
 mod vault;
 
 pub use config::ConfigError;
+pub use handoff::HandoffError;
 pub use ledger::LedgerError;
 pub use provider::{FactDifference, ProviderError};
 pub use rows::Complaint;
@@ -108,6 +110,9 @@ pub enum Error {
     /// What came, or didn't come, from the provider.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    /// What is wrong with an answer that came from elsewhere.
+    #[error(transparent)]
+    Handoff(#[from] HandoffError),
 
     /// The arguments don't fit together.
     #[error("{what}")]
@@ -337,6 +342,7 @@ impl Error {
             Self::Vault(_) => Kind::Vault,
             Self::Ledger(e) => e.kind(),
             Self::Provider(e) => e.kind(),
+            Self::Handoff(e) => e.kind(),
             Self::Usage { .. }
             | Self::MissingFlags { .. }
             | Self::BadValue { .. }
@@ -397,6 +403,7 @@ impl Error {
             Self::Vault(e) => e.hint(),
             Self::Ledger(e) => e.hint(),
             Self::Provider(e) => e.hint(),
+            Self::Handoff(e) => e.hint(),
             Self::Usage { hint, .. } => Some(hint.clone()),
             Self::MissingFlags { flags } => {
                 Some(format!("Give {}, or run the command in a terminal to be asked.", flags.join(" and ")))
@@ -409,7 +416,7 @@ impl Error {
             Self::NotRenewable { next, .. } => Some(format!("Instead: {next}")),
             Self::Busy { .. } => Some("Wait until that has ended, then run the command again.".into()),
             Self::NeedsPerson { .. } => Some(
-                "Run it in a terminal, or add --no-browser to print the address and wait, or --browser CMD to have CMD open it."
+                "Run it in a terminal, or add --no-browser to print the address and wait, --browser CMD to have CMD open it, or --no-wait to print a link for elsewhere and leave."
                     .into(),
             ),
             Self::NoToken { next, .. } => Some(format!("A person must consent: {next}")),

@@ -69,6 +69,19 @@ pub fn redirect_uri(provider: &Provider, port: u16) -> String {
     format!("http://{}:{port}{}", provider.redirect.host.as_str(), provider.redirect.path)
 }
 
+/// Where nobody listens: the port of a hand-off's loopback address, where the profile names none. Below the ports that
+/// systems give out, and nobody's by IANA's list.
+pub const HANDOFF_PORT: u16 = 18_273;
+
+/// The redirect address of a hand-off: the public one in front of `listen`, else one on the admin's own machine, where
+/// nobody listens.
+pub fn handoff_uri(provider: &Provider, port: Option<u16>) -> String {
+    match &provider.redirect.public_url {
+        Some(public) => public.clone(),
+        None => redirect_uri(provider, port.or(provider.redirect.port).unwrap_or(HANDOFF_PORT)),
+    }
+}
+
 /// Makes the question. `base` is where the browser is sent back to.
 pub fn ask(
     provider: &Provider,

@@ -1,10 +1,11 @@
 //! The redirect's query, read with suspicion (RFC 6749 4.1.2, RFC 9207): pure.
 
-use crate::error::clean;
+use super::endpoints::Endpoints;
+use crate::error::{ProviderError, clean};
 use crate::model::secret::Secret;
 
 /// What a redirect carries.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Callback {
     /// The state, where there is exactly one.
     pub state: Option<Secret>,
@@ -15,7 +16,7 @@ pub struct Callback {
 }
 
 /// The provider's answer to the question.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Answered {
     /// A code to exchange.
     Code(Secret),
@@ -56,6 +57,31 @@ pub fn read(query: &str) -> Callback {
     }
 }
 
+/// The code of an answer whose state is that of a question about `license`: its sender is who was asked, and it is no
+/// refusal (RFC 6749 4.1.2, RFC 9207 2.4).
+pub fn judge(callback: Callback, license: String, endpoints: &Endpoints) -> Result<Secret, ProviderError> {
+    let (issuer, required) = (endpoints.issuer.as_deref(), endpoints.iss_required);
+    if let Some(found) = issuer_differs(issuer, required, callback.iss.as_deref()) {
+        let expected = issuer.unwrap_or_default().to_owned();
+        return Err(ProviderError::Issuer { license, expected, found });
+    }
+    match callback.answered {
+        Ok(Answered::Code(code)) => Ok(code),
+        Ok(Answered::Error(code, description)) => Err(ProviderError::Refused { license, code, description }),
+        Err(problem) => Err(ProviderError::Redirect { license, problem }),
+    }
+}
+
+/// Who the redirect says it's from, where that isn't who was asked (RFC 9207 2.4): to the letter.
+fn issuer_differs(expected: Option<&str>, required: bool, found: Option<&str>) -> Option<String> {
+    match (expected, found) {
+        (Some(expected), Some(found)) if expected == found => None,
+        (_, Some(found)) if expected.is_some() || required => Some(short(found)),
+        (_, None) if required => Some("an unnamed issuer".into()),
+        _ => None,
+    }
+}
+
 /// Server text, cleaned and cut.
 pub(super) fn short(text: &str) -> String {
     clean(text).chars().take(SHOWN).collect()
@@ -75,6 +101,22 @@ mod tests {
         assert!(
             matches!(refused.answered, Ok(Answered::Error(code, Some(words))) if code == "access_denied" && words == "no\u{fffd}[31m")
         );
+    }
+
+    #[test]
+    fn the_issuer_is_compared_to_the_letter() {
+        let us = Some("https://a.example");
+        assert_eq!(issuer_differs(us, true, us), None);
+        assert_eq!(issuer_differs(us, false, None), None);
+        assert_eq!(issuer_differs(None, false, Some("https://anyone")), None);
+        for (required, found) in [
+            (true, None),
+            (false, Some("https://a.example/")),
+            (false, Some("https://A.example")),
+            (true, Some("")),
+        ] {
+            assert!(issuer_differs(us, required, found).is_some(), "{found:?}");
+        }
     }
 
     #[test]

@@ -11,13 +11,15 @@ mod introspect;
 pub mod listener;
 pub mod pages;
 mod refresh;
+mod returned;
 mod revoke;
 
 pub use again::{Patience, again};
-pub use ask::{Ask, Memo, ask, callback_path, redirect_uri};
-pub use callback::{Answered, Callback, read as read_callback};
+pub use ask::{Ask, HANDOFF_PORT, Memo, ask, callback_path, handoff_uri, redirect_uri};
+pub use callback::{Answered, Callback, judge, read as read_callback};
 pub use endpoints::{Endpoints, prepare};
 pub use exchange::{Code, exchange};
 pub use introspect::{Liveness, introspect, introspect_refresh};
 pub use refresh::{Spent, refresh};
+pub use returned::{LONGEST as LONGEST_PASTE, Returned};
 pub use revoke::revoke;

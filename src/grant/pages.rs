@@ -20,6 +20,24 @@ footer{margin-top:1.5rem;color:var(--soft);font-size:.9rem}\
 
 static STYLE_HASH: LazyLock<String> = LazyLock::new(|| policy_hash(STYLE));
 
+/// Who reads a page, and so where they are told to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// Somebody at the machine on which the program runs.
+    Operator,
+    /// An admin user, who sits elsewhere: there is no terminal for them.
+    Admin,
+}
+
+impl Reader {
+    fn or(self, operator: &'static str, admin: &'static str) -> &'static str {
+        match self {
+            Self::Operator => operator,
+            Self::Admin => admin,
+        }
+    }
+}
+
 fn page(status: u16, tone: &str, sign: &str, title: &str, body: &Markup) -> Page {
     let document = html! {
         (DOCTYPE)
@@ -34,7 +52,7 @@ fn page(status: u16, tone: &str, sign: &str, title: &str, body: &Markup) -> Page
                 main class=(tone) {
                     h1 { span aria-hidden="true" { (sign) } " " (title) }
                     (body)
-                    footer { "This page was made on this computer by biotrack-auth. It can be closed." }
+                    footer { "This page was made by biotrack-auth. It can be closed." }
                 }
             }
         }
@@ -43,7 +61,7 @@ fn page(status: u16, tone: &str, sign: &str, title: &str, body: &Markup) -> Page
 }
 
 /// The grant is stored.
-pub fn granted(license: &str) -> Page {
+pub fn granted(reader: Reader, license: &str) -> Page {
     page(
         200,
         "good",
@@ -51,13 +69,13 @@ pub fn granted(license: &str) -> Page {
         "Access granted",
         &html! {
             p { "The authorization for location " b { (license) } " is stored." }
-            p { "Go back to the terminal, where its expiration date is shown." }
+            p { (reader.or("Go back to the terminal, where its expiration date is shown.", "That is all. Thank you!")) }
         },
     )
 }
 
 /// Another admin granted than the one who was asked.
-pub fn held(license: &str, granted_by: &str) -> Page {
+pub fn held(reader: Reader, license: &str, granted_by: &str) -> Page {
     page(
         200,
         "note",
@@ -65,13 +83,13 @@ pub fn held(license: &str, granted_by: &str) -> Page {
         "One more question",
         &html! {
             p { "The grant for location " b { (license) } " was given by " b { (granted_by) } ", who isn't the user that was asked." }
-            p { "Go back to the terminal, which says how to take it or throw it away." }
+            p { (reader.or("Go back to the terminal, which says how to take it or throw it away.", "Who sent you the link has been told, and decides whether that will do.")) }
         },
     )
 }
 
 /// The grant isn't stored, and why.
-pub fn failed(license: &str, reason: &str) -> Page {
+pub fn failed(reader: Reader, license: &str, reason: &str) -> Page {
     page(
         200,
         "bad",
@@ -80,13 +98,13 @@ pub fn failed(license: &str, reason: &str) -> Page {
         &html! {
             p { "Location " b { (license) } " was not authorized." }
             p { (reason) }
-            p { "Go back to the terminal, which says what to do next." }
+            p { (reader.or("Go back to the terminal, which says what to do next.", "Tell who sent you the link; they know what to do next.")) }
         },
     )
 }
 
 /// The provider's answer was lost: nobody knows.
-pub fn uncertain(license: &str, reason: &str) -> Page {
+pub fn uncertain(reader: Reader, license: &str, reason: &str) -> Page {
     page(
         200,
         "note",
@@ -95,7 +113,7 @@ pub fn uncertain(license: &str, reason: &str) -> Page {
         &html! {
             p { "Whether location " b { (license) } " was authorized isn't known." }
             p { (reason) }
-            p { "Go back to the terminal, which says what to do next." }
+            p { (reader.or("Go back to the terminal, which says what to do next.", "Tell who sent you the link; they know what to do next.")) }
         },
     )
 }
@@ -141,6 +159,20 @@ pub fn stray() -> Page {
     )
 }
 
+/// An answer that came to a public address, and that no question waits for: why, for an admin.
+pub fn unasked(reason: &str) -> Page {
+    page(
+        400,
+        "bad",
+        "✕",
+        "Nothing waits for this answer",
+        &html! {
+            p { (reason) "." }
+            p { "Tell who sent you the link; they can send a new one." }
+        },
+    )
+}
+
 /// Any other path.
 pub fn not_found() -> Page {
     page(
@@ -179,7 +211,7 @@ mod tests {
 
     #[test]
     fn values_are_escaped() {
-        let page = failed("<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>");
+        let page = failed(Reader::Operator, "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>");
         let html = page.body();
         assert!(!html.contains("<script>alert") && !html.contains("<img"), "{html}");
         assert!(html.contains("&lt;script&gt;"));

@@ -4,11 +4,35 @@ use super::Fault;
 use super::connection::{columns, place};
 use crate::model::flow::{Flow, Owner, Place, Purpose, Sealed, Stage};
 use crate::model::ids::{FlowId, Generation, Key, License, Ubi, Username};
+use crate::model::secret::Fingerprint;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 const COLUMNS: &str = "id, profile, ubi, license, purpose, username, base, redirect_uri, opened, deadline, \
                        owner_mark, owner_label, memo_item, memo_blob, stage, sealed";
+
+/// How long a closed question's state is remembered, in seconds: 90 days.
+const REMEMBERED: i64 = 90 * 24 * 60 * 60;
+
+/// How a question was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closed {
+    /// It was answered, or given up.
+    Ended,
+    /// A newer one took its place.
+    Replaced,
+}
+
+/// A question that is closed, by its state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spent {
+    /// The profile it was asked in.
+    pub profile: String,
+    /// About which licence.
+    pub key: Key,
+    /// A newer question took its place before an answer came.
+    pub replaced: bool,
+}
 
 /// A stage's columns.
 pub(super) fn words(stage: &Stage) -> (&'static str, Option<&[u8]>) {
@@ -31,11 +55,12 @@ pub(super) fn stage(word: &str, sealed: Option<Sealed>) -> Option<Stage> {
     }
 }
 
-pub(super) fn insert(tx: &Transaction<'_>, flow: &Flow) -> Result<(), Fault> {
+pub(super) fn insert(tx: &Transaction<'_>, flow: &Flow, state: Option<&Fingerprint>) -> Result<(), Fault> {
     let (memo_item, memo_blob) = flow.memo.as_ref().map_or((None, None), columns);
     let (stage, sealed) = words(&flow.stage);
     tx.prepare_cached(&format!(
-        "INSERT INTO flow ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+        "INSERT INTO flow ({COLUMNS}, state_hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
     ))?
     .execute(params![
         flow.id.0,
@@ -54,6 +79,7 @@ pub(super) fn insert(tx: &Transaction<'_>, flow: &Flow) -> Result<(), Fault> {
         memo_blob,
         stage,
         sealed,
+        state,
     ])?;
     Ok(())
 }
@@ -73,9 +99,48 @@ pub(super) fn stage_of(tx: &Transaction<'_>, flow: &FlowId) -> Result<Option<Sta
     Ok(found)
 }
 
-pub(super) fn close(tx: &Transaction<'_>, flow: &FlowId) -> Result<(), Fault> {
+/// Closes a question. Its state is remembered for a while: an answer that comes again is told so.
+pub(super) fn close(tx: &Transaction<'_>, flow: &FlowId, how: Closed) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "INSERT OR REPLACE INTO spent_state (state_hash, profile, ubi, license, replaced, at)
+         SELECT state_hash, profile, ubi, license, ?2, unixepoch() FROM flow WHERE id = ?1 AND state_hash IS NOT NULL",
+    )?
+    .execute(params![flow.0, how == Closed::Replaced])?;
+    tx.prepare_cached("DELETE FROM spent_state WHERE at < unixepoch() - ?1")?.execute([REMEMBERED])?;
     tx.prepare_cached("DELETE FROM flow WHERE id = ?1")?.execute([&flow.0])?;
     Ok(())
+}
+
+/// The open question, of any profile, that a state belongs to.
+pub(super) fn of_state(db: &Connection, state: &Fingerprint) -> rusqlite::Result<Option<Flow>> {
+    db.prepare_cached(&format!("SELECT {COLUMNS} FROM flow WHERE state_hash = ?1"))?
+        .query_row([state], read)
+        .optional()
+}
+
+/// What is remembered of a closed question's state.
+pub(super) fn spent(db: &Connection, state: &Fingerprint) -> rusqlite::Result<Option<Spent>> {
+    db.prepare_cached("SELECT profile, ubi, license, replaced FROM spent_state WHERE state_hash = ?1")?
+        .query_row([state], |row| {
+            Ok(Spent { profile: row.get(0)?, key: key(row, 1)?, replaced: row.get(3)? })
+        })
+        .optional()
+}
+
+/// Takes a question over that nobody is at, with the code that answers it, in one step. `false` where somebody else
+/// was quicker.
+pub(super) fn take_up(
+    tx: &Transaction<'_>,
+    flow: &FlowId,
+    from: Option<&Owner>,
+    to: &Owner,
+    stage: &Stage,
+) -> Result<bool, Fault> {
+    let taken = stage_of(tx, flow)? == Some(Stage::Asked) && adopt(tx, flow, from, to)?;
+    if taken {
+        note(tx, flow, stage)?;
+    }
+    Ok(taken)
 }
 
 pub(super) fn memo(tx: &Transaction<'_>, flow: &FlowId) -> Result<Option<Place>, Fault> {

@@ -15,6 +15,7 @@ mod spool;
 pub use claims::Claim;
 pub use health::Leftovers;
 pub use history::Pruning;
+pub use journal::Spent;
 pub use owners::Mark;
 pub use places::{Holder, Secret};
 pub use reminders::Waiting;
@@ -23,9 +24,11 @@ pub use spool::{Spool, Spooled};
 
 use crate::edge::{Env, Paths, Random, Who};
 use crate::error::{Error, LedgerError, Result};
-use crate::model::flow::{Change, Flow, Logged, Place, Role, Stage};
+use crate::model::flow::{Change, Flow, Logged, Owner, Place, Role, Stage};
 use crate::model::ids::{FlowId, Key};
 use crate::model::reminder::Occasion;
+use crate::model::secret::Fingerprint;
+use journal::Closed;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -65,6 +68,19 @@ pub struct Intent {
     pub flow: Flow,
     /// The record as it shall be while the question is open, and its event; a new licence becomes pending here.
     pub change: Change,
+    /// What an answer is matched by; `None` for a question that no browser answers.
+    pub state: Option<Fingerprint>,
+    /// Its answer comes from elsewhere, whenever it comes: no process owns it.
+    pub handed_off: bool,
+}
+
+/// A question that is on disk.
+#[derive(Debug)]
+pub struct Intended {
+    /// The proof.
+    pub flow: Logged<FlowId>,
+    /// The memo of a hand-off that it replaced: for the vault to forget.
+    pub replaced: Option<Place>,
 }
 
 impl Ledger {
@@ -94,6 +110,16 @@ impl Ledger {
         }
     }
 
+    /// Whether the file that is open is still the one at its place, and can be written to.
+    pub fn is_usable(&mut self) -> Result<()> {
+        let found = connection::read(&self.paths)?.map(|(_, id)| id);
+        if found.as_deref() != Some(&self.id) {
+            let reason = "it isn't the ledger that was opened".to_owned();
+            return Err(LedgerError::Open { path: self.path.clone(), reason }.into());
+        }
+        self.transaction("be written", |_| Ok(()))
+    }
+
     /// Its own random name: the first part of every keyring account.
     pub fn id(&self) -> &str {
         &self.id
@@ -109,18 +135,19 @@ impl Ledger {
     }
 
     /// Commits questions before they are asked, one commit for all, synced. A licence that a living process is
-    /// asking about is refused; a hand-off is replaced; what a dead process left must have been recovered before.
-    pub fn intend(&mut self, intents: Vec<Intent>) -> Result<Vec<Result<Logged<FlowId>>>> {
+    /// asking about is refused; a hand-off is replaced (also by one that is deactivated); what a dead process left must have been recovered before.
+    pub fn intend(&mut self, intents: Vec<Intent>) -> Result<Vec<Result<Intended>>> {
         let owner = self.mark()?.owner();
         let owners = self.paths.owners();
         let hand = self.hand();
         let mut outcomes = Vec::with_capacity(intents.len());
         self.transaction("write the intent", |tx| {
             for mut intent in intents {
-                intent.flow.owner = Some(owner.clone());
+                intent.flow.owner = (!intent.handed_off).then(|| owner.clone());
+                let mut replaced = None;
                 let license = intent.flow.key.license.to_string();
                 match journal::of_licence(tx, &intent.flow.profile, &intent.flow.key)? {
-                    Some(open) if open.owner.is_none() => journal::close(tx, &open.id)?,
+                    Some(open) if open.owner.is_none() => replaced = Some(open),
                     Some(open) => {
                         let holder =
                             open.owner.map_or_else(String::new, |owner| match Mark::alive(&owners, &owner) {
@@ -137,8 +164,14 @@ impl Ledger {
                 }
                 match records::apply(tx, &intent.change, &hand)? {
                     true => {
-                        journal::insert(tx, &intent.flow)?;
-                        outcomes.push(Ok(Logged::attested_by_the_ledger(intent.flow.id)));
+                        if let Some(open) = &replaced {
+                            journal::close(tx, &open.id, Closed::Replaced)?;
+                        }
+                        journal::insert(tx, &intent.flow, intent.state.as_ref())?;
+                        outcomes.push(Ok(Intended {
+                            flow: Logged::attested_by_the_ledger(intent.flow.id),
+                            replaced: replaced.and_then(|open| open.memo),
+                        }));
                     }
                     false => outcomes.push(Err(changed(&intent.change.record.key))),
                 }
@@ -168,7 +201,7 @@ impl Ledger {
             if records::generation(tx, &flow.profile, &flow.key)? != Some(flow.base) {
                 return Ok(Some(changed(&flow.key)));
             }
-            journal::insert(tx, &flow)?;
+            journal::insert(tx, &flow, None)?;
             Ok(None)
         })?;
         match refused {
@@ -195,6 +228,41 @@ impl Ledger {
         Ok(Logged::attested_by_the_ledger(flow.clone()))
     }
 
+    /// The same, synced: for a question whose synced intent alone would look like one that still waits.
+    pub fn note_synced(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
+        self.transaction("note", |tx| journal::note(tx, flow, stage))?;
+        Ok(Logged::attested_by_the_ledger(flow.clone()))
+    }
+
+    /// The open question, of any profile, that a state belongs to. What a spool holds of it is merged first.
+    pub fn question_of(&mut self, state: &Fingerprint) -> Result<Option<Flow>> {
+        self.merge_spools()?;
+        journal::of_state(&self.db, state).map_err(|e| self.fault("read the journal", e))
+    }
+
+    /// What is remembered of a closed question by its state.
+    pub fn spent(&self, state: &Fingerprint) -> Result<Option<Spent>> {
+        journal::spent(&self.db, state).map_err(|e| self.fault("read the journal", e))
+    }
+
+    /// Whether a living process is at a question.
+    pub fn is_worked_on(&self, flow: &Flow) -> bool {
+        flow.owner.as_ref().is_some_and(|owner| Mark::alive(&self.paths.owners(), owner))
+    }
+
+    /// Takes a question over that waits for its answer and that nobody is at, together with the sealed code that came:
+    /// one commit, so that it's either still waiting or can be gone on with. Not synced: what is noted before the code
+    /// is sent is. `false` where somebody else was quicker.
+    pub fn take_up(&mut self, flow: &FlowId, from: Option<&Owner>, code: &Stage) -> Result<bool> {
+        let ours = self.mark()?.owner();
+        let mut taken = false;
+        self.relaxed(|tx| {
+            taken = journal::take_up(tx, flow, from, &ours, code)?;
+            Ok(())
+        })?;
+        Ok(taken)
+    }
+
     /// Keeps an answer in the journal, synced, because its proper place couldn't take it.
     pub fn keep_answer(&mut self, flow: &FlowId, stage: &Stage) -> Result<()> {
         self.transaction("keep the answer", |tx| journal::note(tx, flow, stage))
@@ -212,7 +280,7 @@ impl Ledger {
                         let memo = match &change.closes {
                             Some(flow) => {
                                 let memo = journal::memo(tx, flow)?;
-                                journal::close(tx, flow)?;
+                                journal::close(tx, flow, Closed::Ended)?;
                                 memo
                             }
                             None => None,

@@ -115,12 +115,6 @@ impl Ledger {
         journal::of_all(&self.db).map_err(|e| self.fault("read the journal", e))
     }
 
-    /// Whether the process that works on a question lives.
-    pub fn is_worked_on(&self, flow: &Flow) -> bool {
-        let owners = self.paths.owners();
-        flow.owner.as_ref().is_some_and(|owner| super::Mark::alive(&owners, owner))
-    }
-
     /// Gives secrets new places, one synced commit for all, with a line in the history; old items of a keyring are
     /// noted to be forgotten. `false`, and nothing is changed, where any of them isn't where it was, or one came to it.
     pub fn replace_places(

@@ -58,6 +58,7 @@ impl Ledger {
                     purpose: flow.purpose,
                     handed_off: flow.owner.is_none() && stage == Stage::Asked,
                     stage,
+                    opened: flow.opened,
                     deadline: flow.deadline,
                     abandoned,
                 });

@@ -217,9 +217,14 @@ impl Standing {
         self.flows.iter().any(|flow| flow.purpose == Purpose::Refresh && flow.abandoned)
     }
 
+    /// The hand-off that is out, lapsed or not.
+    pub fn handed_out(&self) -> Option<&OpenFlow> {
+        self.flows.iter().find(|flow| flow.handed_off)
+    }
+
     /// Until when the hand-off that is out may be answered.
     pub fn pending_until(&self) -> Option<Timestamp> {
-        self.flows.iter().filter(|flow| flow.handed_off).map(|flow| flow.deadline).max()
+        self.handed_out().map(|flow| flow.deadline)
     }
 
     /// The command that a person should run next, quoted for a POSIX shell; `None` where nothing is to be done.
@@ -260,6 +265,9 @@ impl Standing {
                 Some(format!("{} -- true", next("exec", record, other_profile)))
             }
             State::Active if conditions.contains(&Condition::Uncertain) => Some(renew()),
+            State::Active if conditions.contains(&Condition::HandoffLapsed) => {
+                Some(hand_out_again(record, other_profile))
+            }
             State::Active => None,
         }
     }
@@ -283,6 +291,19 @@ pub fn next(command: &str, record: &Authorization, other_profile: bool) -> Strin
     }
     words.push(&selector);
     quoted(&words)
+}
+
+/// The command that hands a record's question out again.
+pub fn hand_out_again(record: &Authorization, other_profile: bool) -> String {
+    let command = match record.created_at.is_none() || record.deactivated_at.is_some() {
+        true => register_again(record, other_profile),
+        false => next("renew", record, other_profile),
+    };
+    // Before a `--`, where there is one.
+    match command.split_once(" -- ") {
+        Some((flags, selector)) => format!("{flags} --no-wait -- {selector}"),
+        None => format!("{command} --no-wait"),
+    }
 }
 
 /// The command that registers the record (again).

@@ -128,6 +128,8 @@ pub struct OpenFlow {
     pub purpose: Purpose,
     /// How far it has come; a sealed content isn't read.
     pub stage: Stage,
+    /// When it was asked.
+    pub opened: Timestamp,
     /// Until when an answer counts.
     pub deadline: Timestamp,
     /// It waits for an answer from elsewhere.

@@ -112,6 +112,8 @@ pub enum Progress {
     Granted,
     /// Another admin granted; that grant is set aside.
     Held,
+    /// A link for its admin was handed out.
+    HandedOff,
     /// It failed.
     Failed,
     /// It was left out.
@@ -127,6 +129,7 @@ impl Progress {
             Self::Storing => "storing",
             Self::Granted => "granted",
             Self::Held => "held",
+            Self::HandedOff => "handed_off",
             Self::Failed => "failed",
             Self::Skipped => "skipped",
         }
@@ -134,12 +137,13 @@ impl Progress {
 
     /// The progress of a word.
     pub fn of(word: &str) -> Option<Self> {
-        const ALL: [Progress; 7] = [
+        const ALL: [Progress; 8] = [
             Progress::Waiting,
             Progress::Opened,
             Progress::Storing,
             Progress::Granted,
             Progress::Held,
+            Progress::HandedOff,
             Progress::Failed,
             Progress::Skipped,
         ];
@@ -148,7 +152,7 @@ impl Progress {
 
     /// Whether nothing more will come of it in this run.
     pub fn is_done(self) -> bool {
-        matches!(self, Self::Granted | Self::Held | Self::Failed | Self::Skipped)
+        matches!(self, Self::Granted | Self::Held | Self::HandedOff | Self::Failed | Self::Skipped)
     }
 }
 

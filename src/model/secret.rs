@@ -3,7 +3,9 @@
 use crate::error::{Error, Result};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 use std::fmt;
+use subtle::ConstantTimeEq;
 
 /// A token, code, verifier or client secret. It has no `Display` and no `Serialize`; its `Debug` says nothing.
 #[derive(Clone)]
@@ -19,6 +21,19 @@ impl Secret {
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
+
+    /// Whether it's that text; the time that takes tells nothing about where they differ.
+    pub fn is(&self, text: &str) -> bool {
+        self.expose().as_bytes().ct_eq(text.as_bytes()).into()
+    }
+}
+
+/// What a secret is looked up by: its SHA-256. Of a state, 256 random bits, it tells nothing.
+pub type Fingerprint = [u8; 32];
+
+/// The fingerprint of a secret.
+pub fn fingerprint(secret: &str) -> Fingerprint {
+    Sha256::digest(secret).into()
 }
 
 impl fmt::Debug for Secret {

@@ -3,6 +3,7 @@
 use super::{Row, days_in_words, sign};
 use crate::model::authorization::{Condition, State};
 use crate::model::consent::Fact;
+use crate::model::duration::in_words;
 use crate::model::history::Line;
 use crate::model::ids::{Key, Username};
 use crate::model::provider::Provider;
@@ -41,6 +42,10 @@ pub fn card(row: &Row<'_>, history: &[Line], now: Timestamp) -> String {
     pairs.extend(record.expires_at.map(|at| {
         let estimated = if record.expires_estimated { " (estimated: BioTrack didn't say)" } else { "" };
         ("Expiration Date", format!("{}{estimated}", row.when(at)))
+    }));
+    pairs.extend(row.standing.handed_out().map(|flow| {
+        let age = in_words(now.duration_since(flow.opened));
+        ("Handed out", format!("{age} ago, until {}", row.when(flow.deadline)))
     }));
     pairs.extend(record.deactivated_at.map(|at| ("Deactivated", row.when(at))));
     if !history.is_empty() {

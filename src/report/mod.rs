@@ -7,6 +7,7 @@ mod csv;
 mod doctor;
 mod history;
 mod json;
+mod message;
 mod plan;
 mod prometheus;
 mod run;
@@ -26,6 +27,7 @@ pub use json::{
     AuthorizationJson, Counts, Document, ErrorDocument, Happening, HookEvent, Reminders, ResultJson, Results,
     RunEvent, Summary, TokenDocument, document, lines, results, schema, token_document,
 };
+pub use message::{Link, Message, message, qr};
 pub use plan::{PlanDocument, plan};
 pub use prometheus::prometheus;
 pub use run::run_summary;

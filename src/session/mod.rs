@@ -1,17 +1,19 @@
 //! Grants in flight over one listener: opens addresses, waits, and yields what comes as values. It never writes.
 
+mod desk;
 mod look_up;
 mod switchboard;
 mod worklist;
 
+pub use desk::{Asked, Desk, Visit};
 pub use look_up::{LookedUp, look_up};
 pub use switchboard::Reply;
 pub use worklist::{Clicked, Entry, Sheet, Wish, Worklist};
 
-use crate::edge::{BrowserChoice, Clock, Env, Http, Keys, Opened, signals};
+use crate::edge::{BrowserChoice, Clock, Env, Http, Keys, Opened, Typed};
 use crate::error::{Error, ProviderError, Result};
 use crate::grant::listener::{Host, Listener, Serving};
-use crate::grant::{self, Ask, Code, Endpoints, Spent};
+use crate::grant::{self, Ask, Code, Endpoints, Returned, Spent};
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
@@ -57,6 +59,14 @@ pub enum Step {
     Looked(Result<()>),
     /// A key at the terminal.
     Key(char),
+    /// A redirect address that somebody sent back, as it was pasted: at the terminal, or on the worklist, whose browser
+    /// waits. It holds a code.
+    Pasted {
+        /// What was pasted.
+        text: Secret,
+        /// Where the answer goes; `None`: to the terminal.
+        from: Option<Clicked>,
+    },
     /// Somebody clicked on the worklist; the browser waits.
     Wished {
         /// What is wished.
@@ -153,9 +163,10 @@ impl Session {
             })
         }
         .map_err(unbound)?;
-        let interrupted = sender.clone();
+        let (interrupted, interrupts) = (sender.clone(), env.interrupts()?);
         runtime.spawn(async move {
-            signals::any().await;
+            // Counted from this moment on, not only once the runtime gets round to it.
+            interrupts.come(1).await;
             let _ = interrupted.send(Step::Interrupted);
         });
         tracing::info!("answers are caught on port {}", serving.port());
@@ -209,6 +220,12 @@ impl Session {
         switchboard::lock(&self.board).forget(flow);
     }
 
+    /// What a pasted answer means for the questions that are waited for, by the same checks as one that a browser
+    /// brings; whichever comes first counts. `None`: it belongs to none of them.
+    pub fn pasted(&self, returned: &Returned) -> Option<Result<Step>> {
+        switchboard::lock(&self.board).pasted(returned)
+    }
+
     /// Looks whether the provider answers; what it finds comes as a step.
     pub fn look(&self) {
         let (exchange, sender) = (self.exchange.clone(), self.sender.clone());
@@ -221,8 +238,11 @@ impl Session {
     /// Keys at the terminal come as steps, as long as what is returned is kept.
     pub fn keys(&self) -> Option<Keys> {
         let sender = self.sender.clone();
-        Keys::listen(move |key| {
-            let _ = sender.send(Step::Key(key));
+        Keys::listen(move |typed| {
+            let _ = sender.send(match typed {
+                Typed::Key(key) => Step::Key(key),
+                Typed::Address(text) => Step::Pasted { text: Secret::new(text), from: None },
+            });
         })
     }
 

@@ -1,24 +1,21 @@
 //! Which answer belongs to which question: the state decides, before anything has an effect.
 
 use super::{Exchange, Step, Worklist};
-use crate::error::clean;
-use crate::error::{Error, ProviderError};
+use crate::error::{Error, HandoffError, ProviderError, clean};
 use crate::grant::listener::{Method, Page, Request};
-use crate::grant::{Answered, Ask, callback_path, pages, read_callback};
+use crate::grant::pages::Reader;
+use crate::grant::{Ask, Callback, Endpoints, Returned, callback_path, judge, pages, read_callback};
 use crate::model::ids::FlowId;
 use crate::model::provider::StateIn;
-use sha2::{Digest, Sha256};
+use crate::model::secret::{Fingerprint, fingerprint};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-pub(super) type Fingerprint = [u8; 32];
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The questions that may be answered, by their states' fingerprints: looking one up tells no time about the state.
 pub(super) struct Switchboard {
     path: String,
     state_in: StateIn,
-    issuer: Option<String>,
-    iss_required: bool,
+    endpoints: Arc<Endpoints>,
     open: HashMap<Fingerprint, Waiting>,
     pub(super) strays: usize,
     pub(super) worklist: Option<Worklist>,
@@ -26,15 +23,29 @@ pub(super) struct Switchboard {
 
 struct Waiting {
     flow: FlowId,
+    redirect_uri: String,
     license: String,
     answered: bool,
     over: bool,
+}
+
+impl Waiting {
+    /// Its one answer.
+    fn answer(&mut self, callback: Callback, reply: Reply, endpoints: &Endpoints) -> Step {
+        self.answered = true;
+        let flow = self.flow.clone();
+        match judge(callback, self.license.clone(), endpoints) {
+            Ok(code) => Step::Arrived { flow, code, reply },
+            Err(error) => Step::Refused { flow, error: error.into(), reply },
+        }
+    }
 }
 
 /// The browser that waits for a page.
 #[derive(Debug)]
 pub struct Reply {
     license: String,
+    reader: Reader,
     request: Option<Request>,
 }
 
@@ -48,18 +59,40 @@ impl std::fmt::Debug for Request {
 impl Reply {
     /// Nobody waits: the answer came another way.
     pub fn nobody(license: String) -> Self {
-        Self { license, request: None }
+        Self { license, reader: Reader::Operator, request: None }
+    }
+
+    /// An admin waits, who sits elsewhere and knows of no terminal; about which licence, isn't known yet.
+    pub(super) fn of_admin(request: Request) -> Self {
+        Self { license: String::new(), reader: Reader::Admin, request: Some(request) }
+    }
+
+    /// The same, once it's known which licence it's about.
+    pub fn about(self, license: &str) -> Self {
+        Self { license: license.to_owned(), ..self }
+    }
+
+    /// It's no answer to a question that waits for one.
+    pub fn no_question(self, error: &Error) {
+        let page = pages::unasked(&clean(&error.to_string()));
+        self.answer(page);
     }
 
     /// The grant is stored.
     pub fn granted(self) {
-        let page = pages::granted(&self.license);
+        let page = pages::granted(self.reader, &self.license);
+        self.answer(page);
+    }
+
+    /// It came before.
+    pub fn already(self) {
+        let page = pages::already(&self.license);
         self.answer(page);
     }
 
     /// Another admin's grant is held.
     pub fn held(self, granted_by: &str) {
-        let page = pages::held(&self.license, granted_by);
+        let page = pages::held(self.reader, &self.license, granted_by);
         self.answer(page);
     }
 
@@ -67,8 +100,8 @@ impl Reply {
     pub fn failed(self, error: &Error) {
         let reason = clean(&error.to_string());
         let page = match error.answer_lost() {
-            true => pages::uncertain(&self.license, &reason),
-            false => pages::failed(&self.license, &reason),
+            true => pages::uncertain(self.reader, &self.license, &reason),
+            false => pages::failed(self.reader, &self.license, &reason),
         };
         self.answer(page);
     }
@@ -89,8 +122,7 @@ impl Switchboard {
         Self {
             path: callback_path(&exchange.provider).to_owned(),
             state_in: exchange.provider.state_in,
-            issuer: exchange.endpoints.issuer.clone(),
-            iss_required: exchange.endpoints.iss_required,
+            endpoints: exchange.endpoints.clone(),
             open: HashMap::new(),
             strays: 0,
             worklist: None,
@@ -99,7 +131,8 @@ impl Switchboard {
 
     /// Waits for the answer to a question.
     pub(super) fn expect(&mut self, flow: FlowId, ask: &Ask) {
-        let waiting = Waiting { flow, license: ask.key.license.to_string(), answered: false, over: false };
+        let (license, redirect_uri) = (ask.key.license.to_string(), ask.redirect_uri.clone());
+        let waiting = Waiting { flow, redirect_uri, license, answered: false, over: false };
         self.open.insert(fingerprint(ask.memo.state.expose()), waiting);
     }
 
@@ -142,24 +175,26 @@ impl Switchboard {
             request.answer(pages::already(&waiting.license));
             return None;
         }
-        waiting.answered = true;
-        let flow = waiting.flow.clone();
+        let reply =
+            Reply { license: waiting.license.clone(), reader: Reader::Operator, request: Some(request) };
+        Some(waiting.answer(callback, reply, &self.endpoints))
+    }
+
+    /// The same for an answer that was pasted. `None` where it belongs to no question of ours.
+    pub(super) fn pasted(&mut self, returned: &Returned) -> Option<Result<Step, Error>> {
+        let state = returned.states().iter().map(|state| fingerprint(state.expose()));
+        let state = state.into_iter().find(|state| self.open.contains_key(state))?;
+        let waiting = self.open.get_mut(&state)?;
         let license = waiting.license.clone();
-        let reply = Reply { license: license.clone(), request: Some(request) };
-        let error = match (
-            issuer_differs(self.issuer.as_deref(), self.iss_required, callback.iss.as_deref()),
-            callback.answered,
-        ) {
-            (Some(found), _) => {
-                ProviderError::Issuer { license, expected: self.issuer.clone().unwrap_or_default(), found }
-            }
-            (None, Ok(Answered::Code(code))) => return Some(Step::Arrived { flow, code, reply }),
-            (None, Ok(Answered::Error(code, description))) => {
-                ProviderError::Refused { license, code, description }
-            }
-            (None, Err(problem)) => ProviderError::Redirect { license, problem },
-        };
-        Some(Step::Refused { flow, error: error.into(), reply })
+        if !returned.is_at(&waiting.redirect_uri) {
+            let problem = "it isn't at the redirect address of this question";
+            return Some(Err(ProviderError::Redirect { license, problem }.into()));
+        }
+        if waiting.over || waiting.answered {
+            return Some(Err(HandoffError::Used { license }.into()));
+        }
+        let reply = Reply::nobody(license);
+        Some(Ok(waiting.answer(returned.callback.clone(), reply, &self.endpoints)))
     }
 
     /// Whether a path is the redirect's; with the state, where it travels in the path.
@@ -173,42 +208,6 @@ impl Switchboard {
                     state.is_some_and(|state| !state.is_empty() && !state.contains('/')),
                 )
             }
-        }
-    }
-}
-
-/// Who the redirect says it's from, where that isn't who was asked (RFC 9207 2.4): to the letter.
-fn issuer_differs(expected: Option<&str>, required: bool, found: Option<&str>) -> Option<String> {
-    match (expected, found) {
-        (Some(expected), Some(found)) if expected == found => None,
-        (_, Some(found)) if expected.is_some() || required => Some(clean(found).chars().take(200).collect()),
-        (_, None) if required => Some("an unnamed issuer".into()),
-        _ => None,
-    }
-}
-
-/// What a secret is looked up by.
-pub(super) fn fingerprint(state: &str) -> Fingerprint {
-    Sha256::digest(state).into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::issuer_differs;
-
-    #[test]
-    fn the_issuer_is_compared_to_the_letter() {
-        let us = Some("https://a.example");
-        assert_eq!(issuer_differs(us, true, us), None);
-        assert_eq!(issuer_differs(us, false, None), None);
-        assert_eq!(issuer_differs(None, false, Some("https://anyone")), None);
-        for (required, found) in [
-            (true, None),
-            (false, Some("https://a.example/")),
-            (false, Some("https://A.example")),
-            (true, Some("")),
-        ] {
-            assert!(issuer_differs(us, required, found).is_some(), "{found:?}");
         }
     }
 }

@@ -20,6 +20,8 @@ mod edges;
 mod exec;
 mod export;
 mod givingup;
+#[cfg(target_os = "linux")]
+mod handoff;
 #[cfg(unix)]
 mod history;
 #[cfg(target_os = "linux")]

@@ -1,6 +1,7 @@
 //! Consents for several licences in one run: planned first, journaled, and gone on with after whatever ended it.
 
 pub(super) mod file;
+mod handoff;
 mod watch;
 
 use super::consent::{Round, Terms, Waiting, finish_left_over};
@@ -67,6 +68,10 @@ pub(super) fn run<'a>(
     let provider = bench.provider.clone();
     if run.plan.items.is_empty() {
         return nothing(call, bench, run);
+    }
+    waiting.handing_off.check(form != Form::Text, true)?;
+    if waiting.handing_off.no_wait {
+        return handoff::run(call, bench, run, waiting);
     }
     let timeout = waiting.timeout()?;
     let choice = waiting.choice(call, run.plan.items.iter().map(|item| item.key.to_string()))?;

@@ -85,6 +85,11 @@ impl<'w> Watch<'w> {
         }
     }
 
+    /// One has ended without having been waited for.
+    pub fn ended_here(&mut self, item: &Planned, outcome: &Outcome) {
+        self.ended(item, outcome, None);
+    }
+
     /// The run has ended.
     pub fn over(&mut self) {
         if let Some(bar) = self.bar.take() {
@@ -182,7 +187,8 @@ impl<'w> Watch<'w> {
                         "BioTrack doesn't answer; it's looked at again in {wait} s. Nothing is lost.  n now  q quit"
                     )
                 }
-                None => "n next  s skip  r open again  q quit".to_owned(),
+                None => "n next  s skip  r open again  q quit; an address that was sent back can be pasted"
+                    .to_owned(),
             }
         };
         lines.push(format!("  {keys}"));
@@ -242,6 +248,7 @@ impl View for Watch<'_> {
         let named = called(item);
         self.say(&match (outcome.ending, &outcome.error) {
             (Ending::Granted, _) => format!("✓ {named}: granted"),
+            (Ending::HandedOff, _) => format!("→ {named}: a link was handed out"),
             (Ending::Skipped, _) => format!("– {named}: {}", why.unwrap_or("skipped")),
             (_, Some(error)) => format!("✗ {named}: {error}"),
             (_, None) => format!("✗ {named}: {} failed", self.verb),

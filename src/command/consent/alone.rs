@@ -1,6 +1,6 @@
 //! One licence's consent as a person at the terminal sees it.
 
-use super::{How, View};
+use super::{HandingOff, How, View};
 use crate::command::Call;
 use crate::edge::Opened;
 use crate::error::clean;
@@ -19,13 +19,14 @@ use std::time::{Duration, Instant};
 /// The consent card, the address, and a moving line with the time left.
 pub(super) struct Alone<'v> {
     call: &'v Call<'v>,
+    handing_off: &'v HandingOff,
     provider: &'v Provider,
     spinner: ProgressBar,
 }
 
 impl<'v> Alone<'v> {
-    pub fn new(call: &'v Call<'v>, provider: &'v Provider) -> Self {
-        Self { call, provider, spinner: ProgressBar::hidden() }
+    pub fn new(call: &'v Call<'v>, handing_off: &'v HandingOff, provider: &'v Provider) -> Self {
+        Self { call, handing_off, provider, spinner: ProgressBar::hidden() }
     }
 }
 
@@ -34,6 +35,7 @@ impl View for Alone<'_> {
         let terminal = &self.call.env.terminal;
         terminal.say(&consent_card(self.provider, &item.key, &item.username));
         terminal.insist(&format!("Open this address in a browser on this machine:\n\n  {address}\n"));
+        self.handing_off.show(self.call, address, Some(address));
         match how {
             How::Browser(Opened::Failed(why)) => {
                 let why = clean(&why);
@@ -42,6 +44,9 @@ impl View for Alone<'_> {
             }
             How::Browser(Opened::Started) => terminal.say("A browser has been asked to open it."),
             How::Address | How::Worklist => {}
+        }
+        if terminal.attended() {
+            terminal.say("If the admin's browser says that it can't connect, paste the address in its bar here, then Enter.");
         }
         if terminal.can_animate() {
             self.spinner = spinner(until);

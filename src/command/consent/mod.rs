@@ -1,14 +1,19 @@
 //! Consents, from the question to the stored grant: what register and renew share.
 
 mod alone;
+mod handoff;
 mod round;
 
+pub(super) use handoff::{
+    Handed, HandingOff, hand_out, messages, one as hand_off, outcome_of_handed, say_what_comes,
+};
 pub(super) use round::{How, Round, Terms, View, fits, why_not};
 
 use super::{Bench, Call, outcome_or_error};
-use crate::custody::{Custody, Kept, Recovered};
+use crate::custody::{Custody, Found, Kept, Recovered};
 use crate::edge::BrowserChoice;
-use crate::error::{Error, Result};
+use crate::error::{Error, HandoffError, Result};
+use crate::grant::{Endpoints, Returned};
 use crate::model::authorization::next;
 use crate::model::consent::Fact;
 use crate::model::duration::parse;
@@ -37,6 +42,9 @@ pub struct Waiting {
     /// Wait this long for the consent
     #[arg(long, value_name = "TIME", default_value = "10m")]
     pub timeout: String,
+
+    #[command(flatten)]
+    pub handing_off: HandingOff,
 }
 
 impl Waiting {
@@ -77,6 +85,7 @@ pub(super) fn consent<'a>(
     any_user: bool,
     waiting: &Waiting,
 ) -> Result<Outcome> {
+    waiting.handing_off.check(call.json, false)?;
     let key = item.key.clone();
     let timeout = waiting.timeout()?;
     let choice = waiting.choice(call, std::iter::once(key.license.to_string()));
@@ -100,7 +109,7 @@ pub(super) fn consent<'a>(
         }
         Ok((exchange, None)) => {
             let terms = Terms { choice: choice?, timeout, any_user, run: None, keys: false, worklist: None };
-            alone(call, bench, item, terms, &exchange, waiting.port)
+            alone(call, bench, item, terms, &exchange, waiting)
         }
         Err(e) => Err(e),
     };
@@ -108,6 +117,46 @@ pub(super) fn consent<'a>(
         Ok(outcome) => settled(call, bench, outcome),
         Err(e) => outcome_or_error(&key, bench.custody.standing(&key)?, e),
     }
+}
+
+/// What an answer from elsewhere comes to: the question that it belongs to is taken up, and its code exchanged. What an
+/// earlier run had of it is finished instead.
+pub(super) fn answered<'a>(
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+    returned: Returned,
+    endpoints: &Endpoints,
+) -> Result<Outcome> {
+    // Looked at again: others may have been at it while the provider was.
+    let found = bench.custody.find(&returned)?;
+    let (Found::Waiting(flow) | Found::Left(flow)) = &found;
+    let key = flow.key.clone();
+    let record =
+        bench.custody.standing(&key)?.ok_or_else(|| Error::Failed("the record vanished".into()))?.record;
+    let item =
+        Planned { username: flow.username.clone(), ..Planned::of(&record, flow.purpose, String::new()) };
+    let kept = match found {
+        Found::Waiting(flow) => {
+            let interrupts = call.env.interrupts()?;
+            let go = bench.custody.take_up(*flow, returned, endpoints)?;
+            bench.custody.finish(go, &interrupts)?
+        }
+        Found::Left(flow) => match finish_left_over(call, &mut bench.custody, &item)? {
+            Some(kept) => kept,
+            None => {
+                let license = key.license.to_string();
+                return Err(HandoffError::LeftUncertain {
+                    license,
+                    next: bench.custody.next_renewal(&flow)?,
+                }
+                .into());
+            }
+        },
+    };
+    if let Kept::Live { unconfirmed } = &kept {
+        told_unconfirmed(call, unconfirmed);
+    }
+    Ok(outcome_of(bench, &item, Ok(kept), |_| false))
 }
 
 /// Facts that the provider didn't report are told, never passed off as verified.
@@ -125,21 +174,24 @@ fn alone<'a>(
     item: Planned,
     terms: Terms,
     exchange: &Exchange,
-    port: Option<u16>,
+    waiting: &Waiting,
 ) -> Result<Outcome> {
     bench.custody.probe()?;
-    let mut session = Session::bind(call.env, exchange.clone(), port)?;
+    let mut session = Session::bind(call.env, exchange.clone(), waiting.port)?;
     let provider = bench.provider.clone();
-    let mut view = Alone::new(call, &provider);
+    let mut view = Alone::new(call, &waiting.handing_off, &provider);
     let pace = Pace::new(1, false, vec![item.username.to_string()]);
     let items = [(0, item)];
+    // An address that was sent back can be pasted meanwhile.
+    let keys = call.env.terminal.attended().then(|| session.keys()).flatten();
     let round = Round::new(call, bench, exchange, &mut session, terms, pace, &items, &mut view);
     let outcome = round.run().outcomes.pop().flatten();
+    drop(keys);
     outcome.ok_or_else(|| Error::Failed("nothing was asked".into()))
 }
 
 /// A held grant is asked about where a person is; an error about the call itself stays the call's.
-fn settled<'a>(call: &Call<'a>, bench: &mut Bench<'a>, mut outcome: Outcome) -> Result<Outcome> {
+pub(super) fn settled<'a>(call: &Call<'a>, bench: &mut Bench<'a>, mut outcome: Outcome) -> Result<Outcome> {
     let terminal = &call.env.terminal;
     match outcome.error.take() {
         Some(Error::OtherAdmin { license, granted_by, username, take, throw_away })
@@ -172,7 +224,7 @@ fn settled<'a>(call: &Call<'a>, bench: &mut Bench<'a>, mut outcome: Outcome) -> 
 }
 
 /// What an answer means for its licence: a held grant is taken where `take` says so of whoever granted.
-fn outcome_of(
+pub(super) fn outcome_of(
     bench: &mut Bench<'_>,
     item: &Planned,
     kept: Result<Kept>,

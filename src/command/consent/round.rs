@@ -1,17 +1,18 @@
 //! A round of consents: questions are put, answers come in any order, and each grant is stored before its browser hears
 //! of it. One licence is a round of one; one failure never stops the others.
 
+use super::handoff::{LIFE, hand_out, outcome_of_handed};
 use super::outcome_of;
 use crate::command::{Bench, Call, hooks};
-use crate::custody::{Kept, Question};
+use crate::custody::{Found, Kept, Question};
 use crate::edge::{BrowserChoice, Opened};
-use crate::error::{Error, ProviderError, Result};
-use crate::grant;
+use crate::error::{Error, HandoffError, ProviderError, Result, clean};
+use crate::grant::{self, Returned};
 use crate::ledger::RunId;
 use crate::model::authorization::{Authorization, State, next, register_again};
 use crate::model::consent::Fact;
 use crate::model::duration::in_words;
-use crate::model::flow::Purpose;
+use crate::model::flow::{Purpose, Stage};
 use crate::model::granted::Granted;
 use crate::model::ids::{FlowId, same_account};
 use crate::model::outcome::{Ending, Outcome};
@@ -118,6 +119,8 @@ pub(in crate::command) struct Round<'r, 'e> {
     /// Admins who granted what others were asked for, still to be asked about.
     to_ask: VecDeque<String>,
     decided: HashMap<String, bool>,
+    /// Links that were handed out on the worklist, and until when their answers are waited for here.
+    links: BTreeMap<usize, Instant>,
     interrupted: bool,
     stopped: Option<Error>,
     /// The last event whose hook was run.
@@ -149,6 +152,7 @@ impl<'r, 'e> Round<'r, 'e> {
             outcomes: items.iter().map(|_| None).collect(),
             to_ask: VecDeque::new(),
             decided: HashMap::new(),
+            links: BTreeMap::new(),
             interrupted: false,
             stopped: None,
             hooked: 0,
@@ -168,7 +172,7 @@ impl<'r, 'e> Round<'r, 'e> {
             self.run_hooks();
             self.view.turn(&self.pace, self.to_ask.front().map(String::as_str));
             match self.pace.next(Instant::now()) {
-                Now::Finish if self.to_ask.is_empty() => break,
+                Now::Finish if self.to_ask.is_empty() && self.links.is_empty() => break,
                 Now::Finish => self.wait(None),
                 Now::Open(which) => self.ask(&which, By::Turn),
                 Now::Look => self.session.look(),
@@ -202,19 +206,20 @@ impl<'r, 'e> Round<'r, 'e> {
         const LONG: Duration = Duration::from_secs(60 * 60);
         const AT_ONCE: usize = 256;
         let now = Instant::now();
-        let times = self.open.values().filter_map(|open| open.until).chain(until);
+        let times = self.open.values().filter_map(|open| open.until).chain(self.links.values().copied());
+        let times = times.chain(until);
         let until = times.chain(self.view.every().map(|every| now + every)).min().unwrap_or(now + LONG);
         let Some(first) = self.session.next(until) else { return };
-        self.take(first);
+        self.step(first);
         for _ in 1..AT_ONCE {
             match self.session.ready() {
-                Some(step) => self.take(step),
+                Some(step) => self.step(step),
                 None => return,
             }
         }
     }
 
-    fn take(&mut self, step: Step) {
+    fn step(&mut self, step: Step) {
         match step {
             Step::Arrived { flow, code, reply } => match self.at(&flow) {
                 Some(at) => self.arrived(at, code, reply),
@@ -233,9 +238,96 @@ impl<'r, 'e> Round<'r, 'e> {
                 }
             }
             Step::Looked(found) => self.looked(found),
-            Step::Key(key) => self.key(key),
+            Step::Key(key) if self.several() => self.key(key),
+            Step::Key(_) => {}
+            Step::Pasted { text, from } => self.pasted(&text, from),
             Step::Wished { wish, reply } => self.wished(wish, reply),
             Step::Interrupted => self.interrupt(),
+        }
+    }
+
+    /// An answer that was sent back from elsewhere, to a question of this round or a link that was handed out before.
+    fn pasted(&mut self, text: &Secret, from: Option<Clicked>) {
+        let unreadable = |problem| HandoffError::Unreadable { problem }.into();
+        let taken = Returned::of(text.expose()).map_err(unreadable).and_then(|it| self.take(it));
+        let said = match &taken {
+            Ok(()) => "The pasted answer was taken.".to_owned(),
+            Err(e) => format!("{e}. {}", e.hint().unwrap_or_default()),
+        };
+        match from {
+            Some(page) => page.tell(&serde_json::json!({ "taken": taken.is_ok(), "said": clean(&said) })),
+            None => self.view.notice(&said),
+        }
+    }
+
+    fn take(&mut self, returned: Returned) -> Result<()> {
+        match self.session.pasted(&returned) {
+            Some(step) => step.map(|step| self.step(step)),
+            None => self.take_up(returned),
+        }
+    }
+
+    /// The answer to a link of one of this round's licences.
+    fn take_up(&mut self, returned: Returned) -> Result<()> {
+        let (Found::Waiting(flow) | Found::Left(flow)) = self.bench.custody.find(&returned)?;
+        let license = flow.key.license.to_string();
+        let Some(at) = self.items.iter().position(|(_, item)| item.key == flow.key) else {
+            return Err(HandoffError::NotHere { license }.into());
+        };
+        if flow.stage != Stage::Asked || self.open.contains_key(&at) {
+            return Err(HandoffError::NotHere { license }.into());
+        }
+        let id = flow.id.clone();
+        self.links.remove(&at);
+        match self.bench.custody.take_up(*flow, returned, &self.exchange.endpoints) {
+            Ok(go) => {
+                self.view.storing(&self.items[at].1);
+                let code = Some(go.get().1.code.clone());
+                let (address, reply) = (String::new(), Some(Reply::nobody(license)));
+                self.open.insert(at, Open { flow: id, address, until: self.exchange_until(), reply, code });
+                self.session.exchange(go);
+                self.set(at, Progress::Storing, "");
+            }
+            Err(e) => self.settle(at, Err(e)),
+        }
+        Ok(())
+    }
+
+    /// The exchange has its own deadline, a few tries of it at most; and others may be before it.
+    fn exchange_until(&self) -> Option<Instant> {
+        let others = 1 + self.items.len().min(64) as u32 / 8;
+        Some(Instant::now() + self.exchange.provider.deadline * 4 * others)
+    }
+
+    /// The worklist's button for an admin who sits elsewhere: a link that outlives this run.
+    fn hand_off(&mut self, at: usize, page: Clicked) {
+        let may = !matches!(
+            self.pace.progress().get(at),
+            None | Some(Progress::Storing | Progress::Granted | Progress::Held)
+        );
+        if !may {
+            return page
+                .tell(&serde_json::json!({ "said": "There is nothing more to do for this location." }));
+        }
+        self.let_go(at);
+        let item = self.items[at].1.clone();
+        let made = hand_out(self.call, self.bench, &self.exchange.endpoints, vec![item], None, LIFE);
+        let handed = made.and_then(|made| {
+            made.into_iter()
+                .next()
+                .map_or_else(|| Err(Error::Failed("nothing was handed out".into())), |it| it.1)
+        });
+        match handed {
+            Ok(handed) => {
+                let standing = self.bench.custody.standing(&handed.item.key).ok().flatten();
+                self.links.insert(at, Instant::now() + self.terms.timeout.unsigned_abs());
+                self.end(at, outcome_of_handed(&handed, standing), None);
+                page.tell(&serde_json::json!({ "address": handed.address }));
+            }
+            Err(e) => {
+                page.tell(&serde_json::json!({ "said": clean(&e.to_string()) }));
+                self.settle(at, Err(e));
+            }
         }
     }
 
@@ -333,7 +425,7 @@ impl<'r, 'e> Round<'r, 'e> {
         let random = self.call.env.random.as_ref();
         let ask = grant::ask(provider, &self.exchange.endpoints, &item.key, &item.username, &base, random)?;
         let record = item.on(known, &provider.profile);
-        Ok(Ok(Question { ask, record, purpose: item.purpose, deadline }))
+        Ok(Ok(Question { ask, record, purpose: item.purpose, deadline, handed_off: false }))
     }
 
     fn arrived(&mut self, at: usize, code: Secret, reply: Reply) {
@@ -351,11 +443,10 @@ impl<'r, 'e> Round<'r, 'e> {
         let Some(code) = &open.code else { return };
         match self.bench.custody.arrived(&open.flow, code) {
             Ok(go) => {
-                // The exchange has its own deadline, a few tries of it at most; and others may be before it.
-                open.until = Some(
-                    Instant::now()
-                        + self.exchange.provider.deadline * 4 * (1 + self.items.len().min(64) as u32 / 8),
-                );
+                let until = self.exchange_until();
+                if let Some(open) = self.open.get_mut(&at) {
+                    open.until = until;
+                }
                 self.session.exchange(go);
                 self.set(at, Progress::Storing, "");
             }
@@ -438,6 +529,8 @@ impl<'r, 'e> Round<'r, 'e> {
     /// Ends what nobody answered in time.
     fn lapse(&mut self) {
         let now = Instant::now();
+        // A link outlives the run: only the waiting for its answer ends.
+        self.links.retain(|_, until| *until > now);
         let lapsed: Vec<_> = self
             .open
             .iter()
@@ -488,6 +581,7 @@ impl<'r, 'e> Round<'r, 'e> {
         let progress = match outcome.ending {
             Ending::Granted => Progress::Granted,
             Ending::Held => Progress::Held,
+            Ending::HandedOff => Progress::HandedOff,
             Ending::Skipped => Progress::Skipped,
             _ => Progress::Failed,
         };
@@ -571,6 +665,7 @@ impl<'r, 'e> Round<'r, 'e> {
     /// It waits for its turn once more.
     fn try_again(&mut self, at: usize) {
         self.outcomes[at] = None;
+        self.links.remove(&at);
         self.set(at, Progress::Waiting, "");
     }
 
@@ -583,6 +678,7 @@ impl<'r, 'e> Round<'r, 'e> {
         match wish {
             Wish::GoOn => self.go_on(),
             Wish::Open(at) => return self.follow(at, reply),
+            Wish::HandOff(at) => return self.hand_off(at, reply),
             Wish::Skip(at) => {
                 if matches!(progress(at), Some(Progress::Waiting | Progress::Opened)) {
                     self.let_go(at);
@@ -590,7 +686,7 @@ impl<'r, 'e> Round<'r, 'e> {
                 }
             }
             Wish::Retry(at) => {
-                if matches!(progress(at), Some(Progress::Failed | Progress::Skipped)) {
+                if matches!(progress(at), Some(Progress::HandedOff | Progress::Failed | Progress::Skipped)) {
                     self.try_again(at);
                 }
             }
@@ -601,7 +697,7 @@ impl<'r, 'e> Round<'r, 'e> {
     /// The worklist's link to a licence's page: the state is made when it's clicked.
     fn follow(&mut self, at: usize, reply: Clicked) {
         match self.pace.progress().get(at) {
-            Some(Progress::Waiting | Progress::Failed | Progress::Skipped) => {
+            Some(Progress::Waiting | Progress::HandedOff | Progress::Failed | Progress::Skipped) => {
                 self.try_again(at);
                 self.ask(&[at], By::Click);
             }
@@ -647,6 +743,7 @@ impl<'r, 'e> Round<'r, 'e> {
         self.stopped = self.stopped.take().or(why);
         self.pace.stop();
         self.to_ask.clear();
+        self.links.clear();
         let left: Vec<_> = self
             .open
             .iter()
@@ -697,6 +794,7 @@ fn detail(outcome: &Outcome, why: Option<&str>, provider: &Provider) -> String {
             // The row names it already.
             said.strip_prefix(&format!("{}: ", outcome.key.license)).map_or(said.clone(), str::to_owned)
         }
+        (Ending::HandedOff, ..) => "a link for elsewhere is out; its answer can be pasted above".into(),
         _ => why.unwrap_or_default().to_owned(),
     }
 }

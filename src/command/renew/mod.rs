@@ -5,7 +5,7 @@ mod resume;
 mod select;
 
 use super::bulk::{self, Run};
-use super::consent::{Waiting, consent, fits};
+use super::consent::{Waiting, consent, fits, hand_off};
 use super::form::{self, Form};
 use super::{Bench, Call};
 use crate::error::{Error, Result};
@@ -124,6 +124,9 @@ fn renew_one<'a>(selector: &str, args: &Args, call: &Call<'a>, bench: &mut Bench
     ask_another(args, std::slice::from_mut(&mut item), call)?;
     if args.break_first {
         return break_first::renew(item, record, &standings, args, call, bench);
+    }
+    if args.waiting.handing_off.no_wait {
+        return hand_off(call, bench, item, args.any_user, &args.waiting);
     }
     let outcome = consent(call, bench, item, args.any_user, &args.waiting)?;
     bench.finish(call, outcome)

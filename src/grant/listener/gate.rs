@@ -2,17 +2,19 @@
 
 use super::Method;
 use super::head::{self, Verdict};
+use super::limits::{self, Limits};
 use super::page::Page;
 use super::private::Private;
 use super::traffic::Traffic;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -35,10 +37,14 @@ const PARTING_BYTES: usize = 256 * 1024;
 /// The pause when descriptors are short, and how often handing over is tried.
 const BACK_OFF: Duration = Duration::from_millis(10);
 const TRIES: usize = 300;
+/// What a monitor asks for.
+const HEALTH: &str = "/healthz";
 
 /// What the connections' tasks share.
 pub(super) struct Gate {
     names: Vec<String>,
+    /// Where strangers can reach it: what slows them down, and the names under which a monitor may ask.
+    exposed: Option<(Limits, Vec<String>)>,
     head_time: Duration,
     private: Arc<Private>,
     traffic: Arc<Traffic>,
@@ -67,12 +73,14 @@ enum Progress {
 impl Gate {
     pub(super) fn new(
         names: Vec<String>,
+        exposed: Option<Vec<String>>,
         head_time: Duration,
         private: Arc<Private>,
         traffic: Arc<Traffic>,
     ) -> Gate {
         Gate {
             names,
+            exposed: exposed.map(|own| (Limits::new(Instant::now()), own)),
             head_time,
             private,
             traffic,
@@ -172,8 +180,23 @@ impl Gate {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             if let Some(verdict) = head::judge(&bytes, seen, &self.names) {
-                return Ok(verdict);
+                return Ok(self.admitted(client.peer_addr()?.ip(), &bytes, verdict));
             }
+        }
+    }
+
+    /// The verdict where strangers can reach the port.
+    fn admitted(&self, peer: IpAddr, head: &[u8], verdict: Verdict) -> Verdict {
+        let Some((limits, own)) = &self.exposed else { return verdict };
+        if !limits.admit(limits::source(peer, head), Instant::now()) {
+            return Verdict::Refuse { status: 429, bodyless: head.starts_with(b"HEAD ") };
+        }
+        let elsewhere = matches!(verdict, Verdict::Refuse { status: 421, .. });
+        match head::judge(head, 0, own).filter(|_| elsewhere) {
+            Some(Verdict::Pass(Method::Get, target)) if target == HEALTH => {
+                Verdict::Pass(Method::Get, target)
+            }
+            _ => verdict,
         }
     }
 

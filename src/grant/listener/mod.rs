@@ -2,6 +2,7 @@
 
 mod gate;
 mod head;
+mod limits;
 mod page;
 mod private;
 #[cfg(test)]
@@ -14,13 +15,14 @@ pub use page::{Page, policy_hash};
 use gate::{Door, Gate};
 use private::{Private, Thread};
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use traffic::Traffic;
+use url::Url;
 
 /// How long stopping waits for answers under way.
 const GRACE: Duration = Duration::from_millis(500);
@@ -50,6 +52,8 @@ pub struct Listener {
     sockets: Vec<TcpListener>,
     port: u16,
     names: Vec<String>,
+    /// Strangers can reach it: they are slowed down, and a monitor may ask under the machine's own names.
+    exposed: Option<Vec<String>>,
 }
 
 impl Listener {
@@ -87,7 +91,27 @@ impl Listener {
             // Browsers leave the usual port out.
             names.extend(hosts.iter().map(|host| (*host).to_owned()));
         }
-        Ok(Listener { sockets, port, names })
+        Ok(Listener { sockets, port, names, exposed: None })
+    }
+
+    /// Takes an address for a TLS proxy that stands before it under a public name. Only requests for that name pass;
+    /// for `/healthz` also those for the address itself.
+    pub fn behind_proxy(bind: SocketAddr, public: &Url) -> io::Result<Listener> {
+        let socket = TcpListener::bind(bind)?;
+        let bound = socket.local_addr()?;
+        let host = public.host_str().unwrap_or_default().to_owned();
+        let usual = public.port_or_known_default().unwrap_or(443);
+        let mut names = vec![format!("{host}:{usual}")];
+        if public.port().is_none() {
+            names.insert(0, host);
+        }
+        let own = vec![
+            bound.to_string(),
+            format!("127.0.0.1:{}", bound.port()),
+            format!("[::1]:{}", bound.port()),
+            format!("localhost:{}", bound.port()),
+        ];
+        Ok(Listener { sockets: vec![socket], port: bound.port(), names, exposed: Some(own) })
     }
 
     /// The port taken.
@@ -116,7 +140,7 @@ impl Listener {
         let traffic = Arc::new(Traffic::default());
         let private = Arc::new(Private::open(private_folder)?);
         let thread = private.run(traffic.clone(), handle)?;
-        let gate = Arc::new(Gate::new(self.names, head_time, private, traffic.clone()));
+        let gate = Arc::new(Gate::new(self.names, self.exposed, head_time, private, traffic.clone()));
         let (open, closed) = mpsc::channel();
         let mut serving =
             Serving { port: self.port, gate, traffic, doors: Vec::new(), closed, _thread: thread };

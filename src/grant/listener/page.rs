@@ -48,6 +48,11 @@ impl Page {
         Page { kind: Kind::Json, ..Page::html(200, json) }
     }
 
+    /// The same under another status.
+    pub fn with_status(self, status: u16) -> Page {
+        Page { status, ..self }
+    }
+
     /// Done, and there is nothing to show.
     pub fn done() -> Page {
         Page::html(204, "")
@@ -105,6 +110,9 @@ impl Page {
         ];
         if self.status == 405 {
             headers.push(("Allow", "GET"));
+        }
+        if self.status == 429 {
+            headers.push(("Retry-After", "60"));
         }
         if let Some(location) = &self.location {
             headers.push(("Location", location));

@@ -10,13 +10,13 @@ mod wish;
 pub use wish::{Clicked, Wish};
 
 use super::Step;
-use super::switchboard::{Fingerprint, fingerprint};
 use crate::edge::Random;
 use crate::error::{Result, clean};
 use crate::grant::listener::{Method, Page, Request};
 use crate::grant::pages;
 use crate::model::ids::{Key, OcmLicense, StoreName, Username};
 use crate::model::plan::Progress;
+use crate::model::secret::{Fingerprint, Secret, fingerprint};
 use news::News;
 use serde_json::Value;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -65,6 +65,14 @@ struct Inner {
     news: Mutex<News>,
     /// Told when a page has heard of the end.
     heard: Condvar,
+}
+
+/// What was pasted into the page's field. In a POST's query, which no log and no history keeps.
+fn pasted(query: &str) -> Secret {
+    let mut values = url::form_urlencoded::parse(query.as_bytes());
+    Secret::new(
+        values.find(|(name, _)| name == "text").map_or_else(String::new, |(_, text)| text.into_owned()),
+    )
 }
 
 impl Worklist {
@@ -163,6 +171,11 @@ impl Worklist {
             (Method::Get, Some(("go", number))) => entry(number).map(Wish::Open),
             (Method::Post, Some(("skip", number))) => entry(number).map(Wish::Skip),
             (Method::Post, Some(("retry", number))) => entry(number).map(Wish::Retry),
+            (Method::Post, Some(("handoff", number))) => entry(number).map(Wish::HandOff),
+            (Method::Post, None) if below == "answer" && self.news().ended_as().is_none() => {
+                let text = pasted(request.query.as_deref().unwrap_or_default());
+                return Some(Step::Pasted { text, from: Some(Clicked::new(request)) });
+            }
             (Method::Post, None) if below == "on" => Some(Wish::GoOn),
             _ => None,
         };

@@ -14,8 +14,14 @@ static STYLE_HASH: LazyLock<String> = LazyLock::new(|| policy_hash(STYLE));
 static SCRIPT_HASH: LazyLock<String> = LazyLock::new(|| policy_hash(SCRIPT));
 
 /// What is counted: the word that the style and the script know it by, and whether it's told while it's none.
-const COUNTS: [(&str, bool); 5] =
-    [("left", true), ("granted", true), ("held", false), ("failed", false), ("skipped", false)];
+const COUNTS: [(&str, bool); 6] = [
+    ("left", true),
+    ("granted", true),
+    ("held", false),
+    ("handed_off", false),
+    ("failed", false),
+    ("skipped", false),
+];
 
 /// The whole page as things stand.
 pub(super) fn sheet(path: &str, sheet: &Sheet, news: &News) -> Page {
@@ -37,7 +43,7 @@ pub(super) fn sheet(path: &str, sheet: &Sheet, news: &News) -> Page {
                     p.counts #counts role="status" {
                         @for (word, always) in COUNTS {
                             @let number = count(news.rows(), word);
-                            span data-count=(word) hidden[number == 0 && !always] { b { (number) } " " (word) }
+                            span data-count=(word) hidden[number == 0 && !always] { b { (number) } " " (word.replace('_', " ")) }
                         }
                     }
                     progress #done max=(sheet.entries.len()) value=(sheet.entries.len() - left) aria-label="Licences done" {}
@@ -52,6 +58,7 @@ pub(super) fn sheet(path: &str, sheet: &Sheet, news: &News) -> Page {
                     }
                     (facts(sheet))
                     (tools(news.rows()))
+                    @if news.ended_as().is_none() { (answer()) }
                     (table(path, sheet, news))
                     p.nothing #nothing hidden { "No licence matches. Clear the filter, or choose another state." }
                 }
@@ -85,7 +92,7 @@ fn tools(rows: &[Row]) -> Markup {
                 legend { "State" }
                 label { input type="radio" name="state" value="all" checked; span { "All " b { (rows.len()) } } }
                 @for (word, _) in COUNTS {
-                    label { input type="radio" name="state" value=(word); span data-chip=(word) { (word) " " b { (count(rows, word)) } } }
+                    label { input type="radio" name="state" value=(word); span data-chip=(word) { (word.replace('_', " ")) " " b { (count(rows, word)) } } }
                 }
             }
             p.keys {
@@ -94,6 +101,18 @@ fn tools(rows: &[Row]) -> Markup {
                 span { kbd { "n" } " next waiting" }
             }
             p.shown #shown role="status" {}
+        }
+    }
+}
+
+/// The field for what an admin elsewhere sent back. Without the script it stays hidden.
+fn answer() -> Markup {
+    html! {
+        div.answer #answer hidden {
+            label { span { "Pasted answer" } input #pasted type="text" autocomplete="off" spellcheck="false"
+                placeholder="The address that an admin’s browser ended at: http…"; }
+            button type="button" #take { "Take it" }
+            span #said role="status" {}
         }
     }
 }
@@ -134,7 +153,7 @@ fn table(path: &str, sheet: &Sheet, news: &News) -> Markup {
 fn line(path: &str, n: usize, entry: &Entry, row: &Row, over: bool) -> Markup {
     html! {
         tr data-n=(n) data-state=(row.progress) {
-            td.state { i aria-hidden="true" {} span { (row.progress) } }
+            td.state { i aria-hidden="true" {} span { (row.progress.word().replace('_', " ")) } }
             th.licence scope="row" {
                 bdi { (entry.key.license) }
                 @if let Some(name) = &entry.name { small { bdi { (name) } } }

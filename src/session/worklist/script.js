@@ -13,10 +13,11 @@
 
   // What can be wished in a state: the path, and the word on the button.
   const ACTIONS = {
-    waiting: [["skip", "Skip"]],
-    opened: [["skip", "Skip"]],
-    failed: [["retry", "Retry"]],
-    skipped: [["retry", "Take back"]],
+    waiting: [["skip", "Skip"], ["handoff", "Hand off"]],
+    opened: [["skip", "Skip"], ["handoff", "Hand off"]],
+    handed_off: [["retry", "Take back"], ["handoff", "New link"]],
+    failed: [["retry", "Retry"], ["handoff", "Hand off"]],
+    skipped: [["retry", "Take back"], ["handoff", "Hand off"]],
   };
   const LEFT = ["waiting", "opened", "storing"];
   const bucket = (state) => (LEFT.includes(state) ? "left" : state);
@@ -63,7 +64,7 @@
   }
 
   function count() {
-    const counts = { left: 0, granted: 0, held: 0, failed: 0, skipped: 0 };
+    const counts = { left: 0, granted: 0, held: 0, handed_off: 0, failed: 0, skipped: 0 };
     for (const row of rows) counts[bucket(state(row))] += 1;
     for (const place of document.querySelectorAll("[data-count]")) {
       const number = counts[place.dataset.count];
@@ -103,7 +104,8 @@
       const row = rows[n];
       const focused = row.tr.contains(document.activeElement);
       row.tr.dataset.state = progress;
-      row.tr.querySelector(".state span").textContent = progress;
+      row.tr.querySelector(".state span").textContent = progress.replace("_", " ");
+      if (progress !== "handed_off") row.tr.querySelector(".link")?.remove();
       row.tr.querySelector(".known span").textContent = detail;
       act(row);
       // Where the focus was is gone: its row has it now, so that the place in the list isn't lost.
@@ -125,6 +127,8 @@
     over = true;
     document.body.dataset.over = how;
     banner("notice", null);
+    by("answer")?.remove();
+    for (const button of document.querySelectorAll(".link button")) button.remove();
     for (const row of rows) act(row);
   }
 
@@ -160,11 +164,57 @@
     try {
       const answer = await fetch(`${base}/${button.dataset.wish}`, { method: "POST", cache: "no-store" });
       if (!answer.ok) throw new Error(answer.status);
+      if (button.dataset.wish.startsWith("handoff/")) link(rows[Number(button.dataset.wish.slice(8))], await answer.json());
     } catch {
       shown.textContent = "biotrack-auth didn’t take that; try again.";
     }
     // Where it was taken, the news replace the button soon.
     button.removeAttribute("aria-disabled");
+  }
+
+  /** A link for elsewhere, to be copied; or why there is none. */
+  function link(row, { address, said }) {
+    row.tr.querySelector(".link")?.remove();
+    if (!address) {
+      shown.textContent = said;
+      return;
+    }
+    const place = document.createElement("div");
+    place.className = "link";
+    const field = place.appendChild(document.createElement("input"));
+    field.readOnly = true;
+    field.value = address;
+    field.setAttribute("aria-label", `Link for ${license(row)}, to be sent to its admin`);
+    const copy = place.appendChild(document.createElement("button"));
+    copy.type = "button";
+    copy.textContent = "Copy";
+    copy.addEventListener("click", async () => {
+      field.select();
+      try {
+        await navigator.clipboard.writeText(address);
+        copy.textContent = "Copied";
+      } catch {
+        copy.textContent = "Press Ctrl-C";
+      }
+    });
+    row.tr.querySelector(".known").append(place);
+    field.focus();
+    field.select();
+  }
+
+  /** Gives what was pasted to the program, which says what came of it. */
+  async function take_answer() {
+    const field = by("pasted"), said = by("said");
+    if (!field.value.trim()) return field.focus();
+    try {
+      const answer = await fetch(`${base}/answer?text=${encodeURIComponent(field.value)}`, { method: "POST", cache: "no-store" });
+      if (!answer.ok) throw new Error(answer.status);
+      const { taken, said: text } = await answer.json();
+      said.textContent = text;
+      if (taken) field.value = "";
+    } catch {
+      said.textContent = "biotrack-auth didn’t take that; try again.";
+    }
   }
 
   function next() {
@@ -209,6 +259,13 @@
   for (const cell of table.querySelectorAll("thead th")) cell.setAttribute("role", "columnheader");
 
   for (const row of rows) act(row);
+  if (by("answer")) {
+    by("answer").hidden = false;
+    by("take").addEventListener("click", take_answer);
+    by("pasted").addEventListener("keydown", (event) => {
+      if (event.key === "Enter") take_answer();
+    });
+  }
   const tools = by("tools");
   tools.hidden = false;
   new ResizeObserver(() => {

@@ -13,6 +13,8 @@ pub enum Wish {
     Skip(usize),
     /// To take an entry that failed, or was left out, up again.
     Retry(usize),
+    /// To have a link of an entry for an admin who sits elsewhere.
+    HandOff(usize),
     /// To wait no longer for what the notice names.
     GoOn,
 }
@@ -35,6 +37,11 @@ impl Clicked {
     /// A small page that says why not.
     pub fn refuse(self, title: &str, reason: &str) {
         self.0.answer(pages::refused(&clean(title), &clean(reason)));
+    }
+
+    /// Tells the page's script what came of it.
+    pub fn tell(self, news: &serde_json::Value) {
+        self.0.answer(Page::json(news.to_string()));
     }
 
     /// It's done, and the page will hear of it.

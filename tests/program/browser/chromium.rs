@@ -21,22 +21,30 @@ pub struct Browser {
 
 impl Browser {
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With further arguments.
+    pub fn start_with(more: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
         let driver = Driver::start(home.path());
+        let profile = format!("--user-data-dir={}", home.path().join("profile").display());
+        let arguments = [
+            &profile,
+            "--headless",
+            // Root has no sandbox, and containers little shared memory.
+            "--no-sandbox",
+            "--disable-dev-shm-usage",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+        ];
+        let arguments = [&arguments[..], more].concat();
         let session = driver.session(&json!({
             "browserName": "chrome",
-            "goog:chromeOptions": { "args": [
-                format!("--user-data-dir={}", home.path().join("profile").display()),
-                "--headless",
-                // Root has no sandbox, and containers little shared memory.
-                "--no-sandbox",
-                "--disable-dev-shm-usage",
-                "--disable-gpu",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-            ] },
+            "goog:chromeOptions": { "args": arguments },
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
         }));
         Self { session, driver, _home: home }

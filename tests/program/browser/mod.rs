@@ -1,7 +1,7 @@
 //! A real browser at the pages: Chromium without a screen opens them, types and clicks as an admin user does.
 
 mod asked;
-mod chromium;
+pub mod chromium;
 mod granting;
 mod person;
 mod refusing;

@@ -169,7 +169,7 @@ fn what_happens_is_seen_without_a_reload() {
     );
     // Done is done, what failed may be tried again, and the rest is to be granted.
     let offered = |n: u8| browser.text(&format!("[data-n='{n}'] .do"));
-    assert_eq!((offered(0), offered(1)), (String::new(), "Retry".into()));
+    assert_eq!((offered(0), offered(1)), (String::new(), "RetryHand off".into()));
     assert!(offered(2).contains("Grant Access") && offered(2).contains("Skip"));
 
     shown.worklist.notice(Some("Next admin: bob@example.com".into()));
@@ -383,5 +383,53 @@ fn fifteen_hundred_licences_are_shown_and_found() {
     }
     shown.until("document.title === '0 left · worklist'");
     assert!(browser.text("#counts").contains("1500 granted"));
+    shown.is_quiet();
+}
+
+#[test]
+fn a_link_for_elsewhere_is_shown_and_what_comes_back_is_given_to_the_program() {
+    const LINK: &str = "https://biotr.ac/oauth?state=%3Cb%3E&a=b";
+    let shown = Shown::new(three());
+    let browser = &shown.browser;
+    browser.click("[data-n='1'] .do button[data-wish^=handoff]");
+    let (wish, reply) = shown.wished();
+    assert_eq!(wish, Wish::HandOff(1));
+    shown.worklist.show(1, Progress::HandedOff, "a link for elsewhere is out");
+    reply.tell(&json!({ "address": LINK }));
+    shown.until("document.querySelector('[data-n=\"1\"] .link input')?.value");
+    assert_eq!(browser.script("return document.querySelector('.link input').value"), LINK);
+    assert_eq!(browser.text("[data-n='1'] .state span"), "Handed Off");
+    // It's selected, and the button puts it into the clipboard where the browser lets it.
+    assert_eq!(browser.script("return getSelection().toString() || document.activeElement.value"), LINK);
+    browser.click(".link button");
+    shown.until("document.querySelector('.link button').innerText !== 'Copy'");
+    shown.until("document.querySelector('#counts').innerText.includes('1 handed off')");
+
+    let pasted = "<http://127.0.0.1:18273/callback?code=a%2Bb&state=s+t>";
+    browser.enter("#pasted", pasted);
+    browser.click("#take");
+    let text = match shown.session().next(Instant::now() + Duration::from_secs(60)) {
+        Some(Step::Pasted { text, from: Some(page) }) => {
+            page.tell(&json!({ "taken": false, "said": "That <b>isn't</b> one." }));
+            text
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(text.expose(), pasted);
+    shown.until("document.querySelector('#said').innerText === \"That <b>isn't</b> one.\"");
+    assert_eq!(browser.script("return document.querySelector('#pasted').value"), pasted);
+    browser.press("\u{e007}");
+    browser.script("document.querySelector('#pasted').focus()");
+    browser.press("\u{e007}");
+    match shown.session().next(Instant::now() + Duration::from_secs(60)) {
+        Some(Step::Pasted { from: Some(page), .. }) => page.tell(&json!({ "taken": true, "said": "Taken." })),
+        other => panic!("{other:?}"),
+    }
+    shown.until("document.querySelector('#pasted').value === ''");
+    // Once granted, the link goes; at the end, the field.
+    shown.worklist.show(1, Progress::Granted, "until 11 Aug 2026");
+    shown.until("!document.querySelector('.link')");
+    shown.worklist.ended("Over.".into());
+    shown.until("!document.querySelector('#answer')");
     shown.is_quiet();
 }

@@ -31,7 +31,12 @@ fn asked(rig: &Rig) -> (Ledger, Spool, FlowId) {
         Change { record, expect: Generation(0), moves: Vec::new(), closes: None, events: Vec::new() };
     let spool = ledger.reserve(1).unwrap();
     let id = flow.id.clone();
-    ledger.intend(vec![Intent { flow, change }]).unwrap().pop().unwrap().unwrap();
+    ledger
+        .intend(vec![Intent { flow, change, state: None, handed_off: false }])
+        .unwrap()
+        .pop()
+        .unwrap()
+        .unwrap();
     (ledger, spool, id)
 }
 

@@ -2,6 +2,7 @@
 
 mod calendar;
 mod cron;
+mod listen;
 mod many;
 mod monitoring;
 mod oidc_provider;

@@ -6,13 +6,23 @@ The address is the last argument. Before it may stand:
   --user NAME          sign in as NAME
   --wait FILE          wait until FILE exists before the form is posted
   --say FILE           write the last page's status and text to FILE
+  --back FILE          don't follow the redirect back: write its address to FILE, as it stands in a browser's bar
 """
 import html, os, re, sys, time
 import urllib.error, urllib.parse, urllib.request
 
 arguments, address = sys.argv[1:-1], sys.argv[-1]
-options = dict(zip(arguments[::2], arguments[1::2])) if "--refuse" not in arguments else {"--refuse": "yes"}
-browser = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+pairs = [word for word in arguments if word != "--refuse"]
+options = dict(zip(pairs[::2], pairs[1::2])) | ({"--refuse": "yes"} if "--refuse" in arguments else {})
+
+
+class Stays(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
+handlers = [urllib.request.ProxyHandler({})] + ([Stays] if "--back" in options else [])
+browser = urllib.request.build_opener(*handlers)
 
 
 def fetch(url, data=None):
@@ -20,6 +30,9 @@ def fetch(url, data=None):
         answer = browser.open(url, data, timeout=120)
     except urllib.error.HTTPError as refused:
         answer = refused
+    if "--back" in options and answer.headers.get("Location"):
+        with open(options["--back"], "w") as out:
+            out.write(answer.headers["Location"])
     return answer.status, answer.read().decode("utf-8", "replace")
 
 

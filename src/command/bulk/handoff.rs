@@ -1,0 +1,91 @@
+//! Hand-offs for several licences: their links are made in one commit, and nobody waits here.
+
+use super::watch::Watch;
+use super::{Resumed, Run, answer, counts, partial};
+use crate::command::consent::{Handed, Waiting, hand_out, messages, outcome_of_handed, say_what_comes};
+use crate::command::form::Form;
+use crate::command::{Bench, Call, online};
+use crate::error::Result;
+use crate::model::outcome::{Ending, Outcome, exit_of};
+use crate::model::plan::{Planned, Progress};
+
+pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting: &Waiting) -> Result<u8> {
+    let Run { plan, done, resumed, any_user, verb, form } = run;
+    let (provider, handing) = (bench.provider.clone(), &waiting.handing_off);
+    let life = handing.life()?;
+    let exchange = online::exchange(call, &provider, &bench.custody)?;
+    bench.custody.connect(exchange.clone());
+    bench.custody.probe()?;
+    // No moving line: nothing is waited for.
+    let mut watch = Watch::new(call, &provider, form, verb, 0);
+    for item in &plan.items {
+        watch.planned(item, bench.custody.standing(&item.key)?.as_ref());
+    }
+    super::before(&mut watch, bench, &plan.left_out, &done)?;
+    let places = resumed.as_ref().map_or_else(|| (0..plan.items.len()).collect(), |it| it.places.clone());
+    let items: Vec<(usize, Planned)> = places.into_iter().zip(plan.items).collect();
+    let mut outcomes = done;
+    let mut left_over = super::left_over(call, bench, &items);
+    let mut asked = Vec::with_capacity(items.len());
+    for (at, (_, item)) in items.iter().enumerate() {
+        match left_over.iter().position(|(found, _)| *found == at) {
+            Some(found) => {
+                let (_, kept) = left_over.swap_remove(found);
+                let outcome = super::super::consent::outcome_of(bench, item, kept, |_| any_user);
+                watch.ended_here(item, &outcome);
+                outcomes.push(outcome);
+            }
+            None => asked.push(item.clone()),
+        }
+    }
+    let mut handed: Vec<Handed> = Vec::with_capacity(asked.len());
+    for (item, made) in hand_out(call, bench, &exchange.endpoints, asked, waiting.port, life)? {
+        let standing = bench.custody.standing(&item.key)?;
+        let outcome = match made {
+            Ok(made) => {
+                let outcome = outcome_of_handed(&made, standing);
+                handed.push(made);
+                outcome
+            }
+            Err(e) => Outcome { error: Some(e), ..Outcome::of(item.key.clone(), Ending::Failed, standing) },
+        };
+        watch.ended_here(&item, &outcome);
+        outcomes.push(outcome);
+    }
+    if let Some(Resumed { run, .. }) = resumed {
+        // Their links are out: the run itself has nothing left to do.
+        for (place, item) in &items {
+            let gone = handed.iter().any(|it| it.item.key == item.key);
+            let progress = if gone { Progress::HandedOff } else { Progress::Failed };
+            bench.custody.ledger_mut().note_run(run, *place, progress)?;
+        }
+        bench.custody.ledger_mut().end_run(run)?;
+    }
+    outcomes.extend(super::skipped(bench, &plan.left_out)?);
+    let error = partial(call, verb, &outcomes);
+    let exit = error.as_ref().map_or_else(|| exit_of(&outcomes), |e| e.exit());
+    let counts = counts(&outcomes, 0);
+    let text = match handing.message {
+        true => messages(&handed, &provider, call.env.clock.now()),
+        false => handed.iter().map(|it| format!("{}\t{}\n", it.item.key, it.address)).collect(),
+    };
+    match form {
+        Form::Text => {
+            call.env.terminal.answer(&text)?;
+            call.env.terminal.say(crate::report::run_summary(&outcomes, counts).trim_end());
+            if let Some(error) = &error {
+                call.env.terminal.complain(error);
+            }
+        }
+        _ => answer(call, bench, form, &outcomes, counts, exit, error.as_ref())?,
+    }
+    say_what_comes(call, &provider, &handed, life);
+    for (at, it) in handed.iter().enumerate() {
+        if handing.qr {
+            call.env.terminal.insist(&format!("{}:", it.item.key));
+        }
+        // One clipboard has room for all of them, once.
+        handing.show(call, &it.address, (at + 1 == handed.len()).then(|| text.trim_end()));
+    }
+    Ok(exit)
+}

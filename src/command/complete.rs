@@ -1,0 +1,68 @@
+//! `complete`: finishes a hand-off with the redirect address that the admin sent back.
+
+use super::consent::{answered, settled};
+use super::{Bench, Call, online, outcome_or_error};
+use crate::custody::Found;
+use crate::error::{HandoffError, Result};
+use crate::grant::Returned;
+use crate::model::secret::Secret;
+
+/// Finish a hand-off: take the address that the admin's browser ended at
+///
+/// After Grant Access the admin's browser is sent to an address at which nobody listens: it says that it can't connect,
+/// and the address in its bar is what they send back. Quotation marks, angle brackets and line breaks of a mail client
+/// are tolerated. It must come at once: the code in it lives minutes.
+///
+/// The address holds a code. It's worthless to others without the verifier, which never leaves the vault; with - instead
+/// of the address it's read from standard input, and so stands in no process list and in no shell's history.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  biotrack-auth complete -                                # paste the address, then Enter
+  wl-paste | biotrack-auth complete -
+  biotrack-auth complete 'http://127.0.0.1:18273/callback?code=…&state=…'")]
+pub struct Args {
+    /// The whole redirect address, or - to read it from standard input
+    #[arg(value_name = "URL|-", allow_hyphen_values = true)]
+    address: Pasted,
+}
+
+/// What was given as the address. It holds a code: its debug output says nothing.
+#[derive(Debug, Clone)]
+struct Pasted(Secret);
+
+impl std::str::FromStr for Pasted {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        Ok(Self(Secret::new(text)))
+    }
+}
+
+pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
+    let text = match args.address.0.is("-") {
+        false => args.address.0.clone(),
+        true => {
+            let question = "Paste the address that the admin's browser shows, then press Enter:";
+            Secret::from(call.env.terminal.read_pasted(question, crate::grant::LONGEST_PASTE)?)
+        }
+    };
+    let returned = Returned::of(text.expose()).map_err(|problem| HandoffError::Unreadable { problem })?;
+    call.bench()?.work(call, |bench| complete(returned, call, bench))
+}
+
+fn complete<'a>(returned: Returned, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
+    let flow = match bench.custody.find(&returned)? {
+        Found::Waiting(flow) | Found::Left(flow) => *flow,
+    };
+    let key = flow.key.clone();
+    let done = online::exchange(call, &bench.provider, &bench.custody).and_then(|exchange| {
+        bench.custody.connect(exchange.clone());
+        answered(call, bench, returned, &exchange.endpoints)
+    });
+    let outcome = match done {
+        Ok(outcome) => settled(call, bench, outcome)?,
+        Err(e) => outcome_or_error(&key, bench.custody.standing(&key)?, e)?,
+    };
+    bench.finish(call, outcome)
+}

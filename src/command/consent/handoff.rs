@@ -1,0 +1,284 @@
+//! Hand-offs: a link is made for an admin who sits elsewhere, and nobody waits for its answer here.
+
+use super::{Waiting, finish_left_over, fits, outcome_of, told_unconfirmed};
+use crate::command::{Bench, Call, outcome_or_error};
+use crate::custody::{Kept, Question};
+use crate::error::{Error, Result};
+use crate::grant::{self, Endpoints};
+use crate::model::authorization::Standing;
+use crate::model::duration::{in_words, parse};
+use crate::model::outcome::{Ending, Outcome};
+use crate::model::plan::Planned;
+use crate::model::provider::Provider;
+use crate::report::{Link, Message, message, qr};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+/// How long a hand-off lives where nothing else is said.
+pub(in crate::command) const LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// How a hand-off is made and shown.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Hand-off options")]
+pub struct HandingOff {
+    /// Don't wait: print the address for an admin who sits elsewhere, and leave; complete takes what they send back
+    #[arg(long, conflicts_with_all = ["browser", "no_browser", "timeout"])]
+    pub no_wait: bool,
+
+    /// With --no-wait: until when the answer counts [default: 7d]
+    #[arg(long, value_name = "TIME", requires = "no_wait")]
+    pub expires: Option<String>,
+
+    /// With --no-wait: print text ready to mail, one message for each admin user with all their locations
+    #[arg(long, requires = "no_wait")]
+    pub message: bool,
+
+    /// Show the address as a QR code, on standard error
+    #[arg(long)]
+    pub qr: bool,
+
+    /// Put the address, or the message, into the terminal's clipboard (OSC 52)
+    #[arg(long)]
+    pub copy: bool,
+}
+
+impl HandingOff {
+    /// How long a hand-off lives.
+    pub(in crate::command) fn life(&self) -> Result<SignedDuration> {
+        match &self.expires {
+            None => Ok(LIFE),
+            Some(text) => match parse("hand-off's time", text)? {
+                none if none.is_zero() => Err(Error::BadValue {
+                    name: "hand-off's time",
+                    problem: "can't be zero: nobody could answer".into(),
+                }),
+                life => Ok(life),
+            },
+        }
+    }
+
+    /// What doesn't go together, and clap can't know.
+    pub(in crate::command) fn check(&self, json: bool, several: bool) -> Result<()> {
+        let wrong = |what: &str, hint: &str| Err(Error::Usage { what: what.into(), hint: hint.into() });
+        // Clap drops a requirement that conflicts with another flag.
+        if !self.no_wait && (self.message || self.expires.is_some()) {
+            return wrong(
+                "--message and --expires are for a hand-off",
+                "Add --no-wait, and leave --browser out.",
+            );
+        }
+        if json && self.message {
+            return wrong(
+                "--message is text, which doesn't go with JSON",
+                "Leave --message out: authorize_url is in the results; or leave --json or --format out.",
+            );
+        }
+        if several && !self.no_wait && (self.qr || self.copy) {
+            return wrong(
+                "--qr and --copy are for one licence, or for --no-wait",
+                "Leave them out, or add --no-wait.",
+            );
+        }
+        Ok(())
+    }
+
+    /// Shows an address that is on the terminal already in the further ways that were asked for.
+    pub(in crate::command) fn show(&self, call: &Call<'_>, address: &str, copied: Option<&str>) {
+        let terminal = &call.env.terminal;
+        if self.qr {
+            match qr(address, !terminal.colour_err()) {
+                Some(code) => terminal.picture(&code),
+                None => terminal.insist("The address is too long for a QR code."),
+            }
+        }
+        if let Some(copied) = copied.filter(|_| self.copy) {
+            match terminal.copy(copied) {
+                true => terminal.say("It's in the clipboard, where the terminal allows that."),
+                false => terminal.say("Nothing was copied: standard error is no terminal."),
+            }
+        }
+    }
+}
+
+/// A question that was handed out.
+pub(in crate::command) struct Handed {
+    pub item: Planned,
+    pub address: String,
+    pub redirect_uri: String,
+    pub until: Timestamp,
+}
+
+/// Makes the links: one commit for all of them. What went wrong with one is its outcome, and the others are made.
+pub(in crate::command) fn hand_out<'a>(
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+    endpoints: &Endpoints,
+    items: Vec<Planned>,
+    port: Option<u16>,
+    life: SignedDuration,
+) -> Result<Vec<(Planned, Result<Handed>)>> {
+    let provider = bench.provider.clone();
+    let now = call.env.clock.now();
+    let until = now.saturating_add(life).unwrap_or(Timestamp::MAX);
+    // Whole seconds, as the ledger keeps them: what is told is what counts.
+    let until = Timestamp::from_second(until.as_second()).unwrap_or(until);
+    let base = grant::handoff_uri(&provider, port);
+    let (mut questions, mut asked, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+    for item in items {
+        let known = bench.custody.standing(&item.key)?.map(|standing| standing.record);
+        if let Err(e) = fits(item.purpose, known.as_ref(), &provider, now) {
+            refused.push((item, Err(e)));
+            continue;
+        }
+        let random = call.env.random.as_ref();
+        let ask = grant::ask(&provider, endpoints, &item.key, &item.username, &base, random)?;
+        let record = item.on(known, &provider.profile);
+        // What is known of the store, whether it was typed now or before.
+        let item = Planned { name: record.name.clone(), contact: record.contact.clone(), ..item };
+        questions.push(Question { ask, record, purpose: item.purpose, deadline: until, handed_off: true });
+        asked.push(item);
+    }
+    let outcomes = bench.custody.ask(questions)?;
+    let made = asked.into_iter().zip(outcomes).map(|(item, logged)| {
+        let handed = logged.map(|logged| {
+            let (_, ask) = logged.get();
+            let (address, redirect_uri) = (ask.address.clone(), ask.redirect_uri.clone());
+            Handed { item: item.clone(), address, redirect_uri, until }
+        });
+        (item, handed)
+    });
+    Ok(made.chain(refused).collect())
+}
+
+/// `--no-wait` for one licence.
+pub(in crate::command) fn one<'a>(
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+    item: Planned,
+    any_user: bool,
+    waiting: &Waiting,
+) -> Result<u8> {
+    let handing = &waiting.handing_off;
+    handing.check(call.json, false)?;
+    let (key, life) = (item.key.clone(), handing.life()?);
+    let ready = super::super::online::exchange(call, &bench.provider, &bench.custody).and_then(|exchange| {
+        bench.custody.connect(exchange.clone());
+        Ok((finish_left_over(call, &mut bench.custody, &item)?, exchange))
+    });
+    let made = match ready {
+        // Nobody is to be asked any more.
+        Ok((Some(kept), _)) => {
+            if let Kept::Live { unconfirmed } = &kept {
+                told_unconfirmed(call, unconfirmed);
+            }
+            let outcome = outcome_of(bench, &item, Ok(kept), |_| any_user);
+            return bench.finish(call, outcome);
+        }
+        Ok((None, exchange)) => bench.custody.probe().and_then(|()| {
+            let made = hand_out(call, bench, &exchange.endpoints, vec![item], waiting.port, life)?
+                .into_iter()
+                .next();
+            made.ok_or_else(|| Error::Failed("nothing was handed out".into()))?.1
+        }),
+        Err(e) => Err(e),
+    };
+    let standing = bench.custody.standing(&key)?;
+    let handed = match made {
+        Ok(handed) => handed,
+        Err(e) => {
+            let outcome = outcome_or_error(&key, standing, e)?;
+            return bench.finish(call, outcome);
+        }
+    };
+    let outcome = outcome_of_handed(&handed, standing);
+    let provider = bench.provider.clone();
+    let text = match handing.message {
+        true => messages(std::slice::from_ref(&handed), &provider, call.env.clock.now()),
+        false => format!("{}\n", handed.address),
+    };
+    let exit = call.finish(&provider, &[outcome], &text)?;
+    say_what_comes(call, &provider, std::slice::from_ref(&handed), life);
+    handing.show(call, &handed.address, Some(text.trim_end()));
+    Ok(exit)
+}
+
+/// The outcome of a licence whose link is out.
+pub(in crate::command) fn outcome_of_handed(handed: &Handed, standing: Option<Standing>) -> Outcome {
+    let authorize_url = Some(handed.address.clone());
+    Outcome { authorize_url, ..Outcome::of(handed.item.key.clone(), Ending::HandedOff, standing) }
+}
+
+/// What the person at the terminal does next.
+pub(in crate::command) fn say_what_comes(
+    call: &Call<'_>,
+    provider: &Provider,
+    handed: &[Handed],
+    life: SignedDuration,
+) {
+    let Some(first) = handed.first() else { return };
+    let terminal = &call.env.terminal;
+    let (word, they) = if handed.len() == 1 { ("link", "it") } else { ("links", "they") };
+    terminal.say(&format!(
+        "The {word} can be sent to the admin user; {they} can be answered for {}, until {}.",
+        in_words(life),
+        first.until.to_zoned(provider.zone.clone()).strftime("%Y-%m-%d %H:%M %Z"),
+    ));
+    terminal.say(&match &provider.redirect.public_url {
+        Some(public) => format!("The answer comes to {public}, where biotrack-auth listen takes it."),
+        None => {
+            let profile = provider.other_profile.then(|| format!("--profile {} ", provider.profile));
+            format!(
+                "Afterwards their browser says that it can't connect. They send back the address in its bar, at once: \
+                 a code lives minutes. Then: biotrack-auth complete {}-",
+                profile.unwrap_or_default()
+            )
+        }
+    });
+}
+
+/// One message for each admin user, with all their locations; a line between two.
+pub(in crate::command) fn messages(handed: &[Handed], provider: &Provider, now: Timestamp) -> String {
+    let mut admins: BTreeMap<String, Vec<&Handed>> = BTreeMap::new();
+    for one in handed {
+        admins.entry(one.item.username.as_str().to_lowercase()).or_default().push(one);
+    }
+    let written = admins.values().map(|theirs| {
+        let first = theirs[0];
+        let mut to: Vec<&str> = Vec::new();
+        for one in theirs {
+            let contact = one.item.contact.as_ref().map_or(one.item.username.as_str(), |it| it.as_str());
+            if !to.contains(&contact) {
+                to.push(contact);
+            }
+        }
+        let links = theirs.iter().map(|one| Link {
+            key: &one.item.key,
+            name: one.item.name.as_ref(),
+            expires_at: one.item.expires_at,
+            address: &one.address,
+        });
+        message(
+            &Message {
+                username: first.item.username.as_str(),
+                to,
+                links: links.collect(),
+                now,
+                until: first.until,
+                // Of several, what they all begin with.
+                redirect_uri: provider_redirect(first, provider),
+            },
+            provider,
+        )
+    });
+    written.collect::<Vec<_>>().join(&format!("\n{}\n\n", "-".repeat(72)))
+}
+
+/// The redirect address without a state that stands in its path.
+fn provider_redirect<'h>(handed: &'h Handed, provider: &Provider) -> &'h str {
+    match provider.state_in {
+        crate::model::provider::StateIn::Query => &handed.redirect_uri,
+        crate::model::provider::StateIn::Path => {
+            handed.redirect_uri.rsplit_once('/').map_or(handed.redirect_uri.as_str(), |(base, _)| base)
+        }
+    }
+}

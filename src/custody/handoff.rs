@@ -1,0 +1,151 @@
+//! Answers that come from elsewhere: to a question that was handed out, or whose process has ended before it came.
+
+use super::{Custody, InFlight, unknown};
+use crate::edge::Interrupts;
+use crate::error::{Error, HandoffError, ProviderError, Result};
+use crate::grant::{self, Code, Endpoints, Memo, Returned};
+use crate::model::authorization::{hand_out_again, next};
+use crate::model::flow::{Flow, Logged, Stage};
+use crate::model::ids::FlowId;
+use crate::model::secret::{Secret, fingerprint};
+
+/// A question, found by its answer.
+#[derive(Debug)]
+pub enum Found {
+    /// It waits for this answer.
+    Waiting(Box<Flow>),
+    /// The answer came before, to a process that has ended since: what it left is recovered first.
+    Left(Box<Flow>),
+}
+
+impl Custody<'_> {
+    /// The question that an answer belongs to: by its state, at its redirect address, in time, and nobody's at work.
+    /// Nothing is changed by looking.
+    pub fn find(&mut self, returned: &Returned) -> Result<Found> {
+        let Some((flow, state)) = self.question(returned)? else { return Err(self.stranger(returned)?) };
+        let license = flow.key.license.to_string();
+        if flow.profile != self.provider.profile {
+            let (theirs, ours) = (flow.profile, self.provider.profile.clone());
+            return Err(HandoffError::OtherProfile { license, theirs, ours }.into());
+        }
+        if self.ledger.is_worked_on(&flow) {
+            let holder = flow.owner.map(|owner| owner.label).unwrap_or_default();
+            return Err(Error::Busy { license, holder });
+        }
+        if flow.stage != Stage::Asked {
+            return Ok(Found::Left(Box::new(flow)));
+        }
+        if !returned.is_at(&flow.redirect_uri) {
+            let problem = "it isn't at the redirect address of this question";
+            return Err(ProviderError::Redirect { license, problem }.into());
+        }
+        if flow.deadline <= self.env.clock.now() {
+            return Err(HandoffError::Lapsed { license, next: self.again(&flow)? }.into());
+        }
+        // The fingerprint found it; what decides is the state itself.
+        let (memo, _) = self.unfold(&flow)?;
+        if !memo.state.is(state.expose()) {
+            return Err(HandoffError::Stranger.into());
+        }
+        Ok(Found::Waiting(Box::new(flow)))
+    }
+
+    fn question(&mut self, returned: &Returned) -> Result<Option<(Flow, Secret)>> {
+        for state in returned.states() {
+            if let Some(flow) = self.ledger.question_of(&fingerprint(state.expose()))? {
+                return Ok(Some((flow, state.clone())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is to be said of an answer to no open question.
+    fn stranger(&self, returned: &Returned) -> Result<Error> {
+        for state in returned.states() {
+            let Some(spent) = self.ledger.spent(&fingerprint(state.expose()))? else { continue };
+            let license = spent.key.license.to_string();
+            return Ok(match spent.replaced {
+                true => HandoffError::Replaced { license }.into(),
+                false => HandoffError::Used { license }.into(),
+            });
+        }
+        Ok(HandoffError::Stranger.into())
+    }
+
+    /// The command that hands a question out again.
+    fn again(&self, flow: &Flow) -> Result<String> {
+        let other = self.provider.other_profile;
+        let record = self.standing(&flow.key)?.ok_or_else(unknown)?.record;
+        Ok(hand_out_again(&record, other))
+    }
+
+    /// Takes up a question with its answer: the code, sealed and noted as being sent before a byte of it leaves. A
+    /// refusal, or an answer of somebody else, closes the question.
+    pub fn take_up(
+        &mut self,
+        flow: Flow,
+        returned: Returned,
+        endpoints: &Endpoints,
+    ) -> Result<Logged<(FlowId, Code)>> {
+        let (id, license) = (flow.id.clone(), flow.key.license.to_string());
+        let judged = grant::judge(returned.callback, license, endpoints);
+        let code = match judged {
+            Ok(code) => code,
+            Err(refused) => {
+                let (memo, _) = self.unfold(&flow)?;
+                self.put_in_flight(&flow, memo, None, None)?;
+                return Err(self.ended(&id, refused.into()));
+            }
+        };
+        let (memo, opener) = self.unfold(&flow)?;
+        let envelope = self.vault.another_envelope(&opener)?;
+        if self.spool.is_none() {
+            self.spool = Some(self.ledger.reserve(1)?);
+        }
+        self.put_in_flight(&flow, memo, Some(envelope), Some(flow.owner.clone()))?;
+        self.arrived(&id, &code).inspect_err(|_| drop(self.in_flight.remove(&id)))
+    }
+
+    fn put_in_flight(
+        &mut self,
+        flow: &Flow,
+        memo: Memo,
+        envelope: Option<crate::vault::Envelope>,
+        from: Option<Option<crate::model::flow::Owner>>,
+    ) -> Result<()> {
+        let kept = flow.memo.clone().ok_or_else(unknown)?;
+        let (code_seal, answer_seal) = envelope.map(|it| (it.code, it.answer)).unzip();
+        let in_flight =
+            InFlight { code_seal, answer_seal, from, ..super::recover::in_flight(flow, memo, kept) };
+        self.in_flight.insert(flow.id.clone(), in_flight);
+        Ok(())
+    }
+
+    /// Exchanges a code that was taken up, and stores what comes of it. Ctrl-C waits for it; a second one doesn't.
+    pub fn finish(&mut self, go: Logged<(FlowId, Code)>, interrupts: &Interrupts) -> Result<super::Kept> {
+        let flow = go.get().0.clone();
+        let exchange = self.online()?;
+        let result = self.env.wait_and_tell(Some(interrupts), |_| async move { exchange.run(go).await })?;
+        self.exchanged(&flow, result)
+    }
+
+    /// Whether ledger and vault can be used now.
+    pub fn is_well(&mut self) -> Result<()> {
+        self.ledger.is_usable()?;
+        self.probe()
+    }
+
+    /// Closes a hand-off whose time is over, with its memo: whatever is done to a licence next clears it away.
+    pub(super) fn clear_lapsed(&mut self, flow: &Flow) -> Result<()> {
+        if flow.owner.is_none() && flow.stage == Stage::Asked && flow.deadline <= self.env.clock.now() {
+            self.close(&flow.id, &flow.key, None)?;
+        }
+        Ok(())
+    }
+
+    /// The command that renews a licence, for a question whose answer is lost.
+    pub fn next_renewal(&self, flow: &Flow) -> Result<String> {
+        let record = self.standing(&flow.key)?.ok_or_else(unknown)?.record;
+        Ok(next("renew", &record, self.provider.other_profile))
+    }
+}

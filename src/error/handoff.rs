@@ -1,0 +1,97 @@
+//! What is wrong with an answer to a hand-off.
+
+use super::Kind;
+
+/// What keeps an answer that was pasted, or came to `listen`, from being used. Nothing was sent. Never holds the address.
+#[derive(Debug, thiserror::Error)]
+pub enum HandoffError {
+    /// What was pasted isn't a redirect address.
+    #[error("what was pasted {problem}")]
+    Unreadable {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Its state is of no question that this ledger knows.
+    #[error("this answer belongs to no question under way here, and nothing was sent")]
+    Stranger,
+    /// It came before, or its question was given up.
+    #[error("the answer for {license} has been taken already, or its question was closed; nothing was sent")]
+    Used {
+        /// Which licence.
+        license: String,
+    },
+    /// Its question gave way to a newer one.
+    #[error("the link for {license} that this answers was replaced by a newer one; nothing was sent")]
+    Replaced {
+        /// Which licence.
+        license: String,
+    },
+    /// The hand-off's time is over.
+    #[error("the link for {license} had lapsed before this answer came; nothing was sent")]
+    Lapsed {
+        /// Which licence.
+        license: String,
+        /// The command that makes a new one.
+        next: String,
+    },
+    /// It's the answer to a question of another profile.
+    #[error("this is the answer for {license} of profile {theirs}, not of {ours}; nothing was sent")]
+    OtherProfile {
+        /// Which licence.
+        license: String,
+        /// Its profile.
+        theirs: String,
+        /// The profile that the command acts on.
+        ours: String,
+    },
+    /// It's for a licence that isn't part of the run at whose prompt it was pasted.
+    #[error("this answers a link for {license}, which isn't waited for here; nothing was sent")]
+    NotHere {
+        /// Which licence.
+        license: String,
+    },
+    /// It had come before; the process that had it has ended, and whether a grant was made is uncertain.
+    #[error(
+        "an earlier run ended while the grant of {license} was on its way; whether it was made is uncertain"
+    )]
+    LeftUncertain {
+        /// Which licence.
+        license: String,
+        /// The command that asks again.
+        next: String,
+    },
+}
+
+impl HandoffError {
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Unreadable { .. } | Self::OtherProfile { .. } | Self::NotHere { .. } => Kind::Usage,
+            Self::Stranger | Self::Used { .. } | Self::Replaced { .. } => Kind::Mismatch,
+            Self::Lapsed { .. } => Kind::Timeout,
+            Self::LeftUncertain { .. } => Kind::Network,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unreadable { .. } => {
+                "Paste the whole address from the browser's address bar, as it stands after Grant Access was clicked: http://127.0.0.1:…/callback?code=….".into()
+            }
+            Self::Stranger => {
+                "Paste the whole address that the browser shows after Grant Access, on the host whose ledger has the question; or hand out a new link: biotrack-auth renew LICENSE --no-wait.".into()
+            }
+            Self::Used { .. } => "See how it stands: biotrack-auth status LICENSE.".into(),
+            Self::Replaced { .. } => {
+                "Ask for the answer to the newest link, or hand out another: biotrack-auth renew LICENSE --no-wait.".into()
+            }
+            Self::Lapsed { next, .. } => format!("Hand out a new link: {next}"),
+            Self::OtherProfile { theirs, .. } => {
+                format!("Run it for that profile: biotrack-auth complete --profile {theirs} -")
+            }
+            Self::NotHere { .. } => "Elsewhere: biotrack-auth complete -".into(),
+            Self::LeftUncertain { next, .. } => format!("To ask again: {next}"),
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! A message for an admin user who isn't an engineer: which links to click, what the page must show, what to send back.
+
+use crate::model::consent::Fact;
+use crate::model::ids::{Key, StoreName};
+use crate::model::provider::Provider;
+use jiff::Timestamp;
+use std::fmt::Write;
+
+/// One link of a message.
+pub struct Link<'l> {
+    /// The licence.
+    pub key: &'l Key,
+    /// What the store is called.
+    pub name: Option<&'l StoreName>,
+    /// When its living grant ends, where there is one.
+    pub expires_at: Option<Timestamp>,
+    /// Where the admin clicks.
+    pub address: &'l str,
+}
+
+/// All that one admin is asked for.
+pub struct Message<'l> {
+    /// Their BioTrack account.
+    pub username: &'l str,
+    /// To whom it's mailed.
+    pub to: Vec<&'l str>,
+    /// One for each location.
+    pub links: Vec<Link<'l>>,
+    /// When it's written.
+    pub now: Timestamp,
+    /// Until when the links work.
+    pub until: Timestamp,
+    /// Where their browser ends up.
+    pub redirect_uri: &'l str,
+}
+
+/// The message, ready to be mailed: its head and its text.
+pub fn message(message: &Message<'_>, provider: &Provider) -> String {
+    let (company, many) = (&provider.company, message.links.len() > 1);
+    let (locations, them) = match message.links.len() {
+        1 => ("your location".to_owned(), "this"),
+        count => (format!("your {count} locations"), "each of them"),
+    };
+    let mut text = format!("To: {}\n", message.to.join(", "));
+    let _ = writeln!(text, "Subject: BioTrack: please grant {company} access for {locations}\n");
+    let _ = writeln!(
+        text,
+        "Hello,\n\n{company} reports to the state through BioTrack for {locations}.\n\
+         BioTrack lets us do that only while you allow it, and asks you again from\n\
+         time to time. Please allow {them} now.\n\n\
+         You need your BioTrack account {} and its password.\n\
+         Type the password on BioTrack's own page only. We never ask for it: don't\n\
+         send it to us or to anybody.\n",
+        message.username
+    );
+    text.push_str(if many { "Your links:\n" } else { "Your link:\n" });
+    for (number, link) in message.links.iter().enumerate() {
+        let name = link.name.map(|name| format!("{name}, ")).unwrap_or_default();
+        let ends = link.expires_at.map(|at| {
+            let day = at.to_zoned(provider.zone.clone()).strftime("%B %-d, %Y").to_string();
+            format!(
+                "     The present access {} on {day}.\n",
+                if at <= message.now { "ended" } else { "ends" }
+            )
+        });
+        let _ = writeln!(
+            text,
+            "\n  {}. {name}location {}, UBI {}\n{}\n     {}",
+            number + 1,
+            link.key.license,
+            link.key.ubi,
+            ends.unwrap_or_default(),
+            link.address
+        );
+    }
+    text.push_str("\nWhat to do");
+    text.push_str(if many { ", with one link after the other:\n\n" } else { ":\n\n" });
+    text.push_str(
+        "  1. Click the link. BioTrack's page \"Grant Access\" opens in your browser.\n\
+         \x20 2. Compare. The page must show exactly this:\n\n",
+    );
+    for fact in Fact::ALL {
+        let value = match (fact, &message.links[..]) {
+            (Fact::Ubi, [_, _, ..]) => "the UBI that stands above the link",
+            (Fact::License, [_, _, ..]) => "the location that stands above the link",
+            (fact, [link, ..]) => fact.expected(provider, link.key),
+            (_, []) => "",
+        };
+        let _ = writeln!(text, "       {:<14}{value}", fact.label());
+    }
+    let _ = writeln!(
+        text,
+        "\n     If anything is different, don't go on. Close the page, and tell us.\n\
+         \x20 3. Sign in there, and click the green button \"Grant Access\"."
+    );
+    let when = message.until.to_zoned(provider.zone.clone()).strftime("%A, %B %-d, %Y, %-I:%M %p %Z");
+    if provider.redirect.public_url.is_some() {
+        text.push_str(
+            "  4. A page says that access is granted. That's all: there is nothing to send back.\n",
+        );
+    } else {
+        let _ = writeln!(
+            text,
+            "  4. Your browser then says that it can't connect, or that the site can't be\n\
+             \x20    reached. That is as it should be: nothing is broken.\n\
+             \x20 5. The address at the top of the browser now begins with\n\n       {}\n\n\
+             \x20    Click into it, copy all of it, and send it back to us AT ONCE, as the\n\
+             \x20    answer to this message. It works for a few minutes only, so don't keep\n\
+             \x20    it for later. It's of no use to anybody else.",
+            message.redirect_uri
+        );
+    }
+    let _ = writeln!(
+        text,
+        "\n{} until {when}, once.\nIf something went wrong, tell us, and we send a new one.\n\nThank you!\n{company}",
+        if many { "Each link works" } else { "The link works" }
+    );
+    text
+}
+
+/// A QR code of an address, for a dark or a light ground; `None` where it's too long for one.
+pub fn qr(address: &str, dark_ground: bool) -> Option<String> {
+    use qrcode::render::unicode::Dense1x2;
+    let code = qrcode::QrCode::with_error_correction_level(address, qrcode::EcLevel::L).ok()?;
+    let (dark, light) = match dark_ground {
+        true => (Dense1x2::Light, Dense1x2::Dark),
+        false => (Dense1x2::Dark, Dense1x2::Light),
+    };
+    Some(code.render::<Dense1x2>().dark_color(dark).light_color(light).build())
+}
