@@ -157,7 +157,10 @@ impl Listening<'_, '_> {
             Err(e) => {
                 tracing::info!("an answer isn't taken: {e}");
                 return match &e {
-                    Error::Handoff(HandoffError::Used { license }) => reply.about(license).already(),
+                    // A browser that asks again while its answer is being exchanged.
+                    Error::Handoff(HandoffError::Used { license }) | Error::Busy { license, .. } => {
+                        reply.about(license).already()
+                    }
                     _ => reply.no_question(&public_words(&e)),
                 };
             }
@@ -294,7 +297,7 @@ fn public_words(e: &Error) -> Error {
         match e {
             Error::Handoff(HandoffError::Lapsed { .. }) => "The time of this link is over",
             Error::Handoff(HandoffError::Replaced { .. }) => "A newer link was sent in the place of this one",
-            Error::Vault(_) | Error::Ledger(_) | Error::Busy { .. } => "This can't be taken just now",
+            Error::Vault(_) | Error::Ledger(_) => "This can't be taken just now",
             _ => "This address doesn't belong to a link that waits for its answer",
         }
         .into(),

@@ -252,6 +252,8 @@ fn a_signal_waits_for_the_exchange_under_way() {
     let (status, page) = std::thread::scope(|scope| {
         let asked = scope.spawn(|| front.curl(&[&back]));
         proxy.seen.recv().unwrap();
+        // The same browser again, meanwhile: nothing is sent twice.
+        assert!(front.curl(&[&back]).1.contains("Already received"));
         send("TERM", &front.listen);
         proxy.go.send(()).unwrap();
         asked.join().unwrap()
