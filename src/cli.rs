@@ -96,10 +96,17 @@ pub fn run(arguments: &[OsString], mut env: Env) -> u8 {
     if let Some(file) = config {
         env.paths.config = file;
     }
-    let call = Call { env: &env, profile, json, quiet, config_given, tree };
+    let call = Call { env: &env, profile, json, quiet, config_given, line: line(arguments), tree };
     let own = matches!(cli.command, Command::Exec(_)).then_some(exec::FAILED);
     let done = command::run(cli.command, &call);
     done.unwrap_or_else(|e| failed(&e, own, json, arguments, &env))
+}
+
+/// The command line as a person types it again.
+fn line(arguments: &[OsString]) -> String {
+    let words: Vec<_> = arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let words = std::iter::once("biotrack-auth").chain(words.iter().map(String::as_str));
+    shlex::try_join(words).unwrap_or_default()
 }
 
 /// The one place where an error is told: JSON on standard output where it was asked for, a line on standard error.

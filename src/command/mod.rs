@@ -52,6 +52,8 @@ pub struct Call<'a> {
     pub quiet: bool,
     /// `--config` was given; its path is in `env.paths` already.
     pub config_given: bool,
+    /// The command line itself, quoted for a shell: what a person runs again.
+    pub line: String,
     /// The whole command line's definition, for the pages made from it.
     pub tree: fn() -> clap::Command,
 }

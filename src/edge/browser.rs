@@ -1,6 +1,7 @@
 //! Opening an address for a person: a plain argument, never a shell, and only an address that is one.
 
 use super::Variables;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Which browser should open an address.
@@ -61,18 +62,27 @@ fn candidates(address: &str, choice: &BrowserChoice, variables: &Variables) -> V
 
 /// The program that would be tried first, of those that are there; nothing is started.
 pub fn found(variables: &Variables) -> Option<String> {
-    let folders: Vec<_> = variables.get("PATH").map(std::env::split_paths).into_iter().flatten().collect();
-    let there = |program: &std::path::Path| {
-        program.is_absolute() && program.is_file()
-            || folders.iter().any(|folder| folder.join(program).is_file())
-    };
-    // Windows and macOS have their openers built in.
+    // macOS and Windows have their openers built in.
     let built_in = cfg!(any(windows, target_os = "macos"));
     candidates("https://example.invalid/", &BrowserChoice::System, variables)
         .iter()
-        .map(|command| std::path::Path::new(command.get_program()))
-        .find(|program| built_in || there(program))
+        .map(|command| Path::new(command.get_program()))
+        .find(|program| built_in || there(program, variables))
         .map(|program| program.display().to_string())
+}
+
+/// Whether a command's program is there at all. A run over many licences asks before it begins.
+pub fn is_there(words: &[String], variables: &Variables) -> bool {
+    // Windows has its own ways of finding programs.
+    cfg!(windows) || words.first().is_some_and(|program| there(Path::new(program), variables))
+}
+
+fn there(program: &Path, variables: &Variables) -> bool {
+    let mut folders = variables.get("PATH").map(std::env::split_paths).into_iter().flatten();
+    match program.components().count() {
+        1 => folders.any(|folder| folder.join(program).is_file()),
+        _ => program.is_file(),
+    }
 }
 
 /// An entry of `$BROWSER`, by the old convention: the address stands where `%s` does, else last.

@@ -14,7 +14,7 @@ pub mod signals;
 mod surroundings;
 mod terminal;
 
-pub use browser::{Browser, BrowserChoice, Opened, SystemBrowser, found, presentable};
+pub use browser::{Browser, BrowserChoice, Opened, SystemBrowser, found, is_there, presentable};
 pub use clock::{Clock, SystemClock};
 pub use http::{Http, HttpFault, HttpOptions};
 pub use keys::{Keys, Typed};

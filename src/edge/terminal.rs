@@ -5,6 +5,7 @@ use crate::error::{Error, Result, clean};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -37,6 +38,7 @@ pub struct Terminal {
     plain: bool,
     colour: Colour,
     talk: Talk,
+    reader_gone: AtomicBool,
 }
 
 impl Terminal {
@@ -76,6 +78,7 @@ impl Terminal {
             plain: false,
             colour: Colour::Auto,
             talk: Talk::Normal,
+            reader_gone: AtomicBool::new(false),
         }
     }
 
@@ -128,9 +131,18 @@ impl Terminal {
     pub fn answer(&self, text: &str) -> Result<()> {
         let mut out = self.out.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(e)),
-            _ => Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {
+                self.reader_gone.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(e) => Err(Error::Output(e)),
+            Ok(()) => Ok(()),
         }
+    }
+
+    /// Whether the reader of the answer was found to be gone.
+    pub fn nobody_reads(&self) -> bool {
+        self.reader_gone.load(Ordering::Relaxed)
     }
 
     /// Hands bytes over to standard output: unlike an answer, a reader that has gone is an error.

@@ -185,6 +185,8 @@ pub enum Error {
     NeedsPerson {
         /// Which.
         licenses: Vec<String>,
+        /// The command that asks them in a terminal.
+        command: String,
     },
     /// There is no living grant, so there is no token.
     #[error("{license} is {state}: there is no token to be had of it")]
@@ -415,10 +417,9 @@ impl Error {
             Self::AlreadyRegistered { next, .. } => Some(format!("To have it consented again: {next}")),
             Self::NotRenewable { next, .. } => Some(format!("Instead: {next}")),
             Self::Busy { .. } => Some("Wait until that has ended, then run the command again.".into()),
-            Self::NeedsPerson { .. } => Some(
-                "Run it in a terminal, or add --no-browser to print the address and wait, --browser CMD to have CMD open it, or --no-wait to print a link for elsewhere and leave."
-                    .into(),
-            ),
+            Self::NeedsPerson { command, .. } => Some(format!(
+                "In a terminal: {command}. Elsewhere add --no-browser to print the address and wait, --browser CMD to have CMD open it, or --no-wait to print a link for elsewhere and leave."
+            )),
             Self::NoToken { next, .. } => Some(format!("A person must consent: {next}")),
             Self::HeldElsewhere { .. } => {
                 Some("Run it where the tokens were imported.".into())

@@ -1,6 +1,6 @@
 //! Runs over several licences: what a killed one had still to do. The records tell what was granted, whatever a run says.
 
-use super::journal::{key, strange};
+use super::journal::{instant, key, strange};
 use super::owners::Mark;
 use super::{Fault, Ledger, records};
 use crate::error::{Error, Result};
@@ -20,6 +20,10 @@ pub struct RunId(i64);
 pub struct LeftRun {
     /// Its name; it's ours now.
     pub id: RunId,
+    /// When it began.
+    pub began: Timestamp,
+    /// Who had been at it.
+    pub owner: String,
     /// What it had left to do, with each licence's place in it.
     pub items: Vec<(usize, Planned)>,
 }
@@ -31,7 +35,7 @@ impl Ledger {
         let owners = self.paths.owners();
         let wanted: HashSet<_> = items.iter().map(|item| &item.key).collect();
         self.transaction("begin the run", |tx| {
-            for (seq, owner) in runs(tx, profile)? {
+            for (seq, owner, _) in runs(tx, profile)? {
                 let left = items_of(tx, seq)?.into_iter().filter(|(_, _, progress)| !progress.is_done());
                 let (ours, theirs): (Vec<_>, Vec<_>) =
                     left.partition(|(_, item, _)| wanted.contains(&item.key));
@@ -67,7 +71,7 @@ impl Ledger {
         let owners = self.paths.owners();
         self.transaction("take the run over", |tx| {
             let mut busy = None;
-            for (seq, owner) in runs(tx, profile)?.into_iter().rev() {
+            for (seq, owner, began) in runs(tx, profile)?.into_iter().rev() {
                 let mut items = items_of(tx, seq)?;
                 items.retain(|(_, _, progress)| !progress.is_done());
                 match (items.first(), Mark::alive(&owners, &owner)) {
@@ -79,7 +83,7 @@ impl Ledger {
                             params![seq, ours.mark, ours.label],
                         )?;
                         let items = items.into_iter().map(|(place, item, _)| (place, item)).collect();
-                        return Ok(Some(LeftRun { id: RunId(seq), items }));
+                        return Ok(Some(LeftRun { id: RunId(seq), began, owner: owner.label, items }));
                     }
                 }
             }
@@ -108,11 +112,13 @@ impl Ledger {
     }
 }
 
-fn runs(tx: &Transaction<'_>, profile: &str) -> Result<Vec<(i64, Owner)>, Fault> {
-    let mut found =
-        tx.prepare_cached("SELECT seq, owner_mark, owner_label FROM run WHERE profile = ?1 ORDER BY seq")?;
-    let rows = found
-        .query_map([profile], |row| Ok((row.get(0)?, Owner { mark: row.get(1)?, label: row.get(2)? })))?;
+fn runs(tx: &Transaction<'_>, profile: &str) -> Result<Vec<(i64, Owner, Timestamp)>, Fault> {
+    let mut found = tx.prepare_cached(
+        "SELECT seq, owner_mark, owner_label, started FROM run WHERE profile = ?1 ORDER BY seq",
+    )?;
+    let rows = found.query_map([profile], |row| {
+        Ok((row.get(0)?, Owner { mark: row.get(1)?, label: row.get(2)? }, instant(row, 3)?))
+    })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 

@@ -45,6 +45,8 @@ pub struct Pace {
     troubles: u32,
     looking: bool,
     away_since: Option<Instant>,
+    /// When the provider was last heard of; `None`: that doesn't matter.
+    heard: Option<Instant>,
     stopping: bool,
 }
 
@@ -53,6 +55,8 @@ const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 /// The most that a provider's own wish is followed.
 const WISH: Duration = Duration::from_secs(15 * 60);
+/// A provider that was heard of so recently isn't looked at before the next page is opened.
+const FRESH: Duration = Duration::from_secs(1);
 /// So many single failures are taken for bad luck.
 const BAD_LUCK: u32 = 2;
 
@@ -69,6 +73,7 @@ impl Pace {
             troubles: 0,
             looking: false,
             away_since: None,
+            heard: None,
             stopping: false,
         }
     }
@@ -142,7 +147,20 @@ impl Pace {
             self.current = Some(self.admins[at].clone());
             open.push(at);
         }
-        if open.is_empty() { Now::Wait(None) } else { Now::Open(open) }
+        if open.is_empty() {
+            return Now::Wait(None);
+        }
+        // Nobody is sent to a page that isn't there.
+        if self.heard.is_some_and(|heard| now.saturating_duration_since(heard) > FRESH) {
+            self.looking = true;
+            return Now::Look;
+        }
+        Now::Open(open)
+    }
+
+    /// From now on the provider must have been heard of just before a page is opened; it was, now.
+    pub fn heard(&mut self, now: Instant) {
+        self.heard = Some(now);
     }
 
     /// The person says: go on. What is opened next, beyond the usual number, where nothing keeps it from going on.
@@ -179,7 +197,8 @@ impl Pace {
     }
 
     /// The provider is well: it answered.
-    pub fn well(&mut self) {
+    pub fn well(&mut self, now: Instant) {
+        self.heard = self.heard.map(|_| now);
         self.troubles = 0;
         self.away_since = None;
         if matches!(self.pause, Some(Pause::Outage { .. })) {
@@ -202,9 +221,12 @@ impl Pace {
     pub fn looked(&mut self, now: Instant, answers: bool, wish: Option<Duration>, jitter: f64) {
         self.looking = false;
         if answers {
-            self.pause = None;
-            // Until a grant comes through, one at a time.
-            self.troubles = self.troubles.max(BAD_LUCK);
+            self.heard = self.heard.map(|_| now);
+            if matches!(self.pause, Some(Pause::Outage { .. })) {
+                self.pause = None;
+                // Until a grant comes through, one at a time.
+                self.troubles = self.troubles.max(BAD_LUCK);
+            }
         } else {
             self.trouble(now, true, wish, jitter);
         }
@@ -329,8 +351,26 @@ mod tests {
         assert_eq!(open(&mut it, now), [2]);
         assert_eq!(it.next(now), Now::Wait(None));
         it.set(2, Progress::Granted);
-        it.well();
+        it.well(now);
         assert_eq!(open(&mut it, now), [3]);
+    }
+
+    #[test]
+    fn a_provider_that_wasnt_heard_of_for_a_while_is_looked_at_before_a_page_is_opened() {
+        let now = Instant::now();
+        let mut it = pace(1, false, &["a", "b", "c"]);
+        it.heard(now);
+        assert_eq!(open(&mut it, now), [0]);
+        it.set(0, Progress::Failed);
+        let later = now + FRESH * 2;
+        assert_eq!(it.next(later), Now::Look);
+        it.looked(later, true, None, 1.0);
+        assert_eq!(open(&mut it, later), [1]);
+        it.set(1, Progress::Failed);
+        let later = later + FRESH * 2;
+        assert_eq!(it.next(later), Now::Look);
+        it.looked(later, false, None, 1.0);
+        assert_eq!(it.next(later), Now::Wait(Some(later + SHORTEST)));
     }
 
     #[test]

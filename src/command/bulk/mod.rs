@@ -7,8 +7,8 @@ mod watch;
 use super::consent::{Round, Terms, Waiting, finish_left_over};
 use super::form::Form;
 use super::{Bench, Call};
-use crate::edge::BrowserChoice;
-use crate::error::{Error, Kind, Result};
+use crate::edge::{BrowserChoice, is_there};
+use crate::error::{Error, Kind, Result, clean};
 use crate::ledger::RunId;
 use crate::model::consent::Fact;
 use crate::model::outcome::{Ending, Outcome, exit_of};
@@ -18,6 +18,7 @@ use crate::model::provider::Provider;
 use crate::model::spread::Proposal;
 use crate::report::{Counts, Happening, PlanDocument, RunEvent, plan, results, run_summary};
 use crate::session::{Entry, Session, Sheet, Worklist};
+use std::time::Instant;
 use watch::Watch;
 
 /// How a run over several licences is shown and paced.
@@ -75,6 +76,13 @@ pub(super) fn run<'a>(
     }
     let timeout = waiting.timeout()?;
     let choice = waiting.choice(call, run.plan.items.iter().map(|item| item.key.to_string()))?;
+    if let BrowserChoice::Command(words) = &choice
+        && !is_there(words, &call.env.variables)
+    {
+        let program = words.first().map_or("", String::as_str);
+        let problem = format!("can't be run: there is no program \"{}\"", clean(program));
+        return Err(Error::BadValue { name: "browser command", problem });
+    }
     let exchange = super::online::exchange(call, &provider, &bench.custody)?;
     bench.custody.connect(exchange.clone());
     bench.custody.probe()?;
@@ -107,7 +115,8 @@ pub(super) fn run<'a>(
     };
     let keys = attended.then(|| session.keys()).flatten();
     let terms = Terms { choice, timeout, any_user, run: Some(id), keys: keys.is_some(), worklist };
-    let pace = Pace::new(tabs, attended, admins);
+    let mut pace = Pace::new(tabs, attended, admins);
+    pace.heard(Instant::now());
     let mut round = Round::new(call, bench, &exchange, &mut session, terms, pace, &items, &mut watch);
     for (at, kept) in left_over {
         round.known(at, kept);
@@ -210,13 +219,20 @@ fn partial(call: &Call<'_>, verb: &str, outcomes: &[Outcome]) -> Option<Error> {
     // A held grant isn't asked for again: it's there to be taken.
     let (held, to_ask): (Vec<&Outcome>, Vec<_>) =
         failed.iter().partition(|outcome| outcome.ending == Ending::Held);
-    let (named, more) = if to_ask.is_empty() { (held, Some("--any-user")) } else { (to_ask, None) };
-    let keys: Vec<_> = named.iter().map(|outcome| outcome.key.to_string()).collect();
-    let again = match verb {
-        "renew" if keys.len() <= NAMED => {
-            command(call, std::iter::once("renew").chain(more).chain(keys.iter().map(String::as_str)))
-        }
-        _ => "the same command; it leaves out what has been granted".to_owned(),
+    let renewing = |which: &[&Outcome], more: Option<&str>| {
+        let keys: Vec<_> = which.iter().map(|outcome| outcome.key.to_string()).collect();
+        command(call, std::iter::once("renew").chain(more).chain(keys.iter().map(String::as_str)))
+    };
+    let take = (1..=NAMED).contains(&held.len()).then(|| renewing(&held, Some("--any-user")));
+    let ask = match to_ask.len() {
+        0 => None,
+        1..=NAMED if verb == "renew" => Some(renewing(&to_ask, None)),
+        // It leaves out what has been granted.
+        _ => Some(call.line.clone()),
+    };
+    let again = match (ask, take) {
+        (Some(ask), Some(take)) => format!("{ask}\nTo take those that are held: {take}"),
+        (ask, take) => ask.or(take).unwrap_or_else(|| call.line.clone()),
     };
     Some(Error::Partial { failed: failed.len(), total: outcomes.len(), alike: alike.then_some(first), again })
 }

@@ -247,7 +247,13 @@ impl View for Watch<'_> {
         }
         let named = called(item);
         self.say(&match (outcome.ending, &outcome.error) {
-            (Ending::Granted, _) => format!("✓ {named}: granted"),
+            (Ending::Granted, _) => match outcome.standing.as_ref().and_then(|it| it.record.expires_at) {
+                Some(at) => {
+                    let until = at.to_zoned(self.provider.zone.clone()).strftime("%Y-%m-%d");
+                    format!("✓ {named}: granted until {until}")
+                }
+                None => format!("✓ {named}: granted"),
+            },
             (Ending::HandedOff, _) => format!("→ {named}: a link was handed out"),
             (Ending::Skipped, _) => format!("– {named}: {}", why.unwrap_or("skipped")),
             (_, Some(error)) => format!("✗ {named}: {error}"),

@@ -67,13 +67,17 @@ impl Waiting {
         }
         match call.env.terminal.attended() {
             true => Ok(BrowserChoice::System),
-            false => Err(Error::NeedsPerson { licenses: licenses.collect() }),
+            false => Err(Error::NeedsPerson { licenses: licenses.collect(), command: call.line.clone() }),
         }
     }
 
     /// How long a person may take.
     pub(super) fn timeout(&self) -> Result<SignedDuration> {
-        parse("timeout", &self.timeout)
+        let timeout = parse("timeout", &self.timeout)?;
+        match timeout.is_zero() {
+            true => Err(Error::BadValue { name: "timeout", problem: "leaves nobody any time".into() }),
+            false => Ok(timeout),
+        }
     }
 }
 

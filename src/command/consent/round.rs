@@ -168,6 +168,10 @@ impl<'r, 'e> Round<'r, 'e> {
     pub fn run(mut self) -> Ended {
         loop {
             self.lapse();
+            if self.several() && self.call.env.terminal.nobody_reads() && !self.pace.is_stopping() {
+                // Who wanted to hear of it has gone.
+                self.interrupt();
+            }
             self.post_notice();
             self.run_hooks();
             self.view.turn(&self.pace, self.to_ask.front().map(String::as_str));
@@ -463,7 +467,7 @@ impl<'r, 'e> Round<'r, 'e> {
         if self.several() {
             match &result {
                 Err(e) if e.is_outage() => self.trouble(e),
-                _ => self.pace.well(),
+                _ => self.pace.well(Instant::now()),
             }
         }
         let never_left = matches!(result, Err(Error::Provider(ProviderError::Unreachable { .. })));

@@ -147,7 +147,7 @@ fn renew_several<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench
         return bulk::dry_run(call, &provider, &plan, proposal.as_ref(), form);
     }
     let (mut plan, resumed) = match args.resume {
-        true => resume::plan(bench, &standings, now)?,
+        true => resume::plan(call, bench, &standings, now)?,
         false => {
             let (plan, _) = select::plan(args, call, &standings, &provider, now)?;
             // Who named each licence hears of each; who named none needn't hear what isn't due.

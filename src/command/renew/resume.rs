@@ -1,8 +1,8 @@
 //! What an earlier run left.
 
-use crate::command::Bench;
 use crate::command::bulk::Resumed;
 use crate::command::consent::{fits, why_not};
+use crate::command::{Bench, Call};
 use crate::error::Result;
 use crate::model::authorization::Standing;
 use crate::model::plan::{LeftOut, Plan, Progress};
@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 /// What wasn't done. The records tell what was granted, whatever the run had noted.
 pub(super) fn plan(
+    call: &Call<'_>,
     bench: &mut Bench<'_>,
     standings: &[Standing],
     now: Timestamp,
@@ -17,6 +18,12 @@ pub(super) fn plan(
     let provider = bench.provider.clone();
     let ledger = bench.custody.ledger_mut();
     let Some(left) = ledger.take_run(&provider.profile)? else { return Ok((Plan::default(), None)) };
+    let began = left.began.to_zoned(provider.zone.clone()).strftime("%Y-%m-%d %H:%M %Z");
+    call.env.terminal.say(&format!(
+        "Going on with the run of {began}, by {}: {} left.",
+        left.owner,
+        left.items.len()
+    ));
     let (mut plan, mut places) = (Plan::default(), Vec::new());
     for (place, mut item) in left.items {
         let record = standings.iter().map(|it| &it.record).find(|record| record.key == item.key);

@@ -42,7 +42,8 @@ pub(super) fn plan(
     let proposal = spread(now, &provider.zone, provider.lifetime, provider.due_window, &fleet);
     match args.spread {
         true => Ok((field.spread(plan, &proposal, &narrowing).ordered(), None)),
-        false => Ok((plan.ordered(), Some(proposal))),
+        // It's worked out with the profile's own window.
+        false => Ok((plan.ordered(), Some(proposal).filter(|_| args.due == Some(None)))),
     }
 }
 
@@ -73,6 +74,10 @@ impl Field<'_> {
             (State::Invalid, _) => "BioTrack says that its grant is dead".into(),
             (_, Some(days)) => days_in_words(days),
             (state, None) => state.word().into(),
+        };
+        let why = match &record.held_by {
+            Some(by) => format!("{why}; a grant of {by} is held, which --any-user takes"),
+            None => why,
         };
         Planned::of(record, Purpose::Renew, why)
     }

@@ -146,6 +146,7 @@ impl Demo {
             json: false,
             quiet: false,
             config_given: false,
+            line: String::new(),
             tree: self.tree,
         };
         match run_command(command, &call)? {
