@@ -5,14 +5,14 @@ use super::consent::{Waiting, consent, fits, hand_off, why_not};
 use super::form::{self, Form};
 use super::{Bench, Call};
 use crate::error::{Error, Result};
-use crate::model::authorization::Authorization;
+use crate::model::authorization::{Authorization, Standing};
 use crate::model::flow::Purpose;
 use crate::model::ids::{
     Contact, Generation, Key, License, OcmLicense, StoreName, Tag, Ubi, Username, near_duplicates, odd_shape,
 };
 use crate::model::plan::{LeftOut, Plan, Planned};
 use crate::model::rows::registrations;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// The UBI of a licence at a server that knows none.
@@ -152,6 +152,8 @@ fn register_several<'a>(
     let standings = bench.custody.ledger().standings(&provider.profile)?;
     let known: HashMap<_, _> = standings.iter().map(|it| (&it.record.key, &it.record)).collect();
     let (_, rows) = file::read(path, call, registrations)?;
+    let keys: Vec<_> = rows.iter().map(|row| &row.key).collect();
+    note_likely_slips(call, &keys, &standings);
     let mut plan = Plan::default();
     for row in rows {
         let known = known.get(&row.key).copied();
@@ -183,6 +185,31 @@ fn register_several<'a>(
     }
     let run = Run { plan, done: Vec::new(), resumed: None, any_user: false, verb: "register", form };
     bulk::run(call, bench, run, &args.bulk, &args.waiting)
+}
+
+/// New licences that are very like a known one, or another of the file, of the same company: said, never refused.
+fn note_likely_slips(call: &Call<'_>, keys: &[&Key], standings: &[Standing]) {
+    const SAID: usize = 10;
+    // Each is compared with each: of more, a person sees no pattern anyway.
+    const COMPARED: usize = 500;
+    let mut of_company: HashMap<&Ubi, Vec<&License>> = HashMap::new();
+    let known: HashSet<_> = standings.iter().map(|it| &it.record.key).collect();
+    for key in keys.iter().copied().chain(known.iter().copied()) {
+        of_company.entry(&key.ubi).or_default().push(&key.license);
+    }
+    let new = keys.iter().filter(|key| !known.contains(*key));
+    let slips: Vec<_> = new
+        .filter_map(|key| {
+            let others = of_company.get(&key.ubi).filter(|others| others.len() <= COMPARED)?;
+            Some((key, others.iter().find(|other| near_duplicates(other, &key.license))?))
+        })
+        .collect();
+    for (key, other) in slips.iter().take(SAID) {
+        call.env.terminal.say(&format!("Note: {key} is very like {other}. Is it another location?"));
+    }
+    if slips.len() > SAID {
+        call.env.terminal.say(&format!("Note: so are {} more.", slips.len() - SAID));
+    }
 }
 
 /// What can't be done without is asked for at a terminal, and named elsewhere.

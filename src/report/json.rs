@@ -396,8 +396,27 @@ pub struct Counts {
     pub skipped: usize,
     /// Nothing to do.
     pub unchanged: usize,
-    /// Not yet tried: `renew --resume` goes on with them.
+    /// Not yet tried: `renew --resume` goes on with them, a deactivation with the same command.
     pub left: usize,
+}
+
+impl Counts {
+    /// Counts how licences ended; `left` of them weren't tried.
+    pub fn of(outcomes: &[Outcome], left: usize) -> Self {
+        let mut counts = Self { planned: outcomes.len() + left, left, ..Self::default() };
+        for outcome in outcomes {
+            *match outcome.ending {
+                Ending::Granted => &mut counts.granted,
+                Ending::Held => &mut counts.held,
+                Ending::HandedOff => &mut counts.handed_off,
+                Ending::Deactivated => &mut counts.deactivated,
+                Ending::Skipped => &mut counts.skipped,
+                Ending::Failed => &mut counts.failed,
+                Ending::Unchanged => &mut counts.unchanged,
+            } += 1;
+        }
+        counts
+    }
 }
 
 /// One line of `--format jsonl` of a command over several licences.

@@ -1,13 +1,14 @@
 //! Hand-offs for several licences: their links are made in one commit, and nobody waits here.
 
 use super::watch::Watch;
-use super::{Resumed, Run, answer, counts, partial};
+use super::{Resumed, Run, answer, partial};
 use crate::command::consent::{Handed, Waiting, hand_out, messages, outcome_of_handed, say_what_comes};
 use crate::command::form::Form;
 use crate::command::{Bench, Call, online};
 use crate::error::Result;
 use crate::model::outcome::{Ending, Outcome, exit_of};
 use crate::model::plan::{Planned, Progress};
+use crate::report::Counts;
 
 pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting: &Waiting) -> Result<u8> {
     let Run { plan, done, resumed, any_user, verb, form } = run;
@@ -64,7 +65,7 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
     outcomes.extend(super::skipped(bench, &plan.left_out)?);
     let error = partial(call, verb, &outcomes);
     let exit = error.as_ref().map_or_else(|| exit_of(&outcomes), |e| e.exit());
-    let counts = counts(&outcomes, 0);
+    let counts = Counts::of(&outcomes, 0);
     let text = match handing.message {
         true => messages(&handed, &provider, call.env.clock.now()),
         false => handed.iter().map(|it| format!("{}\t{}\n", it.item.key, it.address)).collect(),

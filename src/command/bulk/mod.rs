@@ -145,7 +145,7 @@ pub(super) fn run<'a>(
         Some(e) => e.exit(),
         None => 0,
     };
-    let counts = counts(&outcomes, left);
+    let counts = Counts::of(&outcomes, left);
     answer(call, bench, form, &outcomes, counts, exit, error.as_ref())?;
     Ok(exit)
 }
@@ -283,7 +283,7 @@ fn nothing<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run) -> Result<u8> {
     }
     let mut outcomes = done;
     outcomes.extend(skipped(bench, &plan.left_out)?);
-    answer(call, bench, form, &outcomes, counts(&outcomes, 0), 0, None)?;
+    answer(call, bench, form, &outcomes, Counts::of(&outcomes, 0), 0, None)?;
     Ok(0)
 }
 
@@ -302,22 +302,6 @@ fn skipped(bench: &Bench<'_>, left_out: &[LeftOut]) -> Result<Vec<Outcome>> {
         Ok(Outcome::of(left.key.clone(), Ending::Skipped, bench.custody.standing(&left.key)?))
     };
     left_out.iter().map(skipped).collect()
-}
-
-fn counts(outcomes: &[Outcome], left: usize) -> Counts {
-    let mut counts = Counts { planned: outcomes.len() + left, left, ..Counts::default() };
-    for outcome in outcomes {
-        *match outcome.ending {
-            Ending::Granted => &mut counts.granted,
-            Ending::Held => &mut counts.held,
-            Ending::HandedOff => &mut counts.handed_off,
-            Ending::Deactivated => &mut counts.deactivated,
-            Ending::Skipped => &mut counts.skipped,
-            Ending::Failed => &mut counts.failed,
-            Ending::Unchanged => &mut counts.unchanged,
-        } += 1;
-    }
-    counts
 }
 
 fn answer(

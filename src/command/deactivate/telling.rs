@@ -116,12 +116,14 @@ impl<'c, 'a> Telling<'c, 'a> {
             Form::Text if self.planned > 1 => terminal.answer(&words::sum(&self.outcomes, left))?,
             Form::Text => {}
             Form::Json => {
+                let error = self.error(stopped);
                 self.outcomes.append(&mut self.untouched);
-                terminal.answer(&self.call.json_text(&results(&self.outcomes, self.provider, now))?)?;
+                let document = results(&self.outcomes, self.provider, now).with(error.as_ref());
+                terminal.answer(&self.call.json_text(&document)?)?;
             }
             Form::Jsonl => {
-                let why = stopped.then(interrupted);
-                self.event(&RunEvent::summary(now, self.counts(left), exit, why.as_ref()))?;
+                let counts = Counts::of(&self.outcomes, left);
+                self.event(&RunEvent::summary(now, counts, exit, self.error(stopped).as_ref()))?;
             }
         }
         if stopped {
@@ -130,18 +132,23 @@ impl<'c, 'a> Telling<'c, 'a> {
         Ok(exit)
     }
 
-    fn counts(&self, left: usize) -> Counts {
-        let mut counts = Counts { planned: self.planned, left, ..Counts::default() };
-        for outcome in &self.outcomes {
-            match outcome.ending {
-                Ending::Deactivated => counts.deactivated += 1,
-                Ending::Failed => counts.failed += 1,
-                Ending::Skipped => counts.skipped += 1,
-                Ending::Unchanged => counts.unchanged += 1,
-                Ending::Granted | Ending::Held | Ending::HandedOff => {}
+    /// What the whole ended with, where several were meant.
+    fn error(&self, stopped: bool) -> Option<Error> {
+        let failed: Vec<_> = self.outcomes.iter().filter_map(|outcome| outcome.error.as_ref()).collect();
+        let first = failed.first().map(|error| error.kind());
+        match (stopped, first) {
+            (true, _) => Some(interrupted()),
+            (false, Some(first)) if self.planned > 1 => {
+                let alike = exit_of(&self.outcomes) == first.exit();
+                Some(Error::Partial {
+                    failed: failed.len(),
+                    total: self.outcomes.len(),
+                    alike: alike.then_some(first),
+                    again: self.call.line.clone(),
+                })
             }
+            _ => None,
         }
-        counts
     }
 
     fn event(&self, event: &RunEvent) -> Result<()> {

@@ -81,3 +81,11 @@ fn what_was_exported_is_read_back_as_it_was() {
     let run = rig.run(&["renew", "--from", path.to_str().unwrap(), "--dry-run"]).exits(0);
     run.answers("3 licences would be asked").says_nothing();
 }
+
+#[test]
+fn a_likely_slip_is_noted_and_not_refused() {
+    let rig = Rig::new();
+    let path = file(&rig, "ubi,license,username\n604001,X-1,a@example.com\n604001,x-1,a@example.com\n");
+    let run = rig.run(&["register", "--from", path.to_str().unwrap(), "--dry-run"]).exits(0);
+    run.answers("2 licences would be asked").says("604001/x-1 is very like X-1.");
+}

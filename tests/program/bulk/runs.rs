@@ -83,7 +83,8 @@ fn where_nothing_is_due_nothing_is_asked_and_nobody_is_needed() {
 fn unattended_without_a_browser_it_is_4_and_names_who_needs_a_person() {
     let rig = fleet();
     let run = rig.run(&["renew", "--due"]).exits(4).answers_nothing();
-    run.says("3 licences (604001/L-1, 604001/L-2, 604001/L-3) need a person").says("--browser CMD");
+    run.says("3 licences (604001/L-1, 604001/L-2, 604001/L-3) need a person")
+        .says("In a terminal: biotrack-auth renew --due.");
     assert_eq!(rig.counted_asked(), 0);
 }
 
@@ -301,4 +302,53 @@ fn an_answer_that_comes_too_late_is_told_so_and_has_no_effect() {
     assert!(page.starts_with("410") && page.contains("Too late"), "{page}");
     running.ended().exits(5);
     assert_eq!(rig.counted("token_issued"), 0);
+}
+
+#[test]
+fn while_the_provider_is_away_nobody_is_sent_to_its_page() {
+    let rig = fleet();
+    let mut running = Running::start(&rig, &["renew", "--due", "--no-browser", "--timeout", "3s"]);
+    running.until("opened");
+    rig.sandbox().set_fail(&[Mishap::Down]);
+    let run = running.ended().exits(3).says("renew --resume goes on");
+    let events = events(&run);
+    assert_eq!(about(&events, "failed"), ["L-1"]);
+    assert_eq!(about(&events, "opened"), Vec::<String>::new());
+    assert_eq!(events.last().unwrap()["counts"]["left"], 2);
+}
+
+#[test]
+fn a_browser_that_is_not_there_is_said_before_anyone_is_asked() {
+    let rig = fleet();
+    for browser in ["/nowhere/browser", "no-such-browser --new-window"] {
+        rig.run(&["renew", "--due", "--browser", browser]).exits(2).says("there is no program");
+    }
+    assert_eq!(rig.counted_asked(), 0);
+}
+
+#[test]
+fn a_run_whose_reader_has_gone_ends_and_is_left_for_later() {
+    let rig = fleet();
+    let nobody = nobody();
+    let browser = nobody.browser();
+    let mut child =
+        rig.start(&["renew", "--due", "--browser", &browser, "--timeout", "5s", "--format", "jsonl"]);
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let crowd = crowd(&[]);
+    let run = rig.run(&["renew", "--resume", "--browser", &crowd.browser()]).exits(0);
+    run.answers("3 granted of 3.").says("Going on with the run of");
+}
+
+#[test]
+fn held_and_failed_ones_have_a_command_each() {
+    let rig = fleet();
+    let crowd = Crowd::of(1, |asked| match asked.license.as_str() {
+        "L-1" => Will::GrantAs("boss@example.com".into()),
+        "L-2" => Will::Refuse,
+        _ => Will::Grant,
+    });
+    let run = rig.run(&["renew", "--due", "--browser", &crowd.browser()]).exits(3);
+    let run = run.says("To try those again: biotrack-auth renew 604001/L-2\n");
+    run.says("To take those that are held: biotrack-auth renew --any-user 604001/L-1");
 }
