@@ -158,12 +158,15 @@ fn what_is_old_is_pruned_only_with_a_yes() {
 fn an_older_ledger_is_verified_as_it_is_and_migrated_with_its_head() {
     let rig = lived();
     let db = Connection::open(rig.file("ledger.db")).unwrap();
-    let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    // As schema 3 had it.
     db.execute_batch(
-        "DROP TRIGGER history_is_not_cut; DROP TABLE history_head; DROP TABLE history_anchor; DROP TABLE left_item",
+        "DROP TRIGGER history_is_not_cut; DROP TABLE history_head; DROP TABLE history_anchor; DROP TABLE left_item;
+         DROP INDEX flow_of_a_licence; DROP INDEX refresh_of_a_licence;
+         CREATE UNIQUE INDEX flow_of_a_licence ON flow (profile, ubi, license);
+         DROP INDEX flow_by_state; ALTER TABLE flow DROP COLUMN state_hash; DROP TABLE spent_state",
     )
     .unwrap();
-    db.pragma_update(None, "user_version", version - 1).unwrap();
+    db.pragma_update(None, "user_version", 3).unwrap();
     drop(db);
     rig.run(&["history", "verify"]).exits(0).answers("whole: 6 links");
     rig.run(&["doctor"]).exits(0).answers("the next command that writes");

@@ -106,6 +106,7 @@ impl Field<'_> {
             let why = match state {
                 State::Pending => "pending: never granted, so it has register",
                 State::Deactivated => "deactivated",
+                _ if record.held_elsewhere => "held elsewhere: exported with its secrets",
                 _ if narrowing.admits(record, self.provider, self.now) => {
                     plan.items.push(self.planned(record));
                     continue;
