@@ -15,11 +15,17 @@ pub trait Random: Send + Sync {
         Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// 96 random bits in 16 characters: the name of a thing, not a secret.
+    /// 96 random bits in 16 characters: the name of a thing, not a secret. It never begins with a dash, which a keyring's
+    /// or a shell's tools would take for a flag.
     fn name(&self) -> Result<String> {
         let mut bytes = [0; 12];
-        self.fill(&mut bytes)?;
-        Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+        loop {
+            self.fill(&mut bytes)?;
+            let name = BASE64_URL_SAFE_NO_PAD.encode(bytes);
+            if !name.starts_with('-') {
+                return Ok(name);
+            }
+        }
     }
 }
 

@@ -94,7 +94,7 @@ fn what_keeps_a_consent_from_working_is_found() {
     // Another identity opens nothing.
     biotrack_auth::vault::create_identity(&rig.file("identity.txt")).unwrap();
     let found = rig.run(&["doctor"]).out;
-    assert!(found.contains("other hosts' identities"), "{found}");
+    assert!(found.contains("opens only where the identity of"), "{found}");
 }
 
 #[test]

@@ -131,14 +131,10 @@ pub fn look_up_after_login(account: &str) -> String {
 
 /// Has another program read an item.
 pub fn look_up(account: &str) -> String {
-    let ask = || {
-        let mut tool = Command::new("secret-tool");
-        tool.args(["lookup", "service", "biotrack-auth", "username", account]).output().unwrap()
-    };
-    // On a machine under load it sometimes finds no session in time, and says nothing: it's asked again then.
-    let mut answers =
-        std::iter::repeat_with(ask).take(3).map(|output| String::from_utf8(output.stdout).unwrap());
-    answers.find(|answer| !answer.is_empty()).unwrap_or_default()
+    let mut tool = Command::new("secret-tool");
+    let output =
+        tool.args(["lookup", "--", "service", "biotrack-auth", "username", account]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Ends the daemon and starts a new one that is unlocked. It ends with the session's bus.
@@ -163,7 +159,7 @@ pub fn accounts() -> Vec<String> {
 
 /// Has another program remove an item.
 pub fn clear(account: &str) {
-    run("secret-tool", &["clear", "service", "biotrack-auth", "username", account]);
+    run("secret-tool", &["clear", "--", "service", "biotrack-auth", "username", account]);
 }
 
 /// Runs it, and it must succeed.
