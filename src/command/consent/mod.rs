@@ -1,13 +1,15 @@
 //! Consents, from the question to the stored grant: what register and renew share.
 
 mod alone;
+mod fit;
 mod handoff;
 mod round;
 
+pub(super) use fit::{fits, why_not};
 pub(super) use handoff::{
     Handed, HandingOff, hand_out, messages, one as hand_off, outcome_of_handed, say_what_comes,
 };
-pub(super) use round::{How, Round, Terms, View, fits, why_not};
+pub(super) use round::{How, Round, Terms, View};
 
 use super::{Bench, Call, outcome_or_error};
 use crate::custody::{Custody, Found, Kept, Recovered};

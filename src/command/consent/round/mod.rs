@@ -1,26 +1,29 @@
 //! A round of consents: questions are put, answers come in any order, and each grant is stored before its browser hears
 //! of it. One licence is a round of one; one failure never stops the others.
 
-use super::handoff::{LIFE, hand_out, outcome_of_handed};
+mod outage;
+mod pasted;
+mod wishes;
+
+use super::fit::fits;
 use super::outcome_of;
 use crate::command::{Bench, Call, hooks};
-use crate::custody::{Found, Kept, Question};
+use crate::custody::{Kept, Question};
 use crate::edge::{BrowserChoice, Opened};
-use crate::error::{Error, HandoffError, ProviderError, Result, clean};
-use crate::grant::{self, Returned};
+use crate::error::{Error, ProviderError, Result};
+use crate::grant::{self};
 use crate::ledger::RunId;
-use crate::model::authorization::{Authorization, State, next, register_again};
 use crate::model::consent::Fact;
 use crate::model::duration::in_words;
-use crate::model::flow::{Purpose, Stage};
+use crate::model::flow::Purpose;
 use crate::model::granted::Granted;
-use crate::model::ids::{FlowId, same_account};
+use crate::model::ids::FlowId;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::pace::{Now, Pace, Pause};
 use crate::model::plan::{Planned, Progress};
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;
-use crate::session::{self, Clicked, Exchange, Reply, Session, Step, Wish, Worklist};
+use crate::session::{Exchange, Reply, Session, Step, Worklist};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -250,89 +253,10 @@ impl<'r, 'e> Round<'r, 'e> {
         }
     }
 
-    /// An answer that was sent back from elsewhere, to a question of this round or a link that was handed out before.
-    fn pasted(&mut self, text: &Secret, from: Option<Clicked>) {
-        let unreadable = |problem| HandoffError::Unreadable { problem }.into();
-        let taken = Returned::of(text.expose()).map_err(unreadable).and_then(|it| self.take(it));
-        let said = match &taken {
-            Ok(()) => "The pasted answer was taken.".to_owned(),
-            Err(e) => format!("{e}. {}", e.hint().unwrap_or_default()),
-        };
-        match from {
-            Some(page) => page.tell(&serde_json::json!({ "taken": taken.is_ok(), "said": clean(&said) })),
-            None => self.view.notice(&said),
-        }
-    }
-
-    fn take(&mut self, returned: Returned) -> Result<()> {
-        match self.session.pasted(&returned) {
-            Some(step) => step.map(|step| self.step(step)),
-            None => self.take_up(returned),
-        }
-    }
-
-    /// The answer to a link of one of this round's licences.
-    fn take_up(&mut self, returned: Returned) -> Result<()> {
-        let (Found::Waiting(flow) | Found::Left(flow)) = self.bench.custody.find(&returned)?;
-        let license = flow.key.license.to_string();
-        let Some(at) = self.items.iter().position(|(_, item)| item.key == flow.key) else {
-            return Err(HandoffError::NotHere { license }.into());
-        };
-        if flow.stage != Stage::Asked || self.open.contains_key(&at) {
-            return Err(HandoffError::NotHere { license }.into());
-        }
-        let id = flow.id.clone();
-        self.links.remove(&at);
-        match self.bench.custody.take_up(*flow, returned, &self.exchange.endpoints) {
-            Ok(go) => {
-                self.view.storing(&self.items[at].1);
-                let code = Some(go.get().1.code.clone());
-                let (address, reply) = (String::new(), Some(Reply::nobody(license)));
-                self.open.insert(at, Open { flow: id, address, until: self.exchange_until(), reply, code });
-                self.session.exchange(go);
-                self.set(at, Progress::Storing, "");
-            }
-            Err(e) => self.settle(at, Err(e)),
-        }
-        Ok(())
-    }
-
     /// The exchange has its own deadline, a few tries of it at most; and others may be before it.
     fn exchange_until(&self) -> Option<Instant> {
         let others = 1 + self.items.len().min(64) as u32 / 8;
         Some(Instant::now() + self.exchange.provider.deadline * 4 * others)
-    }
-
-    /// The worklist's button for an admin who sits elsewhere: a link that outlives this run.
-    fn hand_off(&mut self, at: usize, page: Clicked) {
-        let may = !matches!(
-            self.pace.progress().get(at),
-            None | Some(Progress::Storing | Progress::Granted | Progress::Held)
-        );
-        if !may {
-            return page
-                .tell(&serde_json::json!({ "said": "There is nothing more to do for this location." }));
-        }
-        self.let_go(at);
-        let item = self.items[at].1.clone();
-        let made = hand_out(self.call, self.bench, &self.exchange.endpoints, vec![item], None, LIFE);
-        let handed = made.and_then(|made| {
-            made.into_iter()
-                .next()
-                .map_or_else(|| Err(Error::Failed("nothing was handed out".into())), |it| it.1)
-        });
-        match handed {
-            Ok(handed) => {
-                let standing = self.bench.custody.standing(&handed.item.key).ok().flatten();
-                self.links.insert(at, Instant::now() + self.terms.timeout.unsigned_abs());
-                self.end(at, outcome_of_handed(&handed, standing), None);
-                page.tell(&serde_json::json!({ "address": handed.address }));
-            }
-            Err(e) => {
-                page.tell(&serde_json::json!({ "said": clean(&e.to_string()) }));
-                self.settle(at, Err(e));
-            }
-        }
     }
 
     fn at(&self, flow: &FlowId) -> Option<usize> {
@@ -489,47 +413,6 @@ impl<'r, 'e> Round<'r, 'e> {
         self.settle(at, kept);
     }
 
-    fn trouble(&mut self, e: &Error) {
-        let unreachable = matches!(e, Error::Provider(ProviderError::Unreachable { .. }));
-        let jitter = self.jitter();
-        self.pace.trouble(Instant::now(), unreachable, e.retry_after(), jitter);
-        self.give_up_waiting(e);
-    }
-
-    /// An outage pauses the run. Where nobody is there to end it, it ends by itself once it has lasted as long as a
-    /// person would be waited for.
-    fn give_up_waiting(&mut self, e: &Error) {
-        let lasted = self.pace.away_since().map_or(Duration::ZERO, |since| since.elapsed());
-        if !self.call.env.terminal.attended() && lasted > self.terms.timeout.unsigned_abs() {
-            self.stop(Some(Error::Away { lasted: in_words(self.terms.timeout), reason: e.to_string() }));
-        }
-    }
-
-    fn looked(&mut self, found: Result<()>) {
-        let jitter = self.jitter();
-        let wish = found.as_ref().err().and_then(Error::retry_after);
-        self.pace.looked(Instant::now(), found.is_ok(), wish, jitter);
-        match found {
-            Err(e) => self.give_up_waiting(&e),
-            Ok(()) => {
-                let unsent: Vec<_> = self
-                    .open
-                    .iter()
-                    .filter(|(_, open)| open.code.is_some() && open.until.is_none())
-                    .map(|(at, _)| *at)
-                    .collect();
-                unsent.into_iter().for_each(|at| self.send(at));
-            }
-        }
-    }
-
-    fn jitter(&self) -> f64 {
-        let mut byte = [0];
-        // Without randomness the waits are only less spread.
-        let _ = self.call.env.random.fill(&mut byte);
-        f64::from(byte[0]) / 255.0
-    }
-
     /// Ends what nobody answered in time.
     fn lapse(&mut self) {
         let now = Instant::now();
@@ -600,128 +483,6 @@ impl<'r, 'e> Round<'r, 'e> {
         }
         self.view.ended(item, &outcome, why);
         self.outcomes[at] = Some(outcome);
-    }
-
-    /// What the person answered about another admin's grants, those that came and those to come.
-    fn decide(&mut self, yes: bool) {
-        let Some(admin) = self.to_ask.pop_front() else { return };
-        self.decided.insert(admin.clone(), yes);
-        if !yes {
-            return;
-        }
-        for at in 0..self.items.len() {
-            let waits = self.outcomes[at].as_ref().is_some_and(|outcome| {
-                outcome.ending == Ending::Held && held_by(outcome).is_some_and(|by| same_account(&by, &admin))
-            });
-            if waits {
-                self.settle(at, Ok(Kept::Held { granted_by: admin.clone() }));
-            }
-        }
-    }
-
-    /// A key at the terminal.
-    fn key(&mut self, key: char) {
-        let oldest = self.open.iter().find(|(_, open)| open.unanswered()).map(|(at, _)| *at);
-        match key.to_ascii_lowercase() {
-            answer @ ('y' | 'n') if !self.to_ask.is_empty() => self.decide(answer == 'y'),
-            'n' | '\n' | '\r' => {
-                self.go_on();
-            }
-            's' => {
-                let waiting = self.pace.progress().iter().position(|it| *it == Progress::Waiting);
-                if let Some(at) = oldest.or(waiting) {
-                    self.let_go(at);
-                    self.skip(at, "skipped at the terminal");
-                }
-            }
-            'r' => match oldest {
-                Some(at) => self.open_again(at),
-                None => self.try_failed_again(),
-            },
-            'q' => self.interrupt(),
-            _ => {}
-        }
-    }
-
-    /// Its tab may have been closed: the same question, once more.
-    fn open_again(&mut self, at: usize) {
-        if let Some(open) = self.open.get(&at) {
-            let browser = session::open(self.call.env, &open.address, &self.terms.choice);
-            let until = open.until.unwrap_or_else(Instant::now);
-            self.view.opened(&self.items[at].1, &open.address, How::of(browser), until);
-        }
-    }
-
-    fn go_on(&mut self) {
-        if let Some(at) = self.pace.go_on() {
-            self.ask(&[at], By::Key);
-        }
-    }
-
-    fn try_failed_again(&mut self) {
-        for at in 0..self.items.len() {
-            if self.pace.progress()[at] == Progress::Failed {
-                self.try_again(at);
-            }
-        }
-    }
-
-    /// It waits for its turn once more.
-    fn try_again(&mut self, at: usize) {
-        self.outcomes[at] = None;
-        self.links.remove(&at);
-        self.set(at, Progress::Waiting, "");
-    }
-
-    /// A click on the worklist.
-    fn wished(&mut self, wish: Wish, reply: Clicked) {
-        let progress = |at: usize| self.pace.progress().get(at).copied();
-        if self.pace.is_stopping() {
-            return reply.refuse("The run has ended", "The terminal says how, and what to do next.");
-        }
-        match wish {
-            Wish::GoOn => self.go_on(),
-            Wish::Open(at) => return self.follow(at, reply),
-            Wish::HandOff(at) => return self.hand_off(at, reply),
-            Wish::Skip(at) => {
-                if matches!(progress(at), Some(Progress::Waiting | Progress::Opened)) {
-                    self.let_go(at);
-                    self.skip(at, "skipped on the worklist");
-                }
-            }
-            Wish::Retry(at) => {
-                if matches!(progress(at), Some(Progress::HandedOff | Progress::Failed | Progress::Skipped)) {
-                    self.try_again(at);
-                }
-            }
-        }
-        reply.done();
-    }
-
-    /// The worklist's link to a licence's page: the state is made when it's clicked.
-    fn follow(&mut self, at: usize, reply: Clicked) {
-        match self.pace.progress().get(at) {
-            Some(Progress::Waiting | Progress::HandedOff | Progress::Failed | Progress::Skipped) => {
-                self.try_again(at);
-                self.ask(&[at], By::Click);
-            }
-            Some(Progress::Opened) => {}
-            Some(Progress::Storing | Progress::Granted | Progress::Held) => {
-                return reply.refuse("Granted already", "There is nothing more to do for this location.");
-            }
-            None => return reply.refuse("Nothing here", "This list has no such location."),
-        }
-        match self.open.get_mut(&at).filter(|open| open.unanswered()) {
-            Some(open) => {
-                open.until = Some(Instant::now() + self.terms.timeout.unsigned_abs());
-                reply.go_to(&open.address);
-            }
-            None => {
-                let why = self.outcomes[at].as_ref().and_then(|outcome| outcome.error.as_ref());
-                let why = why.map_or_else(|| "The terminal says why.".to_owned(), ToString::to_string);
-                reply.refuse("This can't be asked now", &why);
-            }
-        }
     }
 
     /// Closes a question that nobody wants answered any more.
@@ -807,50 +568,5 @@ fn held_by(outcome: &Outcome) -> Option<String> {
     match &outcome.error {
         Some(Error::OtherAdmin { granted_by, .. }) => Some(granted_by.clone()),
         _ => None,
-    }
-}
-
-/// Whether a record can be asked about: a pending licence or a deactivated one has `register`, any other `renew`.
-pub(in crate::command) fn fits(
-    purpose: Purpose,
-    known: Option<&Authorization>,
-    provider: &Provider,
-    now: Timestamp,
-) -> Result<()> {
-    let Some(record) = known else {
-        return match purpose {
-            Purpose::Register => Ok(()),
-            _ => Err(Error::Failed("the record vanished".into())),
-        };
-    };
-    let state = record.state(now, provider.due_window, &provider.zone);
-    let license = record.key.license.to_string();
-    let other = provider.other_profile;
-    match (purpose, state) {
-        (Purpose::Register, State::Pending | State::Deactivated) => Ok(()),
-        (Purpose::Register, _) => Err(Error::AlreadyRegistered {
-            license,
-            state: state.word().into(),
-            next: next("renew", record, other),
-        }),
-        (_, State::Pending | State::Deactivated) => Err(Error::NotRenewable {
-            license,
-            state: state.word().into(),
-            next: match record.held_by {
-                // A grant waits: a consent is never wasted.
-                Some(_) => format!("{} --any-user", next("renew", record, other)),
-                None => register_again(record, other),
-            },
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// Why a licence that doesn't fit is left out of a run, in words.
-pub(in crate::command) fn why_not(e: &Error) -> String {
-    match e {
-        Error::AlreadyRegistered { state, .. } => format!("registered already ({state}), so it has renew"),
-        Error::NotRenewable { state, .. } => format!("{state}, so it has register"),
-        other => other.to_string(),
     }
 }

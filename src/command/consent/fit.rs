@@ -1,0 +1,52 @@
+//! Whether a licence can be asked about as it is.
+
+use crate::error::{Error, Result};
+use crate::model::authorization::{Authorization, State, next, register_again};
+use crate::model::flow::Purpose;
+use crate::model::provider::Provider;
+use jiff::Timestamp;
+
+/// Whether a record can be asked about: a pending licence or a deactivated one has `register`, any other `renew`.
+pub(in crate::command) fn fits(
+    purpose: Purpose,
+    known: Option<&Authorization>,
+    provider: &Provider,
+    now: Timestamp,
+) -> Result<()> {
+    let Some(record) = known else {
+        return match purpose {
+            Purpose::Register => Ok(()),
+            _ => Err(Error::Failed("the record vanished".into())),
+        };
+    };
+    let state = record.state(now, provider.due_window, &provider.zone);
+    let license = record.key.license.to_string();
+    let other = provider.other_profile;
+    match (purpose, state) {
+        (Purpose::Register, State::Pending | State::Deactivated) => Ok(()),
+        (Purpose::Register, _) => Err(Error::AlreadyRegistered {
+            license,
+            state: state.word().into(),
+            next: next("renew", record, other),
+        }),
+        (_, State::Pending | State::Deactivated) => Err(Error::NotRenewable {
+            license,
+            state: state.word().into(),
+            next: match record.held_by {
+                // A grant waits: a consent is never wasted.
+                Some(_) => format!("{} --any-user", next("renew", record, other)),
+                None => register_again(record, other),
+            },
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Why a licence that doesn't fit is left out of a run, in words.
+pub(in crate::command) fn why_not(e: &Error) -> String {
+    match e {
+        Error::AlreadyRegistered { state, .. } => format!("registered already ({state}), so it has renew"),
+        Error::NotRenewable { state, .. } => format!("{state}, so it has register"),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,93 @@
+//! Answers that come by hand, and links for admins who sit elsewhere.
+
+use super::super::handoff::{LIFE, hand_out, outcome_of_handed};
+use super::{Open, Round};
+use crate::custody::Found;
+use crate::error::{Error, HandoffError, Result, clean};
+use crate::grant::Returned;
+use crate::model::flow::Stage;
+use crate::model::plan::Progress;
+use crate::model::secret::Secret;
+use crate::session::{Clicked, Reply};
+use std::time::Instant;
+
+impl Round<'_, '_> {
+    /// An answer that was sent back from elsewhere, to a question of this round or a link that was handed out before.
+    pub(super) fn pasted(&mut self, text: &Secret, from: Option<Clicked>) {
+        let unreadable = |problem| HandoffError::Unreadable { problem }.into();
+        let taken = Returned::of(text.expose()).map_err(unreadable).and_then(|it| self.take(it));
+        let said = match &taken {
+            Ok(()) => "The pasted answer was taken.".to_owned(),
+            Err(e) => format!("{e}. {}", e.hint().unwrap_or_default()),
+        };
+        match from {
+            Some(page) => page.tell(&serde_json::json!({ "taken": taken.is_ok(), "said": clean(&said) })),
+            None => self.view.notice(&said),
+        }
+    }
+
+    pub(super) fn take(&mut self, returned: Returned) -> Result<()> {
+        match self.session.pasted(&returned) {
+            Some(step) => step.map(|step| self.step(step)),
+            None => self.take_up(returned),
+        }
+    }
+
+    /// The answer to a link of one of this round's licences.
+    pub(super) fn take_up(&mut self, returned: Returned) -> Result<()> {
+        let (Found::Waiting(flow) | Found::Left(flow)) = self.bench.custody.find(&returned)?;
+        let license = flow.key.license.to_string();
+        let Some(at) = self.items.iter().position(|(_, item)| item.key == flow.key) else {
+            return Err(HandoffError::NotHere { license }.into());
+        };
+        if flow.stage != Stage::Asked || self.open.contains_key(&at) {
+            return Err(HandoffError::NotHere { license }.into());
+        }
+        let id = flow.id.clone();
+        self.links.remove(&at);
+        match self.bench.custody.take_up(*flow, returned, &self.exchange.endpoints) {
+            Ok(go) => {
+                self.view.storing(&self.items[at].1);
+                let code = Some(go.get().1.code.clone());
+                let (address, reply) = (String::new(), Some(Reply::nobody(license)));
+                self.open.insert(at, Open { flow: id, address, until: self.exchange_until(), reply, code });
+                self.session.exchange(go);
+                self.set(at, Progress::Storing, "");
+            }
+            Err(e) => self.settle(at, Err(e)),
+        }
+        Ok(())
+    }
+
+    /// The worklist's button for an admin who sits elsewhere: a link that outlives this run.
+    pub(super) fn hand_off(&mut self, at: usize, page: Clicked) {
+        let may = !matches!(
+            self.pace.progress().get(at),
+            None | Some(Progress::Storing | Progress::Granted | Progress::Held)
+        );
+        if !may {
+            return page
+                .tell(&serde_json::json!({ "said": "There is nothing more to do for this location." }));
+        }
+        self.let_go(at);
+        let item = self.items[at].1.clone();
+        let made = hand_out(self.call, self.bench, &self.exchange.endpoints, vec![item], None, LIFE);
+        let handed = made.and_then(|made| {
+            made.into_iter()
+                .next()
+                .map_or_else(|| Err(Error::Failed("nothing was handed out".into())), |it| it.1)
+        });
+        match handed {
+            Ok(handed) => {
+                let standing = self.bench.custody.standing(&handed.item.key).ok().flatten();
+                self.links.insert(at, Instant::now() + self.terms.timeout.unsigned_abs());
+                self.end(at, outcome_of_handed(&handed, standing), None);
+                page.tell(&serde_json::json!({ "address": handed.address }));
+            }
+            Err(e) => {
+                page.tell(&serde_json::json!({ "said": clean(&e.to_string()) }));
+                self.settle(at, Err(e));
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What a person wishes: by a key at the terminal, or a click on the worklist.
+
+use super::{By, How, Round, held_by};
+use crate::custody::Kept;
+use crate::model::ids::same_account;
+use crate::model::outcome::Ending;
+use crate::model::plan::Progress;
+use crate::session::{self, Clicked, Wish};
+use std::time::Instant;
+
+impl Round<'_, '_> {
+    /// What the person answered about another admin's grants, those that came and those to come.
+    pub(super) fn decide(&mut self, yes: bool) {
+        let Some(admin) = self.to_ask.pop_front() else { return };
+        self.decided.insert(admin.clone(), yes);
+        if !yes {
+            return;
+        }
+        for at in 0..self.items.len() {
+            let waits = self.outcomes[at].as_ref().is_some_and(|outcome| {
+                outcome.ending == Ending::Held && held_by(outcome).is_some_and(|by| same_account(&by, &admin))
+            });
+            if waits {
+                self.settle(at, Ok(Kept::Held { granted_by: admin.clone() }));
+            }
+        }
+    }
+
+    /// A key at the terminal.
+    pub(super) fn key(&mut self, key: char) {
+        let oldest = self.open.iter().find(|(_, open)| open.unanswered()).map(|(at, _)| *at);
+        match key.to_ascii_lowercase() {
+            answer @ ('y' | 'n') if !self.to_ask.is_empty() => self.decide(answer == 'y'),
+            'n' | '\n' | '\r' => {
+                self.go_on();
+            }
+            's' => {
+                let waiting = self.pace.progress().iter().position(|it| *it == Progress::Waiting);
+                if let Some(at) = oldest.or(waiting) {
+                    self.let_go(at);
+                    self.skip(at, "skipped at the terminal");
+                }
+            }
+            'r' => match oldest {
+                Some(at) => self.open_again(at),
+                None => self.try_failed_again(),
+            },
+            'q' => self.interrupt(),
+            _ => {}
+        }
+    }
+
+    /// Its tab may have been closed: the same question, once more.
+    pub(super) fn open_again(&mut self, at: usize) {
+        if let Some(open) = self.open.get(&at) {
+            let browser = session::open(self.call.env, &open.address, &self.terms.choice);
+            let until = open.until.unwrap_or_else(Instant::now);
+            self.view.opened(&self.items[at].1, &open.address, How::of(browser), until);
+        }
+    }
+
+    pub(super) fn go_on(&mut self) {
+        if let Some(at) = self.pace.go_on() {
+            self.ask(&[at], By::Key);
+        }
+    }
+
+    pub(super) fn try_failed_again(&mut self) {
+        for at in 0..self.items.len() {
+            if self.pace.progress()[at] == Progress::Failed {
+                self.try_again(at);
+            }
+        }
+    }
+
+    /// It waits for its turn once more.
+    pub(super) fn try_again(&mut self, at: usize) {
+        self.outcomes[at] = None;
+        self.links.remove(&at);
+        self.set(at, Progress::Waiting, "");
+    }
+
+    /// A click on the worklist.
+    pub(super) fn wished(&mut self, wish: Wish, reply: Clicked) {
+        let progress = |at: usize| self.pace.progress().get(at).copied();
+        if self.pace.is_stopping() {
+            return reply.refuse("The run has ended", "The terminal says how, and what to do next.");
+        }
+        match wish {
+            Wish::GoOn => self.go_on(),
+            Wish::Open(at) => return self.follow(at, reply),
+            Wish::HandOff(at) => return self.hand_off(at, reply),
+            Wish::Skip(at) => {
+                if matches!(progress(at), Some(Progress::Waiting | Progress::Opened)) {
+                    self.let_go(at);
+                    self.skip(at, "skipped on the worklist");
+                }
+            }
+            Wish::Retry(at) => {
+                if matches!(progress(at), Some(Progress::HandedOff | Progress::Failed | Progress::Skipped)) {
+                    self.try_again(at);
+                }
+            }
+        }
+        reply.done();
+    }
+
+    /// The worklist's link to a licence's page: the state is made when it's clicked.
+    pub(super) fn follow(&mut self, at: usize, reply: Clicked) {
+        match self.pace.progress().get(at) {
+            Some(Progress::Waiting | Progress::HandedOff | Progress::Failed | Progress::Skipped) => {
+                self.try_again(at);
+                self.ask(&[at], By::Click);
+            }
+            Some(Progress::Opened) => {}
+            Some(Progress::Storing | Progress::Granted | Progress::Held) => {
+                return reply.refuse("Granted already", "There is nothing more to do for this location.");
+            }
+            None => return reply.refuse("Nothing here", "This list has no such location."),
+        }
+        match self.open.get_mut(&at).filter(|open| open.unanswered()) {
+            Some(open) => {
+                open.until = Some(Instant::now() + self.terms.timeout.unsigned_abs());
+                reply.go_to(&open.address);
+            }
+            None => {
+                let why = self.outcomes[at].as_ref().and_then(|outcome| outcome.error.as_ref());
+                let why = why.map_or_else(|| "The terminal says why.".to_owned(), ToString::to_string);
+                reply.refuse("This can't be asked now", &why);
+            }
+        }
+    }
+}
