@@ -238,14 +238,17 @@ impl Terminal {
     /// most that may be.
     pub fn read_pasted(&self, question: &str, most: usize) -> Result<secrecy::SecretString> {
         let unread = |e: io::Error| Error::File { path: "standard input".into(), reason: e.to_string() };
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         let mut from = io::stdin().lock().take(most as u64 + 1);
         if io::stdin().is_terminal() {
             self.insist(question);
-            from.read_line(&mut text).map_err(unread)?;
+            from.read_until(b'\n', &mut bytes).map_err(unread)?;
         } else {
-            from.read_to_string(&mut text).map_err(unread)?;
+            from.read_to_end(&mut bytes).map_err(unread)?;
         }
+        // What is no text is no address either, and is told so by whoever reads it.
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        bytes.fill(0);
         Ok(text.into())
     }
 

@@ -82,10 +82,14 @@ impl HandoffError {
             Self::Stranger => {
                 "Paste the whole address that the browser shows after Grant Access, on the host whose ledger has the question; or hand out a new link: biotrack-auth renew LICENSE --no-wait.".into()
             }
-            Self::Used { .. } => "See how it stands: biotrack-auth status LICENSE.".into(),
-            Self::Replaced { .. } => {
-                "Ask for the answer to the newest link, or hand out another: biotrack-auth renew LICENSE --no-wait.".into()
-            }
+            Self::Used { license } => format!(
+                "See how it stands: {}. An answer is taken once; after one that failed, a new link is needed.",
+                command(&["status", license])
+            ),
+            Self::Replaced { license } => format!(
+                "Ask for the answer to the newest link, or hand out another: {}.",
+                command(&["renew", license, "--no-wait"])
+            ),
             Self::Lapsed { next, .. } => format!("Hand out a new link: {next}"),
             Self::OtherProfile { theirs, .. } => {
                 format!("Run it for that profile: biotrack-auth complete --profile {theirs} -")
@@ -94,4 +98,10 @@ impl HandoffError {
             Self::LeftUncertain { next, .. } => format!("To ask again: {next}"),
         })
     }
+}
+
+/// A command, quoted for a shell.
+fn command(words: &[&str]) -> String {
+    let words = std::iter::once("biotrack-auth").chain(words.iter().copied());
+    shlex::try_join(words.clone()).unwrap_or_else(|_| words.collect::<Vec<_>>().join(" "))
 }

@@ -36,9 +36,13 @@ impl Rig {
 
     /// `complete -` with this on standard input.
     fn completes(&self, pasted: &str, more: &[&str]) -> Run {
+        self.completes_bytes(pasted.as_bytes(), more)
+    }
+
+    fn completes_bytes(&self, pasted: &[u8], more: &[&str]) -> Run {
         let mut command = self.command(&["complete", "-"]);
         let mut child = command.args(more).stdin(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(pasted.as_bytes()).unwrap();
+        child.stdin.take().unwrap().write_all(pasted).unwrap();
         Run::of(child.wait_with_output().unwrap())
     }
 }
@@ -587,4 +591,10 @@ fn the_clipboard_and_a_qr_code_are_the_terminals() {
     assert!(seen.contains("█") && seen.contains("in the clipboard"), "{seen}");
     // Nothing is copied where there is no terminal.
     rig.run(&first(&["--copy"])).exits(0).says("Nothing was copied");
+}
+
+#[test]
+fn what_is_no_text_is_no_address() {
+    let rig = Rig::new();
+    rig.completes_bytes(b"\xff\xfe\x00nonsense", &[]).exits(2).says("Paste the whole address");
 }
