@@ -2,7 +2,7 @@
 
 use crate::command::{self, Call, Command, completions, exec};
 use crate::edge::{Colour, Env, Talk};
-use crate::error::{EXIT_CODES, Error, Result};
+use crate::error::{EXIT_CODES, Error, Result, shell};
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;
@@ -105,8 +105,7 @@ pub fn run(arguments: &[OsString], mut env: Env) -> u8 {
 /// The command line as a person types it again.
 fn line(arguments: &[OsString]) -> String {
     let words: Vec<_> = arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let words = std::iter::once("biotrack-auth").chain(words.iter().map(String::as_str));
-    shlex::try_join(words).unwrap_or_default()
+    shell(std::iter::once("biotrack-auth").chain(words.iter().map(String::as_str)))
 }
 
 /// The one place where an error is told: JSON on standard output where it was asked for, a line on standard error.

@@ -183,7 +183,8 @@ fn register_several<'a>(
     if args.dry_run {
         return bulk::dry_run(call, &provider, &plan, None, form);
     }
-    let run = Run { plan, done: Vec::new(), resumed: None, any_user: false, verb: "register", form };
+    let known = standings.into_iter().map(|it| (it.record.key.clone(), it)).collect();
+    let run = Run { plan, known, done: Vec::new(), resumed: None, any_user: false, verb: "register", form };
     bulk::run(call, bench, run, &args.bulk, &args.waiting)
 }
 

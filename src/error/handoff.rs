@@ -1,6 +1,6 @@
 //! What is wrong with an answer to a hand-off.
 
-use super::Kind;
+use super::{Kind, shell};
 
 /// What keeps an answer that was pasted, or came to `listen`, from being used. Nothing was sent. Never holds the address.
 #[derive(Debug, thiserror::Error)]
@@ -84,11 +84,11 @@ impl HandoffError {
             }
             Self::Used { license } => format!(
                 "See how it stands: {}. An answer is taken once; after one that failed, a new link is needed.",
-                command(&["status", license])
+                shell(["biotrack-auth", "status", license])
             ),
             Self::Replaced { license } => format!(
                 "Ask for the answer to the newest link, or hand out another: {}.",
-                command(&["renew", license, "--no-wait"])
+                shell(["biotrack-auth", "renew", license, "--no-wait"])
             ),
             Self::Lapsed { next, .. } => format!("Hand out a new link: {next}"),
             Self::OtherProfile { theirs, .. } => {
@@ -98,10 +98,4 @@ impl HandoffError {
             Self::LeftUncertain { next, .. } => format!("To ask again: {next}"),
         })
     }
-}
-
-/// A command, quoted for a shell.
-fn command(words: &[&str]) -> String {
-    let words = std::iter::once("biotrack-auth").chain(words.iter().copied());
-    shlex::try_join(words.clone()).unwrap_or_else(|_| words.collect::<Vec<_>>().join(" "))
 }

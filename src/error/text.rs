@@ -5,6 +5,12 @@ pub fn clean(text: &str) -> String {
     text.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// The words of a command as a person pastes them into a POSIX shell.
+pub fn shell<'w>(words: impl IntoIterator<Item = &'w str> + Clone) -> String {
+    // Only a NUL can't be quoted, and no argument has one.
+    shlex::try_join(words.clone()).unwrap_or_else(|_| words.into_iter().collect::<Vec<_>>().join(" "))
+}
+
 /// Control characters (C0, DEL, C1) and those that change the direction or the place of what follows
 /// (Unicode's bidirectional controls, separators, zero-width and tag characters).
 pub fn is_unprintable(c: char) -> bool {

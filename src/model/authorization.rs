@@ -3,6 +3,7 @@
 use super::expiry;
 use super::flow::{OpenFlow, Purpose, Stage};
 use super::ids::{Contact, Generation, Key, OcmLicense, StoreName, Tag, Username};
+use crate::error::shell;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -273,24 +274,23 @@ impl Standing {
     }
 }
 
-/// The words of a command, quoted for a POSIX shell where they need it.
-fn quoted(words: &[&str]) -> String {
-    shlex::try_join(words.iter().copied()).unwrap_or_else(|_| words.join(" "))
-}
-
 /// A command on one record, by its unmistakable `UBI/LICENSE`; with `--profile` where it isn't the default one.
 pub fn next(command: &str, record: &Authorization, other_profile: bool) -> String {
-    let selector = record.key.to_string();
+    next_of(command, &[], other_profile.then_some(&record.profile), &[&record.key])
+}
+
+/// The same on several records, or on a profile as a whole, with flags.
+pub fn next_of(command: &str, flags: &[&str], profile: Option<&String>, keys: &[&Key]) -> String {
+    let selectors: Vec<_> = keys.iter().map(ToString::to_string).collect();
     let mut words = vec!["biotrack-auth", command];
-    if other_profile {
-        words.extend(["--profile", &record.profile]);
-    }
+    words.extend(profile.iter().flat_map(|profile| ["--profile", profile]));
+    words.extend(flags);
     // A licence that begins with a dash must not be read as a flag.
-    if selector.starts_with('-') {
+    if selectors.iter().any(|selector| selector.starts_with('-')) {
         words.push("--");
     }
-    words.push(&selector);
-    quoted(&words)
+    words.extend(selectors.iter().map(String::as_str));
+    shell(words)
 }
 
 /// The command that hands a record's question out again.
@@ -326,7 +326,7 @@ pub fn register_again(record: &Authorization, other_profile: bool) -> String {
             words.extend([flag.trim_end_matches('='), value]);
         }
     }
-    quoted(&words)
+    shell(words)
 }
 
 #[cfg(test)]

@@ -47,6 +47,14 @@ impl Outcome {
     }
 }
 
+/// What the whole ended with, where any of it failed; with the command that tries those again.
+pub fn partial_of(outcomes: &[Outcome], again: String) -> Option<Error> {
+    let failed: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.error.as_ref()).collect();
+    let first = failed.first()?.kind();
+    let alike = (exit_of(outcomes) == first.exit()).then_some(first);
+    Some(Error::Partial { failed: failed.len(), total: outcomes.len(), alike, again })
+}
+
 /// One exit code out of several: all alike gives that one, else 3 (DESIGN, Exit codes).
 pub fn exit_of(outcomes: &[Outcome]) -> u8 {
     let mut codes: Vec<u8> =

@@ -170,6 +170,11 @@ pub struct Provider {
 }
 
 impl Provider {
+    /// Its profile, where a command must name it: it isn't the default one.
+    pub fn other(&self) -> Option<&String> {
+        self.other_profile.then_some(&self.profile)
+    }
+
     /// Whether every address that this program itself calls is on this machine, so that no certificate store is needed.
     pub fn on_loopback(&self) -> bool {
         let further = [&self.issuer, &self.token_url, &self.revocation_url, &self.introspection_url];

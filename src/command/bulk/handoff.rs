@@ -11,7 +11,7 @@ use crate::model::plan::{Planned, Progress};
 use crate::report::Counts;
 
 pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting: &Waiting) -> Result<u8> {
-    let Run { plan, done, resumed, any_user, verb, form } = run;
+    let Run { plan, known, done, resumed, any_user, verb, form } = run;
     let (provider, handing) = (bench.provider.clone(), &waiting.handing_off);
     let life = handing.life()?;
     let exchange = online::exchange(call, &provider, &bench.custody)?;
@@ -20,13 +20,13 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
     // No moving line: nothing is waited for.
     let mut watch = Watch::new(call, &provider, form, verb, 0);
     for item in &plan.items {
-        watch.planned(item, bench.custody.standing(&item.key)?.as_ref());
+        watch.planned(item, known.get(&item.key));
     }
-    super::before(&mut watch, bench, &plan.left_out, &done)?;
+    super::before(&mut watch, &known, &plan.left_out, &done);
     let places = resumed.as_ref().map_or_else(|| (0..plan.items.len()).collect(), |it| it.places.clone());
     let items: Vec<(usize, Planned)> = places.into_iter().zip(plan.items).collect();
     let mut outcomes = done;
-    let mut left_over = super::left_over(call, bench, &items);
+    let mut left_over = super::left_over(call, bench, &known, &items);
     let mut asked = Vec::with_capacity(items.len());
     for (at, (_, item)) in items.iter().enumerate() {
         match left_over.iter().position(|(found, _)| *found == at) {
@@ -62,9 +62,9 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
         }
         bench.custody.ledger_mut().end_run(run)?;
     }
-    outcomes.extend(super::skipped(bench, &plan.left_out)?);
-    let error = partial(call, verb, &outcomes);
-    let exit = error.as_ref().map_or_else(|| exit_of(&outcomes), |e| e.exit());
+    outcomes.extend(super::skipped(&known, &plan.left_out));
+    let error = partial(call, &provider, verb, &outcomes);
+    let exit = exit_of(&outcomes);
     let counts = Counts::of(&outcomes, 0);
     let text = match handing.message {
         true => messages(&handed, &provider, call.env.clock.now()),

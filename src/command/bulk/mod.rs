@@ -7,17 +7,21 @@ mod watch;
 use super::consent::{Round, Terms, Waiting, finish_left_over};
 use super::form::Form;
 use super::{Bench, Call};
+use crate::custody::Kept;
 use crate::edge::{BrowserChoice, is_there};
 use crate::error::{Error, Kind, Result, clean};
 use crate::ledger::RunId;
+use crate::model::authorization::{Standing, next_of};
 use crate::model::consent::Fact;
-use crate::model::outcome::{Ending, Outcome, exit_of};
+use crate::model::ids::Key;
+use crate::model::outcome::{Ending, Outcome, exit_of, partial_of};
 use crate::model::pace::Pace;
 use crate::model::plan::{LeftOut, Plan, Planned};
 use crate::model::provider::Provider;
 use crate::model::spread::Proposal;
 use crate::report::{Counts, Happening, PlanDocument, RunEvent, plan, results, run_summary};
 use crate::session::{Entry, Session, Sheet, Worklist};
+use std::collections::HashMap;
 use std::time::Instant;
 use watch::Watch;
 
@@ -37,6 +41,8 @@ pub struct Pacing {
 pub(super) struct Run {
     /// What is to be done.
     pub plan: Plan,
+    /// The records that it was made of.
+    pub known: Known,
     /// What came out already, without asking anybody.
     pub done: Vec<Outcome>,
     /// The run in the ledger that is gone on with.
@@ -48,6 +54,9 @@ pub(super) struct Run {
     /// How it's answered.
     pub form: Form,
 }
+
+/// A profile's records with their open questions, by licence.
+pub(super) type Known = HashMap<Key, Standing>;
 
 /// A run in the ledger that is gone on with.
 pub(super) struct Resumed {
@@ -88,7 +97,7 @@ pub(super) fn run<'a>(
     bench.custody.probe()?;
     let mut session = Session::bind(call.env, exchange.clone(), waiting.port)?;
     let now = call.env.clock.now();
-    let Run { plan, done, resumed, any_user, verb, .. } = run;
+    let Run { plan, known, done, resumed, any_user, verb, .. } = run;
     let (id, places) = match resumed {
         Some(Resumed { run, places }) => (run, places),
         None => {
@@ -104,10 +113,10 @@ pub(super) fn run<'a>(
     let items: Vec<(usize, Planned)> = places.into_iter().zip(plan.items).collect();
     let mut watch = Watch::new(call, &provider, form, verb, items.len());
     for (_, item) in &items {
-        watch.planned(item, bench.custody.standing(&item.key)?.as_ref());
+        watch.planned(item, known.get(&item.key));
     }
-    before(&mut watch, bench, &plan.left_out, &done)?;
-    let left_over = left_over(call, bench, &items);
+    before(&mut watch, &known, &plan.left_out, &done);
+    let left_over = left_over(call, bench, &known, &items);
     // Who may click there is who has the address: a person at this terminal, or whom they gave it.
     let worklist = match attended || choice == BrowserChoice::None {
         true => Some(worklist(call, &provider, &mut session, &items)?),
@@ -129,14 +138,14 @@ pub(super) fn run<'a>(
     let left = ended.outcomes.iter().filter(|outcome| outcome.is_none()).count();
     let mut outcomes: Vec<_> = ended.outcomes.into_iter().flatten().collect();
     outcomes.extend(done);
-    outcomes.extend(skipped(bench, &plan.left_out)?);
+    outcomes.extend(skipped(&known, &plan.left_out));
     if left == 0 {
         bench.custody.ledger_mut().end_run(id)?;
     }
     let error = if ended.interrupted && left > 0 {
-        Some(Error::Interrupted { next: Some(go_on(call)) })
+        Some(Error::Interrupted { next: Some(next_of("renew", &["--resume"], provider.other(), &[])) })
     } else {
-        ended.stopped.or_else(|| partial(call, verb, &outcomes))
+        ended.stopped.or_else(|| partial(call, &provider, verb, &outcomes))
     };
     let exit = match &error {
         Some(Error::Interrupted { .. }) => Kind::Interrupted.exit(),
@@ -211,22 +220,20 @@ pub(super) fn dry_run(
 }
 
 /// What the run ends with where some failed: the command that tries those again, and no other.
-fn partial(call: &Call<'_>, verb: &str, outcomes: &[Outcome]) -> Option<Error> {
+fn partial(call: &Call<'_>, provider: &Provider, verb: &str, outcomes: &[Outcome]) -> Option<Error> {
     const NAMED: usize = 50;
     let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.error.is_some()).collect();
-    let first = failed.first()?.error.as_ref()?.kind();
-    let alike = outcomes.iter().all(|it| it.error.as_ref().is_some_and(|e| e.exit() == first.exit()));
     // A held grant isn't asked for again: it's there to be taken.
     let (held, to_ask): (Vec<&Outcome>, Vec<_>) =
         failed.iter().partition(|outcome| outcome.ending == Ending::Held);
-    let renewing = |which: &[&Outcome], more: Option<&str>| {
-        let keys: Vec<_> = which.iter().map(|outcome| outcome.key.to_string()).collect();
-        command(call, std::iter::once("renew").chain(more).chain(keys.iter().map(String::as_str)))
+    let renewing = |which: &[&Outcome], flags: &[&str]| {
+        let keys: Vec<_> = which.iter().map(|outcome| &outcome.key).collect();
+        next_of("renew", flags, provider.other(), &keys)
     };
-    let take = (1..=NAMED).contains(&held.len()).then(|| renewing(&held, Some("--any-user")));
+    let take = (1..=NAMED).contains(&held.len()).then(|| renewing(&held, &["--any-user"]));
     let ask = match to_ask.len() {
         0 => None,
-        1..=NAMED if verb == "renew" => Some(renewing(&to_ask, None)),
+        1..=NAMED if verb == "renew" => Some(renewing(&to_ask, &[])),
         // It leaves out what has been granted.
         _ => Some(call.line.clone()),
     };
@@ -234,34 +241,20 @@ fn partial(call: &Call<'_>, verb: &str, outcomes: &[Outcome]) -> Option<Error> {
         (Some(ask), Some(take)) => format!("{ask}\nTo take those that are held: {take}"),
         (ask, take) => ask.or(take).unwrap_or_else(|| call.line.clone()),
     };
-    Some(Error::Partial { failed: failed.len(), total: outcomes.len(), alike: alike.then_some(first), again })
-}
-
-/// A command of this profile, quoted for a shell.
-fn command<'w>(call: &'w Call<'_>, words: impl Iterator<Item = &'w str>) -> String {
-    let profile = call.profile.iter().flat_map(|profile| ["--profile", profile]);
-    let words: Vec<_> = std::iter::once("biotrack-auth").chain(profile).chain(words).collect();
-    shlex::try_join(words.iter().copied()).unwrap_or_else(|_| words.join(" "))
-}
-
-/// The command that goes on with this profile's run.
-fn go_on(call: &Call<'_>) -> String {
-    command(call, ["renew", "--resume"].into_iter())
+    partial_of(outcomes, again)
 }
 
 /// What earlier runs left of these licences is finished before anyone is asked: a code lives minutes.
 fn left_over(
     call: &Call<'_>,
     bench: &mut Bench<'_>,
+    known: &Known,
     items: &[(usize, Planned)],
-) -> Vec<(usize, Result<crate::custody::Kept>)> {
+) -> Vec<(usize, Result<Kept>)> {
     let mut found = Vec::new();
     for (at, (_, item)) in items.iter().enumerate() {
-        let open = match bench.custody.standing(&item.key) {
-            Ok(standing) => standing.is_some_and(|it| !it.flows.is_empty() || it.record.revocation_pending),
-            Err(_) => false,
-        };
-        if open {
+        let left = |it: &Standing| !it.flows.is_empty() || it.record.revocation_pending;
+        if known.get(&item.key).is_some_and(left) {
             match finish_left_over(call, &mut bench.custody, item) {
                 Ok(Some(kept)) => found.push((at, Ok(kept))),
                 Ok(None) => {}
@@ -274,34 +267,28 @@ fn left_over(
 
 /// Nobody is to be asked: said, and no error.
 fn nothing<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run) -> Result<u8> {
-    let Run { plan, done, verb, form, .. } = run;
+    let Run { plan, known, done, verb, form, .. } = run;
     let provider = bench.provider.clone();
-    before(&mut Watch::new(call, &provider, form, verb, 0), bench, &plan.left_out, &done)?;
+    before(&mut Watch::new(call, &provider, form, verb, 0), &known, &plan.left_out, &done);
     if form == Form::Text && done.is_empty() {
         call.env.terminal.say(&format!("Nothing to {verb}."));
         return Ok(0);
     }
     let mut outcomes = done;
-    outcomes.extend(skipped(bench, &plan.left_out)?);
+    outcomes.extend(skipped(&known, &plan.left_out));
     answer(call, bench, form, &outcomes, Counts::of(&outcomes, 0), 0, None)?;
     Ok(0)
 }
 
 /// What is known before anybody is asked.
-fn before(watch: &mut Watch<'_>, bench: &Bench<'_>, left_out: &[LeftOut], done: &[Outcome]) -> Result<()> {
+fn before(watch: &mut Watch<'_>, known: &Known, left_out: &[LeftOut], done: &[Outcome]) {
     done.iter().for_each(|outcome| watch.done(outcome));
-    for left in left_out {
-        watch.left_out(&left.key, bench.custody.standing(&left.key)?.as_ref(), &left.why);
-    }
-    Ok(())
+    left_out.iter().for_each(|left| watch.left_out(&left.key, known.get(&left.key), &left.why));
 }
 
 /// What wasn't taken, as it stands.
-fn skipped(bench: &Bench<'_>, left_out: &[LeftOut]) -> Result<Vec<Outcome>> {
-    let skipped = |left: &LeftOut| {
-        Ok(Outcome::of(left.key.clone(), Ending::Skipped, bench.custody.standing(&left.key)?))
-    };
-    left_out.iter().map(skipped).collect()
+fn skipped(known: &Known, left_out: &[LeftOut]) -> impl Iterator<Item = Outcome> {
+    left_out.iter().map(|left| Outcome::of(left.key.clone(), Ending::Skipped, known.get(&left.key).cloned()))
 }
 
 fn answer(

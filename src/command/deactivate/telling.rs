@@ -6,7 +6,7 @@ use super::{Chosen, words};
 use crate::error::{Error, Result};
 use crate::model::authorization::Standing;
 use crate::model::ids::Ubi;
-use crate::model::outcome::{Ending, Outcome, exit_of};
+use crate::model::outcome::{Ending, Outcome, exit_of, partial_of};
 use crate::model::provider::Provider;
 use crate::report::{Counts, Happening, RunEvent, results};
 use std::collections::BTreeSet;
@@ -134,20 +134,10 @@ impl<'c, 'a> Telling<'c, 'a> {
 
     /// What the whole ended with, where several were meant.
     fn error(&self, stopped: bool) -> Option<Error> {
-        let failed: Vec<_> = self.outcomes.iter().filter_map(|outcome| outcome.error.as_ref()).collect();
-        let first = failed.first().map(|error| error.kind());
-        match (stopped, first) {
-            (true, _) => Some(interrupted()),
-            (false, Some(first)) if self.planned > 1 => {
-                let alike = exit_of(&self.outcomes) == first.exit();
-                Some(Error::Partial {
-                    failed: failed.len(),
-                    total: self.outcomes.len(),
-                    alike: alike.then_some(first),
-                    again: self.call.line.clone(),
-                })
-            }
-            _ => None,
+        match stopped {
+            true => Some(interrupted()),
+            false if self.planned > 1 => partial_of(&self.outcomes, self.call.line.clone()),
+            false => None,
         }
     }
 

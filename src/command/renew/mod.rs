@@ -163,7 +163,8 @@ fn renew_several<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench
         false => Vec::new(),
     };
     ask_another(args, &mut plan.items, call)?;
-    let run = Run { plan, done, resumed, any_user: args.any_user, verb: "renew", form };
+    let known = standings.into_iter().map(|it| (it.record.key.clone(), it)).collect();
+    let run = Run { plan, known, done, resumed, any_user: args.any_user, verb: "renew", form };
     bulk::run(call, bench, run, &args.bulk, &args.waiting)
 }
 

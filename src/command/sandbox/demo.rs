@@ -2,7 +2,7 @@
 
 use crate::command::{Call, Command, run as run_command};
 use crate::edge::{Browser, BrowserChoice, Clock, Env, Opened, Paths, SystemBrowser, Variables};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shell};
 use crate::sandbox::{Options, Sandbox, visitor};
 use clap::{FromArgMatches, Subcommand};
 use jiff::{SignedDuration, Timestamp};
@@ -130,7 +130,7 @@ impl Demo {
     }
 
     fn show(&self, words: &[&str]) -> Result<()> {
-        let shown = shlex::try_join(words.iter().copied()).unwrap_or_default();
+        let shown = shell(words.iter().copied());
         self.env.terminal.answer(&format!("\n$ biotrack-auth {shown}\n"))
     }
 

@@ -128,6 +128,9 @@ pub(in crate::command) struct Round<'r, 'e> {
     stopped: Option<Error>,
     /// The last event whose hook was run.
     hooked: i64,
+    /// Something has ended since.
+    /// Something may have happened since whose hook waits: the queue isn't read in every turn.
+    news: bool,
 }
 
 impl<'r, 'e> Round<'r, 'e> {
@@ -159,6 +162,7 @@ impl<'r, 'e> Round<'r, 'e> {
             interrupted: false,
             stopped: None,
             hooked: 0,
+            news: true,
         }
     }
 
@@ -194,9 +198,10 @@ impl<'r, 'e> Round<'r, 'e> {
 
     /// A run may last for hours, and others want to hear of each grant now: at a moment when no browser waits.
     fn run_hooks(&mut self) {
-        if !self.several() || self.pace.count(Progress::Storing) > 0 {
+        if !self.several() || !self.news || self.pace.count(Progress::Storing) > 0 {
             return;
         }
+        self.news = false;
         let Bench { provider, custody, hooks } = &mut *self.bench;
         match hooks::meanwhile(self.call, hooks, provider, custody.ledger_mut(), self.hooked) {
             Ok(hooked) => self.hooked = hooked,
@@ -473,6 +478,7 @@ impl<'r, 'e> Round<'r, 'e> {
             _ => Progress::Failed,
         };
         let (place, item) = &self.items[at];
+        self.news = true;
         self.open.remove(&at);
         self.set(at, progress, &detail(&outcome, why, &self.bench.provider));
         if let Some(run) = self.terms.run
