@@ -1,19 +1,16 @@
 //! A listener behind a TLS proxy: it takes the answers of many admins, whoever asked them. It never writes.
 
-use super::{AT_ONCE, Exchange, Reply, private_folder};
+use super::{Exchange, Reply, Turns, on_interrupt, private_folder, unbound};
 use crate::edge::Env;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::grant::listener::{Listener, Method, Page, Request, Serving};
 use crate::grant::{Code, Returned, pages};
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
-use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use url::Url;
 
 /// Where a monitor asks whether all is well.
@@ -60,23 +57,18 @@ impl Asked {
 
 /// The desk, open.
 pub struct Desk {
-    runtime: Handle,
-    exchange: Exchange,
     visits: Receiver<Visit>,
     sender: Sender<Visit>,
-    turns: Arc<Semaphore>,
+    turns: Turns,
     serving: Serving,
 }
 
 impl Desk {
     /// Binds the address and takes what comes for the public one.
     pub fn open(env: &Env, exchange: Exchange, public: &Url, bind: SocketAddr) -> Result<Self> {
-        let unbound = |e: std::io::Error| match bind.port() {
-            0 => Error::Listener { reason: e.to_string() },
-            port => Error::ListenerTaken { port, reason: e.to_string() },
-        };
+        let unbound = unbound(Some(bind.port()).filter(|port| *port != 0));
         let runtime = env.net()?;
-        let listener = Listener::behind_proxy(bind, public).map_err(unbound)?;
+        let listener = Listener::behind_proxy(bind, public).map_err(&unbound)?;
         let (sender, visits) = channel();
         let to_loop = sender.clone();
         let base = public.as_str().trim_end_matches('/').to_owned();
@@ -88,13 +80,8 @@ impl Desk {
                 }
             })
             .map_err(unbound)?;
-        let (interrupted, interrupts) = (sender.clone(), env.interrupts()?);
-        runtime.spawn(async move {
-            interrupts.come(1).await;
-            let _ = interrupted.send(Visit::Interrupted);
-        });
-        let turns = Arc::new(Semaphore::new(AT_ONCE));
-        Ok(Self { runtime, exchange, visits, sender, turns, serving })
+        on_interrupt(env, &runtime, &sender, Visit::Interrupted)?;
+        Ok(Self { visits, sender, turns: Turns::new(runtime, exchange), serving })
     }
 
     /// The port taken.
@@ -109,13 +96,7 @@ impl Desk {
 
     /// Exchanges a code whose sending the ledger knows of; the answer comes as a visit.
     pub fn exchange(&self, go: Logged<(FlowId, Code)>) {
-        let (exchange, sender, turns) = (self.exchange.clone(), self.sender.clone(), self.turns.clone());
-        self.runtime.spawn(async move {
-            let _turn = turns.acquire().await;
-            let flow = go.get().0.clone();
-            let result = Box::new(exchange.run(go).await);
-            let _ = sender.send(Visit::Exchanged { flow, result });
-        });
+        self.turns.exchange(go, &self.sender, |flow, result| Visit::Exchanged { flow, result });
     }
 }
 

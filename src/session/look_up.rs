@@ -1,6 +1,6 @@
 //! Looking many grants up at the provider (RFC 7662), a few at once.
 
-use super::Exchange;
+use super::{AT_ONCE, Exchange};
 use crate::edge::Env;
 use crate::error::Result;
 use crate::grant::{self, Liveness};
@@ -9,9 +9,6 @@ use crate::model::ids::Key;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use tokio::sync::Semaphore;
-
-/// How many are asked about at once.
-const AT_ONCE: usize = 8;
 
 /// What the provider says of a grant's tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -81,7 +81,7 @@ pub enum Step {
 /// How often a request is tried whose connection can't be made.
 const TRIES: u32 = 3;
 
-/// How many codes are exchanged at once: what many admins grant in one moment is no storm at the provider.
+/// How many codes are exchanged, or grants looked up, at once: many in one moment are no storm at the provider.
 const AT_ONCE: usize = 8;
 
 /// What an exchange needs, whoever starts it.
@@ -124,14 +124,59 @@ impl Exchange {
     }
 }
 
-/// A listener with the questions it waits for.
-pub struct Session {
+/// The exchanges under way: a few at once, whoever takes the answers.
+struct Turns {
     runtime: Handle,
     exchange: Exchange,
+    free: Arc<Semaphore>,
+}
+
+impl Turns {
+    fn new(runtime: Handle, exchange: Exchange) -> Self {
+        Self { runtime, exchange, free: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    /// Exchanges a code when its turn comes; what came of it is told as `told` makes it.
+    fn exchange<T: Send + 'static>(
+        &self,
+        go: Logged<(FlowId, Code)>,
+        to: &Sender<T>,
+        told: impl FnOnce(FlowId, Box<Result<Granted>>) -> T + Send + 'static,
+    ) {
+        let (exchange, to, free) = (self.exchange.clone(), to.clone(), self.free.clone());
+        self.runtime.spawn(async move {
+            let _turn = free.acquire().await;
+            let flow = go.get().0.clone();
+            let result = Box::new(exchange.run(go).await);
+            let _ = to.send(told(flow, result));
+        });
+    }
+}
+
+/// Tells of Ctrl-C or a polite signal, counted from this moment on and not only once the runtime gets round to it.
+fn on_interrupt<T: Send + 'static>(env: &Env, runtime: &Handle, to: &Sender<T>, told: T) -> Result<()> {
+    let (to, interrupts) = (to.clone(), env.interrupts()?);
+    runtime.spawn(async move {
+        interrupts.come(1).await;
+        let _ = to.send(told);
+    });
+    Ok(())
+}
+
+/// What a listener that can't be bound means, where a certain port was wanted, or any.
+fn unbound(wanted: Option<u16>) -> impl Fn(std::io::Error) -> Error {
+    move |e| match wanted {
+        Some(port) => Error::ListenerTaken { port, reason: e.to_string() },
+        None => Error::Listener { reason: e.to_string() },
+    }
+}
+
+/// A listener with the questions it waits for.
+pub struct Session {
     board: Arc<Mutex<Switchboard>>,
     steps: Receiver<Step>,
     sender: Sender<Step>,
-    turns: Arc<Semaphore>,
+    turns: Turns,
     serving: Serving,
 }
 
@@ -144,12 +189,9 @@ impl Session {
             RedirectHost::Localhost => Host::Localhost,
         };
         let wanted = port.or(provider.redirect.port).filter(|port| *port != 0);
-        let unbound = |e: std::io::Error| match wanted {
-            Some(port) => Error::ListenerTaken { port, reason: e.to_string() },
-            None => Error::Listener { reason: e.to_string() },
-        };
+        let unbound = unbound(wanted);
         let runtime = env.net()?;
-        let listener = Listener::bind(host, wanted).map_err(unbound)?;
+        let listener = Listener::bind(host, wanted).map_err(&unbound)?;
         let (sender, steps) = channel();
         let board = Arc::new(Mutex::new(Switchboard::new(&exchange)));
         let serving = {
@@ -163,32 +205,26 @@ impl Session {
             })
         }
         .map_err(unbound)?;
-        let (interrupted, interrupts) = (sender.clone(), env.interrupts()?);
-        runtime.spawn(async move {
-            // Counted from this moment on, not only once the runtime gets round to it.
-            interrupts.come(1).await;
-            let _ = interrupted.send(Step::Interrupted);
-        });
+        on_interrupt(env, &runtime, &sender, Step::Interrupted)?;
         tracing::info!("answers are caught on port {}", serving.port());
-        let turns = Arc::new(Semaphore::new(AT_ONCE));
-        Ok(Self { runtime, exchange, board, steps, sender, turns, serving })
+        Ok(Self { board, steps, sender, turns: Turns::new(runtime, exchange), serving })
     }
 
     /// Where browsers are sent back to.
     pub fn redirect_uri(&self) -> String {
-        grant::redirect_uri(&self.exchange.provider, self.serving.port())
+        grant::redirect_uri(&self.turns.exchange.provider, self.serving.port())
     }
 
     /// Serves a worklist from now on; what is clicked there comes as steps.
     pub fn show_worklist(&mut self, worklist: Worklist) {
-        worklist.served_on(&self.runtime);
+        worklist.served_on(&self.turns.runtime);
         switchboard::lock(&self.board).worklist = Some(worklist);
     }
 
     /// Where the worklist is, for a browser on this machine; `None` where none is served.
     pub fn worklist_address(&self) -> Option<String> {
         let path = switchboard::lock(&self.board).worklist.as_ref().map(Worklist::path)?;
-        let host = self.exchange.provider.redirect.host.as_str();
+        let host = self.turns.exchange.provider.redirect.host.as_str();
         Some(format!("http://{host}:{}{path}", self.serving.port()))
     }
 
@@ -206,13 +242,7 @@ impl Session {
 
     /// Exchanges a code whose sending the ledger knows of; the answer comes as a step.
     pub fn exchange(&self, go: Logged<(FlowId, Code)>) {
-        let (exchange, sender, turns) = (self.exchange.clone(), self.sender.clone(), self.turns.clone());
-        self.runtime.spawn(async move {
-            let _turn = turns.acquire().await;
-            let flow = go.get().0.clone();
-            let result = Box::new(exchange.run(go).await);
-            let _ = sender.send(Step::Exchanged { flow, result });
-        });
+        self.turns.exchange(go, &self.sender, |flow, result| Step::Exchanged { flow, result });
     }
 
     /// The question isn't waited for any more: an answer that still comes is told so, and has no effect.
@@ -228,8 +258,8 @@ impl Session {
 
     /// Looks whether the provider answers; what it finds comes as a step.
     pub fn look(&self) {
-        let (exchange, sender) = (self.exchange.clone(), self.sender.clone());
-        self.runtime.spawn(async move {
+        let (exchange, sender) = (self.turns.exchange.clone(), self.sender.clone());
+        self.turns.runtime.spawn(async move {
             let found = grant::prepare(&exchange.http, &exchange.provider, exchange.clock.now()).await;
             let _ = sender.send(Step::Looked(found.map(drop)));
         });
