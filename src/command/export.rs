@@ -1,6 +1,7 @@
 //! `export`: records as a file; with their tokens only sealed to named recipients.
 
 use super::Call;
+use super::form::format_of;
 use crate::edge::files;
 use crate::error::{Error, Result, clean};
 use crate::model::authorization::{Authorization, Standing};
@@ -70,16 +71,7 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
     if args.with_secrets {
         return with_secrets(args, call);
     }
-    let format = match (args.format, call.json) {
-        (None | Some(Format::Json), true) => Format::Json,
-        (format, false) => format.unwrap_or(Format::Csv),
-        _ => {
-            return Err(Error::Usage {
-                what: "--json doesn't go with another --format".into(),
-                hint: "Leave one of them out.".into(),
-            });
-        }
-    };
+    let format = format_of(args.format, call.json.then_some(Format::Json), Format::Csv)?;
     let (_, provider) = call.provider()?;
     let standings = match crate::ledger::Ledger::read(call.env)? {
         Some(ledger) => ledger.standings(&provider.profile)?,

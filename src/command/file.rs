@@ -1,36 +1,45 @@
-//! A file of licences, read whole before anything else happens.
+//! Files of licences, read whole before anything else happens.
 
-use crate::command::Call;
-use crate::error::{Complaint, Error, Result};
+use super::Call;
+use crate::error::{Complaint, Error, Result, clean};
 use crate::model::rows::{MOST_BYTES, Sheet};
 use std::fs::File;
 use std::io::{Read, stdin};
 use std::path::Path;
 
-/// Reads a file's rows, or those of standard input for `-`; with the name that complaints use.
-pub(in crate::command) fn read<R>(
+/// What a file is called in complaints; `-` is standard input.
+pub(super) fn name(path: &Path) -> String {
+    match path.as_os_str() == "-" {
+        true => "standard input".into(),
+        false => clean(&path.display().to_string()),
+    }
+}
+
+/// All of a file, or of standard input for `-`; of what is larger than may be, one byte more than that.
+pub(super) fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
+    let most = MOST_BYTES as u64 + 1;
+    let mut bytes = Vec::new();
+    match path.as_os_str() == "-" {
+        true => stdin().lock().take(most).read_to_end(&mut bytes)?,
+        false => File::open(path)?.take(most).read_to_end(&mut bytes)?,
+    };
+    Ok(bytes)
+}
+
+/// The rows of a CSV file; with the name that complaints use.
+pub(super) fn rows<R>(
     path: &Path,
     call: &Call<'_>,
-    rows: impl FnOnce(&[u8]) -> Result<Sheet<R>, Vec<Complaint>>,
+    read: impl FnOnce(&[u8]) -> Result<Sheet<R>, Vec<Complaint>>,
 ) -> Result<(String, Vec<R>)> {
-    let (name, text) = match path.as_os_str() == "-" {
-        true => ("standard input".to_owned(), whole(stdin().lock())),
-        false => (path.display().to_string(), File::open(path).and_then(whole)),
-    };
-    let text = text.map_err(|e| Error::Usage {
+    let name = name(path);
+    let text = bytes(path).map_err(|e| Error::Usage {
         what: format!("{name} can't be read: {e}"),
         hint: "Name a CSV file with a header, or - for standard input.".into(),
     })?;
-    let sheet = rows(&text).map_err(|complaints| Error::Rows { path: name.clone(), complaints })?;
+    let sheet = read(&text).map_err(|complaints| Error::Rows { path: name.clone(), complaints })?;
     if !sheet.unused.is_empty() {
         call.env.terminal.say(&format!("Columns not used: {}.", sheet.unused.join(", ")));
     }
     Ok((name, sheet.rows))
-}
-
-/// All of it, and one byte more than may be: what is too large is told by the reader of rows.
-fn whole(from: impl Read) -> std::io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    from.take(MOST_BYTES as u64 + 1).read_to_end(&mut text)?;
-    Ok(text)
 }

@@ -16,16 +16,20 @@ pub enum Form {
 }
 
 impl Form {
-    /// `--json` is `--format json`, and goes with no other.
+    /// `--format`, or `--json`.
     pub(super) fn of(format: Option<Self>, json: bool) -> Result<Self> {
-        match (format, json) {
-            (None | Some(Self::Json), true) => Ok(Self::Json),
-            (format, false) => Ok(format.unwrap_or(Self::Text)),
-            _ => Err(Error::Usage {
-                what: "--json doesn't go with another --format".into(),
-                hint: "Leave one of them out.".into(),
-            }),
-        }
+        format_of(format, json.then_some(Self::Json), Self::Text)
+    }
+}
+
+/// `--format`, or what `--json` stands for, which goes with no other; else the usual.
+pub(super) fn format_of<F: PartialEq>(format: Option<F>, json: Option<F>, usual: F) -> Result<F> {
+    match (format, json) {
+        (Some(format), Some(json)) if format != json => Err(Error::Usage {
+            what: "--json doesn't go with another --format".into(),
+            hint: "Leave one of them out.".into(),
+        }),
+        (format, json) => Ok(json.or(format).unwrap_or(usual)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `history`: what happened, whether the chain is whole, and what may go after five years.
 
+use super::form::format_of;
 use super::{Call, as_json};
 use crate::config::Config;
 use crate::error::{Error, LedgerError, Result};
@@ -104,17 +105,7 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
 }
 
 fn show(args: &Args, call: &Call<'_>) -> Result<u8> {
-    let format = match (args.format, call.json) {
-        (None, false) => Format::Table,
-        (None | Some(Format::Json), true) => Format::Json,
-        (Some(format), false) => format,
-        _ => {
-            return Err(Error::Usage {
-                what: "--json doesn't go with another --format".into(),
-                hint: "Leave one of them out.".into(),
-            });
-        }
-    };
+    let format = format_of(args.format, call.json.then_some(Format::Json), Format::Table)?;
     let now = call.env.clock.now();
     let since = args.since.as_ref().map(|text| ago("time", text, now)).transpose()?;
     let config = Config::load(&call.env.paths)?;

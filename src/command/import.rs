@@ -1,6 +1,6 @@
 //! `import`: records, and tokens out of a sealed bundle, merged by licence; all of them in one commit, or none.
 
-use super::Call;
+use super::{Call, file};
 use crate::custody::{Bundle, Taking, quiet};
 use crate::error::{Complaint, Error, Result, clean};
 use crate::model::flow::Role;
@@ -11,7 +11,6 @@ use crate::model::transfer::{Effect, ExportDocument, Incoming, Merged, Tokens, m
 use crate::report::ImportDocument;
 use crate::vault::{IdentityFile, is_sealed, open_with};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Take records in: a CSV or JSON file of `export`, or its sealed bundle with the tokens
@@ -60,7 +59,7 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
         Some(file) => read(file, args, call, &provider.profile)?,
         None => Held { rows: Vec::new(), tokens: Tokens::None },
     };
-    let from = args.file.as_ref().map_or_else(String::new, |it| shown(it));
+    let from = args.file.as_ref().map_or_else(String::new, |it| file::name(it));
     let known: BTreeSet<String> = config.names().into_iter().collect();
     strangers(&held, &known, &from)?;
     let mut bench = call.bench()?;
@@ -96,14 +95,10 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
     Ok(0)
 }
 
-fn shown(file: &Path) -> String {
-    if file == Path::new("-") { "standard input".into() } else { clean(&file.display().to_string()) }
-}
-
 /// The file as rows, whichever of the three forms it has.
-fn read(file: &Path, args: &Args, call: &Call<'_>, profile: &str) -> Result<Held> {
-    let name = shown(file);
-    let bytes = bytes(file, &name)?;
+fn read(path: &Path, args: &Args, call: &Call<'_>, profile: &str) -> Result<Held> {
+    let name = file::name(path);
+    let bytes = bytes(path, &name)?;
     if is_sealed(&bytes) {
         let identity = match &args.identity {
             Some(named) => IdentityFile::at(named).asking(call.env.terminal.asker()),
@@ -153,22 +148,13 @@ fn read(file: &Path, args: &Args, call: &Call<'_>, profile: &str) -> Result<Held
     Ok(Held { rows: incoming.into_iter().map(|it| (it, None)).collect(), tokens: Tokens::None })
 }
 
-fn bytes(file: &Path, name: &str) -> Result<Vec<u8>> {
-    let unread = |e: std::io::Error| Error::File { path: name.into(), reason: e.to_string() };
-    let most = MOST_BYTES as u64 + 1;
-    let mut bytes = Vec::new();
-    if file == Path::new("-") {
-        std::io::stdin().take(most).read_to_end(&mut bytes).map_err(unread)?;
-    } else {
-        std::fs::File::open(file).map_err(unread)?.take(most).read_to_end(&mut bytes).map_err(unread)?;
+fn bytes(path: &Path, name: &str) -> Result<Vec<u8>> {
+    let unread = |reason: String| Error::File { path: name.into(), reason };
+    let bytes = file::bytes(path).map_err(|e| unread(e.to_string()))?;
+    match bytes.len() > MOST_BYTES {
+        true => Err(unread(format!("it's larger than {} MiB", MOST_BYTES / 1024 / 1024))),
+        false => Ok(bytes),
     }
-    if bytes.len() > MOST_BYTES {
-        return Err(Error::File {
-            path: name.into(),
-            reason: format!("it's larger than {} MiB", MOST_BYTES / 1024 / 1024),
-        });
-    }
-    Ok(bytes)
 }
 
 fn whole<T>(rows: Vec<T>, complaints: Vec<Complaint>, path: String) -> Result<Vec<T>> {

@@ -9,6 +9,7 @@ mod deactivate;
 mod doctor;
 pub mod exec;
 mod export;
+mod file;
 mod form;
 mod history;
 mod hooks;

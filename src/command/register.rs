@@ -1,9 +1,9 @@
 //! `register`: a licence's first grant, or the first one after it was deactivated.
 
-use super::bulk::{self, Run, file};
+use super::bulk::{self, Run};
 use super::consent::{Waiting, consent, fits, hand_off, why_not};
 use super::form::{self, Form};
-use super::{Bench, Call};
+use super::{Bench, Call, file};
 use crate::error::{Error, Result};
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::flow::Purpose;
@@ -151,7 +151,7 @@ fn register_several<'a>(
     let now = call.env.clock.now();
     let standings = bench.custody.ledger().standings(&provider.profile)?;
     let known: HashMap<_, _> = standings.iter().map(|it| (&it.record.key, &it.record)).collect();
-    let (_, rows) = file::read(path, call, registrations)?;
+    let (_, rows) = file::rows(path, call, registrations)?;
     let keys: Vec<_> = rows.iter().map(|row| &row.key).collect();
     note_likely_slips(call, &keys, &standings);
     let mut plan = Plan::default();

@@ -29,33 +29,45 @@ pub const COLUMNS: [&str; 18] = [
 
 /// A header and a line for each row. Several tags or conditions are separated by semicolons.
 pub fn csv(rows: &[Row<'_>], now: Timestamp) -> Result<String> {
+    sheet(
+        COLUMNS,
+        rows.iter().map(|row| {
+            let record = &row.standing.record;
+            let some = |it: Option<&dyn std::fmt::Display>| it.map(ToString::to_string).unwrap_or_default();
+            let at = |it: Option<Timestamp>| it.map(|at| at.to_string()).unwrap_or_default();
+            [
+                record.profile.clone(),
+                record.key.ubi.to_string(),
+                record.key.license.to_string(),
+                some(record.ocm_license.as_ref().map(|it| it as _)),
+                some(record.name.as_ref().map(|it| it as _)),
+                record.username.to_string(),
+                record.granted_by.clone().unwrap_or_default(),
+                some(record.contact.as_ref().map(|it| it as _)),
+                tags_cell(&record.tags),
+                row.state.word().to_owned(),
+                row.conditions.iter().map(|one| one.word()).collect::<Vec<_>>().join(";"),
+                at(record.created_at),
+                at(record.renewed_at),
+                at(record.expires_at),
+                record.expires_estimated.to_string(),
+                at(row.standing.pending_until()),
+                row.days_left.map(|days| days.to_string()).unwrap_or_default(),
+                row.next_command(now).unwrap_or_default(),
+            ]
+        }),
+    )
+}
+
+/// A header and its rows as CSV (RFC 4180), safe to open in a spreadsheet.
+pub(super) fn sheet<const N: usize>(
+    columns: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> Result<String> {
     let unwritten = |e: &dyn std::fmt::Display| Error::Failed(format!("the CSV can't be written: {e}"));
     let mut writer = ::csv::Writer::from_writer(Vec::new());
-    writer.write_record(COLUMNS).map_err(|e| unwritten(&e))?;
-    for row in rows {
-        let record = &row.standing.record;
-        let some = |it: Option<&dyn std::fmt::Display>| it.map(ToString::to_string).unwrap_or_default();
-        let at = |it: Option<Timestamp>| it.map(|at| at.to_string()).unwrap_or_default();
-        let cells = [
-            record.profile.clone(),
-            record.key.ubi.to_string(),
-            record.key.license.to_string(),
-            some(record.ocm_license.as_ref().map(|it| it as _)),
-            some(record.name.as_ref().map(|it| it as _)),
-            record.username.to_string(),
-            record.granted_by.clone().unwrap_or_default(),
-            some(record.contact.as_ref().map(|it| it as _)),
-            tags_cell(&record.tags),
-            row.state.word().to_owned(),
-            row.conditions.iter().map(|one| one.word()).collect::<Vec<_>>().join(";"),
-            at(record.created_at),
-            at(record.renewed_at),
-            at(record.expires_at),
-            record.expires_estimated.to_string(),
-            at(row.standing.pending_until()),
-            row.days_left.map(|days| days.to_string()).unwrap_or_default(),
-            row.next_command(now).unwrap_or_default(),
-        ];
+    writer.write_record(columns).map_err(|e| unwritten(&e))?;
+    for cells in rows {
         writer.write_record(cells.map(|cell| harmless(&cell))).map_err(|e| unwritten(&e))?;
     }
     let bytes = writer.into_inner().map_err(|e| unwritten(&e))?;
@@ -63,7 +75,7 @@ pub fn csv(rows: &[Row<'_>], now: Timestamp) -> Result<String> {
 }
 
 /// A cell that a spreadsheet would run as a formula gets a `'` before it (DESIGN, JSON); `import` takes one off.
-pub(super) fn harmless(cell: &str) -> String {
+fn harmless(cell: &str) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\'', '\t', '\r']) {
         format!("'{cell}")
     } else {

@@ -1,10 +1,10 @@
 //! The history as people and scripts see it: a table, JSON, lines, CSV; and what came of verifying and pruning.
 
 use super::View;
-use super::csv::harmless;
+use super::csv::sheet;
 use super::json::SCHEMA;
 use super::table::cut;
-use crate::error::{Error, Result, clean};
+use crate::error::{Result, clean};
 use crate::model::history::{Anchor, Broken, Chain, Link};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -227,28 +227,22 @@ pub fn history_lines(links: &[Link]) -> serde_json::Result<String> {
 
 /// The links as CSV.
 pub fn history_csv(links: &[Link]) -> Result<String> {
-    let unwritten = |e: &dyn std::fmt::Display| Error::Failed(format!("the CSV can't be written: {e}"));
-    let mut writer = ::csv::Writer::from_writer(Vec::new());
-    let header = ["number", "at", "profile", "ubi", "license", "event", "user", "host", "detail", "hash"];
-    writer.write_record(header).map_err(|e| unwritten(&e))?;
-    for link in links {
-        let (number, hash) = (link.seq.to_string(), hex(&link.hash));
-        let cells = [
-            &number,
-            &link.at,
-            &link.profile,
-            &link.ubi,
-            &link.license,
-            &link.event,
-            &link.user,
-            &link.host,
-            &link.detail,
-            &hash,
-        ];
-        writer.write_record(cells.map(|cell| harmless(cell))).map_err(|e| unwritten(&e))?;
-    }
-    let bytes = writer.into_inner().map_err(|e| unwritten(&e))?;
-    String::from_utf8(bytes).map_err(|e| unwritten(&e))
+    let columns = ["number", "at", "profile", "ubi", "license", "event", "user", "host", "detail", "hash"];
+    let row = |link: &Link| {
+        [
+            link.seq.to_string(),
+            link.at.clone(),
+            link.profile.clone(),
+            link.ubi.clone(),
+            link.license.clone(),
+            link.event.clone(),
+            link.user.clone(),
+            link.host.clone(),
+            link.detail.clone(),
+            hex(&link.hash),
+        ]
+    };
+    sheet(columns, links.iter().map(row))
 }
 
 /// The least that is left of a detail before another column goes.

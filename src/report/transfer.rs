@@ -1,8 +1,8 @@
 //! Records as they leave and come: only what no clock changes, so that a file taken in and written again is the same.
 
-use super::csv::harmless;
+use super::csv::sheet;
 use super::json::SCHEMA;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::authorization::Authorization;
 use crate::model::rows::tags_cell;
 use crate::model::transfer::{Effect, ExportDocument, ExportedRecord, FieldChange, Merged};
@@ -32,33 +32,30 @@ const COLUMNS: [&str; 15] = [
 
 /// The records as CSV (RFC 4180), safe to open in a spreadsheet.
 pub fn export_csv(records: &[&Authorization]) -> Result<String> {
-    let unwritten = |e: &dyn std::fmt::Display| Error::Failed(format!("the CSV can't be written: {e}"));
-    let mut writer = ::csv::Writer::from_writer(Vec::new());
-    writer.write_record(COLUMNS).map_err(|e| unwritten(&e))?;
-    for record in records {
-        let at = |it: Option<Timestamp>| it.map(|at| at.to_string()).unwrap_or_default();
-        let it = ExportedRecord::of(record);
-        let cells = [
-            it.profile,
-            it.ubi,
-            it.license,
-            it.ocm_license.unwrap_or_default(),
-            it.name.unwrap_or_default(),
-            it.username,
-            it.granted_by.unwrap_or_default(),
-            it.contact.unwrap_or_default(),
-            tags_cell(&record.tags),
-            at(it.created_at),
-            at(it.renewed_at),
-            at(it.expires_at),
-            it.expires_estimated.to_string(),
-            at(it.deactivated_at),
-            at(it.invalid_at),
-        ];
-        writer.write_record(cells.map(|cell| harmless(&cell))).map_err(|e| unwritten(&e))?;
-    }
-    let bytes = writer.into_inner().map_err(|e| unwritten(&e))?;
-    String::from_utf8(bytes).map_err(|e| unwritten(&e))
+    sheet(
+        COLUMNS,
+        records.iter().map(|record| {
+            let at = |it: Option<Timestamp>| it.map(|at| at.to_string()).unwrap_or_default();
+            let it = ExportedRecord::of(record);
+            [
+                it.profile,
+                it.ubi,
+                it.license,
+                it.ocm_license.unwrap_or_default(),
+                it.name.unwrap_or_default(),
+                it.username,
+                it.granted_by.unwrap_or_default(),
+                it.contact.unwrap_or_default(),
+                tags_cell(&record.tags),
+                at(it.created_at),
+                at(it.renewed_at),
+                at(it.expires_at),
+                it.expires_estimated.to_string(),
+                at(it.deactivated_at),
+                at(it.invalid_at),
+            ]
+        }),
+    )
 }
 
 /// The records as one JSON document.

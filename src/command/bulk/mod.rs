@@ -1,6 +1,5 @@
 //! Consents for several licences in one run: planned first, journaled, and gone on with after whatever ended it.
 
-pub(super) mod file;
 mod handoff;
 mod watch;
 

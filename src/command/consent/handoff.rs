@@ -1,8 +1,8 @@
 //! Hand-offs: a link is made for an admin who sits elsewhere, and nobody waits for its answer here.
 
-use super::{Waiting, finish_left_over, fits, outcome_of, told_unconfirmed};
+use super::{Waiting, finish_left_over, fits, outcome_of_left};
 use crate::command::{Bench, Call, outcome_or_error};
-use crate::custody::{Kept, Question};
+use crate::custody::Question;
 use crate::error::{Error, Result};
 use crate::grant::{self, Endpoints};
 use crate::model::authorization::Standing;
@@ -168,10 +168,7 @@ pub(in crate::command) fn one<'a>(
     let made = match ready {
         // Nobody is to be asked any more.
         Ok((Some(kept), _)) => {
-            if let Kept::Live { unconfirmed } = &kept {
-                told_unconfirmed(call, unconfirmed);
-            }
-            let outcome = outcome_of(bench, &item, Ok(kept), |_| any_user);
+            let outcome = outcome_of_left(call, bench, &item, kept, any_user);
             return bench.finish(call, outcome);
         }
         Ok((None, exchange)) => bench.custody.probe().and_then(|()| {

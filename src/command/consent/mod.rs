@@ -107,12 +107,7 @@ pub(super) fn consent<'a>(
     });
     let asked = match ready {
         // Nobody is to be asked any more.
-        Ok((_, Some(kept))) => {
-            if let Kept::Live { unconfirmed } = &kept {
-                told_unconfirmed(call, unconfirmed);
-            }
-            Ok(outcome_of(bench, &item, Ok(kept), |_| any_user))
-        }
+        Ok((_, Some(kept))) => Ok(outcome_of_left(call, bench, &item, kept, any_user)),
         Ok((exchange, None)) => {
             let terms = Terms { choice: choice?, timeout, any_user, run: None, keys: false, worklist: None };
             alone(call, bench, item, terms, &exchange, waiting)
@@ -159,10 +154,21 @@ pub(super) fn answered<'a>(
             }
         },
     };
+    Ok(outcome_of_left(call, bench, &item, kept, false))
+}
+
+/// What a grant means that came without a round: from an earlier run, or from elsewhere.
+fn outcome_of_left(
+    call: &Call<'_>,
+    bench: &mut Bench<'_>,
+    item: &Planned,
+    kept: Kept,
+    any_user: bool,
+) -> Outcome {
     if let Kept::Live { unconfirmed } = &kept {
         told_unconfirmed(call, unconfirmed);
     }
-    Ok(outcome_of(bench, &item, Ok(kept), |_| false))
+    outcome_of(bench, item, Ok(kept), |_| any_user)
 }
 
 /// Facts that the provider didn't report are told, never passed off as verified.

@@ -1,9 +1,8 @@
 //! Which licences a renewal is about, and why.
 
 use super::Args;
-use crate::command::Call;
-use crate::command::bulk::file;
 use crate::command::consent::{fits, why_not};
+use crate::command::{Call, file};
 use crate::error::{Complaint, Error, Result};
 use crate::model::authorization::{Authorization, Standing, State};
 use crate::model::duration::parse;
@@ -146,7 +145,7 @@ impl Field<'_> {
 
     /// Those of a file: every row must name one record. What can't be renewed is left out, and said.
     fn of_file(&self, path: &Path, call: &Call<'_>, narrowing: &Narrowing) -> Result<Plan> {
-        let (name, rows) = file::read(path, call, renewals)?;
+        let (name, rows) = file::rows(path, call, renewals)?;
         let (mut plan, mut complaints, mut seen) = (Plan::default(), Vec::new(), HashMap::new());
         for row in rows {
             match self.of_row(&row) {
