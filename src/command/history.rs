@@ -131,7 +131,7 @@ fn show(args: &Args, call: &Call<'_>) -> Result<u8> {
 }
 
 fn chosen(args: &Args, ledger: &Ledger, provider: &Provider, since: Option<Timestamp>) -> Result<Vec<Link>> {
-    let standings = ledger.standings(&provider.profile)?;
+    let standings = ledger.standings_called(&provider.profile, &args.selectors)?;
     let named: BTreeSet<Key> =
         selection::several(&args.selectors, &provider.profile, &standings, |it| &it.record)?
             .into_iter()

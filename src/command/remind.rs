@@ -9,8 +9,9 @@ use crate::model::authorization::Standing;
 use crate::model::ids::Key;
 use crate::model::provider::Provider;
 use crate::model::reminder::{Occasion, Reminder, reminder};
+use crate::model::selection::horizon;
 use crate::report::{HookEvent, Reminders, Row};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
 /// Run the hooks of what has become due, once each
@@ -114,7 +115,9 @@ fn dry_run(call: &Call<'_>, config: &Config, providers: &[Provider], now: Timest
 /// What has become due and wasn't reminded of yet.
 fn find(config: &Config, provider: &Provider, ledger: &Ledger, now: Timestamp) -> Result<Vec<Found>> {
     let mut found = Vec::new();
-    for standing in ledger.standings(&provider.profile)? {
+    let days = config.hooks.days.iter().max().copied().unwrap_or_default();
+    let until = horizon(now, SignedDuration::from_hours(i64::from(days) * 24).max(provider.due_window));
+    for standing in ledger.standings_near(&provider.profile, until)?.standings {
         let record = &standing.record;
         let due = reminder(record, provider, &config.hooks.days, now).zip(record.expires_at);
         if let Some((reminder, expires)) = due

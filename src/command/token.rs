@@ -106,7 +106,7 @@ pub(super) fn fresh<'a>(
     min: SignedDuration,
 ) -> Result<Fresh> {
     let provider = bench.provider.clone();
-    let standings = bench.custody.ledger().standings(&provider.profile)?;
+    let standings = bench.custody.ledger().standings_called(&provider.profile, &[selector.to_owned()])?;
     let key = selection::one(selector, &provider.profile, &standings, |it| &it.record)?.record.key.clone();
     drop(standings);
     let at_hand = bench.custody.at_hand(&key, min)?;

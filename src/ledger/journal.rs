@@ -6,7 +6,7 @@ use crate::model::flow::{Flow, Owner, Place, Purpose, Sealed, Stage};
 use crate::model::ids::{FlowId, Generation, Key, License, Ubi, Username};
 use crate::model::secret::Fingerprint;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, params};
 
 const COLUMNS: &str = "id, profile, ubi, license, purpose, username, base, redirect_uri, opened, deadline, \
                        owner_mark, owner_label, memo_item, memo_blob, stage, sealed";
@@ -166,13 +166,13 @@ pub(super) fn adopt(
 
 /// The one consent or deactivation of a licence.
 pub(super) fn of_licence(db: &Connection, profile: &str, key: &Key) -> Result<Option<Flow>, Fault> {
-    let open = of_profile(db, profile, Some(key))?;
+    let open = of_key(db, profile, key)?;
     Ok(open.into_iter().find(|flow| flow.purpose != Purpose::Refresh))
 }
 
 /// The one refresh of a licence.
 pub(super) fn refresh_of_licence(db: &Connection, profile: &str, key: &Key) -> Result<Option<Flow>, Fault> {
-    let open = of_profile(db, profile, Some(key))?;
+    let open = of_key(db, profile, key)?;
     Ok(open.into_iter().find(|flow| flow.purpose == Purpose::Refresh))
 }
 
@@ -191,22 +191,26 @@ pub(super) fn again(tx: &Transaction<'_>, flow: &Flow) -> Result<(), Fault> {
     Ok(())
 }
 
-pub(super) fn of_profile(db: &Connection, profile: &str, key: Option<&Key>) -> rusqlite::Result<Vec<Flow>> {
-    let mut found = db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM flow WHERE profile = ?1 AND (?2 IS NULL OR ubi = ?2 AND license = ?3) ORDER BY ubi, license"
-    ))?;
-    let rows = found.query_map(
-        params![profile, key.map(|key| key.ubi.as_str()), key.map(|key| key.license.as_str())],
-        read,
-    )?;
-    rows.collect()
+/// The questions about one licence.
+pub(super) fn of_key(db: &Connection, profile: &str, key: &Key) -> rusqlite::Result<Vec<Flow>> {
+    let values = params![profile, key.ubi.as_str(), key.license.as_str()];
+    flows(db, "WHERE profile = ?1 AND ubi = ?2 AND license = ?3", values)
+}
+
+/// The questions of a profile.
+pub(super) fn of_profile(db: &Connection, profile: &str) -> rusqlite::Result<Vec<Flow>> {
+    flows(db, "WHERE profile = ?1", params![profile])
 }
 
 /// The questions of every profile.
 pub(super) fn of_all(db: &Connection) -> rusqlite::Result<Vec<Flow>> {
+    flows(db, "", params![])
+}
+
+fn flows(db: &Connection, which: &str, values: impl Params) -> rusqlite::Result<Vec<Flow>> {
     let mut found =
-        db.prepare_cached(&format!("SELECT {COLUMNS} FROM flow ORDER BY profile, ubi, license"))?;
-    let rows = found.query_map([], read)?;
+        db.prepare_cached(&format!("SELECT {COLUMNS} FROM flow {which} ORDER BY profile, ubi, license"))?;
+    let rows = found.query_map(values, read)?;
     rows.collect()
 }
 

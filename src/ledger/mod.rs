@@ -5,6 +5,7 @@ mod connection;
 mod health;
 mod history;
 mod journal;
+mod looks;
 mod owners;
 mod places;
 mod records;
@@ -16,6 +17,7 @@ pub use claims::Claim;
 pub use health::Leftovers;
 pub use history::Pruning;
 pub use journal::Spent;
+pub use looks::Near;
 pub use owners::Mark;
 pub use places::{Holder, Secret};
 pub use reminders::Waiting;
@@ -313,8 +315,11 @@ impl Ledger {
     pub fn unfinished(&mut self, profile: &str, key: Option<&Key>) -> Result<Vec<Flow>> {
         self.merge_spools()?;
         let owners = self.paths.owners();
-        let open =
-            journal::of_profile(&self.db, profile, key).map_err(|e| self.fault("read the journal", e))?;
+        let open = match key {
+            Some(key) => journal::of_key(&self.db, profile, key),
+            None => journal::of_profile(&self.db, profile),
+        };
+        let open = open.map_err(|e| self.fault("read the journal", e))?;
         Ok(open
             .into_iter()
             .filter(|flow| flow.owner.as_ref().is_none_or(|owner| !Mark::alive(&owners, owner)))

@@ -1,90 +1,18 @@
-//! The records' rows, and their secrets' places.
+//! The records' rows, and their secrets' places: what each column means, and how they are written.
 
 use super::connection::{columns, place};
 use super::journal::{instant, key, strange};
-use super::owners::Mark;
-use super::{Fault, Hand, Ledger, Spool, history};
-use crate::error::Result;
-use crate::model::authorization::{Authorization, Standing};
-use crate::model::flow::{Change, Move, OpenFlow, Place, Role, Stage};
+use super::{Fault, Hand, history};
+use crate::model::authorization::Authorization;
+use crate::model::flow::{Change, Move, Place, Role};
 use crate::model::ids::{Generation, Key, Tag, Username};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
-use std::collections::BTreeMap;
 use std::str::FromStr;
 
-const COLUMNS: &str = "profile, ubi, license, ocm_license, name, username, granted_by, contact, tags, created_at, \
+pub(super) const COLUMNS: &str = "profile, ubi, license, ocm_license, name, username, granted_by, contact, tags, created_at, \
                        renewed_at, expires_at, expires_estimated, deactivated_at, invalid_at, uncertain_at, \
                        revocation_pending, held_by, held_elsewhere, generation";
-
-impl Ledger {
-    /// Every record of a profile with its open questions, ordered by UBI and licence.
-    pub fn standings(&self, profile: &str) -> Result<Vec<Standing>> {
-        self.standings_of(profile, None)
-    }
-
-    /// The profiles that have records.
-    pub fn profiles(&self) -> Result<Vec<String>> {
-        let read = || -> rusqlite::Result<Vec<String>> {
-            let mut found =
-                self.db.prepare_cached("SELECT DISTINCT profile FROM authorization ORDER BY profile")?;
-            let rows = found.query_map([], |row| row.get(0))?;
-            rows.collect()
-        };
-        read().map_err(|e| self.fault("read", e))
-    }
-
-    /// One record with its open questions.
-    pub fn standing(&self, profile: &str, key: &Key) -> Result<Option<Standing>> {
-        Ok(self.standings_of(profile, Some(key))?.pop())
-    }
-
-    fn standings_of(&self, profile: &str, wanted: Option<&Key>) -> Result<Vec<Standing>> {
-        let (owners, spool) = (self.paths.owners(), self.paths.spool());
-        let read = || -> Result<Vec<Standing>, Fault> {
-            // One snapshot, so that a record and its question belong together.
-            let snapshot = self.db.unchecked_transaction()?;
-            let mut open: BTreeMap<Key, Vec<OpenFlow>> = BTreeMap::new();
-            for flow in super::journal::of_profile(&snapshot, profile, wanted)? {
-                let abandoned = flow.owner.as_ref().is_none_or(|owner| !Mark::alive(&owners, owner));
-                let mut stage = flow.stage;
-                if let (true, Some(owner)) = (abandoned, &flow.owner)
-                    && let Some(spooled) = Spool::last_stage(&spool, &owner.mark, &flow.id)?
-                    && stage.order() < spooled.order()
-                {
-                    stage = spooled;
-                }
-                open.entry(flow.key).or_default().push(OpenFlow {
-                    purpose: flow.purpose,
-                    handed_off: flow.owner.is_none() && stage == Stage::Asked,
-                    stage,
-                    opened: flow.opened,
-                    deadline: flow.deadline,
-                    abandoned,
-                });
-            }
-            let records = records(&snapshot, profile, wanted)?;
-            snapshot.finish()?;
-            Ok(records
-                .into_iter()
-                .map(|record| Standing { flows: open.remove(&record.key).unwrap_or_default(), record })
-                .collect())
-        };
-        read().map_err(|fault| fault.named(&self.path, "read"))
-    }
-}
-
-fn records(db: &Connection, profile: &str, wanted: Option<&Key>) -> rusqlite::Result<Vec<Authorization>> {
-    let mut found = db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM authorization
-         WHERE profile = ?1 AND (?2 IS NULL OR ubi = ?2 AND license = ?3) ORDER BY ubi, license"
-    ))?;
-    let rows = found.query_map(
-        params![profile, wanted.map(|key| key.ubi.as_str()), wanted.map(|key| key.license.as_str())],
-        read,
-    )?;
-    rows.collect()
-}
 
 /// What a text says, where there is one.
 pub(super) fn parsed<T: FromStr<Err = crate::error::Error>>(
@@ -106,7 +34,7 @@ pub(super) fn lines(tags: &[Tag]) -> String {
     tags.iter().map(Tag::as_str).collect::<Vec<_>>().join("\n")
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
     fn when(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
         let seconds: Option<i64> = row.get(column)?;
         seconds.map(|_| instant(row, column)).transpose()

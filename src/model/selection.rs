@@ -50,6 +50,38 @@ fn names(wanted: &str, record: &Authorization) -> bool {
         || record.name.as_ref().is_some_and(|name| name.as_str() == wanted)
 }
 
+/// The records that a look leaves out because their end is far and nothing is noted of them: how many in each state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Quiet {
+    /// Granted, and far from their end.
+    pub active: usize,
+    /// Asked, no grant yet.
+    pub pending: usize,
+    /// Given up.
+    pub deactivated: usize,
+    /// When the first of the grants ends.
+    pub first_end: Option<Timestamp>,
+}
+
+impl Quiet {
+    /// Both together.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            active: self.active + other.active,
+            pending: self.pending + other.pending,
+            deactivated: self.deactivated + other.deactivated,
+            first_end: self.first_end.into_iter().chain(other.first_end).min(),
+        }
+    }
+}
+
+/// Whatever counts as ending within `window`, ends by then: a weekend's end counts up to two days early
+/// ([`working_day`]), and the clocks may change between.
+pub fn horizon(now: Timestamp, window: SignedDuration) -> Timestamp {
+    const EARLY: SignedDuration = SignedDuration::from_hours(3 * 24);
+    now.saturating_add(window.saturating_add(EARLY)).unwrap_or(Timestamp::MAX)
+}
+
 /// What narrows a list down; every part that is given must hold.
 #[derive(Debug, Clone, Default)]
 pub struct Narrowing {
@@ -67,6 +99,13 @@ impl Narrowing {
     /// Whether nothing narrows.
     pub fn is_none(&self) -> bool {
         self.due.is_none() && self.states.is_empty() && self.tag.is_none() && self.user.is_none()
+    }
+
+    /// How near its end a record must be at least to be meant; `None` where it may be anywhere.
+    pub fn window(&self, provider: &Provider) -> Option<SignedDuration> {
+        const NEAR: [State; 3] = [State::Expired, State::Invalid, State::Due];
+        let near = !self.states.is_empty() && self.states.iter().all(|state| NEAR.contains(state));
+        self.due.or_else(|| near.then_some(provider.due_window))
     }
 
     /// Whether a record is meant.

@@ -4,7 +4,8 @@ use super::{Row, Summary, days_in_words};
 use crate::error::{Error, Result};
 use crate::model::authorization::{Condition, State};
 use crate::model::duration;
-use crate::model::expiry::working_day;
+use crate::model::expiry::{self, working_day};
+use crate::model::selection::Quiet;
 use jiff::{SignedDuration, Timestamp};
 
 /// How near an end is too near.
@@ -26,6 +27,14 @@ impl Threshold {
                 problem: format!("\"{}\" isn't a share from 0% to 100%", crate::error::clean(text)),
             }),
             None => duration::parse(name, text).map(Self::Before),
+        }
+    }
+
+    /// How long before its end it can be reached at the earliest; `None` where that hangs on each grant's life.
+    pub fn window(self) -> Option<SignedDuration> {
+        match self {
+            Self::Before(window) => Some(window),
+            Self::Share(_) => None,
         }
     }
 
@@ -58,16 +67,18 @@ pub fn unknown(reason: &str) -> String {
     format!("BIOTRACK UNKNOWN: {}\n", plain(&reason.lines().collect::<Vec<_>>().join(" ")))
 }
 
-/// Judges the rows; a deactivated one isn't counted (DESIGN, Exit codes).
+/// Judges the rows, and counts those that there are beside them, which are well; a deactivated one isn't counted (DESIGN,
+/// Exit codes).
 pub fn check(
     rows: &[Row<'_>],
+    beside: Quiet,
     warning: Threshold,
     critical: Threshold,
     allow_empty: bool,
     now: Timestamp,
 ) -> Verdict {
     let counted: Vec<&Row<'_>> = rows.iter().filter(|row| row.state != State::Deactivated).collect();
-    if counted.is_empty() {
+    if counted.is_empty() && beside.active + beside.pending == 0 {
         return match allow_empty {
             true => Verdict { exit: 0, text: "BIOTRACK OK: nothing is registered, or selected\n".into() },
             false => Verdict {
@@ -82,7 +93,7 @@ pub fn check(
         (std::cmp::Reverse(*level), row.standing.record.expires_at, row.standing.record.key.clone())
     });
     let exit = judged.first().map_or(0, |(level, _)| *level);
-    let summary = Summary::of(rows);
+    let summary = Summary::of(rows).beside(beside);
     let said: Vec<_> = summary
         .by_state()
         .into_iter()
@@ -96,8 +107,10 @@ pub fn check(
     if let Some((_, worst)) = judged.first().filter(|(level, _)| *level > 0) {
         text.push_str(&format!(", first: {}", plain(&worst.called())));
     }
-    text.push_str(&format!(" | {}\n", perfdata(&summary, &counted)));
-    let several = rows.iter().any(|row| row.standing.record.profile != counted[0].standing.record.profile);
+    let ends = beside.first_end.map(|end| expiry::days_left(end, now));
+    let days_left = counted.iter().filter_map(|row| row.days_left).chain(ends).min();
+    text.push_str(&format!(" | {}\n", perfdata(&summary, days_left)));
+    let several = rows.iter().any(|row| row.standing.record.profile != rows[0].standing.record.profile);
     for (level, row) in judged.iter().filter(|(level, _)| *level > 0) {
         let of = if several { format!("{}: ", row.standing.record.profile) } else { String::new() };
         text.push_str(&detail(*level, row, &of, now));
@@ -130,14 +143,14 @@ fn word(level: u8) -> &'static str {
     }
 }
 
-fn perfdata(summary: &Summary, counted: &[&Row<'_>]) -> String {
+fn perfdata(summary: &Summary, days_left: Option<i64>) -> String {
     let mut data: Vec<String> = summary
         .by_state()
         .into_iter()
         .map(|(state, count)| format!("{}={count};;;0", state.word()))
         .collect();
     data.push(format!("attention={};;;0", summary.attention));
-    data.extend(counted.iter().filter_map(|row| row.days_left).min().map(|days| format!("days_left={days}")));
+    data.extend(days_left.map(|days| format!("days_left={days}")));
     data.join(" ")
 }
 

@@ -7,6 +7,7 @@ use crate::model::ids::Key;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
 use crate::model::reminder::Occasion;
+use crate::model::selection::Quiet;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -192,6 +193,17 @@ impl Summary {
             State::Invalid => &mut self.invalid,
             State::Deactivated => &mut self.deactivated,
         } += 1;
+    }
+
+    /// With those that a look has left out.
+    pub fn beside(self, quiet: Quiet) -> Self {
+        Self {
+            active: self.active + quiet.active,
+            pending: self.pending + quiet.pending,
+            deactivated: self.deactivated + quiet.deactivated,
+            total: self.total + quiet.active + quiet.pending + quiet.deactivated,
+            ..self
+        }
     }
 
     /// The counts by state, worst first.

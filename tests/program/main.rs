@@ -27,6 +27,7 @@ mod history;
 #[cfg(target_os = "linux")]
 mod keyring;
 mod layers;
+mod looks;
 mod mishaps;
 #[cfg(target_os = "linux")]
 mod no_leaks;

@@ -111,7 +111,7 @@ pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
 
 fn renew_one<'a>(selector: &str, args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
     let provider = bench.provider.clone();
-    let standings = bench.custody.ledger().standings(&provider.profile)?;
+    let standings = bench.custody.ledger().standings_called(&provider.profile, &args.selectors)?;
     let record = &selection::one(selector, &provider.profile, &standings, |it| &it.record)?.record;
     let key = record.key.clone();
     if args.any_user && record.held_by.is_some() {
@@ -123,7 +123,8 @@ fn renew_one<'a>(selector: &str, args: &Args, call: &Call<'a>, bench: &mut Bench
     let mut item = Planned::of(record, Purpose::Renew, String::new());
     ask_another(args, std::slice::from_mut(&mut item), call)?;
     if args.break_first {
-        return break_first::renew(item, record, &standings, args, call, bench);
+        let all = bench.custody.ledger().standings(&provider.profile)?;
+        return break_first::renew(item, record, &all, args, call, bench);
     }
     if args.waiting.handing_off.no_wait {
         return hand_off(call, bench, item, args.any_user, &args.waiting);

@@ -1,20 +1,22 @@
 //! `status`: what there is, from the ledger alone: no keyring, no network, unless `--online` asks the provider first.
 
 mod look;
+mod reader;
 
 use super::{Call, as_json};
 use crate::config::Config;
 use crate::edge::files;
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
-use crate::model::authorization::{Standing, State};
+use crate::model::authorization::State;
 use crate::model::duration::parse;
 use crate::model::provider::Provider;
-use crate::model::selection::{self, Narrowing};
+use crate::model::selection::Narrowing;
 use crate::report::{
     Document, Row, Threshold, Verdict, View, calendar, check, csv, document, lines, prometheus, schema, table,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use reader::Reader;
 use std::path::PathBuf;
 
 /// Show every authorization, or one as a card
@@ -121,38 +123,24 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
     let now = args.at.unwrap_or_else(|| call.env.clock.now());
     let view = View { now, ..call.view(profile.as_deref()) };
     let ledger = Ledger::read(call.env)?;
-    let wanted = |narrowed| -> Result<Vec<Found<'_>>> {
-        let mut found: Vec<Found<'_>> = Vec::new();
-        for provider in &providers {
-            let all = match &ledger {
-                Some(ledger) => ledger.standings(&provider.profile)?,
-                None => Vec::new(),
-            };
-            found.extend(all.into_iter().map(|it| (it, provider)));
-        }
-        let mut found = named(&args.selectors, profile.as_deref().unwrap_or("(all)"), found)?;
-        found.retain(|(standing, provider)| {
-            let narrowing = Narrowing {
-                due: args.due.as_ref().map(|_| window.unwrap_or(provider.due_window)),
-                // A state may be what the look is for.
-                states: if narrowed { args.states.clone() } else { Vec::new() },
-                tag: args.tag.clone(),
-                user: args.user.clone(),
-            };
-            // One that has become invalid is due, whatever its end.
-            let narrowing = if narrowed { narrowing } else { Narrowing { due: None, ..narrowing } };
-            narrowing.is_none() || narrowing.admits(&standing.record, provider, now)
-        });
-        Ok(found)
+    let reader = Reader {
+        args: &args,
+        ledger: ledger.as_ref(),
+        profile: profile.as_deref(),
+        providers: &providers,
+        now,
     };
     if args.online {
-        look::look(&args, call, &wanted(false)?)?;
+        look::look(&args, call, &reader.all_meant()?)?;
     }
-    let found = wanted(true)?;
+    let narrowings: Vec<_> = providers.iter().map(|provider| narrowing(&args, window, provider)).collect();
+    let checked = args.check.then(|| thresholds.0.window().zip(thresholds.1.window())).flatten();
+    let (found, beside) =
+        reader.meant(&narrowings, checked.map(|(warning, critical)| warning.max(critical)))?;
     let rows: Vec<Row<'_>> =
         found.iter().map(|(standing, provider)| Row::at(now, standing, provider)).collect();
     if args.check {
-        let Verdict { exit, text } = check(&rows, thresholds.0, thresholds.1, args.allow_empty, now);
+        let Verdict { exit, text } = check(&rows, beside, thresholds.0, thresholds.1, args.allow_empty, now);
         deliver(&args, call, &text)?;
         return Ok(exit);
     }
@@ -195,20 +183,13 @@ fn format(args: &Args, call: &Call<'_>) -> Result<Format> {
     }
 }
 
-type Found<'p> = (Standing, &'p Provider);
-
-/// Those that were named, each once, whatever it was called.
-fn named<'p>(selectors: &[String], profile: &str, all: Vec<Found<'p>>) -> Result<Vec<Found<'p>>> {
-    if selectors.is_empty() {
-        return Ok(all);
+fn narrowing(args: &Args, window: Option<SignedDuration>, provider: &Provider) -> Narrowing {
+    Narrowing {
+        due: args.due.as_ref().map(|_| window.unwrap_or(provider.due_window)),
+        states: args.states.clone(),
+        tag: args.tag.clone(),
+        user: args.user.clone(),
     }
-    let found =
-        selectors.iter().map(|selector| selection::one(selector, profile, &all, |(it, _)| &it.record));
-    let mut found: Vec<Found<'p>> = found.map(|it| it.cloned()).collect::<Result<_>>()?;
-    let name = |(it, _): &Found<'p>| (it.record.profile.clone(), it.record.key.clone());
-    found.sort_by_key(name);
-    found.dedup_by_key(|it| name(it));
-    Ok(found)
 }
 
 /// The table; the card, where one licence was named; what to do next, where there is nothing.

@@ -1,0 +1,193 @@
+//! Looking at records: all of a profile, those that are named, or those that an operator must hear of. Each look is one
+//! snapshot, and reads what it shows: the indexes leave out the rest (schema 7).
+
+use super::owners::Mark;
+use super::records::{COLUMNS, read};
+use super::{Fault, Ledger, Spool, journal};
+use crate::error::Result;
+use crate::model::authorization::{Authorization, Standing};
+use crate::model::flow::{Flow, OpenFlow, Stage};
+use crate::model::ids::Key;
+use crate::model::selection::Quiet;
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Params, params};
+use std::collections::BTreeMap;
+
+/// Records near their end, and how many others there are.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Near {
+    /// Those near their end, or with anything noted or open, by UBI and licence.
+    pub standings: Vec<Standing>,
+    /// The others.
+    pub quiet: Quiet,
+}
+
+impl Ledger {
+    /// Every record of a profile with its open questions, ordered by UBI and licence.
+    pub fn standings(&self, profile: &str) -> Result<Vec<Standing>> {
+        self.look(|db| {
+            let found = records(db, "profile = ?1", params![profile])?;
+            self.with_questions(db, profile, found)
+        })
+    }
+
+    /// One record with its open questions.
+    pub fn standing(&self, profile: &str, key: &Key) -> Result<Option<Standing>> {
+        self.look(|db| {
+            let found = records(
+                db,
+                "profile = ?1 AND ubi = ?2 AND license = ?3",
+                params![profile, key.ubi.as_str(), key.license.as_str()],
+            )?;
+            Ok(self.with_questions(db, profile, found)?.pop())
+        })
+    }
+
+    /// The records that selectors can mean (DESIGN, Selecting), each once, ordered by UBI and licence. Which of them a
+    /// selector names, [`selection::one`](crate::model::selection::one) decides.
+    pub fn standings_called(&self, profile: &str, selectors: &[String]) -> Result<Vec<Standing>> {
+        self.look(|db| {
+            let mut found = BTreeMap::new();
+            for selector in selectors.iter().map(|selector| selector.trim()) {
+                let (ubi, license) = selector.split_once('/').unzip();
+                let called = records(
+                    db,
+                    "(profile, ubi, license) IN (
+                         SELECT profile, ubi, license FROM authorization WHERE profile = ?1 AND license = ?2
+                         UNION SELECT profile, ubi, license FROM authorization WHERE profile = ?1 AND ocm_license = ?2
+                         UNION SELECT profile, ubi, license FROM authorization WHERE profile = ?1 AND name = ?2
+                         UNION SELECT ?1, ?3, ?4)",
+                    params![profile, selector, ubi, license],
+                )?;
+                found.extend(called.into_iter().map(|record| (record.key.clone(), record)));
+            }
+            self.with_questions(db, profile, found.into_values().collect())
+        })
+    }
+
+    /// The records whose living grant ends by `until`, and those with anything noted or open; the others are counted.
+    pub fn standings_near(&self, profile: &str, until: Timestamp) -> Result<Near> {
+        self.look(|db| {
+            let found = records(
+                db,
+                "(profile, ubi, license) IN (
+                     SELECT profile, ubi, license FROM authorization
+                         WHERE profile = ?1 AND expires_at <= ?2 AND deactivated_at IS NULL
+                     UNION SELECT profile, ubi, license FROM authorization
+                         WHERE profile = ?1 AND (invalid_at IS NOT NULL OR uncertain_at IS NOT NULL
+                             OR revocation_pending OR held_by IS NOT NULL OR held_elsewhere)
+                     UNION SELECT profile, ubi, license FROM flow WHERE profile = ?1)",
+                params![profile, until.as_second()],
+            )?;
+            let quiet = quiet(db, profile, until, &found)?;
+            Ok(Near { standings: self.with_questions(db, profile, found)?, quiet })
+        })
+    }
+
+    /// The profiles that have records.
+    pub fn profiles(&self) -> Result<Vec<String>> {
+        self.look(|db| {
+            let mut found =
+                db.prepare_cached("SELECT DISTINCT profile FROM authorization ORDER BY profile")?;
+            let rows = found.query_map([], |row| row.get(0))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// One snapshot, so that a record and its question belong together.
+    fn look<T>(&self, look: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T> {
+        let read = || {
+            let snapshot = self.db.unchecked_transaction()?;
+            let seen = look(&snapshot)?;
+            snapshot.finish()?;
+            Ok(seen)
+        };
+        read().map_err(|fault: Fault| fault.named(&self.path, "read"))
+    }
+
+    /// The records with what is open about each.
+    fn with_questions(
+        &self,
+        db: &Connection,
+        profile: &str,
+        records: Vec<Authorization>,
+    ) -> Result<Vec<Standing>, Fault> {
+        let mut open: BTreeMap<Key, Vec<OpenFlow>> = BTreeMap::new();
+        let flows = match &records[..] {
+            [one] => journal::of_key(db, profile, &one.key)?,
+            _ => journal::of_profile(db, profile)?,
+        };
+        for flow in flows {
+            // Whether someone is at it costs a look at a file.
+            if records.binary_search_by(|record| record.key.cmp(&flow.key)).is_ok() {
+                let key = flow.key.clone();
+                open.entry(key).or_default().push(self.question(flow)?);
+            }
+        }
+        let with =
+            |record: Authorization| Standing { flows: open.remove(&record.key).unwrap_or_default(), record };
+        Ok(records.into_iter().map(with).collect())
+    }
+
+    fn question(&self, flow: Flow) -> Result<OpenFlow, Fault> {
+        let (owners, spool) = (self.paths.owners(), self.paths.spool());
+        let abandoned = flow.owner.as_ref().is_none_or(|owner| !Mark::alive(&owners, owner));
+        let mut stage = flow.stage;
+        if let (true, Some(owner)) = (abandoned, &flow.owner)
+            && let Some(spooled) = Spool::last_stage(&spool, &owner.mark, &flow.id)?
+            && stage.order() < spooled.order()
+        {
+            stage = spooled;
+        }
+        Ok(OpenFlow {
+            purpose: flow.purpose,
+            handed_off: flow.owner.is_none() && stage == Stage::Asked,
+            stage,
+            opened: flow.opened,
+            deadline: flow.deadline,
+            abandoned,
+        })
+    }
+}
+
+fn records(db: &Connection, which: &str, values: impl Params) -> rusqlite::Result<Vec<Authorization>> {
+    let mut found = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM authorization WHERE {which} ORDER BY profile, ubi, license"
+    ))?;
+    let rows = found.query_map(values, read)?;
+    rows.collect()
+}
+
+/// How many there are beside those that were `found`.
+fn quiet(
+    db: &Connection,
+    profile: &str,
+    until: Timestamp,
+    found: &[Authorization],
+) -> rusqlite::Result<Quiet> {
+    // Written as the partial indexes are, or SQLite reads the whole records instead.
+    let count = |which: &str| -> rusqlite::Result<usize> {
+        db.prepare_cached(&format!("SELECT count(*) FROM authorization WHERE profile = ?1 AND {which}"))?
+            .query_row([profile], |row| row.get(0))
+            .map(|counted: i64| usize::try_from(counted).unwrap_or_default())
+    };
+    let ending = |record: &&Authorization| record.deactivated_at.is_none() && record.expires_at.is_some();
+    let pending = |record: &&Authorization| record.deactivated_at.is_none() && record.expires_at.is_none();
+    let given_up = |record: &&Authorization| record.deactivated_at.is_some();
+    let living = count("deactivated_at IS NULL")?;
+    let asked = count("expires_at IS NULL AND deactivated_at IS NULL")?;
+    let first_end: Option<i64> = db
+        .prepare_cached(
+            "SELECT expires_at FROM authorization
+             WHERE profile = ?1 AND expires_at > ?2 AND deactivated_at IS NULL ORDER BY expires_at LIMIT 1",
+        )?
+        .query_row(params![profile, until.as_second()], |row| row.get(0))
+        .optional()?;
+    let beside = |all: usize, seen: usize| all.saturating_sub(seen);
+    Ok(Quiet {
+        active: beside(living - asked, found.iter().filter(ending).count()),
+        pending: beside(asked, found.iter().filter(pending).count()),
+        deactivated: beside(count("deactivated_at IS NOT NULL")?, found.iter().filter(given_up).count()),
+        first_end: first_end.and_then(|seconds| Timestamp::from_second(seconds).ok()),
+    })
+}

@@ -1,0 +1,109 @@
+//! A look reads only what it shows: nothing that should be shown is left out, whatever the records are like.
+
+use crate::support::Rig;
+use crate::support::seed::store;
+use biotrack_auth::config::Config;
+use biotrack_auth::edge::{Env, Paths, SystemBrowser, SystemClock};
+use biotrack_auth::ledger::Ledger;
+use biotrack_auth::model::authorization::{Authorization, Standing};
+use biotrack_auth::model::ids::Generation;
+use biotrack_auth::model::provider::Provider;
+use biotrack_auth::model::selection::{self, Narrowing, horizon};
+use biotrack_auth::report::{Row, Threshold, check};
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use std::sync::Arc;
+
+/// Half an hour's steps around a change of the clocks, on weekends and off them.
+fn records() -> impl Strategy<Value = Vec<Authorization>> {
+    let days = -40i64..60;
+    let one = (days, 0i64..48, 0u8..12).prop_map(|(days, halves, kind)| {
+        let end: Timestamp = "2026-03-08T07:00:00Z".parse().unwrap();
+        let end = end + SignedDuration::from_mins(days * 24 * 60 + halves * 30);
+        let mut record = store("L", &end.to_string());
+        record.generation = Generation(0);
+        match kind {
+            0 => record.expires_at = None,
+            1 => record.deactivated_at = Some(end),
+            2 => record.invalid_at = Some(end),
+            3 => record.uncertain_at = Some(end),
+            4 => record.revocation_pending = true,
+            5 => record.held_by = Some("bob@example.com".into()),
+            6 => record.held_elsewhere = true,
+            7 => (record.deactivated_at, record.revocation_pending) = (Some(end), true),
+            _ => {}
+        }
+        record
+    });
+    prop::collection::vec(one, 1..30).prop_map(|mut all| {
+        for (number, record) in all.iter_mut().enumerate() {
+            record.key.license = format!("L-{number}").parse().unwrap();
+            record.name = (number % 3 == 0).then(|| format!("Store {}", number % 5).parse().unwrap());
+            record.ocm_license = (number % 4 == 0).then(|| format!("OCM-{number}").parse().unwrap());
+        }
+        all
+    })
+}
+
+fn verdict(rows: &[Standing], beside: selection::Quiet, provider: &Provider, now: Timestamp) -> (u8, String) {
+    let rows: Vec<_> = rows.iter().map(|it| Row::at(now, it, provider)).collect();
+    let (warning, critical) =
+        (Threshold::parse("warning", "20d").unwrap(), Threshold::parse("critical", "3d").unwrap());
+    let verdict = check(&rows, beside, warning, critical, false, now);
+    (verdict.exit, verdict.text)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_a_look_leaves_out_would_not_have_been_shown(records in records(), hours in -1000i64..1000) {
+        let rig = Rig::new();
+        rig.seed(&records);
+        let env = Env::system()
+            .unwrap()
+            .within(Paths::within(rig.home()), Arc::new(SystemClock), Arc::new(SystemBrowser));
+        let provider = Config::load(&env.paths).unwrap().provider("local-sandbox").unwrap();
+        let ledger = Ledger::read(&env).unwrap().unwrap();
+        let all = ledger.standings(&provider.profile).unwrap();
+        let base: Timestamp = "2026-03-08T07:00:00Z".parse().unwrap();
+        let now = base + SignedDuration::from_hours(hours);
+
+        for window in [0, 1, 14, 30].map(|days| SignedDuration::from_hours(days * 24)) {
+            let narrowing = Narrowing { due: Some(window), ..Narrowing::default() };
+            let meant = |of: Vec<Standing>| -> Vec<Standing> {
+                of.into_iter().filter(|it| narrowing.admits(&it.record, &provider, now)).collect()
+            };
+            let near = ledger.standings_near(&provider.profile, horizon(now, window)).unwrap();
+            prop_assert_eq!(meant(near.standings), meant(all.clone()));
+        }
+
+        let near = ledger
+            .standings_near(&provider.profile, horizon(now, SignedDuration::from_hours(20 * 24)))
+            .unwrap();
+        let counted = near.quiet.active + near.quiet.pending + near.quiet.deactivated;
+        prop_assert_eq!(near.standings.len() + counted, all.len());
+        let whole = verdict(&all, selection::Quiet::default(), &provider, now);
+        prop_assert_eq!(verdict(&near.standings, near.quiet, &provider, now), whole);
+
+        for standing in &all {
+            let record = &standing.record;
+            let mut selectors = vec![record.key.to_string(), format!(" {} ", record.key.license)];
+            selectors.extend(record.name.iter().map(ToString::to_string));
+            selectors.extend(record.ocm_license.iter().map(ToString::to_string));
+            selectors.push("nobody".into());
+            for selector in selectors {
+                let one = |among: &[Standing]| {
+                    selection::one(&selector, "", among, |it| &it.record)
+                        .map(|it| it.record.key.clone())
+                        .map_err(|e| e.to_string())
+                };
+                let called =
+                    ledger.standings_called(&provider.profile, std::slice::from_ref(&selector)).unwrap();
+                prop_assert_eq!(one(&called), one(&all));
+            }
+            let alone = ledger.standing(&provider.profile, &record.key).unwrap();
+            prop_assert_eq!(alone.as_ref(), Some(standing));
+        }
+    }
+}
