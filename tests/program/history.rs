@@ -163,7 +163,11 @@ fn an_older_ledger_is_verified_as_it_is_and_migrated_with_its_head() {
         "DROP TRIGGER history_is_not_cut; DROP TABLE history_head; DROP TABLE history_anchor; DROP TABLE left_item;
          DROP INDEX flow_of_a_licence; DROP INDEX refresh_of_a_licence;
          CREATE UNIQUE INDEX flow_of_a_licence ON flow (profile, ubi, license);
-         DROP INDEX flow_by_state; ALTER TABLE flow DROP COLUMN state_hash; DROP TABLE spent_state",
+         DROP INDEX flow_by_state; ALTER TABLE flow DROP COLUMN state_hash; DROP TABLE spent_state;
+         DROP INDEX authorization_by_end; DROP INDEX authorization_given_up; DROP INDEX authorization_noted;
+         DROP INDEX authorization_by_license; DROP INDEX authorization_by_ocm_license;
+         DROP INDEX authorization_by_name; DROP INDEX flow_by_licence;
+         CREATE INDEX authorization_by_expiry ON authorization (profile, expires_at)",
     )
     .unwrap();
     db.pragma_update(None, "user_version", 3).unwrap();

@@ -1,6 +1,6 @@
 -- Schema 7: indexes by what a look is for, so that it reads what it shows.
 
-DROP INDEX IF EXISTS authorization_by_expiry;
+DROP INDEX authorization_by_expiry;
 -- Those with a grant, by its end; those asked for the first time stand before them.
 CREATE INDEX authorization_by_end ON authorization (profile, expires_at) WHERE deactivated_at IS NULL;
 CREATE INDEX authorization_given_up ON authorization (profile) WHERE deactivated_at IS NOT NULL;
