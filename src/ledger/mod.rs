@@ -45,6 +45,8 @@ pub struct Ledger {
     random: Arc<dyn Random>,
     mark: Option<Mark>,
     hooks: BTreeSet<Occasion>,
+    /// The log of commits was taken into the file by us.
+    log_is_fresh: bool,
 }
 
 /// What a commit replaced: for the vault to forget.
@@ -109,6 +111,7 @@ impl Ledger {
             random: env.random.clone(),
             mark: None,
             hooks: BTreeSet::new(),
+            log_is_fresh: false,
         }
     }
 
@@ -143,6 +146,10 @@ impl Ledger {
         let owners = self.paths.owners();
         let hand = self.hand();
         let mut outcomes = Vec::with_capacity(intents.len());
+        if !std::mem::replace(&mut self.log_is_fresh, true) {
+            // Now, and not after a redirect. This commit then begins the log anew, and pays the sync of its head.
+            let _ = self.db.pragma(None, "wal_checkpoint", "PASSIVE", |_| Ok(()));
+        }
         self.transaction("write the intent", |tx| {
             for mut intent in intents {
                 intent.flow.owner = (!intent.handed_off).then(|| owner.clone());
@@ -180,8 +187,6 @@ impl Ledger {
             }
             Ok(())
         })?;
-        // So that no later commit has to pay for it.
-        let _ = self.db.pragma(None, "wal_checkpoint", "PASSIVE", |_| Ok(()));
         Ok(outcomes)
     }
 

@@ -1,7 +1,7 @@
-//! strace on `status`: it reads the ledger and nothing else.
+//! Under strace: `status` reads the ledger and nothing else; a grant costs what it must.
 
 use crate::support::seed::store;
-use crate::support::{PROGRAM, Rig, Run, outside};
+use crate::support::{PROGRAM, Rig, Run, outside, register};
 
 #[test]
 fn status_opens_no_socket_and_asks_no_keyring() {
@@ -42,4 +42,30 @@ fn status_opens_no_socket_and_asks_no_keyring() {
         assert_eq!(calls.lines().filter(|line| line.contains("execve")).count(), 1, "{calls}");
     }
     assert!(listener.accept().is_err());
+}
+
+/// Once the redirect is there, the store's admin waits at a page: one commit is synced, and nothing else.
+#[test]
+fn after_the_redirect_one_sync_stands_between_the_admin_and_their_answer() {
+    let rig = Rig::new();
+    // The log of commits before it is as long as it comes.
+    rig.register("L-0").exits(0);
+    let log = rig.file("strace.log");
+    let arguments = register("L-1", &[]);
+    let mut strace = outside("strace");
+    strace.args(["-f", "-qq", "-b", "execve", "-e", "trace=recvfrom,sendto,fsync,fdatasync", "-o"]).arg(&log);
+    strace.arg(PROGRAM).args(&arguments).env_clear().env("BIOTRACK_AUTH_HOME", rig.home());
+    strace.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    Run::of(strace.output().unwrap()).exits(0);
+    let calls = std::fs::read_to_string(&log).unwrap();
+    let calls: Vec<_> = calls.lines().collect();
+    let of = |call: &str, words: &str| {
+        calls
+            .iter()
+            .position(|line| line.contains(call) && line.contains(words))
+            .unwrap_or_else(|| panic!("{calls:#?}"))
+    };
+    let (redirected, answered) = (of("recvfrom", "GET /callback?"), of("sendto", "HTTP/1.1 200"));
+    let synced = |line: &&&str| line.contains("fsync(") || line.contains("fdatasync(");
+    assert_eq!(calls[redirected..answered].iter().filter(synced).count(), 1, "{calls:#?}");
 }
