@@ -1,0 +1,89 @@
+"""Our program in a home of its own, and the two providers it's measured against."""
+import subprocess
+import time
+
+from .bench import Sample, Trouble
+
+UBI, ADMIN = "604001234", "ann@hudson.example"
+
+
+def sandbox(bench):
+    """The program's own stand-in: its Grant Access page is a form, and its answers report every fact."""
+    _, address = bench.start([bench.program, "sandbox", "serve"], bench.environment(bench.new("sandbox")))
+    return address
+
+
+def provider(bench):
+    """The floors' provider, which any OAuth client can use: it consents by a redirect, at once."""
+    _, address = bench.start([bench.floors / "provider"], bench.environment(bench.new("provider")))
+    return address
+
+
+class Home:
+    """A configured home of the program."""
+
+    def __init__(self, bench, address, vault="sealed", generic=False, session=None):
+        self.bench = bench
+        self.folder = bench.new("home")
+        self.env = bench.environment(self.folder, BIOTRACK_AUTH_HOME=str(self.folder / "biotrack"), **(session or {}))
+        self.ledger = self.folder / "biotrack" / "ledger.db"
+        words = ["config", "init", "--vault", vault]
+        if generic:
+            words += ["--preset", "generic", "--issuer", address, "--client-id", "biotrack-auth-sandbox",
+                      "--client-secret-stdin"]
+        else:
+            words += ["--preset", "local-sandbox", "--url", address]
+        bench.run(self.command(*words), self.env, input="sandbox-secret\n" if generic else "")
+
+    def command(self, *words):
+        return [self.bench.program, *words]
+
+    def seed(self, count):
+        self.bench.run(self.command("sandbox", "seed", count), self.env)
+
+    def register(self, license):
+        """The words that ask for a licence and print the address."""
+        return self.command("register", "--ubi", UBI, "--license", license, "--username", ADMIN, "--no-browser")
+
+
+def consented(bench, command, env, until=None, before=None, **more):
+    """A runner that times what follows a consent, from the redirect to the command's end."""
+    report = bench.folder / "report"
+
+    def once(at):
+        if before:
+            before(at)
+        words = command(at) if callable(command) else command
+        fifo = ["until", until] if until else []
+        ran = subprocess.run([str(word) for word in [bench.floors / "drive", report, *fifo, *words]], env=env,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=100,
+                             **({"stdin": subprocess.DEVNULL} | more))
+        codes = (0, 1) if until else (0,)
+        answered, done, _, user, system, peak, _ = bench.reported(ran, codes)
+        if until:
+            # The command only told the daemon to begin: what it cost says nothing.
+            return Sample(done / 1000, None, None, {"answered": answered / 1000})
+        return Sample(done / 1000, (user + system) / 1000, peak / 1024, {"answered": answered / 1000})
+
+    return once
+
+
+def keyring(bench):
+    """A D-Bus session of the bench's own with an open gnome-keyring: its environment."""
+    folder = bench.new("session")
+    folder.chmod(0o700)
+    env = bench.environment(folder)
+    _, bus = bench.start(["dbus-daemon", "--session", "--nofork", "--nosyslog", "--print-address"], env)
+    env["DBUS_SESSION_BUS_ADDRESS"] = bus
+    daemon, _ = bench.start(["gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets"], env,
+                            first_line=False, stdin=subprocess.PIPE)
+    daemon.stdin.write("bench")
+    daemon.stdin.close()
+    asked = ["dbus-send", "--print-reply", "--dest=org.freedesktop.secrets", "/org/freedesktop/secrets/aliases/default",
+             "org.freedesktop.DBus.Properties.Get", "string:org.freedesktop.Secret.Collection", "string:Locked"]
+    until = time.monotonic() + 20
+    while "false" not in subprocess.run(asked, env=env, capture_output=True, text=True).stdout:
+        if time.monotonic() > until or daemon.poll() is not None:
+            raise Trouble(f"no keyring: {bench.log()}")
+        time.sleep(0.05)
+    return {"DBUS_SESSION_BUS_ADDRESS": bus, "XDG_RUNTIME_DIR": str(folder), "HOME": str(folder)}
