@@ -2,6 +2,7 @@
 import dataclasses
 import os
 import pathlib
+import select
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,9 @@ import time
 
 from . import machine
 from .series import Sample, Series
+
+# Seconds for a server to start, on a busy machine too.
+PATIENCE = 30
 
 OURS, FLOOR, PEER = "ours", "floor", "peer"
 
@@ -103,10 +107,19 @@ class Bench:
         self.processes.append(process)
         if not first_line:
             return process, None
-        said = process.stdout.readline().strip()
+        heard, _, _ = select.select([process.stdout], [], [], PATIENCE)
+        said = process.stdout.readline().strip() if heard else ""
         if not said:
             raise Trouble(f"{command[0]} said nothing: {self.log()}")
         return process, said
+
+    def until(self, holds, process):
+        """Waits for a server that tells in another way than by a line."""
+        end = time.monotonic() + PATIENCE
+        while not holds():
+            if process.poll() is not None or time.monotonic() > end:
+                raise Trouble(f"{process.args[0]} didn't start: {self.log()}")
+            time.sleep(0.05)
 
     def log(self):
         return (self.folder / "servers.log").read_text()[-600:]
@@ -133,21 +146,33 @@ class Bench:
 
     # Measuring
 
-    def timed(self, command, env, codes=(0,), pipe=False, before=None, stdin=None):
+    def timed(self, command, env, codes=(0,), pipe=False):
         """A runner that times one command, from its start to its end."""
         report = self.folder / "report"
 
-        def once(at):
-            if before:
-                before(at)
-            words = command(at) if callable(command) else command
-            watched = [self.floors / "stopwatch", report, *words]
-            ran = subprocess.run([str(word) for word in watched], env=env, stdin=stdin or subprocess.DEVNULL,
-                                 stdout=subprocess.PIPE if pipe else subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=120)
-            wall, user, system, peak, code = self.reported(ran, codes)
+        def once(_):
+            watched = [self.floors / "stopwatch", report, *command]
+            ran = self.watch(watched, env, stdout=subprocess.PIPE if pipe else subprocess.DEVNULL)
+            wall, user, system, peak, _ = self.reported(ran, codes)
             return Sample(wall / 1000, (user + system) / 1000, peak / 1024)
 
         return once
+
+    def watch(self, words, env, stdout=subprocess.DEVNULL, cwd=None):
+        """Runs one of the floors' tools over a command. Whatever happens, nothing of it goes on afterwards."""
+        process = subprocess.Popen([str(word) for word in words], env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=stdout,
+                                   stderr=subprocess.PIPE, start_new_session=True)
+        try:
+            out, err = process.communicate(timeout=max(10, min(120, self.left() + 10)))
+        except subprocess.TimeoutExpired:
+            raise Trouble(f"{words[2:]} took too long") from None
+        finally:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            process.wait()
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def reported(self, ran, codes=(0,)):
         """The numbers that a floor's tool wrote; the last is the exit code, which must be right."""
@@ -180,7 +205,7 @@ class Bench:
                 began = time.monotonic()
                 try:
                     sample = contestants[who].run(at + 1)
-                except (Trouble, subprocess.TimeoutExpired) as trouble:
+                except Trouble as trouble:
                     mine.trouble = str(trouble)
                     self.say(f"  {contestants[who].name}: {trouble}")
                     continue

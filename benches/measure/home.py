@@ -1,8 +1,7 @@
 """Our program in a home of its own, and the two providers it's measured against."""
 import subprocess
-import time
 
-from .bench import Sample, Trouble
+from .bench import Sample
 
 UBI, ADMIN = "604001234", "ann@hudson.example"
 
@@ -46,7 +45,7 @@ class Home:
         return self.command("register", "--ubi", UBI, "--license", license, "--username", ADMIN, "--no-browser")
 
 
-def consented(bench, command, env, until=None, before=None, **more):
+def consented(bench, command, env, until=None, before=None):
     """A runner that times what follows a consent, from the redirect to the command's end."""
     report = bench.folder / "report"
 
@@ -55,9 +54,7 @@ def consented(bench, command, env, until=None, before=None, **more):
             before(at)
         words = command(at) if callable(command) else command
         fifo = ["until", until] if until else []
-        ran = subprocess.run([str(word) for word in [bench.floors / "drive", report, *fifo, *words]], env=env,
-                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=100,
-                             **({"stdin": subprocess.DEVNULL} | more))
+        ran = bench.watch([bench.floors / "drive", report, *fifo, *words], env)
         codes = (0, 1) if until else (0,)
         answered, done, _, user, system, peak, _ = bench.reported(ran, codes)
         if until:
@@ -81,9 +78,5 @@ def keyring(bench):
     daemon.stdin.close()
     asked = ["dbus-send", "--print-reply", "--dest=org.freedesktop.secrets", "/org/freedesktop/secrets/aliases/default",
              "org.freedesktop.DBus.Properties.Get", "string:org.freedesktop.Secret.Collection", "string:Locked"]
-    until = time.monotonic() + 20
-    while "false" not in subprocess.run(asked, env=env, capture_output=True, text=True).stdout:
-        if time.monotonic() > until or daemon.poll() is not None:
-            raise Trouble(f"no keyring: {bench.log()}")
-        time.sleep(0.05)
+    bench.until(lambda: "false" in subprocess.run(asked, env=env, capture_output=True, text=True).stdout, daemon)
     return {"DBUS_SESSION_BUS_ADDRESS": bus, "XDG_RUNTIME_DIR": str(folder), "HOME": str(folder)}

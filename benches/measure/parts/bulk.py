@@ -1,8 +1,7 @@
 """Many grants at once, with admins who consent as soon as they are asked."""
 import shutil
-import subprocess
 
-from ..bench import FLOOR, OURS, Contestant, Sample, ratio
+from ..bench import FLOOR, OURS, Contestant, Sample, Trouble, ratio
 from ..home import ADMIN, Home, sandbox
 
 FLIGHTS = [1, 8, 64]
@@ -36,12 +35,11 @@ def run(bench, template, flight, many):
         report = bench.folder / "report"
         watched = [bench.floors / "crowd", report, flight, bench.program, *words]
         env = {**template.env, "BIOTRACK_AUTH_HOME": str(home)}
-        ran = subprocess.run([str(word) for word in watched], env=env, cwd=folder, stdout=subprocess.DEVNULL,
-                             stderr=subprocess.PIPE, timeout=200)
+        ran = bench.watch(watched, env, cwd=folder)
         granted, spent, _, user, system, peak, _ = bench.reported(ran)
         shutil.rmtree(folder)
         if granted != many:
-            raise AssertionError(f"{granted} of {many} were granted: {ran.stderr[-500:]}")
+            raise Trouble(f"{granted} of {many} were granted: {ran.stderr[-500:]}")
         return Sample(spent / 1000, (user + system) / 1000, peak / 1024, {"rate": granted / (spent / 1e6)})
 
     return once

@@ -1,4 +1,5 @@
 """oidc-agent: an agent that keeps accounts unlocked in memory, and encrypted in files."""
+import itertools
 import socket
 
 from ..bench import PEER, Contestant
@@ -15,7 +16,9 @@ class Agent:
         (self.folder / ".oidc-agent").mkdir(mode=0o700)
         self.env = bench.environment(self.folder, OIDC_CONFIG_DIR=str(self.folder / ".oidc-agent"),
                                      OIDC_SOCK=str(self.folder / "socket"))
-        bench.start(["oidc-agent", "-d", f"--socket-path={self.folder / 'socket'}"], self.env)
+        # It says where its socket is, but not before its buffer is full.
+        process, _ = bench.start(["oidc-agent", "-d", f"--socket-path={self.folder / 'socket'}"], self.env, first_line=False)
+        bench.until((self.folder / "socket").exists, process)
 
     @classmethod
     def with_account(cls, bench, address):
@@ -47,6 +50,11 @@ def consent(bench, address):
 
 
 def free_port():
-    with socket.socket() as it:
-        it.bind(("127.0.0.1", 0))
-        return it.getsockname()[1]
+    """Below those that the kernel gives to anyone: oidc-gen takes none of the upper ones."""
+    for port in itertools.count(20_000):
+        with socket.socket() as it:
+            try:
+                it.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue

@@ -1,9 +1,8 @@
 """pizauth: a daemon that keeps tokens in memory alone."""
 import os
 import subprocess
-import time
 
-from ..bench import PEER, Contestant, Trouble
+from ..bench import PEER, Contestant
 from ..home import consented
 
 # In place of an account's addresses, where nobody consents.
@@ -24,14 +23,8 @@ class Daemon:
             f'account "store{at}" {{ auth_uri = "{address}/oauth"; token_uri = "{address}/oauth/token"; client_id = "a"; '
             f'client_secret = "b"; scopes = ["openid"]; redirect_uri = "http://127.0.0.1/"; }}\n' for at in range(count)))
         self.process, _ = bench.start([bench.pizauth, "server", "-d", "-c", config], self.env, first_line=False)
-        self.wait()
-
-    def wait(self):
-        until = time.monotonic() + 30
-        while subprocess.run([self.bench.pizauth, "status"], env=self.env, capture_output=True).returncode:
-            if self.process.poll() is not None or time.monotonic() > until:
-                raise Trouble(f"pizauth didn't start: {self.bench.log()}")
-            time.sleep(0.05)
+        asked = [bench.pizauth, "status"]
+        bench.until(lambda: not subprocess.run(asked, env=self.env, capture_output=True).returncode, self.process)
 
     @classmethod
     def with_account(cls, bench, address):
