@@ -102,8 +102,12 @@ class Bench:
     def start(self, command, env, first_line=True, **more):
         """Starts a server; its first line on standard output, if it says one."""
         log = open(self.folder / "servers.log", "a")
-        process = subprocess.Popen([str(word) for word in command], env=env, stdout=subprocess.PIPE if first_line else log,
-                                   stderr=log, text=True, start_new_session=True, **more)
+        out = subprocess.PIPE if first_line else log
+        try:
+            process = subprocess.Popen([str(word) for word in command], env=env, stdout=out, stderr=log, text=True,
+                                       start_new_session=True, **more)
+        except OSError as e:
+            raise Trouble(str(e)) from None
         self.processes.append(process)
         if not first_line:
             return process, None
@@ -139,7 +143,11 @@ class Bench:
 
     def run(self, command, env, **more):
         """Prepares something; it must succeed."""
-        ran = subprocess.run([str(word) for word in command], env=env, text=True, capture_output=True, timeout=300, **more)
+        words = [str(word) for word in command]
+        try:
+            ran = subprocess.run(words, env=env, text=True, capture_output=True, timeout=300, **more)
+        except (OSError, subprocess.TimeoutExpired) as e:
+            raise Trouble(str(e)) from None
         if ran.returncode:
             raise Trouble(f"{' '.join(map(str, command))[:200]}: {ran.returncode}\n{ran.stdout[-500:]}{ran.stderr[-1500:]}")
         return ran.stdout

@@ -7,7 +7,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# Each is what some people use instead of ours for a part of what it does. The last three are for the keyring's rows.
+# Each is what some people use instead of ours for a part of what it does. openssl makes
+# certbot's certificates; the last two are for the keyring's rows.
 DEBIAN = ["certbot", "gh", "git", "git-credential-oauth", "oidc-agent-cli", "rclone", "openssl", "dbus", "gnome-keyring"]
 
 

@@ -1,5 +1,5 @@
 """What a script pays for a token: a live one out of either vault, and one that is refreshed first."""
-from ..bench import FLOOR, OURS, PEER, Contestant, ratio
+from ..bench import FLOOR, OURS, PEER, Contestant, Trouble, ratio
 from ..home import UBI, Home, consented, keyring, provider, sandbox
 from ..peers import gh, git, oidc, pizauth
 
@@ -19,10 +19,12 @@ def measure(bench):
         Contestant(OURS, "token, refreshed, sealed", bench.timed(sealed.command(*anew), sealed.env)),
         floor(bench, address),
     ]
-    session = keyring(bench)
-    kept = granted(bench, Home(bench, address, vault="keyring", session=session))
-    live.append(Contestant(OURS, "token, keyring", bench.timed(kept.command("token", LICENSE), kept.env)))
-    refreshed.append(Contestant(OURS, "token, refreshed, keyring", bench.timed(kept.command(*anew), kept.env)))
+    try:
+        kept = granted(bench, Home(bench, address, vault="keyring", session=keyring(bench)))
+        live.append(Contestant(OURS, "token, keyring", bench.timed(kept.command("token", LICENSE), kept.env)))
+        refreshed.append(Contestant(OURS, "token, refreshed, keyring", bench.timed(kept.command(*anew), kept.env)))
+    except Trouble as trouble:
+        bench.note(f"The keyring's rows are missing: {trouble}".replace("\n", " "))
 
     plain = provider(bench)
     agent = oidc.Agent.with_account(bench, plain)
@@ -35,7 +37,8 @@ def measure(bench):
     got = bench.contest("token", "refreshed and printed", refreshed)
     ours = got["token, refreshed, sealed"]
     bench.goal("refresh + print, sealed", "≤ 8 ms", ours.median(), " ms", most=8)
-    bench.goal("refresh + print, keyring", "≤ 8 ms", got["token, refreshed, keyring"].median(), " ms", most=8)
+    if "token, refreshed, keyring" in got:
+        bench.goal("refresh + print, keyring", "≤ 8 ms", got["token, refreshed, keyring"].median(), " ms", most=8)
     bench.goal("refresh + print ÷ POST + two commits", "≤ 1.3", ratio(ours, got["POST + two commits"]), "", most=1.3)
 
 
