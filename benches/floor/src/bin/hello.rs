@@ -1,0 +1,6 @@
+//! The floor of a start: what any Rust program costs.
+#![forbid(unsafe_code)]
+
+fn main() {
+    println!("hello, world");
+}
