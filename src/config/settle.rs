@@ -3,6 +3,7 @@
 use super::address::{self, Wrong};
 use super::keys::did_you_mean;
 use super::layer::{Entry, Layer, Origin};
+use crate::edge::zone;
 use crate::error::ConfigError;
 use crate::error::clean;
 use crate::model::duration;
@@ -97,7 +98,7 @@ impl<'a> Settling<'a> {
     /// A time zone by its name.
     pub fn zone(&mut self) -> (TimeZone, String) {
         let text = self.text_or_empty("time_zone");
-        if let Ok(zone) = TimeZone::get(&text) {
+        if let Some(zone) = zone(&text) {
             let name = zone.iana_name().unwrap_or(&text).to_owned();
             return (zone, name);
         }

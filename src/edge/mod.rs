@@ -13,6 +13,7 @@ mod replace;
 pub mod signals;
 mod surroundings;
 mod terminal;
+mod zones;
 
 pub use browser::{Browser, BrowserChoice, Opened, SystemBrowser, found, is_there, presentable};
 pub use clock::{Clock, SystemClock};
@@ -24,6 +25,7 @@ pub use replace::Place;
 pub use signals::Interrupts;
 pub use surroundings::{Port, Surroundings, can_listen};
 pub use terminal::{Asker, Colour, Talk, Terminal};
+pub use zones::zone;
 
 use crate::error::{Error, Result, clean};
 use std::collections::BTreeMap;

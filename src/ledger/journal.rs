@@ -219,10 +219,15 @@ pub(super) fn strange(column: usize, why: impl std::fmt::Display) -> rusqlite::E
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, why.to_string().into())
 }
 
+/// A text as it stands in the row: no copy is made of what is read into a type anyway.
+pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r str> {
+    row.get_ref(column)?.as_str().map_err(|e| strange(column, e))
+}
+
 pub(super) fn key(row: &Row<'_>, first: usize) -> rusqlite::Result<Key> {
     Ok(Key {
-        ubi: Ubi::parse(&row.get::<_, String>(first)?).map_err(|e| strange(first, e))?,
-        license: License::parse(&row.get::<_, String>(first + 1)?).map_err(|e| strange(first + 1, e))?,
+        ubi: Ubi::parse(text(row, first)?).map_err(|e| strange(first, e))?,
+        license: License::parse(text(row, first + 1)?).map_err(|e| strange(first + 1, e))?,
     })
 }
 
@@ -240,7 +245,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Flow> {
         profile: row.get(1)?,
         key: key(row, 2)?,
         purpose: Purpose::of(&row.get::<_, String>(4)?).ok_or_else(|| strange(4, "an unknown purpose"))?,
-        username: Username::parse(&row.get::<_, String>(5)?).map_err(|e| strange(5, e))?,
+        username: Username::parse(text(row, 5)?).map_err(|e| strange(5, e))?,
         base: Generation(row.get(6)?),
         redirect_uri: row.get(7)?,
         opened: instant(row, 8)?,

@@ -1,7 +1,7 @@
 //! The records' rows, and their secrets' places: what each column means, and how they are written.
 
 use super::connection::{columns, place};
-use super::journal::{instant, key, strange};
+use super::journal::{instant, key, strange, text};
 use super::{Fault, Hand, history};
 use crate::model::authorization::Authorization;
 use crate::model::flow::{Change, Move, Place, Role};
@@ -19,14 +19,13 @@ pub(super) fn parsed<T: FromStr<Err = crate::error::Error>>(
     row: &Row<'_>,
     column: usize,
 ) -> rusqlite::Result<Option<T>> {
-    let text: Option<String> = row.get(column)?;
+    let text = row.get_ref(column)?.as_str_or_null().map_err(|e| strange(column, e))?;
     text.map(|text| text.parse().map_err(|e| strange(column, e))).transpose()
 }
 
 /// Tags, one a line.
 pub(super) fn tags(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<Tag>> {
-    let text: String = row.get(column)?;
-    text.lines().map(|tag| tag.parse().map_err(|e| strange(column, e))).collect()
+    text(row, column)?.lines().map(|tag| tag.parse().map_err(|e| strange(column, e))).collect()
 }
 
 /// Tags as the column holds them.
@@ -44,7 +43,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
         key: key(row, 1)?,
         ocm_license: parsed(row, 3)?,
         name: parsed(row, 4)?,
-        username: Username::parse(&row.get::<_, String>(5)?).map_err(|e| strange(5, e))?,
+        username: Username::parse(text(row, 5)?).map_err(|e| strange(5, e))?,
         granted_by: row.get(6)?,
         contact: parsed(row, 7)?,
         tags: tags(row, 8)?,

@@ -162,6 +162,9 @@ impl Authorization {
             State::Expired
         } else if self.invalid_at.is_some() {
             State::Invalid
+        } else if expires > expiry::horizon(now, window) {
+            // Its weekday doesn't matter, and what that is in a zone is dear to know.
+            State::Active
         } else if now >= expiry::working_day(expires, zone).saturating_sub(window).unwrap_or(Timestamp::MIN) {
             State::Due
         } else {
@@ -236,8 +239,18 @@ impl Standing {
         zone: &TimeZone,
         other_profile: bool,
     ) -> Option<String> {
+        let state = self.record.state(now, window, zone);
+        self.next_command_in(state, &self.conditions(now), other_profile)
+    }
+
+    /// The same, where state and conditions are known already.
+    pub fn next_command_in(
+        &self,
+        state: State,
+        conditions: &[Condition],
+        other_profile: bool,
+    ) -> Option<String> {
         let record = &self.record;
-        let conditions = self.conditions(now);
         let renew = || next("renew", record, other_profile);
         if conditions.contains(&Condition::HeldElsewhere) {
             return None;
@@ -249,7 +262,7 @@ impl Standing {
         if conditions.contains(&Condition::Held) {
             return Some(format!("{} --any-user", renew()));
         }
-        match record.state(now, window, zone) {
+        match state {
             // It was being reopened when the answer was lost.
             State::Deactivated if conditions.contains(&Condition::Uncertain) => {
                 Some(register_again(record, other_profile))

@@ -30,6 +30,13 @@ pub fn working_day(expires: Timestamp, zone: &TimeZone) -> Timestamp {
     local.checked_sub(back.days()).map_or(expires, |friday| friday.timestamp())
 }
 
+/// Whatever counts as ending within `window`, ends by then: a weekend's end counts up to two days early
+/// ([`working_day`]), and the clocks may change between.
+pub fn horizon(now: Timestamp, window: SignedDuration) -> Timestamp {
+    const EARLY: SignedDuration = SignedDuration::from_hours(3 * 24);
+    now.saturating_add(window.saturating_add(EARLY)).unwrap_or(Timestamp::MAX)
+}
+
 /// Whole days left, rounded down; negative once expired.
 pub fn days_left(expires: Timestamp, now: Timestamp) -> i64 {
     const DAY: i128 = 24 * 60 * 60 * 1_000_000_000;

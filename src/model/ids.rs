@@ -1,7 +1,6 @@
 //! Names: UBI, licence, user, and what binds a grant's parts together.
 
-use crate::error::clean;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, clean, is_clean};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -13,9 +12,9 @@ fn typed(name: &'static str, text: &str, longest: usize) -> Result<String> {
     let trimmed = text.trim();
     let problem = if trimmed.is_empty() {
         "is empty".to_owned()
-    } else if trimmed.chars().count() > longest {
+    } else if trimmed.len() > longest && trimmed.chars().count() > longest {
         format!("is longer than {longest} characters")
-    } else if clean(trimmed) != trimmed {
+    } else if !is_clean(trimmed) {
         format!("has a control character or an invisible one: {}", clean(trimmed))
     } else {
         return Ok(trimmed.to_owned());

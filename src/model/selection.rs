@@ -75,13 +75,6 @@ impl Quiet {
     }
 }
 
-/// Whatever counts as ending within `window`, ends by then: a weekend's end counts up to two days early
-/// ([`working_day`]), and the clocks may change between.
-pub fn horizon(now: Timestamp, window: SignedDuration) -> Timestamp {
-    const EARLY: SignedDuration = SignedDuration::from_hours(3 * 24);
-    now.saturating_add(window.saturating_add(EARLY)).unwrap_or(Timestamp::MAX)
-}
-
 /// What narrows a list down; every part that is given must hold.
 #[derive(Debug, Clone, Default)]
 pub struct Narrowing {

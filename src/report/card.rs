@@ -52,7 +52,7 @@ pub fn card(row: &Row<'_>, history: &[Line], now: Timestamp) -> String {
         let told: Vec<_> = history.iter().map(|line| told(line, row)).collect();
         pairs.push(("History", told.join("\n")));
     }
-    pairs.extend(row.next_command(now).map(|command| ("Next", command)));
+    pairs.extend(row.next_command().map(|command| ("Next", command)));
     lines(&row.called(), &pairs)
 }
 

@@ -113,7 +113,7 @@ pub fn check(
     let several = rows.iter().any(|row| row.standing.record.profile != rows[0].standing.record.profile);
     for (level, row) in judged.iter().filter(|(level, _)| *level > 0) {
         let of = if several { format!("{}: ", row.standing.record.profile) } else { String::new() };
-        text.push_str(&detail(*level, row, &of, now));
+        text.push_str(&detail(*level, row, &of));
     }
     Verdict { exit, text }
 }
@@ -154,12 +154,12 @@ fn perfdata(summary: &Summary, days_left: Option<i64>) -> String {
     data.join(" ")
 }
 
-fn detail(level: u8, row: &Row<'_>, of: &str, now: Timestamp) -> String {
+fn detail(level: u8, row: &Row<'_>, of: &str) -> String {
     let record = &row.standing.record;
     let mut said = vec![row.state.word().to_owned()];
     said.extend(row.days_left.map(days_in_words));
     said.extend(row.conditions.iter().map(|one| one.word().to_owned()));
-    said.extend(row.next_command(now));
+    said.extend(row.next_command());
     let called = record.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
     format!(
         "{}: {of}{}{}: {}\n",

@@ -28,7 +28,7 @@ pub const COLUMNS: [&str; 18] = [
 ];
 
 /// A header and a line for each row. Several tags or conditions are separated by semicolons.
-pub fn csv(rows: &[Row<'_>], now: Timestamp) -> Result<String> {
+pub fn csv(rows: &[Row<'_>]) -> Result<String> {
     sheet(
         COLUMNS,
         rows.iter().map(|row| {
@@ -53,7 +53,7 @@ pub fn csv(rows: &[Row<'_>], now: Timestamp) -> Result<String> {
                 record.expires_estimated.to_string(),
                 at(row.standing.pending_until()),
                 row.days_left.map(|days| days.to_string()).unwrap_or_default(),
-                row.next_command(now).unwrap_or_default(),
+                row.next_command().unwrap_or_default(),
             ]
         }),
     )

@@ -19,7 +19,7 @@ pub(super) const SCHEMA: u8 = 1;
 /// What `status --json` prints.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Document {
+pub struct Document<'a> {
     schema: u8,
     /// RFC 3339, UTC.
     #[schemars(with = "String", extend("format" = "date-time"))]
@@ -27,7 +27,18 @@ pub struct Document {
     /// `null` with `--all-profiles`: each row carries its own.
     profile: Option<String>,
     summary: Summary,
-    authorizations: Vec<AuthorizationJson>,
+    #[schemars(with = "Vec<AuthorizationJson>")]
+    authorizations: Authorizations<'a>,
+}
+
+/// Each is made as it's written: ten thousand of them needn't stand in memory twice.
+#[derive(Debug)]
+struct Authorizations<'a>(&'a [Row<'a>]);
+
+impl Serialize for Authorizations<'_> {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.0.iter().map(AuthorizationJson::of))
+    }
 }
 
 /// How many there are of each state.
@@ -124,7 +135,7 @@ impl ResultJson {
             authorization: outcome
                 .standing
                 .as_ref()
-                .map(|standing| AuthorizationJson::of(&Row::at(now, standing, provider), now)),
+                .map(|standing| AuthorizationJson::of(&Row::at(now, standing, provider))),
             error: outcome.error.as_ref().map(Error::report),
         }
     }
@@ -147,7 +158,7 @@ impl ErrorDocument {
 
 impl AuthorizationJson {
     /// A row of the report.
-    pub fn of(row: &Row<'_>, now: Timestamp) -> Self {
+    pub fn of(row: &Row<'_>) -> Self {
         let record = &row.standing.record;
         let text = |it: &dyn std::fmt::Display| it.to_string();
         Self {
@@ -168,7 +179,7 @@ impl AuthorizationJson {
             expires_estimated: record.expires_estimated,
             pending_until: row.standing.pending_until(),
             days_left: row.days_left,
-            next_command: row.next_command(now),
+            next_command: row.next_command(),
         }
     }
 }
@@ -220,18 +231,18 @@ impl Summary {
 }
 
 /// The document of `status`.
-pub fn document(rows: &[Row<'_>], view: &View) -> Document {
+pub fn document<'a>(rows: &'a [Row<'a>], view: &View) -> Document<'a> {
     Document {
         schema: SCHEMA,
         generated_at: Timestamp::from_second(view.now.as_second()).unwrap_or(view.now),
         profile: view.profile.clone(),
         summary: Summary::of(rows),
-        authorizations: rows.iter().map(|row| AuthorizationJson::of(row, view.now)).collect(),
+        authorizations: Authorizations(rows),
     }
 }
 
 /// The rows as JSON lines: each is an authorization with the schema's number.
-pub fn lines(rows: &[Row<'_>], now: Timestamp) -> Result<String, serde_json::Error> {
+pub fn lines(rows: &[Row<'_>]) -> Result<String, serde_json::Error> {
     #[derive(Serialize)]
     struct Line {
         schema: u8,
@@ -239,7 +250,7 @@ pub fn lines(rows: &[Row<'_>], now: Timestamp) -> Result<String, serde_json::Err
         authorization: AuthorizationJson,
     }
     let line =
-        |row| serde_json::to_string(&Line { schema: SCHEMA, authorization: AuthorizationJson::of(row, now) });
+        |row| serde_json::to_string(&Line { schema: SCHEMA, authorization: AuthorizationJson::of(row) });
     rows.iter().map(|row| line(row).map(|text| text + "\n")).collect()
 }
 
@@ -268,7 +279,7 @@ impl HookEvent {
         threshold: Option<u32>,
         detail: Option<String>,
     ) -> Self {
-        Self { schema: SCHEMA, event, at, authorization: AuthorizationJson::of(row, at), threshold, detail }
+        Self { schema: SCHEMA, event, at, authorization: AuthorizationJson::of(row), threshold, detail }
     }
 }
 
@@ -476,7 +487,7 @@ impl RunEvent {
             outcome: (event == Happening::Skipped).then_some(Ending::Skipped),
             exit: (event == Happening::Skipped).then_some(0),
             authorize_url,
-            authorization: standing.map(|it| AuthorizationJson::of(&Row::at(at, it, provider), at)),
+            authorization: standing.map(|it| AuthorizationJson::of(&Row::at(at, it, provider))),
             error: None,
             why,
             counts: None,

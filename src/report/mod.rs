@@ -39,6 +39,7 @@ use crate::model::provider::Provider;
 use jiff::Timestamp;
 
 /// A record at an instant: what every form of report shows, worked out once.
+#[derive(Debug)]
 pub struct Row<'a> {
     /// The record and its open questions.
     pub standing: &'a Standing,
@@ -70,9 +71,8 @@ impl<'a> Row<'a> {
     }
 
     /// The command that a person should run next.
-    fn next_command(&self, now: Timestamp) -> Option<String> {
-        let provider = self.provider;
-        self.standing.next_command(now, provider.due_window, &provider.zone, provider.other_profile)
+    fn next_command(&self) -> Option<String> {
+        self.standing.next_command_in(self.state, &self.conditions, self.provider.other_profile)
     }
 
     /// An instant in the profile's zone, with the zone named.

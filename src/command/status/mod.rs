@@ -147,8 +147,8 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
     let text = match format {
         Format::Table => for_people(&args, call, &ledger, &rows, &view)?,
         Format::Json => call.json_text(&document(&rows, &view))?,
-        Format::Jsonl => as_json(lines(&rows, now))?,
-        Format::Csv => csv(&rows, now)?,
+        Format::Jsonl => as_json(lines(&rows))?,
+        Format::Csv => csv(&rows)?,
         Format::Prometheus => {
             let profiles: Vec<_> = providers.iter().map(|provider| provider.profile.clone()).collect();
             prometheus(&rows, &profiles, now)

@@ -4,8 +4,9 @@ use super::Args;
 use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::model::authorization::Standing;
+use crate::model::expiry::horizon;
 use crate::model::provider::Provider;
-use crate::model::selection::{self, Narrowing, Quiet, horizon};
+use crate::model::selection::{self, Narrowing, Quiet};
 use jiff::{SignedDuration, Timestamp};
 
 /// A record with its profile's settings.

@@ -51,12 +51,8 @@ fn after_the_redirect_one_sync_stands_between_the_admin_and_their_answer() {
     // The log of commits before it is as long as it comes.
     rig.register("L-0").exits(0);
     let log = rig.file("strace.log");
-    let arguments = register("L-1", &[]);
-    let mut strace = outside("strace");
-    strace.args(["-f", "-qq", "-b", "execve", "-e", "trace=recvfrom,sendto,fsync,fdatasync", "-o"]).arg(&log);
-    strace.arg(PROGRAM).args(&arguments).env_clear().env("BIOTRACK_AUTH_HOME", rig.home());
-    strace.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    Run::of(strace.output().unwrap()).exits(0);
+    let options = ["-o", log.to_str().unwrap(), "-e", "trace=recvfrom,sendto,fsync,fdatasync"];
+    Run::of(rig.traced(&options, &register("L-1", &[])).output().unwrap()).exits(0);
     let calls = std::fs::read_to_string(&log).unwrap();
     let calls: Vec<_> = calls.lines().collect();
     let of = |call: &str, words: &str| {

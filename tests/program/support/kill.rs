@@ -37,7 +37,7 @@ pub const CALLS: &[&str] = &[
 
 impl Rig {
     /// The program under strace; what it starts is let go of at its exec.
-    fn traced(&self, options: &[&str], arguments: &[&str]) -> Command {
+    pub fn traced(&self, options: &[&str], arguments: &[&str]) -> Command {
         let mut command = self.command(&[]);
         let mut traced = Command::new("strace");
         traced.args(["-f", "-qq", "-b", "execve"]).args(options).arg(PROGRAM).args(arguments);
