@@ -27,6 +27,8 @@ mod history;
 #[cfg(target_os = "linux")]
 mod keyring;
 mod layers;
+#[cfg(target_os = "linux")]
+mod local;
 mod mishaps;
 #[cfg(target_os = "linux")]
 mod no_leaks;
