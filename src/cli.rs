@@ -174,10 +174,12 @@ pub fn unstarted(error: &Error) -> u8 {
 
 /// The exit code of a run that met a fault of the program's own.
 pub fn broken(arguments: &[OsString]) -> u8 {
-    match () {
-        () if is_exec(arguments) => exec::FAILED,
-        () if arguments.iter().any(|argument| argument == "--check") => UNKNOWN,
-        () => Error::Failed(String::new()).exit(),
+    if is_exec(arguments) {
+        exec::FAILED
+    } else if arguments.iter().any(|argument| argument == "--check") {
+        UNKNOWN
+    } else {
+        Error::Failed(String::new()).exit()
     }
 }
 
