@@ -172,6 +172,17 @@ pub fn unstarted(error: &Error) -> u8 {
     error.exit()
 }
 
+/// The exit code of a run that met a fault of the program's own.
+pub fn broken(arguments: &[OsString]) -> u8 {
+    if is_exec(arguments) {
+        exec::FAILED
+    } else if arguments.iter().any(|argument| argument == "--check") {
+        UNKNOWN
+    } else {
+        Error::Failed(String::new()).exit()
+    }
+}
+
 fn finish(told: Result<()>) -> u8 {
     told.map_or_else(|e| e.exit(), |()| 0)
 }

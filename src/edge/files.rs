@@ -110,6 +110,20 @@ pub fn open_lock(path: &Path) -> Result<File> {
     options(false).open(path).map_err(|e| fault(path, e))
 }
 
+/// Opens for reading what should be a plain file: a link isn't followed, and a pipe that someone laid there isn't
+/// waited for.
+pub fn open_to_look(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32);
+    }
+    options.open(path)
+}
+
 /// Makes a file that must not exist yet, 0600.
 pub fn create_private(path: &Path) -> Result<File> {
     let file = options(true).open(path).map_err(|e| fault(path, e))?;
@@ -131,8 +145,12 @@ pub fn write_new(path: &Path, content: &[u8]) -> Result<()> {
     written
 }
 
-/// Puts new content in a file's place in one step: a sibling is written, synced and renamed over it.
+/// Puts new content in a file's place in one step: a sibling is written, synced and renamed over it. A link gives way to
+/// the file and what it points to stays; what is neither, as /dev/null or a folder, must not be replaced.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(fault(path, "it's there already, and it's no plain file"));
+    }
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{}.new", std::process::id()));
     let sibling = path.with_file_name(name);

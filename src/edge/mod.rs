@@ -3,6 +3,7 @@
 
 mod browser;
 mod clock;
+pub mod fault;
 pub mod files;
 pub mod hook;
 mod http;

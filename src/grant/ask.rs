@@ -5,7 +5,7 @@ use crate::edge::Random;
 use crate::error::{ConfigError, Result};
 use crate::model::ids::{FlowId, Key, Username};
 use crate::model::provider::{Pkce, Provider, StateIn, fill};
-use crate::model::secret::{Sealable, Secret};
+use crate::model::secret::{Sealable, Secret, Written};
 use oauth2::{
     AuthUrl, AuthorizationCode, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
 };
@@ -39,23 +39,20 @@ pub struct Memo {
 
 #[derive(Serialize, Deserialize)]
 struct Form {
-    state: String,
-    verifier: Option<String>,
+    state: Written,
+    verifier: Option<Written>,
 }
 
 impl Memo {
     /// As one item for the vault.
     pub fn to_sealable(&self) -> Sealable {
-        Sealable::of(&Form {
-            state: self.state.expose().to_owned(),
-            verifier: self.verifier.as_ref().map(|verifier| verifier.expose().to_owned()),
-        })
+        Sealable::of(&Form { state: (&self.state).into(), verifier: self.verifier.as_ref().map(Into::into) })
     }
 
     /// Out of the vault.
     pub fn from_sealable(sealed: &Sealable, whose: &str) -> Result<Self> {
         let form: Form = sealed.read(whose)?;
-        Ok(Self { state: Secret::new(form.state), verifier: form.verifier.map(Secret::new) })
+        Ok(Self { state: form.state.into_secret(), verifier: form.verifier.map(Written::into_secret) })
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) fn write(paths: &Paths, random: &dyn Random) -> Result<(Connection, S
     let unopened = |e: Error| Error::from(LedgerError::Open { path: name.clone(), reason: e.to_string() });
     files::private_folder(&paths.data).map_err(unopened)?;
     files::open_private(&file).map_err(unopened)?;
+    check_beside(paths).map_err(unopened)?;
     let mut db = open(&name, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let version = version(&db, &name)?;
     if version < newest() {
@@ -51,6 +52,7 @@ pub(super) fn read(paths: &Paths) -> Result<Option<(Connection, String)>> {
         return Ok(None);
     }
     files::check_private_file(&file)
+        .and_then(|()| check_beside(paths))
         .map_err(|e| LedgerError::Open { path: name.clone(), reason: e.to_string() })?;
     let db = match prepare(&name, OpenFlags::SQLITE_OPEN_READ_ONLY) {
         // Someone was killed while making it: only who may write can roll that back.
@@ -65,6 +67,12 @@ pub(super) fn read(paths: &Paths) -> Result<Option<(Connection, String)>> {
     }
     let id = identity(&db, &name)?;
     Ok(Some((db, id)))
+}
+
+/// What SQLite keeps beside the ledger holds what the ledger does, and it writes there without a look at whose that is.
+fn check_beside(paths: &Paths) -> Result<()> {
+    let beside = ["ledger.db-wal", "ledger.db-shm", "ledger.db-journal"];
+    beside.iter().try_for_each(|name| files::check_private_file(&paths.data.join(name)))
 }
 
 fn open(name: &str, flags: OpenFlags) -> Result<Connection> {

@@ -36,7 +36,7 @@ impl Mark {
     }
 
     pub(super) fn locked(path: &Path) -> bool {
-        match File::open(path) {
+        match files::open_to_look(path) {
             Err(e) => e.kind() != std::io::ErrorKind::NotFound,
             Ok(file) => file.try_lock_shared().is_err(),
         }

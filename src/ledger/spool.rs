@@ -134,7 +134,7 @@ impl Spool {
 fn read(path: &Path) -> Result<Option<Vec<Spooled>>> {
     files::check_private_file(path)?;
     let mut text = Vec::new();
-    match File::open(path).and_then(|mut file| file.read_to_end(&mut text)) {
+    match files::open_to_look(path).and_then(|mut file| file.read_to_end(&mut text)) {
         Ok(_) => Ok(Some(notes(&text))),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(fault(path, &e)),

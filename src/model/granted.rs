@@ -2,7 +2,7 @@
 
 use super::consent::Reported;
 use super::ids::Key;
-use super::secret::{Sealable, Secret};
+use super::secret::{Sealable, Secret, Written};
 use crate::error::{Error, Result, VaultError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -33,8 +33,8 @@ pub struct Granted {
 struct Form {
     ubi: String,
     license: String,
-    access: String,
-    refresh: Option<String>,
+    access: Written,
+    refresh: Option<Written>,
     access_expires_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     token_type: String,
@@ -66,8 +66,8 @@ impl Granted {
         Sealable::of(&Form {
             ubi: key.ubi.to_string(),
             license: key.license.to_string(),
-            access: self.access.expose().to_owned(),
-            refresh: self.refresh.as_ref().map(|token| token.expose().to_owned()),
+            access: (&self.access).into(),
+            refresh: self.refresh.as_ref().map(Into::into),
             access_expires_at: self.access_expires_at,
             expires_at: self.expires_at,
             token_type: self.token_type.clone(),
@@ -87,8 +87,8 @@ impl Granted {
             }));
         }
         Ok(Self {
-            access: Secret::new(form.access),
-            refresh: form.refresh.map(Secret::new),
+            access: form.access.into_secret(),
+            refresh: form.refresh.map(Written::into_secret),
             access_expires_at: form.access_expires_at,
             expires_at: form.expires_at,
             token_type: form.token_type,

@@ -28,6 +28,9 @@ impl Secret {
     }
 }
 
+/// More than a token set comes to.
+const USUAL: usize = 16 * 1024;
+
 /// What a secret is looked up by: its SHA-256. Of a state, 256 random bits, it tells nothing.
 pub type Fingerprint = [u8; 32];
 
@@ -48,6 +51,36 @@ impl From<SecretString> for Secret {
     }
 }
 
+/// A secret as a member of what is sealed: the one form in which it's written, and wiped there too.
+#[derive(Clone)]
+pub struct Written(Secret);
+
+impl Written {
+    /// The secret, out of what was sealed.
+    pub fn into_secret(self) -> Secret {
+        self.0
+    }
+}
+
+impl From<&Secret> for Written {
+    fn from(secret: &Secret) -> Self {
+        Self(secret.clone())
+    }
+}
+
+impl serde::Serialize for Written {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.expose())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Written {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The same memory, wiped from now on.
+        String::deserialize(deserializer).map(|text| Self(Secret::new(text)))
+    }
+}
+
 /// Several secrets that are kept as one item: JSON, in memory that is wiped.
 #[derive(Clone)]
 pub struct Sealable(Zeroizing<Vec<u8>>);
@@ -60,7 +93,12 @@ impl Sealable {
 
     /// The members as JSON. A form that can't be JSON doesn't exist here: every one is a struct of texts.
     pub fn of(members: &impl serde::Serialize) -> Self {
-        Self(Zeroizing::new(serde_json::to_vec(members).unwrap_or_default()))
+        // Room for what is usual, so that the buffer doesn't move and leave a copy behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(USUAL));
+        if serde_json::to_writer(&mut *bytes, members).is_err() {
+            bytes.clear();
+        }
+        Self(bytes)
     }
 
     /// The bytes themselves: for a vault.

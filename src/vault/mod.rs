@@ -2,6 +2,8 @@
 
 mod bounded;
 mod bundle;
+#[cfg(test)]
+mod damage;
 mod envelope;
 mod keyring;
 mod parts;

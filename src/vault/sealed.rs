@@ -12,7 +12,7 @@ use age::x25519::{Identity, Recipient};
 use age::{DecryptError, Decryptor};
 use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -275,7 +275,7 @@ fn unwrap(file: &IdentityFile, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 fn read_bytes(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let file = File::open(path)?;
+    let file = files::open_to_look(path)?;
     let length = file.metadata()?.len();
     if length > LONGEST {
         return Err(io::ErrorKind::InvalidData.into());

@@ -28,6 +28,8 @@ mod history;
 mod keyring;
 mod layers;
 mod looks;
+#[cfg(target_os = "linux")]
+mod local;
 mod mishaps;
 #[cfg(target_os = "linux")]
 mod no_leaks;

@@ -8,6 +8,8 @@ pub mod proxy;
 #[cfg(unix)]
 pub mod screen;
 pub mod seed;
+#[cfg(unix)]
+pub mod snapshot;
 pub mod stored;
 
 use biotrack_auth::model::authorization::Authorization;
