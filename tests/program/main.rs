@@ -24,6 +24,8 @@ mod givingup;
 mod handoff;
 #[cfg(unix)]
 mod history;
+#[cfg(unix)]
+mod hostile_input;
 #[cfg(target_os = "linux")]
 mod keyring;
 mod layers;
@@ -33,6 +35,8 @@ mod no_leaks;
 mod online;
 #[cfg(target_os = "linux")]
 mod outside;
+#[cfg(unix)]
+mod parsers;
 mod register;
 mod remind;
 mod renew;
