@@ -203,7 +203,8 @@ fn an_odd_licence_stays_one_value_in_every_format() {
         (&ODD.len().into(), &0.into(), &0.into())
     );
     let lines = rig.run(&["status", "--format", "jsonl"]).exits(0).out;
-    assert_eq!(lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).count(), ODD.len());
+    let each: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(each.len(), ODD.len());
     let metrics = rig.run(&["status", "--format", "prometheus"]).exits(0).out;
     let expiries =
         metrics.lines().filter(|line| line.starts_with("biotrack_auth_expires_timestamp_seconds{"));

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
+mod answers;
 mod artefacts;
 #[cfg(target_os = "linux")]
 mod browser;
