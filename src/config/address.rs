@@ -27,15 +27,16 @@ pub(super) fn check(text: &str) -> Result<Url, Wrong> {
     }
     let url = Url::parse(text).map_err(|e| Wrong::new(format!("is no address ({e})"), form))?;
     // An empty user leaves no trace in what was parsed.
-    let authority = text.split("//").nth(1).and_then(|rest| rest.split(['/', '?', '#']).next());
+    let authority = text.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
     if authority.is_some_and(|authority| authority.contains('@')) || !url.username().is_empty() {
         return Err(Wrong::new(
             "has a user or password in it",
             "Take it out: the client's id goes into client_id, its secret into the vault (biotrack-auth config set-secret).",
         ));
     }
-    let Some(host) = url.host() else {
-        return Err(Wrong::new("is no web address", "It begins with https://."));
+    // Browsers read `https:host` and `https:///host` too; whatever else is given the address may not.
+    let (Some(host), Some(1..)) = (url.host(), authority.map(str::len)) else {
+        return Err(Wrong::new("is no web address", "It begins with https:// and a host."));
     };
     match url.scheme() {
         "https" => {}
@@ -121,6 +122,10 @@ mod tests {
             "https://a.example/ x",
             "https:\\\\a.example",
             "a.example",
+            "https:a.example",
+            "https:/a.example",
+            "https:///a.example",
+            "https:user:pw@a.example",
             "",
         ] {
             let wrong = check(bad).expect_err(bad);

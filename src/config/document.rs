@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
 
     /// The vault knows age; here only what can't be a recipient is told apart, and an identity isn't repeated.
     fn recipient(&mut self, text: &str, at: usize) {
-        if text.to_uppercase().starts_with("AGE-SECRET-KEY") {
+        if text.to_uppercase().contains("AGE-SECRET-KEY") {
             let right =
                 "Take it out of the file, and make a new identity: this one has been written in the clear.";
             self.refuse(at, "a secret key stands where a recipient belongs".into(), Some(right.into()));

@@ -67,7 +67,8 @@ impl Config {
     }
 
     /// Reads a text that stands, or will stand, in the file.
-    fn parse(file: &Path, text: &str) -> (Self, Vec<ConfigError>) {
+    #[doc(hidden)]
+    pub fn parse(file: &Path, text: &str) -> (Self, Vec<ConfigError>) {
         let name = clean(&file.display().to_string());
         let folder = file.parent().unwrap_or(Path::new(""));
         let mut reader = reader::Reader::new(&name, text);

@@ -126,6 +126,12 @@ fn each_refusal_names_its_line_and_what_would_be_right() {
         ),
         ("[sealed]\nrecipients = [\"AGE-SECRET-KEY-canary\"]", 2, "a secret key stands", "new identity"),
         (
+            "[sealed]\nrecipients = [\"age1x AGE-SECRET-KEY-canary\"]",
+            2,
+            "a secret key stands",
+            "new identity",
+        ),
+        (
             "[profiles.s]\npreset = \"local-sandbox\"\nurl = \"https://a.example\"",
             3,
             "url is at a.example",

@@ -121,12 +121,28 @@ pub fn presentable(address: &str) -> Result<(), &'static str> {
     if !parsed.username().is_empty() || parsed.password().is_some() {
         return Err("the address has a user name in it");
     }
+    // A browser reads `https:host` and `https:///host` too, and 127.1 as 127.0.0.1; an opener may read something else.
+    if !written_host(address)
+        .is_some_and(|host| parsed.host_str().is_some_and(|it| it.eq_ignore_ascii_case(host)))
+    {
+        return Err("the address has its host written in an unusual way");
+    }
     let loopback = matches!(parsed.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
     match parsed.scheme() {
         "https" => Ok(()),
         "http" if loopback => Ok(()),
         _ => Err("the address is neither https nor on this machine"),
     }
+}
+
+/// The host as it stands there, without the port.
+fn written_host(address: &str) -> Option<&str> {
+    let (_, rest) = address.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    Some(match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    })
 }
 
 #[cfg(test)]
@@ -140,6 +156,7 @@ mod tests {
             "http://127.0.0.1:8080/x",
             "http://[::1]:1/",
             "http://localhost:9/",
+            "HTTPS://BioTr.ac:443",
         ] {
             assert_eq!(presentable(good), Ok(()), "{good}");
         }
@@ -158,6 +175,13 @@ mod tests {
             "",
             "https://biotr.ac/\"&calc&\"",
             "http://127.0.0.1.evil.example/",
+            "https:biotr.ac/x",
+            "https:/biotr.ac/x",
+            "https:///biotr.ac/x",
+            "https://@biotr.ac/",
+            "http://127.1/",
+            "http://0x7f.0.0.1/",
+            "https://ex%61mple.com/",
         ] {
             assert!(presentable(bad).is_err(), "{bad}");
         }

@@ -15,9 +15,10 @@ pub fn is_clean(text: &str) -> bool {
 }
 
 /// The words of a command as a person pastes them into a POSIX shell.
-pub fn shell<'w>(words: impl IntoIterator<Item = &'w str> + Clone) -> String {
-    // Only a NUL can't be quoted, and no argument has one.
-    shlex::try_join(words.clone()).unwrap_or_else(|_| words.into_iter().collect::<Vec<_>>().join(" "))
+pub fn shell<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
+    // Only a NUL can't be quoted, and no argument has one; where it came from elsewhere, the rest is still quoted.
+    let whole: Vec<_> = words.into_iter().map(|word| word.replace('\0', "\u{fffd}")).collect();
+    shlex::try_join(whole.iter().map(String::as_str)).unwrap_or_default()
 }
 
 /// Control characters (C0, DEL, C1) and those that change the direction or the place of what follows
@@ -38,5 +39,11 @@ mod tests {
         let dirty = "a\x1b[31mred\x07\r\n\u{9b}2J\u{202e}gnp.exe\u{200b}";
         assert_eq!(clean(dirty), "a�[31mred����2J�gnp.exe�");
         assert_eq!(clean("Zoë's 店 №5"), "Zoë's 店 №5");
+    }
+
+    #[test]
+    fn a_word_that_cannot_be_quoted_leaves_the_others_quoted() {
+        assert_eq!(shell(["renew", "$(id)", "a'b"]), "renew '$(id)' \"a'b\"");
+        assert_eq!(shell(["renew", "$(id)", "a\0b"]), "renew '$(id)' 'a\u{fffd}b'");
     }
 }

@@ -57,6 +57,13 @@ impl<'de> Deserialize<'de> for TokenAnswer {
     }
 }
 
+/// The members of a body that is one object, all different, and nothing after it.
+pub(super) fn members(body: &[u8]) -> serde_json::Result<Map<String, Value>> {
+    let mut from = serde_json::Deserializer::from_slice(body);
+    let members = from.deserialize_map(Members)?;
+    from.end().map(|()| members)
+}
+
 /// An object whose members are all different (RFC 8259 leaves doubles open; a proxy and we might read different ones).
 struct Members;
 

@@ -1,5 +1,6 @@
 //! Where the provider listens: by configuration, by its metadata (RFC 8414), and tried before a browser opens.
 
+use super::answer::members;
 use super::callback::short;
 use crate::edge::{Http, HttpFault};
 use crate::error::{ConfigError, Error, ProviderError, Result};
@@ -45,18 +46,25 @@ struct Metadata {
     require_pushed_authorization_requests: bool,
 }
 
+impl Endpoints {
+    /// What the profile itself says.
+    pub(super) fn of(provider: &Provider) -> Self {
+        Self {
+            authorize: provider.authorize_url.clone().unwrap_or_default(),
+            token: provider.token_url.clone().unwrap_or_default(),
+            revocation: provider.revocation_url.clone(),
+            introspection: provider.introspection_url.clone(),
+            issuer: provider.issuer.clone(),
+            iss_required: provider.iss_required,
+            skew: None,
+        }
+    }
+}
+
 /// Settles the addresses and sees that the provider answers. What the profile says goes before the metadata.
 pub async fn prepare(http: &Http, provider: &Provider, now: Timestamp) -> Result<Endpoints> {
     let host = provider.host();
-    let mut endpoints = Endpoints {
-        authorize: provider.authorize_url.clone().unwrap_or_default(),
-        token: provider.token_url.clone().unwrap_or_default(),
-        revocation: provider.revocation_url.clone(),
-        introspection: provider.introspection_url.clone(),
-        issuer: provider.issuer.clone(),
-        iss_required: provider.iss_required,
-        skew: None,
-    };
+    let mut endpoints = Endpoints::of(provider);
     let issuer = match (&provider.issuer, provider.metadata) {
         (Some(issuer), true) => issuer,
         _ => {
@@ -68,10 +76,22 @@ pub async fn prepare(http: &Http, provider: &Provider, now: Timestamp) -> Result
     };
     let (date, body) = get(http, &metadata_address(issuer), &host, false).await?;
     endpoints.skew = skew(date, now);
+    settled(endpoints, issuer, provider, &body)
+}
+
+/// The addresses, completed from the metadata of the issuer that was asked.
+pub(super) fn settled(
+    mut endpoints: Endpoints,
+    issuer: &str,
+    provider: &Provider,
+    body: &[u8],
+) -> Result<Endpoints> {
+    let host = provider.host();
     let wrong = |problem: String| ProviderError::Metadata { host: host.clone(), problem };
-    let found: Metadata =
-        serde_json::from_slice(&body).map_err(|_| wrong("aren't what RFC 8414 describes".into()))?;
-    if found.issuer != *issuer {
+    let found: Metadata = members(body)
+        .and_then(|members| serde_json::from_value(members.into()))
+        .map_err(|_| wrong("aren't what RFC 8414 describes".into()))?;
+    if found.issuer != issuer {
         // To the letter: case, slash and port (RFC 8414 3.3).
         return Err(wrong(format!("name the issuer \"{}\", not \"{issuer}\"", short(&found.issuer))).into());
     }

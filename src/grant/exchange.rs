@@ -1,14 +1,16 @@
 //! The code for the tokens (RFC 6749 4.1.3): one POST, never sent twice unless no byte of it left.
 
+use super::answer::TokenAnswer;
 use super::ask::{code, parameters};
 use super::callback::short;
 use super::echo::{Shared, without_tokens};
 use super::endpoints::{Endpoints, client, useless};
+use super::whole::Whole;
 use crate::edge::{Http, HttpFault};
 use crate::error::{ConfigError, Error, ProviderError, Result};
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
-use crate::model::ids::{FlowId, Key, Username};
+use crate::model::ids::{FlowId, Key, License, Username};
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;
 use jiff::Timestamp;
@@ -59,14 +61,25 @@ pub async fn exchange(
     }
     let sent = [Some(&asked.code), asked.verifier.as_ref(), secret];
     let sent = Shared::of(sent.into_iter().flatten().map(Secret::expose));
-    match request.request_async(http).await {
-        Ok(answer) => Ok(without_tokens(answer.granted(provider, now()), &sent)),
+    understood(request.request_async(&Whole(http)).await, provider, &asked.key.license, &sent, now)
+}
+
+/// What the answer to a code means; `sent` is never repeated from it.
+pub(super) fn understood(
+    answer: Result<TokenAnswer, RequestTokenError<HttpFault, BasicErrorResponse>>,
+    provider: &Provider,
+    license: &License,
+    sent: &Shared<'_>,
+    now: impl Fn() -> Timestamp,
+) -> Result<Granted> {
+    match answer {
+        Ok(answer) => Ok(without_tokens(answer.granted(provider, now()), sent)),
         Err(RequestTokenError::ServerResponse(refused))
             if *refused.error() == BasicErrorResponseType::InvalidGrant =>
         {
-            Err(ProviderError::CodeLapsed { license: asked.key.license.to_string() }.into())
+            Err(ProviderError::CodeLapsed { license: license.to_string() }.into())
         }
-        Err(e) => Err(meaning(e, provider, "the code", &sent)),
+        Err(e) => Err(meaning(e, provider, "the code", sent)),
     }
 }
 

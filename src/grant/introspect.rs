@@ -1,11 +1,13 @@
 //! Looking a grant up at the provider (RFC 7662). Only a clear "inactive" means dead; anything else means unknown.
 
 use super::endpoints::client;
-use crate::edge::Http;
+use super::whole::Whole;
+use crate::edge::{Http, HttpFault};
 use crate::model::granted::Granted;
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;
-use oauth2::{AccessToken, IntrospectionUrl, TokenIntrospectionResponse};
+use oauth2::basic::{BasicErrorResponse, BasicTokenIntrospectionResponse};
+use oauth2::{AccessToken, IntrospectionUrl, RequestTokenError, TokenIntrospectionResponse};
 
 /// What the provider says of a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +57,14 @@ async fn ask(
     let Ok(address) = IntrospectionUrl::new(address.to_owned()) else { return Liveness::Unknown };
     let client = client(provider, secret).set_introspection_url(address);
     let token = AccessToken::new(token.expose().to_owned());
-    match client.introspect(&token).set_token_type_hint(hint).request_async(http).await {
+    understood(client.introspect(&token).set_token_type_hint(hint).request_async(&Whole(http)).await)
+}
+
+/// What an answer says of the grant.
+pub(super) fn understood(
+    answer: Result<BasicTokenIntrospectionResponse, RequestTokenError<HttpFault, BasicErrorResponse>>,
+) -> Liveness {
+    match answer {
         Ok(answer) if answer.active() => Liveness::Active,
         Ok(_) => Liveness::Inactive,
         Err(_) => Liveness::Unknown,

@@ -9,10 +9,13 @@ mod endpoints;
 mod exchange;
 mod introspect;
 pub mod listener;
+#[doc(hidden)]
+pub mod outside;
 pub mod pages;
 mod refresh;
 mod returned;
 mod revoke;
+mod whole;
 
 pub use again::{Patience, again};
 pub use ask::{Ask, HANDOFF_PORT, Memo, ask, callback_path, handoff_uri, redirect_uri};

@@ -1,10 +1,12 @@
 //! A refresh token for a new access token (RFC 6749 6): one POST, whose intent the ledger holds.
 
+use super::answer::TokenAnswer;
 use super::ask::parameters;
 use super::echo::{Shared, without_tokens};
 use super::endpoints::{Endpoints, client};
 use super::exchange::meaning;
-use crate::edge::Http;
+use super::whole::Whole;
+use crate::edge::{Http, HttpFault};
 use crate::error::{ConfigError, Result};
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
@@ -12,7 +14,8 @@ use crate::model::ids::{FlowId, Key, Username};
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;
 use jiff::Timestamp;
-use oauth2::{RefreshToken, TokenUrl};
+use oauth2::basic::BasicErrorResponse;
+use oauth2::{RefreshToken, RequestTokenError, TokenUrl};
 
 /// A refresh token with all that its sending needs.
 #[derive(Debug, Clone)]
@@ -37,7 +40,6 @@ pub async fn refresh(
     go: &Logged<(FlowId, Spent)>,
     now: impl Fn() -> Timestamp,
 ) -> Result<Granted> {
-    const WHAT: &str = "the refresh";
     let (_, spent) = go.get();
     let address = TokenUrl::new(endpoints.token.clone()).map_err(|e| ConfigError::Unfit {
         profile: provider.profile.clone(),
@@ -52,8 +54,18 @@ pub async fn refresh(
     }
     let sent = [Some(&spent.token), secret];
     let sent = Shared::of(sent.into_iter().flatten().map(Secret::expose));
-    match request.request_async(http).await {
-        Ok(answer) => Ok(without_tokens(answer.granted(provider, now()), &sent)),
-        Err(e) => Err(meaning(e, provider, WHAT, &sent)),
+    understood(request.request_async(&Whole(http)).await, provider, &sent, now)
+}
+
+/// What the answer to a refresh token means; `sent` is never repeated from it.
+pub(super) fn understood(
+    answer: Result<TokenAnswer, RequestTokenError<HttpFault, BasicErrorResponse>>,
+    provider: &Provider,
+    sent: &Shared<'_>,
+    now: impl Fn() -> Timestamp,
+) -> Result<Granted> {
+    match answer {
+        Ok(answer) => Ok(without_tokens(answer.granted(provider, now()), sent)),
+        Err(e) => Err(meaning(e, provider, "the refresh", sent)),
     }
 }

@@ -22,6 +22,8 @@ pub use owners::Mark;
 pub use places::{Holder, Secret};
 pub use reminders::Waiting;
 pub use runs::{LeftRun, RunId};
+#[doc(hidden)]
+pub use spool::notes;
 pub use spool::{Spool, Spooled};
 
 use crate::edge::{Env, Paths, Random, Who};

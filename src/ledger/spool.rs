@@ -142,7 +142,8 @@ fn read(path: &Path) -> Result<Option<Vec<Spooled>>> {
 }
 
 /// Each readable line; a torn one is skipped, for the ledger still has the intent.
-fn notes(text: &[u8]) -> Vec<Spooled> {
+#[doc(hidden)]
+pub fn notes(text: &[u8]) -> Vec<Spooled> {
     text.split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())
         .filter_map(|line| {

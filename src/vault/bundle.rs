@@ -34,11 +34,18 @@ pub fn seal_to(recipients: &[String], secret: &Sealable, armored: bool) -> Resul
 
 /// Opens a bundle with an identity; `whose` names it in errors.
 pub fn open_with(identity: &IdentityFile, bytes: &[u8], whose: &str) -> Result<Sealable> {
+    let sealed = unarmored(bytes, whose)?;
+    let opener: Opener = opener(identity)?;
+    opener.open(&Sealed(sealed), whose)
+}
+
+/// The sealed bytes of a bundle in either form.
+#[doc(hidden)]
+pub fn unarmored(bytes: &[u8], whose: &str) -> Result<Vec<u8>> {
     let mut sealed = Vec::new();
     let read = ArmoredReader::new(bytes.trim_ascii_start()).read_to_end(&mut sealed);
     read.map_err(|_| VaultError::Sealed { what: whose.into(), reason: "its armor is damaged".into() })?;
-    let opener: Opener = opener(identity)?;
-    opener.open(&Sealed(sealed), whose)
+    Ok(sealed)
 }
 
 #[cfg(test)]

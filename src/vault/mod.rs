@@ -9,6 +9,8 @@ mod keyring;
 mod parts;
 mod sealed;
 
+#[doc(hidden)]
+pub use bundle::unarmored;
 pub use bundle::{is_sealed, open_with, seal_to};
 pub use envelope::{Envelope, Opener, Seal};
 pub use keyring::Keyring;

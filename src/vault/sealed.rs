@@ -192,8 +192,8 @@ pub(super) fn opener(identity: &IdentityFile) -> Result<Opener> {
 
 pub(super) fn recipient(text: &str) -> Result<Recipient> {
     text.trim().parse().map_err(|_| {
-        let reason = if text.trim().to_uppercase().starts_with("AGE-SECRET-KEY-") {
-            // It must not be shown again.
+        let reason = if text.to_uppercase().contains("AGE-SECRET-KEY-") {
+            // It must not be shown again, pasted behind its recipient neither.
             return VaultError::Recipient {
                 recipient: "AGE-SECRET-KEY-…".into(),
                 reason: "it is an identity, and that is a secret".into(),
@@ -458,7 +458,9 @@ mod tests {
         }
         let file = fs::read_to_string(host.identity()).unwrap();
         let key = file.lines().last().unwrap();
-        assert!(!message(host.vault(&[key]).put("item", &secret("x"))).contains(key));
+        for pasted in [key.to_owned(), format!("{} {key}", host.recipient), file.clone()] {
+            assert!(!message(host.vault(&[&pasted]).put("item", &secret("x"))).contains(key), "{pasted}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
+mod answers;
 mod artefacts;
 #[cfg(target_os = "linux")]
 mod browser;
@@ -24,6 +25,8 @@ mod givingup;
 mod handoff;
 #[cfg(unix)]
 mod history;
+#[cfg(unix)]
+mod hostile_input;
 #[cfg(target_os = "linux")]
 mod keyring;
 mod layers;
@@ -36,6 +39,8 @@ mod no_leaks;
 mod online;
 #[cfg(target_os = "linux")]
 mod outside;
+#[cfg(unix)]
+mod parsers;
 mod register;
 mod remind;
 mod renew;

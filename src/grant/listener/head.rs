@@ -3,22 +3,27 @@
 use super::Method;
 
 /// A head longer than this is refused; a redirect's is about one KiB.
-pub(super) const LIMIT: usize = 16 * 1024;
+pub const LIMIT: usize = 16 * 1024;
 
 /// What is to be done with a connection whose head is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub enum Verdict {
     /// A clean GET for this origin-form target, or a POST without a body that a page of ours sent.
     Pass(Method, String),
-    /// Answered by the gate itself; `bodyless` where the method was HEAD.
-    Refuse { status: u16, bodyless: bool },
+    /// Answered by the gate itself.
+    Refuse {
+        /// With what.
+        status: u16,
+        /// The method was HEAD.
+        bodyless: bool,
+    },
     /// Not HTTP at all: closed without a word.
     HangUp,
 }
 
 /// Judges a head of which the first `seen` bytes were looked at before; `None` asks for more.
 /// `names` are the values of Host that are ours.
-pub(super) fn judge(bytes: &[u8], seen: usize, names: &[String]) -> Option<Verdict> {
+pub fn judge(bytes: &[u8], seen: usize, names: &[String]) -> Option<Verdict> {
     match *bytes.first()? {
         // A TLS hello: the peer wouldn't understand any answer of ours.
         0x16 => return Some(Verdict::HangUp),

@@ -1,7 +1,8 @@
 //! The loopback port on which the provider's redirect arrives (RFC 8252, 7.3).
 
 mod gate;
-mod head;
+#[doc(hidden)]
+pub mod head;
 mod limits;
 mod page;
 mod private;

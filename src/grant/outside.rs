@@ -1,0 +1,85 @@
+//! The readers of what others send, as `fuzz/` reaches them: bytes in, what they mean out. Nothing is sent.
+
+use super::ask::code;
+use super::echo::Shared;
+use super::endpoints::{Endpoints, client, settled};
+use super::introspect::{self, Liveness};
+use super::whole::whole;
+use super::{exchange, refresh};
+use crate::edge::HttpFault;
+use crate::error::{Error, Result};
+use crate::model::granted::Granted;
+use crate::model::ids::License;
+use crate::model::provider::Provider;
+use crate::model::secret::Secret;
+use jiff::Timestamp;
+use oauth2::http::Response;
+use oauth2::{AccessToken, HttpRequest, HttpResponse, IntrospectionUrl, RefreshToken, TokenUrl};
+
+/// An answer as it comes from the network.
+#[derive(Debug, Clone)]
+pub struct Heard<'b> {
+    /// Its status.
+    pub status: u16,
+    /// What it says to be.
+    pub content_type: Option<&'b str>,
+    /// Its body.
+    pub body: &'b [u8],
+}
+
+impl Heard<'_> {
+    fn answer(&self) -> Result<HttpResponse> {
+        let mut answer = Response::builder().status(self.status);
+        if let Some(kind) = self.content_type {
+            answer = answer.header("content-type", kind);
+        }
+        answer.body(self.body.to_vec()).map(whole).map_err(|e| Error::Failed(e.to_string()))
+    }
+}
+
+/// What stands in the place of every address.
+const ADDRESS: &str = "http://127.0.0.1/";
+
+/// What the answer to a code means; `sent` is the code.
+pub fn exchanged(
+    provider: &Provider,
+    license: &License,
+    sent: &Secret,
+    heard: &Heard<'_>,
+    now: Timestamp,
+) -> Result<Granted> {
+    let answer = heard.answer()?;
+    let client = client(provider, None).set_token_uri(address(TokenUrl::new)?);
+    let answer = client.exchange_code(code(sent)).request(&answering(answer));
+    exchange::understood(answer, provider, license, &Shared::of([sent.expose()]), || now)
+}
+
+/// What the answer to a refresh token means; `sent` is the token.
+pub fn refreshed(provider: &Provider, sent: &Secret, heard: &Heard<'_>, now: Timestamp) -> Result<Granted> {
+    let answer = heard.answer()?;
+    let client = client(provider, None).set_token_uri(address(TokenUrl::new)?);
+    let token = RefreshToken::new(sent.expose().to_owned());
+    let answer = client.exchange_refresh_token(&token).request(&answering(answer));
+    refresh::understood(answer, provider, &Shared::of([sent.expose()]), || now)
+}
+
+/// What the answer to a look at a token says.
+pub fn looked_up(provider: &Provider, heard: &Heard<'_>) -> Result<Liveness> {
+    let answer = heard.answer()?;
+    let client = client(provider, None).set_introspection_url(address(IntrospectionUrl::new)?);
+    let token = AccessToken::new("token".into());
+    Ok(introspect::understood(client.introspect(&token).request(&answering(answer))))
+}
+
+/// The addresses that metadata of the provider's issuer lead to.
+pub fn described(provider: &Provider, body: &[u8]) -> Result<Endpoints> {
+    settled(Endpoints::of(provider), provider.issuer.as_deref().unwrap_or_default(), provider, body)
+}
+
+fn answering(answer: HttpResponse) -> impl Fn(HttpRequest) -> Result<HttpResponse, HttpFault> {
+    move |_| Ok(answer.clone())
+}
+
+fn address<T, E: std::fmt::Display>(new: impl Fn(String) -> Result<T, E>) -> Result<T> {
+    new(ADDRESS.into()).map_err(|e| Error::Failed(e.to_string()))
+}
