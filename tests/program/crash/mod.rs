@@ -1,7 +1,10 @@
 //! Promise 1 under kill -9: whatever the provider issued is stored, or shown as uncertain with the next command.
 
 mod between;
+mod book;
 pub mod points;
+mod random;
+mod runs;
 mod spool;
 pub mod truth;
 mod waiting;

@@ -3,7 +3,7 @@
 use super::Rig;
 use biotrack_auth::edge::{Env, Paths, Terminal};
 use biotrack_auth::ledger::Ledger;
-use biotrack_auth::model::flow::{Change, Move, Role};
+use biotrack_auth::model::flow::{Change, Move, Place, Role};
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::ids::{Key, License, Ubi};
 use biotrack_auth::vault::Vault;
@@ -44,11 +44,9 @@ impl Rig {
     pub fn all_grants(&self, keys: &[Key], role: Role) -> Vec<Vec<Granted>> {
         let env = self.env();
         let Some(ledger) = Ledger::read(&env).unwrap() else { return vec![Vec::new(); keys.len()] };
-        let vault = match self.kept_in_keyring {
-            true => Vault::keyring(),
-            false => Vault::sealed(&env.paths.identity, Vec::new()),
-        };
-        let open = |key: &Key, place| {
+        let (keyring, sealed) = (Vault::keyring(), Vault::sealed(&env.paths.identity, Vec::new()));
+        let open = |key: &Key, place: Place| {
+            let vault = if matches!(place, Place::Item(_)) { &keyring } else { &sealed };
             Granted::from_sealable(&vault.get(&place, key.license.as_str()).unwrap(), key).unwrap()
         };
         let of = |key: &Key| {
