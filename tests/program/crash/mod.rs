@@ -2,6 +2,10 @@
 
 mod between;
 mod book;
+mod damaged;
+mod faults;
+mod locked;
+mod order;
 pub mod points;
 mod random;
 mod runs;

@@ -3,7 +3,7 @@
 //! BIOTRACK_TEST_ALL=1 kills 10,000 times, CI sixty. BIOTRACK_TEST_SEED=N repeats what a seed drew; the instants
 //! themselves are the machine's.
 
-use super::book::{Book, Newest};
+use super::book::Book;
 use crate::keyring::session::{Session, within};
 use crate::support::crowd::{Crowd, Dice, Will};
 use crate::support::stored::hashed;
@@ -67,6 +67,8 @@ struct Trial {
     states: BTreeMap<String, String>,
     killed: BTreeMap<What, usize>,
     survived: usize,
+    /// Each command, its licence, and whether it was killed.
+    last: Vec<(What, String, bool)>,
     uncertain: usize,
 }
 
@@ -88,6 +90,7 @@ impl Trial {
             states: BTreeMap::new(),
             killed: BTreeMap::new(),
             survived: 0,
+            last: Vec::new(),
             uncertain: 0,
         }
     }
@@ -128,6 +131,7 @@ impl Trial {
         let asks = matches!(state, None | Some("pending" | "deactivated"));
         let (what, arguments) = self.drawn(license, asks);
         let killed = self.struck(what, &arguments);
+        self.last.push((what, license.to_owned(), killed));
         if killed {
             *self.killed.entry(what).or_default() += 1;
         } else {
@@ -244,55 +248,64 @@ impl Trial {
     }
 
     fn compares(&mut self, license: &str, record: Option<Value>, what: What) {
-        let seed = self.seed;
         self.states.extend(record.clone().map(|record| state((license.to_owned(), record))));
         let Some(newest) = self.book.newest(license).cloned() else {
-            let live = record.as_ref().is_some_and(|it| it["state"] == "active");
-            assert!(!live, "seed {seed}: active, and nothing was ever issued: {record:?}");
+            if record.is_some_and(|it| it["state"] == "active") {
+                self.lies(license, what, "active, and nothing was ever issued");
+            }
             return;
         };
         let Some(record) = record else {
-            panic!("seed {seed}: {what:?}: {license} has a grant, and there is no record")
+            self.lies(license, what, "it has a grant, and there is no record");
         };
         let conditions = record["conditions"].as_array().unwrap();
-        let is = |condition: &str| conditions.contains(&condition.into());
-        if is("uncertain") || is("revocation_pending") {
-            assert!(record["next_command"].is_string(), "seed {seed}: {record}");
+        if conditions.contains(&"uncertain".into()) || conditions.contains(&"revocation_pending".into()) {
+            if !record["next_command"].is_string() {
+                self.lies(license, what, "uncertain, and no command is named");
+            }
             self.uncertain += 1;
-            self.told.extend([newest.refresh]);
+            self.told.insert(newest.refresh);
             return;
         }
         let live = self.rig.live(license);
-        match record["state"].as_str().unwrap() {
-            "active" => {
-                let live = live.unwrap_or_else(|| panic!("seed {seed}: active without tokens: {record}"));
-                assert!(self.rig.accepts(&live), "seed {seed}: {what:?}: active, and refused: {record}");
-                let kept = live.refresh.map(|it| hashed(it.expose())).unwrap_or_default();
-                // One that was told of as uncertain isn't lost silently; an older one that is kept is still accepted.
-                let known = kept == newest.refresh || self.told.contains(&newest.refresh);
-                assert!(
-                    known,
-                    "seed {seed}: {what:?}: {license}'s newest tokens are silently lost: {record}"
-                );
+        // One that was told of as uncertain isn't lost silently.
+        let told = self.told.contains(&newest.refresh);
+        let over = told || self.book.is_revoked(&newest);
+        match (record["state"].as_str().unwrap(), live) {
+            ("active", Some(live)) => {
+                let kept = live.refresh.as_ref().map(|it| hashed(it.expose())).unwrap_or_default();
+                if !self.rig.accepts(&live) {
+                    self.lies(license, what, "active, and the provider refuses its token");
+                }
+                if !told && kept != newest.refresh {
+                    self.lies(license, what, "its newest tokens are silently lost");
+                }
             }
-            "deactivated" => {
-                assert!(live.is_none(), "seed {seed}: {record}");
-                self.is_over(&newest, &record);
+            ("active", None) => self.lies(license, what, "active without tokens"),
+            ("deactivated", Some(_)) => self.lies(license, what, "deactivated, with tokens"),
+            ("invalid", _) if !record["next_command"].is_string() => {
+                self.lies(license, what, "invalid, and no command is named");
             }
-            "invalid" => {
-                assert!(record["next_command"].is_string(), "seed {seed}: {record}");
-                self.is_over(&newest, &record);
-            }
-            // Asked again after it was given up.
-            "pending" => self.is_over(&newest, &record),
-            state => panic!("seed {seed}: {what:?}: {state}: {record}"),
+            // Pending: asked again after it was given up.
+            ("deactivated" | "invalid" | "pending", _) if over => {}
+            _ => self.lies(license, what, "a living grant is silently lost"),
         }
     }
 
-    /// The provider has ended a grant that nothing here keeps any more, or it was told of.
-    fn is_over(&self, newest: &Newest, record: &Value) {
-        let over = self.book.is_revoked(newest) || self.told.contains(&newest.refresh);
-        assert!(over, "seed {}: a living grant is silently lost: {record}", self.seed);
+    /// What went before, for whoever is to find out why.
+    fn lies(&self, license: &str, what: What, why: &str) -> ! {
+        let about = |line: &String| line.contains(&format!("\"{license}\""));
+        let log = std::fs::read_to_string(self.rig.elsewhere("sandbox.log")).unwrap();
+        let log: Vec<_> = log.lines().map(str::to_owned).filter(about).collect();
+        let history = self.rig.run(&["history", license, "--json"]).out;
+        panic!(
+            "seed {}: {license}: {what:?}: {why}\n{:?}\n{}\n{}\n{:?}",
+            self.seed,
+            records(&self.rig).get(license),
+            log[log.len().saturating_sub(12)..].join("\n"),
+            &history[history.len().saturating_sub(4000)..],
+            self.last.iter().rev().filter(|(_, of, _)| of == license).take(12).collect::<Vec<_>>(),
+        );
     }
 
     /// The whole home: every licence, its history, SQLite's own word, and no secret in it.
