@@ -65,14 +65,25 @@ fn what_is_no_ledger_any_more_is_refused_and_left_as_it_is() {
     rig.refuses(b"", "empty");
     rig.refuses(text, "a text");
     rig.refuses(&vec![0; whole.len()], "zeros");
-    rig.refuses(&whole[..whole.len() - 1], "its last byte is missing");
     for page in (1..pages).step_by(stride().min(pages / 2)) {
         rig.refuses(&whole[..page * 4096], &format!("cut after {page} of {pages} pages"));
-        rig.refuses(&whole[..page * 4096 + 100], &format!("cut within page {page}"));
     }
     rig.lays(&whole);
     assert_eq!(rig.status()["summary"]["active"], 2);
     rig.run(&["renew", "L-1", "--browser", &admin()]).exits(0);
+}
+
+#[test]
+fn a_ledger_that_is_cut_within_a_page_is_refused_or_shows_all_that_was() {
+    let rig = lived();
+    let (whole, before) = (fs::read(rig.file("ledger.db")).unwrap(), rig.status()["authorizations"].clone());
+    for cut in [1, 100, 4000].into_iter().chain((1..8).map(|nth| nth * whole.len() / 8 + 100)) {
+        let what = format!("its last {cut} bytes are missing");
+        rig.lays(&whole[..whole.len() - cut]);
+        let run = calm(rig.run(&["status", "--json"]), &what);
+        assert!(run.code == 7 || run.json()["authorizations"] == before, "{what}: {run:?}");
+        assert_eq!(rig.run(&["doctor"]).code, 1, "{what}");
+    }
 }
 
 #[test]

@@ -115,9 +115,19 @@ fn say(out: &str) {
     }
 }
 
-/// Sends the daemon a signal.
+/// Sends whichever daemon offers the keyring now a signal, if any does.
 pub fn signal(name: &str) {
-    run("kill", &[name, &daemon().unwrap()]);
+    let bus = [
+        "--print-reply",
+        "--dest=org.freedesktop.DBus",
+        "/",
+        "org.freedesktop.DBus.GetConnectionUnixProcessID",
+    ];
+    let output = Command::new("dbus-send").args(bus).arg("string:org.freedesktop.secrets").output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    if let Some((_, number)) = told.rsplit_once("uint32 ") {
+        run("kill", &[name, number.trim()]);
+    }
 }
 
 /// Locks the keyring, as a screen's lock does.
