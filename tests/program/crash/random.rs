@@ -4,6 +4,7 @@
 //! themselves are the machine's.
 
 use super::book::Book;
+use super::truth::gives_up;
 use crate::keyring::session::{Session, within};
 use crate::support::crowd::{Crowd, Dice, Will};
 use crate::support::stored::hashed;
@@ -264,6 +265,11 @@ impl Trial {
                 self.lies(license, what, "uncertain, and no command is named");
             }
             self.uncertain += 1;
+            self.told.insert(newest.refresh);
+            return;
+        }
+        if gives_up(&record) {
+            // Told by its next command.
             self.told.insert(newest.refresh);
             return;
         }
