@@ -91,17 +91,14 @@ impl Custody<'_> {
         Ok(Some(flow))
     }
 
-    /// What dead processes left of a licence's refreshes is finished, once a newer grant stands or all of it is given
-    /// up. Inside the claim.
-    pub(super) fn settle_refreshes(&mut self, key: &Key, given_up: bool) -> Result<()> {
+    /// What dead processes left of a licence's refreshes is finished where it can be; returned are those whose answers are
+    /// lost. Inside the claim.
+    pub(super) fn settle_refreshes(&mut self, key: &Key) -> Result<Vec<Flow>> {
+        let mut lost = Vec::new();
         for flow in self.abandoned_refreshes(key)? {
-            if let Some(flow) = self.settle(flow)?
-                && given_up
-            {
-                self.close(&flow.id, key, None)?;
-            }
+            lost.extend(self.settle(flow)?);
         }
-        Ok(())
+        Ok(lost)
     }
 
     /// The answer is compared, sealed, stored and committed, in that order.

@@ -100,10 +100,14 @@ impl Custody<'_> {
     ) -> Result<Revocation> {
         // Until all is committed: a refresh in between would bring tokens that nobody revokes.
         let _claim = self.claim(key)?;
-        if let (Extent::Licence, Err(e)) = (extent, self.settle_refreshes(key, true)) {
-            match asking {
-                Asking::Nobody => tracing::warn!("what a refresh of {key} had left can't be read: {e}"),
-                _ => return Err(e),
+        let mut lost = Vec::new();
+        if extent == Extent::Licence {
+            match (self.settle_refreshes(key), &asking) {
+                (Ok(left), _) => lost = left,
+                (Err(e), Asking::Nobody) => {
+                    tracing::warn!("what a refresh of {key} had left can't be read: {e}");
+                }
+                (Err(e), _) => return Err(e),
             }
         }
         let record = self.standing(key)?.ok_or_else(unknown)?.record;
@@ -116,6 +120,10 @@ impl Custody<'_> {
             Asking::Provider(patience) => self.revoke_all(&flow, key, &grants, extent, patience)?,
             Asking::Later(e) => Revocation::Pending(e),
         };
+        // Not sooner: up to here they are what says that the tokens are uncertain, should this be cut short.
+        for flow in lost {
+            self.close(&flow.id, key, None)?;
+        }
         self.commit_surrender(&flow, key, &grants, &revocation, extent, reason)?;
         if !matches!(revocation, Revocation::Pending(_)) {
             for (_, place) in grants {
@@ -280,7 +288,7 @@ impl Custody<'_> {
             return Ok(());
         }
         let _claim = self.claim(key)?;
-        self.settle_refreshes(key, false)
+        self.settle_refreshes(key).map(drop)
     }
 
     fn drop_superseded(&mut self, key: &Key) -> Result<()> {

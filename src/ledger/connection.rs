@@ -5,6 +5,9 @@ use crate::error::{Error, LedgerError, Result};
 use crate::model::flow::{Place, Sealed};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Migrations by number: the first makes schema 1. `PRAGMA user_version` tells how many were applied.
@@ -31,29 +34,62 @@ pub(super) fn write(paths: &Paths, random: &dyn Random) -> Result<(Connection, S
     let name = file.display().to_string();
     let unopened = |e: Error| Error::from(LedgerError::Open { path: name.clone(), reason: e.to_string() });
     files::private_folder(&paths.data).map_err(unopened)?;
+    refuse_emptied(paths, &name)?;
     files::open_private(&file).map_err(unopened)?;
     check_beside(paths).map_err(unopened)?;
     let mut db = open(&name, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let version = version(&db, &name)?;
     if version < newest() {
         // Two processes that start at once must not both make it: SQLite doesn't wait while the mode changes.
-        let turn = files::open_private(&paths.data.join("ledger.lock")).map_err(unopened)?;
+        let turn = files::open_private(&turn(paths)).map_err(unopened)?;
         turn.lock().map_err(|e| LedgerError::Open { path: name.clone(), reason: e.to_string() })?;
         migrate(&mut db, &name, random)?;
     }
     let id = identity(&db, &name)?;
+    if named_beside(paths).is_none() {
+        files::open_private(&turn(paths))
+            .and_then(|mut beside| beside.write_all(id.as_bytes()).map_err(|e| Error::Failed(e.to_string())))
+            .map_err(unopened)?;
+    }
     Ok((db, id))
+}
+
+/// The file that whoever makes or migrates the ledger locks. From then on it names the ledger that was made.
+fn turn(paths: &Paths) -> PathBuf {
+    paths.data.join("ledger.lock")
+}
+
+/// The name of the ledger that was made here.
+fn named_beside(paths: &Paths) -> Option<String> {
+    std::fs::read_to_string(turn(paths)).ok().filter(|name| !name.is_empty())
+}
+
+/// To SQLite a file without a byte is a new one, and its log is thrown away. Where a ledger was made already, what was in
+/// it is lost, and that is said; one that somebody took away is begun anew.
+fn refuse_emptied(paths: &Paths, name: &str) -> Result<()> {
+    match std::fs::metadata(paths.ledger()) {
+        Ok(it) if it.len() == 0 && named_beside(paths).is_some() => {
+            Err(LedgerError::Damaged { path: name.into(), reason: "it has been emptied".into() }.into())
+        }
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            let named = File::options().write(true).open(turn(paths));
+            let _ = named.and_then(|named| named.set_len(0));
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn read(paths: &Paths) -> Result<Option<(Connection, String)>> {
     let file = paths.ledger();
     let name = file.display().to_string();
-    if std::fs::symlink_metadata(&file).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
+    if std::fs::symlink_metadata(&file).is_err_and(|e| e.kind() == ErrorKind::NotFound) {
         return Ok(None);
     }
     files::check_private_file(&file)
         .and_then(|()| check_beside(paths))
         .map_err(|e| LedgerError::Open { path: name.clone(), reason: e.to_string() })?;
+    refuse_emptied(paths, &name)?;
     let db = match prepare(&name, OpenFlags::SQLITE_OPEN_READ_ONLY) {
         // Someone was killed while making it: only who may write can roll that back.
         Err(e) if e.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {

@@ -1,8 +1,8 @@
 //! A disk that is full, or can't be written: said before any browser opens; and room for the one answer that came.
 
-use crate::crash::points::at_each_point;
-use crate::crash::truth::{Found, LICENSE, holds, is_whole};
-use crate::support::{Rig, admin, register};
+use crate::crash::points::{at_each_point, stride};
+use crate::crash::truth::{Found, LICENSE, holds, holds_given_up, holds_refreshed, is_given_up, is_whole};
+use crate::support::{Rig, Run, admin, register};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -30,8 +30,14 @@ impl<'r> Disk<'r> {
         self.rig.file("filler")
     }
 
-    /// Fills it, but for so many bytes.
+    /// Fills it, but for so many bytes; the ledger's log has no room left of its own.
     fn fill(&self, but: usize) {
+        if self.filler().exists() {
+            self.make_room();
+        }
+        if let Ok(db) = self.rig.ledger_as_it_is() {
+            db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        }
         let _ = fs::write(self.filler(), vec![0; 1 << 20]);
         let size = fs::metadata(self.filler()).unwrap().len();
         fs::File::options()
@@ -44,6 +50,17 @@ impl<'r> Disk<'r> {
 
     fn make_room(&self) {
         fs::remove_file(self.filler()).unwrap();
+    }
+}
+
+impl Rig {
+    /// SQLite's own connection to a ledger that is there.
+    fn ledger_as_it_is(&self) -> rusqlite::Result<rusqlite::Connection> {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
+        let db = rusqlite::Connection::open_with_flags(self.file("ledger.db"), flags)?;
+        // Else the log goes as it's closed, and who only reads would have to make it again.
+        db.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        Ok(db)
     }
 }
 
@@ -63,30 +80,151 @@ fn run(program: &str, arguments: &[&str], last: &Path) {
     );
 }
 
+impl Disk<'_> {
+    /// From nothing left on, until it's enough: what it does with so many bytes left, and whether that was enough.
+    #[track_caller]
+    fn swept(&self, mut tried: impl FnMut(usize) -> bool) {
+        let mut steps = 0;
+        for free in (0..1 << 19).step_by(4096) {
+            self.fill(free);
+            steps += 1;
+            if tried(free) {
+                assert!(free > 0, "it wasn't full");
+                #[expect(clippy::disallowed_macros, reason = "a test has no Env")]
+                {
+                    println!("a full disk: {steps} steps of 4 KiB until it was enough fired");
+                }
+                return;
+            }
+        }
+        panic!("it never was enough");
+    }
+}
+
+/// It was refused for want of room.
+#[track_caller]
+fn is_full(run: &Run, free: usize) {
+    assert!(matches!(run.code, 1 | 7), "{free} bytes left: {run:?}");
+    assert!(run.out.is_empty() && run.err.contains("error: "), "{free} bytes left: {run:?}");
+}
+
 #[test]
-fn a_full_disk_is_said_before_the_browser_and_leaves_what_was() {
+fn a_full_disk_leaves_what_was_and_keeps_what_came() {
     let rig = Rig::new();
     let disk = Disk::over(&rig);
     rig.register("L-1").exits(0);
-    let before = rig.only();
-    let known = rig.truth().len();
+    let (mut before, mut known) = (rig.only(), rig.truth().len());
     let browser = admin();
-    // From nothing left on, until it's enough: each time all or nothing.
-    for free in (0..).map(|pages| pages * 4096) {
-        disk.fill(free);
+    disk.swept(|free| {
         let run = rig.run(&["renew", "L-1", "--browser", &browser]);
         if run.code == 0 {
-            assert!(free > 0, "it wasn't full");
-            break;
+            return true;
         }
-        assert!(matches!(run.code, 1 | 7), "{}: {}", run.code, run.err);
-        assert_eq!(rig.truth().len(), known, "the browser was opened on a disk with {free} bytes left");
-        assert_eq!(rig.only(), before);
+        is_full(&run, free);
         assert!(rig.accepts(&rig.live("L-1").unwrap()));
-        assert!(free < 1 << 19, "it never was enough: {}", run.err);
-    }
-    assert!(rig.accepts(&rig.live("L-1").unwrap()));
+        if rig.truth().len() == known {
+            assert_eq!(rig.only(), before);
+            return false;
+        }
+        // There was room for the question, and none for the answer but what was reserved.
+        assert_eq!(holds(&rig, known), Found::Uncertain, "{free} bytes left");
+        disk.make_room();
+        rig.run(&["renew", "L-1"]).exits(0);
+        is_whole(&rig);
+        (before, known) = (rig.only(), rig.truth().len());
+        false
+    });
+    // What it replaced may still wait for room to be cleared away.
+    assert_eq!(holds(&rig, known), Found::Done);
+    disk.make_room();
+    rig.run(&["renew", "L-1", "--browser", &browser]).exits(0);
+    is_whole(&rig);
     assert_eq!(rig.only()["conditions"], serde_json::json!([]));
+}
+
+#[test]
+fn a_full_disk_asks_nobody_for_a_first_grant_or_keeps_what_came() {
+    let mut spooled = 0;
+    // In CI greater steps: each has a home of its own.
+    let step = if stride() == 1 { 4096 } else { 8 * 4096 };
+    let enough = (0..1 << 19).step_by(step).find(|&free| {
+        let rig = Rig::new();
+        let disk = Disk::over(&rig);
+        disk.fill(free);
+        let run = rig.run(&register(LICENSE, &[]));
+        if run.code == 0 {
+            is_whole(&rig);
+            return true;
+        }
+        is_full(&run, free);
+        if rig.truth().is_empty() {
+            // Even what reads may not find the room; what it says is never that all is well.
+            let looked = rig.run(&["status", "--json"]);
+            assert!(looked.code == 7 || looked.json()["summary"]["active"] == 0, "{looked:?}");
+            return false;
+        }
+        // There was room for the question, and none for the answer but what was reserved.
+        spooled += 1;
+        assert_eq!(holds(&rig, 0), Found::Uncertain, "{free} bytes left");
+        disk.make_room();
+        rig.run(&UNATTENDED).exits(0);
+        is_whole(&rig);
+        assert_eq!(rig.counted("token_issued"), 1, "without a new consent");
+        false
+    });
+    #[expect(clippy::disallowed_macros, reason = "a test has no Env")]
+    {
+        println!(
+            "a full disk: {enough:?} bytes are enough for a first ledger; {spooled} answers were spooled; fired"
+        );
+    }
+    assert!(enough.is_some_and(|free| free > 0), "{enough:?}");
+}
+
+#[test]
+fn a_full_disk_costs_no_refresh_token() {
+    let rig = Rig::new();
+    let disk = Disk::over(&rig);
+    rig.register(LICENSE).exits(0);
+    disk.swept(|free| {
+        let known = rig.truth().len();
+        let run = rig.run(&["token", LICENSE, "--min-valid", "2h"]);
+        let found = holds_refreshed(&rig, known);
+        if run.code == 0 {
+            assert_eq!(found, Found::Done, "{free} bytes left");
+            return true;
+        }
+        is_full(&run, free);
+        if found != Found::Before {
+            // There was room for the question, and none for the answer but what was reserved.
+            disk.make_room();
+            let again = rig.run(&["token", LICENSE]).exits(0);
+            assert_eq!(again.out, format!("{}\n", rig.live(LICENSE).unwrap().access.expose()));
+            assert_eq!(holds_refreshed(&rig, known), Found::Done, "without another refresh");
+        }
+        false
+    });
+}
+
+#[test]
+fn a_full_disk_gives_nothing_up_by_halves() {
+    let rig = Rig::new();
+    let disk = Disk::over(&rig);
+    rig.register(LICENSE).exits(0);
+    let truth = rig.truth();
+    let kept = truth.iter().filter_map(|line| Some(line["grant"].as_str()?.to_owned())).collect();
+    disk.swept(|free| {
+        let known = rig.truth().len();
+        let run = rig.run(&["deactivate", LICENSE, "--yes"]);
+        let found = holds_given_up(&rig, known);
+        if run.code == 0 {
+            assert_eq!(found, Found::Done, "{free} bytes left");
+            return true;
+        }
+        is_full(&run, free);
+        false
+    });
+    is_given_up(&rig, &kept);
 }
 
 /// Registers with a browser that fills the disk: the grant ends in the spool.

@@ -1,7 +1,14 @@
 //! Promise 1 under kill -9: whatever the provider issued is stored, or shown as uncertain with the next command.
 
 mod between;
+mod book;
+mod damaged;
+mod faults;
+mod locked;
+mod order;
 pub mod points;
+mod random;
+mod runs;
 mod spool;
 pub mod truth;
 mod waiting;

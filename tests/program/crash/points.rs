@@ -1,10 +1,12 @@
 //! Every writing or talking call as a kill point. CI takes a few of each kind; BIOTRACK_TEST_ALL=1 takes all.
 
 use super::truth::{
-    Found, LICENSE, go_on, holds, holds_given_up, holds_refreshed, is_given_up, is_recovered, is_whole,
+    Found, LICENSE, gives_up, go_on, holds, holds_given_up, holds_refreshed, is_given_up, is_recovered,
+    is_whole,
 };
 use crate::keyring::session::{Session, within};
 use crate::support::{Rig, admin, register};
+use biotrack_auth::sandbox::Mishap;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many kill points of a kind CI passes over for each that it takes.
@@ -14,6 +16,12 @@ const STRIDE: usize = 9;
 pub fn stride() -> usize {
     #[expect(clippy::disallowed_methods, reason = "a test has no Env")]
     if std::env::var_os("BIOTRACK_TEST_ALL").is_some() { 1 } else { STRIDE }
+}
+
+/// A command that says that it's done has done it.
+#[track_caller]
+pub fn at_most(found: Found, code: i32, what: &str) {
+    assert!(code != 0 || found == Found::Done, "{what}: it exits with 0, and stands at {found:?}");
 }
 
 /// Tries the points of a command one after the other: each fires, or the command survives. With all of them, it's
@@ -126,6 +134,39 @@ fn deactivate_with(command: &str, rig: Rig) {
         is_given_up(&rig, &kept);
         fired.then_some(found)
     });
+}
+
+/// A refresh whose answer was lost is uncertain, and stays so until the deactivation that follows says more.
+#[test]
+fn deactivate_after_a_lost_refresh_is_killed_at_each_write_and_stays_uncertain() {
+    let rig = Rig::new();
+    let loses = || {
+        rig.register(LICENSE).exits(0);
+        rig.sandbox().set_fail(&[Mishap::Lost]);
+        rig.run(&["token", LICENSE, "--min-valid", "2h"]).exits(8);
+        rig.sandbox().set_fail(&[]);
+        assert_eq!(rig.only()["conditions"], serde_json::json!(["uncertain"]));
+    };
+    loses();
+    let arguments = ["deactivate", LICENSE, "--yes"];
+    let most = rig.calls(&arguments)["pwrite64"];
+    let mut fired = 0;
+    // Every third: a commit is several writes.
+    for nth in (1..=most).step_by(if stride() == 1 { 1 } else { 3 }) {
+        loses();
+        let truth = rig.truth();
+        if rig.killed("pwrite64", nth, &arguments) {
+            fired += 1;
+            let record = rig.only();
+            if holds_given_up(&rig, truth.len()) != Found::Done {
+                let uncertain = record["conditions"].as_array().unwrap().contains(&"uncertain".into());
+                assert!(uncertain || gives_up(&record), "pwrite64 {nth}: {record}");
+            }
+        }
+        rig.run(&arguments).exits(0);
+        is_given_up(&rig, &BTreeSet::new());
+    }
+    assert!(fired > 2, "{fired}");
 }
 
 #[test]

@@ -24,35 +24,52 @@ fn of_event<'t>(truth: &'t [Value], event: &'t str) -> impl Iterator<Item = &'t 
     truth.iter().filter(move |line| line["event"] == event)
 }
 
-/// The newest grant that was ever issued: its access token's hash.
-fn newest(truth: &[Value]) -> Option<&str> {
-    of_event(truth, "token_issued").last().and_then(|line| line["access_sha256"].as_str())
+/// The grants that were issued for a licence.
+fn issued<'t>(truth: &'t [Value], license: &str) -> impl Iterator<Item = &'t Value> {
+    of_event(truth, "token_issued").filter(move |line| line["license"] == license)
+}
+
+/// The newest grant that was ever issued for a licence: its access token's hash.
+fn newest<'t>(truth: &'t [Value], license: &str) -> Option<&'t str> {
+    issued(truth, license).last().and_then(|line| line["access_sha256"].as_str())
 }
 
 /// The record, as a fresh process shows it.
 pub fn record(rig: &Rig) -> Option<Value> {
-    rig.status()["authorizations"].as_array().unwrap().first().cloned()
+    record_of(rig, LICENSE)
+}
+
+/// The same of any licence.
+pub fn record_of(rig: &Rig, license: &str) -> Option<Value> {
+    let status = rig.status();
+    status["authorizations"].as_array().unwrap().iter().find(|it| it["license"] == license).cloned()
 }
 
 /// Compares what a fresh process says with what the sandbox logged since its first `known` lines.
 #[track_caller]
 pub fn holds(rig: &Rig, known: usize) -> Found {
+    holds_of(rig, LICENSE, known)
+}
+
+/// The same of any licence.
+#[track_caller]
+pub fn holds_of(rig: &Rig, license: &str, known: usize) -> Found {
     let truth = rig.truth();
-    let since = &truth[known..];
-    let issued = of_event(since, "token_issued").count();
-    let Some(record) = record(rig) else {
+    let issued = issued(&truth[known..], license).count();
+    let Some(record) = record_of(rig, license) else {
         assert_eq!(issued, 0, "a grant was issued, and there is no record");
         return Found::Before;
     };
     rig.keeps_secrets(&[]);
     let uncertain = record["conditions"].as_array().unwrap().contains(&"uncertain".into());
     assert!(!uncertain || record["next_command"].is_string(), "{record}");
-    let live = rig.live(LICENSE);
+    let live = rig.live(license);
     if record["state"] == "active" && !gives_up(&record) {
         let live = live.as_ref().expect("active without tokens");
         assert!(rig.accepts(live), "active, and the provider refuses its token: {record}");
     }
-    let has_newest = live.is_some_and(|live| Some(hashed(live.access.expose()).as_str()) == newest(&truth));
+    let has_newest =
+        live.is_some_and(|live| Some(hashed(live.access.expose()).as_str()) == newest(&truth, license));
     let done = record["state"] == "active" && has_newest && !uncertain;
     match (issued > 0, uncertain) {
         (false, false) => Found::Before,
@@ -66,7 +83,7 @@ pub fn holds(rig: &Rig, known: usize) -> Found {
 }
 
 /// Whether a deactivation is under way: then the token may be dead already.
-fn gives_up(record: &Value) -> bool {
+pub fn gives_up(record: &Value) -> bool {
     record["next_command"].as_str().is_some_and(|next| next.contains(" deactivate "))
 }
 
@@ -81,7 +98,7 @@ pub fn holds_given_up(rig: &Rig, known: usize) -> Found {
         return Found::Done;
     }
     let uncertain = record["conditions"].as_array().unwrap().contains(&"uncertain".into());
-    assert!(!uncertain || gives_up(&record), "{record}");
+    assert!(!uncertain || record["next_command"].is_string(), "{record}");
     assert!(uncertain || !revoked, "the grant is revoked, and the record doesn't say so: {record}");
     if uncertain { Found::Uncertain } else { Found::Before }
 }
@@ -89,7 +106,13 @@ pub fn holds_given_up(rig: &Rig, known: usize) -> Found {
 /// Runs the command that the record names, or this one, through the admin.
 #[track_caller]
 pub fn go_on(rig: &Rig, otherwise: &[&str]) -> Run {
-    let next = record(rig).and_then(|record| record["next_command"].as_str().map(str::to_owned));
+    go_on_with(rig, LICENSE, otherwise)
+}
+
+/// The same of any licence.
+#[track_caller]
+pub fn go_on_with(rig: &Rig, license: &str, otherwise: &[&str]) -> Run {
+    let next = record_of(rig, license).and_then(|record| record["next_command"].as_str().map(str::to_owned));
     let mut words = match next {
         Some(next) => shlex::split(&next).unwrap().split_off(1),
         None => otherwise.iter().map(|&word| word.to_owned()).collect(),
@@ -97,6 +120,8 @@ pub fn go_on(rig: &Rig, otherwise: &[&str]) -> Run {
     match words[0].as_str() {
         "deactivate" if !words.contains(&"--yes".to_owned()) => words.push("--yes".into()),
         "deactivate" => {}
+        // A refresh that was lost: nobody is asked.
+        "exec" => {}
         _ if words.contains(&"--browser".to_owned()) => {}
         _ => words.extend(["--browser".into(), admin()]),
     }
@@ -106,18 +131,29 @@ pub fn go_on(rig: &Rig, otherwise: &[&str]) -> Run {
 /// All is well: active, nothing open, the newest grant is in use and accepted, and no other is left over.
 #[track_caller]
 pub fn is_whole(rig: &Rig) {
-    let record = rig.only();
+    rig.only();
+    is_whole_of(rig, LICENSE);
+}
+
+/// The same of any licence.
+#[track_caller]
+pub fn is_whole_of(rig: &Rig, license: &str) {
+    let record = record_of(rig, license).unwrap();
     assert_eq!(
         (&record["state"], &record["conditions"]),
         (&"active".into(), &serde_json::json!([])),
         "{record}"
     );
-    let live = rig.live(LICENSE).unwrap();
+    let live = rig.live(license).unwrap();
     assert!(rig.accepts(&live), "{record}");
     let truth = rig.truth();
-    assert_eq!(Some(hashed(live.access.expose()).as_str()), newest(&truth), "an older grant over a newer");
+    assert_eq!(
+        Some(hashed(live.access.expose()).as_str()),
+        newest(&truth, license),
+        "an older grant over a newer"
+    );
     for role in [Role::Superseded, Role::Unwanted, Role::Held] {
-        assert!(rig.grants(LICENSE, role).is_empty(), "{role:?}");
+        assert!(rig.grants(license, role).is_empty(), "{role:?}");
     }
     rig.keeps_secrets(&[]);
 }

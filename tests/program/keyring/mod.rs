@@ -3,6 +3,7 @@
 mod absent;
 mod costs;
 mod locked;
+mod midway;
 mod parts;
 mod program;
 pub mod session;

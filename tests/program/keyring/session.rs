@@ -54,7 +54,7 @@ pub fn within(session: Session, test: impl FnOnce()) -> Option<Duration> {
     std::fs::write(&config, NO_PROVIDER).unwrap();
 
     let mut command = Command::new("timeout");
-    command.args(["--kill-after=5", "900"]);
+    command.args(["--kill-after=5", if thorough() { "12h" } else { "900" }]);
     match session {
         Session::Unlocked | Session::NeverSetUp => command.args(["dbus-run-session", "--"]),
         Session::NoProvider => command.args(["dbus-run-session", "--config-file"]).arg(&config).arg("--"),
@@ -81,7 +81,10 @@ fn surroundings(command: &mut Command, folder: &Path) {
     #[cfg(unix)]
     std::fs::set_permissions(&runtime, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
     #[expect(clippy::disallowed_methods, reason = "a test has no Env")]
-    let (path, all) = (std::env::var_os("PATH").unwrap(), std::env::var_os("BIOTRACK_TEST_ALL"));
+    let (path, told) = (
+        std::env::var_os("PATH").unwrap(),
+        ["BIOTRACK_TEST_ALL", "BIOTRACK_TEST_SEED"].map(|it| (it, std::env::var_os(it))),
+    );
     // secret-tool shows names as the locale allows.
     command
         .env_clear()
@@ -89,7 +92,13 @@ fn surroundings(command: &mut Command, folder: &Path) {
         .env("PATH", path)
         .env("HOME", folder)
         .env("XDG_RUNTIME_DIR", runtime)
-        .envs(all.map(|all| ("BIOTRACK_TEST_ALL", all)));
+        .envs(told.into_iter().filter_map(|(name, value)| Some((name, value?))));
+}
+
+/// Whether everything is tried, however long it takes.
+fn thorough() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "a test has no Env")]
+    std::env::var_os("BIOTRACK_TEST_ALL").is_some()
 }
 
 /// The daemon's number, inside.
@@ -106,9 +115,19 @@ fn say(out: &str) {
     }
 }
 
-/// Sends the daemon a signal.
+/// Sends whichever daemon offers the keyring now a signal, if any does.
 pub fn signal(name: &str) {
-    run("kill", &[name, &daemon().unwrap()]);
+    let bus = [
+        "--print-reply",
+        "--dest=org.freedesktop.DBus",
+        "/",
+        "org.freedesktop.DBus.GetConnectionUnixProcessID",
+    ];
+    let output = Command::new("dbus-send").args(bus).arg("string:org.freedesktop.secrets").output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    if let Some((_, number)) = told.rsplit_once("uint32 ") {
+        run("kill", &[name, number.trim()]);
+    }
 }
 
 /// Locks the keyring, as a screen's lock does.

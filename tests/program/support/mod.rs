@@ -35,8 +35,6 @@ pub struct Rig {
     elsewhere: TempDir,
     /// The program sees the session's bus.
     keyring: bool,
-    /// Tokens are looked for in the session's keyring.
-    kept_in_keyring: bool,
     sandbox: Sandbox,
 }
 
@@ -55,7 +53,7 @@ impl Rig {
 
     /// A sandbox, and a home configured for the keyring of the session that the test runs in.
     pub fn with_keyring(fail: &[Mishap]) -> Self {
-        let rig = Self { keyring: true, kept_in_keyring: true, ..Self::unconfigured(fail) };
+        let rig = Self { keyring: true, ..Self::unconfigured(fail) };
         rig.configure("keyring");
         rig
     }
@@ -92,12 +90,7 @@ impl Rig {
         let options = Options { log: Some(log), ..options };
         #[expect(clippy::disallowed_methods, reason = "the sandbox runs by the machine's clock")]
         let sandbox = Sandbox::start(options, Arc::new(Timestamp::now)).unwrap();
-        Self { home, elsewhere, keyring: false, kept_in_keyring: false, sandbox }
-    }
-
-    /// From now on tokens are looked for in the keyring, or in the ledger.
-    pub fn uses_keyring(&mut self, keyring: bool) {
-        self.kept_in_keyring = keyring;
+        Self { home, elsewhere, keyring: false, sandbox }
     }
 
     pub fn home(&self) -> &Path {

@@ -3,9 +3,10 @@
 use super::Rig;
 use biotrack_auth::edge::{Env, Paths, Terminal};
 use biotrack_auth::ledger::Ledger;
-use biotrack_auth::model::flow::{Change, Move, Role};
+use biotrack_auth::model::flow::{Change, Move, Place, Role};
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::ids::{Key, License, Ubi};
+use biotrack_auth::model::secret::Sealable;
 use biotrack_auth::vault::Vault;
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
@@ -22,6 +23,17 @@ pub fn key(license: &str) -> Key {
 /// As the sandbox's log names a secret.
 pub fn hashed(secret: &str) -> String {
     Sha256::digest(secret).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What the keyring has of this name, by the word of another program: its connection outlives no daemon.
+#[cfg(target_os = "linux")]
+fn kept_in_keyring(item: &str) -> Sealable {
+    Sealable::from_bytes(crate::keyring::session::look_up(item).into_bytes())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn kept_in_keyring(item: &str) -> Sealable {
+    Vault::keyring().get(&Place::Item(item.to_owned()), item).unwrap()
 }
 
 impl Rig {
@@ -44,12 +56,13 @@ impl Rig {
     pub fn all_grants(&self, keys: &[Key], role: Role) -> Vec<Vec<Granted>> {
         let env = self.env();
         let Some(ledger) = Ledger::read(&env).unwrap() else { return vec![Vec::new(); keys.len()] };
-        let vault = match self.kept_in_keyring {
-            true => Vault::keyring(),
-            false => Vault::sealed(&env.paths.identity, Vec::new()),
-        };
-        let open = |key: &Key, place| {
-            Granted::from_sealable(&vault.get(&place, key.license.as_str()).unwrap(), key).unwrap()
+        let sealed = Vault::sealed(&env.paths.identity, Vec::new());
+        let open = |key: &Key, place: Place| {
+            let kept = match &place {
+                Place::Item(item) => kept_in_keyring(item),
+                Place::Blob(_) => sealed.get(&place, key.license.as_str()).unwrap(),
+            };
+            Granted::from_sealable(&kept, key).unwrap_or_else(|e| panic!("{place:?}: {e}"))
         };
         let of = |key: &Key| {
             let places = ledger.secrets(PROFILE, key, role).unwrap().into_iter();
