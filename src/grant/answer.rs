@@ -58,7 +58,7 @@ impl<'de> Deserialize<'de> for TokenAnswer {
 }
 
 /// An object whose members are all different (RFC 8259 leaves doubles open; a proxy and we might read different ones).
-struct Members;
+pub(super) struct Members;
 
 impl<'de> Visitor<'de> for Members {
     type Value = Map<String, Value>;

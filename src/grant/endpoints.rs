@@ -6,7 +6,7 @@ use crate::error::{ConfigError, Error, ProviderError, Result};
 use crate::model::provider::{Pkce, Provider};
 use crate::model::secret::Secret;
 use jiff::{SignedDuration, Timestamp};
-use oauth2::basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
+use oauth2::basic::{BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
 use oauth2::http::{HeaderValue, Request};
 use oauth2::{AuthType, ClientId, ClientSecret, StandardRevocableToken};
 use serde::Deserialize;
@@ -190,9 +190,9 @@ fn unanswered(host: &str, fault: HttpFault) -> Error {
     }
 }
 
-/// oauth2's client with our token answer, which takes a provider's extra fields and no nonsense.
+/// oauth2's client with our token answer, which takes a provider's extra fields and no nonsense, and our refusal.
 pub(super) type Client = oauth2::Client<
-    BasicErrorResponse,
+    super::refusal::Refusal,
     super::answer::TokenAnswer,
     BasicTokenIntrospectionResponse,
     StandardRevocableToken,

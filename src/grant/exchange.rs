@@ -4,6 +4,7 @@ use super::ask::{code, parameters};
 use super::callback::short;
 use super::echo::{Shared, without_tokens};
 use super::endpoints::{Endpoints, client, useless};
+use super::refusal::Refusal;
 use crate::edge::{Http, HttpFault};
 use crate::error::{ConfigError, Error, ProviderError, Result};
 use crate::model::flow::Logged;
@@ -12,7 +13,7 @@ use crate::model::ids::{FlowId, Key, Username};
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;
 use jiff::Timestamp;
-use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
+use oauth2::basic::BasicErrorResponseType;
 use oauth2::{PkceCodeVerifier, RedirectUrl, RequestTokenError, TokenUrl};
 
 /// A code with all that its exchange needs.
@@ -72,7 +73,7 @@ pub async fn exchange(
 
 /// What a failed token request means. An outage is never a refusal.
 pub(super) fn meaning(
-    e: RequestTokenError<HttpFault, BasicErrorResponse>,
+    e: RequestTokenError<HttpFault, Refusal>,
     provider: &Provider,
     what: &'static str,
     sent: &Shared<'_>,

@@ -11,6 +11,7 @@ mod introspect;
 pub mod listener;
 pub mod pages;
 mod refresh;
+mod refusal;
 mod returned;
 mod revoke;
 

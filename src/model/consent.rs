@@ -110,6 +110,12 @@ pub fn compare(provider: &Provider, key: &Key, username: &Username, reported: &R
         .username
         .as_deref()
         .filter(|granted_by| !username.same_as(granted_by))
-        .map(|granted_by| clean(granted_by.trim()));
+        .map(account);
     comparison
+}
+
+/// The name of an account as the provider reports it: cleaned, and no longer than an address of mail may be.
+pub fn account(reported: &str) -> String {
+    const LONGEST: usize = 254;
+    clean(reported.trim()).chars().take(LONGEST).collect()
 }

@@ -25,6 +25,8 @@ mod handoff;
 #[cfg(unix)]
 mod history;
 #[cfg(target_os = "linux")]
+mod hostile;
+#[cfg(target_os = "linux")]
 mod keyring;
 mod layers;
 mod mishaps;
