@@ -2,6 +2,7 @@
 
 use crate::error::{ProviderError, Result};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
+use serde::de::IgnoredAny;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -106,8 +107,21 @@ impl<'c> AsyncHttpClient<'c> for Http {
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpFault>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(self.send(request))
+        Box::pin(async {
+            let mut answer = self.send(request).await?;
+            if !is_one_document(answer.body()) {
+                // Which oauth2 takes for no answer at all. By itself it reads to the end of the first value.
+                answer.body_mut().clear();
+            }
+            Ok(answer)
+        })
     }
+}
+
+/// Whether these bytes are one JSON document and nothing besides: what else stands there, somebody else may have read
+/// as the answer.
+fn is_one_document(body: &[u8]) -> bool {
+    str::from_utf8(body).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
 }
 
 fn fault(e: reqwest::Error) -> HttpFault {
@@ -127,4 +141,21 @@ fn root_cause(e: &dyn std::error::Error) -> String {
         cause = inner;
     }
     crate::error::clean(&cause.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_document_is_nothing_more() {
+        for one in ["{}", " {\"a\":[1]}\r\n", "null"] {
+            assert!(is_one_document(one.as_bytes()), "{one}");
+        }
+        for other in
+            [&b""[..], b"{}{}", b"{}]", b"{}\0", b"{}x", b"{", b"\xef\xbb\xbf{}", b"{\"a\":\"\xff\"}"]
+        {
+            assert!(!is_one_document(other), "{other:?}");
+        }
+    }
 }

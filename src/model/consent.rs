@@ -106,11 +106,8 @@ pub fn compare(provider: &Provider, key: &Key, username: &Username, reported: &R
             });
         }
     }
-    comparison.other_admin = reported
-        .username
-        .as_deref()
-        .filter(|granted_by| !username.same_as(granted_by))
-        .map(account);
+    comparison.other_admin =
+        reported.username.as_deref().filter(|granted_by| !username.same_as(granted_by)).map(account);
     comparison
 }
 

@@ -253,10 +253,7 @@ fn another_type_narrower_scope_or_other_location_is_refused_and_the_refresh_toke
 fn a_token_that_would_break_a_header_is_never_printed() {
     let rig = granted();
     rig.remake("L-1", |granted| granted.access = Secret::new("one\r\nX-Evil: two"));
-    rig.run(&["token", "L-1", "--format", "header"])
-        .exits(8)
-        .answers_nothing()
-        .says("no token may have");
+    rig.run(&["token", "L-1", "--format", "header"]).exits(8).answers_nothing().says("no token may have");
 }
 
 #[test]

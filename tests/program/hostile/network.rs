@@ -39,8 +39,23 @@ impl<'r> Authority<'r> {
     /// One that signs itself.
     fn signed(&self, name: &str, subject: &str, more: &[&str]) {
         let (key, pem) = (format!("{name}.key"), format!("{name}.pem"));
-        let all = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-            "-subj", subject, "-keyout", &key, "-out", &pem];
+        let all = [
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            subject,
+            "-keyout",
+            &key,
+            "-out",
+            &pem,
+        ];
         self.openssl(&[&all[..], more].concat());
     }
 
@@ -48,9 +63,27 @@ impl<'r> Authority<'r> {
     fn signs(&self, name: &str, alternative: &str, valid: &[&str]) {
         let (key, request, pem) = (format!("{name}.key"), format!("{name}.csr"), format!("{name}.pem"));
         let alternative = format!("subjectAltName={alternative}");
-        self.openssl(&["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=x",
-            "-addext", &alternative, "-keyout", &key, "-out", &request]);
-        let sign = ["ca", "-batch", "-notext", "-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key", "-in", &request, "-out", &pem];
+        self.openssl(&[
+            "req",
+            "-new",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-subj",
+            "/CN=x",
+            "-addext",
+            &alternative,
+            "-keyout",
+            &key,
+            "-out",
+            &request,
+        ]);
+        let sign = [
+            "ca", "-batch", "-notext", "-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key", "-in",
+            &request, "-out", &pem,
+        ];
         self.openssl(&[&sign[..], valid].concat());
     }
 }
@@ -94,7 +127,9 @@ fn registers(rig: &Rig, url: &str, crowd: &Crowd, license: &str, trusted: &[(&st
     let sandbox = rig.sandbox().address();
     let mut changed = text.replace(&sandbox, url);
     // The page is no part of this, and the sandbox knows itself by its own name alone.
-    changed.push_str(&format!("\nissuer = {sandbox:?}\nmetadata = false\nauthorize_url = \"{sandbox}/oauth\"\n"));
+    changed.push_str(&format!(
+        "\nissuer = {sandbox:?}\nmetadata = false\nauthorize_url = \"{sandbox}/oauth\"\n"
+    ));
     let mut command: Command = rig.command(&register(license, &["--browser", &crowd.browser()]));
     for (how, file) in trusted {
         match *how {
@@ -149,7 +184,11 @@ fn a_certificate_that_is_not_the_providers_is_refused_before_anyone_is_asked() {
     assert_eq!(rig.status()["summary"]["total"], 0);
     // The control: the same server with the right certificate, its authority named.
     let front = Front::of(&rig, &authority.file("good"));
-    for (nth, (host, how)) in [("localhost", "ca_file"), ("127.0.0.1", "ca_file"), ("localhost", "SSL_CERT_FILE")].into_iter().enumerate() {
+    for (nth, (host, how)) in
+        [("localhost", "ca_file"), ("127.0.0.1", "ca_file"), ("localhost", "SSL_CERT_FILE")]
+            .into_iter()
+            .enumerate()
+    {
         let url = format!("https://{host}:{}", front.port);
         let (code, said) = registers(&rig, &url, &crowd, &format!("L-{nth}"), &[(how, &ca)]);
         assert_eq!(code, 0, "{host} by {how}: {said}");
@@ -176,7 +215,13 @@ fn no_switch_makes_an_insecure_connection_pass() {
         rig.run(&register("L-1", &["--browser", "true"])).exits(2).says(key);
         std::fs::write(&config, before).unwrap();
     }
-    for variable in ["NODE_TLS_REJECT_UNAUTHORIZED", "PYTHONHTTPSVERIFY", "CURL_INSECURE", "SSL_VERIFY", "BIOTRACK_AUTH_INSECURE"] {
+    for variable in [
+        "NODE_TLS_REJECT_UNAUTHORIZED",
+        "PYTHONHTTPSVERIFY",
+        "CURL_INSECURE",
+        "SSL_VERIFY",
+        "BIOTRACK_AUTH_INSECURE",
+    ] {
         let mut command = rig.command(&register("L-1", &["--browser", "true"]));
         let run = crate::support::Run::of(command.env(variable, "0").output().unwrap());
         run.exits(8);

@@ -4,15 +4,16 @@
 use super::{get, granted, is_harmless, send, status};
 use crate::support::scripted::{Answer, Scripted, whole};
 use crate::support::{Rig, Run, register};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
 /// A browser that only notes its arguments, each ended by NUL; it notes nothing where it isn't started.
 fn noting(rig: &Rig) -> (PathBuf, PathBuf) {
     let (browser, noted) = (rig.elsewhere("browser"), rig.elsewhere("noted"));
-    let script = format!("#!/bin/sh\nprintf '%s\\0' \"$0\" \"$@\" > {0}.new\nmv {0}.new {0}\n", noted.display());
+    let script =
+        format!("#!/bin/sh\nprintf '%s\\0' \"$0\" \"$@\" > {0}.new\nmv {0}.new {0}\n", noted.display());
     std::fs::write(&browser, script).unwrap();
     std::fs::set_permissions(&browser, PermissionsExt::from_mode(0o755)).unwrap();
     (browser, noted)
@@ -39,23 +40,81 @@ fn says(metadata: &Scripted, authorize: &str) {
 /// Addresses that no opener may see.
 fn bad(canary: &str) -> Vec<String> {
     let mut all: Vec<String> = [
-        "file:///etc/passwd", "FILE:///etc/passwd", "javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x",
-        "vbscript:x", "about:blank", "ftp://a.example/", "smb://a.example/x", "ssh://-oProxyCommand=x/", "mailto:a@b.example",
-        "ms-settings:x", "view-source:https://a.example/", "blob:https://a.example/x", "ws://127.0.0.1/", "intent://x#Intent;end",
-        "\\\\host\\share", "//host/share", "/etc/passwd", "\\\\?\\C:\\x", "C:\\Windows\\x", "file:\\\\host\\x",
-        "-h", "--help", "--version", "-https://a.example/", "https:/\\a.example/", "https:\\\\a.example",
-        "http://a.example/", "http://127.0.0.1.a.example/", "http://localhost.a.example/", "http://127.0.0.1@a.example/",
-        "http://[::ffff:127.0.0.1]/", "http://0.0.0.0/", "http://169.254.169.254/", "http://localhost./", "http://127.0.0.2/",
-        "https://user:pw@a.example/", "https://user@a.example/", "https://:pw@a.example/", "https://a.example@b.example/",
-        "https://a.example/ x", " https://a.example/", "https://a.example/\n", "https://a.example/\r\nX: y", "https://a.example/\t",
-        "https://a.example/\u{0}", "https://a.example/\u{1b}]52;c;aGk=\u{7}", "https://a.example/\u{9b}2J", "https://a.example/\u{202e}",
-        "https://a.example/\u{a0}", "https://a.exämple/é", "https://a.example/\"&calc&\"", "https://a.example/'x'",
-        "https://a.example/<x>", "https://a.example/^x", "https://a.example/{x}", "https://a.example/|x",
-        "https://", "https:", "https://[x", "https://a.example:99999/", "", "x",
+        "file:///etc/passwd",
+        "FILE:///etc/passwd",
+        "javascript:alert(1)",
+        "JaVaScRiPt:alert(1)",
+        "data:text/html,x",
+        "vbscript:x",
+        "about:blank",
+        "ftp://a.example/",
+        "smb://a.example/x",
+        "ssh://-oProxyCommand=x/",
+        "mailto:a@b.example",
+        "ms-settings:x",
+        "view-source:https://a.example/",
+        "blob:https://a.example/x",
+        "ws://127.0.0.1/",
+        "intent://x#Intent;end",
+        "\\\\host\\share",
+        "//host/share",
+        "/etc/passwd",
+        "\\\\?\\C:\\x",
+        "C:\\Windows\\x",
+        "file:\\\\host\\x",
+        "-h",
+        "--help",
+        "--version",
+        "-https://a.example/",
+        "https:/\\a.example/",
+        "https:\\\\a.example",
+        "http://a.example/",
+        "http://127.0.0.1.a.example/",
+        "http://localhost.a.example/",
+        "http://127.0.0.1@a.example/",
+        "http://[::ffff:127.0.0.1]/",
+        "http://0.0.0.0/",
+        "http://169.254.169.254/",
+        "http://localhost./",
+        "http://127.0.0.2/",
+        "https://user:pw@a.example/",
+        "https://user@a.example/",
+        "https://:pw@a.example/",
+        "https://a.example@b.example/",
+        "https://a.example/ x",
+        " https://a.example/",
+        "https://a.example/\n",
+        "https://a.example/\r\nX: y",
+        "https://a.example/\t",
+        "https://a.example/\u{0}",
+        "https://a.example/\u{1b}]52;c;aGk=\u{7}",
+        "https://a.example/\u{9b}2J",
+        "https://a.example/\u{202e}",
+        "https://a.example/\u{a0}",
+        "https://a.exämple/é",
+        "https://a.example/\"&calc&\"",
+        "https://a.example/'x'",
+        "https://a.example/<x>",
+        "https://a.example/^x",
+        "https://a.example/{x}",
+        "https://a.example/|x",
+        "https://",
+        "https:",
+        "https://[x",
+        "https://a.example:99999/",
+        "",
+        "x",
     ]
     .map(str::to_owned)
     .into();
-    for shell in ["`touch CANARY`", "$(touch CANARY)", "\";touch CANARY;\"", "| touch CANARY", "&& touch CANARY", "\ntouch CANARY\n"] {
+    for shell in [
+        "`touch CANARY`",
+        "$(touch CANARY)",
+        "\";touch CANARY;\"",
+        "| touch CANARY",
+        "&& touch CANARY",
+        "\ntouch CANARY\n",
+    ] {
         all.push(format!("https://a.example/{}", shell.replace("CANARY", canary)));
     }
     all
@@ -120,7 +179,19 @@ fn what_may_be_opened_is_one_argument_whatever_it_holds() {
     let (rig, metadata) = announcing();
     let (browser, noted) = noting(&rig);
     let canary = rig.elsewhere("canary");
-    for more in ["", "?a=b;c", "?x=$(touch%20CANARY)", "?x=%0atouch%20CANARY", "?x=%00", "?a=1&b=2", "?x=%22%26calc", "?x=$HOME", "?x=*", "?x=~", "?x=!!"] {
+    for more in [
+        "",
+        "?a=b;c",
+        "?x=$(touch%20CANARY)",
+        "?x=%0atouch%20CANARY",
+        "?x=%00",
+        "?a=1&b=2",
+        "?x=%22%26calc",
+        "?x=$HOME",
+        "?x=*",
+        "?x=~",
+        "?x=!!",
+    ] {
         let more = more.replace("CANARY", canary.to_str().unwrap());
         says(&metadata, &format!("https://a.example/oauth{more}"));
         let _ = std::fs::remove_file(&noted);
@@ -149,7 +220,8 @@ fn goes_on(rig: &Rig, license: &str, browser: &str, path: &str) {
     script.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     script.env("BROWSER", browser).env("PATH", path).env("TERM", "dumb").env("SHELL", "/bin/sh");
     command.stdin(Stdio::null());
-    let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child =
+        script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut said = BufReader::new(child.stdout.take().unwrap());
     let mut all = String::new();
     let address = loop {
@@ -161,7 +233,8 @@ fn goes_on(rig: &Rig, license: &str, browser: &str, path: &str) {
         }
     };
     let back = granted(&address);
-    let answer = send(back.port().unwrap(), &get(back.authority(), &format!("/callback?{}", back.query().unwrap())));
+    let answer =
+        send(back.port().unwrap(), &get(back.authority(), &format!("/callback?{}", back.query().unwrap())));
     assert_eq!(status(&answer), 200, "{browser:?}:\n{answer}");
     said.read_to_string(&mut all).unwrap();
     assert!(child.wait().unwrap().success(), "{browser:?}:\n{all}");

@@ -57,7 +57,13 @@ fn a_token_that_no_header_can_hold_never_takes_the_place_of_a_good_one() {
     let (rig, token) = granted();
     let old = rig.live("L-1").unwrap();
     for bad in ["a\\nb", "a\\r\\nX-Evil: b", "\\u0000", "\\u001b[2J", "tökén", "\\u202e"] {
-        token.says(json("200 OK", format!(r#"{{"access_token":"{bad}","token_type":"Bearer","refresh_token":"rotated-{}"}}"#, "x".repeat(9))));
+        token.says(json(
+            "200 OK",
+            format!(
+                r#"{{"access_token":"{bad}","token_type":"Bearer","refresh_token":"rotated-{}"}}"#,
+                "x".repeat(9)
+            ),
+        ));
         let run = rig.run(&ALWAYS).exits(6).answers_nothing().says("Access token is ");
         is_harmless(bad, &run);
         let kept = rig.live("L-1").unwrap();
@@ -87,6 +93,8 @@ fn only_a_clear_invalid_grant_makes_it_invalid() {
         ("400 Bad Request", r#"{"error":["invalid_grant"]}"#),
         ("400 Bad Request", r#"{"error_description":"invalid_grant"}"#),
         ("400 Bad Request", r#"{"error":"x","error":"invalid_grant"}"#),
+        ("400 Bad Request", r#"["invalid_grant"]"#),
+        ("400 Bad Request", r#"{"error":"invalid_grant"}{}"#),
         ("400 Bad Request", "invalid_grant"),
         ("200 OK", r#"{"error":"invalid_grant"}"#),
         ("302 Found", r#"{"error":"invalid_grant"}"#),
@@ -101,7 +109,7 @@ fn only_a_clear_invalid_grant_makes_it_invalid() {
         assert!(rig.live("L-1").is_some());
         tried += 1;
     }
-    assert_eq!(tried, 18);
+    assert_eq!(tried, 20);
     // The control: the same in the right place. Its tokens stay all the same.
     token.says(Answer::Bytes(crate::support::scripted::whole(
         "400 Bad Request\r\ncontent-type: application/json",

@@ -7,10 +7,10 @@ pub mod crowd;
 pub mod kill;
 pub mod leaks;
 pub mod proxy;
-#[cfg(target_os = "linux")]
-pub mod scripted;
 #[cfg(unix)]
 pub mod screen;
+#[cfg(target_os = "linux")]
+pub mod scripted;
 pub mod seed;
 pub mod stored;
 

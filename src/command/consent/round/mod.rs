@@ -3,6 +3,7 @@
 
 mod outage;
 mod pasted;
+mod strays;
 mod wishes;
 
 use super::fit::fits;
@@ -131,6 +132,8 @@ pub(in crate::command) struct Round<'r, 'e> {
     /// Something has ended since.
     /// Something may have happened since whose hook waits: the queue isn't read in every turn.
     news: bool,
+    /// It has been said that an answer came which nobody asked for.
+    told_of_strays: bool,
 }
 
 impl<'r, 'e> Round<'r, 'e> {
@@ -163,6 +166,7 @@ impl<'r, 'e> Round<'r, 'e> {
             stopped: None,
             hooked: 0,
             news: true,
+            told_of_strays: false,
         }
     }
 
@@ -179,6 +183,7 @@ impl<'r, 'e> Round<'r, 'e> {
                 // Who wanted to hear of it has gone.
                 self.interrupt();
             }
+            self.tell_of_strays();
             self.post_notice();
             self.run_hooks();
             self.view.turn(&self.pace, self.to_ask.front().map(String::as_str));
