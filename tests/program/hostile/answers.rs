@@ -113,6 +113,8 @@ fn statuses(good: &str, trap: &str) -> Vec<Hostile> {
     }
     let refresh = format!("200 OK\r\ncontent-type: text/html\r\nrefresh: 0; url={trap}/there");
     all.push(hostile("a refresh header elsewhere", Sort::Nonsense, whole(&refresh, good)));
+    let switching = "HTTP/1.1 101 Switching\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n";
+    all.push(hostile("101 to another protocol", Sort::Failure, switching));
     for status in ["300 Choices", "304 Not Modified", "305 Use Proxy", "399 X"] {
         all.push(hostile(status, Sort::Failure, whole(status, "")));
     }
@@ -195,10 +197,6 @@ fn broken(good: &str) -> Vec<Hostile> {
         ("HTTP/0.9", good.to_owned()),
         ("SSH", "SSH-2.0-OpenSSH_9.2\r\n".into()),
         ("SMTP", "220 mail.example ESMTP\r\n".into()),
-        (
-            "101 to another protocol",
-            "HTTP/1.1 101 Switching\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n".into(),
-        ),
         ("100 and no more", "HTTP/1.1 100 Continue\r\n\r\n".into()),
     ]
     .into_iter()

@@ -9,6 +9,8 @@ mod lookups;
 mod network;
 mod openers;
 mod refreshing;
+mod strangers;
+mod words;
 
 use crate::crash::points::stride;
 use crate::support::Run;

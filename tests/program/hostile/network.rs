@@ -1,8 +1,9 @@
-//! S5, S41, S42, S46, S47: who stands between us and the provider. A certificate that isn't the provider's is refused,
-//! and no switch makes it pass; a code leaves once.
+//! S44, S46: who stands between us and the provider. A certificate that isn't the provider's is refused,
+//! no switch makes it pass, and nobody is followed elsewhere.
 
 use super::is_harmless;
 use crate::support::crowd::{Crowd, Will};
+use crate::support::scripted::{Answer, Scripted, whole};
 use crate::support::{Rig, outside, register};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -227,4 +228,33 @@ fn no_switch_makes_an_insecure_connection_pass() {
         run.exits(8);
     }
     assert_eq!(rig.status()["summary"]["total"], 0);
+}
+
+#[test]
+fn nobody_is_followed_elsewhere() {
+    let rig = Rig::new();
+    for license in ["L-0", "L-1"] {
+        rig.register(license).exits(0);
+    }
+    let (away, trap) = (Scripted::start(), Scripted::start());
+    let config = rig.file("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    for (nth, status) in ["302 Found", "307 Temporary"].into_iter().enumerate() {
+        away.says(Answer::Bytes(whole(&format!("{status}\r\nlocation: {}/there", trap.address()), "")));
+        let (license, new) = (format!("L-{nth}"), format!("L-new-{nth}"));
+        let commands: [(&str, Vec<&str>, i32); 5] = [
+            ("issuer", register(&new, &[]), 8),
+            ("token_url", register(&new, &[]), 8),
+            ("token_url", vec!["token", &license, "--min-valid", "2h"], 8),
+            ("introspection_url", vec!["status", "--online"], 0),
+            ("revocation_url", vec!["deactivate", &license, "--yes"], 8),
+        ];
+        for (key, arguments, exit) in commands {
+            std::fs::write(&config, format!("{text}\n{key} = {:?}\n", away.address())).unwrap();
+            let before = away.asked();
+            rig.run(&arguments).exits(exit);
+            assert!(away.asked() > before, "{key}");
+            assert_eq!(trap.asked(), 0, "{key} was followed elsewhere");
+        }
+    }
 }

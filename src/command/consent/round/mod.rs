@@ -436,12 +436,24 @@ impl<'r, 'e> Round<'r, 'e> {
             .collect();
         for (at, flow, unanswered) in lapsed {
             self.session.forget(&flow);
-            let timeout = Error::Timeout {
-                license: self.items[at].1.key.license.to_string(),
-                minutes: in_words(self.terms.timeout),
-                strays: self.session.strays(),
+            let timeout = match unanswered {
+                true => Error::Timeout {
+                    license: self.items[at].1.key.license.to_string(),
+                    minutes: in_words(self.terms.timeout),
+                    strays: self.session.strays(),
+                },
+                // The code left: whether it brought a grant isn't known.
+                false => ProviderError::Lost {
+                    host: self.exchange.provider.host(),
+                    what: "the code",
+                    reason: "it didn't come in time".into(),
+                }
+                .into(),
             };
             let error = self.bench.custody.ended(&flow, timeout);
+            if let Some(reply) = self.open.get_mut(&at).and_then(|open| open.reply.take()) {
+                reply.failed(&error);
+            }
             self.settle(at, Err(error));
             if unanswered {
                 self.pace.silence();
