@@ -197,8 +197,8 @@ impl Custody<'_> {
     pub(super) fn handed_out(&self, live: Live, refreshed: bool) -> Result<Fresh> {
         let Live { standing, granted, .. } = live;
         let record = standing.record;
-        // RFC 6749 A.12: anything else would make two headers of one, or two variables.
-        if !granted.access.expose().bytes().all(|byte| (0x20..=0x7e).contains(&byte)) {
+        // One that an older version stored, or that came with an import.
+        if !granted.is_sendable() {
             return Err(ProviderError::Useless {
                 host: self.provider.host(),
                 what: "the token request",

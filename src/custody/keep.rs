@@ -4,7 +4,7 @@ use super::{Custody, Kept, event, unknown};
 use crate::error::{Error, FactDifference, LedgerError, ProviderError, Result};
 use crate::grant::{Liveness, introspect};
 use crate::model::authorization::Authorization;
-use crate::model::consent::{Fact, compare};
+use crate::model::consent::{Fact, account, compare};
 use crate::model::expiry::estimate;
 use crate::model::flow::{Change, Move, Place, Purpose, Role, Sealed, Stage};
 use crate::model::granted::Granted;
@@ -279,7 +279,7 @@ fn live(record: &mut Authorization, provider: &Provider, granted: &Granted, rene
     record.expires_at = Some(whole_second(
         granted.expires_at.unwrap_or_else(|| estimate(at, provider.lifetime, &provider.zone)),
     ));
-    record.granted_by = granted.reported.username.as_deref().map(|name| crate::error::clean(name.trim()));
+    record.granted_by = granted.reported.username.as_deref().map(account);
     record.deactivated_at = None;
     record.invalid_at = None;
     record.uncertain_at = None;
@@ -329,6 +329,13 @@ pub(super) fn protocol_differences(granted: &Granted) -> Vec<FactDifference> {
             fact: "Token type",
             asked: "Bearer".into(),
             reported: crate::error::clean(&granted.token_type).chars().take(80).collect(),
+        });
+    }
+    if !granted.is_sendable() {
+        found.push(FactDifference {
+            fact: "Access token",
+            asked: "printable ASCII".into(),
+            reported: "unprintable".into(),
         });
     }
     if !granted.missing_scopes.is_empty() {

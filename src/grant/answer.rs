@@ -65,7 +65,7 @@ pub(super) fn members(body: &[u8]) -> serde_json::Result<Map<String, Value>> {
 }
 
 /// An object whose members are all different (RFC 8259 leaves doubles open; a proxy and we might read different ones).
-struct Members;
+pub(super) struct Members;
 
 impl<'de> Visitor<'de> for Members {
     type Value = Map<String, Value>;

@@ -106,10 +106,13 @@ pub fn compare(provider: &Provider, key: &Key, username: &Username, reported: &R
             });
         }
     }
-    comparison.other_admin = reported
-        .username
-        .as_deref()
-        .filter(|granted_by| !username.same_as(granted_by))
-        .map(|granted_by| clean(granted_by.trim()));
+    comparison.other_admin =
+        reported.username.as_deref().filter(|granted_by| !username.same_as(granted_by)).map(account);
     comparison
+}
+
+/// The name of an account as the provider reports it: cleaned, and no longer than an address of mail may be.
+pub fn account(reported: &str) -> String {
+    const LONGEST: usize = 254;
+    clean(reported.trim()).chars().take(LONGEST).collect()
 }

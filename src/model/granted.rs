@@ -61,6 +61,12 @@ impl Granted {
         Self { refresh: answer.refresh.clone().or_else(|| self.refresh.clone()), ..self.clone() }
     }
 
+    /// Whether the access token has only characters that a token may have (RFC 6749 A.12): any other would make two
+    /// headers of one, or two variables.
+    pub fn is_sendable(&self) -> bool {
+        self.access.expose().bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+    }
+
     /// As one item for the vault.
     pub fn to_sealable(&self, key: &Key) -> Sealable {
         Sealable::of(&Form {

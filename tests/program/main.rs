@@ -28,6 +28,8 @@ mod history;
 #[cfg(unix)]
 mod hostile_input;
 #[cfg(target_os = "linux")]
+mod hostile;
+#[cfg(target_os = "linux")]
 mod keyring;
 mod layers;
 mod looks;

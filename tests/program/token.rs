@@ -58,13 +58,6 @@ fn change(rig: &Rig, change: impl Fn(&mut Authorization)) {
     ledger.commit(&[change]).unwrap().pop().unwrap().unwrap();
 }
 
-/// More lines of the rig's profile.
-fn configured(rig: &Rig, lines: &str) {
-    let config = rig.file("config.toml");
-    let text = std::fs::read_to_string(&config).unwrap();
-    std::fs::write(&config, format!("{text}\n{lines}\n")).unwrap();
-}
-
 #[test]
 fn a_token_that_lasts_is_printed_as_it_is_and_nobody_is_asked() {
     let rig = granted();
@@ -133,7 +126,7 @@ fn only_a_rolling_profile_moves_the_grants_end() {
     change(&rig, |record| record.expires_at = Some("2036-01-01T00:00:00Z".parse().unwrap()));
     rig.run(&ALWAYS).exits(0);
     assert_eq!(rig.only()["expires_at"], "2036-01-01T00:00:00Z");
-    configured(&rig, "rolling = true");
+    rig.adds_to_profile("rolling = true");
     rig.run(&ALWAYS).exits(0);
     assert_ne!(rig.only()["expires_at"], "2036-01-01T00:00:00Z");
     rig.run(&["status", "L-1"]).exits(0).answers("prolonged");
@@ -241,7 +234,7 @@ fn another_type_narrower_scope_or_other_location_is_refused_and_the_refresh_toke
         (r#""token_type":"Bearer","location":"L-1-D2""#, "Location"),
     ] {
         let rig = granted();
-        configured(&rig, "scopes = [\"read\", \"write\"]");
+        rig.adds_to_profile("scopes = [\"read\", \"write\"]");
         let old = live(&rig);
         Proxy::answering(&rig, move |_| {
             let tokens = r#""access_token":"another-access-token","refresh_token":"rotated-refresh-token""#;
@@ -259,13 +252,8 @@ fn another_type_narrower_scope_or_other_location_is_refused_and_the_refresh_toke
 #[test]
 fn a_token_that_would_break_a_header_is_never_printed() {
     let rig = granted();
-    Proxy::answering(&rig, |_| {
-        json("200 OK", r#"{"access_token":"one\r\nX-Evil: two","token_type":"Bearer"}"#)
-    });
-    rig.run(&[&ALWAYS[..], &["--format", "header"]].concat())
-        .exits(8)
-        .answers_nothing()
-        .says("no token may have");
+    rig.remake("L-1", |granted| granted.access = Secret::new("one\r\nX-Evil: two"));
+    rig.run(&["token", "L-1", "--format", "header"]).exits(8).answers_nothing().says("no token may have");
 }
 
 #[test]
@@ -284,7 +272,7 @@ fn refusals_and_outages_that_used_nothing_up_are_8_and_change_nothing() {
     rig.sandbox().set_fail(&[]);
     let config = rig.file("config.toml");
     let text = std::fs::read_to_string(&config).unwrap();
-    configured(&rig, "token_url = \"http://127.0.0.1:9/token\"");
+    rig.adds_to_profile("token_url = \"http://127.0.0.1:9/token\"");
     rig.run(&ALWAYS).exits(8).answers_nothing().says("can't be reached");
     unchanged();
     for (code, says) in [
@@ -357,7 +345,7 @@ fn a_lost_answer_that_had_rotated_is_found_out_under_the_claim() {
 #[test]
 fn a_provider_that_never_answers_is_8_within_its_deadline() {
     let rig = granted();
-    configured(&rig, "timeout = \"1s\"");
+    rig.adds_to_profile("timeout = \"1s\"");
     rig.sandbox().set_fail(&[Mishap::Slow]);
     rig.run(&ALWAYS).exits(8).answers_nothing().says("lost");
     assert_eq!(now(&rig).1, value!(["uncertain"]));
@@ -410,7 +398,7 @@ fn during_a_refresh(rig: &Rig, meanwhile: impl FnOnce()) -> (Run, Proxy) {
 fn an_older_refresh_never_lies_over_a_newer_grant() {
     for vault in ["token", "grant"] {
         let rig = granted();
-        configured(&rig, &format!("revocation_scope = \"{vault}\""));
+        rig.adds_to_profile(&format!("revocation_scope = \"{vault}\""));
         let (run, _) =
             during_a_refresh(&rig, || drop(rig.run(&["renew", "L-1", "--browser", &admin()]).exits(0)));
         // The newer grant's token is the one to be had.

@@ -1,6 +1,5 @@
 //! A real browser at the pages: Chromium without a screen opens them, types and clicks as an admin user does.
 
-mod asked;
 pub mod chromium;
 mod granting;
 mod person;
@@ -10,7 +9,7 @@ mod webdriver;
 mod worklist;
 
 use crate::support::Rig;
-use asked::Asked;
+use crate::support::asked::Asked;
 use chromium::Browser;
 
 /// Arguments that register a licence and leave the address to whoever reads it.

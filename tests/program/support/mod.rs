@@ -1,5 +1,7 @@
 //! The rig: a home of its own, a sandbox of its own, and the real program in a bare environment.
 
+#[cfg(target_os = "linux")]
+pub mod asked;
 pub mod crowd;
 #[cfg(target_os = "linux")]
 pub mod kill;
@@ -7,6 +9,8 @@ pub mod leaks;
 pub mod proxy;
 #[cfg(unix)]
 pub mod screen;
+#[cfg(target_os = "linux")]
+pub mod scripted;
 pub mod seed;
 #[cfg(unix)]
 pub mod snapshot;
@@ -81,6 +85,13 @@ impl Rig {
     fn configure(&self, vault: &str) {
         let url = self.sandbox.address();
         self.run(&["config", "init", "--preset", "local-sandbox", "--url", &url, "--vault", vault]).exits(0);
+    }
+
+    /// More lines of the profile.
+    pub fn adds_to_profile(&self, lines: &str) {
+        let config = self.file("config.toml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(&config, format!("{text}\n{lines}\n")).unwrap();
     }
 
     fn around(options: Options) -> Self {

@@ -115,9 +115,7 @@ impl Proxy {
 /// Has the rig's program talk to this in the token endpoint's place.
 fn through(rig: &Rig, listener: &TcpListener) {
     let address = listener.local_addr().unwrap();
-    let config = rig.file("config.toml");
-    let text = std::fs::read_to_string(&config).unwrap();
-    std::fs::write(&config, format!("{text}\ntoken_url = \"http://{address}/oauth/token\"\n")).unwrap();
+    rig.adds_to_profile(&format!("token_url = \"http://{address}/oauth/token\""));
 }
 
 /// An answer with a body of JSON.
@@ -130,7 +128,7 @@ pub fn json(status: &str, body: &str) -> String {
 
 /// How often something was asked.
 #[derive(Clone, Default)]
-pub struct Asked(Arc<AtomicUsize>);
+pub struct Asked(pub(super) Arc<AtomicUsize>);
 
 impl Asked {
     pub fn asked(&self) -> usize {
@@ -149,10 +147,7 @@ impl Revocations {
     pub fn of(rig: &Rig, answer: impl Fn(usize) -> Option<&'static str> + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let config = rig.file("config.toml");
-        let text = std::fs::read_to_string(&config).unwrap();
-        let line = format!("revocation_url = \"http://{address}/oauth/revoke\"");
-        std::fs::write(&config, format!("{text}\n{line}\n")).unwrap();
+        rig.adds_to_profile(&format!("revocation_url = \"http://{address}/oauth/revoke\""));
         let sandbox = rig.sandbox().address();
         let asked = Arc::new(AtomicUsize::new(0));
         let counted = asked.clone();
@@ -188,7 +183,7 @@ fn sent(request: &str) -> Vec<String> {
     ["code", "code_verifier", "client_secret"].map(|name| value(name).unwrap()).into()
 }
 
-fn read_request(stream: &mut TcpStream) -> String {
+pub(super) fn read_request(stream: &mut TcpStream) -> String {
     let mut text = Vec::new();
     let mut byte = [0];
     loop {

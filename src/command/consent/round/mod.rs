@@ -3,6 +3,7 @@
 
 mod outage;
 mod pasted;
+mod strays;
 mod wishes;
 
 use super::fit::fits;
@@ -131,6 +132,8 @@ pub(in crate::command) struct Round<'r, 'e> {
     /// Something has ended since.
     /// Something may have happened since whose hook waits: the queue isn't read in every turn.
     news: bool,
+    /// It has been said that an answer came which nobody asked for.
+    told_of_strays: bool,
 }
 
 impl<'r, 'e> Round<'r, 'e> {
@@ -163,6 +166,7 @@ impl<'r, 'e> Round<'r, 'e> {
             stopped: None,
             hooked: 0,
             news: true,
+            told_of_strays: false,
         }
     }
 
@@ -179,6 +183,7 @@ impl<'r, 'e> Round<'r, 'e> {
                 // Who wanted to hear of it has gone.
                 self.interrupt();
             }
+            self.tell_of_strays();
             self.post_notice();
             self.run_hooks();
             self.view.turn(&self.pace, self.to_ask.front().map(String::as_str));
@@ -431,12 +436,24 @@ impl<'r, 'e> Round<'r, 'e> {
             .collect();
         for (at, flow, unanswered) in lapsed {
             self.session.forget(&flow);
-            let timeout = Error::Timeout {
-                license: self.items[at].1.key.license.to_string(),
-                minutes: in_words(self.terms.timeout),
-                strays: self.session.strays(),
+            let timeout = match unanswered {
+                true => Error::Timeout {
+                    license: self.items[at].1.key.license.to_string(),
+                    minutes: in_words(self.terms.timeout),
+                    strays: self.session.strays(),
+                },
+                // The code left: whether it brought a grant isn't known.
+                false => ProviderError::Lost {
+                    host: self.exchange.provider.host(),
+                    what: "the code",
+                    reason: "it didn't come in time".into(),
+                }
+                .into(),
             };
             let error = self.bench.custody.ended(&flow, timeout);
+            if let Some(reply) = self.open.get_mut(&at).and_then(|open| open.reply.take()) {
+                reply.failed(&error);
+            }
             self.settle(at, Err(error));
             if unanswered {
                 self.pace.silence();

@@ -30,6 +30,18 @@ impl Asked {
         Self { child, talk, said, address }
     }
 
+    /// The port at which it waits for the browser to come back.
+    pub fn port(&self) -> u16 {
+        let asked = url::Url::parse(&self.address).unwrap();
+        let (_, back) = asked.query_pairs().find(|(name, _)| name == "redirect_uri").unwrap();
+        url::Url::parse(&back).unwrap().port().unwrap()
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for the command's own end, and what it said from first to last.
     pub fn ended(mut self) -> Run {
         self.talk.read_to_string(&mut self.said).unwrap();

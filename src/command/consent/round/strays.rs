@@ -1,0 +1,16 @@
+//! Answers that belong to no question of ours: somebody follows an old link, or guesses.
+
+use super::Round;
+
+impl Round<'_, '_> {
+    /// Says once that such an answer came; how many there were in all is said where the time runs out.
+    pub(super) fn tell_of_strays(&mut self) {
+        if !self.told_of_strays && self.session.strays() > 0 {
+            self.told_of_strays = true;
+            self.view.notice(
+                "Note: an answer came whose state belongs to no grant under way, and was ignored. Use only the addresses \
+                 that are shown here.",
+            );
+        }
+    }
+}
