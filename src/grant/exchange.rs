@@ -60,7 +60,7 @@ pub async fn exchange(
     let sent = [Some(&asked.code), asked.verifier.as_ref(), secret];
     let sent = Shared::of(sent.into_iter().flatten().map(Secret::expose));
     match request.request_async(http).await {
-        Ok(answer) => Ok(without_tokens(answer.granted(provider, now()), &sent)),
+        Ok(answer) => Ok(without_tokens(answer.granted(provider, now(), endpoints.skew), &sent)),
         Err(RequestTokenError::ServerResponse(refused))
             if *refused.error() == BasicErrorResponseType::InvalidGrant =>
         {

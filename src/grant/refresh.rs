@@ -53,7 +53,7 @@ pub async fn refresh(
     let sent = [Some(&spent.token), secret];
     let sent = Shared::of(sent.into_iter().flatten().map(Secret::expose));
     match request.request_async(http).await {
-        Ok(answer) => Ok(without_tokens(answer.granted(provider, now()), &sent)),
+        Ok(answer) => Ok(without_tokens(answer.granted(provider, now(), endpoints.skew), &sent)),
         Err(e) => Err(meaning(e, provider, WHAT, &sent)),
     }
 }

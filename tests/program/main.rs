@@ -39,9 +39,13 @@ mod renew;
 #[cfg(unix)]
 mod shells;
 mod status;
+#[cfg(target_os = "linux")]
+mod storm;
 mod support;
 #[cfg(unix)]
 mod table;
+#[cfg(target_os = "linux")]
+mod time;
 mod token;
 #[cfg(target_os = "linux")]
 mod vaultmove;

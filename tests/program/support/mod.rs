@@ -1,5 +1,7 @@
 //! The rig: a home of its own, a sandbox of its own, and the real program in a bare environment.
 
+#[cfg(target_os = "linux")]
+pub mod clock;
 pub mod crowd;
 #[cfg(target_os = "linux")]
 pub mod kill;
@@ -35,6 +37,9 @@ pub struct Rig {
     keyring: bool,
     /// Tokens are looked for in the session's keyring.
     kept_in_keyring: bool,
+    /// Where the program's clock is read from, instead of the machine's.
+    #[cfg(target_os = "linux")]
+    clock: Option<PathBuf>,
     sandbox: Sandbox,
 }
 
@@ -90,7 +95,15 @@ impl Rig {
         let options = Options { log: Some(log), ..options };
         #[expect(clippy::disallowed_methods, reason = "the sandbox runs by the machine's clock")]
         let sandbox = Sandbox::start(options, Arc::new(Timestamp::now)).unwrap();
-        Self { home, elsewhere, keyring: false, kept_in_keyring: false, sandbox }
+        Self {
+            home,
+            elsewhere,
+            keyring: false,
+            kept_in_keyring: false,
+            #[cfg(target_os = "linux")]
+            clock: None,
+            sandbox,
+        }
     }
 
     /// From now on tokens are looked for in the keyring, or in the ledger.
@@ -141,6 +154,10 @@ impl Rig {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        #[cfg(target_os = "linux")]
+        if let Some(file) = &self.clock {
+            clock::told_by(&mut command, file);
+        }
         if self.keyring {
             for name in ["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "HOME"] {
                 #[expect(clippy::disallowed_methods, reason = "a test has no Env")]
