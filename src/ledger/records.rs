@@ -10,7 +10,7 @@ use crate::model::flow::{Change, Move, OpenFlow, Place, Role, Stage};
 use crate::model::ids::{Generation, Key, Tag, Username};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 const COLUMNS: &str = "profile, ubi, license, ocm_license, name, username, granted_by, contact, tags, created_at, \
@@ -40,37 +40,66 @@ impl Ledger {
     }
 
     fn standings_of(&self, profile: &str, wanted: Option<&Key>) -> Result<Vec<Standing>> {
-        let (owners, spool) = (self.paths.owners(), self.paths.spool());
-        let read = || -> Result<Vec<Standing>, Fault> {
-            // One snapshot, so that a record and its question belong together.
-            let snapshot = self.db.unchecked_transaction()?;
-            let mut open: BTreeMap<Key, Vec<OpenFlow>> = BTreeMap::new();
-            for flow in super::journal::of_profile(&snapshot, profile, wanted)? {
-                let abandoned = flow.owner.as_ref().is_none_or(|owner| !Mark::alive(&owners, owner));
-                let mut stage = flow.stage;
-                if let (true, Some(owner)) = (abandoned, &flow.owner)
-                    && let Some(spooled) = Spool::last_stage(&spool, &owner.mark, &flow.id)?
-                    && stage.order() < spooled.order()
-                {
-                    stage = spooled;
+        // An owner may answer its question after it was read here, and end before it's looked for: only who was dead
+        // before a snapshot has left what is in it. Each round finds more owners dead, or is the last.
+        const ROUNDS: usize = 10;
+        let mut dead = BTreeSet::new();
+        let mut read = || -> Result<Vec<Standing>, Fault> {
+            for _ in 1..ROUNDS {
+                let known = dead.len();
+                let found = self.snapshot(profile, wanted, &mut dead)?;
+                if dead.len() == known {
+                    return Ok(found);
                 }
-                open.entry(flow.key).or_default().push(OpenFlow {
-                    purpose: flow.purpose,
-                    handed_off: flow.owner.is_none() && stage == Stage::Asked,
-                    stage,
-                    opened: flow.opened,
-                    deadline: flow.deadline,
-                    abandoned,
-                });
             }
-            let records = records(&snapshot, profile, wanted)?;
-            snapshot.finish()?;
-            Ok(records
-                .into_iter()
-                .map(|record| Standing { flows: open.remove(&record.key).unwrap_or_default(), record })
-                .collect())
+            self.snapshot(profile, wanted, &mut dead)
         };
         read().map_err(|fault| fault.named(&self.path, "read"))
+    }
+
+    /// The records at one moment. Owners of questions that don't live go to `dead`.
+    fn snapshot(
+        &self,
+        profile: &str,
+        wanted: Option<&Key>,
+        dead: &mut BTreeSet<String>,
+    ) -> Result<Vec<Standing>, Fault> {
+        let (owners, spool) = (self.paths.owners(), self.paths.spool());
+        // One snapshot, so that a record and its question belong together.
+        let snapshot = self.db.unchecked_transaction()?;
+        let mut open: BTreeMap<Key, Vec<OpenFlow>> = BTreeMap::new();
+        for flow in super::journal::of_profile(&snapshot, profile, wanted)? {
+            let abandoned = match &flow.owner {
+                None => true,
+                Some(owner) if dead.contains(&owner.mark) => true,
+                Some(owner) if Mark::alive(&owners, owner) => false,
+                Some(owner) => {
+                    dead.insert(owner.mark.clone());
+                    true
+                }
+            };
+            let mut stage = flow.stage;
+            if let (true, Some(owner)) = (abandoned, &flow.owner)
+                && let Some(spooled) = Spool::last_stage(&spool, &owner.mark, &flow.id)?
+                && stage.order() < spooled.order()
+            {
+                stage = spooled;
+            }
+            open.entry(flow.key).or_default().push(OpenFlow {
+                purpose: flow.purpose,
+                handed_off: flow.owner.is_none() && stage == Stage::Asked,
+                stage,
+                opened: flow.opened,
+                deadline: flow.deadline,
+                abandoned,
+            });
+        }
+        let records = records(&snapshot, profile, wanted)?;
+        snapshot.finish()?;
+        Ok(records
+            .into_iter()
+            .map(|record| Standing { flows: open.remove(&record.key).unwrap_or_default(), record })
+            .collect())
     }
 }
 

@@ -178,6 +178,38 @@ fn fifty_processes_on_twenty_licences_lose_no_grant() {
     in_good_weather(&Rig::new(), "sealed", MANY, &[]);
 }
 
+/// Whoever reads a question just before it's answered, and looks for its process just after that has ended, must not call
+/// it uncertain: monitoring would wake somebody.
+#[test]
+fn who_looks_while_others_refresh_sees_nothing_uncertain() {
+    let rig = Rig::new();
+    let crowd = Crowd::of(SEED, |_| Will::Grant);
+    granted(&rig, &crowd.browser());
+    let (left, alarms) = (AtomicUsize::new(commands()), Mutex::new(Vec::new()));
+    let take = |left: usize| left.checked_sub(1);
+    std::thread::scope(|scope| {
+        for at in 0..8 {
+            let (left, rig) = (&left, &rig);
+            scope.spawn(move || {
+                while left.load(Ordering::SeqCst) > 0 {
+                    rig.run(&["token", &license(at), "--min-valid", "2h"]).exits(0);
+                }
+            });
+        }
+        for _ in 0..8 {
+            scope.spawn(|| {
+                while left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_ok() {
+                    let run = rig.run(&["status", "--check"]);
+                    if run.code != 0 {
+                        alarms.lock().unwrap().push(run.out);
+                    }
+                }
+            });
+        }
+    });
+    assert!(alarms.lock().unwrap().is_empty(), "{alarms:?}");
+}
+
 /// A keyring does one thing after the other: on a busy machine some of fifty wait longer than the five seconds that
 /// each is willing to, and end with 7. What they couldn't store waits sealed, and the next command stores it.
 #[test]
