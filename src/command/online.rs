@@ -5,15 +5,11 @@ use crate::config;
 use crate::custody::Custody;
 use crate::edge::HttpOptions;
 use crate::error::{Error, Result, clean};
-use crate::grant::{self, Patience};
+use crate::grant::{self, Patience, SKEW};
 use crate::model::duration::in_words;
 use crate::model::provider::Provider;
 use crate::session::Exchange;
-use jiff::SignedDuration;
 use std::sync::Arc;
-
-/// A clock that differs by more deserves a word: both sides judge lifetimes by their own.
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// Reads the client's secret, makes the HTTP client, and sees that the provider answers.
 pub(super) fn exchange(call: &Call<'_>, provider: &Arc<Provider>, custody: &Custody<'_>) -> Result<Exchange> {

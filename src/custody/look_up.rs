@@ -59,10 +59,7 @@ impl Custody<'_> {
         looked.unknown.extend(doubtful.into_iter().map(|key| (key, doubt.to_owned())));
         for key in dead {
             match self.is_dead(&key, knows_refresh_tokens) {
-                Ok(Some(true)) => {
-                    self.mark_invalid(&key, None, "the provider calls the grant inactive")?;
-                    looked.invalid.push(key);
-                }
+                Ok(Some(true)) => looked.invalid.push(key),
                 Ok(Some(false)) => looked.active += 1,
                 Ok(None) => looked.unknown.push((key, UNCLEAR.into())),
                 Err(e) => looked.unknown.push((key, e.to_string())),
@@ -72,17 +69,20 @@ impl Custody<'_> {
         Ok(looked)
     }
 
-    /// Asks once more inside the claim: a refresh may have rotated the token that was asked about.
+    /// Asks once more inside the claim: a refresh may have rotated the token that was asked about. What is dead is
+    /// marked so, unless a newer grant has taken its place meanwhile.
     fn is_dead(&mut self, key: &Key, knows_refresh_tokens: bool) -> Result<Option<bool>> {
         let _claim = self.claim(key)?;
-        let granted = self.live(key)?.granted;
+        let live = self.live(key)?;
         let mut answers =
-            session::look_up(self.env, &self.online()?, vec![(key.clone(), granted)])?.into_iter();
-        Ok(match answers.next() {
-            Some((_, LookedUp::Inactive)) => Some(true),
-            Some((_, LookedUp::RefreshInactive)) if knows_refresh_tokens => Some(true),
-            Some((_, LookedUp::Active { .. })) => Some(false),
-            _ => None,
-        })
+            session::look_up(self.env, &self.online()?, vec![(key.clone(), live.granted)])?.into_iter();
+        let dead = match answers.next() {
+            Some((_, LookedUp::Inactive)) => true,
+            Some((_, LookedUp::RefreshInactive)) if knows_refresh_tokens => true,
+            Some((_, LookedUp::Active { .. })) => false,
+            _ => return Ok(None),
+        };
+        let why = "the provider calls the grant inactive";
+        Ok(Some(dead && self.mark_invalid(&live.standing.record, None, why)?))
     }
 }

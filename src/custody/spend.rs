@@ -2,9 +2,9 @@
 
 use super::fresh::Live;
 use super::{Custody, event, unknown};
-use crate::error::{Error, ProviderError, Result};
+use crate::error::{Error, LedgerError, ProviderError, Result};
 use crate::grant::Spent;
-use crate::model::authorization::State;
+use crate::model::authorization::{Authorization, State};
 use crate::model::flow::{Change, Flow, Logged, Purpose, Role, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
@@ -154,25 +154,40 @@ impl Custody<'_> {
             self.close(&flow.id, &flow.key, None)?;
             return Ok(Sent::Overtaken(error));
         }
-        self.mark_invalid(&flow.key, Some(&flow.id), &error.to_string())?;
+        if !self.mark_invalid(&live.standing.record, Some(&flow.id), &error.to_string())? {
+            self.close(&flow.id, &flow.key, None)?;
+            return Ok(Sent::Overtaken(error));
+        }
         Err(self.no_token(&live.standing, State::Invalid.word().into()))
     }
 
-    /// Marks a record invalid, by the provider's own word; its tokens stay.
-    pub(super) fn mark_invalid(&mut self, key: &Key, closes: Option<&FlowId>, why: &str) -> Result<()> {
+    /// Marks a record invalid, by the provider's own word on the grant that `asked` had; its tokens stay. `false` where
+    /// another grant stands by now: a consent takes no claim, and that one's word it isn't.
+    pub(super) fn mark_invalid(
+        &mut self,
+        asked: &Authorization,
+        closes: Option<&FlowId>,
+        why: &str,
+    ) -> Result<bool> {
         let now = self.env.clock.now();
-        let kept = self.commit(key, |record| {
+        let kept = self.commit(&asked.key, |record| {
             record.invalid_at = Some(now);
             Change {
-                expect: record.generation,
+                expect: asked.generation,
                 moves: Vec::new(),
                 closes: closes.cloned(),
                 events: vec![event(record, Happened::Invalid, why, now)],
                 record: record.clone(),
             }
-        })?;
-        self.forget(kept.memo);
-        Ok(())
+        });
+        match kept {
+            Ok(kept) => {
+                self.forget(kept.memo);
+                Ok(true)
+            }
+            Err(Error::Ledger(LedgerError::Changed { .. })) => Ok(false),
+            Err(e) => Err(e),
+        }
     }
 
     fn told_uncertain(&mut self, flow: &Flow, error: &Error) -> Result<()> {

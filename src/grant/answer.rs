@@ -1,5 +1,6 @@
 //! The token answer (RFC 6749 5.1), read with suspicion: no member twice, odd lifetimes are unknown lifetimes.
 
+use super::endpoints::SKEW;
 use crate::model::consent::Reported;
 use crate::model::granted::Granted;
 use crate::model::provider::Provider;
@@ -113,7 +114,13 @@ impl TokenResponse for TokenAnswer {
 
 impl TokenAnswer {
     /// What the answer means for this provider.
-    pub(super) fn granted(self, provider: &Provider, now: Timestamp) -> Granted {
+    /// `skew`: how far the provider's clock is ahead of ours, where that is known.
+    pub(super) fn granted(
+        self,
+        provider: &Provider,
+        now: Timestamp,
+        skew: Option<SignedDuration>,
+    ) -> Granted {
         let from_now = |lifetime: Duration| now.checked_add(SignedDuration::try_from(lifetime).ok()?).ok();
         let fields = &provider.fact_fields;
         let text = |field: &String| self.members.get(field).and_then(as_text);
@@ -125,7 +132,7 @@ impl TokenAnswer {
             expires_at: provider
                 .grant_expiry
                 .as_ref()
-                .and_then(|field| instant(self.members.get(field)?, now)),
+                .and_then(|field| instant(self.members.get(field)?, now, skew)),
             token_type: self.members.get("token_type").and_then(as_text).unwrap_or_else(|| "Bearer".into()),
             missing_scopes: provider
                 .scopes
@@ -164,18 +171,26 @@ fn as_text(value: &Value) -> Option<String> {
 }
 
 /// The grant's end: RFC 3339, Unix time, or seconds from now. What can't be right is unknown.
-fn instant(value: &Value, now: Timestamp) -> Option<Timestamp> {
+fn instant(value: &Value, now: Timestamp, skew: Option<SignedDuration>) -> Option<Timestamp> {
     if let Some(at) = value.as_str().and_then(|text| text.trim().parse::<Timestamp>().ok()) {
-        return Some(at);
+        return by_our_clock(at, now, skew);
     }
     let seconds = number(value).filter(|seconds| (0.0..1e11).contains(seconds))?;
     #[expect(clippy::cast_possible_truncation, reason = "below 1e11")]
     let whole = seconds as i64;
     if seconds >= EPOCH_FROM {
-        Timestamp::from_second(whole).ok()
+        by_our_clock(Timestamp::from_second(whole).ok()?, now, skew)
     } else {
         now.checked_add(SignedDuration::from_secs(whole)).ok()
     }
+}
+
+/// An instant that the provider names is one of its own clock, and by that clock the grant will end. Where it's ahead,
+/// the end comes sooner here than its name says; where it's behind, the name is early enough. An end that is over as it
+/// comes is a wrong clock's: then the careful estimate is better.
+fn by_our_clock(told: Timestamp, now: Timestamp, skew: Option<SignedDuration>) -> Option<Timestamp> {
+    let ahead = skew.filter(|skew| *skew > SKEW).unwrap_or_default();
+    told.checked_sub(ahead).ok().filter(|ends| *ends > now)
 }
 
 #[cfg(test)]
@@ -204,7 +219,7 @@ mod tests {
     #[test]
     fn a_grants_end_may_be_told_in_three_ways() {
         let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let told = |json: &str| instant(&serde_json::from_str(json).unwrap(), now);
+        let told = |json: &str| instant(&serde_json::from_str(json).unwrap(), now, None);
         let end: Timestamp = "2026-04-11T00:00:00Z".parse().unwrap();
         assert_eq!(told("\"2026-04-11T00:00:00Z\""), Some(end));
         assert_eq!(told("\"2026-04-10T20:00:00-04:00\""), Some(end));
@@ -213,6 +228,19 @@ mod tests {
         for odd in ["\"tomorrow\"", "-1", "1e30", "null", "[1]", "\"2026-13-41\""] {
             assert_eq!(told(odd), None, "{odd}");
         }
+    }
+
+    #[test]
+    fn an_end_by_a_clock_that_is_ahead_comes_sooner_and_one_that_is_over_is_none() {
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let end: Timestamp = "2026-04-11T00:00:00Z".parse().unwrap();
+        let days = |days: i64| SignedDuration::from_hours(24 * days);
+        let told = |ahead: i64| by_our_clock(end, now, Some(days(ahead)));
+        assert_eq!((told(1), told(-1)), (Some(end - days(1)), Some(end)));
+        assert_eq!((told(200), by_our_clock(now, now, None)), (None, None));
+        assert_eq!(by_our_clock(end, now, Some(SignedDuration::from_mins(4))), Some(end));
+        let lifetime = serde_json::json!(8_640_000);
+        assert_eq!(instant(&lifetime, now, Some(days(1))), Some(end), "a lifetime is by anyone's clock");
     }
 
     #[test]

@@ -31,6 +31,11 @@ pub struct Endpoints {
     pub skew: Option<SignedDuration>,
 }
 
+/// A clock that differs by more deserves a word: both sides judge lifetimes by their own.
+pub const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+const WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";
+
 /// What is read of the metadata (RFC 8414 2, RFC 9207 3, RFC 9126 5, RFC 9449 5.1).
 #[derive(Deserialize)]
 struct Metadata {
@@ -74,7 +79,7 @@ pub async fn prepare(http: &Http, provider: &Provider, now: Timestamp) -> Result
             return complete(endpoints, provider);
         }
     };
-    let (date, body) = get(http, &metadata_address(issuer), &host, false).await?;
+    let (date, body) = metadata(http, issuer, &host).await?;
     endpoints.skew = skew(date, now);
     settled(endpoints, issuer, provider, &body)
 }
@@ -157,7 +162,6 @@ fn checked(address: &str, host: &str) -> Result<()> {
 
 /// The well-known part goes between host and path (RFC 8414 3.1).
 fn metadata_address(issuer: &str) -> String {
-    const WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";
     let after_scheme = issuer.find("://").map_or(0, |at| at + 3);
     match issuer[after_scheme..].find('/') {
         Some(slash) => {
@@ -165,6 +169,23 @@ fn metadata_address(issuer: &str) -> String {
             format!("{host}{WELL_KNOWN}{}", path.trim_end_matches('/'))
         }
         None => format!("{issuer}{WELL_KNOWN}"),
+    }
+}
+
+/// Where servers with a path have it that know no other mount, django-oauth-toolkit among them. The issuer that it names
+/// is compared all the same.
+fn below(issuer: &str) -> Option<String> {
+    let has_path = issuer.split_once("://").is_some_and(|(_, rest)| rest.trim_end_matches('/').contains('/'));
+    has_path.then(|| format!("{}{WELL_KNOWN}", issuer.trim_end_matches('/')))
+}
+
+async fn metadata(http: &Http, issuer: &str, host: &str) -> Result<(Option<Timestamp>, Vec<u8>)> {
+    let first = get(http, &metadata_address(issuer), host, false).await;
+    match (&first, below(issuer)) {
+        (Err(Error::Provider(ProviderError::Useless { .. })), Some(address)) => {
+            get(http, &address, host, false).await.or(first)
+        }
+        _ => first,
     }
 }
 
@@ -251,5 +272,8 @@ mod tests {
             metadata_address("https://a.example/o/"),
             "https://a.example/.well-known/oauth-authorization-server/o"
         );
+        let found = Some("https://a.example/o/.well-known/oauth-authorization-server".to_owned());
+        assert_eq!((below("https://a.example/o"), below("https://a.example/o/")), (found.clone(), found));
+        assert_eq!((below("https://a.example"), below("https://a.example/")), (None, None));
     }
 }

@@ -13,7 +13,7 @@ use crate::model::granted::Granted;
 use crate::model::ids::{FlowId, Key, License, Username};
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
 use oauth2::{PkceCodeVerifier, RedirectUrl, RequestTokenError, TokenUrl};
 
@@ -61,7 +61,8 @@ pub async fn exchange(
     }
     let sent = [Some(&asked.code), asked.verifier.as_ref(), secret];
     let sent = Shared::of(sent.into_iter().flatten().map(Secret::expose));
-    understood(request.request_async(&Whole(http)).await, provider, &asked.key.license, &sent, now)
+    let answer = request.request_async(&Whole(http)).await;
+    understood(answer, provider, &asked.key.license, &sent, now, endpoints.skew)
 }
 
 /// What the answer to a code means; `sent` is never repeated from it.
@@ -71,9 +72,10 @@ pub(super) fn understood(
     license: &License,
     sent: &Shared<'_>,
     now: impl Fn() -> Timestamp,
+    skew: Option<SignedDuration>,
 ) -> Result<Granted> {
     match answer {
-        Ok(answer) => Ok(without_tokens(answer.granted(provider, now()), sent)),
+        Ok(answer) => Ok(without_tokens(answer.granted(provider, now(), skew), sent)),
         Err(RequestTokenError::ServerResponse(refused))
             if *refused.error() == BasicErrorResponseType::InvalidGrant =>
         {

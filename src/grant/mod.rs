@@ -20,7 +20,7 @@ mod whole;
 pub use again::{Patience, again};
 pub use ask::{Ask, HANDOFF_PORT, Memo, ask, callback_path, handoff_uri, redirect_uri};
 pub use callback::{Answered, Callback, judge, read as read_callback};
-pub use endpoints::{Endpoints, prepare};
+pub use endpoints::{Endpoints, SKEW, prepare};
 pub use exchange::{Code, exchange};
 pub use introspect::{Liveness, introspect, introspect_refresh};
 pub use refresh::{Spent, refresh};

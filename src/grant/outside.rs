@@ -51,7 +51,7 @@ pub fn exchanged(
     let answer = heard.answer()?;
     let client = client(provider, None).set_token_uri(address(TokenUrl::new)?);
     let answer = client.exchange_code(code(sent)).request(&answering(answer));
-    exchange::understood(answer, provider, license, &Shared::of([sent.expose()]), || now)
+    exchange::understood(answer, provider, license, &Shared::of([sent.expose()]), || now, None)
 }
 
 /// What the answer to a refresh token means; `sent` is the token.
@@ -60,7 +60,7 @@ pub fn refreshed(provider: &Provider, sent: &Secret, heard: &Heard<'_>, now: Tim
     let client = client(provider, None).set_token_uri(address(TokenUrl::new)?);
     let token = RefreshToken::new(sent.expose().to_owned());
     let answer = client.exchange_refresh_token(&token).request(&answering(answer));
-    refresh::understood(answer, provider, &Shared::of([sent.expose()]), || now)
+    refresh::understood(answer, provider, &Shared::of([sent.expose()]), || now, None)
 }
 
 /// What the answer to a look at a token says.

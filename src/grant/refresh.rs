@@ -13,7 +13,7 @@ use crate::model::granted::Granted;
 use crate::model::ids::{FlowId, Key, Username};
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use oauth2::basic::BasicErrorResponse;
 use oauth2::{RefreshToken, RequestTokenError, TokenUrl};
 
@@ -54,7 +54,7 @@ pub async fn refresh(
     }
     let sent = [Some(&spent.token), secret];
     let sent = Shared::of(sent.into_iter().flatten().map(Secret::expose));
-    understood(request.request_async(&Whole(http)).await, provider, &sent, now)
+    understood(request.request_async(&Whole(http)).await, provider, &sent, now, endpoints.skew)
 }
 
 /// What the answer to a refresh token means; `sent` is never repeated from it.
@@ -63,9 +63,10 @@ pub(super) fn understood(
     provider: &Provider,
     sent: &Shared<'_>,
     now: impl Fn() -> Timestamp,
+    skew: Option<SignedDuration>,
 ) -> Result<Granted> {
     match answer {
-        Ok(answer) => Ok(without_tokens(answer.granted(provider, now()), sent)),
+        Ok(answer) => Ok(without_tokens(answer.granted(provider, now(), skew), sent)),
         Err(e) => Err(meaning(e, provider, "the refresh", sent)),
     }
 }

@@ -11,7 +11,7 @@ use crate::model::ids::Key;
 use crate::model::selection::Quiet;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Records near their end, and how many others there are.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -22,31 +22,34 @@ pub struct Near {
     pub quiet: Quiet,
 }
 
+/// The marks of owners that don't live any more.
+type Dead = BTreeSet<String>;
+
 impl Ledger {
     /// Every record of a profile with its open questions, ordered by UBI and licence.
     pub fn standings(&self, profile: &str) -> Result<Vec<Standing>> {
-        self.look(|db| {
+        self.look(|db, dead| {
             let found = records(db, "profile = ?1", params![profile])?;
-            self.with_questions(db, profile, found)
+            self.with_questions(db, profile, found, dead)
         })
     }
 
     /// One record with its open questions.
     pub fn standing(&self, profile: &str, key: &Key) -> Result<Option<Standing>> {
-        self.look(|db| {
+        self.look(|db, dead| {
             let found = records(
                 db,
                 "profile = ?1 AND ubi = ?2 AND license = ?3",
                 params![profile, key.ubi.as_str(), key.license.as_str()],
             )?;
-            Ok(self.with_questions(db, profile, found)?.pop())
+            Ok(self.with_questions(db, profile, found, dead)?.pop())
         })
     }
 
     /// The records that selectors can mean (DESIGN, Selecting), each once, ordered by UBI and licence. Which of them a
     /// selector names, [`selection::one`](crate::model::selection::one) decides.
     pub fn standings_called(&self, profile: &str, selectors: &[String]) -> Result<Vec<Standing>> {
-        self.look(|db| {
+        self.look(|db, dead| {
             let mut found = BTreeMap::new();
             for selector in selectors.iter().map(|selector| selector.trim()) {
                 let (ubi, license) = selector.split_once('/').unzip();
@@ -61,13 +64,13 @@ impl Ledger {
                 )?;
                 found.extend(called.into_iter().map(|record| (record.key.clone(), record)));
             }
-            self.with_questions(db, profile, found.into_values().collect())
+            self.with_questions(db, profile, found.into_values().collect(), dead)
         })
     }
 
     /// The records whose living grant ends by `until`, and those with anything noted or open; the others are counted.
     pub fn standings_near(&self, profile: &str, until: Timestamp) -> Result<Near> {
-        self.look(|db| {
+        self.look(|db, dead| {
             let found = records(
                 db,
                 "(profile, ubi, license) IN (
@@ -80,13 +83,13 @@ impl Ledger {
                 params![profile, until.as_second()],
             )?;
             let quiet = quiet(db, profile, until, &found)?;
-            Ok(Near { standings: self.with_questions(db, profile, found)?, quiet })
+            Ok(Near { standings: self.with_questions(db, profile, found, dead)?, quiet })
         })
     }
 
     /// The profiles that have records.
     pub fn profiles(&self) -> Result<Vec<String>> {
-        self.look(|db| {
+        self.look(|db, _| {
             let mut found =
                 db.prepare_cached("SELECT DISTINCT profile FROM authorization ORDER BY profile")?;
             let rows = found.query_map([], |row| row.get(0))?;
@@ -94,13 +97,24 @@ impl Ledger {
         })
     }
 
-    /// One snapshot, so that a record and its question belong together.
-    fn look<T>(&self, look: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T> {
-        let read = || {
-            let snapshot = self.db.unchecked_transaction()?;
-            let seen = look(&snapshot)?;
-            snapshot.finish()?;
-            Ok(seen)
+    /// Looks at one snapshot, so that a record and its question belong together. An owner may answer its question after
+    /// it was read here, and end before it's looked for: only who was dead before a snapshot has left what is in it. Each
+    /// round finds more owners dead, or is the last.
+    fn look<T>(&self, look: impl Fn(&Connection, &mut Dead) -> Result<T, Fault>) -> Result<T> {
+        const ROUNDS: usize = 10;
+        let mut dead = Dead::new();
+        let mut read = || {
+            let mut round = 1;
+            loop {
+                let known = dead.len();
+                let snapshot = self.db.unchecked_transaction()?;
+                let seen = look(&snapshot, &mut dead)?;
+                snapshot.finish()?;
+                if dead.len() == known || round == ROUNDS {
+                    return Ok(seen);
+                }
+                round += 1;
+            }
         };
         read().map_err(|fault: Fault| fault.named(&self.path, "read"))
     }
@@ -111,6 +125,7 @@ impl Ledger {
         db: &Connection,
         profile: &str,
         records: Vec<Authorization>,
+        dead: &mut Dead,
     ) -> Result<Vec<Standing>, Fault> {
         let mut open: BTreeMap<Key, Vec<OpenFlow>> = BTreeMap::new();
         let flows = match &records[..] {
@@ -121,7 +136,7 @@ impl Ledger {
             // Whether someone is at it costs a look at a file.
             if records.binary_search_by(|record| record.key.cmp(&flow.key)).is_ok() {
                 let key = flow.key.clone();
-                open.entry(key).or_default().push(self.question(flow)?);
+                open.entry(key).or_default().push(self.question(flow, dead)?);
             }
         }
         let with =
@@ -129,9 +144,17 @@ impl Ledger {
         Ok(records.into_iter().map(with).collect())
     }
 
-    fn question(&self, flow: Flow) -> Result<OpenFlow, Fault> {
+    fn question(&self, flow: Flow, dead: &mut Dead) -> Result<OpenFlow, Fault> {
         let (owners, spool) = (self.paths.owners(), self.paths.spool());
-        let abandoned = flow.owner.as_ref().is_none_or(|owner| !Mark::alive(&owners, owner));
+        let abandoned = match &flow.owner {
+            None => true,
+            Some(owner) if dead.contains(&owner.mark) => true,
+            Some(owner) if Mark::alive(&owners, owner) => false,
+            Some(owner) => {
+                dead.insert(owner.mark.clone());
+                true
+            }
+        };
         let mut stage = flow.stage;
         if let (true, Some(owner)) = (abandoned, &flow.owner)
             && let Some(spooled) = Spool::last_stage(&spool, &owner.mark, &flow.id)?

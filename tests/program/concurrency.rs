@@ -1,9 +1,11 @@
 //! Many processes at once: they wait for each other, and lose nothing.
 
+use crate::support::proxy::Proxy;
 use crate::support::stored::{PROFILE, key};
 use crate::support::{Rig, Run, admin, register};
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::flow::Change;
+use biotrack_auth::model::secret::Secret;
 use std::process::Child;
 
 /// How many at once.
@@ -88,4 +90,33 @@ fn a_change_of_what_someone_else_changed_meanwhile_is_refused() {
     assert!(outcomes.next().unwrap().is_ok());
     let refused = outcomes.next().unwrap().unwrap_err();
     assert!(refused.to_string().contains("changed by someone else"), "{refused}");
+}
+
+/// S36: the provider calls the token dead that a process has read, while another grant takes its place.
+#[test]
+fn a_losers_invalid_grant_ends_no_winners_grant() {
+    for scope in ["token", "grant"] {
+        let rig = Rig::new();
+        let config = rig.file("config.toml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        let text = format!("{text}\nrevocation_scope = \"{scope}\"\n");
+        std::fs::write(&config, &text).unwrap();
+        rig.register("L-1").exits(0);
+        rig.remake("L-1", |granted| granted.refresh = Some(Secret::new("not-a-token-of-theirs")));
+        let proxy = Proxy::of(&rig);
+        let asking = rig.start(&["token", "L-1", "--min-valid", "2h"]);
+        assert!(proxy.seen.recv().unwrap().answer.contains("invalid_grant"));
+        // The answer is on its way; a person consents, past the proxy.
+        std::fs::write(&config, &text).unwrap();
+        rig.run(&["renew", "L-1", "--browser", &admin()]).exits(0);
+        proxy.go.send(()).unwrap();
+        let run = end(asking).exits(0);
+        let live = rig.live("L-1").unwrap();
+        assert_eq!(run.out, format!("{}\n", live.access.expose()));
+        assert!(rig.accepts(&live));
+        assert_eq!(
+            (&rig.only()["state"], &rig.only()["conditions"]),
+            (&"active".into(), &serde_json::json!([]))
+        );
+    }
 }

@@ -25,16 +25,16 @@ mod givingup;
 mod handoff;
 #[cfg(unix)]
 mod history;
+#[cfg(target_os = "linux")]
+mod hostile;
 #[cfg(unix)]
 mod hostile_input;
 #[cfg(target_os = "linux")]
-mod hostile;
-#[cfg(target_os = "linux")]
 mod keyring;
 mod layers;
-mod looks;
 #[cfg(target_os = "linux")]
 mod local;
+mod looks;
 mod mishaps;
 #[cfg(target_os = "linux")]
 mod no_leaks;
@@ -49,9 +49,13 @@ mod renew;
 #[cfg(unix)]
 mod shells;
 mod status;
+#[cfg(target_os = "linux")]
+mod storm;
 mod support;
 #[cfg(unix)]
 mod table;
+#[cfg(target_os = "linux")]
+mod time;
 mod token;
 #[cfg(target_os = "linux")]
 mod vaultmove;

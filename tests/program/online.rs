@@ -1,10 +1,11 @@
 //! `status --online`: only the provider's own word makes a grant invalid.
 
-use crate::support::{Rig, Run};
+use crate::support::proxy::{json as answer, read_request};
+use crate::support::{Rig, Run, admin};
 use biotrack_auth::sandbox::Mishap;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 
 fn granted(licenses: &[&str]) -> Rig {
     let rig = Rig::new();
@@ -123,6 +124,31 @@ fn a_token_that_is_rotated_meanwhile_is_asked_about_again() {
     assert_eq!(states(&look(&rig, &[]).json()), ["active"]);
     rig.remake("L-1", |granted| *granted = fresh.clone());
     assert_eq!(states(&look(&rig, &[]).says_nothing().json()), ["active"]);
+}
+
+/// S12 S36: the old grant is inactive, truly, and a new one stands by the time the answer comes.
+#[test]
+fn a_grant_that_is_renewed_while_its_forerunner_is_asked_about_stays_good() {
+    let rig = granted(&["L-1"]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = rig.file("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::fs::write(&config, format!("{text}\nintrospection_url = \"http://{address}/introspect\"\n"))
+        .unwrap();
+    let looking = rig.start(&["status", "--online", "--json"]);
+    // About access and refresh token; then about both once more, under the claim.
+    for look in ["access", "refresh", "access again", "refresh again"] {
+        let mut stream = listener.accept().unwrap().0;
+        read_request(&mut stream);
+        if look == "refresh again" {
+            rig.run(&["renew", "L-1", "--browser", &admin()]).exits(0);
+        }
+        stream.write_all(answer("200 OK", r#"{"active":false}"#).as_bytes()).unwrap();
+    }
+    Run::of(looking.wait_with_output().unwrap()).exits(0);
+    assert_eq!(states(&rig.status()), ["active"], "the new grant was taken for the old one");
+    assert!(rig.accepts(&rig.live("L-1").unwrap()));
 }
 
 #[test]

@@ -4,18 +4,14 @@ use super::Examination;
 use crate::config;
 use crate::edge::HttpOptions;
 use crate::error::Result;
-use crate::grant::{Endpoints, prepare};
+use crate::grant::{Endpoints, SKEW, prepare};
 use crate::model::duration::in_words;
 use crate::model::provider::{Pkce, Provider};
-use jiff::SignedDuration;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// No longer is waited for the provider, whatever the profile says.
 const LONGEST: Duration = Duration::from_secs(15);
-
-/// A clock that differs by more deserves a word: both sides judge lifetimes by their own.
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 impl Examination<'_, '_> {
     pub(super) fn provider(&mut self) {

@@ -37,6 +37,14 @@ server.listen(0, '127.0.0.1', () => {
   provider.on('grant.revoked', () => tell('grant_revoked'));
   provider.on('refresh_token.destroyed', () => tell('refresh_token_destroyed'));
   provider.on('server_error', (ctx, error) => tell('failed', { error: String(error) }));
+  // What it has answered, before the answer is whole: what a test asks about later has been told by then.
+  server.on('request', (request, answer) => {
+    const end = answer.end.bind(answer);
+    answer.end = (...rest) => {
+      tell('answered', { path: request.url.split('?')[0], status: answer.statusCode });
+      return end(...rest);
+    };
+  });
   server.on('request', provider.callback());
   tell('listening', { issuer });
 });

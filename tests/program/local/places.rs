@@ -2,6 +2,8 @@
 //! user's, or one that others may write. It's refused, with a word about it, or made right; nothing is written through it,
 //! no browser is opened, and nothing hangs.
 
+#![expect(clippy::disallowed_macros, reason = "a test has no Env")]
+
 use super::granted;
 use crate::support::{Rig, Run, admin, outside};
 use std::fs::{self, Permissions};
@@ -202,8 +204,8 @@ fn an_identity_named_elsewhere_is_looked_at_as_sharply() {
         fs::copy(rig.file("identity.txt"), &named).unwrap();
         let mut command = rig.under(&[], &["token", "L-1"]);
         command.env("BIOTRACK_AUTH_IDENTITY", &named);
-        Run::of(command.output().unwrap()).is_calm(&["token"]).exits(0);
+        Run::of(command.output().unwrap()).calmly(&["token"]).exits(0);
         lay(&named, &rig.elsewhere("aside"), laid);
-        refused(Run::of(command.output().unwrap()).is_calm(&["token"]), "identity.txt", laid);
+        refused(Run::of(command.output().unwrap()).calmly(&["token"]), "identity.txt", laid);
     }
 }

@@ -2,6 +2,8 @@
 //! without a home or a place for temporary files: none panics or hangs, and each ends with a documented code. Where the
 //! answer can't be written, that's no success.
 
+#![expect(clippy::disallowed_macros, reason = "a test has no Env")]
+
 use super::{all, commands, granted};
 use crate::support::{PROGRAM, Rig, Run, outside};
 use std::process::{Command, Stdio};
@@ -55,7 +57,7 @@ const STARTS: [(&str, &str); 9] = [
 
 fn started(rig: &Rig, script: &str, arguments: &[&str]) -> Run {
     let output = rig.under(&["bash", "-c", script], arguments).output().unwrap();
-    Run::of(output).is_calm(arguments)
+    Run::of(output).calmly(arguments)
 }
 
 #[test]
@@ -109,7 +111,7 @@ fn bare(variables: &[(&str, &str)], arguments: &[&str]) -> Run {
     let mut command: Command = outside("timeout");
     command.args(["--kill-after=5", "120"]).arg(PROGRAM).args(arguments).env_clear();
     command.envs(variables.iter().copied()).stdin(Stdio::null());
-    Run::of(command.output().unwrap()).is_calm(arguments)
+    Run::of(command.output().unwrap()).calmly(arguments)
 }
 
 #[test]

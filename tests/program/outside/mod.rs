@@ -5,7 +5,7 @@ mod cron;
 mod listen;
 mod many;
 mod monitoring;
-mod oidc_provider;
+mod peers;
 mod prometheus;
 mod spreadsheet;
 mod systemd;

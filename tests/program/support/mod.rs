@@ -2,6 +2,8 @@
 
 #[cfg(target_os = "linux")]
 pub mod asked;
+#[cfg(target_os = "linux")]
+pub mod clock;
 pub mod crowd;
 #[cfg(target_os = "linux")]
 pub mod kill;
@@ -39,6 +41,9 @@ pub struct Rig {
     elsewhere: TempDir,
     /// The program sees the session's bus.
     keyring: bool,
+    /// Where the program's clock is read from, instead of the machine's.
+    #[cfg(target_os = "linux")]
+    clock: Option<PathBuf>,
     sandbox: Sandbox,
 }
 
@@ -101,7 +106,14 @@ impl Rig {
         let options = Options { log: Some(log), ..options };
         #[expect(clippy::disallowed_methods, reason = "the sandbox runs by the machine's clock")]
         let sandbox = Sandbox::start(options, Arc::new(Timestamp::now)).unwrap();
-        Self { home, elsewhere, keyring: false, sandbox }
+        Self {
+            home,
+            elsewhere,
+            keyring: false,
+            #[cfg(target_os = "linux")]
+            clock: None,
+            sandbox,
+        }
     }
 
     pub fn home(&self) -> &Path {
@@ -147,6 +159,10 @@ impl Rig {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        #[cfg(target_os = "linux")]
+        if let Some(file) = &self.clock {
+            clock::told_by(&mut command, file);
+        }
         if self.keyring {
             for name in ["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "HOME"] {
                 #[expect(clippy::disallowed_methods, reason = "a test has no Env")]

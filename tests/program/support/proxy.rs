@@ -183,7 +183,8 @@ fn sent(request: &str) -> Vec<String> {
     ["code", "code_verifier", "client_secret"].map(|name| value(name).unwrap()).into()
 }
 
-pub(super) fn read_request(stream: &mut TcpStream) -> String {
+/// A request, head and body.
+pub fn read_request(stream: &mut TcpStream) -> String {
     let mut text = Vec::new();
     let mut byte = [0];
     loop {

@@ -1,0 +1,108 @@
+//! What the program keeps against what the provider logged: no token that lives is missing, no older one over a newer.
+
+use crate::support::Rig;
+use crate::support::stored::{hashed, key};
+use biotrack_auth::model::flow::Role;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A grant as the provider's log tells it.
+#[derive(Default)]
+struct Given {
+    license: String,
+    access: String,
+    refresh: String,
+    revoked: bool,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    pub issued: usize,
+    pub rotated: usize,
+    pub revoked: usize,
+    /// Token requests that the provider turned down.
+    pub refused: usize,
+    /// Refresh tokens that were sent a second time.
+    pub replayed: usize,
+    /// Answers that the provider never got through.
+    pub lost: usize,
+    /// Licences whose records say themselves that something is open, or that the grant is dead.
+    pub in_doubt: BTreeSet<String>,
+}
+
+/// Compares them, licence by licence.
+#[track_caller]
+pub fn judge(rig: &Rig, licenses: &[String]) -> Verdict {
+    let mut verdict = Verdict::default();
+    let mut grants: BTreeMap<String, Given> = BTreeMap::new();
+    // The grant that was issued last for each licence: only that one may be in use.
+    let mut newest: BTreeMap<String, String> = BTreeMap::new();
+    for line in rig.truth() {
+        let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
+        match line["event"].as_str().unwrap() {
+            event @ ("token_issued" | "token_rotated") => {
+                let given = grants.entry(text("grant")).or_default();
+                (given.license, given.access, given.refresh) =
+                    (text("license"), text("access_sha256"), text("refresh_sha256"));
+                if event == "token_issued" {
+                    verdict.issued += 1;
+                    newest.insert(text("license"), text("grant"));
+                } else {
+                    verdict.rotated += 1;
+                }
+            }
+            "token_revoked" => {
+                verdict.revoked += 1;
+                verdict.replayed += usize::from(line["why"] == "refresh replayed");
+                grants.get_mut(&text("grant")).unwrap().revoked = true;
+            }
+            "refused" => verdict.refused += 1,
+            "answer_spoilt" => verdict.lost += 1,
+            _ => {}
+        }
+    }
+    let records = records(rig);
+    for (license, granted) in licenses.iter().zip(kept(rig, licenses)) {
+        let record = &records[license];
+        let state = record["state"].as_str().unwrap();
+        let named = record["conditions"] != serde_json::json!([]) || ["invalid", "expired"].contains(&state);
+        if named {
+            assert!(record["next_command"].is_string(), "{record}");
+            verdict.in_doubt.insert(license.clone());
+            continue;
+        }
+        let living: Vec<_> = grants.iter().filter(|(_, it)| it.license == *license && !it.revoked).collect();
+        let Some((access, refresh)) = granted else {
+            assert!(living.is_empty(), "{license}: a grant lives, and nobody has it: {record}");
+            assert!(["deactivated", "pending"].contains(&state), "{record}");
+            continue;
+        };
+        assert_eq!(state, "active", "{record}");
+        let [(id, given)] = living[..] else { panic!("{license}: {} grants live: {record}", living.len()) };
+        assert_eq!(Some(id), newest.get(license), "{license}: an older grant over a newer");
+        assert_eq!(given.refresh, refresh, "{license}: an older refresh token over a newer");
+        assert_eq!(given.access, access, "{license}: an older access token over a newer");
+    }
+    verdict
+}
+
+fn records(rig: &Rig) -> BTreeMap<String, Value> {
+    let status = rig.status();
+    let all = status["authorizations"].as_array().unwrap().iter();
+    all.map(|it| (it["license"].as_str().unwrap().to_owned(), it.clone())).collect()
+}
+
+/// The hashes of what is kept of each licence: of access and refresh token.
+fn kept(rig: &Rig, licenses: &[String]) -> Vec<Option<(String, String)>> {
+    let keys: Vec<_> = licenses.iter().map(|license| key(license)).collect();
+    for role in [Role::Superseded, Role::Unwanted, Role::Held] {
+        let left: usize = rig.all_grants(&keys, role).iter().map(Vec::len).sum();
+        assert_eq!(left, 0, "{role:?}");
+    }
+    let live = rig.all_grants(&keys, Role::Live).into_iter();
+    live.map(|mut granted| {
+        granted.pop().map(|it| (hashed(it.access.expose()), hashed(it.refresh.unwrap().expose())))
+    })
+    .collect()
+}
