@@ -1,6 +1,6 @@
 //! `config vault` and `config recipients`: every secret at once, resumable, nothing lost.
 
-use crate::crash::points::at_each_point;
+use crate::crash::points::at_each_point_slowly;
 use crate::crash::truth::Found;
 use crate::keyring::session::{Session, accounts, within};
 use crate::support::screen::Screen;
@@ -74,7 +74,7 @@ fn a_move_is_killed_everywhere_and_goes_on() {
             let arguments = ["config", "vault", to];
             rig.run(&["config", "vault", back]).exits(0);
             let calls = rig.calls(&arguments);
-            at_each_point(&format!("config vault {to}"), 3, &calls, |call, nth| {
+            at_each_point_slowly(&format!("config vault {to}"), 3, &calls, |call, nth| {
                 rig.run(&["config", "vault", back]).exits(0);
                 rig.killed(call, nth, &arguments).then(|| {
                     assert_eq!(rig.status()["summary"]["active"], 2, "{call} {nth}");

@@ -4,14 +4,12 @@
 //! themselves are the machine's.
 
 use super::book::Book;
-use super::truth::gives_up;
 use crate::keyring::session::{Session, within};
 use crate::support::crowd::{Crowd, Dice, Will};
-use crate::support::stored::hashed;
 use crate::support::{Rig, Run, register};
 use biotrack_auth::sandbox::visitor::{Decision, Visitor};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Output;
@@ -59,8 +57,6 @@ struct Trial {
     dice: Dice,
     seed: u64,
     book: Book,
-    /// What a fresh process said to be uncertain: it isn't silent, whatever becomes of it.
-    told: BTreeSet<String>,
     /// How long each command takes, by the last ones that came to their end.
     took: BTreeMap<What, Duration>,
     sealed: bool,
@@ -70,7 +66,6 @@ struct Trial {
     survived: usize,
     /// Each command, its licence, and whether it was killed.
     last: Vec<(What, String, bool)>,
-    uncertain: usize,
 }
 
 impl Trial {
@@ -85,14 +80,12 @@ impl Trial {
             dice: Dice::of(seed),
             seed,
             book: Book::default(),
-            told: BTreeSet::new(),
             took: BTreeMap::new(),
             sealed: false,
             states: BTreeMap::new(),
             killed: BTreeMap::new(),
             survived: 0,
             last: Vec::new(),
-            uncertain: 0,
         }
     }
 
@@ -119,7 +112,7 @@ impl Trial {
             self.seed,
             self.killed,
             self.survived,
-            self.uncertain,
+            self.book.uncertain,
             self.book.issued,
             self.book.rotated,
         );
@@ -250,51 +243,8 @@ impl Trial {
 
     fn compares(&mut self, license: &str, record: Option<Value>, what: What) {
         self.states.extend(record.clone().map(|record| state((license.to_owned(), record))));
-        let Some(newest) = self.book.newest(license).cloned() else {
-            if record.is_some_and(|it| it["state"] == "active") {
-                self.lies(license, what, "active, and nothing was ever issued");
-            }
-            return;
-        };
-        let Some(record) = record else {
-            self.lies(license, what, "it has a grant, and there is no record");
-        };
-        let conditions = record["conditions"].as_array().unwrap();
-        if conditions.contains(&"uncertain".into()) || conditions.contains(&"revocation_pending".into()) {
-            if !record["next_command"].is_string() {
-                self.lies(license, what, "uncertain, and no command is named");
-            }
-            self.uncertain += 1;
-            self.told.insert(newest.refresh);
-            return;
-        }
-        if gives_up(&record) {
-            // Told by its next command.
-            self.told.insert(newest.refresh);
-            return;
-        }
-        let live = self.rig.live(license);
-        // One that was told of as uncertain isn't lost silently.
-        let told = self.told.contains(&newest.refresh);
-        let over = told || self.book.is_revoked(&newest);
-        match (record["state"].as_str().unwrap(), live) {
-            ("active", Some(live)) => {
-                let kept = live.refresh.as_ref().map(|it| hashed(it.expose())).unwrap_or_default();
-                if !self.rig.accepts(&live) {
-                    self.lies(license, what, "active, and the provider refuses its token");
-                }
-                if !told && kept != newest.refresh {
-                    self.lies(license, what, "its newest tokens are silently lost");
-                }
-            }
-            ("active", None) => self.lies(license, what, "active without tokens"),
-            ("deactivated", Some(_)) => self.lies(license, what, "deactivated, with tokens"),
-            ("invalid", _) if !record["next_command"].is_string() => {
-                self.lies(license, what, "invalid, and no command is named");
-            }
-            // Pending: asked again after it was given up.
-            ("deactivated" | "invalid" | "pending", _) if over => {}
-            _ => self.lies(license, what, "a living grant is silently lost"),
+        if let Err(why) = self.book.judges(&self.rig, license, record.as_ref()) {
+            self.lies(license, what, why);
         }
     }
 

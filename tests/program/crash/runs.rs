@@ -1,7 +1,7 @@
 //! Runs over several licences, killed at every writing or talking call: each licence's grant is stored, or shown as
 //! uncertain with its next command, and the run is gone on with.
 
-use super::points::at_each_point;
+use super::points::at_each_point_slowly;
 use super::truth::{Found, go_on_with, holds_of, is_whole_of, record_of};
 use crate::keyring::session::{Session, within};
 use crate::support::Rig;
@@ -57,7 +57,7 @@ fn registers_with(command: &str, rig: impl Fn() -> Rig) {
     let browser = crowd.browser();
     let first = rig();
     let calls = first.calls(&["register", "--from", &stores(&first), "--tabs", "2", "--browser", &browser]);
-    at_each_point(command, 3, &calls, |call, nth| {
+    at_each_point_slowly(command, 3, &calls, |call, nth| {
         let rig = rig();
         let from = stores(&rig);
         let arguments = ["register", "--from", &from, "--tabs", "2", "--browser", &browser];
@@ -88,7 +88,7 @@ fn renews_with(command: &str, rig: Rig) {
     rig.run(&["register", "--from", &stores(&rig), "--browser", &browser]).exits(0);
     let arguments = ["renew", "--all", "--tabs", "2", "--browser", &browser];
     let calls = rig.calls(&arguments);
-    at_each_point(command, 3, &calls, |call, nth| {
+    at_each_point_slowly(command, 3, &calls, |call, nth| {
         let known = rig.truth().len();
         rig.killed(call, nth, &arguments).then(|| {
             let found = farthest(&rig, known);
@@ -119,7 +119,7 @@ fn resumes_with(command: &str, rig: Rig) {
         || assert!(rig.killed("accept4", 2, &["renew", "--all", "--tabs", "2", "--browser", &browser]));
     leave();
     let calls = rig.calls(&resume);
-    at_each_point(command, 3, &calls, |call, nth| {
+    at_each_point_slowly(command, 3, &calls, |call, nth| {
         leave();
         let known = rig.truth().len();
         let fired = rig.killed(call, nth, &resume);
