@@ -136,7 +136,6 @@ fn what_lies_in_a_files_place_is_refused() {
         assert_ne!(rig.ends(&["doctor"]).code, 0, "{name} {laid:?}: doctor finds nothing");
     });
     assert_eq!(counted, 50);
-    eprintln!("{counted} things in a file's place");
 }
 
 #[test]
@@ -161,7 +160,6 @@ fn what_lies_in_a_folders_place_is_refused_or_closed() {
         }
     });
     assert_eq!(counted, 28);
-    eprintln!("{counted} things in a folder's place");
 }
 
 #[test]
@@ -202,8 +200,8 @@ fn an_identity_named_elsewhere_is_looked_at_as_sharply() {
         fs::copy(rig.file("identity.txt"), &named).unwrap();
         let mut command = rig.under(&[], &["token", "L-1"]);
         command.env("BIOTRACK_AUTH_IDENTITY", &named);
-        Run::of(command.output().unwrap()).is_calm(&["token"]).exits(0);
+        Run::of(command.output().unwrap()).calmly(&["token"]).exits(0);
         lay(&named, &rig.elsewhere("aside"), laid);
-        refused(Run::of(command.output().unwrap()).is_calm(&["token"]), "identity.txt", laid);
+        refused(Run::of(command.output().unwrap()).calmly(&["token"]), "identity.txt", laid);
     }
 }

@@ -55,7 +55,7 @@ const STARTS: [(&str, &str); 9] = [
 
 fn started(rig: &Rig, script: &str, arguments: &[&str]) -> Run {
     let output = rig.under(&["bash", "-c", script], arguments).output().unwrap();
-    Run::of(output).is_calm(arguments)
+    Run::of(output).calmly(arguments)
 }
 
 #[test]
@@ -87,7 +87,6 @@ fn no_stream_that_is_closed_full_or_hung_up_brings_a_command_down() {
         }
     }
     assert_eq!(counted, CALLS.len() * STARTS.len());
-    eprintln!("{counted} starts");
 }
 
 #[test]
@@ -109,7 +108,7 @@ fn bare(variables: &[(&str, &str)], arguments: &[&str]) -> Run {
     let mut command: Command = outside("timeout");
     command.args(["--kill-after=5", "120"]).arg(PROGRAM).args(arguments).env_clear();
     command.envs(variables.iter().copied()).stdin(Stdio::null());
-    Run::of(command.output().unwrap()).is_calm(arguments)
+    Run::of(command.output().unwrap()).calmly(arguments)
 }
 
 #[test]

@@ -38,14 +38,14 @@ impl Rig {
     /// Runs it so.
     #[track_caller]
     pub fn ends(&self, arguments: &[&str]) -> Run {
-        Run::of(self.under(&[], arguments).output().unwrap()).is_calm(arguments)
+        Run::of(self.under(&[], arguments).output().unwrap()).calmly(arguments)
     }
 }
 
 impl Run {
     /// It neither hung nor panicked, and its code is one of those that are documented.
     #[track_caller]
-    pub fn is_calm(self, what: &[&str]) -> Self {
+    pub fn calmly(self, what: &[&str]) -> Self {
         let documented =
             (0..=9).contains(&self.code) || (125..=127).contains(&self.code) && what[0] == "exec";
         let panicked = self.err.contains("panicked") || self.err.contains("this is a bug");
