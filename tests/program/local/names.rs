@@ -1,7 +1,7 @@
 //! S33 and S34 for what users and imported files say (what servers say is tried elsewhere): nothing in a name, a licence or
 //! an address of mail steers a terminal or runs in a spreadsheet, wherever it's shown.
 
-use super::granted;
+use super::{all, granted};
 use crate::support::Run;
 use biotrack_auth::error::is_unprintable;
 use std::fs;
@@ -39,7 +39,9 @@ fn what_steers_a_terminal_is_refused_and_shown_harmless() {
     let columns = ["ubi", "license", "ocm_license", "name", "username", "contact", "tags"];
     let good = ["604001", "L-9", "OCM-9", "Nine", "nine@b.example", "nine@c.example", "nine"];
     let mut counted = 0;
-    for hostile in HOSTILE {
+    // CI takes some of them; BIOTRACK_TEST_ALL=1 takes all.
+    let tried: Vec<_> = HOSTILE.into_iter().step_by(if all() { 1 } else { 3 }).collect();
+    for &hostile in &tried {
         for at in 0..columns.len() {
             let cells: Vec<_> = (0..good.len())
                 .map(|it| if it == at { format!("\"{}{hostile}\"", good[it]) } else { good[it].to_owned() })
@@ -70,7 +72,7 @@ fn what_steers_a_terminal_is_refused_and_shown_harmless() {
             counted += 1;
         }
     }
-    assert_eq!(counted, 14 * (7 + 12));
+    assert_eq!(counted, tried.len() * (7 + 12));
     assert_eq!(rig.only()["license"], "L-1");
 }
 

@@ -138,7 +138,6 @@ fn what_lies_in_a_files_place_is_refused() {
         assert_ne!(rig.ends(&["doctor"]).code, 0, "{name} {laid:?}: doctor finds nothing");
     });
     assert_eq!(counted, 50);
-    eprintln!("{counted} things in a file's place");
 }
 
 #[test]
@@ -163,7 +162,6 @@ fn what_lies_in_a_folders_place_is_refused_or_closed() {
         }
     });
     assert_eq!(counted, 28);
-    eprintln!("{counted} things in a folder's place");
 }
 
 #[test]

@@ -89,7 +89,6 @@ fn no_stream_that_is_closed_full_or_hung_up_brings_a_command_down() {
         }
     }
     assert_eq!(counted, CALLS.len() * STARTS.len());
-    eprintln!("{counted} starts");
 }
 
 #[test]
