@@ -79,7 +79,14 @@ pub fn judge(rig: &Rig, licenses: &[String]) -> Verdict {
             continue;
         };
         assert_eq!(state, "active", "{record}");
-        let [(id, given)] = living[..] else { panic!("{license}: {} grants live: {record}", living.len()) };
+        let [(id, given)] = living[..] else {
+            // Both sides' word on the licence, for whoever looks for what was lost.
+            let mut truth = rig.truth();
+            truth.retain(|line| line["license"] == *license);
+            let history = rig.run(&["history", license]).out;
+            let ids: Vec<_> = living.iter().map(|(id, _)| id).collect();
+            panic!("{license}: these grants live: {ids:?}\n{record}\n{history}\n{truth:#?}");
+        };
         assert_eq!(Some(id), newest.get(license), "{license}: an older grant over a newer");
         assert_eq!(given.refresh, refresh, "{license}: an older refresh token over a newer");
         assert_eq!(given.access, access, "{license}: an older access token over a newer");
