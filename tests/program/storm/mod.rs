@@ -178,7 +178,7 @@ fn in_good_weather(rig: &Rig, what: &str, many: usize, also: &[i32]) {
     is_sound(rig);
     let verdict = judge(rig, &(0..LICENSES).map(license).collect::<Vec<_>>());
     say(what, &tally, &verdict);
-    assert_eq!((verdict.refused, verdict.replayed), (0, 0), "a token was sent that another process had used");
+    assert!(verdict.refused.is_empty() && verdict.replayed == 0, "a token was sent twice: {verdict:?}");
     assert!(verdict.in_doubt.is_empty(), "{verdict:?}");
     assert!(verdict.rotated > 0 && verdict.issued > LICENSES && verdict.revoked > 0, "{verdict:?}");
 }

@@ -21,8 +21,11 @@ pub struct Verdict {
     pub issued: usize,
     pub rotated: usize,
     pub revoked: usize,
-    /// Token requests that the provider turned down.
-    pub refused: usize,
+    /// Why the provider turned requests down, but for refreshes of a grant that a renewal had just taken back: their
+    /// processes go on with the new one.
+    pub refused: Vec<String>,
+    /// And how many of those there were.
+    pub overtaken: usize,
     /// Refresh tokens that were sent a second time.
     pub replayed: usize,
     /// Answers that the provider never got through.
@@ -57,7 +60,8 @@ pub fn judge(rig: &Rig, licenses: &[String]) -> Verdict {
                 verdict.replayed += usize::from(line["why"] == "refresh replayed");
                 grants.get_mut(&text("grant")).unwrap().revoked = true;
             }
-            "refused" => verdict.refused += 1,
+            "refused" if line["why"] == "invalid_grant: grant revoked" => verdict.overtaken += 1,
+            "refused" => verdict.refused.push(text("why")),
             "answer_spoilt" => verdict.lost += 1,
             _ => {}
         }
