@@ -130,8 +130,11 @@ fn turn(tx: &Transaction<'_>, record: &Authorization, step: &Move) -> Result<(),
         Move::Put(role, place) => {
             turn(tx, record, &Move::Turn(*role, Role::Superseded))?;
             let (item, blob) = columns(place);
+            // SQLite gives a row's number again once the row is gone: a process that clears away late what another has
+            // cleared already would drop a living grant's tokens. A number out of 2^62 comes once.
             tx.prepare_cached(
-                "INSERT INTO secret (profile, ubi, license, role, item, blob) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO secret (id, profile, ubi, license, role, item, blob)
+                 VALUES (random() & 0x3fffffffffffffff, ?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute(params![profile, ubi, license, role.word(), item, blob])?;
         }
@@ -142,7 +145,10 @@ fn turn(tx: &Transaction<'_>, record: &Authorization, step: &Move) -> Result<(),
             .execute(params![profile, ubi, license, from.word(), to.word()])?;
         }
         Move::Drop(id) => {
-            tx.prepare_cached("DELETE FROM secret WHERE id = ?1")?.execute([id])?;
+            tx.prepare_cached(
+                "DELETE FROM secret WHERE id = ?1 AND profile = ?2 AND ubi = ?3 AND license = ?4",
+            )?
+            .execute(params![id, profile, ubi, license])?;
         }
     }
     Ok(())

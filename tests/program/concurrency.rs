@@ -4,7 +4,7 @@ use crate::support::proxy::Proxy;
 use crate::support::stored::{PROFILE, key};
 use crate::support::{Rig, Run, admin, register};
 use biotrack_auth::ledger::Ledger;
-use biotrack_auth::model::flow::Change;
+use biotrack_auth::model::flow::{Change, Move, Role};
 use biotrack_auth::model::secret::Secret;
 use std::process::Child;
 
@@ -118,5 +118,24 @@ fn a_losers_invalid_grant_ends_no_winners_grant() {
             (&rig.only()["state"], &rig.only()["conditions"]),
             (&"active".into(), &serde_json::json!([]))
         );
+    }
+}
+
+/// A process that is slow to clear away what it had read long ago, and another that stored a grant meanwhile.
+#[test]
+fn what_was_cleared_away_twice_is_nobody_elses_token() {
+    for later in ["L-2", "L-1"] {
+        let rig = Rig::new();
+        rig.register("L-1").exits(0);
+        let mut slow = Ledger::open(&rig.env()).unwrap();
+        let (id, _) = slow.secrets(PROFILE, &key("L-1"), Role::Live).unwrap().pop().unwrap();
+        rig.run(&["deactivate", "L-1", "--yes"]).exits(0);
+        rig.register(later).exits(0);
+        let record = slow.standing(PROFILE, &key("L-1")).unwrap().unwrap().record;
+        let (expect, moves) = (record.generation, vec![Move::Drop(id)]);
+        let change = Change { record, expect, moves, closes: None, events: Vec::new() };
+        slow.commit(&[change]).unwrap().pop().unwrap().unwrap();
+        let live = rig.live(later).expect("the tokens of a living grant are gone");
+        assert!(rig.accepts(&live));
     }
 }

@@ -118,13 +118,15 @@ fn storm(rig: &Rig, browser: &str, many: usize, commands: usize, also: &[i32]) -
     tally
 }
 
-/// All licences, granted by a crowd.
+/// All licences, granted by a crowd; few at once, for this is before the storm.
 fn granted(rig: &Rig, browser: &str) {
     let licenses: Vec<_> = (0..LICENSES).map(license).collect();
-    let children: Vec<_> =
-        licenses.iter().map(|license| rig.start(&register(license, &["--browser", browser]))).collect();
-    for child in children {
-        Run::of(child.wait_with_output().unwrap()).exits(0);
+    for few in licenses.chunks(4) {
+        let start = |license: &String| rig.start(&register(license, &["--browser", browser]));
+        let children: Vec<_> = few.iter().map(start).collect();
+        for child in children {
+            Run::of(child.wait_with_output().unwrap()).exits(0);
+        }
     }
 }
 
@@ -178,7 +180,7 @@ fn in_good_weather(rig: &Rig, what: &str, many: usize, also: &[i32]) {
     is_sound(rig);
     let verdict = judge(rig, &(0..LICENSES).map(license).collect::<Vec<_>>());
     say(what, &tally, &verdict);
-    assert_eq!((verdict.refused, verdict.replayed), (0, 0), "a token was sent that another process had used");
+    assert!(verdict.refused.is_empty() && verdict.replayed == 0, "a token was sent twice: {verdict:?}");
     assert!(verdict.in_doubt.is_empty(), "{verdict:?}");
     assert!(verdict.rotated > 0 && verdict.issued > LICENSES && verdict.revoked > 0, "{verdict:?}");
 }

@@ -21,8 +21,11 @@ pub struct Verdict {
     pub issued: usize,
     pub rotated: usize,
     pub revoked: usize,
-    /// Token requests that the provider turned down.
-    pub refused: usize,
+    /// Why the provider turned requests down, but for refreshes of a grant that a renewal had just taken back: their
+    /// processes go on with the new one.
+    pub refused: Vec<String>,
+    /// And how many of those there were.
+    pub overtaken: usize,
     /// Refresh tokens that were sent a second time.
     pub replayed: usize,
     /// Answers that the provider never got through.
@@ -57,7 +60,8 @@ pub fn judge(rig: &Rig, licenses: &[String]) -> Verdict {
                 verdict.replayed += usize::from(line["why"] == "refresh replayed");
                 grants.get_mut(&text("grant")).unwrap().revoked = true;
             }
-            "refused" => verdict.refused += 1,
+            "refused" if line["why"] == "invalid_grant: grant revoked" => verdict.overtaken += 1,
+            "refused" => verdict.refused.push(text("why")),
             "answer_spoilt" => verdict.lost += 1,
             _ => {}
         }
@@ -79,7 +83,14 @@ pub fn judge(rig: &Rig, licenses: &[String]) -> Verdict {
             continue;
         };
         assert_eq!(state, "active", "{record}");
-        let [(id, given)] = living[..] else { panic!("{license}: {} grants live: {record}", living.len()) };
+        let [(id, given)] = living[..] else {
+            // Both sides' word on the licence, for whoever looks for what was lost.
+            let mut truth = rig.truth();
+            truth.retain(|line| line["license"] == *license);
+            let history = rig.run(&["history", license]).out;
+            let ids: Vec<_> = living.iter().map(|(id, _)| id).collect();
+            panic!("{license}: these grants live: {ids:?}\n{record}\n{history}\n{truth:#?}");
+        };
         assert_eq!(Some(id), newest.get(license), "{license}: an older grant over a newer");
         assert_eq!(given.refresh, refresh, "{license}: an older refresh token over a newer");
         assert_eq!(given.access, access, "{license}: an older access token over a newer");
