@@ -1,7 +1,5 @@
 //! S31: every byte of what is sealed, flipped or with the rest cut off, is noticed. The armoured bundle of an export too.
 
-#![expect(clippy::disallowed_macros, reason = "a test has no Env")]
-
 use super::{Sealed, Vault, create_identity};
 use crate::model::flow::Place;
 use crate::model::secret::Sealable;

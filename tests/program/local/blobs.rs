@@ -2,8 +2,6 @@
 //! vault's own test tries every position with the library; here the program meets them. CI takes some of the positions;
 //! `BIOTRACK_TEST_ALL=1` takes all.
 
-#![expect(clippy::disallowed_macros, reason = "a test has no Env")]
-
 use super::{all, granted};
 use crate::support::Rig;
 

@@ -2,8 +2,6 @@
 //! user's, or one that others may write. It's refused, with a word about it, or made right; nothing is written through it,
 //! no browser is opened, and nothing hangs.
 
-#![expect(clippy::disallowed_macros, reason = "a test has no Env")]
-
 use super::granted;
 use crate::support::{Rig, Run, admin, outside};
 use std::fs::{self, Permissions};

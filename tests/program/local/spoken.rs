@@ -1,8 +1,6 @@
 //! S28: no token, code, verifier or client secret in what any command says, however much it's asked to say, nor in what the
 //! programs that it starts are given.
 
-#![expect(clippy::disallowed_macros, reason = "a test has no Env")]
-
 use super::granted;
 use crate::support::leaks::{PREFIXES, files, holds};
 use crate::support::proxy::Proxy;

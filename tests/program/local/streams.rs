@@ -2,8 +2,6 @@
 //! without a home or a place for temporary files: none panics or hangs, and each ends with a documented code. Where the
 //! answer can't be written, that's no success.
 
-#![expect(clippy::disallowed_macros, reason = "a test has no Env")]
-
 use super::{all, commands, granted};
 use crate::support::{PROGRAM, Rig, Run, outside};
 use std::process::{Command, Stdio};

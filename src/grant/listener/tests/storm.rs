@@ -85,6 +85,8 @@ fn rubbish_run_alone_by_its_parent() {
     let room = Room::now();
     let (over, port) = (AtomicBool::new(false), rig.port);
     std::thread::scope(|scope| {
+        // Also where something here fails: the storm's threads would blow for ever.
+        let calm = Calm(&over);
         scope.spawn(|| {
             let mut drips: Vec<_> = (0..300).map(|_| connect(port)).collect();
             while !over.load(Ordering::Relaxed) {
@@ -112,9 +114,18 @@ fn rubbish_run_alone_by_its_parent() {
             }
             callback(rig.port);
         }
-        over.store(true, Ordering::Relaxed);
+        drop(calm);
     });
     room.check(8);
+}
+
+/// Ends a storm when it goes.
+struct Calm<'a>(&'a AtomicBool);
+
+impl Drop for Calm<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Sends 200 MB of one header line, or as much as is taken.
