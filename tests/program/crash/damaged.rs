@@ -82,7 +82,9 @@ fn a_ledger_that_is_cut_within_a_page_is_refused_or_shows_all_that_was() {
         rig.lays(&whole[..whole.len() - cut]);
         let run = calm(rig.run(&["status", "--json"]), &what);
         assert!(run.code == 7 || run.json()["authorizations"] == before, "{what}: {run:?}");
-        assert_eq!(rig.run(&["doctor"]).code, 1, "{what}");
+        // Zeros at the end of a page are read as zeros where they are missing, too.
+        let lost = whole[whole.len() - cut..].iter().any(|byte| *byte != 0);
+        assert!(rig.run(&["doctor"]).code == 1 || !lost, "{what}");
     }
 }
 
