@@ -257,10 +257,10 @@ impl Custody<'_> {
         format!("{}/{}/{ubi}/{license}/{}", self.ledger.id(), record.profile, record.generation.0)
     }
 
-    /// Nothing was committed: what was put into the vault goes again.
+    /// Nothing was committed: what was put into the vault goes again, unless it may show up committed after all.
     fn undo(&self, places: Vec<Place>, e: Error) -> Error {
         for place in places {
-            self.forget(Some(place));
+            self.forget_unless_needed(place, &e);
         }
         e
     }

@@ -113,7 +113,7 @@ impl Custody<'_> {
             }
             Err(e) => {
                 // The sealed answer is kept instead; an item that nothing names would only be an orphan.
-                self.forget(matches!(place, Place::Item(_)).then_some(place));
+                self.forget_unless_needed(place, &e);
                 Err(e)
             }
         }

@@ -248,8 +248,8 @@ impl<'e> Custody<'e> {
             asks.push(ask);
         }
         let memos: Vec<_> = intents.iter().map(|intent| intent.flow.memo.clone()).collect();
-        let logged = self.ledger.intend(intents).inspect_err(|_| {
-            memos.iter().for_each(|memo| self.forget(memo.clone()));
+        let logged = self.ledger.intend(intents).inspect_err(|e| {
+            memos.iter().flatten().for_each(|memo| self.forget_unless_needed(memo.clone(), e));
         })?;
         let mut outcomes = Vec::with_capacity(asks.len());
         for ((ask, logged), memo) in asks.into_iter().zip(logged).zip(memos) {
@@ -367,6 +367,14 @@ impl<'e> Custody<'e> {
             }
         }
         Err(refused)
+    }
+
+    /// Forgets what a commit that failed would have named; kept where that commit may show up all the same: then the next
+    /// process needs it, and an orphan harms nobody.
+    fn forget_unless_needed(&self, place: Place, failed: &Error) {
+        if !failed.may_show_up() {
+            self.forget(Some(place));
+        }
     }
 
     /// Forgets a vault's item that nothing names any more. A failure leaves an orphan, which harms nobody.

@@ -59,7 +59,8 @@ impl Custody<'_> {
             memo: Some(memo.clone()),
             stage: Stage::Sent,
         };
-        let go = self.ledger.intend_refresh(flow.clone()).inspect_err(|_| self.forget(Some(memo)))?;
+        let go =
+            self.ledger.intend_refresh(flow.clone()).inspect_err(|e| self.forget_unless_needed(memo, e))?;
         self.refreshing = Some(flow.id.clone());
         Ok(Refreshing { flow, go, seal: Some(envelope.answer), sent_before: false })
     }

@@ -384,6 +384,12 @@ impl Error {
         matches!(self, Self::Provider(Lost { .. } | Useless { .. } | Overloaded { .. }))
     }
 
+    /// Whether what couldn't be committed may show up all the same. Where only the sync failed, SQLite's log holds the
+    /// whole commit, and the next process to open it takes what is whole.
+    pub fn may_show_up(&self) -> bool {
+        matches!(self, Self::Ledger(LedgerError::Io { .. }))
+    }
+
     /// Whether the provider is away or overloaded: others would fare no better now.
     pub fn is_outage(&self) -> bool {
         use ProviderError::{Lost, Overloaded, Unreachable};
