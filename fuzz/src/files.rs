@@ -56,6 +56,13 @@ pub fn rows(bytes: &[u8]) {
         lines.dedup();
         assert!(lines.is_sorted());
     };
+    // Each reading builds tables for its delimiters, which takes ten times as long as the rest.
+    if bytes.len().is_multiple_of(2) {
+        return match rows::incoming(bytes, "ny") {
+            Ok(sheet) => sheet.rows.iter().take(2).for_each(taken_in),
+            Err(found) => complaints(found),
+        };
+    }
     match rows::registrations(bytes) {
         Ok(sheet) => {
             sheet.unused.iter().for_each(|name| super::harmless(name));
@@ -69,12 +76,10 @@ pub fn rows(bytes: &[u8]) {
             let renewed = rows::renewals(bytes).expect("fewer columns are needed");
             assert_eq!(renewed.rows.len(), sheet.rows.len());
         }
-        Err(found) => complaints(found),
-    }
-    rows::renewals(bytes).map_or_else(complaints, drop);
-    match rows::incoming(bytes, "ny") {
-        Ok(sheet) => sheet.rows.iter().for_each(taken_in),
-        Err(found) => complaints(found),
+        Err(found) => {
+            complaints(found);
+            rows::renewals(bytes).map_or_else(complaints, drop);
+        }
     }
 }
 

@@ -27,7 +27,9 @@ pub(super) fn check(text: &str) -> Result<Url, Wrong> {
     }
     let url = Url::parse(text).map_err(|e| Wrong::new(format!("is no address ({e})"), form))?;
     // An empty user leaves no trace in what was parsed.
-    let authority = text.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
+    let authority = text
+        .get(url.scheme().len()..)
+        .and_then(|rest| rest.strip_prefix("://")?.split(['/', '?', '#']).next());
     if authority.is_some_and(|authority| authority.contains('@')) || !url.username().is_empty() {
         return Err(Wrong::new(
             "has a user or password in it",
@@ -125,6 +127,7 @@ mod tests {
             "https:a.example",
             "https:/a.example",
             "https:///a.example",
+            "https:/a.example://a.example",
             "https:user:pw@a.example",
             "",
         ] {

@@ -109,15 +109,9 @@ impl<'a> Reader<'a> {
         found
     }
 
-    /// The vault knows age; here only what can't be a recipient is told apart, and an identity isn't repeated.
+    /// The vault knows age; here only what can't be a recipient is told apart.
     fn recipient(&mut self, text: &str, at: usize) {
-        if text.to_uppercase().contains("AGE-SECRET-KEY") {
-            let right =
-                "Take it out of the file, and make a new identity: this one has been written in the clear.";
-            self.refuse(at, "a secret key stands where a recipient belongs".into(), Some(right.into()));
-        } else if !text.starts_with("age1")
-            || !text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-        {
+        if !text.starts_with("age1") || !text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
             let right = "A recipient is a public key that begins with `age1`.";
             self.refuse(at, format!("\"{text}\" is no age recipient"), Some(right.into()));
         }

@@ -93,12 +93,9 @@ impl Config {
             && !names.contains(default)
         {
             let known: Vec<_> = names.iter().map(String::as_str).collect();
-            problems.push(ConfigError::Invalid {
-                path: path.clone(),
-                line: *line,
-                problem: format!("there is no profile \"{default}\""),
-                right: (!known.is_empty()).then(|| keys::did_you_mean(default, &known)),
-            });
+            let right = (!known.is_empty()).then(|| keys::did_you_mean(default, &known));
+            let (problem, right) = reader::unrepeated(format!("there is no profile \"{default}\""), right);
+            problems.push(ConfigError::Invalid { path: path.clone(), line: *line, problem, right });
         }
         problems.sort_by_key(|problem| match problem {
             ConfigError::Invalid { line, .. } => *line,

@@ -125,6 +125,9 @@ fn each_refusal_names_its_line_and_what_would_be_right() {
             "age1",
         ),
         ("[sealed]\nrecipients = [\"AGE-SECRET-KEY-canary\"]", 2, "a secret key stands", "new identity"),
+        ("age-secret-key-canary = 1", 1, "a secret key stands", "new identity"),
+        ("[profiles.p]\npreset = \"AGE-SECRET-KEY-canary\"", 2, "a secret key stands", "new identity"),
+        ("default_profile = \"AGE-SECRET-KEY-canary\"", 1, "a secret key stands", "new identity"),
         (
             "[sealed]\nrecipients = [\"age1x AGE-SECRET-KEY-canary\"]",
             2,

@@ -122,7 +122,7 @@ pub fn presentable(address: &str) -> Result<(), &'static str> {
         return Err("the address has a user name in it");
     }
     // A browser reads `https:host` and `https:///host` too, and 127.1 as 127.0.0.1; an opener may read something else.
-    if !written_host(address)
+    if !written_host(address, parsed.scheme())
         .is_some_and(|host| parsed.host_str().is_some_and(|it| it.eq_ignore_ascii_case(host)))
     {
         return Err("the address has its host written in an unusual way");
@@ -136,8 +136,8 @@ pub fn presentable(address: &str) -> Result<(), &'static str> {
 }
 
 /// The host as it stands there, without the port.
-fn written_host(address: &str) -> Option<&str> {
-    let (_, rest) = address.split_once("://")?;
+fn written_host<'a>(address: &'a str, scheme: &str) -> Option<&'a str> {
+    let rest = address.get(scheme.len()..)?.strip_prefix("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
     Some(match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
@@ -178,6 +178,7 @@ mod tests {
             "https:biotr.ac/x",
             "https:/biotr.ac/x",
             "https:///biotr.ac/x",
+            "https:/biotr.ac://biotr.ac/",
             "https://@biotr.ac/",
             "http://127.1/",
             "http://0x7f.0.0.1/",
