@@ -82,9 +82,11 @@ fn a_ledger_that_is_cut_within_a_page_is_refused_or_shows_all_that_was() {
         rig.lays(&whole[..whole.len() - cut]);
         let run = calm(rig.run(&["status", "--json"]), &what);
         assert!(run.code == 7 || run.json()["authorizations"] == before, "{what}: {run:?}");
-        // Zeros at the end of a page are read as zeros where they are missing, too.
-        let lost = whole[whole.len() - cut..].iter().any(|byte| *byte != 0);
-        assert!(rig.run(&["doctor"]).code == 1 || !lost, "{what}");
+        // What is missing may have been free, at the end of an index's page: then nothing is.
+        if rig.run(&["doctor"]).code != 1 {
+            assert!(cut < 4096 && run.code == 0, "{what}: {run:?}");
+            rig.run(&["history", "verify"]).exits(0);
+        }
     }
 }
 
