@@ -126,7 +126,8 @@ impl Env {
             return Ok(runtime.handle().clone());
         }
         let built = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
+            // One for whoever floods us (S41), whom hyper reads for seconds at a stretch, and one that sees the time is up.
+            .worker_threads(2)
             .thread_name("net")
             .enable_all()
             .build()
