@@ -1,4 +1,4 @@
-//! S2, S3, S6, S17, S18, S20, S21: hostile redirects at the waiting program. None has an effect, and then the one true
+//! S2, S3, S6, S17–S20, S21: hostile redirects at the waiting program. None has an effect, and then the one true
 //! answer still has its own.
 
 use super::strangers::{
@@ -74,6 +74,31 @@ fn no_stranger_has_an_effect_and_then_the_true_answer_has() {
     assert_eq!(exchanged.asked(), before.0 + 1);
     let active = rig.run(&["status", "L-1", "--json"]).json();
     assert_eq!(active["authorizations"][0]["state"], "active");
+}
+
+#[test]
+fn the_true_answer_fifty_times_is_one_exchange() {
+    let rig = Rig::new();
+    let proxy = Proxy::of(&rig);
+    let waiting = Asked::start(&rig, &register("L-1", &["--no-browser"]));
+    let (port, it) = (waiting.port(), True::of(&granted(&waiting.address)));
+    let request = get(&it.host, &it.target());
+    let first = std::thread::spawn({
+        let request = request.clone();
+        move || send(port, &request)
+    });
+    // The code is at the provider.
+    proxy.seen.recv().unwrap();
+    for _ in 1..50 {
+        let answer = send(port, &request);
+        assert_eq!(status(&answer), 200, "{answer}");
+        assert!(answer.contains("Already received"), "{answer}");
+        is_guarded("the same again", &answer);
+    }
+    proxy.go.send(()).unwrap();
+    assert!(first.join().unwrap().contains("L-1"));
+    waiting.ended().exits(0);
+    assert_eq!(rig.counted("token_issued"), 1);
 }
 
 fn path_and_query(url: &Url) -> String {
