@@ -40,6 +40,13 @@ pub(super) fn check(text: &str) -> Result<Url, Wrong> {
     let (Some(host), Some(1..)) = (url.host(), authority.map(str::len)) else {
         return Err(Wrong::new("is no web address", "It begins with https:// and a host."));
     };
+    // A scheme may be written in capitals, but the issuer is compared to the letter, and others look for `http://`.
+    if !text.starts_with(url.scheme()) {
+        return Err(Wrong::new(
+            "has capitals or a blank in its scheme",
+            "It begins with https:// in small letters.",
+        ));
+    }
     match url.scheme() {
         "https" => {}
         "http" if is_loopback(&host) => {}

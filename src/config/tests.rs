@@ -81,6 +81,7 @@ fn each_refusal_names_its_line_and_what_would_be_right() {
         ("token_url = \"ftp://a.example/\"", 3, "token_url begins with ftp:", "https://"),
         ("token_url = \"\"", 3, "token_url is empty", "none"),
         ("token_url = \"{ulr}/x\"", 3, "token_url has a placeholder", "{url}"),
+        ("issuer = \"htTps://a.example\"", 3, "capitals", "small letters"),
         ("issuer = \"http://a.example\"", 3, "issuer is plain http", "https://"),
         (
             "authorize_parameters.ubi = \"{upi}\"",

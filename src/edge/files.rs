@@ -25,7 +25,7 @@ pub fn private_folder(path: &Path) -> Result<()> {
     }
     let found = fs::symlink_metadata(path).map_err(|e| fault(path, e))?;
     if !found.is_dir() {
-        return Err(fault(path, "it should be a folder, and not a link"));
+        return Err(fault(path, "it should be a folder, and not a link: put the folder itself there"));
     }
     mine(path, &found, 0)?;
     restrict(path, 0o700)
@@ -36,7 +36,9 @@ pub fn check_private_file(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(fault(path, e)),
-        Ok(found) if !found.is_file() => Err(fault(path, "it should be a plain file, and not a link")),
+        Ok(found) if !found.is_file() => {
+            Err(fault(path, "it should be a plain file, and not a link: put the file itself there"))
+        }
         Ok(found) => mine(path, &found, 0o077),
     }
 }
@@ -46,7 +48,9 @@ pub fn check_private_folder(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(fault(path, e)),
-        Ok(found) if !found.is_dir() => Err(fault(path, "it should be a folder, and not a link")),
+        Ok(found) if !found.is_dir() => {
+            Err(fault(path, "it should be a folder, and not a link: put the folder itself there"))
+        }
         Ok(found) => mine(path, &found, 0o077),
     }
 }
@@ -59,7 +63,7 @@ pub fn check_credential(path: &Path) -> Result<()> {
         _ => fault(path, e),
     })?;
     if !found.is_file() {
-        return Err(fault(path, "it should be a plain file, and not a link"));
+        return Err(fault(path, "it should be a plain file, and not a link: put the file itself there"));
     }
     #[cfg(unix)]
     {
@@ -213,7 +217,10 @@ fn restrict(_: &Path, _: u32) -> Result<()> {
 fn mine(path: &Path, found: &fs::Metadata, forbidden: u32) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
     if found.uid() != rustix::process::geteuid().as_raw() {
-        return Err(fault(path, "it belongs to another user"));
+        return Err(fault(
+            path,
+            "it belongs to another user: run as that one, or have root change its owner (chown)",
+        ));
     }
     if found.mode() & forbidden != 0 {
         return Err(fault(
@@ -226,7 +233,7 @@ fn mine(path: &Path, found: &fs::Metadata, forbidden: u32) -> Result<()> {
         ));
     }
     if found.is_file() && found.nlink() > 1 {
-        return Err(fault(path, "it has a second name (a hard link)"));
+        return Err(fault(path, "it has a second name (a hard link): put a copy of it in its place"));
     }
     Ok(())
 }

@@ -172,7 +172,7 @@ fn as_text(value: &Value) -> Option<String> {
 
 /// The grant's end: RFC 3339, Unix time, or seconds from now. What can't be right is unknown.
 fn instant(value: &Value, now: Timestamp, skew: Option<SignedDuration>) -> Option<Timestamp> {
-    if let Some(at) = value.as_str().and_then(|text| text.trim().parse::<Timestamp>().ok()) {
+    if let Some(at) = value.as_str().and_then(crate::model::instant::parse) {
         return by_our_clock(at, now, skew);
     }
     let seconds = number(value).filter(|seconds| (0.0..1e11).contains(seconds))?;

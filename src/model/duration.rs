@@ -37,7 +37,7 @@ pub fn ago(name: &'static str, text: &str, now: Timestamp) -> Result<Timestamp> 
     let at = parse(name, text)
         .ok()
         .and_then(|back| now.checked_sub(back).ok())
-        .or_else(|| text.parse::<Timestamp>().ok())
+        .or_else(|| super::instant::parse(text))
         .or_else(|| Some(text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp()));
     at.ok_or_else(|| Error::BadValue {
         name,

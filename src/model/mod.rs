@@ -8,6 +8,7 @@ pub mod flow;
 pub mod granted;
 pub mod history;
 pub mod ids;
+pub mod instant;
 pub mod outcome;
 pub mod pace;
 pub mod plan;

@@ -42,21 +42,26 @@ pub struct ExportedRecord {
     #[serde(default)]
     pub tags: Vec<String>,
     /// When it was first granted.
+    #[serde(default, deserialize_with = "super::instant::optional")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub created_at: Option<Timestamp>,
     /// When the living grant was consented, if that was a renewal.
+    #[serde(default, deserialize_with = "super::instant::optional")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub renewed_at: Option<Timestamp>,
     /// When the living grant ends.
+    #[serde(default, deserialize_with = "super::instant::optional")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub expires_at: Option<Timestamp>,
     /// The end is an estimate.
     #[serde(default)]
     pub expires_estimated: bool,
     /// When it was deactivated.
+    #[serde(default, deserialize_with = "super::instant::optional")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub deactivated_at: Option<Timestamp>,
     /// When the provider itself said that the grant is dead.
+    #[serde(default, deserialize_with = "super::instant::optional")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub invalid_at: Option<Timestamp>,
 }

@@ -36,6 +36,7 @@ mod layers;
 mod local;
 mod looks;
 mod mishaps;
+mod mutations;
 #[cfg(target_os = "linux")]
 mod no_leaks;
 mod online;
