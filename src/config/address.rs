@@ -1,5 +1,6 @@
 //! Addresses: what may stand in a profile, and how `{url}` is filled in.
 
+use crate::edge::written_authority;
 use crate::error::clean;
 use url::{Host, Url};
 
@@ -27,9 +28,7 @@ pub(super) fn check(text: &str) -> Result<Url, Wrong> {
     }
     let url = Url::parse(text).map_err(|e| Wrong::new(format!("is no address ({e})"), form))?;
     // An empty user leaves no trace in what was parsed.
-    let authority = text
-        .get(url.scheme().len()..)
-        .and_then(|rest| rest.strip_prefix("://")?.split(['/', '?', '#']).next());
+    let authority = written_authority(text, url.scheme());
     if authority.is_some_and(|authority| authority.contains('@')) || !url.username().is_empty() {
         return Err(Wrong::new(
             "has a user or password in it",

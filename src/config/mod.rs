@@ -94,8 +94,8 @@ impl Config {
         {
             let known: Vec<_> = names.iter().map(String::as_str).collect();
             let right = (!known.is_empty()).then(|| keys::did_you_mean(default, &known));
-            let (problem, right) = reader::unrepeated(format!("there is no profile \"{default}\""), right);
-            problems.push(ConfigError::Invalid { path: path.clone(), line: *line, problem, right });
+            let problem = format!("there is no profile \"{default}\"");
+            problems.push(ConfigError::invalid(path.clone(), *line, problem, right));
         }
         problems.sort_by_key(|problem| match problem {
             ConfigError::Invalid { line, .. } => *line,

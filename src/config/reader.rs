@@ -42,13 +42,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn refuse(&mut self, at: usize, problem: String, right: Option<String>) {
-        let (problem, right) = unrepeated(problem, right);
-        self.problems.push(ConfigError::Invalid {
-            path: self.file.clone(),
-            line: self.line(at),
-            problem,
-            right,
-        });
+        self.problems.push(ConfigError::invalid(self.file.clone(), self.line(at), problem, right));
     }
 
     pub(super) fn parse(&mut self) -> Option<Table<'a>> {
@@ -159,15 +153,6 @@ impl<'a> Reader<'a> {
         self.refuse(item.span().start, format!("`{key}` should be a table"), right);
         None
     }
-}
-
-/// What is wrong, without a secret key that was pasted to where something else belongs.
-pub(super) fn unrepeated(problem: String, right: Option<String>) -> (String, Option<String>) {
-    if !problem.to_uppercase().contains("AGE-SECRET-KEY") {
-        return (problem, right);
-    }
-    let right = "Take it out of the file, and make a new identity: this one has been written in the clear.";
-    ("a secret key stands where something else belongs".into(), Some(right.into()))
 }
 
 /// Where a key looks like a secret's: that it has no place in the file.

@@ -3,7 +3,6 @@
 use super::address::{self, Wrong};
 use super::keys::did_you_mean;
 use super::layer::{Entry, Layer, Origin};
-use super::reader::unrepeated;
 use crate::edge::zone;
 use crate::error::ConfigError;
 use crate::error::clean;
@@ -34,8 +33,8 @@ impl<'a> Settling<'a> {
             _ => None,
         };
         let line = line_of(key).or_else(|| line_of("url")).unwrap_or(self.line);
-        let (problem, right) = unrepeated(format!("{} {}", clean(key), wrong.problem), wrong.right);
-        self.problems.push(ConfigError::Invalid { path: self.file.to_owned(), line, problem, right });
+        let problem = format!("{} {}", clean(key), wrong.problem);
+        self.problems.push(ConfigError::invalid(self.file.to_owned(), line, problem, wrong.right));
     }
 
     /// A text; an empty one is none, and so switches a preset's value off.

@@ -135,10 +135,15 @@ pub fn presentable(address: &str) -> Result<(), &'static str> {
     }
 }
 
+/// What stands in an address between `://` and the path: user, host and port as they were written, not as they were
+/// read. `None` where no `://` follows the scheme.
+pub fn written_authority<'a>(address: &'a str, scheme: &str) -> Option<&'a str> {
+    address.get(scheme.len()..)?.strip_prefix("://")?.split(['/', '?', '#']).next()
+}
+
 /// The host as it stands there, without the port.
 fn written_host<'a>(address: &'a str, scheme: &str) -> Option<&'a str> {
-    let rest = address.get(scheme.len()..)?.strip_prefix("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
+    let authority = written_authority(address, scheme)?;
     Some(match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => authority,

@@ -5,6 +5,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
+const NO_FOLDER: &str = "it should be a folder, and not a link: put the folder itself there";
+const NO_FILE: &str = "it should be a plain file, and not a link: put the file itself there";
+
 fn fault(path: &Path, reason: impl ToString) -> Error {
     Error::File { path: path.display().to_string(), reason: reason.to_string() }
 }
@@ -25,7 +28,7 @@ pub fn private_folder(path: &Path) -> Result<()> {
     }
     let found = fs::symlink_metadata(path).map_err(|e| fault(path, e))?;
     if !found.is_dir() {
-        return Err(fault(path, "it should be a folder, and not a link: put the folder itself there"));
+        return Err(fault(path, NO_FOLDER));
     }
     mine(path, &found, 0)?;
     restrict(path, 0o700)
@@ -36,9 +39,7 @@ pub fn check_private_file(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(fault(path, e)),
-        Ok(found) if !found.is_file() => {
-            Err(fault(path, "it should be a plain file, and not a link: put the file itself there"))
-        }
+        Ok(found) if !found.is_file() => Err(fault(path, NO_FILE)),
         Ok(found) => mine(path, &found, 0o077),
     }
 }
@@ -48,9 +49,7 @@ pub fn check_private_folder(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(fault(path, e)),
-        Ok(found) if !found.is_dir() => {
-            Err(fault(path, "it should be a folder, and not a link: put the folder itself there"))
-        }
+        Ok(found) if !found.is_dir() => Err(fault(path, NO_FOLDER)),
         Ok(found) => mine(path, &found, 0o077),
     }
 }
@@ -63,7 +62,7 @@ pub fn check_credential(path: &Path) -> Result<()> {
         _ => fault(path, e),
     })?;
     if !found.is_file() {
-        return Err(fault(path, "it should be a plain file, and not a link: put the file itself there"));
+        return Err(fault(path, NO_FILE));
     }
     #[cfg(unix)]
     {

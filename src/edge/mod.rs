@@ -16,7 +16,9 @@ mod surroundings;
 mod terminal;
 mod zones;
 
-pub use browser::{Browser, BrowserChoice, Opened, SystemBrowser, found, is_there, presentable};
+pub use browser::{
+    Browser, BrowserChoice, Opened, SystemBrowser, found, is_there, presentable, written_authority,
+};
 pub use clock::{Clock, SystemClock};
 pub use http::{Http, HttpFault, HttpOptions};
 pub use keys::{Keys, Typed};

@@ -80,6 +80,17 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// What doesn't fit in the file, without a secret key that was pasted to where something else belongs.
+    pub fn invalid(path: String, line: usize, problem: String, right: Option<String>) -> Self {
+        if !problem.to_uppercase().contains("AGE-SECRET-KEY") {
+            return Self::Invalid { path, line, problem, right };
+        }
+        let right =
+            "Take it out of the file, and make a new identity: this one has been written in the clear.";
+        let problem = "a secret key stands where something else belongs".into();
+        Self::Invalid { path, line, problem, right: Some(right.into()) }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -213,8 +213,8 @@ impl Row for Incoming {
 
 /// An instant of a file, down to the whole second, as the ledger keeps it.
 fn instant(text: &str) -> Result<Timestamp> {
-    let at = super::instant::parse(text);
-    at.and_then(|at| Timestamp::from_second(at.as_second()).ok()).ok_or_else(|| Error::BadValue {
+    let at = super::instant::parse(text).and_then(|at| Timestamp::from_second(at.as_second()).ok());
+    at.ok_or_else(|| Error::BadValue {
         name: "instant",
         problem: format!("\"{}\" isn't an instant such as 2026-01-31T12:00:00Z", clean(text.trim())),
     })

@@ -1,4 +1,4 @@
-//! S2, S3, S6, S17–S20, S21: hostile redirects at the waiting program. None has an effect, and then the one true
+//! S2, S3, S6, S17–S21: hostile redirects at the waiting program. None has an effect, and then the one true
 //! answer still has its own.
 
 use super::strangers::{
