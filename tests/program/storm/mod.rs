@@ -249,7 +249,7 @@ fn where_answers_get_lost_every_grant_lives_or_is_named() {
     let browser = crowd.browser();
     granted(&rig, &browser);
     rig.sandbox().set_fail_shares(&[lost]);
-    let tally = storm(&rig, &browser, MANY, commands() / 2, &[2, 4, 8, 125]);
+    let tally = storm(&rig, &browser, MANY, commands() / 2, &[1, 2, 4, 8, 125]);
     rig.sandbox().set_fail_shares(&[]);
     is_sound(&rig);
     let licenses: Vec<_> = (0..LICENSES).map(license).collect();

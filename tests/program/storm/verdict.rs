@@ -7,12 +7,16 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A grant as the provider's log tells it.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Given {
     license: String,
     access: String,
     refresh: String,
+    /// Of the code that it was issued for.
+    code: String,
     revoked: bool,
+    /// Its code's answer never got through: nobody has its tokens.
+    unheard: bool,
 }
 
 /// What was found.
@@ -50,6 +54,7 @@ pub fn judge(rig: &Rig, licenses: &[String]) -> Verdict {
                     (text("license"), text("access_sha256"), text("refresh_sha256"));
                 if event == "token_issued" {
                     verdict.issued += 1;
+                    given.code = text("code_sha256");
                     newest.insert(text("license"), text("grant"));
                 } else {
                     verdict.rotated += 1;
@@ -62,7 +67,12 @@ pub fn judge(rig: &Rig, licenses: &[String]) -> Verdict {
             }
             "refused" if line["why"] == "invalid_grant: grant revoked" => verdict.overtaken += 1,
             "refused" => verdict.refused.push(text("why")),
-            "answer_spoilt" => verdict.lost += 1,
+            "answer_spoilt" => {
+                verdict.lost += 1;
+                let code = text("code_sha256");
+                let of_it = grants.values_mut().find(|it| !code.is_empty() && it.code == code);
+                of_it.into_iter().for_each(|it| it.unheard = true);
+            }
             _ => {}
         }
     }
@@ -76,7 +86,11 @@ pub fn judge(rig: &Rig, licenses: &[String]) -> Verdict {
             verdict.in_doubt.insert(license.clone());
             continue;
         }
-        let living: Vec<_> = grants.iter().filter(|(_, it)| it.license == *license && !it.revoked).collect();
+        let of_it = grants.iter().filter(|(_, it)| it.license == *license && !it.revoked);
+        let (unheard, living): (Vec<_>, Vec<_>) = of_it.partition(|(_, it)| it.unheard);
+        // Nobody could take it back; but it was told, before a person granted once more.
+        let told = rig.run(&["history", license, "--json"]).exits(0).out.matches("\"uncertain\"").count();
+        assert!(told >= unheard.len(), "{license}: grants were lost and not told: {unheard:?}");
         let Some((access, refresh)) = granted else {
             assert!(living.is_empty(), "{license}: a grant lives, and nobody has it: {record}");
             assert!(["deactivated", "pending"].contains(&state), "{record}");
