@@ -5,7 +5,7 @@ use super::answers::{Sort, by_form, json};
 use super::exchange::GOOD;
 use super::{cut, is_harmless};
 use crate::support::Rig;
-use crate::support::scripted::{Answer, Scripted};
+use crate::support::scripted::{Answer, Scripted, whole};
 use serde_json::{Value, json as value};
 
 const ALWAYS: [&str; 4] = ["token", "L-1", "--min-valid", "2h"];
@@ -50,6 +50,18 @@ fn no_form_of_a_wrong_answer_touches_the_tokens() {
     }
     assert_eq!(trap.asked(), 0, "a redirect was followed");
     rig.keeps_secrets(&[]);
+}
+
+/// Each byte comes well within the deadline; the last would come long after.
+#[test]
+fn an_answer_that_drips_is_not_waited_for() {
+    let (rig, token) = granted();
+    let whole = whole("200 OK\r\ncontent-type: application/json", GOOD);
+    token.says(Answer::Drip(whole.clone()));
+    rig.run(&ALWAYS).exits(8).answers_nothing();
+    assert_eq!(conditions(&rig), value!(["uncertain"]));
+    token.says(Answer::Bytes(whole));
+    rig.run(&ALWAYS).exits(0);
 }
 
 #[test]
@@ -111,7 +123,7 @@ fn only_a_clear_invalid_grant_makes_it_invalid() {
     }
     assert_eq!(tried, 20);
     // The control: the same in the right place. Its tokens stay all the same.
-    token.says(Answer::Bytes(crate::support::scripted::whole(
+    token.says(Answer::Bytes(whole(
         "400 Bad Request\r\ncontent-type: application/json",
         r#"{"error":"invalid_grant","error_description":"\u001b[2J"}"#,
     )));
