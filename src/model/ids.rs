@@ -22,6 +22,11 @@ fn typed(name: &'static str, text: &str, longest: usize) -> Result<String> {
     Err(Error::BadValue { name, problem })
 }
 
+/// A profile's name out of somebody's file: what the configuration calls so may be of any length.
+pub(super) fn profile(text: &str) -> Result<String> {
+    typed("profile", text, usize::MAX)
+}
+
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $word:literal, $longest:expr) => {
         $(#[$doc])*

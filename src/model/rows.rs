@@ -169,7 +169,7 @@ impl Row for Incoming {
     const NEEDED: &'static [&'static str] = &["ubi", "license", "username"];
 
     fn of(cells: &mut Cells<'_>) -> Option<Self> {
-        let profile = cells.text("profile").trim().to_owned();
+        let profile = cells.optional("profile", super::ids::profile).unwrap_or_default();
         let ubi = cells.needed("ubi", Ubi::parse);
         let license = cells.needed("license", License::parse);
         let username = cells.needed("username", Username::parse);

@@ -2,7 +2,7 @@
 
 use super::authorization::Authorization;
 use super::ids::{Contact, Key, License, OcmLicense, StoreName, Tag, Ubi, Username};
-use crate::error::{Complaint, Error, Result, clean};
+use crate::error::{Complaint, Result, clean};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -109,12 +109,9 @@ impl ExportedRecord {
         let mut tags = self.tags.iter().map(|tag| Tag::parse(tag)).collect::<Result<Vec<_>>>()?;
         tags.sort();
         tags.dedup();
-        if self.profile.trim().is_empty() {
-            return Err(Error::BadValue { name: "profile", problem: "is empty".into() });
-        }
         Ok(Incoming {
             line: None,
-            profile: self.profile.trim().to_owned(),
+            profile: super::ids::profile(&self.profile)?,
             key: Key { ubi: Ubi::parse(&self.ubi)?, license: License::parse(&self.license)? },
             username: Username::parse(&self.username)?,
             ocm_license: Some(self.ocm_license.as_deref().map(OcmLicense::parse).transpose()?),
@@ -387,6 +384,19 @@ mod tests {
             contact: None,
             tags: None,
             facts: Some(Facts::of(record)),
+        }
+    }
+
+    #[test]
+    fn a_profile_with_a_character_that_cannot_be_written_again_is_refused() {
+        for (profile, problem) in
+            [("a\\u0000b", "has a control character or an invisible one: a\u{fffd}b"), (" ", "is empty")]
+        {
+            let json =
+                format!(r#"{{"profile":"{profile}","ubi":"604001","license":"L-1","username":"ann"}}"#);
+            let written: ExportedRecord = serde_json::from_str(&json).unwrap();
+            let complaint = written.incoming(1).unwrap_err();
+            assert!(complaint.problem.ends_with(&format!("profile {problem}")), "{}", complaint.problem);
         }
     }
 

@@ -270,13 +270,11 @@ fn endless(good: &str) -> Vec<Hostile> {
             Sort::Broken,
             Answer::Endless(Vec::new(), text("HTTP/1.1 100 Continue\r\n\r\n").repeat(999), usize::MAX),
         ),
-        ("a head that drips", Sort::Broken, Answer::Drip(text(&format!("{head}\r\n{good}")))),
+        ("a head that drips", Sort::Broken, Answer::Drip(Vec::new(), text(&format!("{head}\r\n{good}")))),
         (
             "a body that drips",
             Sort::Broken,
-            Answer::Drip(
-                [text(&format!("{head}content-length: {}\r\n\r\n", good.len())), text(good)].concat(),
-            ),
+            Answer::Drip(text(&format!("{head}content-length: {}\r\n\r\n", good.len())), text(good)),
         ),
         ("nothing at all", Sort::Broken, Answer::Stall(Vec::new())),
         (

@@ -13,8 +13,8 @@ use std::time::Duration;
 pub enum Answer {
     /// Writes this, and closes.
     Bytes(Vec<u8>),
-    /// Writes this, a byte at a time and with pauses, as long as anybody listens.
-    Drip(Vec<u8>),
+    /// Writes the first at once, then the second a byte at a time and with pauses, as long as anybody listens.
+    Drip(Vec<u8>, Vec<u8>),
     /// Writes the first once, and the second again and again, up to so many bytes or as long as anybody listens.
     Endless(Vec<u8>, Vec<u8>, usize),
     /// Writes this and then nothing, but keeps the connection.
@@ -104,9 +104,11 @@ fn serve(stream: &mut TcpStream, answer: &Answer) -> usize {
     drop(read_request(stream));
     match answer {
         Answer::Bytes(bytes) => drop(stream.write_all(bytes)),
-        Answer::Drip(bytes) => {
-            for byte in bytes {
-                if stream.write_all(&[*byte]).is_err() {
+        Answer::Drip(first, rest) => {
+            let mut heard = stream.write_all(first).is_ok();
+            for byte in rest {
+                heard = heard && stream.write_all(&[*byte]).is_ok();
+                if !heard {
                     break;
                 }
                 std::thread::sleep(Duration::from_millis(200));
