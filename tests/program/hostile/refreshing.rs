@@ -56,14 +56,12 @@ fn no_form_of_a_wrong_answer_touches_the_tokens() {
 #[test]
 fn an_answer_that_drips_is_not_waited_for() {
     let (rig, token) = granted();
-    let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        GOOD.len()
-    );
-    token.says(Answer::Drip(head.clone().into_bytes(), GOOD.as_bytes().to_vec()));
+    let answer = whole("200 OK\r\ncontent-type: application/json", GOOD);
+    let (head, body) = answer.split_at(answer.len() - GOOD.len());
+    token.says(Answer::Drip(head.to_vec(), body.to_vec()));
     rig.run(&ALWAYS).exits(8).answers_nothing();
     assert_eq!(conditions(&rig), value!(["uncertain"]));
-    token.says(Answer::Bytes([&head, GOOD].concat().into_bytes()));
+    token.says(Answer::Bytes(answer));
     rig.run(&ALWAYS).exits(0);
 }
 
