@@ -130,13 +130,24 @@ impl Terminal {
     /// Writes the answer to standard output. A reader that has gone is no error.
     pub fn answer(&self, text: &str) -> Result<()> {
         let mut out = self.out.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        self.answered(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    }
+
+    /// The same for a long answer, which goes out while it's still being made.
+    pub fn answer_by(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+        const AT_ONCE: usize = 64 * 1024;
+        let mut out = self.out.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut out = io::BufWriter::with_capacity(AT_ONCE, &mut *out);
+        self.answered(write(&mut out).and_then(|()| out.flush()))
+    }
+
+    fn answered(&self, written: io::Result<()>) -> Result<()> {
+        match written {
             Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {
                 self.reader_gone.store(true, Ordering::Relaxed);
                 Ok(())
             }
-            Err(e) => Err(Error::Output(e)),
-            Ok(()) => Ok(()),
+            written => written.map_err(Error::Output),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What people and scripts see of records: records in, text out; no I/O.
+//! What people and scripts see of records: records in, text out; no I/O but into a writer that is given, where the text is long.
 
 mod calendar;
 mod card;

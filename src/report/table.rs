@@ -2,7 +2,9 @@
 
 use super::{Row, Summary, View, sign};
 use crate::model::authorization::State;
-use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table};
+use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width};
+use std::borrow::Cow;
+use std::io::{self, Write};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
@@ -11,58 +13,78 @@ struct Column {
     title: &'static str,
     from: u16,
     least: Option<usize>,
-    cell: fn(&Row<'_>) -> String,
+    cell: for<'r> fn(&'r Row<'_>) -> Cow<'r, str>,
+}
+
+/// A column with what it holds, and how wide it's shown.
+struct Laid<'r> {
+    column: &'static Column,
+    cells: Vec<Cow<'r, str>>,
+    width: usize,
 }
 
 /// Between two columns.
 const GAP: u16 = 2;
 
-const COLUMNS: [Column; 9] = [
+static COLUMNS: [Column; 9] = [
     Column {
         title: "State",
         from: 0,
         least: None,
-        cell: |row| format!("{} {}", sign(row.state), row.state.word()),
+        cell: |row| format!("{} {}", sign(row.state), row.state.word()).into(),
     },
     Column {
         title: "Days",
         from: 0,
         least: None,
-        cell: |row| row.days_left.map_or_else(String::new, |days| days.to_string()),
+        cell: |row| row.days_left.map_or_else(Cow::default, |days| days.to_string().into()),
     },
-    Column { title: "Profile", from: 50, least: Some(10), cell: |row| row.standing.record.profile.clone() },
+    Column {
+        title: "Profile",
+        from: 50,
+        least: Some(10),
+        cell: |row| row.standing.record.profile.as_str().into(),
+    },
     Column {
         title: "Location",
         from: 0,
         least: Some(12),
-        cell: |row| row.standing.record.key.license.to_string(),
+        cell: |row| row.standing.record.key.license.as_str().into(),
     },
     Column { title: "Store", from: 50, least: Some(12), cell: store },
     Column { title: "Expiration Date", from: 70, least: None, cell: expiry },
     Column { title: "Admin user", from: 110, least: Some(15), cell: admin },
-    Column { title: "UBI", from: 130, least: Some(10), cell: |row| row.standing.record.key.ubi.to_string() },
+    Column {
+        title: "UBI",
+        from: 130,
+        least: Some(10),
+        cell: |row| row.standing.record.key.ubi.as_str().into(),
+    },
     Column { title: "Attention", from: 60, least: Some(9), cell: attention },
 ];
 
-fn store(row: &Row<'_>) -> String {
-    row.standing.record.name.as_ref().map_or_else(String::new, ToString::to_string)
+fn store<'r>(row: &'r Row<'_>) -> Cow<'r, str> {
+    row.standing.record.name.as_ref().map_or("", |name| name.as_str()).into()
 }
 
-fn admin(row: &Row<'_>) -> String {
+fn admin<'r>(row: &'r Row<'_>) -> Cow<'r, str> {
     let record = &row.standing.record;
-    record.granted_by.clone().unwrap_or_else(|| record.username.to_string())
+    record.granted_by.as_deref().unwrap_or(record.username.as_str()).into()
 }
 
-fn expiry(row: &Row<'_>) -> String {
+fn expiry<'r>(row: &'r Row<'_>) -> Cow<'r, str> {
     let record = &row.standing.record;
     let Some(at) = record.expires_at.filter(|_| record.deactivated_at.is_none()) else {
-        return String::new();
+        return Cow::default();
     };
-    format!("{}{}", if record.expires_estimated { "~" } else { "" }, row.when(at))
+    match record.expires_estimated {
+        true => format!("~{}", row.when(at)).into(),
+        false => row.when(at).into(),
+    }
 }
 
-fn attention(row: &Row<'_>) -> String {
-    row.conditions.iter().map(|one| one.word()).collect::<Vec<_>>().join(", ")
+fn attention<'r>(row: &'r Row<'_>) -> Cow<'r, str> {
+    row.conditions.iter().map(|one| one.word()).collect::<Vec<_>>().join(", ").into()
 }
 
 /// The plain colours of the terminal's theme: the bright ones, yellow above all, vanish on a light ground.
@@ -76,103 +98,135 @@ fn colour(state: State) -> Color {
     }
 }
 
-/// The table, with a line that counts. Sorted by expiry; what has none comes last.
-pub fn table(rows: &[Row<'_>], view: &View) -> String {
+/// Writes the table, with a line that counts. Sorted by expiry; what has none comes last.
+pub fn table(rows: &[Row<'_>], view: &View, out: &mut dyn Write) -> io::Result<()> {
+    // Several copies are made of what is drawn together: of a few rows, not of all.
+    const AT_ONCE: usize = 256;
     let mut sorted: Vec<&Row<'_>> = rows.iter().collect();
-    sorted.sort_by_cached_key(|row| {
-        let record = &row.standing.record;
-        (record.deactivated_at.is_some(), record.expires_at.is_none(), record.expires_at, record.key.clone())
-    });
-    let width = view.width.unwrap_or(u16::MAX);
+    sorted.sort_by(|one, other| soonest(one).cmp(&soonest(other)));
     let any_attention = rows.iter().any(|row| !row.conditions.is_empty());
     let any_name = rows.iter().any(|row| row.standing.record.name.is_some());
-    let mut columns: Vec<&Column> = COLUMNS
+    let mut columns: Vec<Laid<'_>> = COLUMNS
         .iter()
-        .filter(|column| column.from <= width)
+        .filter(|column| column.from <= view.width.unwrap_or(u16::MAX))
         .filter(|column| match column.title {
             "Attention" => any_attention,
             "Store" => any_name,
             "Profile" => view.profile.is_none(),
             _ => true,
         })
+        .map(|column| Laid::of(column, &sorted))
         .collect();
+    fit(&mut columns, view.width);
+    for first in (0..sorted.len()).step_by(AT_ONCE) {
+        let rows = &sorted[first..sorted.len().min(first + AT_ONCE)];
+        for line in drawn(rows, first, &columns, view.colour).lines() {
+            writeln!(out, "{}", line.trim_end())?;
+        }
+    }
+    writeln!(out, "\n{}", counted(rows, view))
+}
 
-    let mut cells: Vec<Vec<String>> =
-        sorted.iter().map(|row| columns.iter().map(|column| (column.cell)(row)).collect()).collect();
-    let widths = fitted(&mut columns, &mut cells, view.width);
+/// What rows are sorted by.
+fn soonest<'r>(row: &'r Row<'_>) -> impl Ord + use<'r> {
+    let record = &row.standing.record;
+    (record.deactivated_at.is_some(), record.expires_at.is_none(), record.expires_at, &record.key)
+}
 
+impl<'r> Laid<'r> {
+    /// As wide as the widest of what it holds.
+    fn of(column: &'static Column, rows: &[&'r Row<'_>]) -> Self {
+        let cells: Vec<_> = rows.iter().map(|row| (column.cell)(row)).collect();
+        let width = cells.iter().map(|cell| width(cell)).max().unwrap_or(0).max(column.title.len());
+        Self { column, cells, width }
+    }
+}
+
+/// Some of the rows, those from `first` on; the header is above the first of all.
+fn drawn(rows: &[&Row<'_>], first: usize, columns: &[Laid<'_>], colours: bool) -> Table {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(columns.iter().map(|column| Cell::new(column.title.to_uppercase())));
-    if view.colour {
+    if colours {
         table.enforce_styling();
         // `--color always` goes before NO_COLOR, which was weighed where the view was made.
         crossterm::style::force_color_output(true);
     } else {
         table.force_no_tty();
     }
-    for (row, cells) in sorted.iter().zip(&cells) {
-        table.add_row(columns.iter().zip(cells).zip(&widths).map(|((column, text), width)| {
-            let cell = Cell::new(cut(text, *width));
-            match column.title {
-                "State" if view.colour => cell.fg(colour(row.state)),
+    if first == 0 {
+        table.set_header(columns.iter().map(|laid| Cell::new(laid.column.title.to_uppercase())));
+    }
+    for (at, row) in (first..).zip(rows) {
+        table.add_row(columns.iter().map(|laid| {
+            let cell = Cell::new_owned(cut(&laid.cells[at], laid.width));
+            match laid.column.title {
+                "State" if colours => cell.fg(colour(row.state)),
                 "Days" => cell.set_alignment(CellAlignment::Right),
                 _ => cell,
             }
         }));
     }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, GAP));
+    for (drawn, laid) in table.column_iter_mut().zip(columns) {
+        let width = u16::try_from(laid.width).unwrap_or(u16::MAX).saturating_add(GAP);
+        drawn.set_padding((0, GAP)).set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
     }
-    let lines: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
-    format!("{lines}\n{}\n", counted(rows, view))
+    table
 }
 
-/// The columns' widths; where even the shortest cuts don't fit, the column that needs the widest terminal goes.
-fn fitted(columns: &mut Vec<&Column>, cells: &mut [Vec<String>], terminal: Option<u16>) -> Vec<usize> {
+/// Fits the columns into a terminal; where even the shortest cuts don't, the column that needs the widest terminal goes.
+fn fit(columns: &mut Vec<Laid<'_>>, terminal: Option<u16>) {
+    let Some(terminal) = terminal.map(usize::from) else { return };
+    let natural = |columns: &[Laid<'_>]| columns.iter().map(|laid| laid.width).collect::<Vec<_>>();
     loop {
-        let widths = widths(columns, cells, terminal);
-        let gaps = usize::from(GAP) * columns.len().saturating_sub(1);
-        let fits =
-            terminal.is_none_or(|terminal| widths.iter().sum::<usize>() + gaps <= usize::from(terminal));
-        let last = (0..columns.len()).max_by_key(|at| columns[*at].from).filter(|at| columns[*at].from > 0);
+        let mut widths = natural(columns);
+        narrow(columns, &mut widths, terminal);
+        let last = (0..columns.len())
+            .max_by_key(|at| columns[*at].column.from)
+            .filter(|at| columns[*at].column.from > 0);
         match last {
-            Some(last) if !fits => {
-                columns.remove(last);
-                cells.iter_mut().for_each(|row| drop(row.remove(last)));
+            Some(last) if whole(&widths) > terminal => drop(columns.remove(last)),
+            _ => {
+                columns.iter_mut().zip(widths).for_each(|(laid, width)| laid.width = width);
+                return;
             }
-            _ => return widths,
         }
     }
 }
 
-/// How wide each column may be: all that it holds, where the terminal is wide enough; else the widest of those that
-/// may be cut give way, each as far as it may. One line a licence: what doesn't fit is cut, not wrapped.
-fn widths(columns: &[&Column], cells: &[Vec<String>], terminal: Option<u16>) -> Vec<usize> {
-    let natural = |(at, column): (usize, &&Column)| {
-        cells.iter().map(|row| row[at].width()).max().unwrap_or(0).max(column.title.len())
-    };
-    let mut widths: Vec<usize> = columns.iter().enumerate().map(natural).collect();
-    let Some(terminal) = terminal.map(usize::from) else { return widths };
-    let gaps = usize::from(GAP) * columns.len().saturating_sub(1);
-    while widths.iter().sum::<usize>() + gaps > terminal {
+/// How wide columns are together.
+fn whole(widths: &[usize]) -> usize {
+    widths.iter().sum::<usize>() + usize::from(GAP) * widths.len().saturating_sub(1)
+}
+
+/// Where the terminal isn't wide enough for all that the columns hold, the widest of those that may be cut give way,
+/// each as far as it may. One line a licence: what doesn't fit is cut, not wrapped.
+fn narrow(columns: &[Laid<'_>], widths: &mut [usize], terminal: usize) {
+    while whole(widths) > terminal {
         let may = |at: &usize| {
-            columns[*at].least.is_some_and(|least| widths[*at] > least.max(columns[*at].title.len()))
+            let column = columns[*at].column;
+            column.least.is_some_and(|least| widths[*at] > least.max(column.title.len()))
         };
         let Some(widest) = (0..columns.len()).filter(may).max_by_key(|at| widths[*at]) else { break };
         widths[widest] -= 1;
     }
-    widths
+}
+
+/// How many columns of a terminal a text takes. Nearly all are plain ASCII: each of theirs takes one.
+fn width(text: &str) -> usize {
+    match text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        true => text.len(),
+        false => text.width(),
+    }
 }
 
 /// The text where it fits, else as much of it as does, between two characters as a reader sees them, and an ellipsis.
-pub(super) fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
+pub(super) fn cut(text: &str, most: usize) -> String {
+    if width(text) <= most {
         return text.to_owned();
     }
     let mut kept = String::new();
     for character in text.graphemes(true) {
-        if kept.width() + character.width() >= width {
+        if kept.width() + character.width() >= most {
             break;
         }
         kept.push_str(character);
@@ -222,30 +276,45 @@ mod tests {
         }
     }
 
+    /// The columns of a terminal that wide, each with one cell: a licence and a store as wide as this, in two profiles.
+    fn laid(terminal: u16, location: usize, store: usize) -> Vec<Laid<'static>> {
+        let columns = COLUMNS.iter().filter(|column| column.from <= terminal);
+        let mut laid: Vec<_> = columns.map(|column| Laid::of(column, &[])).collect();
+        for it in &mut laid {
+            let shown = match it.column.title {
+                "State" => "– deactivated".width(),
+                "Days" => "-100".len(),
+                "Location" => location,
+                "Store" => store,
+                "Expiration Date" => "2026-06-10 08:00 EDT".len(),
+                _ => 2,
+            };
+            it.width = it.width.max(shown);
+        }
+        laid
+    }
+
+    fn widths(columns: &[Laid<'_>]) -> Vec<usize> {
+        columns.iter().map(|laid| laid.width).collect()
+    }
+
     #[test]
     fn the_widest_give_way_and_what_must_not_be_cut_stays() {
-        let mut columns: Vec<&Column> = COLUMNS.iter().filter(|it| it.from <= 80).collect();
-        let row = |location: usize, store: usize| {
-            vec![
-                "– deactivated".to_owned(),
-                "-100".into(),
-                "ny".into(),
-                "L".repeat(location),
-                "店".repeat(store / 2),
-                "2026-06-10 08:00 EDT".into(),
-                String::new(),
-            ]
-        };
-        let mut cells = vec![row(64, 240)];
-        let wide = widths(&columns, &cells, Some(100));
-        assert_eq!(wide.iter().sum::<usize>() + 12, 100);
+        let mut columns = laid(80, 64, 240);
+        fit(&mut columns, Some(100));
+        let wide = widths(&columns);
+        assert_eq!(whole(&wide), 100);
         assert_eq!((wide[0], wide[1], wide[5]), (13, 4, 20));
         assert!(wide[3].abs_diff(wide[4]) <= 1, "{wide:?}");
-        let piped = widths(&columns, &cells, None);
-        assert_eq!((piped[3], piped[4]), (64, 240));
+
+        let mut columns = laid(80, 64, 240);
+        fit(&mut columns, None);
+        assert_eq!((columns[3].width, columns[4].width), (64, 240));
+
         // With a profile's column too, eighty columns have no room for the date.
-        let narrow = fitted(&mut columns, &mut cells, Some(80));
-        assert!(columns.iter().all(|column| column.title != "Expiration Date"));
-        assert_eq!(narrow.iter().sum::<usize>() + 10, 80);
+        let mut columns = laid(80, 64, 240);
+        fit(&mut columns, Some(80));
+        assert!(columns.iter().all(|laid| laid.column.title != "Expiration Date"));
+        assert_eq!(whole(&widths(&columns)), 80);
     }
 }

@@ -17,6 +17,7 @@ use crate::report::{
 };
 use jiff::{SignedDuration, Timestamp};
 use reader::Reader;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// Show every authorization, or one as a card
@@ -141,22 +142,33 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
         found.iter().map(|(standing, provider)| Row::at(now, standing, provider)).collect();
     if args.check {
         let Verdict { exit, text } = check(&rows, beside, thresholds.0, thresholds.1, args.allow_empty, now);
-        deliver(&args, call, &text)?;
+        deliver(&args, call, whole(text))?;
         return Ok(exit);
     }
-    let text = match format {
+    let answer = match format {
         Format::Table => for_people(&args, call, &ledger, &rows, &view)?,
-        Format::Json => call.json_text(&document(&rows, &view))?,
-        Format::Jsonl => as_json(lines(&rows))?,
-        Format::Csv => csv(&rows)?,
+        Format::Json => Box::new(|out: &mut dyn Write| {
+            serde_json::to_writer_pretty(&mut *out, &document(&rows, &view))?;
+            out.write_all(b"\n")
+        }),
+        Format::Jsonl => whole(as_json(lines(&rows))?),
+        Format::Csv => whole(csv(&rows)?),
         Format::Prometheus => {
             let profiles: Vec<_> = providers.iter().map(|provider| provider.profile.clone()).collect();
-            prometheus(&rows, &profiles, now)
+            whole(prometheus(&rows, &profiles, now))
         }
-        Format::Ics => calendar(&rows, &config.hooks.days, now),
+        Format::Ics => whole(calendar(&rows, &config.hooks.days, now)),
     };
-    deliver(&args, call, &text)?;
+    deliver(&args, call, answer)?;
     Ok(0)
+}
+
+/// Writes an answer: a long one is never whole in memory.
+type Answer<'a> = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a>;
+
+fn whole<'a>(text: impl Into<String>) -> Answer<'a> {
+    let text = text.into();
+    Box::new(move |out| out.write_all(text.as_bytes()))
 }
 
 /// The profile that is reported on, or all of them.
@@ -193,29 +205,31 @@ fn narrowing(args: &Args, window: Option<SignedDuration>, provider: &Provider) -
 }
 
 /// The table; the card, where one licence was named; what to do next, where there is nothing.
-fn for_people(
+fn for_people<'a>(
     args: &Args,
     call: &Call<'_>,
     ledger: &Option<Ledger>,
-    rows: &[Row<'_>],
-    view: &View,
-) -> Result<String> {
+    rows: &'a [Row<'_>],
+    view: &'a View,
+) -> Result<Answer<'a>> {
     let narrowed = args.due.is_some() || !args.states.is_empty() || args.tag.is_some() || args.user.is_some();
-    match (rows, ledger) {
+    Ok(match (rows, ledger) {
         // So that cron mails only when someone must act.
-        ([], _) if call.quiet => Ok(String::new()),
-        ([], _) if args.due.is_some() => Ok("Nothing is due.\n".into()),
-        ([], _) if narrowed => Ok("No authorization is like that.\n".into()),
-        ([], _) => Ok("Nothing is registered yet.\nNext: biotrack-auth register --ubi UBI --license LICENSE --username EMAIL\n".into()),
-        ([one], Some(ledger)) if !args.selectors.is_empty() => call.card(ledger, one, view.now),
-        (several, _) => Ok(table(several, view)),
-    }
+        ([], _) if call.quiet => whole(""),
+        ([], _) if args.due.is_some() => whole("Nothing is due.\n"),
+        ([], _) if narrowed => whole("No authorization is like that.\n"),
+        ([], _) => whole(
+            "Nothing is registered yet.\nNext: biotrack-auth register --ubi UBI --license LICENSE --username EMAIL\n",
+        ),
+        ([one], Some(ledger)) if !args.selectors.is_empty() => whole(call.card(ledger, one, view.now)?),
+        (several, _) => Box::new(|out| table(several, view, out)),
+    })
 }
 
-fn deliver(args: &Args, call: &Call<'_>, text: &str) -> Result<()> {
+fn deliver(args: &Args, call: &Call<'_>, answer: Answer<'_>) -> Result<()> {
     const FOR_ALL: u32 = 0o644;
-    match &args.output {
-        Some(file) => files::replace(file, text.as_bytes(), FOR_ALL),
-        None => call.env.terminal.answer(text),
-    }
+    let Some(file) = &args.output else { return call.env.terminal.answer_by(answer) };
+    let mut text = Vec::new();
+    answer(&mut text).map_err(Error::Output)?;
+    files::replace(file, &text, FOR_ALL)
 }
