@@ -17,8 +17,11 @@ pub fn is_clean(text: &str) -> bool {
 /// The words of a command as a person pastes them into a POSIX shell.
 pub fn shell<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
     // Only a NUL can't be quoted, and no argument has one; where it came from elsewhere, the rest is still quoted.
-    let whole: Vec<_> = words.into_iter().map(|word| word.replace('\0', "\u{fffd}")).collect();
-    shlex::try_join(whole.iter().map(String::as_str)).unwrap_or_default()
+    let mut whole = shlex::Quoter::new().allow_nul(true).join(words).unwrap_or_default();
+    if whole.contains('\0') {
+        whole = whole.replace('\0', "\u{fffd}");
+    }
+    whole
 }
 
 /// Control characters (C0, DEL, C1) and those that change the direction or the place of what follows

@@ -232,7 +232,12 @@ pub(super) fn key(row: &Row<'_>, first: usize) -> rusqlite::Result<Key> {
 }
 
 pub(super) fn instant(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
-    Timestamp::from_second(row.get(column)?).map_err(|e| strange(column, e))
+    moment(row.get(column)?, column)
+}
+
+/// Seconds out of a column as the instant that they are.
+pub(super) fn moment(seconds: i64, column: usize) -> rusqlite::Result<Timestamp> {
+    Timestamp::from_second(seconds).map_err(|e| strange(column, e))
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Flow> {

@@ -29,7 +29,7 @@ impl Ledger {
     /// Every record of a profile with its open questions, ordered by UBI and licence.
     pub fn standings(&self, profile: &str) -> Result<Vec<Standing>> {
         self.look(|db, dead| {
-            let found = records(db, "profile = ?1", params![profile])?;
+            let found = look_for(db, "profile = ?1", params![profile])?;
             self.with_questions(db, profile, found, dead)
         })
     }
@@ -37,7 +37,7 @@ impl Ledger {
     /// One record with its open questions.
     pub fn standing(&self, profile: &str, key: &Key) -> Result<Option<Standing>> {
         self.look(|db, dead| {
-            let found = records(
+            let found = look_for(
                 db,
                 "profile = ?1 AND ubi = ?2 AND license = ?3",
                 params![profile, key.ubi.as_str(), key.license.as_str()],
@@ -53,7 +53,7 @@ impl Ledger {
             let mut found = BTreeMap::new();
             for selector in selectors.iter().map(|selector| selector.trim()) {
                 let (ubi, license) = selector.split_once('/').unzip();
-                let called = records(
+                let called = look_for(
                     db,
                     "(profile, ubi, license) IN (
                          SELECT profile, ubi, license FROM authorization WHERE profile = ?1 AND license = ?2
@@ -62,7 +62,7 @@ impl Ledger {
                          UNION SELECT ?1, ?3, ?4)",
                     params![profile, selector, ubi, license],
                 )?;
-                found.extend(called.into_iter().map(|record| (record.key.clone(), record)));
+                found.extend(called.into_iter().map(|it| (it.record.key.clone(), it)));
             }
             self.with_questions(db, profile, found.into_values().collect(), dead)
         })
@@ -71,7 +71,7 @@ impl Ledger {
     /// The records whose living grant ends by `until`, and those with anything noted or open; the others are counted.
     pub fn standings_near(&self, profile: &str, until: Timestamp) -> Result<Near> {
         self.look(|db, dead| {
-            let found = records(
+            let found = look_for(
                 db,
                 "(profile, ubi, license) IN (
                      SELECT profile, ubi, license FROM authorization
@@ -124,24 +124,20 @@ impl Ledger {
         &self,
         db: &Connection,
         profile: &str,
-        records: Vec<Authorization>,
+        mut found: Vec<Standing>,
         dead: &mut Dead,
     ) -> Result<Vec<Standing>, Fault> {
-        let mut open: BTreeMap<Key, Vec<OpenFlow>> = BTreeMap::new();
-        let flows = match &records[..] {
-            [one] => journal::of_key(db, profile, &one.key)?,
+        let flows = match &found[..] {
+            [one] => journal::of_key(db, profile, &one.record.key)?,
             _ => journal::of_profile(db, profile)?,
         };
         for flow in flows {
             // Whether someone is at it costs a look at a file.
-            if records.binary_search_by(|record| record.key.cmp(&flow.key)).is_ok() {
-                let key = flow.key.clone();
-                open.entry(key).or_default().push(self.question(flow, dead)?);
+            if let Ok(at) = found.binary_search_by(|it| it.record.key.cmp(&flow.key)) {
+                found[at].flows.push(self.question(flow, dead)?);
             }
         }
-        let with =
-            |record: Authorization| Standing { flows: open.remove(&record.key).unwrap_or_default(), record };
-        Ok(records.into_iter().map(with).collect())
+        Ok(found)
     }
 
     fn question(&self, flow: Flow, dead: &mut Dead) -> Result<OpenFlow, Fault> {
@@ -173,11 +169,11 @@ impl Ledger {
     }
 }
 
-fn records(db: &Connection, which: &str, values: impl Params) -> rusqlite::Result<Vec<Authorization>> {
+fn look_for(db: &Connection, which: &str, values: impl Params) -> rusqlite::Result<Vec<Standing>> {
     let mut found = db.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM authorization WHERE {which} ORDER BY profile, ubi, license"
     ))?;
-    let rows = found.query_map(values, read)?;
+    let rows = found.query_map(values, |row| Ok(Standing { record: read(row)?, flows: Vec::new() }))?;
     rows.collect()
 }
 
@@ -186,7 +182,7 @@ fn quiet(
     db: &Connection,
     profile: &str,
     until: Timestamp,
-    found: &[Authorization],
+    found: &[Standing],
 ) -> rusqlite::Result<Quiet> {
     // Written as the partial indexes are, or SQLite reads the whole records instead.
     let count = |which: &str| -> rusqlite::Result<usize> {
@@ -194,9 +190,7 @@ fn quiet(
             .query_row([profile], |row| row.get(0))
             .map(|counted: i64| usize::try_from(counted).unwrap_or_default())
     };
-    let ending = |record: &&Authorization| record.deactivated_at.is_none() && record.expires_at.is_some();
-    let pending = |record: &&Authorization| record.deactivated_at.is_none() && record.expires_at.is_none();
-    let given_up = |record: &&Authorization| record.deactivated_at.is_some();
+    let seen = |like: fn(&Authorization) -> bool| found.iter().filter(|it| like(&it.record)).count();
     let living = count("deactivated_at IS NULL")?;
     let asked = count("expires_at IS NULL AND deactivated_at IS NULL")?;
     let first_end: Option<i64> = db
@@ -206,11 +200,11 @@ fn quiet(
         )?
         .query_row(params![profile, until.as_second()], |row| row.get(0))
         .optional()?;
-    let beside = |all: usize, seen: usize| all.saturating_sub(seen);
     Ok(Quiet {
-        active: beside(living - asked, found.iter().filter(ending).count()),
-        pending: beside(asked, found.iter().filter(pending).count()),
-        deactivated: beside(count("deactivated_at IS NOT NULL")?, found.iter().filter(given_up).count()),
+        active: (living - asked)
+            .saturating_sub(seen(|it| it.deactivated_at.is_none() && it.expires_at.is_some())),
+        pending: asked.saturating_sub(seen(|it| it.deactivated_at.is_none() && it.expires_at.is_none())),
+        deactivated: count("deactivated_at IS NOT NULL")?.saturating_sub(seen(|it| it.deactivated_at.is_some())),
         first_end: first_end.and_then(|seconds| Timestamp::from_second(seconds).ok()),
     })
 }

@@ -1,7 +1,7 @@
 //! The records' rows, and their secrets' places: what each column means, and how they are written.
 
 use super::connection::{columns, place};
-use super::journal::{instant, key, strange, text};
+use super::journal::{key, moment, strange, text};
 use super::{Fault, Hand, history};
 use crate::model::authorization::Authorization;
 use crate::model::flow::{Change, Move, Place, Role};
@@ -36,7 +36,7 @@ pub(super) fn lines(tags: &[Tag]) -> String {
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
     fn when(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
         let seconds: Option<i64> = row.get(column)?;
-        seconds.map(|_| instant(row, column)).transpose()
+        seconds.map(|seconds| moment(seconds, column)).transpose()
     }
     Ok(Authorization {
         profile: row.get(0)?,

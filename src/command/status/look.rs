@@ -1,12 +1,12 @@
 //! `status --online`: the provider is asked before the ledger is shown.
 
 use super::Args;
+use super::reader::Found;
 use crate::command::{Bench, Call, online};
 use crate::custody::Looked;
 use crate::error::{Error, Result, clean};
-use crate::model::authorization::{Standing, State};
+use crate::model::authorization::{Authorization, State};
 use crate::model::ids::Key;
-use crate::model::provider::Provider;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// How many are named in a note.
@@ -14,22 +14,15 @@ const NAMED: usize = 10;
 
 /// Asks each profile's provider about those grants that are shown and live. What can't be found out is told, and
 /// changes nothing.
-pub(super) fn look(args: &Args, call: &Call<'_>, shown: &[(Standing, &Provider)]) -> Result<()> {
+pub(super) fn look(args: &Args, call: &Call<'_>, shown: &[Found<'_>]) -> Result<()> {
     let now = call.env.clock.now();
-    let living = |(standing, provider): &&(Standing, &Provider)| {
-        let state = standing.record.state(now, provider.due_window, &provider.zone);
-        matches!(state, State::Active | State::Due) && !standing.record.held_elsewhere
-    };
-    let mut profiles: Vec<&Provider> = shown.iter().map(|(_, provider)| *provider).collect();
-    profiles.dedup_by_key(|provider| &provider.profile);
-    for provider in profiles {
-        let of_it = |found: &&(Standing, &Provider)| found.1.profile == provider.profile;
-        let keys: Vec<Key> = shown
-            .iter()
-            .filter(of_it)
-            .filter(living)
-            .map(|(standing, _)| standing.record.key.clone())
-            .collect();
+    for Found { provider, standings } in shown {
+        let living = |record: &&Authorization| {
+            let state = record.state(now, provider.due_window, &provider.zone);
+            matches!(state, State::Active | State::Due) && !record.held_elsewhere
+        };
+        let records = standings.iter().map(|it| &it.record);
+        let keys: Vec<Key> = records.filter(living).map(|record| record.key.clone()).collect();
         if keys.is_empty() {
             continue;
         }

@@ -3,14 +3,20 @@
 use super::Args;
 use crate::error::Result;
 use crate::ledger::Ledger;
-use crate::model::authorization::Standing;
+use crate::model::authorization::{Authorization, Standing};
 use crate::model::expiry::horizon;
+use crate::model::ids::Key;
 use crate::model::provider::Provider;
 use crate::model::selection::{self, Narrowing, Quiet};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 
-/// A record with its profile's settings.
-pub(super) type Found<'p> = (Standing, &'p Provider);
+/// Records of a profile, with its settings.
+pub(super) struct Found<'p> {
+    pub provider: &'p Provider,
+    /// By UBI and licence.
+    pub standings: Vec<Standing>,
+}
 
 /// What there is, and what was asked for.
 pub(super) struct Reader<'a> {
@@ -42,18 +48,15 @@ impl<'a> Reader<'a> {
         let (mut found, mut beside) = (Vec::new(), Quiet::default());
         if let Some(ledger) = self.ledger {
             for (provider, narrowing) in self.providers.iter().zip(narrowings) {
-                let (seen, quiet) = self.read(ledger, provider, narrowing, checked)?;
-                found.extend(seen.into_iter().map(|it| (it, provider)));
+                let (standings, quiet) = self.read(ledger, provider, narrowing, checked)?;
+                found.push(Found { provider, standings });
                 beside = beside.and(quiet);
             }
         }
-        let mut found = self.named(found)?;
-        found.retain(|(standing, provider)| {
-            let of = self.providers.iter().position(|it| std::ptr::eq(it, *provider));
-            of.is_some_and(|of| {
-                narrowings[of].is_none() || narrowings[of].admits(&standing.record, provider, self.now)
-            })
-        });
+        self.keep_named(&mut found)?;
+        for (Found { provider, standings }, narrowing) in found.iter_mut().zip(narrowings) {
+            standings.retain(|it| narrowing.is_none() || narrowing.admits(&it.record, provider, self.now));
+        }
         Ok((found, beside))
     }
 
@@ -80,19 +83,21 @@ impl<'a> Reader<'a> {
         Ok((standings, Quiet::default()))
     }
 
-    /// Those that were named, each once, whatever it was called.
-    fn named(&self, all: Vec<Found<'a>>) -> Result<Vec<Found<'a>>> {
+    /// Of those that may have been meant, the ones that were named.
+    fn keep_named(&self, found: &mut [Found<'a>]) -> Result<()> {
         let selectors = &self.args.selectors;
         if selectors.is_empty() {
-            return Ok(all);
+            return Ok(());
         }
+        let all: Vec<&Authorization> =
+            found.iter().flat_map(|it| &it.standings).map(|it| &it.record).collect();
         let profile = self.profile.unwrap_or("(all)");
-        let found =
-            selectors.iter().map(|selector| selection::one(selector, profile, &all, |(it, _)| &it.record));
-        let mut found: Vec<Found<'a>> = found.map(|it| it.cloned()).collect::<Result<_>>()?;
-        let name = |(it, _): &Found<'a>| (it.record.profile.clone(), it.record.key.clone());
-        found.sort_by_key(name);
-        found.dedup_by_key(|it| name(it));
-        Ok(found)
+        let named = selectors.iter().map(|selector| selection::one(selector, profile, &all, |it| it));
+        let named = named.map(|it| it.map(|it| (it.profile.clone(), it.key.clone())));
+        let named: BTreeSet<(String, Key)> = named.collect::<Result<_>>()?;
+        for it in found {
+            it.standings.retain(|it| named.contains(&(it.record.profile.clone(), it.record.key.clone())));
+        }
+        Ok(())
     }
 }
