@@ -9,112 +9,190 @@ use crate::model::expiry::estimate;
 use crate::model::flow::{Change, Move, Place, Purpose, Role, Sealed, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
-use crate::model::ids::{FlowId, Key};
+use crate::model::ids::{FlowId, Key, Username};
 use crate::model::provider::{Provider, RevocationScope};
 use crate::model::vault_kind::VaultKind;
 use jiff::Timestamp;
+use std::collections::HashMap;
+
+/// How many grants are committed together at most: each waits until the vault has taken the others.
+const TOGETHER: usize = 16;
+
+/// A grant that came, beside what was asked for.
+pub(super) struct Came {
+    flow: FlowId,
+    key: Key,
+    username: Username,
+    purpose: Purpose,
+    granted: Granted,
+    /// The same grant, ready to be set aside.
+    sealed: Sealed,
+    /// What makes it another grant than the one that was asked for.
+    differences: Vec<FactDifference>,
+    /// Facts that the provider didn't report.
+    unconfirmed: Vec<Fact>,
+    /// Who granted, where that's another admin than the one who was asked.
+    other_admin: Option<String>,
+}
+
+/// One that the vault has taken.
+struct Stored {
+    came: Came,
+    place: Place,
+    /// Tokens out of a backup, whose place it takes.
+    elsewhere: Vec<(i64, Place)>,
+}
+
+/// What becomes of one.
+enum Handed {
+    /// It's the one that was asked for.
+    Over(Stored),
+    /// It isn't, and no vault has it.
+    Back(Came),
+}
 
 impl Custody<'_> {
     /// What an exchange brought. After this returns, the grant is durable, or its refusal is; the browser may be told.
     pub fn exchanged(&mut self, flow: &FlowId, result: Result<Granted>) -> Result<Kept> {
-        let granted = match result {
-            Ok(granted) => granted,
-            Err(e) => return Err(self.ended(flow, e)),
-        };
-        let asked = self.in_flight.get_mut(flow).ok_or_else(unknown)?;
-        let seal = asked.answer_seal.take().ok_or_else(unknown)?;
-        let sealed = seal.close(&granted.to_sealable(&asked.key))?;
-        self.keep(flow, &granted, sealed)
+        self.all_exchanged(vec![(flow.clone(), result)]).pop().unwrap_or_else(|| Err(unknown()))
     }
 
-    /// Compares a grant and stores it; `sealed` is the same grant, ready to be set aside.
-    pub(super) fn keep(&mut self, flow: &FlowId, granted: &Granted, sealed: Sealed) -> Result<Kept> {
-        let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
-        let key = asked.key.clone();
+    /// The same for several that came at about the same time, in their order: one commit for many.
+    pub fn all_exchanged(&mut self, answers: Vec<(FlowId, Result<Granted>)>) -> Vec<Result<Kept>> {
+        // Where each is looked up before it's kept, none waits for the others' looks.
+        let together = if self.provider.introspect { 1 } else { TOGETHER };
+        let mut ended = Vec::with_capacity(answers.len());
+        let mut answers = answers.into_iter().peekable();
+        while answers.peek().is_some() {
+            let some = answers.by_ref().take(together);
+            let came = some.map(|(flow, result)| self.came(flow, result)).collect();
+            ended.extend(self.keep(came));
+        }
+        ended
+    }
+
+    fn came(&mut self, flow: FlowId, result: Result<Granted>) -> Result<Came> {
+        let granted = match result {
+            Ok(granted) => granted,
+            Err(e) => return Err(self.ended(&flow, e)),
+        };
+        let asked = self.in_flight.get_mut(&flow).ok_or_else(unknown)?;
+        let seal = asked.answer_seal.take().ok_or_else(unknown)?;
+        let sealed = seal.close(&granted.to_sealable(&asked.key))?;
+        self.compared(flow, granted, sealed)
+    }
+
+    /// Compares a grant with what was asked; `sealed` is the same grant, ready to be set aside.
+    pub(super) fn compared(&mut self, flow: FlowId, granted: Granted, sealed: Sealed) -> Result<Came> {
+        let asked = self.in_flight.get(&flow).ok_or_else(unknown)?;
+        let (key, username, purpose) = (asked.key.clone(), asked.username.clone(), asked.purpose);
         tracing::info!("a grant of {key} came; it's compared with what was asked");
-        let comparison = compare(&self.provider, &key, &asked.username, &granted.reported);
+        let comparison = compare(&self.provider, &key, &username, &granted.reported);
         let mut differences = comparison.differences;
-        differences.extend(protocol_differences(granted));
-        if differences.is_empty() && self.proven_dead(granted) {
+        differences.extend(protocol_differences(&granted));
+        if differences.is_empty() && self.proven_dead(&granted) {
             differences.push(FactDifference {
                 fact: "Introspection",
                 asked: "active".into(),
                 reported: "inactive".into(),
             });
         }
-        if !differences.is_empty() {
-            return Err(self.refuse(flow, &key, sealed, differences));
+        let (other_admin, unconfirmed) = (comparison.other_admin, comparison.unconfirmed);
+        Ok(Came { flow, key, username, purpose, granted, sealed, differences, unconfirmed, other_admin })
+    }
+
+    /// Vault first, then one synced commit: records, places, events and the closed questions together. What isn't as it
+    /// was asked for is refused after that: the provider may take its time.
+    pub(super) fn keep(&mut self, came: Vec<Result<Came>>) -> Vec<Result<Kept>> {
+        let handed: Vec<_> = came.into_iter().map(|came| self.put_away(came?)).collect();
+        let mut together = self.commit_together(handed.iter().flatten().filter_map(|it| match it {
+            Handed::Over(stored) => Some(stored),
+            Handed::Back(_) => None,
+        }));
+        let mut end = |handed| match handed {
+            Handed::Over(stored) => self.finish_keeping(stored, &mut together),
+            Handed::Back(came) => Err(self.refuse(came)),
+        };
+        handed.into_iter().map(|it| end(it?)).collect()
+    }
+
+    fn put_away(&mut self, came: Came) -> Result<Handed> {
+        if !came.differences.is_empty() {
+            return Ok(Handed::Back(came));
         }
-        let (other, unconfirmed) = (comparison.other_admin, comparison.unconfirmed);
-        match self.store(flow, &key, granted, sealed.clone(), other.as_deref(), &unconfirmed) {
-            Ok(()) => Ok(other.map_or(Kept::Live { unconfirmed }, |granted_by| Kept::Held { granted_by })),
-            Err(e) => Err(self.set_aside(flow, &key, sealed, &e)),
+        let place = || {
+            let standing = self.standing(&came.key)?.ok_or_else(unknown)?.record;
+            let elsewhere = self.tokens_of_elsewhere(&standing)?;
+            let place = match self.vault.kind() {
+                // The envelope's content is the record's own blob: nothing is sealed twice.
+                VaultKind::Sealed => Place::Blob(came.sealed.clone()),
+                VaultKind::Keyring => {
+                    let item = self.item(&came.key, standing.generation.next().0);
+                    self.vault.put(&item, &came.granted.to_sealable(&came.key))?
+                }
+            };
+            Ok((place, elsewhere))
+        };
+        match place() {
+            Ok((place, elsewhere)) => Ok(Handed::Over(Stored { came, place, elsewhere })),
+            Err(e) => Err(self.set_aside(&came.flow, &came.key, came.sealed, &e)),
         }
     }
 
-    /// Vault first, then one synced commit: record, place, event and the closed question together.
-    fn store(
-        &mut self,
-        flow: &FlowId,
-        key: &Key,
-        granted: &Granted,
-        sealed: Sealed,
-        other_admin: Option<&str>,
-        unconfirmed: &[Fact],
-    ) -> Result<()> {
-        let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
-        let (username, purpose) = (asked.username.clone(), asked.purpose);
-        let standing = self.standing(key)?.ok_or_else(unknown)?.record;
-        let generation = standing.generation.next();
-        let elsewhere = self.tokens_of_elsewhere(&standing)?;
-        let place = match self.vault.kind() {
-            // The envelope's content is the record's own blob: nothing is sealed twice.
-            VaultKind::Sealed => Place::Blob(sealed),
-            VaultKind::Keyring => self.vault.put(&self.item(key, generation.0), &granted.to_sealable(key))?,
-        };
-        let provider = self.provider.clone();
-        let kept = self.commit(key, |record| {
-            let expect = record.generation;
-            let mut events = Vec::new();
-            let mut moves = Vec::new();
-            if let Some(other) = other_admin {
-                moves.push(Move::Put(Role::Held, place.clone()));
-                record.held_by = Some(other.to_owned());
-                record.generation = record.generation.next();
-                events.push(event(
-                    record,
-                    Happened::Held,
-                    &format!("granted by {other}, not {username}"),
-                    granted.received_at,
-                ));
-            } else {
-                let renewed = purpose == Purpose::Renew;
-                record.username = username.clone();
-                live(record, &provider, granted, renewed);
-                moves.extend(leaving(record, &provider));
-                moves.extend(elsewhere.iter().map(|(id, _)| Move::Drop(*id)));
-                moves
-                    .extend([Move::Put(Role::Live, place.clone()), Move::Turn(Role::Held, Role::Superseded)]);
-                let happened = if renewed { Happened::Renewed } else { Happened::Granted };
-                events.push(event(record, happened, &told(record, unconfirmed), granted.received_at));
+    /// Commits several in one. Those that aren't among what is returned are still to be committed, each alone: there its
+    /// own failure is told, and a record that others changed is read again.
+    fn commit_together<'s>(&mut self, stored: impl Iterator<Item = &'s Stored> + Clone) -> Together {
+        let mut done = Together::default();
+        if stored.clone().nth(1).is_none() {
+            return done;
+        }
+        let (mut flows, mut changes) = (Vec::new(), Vec::new());
+        for it in stored {
+            if let Ok(Some(standing)) = self.standing(&it.came.key) {
+                flows.push(it.came.flow.clone());
+                changes.push(it.change(&mut { standing.record }, &self.provider));
             }
-            Change { record: record.clone(), expect, moves, closes: Some(flow.clone()), events }
-        });
+        }
+        match self.ledger.commit(&changes) {
+            Ok(kept) => {
+                done.kept =
+                    flows.into_iter().zip(kept).filter_map(|(flow, kept)| Some((flow, kept.ok()?))).collect();
+            }
+            Err(e) => {
+                tracing::info!("{} grants can't be committed together: {e}", changes.len());
+                done.may_show_up = e.may_show_up();
+            }
+        }
+        done
+    }
+
+    fn finish_keeping(&mut self, stored: Stored, together: &mut Together) -> Result<Kept> {
+        let provider = self.provider.clone();
+        let kept = match together.kept.remove(&stored.came.flow) {
+            Some(kept) => Ok(kept),
+            None => self.commit(&stored.came.key, |record| stored.change(record, &provider)),
+        };
+        let Stored { came, place, elsewhere } = stored;
         match kept {
             Ok(kept) => {
-                self.in_flight.remove(flow);
+                self.in_flight.remove(&came.flow);
                 self.loose.extend(kept.memo);
-                if other_admin.is_none() {
-                    self.loose.extend(elsewhere.into_iter().map(|(_, place)| place));
-                }
-                self.touched.insert(key.clone());
-                tracing::info!("the grant of {key} is stored");
-                Ok(())
+                tracing::info!("the grant of {} is stored", came.key);
+                self.touched.insert(came.key);
+                Ok(match came.other_admin {
+                    Some(granted_by) => Kept::Held { granted_by },
+                    None => {
+                        self.loose.extend(elsewhere.into_iter().map(|(_, place)| place));
+                        Kept::Live { unconfirmed: came.unconfirmed }
+                    }
+                })
             }
             Err(e) => {
                 // The sealed answer is kept instead; an item that nothing names would only be an orphan.
-                self.forget_unless_needed(place, &e);
-                Err(e)
+                if !together.may_show_up {
+                    self.forget_unless_needed(place, &e);
+                }
+                Err(self.set_aside(&came.flow, &came.key, came.sealed, &e))
             }
         }
     }
@@ -146,14 +224,9 @@ impl Custody<'_> {
 
     /// A grant that isn't the one that was asked for never enters the record. Where a revocation reaches it alone it's
     /// taken back, and stays sealed until the provider has answered.
-    fn refuse(
-        &mut self,
-        flow: &FlowId,
-        key: &Key,
-        sealed: Sealed,
-        differences: Vec<FactDifference>,
-    ) -> Error {
-        let fate = match self.take_back(flow, key, &sealed, &differences) {
+    fn refuse(&mut self, came: Came) -> Error {
+        let Came { flow, key, sealed, differences, .. } = &came;
+        let fate = match self.take_back(flow, key, sealed, differences) {
             Ok(true) => match self.revoke_unwanted(key) {
                 Ok(()) => "The wrong grant was revoked, and nothing was stored.",
                 Err(_) => {
@@ -163,14 +236,15 @@ impl Custody<'_> {
             Ok(false) => {
                 "The wrong grant wasn't stored. It can't be revoked alone here, so it stays valid at BioTrack until it lapses or the admin removes it."
             }
-            Err(e) => match self.set_aside(flow, key, sealed, &e) {
+            Err(e) => match self.set_aside(flow, key, sealed.clone(), &e) {
                 lost @ Error::Failed(_) => return lost,
                 _ => {
                     "The wrong grant isn't in the record; it waits sealed in the journal, and the next command on this licence takes it back."
                 }
             },
         };
-        ProviderError::Mismatch { license: key.license.to_string(), differences, fate }.into()
+        let license = key.license.to_string();
+        ProviderError::Mismatch { license, differences: came.differences, fate }.into()
     }
 
     /// Commits that a grant is unwanted; whether a revocation reaches it alone, so that it's kept for that.
@@ -263,6 +337,40 @@ impl Custody<'_> {
         self.loose.extend(elsewhere.into_iter().map(|(_, place)| place));
         self.touched.insert(key.clone());
         Ok(())
+    }
+}
+
+/// What was committed together.
+#[derive(Default)]
+struct Together {
+    kept: HashMap<FlowId, crate::ledger::Kept>,
+    /// It failed, and may show up all the same: what it named in the vault must stay.
+    may_show_up: bool,
+}
+
+impl Stored {
+    /// What is committed of it, over the record as it is now.
+    fn change(&self, record: &mut Authorization, provider: &Provider) -> Change {
+        let Self { came, place, elsewhere } = self;
+        let expect = record.generation;
+        let mut moves = Vec::new();
+        let (happened, detail) = if let Some(other) = &came.other_admin {
+            moves.push(Move::Put(Role::Held, place.clone()));
+            record.held_by = Some(other.clone());
+            record.generation = record.generation.next();
+            (Happened::Held, format!("granted by {other}, not {}", came.username))
+        } else {
+            let renewed = came.purpose == Purpose::Renew;
+            record.username = came.username.clone();
+            live(record, provider, &came.granted, renewed);
+            moves.extend(leaving(record, provider));
+            moves.extend(elsewhere.iter().map(|(id, _)| Move::Drop(*id)));
+            moves.extend([Move::Put(Role::Live, place.clone()), Move::Turn(Role::Held, Role::Superseded)]);
+            let happened = if renewed { Happened::Renewed } else { Happened::Granted };
+            (happened, told(record, &came.unconfirmed))
+        };
+        let events = vec![event(record, happened, &detail, came.granted.received_at)];
+        Change { record: record.clone(), expect, moves, closes: Some(came.flow.clone()), events }
     }
 }
 

@@ -127,7 +127,8 @@ impl Custody<'_> {
         let granted = Granted::from_sealable(&opener.open(sealed, flow.key.license.as_str())?, &flow.key)?;
         let kept = flow.memo.clone().ok_or_else(super::unknown)?;
         self.in_flight.insert(flow.id.clone(), in_flight(flow, memo, kept));
-        let kept = self.keep(&flow.id, &granted, sealed.clone());
+        let came = self.compared(flow.id.clone(), granted, sealed.clone());
+        let kept = self.keep(vec![came]).pop().unwrap_or_else(|| Err(super::unknown()));
         self.finished(flow, kept)
     }
 

@@ -147,7 +147,8 @@ impl Terminal {
                 self.reader_gone.store(true, Ordering::Relaxed);
                 Ok(())
             }
-            written => written.map_err(Error::Output),
+            Err(e) => Err(Error::Output(e)),
+            Ok(()) => Ok(()),
         }
     }
 

@@ -178,12 +178,7 @@ fn look_for(db: &Connection, which: &str, values: impl Params) -> rusqlite::Resu
 }
 
 /// How many there are beside those that were `found`.
-fn quiet(
-    db: &Connection,
-    profile: &str,
-    until: Timestamp,
-    found: &[Standing],
-) -> rusqlite::Result<Quiet> {
+fn quiet(db: &Connection, profile: &str, until: Timestamp, found: &[Standing]) -> rusqlite::Result<Quiet> {
     // Written as the partial indexes are, or SQLite reads the whole records instead.
     let count = |which: &str| -> rusqlite::Result<usize> {
         db.prepare_cached(&format!("SELECT count(*) FROM authorization WHERE profile = ?1 AND {which}"))?
@@ -204,7 +199,8 @@ fn quiet(
         active: (living - asked)
             .saturating_sub(seen(|it| it.deactivated_at.is_none() && it.expires_at.is_some())),
         pending: asked.saturating_sub(seen(|it| it.deactivated_at.is_none() && it.expires_at.is_none())),
-        deactivated: count("deactivated_at IS NOT NULL")?.saturating_sub(seen(|it| it.deactivated_at.is_some())),
+        deactivated: count("deactivated_at IS NOT NULL")?
+            .saturating_sub(seen(|it| it.deactivated_at.is_some())),
         first_end: first_end.and_then(|seconds| Timestamp::from_second(seconds).ok()),
     })
 }

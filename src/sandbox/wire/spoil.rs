@@ -22,7 +22,8 @@ use crate::sandbox::mishaps::Mishap;
 const JSON: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/json")];
 /// Where the endless body ends after all, in bytes.
 const HUGE: usize = 200 * 1024 * 1024;
-static FILLING: [u8; 64 * 1024] = [b'a'; 64 * 1024];
+/// How much of it comes at a time, in bytes.
+const CHUNK: usize = 64 * 1024;
 
 /// What becomes of a token answer on its way, the first that is active first.
 const ON_THE_WAY: [Mishap; 7] = [
@@ -128,7 +129,7 @@ impl http_body::Body for Endless {
         let chunk = match self.sent {
             0 => Bytes::from_static(br#"{"access_token":""#),
             HUGE.. => return Poll::Ready(None),
-            _ => Bytes::from_static(&FILLING),
+            _ => Bytes::from(vec![b'a'; CHUNK]),
         };
         self.sent += chunk.len();
         Poll::Ready(Some(Ok(Frame::data(chunk))))

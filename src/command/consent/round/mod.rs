@@ -227,12 +227,20 @@ impl<'r, 'e> Round<'r, 'e> {
         let times = times.chain(until);
         let until = times.chain(self.view.every().map(|every| now + every)).min().unwrap_or(now + LONG);
         let Some(first) = self.session.next(until) else { return };
-        self.step(first);
-        for _ in 1..AT_ONCE {
-            match self.session.ready() {
+        let mut answers = Vec::new();
+        let mut next = Some(first);
+        for _ in 0..AT_ONCE {
+            match next.take() {
+                // Codes go out while answers are stored.
+                Some(Step::Exchanged { flow, result }) => answers.push((flow, *result)),
                 Some(step) => self.step(step),
-                None => return,
+                None => break,
             }
+            next = self.session.ready();
+        }
+        self.exchanged(answers);
+        if let Some(step) = next {
+            self.step(step);
         }
     }
 
@@ -249,11 +257,7 @@ impl<'r, 'e> Round<'r, 'e> {
                     self.settle(at, Err(error));
                 }
             }
-            Step::Exchanged { flow, result } => {
-                if let Some(at) = self.at(&flow) {
-                    self.exchanged(at, &flow, *result);
-                }
-            }
+            Step::Exchanged { flow, result } => self.exchanged(vec![(flow, *result)]),
             Step::Looked(found) => self.looked(found),
             Step::Key(key) if self.several() => self.key(key),
             Step::Key(_) => {}
@@ -397,15 +401,27 @@ impl<'r, 'e> Round<'r, 'e> {
         }
     }
 
-    fn exchanged(&mut self, at: usize, flow: &FlowId, result: Result<Granted>) {
-        if self.several() {
-            match &result {
-                Err(e) if e.is_outage() => self.trouble(e),
-                _ => self.pace.well(Instant::now()),
+    /// What came of exchanges is stored, all in one commit, and then told to each.
+    fn exchanged(&mut self, answers: Vec<(FlowId, Result<Granted>)>) {
+        let (mut places, mut ours) = (Vec::new(), Vec::new());
+        for (flow, result) in answers {
+            let Some(at) = self.at(&flow) else { continue };
+            if self.several() {
+                match &result {
+                    Err(e) if e.is_outage() => self.trouble(e),
+                    _ => self.pace.well(Instant::now()),
+                }
             }
+            places.push((at, matches!(result, Err(Error::Provider(ProviderError::Unreachable { .. })))));
+            ours.push((flow, result));
         }
-        let never_left = matches!(result, Err(Error::Provider(ProviderError::Unreachable { .. })));
-        let kept = self.bench.custody.exchanged(flow, result);
+        let kept = self.bench.custody.all_exchanged(ours);
+        for ((at, never_left), kept) in places.into_iter().zip(kept) {
+            self.kept(at, never_left, kept);
+        }
+    }
+
+    fn kept(&mut self, at: usize, never_left: bool, kept: Result<Kept>) {
         if never_left && self.several() && !self.pace.is_stopping() {
             // Not a byte of it left: it's sent when the provider is back.
             if let Some(open) = self.open.get_mut(&at) {
