@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::flow::Purpose;
 use crate::model::ids::{
-    Contact, Generation, Key, License, OcmLicense, StoreName, Tag, Ubi, Username, near_duplicates, odd_shape,
+    Contact, Generation, Key, License, Likeness, OcmLicense, StoreName, Tag, Ubi, Username, near_duplicates,
+    odd_shape,
 };
 use crate::model::plan::{LeftOut, Plan, Planned};
 use crate::model::rows::registrations;
@@ -191,18 +192,26 @@ fn register_several<'a>(
 /// New licences that are very like a known one, or another of the file, of the same company: said, never refused.
 fn note_likely_slips(call: &Call<'_>, keys: &[&Key], standings: &[Standing]) {
     const SAID: usize = 10;
-    // Each is compared with each: of more, a person sees no pattern anyway.
-    const COMPARED: usize = 500;
-    let mut of_company: HashMap<&Ubi, Vec<&License>> = HashMap::new();
     let known: HashSet<_> = standings.iter().map(|it| &it.record.key).collect();
-    for key in keys.iter().copied().chain(known.iter().copied()) {
-        of_company.entry(&key.ubi).or_default().push(&key.license);
+    let all = keys.iter().copied().chain(standings.iter().map(|it| &it.record.key));
+    let (mut by_bare, mut by_stem) = (HashMap::<_, Vec<&Key>>::new(), HashMap::<_, Vec<&Key>>::new());
+    for key in all {
+        let Likeness { bare, stem } = key.license.likeness();
+        by_bare.entry((&key.ubi, bare)).or_default().push(key);
+        if let Some(stem) = stem {
+            by_stem.entry((&key.ubi, stem)).or_default().push(key);
+        }
     }
-    let new = keys.iter().filter(|key| !known.contains(*key));
-    let slips: Vec<_> = new
+    let slips: Vec<_> = keys
+        .iter()
+        .filter(|key| !known.contains(*key))
         .filter_map(|key| {
-            let others = of_company.get(&key.ubi).filter(|others| others.len() <= COMPARED)?;
-            Some((key, others.iter().find(|other| near_duplicates(other, &key.license))?))
+            let Likeness { bare, stem } = key.license.likeness();
+            let (bare, stem) = ((&key.ubi, bare), stem.map(|stem| (&key.ubi, stem)));
+            let like = [by_bare.get(&bare), stem.and_then(|stem| by_bare.get(&stem)), by_stem.get(&bare)];
+            let mut others =
+                like.into_iter().flatten().flatten().filter(|other| other.license != key.license);
+            Some((key, &others.next()?.license))
         })
         .collect();
     for (key, other) in slips.iter().take(SAID) {

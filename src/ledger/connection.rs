@@ -116,7 +116,10 @@ fn open(name: &str, flags: OpenFlags) -> Result<Connection> {
 }
 
 fn prepare(name: &str, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    // More than there are statements: each is parsed once.
+    const STATEMENTS: usize = 128;
     let db = Connection::open_with_flags(name, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
     db.busy_timeout(PATIENCE)?;
     // Else the last process to close pays two more syncs.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;

@@ -23,6 +23,8 @@ pub struct Spool {
     slots: BTreeMap<FlowId, u64>,
     room: usize,
     used: bool,
+    /// It was a spare, and a power cut could still give it back that name.
+    renamed: bool,
 }
 
 /// What a spool holds of a question.
@@ -53,11 +55,46 @@ impl Spool {
         files::private_folder(folder)?;
         let path = folder.join(mark);
         let _ = fs::remove_file(&path);
+        if let Some(mut spool) = Self::of_spare(folder, mark) {
+            spool.grow(answers)?;
+            return Ok(spool);
+        }
         let file = files::create_private(&path)?;
-        let mut spool = Self { file, path, slots: BTreeMap::new(), room: 0, used: false };
+        let slots = BTreeMap::new();
+        let mut spool = Self { file, path, slots, room: 0, used: false, renamed: false };
         spool.grow(answers)?;
         files::sync_folder_of(&spool.path)?;
         Ok(spool)
+    }
+
+    /// One that an earlier process didn't need: its room was written and synced then.
+    fn of_spare(folder: &Path, mark: &str) -> Option<Self> {
+        let path = &folder.join(mark);
+        let spare = spare(folder);
+        files::check_private_file(&spare).ok()?;
+        // One process gets it.
+        fs::rename(spare, path).ok()?;
+        let read = || -> Result<(File, Vec<u8>)> {
+            let mut file = files::open_private(path)?;
+            let mut text = Vec::new();
+            file.read_to_end(&mut text).map_err(|e| fault(path, &e))?;
+            Ok((file, text))
+        };
+        match read() {
+            Ok((file, text)) if text.len() == SLOT && text.iter().all(|byte| *byte == b'\n') => {
+                let slots = BTreeMap::new();
+                Some(Self { file, path: path.clone(), slots, room: 1, used: false, renamed: true })
+            }
+            Ok(_) => {
+                // A power cut gave its name back to one that was used: what it holds is merged like any other's.
+                let _ = fs::rename(path, folder.join(format!("found-{mark}")));
+                None
+            }
+            Err(_) => {
+                let _ = fs::remove_file(path);
+                None
+            }
+        }
     }
 
     /// Sees that there is room for so many answers at once.
@@ -103,6 +140,9 @@ impl Spool {
             .and_then(|_| self.file.write_all(&bytes))
             .and_then(|()| self.file.sync_data())
             .map_err(|e| fault(&self.path, &e))?;
+        if std::mem::take(&mut self.renamed) {
+            files::sync_folder_of(&self.path)?;
+        }
         Ok(Logged::attested_by_the_ledger(flow.clone()))
     }
 
@@ -166,10 +206,19 @@ impl LeftBehind {
 impl Drop for Spool {
     fn drop(&mut self) {
         // What was spooled waits for the next run to merge it.
-        if !self.used {
+        if self.used {
+            return;
+        }
+        let spare = self.path.parent().map(spare).filter(|_| self.room == 1);
+        if spare.is_none_or(|spare| fs::rename(&self.path, spare).is_err()) {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Where an unused spool waits for the next process: beside the folder, in which every name is a process's.
+fn spare(folder: &Path) -> PathBuf {
+    folder.with_extension("spare")
 }
 
 fn fault(path: &Path, e: &std::io::Error) -> Error {

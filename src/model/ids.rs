@@ -158,21 +158,38 @@ pub fn odd_shape(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether two licences are so alike that one may be a slip: case, dashes, or a location suffix such as `-D1`.
+/// A licence as a hasty reader sees it: without case and dashes, and without a location suffix such as `-D1`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Likeness {
+    /// Its letters and digits.
+    pub bare: String,
+    /// Those before the suffix, where it has one.
+    pub stem: Option<String>,
+}
+
+impl License {
+    /// What it's mistaken by.
+    pub fn likeness(&self) -> Likeness {
+        fn bare(text: &str) -> String {
+            text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect()
+        }
+        let stem = self.0.rsplit_once('-').filter(|(_, suffix)| {
+            let (letter, digits) = suffix.split_at(suffix.len().min(1));
+            letter.chars().all(|c| c.is_ascii_alphabetic())
+                && !digits.is_empty()
+                && digits.chars().all(|c| c.is_ascii_digit())
+        });
+        Likeness { bare: bare(&self.0), stem: stem.map(|(stem, _)| bare(stem)) }
+    }
+}
+
+/// Whether two licences are so alike that one may be a slip.
 pub fn near_duplicates(one: &License, other: &License) -> bool {
-    fn bare(license: &License) -> String {
-        license.0.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase()
-    }
-    fn without_suffix(license: &License) -> Option<String> {
-        let (stem, suffix) = license.0.rsplit_once('-')?;
-        let mut letters = suffix.chars();
-        let shaped = letters.next()?.is_ascii_alphabetic() && !letters.as_str().is_empty();
-        (shaped && letters.all(|c| c.is_ascii_digit())).then(|| bare(&License(stem.to_owned())))
-    }
+    let (left, right) = (one.likeness(), other.likeness());
     one != other
-        && (bare(one) == bare(other)
-            || without_suffix(one).is_some_and(|stem| stem == bare(other))
-            || without_suffix(other).is_some_and(|stem| stem == bare(one)))
+        && (left.bare == right.bare
+            || left.stem.as_ref() == Some(&right.bare)
+            || right.stem.as_ref() == Some(&left.bare))
 }
 
 #[cfg(test)]

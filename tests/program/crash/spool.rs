@@ -7,6 +7,7 @@ use biotrack_auth::model::authorization::Authorization;
 use biotrack_auth::model::flow::{Change, Flow, Owner, Purpose, Sealed, Stage};
 use biotrack_auth::model::ids::{FlowId, Generation, Username};
 use jiff::Timestamp;
+use std::path::{Path, PathBuf};
 
 /// A process's ledger and spool, with one question asked.
 fn asked(rig: &Rig) -> (Ledger, Spool, FlowId) {
@@ -84,4 +85,62 @@ fn an_answer_in_the_ledger_is_not_overwritten_by_what_came_before_it() {
     ledger.keep_answer(&flow, &answer()).unwrap();
     drop((ledger, spool));
     assert_eq!(found(&rig), (answer(), answer()));
+}
+
+/// What an unused spool is called between two processes.
+fn spare(rig: &Rig) -> PathBuf {
+    rig.file("spool.spare")
+}
+
+#[test]
+fn the_room_of_an_unused_one_is_the_next_processs() {
+    use std::os::unix::fs::MetadataExt;
+    let rig = Rig::new();
+    rig.register("L-1").exits(0);
+    let first = spare(&rig).metadata().unwrap();
+    assert_eq!((first.len(), first.mode() & 0o7777), (16 * 1024, 0o600));
+    rig.register("L-2").exits(0);
+    assert_eq!(spare(&rig).metadata().unwrap().ino(), first.ino());
+    assert_eq!(std::fs::read_dir(rig.file("spool")).unwrap().count(), 0);
+}
+
+#[test]
+fn one_whose_name_a_power_cut_took_back_is_merged_all_the_same() {
+    let rig = Rig::new();
+    let (ledger, mut spool, flow) = asked(&rig);
+    spool.keep(&flow, &answer()).unwrap();
+    let used = std::fs::read_dir(rig.file("spool")).unwrap().next().unwrap().unwrap().path();
+    std::fs::rename(used, spare(&rig)).unwrap();
+    drop((ledger, spool));
+    let mut ledger = Ledger::open(&rig.env()).unwrap();
+    drop(ledger.reserve(1).unwrap());
+    assert_eq!(ledger.unfinished(PROFILE, None).unwrap().pop().unwrap().stage, answer());
+    drop(ledger);
+    assert_eq!(found(&rig), (answer(), answer()));
+}
+
+#[test]
+fn what_somebody_laid_in_a_spares_place_is_neither_written_to_nor_in_the_way() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let rig = Rig::new();
+    let theirs = rig.elsewhere("theirs");
+    let blank = vec![b'\n'; 16 * 1024];
+    std::fs::write(&theirs, &blank).unwrap();
+    let laid: [&dyn Fn(&Path); 4] = [
+        &|at| symlink(&theirs, at).unwrap(),
+        &|at| std::fs::create_dir(at).unwrap(),
+        &|at| std::fs::write(at, "").unwrap(),
+        &|at| {
+            std::fs::write(at, &blank).unwrap();
+            std::fs::set_permissions(at, PermissionsExt::from_mode(0o666)).unwrap();
+        },
+    ];
+    for (number, lay) in laid.iter().enumerate() {
+        let _ = std::fs::remove_dir(spare(&rig));
+        let _ = std::fs::remove_file(spare(&rig));
+        lay(&spare(&rig));
+        rig.register(&format!("L-{number}")).exits(0);
+        assert_eq!(std::fs::read(&theirs).unwrap(), blank);
+        assert_eq!(std::fs::read_dir(rig.file("spool")).unwrap().count(), 0);
+    }
 }
