@@ -7,6 +7,7 @@ use crate::model::duration;
 use crate::model::expiry::{self, working_day};
 use crate::model::selection::Quiet;
 use jiff::{SignedDuration, Timestamp};
+use std::cmp::Reverse;
 
 /// How near an end is too near.
 #[derive(Debug, Clone, Copy)]
@@ -89,8 +90,10 @@ pub fn check(
     }
     let mut judged: Vec<(u8, &Row<'_>)> =
         counted.iter().map(|row| (level(row, warning, critical, now), *row)).collect();
-    judged.sort_by_key(|(level, row)| {
-        (std::cmp::Reverse(*level), row.standing.record.expires_at, row.standing.record.key.clone())
+    let worst_first = |(level, row): &(u8, &Row<'_>)| (Reverse(*level), row.standing.record.expires_at);
+    judged.sort_by(|one, other| {
+        let keys = || one.1.standing.record.key.cmp(&other.1.standing.record.key);
+        worst_first(one).cmp(&worst_first(other)).then_with(keys)
     });
     let exit = judged.first().map_or(0, |(level, _)| *level);
     let summary = Summary::of(rows).beside(beside);

@@ -101,7 +101,7 @@ fn colour(state: State) -> Color {
 /// Writes the table, with a line that counts. Sorted by expiry; what has none comes last.
 pub fn table(rows: &[Row<'_>], view: &View, out: &mut dyn Write) -> io::Result<()> {
     // Several copies are made of what is drawn together: of a few rows, not of all.
-    const AT_ONCE: usize = 256;
+    const AT_ONCE: usize = 32;
     let mut sorted: Vec<&Row<'_>> = rows.iter().collect();
     sorted.sort_by(|one, other| soonest(one).cmp(&soonest(other)));
     let any_attention = rows.iter().any(|row| !row.conditions.is_empty());
