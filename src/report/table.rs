@@ -16,10 +16,9 @@ struct Column {
     cell: for<'r> fn(&'r Row<'_>) -> Cow<'r, str>,
 }
 
-/// A column with what it holds, and how wide it's shown.
-struct Laid<'r> {
+/// A column as wide as it's shown.
+struct Laid {
     column: &'static Column,
-    cells: Vec<Cow<'r, str>>,
     width: usize,
 }
 
@@ -106,7 +105,7 @@ pub fn table(rows: &[Row<'_>], view: &View, out: &mut dyn Write) -> io::Result<(
     sorted.sort_by(|one, other| soonest(one).cmp(&soonest(other)));
     let any_attention = rows.iter().any(|row| !row.conditions.is_empty());
     let any_name = rows.iter().any(|row| row.standing.record.name.is_some());
-    let mut columns: Vec<Laid<'_>> = COLUMNS
+    let mut columns: Vec<Laid> = COLUMNS
         .iter()
         .filter(|column| column.from <= view.width.unwrap_or(u16::MAX))
         .filter(|column| match column.title {
@@ -118,9 +117,8 @@ pub fn table(rows: &[Row<'_>], view: &View, out: &mut dyn Write) -> io::Result<(
         .map(|column| Laid::of(column, &sorted))
         .collect();
     fit(&mut columns, view.width);
-    for first in (0..sorted.len()).step_by(AT_ONCE) {
-        let rows = &sorted[first..sorted.len().min(first + AT_ONCE)];
-        for line in drawn(rows, first, &columns, view.colour).lines() {
+    for (number, rows) in sorted.chunks(AT_ONCE).enumerate() {
+        for line in drawn(rows, number == 0, &columns, view.colour).lines() {
             writeln!(out, "{}", line.trim_end())?;
         }
     }
@@ -133,17 +131,17 @@ fn soonest<'r>(row: &'r Row<'_>) -> impl Ord + use<'r> {
     (record.deactivated_at.is_some(), record.expires_at.is_none(), record.expires_at, &record.key)
 }
 
-impl<'r> Laid<'r> {
-    /// As wide as the widest of what it holds.
-    fn of(column: &'static Column, rows: &[&'r Row<'_>]) -> Self {
-        let cells: Vec<_> = rows.iter().map(|row| (column.cell)(row)).collect();
-        let width = cells.iter().map(|cell| width(cell)).max().unwrap_or(0).max(column.title.len());
-        Self { column, cells, width }
+impl Laid {
+    /// As wide as the widest of what it holds. That isn't kept, but made again when it's drawn: it would take as much
+    /// memory as the records.
+    fn of(column: &'static Column, rows: &[&Row<'_>]) -> Self {
+        let widths = rows.iter().map(|row| width(&(column.cell)(row)));
+        Self { column, width: widths.max().unwrap_or(0).max(column.title.len()) }
     }
 }
 
-/// Some of the rows, those from `first` on; the header is above the first of all.
-fn drawn(rows: &[&Row<'_>], first: usize, columns: &[Laid<'_>], colours: bool) -> Table {
+/// Some of the rows; with the header above the first of all.
+fn drawn(rows: &[&Row<'_>], headed: bool, columns: &[Laid], colours: bool) -> Table {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     if colours {
@@ -153,12 +151,12 @@ fn drawn(rows: &[&Row<'_>], first: usize, columns: &[Laid<'_>], colours: bool) -
     } else {
         table.force_no_tty();
     }
-    if first == 0 {
+    if headed {
         table.set_header(columns.iter().map(|laid| Cell::new(laid.column.title.to_uppercase())));
     }
-    for (at, row) in (first..).zip(rows) {
+    for row in rows {
         table.add_row(columns.iter().map(|laid| {
-            let cell = Cell::new_owned(cut(&laid.cells[at], laid.width));
+            let cell = Cell::new_owned(cut(&(laid.column.cell)(row), laid.width));
             match laid.column.title {
                 "State" if colours => cell.fg(colour(row.state)),
                 "Days" => cell.set_alignment(CellAlignment::Right),
@@ -174,9 +172,9 @@ fn drawn(rows: &[&Row<'_>], first: usize, columns: &[Laid<'_>], colours: bool) -
 }
 
 /// Fits the columns into a terminal; where even the shortest cuts don't, the column that needs the widest terminal goes.
-fn fit(columns: &mut Vec<Laid<'_>>, terminal: Option<u16>) {
+fn fit(columns: &mut Vec<Laid>, terminal: Option<u16>) {
     let Some(terminal) = terminal.map(usize::from) else { return };
-    let natural = |columns: &[Laid<'_>]| columns.iter().map(|laid| laid.width).collect::<Vec<_>>();
+    let natural = |columns: &[Laid]| columns.iter().map(|laid| laid.width).collect::<Vec<_>>();
     loop {
         let mut widths = natural(columns);
         narrow(columns, &mut widths, terminal);
@@ -200,7 +198,7 @@ fn whole(widths: &[usize]) -> usize {
 
 /// Where the terminal isn't wide enough for all that the columns hold, the widest of those that may be cut give way,
 /// each as far as it may. One line a licence: what doesn't fit is cut, not wrapped.
-fn narrow(columns: &[Laid<'_>], widths: &mut [usize], terminal: usize) {
+fn narrow(columns: &[Laid], widths: &mut [usize], terminal: usize) {
     while whole(widths) > terminal {
         let may = |at: &usize| {
             let column = columns[*at].column;
@@ -277,7 +275,7 @@ mod tests {
     }
 
     /// The columns of a terminal that wide, each with one cell: a licence and a store as wide as this, in two profiles.
-    fn laid(terminal: u16, location: usize, store: usize) -> Vec<Laid<'static>> {
+    fn laid(terminal: u16, location: usize, store: usize) -> Vec<Laid> {
         let columns = COLUMNS.iter().filter(|column| column.from <= terminal);
         let mut laid: Vec<_> = columns.map(|column| Laid::of(column, &[])).collect();
         for it in &mut laid {
@@ -294,7 +292,7 @@ mod tests {
         laid
     }
 
-    fn widths(columns: &[Laid<'_>]) -> Vec<usize> {
+    fn widths(columns: &[Laid]) -> Vec<usize> {
         columns.iter().map(|laid| laid.width).collect()
     }
 
