@@ -117,7 +117,7 @@ fn find(config: &Config, provider: &Provider, ledger: &Ledger, now: Timestamp) -
     let mut found = Vec::new();
     let days = config.hooks.days.iter().max().copied().unwrap_or_default();
     let until = horizon(now, SignedDuration::from_hours(i64::from(days) * 24).max(provider.due_window));
-    for standing in ledger.standings_near(&provider.profile, until)?.standings {
+    for standing in ledger.standings_near(&provider.profile, until)? {
         let record = &standing.record;
         let due = reminder(record, provider, &config.hooks.days, now).zip(record.expires_at);
         if let Some((reminder, expires)) = due

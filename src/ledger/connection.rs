@@ -80,7 +80,8 @@ fn refuse_emptied(paths: &Paths, name: &str) -> Result<()> {
     }
 }
 
-pub(super) fn read(paths: &Paths) -> Result<Option<(Connection, String)>> {
+/// Opens it for reading, with its name and its schema; `None` where there is none.
+pub(super) fn read(paths: &Paths) -> Result<Option<(Connection, String, i64)>> {
     let file = paths.ledger();
     let name = file.display().to_string();
     if std::fs::symlink_metadata(&file).is_err_and(|e| e.kind() == ErrorKind::NotFound) {
@@ -97,12 +98,13 @@ pub(super) fn read(paths: &Paths) -> Result<Option<(Connection, String)>> {
         }
         opened => opened.map_err(|e| fault(&name, "be opened", &e))?,
     };
-    if version(&db, &name)? == 0 {
+    let schema = version(&db, &name)?;
+    if schema == 0 {
         // Another process is just making it.
         return Ok(None);
     }
     let id = identity(&db, &name)?;
-    Ok(Some((db, id)))
+    Ok(Some((db, id, schema)))
 }
 
 /// What SQLite keeps beside the ledger holds what the ledger does, and it writes there without a look at whose that is.

@@ -10,7 +10,7 @@ use crate::model::flow::{Flow, OpenFlow, Stage};
 use crate::model::ids::Key;
 use crate::model::selection::Quiet;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Params, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Records near their end, and how many others there are.
@@ -53,13 +53,12 @@ impl Ledger {
             let mut found = BTreeMap::new();
             for selector in selectors.iter().map(|selector| selector.trim()) {
                 let (ubi, license) = selector.split_once('/').unzip();
-                let called = look_for(
+                let called = look_up(
                     db,
-                    "(profile, ubi, license) IN (
-                         SELECT profile, ubi, license FROM authorization WHERE profile = ?1 AND license = ?2
-                         UNION SELECT profile, ubi, license FROM authorization WHERE profile = ?1 AND ocm_license = ?2
-                         UNION SELECT profile, ubi, license FROM authorization WHERE profile = ?1 AND name = ?2
-                         UNION SELECT ?1, ?3, ?4)",
+                    "SELECT profile, ubi, license FROM authorization WHERE profile = ?1 AND license = ?2
+                     UNION SELECT profile, ubi, license FROM authorization WHERE profile = ?1 AND ocm_license = ?2
+                     UNION SELECT profile, ubi, license FROM authorization WHERE profile = ?1 AND name = ?2
+                     UNION SELECT ?1, ?3, ?4",
                     params![profile, selector, ubi, license],
                 )?;
                 found.extend(called.into_iter().map(|it| (it.record.key.clone(), it)));
@@ -68,22 +67,81 @@ impl Ledger {
         })
     }
 
-    /// The records whose living grant ends by `until`, and those with anything noted or open; the others are counted.
-    pub fn standings_near(&self, profile: &str, until: Timestamp) -> Result<Near> {
+    /// The records whose living grant ends by `until`, and those with anything noted or open, by UBI and licence.
+    pub fn standings_near(&self, profile: &str, until: Timestamp) -> Result<Vec<Standing>> {
         self.look(|db, dead| {
-            let found = look_for(
-                db,
-                "(profile, ubi, license) IN (
-                     SELECT profile, ubi, license FROM authorization
-                         WHERE profile = ?1 AND expires_at <= ?2 AND deactivated_at IS NULL
-                     UNION SELECT profile, ubi, license FROM authorization
-                         WHERE profile = ?1 AND (invalid_at IS NOT NULL OR uncertain_at IS NOT NULL
-                             OR revocation_pending OR held_by IS NOT NULL OR held_elsewhere)
-                     UNION SELECT profile, ubi, license FROM flow WHERE profile = ?1)",
-                params![profile, until.as_second()],
-            )?;
-            let quiet = quiet(db, profile, until, &found)?;
+            let found = self.near(db, profile, until)?;
+            self.with_questions(db, profile, found, dead)
+        })
+    }
+
+    /// The same, and how many others there are.
+    pub fn near_and_beside(&self, profile: &str, until: Timestamp) -> Result<Near> {
+        self.look(|db, dead| {
+            let found = self.near(db, profile, until)?;
+            let quiet = self.quiet(db, profile, until, &found)?;
             Ok(Near { standings: self.with_questions(db, profile, found, dead)?, quiet })
+        })
+    }
+
+    fn near(&self, db: &Connection, profile: &str, until: Timestamp) -> rusqlite::Result<Vec<Standing>> {
+        let (by_end, noted) = (self.by("authorization_by_end"), self.by("authorization_noted"));
+        look_up(
+            db,
+            &format!(
+                "SELECT profile, ubi, license FROM authorization {by_end}
+                     WHERE profile = ?1 AND expires_at <= ?2 AND deactivated_at IS NULL
+                 UNION SELECT profile, ubi, license FROM authorization {noted}
+                     WHERE profile = ?1 AND (invalid_at IS NOT NULL OR uncertain_at IS NOT NULL
+                         OR revocation_pending OR held_by IS NOT NULL OR held_elsewhere)
+                 UNION SELECT profile, ubi, license FROM flow WHERE profile = ?1"
+            ),
+            params![profile, until.as_second()],
+        )
+    }
+
+    /// The index that a look goes by. SQLite, which doesn't know how few it holds, would rather read all records. A
+    /// ledger of before schema 7 has none, and is read as it is.
+    fn by(&self, index: &str) -> String {
+        const INDEXED: i64 = 7;
+        if self.schema < INDEXED { String::new() } else { format!("INDEXED BY {index}") }
+    }
+
+    /// How many there are beside those that were `found`.
+    fn quiet(
+        &self,
+        db: &Connection,
+        profile: &str,
+        until: Timestamp,
+        found: &[Standing],
+    ) -> rusqlite::Result<Quiet> {
+        let (by_end, given_up) = (self.by("authorization_by_end"), self.by("authorization_given_up"));
+        let count = |by: &str, which: &str| -> rusqlite::Result<usize> {
+            db.prepare_cached(&format!(
+                "SELECT count(*) FROM authorization {by} WHERE profile = ?1 AND {which}"
+            ))?
+            .query_row([profile], |row| row.get(0))
+            .map(|counted: i64| usize::try_from(counted).unwrap_or_default())
+        };
+        let seen = |like: fn(&Authorization) -> bool| found.iter().filter(|it| like(&it.record)).count();
+        // Not those that live: whether one does stands in no index that holds all.
+        let given_up_at_all = count(&given_up, "deactivated_at IS NOT NULL")?;
+        let living = count(&self.by("authorization_by_license"), "true")?.saturating_sub(given_up_at_all);
+        let asked = count(&by_end, "expires_at IS NULL AND deactivated_at IS NULL")?;
+        let first_end: Option<i64> = db
+            .prepare_cached(&format!(
+                "SELECT expires_at FROM authorization {by_end}
+                 WHERE profile = ?1 AND expires_at > ?2 AND deactivated_at IS NULL ORDER BY expires_at LIMIT 1",
+            ))?
+            .query_row(params![profile, until.as_second()], |row| row.get(0))
+            .optional()?;
+        Ok(Quiet {
+            active: living
+                .saturating_sub(asked)
+                .saturating_sub(seen(|it| it.deactivated_at.is_none() && it.expires_at.is_some())),
+            pending: asked.saturating_sub(seen(|it| it.deactivated_at.is_none() && it.expires_at.is_none())),
+            deactivated: given_up_at_all.saturating_sub(seen(|it| it.deactivated_at.is_some())),
+            first_end: first_end.and_then(|seconds| Timestamp::from_second(seconds).ok()),
         })
     }
 
@@ -173,34 +231,21 @@ fn look_for(db: &Connection, which: &str, values: impl Params) -> rusqlite::Resu
     let mut found = db.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM authorization WHERE {which} ORDER BY profile, ubi, license"
     ))?;
-    let rows = found.query_map(values, |row| Ok(Standing { record: read(row)?, flows: Vec::new() }))?;
+    let rows = found.query_map(values, standing)?;
     rows.collect()
 }
 
-/// How many there are beside those that were `found`.
-fn quiet(db: &Connection, profile: &str, until: Timestamp, found: &[Standing]) -> rusqlite::Result<Quiet> {
-    // Written as the partial indexes are, or SQLite reads the whole records instead.
-    let count = |which: &str| -> rusqlite::Result<usize> {
-        db.prepare_cached(&format!("SELECT count(*) FROM authorization WHERE profile = ?1 AND {which}"))?
-            .query_row([profile], |row| row.get(0))
-            .map(|counted: i64| usize::try_from(counted).unwrap_or_default())
-    };
-    let seen = |like: fn(&Authorization) -> bool| found.iter().filter(|it| like(&it.record)).count();
-    let living = count("deactivated_at IS NULL")?;
-    let asked = count("expires_at IS NULL AND deactivated_at IS NULL")?;
-    let first_end: Option<i64> = db
-        .prepare_cached(
-            "SELECT expires_at FROM authorization
-             WHERE profile = ?1 AND expires_at > ?2 AND deactivated_at IS NULL ORDER BY expires_at LIMIT 1",
-        )?
-        .query_row(params![profile, until.as_second()], |row| row.get(0))
-        .optional()?;
-    Ok(Quiet {
-        active: (living - asked)
-            .saturating_sub(seen(|it| it.deactivated_at.is_none() && it.expires_at.is_some())),
-        pending: asked.saturating_sub(seen(|it| it.deactivated_at.is_none() && it.expires_at.is_none())),
-        deactivated: count("deactivated_at IS NOT NULL")?
-            .saturating_sub(seen(|it| it.deactivated_at.is_some())),
-        first_end: first_end.and_then(|seconds| Timestamp::from_second(seconds).ok()),
-    })
+/// The records of these keys. A join whose order is given: else SQLite reads all records and looks whether each is among
+/// them.
+fn look_up(db: &Connection, keys: &str, values: impl Params) -> rusqlite::Result<Vec<Standing>> {
+    let mut found = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM ({keys}) CROSS JOIN authorization USING (profile, ubi, license)
+         ORDER BY profile, ubi, license"
+    ))?;
+    let rows = found.query_map(values, standing)?;
+    rows.collect()
+}
+
+fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
+    Ok(Standing { record: read(row)?, flows: Vec::new() })
 }

@@ -43,6 +43,8 @@ pub struct Ledger {
     paths: Paths,
     path: String,
     id: String,
+    /// Of the file as it was opened.
+    schema: i64,
     who: Who,
     random: Arc<dyn Random>,
     mark: Option<Mark>,
@@ -94,19 +96,20 @@ impl Ledger {
     pub fn open(env: &Env) -> Result<Self> {
         let (db, id) = connection::write(&env.paths, env.random.as_ref())?;
         tracing::info!("ledger {id} in {}", env.paths.ledger().display());
-        Ok(Self::of(db, id, env))
+        Ok(Self::of(db, id, connection::newest(), env))
     }
 
     /// Opens the ledger for reading; `None` where there is none yet.
     pub fn read(env: &Env) -> Result<Option<Self>> {
         tracing::info!("ledger {}, for reading", env.paths.ledger().display());
-        Ok(connection::read(&env.paths)?.map(|(db, id)| Self::of(db, id, env)))
+        Ok(connection::read(&env.paths)?.map(|(db, id, schema)| Self::of(db, id, schema, env)))
     }
 
-    fn of(db: Connection, id: String, env: &Env) -> Self {
+    fn of(db: Connection, id: String, schema: i64, env: &Env) -> Self {
         Self {
             db,
             id,
+            schema,
             path: env.paths.ledger().display().to_string(),
             paths: env.paths.clone(),
             who: env.who.clone(),
@@ -119,7 +122,7 @@ impl Ledger {
 
     /// Whether the file that is open is still the one at its place, and can be written to.
     pub fn is_usable(&mut self) -> Result<()> {
-        let found = connection::read(&self.paths)?.map(|(_, id)| id);
+        let found = connection::read(&self.paths)?.map(|(_, id, _)| id);
         if found.as_deref() != Some(&self.id) {
             let reason = "it isn't the ledger that was opened".to_owned();
             return Err(LedgerError::Open { path: self.path.clone(), reason }.into());

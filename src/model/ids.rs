@@ -174,10 +174,9 @@ impl License {
             text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect()
         }
         let stem = self.0.rsplit_once('-').filter(|(_, suffix)| {
-            let (letter, digits) = suffix.split_at(suffix.len().min(1));
-            letter.chars().all(|c| c.is_ascii_alphabetic())
-                && !digits.is_empty()
-                && digits.chars().all(|c| c.is_ascii_digit())
+            let mut letters = suffix.chars();
+            let shaped = letters.next().is_some_and(|c| c.is_ascii_alphabetic());
+            shaped && !letters.as_str().is_empty() && letters.all(|c| c.is_ascii_digit())
         });
         Likeness { bare: bare(&self.0), stem: stem.map(|(stem, _)| bare(stem)) }
     }
@@ -213,5 +212,6 @@ mod tests {
         assert!(near("OCM-RETL-24-000064-D1", "OCM-RETL-24-000064"));
         assert!(!near("OCM-RETL-24-000064", "OCM-RETL-24-000065"));
         assert!(!near("OCM-RETL-24-000064-D1", "OCM-RETL-24-000064-D2"));
+        assert!(near("L-é5", "l-É5") && !near("L-é", "店-5"));
     }
 }

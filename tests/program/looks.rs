@@ -1,7 +1,7 @@
 //! A look reads only what it shows: nothing that should be shown is left out, whatever the records are like.
 
-use crate::support::Rig;
 use crate::support::seed::store;
+use crate::support::{PROGRAM, Rig, outside};
 use biotrack_auth::config::Config;
 use biotrack_auth::edge::{Env, Paths, SystemBrowser, SystemClock};
 use biotrack_auth::ledger::Ledger;
@@ -76,11 +76,11 @@ proptest! {
                 of.into_iter().filter(|it| narrowing.admits(&it.record, &provider, now)).collect()
             };
             let near = ledger.standings_near(&provider.profile, horizon(now, window)).unwrap();
-            prop_assert_eq!(meant(near.standings), meant(all.clone()));
+            prop_assert_eq!(meant(near), meant(all.clone()));
         }
 
         let near = ledger
-            .standings_near(&provider.profile, horizon(now, SignedDuration::from_hours(20 * 24)))
+            .near_and_beside(&provider.profile, horizon(now, SignedDuration::from_hours(20 * 24)))
             .unwrap();
         let counted = near.quiet.active + near.quiet.pending + near.quiet.deactivated;
         prop_assert_eq!(near.standings.len() + counted, all.len());
@@ -106,5 +106,42 @@ proptest! {
             let alone = ledger.standing(&provider.profile, &record.key).unwrap();
             prop_assert_eq!(alone.as_ref(), Some(standing));
         }
+    }
+}
+
+/// How many of the ledger's pages a command reads.
+fn pages_read(rig: &Rig, arguments: &[&str]) -> usize {
+    let trace = rig.elsewhere("trace");
+    let traced = outside("strace")
+        .args(["-f", "-y", "-e", "trace=pread64", "-o"])
+        .arg(&trace)
+        .arg(PROGRAM)
+        .args(arguments)
+        .env("BIOTRACK_AUTH_HOME", rig.home())
+        .output()
+        .unwrap();
+    assert!(traced.status.code().is_some_and(|code| code < 3), "{traced:?}");
+    let trace = std::fs::read_to_string(trace).unwrap();
+    trace.lines().filter(|line| line.contains("ledger.db>") || line.contains("ledger.db-wal>")).count()
+}
+
+#[test]
+fn a_look_reads_what_it_shows_and_not_what_is_stored() {
+    let rig = Rig::new();
+    let (now, day) = (rig.env().clock.now(), SignedDuration::from_hours(24));
+    let ends = |days: i32| (now + day * days).to_string();
+    let mut records: Vec<_> = (0..3_000).map(|at| store(&format!("L-{at}"), &ends(80))).collect();
+    records.push(store("D-1", &ends(3)));
+    rig.seed(&records);
+    // The log is taken into the ledger, and no other look reads it again.
+    let db = rusqlite::Connection::open(rig.file("ledger.db")).unwrap();
+    db.pragma(None, "wal_checkpoint", "TRUNCATE", |_| Ok(())).unwrap();
+    drop(db);
+    let all = pages_read(&rig, &["status", "--json"]);
+    for few in
+        [&["status", "--due"][..], &["status", "--check"], &["status", "L-7"], &["remind", "--dry-run"]]
+    {
+        let read = pages_read(&rig, few);
+        assert!(read * 4 < all, "{few:?} reads {read} pages of the {all} that hold all records");
     }
 }

@@ -71,13 +71,13 @@ impl<'a> Reader<'a> {
         if !self.args.selectors.is_empty() {
             return Ok((ledger.standings_called(profile, &self.args.selectors)?, Quiet::default()));
         }
-        let near = |window| ledger.standings_near(profile, horizon(self.now, window));
+        let until = |window| horizon(self.now, window);
         if let Some(window) = checked.filter(|_| narrowing.is_none()) {
-            let near = near(window.max(provider.due_window))?;
+            let near = ledger.near_and_beside(profile, until(window.max(provider.due_window)))?;
             return Ok((near.standings, near.quiet));
         }
         let standings = match narrowing.window(provider) {
-            Some(window) => near(window)?.standings,
+            Some(window) => ledger.standings_near(profile, until(window))?,
             None => ledger.standings(profile)?,
         };
         Ok((standings, Quiet::default()))
