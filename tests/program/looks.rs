@@ -138,10 +138,11 @@ fn a_look_reads_what_it_shows_and_not_what_is_stored() {
     db.pragma(None, "wal_checkpoint", "TRUNCATE", |_| Ok(())).unwrap();
     drop(db);
     let all = pages_read(&rig, &["status", "--json"]);
-    for few in
-        [&["status", "--due"][..], &["status", "--check"], &["status", "L-7"], &["remind", "--dry-run"]]
-    {
+    for few in [&["status", "--due"][..], &["status", "L-7"], &["remind", "--dry-run"]] {
         let read = pages_read(&rig, few);
         assert!(read * 4 < all, "{few:?} reads {read} pages of the {all} that hold all records");
     }
+    // It counts the others, by an index that holds their names.
+    let read = pages_read(&rig, &["status", "--check"]);
+    assert!(read * 4 < all * 3, "a check reads {read} pages of the {all} that hold all records");
 }
