@@ -18,6 +18,8 @@ class Daemon:
         self.fifo = self.folder / "stored"
         os.mkfifo(self.fifo)
         self.env = bench.environment(self.folder, SHELL="/bin/sh")
+        # Else it and who asks whether it's up make it at the same moment, and one of them ends with an error.
+        (self.folder / "pizauth").mkdir(mode=0o700)
         config = self.folder / "pizauth.conf"
         config.write_text(f'token_event_cmd = "printf x >{self.fifo}";\n' + "".join(
             f'account "store{at}" {{ auth_uri = "{address}/oauth"; token_uri = "{address}/oauth/token"; client_id = "a"; '
