@@ -1,7 +1,8 @@
 //! How the ledger's own files are: for `doctor`, which looks and, where it's told to, clears away.
 
+use super::Ledger;
+use super::engine::{Engine, Fault, sqlite};
 use super::owners::Mark;
-use super::{Ledger, connection};
 use crate::edge::{Paths, files};
 use crate::error::{Error, Result};
 use std::fs;
@@ -54,7 +55,8 @@ impl Leftovers {
 impl Ledger {
     /// SQLite's own look at the whole file, for no longer than that: what it complains of, or `None` where time was up.
     pub fn integrity(&self, limit: Duration) -> Result<Option<Vec<String>>> {
-        let interrupt = self.db.get_interrupt_handle();
+        let Engine::Sqlite(db) = &self.engine;
+        let interrupt = db.get_interrupt_handle();
         let (done, wait) = mpsc::channel::<()>();
         let watch = std::thread::Builder::new().name("integrity".into()).spawn(move || {
             let late = matches!(wait.recv_timeout(limit), Err(mpsc::RecvTimeoutError::Timeout));
@@ -63,27 +65,22 @@ impl Ledger {
             }
         });
         watch.map_err(|e| Error::Failed(format!("no thread can be started: {e}")))?;
-        let read = || -> rusqlite::Result<Vec<String>> {
-            let mut found = self.db.prepare("PRAGMA integrity_check(5)")?;
-            let rows = found.query_map([], |row| row.get::<_, String>(0))?;
-            rows.collect()
-        };
-        let read = read();
+        let read = self.engine.db().rows("PRAGMA integrity_check(5)", &[], |row| row.get::<String>(0));
         drop(done);
         match read {
             Ok(lines) => Ok(Some(lines.into_iter().filter(|line| line != "ok").collect())),
-            Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) => Ok(None),
+            Err(Fault::Sqlite(e))
+                if e.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) =>
+            {
+                Ok(None)
+            }
             Err(e) => Err(self.fault("be checked", e)),
         }
     }
 
     /// The schema that the file has, and the newest that this program knows.
-    pub fn schema(&self) -> Result<(i64, i64)> {
-        let found = self
-            .db
-            .pragma_query_value(None, "user_version", |row| row.get(0))
-            .map_err(|e| self.fault("be read", e))?;
-        Ok((found, connection::newest()))
+    pub fn schema(&self) -> (i64, i64) {
+        (self.schema, sqlite::newest())
     }
 
     /// Clears away what dead processes left: what their spools hold goes into the journal first. How many files went.

@@ -1,12 +1,11 @@
 //! What happened, in order, each line chained to the one before it.
 
-use super::journal::strange;
-use super::{Fault, Hand, Ledger, reminders};
+use super::engine::{Db, Fault, Row, strange, values};
+use super::{Hand, Ledger, reminders};
 use crate::error::Result;
 use crate::model::history::{Anchor, Broken, Chain, Chore, Event, Line, Link};
 use crate::model::ids::Key;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
@@ -28,7 +27,7 @@ fn hash_of(link: &Link, before: &[u8]) -> Vec<u8> {
     Sha256::new().chain_update(before).chain_update(line.to_string()).finalize().to_vec()
 }
 
-pub(super) fn append(tx: &Transaction<'_>, event: &Event, hand: &Hand) -> Result<(), Fault> {
+pub(super) fn append(tx: Db<'_>, event: &Event, hand: &Hand) -> Result<(), Fault> {
     let seq = chain(
         tx,
         Link {
@@ -49,7 +48,7 @@ pub(super) fn append(tx: &Transaction<'_>, event: &Event, hand: &Hand) -> Result
 
 /// An event of the whole ledger.
 pub(super) fn append_chore(
-    tx: &Transaction<'_>,
+    tx: Db<'_>,
     chore: Chore,
     at: Timestamp,
     detail: &str,
@@ -71,40 +70,41 @@ pub(super) fn append_chore(
 }
 
 /// Numbers a link, chains it to the head and makes it the head.
-fn chain(tx: &Transaction<'_>, mut link: Link) -> Result<i64, Fault> {
+fn chain(tx: Db<'_>, mut link: Link) -> Result<i64, Fault> {
     let (last, before) = head(tx)?.unwrap_or_default();
     link.seq = last + 1;
     link.hash = hash_of(&link, &before);
-    tx.prepare_cached(&format!(
-        "INSERT INTO history ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
-    ))?
-    .execute(params![
-        link.seq,
-        link.at,
-        link.profile,
-        link.ubi,
-        link.license,
-        link.event,
-        link.user,
-        link.host,
-        link.detail,
-        link.hash,
-    ])?;
-    tx.prepare_cached("INSERT OR REPLACE INTO history_head (only, seq, hash) VALUES (1, ?1, ?2)")?
-        .execute(params![link.seq, link.hash])?;
+    tx.execute(
+        &format!("INSERT INTO history ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),
+        values![
+            link.seq,
+            &link.at,
+            &link.profile,
+            &link.ubi,
+            &link.license,
+            &link.event,
+            &link.user,
+            &link.host,
+            &link.detail,
+            &link.hash,
+        ],
+    )?;
+    tx.execute(
+        "INSERT INTO history_head (only, seq, hash) VALUES (1, ?1, ?2)
+         ON CONFLICT (only) DO UPDATE SET seq = excluded.seq, hash = excluded.hash",
+        values![link.seq, &link.hash],
+    )?;
     Ok(link.seq)
 }
 
-fn head(db: &Connection) -> rusqlite::Result<Option<(i64, Vec<u8>)>> {
-    db.prepare_cached("SELECT seq, hash FROM history_head")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()
+fn head(db: Db<'_>) -> Result<Option<(i64, Vec<u8>)>, Fault> {
+    db.row("SELECT seq, hash FROM history_head", values![], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-fn anchor(db: &Connection) -> rusqlite::Result<Option<Anchor>> {
-    db.query_row(
+fn anchor(db: Db<'_>) -> Result<Option<Anchor>, Fault> {
+    db.row(
         "SELECT seq, hash, last, at, user, host FROM history_anchor ORDER BY seq DESC LIMIT 1",
-        [],
+        values![],
         |row| {
             Ok(Anchor {
                 seq: row.get(0)?,
@@ -116,10 +116,9 @@ fn anchor(db: &Connection) -> rusqlite::Result<Option<Anchor>> {
             })
         },
     )
-    .optional()
 }
 
-fn link(row: &Row<'_>) -> rusqlite::Result<Link> {
+fn link(row: &Row<'_>) -> Result<Link, Fault> {
     Ok(Link {
         seq: row.get(0)?,
         at: row.get(1)?,
@@ -135,16 +134,11 @@ fn link(row: &Row<'_>) -> rusqlite::Result<Link> {
 }
 
 /// Follows the chain from where it begins to the head that was noted.
-fn follow(db: &Connection) -> rusqlite::Result<Chain> {
-    // One that an older program made, and that is only read, has neither anchor nor head.
-    let noted: bool =
-        db.query_row("SELECT count(*) FROM sqlite_master WHERE name = 'history_head'", [], |row| row.get(0))?;
+fn follow(db: Db<'_>, noted: bool) -> Result<Chain, Fault> {
     let anchor = if noted { anchor(db)? } else { None };
     let (mut last, mut before) = anchor.as_ref().map(|it| (it.seq, it.hash.clone())).unwrap_or_default();
     let (mut links, mut broken) = (0, None);
-    let mut all = db.prepare(&format!("SELECT {COLUMNS} FROM history ORDER BY seq"))?;
-    let mut rows = all.query([])?;
-    while let Some(row) = rows.next()? {
+    db.each(&format!("SELECT {COLUMNS} FROM history ORDER BY seq"), values![], |row| {
         // A column of another type is somebody's, too.
         let found = match link(row) {
             Ok(found) => found,
@@ -155,23 +149,23 @@ fn follow(db: &Connection) -> rusqlite::Result<Chain> {
                     license: row.get(4).ok(),
                     why: "it isn't what this program writes",
                 });
-                break;
+                return Ok(false);
             }
         };
         let why = if found.seq != last + 1 {
             // The one before it is what is missing.
             broken = Some(Broken { seq: last + 1, at: None, license: None, why: "it is missing" });
-            break;
+            return Ok(false);
         } else if found.hash != hash_of(&found, &before) {
             "it was changed, or what stood before it was"
         } else {
             (last, before) = (found.seq, found.hash);
             links += 1;
-            continue;
+            return Ok(true);
         };
         broken = Some(Broken { seq: found.seq, at: Some(found.at), license: Some(found.license), why });
-        break;
-    }
+        Ok(false)
+    })?;
     if broken.is_none() && noted {
         let noted = head(db)?;
         broken = match noted {
@@ -213,19 +207,19 @@ pub struct Pruning {
 }
 
 /// The links before an instant, from the oldest on: up to the first that is younger, or whose hook still waits.
-fn prunable(db: &Connection, before: Timestamp) -> rusqlite::Result<Pruning> {
-    let waiting: Option<i64> = db.query_row("SELECT min(seq) FROM hook_queue", [], |row| row.get(0))?;
+fn prunable(db: Db<'_>, before: Timestamp) -> Result<Pruning, Fault> {
+    let waiting: Option<i64> =
+        db.row("SELECT min(seq) FROM hook_queue", values![], |row| row.get(0))?.flatten();
     let mut found = Pruning { links: 0, last: None, seq: 0, hash: Vec::new() };
-    let mut all = db.prepare(&format!("SELECT {COLUMNS} FROM history ORDER BY seq"))?;
-    let mut rows = all.query([])?;
-    while let Some(row) = rows.next()? {
+    db.each(&format!("SELECT {COLUMNS} FROM history ORDER BY seq"), values![], |row| {
         let link = link(row)?;
         let old = link.instant().is_some_and(|at| at < before);
         if !old || waiting.is_some_and(|seq| seq <= link.seq) {
-            break;
+            return Ok(false);
         }
         found = Pruning { links: found.links + 1, last: Some(link.at), seq: link.seq, hash: link.hash };
-    }
+        Ok(true)
+    })?;
     Ok(found)
 }
 
@@ -241,55 +235,56 @@ fn hex(bytes: &[u8]) -> String {
 impl Ledger {
     /// The last lines of a licence's history, oldest first.
     pub fn last_lines(&self, profile: &str, key: &Key, most: u32) -> Result<Vec<Line>> {
-        let read = || -> rusqlite::Result<Vec<Line>> {
-            let mut found = self.db.prepare_cached(
-                "SELECT at, event, user, host, detail FROM history
-                 WHERE profile = ?1 AND ubi = ?2 AND license = ?3 ORDER BY seq DESC LIMIT ?4",
-            )?;
-            let rows =
-                found.query_map(params![profile, key.ubi.as_str(), key.license.as_str(), most], |row| {
-                    Ok(Line {
-                        at: row.get::<_, String>(0)?.parse().map_err(|e| strange(0, e))?,
-                        event: row.get(1)?,
-                        user: row.get(2)?,
-                        host: row.get(3)?,
-                        detail: row.get(4)?,
-                    })
-                })?;
-            rows.collect()
-        };
-        let mut lines = read().map_err(|e| self.fault("read the history", e))?;
+        let read = self.engine.db().rows(
+            "SELECT at, event, user, host, detail FROM history
+             WHERE profile = ?1 AND ubi = ?2 AND license = ?3 ORDER BY seq DESC LIMIT ?4",
+            values![profile, key.ubi.as_str(), key.license.as_str(), most],
+            |row| {
+                Ok(Line {
+                    at: row.get::<&str>(0)?.parse().map_err(|e| strange(0, e))?,
+                    event: row.get(1)?,
+                    user: row.get(2)?,
+                    host: row.get(3)?,
+                    detail: row.get(4)?,
+                })
+            },
+        );
+        let mut lines = read.map_err(|e| self.fault("read the history", e))?;
         lines.reverse();
         Ok(lines)
     }
 
     /// The history of a profile, with the events of the whole ledger, oldest first; only links that are wanted.
     pub fn links(&self, profile: &str, wanted: impl Fn(&Link) -> bool) -> Result<Vec<Link>> {
-        let read = || -> rusqlite::Result<Vec<Link>> {
-            let mut all = self.db.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM history WHERE profile IN (?1, '') ORDER BY seq"
-            ))?;
-            let rows = all.query_map([profile], link)?;
-            rows.filter(|row| row.as_ref().map_or(true, &wanted)).collect()
-        };
-        read().map_err(|e| self.fault("read the history", e))
+        let mut links = Vec::new();
+        let read = self.engine.db().each(
+            &format!("SELECT {COLUMNS} FROM history WHERE profile IN (?1, '') ORDER BY seq"),
+            values![profile],
+            |row| {
+                links.extend(Some(link(row)?).filter(&wanted));
+                Ok(true)
+            },
+        );
+        read.map_err(|e| self.fault("read the history", e))?;
+        Ok(links)
     }
 
     /// Follows the whole chain.
     pub fn verify_history(&self) -> Result<Chain> {
-        let read = || -> rusqlite::Result<Chain> {
-            // One snapshot, so that the head belongs to its links.
-            let snapshot = self.db.unchecked_transaction()?;
-            let chain = follow(&snapshot)?;
-            snapshot.finish()?;
-            Ok(chain)
-        };
-        read().map_err(|e| self.fault("read the history", e))
+        // One snapshot, so that the head belongs to its links.
+        let read = self.engine.snapshot(|db| follow(db, self.notes_its_head()));
+        read.map_err(|e| self.fault("read the history", e))
+    }
+
+    /// Whether it has an anchor and a head: one that an older program made, and that is only read, has neither.
+    fn notes_its_head(&self) -> bool {
+        const NOTED: i64 = 4;
+        self.schema >= NOTED
     }
 
     /// What [`Self::prune_history`] would remove.
     pub fn prunable(&self, before: Timestamp) -> Result<Pruning> {
-        prunable(&self.db, before).map_err(|e| self.fault("read the history", e))
+        prunable(self.engine.db(), before).map_err(|e| self.fault("read the history", e))
     }
 
     /// Removes the links before an instant and leaves an anchor that the rest verifies from; one synced commit. The
@@ -297,17 +292,17 @@ impl Ledger {
     pub fn prune_history(&mut self, before: Timestamp, now: Timestamp) -> Result<Option<Pruning>> {
         let hand = self.hand();
         self.transaction("prune the history", |tx| {
-            if follow(tx)?.broken.is_some() {
+            if follow(tx, true)?.broken.is_some() {
                 return Ok(None);
             }
             let pruned = prunable(tx, before)?;
             let Some(last) = &pruned.last else { return Ok(Some(pruned)) };
             tx.execute(
                 "INSERT INTO history_anchor (seq, hash, last, at, user, host) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![pruned.seq, pruned.hash, last, now.to_string(), hand.who.user, hand.who.host],
+                values![pruned.seq, &pruned.hash, last, &now.to_string(), &hand.who.user, &hand.who.host],
             )?;
-            tx.execute("DELETE FROM history WHERE seq <= ?1", [pruned.seq])?;
-            tx.execute("DELETE FROM history_anchor WHERE seq < ?1", [pruned.seq])?;
+            tx.execute("DELETE FROM history WHERE seq <= ?1", values![pruned.seq])?;
+            tx.execute("DELETE FROM history_anchor WHERE seq < ?1", values![pruned.seq])?;
             let detail =
                 format!("{} links up to {} of {last}, hash {}", pruned.links, pruned.seq, hex(&pruned.hash));
             append_chore(tx, Chore::Pruned, now, &detail, &hand)?;

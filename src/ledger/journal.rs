@@ -1,12 +1,10 @@
 //! The open questions' rows.
 
-use super::Fault;
-use super::connection::{columns, place};
+use super::engine::{Db, Fault, Row, Value, strange, values};
 use crate::model::flow::{Flow, Owner, Place, Purpose, Sealed, Stage};
 use crate::model::ids::{FlowId, Generation, Key, License, Ubi, Username};
 use crate::model::secret::Fingerprint;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, params};
 
 const COLUMNS: &str = "id, profile, ubi, license, purpose, username, base, redirect_uri, opened, deadline, \
                        owner_mark, owner_label, memo_item, memo_blob, stage, sealed";
@@ -55,82 +53,78 @@ pub(super) fn stage(word: &str, sealed: Option<Sealed>) -> Option<Stage> {
     }
 }
 
-pub(super) fn insert(tx: &Transaction<'_>, flow: &Flow, state: Option<&Fingerprint>) -> Result<(), Fault> {
+pub(super) fn insert(tx: Db<'_>, flow: &Flow, state: Option<&Fingerprint>) -> Result<(), Fault> {
     let (memo_item, memo_blob) = flow.memo.as_ref().map_or((None, None), columns);
     let (stage, sealed) = words(&flow.stage);
-    tx.prepare_cached(&format!(
-        "INSERT INTO flow ({COLUMNS}, state_hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
-    ))?
-    .execute(params![
-        flow.id.0,
-        flow.profile,
-        flow.key.ubi.as_str(),
-        flow.key.license.as_str(),
-        flow.purpose.word(),
-        flow.username.as_str(),
-        flow.base.0,
-        flow.redirect_uri,
-        flow.opened.as_second(),
-        flow.deadline.as_second(),
-        flow.owner.as_ref().map(|owner| &owner.mark),
-        flow.owner.as_ref().map(|owner| &owner.label),
-        memo_item,
-        memo_blob,
-        stage,
-        sealed,
-        state,
-    ])?;
+    tx.execute(
+        &format!(
+            "INSERT INTO flow ({COLUMNS}, state_hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+        ),
+        values![
+            &flow.id.0,
+            &flow.profile,
+            flow.key.ubi.as_str(),
+            flow.key.license.as_str(),
+            flow.purpose.word(),
+            flow.username.as_str(),
+            flow.base.0,
+            &flow.redirect_uri,
+            flow.opened.as_second(),
+            flow.deadline.as_second(),
+            flow.owner.as_ref().map(|owner| &owner.mark),
+            flow.owner.as_ref().map(|owner| &owner.label),
+            memo_item,
+            memo_blob,
+            stage,
+            sealed,
+            state,
+        ],
+    )?;
     Ok(())
 }
 
-pub(super) fn note(tx: &Transaction<'_>, flow: &FlowId, stage: &Stage) -> Result<(), Fault> {
+pub(super) fn note(tx: Db<'_>, flow: &FlowId, stage: &Stage) -> Result<(), Fault> {
     let (word, sealed) = words(stage);
-    tx.prepare_cached("UPDATE flow SET stage = ?2, sealed = ?3 WHERE id = ?1")?
-        .execute(params![flow.0, word, sealed])?;
+    tx.execute("UPDATE flow SET stage = ?2, sealed = ?3 WHERE id = ?1", values![&flow.0, word, sealed])?;
     Ok(())
 }
 
-pub(super) fn stage_of(tx: &Transaction<'_>, flow: &FlowId) -> Result<Option<Stage>, Fault> {
-    let found = tx
-        .prepare_cached("SELECT stage, sealed FROM flow WHERE id = ?1")?
-        .query_row([&flow.0], |row| read_stage(row, 0))
-        .optional()?;
-    Ok(found)
+pub(super) fn stage_of(tx: Db<'_>, flow: &FlowId) -> Result<Option<Stage>, Fault> {
+    tx.row("SELECT stage, sealed FROM flow WHERE id = ?1", values![&flow.0], |row| read_stage(row, 0))
 }
 
 /// Closes a question. Its state is remembered for a while: an answer that comes again is told so.
-pub(super) fn close(tx: &Transaction<'_>, flow: &FlowId, how: Closed) -> Result<(), Fault> {
-    tx.prepare_cached(
-        "INSERT OR REPLACE INTO spent_state (state_hash, profile, ubi, license, replaced, at)
-         SELECT state_hash, profile, ubi, license, ?2, unixepoch() FROM flow WHERE id = ?1 AND state_hash IS NOT NULL",
-    )?
-    .execute(params![flow.0, how == Closed::Replaced])?;
-    tx.prepare_cached("DELETE FROM spent_state WHERE at < unixepoch() - ?1")?.execute([REMEMBERED])?;
-    tx.prepare_cached("DELETE FROM flow WHERE id = ?1")?.execute([&flow.0])?;
+pub(super) fn close(tx: Db<'_>, flow: &FlowId, how: Closed) -> Result<(), Fault> {
+    tx.execute(
+        "INSERT INTO spent_state (state_hash, profile, ubi, license, replaced, at)
+         SELECT state_hash, profile, ubi, license, ?2, unixepoch() FROM flow WHERE id = ?1 AND state_hash IS NOT NULL
+         ON CONFLICT (state_hash) DO UPDATE SET replaced = excluded.replaced, at = excluded.at",
+        values![&flow.0, how == Closed::Replaced],
+    )?;
+    tx.execute("DELETE FROM spent_state WHERE at < unixepoch() - ?1", values![REMEMBERED])?;
+    tx.execute("DELETE FROM flow WHERE id = ?1", values![&flow.0])?;
     Ok(())
 }
 
 /// The open question, of any profile, that a state belongs to.
-pub(super) fn of_state(db: &Connection, state: &Fingerprint) -> rusqlite::Result<Option<Flow>> {
-    db.prepare_cached(&format!("SELECT {COLUMNS} FROM flow WHERE state_hash = ?1"))?
-        .query_row([state], read)
-        .optional()
+pub(super) fn of_state(db: Db<'_>, state: &Fingerprint) -> Result<Option<Flow>, Fault> {
+    db.row(&format!("SELECT {COLUMNS} FROM flow WHERE state_hash = ?1"), values![state], read)
 }
 
 /// What is remembered of a closed question's state.
-pub(super) fn spent(db: &Connection, state: &Fingerprint) -> rusqlite::Result<Option<Spent>> {
-    db.prepare_cached("SELECT profile, ubi, license, replaced FROM spent_state WHERE state_hash = ?1")?
-        .query_row([state], |row| {
-            Ok(Spent { profile: row.get(0)?, key: key(row, 1)?, replaced: row.get(3)? })
-        })
-        .optional()
+pub(super) fn spent(db: Db<'_>, state: &Fingerprint) -> Result<Option<Spent>, Fault> {
+    db.row(
+        "SELECT profile, ubi, license, replaced FROM spent_state WHERE state_hash = ?1",
+        values![state],
+        |row| Ok(Spent { profile: row.get(0)?, key: key(row, 1)?, replaced: row.get(3)? }),
+    )
 }
 
 /// Takes a question over that nobody is at, with the code that answers it, in one step. `false` where somebody else
 /// was quicker.
 pub(super) fn take_up(
-    tx: &Transaction<'_>,
+    tx: Db<'_>,
     flow: &FlowId,
     from: Option<&Owner>,
     to: &Owner,
@@ -143,105 +137,106 @@ pub(super) fn take_up(
     Ok(taken)
 }
 
-pub(super) fn memo(tx: &Transaction<'_>, flow: &FlowId) -> Result<Option<Place>, Fault> {
-    let found = tx
-        .prepare_cached("SELECT memo_item, memo_blob FROM flow WHERE id = ?1")?
-        .query_row([&flow.0], |row| place(row, 0))
-        .optional()?;
+pub(super) fn memo(tx: Db<'_>, flow: &FlowId) -> Result<Option<Place>, Fault> {
+    let found =
+        tx.row("SELECT memo_item, memo_blob FROM flow WHERE id = ?1", values![&flow.0], |row| place(row, 0))?;
     Ok(found.flatten())
 }
 
-pub(super) fn adopt(
-    tx: &Transaction<'_>,
-    flow: &FlowId,
-    from: Option<&Owner>,
-    to: &Owner,
-) -> Result<bool, Fault> {
+pub(super) fn adopt(tx: Db<'_>, flow: &FlowId, from: Option<&Owner>, to: &Owner) -> Result<bool, Fault> {
     let taken = tx.execute(
-        "UPDATE flow SET owner_mark = ?2, owner_label = ?3 WHERE id = ?1 AND owner_mark IS ?4",
-        params![flow.0, to.mark, to.label, from.map(|owner| &owner.mark)],
+        "UPDATE flow SET owner_mark = ?2, owner_label = ?3 WHERE id = ?1 AND owner_mark IS NOT DISTINCT FROM ?4",
+        values![&flow.0, &to.mark, &to.label, from.map(|owner| &owner.mark)],
     )?;
     Ok(taken == 1)
 }
 
 /// The one consent or deactivation of a licence.
-pub(super) fn of_licence(db: &Connection, profile: &str, key: &Key) -> Result<Option<Flow>, Fault> {
+pub(super) fn of_licence(db: Db<'_>, profile: &str, key: &Key) -> Result<Option<Flow>, Fault> {
     let open = of_key(db, profile, key)?;
     Ok(open.into_iter().find(|flow| flow.purpose != Purpose::Refresh))
 }
 
 /// The one refresh of a licence.
-pub(super) fn refresh_of_licence(db: &Connection, profile: &str, key: &Key) -> Result<Option<Flow>, Fault> {
+pub(super) fn refresh_of_licence(db: Db<'_>, profile: &str, key: &Key) -> Result<Option<Flow>, Fault> {
     let open = of_key(db, profile, key)?;
     Ok(open.into_iter().find(|flow| flow.purpose == Purpose::Refresh))
 }
 
 /// A question stays open, and nobody is at it: no process ever has this mark.
-pub(super) fn leave(tx: &Transaction<'_>, flow: &FlowId) -> Result<(), Fault> {
-    tx.execute("UPDATE flow SET owner_mark = 'left' WHERE id = ?1", [&flow.0])?;
+pub(super) fn leave(tx: Db<'_>, flow: &FlowId) -> Result<(), Fault> {
+    tx.execute("UPDATE flow SET owner_mark = 'left' WHERE id = ?1", values![&flow.0])?;
     Ok(())
 }
 
 /// A question is put once more: from now on until `deadline`.
-pub(super) fn again(tx: &Transaction<'_>, flow: &Flow) -> Result<(), Fault> {
+pub(super) fn again(tx: Db<'_>, flow: &Flow) -> Result<(), Fault> {
     tx.execute(
         "UPDATE flow SET stage = 'sent', sealed = NULL, opened = ?2, deadline = ?3 WHERE id = ?1",
-        params![flow.id.0, flow.opened.as_second(), flow.deadline.as_second()],
+        values![&flow.id.0, flow.opened.as_second(), flow.deadline.as_second()],
     )?;
     Ok(())
 }
 
 /// The questions about one licence.
-pub(super) fn of_key(db: &Connection, profile: &str, key: &Key) -> rusqlite::Result<Vec<Flow>> {
-    let values = params![profile, key.ubi.as_str(), key.license.as_str()];
+pub(super) fn of_key(db: Db<'_>, profile: &str, key: &Key) -> Result<Vec<Flow>, Fault> {
+    let values = values![profile, key.ubi.as_str(), key.license.as_str()];
     flows(db, "WHERE profile = ?1 AND ubi = ?2 AND license = ?3", values)
 }
 
 /// The questions of a profile.
-pub(super) fn of_profile(db: &Connection, profile: &str) -> rusqlite::Result<Vec<Flow>> {
-    flows(db, "WHERE profile = ?1", params![profile])
+pub(super) fn of_profile(db: Db<'_>, profile: &str) -> Result<Vec<Flow>, Fault> {
+    flows(db, "WHERE profile = ?1", values![profile])
 }
 
 /// The questions of every profile.
-pub(super) fn of_all(db: &Connection) -> rusqlite::Result<Vec<Flow>> {
-    flows(db, "", params![])
+pub(super) fn of_all(db: Db<'_>) -> Result<Vec<Flow>, Fault> {
+    flows(db, "", values![])
 }
 
-fn flows(db: &Connection, which: &str, values: impl Params) -> rusqlite::Result<Vec<Flow>> {
-    let mut found =
-        db.prepare_cached(&format!("SELECT {COLUMNS} FROM flow {which} ORDER BY profile, ubi, license"))?;
-    let rows = found.query_map(values, read)?;
-    rows.collect()
-}
-
-/// An error where a column holds what this program never writes.
-pub(super) fn strange(column: usize, why: impl std::fmt::Display) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, why.to_string().into())
+fn flows(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Flow>, Fault> {
+    db.rows(&format!("SELECT {COLUMNS} FROM flow {which} ORDER BY profile, ubi, license"), values, read)
 }
 
 /// A text as it stands in the row: no copy is made of what is read into a type anyway.
-pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r str> {
-    row.get_ref(column)?.as_str().map_err(|e| strange(column, e))
+pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, Fault> {
+    row.get(column)
 }
 
-pub(super) fn key(row: &Row<'_>, first: usize) -> rusqlite::Result<Key> {
+pub(super) fn key(row: &Row<'_>, first: usize) -> Result<Key, Fault> {
     Ok(Key {
         ubi: Ubi::parse(text(row, first)?).map_err(|e| strange(first, e))?,
         license: License::parse(text(row, first + 1)?).map_err(|e| strange(first + 1, e))?,
     })
 }
 
-pub(super) fn instant(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+pub(super) fn instant(row: &Row<'_>, column: usize) -> Result<Timestamp, Fault> {
     moment(row.get(column)?, column)
 }
 
 /// Seconds out of a column as the instant that they are.
-pub(super) fn moment(seconds: i64, column: usize) -> rusqlite::Result<Timestamp> {
+pub(super) fn moment(seconds: i64, column: usize) -> Result<Timestamp, Fault> {
     Timestamp::from_second(seconds).map_err(|e| strange(column, e))
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Flow> {
-    let owner = match (row.get(10)?, row.get::<_, Option<String>>(11)?) {
+/// A secret's place out of the columns `item` and `blob`.
+pub(super) fn place(row: &Row<'_>, first: usize) -> Result<Option<Place>, Fault> {
+    if let Some(item) = row.get(first)? {
+        return Ok(Some(Place::Item(item)));
+    }
+    Ok(row.get::<Option<Vec<u8>>>(first + 1)?.map(|bytes| Place::Blob(Sealed(bytes))))
+}
+
+/// The columns `item` and `blob` of a place.
+pub(super) fn columns(place: &Place) -> (Option<&str>, Option<&[u8]>) {
+    match place {
+        Place::Item(item) => (Some(item), None),
+        Place::Blob(sealed) => (None, Some(&sealed.0)),
+    }
+}
+
+fn read(row: &Row<'_>) -> Result<Flow, Fault> {
+    let owner = match (row.get(10)?, row.get::<Option<String>>(11)?) {
         (Some(mark), label) => Some(Owner { mark, label: label.unwrap_or_default() }),
         (None, _) => None,
     };
@@ -249,7 +244,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Flow> {
         id: FlowId(row.get(0)?),
         profile: row.get(1)?,
         key: key(row, 2)?,
-        purpose: Purpose::of(&row.get::<_, String>(4)?).ok_or_else(|| strange(4, "an unknown purpose"))?,
+        purpose: Purpose::of(text(row, 4)?).ok_or_else(|| strange(4, "an unknown purpose"))?,
         username: Username::parse(text(row, 5)?).map_err(|e| strange(5, e))?,
         base: Generation(row.get(6)?),
         redirect_uri: row.get(7)?,
@@ -261,7 +256,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Flow> {
     })
 }
 
-fn read_stage(row: &Row<'_>, first: usize) -> rusqlite::Result<Stage> {
-    stage(&row.get::<_, String>(first)?, row.get::<_, Option<Vec<u8>>>(first + 1)?.map(Sealed))
+fn read_stage(row: &Row<'_>, first: usize) -> Result<Stage, Fault> {
+    stage(text(row, first)?, row.get::<Option<Vec<u8>>>(first + 1)?.map(Sealed))
         .ok_or_else(|| strange(first, "an unknown stage"))
 }

@@ -1,16 +1,16 @@
 //! Looking at records: all of a profile, those that are named, or those that an operator must hear of. Each look is one
 //! snapshot, and reads what it shows: the indexes leave out the rest (schema 7).
 
+use super::engine::{Db, Fault, Row, Value, values};
 use super::owners::Mark;
 use super::records::{COLUMNS, read};
-use super::{Fault, Ledger, Spool, journal};
+use super::{Ledger, Spool, journal};
 use crate::error::Result;
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::flow::{Flow, OpenFlow, Stage};
 use crate::model::ids::Key;
 use crate::model::selection::Quiet;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Records near their end, and how many others there are.
@@ -29,7 +29,7 @@ impl Ledger {
     /// Every record of a profile with its open questions, ordered by UBI and licence.
     pub fn standings(&self, profile: &str) -> Result<Vec<Standing>> {
         self.look(|db, dead| {
-            let found = look_for(db, "profile = ?1", params![profile])?;
+            let found = look_for(db, "profile = ?1", values![profile])?;
             self.with_questions(db, profile, found, dead)
         })
     }
@@ -40,7 +40,7 @@ impl Ledger {
             let found = look_for(
                 db,
                 "profile = ?1 AND ubi = ?2 AND license = ?3",
-                params![profile, key.ubi.as_str(), key.license.as_str()],
+                values![profile, key.ubi.as_str(), key.license.as_str()],
             )?;
             Ok(self.with_questions(db, profile, found, dead)?.pop())
         })
@@ -59,7 +59,7 @@ impl Ledger {
                      UNION SELECT profile, ubi, license FROM authorization WHERE profile = ?1 AND ocm_license = ?2
                      UNION SELECT profile, ubi, license FROM authorization WHERE profile = ?1 AND name = ?2
                      UNION SELECT ?1, ?3, ?4",
-                    params![profile, selector, ubi, license],
+                    values![profile, selector, ubi, license],
                 )?;
                 found.extend(called.into_iter().map(|it| (it.record.key.clone(), it)));
             }
@@ -84,7 +84,7 @@ impl Ledger {
         })
     }
 
-    fn near(&self, db: &Connection, profile: &str, until: Timestamp) -> rusqlite::Result<Vec<Standing>> {
+    fn near(&self, db: Db<'_>, profile: &str, until: Timestamp) -> Result<Vec<Standing>, Fault> {
         let (by_end, noted) = (self.by("authorization_by_end"), self.by("authorization_noted"));
         look_up(
             db,
@@ -96,45 +96,39 @@ impl Ledger {
                          OR revocation_pending OR held_by IS NOT NULL OR held_elsewhere)
                  UNION SELECT profile, ubi, license FROM flow WHERE profile = ?1"
             ),
-            params![profile, until.as_second()],
+            values![profile, until.as_second()],
         )
     }
 
-    /// The index that a look goes by. SQLite, which doesn't know how few it holds, would rather read all records. A
-    /// ledger of before schema 7 has none, and is read as it is.
+    /// The index that a look goes by. A ledger of before schema 7 has none, and is read as it is.
     fn by(&self, index: &str) -> String {
         const INDEXED: i64 = 7;
-        if self.schema < INDEXED { String::new() } else { format!("INDEXED BY {index}") }
+        if self.schema < INDEXED { String::new() } else { self.engine.db().by(index) }
     }
 
     /// How many there are beside those that were `found`.
-    fn quiet(
-        &self,
-        db: &Connection,
-        profile: &str,
-        until: Timestamp,
-        found: &[Standing],
-    ) -> rusqlite::Result<Quiet> {
+    fn quiet(&self, db: Db<'_>, profile: &str, until: Timestamp, found: &[Standing]) -> Result<Quiet, Fault> {
         let (by_end, given_up) = (self.by("authorization_by_end"), self.by("authorization_given_up"));
-        let count = |by: &str, which: &str| -> rusqlite::Result<usize> {
-            db.prepare_cached(&format!(
-                "SELECT count(*) FROM authorization {by} WHERE profile = ?1 AND {which}"
-            ))?
-            .query_row([profile], |row| row.get(0))
-            .map(|counted: i64| usize::try_from(counted).unwrap_or_default())
+        let count = |by: &str, which: &str| -> Result<usize, Fault> {
+            let counted = db.number(
+                &format!("SELECT count(*) FROM authorization {by} WHERE profile = ?1 AND {which}"),
+                values![profile],
+            )?;
+            Ok(usize::try_from(counted).unwrap_or_default())
         };
         let seen = |like: fn(&Authorization) -> bool| found.iter().filter(|it| like(&it.record)).count();
         // Not those that live: whether one does stands in no index that holds all.
         let given_up_at_all = count(&given_up, "deactivated_at IS NOT NULL")?;
         let living = count(&self.by("authorization_by_license"), "true")?.saturating_sub(given_up_at_all);
         let asked = count(&by_end, "expires_at IS NULL AND deactivated_at IS NULL")?;
-        let first_end: Option<i64> = db
-            .prepare_cached(&format!(
+        let first_end: Option<i64> = db.row(
+            &format!(
                 "SELECT expires_at FROM authorization {by_end}
                  WHERE profile = ?1 AND expires_at > ?2 AND deactivated_at IS NULL ORDER BY expires_at LIMIT 1",
-            ))?
-            .query_row(params![profile, until.as_second()], |row| row.get(0))
-            .optional()?;
+            ),
+            values![profile, until.as_second()],
+            |row| row.get(0),
+        )?;
         Ok(Quiet {
             active: living
                 .saturating_sub(asked)
@@ -148,26 +142,23 @@ impl Ledger {
     /// The profiles that have records.
     pub fn profiles(&self) -> Result<Vec<String>> {
         self.look(|db, _| {
-            let mut found =
-                db.prepare_cached("SELECT DISTINCT profile FROM authorization ORDER BY profile")?;
-            let rows = found.query_map([], |row| row.get(0))?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
+            db.rows("SELECT DISTINCT profile FROM authorization ORDER BY profile", values![], |row| {
+                row.get(0)
+            })
         })
     }
 
     /// Looks at one snapshot, so that a record and its question belong together. An owner may answer its question after
     /// it was read here, and end before it's looked for: only who was dead before a snapshot has left what is in it. Each
     /// round finds more owners dead, or is the last.
-    fn look<T>(&self, look: impl Fn(&Connection, &mut Dead) -> Result<T, Fault>) -> Result<T> {
+    fn look<T>(&self, look: impl Fn(Db<'_>, &mut Dead) -> Result<T, Fault>) -> Result<T> {
         const ROUNDS: usize = 10;
         let mut dead = Dead::new();
         let mut read = || {
             let mut round = 1;
             loop {
                 let known = dead.len();
-                let snapshot = self.db.unchecked_transaction()?;
-                let seen = look(&snapshot, &mut dead)?;
-                snapshot.finish()?;
+                let seen = self.engine.snapshot(|db| look(db, &mut dead))?;
                 if dead.len() == known || round == ROUNDS {
                     return Ok(seen);
                 }
@@ -180,7 +171,7 @@ impl Ledger {
     /// The records with what is open about each.
     fn with_questions(
         &self,
-        db: &Connection,
+        db: Db<'_>,
         profile: &str,
         mut found: Vec<Standing>,
         dead: &mut Dead,
@@ -227,25 +218,27 @@ impl Ledger {
     }
 }
 
-fn look_for(db: &Connection, which: &str, values: impl Params) -> rusqlite::Result<Vec<Standing>> {
-    let mut found = db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM authorization WHERE {which} ORDER BY profile, ubi, license"
-    ))?;
-    let rows = found.query_map(values, standing)?;
-    rows.collect()
+fn look_for(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Standing>, Fault> {
+    db.rows(
+        &format!("SELECT {COLUMNS} FROM authorization WHERE {which} ORDER BY profile, ubi, license"),
+        values,
+        standing,
+    )
 }
 
-/// The records of these keys. A join whose order is given: else SQLite reads all records and looks whether each is among
-/// them.
-fn look_up(db: &Connection, keys: &str, values: impl Params) -> rusqlite::Result<Vec<Standing>> {
-    let mut found = db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM ({keys}) CROSS JOIN authorization USING (profile, ubi, license)
-         ORDER BY profile, ubi, license"
-    ))?;
-    let rows = found.query_map(values, standing)?;
-    rows.collect()
+/// The records of these keys.
+fn look_up(db: Db<'_>, keys: &str, values: &[Value<'_>]) -> Result<Vec<Standing>, Fault> {
+    let join = db.join_in_this_order();
+    db.rows(
+        &format!(
+            "SELECT {COLUMNS} FROM ({keys}) AS wanted {join} authorization USING (profile, ubi, license)
+             ORDER BY profile, ubi, license"
+        ),
+        values,
+        standing,
+    )
 }
 
-fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
+fn standing(row: &Row<'_>) -> Result<Standing, Fault> {
     Ok(Standing { record: read(row)?, flows: Vec::new() })
 }

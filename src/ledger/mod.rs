@@ -1,7 +1,7 @@
 //! Records, journal and history in SQLite: the one commit point. No secret is in it in the clear.
 
 mod claims;
-mod connection;
+mod engine;
 mod health;
 mod history;
 mod journal;
@@ -32,14 +32,14 @@ use crate::model::flow::{Change, Flow, Logged, Owner, Place, Role, Stage};
 use crate::model::ids::{FlowId, Key};
 use crate::model::reminder::Occasion;
 use crate::model::secret::Fingerprint;
+use engine::{Db, Engine, Fault, sqlite, values};
 use journal::Closed;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The ledger, open.
 pub struct Ledger {
-    db: Connection,
+    engine: Engine,
     paths: Paths,
     path: String,
     id: String,
@@ -94,20 +94,20 @@ pub struct Intended {
 impl Ledger {
     /// Opens the ledger for writing; makes or migrates it where needed.
     pub fn open(env: &Env) -> Result<Self> {
-        let (db, id) = connection::write(&env.paths, env.random.as_ref())?;
+        let (db, id) = sqlite::write(&env.paths, env.random.as_ref())?;
         tracing::info!("ledger {id} in {}", env.paths.ledger().display());
-        Ok(Self::of(db, id, connection::newest(), env))
+        Ok(Self::of(Engine::Sqlite(db), id, sqlite::newest(), env))
     }
 
     /// Opens the ledger for reading; `None` where there is none yet.
     pub fn read(env: &Env) -> Result<Option<Self>> {
         tracing::info!("ledger {}, for reading", env.paths.ledger().display());
-        Ok(connection::read(&env.paths)?.map(|(db, id, schema)| Self::of(db, id, schema, env)))
+        Ok(sqlite::read(&env.paths)?.map(|(db, id, schema)| Self::of(Engine::Sqlite(db), id, schema, env)))
     }
 
-    fn of(db: Connection, id: String, schema: i64, env: &Env) -> Self {
+    fn of(engine: Engine, id: String, schema: i64, env: &Env) -> Self {
         Self {
-            db,
+            engine,
             id,
             schema,
             path: env.paths.ledger().display().to_string(),
@@ -122,7 +122,7 @@ impl Ledger {
 
     /// Whether the file that is open is still the one at its place, and can be written to.
     pub fn is_usable(&mut self) -> Result<()> {
-        let found = connection::read(&self.paths)?.map(|(_, id, _)| id);
+        let found = sqlite::read(&self.paths)?.map(|(_, id, _)| id);
         if found.as_deref() != Some(&self.id) {
             let reason = "it isn't the ledger that was opened".to_owned();
             return Err(LedgerError::Open { path: self.path.clone(), reason }.into());
@@ -153,7 +153,7 @@ impl Ledger {
         let mut outcomes = Vec::with_capacity(intents.len());
         if !std::mem::replace(&mut self.log_is_fresh, true) {
             // Now, and not after a redirect. This commit then begins the log anew, and pays the sync of its head.
-            let _ = self.db.pragma(None, "wal_checkpoint", "PASSIVE", |_| Ok(()));
+            self.engine.begin_its_log_anew();
         }
         self.transaction("write the intent", |tx| {
             for mut intent in intents {
@@ -249,12 +249,12 @@ impl Ledger {
     /// The open question, of any profile, that a state belongs to. What a spool holds of it is merged first.
     pub fn question_of(&mut self, state: &Fingerprint) -> Result<Option<Flow>> {
         self.merge_spools()?;
-        journal::of_state(&self.db, state).map_err(|e| self.fault("read the journal", e))
+        journal::of_state(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
     }
 
     /// What is remembered of a closed question by its state.
     pub fn spent(&self, state: &Fingerprint) -> Result<Option<Spent>> {
-        journal::spent(&self.db, state).map_err(|e| self.fault("read the journal", e))
+        journal::spent(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
     }
 
     /// Whether a living process is at a question.
@@ -267,12 +267,7 @@ impl Ledger {
     /// is sent is. `false` where somebody else was quicker.
     pub fn take_up(&mut self, flow: &FlowId, from: Option<&Owner>, code: &Stage) -> Result<bool> {
         let ours = self.mark()?.owner();
-        let mut taken = false;
-        self.relaxed(|tx| {
-            taken = journal::take_up(tx, flow, from, &ours, code)?;
-            Ok(())
-        })?;
-        Ok(taken)
+        self.relaxed(|tx| journal::take_up(tx, flow, from, &ours, code))
     }
 
     /// Keeps an answer in the journal, synced, because its proper place couldn't take it.
@@ -326,8 +321,8 @@ impl Ledger {
         self.merge_spools()?;
         let owners = self.paths.owners();
         let open = match key {
-            Some(key) => journal::of_key(&self.db, profile, key),
-            None => journal::of_profile(&self.db, profile),
+            Some(key) => journal::of_key(self.engine.db(), profile, key),
+            None => journal::of_profile(self.engine.db(), profile),
         };
         let open = open.map_err(|e| self.fault("read the journal", e))?;
         Ok(open
@@ -367,7 +362,7 @@ impl Ledger {
 
     /// Where a licence's secrets of a role are.
     pub fn secrets(&self, profile: &str, key: &Key, role: Role) -> Result<Vec<(i64, Place)>> {
-        records::secrets(&self.db, profile, key, role).map_err(|e| self.fault("read", e))
+        records::secrets(self.engine.db(), profile, key, role).map_err(|e| self.fault("read", e))
     }
 
     /// The secrets that are on their way out: synced in a role that says so, which is the intent of their revocation.
@@ -381,25 +376,23 @@ impl Ledger {
 
     /// Where a profile's own secret is.
     pub fn profile_secret(&self, profile: &str, name: &str) -> Result<Option<Place>> {
-        self.db
-            .query_row(
-                "SELECT item, blob FROM profile_secret WHERE profile = ?1 AND name = ?2",
-                params![profile, name],
-                |row| connection::place(row, 0),
-            )
-            .optional()
-            .map(Option::flatten)
-            .map_err(|e| self.fault("read", e))
+        let read = self.engine.db().row(
+            "SELECT item, blob FROM profile_secret WHERE profile = ?1 AND name = ?2",
+            values![profile, name],
+            |row| journal::place(row, 0),
+        );
+        read.map(Option::flatten).map_err(|e| self.fault("read", e))
     }
 
     /// Sets a profile's own secret; says where the old one was.
     pub fn set_profile_secret(&mut self, profile: &str, name: &str, place: &Place) -> Result<Option<Place>> {
         let old = self.profile_secret(profile, name)?;
-        let (item, blob) = connection::columns(place);
+        let (item, blob) = journal::columns(place);
         self.transaction("keep the secret", |tx| {
             tx.execute(
-                "INSERT OR REPLACE INTO profile_secret (profile, name, item, blob) VALUES (?1, ?2, ?3, ?4)",
-                params![profile, name, item, blob],
+                "INSERT INTO profile_secret (profile, name, item, blob) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (profile, name) DO UPDATE SET item = excluded.item, blob = excluded.blob",
+                values![profile, name, item, blob],
             )?;
             Ok(())
         })?;
@@ -415,24 +408,13 @@ impl Ledger {
     fn transaction<T>(
         &mut self,
         what: &'static str,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+        work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
     ) -> Result<T> {
-        let path = self.path.clone();
-        let run = || -> Result<T, Fault> {
-            let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let done = work(&tx)?;
-            tx.commit()?;
-            Ok(done)
-        };
-        run().map_err(|fault| fault.named(&path, what))
+        self.engine.transaction(work).map_err(|e| self.fault(what, e))
     }
 
-    fn relaxed(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<(), Fault>) -> Result<()> {
-        let normal = |db: &Connection, level: &str| db.pragma_update(None, "synchronous", level);
-        normal(&self.db, "NORMAL").map_err(|e| self.fault("note", e))?;
-        let done = self.transaction("note", work);
-        normal(&self.db, "FULL").map_err(|e| self.fault("note", e))?;
-        done
+    fn relaxed<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T> {
+        self.engine.relaxed(work).map_err(|e| self.fault("note", e))
     }
 
     /// A folder or file beside the ledger that can't be used is the ledger's failure.
@@ -443,8 +425,8 @@ impl Ledger {
         }
     }
 
-    fn fault(&self, what: &'static str, e: rusqlite::Error) -> Error {
-        Fault::Sqlite(e).named(&self.path, what)
+    fn fault(&self, what: &'static str, e: Fault) -> Error {
+        e.named(&self.path, what)
     }
 }
 
@@ -456,32 +438,4 @@ fn changed(key: &Key) -> Error {
 struct Hand {
     who: Who,
     hooks: BTreeSet<Occasion>,
-}
-
-/// What can go wrong inside a transaction.
-#[derive(Debug)]
-enum Fault {
-    Sqlite(rusqlite::Error),
-    Ours(Error),
-}
-
-impl Fault {
-    fn named(self, path: &str, what: &'static str) -> Error {
-        match self {
-            Self::Sqlite(e) => connection::fault(path, what, &e),
-            Self::Ours(e) => e,
-        }
-    }
-}
-
-impl From<rusqlite::Error> for Fault {
-    fn from(e: rusqlite::Error) -> Self {
-        Self::Sqlite(e)
-    }
-}
-
-impl From<Error> for Fault {
-    fn from(e: Error) -> Self {
-        Self::Ours(e)
-    }
 }

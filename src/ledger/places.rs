@@ -1,14 +1,13 @@
 //! Every secret's place at once: for moving them all, and for comparing the vault with the ledger.
 
-use super::connection::{columns, place};
-use super::journal::{self, key, strange};
+use super::engine::{Db, Fault, strange, values};
+use super::journal::{self, columns, key, place};
 use super::{Ledger, history};
 use crate::error::Result;
 use crate::model::flow::{Flow, Place, Role};
 use crate::model::history::Chore;
 use crate::model::ids::{FlowId, Generation, Key};
 use jiff::Timestamp;
-use rusqlite::{Transaction, params};
 
 /// What a secret is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,53 +65,43 @@ pub struct Secret {
 impl Ledger {
     /// Every secret that the ledger names, of all profiles.
     pub fn all_secrets(&self) -> Result<Vec<Secret>> {
-        let read = || -> rusqlite::Result<Vec<Secret>> {
-            let snapshot = self.db.unchecked_transaction()?;
-            let mut all = Vec::new();
-            let mut tokens = snapshot.prepare(
+        let read = self.engine.snapshot(|db| {
+            let mut all = db.rows(
                 "SELECT secret.id, secret.profile, secret.ubi, secret.license, role, coalesce(generation, 0), item, blob
                  FROM secret LEFT JOIN authorization USING (profile, ubi, license) ORDER BY secret.id",
+                values![],
+                |row| {
+                    let holder = Holder::Tokens {
+                        id: row.get(0)?,
+                        profile: row.get(1)?,
+                        key: key(row, 2)?,
+                        role: Role::of(row.get(4)?).ok_or_else(|| strange(4, "an unknown role"))?,
+                        generation: Generation(row.get(5)?),
+                    };
+                    Ok(place(row, 6)?.map(|place| Secret { holder, place }))
+                },
             )?;
-            let rows = tokens.query_map([], |row| {
-                let role: String = row.get(4)?;
-                let holder = Holder::Tokens {
-                    id: row.get(0)?,
-                    profile: row.get(1)?,
-                    key: key(row, 2)?,
-                    role: Role::of(&role).ok_or_else(|| strange(4, "an unknown role"))?,
-                    generation: Generation(row.get(5)?),
-                };
-                Ok(place(row, 6)?.map(|place| Secret { holder, place }))
-            })?;
-            for row in rows {
-                all.extend(row?);
-            }
-            let mut own = snapshot.prepare("SELECT profile, name, item, blob FROM profile_secret")?;
-            let rows = own.query_map([], |row| {
+            all.extend(db.rows("SELECT profile, name, item, blob FROM profile_secret", values![], |row| {
                 let holder = Holder::Profile { profile: row.get(0)?, name: row.get(1)? };
                 Ok(place(row, 2)?.map(|place| Secret { holder, place }))
-            })?;
-            for row in rows {
-                all.extend(row?);
-            }
-            let mut memos =
-                snapshot.prepare("SELECT id, profile, ubi, license, memo_item, memo_blob FROM flow")?;
-            let rows = memos.query_map([], |row| {
-                let holder =
-                    Holder::Memo { flow: FlowId(row.get(0)?), profile: row.get(1)?, key: key(row, 2)? };
-                Ok(place(row, 4)?.map(|place| Secret { holder, place }))
-            })?;
-            for row in rows {
-                all.extend(row?);
-            }
-            Ok(all)
-        };
-        read().map_err(|e| self.fault("read", e))
+            })?);
+            all.extend(db.rows(
+                "SELECT id, profile, ubi, license, memo_item, memo_blob FROM flow",
+                values![],
+                |row| {
+                    let flow = FlowId(row.get(0)?);
+                    let holder = Holder::Memo { flow, profile: row.get(1)?, key: key(row, 2)? };
+                    Ok(place(row, 4)?.map(|place| Secret { holder, place }))
+                },
+            )?);
+            Ok(all.into_iter().flatten().collect())
+        });
+        read.map_err(|e| self.fault("read", e))
     }
 
     /// Every open question, of all profiles.
     pub fn all_flows(&self) -> Result<Vec<Flow>> {
-        journal::of_all(&self.db).map_err(|e| self.fault("read the journal", e))
+        journal::of_all(self.engine.db()).map_err(|e| self.fault("read the journal", e))
     }
 
     /// Gives secrets new places, one synced commit for all, with a line in the history; old items of a keyring are
@@ -128,11 +117,10 @@ impl Ledger {
         let hand = self.hand();
         let expected = i64::try_from(known).unwrap_or(i64::MAX);
         let done = self.transaction("move the secrets", |tx| {
-            let count: i64 = tx.query_row(
+            let count = tx.number(
                 "SELECT (SELECT count(*) FROM secret) + (SELECT count(*) FROM profile_secret)
                       + (SELECT count(*) FROM flow WHERE memo_item IS NOT NULL OR memo_blob IS NOT NULL)",
-                [],
-                |row| row.get(0),
+                values![],
             )?;
             if count != expected {
                 return Err(Moved.into());
@@ -144,14 +132,14 @@ impl Ledger {
             }
             for (secret, _) in moved {
                 if let Place::Item(item) = &secret.place {
-                    tx.execute("INSERT OR IGNORE INTO left_item (item) VALUES (?1)", [item])?;
+                    tx.execute("INSERT INTO left_item (item) VALUES (?1) ON CONFLICT DO NOTHING", values![item])?;
                 }
             }
             // What is named again isn't left.
             tx.execute(
                 "DELETE FROM left_item WHERE item IN (SELECT item FROM secret) OR item IN (SELECT item FROM profile_secret)
                  OR item IN (SELECT memo_item FROM flow)",
-                [],
+                values![],
             )?;
             history::append_chore(tx, chore, now, detail, &hand)?;
             Ok(())
@@ -165,27 +153,20 @@ impl Ledger {
 
     /// Items of the keyring that nothing names since a commit, and that weren't forgotten yet.
     pub fn left_items(&self) -> Result<Vec<String>> {
-        let read = || -> rusqlite::Result<Vec<String>> {
-            let known: bool = self.db.query_row(
-                "SELECT count(*) FROM sqlite_master WHERE name = 'left_item'",
-                [],
-                |row| row.get(0),
-            )?;
-            if !known {
-                return Ok(Vec::new());
-            }
-            let mut found = self.db.prepare("SELECT item FROM left_item ORDER BY item")?;
-            let rows = found.query_map([], |row| row.get(0))?;
-            rows.collect()
-        };
-        read().map_err(|e| self.fault("read", e))
+        const KEPT: i64 = 4;
+        if self.schema < KEPT {
+            return Ok(Vec::new());
+        }
+        let read =
+            self.engine.db().rows("SELECT item FROM left_item ORDER BY item", values![], |row| row.get(0));
+        read.map_err(|e| self.fault("read", e))
     }
 
     /// These are forgotten.
     pub fn items_forgotten(&mut self, items: &[String]) -> Result<()> {
         self.transaction("note what is forgotten", |tx| {
             for item in items {
-                tx.prepare_cached("DELETE FROM left_item WHERE item = ?1")?.execute([item])?;
+                tx.execute("DELETE FROM left_item WHERE item = ?1", values![item])?;
             }
             Ok(())
         })
@@ -197,30 +178,32 @@ struct Moved;
 
 const MOVED: &str = "a secret was changed in the meantime";
 
-impl From<Moved> for super::Fault {
+impl From<Moved> for Fault {
     fn from(_: Moved) -> Self {
         crate::error::Error::Failed(MOVED.into()).into()
     }
 }
 
 /// `false` where it isn't where it was.
-fn put(tx: &Transaction<'_>, secret: &Secret, to: &Place) -> rusqlite::Result<bool> {
+fn put(tx: Db<'_>, secret: &Secret, to: &Place) -> Result<bool, Fault> {
     let (old_item, old_blob) = columns(&secret.place);
     let (item, blob) = columns(to);
     let changed = match &secret.holder {
-        Holder::Tokens { id, .. } => tx
-            .prepare_cached("UPDATE secret SET item = ?2, blob = ?3 WHERE id = ?1 AND item IS ?4 AND blob IS ?5")?
-            .execute(params![id, item, blob, old_item, old_blob])?,
-        Holder::Profile { profile, name } => tx
-            .prepare_cached(
-                "UPDATE profile_secret SET item = ?3, blob = ?4 WHERE profile = ?1 AND name = ?2 AND item IS ?5 AND blob IS ?6",
-            )?
-            .execute(params![profile, name, item, blob, old_item, old_blob])?,
-        Holder::Memo { flow, .. } => tx
-            .prepare_cached(
-                "UPDATE flow SET memo_item = ?2, memo_blob = ?3 WHERE id = ?1 AND memo_item IS ?4 AND memo_blob IS ?5",
-            )?
-            .execute(params![flow.0, item, blob, old_item, old_blob])?,
+        Holder::Tokens { id, .. } => tx.execute(
+            "UPDATE secret SET item = ?2, blob = ?3
+             WHERE id = ?1 AND item IS NOT DISTINCT FROM ?4 AND blob IS NOT DISTINCT FROM ?5",
+            values![*id, item, blob, old_item, old_blob],
+        )?,
+        Holder::Profile { profile, name } => tx.execute(
+            "UPDATE profile_secret SET item = ?3, blob = ?4
+             WHERE profile = ?1 AND name = ?2 AND item IS NOT DISTINCT FROM ?5 AND blob IS NOT DISTINCT FROM ?6",
+            values![profile, name, item, blob, old_item, old_blob],
+        )?,
+        Holder::Memo { flow, .. } => tx.execute(
+            "UPDATE flow SET memo_item = ?2, memo_blob = ?3
+             WHERE id = ?1 AND memo_item IS NOT DISTINCT FROM ?4 AND memo_blob IS NOT DISTINCT FROM ?5",
+            values![&flow.0, item, blob, old_item, old_blob],
+        )?,
     };
     Ok(changed == 1)
 }

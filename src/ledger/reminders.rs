@@ -1,14 +1,14 @@
 //! What was reminded of, and which hooks wait.
 
-use super::journal::{key, strange};
-use super::{Fault, Ledger};
+use super::Ledger;
+use super::engine::{Db, Fault, strange, values};
+use super::journal::key;
 use crate::edge::files;
 use crate::error::{Error, LedgerError, Result};
 use crate::model::history::{Event, Happened};
 use crate::model::ids::Key;
 use crate::model::reminder::{Occasion, Reminder};
 use jiff::Timestamp;
-use rusqlite::{Transaction, params};
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 
@@ -44,15 +44,12 @@ fn occasion(happened: Happened) -> Option<Occasion> {
 }
 
 /// Queues an event's hook in the event's own commit, where one is wanted.
-pub(super) fn queue(
-    tx: &Transaction<'_>,
-    event: &Event,
-    seq: i64,
-    wanted: &BTreeSet<Occasion>,
-) -> Result<(), Fault> {
+pub(super) fn queue(tx: Db<'_>, event: &Event, seq: i64, wanted: &BTreeSet<Occasion>) -> Result<(), Fault> {
     if let Some(occasion) = occasion(event.happened).filter(|occasion| wanted.contains(occasion)) {
-        tx.prepare_cached("INSERT INTO hook_queue (seq, profile, occasion) VALUES (?1, ?2, ?3)")?
-            .execute(params![seq, event.profile, occasion.word()])?;
+        tx.execute(
+            "INSERT INTO hook_queue (seq, profile, occasion) VALUES (?1, ?2, ?3)",
+            values![seq, &event.profile, occasion.word()],
+        )?;
     }
     Ok(())
 }
@@ -65,47 +62,40 @@ impl Ledger {
 
     /// The events whose hooks wait, oldest first.
     pub fn waiting_hooks(&self, profile: &str) -> Result<Vec<Waiting>> {
-        let read = || -> rusqlite::Result<Vec<Waiting>> {
-            let mut found = self.db.prepare_cached(
-                "SELECT history.seq, history.at, ubi, license, occasion, detail FROM hook_queue
-                 JOIN history USING (seq) WHERE hook_queue.profile = ?1 ORDER BY seq",
-            )?;
-            let rows = found.query_map([profile], |row| {
+        let read = self.engine.db().rows(
+            "SELECT history.seq, history.at, ubi, license, occasion, detail FROM hook_queue
+             JOIN history USING (seq) WHERE hook_queue.profile = ?1 ORDER BY seq",
+            values![profile],
+            |row| {
                 Ok(Waiting {
                     seq: row.get(0)?,
-                    at: row.get::<_, String>(1)?.parse().map_err(|e| strange(1, e))?,
+                    at: row.get::<&str>(1)?.parse().map_err(|e| strange(1, e))?,
                     key: key(row, 2)?,
-                    occasion: Occasion::of(&row.get::<_, String>(4)?)
-                        .ok_or_else(|| strange(4, "an unknown occasion"))?,
+                    occasion: Occasion::of(row.get(4)?).ok_or_else(|| strange(4, "an unknown occasion"))?,
                     detail: row.get(5)?,
                 })
-            })?;
-            rows.collect()
-        };
-        read().map_err(|e| self.fault("read the hooks", e))
+            },
+        );
+        read.map_err(|e| self.fault("read the hooks", e))
     }
 
     /// A hook has succeeded.
     pub fn hook_done(&mut self, seq: i64) -> Result<()> {
         self.transaction("note the hook", |tx| {
-            tx.execute("DELETE FROM hook_queue WHERE seq = ?1", [seq])?;
+            tx.execute("DELETE FROM hook_queue WHERE seq = ?1", values![seq])?;
             Ok(())
         })
     }
 
     /// The thresholds that a licence was reminded of for an end.
     pub fn reminded(&self, profile: &str, key: &Key, expires: Timestamp) -> Result<BTreeSet<u32>> {
-        let read = || -> rusqlite::Result<BTreeSet<u32>> {
-            let mut found = self.db.prepare_cached(
-                "SELECT days FROM reminded WHERE profile = ?1 AND ubi = ?2 AND license = ?3 AND expires_at = ?4",
-            )?;
-            let rows = found.query_map(
-                params![profile, key.ubi.as_str(), key.license.as_str(), expires.as_second()],
-                |row| row.get(0),
-            )?;
-            rows.collect()
-        };
-        read().map_err(|e| self.fault("read the reminders", e))
+        let read = self.engine.db().rows(
+            "SELECT days FROM reminded WHERE profile = ?1 AND ubi = ?2 AND license = ?3 AND expires_at = ?4",
+            values![profile, key.ubi.as_str(), key.license.as_str(), expires.as_second()],
+            |row| row.get(0),
+        );
+        let days = read.map_err(|e| self.fault("read the reminders", e))?;
+        Ok(days.into_iter().collect())
     }
 
     /// Reminders were given, one commit for all.
@@ -117,17 +107,18 @@ impl Ledger {
     ) -> Result<()> {
         self.transaction("note the reminders", |tx| {
             for (key, expires, reminder) in given {
-                tx.prepare_cached(
-                    "INSERT OR IGNORE INTO reminded (profile, ubi, license, expires_at, days, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                )?
-                .execute(params![
-                    profile,
-                    key.ubi.as_str(),
-                    key.license.as_str(),
-                    expires.as_second(),
-                    reminder.days,
-                    now.as_second()
-                ])?;
+                tx.execute(
+                    "INSERT INTO reminded (profile, ubi, license, expires_at, days, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                     ON CONFLICT DO NOTHING",
+                    values![
+                        profile,
+                        key.ubi.as_str(),
+                        key.license.as_str(),
+                        expires.as_second(),
+                        reminder.days,
+                        now.as_second()
+                    ],
+                )?;
             }
             Ok(())
         })

@@ -1,14 +1,14 @@
 //! Runs over several licences: what a killed one had still to do. The records tell what was granted, whatever a run says.
 
-use super::journal::{instant, key, strange};
+use super::engine::{Db, Fault, Row, strange, values};
+use super::journal::{instant, key};
 use super::owners::Mark;
-use super::{Fault, Ledger, records};
+use super::{Ledger, records};
 use crate::error::{Error, Result};
 use crate::model::flow::{Owner, Purpose};
 use crate::model::ids::{Generation, Username};
 use crate::model::plan::{Planned, Progress};
 use jiff::Timestamp;
-use rusqlite::{Row, Transaction, params};
 use std::collections::HashSet;
 
 /// The name of a run.
@@ -44,7 +44,7 @@ impl Ledger {
                         drop_item(tx, seq, *place)?;
                     }
                     if theirs.is_empty() {
-                        tx.execute("DELETE FROM run WHERE seq = ?1", [seq])?;
+                        tx.execute("DELETE FROM run WHERE seq = ?1", values![seq])?;
                     }
                 } else if let Some((_, item, _)) = ours.first() {
                     return Err(
@@ -52,11 +52,10 @@ impl Ledger {
                     );
                 }
             }
-            tx.execute(
-                "INSERT INTO run (profile, started, owner_mark, owner_label) VALUES (?1, ?2, ?3, ?4)",
-                params![profile, now.as_second(), ours.mark, ours.label],
+            let run = tx.number(
+                "INSERT INTO run (profile, started, owner_mark, owner_label) VALUES (?1, ?2, ?3, ?4) RETURNING seq",
+                values![profile, now.as_second(), &ours.mark, &ours.label],
             )?;
-            let run = tx.last_insert_rowid();
             for (place, item) in items.iter().enumerate() {
                 insert(tx, run, place, item)?;
             }
@@ -80,7 +79,7 @@ impl Ledger {
                     (Some(_), false) => {
                         tx.execute(
                             "UPDATE run SET owner_mark = ?2, owner_label = ?3 WHERE seq = ?1",
-                            params![seq, ours.mark, ours.label],
+                            values![seq, &ours.mark, &ours.label],
                         )?;
                         let items = items.into_iter().map(|(place, item, _)| (place, item)).collect();
                         return Ok(Some(LeftRun { id: RunId(seq), began, owner: owner.label, items }));
@@ -97,7 +96,7 @@ impl Ledger {
     /// A run with nothing left to do is forgotten.
     pub fn end_run(&mut self, run: RunId) -> Result<()> {
         self.relaxed(|tx| {
-            tx.execute("DELETE FROM run WHERE seq = ?1", [run.0])?;
+            tx.execute("DELETE FROM run WHERE seq = ?1", values![run.0])?;
             Ok(())
         })
     }
@@ -105,29 +104,28 @@ impl Ledger {
     /// Notes how far a licence of a run has come. Not synced: the record itself says what was granted.
     pub fn note_run(&mut self, run: RunId, at: usize, progress: Progress) -> Result<()> {
         self.relaxed(|tx| {
-            tx.prepare_cached("UPDATE run_item SET progress = ?3 WHERE run = ?1 AND place = ?2")?
-                .execute(params![run.0, place(at), progress.word()])?;
+            tx.execute(
+                "UPDATE run_item SET progress = ?3 WHERE run = ?1 AND place = ?2",
+                values![run.0, place(at), progress.word()],
+            )?;
             Ok(())
         })
     }
 }
 
-fn runs(tx: &Transaction<'_>, profile: &str) -> Result<Vec<(i64, Owner, Timestamp)>, Fault> {
-    let mut found = tx.prepare_cached(
+fn runs(tx: Db<'_>, profile: &str) -> Result<Vec<(i64, Owner, Timestamp)>, Fault> {
+    tx.rows(
         "SELECT seq, owner_mark, owner_label, started FROM run WHERE profile = ?1 ORDER BY seq",
-    )?;
-    let rows = found.query_map([profile], |row| {
-        Ok((row.get(0)?, Owner { mark: row.get(1)?, label: row.get(2)? }, instant(row, 3)?))
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+        values![profile],
+        |row| Ok((row.get(0)?, Owner { mark: row.get(1)?, label: row.get(2)? }, instant(row, 3)?)),
+    )
 }
 
-fn insert(tx: &Transaction<'_>, run: i64, at: usize, item: &Planned) -> Result<(), Fault> {
-    tx.prepare_cached(
+fn insert(tx: Db<'_>, run: i64, at: usize, item: &Planned) -> Result<(), Fault> {
+    tx.execute(
         "INSERT INTO run_item (run, place, ubi, license, username, purpose, name, ocm_license, contact, tags, base, why, \
          progress) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-    )?
-    .execute(params![
+        values![
         run,
         place(at),
         item.key.ubi.as_str(),
@@ -137,34 +135,34 @@ fn insert(tx: &Transaction<'_>, run: i64, at: usize, item: &Planned) -> Result<(
         item.name.as_ref().map(|it| it.as_str()),
         item.ocm_license.as_ref().map(|it| it.as_str()),
         item.contact.as_ref().map(|it| it.as_str()),
-        records::lines(&item.tags),
+        &records::lines(&item.tags),
         item.base.0,
-        item.why,
+        &item.why,
         Progress::Waiting.word(),
-    ])?;
+    ],
+    )?;
     Ok(())
 }
 
-fn drop_item(tx: &Transaction<'_>, run: i64, at: usize) -> Result<(), Fault> {
-    tx.prepare_cached("DELETE FROM run_item WHERE run = ?1 AND place = ?2")?
-        .execute(params![run, place(at)])?;
+fn drop_item(tx: Db<'_>, run: i64, at: usize) -> Result<(), Fault> {
+    tx.execute("DELETE FROM run_item WHERE run = ?1 AND place = ?2", values![run, place(at)])?;
     Ok(())
 }
 
-fn items_of(tx: &Transaction<'_>, run: i64) -> Result<Vec<(usize, Planned, Progress)>, Fault> {
-    let mut found = tx.prepare_cached(
+fn items_of(tx: Db<'_>, run: i64) -> Result<Vec<(usize, Planned, Progress)>, Fault> {
+    tx.rows(
         "SELECT place, ubi, license, username, purpose, name, ocm_license, contact, tags, base, why, progress \
          FROM run_item WHERE run = ?1 ORDER BY place",
-    )?;
-    let rows = found.query_map([run], item)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+        values![run],
+        item,
+    )
 }
 
-fn item(row: &Row<'_>) -> rusqlite::Result<(usize, Planned, Progress)> {
+fn item(row: &Row<'_>) -> Result<(usize, Planned, Progress), Fault> {
     let planned = Planned {
         key: key(row, 1)?,
-        username: Username::parse(&row.get::<_, String>(3)?).map_err(|e| strange(3, e))?,
-        purpose: Purpose::of(&row.get::<_, String>(4)?).ok_or_else(|| strange(4, "an unknown purpose"))?,
+        username: Username::parse(row.get(3)?).map_err(|e| strange(3, e))?,
+        purpose: Purpose::of(row.get(4)?).ok_or_else(|| strange(4, "an unknown purpose"))?,
         name: records::parsed(row, 5)?,
         ocm_license: records::parsed(row, 6)?,
         contact: records::parsed(row, 7)?,
@@ -173,9 +171,8 @@ fn item(row: &Row<'_>) -> rusqlite::Result<(usize, Planned, Progress)> {
         base: Generation(row.get(9)?),
         why: row.get(10)?,
     };
-    let progress =
-        Progress::of(&row.get::<_, String>(11)?).ok_or_else(|| strange(11, "an unknown progress"))?;
-    Ok((usize::try_from(row.get::<_, i64>(0)?).unwrap_or_default(), planned, progress))
+    let progress = Progress::of(row.get(11)?).ok_or_else(|| strange(11, "an unknown progress"))?;
+    Ok((usize::try_from(row.get::<i64>(0)?).unwrap_or_default(), planned, progress))
 }
 
 fn place(at: usize) -> i64 {

@@ -34,7 +34,7 @@ impl Examination<'_, '_> {
     }
 
     fn look_into(&mut self, ledger: &Ledger) -> Result<(), Error> {
-        let (schema, newest) = ledger.schema()?;
+        let (schema, newest) = ledger.schema();
         if schema < newest {
             let found = format!("schema {schema}; the next command that writes makes it {newest}");
             self.note("ledger", found, None);

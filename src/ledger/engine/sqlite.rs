@@ -1,10 +1,9 @@
-//! Opening the file: private, migrated, waited for; and what SQLite's errors and columns mean here.
+//! Opening the file: private, migrated, waited for; and what SQLite's errors mean here.
 
 use crate::edge::{Paths, Random, files};
 use crate::error::{Error, LedgerError, Result};
-use crate::model::flow::{Place, Sealed};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
@@ -12,24 +11,24 @@ use std::time::Duration;
 
 /// Migrations by number: the first makes schema 1. `PRAGMA user_version` tells how many were applied.
 const MIGRATIONS: &[&str] = &[
-    include_str!("schema/001.sql"),
-    include_str!("schema/002.sql"),
-    include_str!("schema/003.sql"),
-    include_str!("schema/004.sql"),
-    include_str!("schema/005.sql"),
-    include_str!("schema/006.sql"),
-    include_str!("schema/007.sql"),
+    include_str!("../schema/001.sql"),
+    include_str!("../schema/002.sql"),
+    include_str!("../schema/003.sql"),
+    include_str!("../schema/004.sql"),
+    include_str!("../schema/005.sql"),
+    include_str!("../schema/006.sql"),
+    include_str!("../schema/007.sql"),
 ];
 
 /// How long others are waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The newest schema that this program knows.
-pub(super) fn newest() -> i64 {
+pub(in crate::ledger) fn newest() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
-pub(super) fn write(paths: &Paths, random: &dyn Random) -> Result<(Connection, String)> {
+pub(in crate::ledger) fn write(paths: &Paths, random: &dyn Random) -> Result<(Connection, String)> {
     let file = paths.ledger();
     let name = file.display().to_string();
     let unopened = |e: Error| Error::from(LedgerError::Open { path: name.clone(), reason: e.to_string() });
@@ -81,7 +80,7 @@ fn refuse_emptied(paths: &Paths, name: &str) -> Result<()> {
 }
 
 /// Opens it for reading, with its name and its schema; `None` where there is none.
-pub(super) fn read(paths: &Paths) -> Result<Option<(Connection, String, i64)>> {
+pub(in crate::ledger) fn read(paths: &Paths) -> Result<Option<(Connection, String, i64)>> {
     let file = paths.ledger();
     let name = file.display().to_string();
     if std::fs::symlink_metadata(&file).is_err_and(|e| e.kind() == ErrorKind::NotFound) {
@@ -162,7 +161,7 @@ fn identity(db: &Connection, name: &str) -> Result<String> {
 }
 
 /// What an error of SQLite means to an operator.
-pub(super) fn fault(path: &str, what: &'static str, e: &rusqlite::Error) -> Error {
+pub(in crate::ledger) fn fault(path: &str, what: &'static str, e: &rusqlite::Error) -> Error {
     let reason = match e {
         rusqlite::Error::SqliteFailure(_, Some(words)) => words.clone(),
         other => other.to_string(),
@@ -177,20 +176,4 @@ pub(super) fn fault(path: &str, what: &'static str, e: &rusqlite::Error) -> Erro
         _ => LedgerError::Io { what, reason },
     }
     .into()
-}
-
-/// A secret's place out of the columns `item` and `blob`.
-pub(super) fn place(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Place>> {
-    if let Some(item) = row.get(first)? {
-        return Ok(Some(Place::Item(item)));
-    }
-    Ok(row.get::<_, Option<Vec<u8>>>(first + 1)?.map(|bytes| Place::Blob(Sealed(bytes))))
-}
-
-/// The columns `item` and `blob` of a place.
-pub(super) fn columns(place: &Place) -> (Option<&str>, Option<&[u8]>) {
-    match place {
-        Place::Item(item) => (Some(item), None),
-        Place::Blob(sealed) => (None, Some(&sealed.0)),
-    }
 }

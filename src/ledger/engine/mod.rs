@@ -1,0 +1,386 @@
+//! What the ledger's statements run on. Each statement is written once, in the words that its engines share.
+
+pub(super) mod sqlite;
+
+use crate::error::{Error, LedgerError};
+use crate::model::secret::Fingerprint;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, TransactionBehavior};
+
+/// The engine that holds this ledger.
+pub(super) enum Engine {
+    /// A file here.
+    Sqlite(Connection),
+}
+
+/// An engine as statements see it: inside a transaction, or outside of any.
+#[derive(Clone, Copy)]
+pub(super) enum Db<'a> {
+    /// A file here.
+    Sqlite(&'a Connection),
+}
+
+/// A value that is given to a statement.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Value<'a> {
+    Null,
+    Number(i64),
+    Flag(bool),
+    Text(&'a str),
+    Bytes(&'a [u8]),
+}
+
+/// The values of a statement, in their order.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { &[$($crate::ledger::engine::Value::from($value)),*] };
+}
+pub(super) use values;
+
+/// A row of an answer.
+pub(super) enum Row<'a> {
+    /// Of SQLite.
+    Sqlite(&'a rusqlite::Row<'a>),
+}
+
+/// What stands in a row's column.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Cell<'r> {
+    Null,
+    Number(i64),
+    Text(&'r str),
+    Bytes(&'r [u8]),
+}
+
+/// What can go wrong inside a transaction.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Sqlite(rusqlite::Error),
+    /// A column holds what this program never writes.
+    Strange {
+        column: usize,
+        why: String,
+    },
+    Ours(Error),
+}
+
+impl Engine {
+    /// For statements that need no transaction.
+    pub(super) fn db(&self) -> Db<'_> {
+        match self {
+            Self::Sqlite(db) => Db::Sqlite(db),
+        }
+    }
+
+    /// One synced transaction; others wait for it, and it for them.
+    pub(super) fn transaction<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        match self {
+            Self::Sqlite(db) => {
+                let tx = rusqlite::Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
+                let done = work(Db::Sqlite(&tx))?;
+                tx.commit()?;
+                Ok(done)
+            }
+        }
+    }
+
+    /// The same, which survives this process's end at once, and a power cut once something synced follows it.
+    pub(super) fn relaxed<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        match self {
+            Self::Sqlite(db) => {
+                let synced = |level: &str| db.pragma_update(None, "synchronous", level);
+                synced("NORMAL")?;
+                let done = self.transaction(work);
+                synced("FULL")?;
+                done
+            }
+        }
+    }
+
+    /// Now, and not after a redirect: the next commit pays whatever a log costs that is begun anew.
+    pub(super) fn begin_its_log_anew(&self) {
+        match self {
+            Self::Sqlite(db) => {
+                let _ = db.pragma(None, "wal_checkpoint", "PASSIVE", |_| Ok(()));
+            }
+        }
+    }
+
+    /// Reads that all see the same.
+    pub(super) fn snapshot<T>(&self, read: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        match self {
+            Self::Sqlite(db) => {
+                let snapshot = db.unchecked_transaction()?;
+                let seen = read(Db::Sqlite(&snapshot))?;
+                snapshot.finish()?;
+                Ok(seen)
+            }
+        }
+    }
+}
+
+impl Db<'_> {
+    /// How many rows a statement changed.
+    pub(super) fn execute(self, statement: &str, values: &[Value<'_>]) -> Result<usize, Fault> {
+        match self {
+            Self::Sqlite(db) => {
+                Ok(db.prepare_cached(statement)?.execute(rusqlite::params_from_iter(values))?)
+            }
+        }
+    }
+
+    /// Shows each row of an answer, as long as `see` wants to go on.
+    pub(super) fn each(
+        self,
+        statement: &str,
+        values: &[Value<'_>],
+        mut see: impl FnMut(&Row<'_>) -> Result<bool, Fault>,
+    ) -> Result<(), Fault> {
+        match self {
+            Self::Sqlite(db) => {
+                let mut statement = db.prepare_cached(statement)?;
+                let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+                while let Some(row) = rows.next()? {
+                    if !see(&Row::Sqlite(row))? {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Every row of an answer, read.
+    pub(super) fn rows<T>(
+        self,
+        statement: &str,
+        values: &[Value<'_>],
+        mut read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let mut all = Vec::new();
+        self.each(statement, values, |row| {
+            all.push(read(row)?);
+            Ok(true)
+        })?;
+        Ok(all)
+    }
+
+    /// The first row of an answer, read, where there is one.
+    pub(super) fn row<T>(
+        self,
+        statement: &str,
+        values: &[Value<'_>],
+        mut read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        let mut first = None;
+        self.each(statement, values, |row| {
+            first = Some(read(row)?);
+            Ok(false)
+        })?;
+        Ok(first)
+    }
+
+    /// A row's number that comes once. SQLite gives one again once its row is gone: a process that clears away late what
+    /// another has cleared already would drop a living grant's tokens. Out of 2^62 none comes twice.
+    pub(super) fn once(self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "random() & 0x3fffffffffffffff",
+        }
+    }
+
+    /// A join whose order is given: else SQLite reads all records and looks whether each is among those wanted.
+    pub(super) fn join_in_this_order(self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "CROSS JOIN",
+        }
+    }
+
+    /// The index that a statement goes by. SQLite, which doesn't know how few it holds, would rather read all.
+    pub(super) fn by(self, index: &str) -> String {
+        match self {
+            Self::Sqlite(_) => format!("INDEXED BY {index}"),
+        }
+    }
+
+    /// The number that a statement asks for, which has always one row.
+    pub(super) fn number(self, statement: &str, values: &[Value<'_>]) -> Result<i64, Fault> {
+        Ok(self.row(statement, values, |row| row.get(0))?.unwrap_or_default())
+    }
+}
+
+impl Row<'_> {
+    /// What stands in a column.
+    pub(super) fn cell(&self, column: usize) -> Result<Cell<'_>, Fault> {
+        match self {
+            Self::Sqlite(row) => match row.get_ref(column)? {
+                ValueRef::Null => Ok(Cell::Null),
+                ValueRef::Integer(number) => Ok(Cell::Number(number)),
+                ValueRef::Text(text) => {
+                    std::str::from_utf8(text).map(Cell::Text).map_err(|e| strange(column, e))
+                }
+                ValueRef::Blob(bytes) => Ok(Cell::Bytes(bytes)),
+                ValueRef::Real(_) => Err(strange(column, "a fraction")),
+            },
+        }
+    }
+
+    /// The same as what it has to be.
+    pub(super) fn get<'r, T: FromCell<'r>>(&'r self, column: usize) -> Result<T, Fault> {
+        let cell = self.cell(column)?;
+        T::from_cell(cell).ok_or_else(|| strange(column, "of another type"))
+    }
+}
+
+/// What a cell can be read as.
+pub(super) trait FromCell<'r>: Sized {
+    fn from_cell(cell: Cell<'r>) -> Option<Self>;
+}
+
+impl FromCell<'_> for i64 {
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        match cell {
+            Cell::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+}
+
+impl FromCell<'_> for u32 {
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        i64::from_cell(cell)?.try_into().ok()
+    }
+}
+
+impl FromCell<'_> for bool {
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        i64::from_cell(cell).map(|number| number != 0)
+    }
+}
+
+impl<'r> FromCell<'r> for &'r str {
+    fn from_cell(cell: Cell<'r>) -> Option<Self> {
+        match cell {
+            Cell::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl FromCell<'_> for String {
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        <&str>::from_cell(cell).map(str::to_owned)
+    }
+}
+
+impl FromCell<'_> for Vec<u8> {
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        match cell {
+            Cell::Bytes(bytes) => Some(bytes.to_vec()),
+            _ => None,
+        }
+    }
+}
+
+impl<'r, T: FromCell<'r>> FromCell<'r> for Option<T> {
+    fn from_cell(cell: Cell<'r>) -> Option<Self> {
+        match cell {
+            Cell::Null => Some(None),
+            cell => T::from_cell(cell).map(Some),
+        }
+    }
+}
+
+impl From<i64> for Value<'_> {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<u32> for Value<'_> {
+    fn from(number: u32) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl From<bool> for Value<'_> {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl<'a> From<&'a Vec<u8>> for Value<'a> {
+    fn from(bytes: &'a Vec<u8>) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl<'a> From<&'a Fingerprint> for Value<'a> {
+    fn from(fingerprint: &'a Fingerprint) -> Self {
+        Self::Bytes(fingerprint)
+    }
+}
+
+impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl rusqlite::ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match *self {
+            Self::Null => ValueRef::Null,
+            Self::Number(number) => ValueRef::Integer(number),
+            Self::Flag(flag) => ValueRef::Integer(flag.into()),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+/// A column holds what this program never writes.
+pub(super) fn strange(column: usize, why: impl std::fmt::Display) -> Fault {
+    Fault::Strange { column, why: why.to_string() }
+}
+
+impl Fault {
+    /// What it means to an operator of the ledger at `place`, who wanted it to do `what`.
+    pub(super) fn named(self, place: &str, what: &'static str) -> Error {
+        match self {
+            Self::Sqlite(e) => sqlite::fault(place, what, &e),
+            Self::Strange { column, why } => {
+                LedgerError::Io { what, reason: format!("column {column} of a row holds {why}") }.into()
+            }
+            Self::Ours(e) => e,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(e: rusqlite::Error) -> Self {
+        Self::Sqlite(e)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(e: Error) -> Self {
+        Self::Ours(e)
+    }
+}
