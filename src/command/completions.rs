@@ -4,7 +4,6 @@ use super::Call;
 use crate::config::Config;
 use crate::edge::{Env, files};
 use crate::error::{Error, Result};
-use crate::ledger::Ledger;
 use crate::model::authorization::{Standing, State};
 use clap::{Arg, Command};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
@@ -197,7 +196,7 @@ impl Names {
             Err(_) if self.profile.is_none() => config.names(),
             Err(e) => return Err(e),
         };
-        let Some(ledger) = Ledger::read(&self.env)? else { return Ok(Vec::new()) };
+        let Some(ledger) = super::read_ledger(&self.env, &config)? else { return Ok(Vec::new()) };
         let now = self.env.clock.now();
         let mut found = Vec::new();
         for profile in profiles {

@@ -72,8 +72,8 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
         return with_secrets(args, call);
     }
     let format = format_of(args.format, call.json.then_some(Format::Json), Format::Csv)?;
-    let (_, provider) = call.provider()?;
-    let standings = match crate::ledger::Ledger::read(call.env)? {
+    let (config, provider) = call.provider()?;
+    let standings = match super::read_ledger(call.env, &config)? {
         Some(ledger) => ledger.standings(&provider.profile)?,
         None => Vec::new(),
     };

@@ -1,7 +1,7 @@
 //! `history`: what happened, whether the chain is whole, and what may go after five years.
 
 use super::form::format_of;
-use super::{Call, as_json};
+use super::{Call, as_json, ledger_of, ledger_to_read, read_ledger};
 use crate::config::Config;
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::Ledger;
@@ -111,7 +111,7 @@ fn show(args: &Args, call: &Call<'_>) -> Result<u8> {
     let config = Config::load(&call.env.paths)?;
     let (profile, _) = config.profile_name(call.profile.as_deref(), &call.env.variables)?;
     let provider = config.provider(&profile)?;
-    let ledger = Ledger::read(call.env)?;
+    let ledger = read_ledger(call.env, &config)?;
     let links = match &ledger {
         Some(ledger) => chosen(args, ledger, &provider, since)?,
         None if args.selectors.is_empty() => Vec::new(),
@@ -147,7 +147,7 @@ fn chosen(args: &Args, ledger: &Ledger, provider: &Provider, since: Option<Times
 }
 
 fn verify(call: &Call<'_>) -> Result<u8> {
-    let chain = match Ledger::read(call.env)? {
+    let chain = match ledger_to_read(call.env)? {
         Some(ledger) => ledger.verify_history()?,
         None => Chain { links: 0, head: Vec::new(), anchor: None, broken: None },
     };
@@ -174,7 +174,7 @@ fn prune(args: &Prune, call: &Call<'_>) -> Result<u8> {
             hint: "Leave --before out, or add --yes if nobody needs what would go.".into(),
         });
     }
-    let Some(mut ledger) = Ledger::read(call.env)?.map(|_| Ledger::open(call.env)).transpose()? else {
+    let Some(mut ledger) = ledger_to_read(call.env)?.map(|_| ledger_of(call.env)).transpose()? else {
         return told(call, 0, before, &Chain { links: 0, head: Vec::new(), anchor: None, broken: None });
     };
     if ledger.verify_history()?.broken.is_some() {

@@ -27,13 +27,14 @@ mod token;
 use crate::config::Config;
 use crate::custody::Custody;
 use crate::edge::Env;
-use crate::error::{Error, Kind, Result};
+use crate::error::{ConfigError, Error, Kind, Result};
 use crate::ledger::Ledger;
 use crate::model::authorization::Standing;
 use crate::model::ids::Key;
 use crate::model::outcome::{Ending, Outcome, exit_of};
 use crate::model::provider::Provider;
 use crate::model::reminder::Hooks;
+use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
 use crate::report::{ErrorDocument, Row, View, card, results, unknown};
 use crate::vault::{IdentityFile, Vault};
@@ -156,6 +157,34 @@ pub fn error_for_monitoring(error: &Error) -> String {
     })
 }
 
+/// The ledger that the configuration names, for writing.
+fn open_ledger(env: &Env, config: &Config) -> Result<Ledger> {
+    Ledger::open(env, &config.ledger_place(&env.variables, &env.who.user)?)
+}
+
+/// The same for reading; `None` where there is none yet.
+fn read_ledger(env: &Env, config: &Config) -> Result<Option<Ledger>> {
+    Ledger::read(env, &config.ledger_place(&env.variables, &env.who.user)?)
+}
+
+/// The ledger for writing, for who needs no other setting: here, where there is no configuration.
+fn ledger_of(env: &Env) -> Result<Ledger> {
+    Ledger::open(env, &ledger_place(env)?)
+}
+
+/// The same for reading.
+fn ledger_to_read(env: &Env) -> Result<Option<Ledger>> {
+    Ledger::read(env, &ledger_place(env)?)
+}
+
+fn ledger_place(env: &Env) -> Result<LedgerPlace> {
+    match Config::load(&env.paths) {
+        Ok(config) => config.ledger_place(&env.variables, &env.who.user),
+        Err(Error::Config(ConfigError::Missing { .. })) => Ok(LedgerPlace::File),
+        Err(e) => Err(e),
+    }
+}
+
 impl<'a> Call<'a> {
     /// The configuration with the profile that this call acts on.
     fn provider(&self) -> Result<(Config, Arc<Provider>)> {
@@ -185,7 +214,7 @@ impl<'a> Call<'a> {
     }
 
     fn bench_at(&self, config: Config, provider: Arc<Provider>) -> Result<Bench<'a>> {
-        let mut ledger = Ledger::open(self.env)?;
+        let mut ledger = open_ledger(self.env, &config)?;
         ledger.want_hooks(config.hooks.commands.keys().copied());
         let custody = Custody::new(self.env, provider.clone(), self.vault(&config), ledger);
         Ok(Bench { provider, custody, hooks: config.hooks })

@@ -1,7 +1,7 @@
 //! `remind`: runs the hooks of what has become due, once each; what was missed is caught up, what failed is tried again.
 
-use super::Call;
 use super::hooks::{Digest, Ran, run, run_waiting};
+use super::{Call, open_ledger, read_ledger};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
@@ -61,7 +61,7 @@ pub(super) fn run_command(args: &Args, call: &Call<'_>) -> Result<u8> {
     if args.dry_run {
         return dry_run(call, &config, &providers, now);
     }
-    let mut ledger = Ledger::open(call.env)?;
+    let mut ledger = open_ledger(call.env, &config)?;
     let Some(_turn) = ledger.hooks_turn()? else {
         return Err(Error::Failed("another process is running the hooks: it reminds of what is due".into()));
     };
@@ -95,7 +95,7 @@ pub(super) fn run_command(args: &Args, call: &Call<'_>) -> Result<u8> {
 
 fn dry_run(call: &Call<'_>, config: &Config, providers: &[Provider], now: Timestamp) -> Result<u8> {
     let (mut events, mut said) = (Vec::new(), Vec::new());
-    if let Some(ledger) = Ledger::read(call.env)? {
+    if let Some(ledger) = read_ledger(call.env, config)? {
         for provider in providers {
             for found in find(config, provider, &ledger, now)? {
                 said.push(in_words(&found, provider, now));

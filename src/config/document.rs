@@ -3,6 +3,7 @@
 use super::keys::{self, Form, did_you_mean};
 use super::layer::{Layer, Origin, Setting};
 use super::reader::{Item, Reader, without_secret};
+use super::server;
 use crate::error::clean;
 use crate::model::reminder::Hooks;
 use crate::model::vault_kind::VaultKind;
@@ -14,6 +15,7 @@ use toml::de::DeValue;
 pub(super) struct Document {
     pub default_profile: Option<(String, Origin)>,
     pub vault: Option<(VaultKind, Origin)>,
+    pub ledger: Option<(String, Origin)>,
     pub recipients: Option<(Vec<String>, Origin)>,
     pub hooks: Hooks,
     pub hook_settings: Vec<Setting>,
@@ -25,12 +27,17 @@ impl<'a> Reader<'a> {
     /// Reads a whole configuration.
     pub fn document(&mut self) -> Document {
         let mut document = Document::default();
+        let mut ledger = None;
         let Some(root) = self.parse() else { return document };
         for (key, item) in root.get_ref() {
             let at = key.span().start;
             match key.get_ref().as_ref() {
                 "default_profile" => document.default_profile = self.named(key.get_ref(), item),
                 "vault" => document.vault = self.vault(item),
+                "ledger" => {
+                    document.ledger = self.ledger(item);
+                    ledger = Some(at);
+                }
                 "sealed" => document.recipients = self.sealed(item),
                 "hooks" => (document.hooks, document.hook_settings) = self.hooks(item),
                 "profiles" => self.profiles(item, &mut document),
@@ -44,6 +51,15 @@ impl<'a> Reader<'a> {
                     self.refuse(at, format!("there is no key `{}`", clean(unknown)), Some(right));
                 }
             }
+        }
+        if let (Some(at), None | Some((VaultKind::Keyring, _))) =
+            (ledger.filter(|_| document.ledger.is_some()), &document.vault)
+        {
+            self.refuse(
+                at,
+                "a ledger on a server needs the sealed vault: a keyring is on one machine alone".into(),
+                Some("Write vault = \"sealed\"; secrets that are in the keyring move by biotrack-auth config vault sealed, with the ledger still here.".into()),
+            );
         }
         document
     }
@@ -83,6 +99,22 @@ impl<'a> Reader<'a> {
             }
         };
         Some((kind, origin))
+    }
+
+    /// `sqlite`, as if nothing were said, or a PostgreSQL database.
+    fn ledger(&mut self, item: &Item<'a>) -> Option<(String, Origin)> {
+        let (text, origin) = self.named("ledger", item)?;
+        if text == "sqlite" {
+            return None;
+        }
+        match server::check(&text) {
+            Ok(_) => Some((text, origin)),
+            Err(wrong) => {
+                let said = if text.contains("://") { "the ledger's address" } else { "the ledger" };
+                self.refuse(item.span().start, format!("{said} {}", wrong.problem), wrong.right);
+                None
+            }
+        }
     }
 
     fn sealed(&mut self, item: &Item<'a>) -> Option<(Vec<String>, Origin)> {

@@ -71,7 +71,7 @@ pub(super) const PROFILE: &[(&str, Form)] = &[
 pub(super) const SECTIONS: [&str; 4] = ["authorize_parameters", "token_parameters", "facts", "redirect"];
 
 /// The file's own keys.
-pub(super) const ROOT: [&str; 5] = ["default_profile", "vault", "sealed", "hooks", "profiles"];
+pub(super) const ROOT: [&str; 6] = ["default_profile", "vault", "ledger", "sealed", "hooks", "profiles"];
 
 /// The form of a profile's key; none where there is no such key. Parameters have names of their own.
 pub(super) fn form(key: &str) -> Option<Form> {

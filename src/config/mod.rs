@@ -10,6 +10,7 @@ pub mod presets;
 mod provider;
 mod reader;
 mod ready;
+mod server;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use crate::error::clean;
 use crate::error::{ConfigError, Result};
 use crate::model::provider::Provider;
 use crate::model::reminder::Hooks;
+use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
 use layer::Layer;
 use std::collections::BTreeMap;
@@ -43,6 +45,8 @@ pub struct Config {
     pub recipients: Vec<String>,
     /// What is run on which occasion.
     pub hooks: Hooks,
+    /// The address of the ledger's server, where it has one.
+    pub ledger: Option<String>,
     document: Vec<Setting>,
     default_profile: Option<(String, Origin)>,
     profiles: BTreeMap<String, Profile>,
@@ -105,6 +109,10 @@ impl Config {
         let mut settings = Vec::new();
         let (kind, origin) = document.vault.unwrap_or((VaultKind::Keyring, Origin::Default));
         settings.push(Setting { key: "vault".into(), value: Value::String(kind.to_string()), origin });
+        let ledger = document.ledger.as_ref().map(|(address, _)| address.clone());
+        if let Some((address, origin)) = document.ledger {
+            settings.push(Setting { key: "ledger".into(), value: Value::String(address), origin });
+        }
         let mut recipients = Vec::new();
         if let Some((given, origin)) = document.recipients {
             let value = Value::Array(given.iter().cloned().map(Value::String).collect());
@@ -116,6 +124,7 @@ impl Config {
             file: file.to_owned(),
             hooks: document.hooks,
             vault,
+            ledger,
             recipients,
             document: settings,
             default_profile: document.default_profile,
@@ -127,6 +136,15 @@ impl Config {
     /// The vault in use: the keyring, where the file names none.
     pub fn vault_kind(&self) -> VaultKind {
         self.vault.unwrap_or(VaultKind::Keyring)
+    }
+
+    /// Where the ledger is; its password comes out of the files that the address and the variables name, and `user` is
+    /// who connects where neither says.
+    pub fn ledger_place(&self, variables: &Variables, user: &str) -> Result<LedgerPlace> {
+        match &self.ledger {
+            None => Ok(LedgerPlace::File),
+            Some(address) => server_at(address, variables, user),
+        }
     }
 
     /// The profiles' names.
@@ -183,6 +201,15 @@ impl Config {
         let unknown = || ConfigError::NoProfile { name: clean(name), known: self.names() };
         Ok(self.profiles.get(name).ok_or_else(unknown)?)
     }
+}
+
+/// A ledger's server by its address.
+pub fn server_at(address: &str, variables: &Variables, user: &str) -> Result<LedgerPlace> {
+    let written = server::check(address).map_err(|wrong| ConfigError::Ledger {
+        reason: format!("the ledger's address {}", wrong.problem),
+        hint: wrong.right.unwrap_or_default(),
+    })?;
+    Ok(LedgerPlace::Server(Box::new(written.server(address, variables, user)?)))
 }
 
 /// The file's text, where the file is private to its owner.

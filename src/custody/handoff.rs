@@ -28,7 +28,7 @@ impl Custody<'_> {
             let (theirs, ours) = (flow.profile, self.provider.profile.clone());
             return Err(HandoffError::OtherProfile { license, theirs, ours }.into());
         }
-        if self.ledger.is_worked_on(&flow) {
+        if self.ledger.is_worked_on(&flow)? {
             let holder = flow.owner.map(|owner| owner.label).unwrap_or_default();
             return Err(Error::Busy { license, holder });
         }

@@ -117,7 +117,7 @@ fn forget_left(ledger: &mut Ledger, keyring: &Vault) -> Result<()> {
 fn calm(ledger: &Ledger, memos: bool) -> Result<()> {
     for flow in ledger.all_flows()? {
         let license = flow.key.license.to_string();
-        if ledger.is_worked_on(&flow) {
+        if ledger.is_worked_on(&flow)? {
             let holder = flow.owner.map_or_else(String::new, |owner| owner.label);
             return Err(Error::Busy { license, holder });
         }

@@ -81,6 +81,11 @@ impl Paths {
         self.data.join("spool")
     }
 
+    /// The same for a ledger on a server, by the ledger's own name.
+    pub fn spool_of(&self, ledger: &str) -> PathBuf {
+        self.data.join(format!("spool-{ledger}"))
+    }
+
     /// Where processes claim a licence's tokens for seconds: with a keyring where every home of the user looks, else
     /// beside the ledger, which holds the tokens.
     pub fn claims(&self, keyring: bool) -> PathBuf {

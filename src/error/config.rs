@@ -71,6 +71,14 @@ pub enum ConfigError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The ledger's server can't be found out from address and files.
+    #[error("{reason}")]
+    Ledger {
+        /// What is wrong.
+        reason: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// Another vault than the one in use was asked for.
     #[error("the vault is {current} already, and one configuration has one vault")]
     OtherVault {
@@ -110,6 +118,7 @@ impl ConfigError {
                 Some("Edit the file, or give the new profile another name with --profile NAME.".into())
             }
             Self::Incomplete { how, .. } => Some(how.clone()),
+            Self::Ledger { hint, .. } => Some(hint.clone()),
             Self::OtherVault { .. } => Some("Leave --vault out.".into()),
             Self::File { .. } | Self::Unfit { .. } => None,
         }

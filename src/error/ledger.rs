@@ -41,6 +41,42 @@ pub enum LedgerError {
         /// How long was waited.
         seconds: u64,
     },
+    /// The server isn't there.
+    #[error("the ledger {place} can't be reached: {reason}")]
+    Away {
+        /// Its address.
+        place: String,
+        /// The server's, or the system's, word.
+        reason: String,
+    },
+    /// The server, or its certificate, refuses.
+    #[error("the ledger {place} can't be used: {reason}")]
+    Refused {
+        /// Its address.
+        place: String,
+        /// The server's word.
+        reason: String,
+    },
+    /// A pool stands before the server, and lends its processes for one transaction at a time.
+    #[error("before the ledger {place} stands a pool in transaction mode")]
+    Pooled {
+        /// Its address.
+        place: String,
+    },
+    /// It has been moved elsewhere.
+    #[error("the ledger {place} has moved to {to}")]
+    Moved {
+        /// Which.
+        place: String,
+        /// Where it is now.
+        to: String,
+    },
+    /// Others took a question over, because this process wasn't heard of for too long.
+    #[error("{license} was taken over by someone else, because this process wasn't heard of for too long")]
+    TakenOver {
+        /// Which.
+        license: String,
+    },
     /// A write or read failed.
     #[error("the ledger can't {what}: {reason}")]
     Io {
@@ -80,7 +116,7 @@ impl LedgerError {
     /// Its kind: a record that someone else changed is `busy`, all else is the ledger's.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Changed { .. } => Kind::Busy,
+            Self::Changed { .. } | Self::TakenOver { .. } => Kind::Busy,
             Self::BrokenHistory => Kind::Failed,
             _ => Kind::Ledger,
         }
@@ -93,6 +129,11 @@ impl LedgerError {
             Self::Damaged { .. } => "Keep the file, restore the last backup beside it (with its -wal file), and compare.",
             Self::Newer { .. } => "Use the newer program; this one changes nothing.",
             Self::Busy { .. } => "Wait until the other process has ended, then run the command again.",
+            Self::Away { .. } => "See that the server runs and that this host reaches it (biotrack-auth doctor), then run the command again. What was granted meanwhile waits here, sealed.",
+            Self::Refused { .. } => "See to the role, its password file, the certificates and what the role may do (docs/team.md), then run the command again.",
+            Self::Pooled { .. } => "Name the server itself, or a pool in session mode.",
+            Self::Moved { .. } => "Set ledger in the configuration to where it is now (biotrack-auth config ledger move says how).",
+            Self::TakenOver { .. } => "Look at it: biotrack-auth status.",
             Self::Io { .. } => "Check the disk's space and health, then run the command again.",
             Self::Changed { .. } => "Look at it (biotrack-auth status), then run the command again if it's still needed.",
             Self::BrokenHistory => "See where: biotrack-auth history verify. Keep the file, and compare it with a backup.",

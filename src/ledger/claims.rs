@@ -2,6 +2,8 @@
 //! proves is the compare on the record's generation (HOUSE, The order of writing).
 
 use super::Ledger;
+use super::engine::Engine;
+use super::engine::postgres::ServerLock;
 use crate::edge::files;
 use crate::error::{Error, LedgerError, Result};
 use crate::model::ids::Key;
@@ -12,13 +14,18 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// A licence's tokens, claimed until dropped, however the process ends.
-#[derive(Debug)]
 pub struct Claim {
     /// Somebody else had it when it was asked for.
     pub waited: bool,
-    path: PathBuf,
-    // Held open for its lock.
-    _file: File,
+    /// Held until this is dropped.
+    _lock: Lock,
+}
+
+enum Lock {
+    /// On this machine; the file is open for its lock.
+    File { path: PathBuf, _file: File },
+    /// On every machine: it goes with the connection.
+    Server { _lock: ServerLock },
 }
 
 impl Ledger {
@@ -31,6 +38,15 @@ impl Ledger {
         keyring: bool,
         wait: Duration,
     ) -> Result<Claim> {
+        let holder = || Error::Busy {
+            license: key.license.to_string(),
+            holder: "another process, which refreshes its tokens or gives them up".into(),
+        };
+        if let Engine::Postgres(session) = &self.engine {
+            let number = number(issuer, client, key);
+            let (_lock, waited) = ServerLock::take(session, number, wait)?.ok_or_else(holder)?;
+            return Ok(Claim { waited, _lock: Lock::Server { _lock } });
+        }
         let folder = self.paths.claims(keyring);
         let unusable = |e: Error| self.unusable(e);
         files::private_folder(&folder).map_err(unusable)?;
@@ -51,12 +67,11 @@ impl Ledger {
                 }
             };
             let Some(file) = locked else {
-                let holder = "another process, which refreshes its tokens or gives them up".into();
-                return Err(Error::Busy { license: key.license.to_string(), holder });
+                return Err(holder());
             };
             // Whoever had it may have removed the name meanwhile: then the next one locks another file.
             if is_there(&file, &path) {
-                return Ok(Claim { waited, path, _file: file });
+                return Ok(Claim { waited, _lock: Lock::File { path, _file: file } });
             }
         }
     }
@@ -64,13 +79,22 @@ impl Ledger {
 
 /// The file's name says nothing of the licence, and holds no character that a file system minds.
 fn name(issuer: &str, client: &str, key: &Key) -> String {
+    digest(issuer, client, key).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The same as the number of a server's lock.
+fn number(issuer: &str, client: &str, key: &Key) -> i64 {
+    digest(issuer, client, key).iter().take(8).fold(0, |number, byte| number << 8 | i64::from(*byte))
+}
+
+fn digest(issuer: &str, client: &str, key: &Key) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in [issuer, client, key.ubi.as_str(), key.license.as_str()] {
         // With its length, so that no two credentials are written alike.
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize().into()
 }
 
 /// Waits on a thread of its own: a lock has no time limit. One that comes too late is let go of at once.
@@ -100,9 +124,11 @@ fn is_there(_: &File, _: &Path) -> bool {
     true
 }
 
-impl Drop for Claim {
+impl Drop for Lock {
     fn drop(&mut self) {
-        // While it's still locked: who waits for it looks whether the name is still there.
-        let _ = fs::remove_file(&self.path);
+        if let Self::File { path, .. } = self {
+            // While it's still locked: who waits for it looks whether the name is still there.
+            let _ = fs::remove_file(path);
+        }
     }
 }

@@ -6,7 +6,7 @@ use super::owners::Mark;
 use crate::edge::{Paths, files};
 use crate::error::{Error, Result};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub struct Leftovers {
 
 impl Leftovers {
     /// Looks; changes nothing.
-    pub fn find(paths: &Paths) -> Self {
+    pub fn find(paths: &Paths, spool: &Path) -> Self {
         let mut found = Self::default();
         let entries = |folder: PathBuf| {
             fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()))
@@ -42,7 +42,7 @@ impl Leftovers {
                 found.marks.push(mark);
             }
         }
-        for spool in entries(paths.spool()) {
+        for spool in entries(spool.to_owned()) {
             let mark = spool.file_name().map(|name| paths.owners().join(name));
             if mark.is_some_and(|mark| !Mark::locked(&mark)) && settled(&spool) {
                 found.spools.push(spool);
@@ -53,9 +53,15 @@ impl Leftovers {
 }
 
 impl Ledger {
+    /// What dead processes of this host left beside it.
+    pub fn leftovers(&self) -> Leftovers {
+        Leftovers::find(&self.paths, &self.spool)
+    }
+
     /// SQLite's own look at the whole file, for no longer than that: what it complains of, or `None` where time was up.
     pub fn integrity(&self, limit: Duration) -> Result<Option<Vec<String>>> {
-        let Engine::Sqlite(db) = &self.engine;
+        // A server looks after its own pages.
+        let Engine::Sqlite(db) = &self.engine else { return Ok(Some(Vec::new())) };
         let interrupt = db.get_interrupt_handle();
         let (done, wait) = mpsc::channel::<()>();
         let watch = std::thread::Builder::new().name("integrity".into()).spawn(move || {
@@ -85,7 +91,7 @@ impl Ledger {
 
     /// Clears away what dead processes left: what their spools hold goes into the journal first. How many files went.
     pub fn clear_leftovers(&mut self) -> Result<usize> {
-        let left = Leftovers::find(&self.paths);
+        let left = self.leftovers();
         self.merge_spools()?;
         for mark in &left.marks {
             fs::remove_file(mark)

@@ -109,7 +109,7 @@ pub(super) fn close(tx: Db<'_>, flow: &FlowId, how: Closed) -> Result<(), Fault>
 
 /// The open question, of any profile, that a state belongs to.
 pub(super) fn of_state(db: Db<'_>, state: &Fingerprint) -> Result<Option<Flow>, Fault> {
-    db.row(&format!("SELECT {COLUMNS} FROM flow WHERE state_hash = ?1"), values![state], read)
+    db.row(&format!("SELECT {COLUMNS} FROM flow WHERE state_hash = ?1"), values![state], whole)
 }
 
 /// What is remembered of a closed question's state.
@@ -184,6 +184,17 @@ pub(super) fn of_key(db: Db<'_>, profile: &str, key: &Key) -> Result<Vec<Flow>, 
     flows(db, "WHERE profile = ?1 AND ubi = ?2 AND license = ?3", values)
 }
 
+/// The questions about one licence, as whoever only looks sees them: no secret is read, sealed or not.
+pub(super) fn seen_of_key(db: Db<'_>, profile: &str, key: &Key) -> Result<Vec<Flow>, Fault> {
+    let values = values![profile, key.ubi.as_str(), key.license.as_str()];
+    seen(db, "WHERE profile = ?1 AND ubi = ?2 AND license = ?3", values)
+}
+
+/// The questions of a profile, so seen.
+pub(super) fn seen_of_profile(db: Db<'_>, profile: &str) -> Result<Vec<Flow>, Fault> {
+    seen(db, "WHERE profile = ?1", values![profile])
+}
+
 /// The questions of a profile.
 pub(super) fn of_profile(db: Db<'_>, profile: &str) -> Result<Vec<Flow>, Fault> {
     flows(db, "WHERE profile = ?1", values![profile])
@@ -194,8 +205,19 @@ pub(super) fn of_all(db: Db<'_>) -> Result<Vec<Flow>, Fault> {
     flows(db, "", values![])
 }
 
+const SEEN: &str = "id, profile, ubi, license, purpose, username, base, redirect_uri, opened, deadline, \
+                    owner_mark, owner_label, stage";
+
+fn seen(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Flow>, Fault> {
+    db.rows(&format!("SELECT {SEEN} FROM flow {which} ORDER BY profile, ubi, license"), values, |row| {
+        let unread = || Some(Sealed(Vec::new()));
+        let stage = stage(text(row, 12)?, unread()).ok_or_else(|| strange(12, "an unknown stage"))?;
+        read(row, None, stage)
+    })
+}
+
 fn flows(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Flow>, Fault> {
-    db.rows(&format!("SELECT {COLUMNS} FROM flow {which} ORDER BY profile, ubi, license"), values, read)
+    db.rows(&format!("SELECT {COLUMNS} FROM flow {which} ORDER BY profile, ubi, license"), values, whole)
 }
 
 /// A text as it stands in the row: no copy is made of what is read into a type anyway.
@@ -235,7 +257,11 @@ pub(super) fn columns(place: &Place) -> (Option<&str>, Option<&[u8]>) {
     }
 }
 
-fn read(row: &Row<'_>) -> Result<Flow, Fault> {
+fn whole(row: &Row<'_>) -> Result<Flow, Fault> {
+    read(row, place(row, 12)?, read_stage(row, 14)?)
+}
+
+fn read(row: &Row<'_>, memo: Option<Place>, stage: Stage) -> Result<Flow, Fault> {
     let owner = match (row.get(10)?, row.get::<Option<String>>(11)?) {
         (Some(mark), label) => Some(Owner { mark, label: label.unwrap_or_default() }),
         (None, _) => None,
@@ -251,8 +277,8 @@ fn read(row: &Row<'_>) -> Result<Flow, Fault> {
         opened: instant(row, 8)?,
         deadline: instant(row, 9)?,
         owner,
-        memo: place(row, 12)?,
-        stage: read_stage(row, 14)?,
+        memo,
+        stage,
     })
 }
 

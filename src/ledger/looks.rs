@@ -2,7 +2,6 @@
 //! snapshot, and reads what it shows: the indexes leave out the rest (schema 7).
 
 use super::engine::{Db, Fault, Row, Value, values};
-use super::owners::Mark;
 use super::records::{COLUMNS, read};
 use super::{Ledger, Spool, journal};
 use crate::error::Result;
@@ -177,24 +176,23 @@ impl Ledger {
         dead: &mut Dead,
     ) -> Result<Vec<Standing>, Fault> {
         let flows = match &found[..] {
-            [one] => journal::of_key(db, profile, &one.record.key)?,
-            _ => journal::of_profile(db, profile)?,
+            [one] => journal::seen_of_key(db, profile, &one.record.key)?,
+            _ => journal::seen_of_profile(db, profile)?,
         };
         for flow in flows {
             // Whether someone is at it costs a look at a file.
             if let Ok(at) = found.binary_search_by(|it| it.record.key.cmp(&flow.key)) {
-                found[at].flows.push(self.question(flow, dead)?);
+                found[at].flows.push(self.question(db, flow, dead)?);
             }
         }
         Ok(found)
     }
 
-    fn question(&self, flow: Flow, dead: &mut Dead) -> Result<OpenFlow, Fault> {
-        let (owners, spool) = (self.paths.owners(), self.paths.spool());
+    fn question(&self, db: Db<'_>, flow: Flow, dead: &mut Dead) -> Result<OpenFlow, Fault> {
         let abandoned = match &flow.owner {
             None => true,
             Some(owner) if dead.contains(&owner.mark) => true,
-            Some(owner) if Mark::alive(&owners, owner) => false,
+            Some(owner) if self.living().has(db, owner)? => false,
             Some(owner) => {
                 dead.insert(owner.mark.clone());
                 true
@@ -202,7 +200,7 @@ impl Ledger {
         };
         let mut stage = flow.stage;
         if let (true, Some(owner)) = (abandoned, &flow.owner)
-            && let Some(spooled) = Spool::last_stage(&spool, &owner.mark, &flow.id)?
+            && let Some(spooled) = Spool::last_stage(&self.spool, &owner.mark, &flow.id)?
             && stage.order() < spooled.order()
         {
             stage = spooled;

@@ -1,4 +1,4 @@
-//! Records, journal and history in SQLite: the one commit point. No secret is in it in the clear.
+//! Records, journal and history, in SQLite or PostgreSQL: the one commit point. No secret is in it in the clear.
 
 mod claims;
 mod engine;
@@ -32,18 +32,26 @@ use crate::model::flow::{Change, Flow, Logged, Owner, Place, Role, Stage};
 use crate::model::ids::{FlowId, Key};
 use crate::model::reminder::Occasion;
 use crate::model::secret::Fingerprint;
-use engine::{Db, Engine, Fault, sqlite, values};
+use crate::model::server::LedgerPlace;
+use engine::{Db, Engine, Fault, postgres, sqlite, values};
 use journal::Closed;
+use owners::Living;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The ledger, open.
 pub struct Ledger {
     engine: Engine,
     paths: Paths,
+    /// Where it is, for messages.
     path: String,
+    /// Where answers go that it can't take.
+    spool: PathBuf,
     id: String,
-    /// Of the file as it was opened.
+    /// Of it as it was opened.
     schema: i64,
     who: Who,
     random: Arc<dyn Random>,
@@ -93,24 +101,53 @@ pub struct Intended {
 
 impl Ledger {
     /// Opens the ledger for writing; makes or migrates it where needed.
-    pub fn open(env: &Env) -> Result<Self> {
-        let (db, id) = sqlite::write(&env.paths, env.random.as_ref())?;
-        tracing::info!("ledger {id} in {}", env.paths.ledger().display());
-        Ok(Self::of(Engine::Sqlite(db), id, sqlite::newest(), env))
+    pub fn open(env: &Env, place: &LedgerPlace) -> Result<Self> {
+        let ledger = match place {
+            LedgerPlace::File => {
+                let (db, id) = sqlite::write(&env.paths, env.random.as_ref())?;
+                Self::of_file(db, id, sqlite::newest(), env)
+            }
+            LedgerPlace::Server(server) => {
+                Self::of_server(postgres::Session::write(server, env.random.as_ref())?, env)
+            }
+        };
+        tracing::info!("ledger {} in {}", ledger.id, ledger.path);
+        Ok(ledger)
     }
 
     /// Opens the ledger for reading; `None` where there is none yet.
-    pub fn read(env: &Env) -> Result<Option<Self>> {
-        tracing::info!("ledger {}, for reading", env.paths.ledger().display());
-        Ok(sqlite::read(&env.paths)?.map(|(db, id, schema)| Self::of(Engine::Sqlite(db), id, schema, env)))
+    pub fn read(env: &Env, place: &LedgerPlace) -> Result<Option<Self>> {
+        Ok(match place {
+            LedgerPlace::File => {
+                tracing::info!("ledger {}, for reading", env.paths.ledger().display());
+                sqlite::read(&env.paths)?.map(|(db, id, schema)| Self::of_file(db, id, schema, env))
+            }
+            LedgerPlace::Server(server) => {
+                tracing::info!("ledger {}, for reading", server.address);
+                postgres::Session::read(server)?.map(|session| Self::of_server(session, env))
+            }
+        })
     }
 
-    fn of(engine: Engine, id: String, schema: i64, env: &Env) -> Self {
+    fn of_file(db: rusqlite::Connection, id: String, schema: i64, env: &Env) -> Self {
+        let (path, spool) = (env.paths.ledger().display().to_string(), env.paths.spool());
+        Self::of(Engine::Sqlite(db), id, schema, (path, spool), env)
+    }
+
+    fn of_server(session: postgres::Session, env: &Env) -> Self {
+        let id = session.id().to_owned();
+        // What it couldn't take is for this very ledger, whatever others are used here.
+        let place = (session.place(), env.paths.spool_of(&id));
+        Self::of(Engine::Postgres(Rc::new(session)), id, postgres::Session::schema(), place, env)
+    }
+
+    fn of(engine: Engine, id: String, schema: i64, (path, spool): (String, PathBuf), env: &Env) -> Self {
         Self {
             engine,
             id,
             schema,
-            path: env.paths.ledger().display().to_string(),
+            path,
+            spool,
             paths: env.paths.clone(),
             who: env.who.clone(),
             random: env.random.clone(),
@@ -122,12 +159,36 @@ impl Ledger {
 
     /// Whether the file that is open is still the one at its place, and can be written to.
     pub fn is_usable(&mut self) -> Result<()> {
-        let found = sqlite::read(&self.paths)?.map(|(_, id, _)| id);
-        if found.as_deref() != Some(&self.id) {
-            let reason = "it isn't the ledger that was opened".to_owned();
-            return Err(LedgerError::Open { path: self.path.clone(), reason }.into());
+        if let Engine::Sqlite(_) = self.engine {
+            let found = sqlite::read(&self.paths)?.map(|(_, id, _)| id);
+            if found.as_deref() != Some(&self.id) {
+                let reason = "it isn't the ledger that was opened".to_owned();
+                return Err(LedgerError::Open { path: self.path.clone(), reason }.into());
+            }
         }
         self.transaction("be written", |_| Ok(()))
+    }
+
+    /// Whether other hosts use it too.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.engine, Engine::Postgres(_))
+    }
+
+    /// Where it is: a path, or a server's address.
+    pub fn place(&self) -> &str {
+        &self.path
+    }
+
+    /// How long nobody else takes over what this process is at, though it can't be heard of: on this host always.
+    pub fn lease(&self) -> Duration {
+        match &self.engine {
+            Engine::Sqlite(_) => Duration::MAX,
+            Engine::Postgres(session) => session.lease(),
+        }
+    }
+
+    fn living(&self) -> Living {
+        Living { marks: self.paths.owners() }
     }
 
     /// Its own random name: the first part of every keyring account.
@@ -139,7 +200,12 @@ impl Ledger {
     fn mark(&mut self) -> Result<&Mark> {
         if self.mark.is_none() {
             let made = Mark::make(&self.paths.owners(), &self.who, self.random.as_ref());
-            self.mark = Some(made.map_err(|e| self.unusable(e))?);
+            let made = made.map_err(|e| self.unusable(e))?;
+            if let Engine::Postgres(session) = &self.engine {
+                let Owner { mark, label } = made.owner();
+                session.enter(&mark, &label)?;
+            }
+            self.mark = Some(made);
         }
         self.mark.as_ref().ok_or_else(|| Error::Failed("the owner's mark vanished".into()))
     }
@@ -148,7 +214,7 @@ impl Ledger {
     /// asking about is refused; a hand-off is replaced (also by one that is deactivated); what a dead process left must have been recovered before.
     pub fn intend(&mut self, intents: Vec<Intent>) -> Result<Vec<Result<Intended>>> {
         let owner = self.mark()?.owner();
-        let owners = self.paths.owners();
+        let living = self.living();
         let hand = self.hand();
         let mut outcomes = Vec::with_capacity(intents.len());
         if !std::mem::replace(&mut self.log_is_fresh, true) {
@@ -163,14 +229,13 @@ impl Ledger {
                 match journal::of_licence(tx, &intent.flow.profile, &intent.flow.key)? {
                     Some(open) if open.owner.is_none() => replaced = Some(open),
                     Some(open) => {
-                        let holder =
-                            open.owner.map_or_else(String::new, |owner| match Mark::alive(&owners, &owner) {
-                                true => owner.label,
-                                false => format!(
-                                    "{} (which has ended; its work is not recovered yet)",
-                                    owner.label
-                                ),
-                            });
+                        let holder = match open.owner {
+                            Some(owner) if living.has(tx, &owner)? => owner.label,
+                            Some(owner) => {
+                                format!("{} (which has ended; its work is not recovered yet)", owner.label)
+                            }
+                            None => String::new(),
+                        };
                         outcomes.push(Err(Error::Busy { license, holder }));
                         continue;
                     }
@@ -199,11 +264,11 @@ impl Ledger {
     /// Refused where the record isn't any more what it was read as, or another process is at it.
     pub fn intend_refresh(&mut self, mut flow: Flow) -> Result<Logged<FlowId>> {
         flow.owner = Some(self.mark()?.owner());
-        let owners = self.paths.owners();
+        let living = self.living();
         let refused = self.transaction("write the intent", |tx| {
             if let Some(open) = journal::refresh_of_licence(tx, &flow.profile, &flow.key)? {
                 return Ok(Some(match open.owner {
-                    Some(owner) if Mark::alive(&owners, &owner) => {
+                    Some(owner) if living.has(tx, &owner)? => {
                         Error::Busy { license: flow.key.license.to_string(), holder: owner.label }
                     }
                     // It has ended just now: whoever asks looks again.
@@ -258,8 +323,9 @@ impl Ledger {
     }
 
     /// Whether a living process is at a question.
-    pub fn is_worked_on(&self, flow: &Flow) -> bool {
-        flow.owner.as_ref().is_some_and(|owner| Mark::alive(&self.paths.owners(), owner))
+    pub fn is_worked_on(&self, flow: &Flow) -> Result<bool> {
+        let Some(owner) = &flow.owner else { return Ok(false) };
+        self.living().has(self.engine.db(), owner).map_err(|e| self.fault("read who is at work", e))
     }
 
     /// Takes a question over that waits for its answer and that nobody is at, together with the sealed code that came:
@@ -319,16 +385,17 @@ impl Ledger {
     /// or they were handed off. What a spool holds of them is merged first.
     pub fn unfinished(&mut self, profile: &str, key: Option<&Key>) -> Result<Vec<Flow>> {
         self.merge_spools()?;
-        let owners = self.paths.owners();
         let open = match key {
             Some(key) => journal::of_key(self.engine.db(), profile, key),
             None => journal::of_profile(self.engine.db(), profile),
         };
-        let open = open.map_err(|e| self.fault("read the journal", e))?;
-        Ok(open
-            .into_iter()
-            .filter(|flow| flow.owner.as_ref().is_none_or(|owner| !Mark::alive(&owners, owner)))
-            .collect())
+        let mut left = Vec::new();
+        for flow in open.map_err(|e| self.fault("read the journal", e))? {
+            if !self.is_worked_on(&flow)? {
+                left.push(flow);
+            }
+        }
+        Ok(left)
     }
 
     /// Takes over a question that a dead process left. `false` where another process was quicker.
@@ -341,11 +408,11 @@ impl Ledger {
     /// Reserves room on the disk for answers that the ledger itself may not be able to take.
     pub fn reserve(&mut self, answers: usize) -> Result<Spool> {
         let mark = self.mark()?.owner().mark;
-        Spool::reserve(&self.paths.spool(), &mark, answers).map_err(|e| self.unusable(e))
+        Spool::reserve(&self.spool, &mark, answers).map_err(|e| self.unusable(e))
     }
 
     fn merge_spools(&mut self) -> Result<()> {
-        for left in Spool::left_behind(&self.paths.spool(), &self.paths.owners())? {
+        for left in Spool::left_behind(&self.spool, &self.paths.owners())? {
             self.transaction("merge the spool", |tx| {
                 for Spooled { flow, stage } in &left.notes {
                     // Never back: the ledger may have taken what came later.

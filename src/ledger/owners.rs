@@ -1,5 +1,6 @@
 //! Who lives: each process that works on questions keeps a file locked, and the lock goes with it, however it ends.
 
+use super::engine::{Db, Fault};
 use crate::edge::{Random, Who, files};
 use crate::error::{Error, Result};
 use crate::model::flow::Owner;
@@ -30,15 +31,29 @@ impl Mark {
         self.owner.clone()
     }
 
-    /// Whether the process behind a mark lives. A doubt counts as living: nothing is taken from it.
-    pub(super) fn alive(folder: &Path, owner: &Owner) -> bool {
-        Self::locked(&folder.join(&owner.mark))
-    }
-
     pub(super) fn locked(path: &Path) -> bool {
         match files::open_to_look(path) {
             Err(e) => e.kind() != std::io::ErrorKind::NotFound,
             Ok(file) => file.try_lock_shared().is_err(),
+        }
+    }
+}
+
+/// How it's found out whether an owner lives.
+#[derive(Debug, Clone)]
+pub(super) struct Living {
+    /// The folder of marks here.
+    pub(super) marks: PathBuf,
+}
+
+impl Living {
+    /// Whether the process behind a mark lives. A doubt counts as living: nothing is taken from it. One of this host is
+    /// known by its mark's lock, however it ended; of another host by its lease.
+    pub(super) fn has(&self, db: Db<'_>, owner: &Owner) -> Result<bool, Fault> {
+        let mark = self.marks.join(&owner.mark);
+        match fs::symlink_metadata(&mark) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => db.has_a_lease(&owner.mark),
+            _ => Ok(Mark::locked(&mark)),
         }
     }
 }

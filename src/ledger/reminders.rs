@@ -1,7 +1,8 @@
 //! What was reminded of, and which hooks wait.
 
 use super::Ledger;
-use super::engine::{Db, Fault, strange, values};
+use super::engine::postgres::ServerLock;
+use super::engine::{Db, Engine, Fault, strange, values};
 use super::journal::key;
 use crate::edge::files;
 use crate::error::{Error, LedgerError, Result};
@@ -11,6 +12,7 @@ use crate::model::reminder::{Occasion, Reminder};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
+use std::time::Duration;
 
 /// An event whose hook waits to be run.
 #[derive(Debug, Clone)]
@@ -26,6 +28,15 @@ pub struct Waiting {
     /// The event's detail.
     pub detail: String,
 }
+
+/// The turn at the hooks, until it's dropped: on this machine, or on every one that shares the ledger.
+pub struct Turn {
+    _file: Option<File>,
+    _server: Option<ServerLock>,
+}
+
+/// The turn's lock on a server. Claims' numbers are hashes.
+const HOOKS: i64 = 0x0062_6961_7574_6801;
 
 /// Which occasion an event is, where it is one.
 fn occasion(happened: Happened) -> Option<Occasion> {
@@ -125,10 +136,14 @@ impl Ledger {
     }
 
     /// Lets one process at a time run the hooks, so that each is run once; `None` where another is at it.
-    pub fn hooks_turn(&self) -> Result<Option<File>> {
+    pub fn hooks_turn(&self) -> Result<Option<Turn>> {
+        if let Engine::Postgres(session) = &self.engine {
+            let taken = ServerLock::take(session, HOOKS, Duration::ZERO)?;
+            return Ok(taken.map(|(lock, _)| Turn { _file: None, _server: Some(lock) }));
+        }
         let file = files::open_private(&self.paths.data.join("hooks.lock"))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
+            Ok(()) => Ok(Some(Turn { _file: Some(file), _server: None })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(e)) => Err(Error::from(LedgerError::Io {
                 what: "take its turn at the hooks",

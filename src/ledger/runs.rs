@@ -2,7 +2,6 @@
 
 use super::engine::{Db, Fault, Row, strange, values};
 use super::journal::{instant, key};
-use super::owners::Mark;
 use super::{Ledger, records};
 use crate::error::{Error, Result};
 use crate::model::flow::{Owner, Purpose};
@@ -32,14 +31,14 @@ impl Ledger {
     /// Begins a run, synced. A licence that a living run still has to do refuses it; from dead ones it's taken over.
     pub fn begin_run(&mut self, profile: &str, items: &[Planned], now: Timestamp) -> Result<RunId> {
         let ours = self.mark()?.owner();
-        let owners = self.paths.owners();
+        let living = self.living();
         let wanted: HashSet<_> = items.iter().map(|item| &item.key).collect();
         self.transaction("begin the run", |tx| {
             for (seq, owner, _) in runs(tx, profile)? {
                 let left = items_of(tx, seq)?.into_iter().filter(|(_, _, progress)| !progress.is_done());
                 let (ours, theirs): (Vec<_>, Vec<_>) =
                     left.partition(|(_, item, _)| wanted.contains(&item.key));
-                if !Mark::alive(&owners, &owner) {
+                if !living.has(tx, &owner)? {
                     for (place, _, _) in &ours {
                         drop_item(tx, seq, *place)?;
                     }
@@ -67,13 +66,13 @@ impl Ledger {
     /// where there is none.
     pub fn take_run(&mut self, profile: &str) -> Result<Option<LeftRun>> {
         let ours = self.mark()?.owner();
-        let owners = self.paths.owners();
+        let living = self.living();
         self.transaction("take the run over", |tx| {
             let mut busy = None;
             for (seq, owner, began) in runs(tx, profile)?.into_iter().rev() {
                 let mut items = items_of(tx, seq)?;
                 items.retain(|(_, _, progress)| !progress.is_done());
-                match (items.first(), Mark::alive(&owners, &owner)) {
+                match (items.first(), living.has(tx, &owner)?) {
                     (None, _) => {}
                     (Some((_, item, _)), true) => busy = Some((item.key.license.to_string(), owner.label)),
                     (Some(_), false) => {

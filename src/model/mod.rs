@@ -17,6 +17,7 @@ pub mod reminder;
 pub mod rows;
 pub mod secret;
 pub mod selection;
+pub mod server;
 pub mod spread;
 pub mod transfer;
 pub mod vault_kind;

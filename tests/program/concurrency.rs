@@ -6,6 +6,7 @@ use crate::support::{Rig, Run, admin, register};
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::flow::{Change, Move, Role};
 use biotrack_auth::model::secret::Secret;
+use biotrack_auth::model::server::LedgerPlace;
 use std::process::Child;
 
 /// How many at once.
@@ -79,7 +80,8 @@ fn a_change_of_what_someone_else_changed_meanwhile_is_refused() {
     let rig = Rig::new();
     rig.register("L-1").exits(0);
     let env = rig.env();
-    let mut ledgers = [Ledger::open(&env).unwrap(), Ledger::open(&env).unwrap()];
+    let mut ledgers =
+        [Ledger::open(&env, &LedgerPlace::File).unwrap(), Ledger::open(&env, &LedgerPlace::File).unwrap()];
     let read = ledgers[0].standing(PROFILE, &key("L-1")).unwrap().unwrap().record;
     let mut record = read.clone();
     record.generation = record.generation.next();
@@ -127,7 +129,7 @@ fn what_was_cleared_away_twice_is_nobody_elses_token() {
     for later in ["L-2", "L-1"] {
         let rig = Rig::new();
         rig.register("L-1").exits(0);
-        let mut slow = Ledger::open(&rig.env()).unwrap();
+        let mut slow = rig.ledger();
         let (id, _) = slow.secrets(PROFILE, &key("L-1"), Role::Live).unwrap().pop().unwrap();
         rig.run(&["deactivate", "L-1", "--yes"]).exits(0);
         rig.register(later).exits(0);

@@ -3,7 +3,6 @@
 use crate::keyring::session::{Session, accounts, clear, lock, within};
 use crate::support::leaks::files;
 use crate::support::{Rig, Run, valid};
-use biotrack_auth::ledger::Ledger;
 use rusqlite::Connection;
 use serde_json::Value;
 use std::fs;
@@ -148,7 +147,7 @@ fn the_keyring_and_the_ledger_are_compared_both_ways() {
         let rig = Rig::with_keyring(&[]);
         rig.register("L-1").exits(0);
         rig.run(&["doctor"]).exits(0).answers("keyring: an item was written");
-        let id = Ledger::read(&rig.env()).unwrap().unwrap().id().to_owned();
+        let id = rig.read_ledger().unwrap().id().to_owned();
         let store = |account: &str| {
             let mut command = Command::new("sh");
             let line =

@@ -4,7 +4,6 @@ use crate::support::screen::Screen;
 use crate::support::seed::store;
 use crate::support::stored::key;
 use crate::support::{Rig, admin, valid};
-use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::flow::Change;
 use biotrack_auth::model::history::{Event, Happened};
 use rusqlite::Connection;
@@ -137,7 +136,7 @@ fn what_is_old_is_pruned_only_with_a_yes() {
         happened: Happened::Asked,
         detail: String::new(),
     };
-    let mut ledger = Ledger::open(&rig.env()).unwrap();
+    let mut ledger = rig.ledger();
     let record = store("L-1", "2002-01-01T00:00:00Z");
     let events = ["2001-01-01T00:00:00Z", "2001-01-01T00:00:00.5Z", "2002-01-01T00:00:00Z"].map(event).into();
     let change = Change { expect: record.generation, record, moves: Vec::new(), closes: None, events };

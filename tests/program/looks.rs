@@ -10,6 +10,7 @@ use biotrack_auth::model::expiry::horizon;
 use biotrack_auth::model::ids::Generation;
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::selection::{self, Narrowing};
+use biotrack_auth::model::server::LedgerPlace;
 use biotrack_auth::report::{Row, Threshold, check};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -65,7 +66,7 @@ proptest! {
             .unwrap()
             .within(Paths::within(rig.home()), Arc::new(SystemClock), Arc::new(SystemBrowser));
         let provider = Config::load(&env.paths).unwrap().provider("local-sandbox").unwrap();
-        let ledger = Ledger::read(&env).unwrap().unwrap();
+        let ledger = Ledger::read(&env, &LedgerPlace::File).unwrap().unwrap();
         let all = ledger.standings(&provider.profile).unwrap();
         let base: Timestamp = "2026-03-08T07:00:00Z".parse().unwrap();
         let now = base + SignedDuration::from_hours(hours);

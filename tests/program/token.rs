@@ -3,7 +3,6 @@
 use crate::support::proxy::{Proxy, json};
 use crate::support::stored::{PROFILE, hashed, key};
 use crate::support::{Rig, Run, admin, send};
-use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::authorization::Authorization;
 use biotrack_auth::model::flow::{Change, Role};
 use biotrack_auth::model::granted::Granted;
@@ -50,7 +49,7 @@ fn is_live(rig: &Rig, run: &Run) {
 
 /// Changes the record as if something else had.
 fn change(rig: &Rig, change: impl Fn(&mut Authorization)) {
-    let mut ledger = Ledger::open(&rig.env()).unwrap();
+    let mut ledger = rig.ledger();
     let mut record = ledger.standing(PROFILE, &key("L-1")).unwrap().unwrap().record;
     change(&mut record);
     let expect = record.generation;

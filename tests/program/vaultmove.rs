@@ -6,7 +6,6 @@ use crate::keyring::session::{Session, accounts, within};
 use crate::support::screen::Screen;
 use crate::support::stored::{PROFILE, key};
 use crate::support::{Rig, admin};
-use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::flow::{Place, Role};
 use biotrack_auth::vault::create_identity;
 use std::fs;
@@ -26,7 +25,7 @@ fn host(rig: &Rig, name: &str) -> (std::path::PathBuf, String) {
 impl Rig {
     /// Whether every token set is in this vault, by the ledger's word.
     fn kept_in(&self, vault: &str) -> bool {
-        let ledger = Ledger::read(&self.env()).unwrap().unwrap();
+        let ledger = self.read_ledger().unwrap();
         let all = ["L-1", "L-2"].map(|license| ledger.secrets(PROFILE, &key(license), Role::Live).unwrap());
         let kept = all.concat();
         assert_eq!(kept.len(), 2);

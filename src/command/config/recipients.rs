@@ -1,12 +1,11 @@
 //! `config recipients`: who may read the sealed token sets.
 
 use super::{Globals, answer_json};
-use crate::command::{identity, vault};
+use crate::command::{identity, open_ledger, read_ledger, vault};
 use crate::config::{Config, NewVault, change_vault};
 use crate::custody::reseal;
 use crate::edge::Env;
 use crate::error::{Error, Result};
-use crate::ledger::Ledger;
 use crate::model::vault_kind::VaultKind;
 use crate::vault::{check_recipient, recipient_of};
 use serde::Serialize;
@@ -85,10 +84,10 @@ pub fn run(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
     }
     let to = vault(env, VaultKind::Sealed, &wanted);
     to.probe("", env.random.as_ref())?;
-    let resealed = match Ledger::read(env)? {
+    let resealed = match read_ledger(env, &config)? {
         Some(_) => {
             let detail = format!("to {}", wanted.join(", "));
-            reseal(&mut Ledger::open(env)?, &to, &detail, env.clock.now())?
+            reseal(&mut open_ledger(env, &config)?, &to, &detail, env.clock.now())?
         }
         None => 0,
     };

@@ -1,12 +1,11 @@
 //! `config vault`: every secret moves to the other vault.
 
 use super::{Globals, answer_json};
-use crate::command::{identity, vault};
+use crate::command::{identity, open_ledger, vault};
 use crate::config::{Config, NewVault, change_vault};
 use crate::custody::move_secrets;
 use crate::edge::Env;
 use crate::error::{Error, Result, clean};
-use crate::ledger::Ledger;
 use crate::model::vault_kind::VaultKind;
 use crate::vault::{Vault, create_identity, recipient_of};
 use serde::Serialize;
@@ -32,6 +31,12 @@ pub struct Answer {
 /// Runs it.
 pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     let config = Config::load(&env.paths)?;
+    if let (VaultKind::Keyring, Some(address)) = (args.kind, &config.ledger) {
+        return Err(Error::Usage {
+            what: format!("the ledger is on a server ({address}), and a keyring is on one machine alone"),
+            hint: "Move the ledger here first: biotrack-auth config ledger move sqlite.".into(),
+        });
+    }
     let recipients = match args.kind {
         VaultKind::Sealed => sealed_recipients(&config, env)?,
         VaultKind::Keyring => config.recipients.clone(),
@@ -43,7 +48,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     };
     let from = vault(env, other, &recipients);
     probe(&to, env)?;
-    let mut ledger = Ledger::open(env)?;
+    let mut ledger = open_ledger(env, &config)?;
     let moved = move_secrets(&mut ledger, &from, &to, env.clock.now(), &mut || {
         change_vault(&env.paths, &NewVault { kind: args.kind, recipients: recipients.clone() }).map(drop)
     })?;

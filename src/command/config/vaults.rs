@@ -4,7 +4,6 @@ use super::keeper::{Choice, Keeper};
 use crate::custody::keep_client_secret;
 use crate::edge::Env;
 use crate::error::{Error, Result, VaultError};
-use crate::ledger::Ledger;
 use crate::model::secret::Secret;
 use crate::model::vault_kind::VaultKind;
 use crate::vault::{Vault, create_identity, recipient_of};
@@ -31,7 +30,7 @@ impl Keeper for Vaults<'_> {
 
     fn keep(&mut self, kind: VaultKind, recipients: &[String], profile: &str, secret: &Secret) -> Result<()> {
         let vault = crate::command::vault(self.env, kind, recipients);
-        let mut ledger = Ledger::open(self.env)?;
+        let mut ledger = crate::command::ledger_of(self.env)?;
         keep_client_secret(&vault, &mut ledger, profile, secret, self.env.random.as_ref())
     }
 }

@@ -1,9 +1,10 @@
 //! The ledger: its files, SQLite's own look at it, its schema, its history, and what dead processes left.
 
 use super::Examination;
+use crate::command::{ledger_of, ledger_to_read, read_ledger};
 use crate::edge::files;
-use crate::error::Error;
-use crate::ledger::{Ledger, Leftovers};
+use crate::error::{Error, clean};
+use crate::ledger::Ledger;
 use std::time::Duration;
 
 /// With less on the disk, a consent is refused before it begins, or soon will be.
@@ -16,8 +17,11 @@ impl Examination<'_, '_> {
     pub(super) fn ledger(&mut self) {
         self.files();
         self.room();
-        self.leftovers();
-        let ledger = match Ledger::read(self.call.env) {
+        let found = match &self.config {
+            Some(config) => read_ledger(self.call.env, config),
+            None => ledger_to_read(self.call.env),
+        };
+        let ledger = match found {
             Ok(Some(ledger)) => ledger,
             Ok(None) => {
                 return self.note(
@@ -28,6 +32,7 @@ impl Examination<'_, '_> {
             }
             Err(e) => return self.failed("ledger", &e),
         };
+        self.leftovers(&ledger);
         if let Err(e) = self.look_into(&ledger) {
             self.failed("ledger", &e);
         }
@@ -41,10 +46,7 @@ impl Examination<'_, '_> {
         }
         match ledger.integrity(LONGEST)? {
             Some(complaints) if complaints.is_empty() => {
-                self.well(
-                    "ledger",
-                    format!("{}, schema {schema}: sound", self.call.env.paths.ledger().display()),
-                );
+                self.well("ledger", format!("{}, schema {schema}: sound", clean(ledger.place())));
             }
             Some(complaints) => {
                 let fix = "Keep the file, and restore the last backup beside it (with its -wal file).";
@@ -111,8 +113,8 @@ impl Examination<'_, '_> {
         }
     }
 
-    fn leftovers(&mut self) {
-        let left = Leftovers::find(&self.call.env.paths);
+    fn leftovers(&mut self, ledger: &Ledger) {
+        let left = ledger.leftovers();
         let count = left.marks.len() + left.spools.len();
         if count == 0 {
             return;
@@ -129,7 +131,7 @@ impl Examination<'_, '_> {
                 "biotrack-auth doctor --fix clears them away, and keeps what the spools hold.",
             );
         }
-        match Ledger::open(self.call.env).and_then(|mut ledger| ledger.clear_leftovers()) {
+        match ledger_of(self.call.env).and_then(|mut ledger| ledger.clear_leftovers()) {
             Ok(cleared) => {
                 self.fixed("leftovers", format!("{cleared} files of processes that have ended are gone"))
             }

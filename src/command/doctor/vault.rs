@@ -1,10 +1,11 @@
 //! The vault, and whether it and the ledger tell the same.
 
 use super::Examination;
+use crate::command::read_ledger;
 use crate::config::{Config, needs_secret};
 use crate::custody::CLIENT_SECRET;
 use crate::error::{Error, Result};
-use crate::ledger::{Holder, Ledger, Leftovers, Secret};
+use crate::ledger::{Holder, Ledger, Secret};
 use crate::model::flow::{Place, Role};
 use crate::model::vault_kind::VaultKind;
 use crate::vault::{Vault, recipient_of};
@@ -28,7 +29,7 @@ impl Examination<'_, '_> {
     fn look_at_vault(&mut self, config: &Config) -> Result<()> {
         let env = self.call.env;
         let vault = self.call.vault(config);
-        let ledger = Ledger::read(env)?;
+        let ledger = read_ledger(env, config)?;
         let of = ledger.as_ref().map_or("doctor", Ledger::id);
         vault.probe(&format!("{of}/probe-{}", env.random.name()?), env.random.as_ref())?;
         match vault.kind() {
@@ -93,7 +94,7 @@ impl Examination<'_, '_> {
                 self.note("vault", found, None);
                 Ok(())
             }
-            (VaultKind::Keyring, Some(listed)) => self.orphans(listed, &secrets, vault),
+            (VaultKind::Keyring, Some(listed)) => self.orphans(listed, ledger, &secrets, vault),
         }
     }
 
@@ -220,7 +221,13 @@ impl Examination<'_, '_> {
     }
 
     /// Items of this ledger that nothing names.
-    fn orphans(&mut self, listed: Vec<String>, secrets: &[Secret], vault: &Vault) -> Result<()> {
+    fn orphans(
+        &mut self,
+        listed: Vec<String>,
+        ledger: &Ledger,
+        secrets: &[Secret],
+        vault: &Vault,
+    ) -> Result<()> {
         let named: BTreeSet<&str> = secrets
             .iter()
             .filter_map(|it| match &it.place {
@@ -233,7 +240,7 @@ impl Examination<'_, '_> {
             return Ok(());
         }
         let found = format!("{} items of this ledger in the keyring that nothing names", orphans.len());
-        if Leftovers::find(&self.call.env.paths).living > 0 {
+        if ledger.leftovers().living > 0 {
             // One of them may be about to be named.
             self.note(
                 "vault",
@@ -249,7 +256,7 @@ impl Examination<'_, '_> {
         for orphan in &orphans {
             vault.forget(&Place::Item(orphan.clone()))?;
         }
-        Ledger::open(self.call.env)?.items_forgotten(&orphans)?;
+        crate::command::ledger_of(self.call.env)?.items_forgotten(&orphans)?;
         self.fixed("vault", format!("{} items that nothing named are gone from the keyring", orphans.len()));
         Ok(())
     }

@@ -1,8 +1,7 @@
 //! `sandbox seed`: made-up authorizations in a profile of the stand-in: records alone, without grants.
 
-use crate::command::Call;
+use crate::command::{Call, open_ledger};
 use crate::error::{Error, Result};
-use crate::ledger::Ledger;
 use crate::model::authorization::Authorization;
 use crate::model::flow::Change;
 use crate::model::history::{Event, Happened};
@@ -39,7 +38,7 @@ const STREETS: [&str; 8] = [
 ];
 
 pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
-    let (_, provider) = call.provider()?;
+    let (config, provider) = call.provider()?;
     if provider.preset != "local-sandbox" {
         return Err(Error::Usage {
             what: format!(
@@ -49,7 +48,7 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
             hint: "Use a profile of the preset local-sandbox: --profile NAME.".into(),
         });
     }
-    let mut ledger = Ledger::open(call.env)?;
+    let mut ledger = open_ledger(call.env, &config)?;
     let now = call.env.clock.now();
     let changes: Vec<Change> =
         (0..args.count).map(|at| made_up(&provider.profile, at, now)).collect::<Result<_>>()?;

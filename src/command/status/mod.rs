@@ -3,7 +3,7 @@
 mod look;
 mod reader;
 
-use super::{Call, as_json};
+use super::{Call, as_json, read_ledger};
 use crate::config::Config;
 use crate::edge::files;
 use crate::error::{Error, Result};
@@ -124,7 +124,7 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
     let (profile, providers) = providers(&args, call, &config)?;
     let now = args.at.unwrap_or_else(|| call.env.clock.now());
     let view = View { now, ..call.view(profile.as_deref()) };
-    let ledger = Ledger::read(call.env)?;
+    let ledger = read_ledger(call.env, &config)?;
     let reader = Reader {
         args: &args,
         ledger: ledger.as_ref(),

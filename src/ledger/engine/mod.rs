@@ -1,16 +1,20 @@
 //! What the ledger's statements run on. Each statement is written once, in the words that its engines share.
 
+pub(super) mod postgres;
 pub(super) mod sqlite;
 
 use crate::error::{Error, LedgerError};
 use crate::model::secret::Fingerprint;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, TransactionBehavior};
+use std::rc::Rc;
 
 /// The engine that holds this ledger.
 pub(super) enum Engine {
     /// A file here.
     Sqlite(Connection),
+    /// A server that several hosts share.
+    Postgres(Rc<postgres::Session>),
 }
 
 /// An engine as statements see it: inside a transaction, or outside of any.
@@ -18,6 +22,8 @@ pub(super) enum Engine {
 pub(super) enum Db<'a> {
     /// A file here.
     Sqlite(&'a Connection),
+    /// A server.
+    Postgres(&'a postgres::Session),
 }
 
 /// A value that is given to a statement.
@@ -40,6 +46,8 @@ pub(super) use values;
 pub(super) enum Row<'a> {
     /// Of SQLite.
     Sqlite(&'a rusqlite::Row<'a>),
+    /// Of a server.
+    Postgres(&'a postgres::Row),
 }
 
 /// What stands in a row's column.
@@ -55,6 +63,7 @@ pub(super) enum Cell<'r> {
 #[derive(Debug)]
 pub(super) enum Fault {
     Sqlite(rusqlite::Error),
+    Postgres(tokio_postgres::Error),
     /// A column holds what this program never writes.
     Strange {
         column: usize,
@@ -68,6 +77,7 @@ impl Engine {
     pub(super) fn db(&self) -> Db<'_> {
         match self {
             Self::Sqlite(db) => Db::Sqlite(db),
+            Self::Postgres(session) => Db::Postgres(session),
         }
     }
 
@@ -79,6 +89,10 @@ impl Engine {
                 let done = work(Db::Sqlite(&tx))?;
                 tx.commit()?;
                 Ok(done)
+            }
+            Self::Postgres(session) => {
+                let done = session.begin().and_then(|()| work(Db::Postgres(session)));
+                ended(session, done)
             }
         }
     }
@@ -93,6 +107,12 @@ impl Engine {
                 synced("FULL")?;
                 done
             }
+            // Synced too: that is one wait in a network's several. It only doesn't wait for who else writes.
+            Self::Postgres(session) => {
+                session.ready()?;
+                let done = session.simple("BEGIN").and_then(|_| work(Db::Postgres(session)));
+                ended(session, done)
+            }
         }
     }
 
@@ -102,6 +122,7 @@ impl Engine {
             Self::Sqlite(db) => {
                 let _ = db.pragma(None, "wal_checkpoint", "PASSIVE", |_| Ok(()));
             }
+            Self::Postgres(_) => {}
         }
     }
 
@@ -114,8 +135,22 @@ impl Engine {
                 snapshot.finish()?;
                 Ok(seen)
             }
+            Self::Postgres(session) => {
+                session.ready()?;
+                let begun = session.simple("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+                let done = begun.and_then(|_| read(Db::Postgres(session)));
+                ended(session, done)
+            }
         }
     }
+}
+
+fn ended<T>(session: &postgres::Session, done: Result<T, Fault>) -> Result<T, Fault> {
+    match &done {
+        Ok(_) => session.commit()?,
+        Err(_) => session.roll_back(),
+    }
+    done
 }
 
 impl Db<'_> {
@@ -125,6 +160,7 @@ impl Db<'_> {
             Self::Sqlite(db) => {
                 Ok(db.prepare_cached(statement)?.execute(rusqlite::params_from_iter(values))?)
             }
+            Self::Postgres(session) => session.execute(statement, values),
         }
     }
 
@@ -141,6 +177,14 @@ impl Db<'_> {
                 let mut rows = statement.query(rusqlite::params_from_iter(values))?;
                 while let Some(row) = rows.next()? {
                     if !see(&Row::Sqlite(row))? {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+            Self::Postgres(session) => {
+                for row in session.query(statement, values)? {
+                    if !see(&Row::Postgres(&row))? {
                         break;
                     }
                 }
@@ -184,6 +228,7 @@ impl Db<'_> {
     pub(super) fn once(self) -> &'static str {
         match self {
             Self::Sqlite(_) => "random() & 0x3fffffffffffffff",
+            Self::Postgres(_) => "DEFAULT",
         }
     }
 
@@ -191,6 +236,7 @@ impl Db<'_> {
     pub(super) fn join_in_this_order(self) -> &'static str {
         match self {
             Self::Sqlite(_) => "CROSS JOIN",
+            Self::Postgres(_) => "JOIN",
         }
     }
 
@@ -198,6 +244,18 @@ impl Db<'_> {
     pub(super) fn by(self, index: &str) -> String {
         match self {
             Self::Sqlite(_) => format!("INDEXED BY {index}"),
+            Self::Postgres(_) => String::new(),
+        }
+    }
+
+    /// Whether a process of another host still counts as being at work.
+    pub(super) fn has_a_lease(self, mark: &str) -> Result<bool, Fault> {
+        match self {
+            Self::Sqlite(_) => Ok(false),
+            Self::Postgres(_) => {
+                let living = "SELECT count(*) FROM owner WHERE mark = ?1 AND until > unixepoch()";
+                Ok(self.number(living, values![mark])? > 0)
+            }
         }
     }
 
@@ -220,6 +278,7 @@ impl Row<'_> {
                 ValueRef::Blob(bytes) => Ok(Cell::Bytes(bytes)),
                 ValueRef::Real(_) => Err(strange(column, "a fraction")),
             },
+            Self::Postgres(row) => postgres::cell(row, column),
         }
     }
 
@@ -365,6 +424,7 @@ impl Fault {
     pub(super) fn named(self, place: &str, what: &'static str) -> Error {
         match self {
             Self::Sqlite(e) => sqlite::fault(place, what, &e),
+            Self::Postgres(e) => postgres::fault(place, what, &e),
             Self::Strange { column, why } => {
                 LedgerError::Io { what, reason: format!("column {column} of a row holds {why}") }.into()
             }
@@ -376,6 +436,12 @@ impl Fault {
 impl From<rusqlite::Error> for Fault {
     fn from(e: rusqlite::Error) -> Self {
         Self::Sqlite(e)
+    }
+}
+
+impl From<tokio_postgres::Error> for Fault {
+    fn from(e: tokio_postgres::Error) -> Self {
+        Self::Postgres(e)
     }
 }
 

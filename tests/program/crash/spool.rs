@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// A process's ledger and spool, with one question asked.
 fn asked(rig: &Rig) -> (Ledger, Spool, FlowId) {
-    let mut ledger = Ledger::open(&rig.env()).unwrap();
+    let mut ledger = rig.ledger();
     let username = Username::parse("ann@example.com").unwrap();
     let record = Authorization::asked(PROFILE, key("L-1"), username.clone());
     let flow = Flow {
@@ -51,7 +51,7 @@ fn answer() -> Stage {
 
 /// What the next process finds, before and after it merges.
 fn found(rig: &Rig) -> (Stage, Stage) {
-    let mut ledger = Ledger::open(&rig.env()).unwrap();
+    let mut ledger = rig.ledger();
     let shown = ledger.standing(PROFILE, &key("L-1")).unwrap().unwrap().flows.pop().unwrap().stage;
     let merged = ledger.unfinished(PROFILE, None).unwrap().pop().unwrap().stage;
     assert_eq!(std::fs::read_dir(rig.file("spool")).unwrap().count(), 0, "merged once");
@@ -112,7 +112,7 @@ fn one_whose_name_a_power_cut_took_back_is_merged_all_the_same() {
     let used = std::fs::read_dir(rig.file("spool")).unwrap().next().unwrap().unwrap().path();
     std::fs::rename(used, spare(&rig)).unwrap();
     drop((ledger, spool));
-    let mut ledger = Ledger::open(&rig.env()).unwrap();
+    let mut ledger = rig.ledger();
     drop(ledger.reserve(1).unwrap());
     assert_eq!(ledger.unfinished(PROFILE, None).unwrap().pop().unwrap().stage, answer());
     drop(ledger);

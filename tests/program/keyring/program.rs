@@ -4,7 +4,6 @@ use super::session::{Session, accounts, lock, log_in_again, look_up, within};
 use crate::support::proxy::Proxy;
 use crate::support::stored::{PROFILE, hashed};
 use crate::support::{Rig, Run, admin, register};
-use biotrack_auth::ledger::Ledger;
 use biotrack_auth::sandbox::Mishap;
 use serde_json::json;
 use std::fs;
@@ -16,7 +15,7 @@ const UNATTENDED: [&str; 7] =
 /// The generation of the licence's one item.
 #[track_caller]
 fn the_one_item(rig: &Rig) -> (String, u64) {
-    let ledger = Ledger::read(&rig.env()).unwrap().unwrap();
+    let ledger = rig.read_ledger().unwrap();
     let accounts = accounts();
     let [account] = &accounts[..] else { panic!("{accounts:?}") };
     let generation = account.strip_prefix(&format!("{}/{PROFILE}/604001/L-1/", ledger.id()));
@@ -131,7 +130,7 @@ fn fifty_processes_refresh_once_and_the_rotated_tokens_are_one_item() {
         let rig = Rig::with_keyring(&[]);
         rig.register("L-1").exits(0);
         crate::token::fifty(&rig);
-        let ledger = Ledger::read(&rig.env()).unwrap().unwrap();
+        let ledger = rig.read_ledger().unwrap();
         let accounts = accounts();
         let [account] = &accounts[..] else { panic!("{accounts:?}") };
         assert!(account.starts_with(&format!("{}/{PROFILE}/604001/L-1/", ledger.id())), "{account}");

@@ -17,8 +17,11 @@ pub mod seed;
 #[cfg(unix)]
 pub mod snapshot;
 pub mod stored;
+#[cfg(target_os = "linux")]
+pub mod team;
 
 use biotrack_auth::model::authorization::Authorization;
+use biotrack_auth::model::server::LedgerPlace;
 use biotrack_auth::sandbox::{Fail, Mishap, Options, Sandbox};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -90,6 +93,11 @@ impl Rig {
     fn configure(&self, vault: &str) {
         let url = self.sandbox.address();
         self.run(&["config", "init", "--preset", "local-sandbox", "--url", &url, "--vault", vault]).exits(0);
+        #[cfg(target_os = "linux")]
+        if vault == "sealed" && team::wanted() {
+            let server = team::shared();
+            self.shares_ledger(&server.address(&server.database(), "postgres"));
+        }
     }
 
     /// More lines of the profile.
@@ -126,7 +134,7 @@ impl Rig {
 
     /// Puts these records into the ledger.
     pub fn seed(&self, records: &[Authorization]) {
-        seed::seed(self.home(), records);
+        seed::seed(&mut self.ledger(), records);
     }
 
     /// Makes the ledger something that no one can read.
@@ -205,7 +213,13 @@ impl Rig {
 
     /// How many questions are open in the ledger.
     pub fn counted_asked(&self) -> i64 {
-        open_questions(&self.file("ledger.db"))
+        match self.ledger_place() {
+            LedgerPlace::File => open_questions(&self.file("ledger.db")),
+            LedgerPlace::Server(_) => {
+                let found = self.read_ledger();
+                found.map_or(0, |ledger| i64::try_from(ledger.all_flows().unwrap().len()).unwrap())
+            }
+        }
     }
 
     /// Waits until something holds; a test that waits in vain is ended.

@@ -1,13 +1,10 @@
 //! Records put straight into a rig's ledger, with the instants that a test needs.
 
-use biotrack_auth::edge::{Env, Paths, SystemBrowser, SystemClock};
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::authorization::Authorization;
 use biotrack_auth::model::flow::Change;
 use biotrack_auth::model::ids::{Key, License, Ubi, Username};
 use jiff::{SignedDuration, Timestamp};
-use std::path::Path;
-use std::sync::Arc;
 
 /// A store whose grant of 100 days ends at this instant.
 pub fn store(license: &str, expires: &str) -> Authorization {
@@ -26,10 +23,8 @@ pub fn named(license: &str, name: &str, expires: &str) -> Authorization {
     Authorization { name: Some(name.parse().unwrap()), ..store(license, expires) }
 }
 
-/// Puts them into the ledger in this home.
-pub fn seed(home: &Path, records: &[Authorization]) {
-    let env =
-        Env::system().unwrap().within(Paths::within(home), Arc::new(SystemClock), Arc::new(SystemBrowser));
+/// Puts them into a ledger.
+pub fn seed(ledger: &mut Ledger, records: &[Authorization]) {
     let changes: Vec<_> = records
         .iter()
         .map(|record| Change {
@@ -40,7 +35,7 @@ pub fn seed(home: &Path, records: &[Authorization]) {
             events: Vec::new(),
         })
         .collect();
-    for kept in Ledger::open(&env).unwrap().commit(&changes).unwrap() {
+    for kept in ledger.commit(&changes).unwrap() {
         kept.unwrap();
     }
 }

@@ -1,12 +1,14 @@
 //! What the program really keeps of a licence, read through the library, and whether the provider takes it.
 
 use super::Rig;
-use biotrack_auth::edge::{Env, Paths, Terminal};
+use biotrack_auth::config::Config;
+use biotrack_auth::edge::{Env, Paths, Terminal, Variables};
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::flow::{Change, Move, Place, Role};
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::ids::{Key, License, Ubi};
 use biotrack_auth::model::secret::Sealable;
+use biotrack_auth::model::server::LedgerPlace;
 use biotrack_auth::vault::Vault;
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
@@ -47,6 +49,24 @@ impl Rig {
         env
     }
 
+    /// Where the home's configuration says that the ledger is.
+    pub fn ledger_place(&self) -> LedgerPlace {
+        match Config::load(&self.env().paths) {
+            Ok(config) => config.ledger_place(&Variables::default(), "nobody").unwrap(),
+            Err(_) => LedgerPlace::File,
+        }
+    }
+
+    /// The ledger, for writing.
+    pub fn ledger(&self) -> Ledger {
+        Ledger::open(&self.env(), &self.ledger_place()).unwrap()
+    }
+
+    /// The ledger, for reading, where there is one.
+    pub fn read_ledger(&self) -> Option<Ledger> {
+        Ledger::read(&self.env(), &self.ledger_place()).unwrap()
+    }
+
     /// The grants that a licence has in a role, opened with the home's own identity.
     pub fn grants(&self, license: &str, role: Role) -> Vec<Granted> {
         self.all_grants(&[key(license)], role).pop().unwrap_or_default()
@@ -55,7 +75,7 @@ impl Rig {
     /// The same of many licences, in their order.
     pub fn all_grants(&self, keys: &[Key], role: Role) -> Vec<Vec<Granted>> {
         let env = self.env();
-        let Some(ledger) = Ledger::read(&env).unwrap() else { return vec![Vec::new(); keys.len()] };
+        let Some(ledger) = self.read_ledger() else { return vec![Vec::new(); keys.len()] };
         let sealed = Vault::sealed(&env.paths.identity, Vec::new());
         let open = |key: &Key, place: Place| {
             let kept = match &place {
@@ -74,7 +94,7 @@ impl Rig {
     /// Makes something else of the grant in use, as if it had been stored so.
     pub fn remake(&self, license: &str, made: impl Fn(&mut Granted)) {
         let (env, key) = (self.env(), key(license));
-        let mut ledger = Ledger::open(&env).unwrap();
+        let mut ledger = self.ledger();
         let vault = match self.keyring {
             true => Vault::keyring(),
             false => Vault::sealed(&env.paths.identity, Vec::new()),

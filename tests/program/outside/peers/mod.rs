@@ -12,6 +12,7 @@ use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::flow::Role;
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::ids::{Key, Ubi};
+use biotrack_auth::model::server::LedgerPlace;
 use biotrack_auth::vault::Vault;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -203,7 +204,7 @@ fn rig(peer: &Peer) -> Rig {
 /// The grant in use of the one licence.
 fn live(rig: &Rig) -> Granted {
     let env = rig.env();
-    let ledger = Ledger::read(&env).unwrap().unwrap();
+    let ledger = Ledger::read(&env, &LedgerPlace::File).unwrap().unwrap();
     let vault = Vault::sealed(&env.paths.identity, Vec::new());
     let key = Key { ubi: Ubi::parse("none").unwrap(), ..key("STORE-1") };
     let (_, place) = ledger.secrets("generic", &key, Role::Live).unwrap().pop().unwrap();

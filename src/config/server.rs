@@ -1,0 +1,330 @@
+//! `ledger = "postgres://…"`: the address as libpq reads it, but never with a password, and never unverified. The password
+//! is in the password file, in a service file, or not needed because of a client certificate.
+//!
+//! Sources: PostgreSQL's manual, 34.1.1.2 (connection URIs), 34.16 (`.pgpass`) and 34.17 (service files).
+
+use super::address::Wrong;
+use crate::edge::Variables;
+use crate::error::{ConfigError, Result, clean};
+use crate::model::secret::Secret;
+use crate::model::server::{Encryption, Server};
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use url::{Host, Url};
+
+const PORT: u16 = 5432;
+
+/// What may stand behind the question mark, and as a key of a service file.
+const OPTIONS: [&str; 10] =
+    ["host", "port", "dbname", "user", "sslmode", "sslrootcert", "sslcert", "sslkey", "passfile", "service"];
+
+/// What an address says, before files and defaults.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Written(BTreeMap<String, String>);
+
+/// Reads an address, and refuses what could never be right.
+pub(super) fn check(text: &str) -> Result<Written, Wrong> {
+    let form = "It looks like postgres://USER@HOST/DATABASE.";
+    let Some(rest) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) else {
+        return Err(Wrong::new("is no address of a PostgreSQL database", form));
+    };
+    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(Wrong::new("has a blank in it", form));
+    }
+    // `url` takes no address without a host, libpq does: the socket's folder stands behind the question mark.
+    let (authority, after) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    if user.contains(':') {
+        return Err(Wrong::new(
+            "has a password in it",
+            "Take it out: it goes into ~/.pgpass (mode 0600), a line host:port:database:user:password.",
+        ));
+    }
+    if host.contains(',') {
+        return Err(Wrong::new("names several hosts", "Name one; a standby can't take what is written."));
+    }
+    let mut written = BTreeMap::new();
+    let mut set = |key: &str, value: String| {
+        if !value.is_empty() {
+            written.insert(key.to_owned(), value);
+        }
+    };
+    // The scheme is one that `url` keeps as it is written; a host in capitals or a socket's folder stays.
+    let url = Url::parse(&format!("postgres://{}{after}", if host.is_empty() { "localhost" } else { host }))
+        .map_err(|e| Wrong::new(format!("is no address ({e})"), form))?;
+    set("user", unescaped(user));
+    if !host.is_empty() {
+        set("host", unescaped(url.host_str().unwrap_or_default().trim_matches(['[', ']'])));
+        set("port", url.port().map(|port| port.to_string()).unwrap_or_default());
+    }
+    set("dbname", unescaped(url.path().trim_start_matches('/')));
+    if url.fragment().is_some() {
+        return Err(Wrong::new("has a # in it", form));
+    }
+    for (key, value) in url.query_pairs() {
+        option(&key)?;
+        set(&key, value.into_owned());
+    }
+    let written = Written(written);
+    written.port()?;
+    written.encryption()?;
+    Ok(written)
+}
+
+fn option(key: &str) -> Result<(), Wrong> {
+    match key {
+        "password" => Err(Wrong::new(
+            "has a password in it",
+            "Take it out: it goes into ~/.pgpass (mode 0600), a line host:port:database:user:password.",
+        )),
+        known if OPTIONS.contains(&known) => Ok(()),
+        other => Err(Wrong {
+            problem: format!("has `{}` in it, which this program doesn't know", clean(other)),
+            right: Some(format!("It knows {}.", OPTIONS.join(", "))),
+        }),
+    }
+}
+
+fn unescaped(text: &str) -> String {
+    let pair = format!("v={}", text.replace('+', "%2B"));
+    url::form_urlencoded::parse(pair.as_bytes())
+        .next()
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
+}
+
+impl Written {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    fn port(&self) -> Result<u16, Wrong> {
+        let Some(text) = self.get("port") else { return Ok(PORT) };
+        let number = text.parse().ok().filter(|port| *port != 0);
+        number
+            .ok_or_else(|| Wrong::new(format!("has no port in \"{}\"", clean(text)), "A port is 1 to 65535."))
+    }
+
+    /// Verified, unless it's said that it isn't encrypted and the connection stays on this machine.
+    fn encryption(&self) -> Result<Encryption, Wrong> {
+        let host = self.get("host").unwrap_or_default();
+        let socket = host.starts_with('/');
+        let loopback = || match Host::parse(host) {
+            Ok(Host::Domain(name)) => name == "localhost",
+            Ok(Host::Ipv4(ip)) => ip.is_loopback(),
+            _ => host == "::1",
+        };
+        match self.get("sslmode") {
+            _ if socket => Ok(Encryption::Local),
+            None | Some("verify-full") => {
+                let path = |key| self.get(key).map(PathBuf::from);
+                let client = match (path("sslcert"), path("sslkey")) {
+                    (None, None) => None,
+                    (Some(certificate), Some(key)) => Some((certificate, key)),
+                    _ => {
+                        return Err(Wrong::new("has one of sslcert and sslkey in it", "Name both, or none."));
+                    }
+                };
+                Ok(Encryption::Verified {
+                    roots: path("sslrootcert").filter(|it| it.as_os_str() != "system"),
+                    client,
+                })
+            }
+            Some("disable") if loopback() => Ok(Encryption::Local),
+            Some("disable") => Err(Wrong::new(
+                "turns encryption off",
+                "That is for 127.0.0.1, [::1], localhost and Unix sockets only; leave sslmode out.",
+            )),
+            Some(other) => Err(Wrong {
+                problem: format!(
+                    "has sslmode={} in it, which doesn't make sure whose server answers",
+                    clean(other)
+                ),
+                right: Some(
+                    "Leave it out, or write sslmode=verify-full; sslrootcert=FILE names your own authority."
+                        .into(),
+                ),
+            }),
+        }
+    }
+
+    /// What a service file adds, which goes behind what the address says itself.
+    fn with_service(mut self, variables: &Variables) -> Result<(Self, Option<Secret>)> {
+        let Some(service) = self.0.remove("service") else { return Ok((self, None)) };
+        let personal = variables
+            .get("PGSERVICEFILE")
+            .map(PathBuf::from)
+            .or_else(|| Some(Path::new(variables.get("HOME")?).join(".pg_service.conf")));
+        let of_all = variables.get("PGSYSCONFDIR").unwrap_or("/etc/postgresql-common");
+        let files = personal.into_iter().chain([Path::new(of_all).join("pg_service.conf")]);
+        for file in files {
+            let Some(text) = text_of(&file)? else { continue };
+            let Some((found, password)) = section(&text, &service, &file)? else { continue };
+            if password.is_some() {
+                refuse_readable(&file)?;
+            }
+            for (key, value) in found {
+                self.0.entry(key).or_insert(value);
+            }
+            return Ok((self, password));
+        }
+        let reason = format!("no service file has the service [{}]", clean(&service));
+        Err(ConfigError::Ledger {
+            reason,
+            hint: "Add it to ~/.pg_service.conf, or name the file in PGSERVICEFILE.".into(),
+        }
+        .into())
+    }
+
+    /// The server, with what the files know; `user` is who runs the program.
+    pub(super) fn server(self, address: &str, variables: &Variables, user: &str) -> Result<Server> {
+        let (written, password) = self.with_service(variables)?;
+        let wrong = |wrong: Wrong| ConfigError::Ledger {
+            reason: format!("the ledger's address {}", wrong.problem),
+            hint: wrong.right.unwrap_or_default(),
+        };
+        let port = written.port().map_err(wrong)?;
+        let encryption = written.encryption().map_err(wrong)?;
+        let user = written.get("user").unwrap_or(user).to_owned();
+        let host = written.get("host").ok_or_else(|| {
+            wrong(Wrong::new("names no host", "It looks like postgres://USER@HOST/DATABASE; a Unix socket's folder goes into ?host=/run/postgresql."))
+        })?;
+        let database = written.get("dbname").unwrap_or(&user).to_owned();
+        let password = match password {
+            Some(password) => Some(password),
+            None => password_of(&written, host, port, &database, &user, variables)?,
+        };
+        Ok(Server {
+            address: address.to_owned(),
+            host: host.to_owned(),
+            port,
+            database,
+            user,
+            password,
+            encryption,
+        })
+    }
+}
+
+/// The settings of a service, and its password, if the file has it.
+type Service = (BTreeMap<String, String>, Option<Secret>);
+
+fn section(text: &str, service: &str, file: &Path) -> Result<Option<Service>> {
+    let mut inside = false;
+    let mut found: Option<Service> = None;
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some(name) = line.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
+            inside = name == service;
+            if inside {
+                found.get_or_insert_default();
+            }
+            continue;
+        }
+        let (true, Some((settings, password))) = (inside, &mut found) else { continue };
+        match line.split_once('=').map(|(key, value)| (key.trim(), value.trim())) {
+            Some(("password", value)) => *password = Some(Secret::new(value)),
+            Some((key, value)) if OPTIONS.contains(&key) && key != "service" => {
+                settings.insert(key.into(), value.into());
+            }
+            _ => {
+                let key = line.split('=').next().unwrap_or_default();
+                let reason = format!(
+                    "{} has `{}` for [{service}], which this program doesn't know",
+                    shown(file),
+                    clean(key.trim())
+                );
+                return Err(ConfigError::Ledger {
+                    reason,
+                    hint: format!("It knows {} and password.", OPTIONS[..9].join(", ")),
+                }
+                .into());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The first line of the password file that fits.
+fn password_of(
+    written: &Written,
+    host: &str,
+    port: u16,
+    database: &str,
+    user: &str,
+    variables: &Variables,
+) -> Result<Option<Secret>> {
+    let named = written.get("passfile").or_else(|| variables.get("PGPASSFILE")).map(PathBuf::from);
+    let Some(file) = named.or_else(|| Some(Path::new(variables.get("HOME")?).join(".pgpass"))) else {
+        return Ok(None);
+    };
+    let Some(text) = text_of(&file)? else { return Ok(None) };
+    refuse_readable(&file)?;
+    // libpq: a socket in the default folder is written `localhost`.
+    let socket = host == "/run/postgresql" || host == "/var/run/postgresql" || host == "/tmp";
+    let port = port.to_string();
+    let wanted = [host, &port, database, user];
+    let fits = |line: &&[String]| {
+        line.iter()
+            .zip(wanted)
+            .enumerate()
+            .all(|(n, (has, wants))| has == "*" || has == wants || (n == 0 && socket && has == "localhost"))
+    };
+    let lines: Vec<_> =
+        text.lines().filter(|line| !line.starts_with('#')).map(fields).filter(|it| it.len() == 5).collect();
+    Ok(lines.iter().map(Vec::as_slice).find(fits).map(|line| Secret::new(line[4].as_str())))
+}
+
+/// The five fields of a line: a colon or backslash in one has a backslash before it.
+fn fields(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut letters = line.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            ':' if fields.len() < 5 => fields.push(String::new()),
+            '\\' => fields.last_mut().into_iter().for_each(|it| it.extend(letters.next())),
+            _ => fields.last_mut().into_iter().for_each(|it| it.push(letter)),
+        }
+    }
+    fields
+}
+
+fn text_of(file: &Path) -> Result<Option<String>> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(Some(text)),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(e) => Err(unreadable(file, &e.to_string())),
+    }
+}
+
+/// libpq ignores a password file that others can read, and says so; here that is an end: its password is known by now.
+#[cfg(unix)]
+fn refuse_readable(file: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = file.metadata().map_err(|e| unreadable(file, &e.to_string()))?.permissions().mode();
+    match mode & 0o077 {
+        0 => Ok(()),
+        _ => Err(unreadable(
+            file,
+            &format!("it has mode {:04o}, so others can read or change the password in it", mode & 0o7777),
+        )),
+    }
+}
+
+#[cfg(not(unix))]
+fn refuse_readable(_: &Path) -> Result<()> {
+    // It lies in the user's own profile.
+    Ok(())
+}
+
+fn unreadable(file: &Path, reason: &str) -> crate::error::Error {
+    ConfigError::Ledger {
+        reason: format!("{} can't be used: {reason}", shown(file)),
+        hint: format!("chmod 600 {}", shown(file)),
+    }
+    .into()
+}
+
+fn shown(file: &Path) -> String {
+    clean(&file.display().to_string())
+}

@@ -1,0 +1,244 @@
+//! A real PostgreSQL server of Debian's on loopback: with TLS of an authority of its own, and passwords in a file. One for
+//! all tests of a run, gone with it; a database each.
+
+use super::{Rig, outside};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+use tempfile::TempDir;
+
+/// The superuser's password, and every other role's.
+pub const PASSWORD: &str = "canary-of-postgresql:\\1";
+
+/// Whether this run of the tests has its ledgers on a server: `BIOTRACK_TEST_LEDGER=postgres`.
+pub fn wanted() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "a test has no Env")]
+    std::env::var_os("BIOTRACK_TEST_LEDGER").is_some_and(|it| it == "postgres")
+}
+
+/// A server.
+pub struct Server {
+    folder: TempDir,
+    pub port: u16,
+    process: Mutex<Option<Child>>,
+    /// Ends it when this process ends, however it does: its standard input closes then.
+    _watch: Child,
+}
+
+/// The one that all tests share, each with its own database.
+pub fn shared() -> &'static Server {
+    static SHARED: OnceLock<Server> = OnceLock::new();
+    SHARED.get_or_init(Server::start)
+}
+
+impl Server {
+    /// A new one, on a port that was free.
+    pub fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("pg").tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let watch = "cat >/dev/null; pid=$(head -n 1 \"$1/data/postmaster.pid\" 2>/dev/null) && kill -s QUIT \"$pid\"; rm -rf \"$1\"";
+        let mut watcher = Command::new("sh");
+        watcher.args(["-c", watch, "watch", text(folder.path())]).stdin(Stdio::piped()).process_group(0);
+        let server = Self { port, process: Mutex::new(None), _watch: watcher.spawn().unwrap(), folder };
+        let (data, own) = (server.file("data"), server.file("own"));
+        fs::create_dir(&own).unwrap();
+        fs::write(own.join("password"), PASSWORD).unwrap();
+        server.give_away(&own);
+        server.tool(
+            "initdb",
+            &[
+                "-D",
+                text(&data),
+                "-U",
+                "postgres",
+                "-A",
+                "scram-sha-256",
+                "--no-sync",
+                "--pwfile",
+                text(&own.join("password")),
+            ],
+        );
+        server.certificates();
+        fs::write(
+            server.file("passwords"),
+            format!("*:*:*:*:{}\n", PASSWORD.replace('\\', "\\\\").replace(':', "\\:")),
+        )
+        .unwrap();
+        fs::set_permissions(server.file("passwords"), fs::Permissions::from_mode(0o600)).unwrap();
+        server.up();
+        server
+    }
+
+    /// Starts it, or starts it again; returns once it answers.
+    pub fn up(&self) {
+        let (port, sockets, data) = (self.port.to_string(), self.file("own"), self.file("data"));
+        let tls = |name: &str| self.file("own").join(name).display().to_string();
+        let settings = [
+            "listen_addresses=127.0.0.1".to_owned(),
+            format!("unix_socket_directories={}", sockets.display()),
+            "ssl=on".into(),
+            format!("ssl_cert_file={}", tls("server.crt")),
+            format!("ssl_key_file={}", tls("server.key")),
+            format!("ssl_ca_file={}", tls("ca.crt")),
+            // It's never the machine that fails here, only processes: what the kernel has is safe.
+            "fsync=off".into(),
+            "max_connections=200".into(),
+        ];
+        let mut command = self.as_its_user(&Self::program("postgres"));
+        command.args(["-D", text(&data), "-p", &port]);
+        command.args(settings.iter().flat_map(|it| ["-c", it]));
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let mut all = String::new();
+        loop {
+            assert!(said.read_line(&mut all).unwrap() > 0, "{all}");
+            if all.contains("ready to accept connections") {
+                break;
+            }
+        }
+        // Else it would be stopped by a full pipe.
+        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        *self.process.lock().unwrap() = Some(child);
+    }
+
+    /// Ends it at once, as a crash would, and every process of it.
+    pub fn kill(&self) {
+        let Some(mut child) = self.process.lock().unwrap().take() else { return };
+        let tool = Self::program("pg_ctl");
+        let stop = self
+            .as_its_user(&tool)
+            .args(["stop", "-m", "immediate", "-D", text(&self.file("data"))])
+            .output();
+        assert!(stop.unwrap().status.success());
+        child.wait().unwrap();
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The superuser's statements.
+    pub fn says(&self, database: &str, statements: &str) -> String {
+        let mut psql = outside("psql");
+        psql.args([
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &self.port.to_string(),
+        ]);
+        psql.args(["-U", "postgres", "-d", database, "-c", statements]).env("PGPASSWORD", PASSWORD);
+        let done = psql.output().unwrap();
+        assert!(done.status.success(), "{statements}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap().trim().to_owned()
+    }
+
+    /// A database of its own.
+    pub fn database(&self) -> String {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("ledger{}", MADE.fetch_add(1, Ordering::Relaxed));
+        self.says("postgres", &format!("CREATE DATABASE {name}"));
+        name
+    }
+
+    /// Its address as the configuration names it.
+    pub fn address(&self, database: &str, user: &str) -> String {
+        let (port, roots, passwords) = (self.port, self.file("ca.crt"), self.file("passwords"));
+        format!(
+            "postgres://{user}@localhost:{port}/{database}?sslrootcert={}&passfile={}",
+            roots.display(),
+            passwords.display()
+        )
+    }
+
+    fn program(name: &str) -> String {
+        let versions =
+            fs::read_dir("/usr/lib/postgresql").expect("postgresql isn't installed: tests/run installs it");
+        let mut found: Vec<_> =
+            versions.map(|it| it.unwrap().path().join("bin").join(name)).filter(|it| it.exists()).collect();
+        found.sort();
+        found.pop().expect("postgresql isn't installed: tests/run installs it").display().to_string()
+    }
+
+    /// It refuses to run as root.
+    fn as_its_user(&self, program: &str) -> Command {
+        let mut command = match rustix::process::geteuid().is_root() {
+            true => {
+                let mut command = outside("setpriv");
+                command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", program]);
+                command
+            }
+            false => Command::new(program),
+        };
+        // Ctrl-C at the tests isn't for it.
+        command.process_group(0).current_dir("/");
+        command
+    }
+
+    fn tool(&self, name: &str, arguments: &[&str]) {
+        let done = self.as_its_user(&Self::program(name)).args(arguments).output().unwrap();
+        assert!(done.status.success(), "{name}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    fn give_away(&self, path: &Path) {
+        if rustix::process::geteuid().is_root() {
+            for path in [self.folder.path(), path] {
+                assert!(
+                    Command::new("chown")
+                        .args(["-R", "postgres:postgres"])
+                        .arg(path)
+                        .status()
+                        .unwrap()
+                        .success()
+                );
+            }
+        }
+    }
+
+    /// An authority, and a certificate of it for `localhost`.
+    fn certificates(&self) {
+        let own = self.file("own");
+        let script = format!(
+            "cd {} && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj '/CN=test authority' -keyout ca.key -out ca.crt \
+             && openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -keyout server.key -out server.csr \
+             && printf 'subjectAltName=DNS:localhost' > names \
+             && openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.crt \
+             && chmod 600 *.key && cp ca.crt ..",
+            own.display()
+        );
+        let done = outside("sh").args(["-c", &script]).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        self.give_away(&own);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+impl Rig {
+    /// The home's ledger is a database of this server from now on.
+    pub fn shares_ledger(&self, address: &str) {
+        let config = self.file("config.toml");
+        let whole = fs::read_to_string(&config).unwrap();
+        fs::write(&config, format!("ledger = \"{address}\"\n{whole}")).unwrap();
+    }
+}
