@@ -102,6 +102,7 @@ impl Custody<'_> {
         if self.spool.is_none() {
             self.spool = Some(self.ledger.reserve(1)?);
         }
+        self.spool.iter_mut().for_each(|spool| spool.about(&flow));
         self.put_in_flight(&flow, memo, Some(envelope), Some(flow.owner.clone()))?;
         self.arrived(&id, &code).inspect_err(|_| drop(self.in_flight.remove(&id)))
     }

@@ -35,6 +35,17 @@ pub(super) struct Came {
     other_admin: Option<String>,
 }
 
+impl Came {
+    /// It isn't the newest any more, and an older grant never takes a newer one's place.
+    pub(super) fn overtaken_by(&mut self, newer: Timestamp) {
+        self.differences.push(FactDifference {
+            fact: "Consent",
+            asked: "the newest".into(),
+            reported: format!("one from before the grant of {newer}"),
+        });
+    }
+}
+
 /// One that the vault has taken.
 struct Stored {
     came: Came,
@@ -155,6 +166,7 @@ impl Custody<'_> {
         }
         match self.ledger.commit(&changes) {
             Ok(kept) => {
+                self.settled(flows.iter().zip(&kept).filter_map(|(flow, kept)| kept.is_ok().then_some(flow)));
                 done.kept =
                     flows.into_iter().zip(kept).filter_map(|(flow, kept)| Some((flow, kept.ok()?))).collect();
             }

@@ -25,7 +25,7 @@ pub use recover::Recovered;
 pub use surrender::{Asking, Extent, Revocation};
 
 use crate::edge::{Env, Interrupts, Random};
-use crate::error::{ConfigError, Error, HandoffError, ProviderError, Result};
+use crate::error::{ConfigError, Error, HandoffError, LedgerError, ProviderError, Result};
 use crate::grant::{Ask, Code, Memo};
 use crate::ledger::{Intent, Ledger, Spool};
 use crate::model::authorization::{Authorization, Standing};
@@ -40,6 +40,7 @@ use crate::vault::{Seal, Vault};
 use jiff::Timestamp;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The name of a profile's client secret in the ledger.
 pub const CLIENT_SECRET: &str = "client_secret";
@@ -114,6 +115,8 @@ struct InFlight {
     answer_seal: Option<Seal>,
     /// The sealed code, in case not a byte of it could be sent.
     code: Option<Sealed>,
+    /// The ledger has the code: whoever takes the question over may send it.
+    handed_in: bool,
     /// Who was at the question before its answer was taken up here: nobody, where it was handed out, or a process that
     /// has ended. `None` where it was asked here, and once it's taken up.
     from: Option<Option<Owner>>,
@@ -239,6 +242,7 @@ impl<'e> Custody<'e> {
                 code_seal: Some(envelope.code),
                 answer_seal: Some(envelope.answer),
                 code: None,
+                handed_in: false,
                 from: None,
             };
             if !handed_off {
@@ -247,15 +251,18 @@ impl<'e> Custody<'e> {
             intents.push(self.intent(&ask, record, purpose, deadline, memo, handed_off));
             asks.push(ask);
         }
-        let memos: Vec<_> = intents.iter().map(|intent| intent.flow.memo.clone()).collect();
+        let flows: Vec<_> = intents.iter().map(|intent| intent.flow.clone()).collect();
+        let memos: Vec<_> = flows.iter().map(|flow| flow.memo.clone()).collect();
         let logged = self.ledger.intend(intents).inspect_err(|e| {
             memos.iter().flatten().for_each(|memo| self.forget_unless_needed(memo.clone(), e));
         })?;
         let mut outcomes = Vec::with_capacity(asks.len());
-        for ((ask, logged), memo) in asks.into_iter().zip(logged).zip(memos) {
+        for ((ask, logged), flow) in asks.into_iter().zip(logged).zip(&flows) {
             if logged.is_err() {
                 self.in_flight.remove(&ask.flow);
-                self.forget(memo);
+                self.forget(flow.memo.clone());
+            } else if let (Some(spool), true) = (&mut self.spool, self.in_flight.contains_key(&flow.id)) {
+                spool.about(flow);
             }
             outcomes.push(logged.map(|intended| {
                 self.loose.extend(intended.replaced);
@@ -284,6 +291,7 @@ impl<'e> Custody<'e> {
                 if !self.ledger.take_up(flow, from.as_ref(), &Stage::Arrived(sealed))? {
                     return Err(HandoffError::Used { license }.into());
                 }
+                self.handed_in(flow);
                 true
             }
             (Some(sealed), None) => {
@@ -300,11 +308,39 @@ impl<'e> Custody<'e> {
         Ok(self.note(flow, &Stage::Sent)?.with(whole))
     }
 
-    /// Notes in the journal, or in the spool where the journal can't take it.
+    /// Notes in the journal, or in the spool where the journal can't take it. But not that a code is being sent which others
+    /// may send soon, because they take this process for one that has ended: it's left to them.
     fn note(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
-        match (self.ledger.note(flow, stage), &mut self.spool) {
+        /// Longer than an exchange takes.
+        const SENDING: Duration = Duration::from_secs(40);
+        let noted = self.ledger.note(flow, stage);
+        match (&noted, stage) {
+            (Ok(_), Stage::Arrived(_)) => self.handed_in(flow),
+            (Err(Error::Ledger(LedgerError::TakenOver)), _) => return noted,
+            (Err(_), Stage::Sent)
+                if self.ledger.lease() < SENDING
+                    && self.in_flight.get(flow).is_some_and(|asked| asked.handed_in) =>
+            {
+                return noted;
+            }
+            _ => {}
+        }
+        match (noted, &mut self.spool) {
             (Err(_), Some(spool)) => spool.keep(flow, stage),
             (noted, _) => noted,
+        }
+    }
+
+    fn handed_in(&mut self, flow: &FlowId) {
+        if let Some(asked) = self.in_flight.get_mut(flow) {
+            asked.handed_in = true;
+        }
+    }
+
+    /// The ledger has closed these questions.
+    fn settled<'f>(&mut self, closed: impl IntoIterator<Item = &'f FlowId>) {
+        if let Some(spool) = &mut self.spool {
+            closed.into_iter().for_each(|flow| spool.settled(flow));
         }
     }
 
@@ -361,7 +397,10 @@ impl<'e> Custody<'e> {
             let mut record = self.standing(key)?.ok_or_else(unknown)?.record;
             let change = change(&mut record);
             match self.ledger.commit(std::slice::from_ref(&change))?.pop() {
-                Some(Ok(kept)) => return Ok(kept),
+                Some(Ok(kept)) => {
+                    self.settled(&change.closes);
+                    return Ok(kept);
+                }
                 Some(Err(e)) => refused = e,
                 None => {}
             }

@@ -9,6 +9,7 @@ use crate::model::history::Happened;
 use crate::model::ids::{Key, Username};
 use crate::model::secret::Secret;
 use crate::vault::Opener;
+use jiff::Timestamp;
 
 /// What became of a question that a dead process had left.
 #[derive(Debug)]
@@ -106,11 +107,13 @@ impl Custody<'_> {
         if self.spool.is_none() {
             self.spool = Some(self.ledger.reserve(1)?);
         }
+        self.spool.iter_mut().for_each(|spool| spool.about(flow));
         // Of the same memo: it's what opens the answer if this very run is cut short, too.
         let envelope = self.vault.another_envelope(&opener)?;
         let in_flight = InFlight {
             answer_seal: Some(envelope.answer),
             code: Some(sealed.clone()),
+            handed_in: true,
             ..in_flight(flow, memo, kept)
         };
         self.in_flight.insert(flow.id.clone(), in_flight);
@@ -127,9 +130,23 @@ impl Custody<'_> {
         let granted = Granted::from_sealable(&opener.open(sealed, flow.key.license.as_str())?, &flow.key)?;
         let kept = flow.memo.clone().ok_or_else(super::unknown)?;
         self.in_flight.insert(flow.id.clone(), in_flight(flow, memo, kept));
-        let came = self.compared(flow.id.clone(), granted, sealed.clone());
+        let mut came = self.compared(flow.id.clone(), granted, sealed.clone());
+        if let (Ok(came), Some(newer)) = (&mut came, self.granted_since(flow)?) {
+            came.overtaken_by(newer);
+        }
         let kept = self.keep(vec![came]).pop().unwrap_or_else(|| Err(super::unknown()));
         self.finished(flow, kept)
+    }
+
+    /// When a licence was granted since a question about it was put: while this host was cut off from a shared ledger, others
+    /// may have closed the question and asked again.
+    fn granted_since(&self, flow: &Flow) -> Result<Option<Timestamp>> {
+        if !self.ledger.is_shared() {
+            return Ok(None);
+        }
+        let record = self.standing(&flow.key)?.map(|standing| standing.record);
+        let granted = record.and_then(|record| record.renewed_at.max(record.created_at));
+        Ok(granted.filter(|at| *at > flow.opened))
     }
 
     pub(super) fn unfold(&self, flow: &Flow) -> Result<(Memo, Opener)> {
@@ -159,6 +176,7 @@ pub(super) fn in_flight(flow: &Flow, memo: Memo, kept: Place) -> InFlight {
         code_seal: None,
         answer_seal: None,
         code: None,
+        handed_in: false,
         from: None,
     }
 }

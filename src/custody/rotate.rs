@@ -189,6 +189,7 @@ impl Custody<'_> {
                 Change { record: record.clone(), expect, moves, closes: Some(flow.id.clone()), events };
             match self.ledger.commit(std::slice::from_ref(&change))?.pop() {
                 Some(Ok(kept)) => {
+                    self.settled([&flow.id]);
                     // Forgotten only once nobody waits for the token any more.
                     self.loose.extend(kept.memo);
                     let Some((_, old)) = old else {

@@ -62,6 +62,7 @@ impl Custody<'_> {
         let go =
             self.ledger.intend_refresh(flow.clone()).inspect_err(|e| self.forget_unless_needed(memo, e))?;
         self.refreshing = Some(flow.id.clone());
+        self.spool.iter_mut().for_each(|spool| spool.about(&flow));
         Ok(Refreshing { flow, go, seal: Some(envelope.answer), sent_before: false })
     }
 
@@ -72,6 +73,7 @@ impl Custody<'_> {
             None => self.spool = Some(self.ledger.reserve(1)?),
         }
         self.refreshing = Some(flow.id.clone());
+        self.spool.iter_mut().for_each(|spool| spool.about(&flow));
         let memo = flow.memo.as_ref().ok_or_else(unknown)?;
         let (_, opener) = self.vault.unfold(memo, flow.key.license.as_str())?;
         let seal = self.vault.another_envelope(&opener)?.answer;

@@ -72,11 +72,8 @@ pub enum LedgerError {
         to: String,
     },
     /// Others took a question over, because this process wasn't heard of for too long.
-    #[error("{license} was taken over by someone else, because this process wasn't heard of for too long")]
-    TakenOver {
-        /// Which.
-        license: String,
-    },
+    #[error("somebody else has taken this over, because this process wasn't heard of for too long")]
+    TakenOver,
     /// A write or read failed.
     #[error("the ledger can't {what}: {reason}")]
     Io {
@@ -116,7 +113,7 @@ impl LedgerError {
     /// Its kind: a record that someone else changed is `busy`, all else is the ledger's.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Changed { .. } | Self::TakenOver { .. } => Kind::Busy,
+            Self::Changed { .. } | Self::TakenOver => Kind::Busy,
             Self::BrokenHistory => Kind::Failed,
             _ => Kind::Ledger,
         }
@@ -133,7 +130,7 @@ impl LedgerError {
             Self::Refused { .. } => "See to the role, its password file, the certificates and what the role may do (docs/team.md), then run the command again.",
             Self::Pooled { .. } => "Name the server itself, or a pool in session mode.",
             Self::Moved { .. } => "Set ledger in the configuration to where it is now (biotrack-auth config ledger move says how).",
-            Self::TakenOver { .. } => "Look at it: biotrack-auth status.",
+            Self::TakenOver => "Look at it: biotrack-auth status.",
             Self::Io { .. } => "Check the disk's space and health, then run the command again.",
             Self::Changed { .. } => "Look at it (biotrack-auth status), then run the command again if it's still needed.",
             Self::BrokenHistory => "See where: biotrack-auth history verify. Keep the file, and compare it with a backup.",

@@ -1,6 +1,7 @@
 //! The open questions' rows.
 
 use super::engine::{Db, Fault, Row, Value, strange, values};
+use super::{Spooled, records};
 use crate::model::flow::{Flow, Owner, Place, Purpose, Sealed, Stage};
 use crate::model::ids::{FlowId, Generation, Key, License, Ubi, Username};
 use crate::model::secret::Fingerprint;
@@ -8,6 +9,9 @@ use jiff::Timestamp;
 
 const COLUMNS: &str = "id, profile, ubi, license, purpose, username, base, redirect_uri, opened, deadline, \
                        owner_mark, owner_label, memo_item, memo_blob, stage, sealed";
+
+/// The mark of questions that are open and that nobody is at: no process ever has it.
+const LEFT: &str = "left";
 
 /// How long a closed question's state is remembered, in seconds: 90 days.
 const REMEMBERED: i64 = 90 * 24 * 60 * 60;
@@ -90,6 +94,45 @@ pub(super) fn note(tx: Db<'_>, flow: &FlowId, stage: &Stage) -> Result<(), Fault
     Ok(())
 }
 
+/// The same for a question that this process owns. `false` where it doesn't any more: on a server, others may have waited
+/// for it for too long.
+pub(super) fn note_own(tx: Db<'_>, flow: &FlowId, stage: &Stage, ours: &Owner) -> Result<bool, Fault> {
+    let (word, sealed) = words(stage);
+    let noted = tx.execute(
+        "UPDATE flow SET stage = ?2, sealed = ?3 WHERE id = ?1 AND owner_mark = ?4",
+        values![&flow.0, word, sealed, &ours.mark],
+    )?;
+    Ok(noted == 1)
+}
+
+/// Puts a question into the journal again that others have closed, while this host alone had its answer, or knew that its
+/// code was sent. What is stored already, or was overtaken by a newer grant, stays as it is. `false` where another question
+/// about its licence is open: it has to wait.
+pub(super) fn put_again(tx: Db<'_>, spooled: &Spooled) -> Result<bool, Fault> {
+    let Some(question) = &spooled.question else { return Ok(true) };
+    let key = &question.key;
+    let needless = match &spooled.stage {
+        Stage::Answered(answer) => {
+            let stored =
+                "SELECT count(*) FROM secret WHERE profile = ?1 AND ubi = ?2 AND license = ?3 AND blob = ?4";
+            let values =
+                values![&question.profile, key.ubi.as_str(), key.license.as_str(), answer.0.as_slice()];
+            tx.number(stored, values)? > 0
+        }
+        _ => records::generation(tx, &question.profile, key)? != Some(question.base),
+    };
+    if needless {
+        return Ok(true);
+    }
+    let open = of_key(tx, &question.profile, key)?;
+    if open.iter().any(|it| (it.purpose == Purpose::Refresh) == (question.purpose == Purpose::Refresh)) {
+        return Ok(false);
+    }
+    let left = Owner { mark: LEFT.into(), label: "a process that has ended".into() };
+    insert(tx, &Flow { owner: Some(left), ..question.clone() }, None)?;
+    Ok(true)
+}
+
 pub(super) fn stage_of(tx: Db<'_>, flow: &FlowId) -> Result<Option<Stage>, Fault> {
     tx.row("SELECT stage, sealed FROM flow WHERE id = ?1", values![&flow.0], |row| read_stage(row, 0))
 }
@@ -165,7 +208,7 @@ pub(super) fn refresh_of_licence(db: Db<'_>, profile: &str, key: &Key) -> Result
 
 /// A question stays open, and nobody is at it: no process ever has this mark.
 pub(super) fn leave(tx: Db<'_>, flow: &FlowId) -> Result<(), Fault> {
-    tx.execute("UPDATE flow SET owner_mark = 'left' WHERE id = ?1", values![&flow.0])?;
+    tx.execute("UPDATE flow SET owner_mark = ?2 WHERE id = ?1", values![&flow.0, LEFT])?;
     Ok(())
 }
 

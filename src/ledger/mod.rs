@@ -301,14 +301,20 @@ impl Ledger {
     /// Notes how far a question has come. Survives the process's end at once, a power cut only once something is
     /// committed: until then the synced intent stands, and is reported (HOUSE, The order of writing).
     pub fn note(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
-        self.relaxed(|tx| journal::note(tx, flow, stage))?;
-        Ok(Logged::attested_by_the_ledger(flow.clone()))
+        let ours = self.mark()?.owner();
+        match self.relaxed(|tx| journal::note_own(tx, flow, stage, &ours))? {
+            true => Ok(Logged::attested_by_the_ledger(flow.clone())),
+            false => Err(LedgerError::TakenOver.into()),
+        }
     }
 
     /// The same, synced: for a question whose synced intent alone would look like one that still waits.
     pub fn note_synced(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
-        self.transaction("note", |tx| journal::note(tx, flow, stage))?;
-        Ok(Logged::attested_by_the_ledger(flow.clone()))
+        let ours = self.mark()?.owner();
+        match self.transaction("note", |tx| journal::note_own(tx, flow, stage, &ours))? {
+            true => Ok(Logged::attested_by_the_ledger(flow.clone())),
+            false => Err(LedgerError::TakenOver.into()),
+        }
     }
 
     /// The open question, of any profile, that a state belongs to. What a spool holds of it is merged first.
@@ -338,7 +344,11 @@ impl Ledger {
 
     /// Keeps an answer in the journal, synced, because its proper place couldn't take it.
     pub fn keep_answer(&mut self, flow: &FlowId, stage: &Stage) -> Result<()> {
-        self.transaction("keep the answer", |tx| journal::note(tx, flow, stage))
+        let ours = self.mark()?.owner();
+        match self.transaction("keep the answer", |tx| journal::note_own(tx, flow, stage, &ours))? {
+            true => Ok(()),
+            false => Err(LedgerError::TakenOver.into()),
+        }
     }
 
     /// Commits changes, one synced commit for all. One whose record was changed by others in the meantime is
@@ -413,16 +423,25 @@ impl Ledger {
 
     fn merge_spools(&mut self) -> Result<()> {
         for left in Spool::left_behind(&self.spool, &self.paths.owners())? {
-            self.transaction("merge the spool", |tx| {
-                for Spooled { flow, stage } in &left.notes {
-                    // Never back: the ledger may have taken what came later.
-                    if journal::stage_of(tx, flow)?.is_some_and(|noted| noted.order() < stage.order()) {
-                        journal::note(tx, flow, stage)?;
+            let shared = self.is_shared();
+            let merged = self.transaction("merge the spool", |tx| {
+                let mut merged = true;
+                for spooled in &left.notes {
+                    let Spooled { flow, stage, .. } = spooled;
+                    match journal::stage_of(tx, flow)? {
+                        // Never back: the ledger may have taken what came later.
+                        Some(noted) if noted.order() < stage.order() => journal::note(tx, flow, stage)?,
+                        Some(_) => {}
+                        None if shared => merged &= journal::put_again(tx, spooled)?,
+                        // Nobody else can have closed it here.
+                        None => {}
                     }
                 }
-                Ok(())
+                Ok(merged)
             })?;
-            left.remove();
+            if merged {
+                left.remove();
+            }
         }
         Ok(())
     }

@@ -3,11 +3,12 @@
 use super::owners::Mark;
 use crate::edge::files;
 use crate::error::{Error, Result};
-use crate::model::flow::{Logged, Sealed, Stage};
-use crate::model::ids::FlowId;
+use crate::model::flow::{Flow, Logged, Place, Purpose, Sealed, Stage};
+use crate::model::ids::{FlowId, Generation, Key, License, Ubi, Username};
 use base64::{Engine, prelude::BASE64_STANDARD};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,10 @@ pub struct Spool {
     path: PathBuf,
     slots: BTreeMap<FlowId, u64>,
     room: usize,
+    /// The questions whose answers may have to go here, each as a ledger would hold it.
+    questions: BTreeMap<FlowId, Flow>,
+    /// Those of the slots whose questions the ledger has closed since.
+    settled: BTreeSet<FlowId>,
     used: bool,
     /// It was a spare, and a power cut could still give it back that name.
     renamed: bool,
@@ -34,6 +39,8 @@ pub struct Spooled {
     pub flow: FlowId,
     /// How far it had come.
     pub stage: Stage,
+    /// The question itself: on a server, others may have closed it meanwhile.
+    pub question: Option<Flow>,
 }
 
 /// A spool that a dead process left.
@@ -48,6 +55,65 @@ struct Line {
     flow: String,
     stage: String,
     sealed: Option<String>,
+    #[serde(default)]
+    question: Option<Question>,
+}
+
+/// A question as a line holds it; instants are seconds of Unix time.
+#[derive(Serialize, Deserialize)]
+struct Question {
+    profile: String,
+    ubi: String,
+    license: String,
+    purpose: String,
+    username: String,
+    base: i64,
+    redirect_uri: String,
+    opened: i64,
+    deadline: i64,
+    memo: Option<String>,
+}
+
+impl Question {
+    /// Without what a keyring holds: its question is on this machine's own ledger.
+    fn of(flow: &Flow) -> Self {
+        Self {
+            profile: flow.profile.clone(),
+            ubi: flow.key.ubi.to_string(),
+            license: flow.key.license.to_string(),
+            purpose: flow.purpose.word().into(),
+            username: flow.username.to_string(),
+            base: flow.base.0,
+            redirect_uri: flow.redirect_uri.clone(),
+            opened: flow.opened.as_second(),
+            deadline: flow.deadline.as_second(),
+            memo: match &flow.memo {
+                Some(Place::Blob(sealed)) => Some(BASE64_STANDARD.encode(&sealed.0)),
+                _ => None,
+            },
+        }
+    }
+
+    fn flow(self, id: FlowId, stage: Stage) -> Option<Flow> {
+        let memo = match self.memo {
+            Some(text) => Some(Place::Blob(Sealed(BASE64_STANDARD.decode(text).ok()?))),
+            None => None,
+        };
+        Some(Flow {
+            id,
+            profile: self.profile,
+            key: Key { ubi: Ubi::parse(&self.ubi).ok()?, license: License::parse(&self.license).ok()? },
+            purpose: Purpose::of(&self.purpose)?,
+            username: Username::parse(&self.username).ok()?,
+            base: Generation(self.base),
+            redirect_uri: self.redirect_uri,
+            opened: Timestamp::from_second(self.opened).ok()?,
+            deadline: Timestamp::from_second(self.deadline).ok()?,
+            owner: None,
+            memo,
+            stage,
+        })
+    }
 }
 
 impl Spool {
@@ -60,11 +126,28 @@ impl Spool {
             return Ok(spool);
         }
         let file = files::create_private(&path)?;
-        let slots = BTreeMap::new();
-        let mut spool = Self { file, path, slots, room: 0, used: false, renamed: false };
+        let mut spool = Self::empty(file, path, 0, false);
         spool.grow(answers)?;
         files::sync_folder_of(&spool.path)?;
         Ok(spool)
+    }
+
+    fn empty(file: File, path: PathBuf, room: usize, renamed: bool) -> Self {
+        let (slots, questions, settled) = Default::default();
+        Self { file, path, slots, room, questions, settled, used: false, renamed }
+    }
+
+    /// From now on an answer to this question may have to go here.
+    pub fn about(&mut self, flow: &Flow) {
+        self.questions.insert(flow.id.clone(), flow.clone());
+    }
+
+    /// The ledger has closed a question: what is kept of it here isn't needed.
+    pub fn settled(&mut self, flow: &FlowId) {
+        self.questions.remove(flow);
+        if self.slots.contains_key(flow) {
+            self.settled.insert(flow.clone());
+        }
     }
 
     /// One that an earlier process didn't need: its room was written and synced then.
@@ -82,8 +165,7 @@ impl Spool {
         };
         match read() {
             Ok((file, text)) if text.len() == SLOT && text.iter().all(|byte| *byte == b'\n') => {
-                let slots = BTreeMap::new();
-                Some(Self { file, path: path.clone(), slots, room: 1, used: false, renamed: true })
+                Some(Self::empty(file, path.clone(), 1, true))
             }
             Ok(_) => {
                 // A power cut gave its name back to one that was used: what it holds is merged like any other's.
@@ -125,6 +207,7 @@ impl Spool {
             flow: flow.0.clone(),
             stage: word.to_owned(),
             sealed: sealed.map(|bytes| BASE64_STANDARD.encode(bytes)),
+            question: self.questions.get(flow).map(Question::of),
         };
         let mut bytes = serde_json::to_vec(&line).map_err(|e| Error::Failed(e.to_string()))?;
         bytes.resize(bytes.len().next_multiple_of(SLOT), b'\n');
@@ -192,7 +275,9 @@ pub fn notes(text: &[u8]) -> Vec<Spooled> {
                 Some(text) => Some(Sealed(BASE64_STANDARD.decode(text).ok()?)),
                 None => None,
             };
-            Some(Spooled { flow: FlowId(line.flow), stage: super::journal::stage(&line.stage, sealed)? })
+            let (flow, stage) = (FlowId(line.flow), super::journal::stage(&line.stage, sealed)?);
+            let question = line.question.and_then(|it| it.flow(flow.clone(), stage.clone()));
+            Some(Spooled { flow, stage, question })
         })
         .collect()
 }
@@ -206,7 +291,11 @@ impl LeftBehind {
 impl Drop for Spool {
     fn drop(&mut self) {
         // What was spooled waits for the next run to merge it.
+        if self.used && self.slots.keys().any(|flow| !self.settled.contains(flow)) {
+            return;
+        }
         if self.used {
+            let _ = fs::remove_file(&self.path);
             return;
         }
         let spare = self.path.parent().map(spare).filter(|_| self.room == 1);
