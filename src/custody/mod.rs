@@ -106,7 +106,8 @@ struct InFlight {
     username: Username,
     purpose: Purpose,
     redirect_uri: String,
-    memo: Memo,
+    /// `None` where only the answer is needed, which other hosts' recipients can open, and the memo can't be opened here.
+    memo: Option<Memo>,
     /// Where the memo is kept: what opens the envelope's content is there too.
     kept: Place,
     /// Used for the code, then gone.
@@ -237,7 +238,7 @@ impl<'e> Custody<'e> {
                 username: ask.username.clone(),
                 purpose,
                 redirect_uri: ask.redirect_uri.clone(),
-                memo: ask.memo.clone(),
+                memo: Some(ask.memo.clone()),
                 kept: memo.clone(),
                 code_seal: Some(envelope.code),
                 answer_seal: Some(envelope.answer),
@@ -279,7 +280,7 @@ impl<'e> Custody<'e> {
             key: asked.key.clone(),
             username: asked.username.clone(),
             code: code.clone(),
-            verifier: asked.memo.verifier.clone(),
+            verifier: asked.memo.as_ref().ok_or_else(unknown)?.verifier.clone(),
             redirect_uri: asked.redirect_uri.clone(),
         };
         if let Some(seal) = asked.code_seal.take() {

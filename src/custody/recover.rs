@@ -9,7 +9,7 @@ use crate::model::history::Happened;
 use crate::model::ids::{Key, Username};
 use crate::model::secret::Secret;
 use crate::vault::Opener;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// What became of a question that a dead process had left.
 #[derive(Debug)]
@@ -57,12 +57,34 @@ impl Custody<'_> {
             // A hand-off waits for its answer; it isn't left over until its time is. A refresh is finished by the next one, or
             // when a newer grant stands.
             self.clear_lapsed(&flow)?;
-            if flow.owner.is_none() || flow.purpose == Purpose::Refresh || !self.ledger.adopt(&flow)? {
+            if flow.owner.is_none() || flow.purpose == Purpose::Refresh {
+                continue;
+            }
+            self.leave_to_its_host(&flow)?;
+            if !self.ledger.adopt(&flow)? {
                 continue;
             }
             recovered.push(self.resume(online, flow)?);
         }
         Ok(recovered)
+    }
+
+    /// A code on another host is that host's: it alone can open it, and knows whether it was sent. Once it must have lapsed,
+    /// what became of it is uncertain.
+    fn leave_to_its_host(&self, flow: &Flow) -> Result<()> {
+        /// RFC 6749, 4.1.2: the longest that a code should live.
+        const CODE: SignedDuration = SignedDuration::from_mins(10);
+        let lapsed = flow.deadline.saturating_add(CODE).unwrap_or(flow.deadline) <= self.env.clock.now();
+        match (&flow.stage, &flow.owner) {
+            (Stage::Arrived(_), Some(owner)) if !lapsed && !self.ledger.is_of_this_host(flow) => {
+                let holder = format!(
+                    "{}, on whose host its answer waits to be finished by the same command",
+                    owner.label
+                );
+                Err(Error::Busy { license: flow.key.license.to_string(), holder })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn resume(&mut self, online: bool, flow: Flow) -> Result<Recovered> {
@@ -85,6 +107,14 @@ impl Custody<'_> {
                     Purpose::Deactivate => Recovered::UncertainDeactivation,
                     _ => Recovered::Uncertain,
                 })
+            }
+            (_, Stage::Arrived(_)) if online && !self.ledger.is_of_this_host(&flow) => {
+                self.close(
+                    &flow.id,
+                    &flow.key,
+                    Some((Happened::Uncertain, "its host didn't come back in time")),
+                )?;
+                Ok(Recovered::Uncertain)
             }
             (_, Stage::Arrived(_) | Stage::Answered(_)) if !online => {
                 self.close(
@@ -114,7 +144,7 @@ impl Custody<'_> {
             answer_seal: Some(envelope.answer),
             code: Some(sealed.clone()),
             handed_in: true,
-            ..in_flight(flow, memo, kept)
+            ..in_flight(flow, Some(memo), kept)
         };
         self.in_flight.insert(flow.id.clone(), in_flight);
         let go = self.arrived(&flow.id, &Secret::new(code))?;
@@ -126,7 +156,11 @@ impl Custody<'_> {
 
     /// An answer that couldn't be stored is stored; should that fail again, the journal's own bytes stay as they are.
     fn store_answer(&mut self, flow: &Flow, sealed: &Sealed) -> Result<Recovered> {
-        let (memo, opener) = self.unfold(flow)?;
+        let (memo, opener) = match self.unfold(flow) {
+            Ok((memo, opener)) => (Some(memo), opener),
+            // The memo is its host's alone; the answer is everybody's who may read the tokens.
+            Err(e) => (None, self.vault.opener().ok_or(e)??),
+        };
         let granted = Granted::from_sealable(&opener.open(sealed, flow.key.license.as_str())?, &flow.key)?;
         let kept = flow.memo.clone().ok_or_else(super::unknown)?;
         self.in_flight.insert(flow.id.clone(), in_flight(flow, memo, kept));
@@ -165,7 +199,7 @@ impl Custody<'_> {
     }
 }
 
-pub(super) fn in_flight(flow: &Flow, memo: Memo, kept: Place) -> InFlight {
+pub(super) fn in_flight(flow: &Flow, memo: Option<Memo>, kept: Place) -> InFlight {
     InFlight {
         key: flow.key.clone(),
         username: flow.username.clone(),

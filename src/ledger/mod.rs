@@ -187,6 +187,12 @@ impl Ledger {
         }
     }
 
+    /// Whether a question was put by a process of this host, which ended here.
+    pub fn is_of_this_host(&self, flow: &Flow) -> bool {
+        let mark = flow.owner.as_ref().map(|owner| self.paths.owners().join(&owner.mark));
+        !self.is_shared() || mark.is_some_and(|mark| mark.symlink_metadata().is_ok())
+    }
+
     fn living(&self) -> Living {
         Living { marks: self.paths.owners() }
     }
@@ -513,6 +519,18 @@ impl Ledger {
 
     fn fault(&self, what: &'static str, e: Fault) -> Error {
         e.named(&self.path, what)
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        // Where others still take this process for one that lives, or it leaves something that this host alone can finish,
+        // its mark stays: by its lock, which goes, this host knows better.
+        if let (Engine::Postgres(session), Some(mark)) = (&self.engine, &mut self.mark)
+            && !session.leaves()
+        {
+            mark.stays();
+        }
     }
 }
 

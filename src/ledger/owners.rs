@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 pub struct Mark {
     owner: Owner,
     path: PathBuf,
+    stays: bool,
     // Held open for its lock.
     _file: File,
 }
@@ -24,7 +25,12 @@ impl Mark {
         let file = files::create_private(&path)?;
         file.lock().map_err(|e| Error::File { path: path.display().to_string(), reason: e.to_string() })?;
         let label = format!("{}@{}, process {}", who.user, who.host, std::process::id());
-        Ok(Self { owner: Owner { mark, label }, path, _file: file })
+        Ok(Self { owner: Owner { mark, label }, path, stays: false, _file: file })
+    }
+
+    /// It outlives the process, unlocked.
+    pub(super) fn stays(&mut self) {
+        self.stays = true;
     }
 
     pub(super) fn owner(&self) -> Owner {
@@ -60,6 +66,8 @@ impl Living {
 
 impl Drop for Mark {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        if !self.stays {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }

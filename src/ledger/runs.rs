@@ -28,10 +28,11 @@ pub struct LeftRun {
 }
 
 impl Ledger {
-    /// Begins a run, synced. A licence that a living run still has to do refuses it; from dead ones it's taken over.
+    /// Begins a run, synced. A licence that a living run still has to do refuses it; from dead ones it's taken over. On a
+    /// shared ledger runs of several people split the work: each licence is whoever's who asks first.
     pub fn begin_run(&mut self, profile: &str, items: &[Planned], now: Timestamp) -> Result<RunId> {
         let ours = self.mark()?.owner();
-        let living = self.living();
+        let (living, shared) = (self.living(), self.is_shared());
         let wanted: HashSet<_> = items.iter().map(|item| &item.key).collect();
         self.transaction("begin the run", |tx| {
             for (seq, owner, _) in runs(tx, profile)? {
@@ -45,7 +46,7 @@ impl Ledger {
                     if theirs.is_empty() {
                         tx.execute("DELETE FROM run WHERE seq = ?1", values![seq])?;
                     }
-                } else if let Some((_, item, _)) = ours.first() {
+                } else if let (false, Some((_, item, _))) = (shared, ours.first()) {
                     return Err(
                         Error::Busy { license: item.key.license.to_string(), holder: owner.label }.into()
                     );

@@ -81,6 +81,14 @@ impl Vault {
         }
     }
 
+    /// What opens what is sealed to this host's identity, without a memo; a keyring has nothing of the kind.
+    pub fn opener(&self) -> Option<Result<Opener>> {
+        match self {
+            Self::Keyring(_) => None,
+            Self::Sealed(sealed) => Some(sealed.opener()),
+        }
+    }
+
     /// Another envelope for a question whose memo was unfolded. The memo stays: what this seals, its opener opens.
     pub fn another_envelope(&self, opener: &Opener) -> Result<Envelope> {
         match self {

@@ -104,8 +104,12 @@ impl SealedVault {
         Ok(Envelope { code: Seal::to(std::slice::from_ref(&keys.own))?, answer: Seal::to(&keys.recipients)? })
     }
 
+    pub(super) fn opener(&self) -> Result<Opener> {
+        Ok(self.keys()?.opener.clone())
+    }
+
     pub(super) fn unfold(&self, memo: &Sealed, whose: &str) -> Result<(Sealable, Opener)> {
-        Ok((self.open(memo, whose)?, self.keys()?.opener.clone()))
+        Ok((self.open(memo, whose)?, self.opener()?))
     }
 
     pub(super) fn seal(&self, secret: &Sealable) -> Result<Sealed> {

@@ -56,6 +56,8 @@ mod support;
 #[cfg(unix)]
 mod table;
 #[cfg(target_os = "linux")]
+mod team;
+#[cfg(target_os = "linux")]
 mod time;
 mod token;
 #[cfg(target_os = "linux")]

@@ -272,6 +272,18 @@ impl Session {
         Ok(())
     }
 
+    /// This process is at work no longer. Whether others know, and nothing of its is left open.
+    pub(in crate::ledger) fn leaves(&self) -> bool {
+        let Some(presence) = self.presence.borrow_mut().take() else { return true };
+        presence.task.abort();
+        let mark = [Value::Text(&presence.mark)];
+        // Not by a new connection: whoever waits for this process's end waits long enough.
+        let connected = self.connection.borrow().as_ref().is_some_and(|it| !it.client.is_closed());
+        connected
+            && self.execute("DELETE FROM owner WHERE mark = ?1", &mark).is_ok()
+            && matches!(self.query("SELECT id FROM flow WHERE owner_mark = ?1", &mark), Ok(left) if left.is_empty())
+    }
+
     /// A pool that lends a server's process for one transaction at a time gives two idle connections the same.
     fn refuse_a_pool(&self, second: &Client) -> Result<()> {
         let ask = "SELECT pg_backend_pid()";
@@ -345,18 +357,6 @@ impl Session {
 
     fn strange(&self, reason: &str) -> Error {
         LedgerError::Damaged { path: self.place(), reason: reason.into() }.into()
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        if let Some(presence) = self.presence.borrow_mut().take() {
-            presence.task.abort();
-            // Else others would wait for the lease's end.
-            let _ = self.execute("DELETE FROM owner WHERE mark = ?1", &[Value::Text(&presence.mark)]);
-        }
-        // The connection's end is told to the server, not waited for.
-        self.connection.borrow_mut().take();
     }
 }
 

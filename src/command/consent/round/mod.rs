@@ -11,7 +11,7 @@ use super::outcome_of;
 use crate::command::{Bench, Call, hooks};
 use crate::custody::{Kept, Question};
 use crate::edge::{BrowserChoice, Opened};
-use crate::error::{Error, ProviderError, Result};
+use crate::error::{Error, LedgerError, ProviderError, Result};
 use crate::grant::{self};
 use crate::ledger::RunId;
 use crate::model::consent::Fact;
@@ -172,7 +172,12 @@ impl<'r, 'e> Round<'r, 'e> {
 
     /// What was found out of a licence before the round began.
     pub fn known(&mut self, at: usize, kept: Result<Kept>) {
-        self.settle(at, kept);
+        match kept {
+            Err(e) if self.others_have(&e).is_some() => {
+                self.skip(at, &self.others_have(&e).unwrap_or_default())
+            }
+            kept => self.settle(at, kept),
+        }
     }
 
     /// Until every licence has ended, or nothing more is wanted.
@@ -289,6 +294,7 @@ impl<'r, 'e> Round<'r, 'e> {
                     places.push(*at);
                 }
                 Ok(Err(why)) => self.skip(*at, &why),
+                Err(e) if self.several() && e.is_ledger_away() => return self.stop(Some(e)),
                 Err(e) => self.settle(*at, Err(e)),
             }
         }
@@ -306,7 +312,10 @@ impl<'r, 'e> Round<'r, 'e> {
             let logged = match asked {
                 Ok(logged) => logged,
                 Err(e) => {
-                    self.settle(at, Err(e));
+                    match self.others_have(&e) {
+                        Some(why) => self.skip(at, &why),
+                        None => self.settle(at, Err(e)),
+                    }
                     continue;
                 }
             };
@@ -322,6 +331,19 @@ impl<'r, 'e> Round<'r, 'e> {
             let how = if by == By::Click { How::Worklist } else { How::of(browser) };
             self.view.opened(&self.items[at].1, &address, how, until);
             self.open.insert(at, Open { flow, address, until: Some(until), reply: None, code: None });
+        }
+    }
+
+    /// Where several people share the ledger, and one of them is at a licence of this run too, or was: in which words it's
+    /// left to them.
+    fn others_have(&self, refused: &Error) -> Option<String> {
+        if !self.several() || !self.bench.custody.ledger().is_shared() {
+            return None;
+        }
+        match refused {
+            Error::Busy { holder, .. } => Some(format!("{holder}, is at it")),
+            Error::Ledger(LedgerError::Changed { .. }) => Some(MEANWHILE.into()),
+            _ => None,
         }
     }
 
@@ -360,7 +382,7 @@ impl<'r, 'e> Round<'r, 'e> {
         let provider = &self.bench.provider;
         let known = self.bench.custody.standing(&item.key)?.map(|standing| standing.record);
         if self.several() && known.as_ref().is_some_and(|known| known.generation != item.base) {
-            return Ok(Err("somebody else was at it meanwhile".into()));
+            return Ok(Err(MEANWHILE.into()));
         }
         fits(item.purpose, known.as_ref(), provider, now)?;
         let base = self.session.redirect_uri();
@@ -574,6 +596,9 @@ impl<'r, 'e> Round<'r, 'e> {
         }
     }
 }
+
+/// Why a licence is left out that has another grant since the run was planned.
+const MEANWHILE: &str = "somebody else was at it meanwhile";
 
 /// Who has a page opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
