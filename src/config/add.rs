@@ -173,6 +173,26 @@ pub fn change_vault(paths: &Paths, vault: &NewVault) -> Result<Config> {
     Ok(config)
 }
 
+/// Names where the ledger is in a file that exists; comments and order of the rest stay.
+pub fn change_ledger(paths: &Paths, address: Option<&str>) -> Result<()> {
+    let file = &paths.config;
+    let mut document = document(file, &read(file)?)?;
+    match (document.get_mut("ledger").and_then(toml_edit::Item::as_value_mut), address) {
+        (Some(value), address) => {
+            let decor = value.decor().clone();
+            *value = address.unwrap_or("sqlite").into();
+            *value.decor_mut() = decor;
+        }
+        (None, Some(address)) => document["ledger"] = toml_edit::value(address),
+        (None, None) => return Ok(()),
+    }
+    let text = document.to_string();
+    if let Some(problem) = Config::parse(file, &text).1.into_iter().next() {
+        return Err(problem.into());
+    }
+    files::replace(file, text.as_bytes(), 0o600)
+}
+
 fn document(file: &Path, text: &str) -> Result<toml_edit::DocumentMut> {
     text.parse().map_err(|e: toml_edit::TomlError| {
         ConfigError::File { path: file.display().to_string(), reason: crate::error::clean(e.message()) }

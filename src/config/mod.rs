@@ -15,7 +15,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
-pub use add::{NewProfile, NewVault, add_profile, change_vault};
+pub use add::{NewProfile, NewVault, add_profile, change_ledger, change_vault};
 pub use layer::{Origin, Setting};
 pub use presets::Preset;
 pub use ready::{missing, needs_secret, ready};

@@ -20,7 +20,7 @@ pub use bundle::{Bundle, Bundled, HandedOver, Taking, quiet};
 pub use fresh::{AtHand, Fresh};
 pub use handoff::Found;
 pub use look_up::Looked;
-pub use moving::{move_secrets, reseal};
+pub use moving::{move_ledger, move_secrets, reseal};
 pub use recover::Recovered;
 pub use surrender::{Asking, Extent, Revocation};
 

@@ -1,10 +1,12 @@
 //! All secrets at once: into the other vault, or sealed to other recipients. The new ones are made first, then one commit
 //! names them all; only then the old ones go. Killed anywhere, the same command goes on.
 
-use crate::error::{Error, Result};
-use crate::ledger::{Holder, Ledger, Secret};
+use crate::edge::Env;
+use crate::error::{Error, LedgerError, Result};
+use crate::ledger::{Carried, Holder, Ledger, Secret};
 use crate::model::flow::{Place, Role, Stage};
 use crate::model::history::Chore;
+use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
 use crate::vault::Vault;
 use jiff::Timestamp;
@@ -52,6 +54,27 @@ pub fn move_secrets(
     named()?;
     forget_left(ledger, if from.kind() == VaultKind::Keyring { from } else { to })?;
     Ok(count)
+}
+
+/// Moves the whole ledger to another place, and has it `named` in the configuration.
+///
+/// # Errors
+/// Where a licence is being worked on: nothing is changed.
+pub fn move_ledger(
+    env: &Env,
+    from: &LedgerPlace,
+    to: &LedgerPlace,
+    named: &mut dyn FnMut() -> Result<()>,
+) -> Result<Carried> {
+    match Ledger::open(env, from) {
+        Ok(ledger) => calm(&ledger, false)?,
+        // It has moved already: the same command finishes that.
+        Err(Error::Ledger(LedgerError::Moved { .. })) => {}
+        Err(e) => return Err(e),
+    }
+    let carried = Ledger::carry(env, from, to, env.clock.now())?;
+    named()?;
+    Ok(carried)
 }
 
 fn moved_one(ledger: &Ledger, secret: &Secret, from: &Vault, to: &Vault) -> Result<Place> {

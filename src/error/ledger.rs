@@ -71,6 +71,20 @@ pub enum LedgerError {
         /// Where it is now.
         to: String,
     },
+    /// A move into it was cut short.
+    #[error("the move of the ledger from {from} to {place} isn't finished")]
+    Arriving {
+        /// Which.
+        place: String,
+        /// Where its records come from.
+        from: String,
+    },
+    /// What was to move there would meet other records.
+    #[error("the ledger {place} has records of its own")]
+    Occupied {
+        /// Which.
+        place: String,
+    },
     /// Others took a question over, because this process wasn't heard of for too long.
     #[error("somebody else has taken this over, because this process wasn't heard of for too long")]
     TakenOver,
@@ -129,7 +143,9 @@ impl LedgerError {
             Self::Away { .. } => "See that the server runs and that this host reaches it (biotrack-auth doctor), then run the command again. What was granted meanwhile waits here, sealed.",
             Self::Refused { .. } => "See to the role, its password file, the certificates and what the role may do (docs/team.md), then run the command again.",
             Self::Pooled { .. } => "Name the server itself, or a pool in session mode.",
-            Self::Moved { .. } => "Set ledger in the configuration to where it is now (biotrack-auth config ledger move says how).",
+            Self::Moved { .. } => "Name where it is now in the configuration: ledger = \"…\"; \"sqlite\" is the file of the host that it moved to.",
+            Self::Arriving { .. } => "Run the same biotrack-auth config ledger move again, where it was begun: it goes on.",
+            Self::Occupied { .. } => "Name an empty database, or have no ledger there; records can be exported there and imported here.",
             Self::TakenOver => "Look at it: biotrack-auth status.",
             Self::Io { .. } => "Check the disk's space and health, then run the command again.",
             Self::Changed { .. } => "Look at it (biotrack-auth status), then run the command again if it's still needed.",

@@ -6,6 +6,7 @@ mod health;
 mod history;
 mod journal;
 mod looks;
+mod moving;
 mod owners;
 mod places;
 mod records;
@@ -18,6 +19,7 @@ pub use health::Leftovers;
 pub use history::Pruning;
 pub use journal::Spent;
 pub use looks::Near;
+pub use moving::Carried;
 pub use owners::Mark;
 pub use places::{Holder, Secret};
 pub use reminders::Waiting;
@@ -105,7 +107,9 @@ impl Ledger {
         let ledger = match place {
             LedgerPlace::File => {
                 let (db, id) = sqlite::write(&env.paths, env.random.as_ref())?;
-                Self::of_file(db, id, sqlite::newest(), env)
+                let ledger = Self::of_file(db, id, sqlite::newest(), env);
+                ledger.is_here()?;
+                ledger
             }
             LedgerPlace::Server(server) => {
                 Self::of_server(postgres::Session::write(server, env.random.as_ref())?, env)
@@ -120,7 +124,10 @@ impl Ledger {
         Ok(match place {
             LedgerPlace::File => {
                 tracing::info!("ledger {}, for reading", env.paths.ledger().display());
-                sqlite::read(&env.paths)?.map(|(db, id, schema)| Self::of_file(db, id, schema, env))
+                let found = sqlite::read(&env.paths)?;
+                let ledger = found.map(|(db, id, schema)| Self::of_file(db, id, schema, env));
+                ledger.iter().try_for_each(Self::is_here)?;
+                ledger
             }
             LedgerPlace::Server(server) => {
                 tracing::info!("ledger {}, for reading", server.address);
@@ -155,6 +162,11 @@ impl Ledger {
             hooks: BTreeSet::new(),
             log_is_fresh: false,
         }
+    }
+
+    /// Its records haven't moved elsewhere, and aren't on their way here.
+    fn is_here(&self) -> Result<()> {
+        moving::elsewhere(&self.path, self.whereabouts()?).map_or(Ok(()), Err)
     }
 
     /// Whether the file that is open is still the one at its place, and can be written to.
@@ -502,7 +514,17 @@ impl Ledger {
         what: &'static str,
         work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
     ) -> Result<T> {
-        self.engine.transaction(work).map_err(|e| self.fault(what, e))
+        let path = &self.path;
+        let done = self.engine.transaction(|tx| {
+            // Others may have moved it since it was opened. A server says so as a transaction begins.
+            if let Db::Sqlite(_) = tx
+                && let Some(e) = moving::elsewhere(path, moving::whereabouts(tx)?)
+            {
+                return Err(e.into());
+            }
+            work(tx)
+        });
+        done.map_err(|e| self.fault(what, e))
     }
 
     fn relaxed<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T> {

@@ -41,6 +41,8 @@ pub enum Chore {
     Pruned,
     /// The secrets moved to the other vault.
     Moved,
+    /// The whole ledger moved here from another place.
+    LedgerMoved,
     /// The token sets were sealed to other recipients.
     Resealed,
 }
@@ -51,6 +53,7 @@ impl Chore {
         match self {
             Self::Pruned => "pruned",
             Self::Moved => "vault_moved",
+            Self::LedgerMoved => "ledger_moved",
             Self::Resealed => "resealed",
         }
     }

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod init;
 pub mod keeper;
+pub mod ledger;
 pub mod recipients;
 pub mod set_secret;
 pub mod show;
@@ -83,6 +84,20 @@ Examples:
   biotrack-auth config recipients remove age1…"
     )]
     Recipients(recipients::Action),
+    /// Where the ledger is: the file of this host, or a PostgreSQL server that several hosts share
+    ///
+    /// Records, sealed secrets, journal and history are copied in one transaction while nobody can write, and compared. Only
+    /// then the old ledger is marked as moved, and the configuration follows. Cut short anywhere, the same command goes on.
+    /// The address never has a password in it: that is in ~/.pgpass, in a service file, or not needed because of a client
+    /// certificate. Other hosts name the new place in their own configuration.
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  biotrack-auth config ledger move postgres://ann@db.example/ledger
+  biotrack-auth config ledger move sqlite"
+    )]
+    Ledger(ledger::Action),
 }
 
 /// The global flags that matter here.
@@ -105,6 +120,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) ->
         Action::Check => check::run(globals, env),
         Action::SetSecret => set_secret::run(globals, env, keeper),
         Action::Vault(args) => vault::run(args, globals, env),
+        Action::Ledger(action) => ledger::run(action, globals, env),
         Action::Recipients(action) => recipients::run(action, globals, env),
     }
 }

@@ -248,6 +248,21 @@ impl Db<'_> {
         }
     }
 
+    /// Numbers that come next in a table go on behind those that were put into it.
+    pub(super) fn goes_on_behind(self, table: &str, column: &str) -> Result<(), Fault> {
+        match self {
+            // It gives the next by itself.
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(_) => {
+                let next = format!(
+                    "SELECT setval(pg_get_serial_sequence('{table}', '{column}'), \
+                     (SELECT coalesce(max({column}), 0) + 1 FROM {table}), false)"
+                );
+                self.number(&next, &[]).map(drop)
+            }
+        }
+    }
+
     /// Whether a process of another host still counts as being at work.
     pub(super) fn has_a_lease(self, mark: &str) -> Result<bool, Fault> {
         match self {
@@ -393,6 +408,17 @@ impl<'a> From<&'a Vec<u8>> for Value<'a> {
 impl<'a> From<&'a Fingerprint> for Value<'a> {
     fn from(fingerprint: &'a Fingerprint) -> Self {
         Self::Bytes(fingerprint)
+    }
+}
+
+impl<'a> From<Cell<'a>> for Value<'a> {
+    fn from(cell: Cell<'a>) -> Self {
+        match cell {
+            Cell::Null => Self::Null,
+            Cell::Number(number) => Self::Number(number),
+            Cell::Text(text) => Self::Text(text),
+            Cell::Bytes(bytes) => Self::Bytes(bytes),
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 use super::{Cell, Fault, Value, strange};
 use crate::edge::Random;
 use crate::error::{Error, LedgerError, Result};
+use crate::ledger::moving::{Whereabouts, elsewhere};
 use crate::model::server::{Encryption, Server};
 use bytes::BytesMut;
 use rustls::pki_types::pem::PemObject;
@@ -37,6 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const ANSWERING: Duration = Duration::from_secs(60);
 /// How long a process counts as being at work after it was last heard of.
 const LEASE: Duration = Duration::from_secs(90);
+/// How long what a process left open is its own host's to finish: a code lives ten minutes at most (RFC 6749, 4.1.2).
+const LEFT: Duration = Duration::from_secs(15 * 60);
 /// How often it's heard of.
 const BEAT: Duration = Duration::from_secs(15);
 
@@ -50,6 +53,8 @@ pub(in crate::ledger) struct Session {
     server: Server,
     random_id: String,
     reads_only: bool,
+    /// It's used whether or not its records have moved: by whoever moves them.
+    anyway: bool,
     connection: RefCell<Option<Connection>>,
     presence: RefCell<Option<Presence>>,
     /// The lock that is waited for at the moment has no time limit of the session's.
@@ -89,6 +94,28 @@ impl Session {
         Ok(session.look()?.map(|()| session))
     }
 
+    /// The same for whoever moves its records.
+    pub(in crate::ledger) fn as_it_is(server: &Server, random: &dyn Random) -> Result<Self> {
+        let mut session = Self { anyway: true, ..Self::connect(server, false)? };
+        if session.look()?.is_none() {
+            session.make(random)?;
+            session.look()?.ok_or_else(|| session.strange("it was made, and isn't there"))?;
+        }
+        Ok(session)
+    }
+
+    /// Whether there is no ledger yet.
+    pub(in crate::ledger) fn is_new(server: &Server) -> Result<bool> {
+        let mut session = Self { anyway: true, ..Self::connect(server, true)? };
+        Ok(session.look()?.is_none())
+    }
+
+    /// Removes a ledger that has moved away, and makes an empty one.
+    pub(in crate::ledger) fn makes_room(&self, random: &dyn Random) -> Result<()> {
+        self.simple("DROP SCHEMA biotrack_auth CASCADE").map_err(|e| self.fault("be replaced", e))?;
+        self.make(random)
+    }
+
     fn connect(server: &Server, reads_only: bool) -> Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -101,6 +128,7 @@ impl Session {
             server: server.clone(),
             random_id: String::new(),
             reads_only,
+            anyway: false,
             connection: RefCell::new(None),
             presence: RefCell::new(None),
             patience: Mutable::new(PATIENCE),
@@ -133,7 +161,7 @@ impl Session {
         let meta: HashMap<_, _> = rows(&all).filter_map(|row| Some((row.get(0)?, row.get(1)?))).collect();
         let schema = meta.get("schema").and_then(|it| it.parse().ok()).unwrap_or_default();
         self.fits(schema)?;
-        self.stays(meta.get("moved").copied())?;
+        self.stays(meta.get("moved").copied(), meta.get("arriving").copied())?;
         self.random_id =
             meta.get("id").map(|id| (*id).to_owned()).ok_or_else(|| self.strange("it has no name"))?;
         Ok(Some(()))
@@ -146,11 +174,10 @@ impl Session {
         }
     }
 
-    fn stays(&self, moved: Option<&str>) -> Result<()> {
-        match moved {
-            None => Ok(()),
-            Some(to) => Err(LedgerError::Moved { place: self.place(), to: crate::error::clean(to) }.into()),
-        }
+    fn stays(&self, moved: Option<&str>, arriving: Option<&str>) -> Result<()> {
+        let named = |text: Option<&str>| text.map(crate::error::clean);
+        let there = Whereabouts { moved: named(moved), arriving: named(arriving) };
+        elsewhere(&self.place(), there).filter(|_| !self.anyway).map_or(Ok(()), Err)
     }
 
     fn make(&self, random: &dyn Random) -> Result<()> {
@@ -199,13 +226,13 @@ impl Session {
     pub(super) fn begin(&self) -> Result<(), Fault> {
         self.ready()?;
         let begun = self.simple(
-            "BEGIN; SELECT (SELECT value FROM meta WHERE name = 'schema'), (SELECT value FROM meta WHERE name = 'moved') \
-             FROM history_head FOR UPDATE",
+            "BEGIN; SELECT (SELECT value FROM meta WHERE name = 'schema'), (SELECT value FROM meta WHERE name = 'moved'), \
+             (SELECT value FROM meta WHERE name = 'arriving') FROM history_head FOR UPDATE",
         )?;
         let row = rows(&begun).next();
         let schema = row.and_then(|row| row.get(0)).and_then(|it| it.parse().ok()).unwrap_or_default();
         self.fits(schema)?;
-        self.stays(row.and_then(|row| row.get(1)))?;
+        self.stays(row.and_then(|row| row.get(1)), row.and_then(|row| row.get(2)))?;
         Ok(())
     }
 
@@ -272,16 +299,23 @@ impl Session {
         Ok(())
     }
 
-    /// This process is at work no longer. Whether others know, and nothing of its is left open.
+    /// This process is at work no longer. Whether nothing of its is left open: else that is its host's to finish for a while,
+    /// because an answer may wait there which nobody else knows of.
     pub(in crate::ledger) fn leaves(&self) -> bool {
         let Some(presence) = self.presence.borrow_mut().take() else { return true };
         presence.task.abort();
-        let mark = [Value::Text(&presence.mark)];
-        // Not by a new connection: whoever waits for this process's end waits long enough.
-        let connected = self.connection.borrow().as_ref().is_some_and(|it| !it.client.is_closed());
-        connected
-            && self.execute("DELETE FROM owner WHERE mark = ?1", &mark).is_ok()
-            && matches!(self.query("SELECT id FROM flow WHERE owner_mark = ?1", &mark), Ok(left) if left.is_empty())
+        let gone =
+            "DELETE FROM owner WHERE mark = ?1 AND NOT EXISTS (SELECT FROM flow WHERE owner_mark = ?1)";
+        let left = "UPDATE owner SET until = unixepoch() + ?2 WHERE mark = ?1";
+        let told = "UPDATE flow SET owner_label = owner_label || ?2 WHERE owner_mark = ?1";
+        let mark = Value::Text(&presence.mark);
+        if self.execute(gone, &[mark]).is_ok_and(|gone| gone == 1) {
+            return true;
+        }
+        let until = Value::Number(LEFT.as_secs().cast_signed());
+        let _ = self.execute(left, &[mark, until]);
+        let _ = self.execute(told, &[mark, Value::Text(", which has ended: a command on its host goes on")]);
+        false
     }
 
     /// A pool that lends a server's process for one transaction at a time gives two idle connections the same.
@@ -602,6 +636,7 @@ impl ToSql for Value<'_> {
     ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match *self {
             Self::Null => Ok(IsNull::Yes),
+            Self::Number(number) if *to == Type::BOOL => (number != 0).to_sql(to, out),
             Self::Number(number) if *to == Type::INT4 => i32::try_from(number)?.to_sql(to, out),
             Self::Number(number) => number.to_sql(to, out),
             Self::Flag(flag) => flag.to_sql(to, out),

@@ -129,6 +129,13 @@ fn prepare(name: &str, flags: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(db)
 }
 
+/// Takes what its log has into the file itself, so that the file alone is the whole.
+pub(in crate::ledger) fn fold_its_log(file: &std::path::Path) -> Result<()> {
+    let name = file.display().to_string();
+    let db = open(&name, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    db.pragma(None, "wal_checkpoint", "TRUNCATE", |_| Ok(())).map_err(|e| fault(&name, "be folded", &e))
+}
+
 fn version(db: &Connection, name: &str) -> Result<i64> {
     let found: i64 = db
         .pragma_query_value(None, "user_version", |row| row.get(0))

@@ -1,0 +1,67 @@
+//! `config ledger move`: the whole ledger moves to a server that several hosts share, or back.
+
+use super::{Globals, answer_json};
+use crate::config::{Config, change_ledger, server_at};
+use crate::custody::move_ledger;
+use crate::edge::Env;
+use crate::error::{Error, Result, clean};
+use crate::model::server::LedgerPlace;
+use crate::model::vault_kind::VaultKind;
+use serde::Serialize;
+
+/// What to do with the ledger.
+#[derive(Debug, clap::Subcommand)]
+pub enum Action {
+    /// Move it, whole, and name its new place in the configuration
+    Move(Move),
+}
+
+/// Where it shall be.
+#[derive(Debug, clap::Args)]
+pub struct Move {
+    /// `sqlite`, the file of this host, or postgres://USER@HOST/DATABASE
+    #[arg(value_name = "PLACE")]
+    to: String,
+}
+
+/// What was moved.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Answer {
+    schema: u8,
+    ledger: String,
+    /// How many licences' records it has.
+    records: usize,
+    /// How many links its history has.
+    links: usize,
+}
+
+/// Runs it.
+pub fn run(Action::Move(args): &Action, globals: Globals, env: &Env) -> Result<u8> {
+    let config = Config::load(&env.paths)?;
+    let from = config.ledger_place(&env.variables, &env.who.user)?;
+    let address = (args.to != "sqlite").then_some(args.to.as_str());
+    let to = match address {
+        Some(address) => server_at(address, &env.variables, &env.who.user)?,
+        None => LedgerPlace::File,
+    };
+    if address == config.ledger.as_deref() {
+        env.terminal.say(&format!("Ledger: {}. It is there already.", clean(&args.to)));
+        return Ok(0);
+    }
+    if address.is_some() && config.vault_kind() == VaultKind::Keyring {
+        return Err(Error::Usage {
+            what: "a ledger on a server needs the sealed vault: a keyring is on one machine alone".into(),
+            hint: "Move the secrets first: biotrack-auth config vault sealed.".into(),
+        });
+    }
+    let carried = move_ledger(env, &from, &to, &mut || change_ledger(&env.paths, address))?;
+    let (records, links) = (carried.records, carried.links);
+    env.terminal.say(&format!(
+        "Ledger: {}. {records} licences and {links} links of the history are there. The old one stays as it is, and is used no more.",
+        clean(&args.to)
+    ));
+    if globals.json {
+        answer_json(env, &Answer { schema: 1, ledger: clean(&args.to), records, links })?;
+    }
+    Ok(0)
+}
