@@ -139,11 +139,20 @@ impl Ledger {
         whereabouts(self.engine.db()).map_err(|e| self.fault("be read", e))
     }
 
-    /// Makes room at a place that once held these very records: they moved away from there, or a move to it was cut short.
+    /// Makes room at a place that is empty, or once held these very records: they moved away from there, or a move to it was
+    /// cut short.
     fn replaced(&self, env: &Env, to: &LedgerPlace) -> Result<Self> {
         let old = Self::as_it_is(env, to)?;
         let there = old.whereabouts()?;
         let ours = old.id == self.id && (there.moved.is_some() || there.arriving.is_some());
+        let nothing = "SELECT (SELECT count(*) FROM authorization) + (SELECT count(*) FROM secret)
+                            + (SELECT count(*) FROM profile_secret) + (SELECT count(*) FROM flow)
+                            + (SELECT count(*) FROM history)";
+        if there == Whereabouts::default()
+            && old.engine.db().number(nothing, values![]).map_err(|e| old.fault("be read", e))? == 0
+        {
+            return Ok(old);
+        }
         if !ours {
             return Err(LedgerError::Occupied { place: old.path.clone() }.into());
         }

@@ -70,6 +70,13 @@ impl Rig {
         rig
     }
 
+    /// The same, sealed, with its ledger in a file whatever the others have.
+    pub fn with_file(fail: &[Mishap]) -> Self {
+        let rig = Self::unconfigured(fail);
+        rig.initialize("sealed");
+        rig
+    }
+
     /// A sandbox, and an empty home.
     pub fn unconfigured(fail: &[Mishap]) -> Self {
         Self::around(Options { fail: fail.iter().copied().map(Fail::from).collect(), ..Options::default() })
@@ -90,9 +97,13 @@ impl Rig {
         rig
     }
 
-    fn configure(&self, vault: &str) {
+    fn initialize(&self, vault: &str) {
         let url = self.sandbox.address();
         self.run(&["config", "init", "--preset", "local-sandbox", "--url", &url, "--vault", vault]).exits(0);
+    }
+
+    fn configure(&self, vault: &str) {
+        self.initialize(vault);
         #[cfg(target_os = "linux")]
         if vault == "sealed" && team::wanted() {
             let server = team::shared();
