@@ -43,7 +43,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The name of a profile's client secret in the ledger.
-pub const CLIENT_SECRET: &str = "client_secret";
+const CLIENT_SECRET: &str = "client_secret";
+
+/// Where a profile's client secret is. It is sealed to its own host alone: on a shared ledger each host has its own, by its
+/// recipient, and whoever moved the ledger there the one that came with it.
+pub fn client_secret_place(ledger: &Ledger, vault: &Vault, profile: &str) -> Result<Option<Place>> {
+    let own = ledger.profile_secret(profile, &client_secret_name(ledger, vault)?)?;
+    match own {
+        Some(place) => Ok(Some(place)),
+        None => {
+            let came = ledger.profile_secret(profile, CLIENT_SECRET)?;
+            Ok(came.filter(|place| !ledger.is_shared() || vault.get(place, CLIENT_SECRET).is_ok()))
+        }
+    }
+}
+
+fn client_secret_name(ledger: &Ledger, vault: &Vault) -> Result<String> {
+    Ok(match (ledger.is_shared(), vault.own_recipient()?) {
+        (true, Some(recipient)) => format!("{CLIENT_SECRET} of {recipient}"),
+        _ => CLIENT_SECRET.to_owned(),
+    })
+}
 
 /// A question that a command wants to put.
 #[derive(Debug)]
@@ -197,12 +217,12 @@ impl<'e> Custody<'e> {
             return Ok(Some(Secret::new(published)));
         }
         let profile = &self.provider.profile;
-        let place =
-            self.ledger.profile_secret(profile, CLIENT_SECRET)?.ok_or_else(|| ConfigError::Incomplete {
-                profile: profile.clone(),
-                key: "client secret".into(),
-                how: format!("Give it to the vault: biotrack-auth config set-secret --profile {profile}."),
-            })?;
+        let place = client_secret_place(&self.ledger, &self.vault, profile)?;
+        let place = place.ok_or_else(|| ConfigError::Incomplete {
+            profile: profile.clone(),
+            key: "client secret".into(),
+            how: format!("Give it to the vault: biotrack-auth config set-secret --profile {profile}."),
+        })?;
         let kept = self.vault.get(&place, &format!("{profile}'s client secret"))?;
         kept.read(&format!("{profile}'s client secret")).map(|text: String| Some(Secret::new(text)))
     }
@@ -488,7 +508,8 @@ pub fn keep_client_secret(
 ) -> Result<()> {
     let item = format!("{}/{profile}/client-secret-{}", ledger.id(), random.name()?);
     let place = vault.put_own(&item, &Sealable::of(&secret.expose()))?;
-    match ledger.set_profile_secret(profile, CLIENT_SECRET, &place)? {
+    let name = client_secret_name(ledger, vault)?;
+    match ledger.set_profile_secret(profile, &name, &place)? {
         Some(old) => vault.forget(&old),
         None => Ok(()),
     }

@@ -89,6 +89,14 @@ impl Vault {
         }
     }
 
+    /// What seals to this host alone; a keyring needs no such thing.
+    pub fn own_recipient(&self) -> Result<Option<String>> {
+        match self {
+            Self::Keyring(_) => Ok(None),
+            Self::Sealed(sealed) => sealed.own_recipient().map(Some),
+        }
+    }
+
     /// Another envelope for a question whose memo was unfolded. The memo stays: what this seals, its opener opens.
     pub fn another_envelope(&self, opener: &Opener) -> Result<Envelope> {
         match self {

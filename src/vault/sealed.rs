@@ -104,6 +104,10 @@ impl SealedVault {
         Ok(Envelope { code: Seal::to(std::slice::from_ref(&keys.own))?, answer: Seal::to(&keys.recipients)? })
     }
 
+    pub(super) fn own_recipient(&self) -> Result<String> {
+        Ok(self.keys()?.own.to_string())
+    }
+
     pub(super) fn opener(&self) -> Result<Opener> {
         Ok(self.keys()?.opener.clone())
     }

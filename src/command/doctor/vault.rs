@@ -3,7 +3,7 @@
 use super::Examination;
 use crate::command::read_ledger;
 use crate::config::{Config, needs_secret};
-use crate::custody::CLIENT_SECRET;
+use crate::custody::client_secret_place;
 use crate::error::{Error, Result};
 use crate::ledger::{Holder, Ledger, Secret};
 use crate::model::flow::{Place, Role};
@@ -58,13 +58,13 @@ impl Examination<'_, '_> {
             }
         }
         let Some(ledger) = ledger else { return Ok(()) };
-        self.client_secret(&ledger)?;
+        self.client_secret(&ledger, &vault)?;
         self.compare(config, &vault, &ledger)
     }
 
-    fn client_secret(&mut self, ledger: &Ledger) -> Result<()> {
+    fn client_secret(&mut self, ledger: &Ledger, vault: &Vault) -> Result<()> {
         let Some(provider) = self.provider.clone().filter(|it| needs_secret(it)) else { return Ok(()) };
-        match ledger.profile_secret(&provider.profile, CLIENT_SECRET)? {
+        match client_secret_place(ledger, vault, &provider.profile)? {
             Some(_) => self.well("vault", "the client secret is kept"),
             None => {
                 let fix = format!("biotrack-auth config set-secret --profile {}", provider.profile);
