@@ -172,8 +172,8 @@ impl Server {
         found.pop().expect("postgresql isn't installed: tests/run installs it").display().to_string()
     }
 
-    /// It refuses to run as root.
-    fn as_its_user(&self, program: &str) -> Command {
+    /// It refuses to run as root, and so do its tools.
+    pub fn as_its_user(&self, program: &str) -> Command {
         let mut command = match rustix::process::geteuid().is_root() {
             true => {
                 let mut command = outside("setpriv");

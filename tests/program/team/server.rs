@@ -6,7 +6,8 @@ use crate::support::register;
 use crate::support::team::{PASSWORD, Server, shared};
 use serde_json::json;
 use std::fs;
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 #[test]
 fn hosts_see_one_truth_and_each_can_use_every_grant() {
@@ -318,4 +319,48 @@ fn a_service_file_names_the_server_and_its_password() {
     team.run(0, &["status"]).exits(2).says("no service file has the service [ledger]");
     let shown = run(&["config", "show"]).exits(0).out;
     assert!(shown.contains("service=ledger") && !shown.contains("canary"), "{shown}");
+}
+
+/// PgBouncer, as Debian has it.
+#[test]
+fn a_pool_in_transaction_mode_is_refused_and_one_in_session_mode_serves() {
+    for (mode, code) in [("transaction", 7), ("session", 0)] {
+        let server = shared();
+        let folder = server.file(&format!("pool-{mode}"));
+        fs::create_dir(&folder).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let quoted = PASSWORD.replace('"', "\"\"");
+        fs::write(folder.join("users"), format!("\"postgres\" \"{quoted}\"\n")).unwrap();
+        let settings = format!(
+            "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+             unix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {}\npool_mode = {mode}\n",
+            server.port,
+            folder.join("users").display()
+        );
+        fs::write(folder.join("pgbouncer.ini"), settings).unwrap();
+        let mut pool = server.as_its_user("/usr/sbin/pgbouncer");
+        let mut pool = pool.arg(folder.join("pgbouncer.ini")).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(pool.stderr.take().unwrap());
+        let mut all = String::new();
+        while !all.contains("process up") {
+            assert!(said.read_line(&mut all).unwrap() > 0, "{all}");
+        }
+        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        let team = Team::of(server, 1);
+        let config = team.home(0).join("config.toml");
+        let text = fs::read_to_string(&config).unwrap();
+        let direct = format!("localhost:{}/", server.port);
+        let (before, after) = text.split_once(&direct).unwrap();
+        let after = after.replacen("?sslrootcert=", "?sslmode=disable&sslrootcert=", 1);
+        fs::write(&config, format!("{before}127.0.0.1:{port}/{after}")).unwrap();
+        let run = team.run(0, &register("L-1", &[])).exits(code);
+        if code == 7 {
+            run.says("pool in transaction mode").says("session mode");
+            assert_eq!(team.rig.counted("token_issued"), 0);
+        } else {
+            team.run(0, &["token", "L-1"]).exits(0);
+        }
+        pool.kill().unwrap();
+        pool.wait().unwrap();
+    }
 }
