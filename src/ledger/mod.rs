@@ -28,7 +28,7 @@ pub use runs::{LeftRun, RunId};
 pub use spool::notes;
 pub use spool::{Spool, Spooled};
 
-use crate::edge::{Env, Paths, Random, Who};
+use crate::edge::{Env, Paths, Random, Who, files};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::flow::{Change, Flow, Logged, Owner, Place, Role, Stage};
 use crate::model::ids::{FlowId, Key};
@@ -112,6 +112,8 @@ impl Ledger {
                 ledger
             }
             LedgerPlace::Server(server) => {
+                // Marks and spools are here all the same.
+                files::private_folder(&env.paths.data)?;
                 Self::of_server(postgres::Session::write(server, env.random.as_ref())?, env)
             }
         };

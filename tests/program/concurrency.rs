@@ -3,19 +3,12 @@
 use crate::support::proxy::Proxy;
 use crate::support::stored::{PROFILE, key};
 use crate::support::{Rig, Run, admin, register};
-use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::flow::{Change, Move, Role};
 use biotrack_auth::model::secret::Secret;
-use biotrack_auth::model::server::LedgerPlace;
 use std::process::Child;
 
 /// How many at once.
 const MANY: usize = 20;
-
-fn integrity(rig: &Rig) -> String {
-    let db = rusqlite::Connection::open(rig.file("ledger.db")).unwrap();
-    db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap()
-}
 
 fn end(child: Child) -> Run {
     Run::of(child.wait_with_output().unwrap())
@@ -39,10 +32,8 @@ fn registering_many_licences_at_once_on_a_fresh_home_loses_none() {
     for license in &licenses {
         assert!(rig.accepts(&rig.live(license).unwrap()), "{license}");
     }
-    assert_eq!(integrity(&rig), "ok");
-    let left: Vec<_> =
-        ["owners", "spool"].iter().flat_map(|it| std::fs::read_dir(rig.file(it)).unwrap()).collect();
-    assert!(left.is_empty(), "{left:?}");
+    rig.is_whole();
+    assert!(rig.left_beside().is_empty(), "{:?}", rig.left_beside());
 }
 
 #[test]
@@ -72,16 +63,14 @@ fn of_many_that_renew_one_licence_one_wins_and_the_others_are_told_who() {
     }
     assert_eq!(rig.counted("token_issued"), 2);
     assert!(rig.accepts(&rig.live("L-1").unwrap()));
-    assert_eq!(integrity(&rig), "ok");
+    rig.is_whole();
 }
 
 #[test]
 fn a_change_of_what_someone_else_changed_meanwhile_is_refused() {
     let rig = Rig::new();
     rig.register("L-1").exits(0);
-    let env = rig.env();
-    let mut ledgers =
-        [Ledger::open(&env, &LedgerPlace::File).unwrap(), Ledger::open(&env, &LedgerPlace::File).unwrap()];
+    let mut ledgers = [rig.ledger(), rig.ledger()];
     let read = ledgers[0].standing(PROFILE, &key("L-1")).unwrap().unwrap().record;
     let mut record = read.clone();
     record.generation = record.generation.next();

@@ -49,7 +49,7 @@ fn it_shows_what_happened_in_every_form() {
 }
 
 #[test]
-fn verify_names_the_first_link_that_does_not_fit() {
+fn in_a_file_verify_names_the_first_link_that_does_not_fit() {
     let rig = lived();
     let whole = rig.run(&["history", "verify", "--json"]).exits(0).json();
     valid("history-verify", &whole);
@@ -86,7 +86,7 @@ fn verify_names_the_first_link_that_does_not_fit() {
 }
 
 #[test]
-fn the_ledger_itself_lets_nobody_rewrite_or_cut_it() {
+fn in_a_file_the_ledger_itself_lets_nobody_rewrite_or_cut_it() {
     let rig = lived();
     let db = Connection::open(rig.file("ledger.db")).unwrap();
     for statement in
@@ -98,7 +98,7 @@ fn the_ledger_itself_lets_nobody_rewrite_or_cut_it() {
 }
 
 #[test]
-fn what_is_pruned_leaves_an_anchor_that_the_rest_verifies_from() {
+fn in_a_file_what_is_pruned_leaves_an_anchor_that_the_rest_verifies_from() {
     let rig = lived();
     rig.run(&["history", "prune", "--yes"]).exits(0).answers("Nothing of the history is older");
     rig.run(&["history", "prune", "--before", "2100-01-01"]).exits(2).says("less than five years ago");
@@ -154,7 +154,7 @@ fn what_is_old_is_pruned_only_with_a_yes() {
 }
 
 #[test]
-fn an_older_ledger_is_verified_as_it_is_and_migrated_with_its_head() {
+fn in_a_file_an_older_ledger_is_verified_as_it_is_and_migrated_with_its_head() {
     let rig = lived();
     let db = Connection::open(rig.file("ledger.db")).unwrap();
     // As schema 3 had it.

@@ -13,6 +13,10 @@ use serde::Serialize;
 #[derive(Debug, clap::Subcommand)]
 pub enum Action {
     /// Move it, whole, and name its new place in the configuration
+    #[command(after_help = "\
+Examples:
+  biotrack-auth config ledger move 'postgres://ann@db.example/ledger?sslrootcert=/etc/ssl/company.crt'
+  biotrack-auth config ledger move sqlite")]
     Move(Move),
 }
 

@@ -159,8 +159,8 @@ impl Session {
             .simple("SELECT name, value FROM biotrack_auth.meta")
             .map_err(|e| self.fault("be read", e))?;
         let meta: HashMap<_, _> = rows(&all).filter_map(|row| Some((row.get(0)?, row.get(1)?))).collect();
-        let schema = meta.get("schema").and_then(|it| it.parse().ok()).unwrap_or_default();
-        self.fits(schema)?;
+        let schema = meta.get("schema").and_then(|it| it.parse().ok());
+        self.fits(schema.ok_or_else(|| self.strange("it doesn't say which schema it has"))?)?;
         self.stays(meta.get("moved").copied(), meta.get("arriving").copied())?;
         self.random_id =
             meta.get("id").map(|id| (*id).to_owned()).ok_or_else(|| self.strange("it has no name"))?;

@@ -177,7 +177,7 @@ fn interrupted_it_is_130_says_how_to_go_on_and_the_rest_is_done_then() {
 }
 
 #[test]
-fn a_second_run_over_the_same_licences_is_told_who_is_at_it() {
+fn in_a_file_a_second_run_over_the_same_licences_is_told_who_is_at_it() {
     let rig = fleet();
     let nobody = nobody();
     let mut running = Running::start(&rig, &["renew", "--due", "--browser", &nobody.browser()]);

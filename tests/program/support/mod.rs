@@ -150,6 +150,12 @@ impl Rig {
 
     /// Makes the ledger something that no one can read.
     pub fn spoil_the_ledger(&self) {
+        #[cfg(target_os = "linux")]
+        if let LedgerPlace::Server(server) = self.ledger_place() {
+            team::shared()
+                .says(&server.database, "UPDATE biotrack_auth.meta SET value = 'x' WHERE name = 'schema'");
+            return;
+        }
         for beside in ["ledger.db-wal", "ledger.db-shm"] {
             let _ = std::fs::remove_file(self.file(beside));
         }

@@ -13,6 +13,7 @@ use biotrack_auth::vault::Vault;
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::PathBuf;
 
 /// The profile of every rig.
 pub const PROFILE: &str = "local-sandbox";
@@ -65,6 +66,30 @@ impl Rig {
     /// The ledger, for reading, where there is one.
     pub fn read_ledger(&self) -> Option<Ledger> {
         Ledger::read(&self.env(), &self.ledger_place()).unwrap()
+    }
+
+    /// What processes keep beside the ledger while they work.
+    pub fn left_beside(&self) -> Vec<PathBuf> {
+        let folders = std::fs::read_dir(self.home()).unwrap().map(|it| it.unwrap().path());
+        let theirs = |folder: &PathBuf| {
+            let name = folder.file_name().unwrap().to_str().unwrap();
+            folder.is_dir() && (["owners", "claims"].contains(&name) || name.starts_with("spool"))
+        };
+        folders
+            .filter(theirs)
+            .flat_map(|it| std::fs::read_dir(it).unwrap())
+            .map(|it| it.unwrap().path())
+            .collect()
+    }
+
+    /// The engine finds the ledger whole; a server looks after its own pages.
+    #[track_caller]
+    pub fn is_whole(&self) {
+        if let LedgerPlace::File = self.ledger_place() {
+            let db = rusqlite::Connection::open(self.file("ledger.db")).unwrap();
+            let said: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+            assert_eq!(said, "ok");
+        }
     }
 
     /// The grants that a licence has in a role, opened with the home's own identity.
