@@ -5,6 +5,7 @@ pub(super) mod sqlite;
 
 use crate::error::{Error, LedgerError};
 use crate::model::secret::Fingerprint;
+use postgres::Beginning;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, TransactionBehavior};
 use std::rc::Rc;
@@ -90,10 +91,7 @@ impl Engine {
                 tx.commit()?;
                 Ok(done)
             }
-            Self::Postgres(session) => {
-                let done = session.begin().and_then(|()| work(Db::Postgres(session)));
-                ended(session, done)
-            }
+            Self::Postgres(session) => session.within(Beginning::Alone, || work(Db::Postgres(session))),
         }
     }
 
@@ -108,11 +106,7 @@ impl Engine {
                 done
             }
             // Synced too: that is one wait in a network's several. It only doesn't wait for who else writes.
-            Self::Postgres(session) => {
-                session.ready()?;
-                let done = session.simple("BEGIN").and_then(|_| work(Db::Postgres(session)));
-                ended(session, done)
-            }
+            Self::Postgres(session) => session.within(Beginning::Plain, || work(Db::Postgres(session))),
         }
     }
 
@@ -135,22 +129,9 @@ impl Engine {
                 snapshot.finish()?;
                 Ok(seen)
             }
-            Self::Postgres(session) => {
-                session.ready()?;
-                let begun = session.simple("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-                let done = begun.and_then(|_| read(Db::Postgres(session)));
-                ended(session, done)
-            }
+            Self::Postgres(session) => session.within(Beginning::Snapshot, || read(Db::Postgres(session))),
         }
     }
-}
-
-fn ended<T>(session: &postgres::Session, done: Result<T, Fault>) -> Result<T, Fault> {
-    match &done {
-        Ok(_) => session.commit()?,
-        Err(_) => session.roll_back(),
-    }
-    done
 }
 
 impl Db<'_> {

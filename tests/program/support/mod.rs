@@ -225,7 +225,9 @@ impl Rig {
     /// What the sandbox logged: the truth.
     pub fn truth(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.elsewhere("sandbox.log")).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        // The last line may still be on its way.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// How many questions are open in the ledger.

@@ -1,6 +1,7 @@
 //! Several hosts on one ledger: a real PostgreSQL server, a home and an identity for each host.
 
 mod crowd;
+mod cut;
 mod moving;
 mod server;
 

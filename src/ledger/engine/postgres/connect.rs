@@ -1,0 +1,126 @@
+//! Making a connection: by TLS that makes sure whose server answers, and with what a failure means to an operator.
+
+use super::{ANSWERING, words};
+use crate::model::server::{Encryption, Server};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::BuilderVerifierExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// How long it may take.
+const CONNECTING: Duration = Duration::from_secs(10);
+
+/// Why there is no connection.
+pub(super) enum Reason {
+    Away(String),
+    Refused(String),
+}
+
+impl From<String> for Reason {
+    fn from(reason: String) -> Self {
+        Self::Away(reason)
+    }
+}
+
+pub(super) async fn connect(server: &Server) -> Result<Client, Reason> {
+    let mut config = tokio_postgres::Config::new();
+    config
+        .user(&server.user)
+        .dbname(&server.database)
+        .port(server.port)
+        .application_name("biotrack-auth")
+        .connect_timeout(CONNECTING)
+        .keepalives_idle(Duration::from_secs(30))
+        .keepalives_interval(Duration::from_secs(10))
+        .tcp_user_timeout(ANSWERING);
+    match server.is_socket() {
+        #[cfg(unix)]
+        true => config.host_path(&server.host),
+        _ => config.host(&server.host),
+    };
+    if let Some(password) = &server.password {
+        config.password(password.expose());
+    }
+    let whole = async {
+        match &server.encryption {
+            Encryption::Local => {
+                config.ssl_mode(tokio_postgres::config::SslMode::Disable);
+                let (client, connection) = config.connect(NoTls).await.map_err(refused)?;
+                tokio::spawn(connection);
+                Ok(client)
+            }
+            Encryption::Verified { roots, client } => {
+                config.ssl_mode(tokio_postgres::config::SslMode::Require);
+                let tls =
+                    MakeRustlsConnect::new(tls(roots.as_deref(), client.as_ref()).map_err(Reason::Refused)?);
+                let (client, connection) = config.connect(tls).await.map_err(refused)?;
+                tokio::spawn(connection);
+                Ok(client)
+            }
+        }
+    };
+    match tokio::time::timeout(CONNECTING, whole).await {
+        Ok(connected) => connected,
+        Err(_) => Err(Reason::Away(format!("no answer within {} seconds", CONNECTING.as_secs()))),
+    }
+}
+
+fn tls(roots: Option<&Path>, client: Option<&(PathBuf, PathBuf)>) -> Result<ClientConfig, String> {
+    // A second call finds it installed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let shown = |file: &Path, e: &dyn std::fmt::Display| format!("{}: {e}", file.display());
+    let certificates = |file: &Path| -> Result<Vec<CertificateDer<'static>>, String> {
+        let found = CertificateDer::pem_file_iter(file).map_err(|e| shown(file, &e))?;
+        found.collect::<Result<_, _>>().map_err(|e| shown(file, &e))
+    };
+    let builder = ClientConfig::builder();
+    let builder = match roots {
+        Some(file) => {
+            let mut trusted = RootCertStore::empty();
+            if trusted.add_parsable_certificates(certificates(file)?).0 == 0 {
+                return Err(format!("{} holds no PEM certificates", file.display()));
+            }
+            builder.with_root_certificates(trusted)
+        }
+        None => builder.with_platform_verifier().map_err(|e| e.to_string())?,
+    };
+    match client {
+        Some((certificate, key)) => {
+            let key_of = PrivateKeyDer::from_pem_file(key).map_err(|e| shown(key, &e))?;
+            builder
+                .with_client_auth_cert(certificates(certificate)?, key_of)
+                .map_err(|e| shown(certificate, &e))
+        }
+        None => Ok(builder.with_no_client_auth()),
+    }
+}
+
+/// Which of a connection's failures somebody has to mend, and which may be over soon.
+fn refused(e: tokio_postgres::Error) -> Reason {
+    match e.code() {
+        Some(code) if is_away(code) => Reason::Away(words(&e)),
+        Some(_) => Reason::Refused(words(&e)),
+        None if e.to_string().contains("TLS") || e.to_string().contains("password") => {
+            Reason::Refused(words(&e))
+        }
+        None => Reason::Away(words(&e)),
+    }
+}
+
+/// Starting, stopping, or too many are connected.
+pub(super) fn is_away(code: &SqlState) -> bool {
+    [
+        SqlState::ADMIN_SHUTDOWN,
+        SqlState::CRASH_SHUTDOWN,
+        SqlState::CANNOT_CONNECT_NOW,
+        SqlState::TOO_MANY_CONNECTIONS,
+        SqlState::READ_ONLY_SQL_TRANSACTION,
+        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+    ]
+    .contains(code)
+}

@@ -1,0 +1,449 @@
+//! A PostgreSQL server: one connection, polled on a thread of its own, and asked from the thread that waits for it.
+//!
+//! Every transaction that writes begins by locking the history's head, so that there is one writer at a time, as with a
+//! file; and sees there that the schema is the one that this program knows. A lost connection is made anew for the next
+//! transaction. Sources: PostgreSQL's manual, 34.19 (TLS), 13.3.2 (row locks), 9.28.10 (advisory locks).
+
+mod connect;
+mod presence;
+mod values;
+
+pub(super) use values::cell;
+
+use super::{Fault, Value};
+use crate::edge::Random;
+use crate::error::{Error, LedgerError, Result};
+use crate::ledger::moving::{Whereabouts, elsewhere};
+use crate::model::server::Server;
+use connect::{Reason, connect, is_away};
+use presence::Presence;
+use std::cell::{Cell as Mutable, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, SimpleQueryMessage, Statement};
+use values::spelled;
+
+/// The newest schema that this program knows, and what makes it.
+const SCHEMA: i64 = 7;
+const MADE_BY: &str = include_str!("../../schema/postgres/007.sql");
+
+/// How long others' locks are waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an answer is waited for: past the server's own limits it isn't there any more.
+const ANSWERING: Duration = Duration::from_secs(60);
+/// The ledger's schema before what anybody may have put elsewhere, this host's patience, and dead peers noticed.
+const SETTINGS: &str = "SET search_path = biotrack_auth, pg_temp; SET lock_timeout = '10s'; SET statement_timeout = '50s'; \
+                        SET idle_in_transaction_session_timeout = '60s'; SET standard_conforming_strings = on";
+
+/// A database, connected.
+pub(in crate::ledger) struct Session {
+    runtime: Runtime,
+    server: Server,
+    random_id: String,
+    reads_only: bool,
+    /// It's used whether or not its records have moved: by whoever moves them.
+    anyway: bool,
+    connection: RefCell<Option<Connection>>,
+    presence: RefCell<Option<Presence>>,
+    /// The lock that is waited for at the moment has no time limit of the session's.
+    patience: Mutable<Duration>,
+    /// An answer never came: nothing more goes by this connection.
+    hangs: Mutable<bool>,
+    within: Mutable<Within>,
+}
+
+/// Whether a transaction is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Nothing,
+    Transaction,
+    /// One in which a statement failed: it can only be undone.
+    Failed,
+}
+
+/// How a transaction begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// It writes, and nobody else does meanwhile, on the schema that this program knows.
+    Alone,
+    /// It notes something of this process's own, beside others.
+    Plain,
+    /// It reads, and all that it reads is of one moment.
+    Snapshot,
+}
+
+struct Connection {
+    client: Client,
+    statements: HashMap<String, Statement>,
+}
+
+/// A row of an answer.
+pub(in crate::ledger) type Row = tokio_postgres::Row;
+
+impl Session {
+    /// Connects, and makes the ledger where there is none yet.
+    pub(in crate::ledger) fn write(server: &Server, random: &dyn Random) -> Result<Self> {
+        let mut session = Self::connect(server, false)?;
+        if session.look()?.is_none() {
+            session.make(random)?;
+            session.look()?.ok_or_else(|| session.strange("it was made, and isn't there"))?;
+        }
+        Ok(session)
+    }
+
+    /// Connects for reading; `None` where there is no ledger yet.
+    pub(in crate::ledger) fn read(server: &Server) -> Result<Option<Self>> {
+        let mut session = Self::connect(server, true)?;
+        Ok(session.look()?.map(|()| session))
+    }
+
+    /// The same for whoever moves its records.
+    pub(in crate::ledger) fn as_it_is(server: &Server, random: &dyn Random) -> Result<Self> {
+        let mut session = Self { anyway: true, ..Self::connect(server, false)? };
+        if session.look()?.is_none() {
+            session.make(random)?;
+            session.look()?.ok_or_else(|| session.strange("it was made, and isn't there"))?;
+        }
+        Ok(session)
+    }
+
+    /// Whether there is no ledger yet.
+    pub(in crate::ledger) fn is_new(server: &Server) -> Result<bool> {
+        let mut session = Self { anyway: true, ..Self::connect(server, true)? };
+        Ok(session.look()?.is_none())
+    }
+
+    /// Removes a ledger that has moved away, and makes an empty one.
+    pub(in crate::ledger) fn makes_room(&self, random: &dyn Random) -> Result<()> {
+        self.simple("DROP SCHEMA biotrack_auth CASCADE").map_err(|e| self.fault("be replaced", e))?;
+        self.make(random)
+    }
+
+    fn connect(server: &Server, reads_only: bool) -> Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("postgres")
+            .enable_all()
+            .build()
+            .map_err(|e| Error::Failed(format!("no thread can be started: {e}")))?;
+        let session = Self {
+            runtime,
+            server: server.clone(),
+            random_id: String::new(),
+            reads_only,
+            anyway: false,
+            connection: RefCell::new(None),
+            presence: RefCell::new(None),
+            patience: Mutable::new(PATIENCE),
+            hangs: Mutable::new(false),
+            within: Mutable::new(Within::Nothing),
+        };
+        session.connected()?;
+        Ok(session)
+    }
+
+    /// Its own random name.
+    pub(in crate::ledger) fn id(&self) -> &str {
+        &self.random_id
+    }
+
+    /// The schema it has, which is the one that this program knows.
+    pub(in crate::ledger) fn schema() -> i64 {
+        SCHEMA
+    }
+
+    /// Its name, schema and whether it has moved; `None` where there is no ledger.
+    fn look(&mut self) -> Result<Option<()>> {
+        let there = self
+            .simple("SELECT to_regclass('biotrack_auth.meta') IS NOT NULL")
+            .map_err(|e| self.fault("be read", e))?;
+        if first(&there) != Some("t") {
+            return Ok(None);
+        }
+        let all = self
+            .simple("SELECT name, value FROM biotrack_auth.meta")
+            .map_err(|e| self.fault("be read", e))?;
+        let meta: HashMap<_, _> = rows(&all).filter_map(|row| Some((row.get(0)?, row.get(1)?))).collect();
+        let schema = meta.get("schema").and_then(|it| it.parse().ok());
+        self.fits(schema.ok_or_else(|| self.strange("it doesn't say which schema it has"))?)?;
+        self.stays(meta.get("moved").copied(), meta.get("arriving").copied())?;
+        self.random_id =
+            meta.get("id").map(|id| (*id).to_owned()).ok_or_else(|| self.strange("it has no name"))?;
+        Ok(Some(()))
+    }
+
+    fn fits(&self, found: i64) -> Result<()> {
+        match found {
+            SCHEMA => Ok(()),
+            _ => Err(LedgerError::Newer { path: self.place(), found, known: SCHEMA }.into()),
+        }
+    }
+
+    fn stays(&self, moved: Option<&str>, arriving: Option<&str>) -> Result<()> {
+        let named = |text: Option<&str>| text.map(crate::error::clean);
+        let there = Whereabouts { moved: named(moved), arriving: named(arriving) };
+        elsewhere(&self.place(), there).filter(|_| !self.anyway).map_or(Ok(()), Err)
+    }
+
+    fn make(&self, random: &dyn Random) -> Result<()> {
+        let id = random.name()?;
+        let made = self.simple(&format!(
+            // Two who start at once must not both make it.
+            "BEGIN; SELECT pg_advisory_xact_lock({MAKING}); {MADE_BY}
+             INSERT INTO meta (name, value) VALUES ('id', '{id}'), ('schema', '{SCHEMA}'); COMMIT"
+        ));
+        match made {
+            Ok(_) => Ok(()),
+            Err(e) => {
+                let _ = self.simple("ROLLBACK");
+                match code(&e) {
+                    // Somebody else was quicker.
+                    Some(code) if *code == SqlState::DUPLICATE_SCHEMA => Ok(()),
+                    _ => Err(self.fault("be made", e)),
+                }
+            }
+        }
+    }
+
+    /// What is asked goes by this session's connection, made anew where it was lost; but never within a transaction: the rest
+    /// of it would be a half that stands alone.
+    fn connected(&self) -> Result<()> {
+        let there = self.connection.borrow().as_ref().is_some_and(|it| !it.client.is_closed());
+        match (there && !self.hangs.get(), self.within.get()) {
+            (true, _) => return Ok(()),
+            (false, Within::Nothing) => {}
+            (false, _) => return Err(self.away("the connection was lost".to_owned())),
+        }
+        self.hangs.set(false);
+        let client = self.runtime.block_on(connect(&self.server)).map_err(|e| self.away(e))?;
+        let reads_only = if self.reads_only { "; SET default_transaction_read_only = on" } else { "" };
+        *self.connection.borrow_mut() = Some(Connection { client, statements: HashMap::new() });
+        self.simple(&format!("{SETTINGS}{reads_only}")).map(drop).map_err(|e| self.fault("be opened", e))
+    }
+
+    pub(super) fn simple(&self, statements: &str) -> Result<Vec<SimpleQueryMessage>, Fault> {
+        let connection = self.connection.borrow();
+        let Some(Connection { client, .. }) = connection.as_ref() else { return Err(self.lost()) };
+        self.wait(client.simple_query(statements))
+    }
+
+    /// Work inside a transaction that begins so: all of it, or nothing.
+    pub(super) fn within<T>(
+        &self,
+        begin: Beginning,
+        work: impl FnOnce() -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.connected()?;
+        self.within.set(Within::Transaction);
+        let done = self.begin(begin).and_then(|()| work());
+        let failed = self.within.replace(Within::Nothing) == Within::Failed;
+        match done {
+            // The server would take its end for a wish to undo it all, and say that it's done.
+            Ok(_) if failed => Err(self.lost()),
+            Ok(done) => self.simple("COMMIT").map(|_| done),
+            Err(e) => {
+                // Where the connection is lost, the server does it.
+                let _ = self.simple("ROLLBACK");
+                Err(e)
+            }
+        }
+    }
+
+    fn begin(&self, how: Beginning) -> Result<(), Fault> {
+        match how {
+            Beginning::Plain => self.simple("BEGIN").map(drop),
+            Beginning::Snapshot => self.simple("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").map(drop),
+            Beginning::Alone => {
+                let begun = self.simple(
+                    "BEGIN; SELECT (SELECT value FROM meta WHERE name = 'schema'), \
+                     (SELECT value FROM meta WHERE name = 'moved'), \
+                     (SELECT value FROM meta WHERE name = 'arriving') FROM history_head FOR UPDATE",
+                )?;
+                let row = rows(&begun).next();
+                let schema = row.and_then(|row| row.get(0)).and_then(|it| it.parse().ok());
+                self.fits(schema.ok_or_else(|| self.strange("it doesn't say which schema it has"))?)?;
+                Ok(self.stays(row.and_then(|row| row.get(1)), row.and_then(|row| row.get(2)))?)
+            }
+        }
+    }
+
+    pub(super) fn execute(&self, statement: &str, values: &[Value<'_>]) -> Result<usize, Fault> {
+        let prepared = self.prepared(statement)?;
+        let connection = self.connection.borrow();
+        let Some(Connection { client, .. }) = connection.as_ref() else { return Err(self.lost()) };
+        let changed = self.wait(client.execute_raw(&prepared, values.iter().map(|it| it as &dyn ToSql)))?;
+        Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+
+    pub(super) fn query(&self, statement: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Fault> {
+        let prepared = self.prepared(statement)?;
+        let connection = self.connection.borrow();
+        let Some(Connection { client, .. }) = connection.as_ref() else { return Err(self.lost()) };
+        let values: Vec<_> = values.iter().map(|it| it as &(dyn ToSql + Sync)).collect();
+        self.wait(client.query(&prepared, &values))
+    }
+
+    /// Each statement is parsed once by the server, for each connection.
+    fn prepared(&self, statement: &str) -> Result<Statement, Fault> {
+        self.connected()?;
+        let mut connection = self.connection.borrow_mut();
+        let Some(Connection { client, statements }) = connection.as_mut() else { return Err(self.lost()) };
+        if let Some(known) = statements.get(statement) {
+            return Ok(known.clone());
+        }
+        let prepared = self.wait(client.prepare(&spelled(statement)))?;
+        statements.insert(statement.to_owned(), prepared.clone());
+        Ok(prepared)
+    }
+
+    fn wait<T>(&self, asked: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Fault> {
+        let limit = ANSWERING.max(self.patience.get() + Duration::from_secs(5));
+        let answer = match self.runtime.block_on(async { tokio::time::timeout(limit, asked).await }) {
+            Ok(answer) => answer.map_err(Fault::from),
+            Err(_) => {
+                // Whatever is asked next would wait behind it.
+                self.hangs.set(true);
+                Err(self.lost())
+            }
+        };
+        if answer.is_err() && self.within.get() == Within::Transaction {
+            self.within.set(Within::Failed);
+        }
+        answer
+    }
+
+    /// Whether a lock that goes with the connection was waited for; `None` where another has it for longer than that.
+    fn lock(&self, number: i64, wait: Duration) -> Result<Option<bool>> {
+        let what = "lock what two must not do at once";
+        self.connected()?;
+        let taken = self
+            .simple(&format!("SELECT pg_try_advisory_lock({number})"))
+            .map_err(|e| self.fault(what, e))?;
+        if first(&taken) == Some("t") {
+            return Ok(Some(false));
+        }
+        let milliseconds = wait.as_millis();
+        if milliseconds == 0 {
+            return Ok(None);
+        }
+        self.patience.set(wait);
+        let waited = self.simple(&format!(
+            "BEGIN; SET LOCAL lock_timeout = {milliseconds}; SET LOCAL statement_timeout = 0; SELECT pg_advisory_lock({number}); COMMIT"
+        ));
+        self.patience.set(PATIENCE);
+        match waited {
+            Ok(_) => Ok(Some(true)),
+            Err(e) => {
+                let _ = self.simple("ROLLBACK");
+                match code(&e) {
+                    Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => Ok(None),
+                    _ => Err(self.fault(what, e)),
+                }
+            }
+        }
+    }
+
+    /// The server's address, for messages.
+    pub(in crate::ledger) fn place(&self) -> String {
+        self.server.address.clone()
+    }
+
+    fn fault(&self, what: &'static str, e: Fault) -> Error {
+        e.named(&self.server.address, what)
+    }
+
+    fn lost(&self) -> Fault {
+        Fault::Ours(self.away("the connection was lost".to_owned()))
+    }
+
+    fn away(&self, reason: impl Into<Reason>) -> Error {
+        let place = self.place();
+        match reason.into() {
+            Reason::Away(reason) => LedgerError::Away { place, reason }.into(),
+            Reason::Refused(reason) => LedgerError::Refused { place, reason }.into(),
+        }
+    }
+
+    fn strange(&self, reason: &str) -> Error {
+        LedgerError::Damaged { path: self.place(), reason: reason.into() }.into()
+    }
+}
+
+/// An advisory lock, until it's dropped or the connection is lost.
+pub(in crate::ledger) struct ServerLock {
+    session: Rc<Session>,
+    number: i64,
+}
+
+impl ServerLock {
+    /// Takes it, and says whether it was waited for; `None` where another has it for longer than `wait`.
+    pub(in crate::ledger) fn take(
+        session: &Rc<Session>,
+        number: i64,
+        wait: Duration,
+    ) -> Result<Option<(Self, bool)>> {
+        let taken = session.lock(number, wait)?;
+        Ok(taken.map(|waited| (Self { session: session.clone(), number }, waited)))
+    }
+}
+
+impl Drop for ServerLock {
+    fn drop(&mut self) {
+        let _ = self.session.simple(&format!("SELECT pg_advisory_unlock({})", self.number));
+    }
+}
+
+/// An advisory lock's number that no claim has: claims' are hashes.
+const MAKING: i64 = 0x0062_6961_7574_6800;
+
+/// What the server, or the system below, says.
+fn words(e: &tokio_postgres::Error) -> String {
+    let said = match e.as_db_error() {
+        Some(said) => said.message().to_owned(),
+        None => {
+            let mut deepest: &dyn std::error::Error = e;
+            while let Some(below) = deepest.source() {
+                deepest = below;
+            }
+            deepest.to_string()
+        }
+    };
+    crate::error::clean(&said)
+}
+
+/// What an error of the server means to an operator.
+pub(super) fn fault(place: &str, what: &'static str, e: &tokio_postgres::Error) -> Error {
+    let (place, reason) = (place.to_owned(), words(e));
+    match e.code() {
+        Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => {
+            LedgerError::Busy { path: place, seconds: PATIENCE.as_secs() }
+        }
+        Some(code) if is_away(code) => LedgerError::Away { place, reason },
+        Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => LedgerError::Refused { place, reason },
+        Some(_) => LedgerError::Io { what, reason },
+        None => LedgerError::Away { place, reason },
+    }
+    .into()
+}
+
+fn code(fault: &Fault) -> Option<&SqlState> {
+    match fault {
+        Fault::Postgres(e) => e.code(),
+        _ => None,
+    }
+}
+
+fn rows(messages: &[SimpleQueryMessage]) -> impl Iterator<Item = &tokio_postgres::SimpleQueryRow> {
+    messages.iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    })
+}
+
+fn first(messages: &[SimpleQueryMessage]) -> Option<&str> {
+    rows(messages).next()?.get(0)
+}
