@@ -71,7 +71,8 @@ struct Question {
     redirect_uri: String,
     opened: i64,
     deadline: i64,
-    memo: Option<String>,
+    /// Sealed, in Base64.
+    sealed_memo: Option<String>,
 }
 
 impl Question {
@@ -87,7 +88,7 @@ impl Question {
             redirect_uri: flow.redirect_uri.clone(),
             opened: flow.opened.as_second(),
             deadline: flow.deadline.as_second(),
-            memo: match &flow.memo {
+            sealed_memo: match &flow.memo {
                 Some(Place::Blob(sealed)) => Some(BASE64_STANDARD.encode(&sealed.0)),
                 _ => None,
             },
@@ -95,7 +96,7 @@ impl Question {
     }
 
     fn flow(self, id: FlowId, stage: Stage) -> Option<Flow> {
-        let memo = match self.memo {
+        let memo = match self.sealed_memo {
             Some(text) => Some(Place::Blob(Sealed(BASE64_STANDARD.decode(text).ok()?))),
             None => None,
         };

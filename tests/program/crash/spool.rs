@@ -55,6 +55,8 @@ fn found(rig: &Rig) -> (Stage, Stage) {
     let shown = ledger.standing(PROFILE, &key("L-1")).unwrap().unwrap().flows.pop().unwrap().stage;
     let merged = ledger.unfinished(PROFILE, None).unwrap().pop().unwrap().stage;
     assert_eq!(std::fs::read_dir(rig.file("spool")).unwrap().count(), 0, "merged once");
+    // A look reads no secret, and so shows only how far it had come.
+    let shown = if shown.order() == merged.order() { merged.clone() } else { shown };
     (shown, merged)
 }
 

@@ -7,7 +7,7 @@ use crate::support::{PROGRAM, Rig, Run, outside};
 use std::process::{Command, Stdio};
 
 /// A harmless call of each command, that ends by itself; one that is missing here fails the test.
-const CALLS: [(&str, &[&str]); 24] = [
+const CALLS: [(&str, &[&str]); 25] = [
     (
         "register",
         &["register", "--ubi", "604001", "--license", "L-2", "--username", "a@b.example", "--no-wait"],
@@ -32,6 +32,7 @@ const CALLS: [(&str, &[&str]); 24] = [
     ("config check", &["config", "check"]),
     ("config set-secret", &["config", "set-secret"]),
     ("config vault", &["config", "vault", "sealed"]),
+    ("config ledger move", &["config", "ledger", "move", "sqlite"]),
     ("config recipients list", &["config", "recipients", "list"]),
     ("completions", &["completions", "zsh"]),
     ("man", &["man"]),

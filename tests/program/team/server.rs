@@ -3,7 +3,9 @@
 use super::Team;
 use crate::support::admin;
 use crate::support::register;
+use crate::support::seed::{seed, store};
 use crate::support::team::{PASSWORD, Server, shared};
+use jiff::SignedDuration;
 use serde_json::json;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -363,4 +365,36 @@ fn a_pool_in_transaction_mode_is_refused_and_one_in_session_mode_serves() {
         pool.kill().unwrap();
         pool.wait().unwrap();
     }
+}
+
+/// Many licences of which few are shown: what the server counts of the rows and pages it has read.
+#[test]
+fn a_look_reads_what_it_shows_and_not_what_is_stored() {
+    const STORED: usize = 5_000;
+    let team = Team::of(shared(), 1);
+    let now = team.rig.env().clock.now();
+    let records: Vec<_> = (0..STORED)
+        .map(|at| {
+            let days = if at < 5 { 3 } else { 60 };
+            store(&format!("L-{at:05}"), &(now + SignedDuration::from_hours(days * 24)).to_string())
+        })
+        .collect();
+    seed(&mut team.ledger(0), &records);
+    let database = database(&team);
+    shared().says(&database, "VACUUM ANALYZE");
+    let counted = |words: &[&str]| -> u64 {
+        shared().says(&database, "SELECT pg_stat_reset()");
+        team.run(0, words);
+        let read = "SELECT sum(seq_tup_read) + sum(idx_tup_fetch) FROM pg_stat_user_tables WHERE schemaname = 'biotrack_auth'";
+        // A process tells what it read as it ends.
+        shared().says(&database, "SELECT pg_stat_force_next_flush()");
+        shared().says(&database, read).parse().unwrap()
+    };
+    for words in
+        [&["status", "--due"][..], &["status", "--check"], &["status", "L-00003"], &["remind", "--dry-run"]]
+    {
+        let read = counted(words);
+        assert!(read < 100, "{words:?} read {read} rows of {STORED}");
+    }
+    assert!(counted(&["status"]) >= STORED as u64);
 }
