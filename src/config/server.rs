@@ -328,3 +328,87 @@ fn unreadable(file: &Path, reason: &str) -> crate::error::Error {
 fn shown(file: &Path) -> String {
     clean(&file.display().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn get(address: &str, key: &str) -> Option<String> {
+        check(address).unwrap().get(key).map(str::to_owned)
+    }
+
+    #[test]
+    fn an_address_is_read_as_libpq_reads_it() {
+        let whole = "postgresql://ann%40store@db.example:6432/led%20ger?sslrootcert=/etc/ca.crt";
+        for (key, value) in [
+            ("user", "ann@store"),
+            ("host", "db.example"),
+            ("port", "6432"),
+            ("dbname", "led ger"),
+            ("sslrootcert", "/etc/ca.crt"),
+        ] {
+            assert_eq!(get(whole, key).as_deref(), Some(value), "{key}");
+        }
+        assert_eq!(
+            get("postgres:///ledger?host=/run/postgresql", "host").as_deref(),
+            Some("/run/postgresql")
+        );
+        assert_eq!(get("postgres://[::1]/x", "host").as_deref(), Some("::1"));
+        assert_eq!(get("postgres://db/x", "port"), None);
+    }
+
+    #[test]
+    fn what_could_never_be_right_or_safe_is_refused() {
+        for (address, says) in [
+            ("postgres://ann:secret@db/x", "a password in it"),
+            ("postgres://db/x?password=secret", "a password in it"),
+            ("postgres://db/x?sslmode=require", "doesn't make sure whose server"),
+            ("postgres://db/x?sslmode=disable", "turns encryption off"),
+            ("postgres://127.0.0.1.evil.example/x?sslmode=disable", "turns encryption off"),
+            ("postgres://db/x?sslcert=a.crt", "one of sslcert and sslkey"),
+            ("postgres://db/x?options=-c", "`options`"),
+            ("postgres://a,b/x", "several hosts"),
+            ("postgres://db/x#y", "a #"),
+            ("postgres://db /x", "a blank"),
+            ("postgres://db:0/x", "no port"),
+            ("https://db/x", "no address of a PostgreSQL"),
+        ] {
+            let wrong = check(address).unwrap_err();
+            assert!(wrong.problem.contains(says), "{address}: {wrong:?}");
+            assert!(!format!("{wrong:?}").contains("secret"), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_stays_on_this_machine_goes_without_tls() {
+        for local in ["127.0.0.1", "[::1]", "localhost"] {
+            let address = format!("postgres://{local}/x?sslmode=disable");
+            assert_eq!(check(&address).unwrap().encryption().unwrap(), Encryption::Local, "{local}");
+        }
+        let whole = Encryption::Verified { roots: None, client: None };
+        for address in ["postgres://127.0.0.1/x", "postgres://db/x?sslmode=verify-full&sslrootcert=system"] {
+            assert_eq!(check(address).unwrap().encryption().unwrap(), whole, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_password_file_has_five_fields_with_colons_behind_backslashes() {
+        assert_eq!(
+            fields(r"db.example:5432:*:ann:a\:b\\c:d"),
+            ["db.example", "5432", "*", "ann", r"a:b\c:d"]
+        );
+        assert_eq!(fields("too:few").len(), 2);
+    }
+
+    #[test]
+    fn a_service_is_found_among_others_and_its_password_is_a_secret() {
+        let text = "# ours\n[other]\nhost=elsewhere\n\n[ledger]\nhost = db.example\npassword=canary\n[more]\nport=1\n";
+        let (found, password) = section(text, "ledger", Path::new("services")).unwrap().unwrap();
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), [("host".into(), "db.example".into())]);
+        assert_eq!(password.unwrap().expose(), "canary");
+        assert!(section(text, "none", Path::new("services")).unwrap().is_none());
+        let unknown =
+            section("[x]\ngssencmode=disable\n", "x", Path::new("services")).unwrap_err().to_string();
+        assert!(unknown.contains("gssencmode"), "{unknown}");
+    }
+}
