@@ -11,7 +11,7 @@
 //! | [`session`] | grants in flight over one listener; it never writes | grant, edge |
 //! | [`grant`] | the protocol: ask, catch the redirect, exchange, revoke, look up | edge |
 //! | [`vault`] | secrets: the OS keyring, or sealed with age | edge |
-//! | [`ledger`] | records, journal and history in SQLite: the one commit point | edge |
+//! | [`ledger`] | records, journal and history, in SQLite or PostgreSQL: the one commit point | edge |
 //! | [`config`] | file, environment and flags, each value with its origin | edge |
 //! | [`report`] | records in, text out: table, card, JSON, CSV, check, Prometheus, calendar | nothing more |
 //! | [`model`] | the field, pure: what an authorization is at an instant | nothing more |

@@ -89,12 +89,7 @@ pub(in crate::ledger) type Row = tokio_postgres::Row;
 impl Session {
     /// Connects, and makes the ledger where there is none yet.
     pub(in crate::ledger) fn write(server: &Server, random: &dyn Random) -> Result<Self> {
-        let mut session = Self::connect(server, false)?;
-        if session.look()?.is_none() {
-            session.make(random)?;
-            session.look()?.ok_or_else(|| session.strange("it was made, and isn't there"))?;
-        }
-        Ok(session)
+        Self::connect(server, false)?.made(random)
     }
 
     /// Connects for reading; `None` where there is no ledger yet.
@@ -105,12 +100,15 @@ impl Session {
 
     /// The same for whoever moves its records.
     pub(in crate::ledger) fn as_it_is(server: &Server, random: &dyn Random) -> Result<Self> {
-        let mut session = Self { anyway: true, ..Self::connect(server, false)? };
-        if session.look()?.is_none() {
-            session.make(random)?;
-            session.look()?.ok_or_else(|| session.strange("it was made, and isn't there"))?;
+        Self { anyway: true, ..Self::connect(server, false)? }.made(random)
+    }
+
+    fn made(mut self, random: &dyn Random) -> Result<Self> {
+        if self.look()?.is_none() {
+            self.make(random)?;
+            self.look()?.ok_or_else(|| self.strange("it was made, and isn't there"))?;
         }
-        Ok(session)
+        Ok(self)
     }
 
     /// Whether there is no ledger yet.
