@@ -16,6 +16,8 @@ mod demo;
 #[cfg(target_os = "linux")]
 mod disk;
 mod doctor;
+#[cfg(target_os = "linux")]
+mod documents;
 mod edges;
 #[cfg(unix)]
 mod exec;

@@ -3,6 +3,7 @@
 
 use super::Rig;
 use jiff::{SignedDuration, Timestamp};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,15 +14,21 @@ fn library() -> PathBuf {
     found.find(|path| path.exists()).expect("faketime isn't installed: tests/run installs it")
 }
 
-/// Has a command read its clock from a file, at every look.
+/// The variables by which a program reads its clock from a file, at every look.
+pub fn variables(file: &Path) -> [(&'static str, OsString); 6] {
+    [
+        ("LD_PRELOAD", library().into()),
+        ("FAKETIME_TIMESTAMP_FILE", file.into()),
+        ("FAKETIME_NO_CACHE", "1".into()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+        ("FAKETIME_DONT_RESET", "1".into()),
+        ("NO_FAKE_STAT", "1".into()),
+    ]
+}
+
+/// Has a command read its clock from a file.
 pub(super) fn told_by(command: &mut Command, file: &Path) {
-    command
-        .env("LD_PRELOAD", library())
-        .env("FAKETIME_TIMESTAMP_FILE", file)
-        .env("FAKETIME_NO_CACHE", "1")
-        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-        .env("FAKETIME_DONT_RESET", "1")
-        .env("NO_FAKE_STAT", "1");
+    command.envs(variables(file));
 }
 
 fn machine() -> Timestamp {

@@ -79,6 +79,11 @@ impl Screen {
         self.tmux(&["capture-pane", "-p", "-e"])
     }
 
+    /// All that was written to it, what has scrolled away too; a line that was broken at the edge is one again.
+    pub fn whole(&self) -> String {
+        self.tmux(&["capture-pane", "-p", "-J", "-S", "-"])
+    }
+
     fn tmux(&self, arguments: &[&str]) -> String {
         let mut tmux = outside("tmux");
         tmux.env_remove("TMUX")

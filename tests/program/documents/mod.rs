@@ -1,0 +1,281 @@
+//! What README and the documents show is what happens. Each document is one story: its ```` ```console ```` blocks are run in
+//! their order, in a terminal, in one home of its own, and their output is compared. Where it differs the document is
+//! written anew, and the test fails naming it; the next run passes. What the reader needn't see stands in comments
+//! ([`text::Part`]). (`trycmd` has no terminal, no shell and no background; `snapbox` would show `[..]` to the reader.)
+
+mod text;
+
+use crate::support::screen::Screen;
+use crate::support::{PROGRAM, Run, admin, clock, outside};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use text::{Part, Shown, parts, without_chance};
+
+/// How wide the documents' terminal is.
+const COLUMNS: u16 = 120;
+
+/// The port of the stand-in in the documents; a free one stands for it here, so that many run at once.
+const PORT: &str = "8990";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A document's reader: a home, a clock, an admin user at a browser, and what they left running.
+struct Reader {
+    folder: TempDir,
+    port: String,
+    types: Vec<(String, String, bool)>,
+    background: Vec<Child>,
+}
+
+impl Reader {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let reader = Self { folder, port: port.to_string(), types: Vec::new(), background: Vec::new() };
+        fs::create_dir(reader.home()).unwrap();
+        fs::create_dir(reader.at("bin")).unwrap();
+        std::os::unix::fs::symlink(PROGRAM, reader.at("bin/biotrack-auth")).unwrap();
+        reader.set_clock("2026-11-30 14:50:00");
+        reader.set_admin("");
+        reader
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn home(&self) -> PathBuf {
+        self.at("sam")
+    }
+
+    /// It stands still, so that what is shown has the same times whenever it's run.
+    fn set_clock(&self, instant: &str) {
+        fs::write(self.at("clock.new"), format!("{instant}\n")).unwrap();
+        fs::rename(self.at("clock.new"), self.at("clock")).unwrap();
+    }
+
+    /// The browser that `$BROWSER` names: an admin user who fills in the page.
+    fn set_admin(&self, options: &str) {
+        let script = self.at("bin/browser");
+        fs::write(&script, format!("#!/bin/sh\nexec {} {options} \"$@\"\n", admin())).unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// The words that give a shell this reader's surroundings and this script.
+    fn shell(&self, script: &str) -> Vec<String> {
+        let mut words: Vec<String> =
+            ["env", "-i", "-C"].map(str::to_owned).into_iter().chain([self.home().display().to_string()]).collect();
+        let path = format!("{}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", self.at("bin").display());
+        let home = self.home().display().to_string();
+        for (name, value) in [
+            ("HOME", home.as_str()),
+            ("USER", "sam"),
+            ("PATH", &path),
+            ("TERM", "tmux-256color"),
+            ("LC_ALL", "C.UTF-8"),
+            ("TZ", "UTC"),
+            ("BROWSER", &self.at("bin/browser").display().to_string()),
+        ] {
+            words.push(format!("{name}={value}"));
+        }
+        for (name, value) in clock::variables(&self.at("clock")) {
+            words.push(format!("{name}={}", value.into_string().unwrap()));
+        }
+        words.extend(["bash", "-c"].map(str::to_owned));
+        words.push(script.replace(PORT, &self.port));
+        words
+    }
+
+    fn command(&self, script: &str) -> Command {
+        let words = self.shell(script);
+        let mut command = outside(&words[0]);
+        command.args(&words[1..]).stdin(Stdio::null());
+        command
+    }
+
+    fn sets_up(&mut self, script: &str) {
+        for line in script.lines() {
+            if let Some(command) = line.strip_suffix(" &") {
+                self.starts(command, "http://");
+            } else {
+                Run::of(self.command(line).output().unwrap()).exits(0);
+            }
+        }
+    }
+
+    /// Leaves a command running; what it wrote until these words, on whichever stream.
+    fn starts(&mut self, command: &str, until: &str) -> String {
+        let written = self.at(&format!("background-{}", self.background.len()));
+        let file = fs::File::create(&written).unwrap();
+        let mut command = self.command(&format!("exec {command}"));
+        command.stdout(file.try_clone().unwrap()).stderr(file).process_group(0);
+        self.background.push(command.spawn().unwrap());
+        self.waits(|| fs::read_to_string(&written).unwrap(), || {
+            let said = self.seen(&fs::read_to_string(&written).unwrap());
+            (said.ends_with('\n') && without_chance(&said).contains(until)).then_some(said)
+        })
+    }
+
+    /// Runs a command in a terminal and types what is to be typed: what is on the screen at its end, and the exit code
+    /// where it isn't 0.
+    fn runs(&mut self, command: &str) -> String {
+        let code = self.at("code");
+        let _ = fs::remove_file(&code);
+        let words = self.shell(command);
+        // The shell's own end is no end of the screen.
+        let waits = "\"$@\"; echo $? > \"$0.new\"; mv \"$0.new\" \"$0\"; exec cat";
+        let code_path = code.display().to_string();
+        let mut shell = vec!["sh", "-c", waits, code_path.as_str()];
+        shell.extend(words.iter().map(String::as_str));
+        let screen = Screen::new(&self.home(), COLUMNS, &shell);
+        for (at, text, enter) in std::mem::take(&mut self.types) {
+            screen.shows(&at);
+            screen.types(&text);
+            if enter {
+                screen.key("Enter");
+            }
+        }
+        let ended = self.waits(|| screen.whole(), || fs::read_to_string(&code).ok());
+        let mut seen = self.seen(&screen.whole());
+        seen.truncate(seen.trim_end().len());
+        if !seen.is_empty() {
+            seen.push('\n');
+        }
+        match ended.trim() {
+            "0" => seen,
+            code => format!("{seen}(exit {code})\n"),
+        }
+    }
+
+    /// What a reader of the document would see in the place of this machine's paths and ports.
+    fn seen(&self, text: &str) -> String {
+        let text = text.replace(&self.home().display().to_string(), "/home/sam");
+        let text = text.replace(&format!(":{}", self.port), &format!(":{PORT}"));
+        text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    }
+
+    #[track_caller]
+    fn waits<T>(&self, seen: impl Fn() -> String, holds: impl Fn() -> Option<T>) -> T {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some(found) = holds() {
+                return found;
+            }
+            assert!(Instant::now() < deadline, "its end didn't come:\n{}", seen());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn shown_by(&mut self, shown: &Shown) -> String {
+        match shown.command.strip_suffix(" &") {
+            Some(command) => {
+                let last = shown.output.lines().last().unwrap_or("http://");
+                self.starts(command, &without_chance(last))
+            }
+            None => self.runs(&shown.command),
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        for child in &mut self.background {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Reads a document as its user would, and compares.
+fn read(document: &str) {
+    let path = root().join(document);
+    let text = fs::read_to_string(&path).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let mut reader = Reader::new();
+    let mut anew = Vec::new();
+    for part in parts(&text) {
+        match part {
+            Part::Clock(instant) => reader.set_clock(&instant),
+            Part::Admin(options) => reader.set_admin(&options),
+            Part::Types { at, text, enter } => reader.types.push((at, text, enter)),
+            Part::Setup(script) => reader.sets_up(&script),
+            Part::Command(shown) => {
+                let seen = reader.shown_by(&shown);
+                if without_chance(&seen) != without_chance(&shown.output) {
+                    anew.push((shown, seen));
+                }
+            }
+            Part::Unrun { line, reason, script } => {
+                assert!(reason.is_some(), "{document}:{line}: commands that aren't run, and no reason why");
+                parses(&format!("{document}:{line}"), &script);
+            }
+        }
+    }
+    for (shown, seen) in anew.iter().rev() {
+        lines.splice(shown.lines.clone(), seen.lines().map(str::to_owned));
+    }
+    if !anew.is_empty() {
+        fs::write(&path, lines.join("\n") + "\n").unwrap();
+    }
+    let commands: Vec<_> = anew.iter().map(|(shown, _)| shown.command.as_str()).collect();
+    assert!(
+        anew.is_empty(),
+        "{document} doesn't show what happens, and is written anew: look at it and commit\n{commands:#?}"
+    );
+}
+
+/// Whatever isn't run is at least something that the program would take.
+fn parses(place: &str, script: &str) {
+    for line in script.replace("\\\n", " ").lines() {
+        let mut words = shlex::split(line).unwrap_or_else(|| panic!("{place}: a shell can't read: {line}"));
+        while let Some(at) = words.iter().position(|word| word == "biotrack-auth") {
+            let rest = words.split_off(at);
+            let end = |word: &String| ["|", ">", "<", "&", "&&", "||", ";", "#"].contains(&word.as_str());
+            let end = rest.iter().position(end).unwrap_or(rest.len());
+            if let Err(error) = biotrack_auth::cli::tree().try_get_matches_from(&rest[..end]) {
+                assert_eq!(error.exit_code(), 0, "{place}: {line}\n{error}");
+            }
+            words = rest[end..].to_vec();
+        }
+    }
+}
+
+macro_rules! documents {
+    ($($name:ident: $path:literal,)*) => {
+        $(#[test]
+        fn $name() {
+            read($path);
+        })*
+
+        #[test]
+        fn each_document_is_read() {
+            let mut there = vec!["README.md".to_owned(), "contrib/README.md".into()];
+            for entry in fs::read_dir(root().join("docs")).unwrap() {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                if name.ends_with(".md") {
+                    there.push(format!("docs/{name}"));
+                }
+            }
+            there.sort();
+            assert_eq!(there, [$($path),*]);
+        }
+    };
+}
+
+documents! {
+    readme: "README.md",
+    contrib: "contrib/README.md",
+    backup: "docs/backup.md",
+    defences: "docs/defences.md",
+    performance: "docs/performance.md",
+    release: "docs/release.md",
+    reliability: "docs/reliability.md",
+    team: "docs/team.md",
+}
