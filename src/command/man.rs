@@ -59,7 +59,7 @@ const CHECK: [(u8, &str); 4] = [
 ];
 
 /// When the pages' words were last changed.
-const DATE: &str = "2026-11-23";
+const DATE: &str = "2026-11-24";
 
 const STARTING: &str = "\
 biotrack-auth config init

@@ -113,12 +113,7 @@ pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
         Command::Token(args) => token::run(args, call),
         Command::Exec(args) => exec::run(args, call),
         Command::Config(args) => {
-            let globals = config::Globals {
-                profile: call.profile.as_deref(),
-                config_given: call.config_given,
-                json: call.json,
-            };
-            config::run(&args, globals, call.env, &mut config::Vaults { env: call.env })
+            config::run(&args, call.globals(), call.env, &mut config::Vaults { env: call.env })
         }
         Command::Sandbox(args) => sandbox::run(args, call),
         Command::Completions(args) => completions::run(&args, call),
@@ -204,6 +199,18 @@ impl<'a> Call<'a> {
     fn bench(&self) -> Result<Bench<'a>> {
         let (config, provider) = self.provider()?;
         self.bench_at(config, provider)
+    }
+
+    /// The same for who may be new here: where nothing is configured yet, `config init` is offered.
+    fn first_bench(&self) -> Result<Bench<'a>> {
+        self.bench().or_else(|nothing| {
+            config::offer_init(nothing, self.globals(), self.env, &mut config::Vaults { env: self.env })?;
+            self.bench()
+        })
+    }
+
+    fn globals(&self) -> config::Globals<'_> {
+        config::Globals { profile: self.profile.as_deref(), config_given: self.config_given, json: self.json }
     }
 
     /// The same of a profile by its name.

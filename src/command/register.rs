@@ -87,7 +87,7 @@ pub(super) fn run<'a>(mut args: Args, call: &Call<'a>) -> Result<u8> {
             hint: "Leave --password out: the admin types it on BioTrack's own page, and nowhere else.".into(),
         });
     }
-    let bench = call.bench()?;
+    let bench = call.first_bench()?;
     if let Some(path) = &args.from {
         let form = Form::of(args.bulk.format, call.json)?;
         return bench.work(call, |bench| {

@@ -1,5 +1,6 @@
 //! The HTTP client: one total deadline, answers capped, redirects never followed, and the cause of a failure told apart.
 
+use super::Variables;
 use crate::error::{ProviderError, Result};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use std::future::Future;
@@ -25,6 +26,30 @@ pub struct HttpOptions {
 #[derive(Debug, Clone)]
 pub struct Http {
     client: reqwest::Client,
+    /// What stands between, where the environment names something.
+    proxy: Option<Proxy>,
+}
+
+/// A proxy that the environment names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// The variable that does.
+    pub variable: &'static str,
+    /// Its host, and its port where one is given; never its user name and password. None where the value is no address.
+    pub place: Option<String>,
+}
+
+impl Proxy {
+    /// The one for requests to https addresses.
+    pub fn named_by(variables: &Variables) -> Option<Self> {
+        let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+        let (variable, address) = names.iter().find_map(|name| Some((*name, variables.get(name)?)))?;
+        let place = url::Url::parse(address).ok().and_then(|address| {
+            let port = address.port().map(|port| format!(":{port}")).unwrap_or_default();
+            Some(format!("{}{port}", address.host_str()?))
+        });
+        Some(Self { variable, place })
+    }
 }
 
 /// Why there is no answer.
@@ -54,7 +79,7 @@ pub enum HttpFault {
 
 impl Http {
     /// Builds it. Must be called inside the runtime's context.
-    pub(super) fn new(options: &HttpOptions) -> Result<Self> {
+    pub(super) fn new(options: &HttpOptions, variables: &Variables) -> Result<Self> {
         let setup = |reason: String| ProviderError::Setup { reason };
         // A second call finds it installed; both are the same provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -74,13 +99,14 @@ impl Http {
             builder = builder.tls_certs_merge(certificates);
         }
         let client = builder.build().map_err(|e| setup(root_cause(&e)))?;
-        Ok(Self { client })
+        let proxy = if options.loopback { None } else { Proxy::named_by(variables) };
+        Ok(Self { client, proxy })
     }
 
     /// Sends one request, once, and reads its capped answer.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpFault> {
         let request = request.try_into().map_err(|e: reqwest::Error| HttpFault::Connect(root_cause(&e)))?;
-        let mut answer = self.client.execute(request).await.map_err(fault)?;
+        let mut answer = self.client.execute(request).await.map_err(|e| self.fault(&e))?;
         let status = answer.status();
         if status.is_redirection() || status.is_server_error() || status.as_u16() == 429 {
             let asked = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
@@ -88,7 +114,7 @@ impl Http {
             return Err(HttpFault::Status { status: status.as_u16(), retry_after });
         }
         let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(fault)? {
+        while let Some(chunk) = answer.chunk().await.map_err(|e| self.fault(&e))? {
             if body.len() + chunk.len() > ANSWER_CAP {
                 return Err(HttpFault::TooLarge);
             }
@@ -99,6 +125,21 @@ impl Http {
         *whole.headers_mut() = std::mem::take(answer.headers_mut());
         Ok(whole)
     }
+
+    fn fault(&self, e: &reqwest::Error) -> HttpFault {
+        if e.is_connect() {
+            HttpFault::Connect(match &self.proxy {
+                Some(Proxy { variable, place: Some(place) }) => {
+                    format!("{} (by the proxy {place} that {variable} names)", root_cause(e))
+                }
+                _ => root_cause(e),
+            })
+        } else if e.is_timeout() {
+            HttpFault::Timeout
+        } else {
+            HttpFault::Broken(root_cause(e))
+        }
+    }
 }
 
 impl<'c> AsyncHttpClient<'c> for Http {
@@ -107,16 +148,6 @@ impl<'c> AsyncHttpClient<'c> for Http {
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(self.send(request))
-    }
-}
-
-fn fault(e: reqwest::Error) -> HttpFault {
-    if e.is_connect() {
-        HttpFault::Connect(root_cause(&e))
-    } else if e.is_timeout() {
-        HttpFault::Timeout
-    } else {
-        HttpFault::Broken(root_cause(&e))
     }
 }
 

@@ -20,7 +20,7 @@ pub use browser::{
     Browser, BrowserChoice, Opened, SystemBrowser, found, is_there, presentable, written_authority,
 };
 pub use clock::{Clock, SystemClock};
-pub use http::{Http, HttpFault, HttpOptions};
+pub use http::{Http, HttpFault, HttpOptions, Proxy};
 pub use keys::{Keys, Typed};
 pub use paths::Paths;
 pub use random::{OsRandom, Random};
@@ -221,7 +221,7 @@ impl Env {
     /// An HTTP client of the given options.
     pub fn http(&self, options: &HttpOptions) -> Result<Http> {
         let _inside = self.net()?.enter();
-        Http::new(options)
+        Http::new(options, &self.variables)
     }
 }
 

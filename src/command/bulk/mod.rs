@@ -3,7 +3,7 @@
 mod handoff;
 mod watch;
 
-use super::consent::{Round, Terms, Waiting, finish_left_over};
+use super::consent::{Round, Terms, Waiting, finish_left_over, from_afar};
 use super::form::Form;
 use super::{Bench, Call};
 use crate::custody::Kept;
@@ -22,6 +22,7 @@ use crate::report::{Counts, Happening, PlanDocument, RunEvent, plan, results, ru
 use crate::session::{Entry, Session, Sheet, Worklist};
 use std::collections::HashMap;
 use std::time::Instant;
+use url::Url;
 use watch::Watch;
 
 /// How a run over several licences is shown and paced.
@@ -186,6 +187,10 @@ fn worklist(
     session.show_worklist(worklist.clone());
     if let Some(address) = session.worklist_address() {
         call.env.terminal.insist(&format!("Worklist, for a browser on this machine:\n\n  {address}\n"));
+        let port = Url::parse(&address).ok().and_then(|it| it.port());
+        if let Some(advice) = from_afar(call.env, port) {
+            call.env.terminal.say(&advice);
+        }
     }
     Ok(worklist)
 }

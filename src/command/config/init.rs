@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 /// What a profile is made from; the rest is asked for.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Args {
     /// What to start from
     #[arg(long)]

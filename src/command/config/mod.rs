@@ -16,8 +16,7 @@ pub use keeper::{Choice, Keeper};
 pub use vaults::Vaults;
 
 use crate::edge::Env;
-use crate::error::Result;
-use crate::error::clean;
+use crate::error::{ConfigError, Error, Result, clean};
 use serde::Serialize;
 
 /// What to do with the configuration.
@@ -123,6 +122,25 @@ pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) ->
         Action::Ledger(action) => ledger::run(action, globals, env),
         Action::Recipients(action) => recipients::run(action, globals, env),
     }
+}
+
+/// `init`, offered to whoever begins without it: a person who is there and says yes is asked for what it needs. Else the
+/// error that there is nothing configured.
+pub fn offer_init(nothing: Error, globals: Globals, env: &Env, keeper: &mut dyn Keeper) -> Result<()> {
+    let first = match &nothing {
+        Error::Config(ConfigError::Missing { .. }) => true,
+        Error::Config(ConfigError::NoProfile { known, .. }) => known.is_empty(),
+        _ => false,
+    };
+    if !first || !env.terminal.attended() {
+        return Err(nothing);
+    }
+    env.terminal.say(&format!("{nothing}."));
+    if !env.terminal.confirm("Make one now, with a few questions?")? {
+        return Err(nothing);
+    }
+    // The command that goes on has its own answer.
+    init::run(&init::Args::default(), Globals { json: false, ..globals }, env, keeper).map(drop)
 }
 
 /// Where the configuration file is.

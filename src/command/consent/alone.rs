@@ -15,6 +15,7 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use jiff::SignedDuration;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
+use url::Url;
 
 /// The consent card, the address, and a moving line with the time left.
 pub(super) struct Alone<'v> {
@@ -45,6 +46,9 @@ impl View for Alone<'_> {
             How::Browser(Opened::Started) => terminal.say("A browser has been asked to open it."),
             How::Address | How::Worklist => {}
         }
+        if let Some(advice) = super::from_afar(self.call.env, waiting_port(address)) {
+            terminal.say(&advice);
+        }
         if terminal.attended() {
             terminal.say("If the admin's browser says that it can't connect, paste the address in its bar here, then Enter.");
         }
@@ -74,6 +78,14 @@ impl View for Alone<'_> {
     fn every(&self) -> Option<Duration> {
         None
     }
+}
+
+/// The port of this machine that the answer comes to; none where it comes to another name.
+fn waiting_port(address: &str) -> Option<u16> {
+    let address = Url::parse(address).ok()?;
+    let (_, back) = address.query_pairs().find(|(name, _)| name == "redirect_uri")?;
+    let back = Url::parse(&back).ok()?;
+    matches!(back.host_str()?, "127.0.0.1" | "localhost").then_some(back.port()?)
 }
 
 fn spinner(until: Instant) -> ProgressBar {

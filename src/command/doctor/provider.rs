@@ -2,7 +2,7 @@
 
 use super::Examination;
 use crate::config;
-use crate::edge::HttpOptions;
+use crate::edge::{HttpOptions, Proxy};
 use crate::error::Result;
 use crate::grant::{Endpoints, SKEW, prepare};
 use crate::model::duration::in_words;
@@ -50,15 +50,10 @@ impl Examination<'_, '_> {
             (None, Some(file)) => format!("the certificates of SSL_CERT_FILE ({file})"),
             (None, None) => "the system's certificates".into(),
         };
-        let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-        let proxy = names.iter().find_map(|name| Some((name, variables.get(name)?)));
-        let through = match proxy {
-            // Never its user name and password.
-            Some((name, address)) => {
-                match url::Url::parse(address).ok().and_then(|it| it.host_str().map(str::to_owned)) {
-                    Some(host) => format!("through the proxy {host} ({name})"),
-                    None => format!("through a proxy that {name} names, which isn't an address"),
-                }
+        let through = match Proxy::named_by(variables) {
+            Some(Proxy { variable, place: Some(place) }) => format!("through the proxy {place} ({variable})"),
+            Some(Proxy { variable, place: None }) => {
+                format!("through a proxy that {variable} names, which isn't an address")
             }
             None => "with no proxy".into(),
         };

@@ -19,8 +19,8 @@ use text::{Part, Shown, parts, without_chance};
 /// How wide the documents' terminal is.
 const COLUMNS: u16 = 120;
 
-/// The port of the stand-in in the documents; a free one stands for it here, so that many run at once.
-const PORT: &str = "8990";
+/// The ports of the stand-ins in the documents; free ones stand for them here, so that many run at once.
+const PORTS: [&str; 3] = ["8990", "8991", "8992"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -29,16 +29,21 @@ fn root() -> &'static Path {
 /// A document's reader: a home, a clock, an admin user at a browser, and what they left running.
 struct Reader {
     folder: TempDir,
-    port: String,
+    ports: [String; PORTS.len()],
     types: Vec<(String, String, bool)>,
+    /// The `export`s and `unset`s so far: they hold for what comes after them.
+    exported: String,
     background: Vec<Child>,
 }
 
 impl Reader {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let reader = Self { folder, port: port.to_string(), types: Vec::new(), background: Vec::new() };
+        // All at once, so that no two are the same.
+        let free = PORTS.map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        let ports = free.map(|listener| listener.local_addr().unwrap().port().to_string());
+        let reader =
+            Self { folder, ports, types: Vec::new(), exported: String::new(), background: Vec::new() };
         fs::create_dir(reader.home()).unwrap();
         fs::create_dir(reader.at("bin")).unwrap();
         std::os::unix::fs::symlink(PROGRAM, reader.at("bin/biotrack-auth")).unwrap();
@@ -70,8 +75,11 @@ impl Reader {
 
     /// The words that give a shell this reader's surroundings and this script.
     fn shell(&self, script: &str) -> Vec<String> {
-        let mut words: Vec<String> =
-            ["env", "-i", "-C"].map(str::to_owned).into_iter().chain([self.home().display().to_string()]).collect();
+        let mut words: Vec<String> = ["env", "-i", "-C"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([self.home().display().to_string()])
+            .collect();
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", self.at("bin").display());
         let home = self.home().display().to_string();
         for (name, value) in [
@@ -89,8 +97,13 @@ impl Reader {
             words.push(format!("{name}={}", value.into_string().unwrap()));
         }
         words.extend(["bash", "-c"].map(str::to_owned));
-        words.push(script.replace(PORT, &self.port));
+        words.push(self.typed(&format!("{}{script}", self.exported)));
         words
+    }
+
+    /// What a reader would type here in the place of the document's ports.
+    fn typed(&self, text: &str) -> String {
+        PORTS.iter().zip(&self.ports).fold(text.to_owned(), |text, (shown, port)| text.replace(shown, port))
     }
 
     fn command(&self, script: &str) -> Command {
@@ -100,8 +113,20 @@ impl Reader {
         command
     }
 
+    /// Takes note of what a shell would remember.
+    fn remembers(&mut self, command: &str) -> bool {
+        let remembered = command.starts_with("export ") || command.starts_with("unset ");
+        if remembered {
+            self.exported += &format!("{command}\n");
+        }
+        remembered
+    }
+
     fn sets_up(&mut self, script: &str) {
         for line in script.lines() {
+            if self.remembers(line) {
+                continue;
+            }
             if let Some(command) = line.strip_suffix(" &") {
                 self.starts(command, "http://");
             } else {
@@ -114,13 +139,16 @@ impl Reader {
     fn starts(&mut self, command: &str, until: &str) -> String {
         let written = self.at(&format!("background-{}", self.background.len()));
         let file = fs::File::create(&written).unwrap();
-        let mut command = self.command(&format!("exec {command}"));
+        let mut command = self.command(command);
         command.stdout(file.try_clone().unwrap()).stderr(file).process_group(0);
         self.background.push(command.spawn().unwrap());
-        self.waits(|| fs::read_to_string(&written).unwrap(), || {
-            let said = self.seen(&fs::read_to_string(&written).unwrap());
-            (said.ends_with('\n') && without_chance(&said).contains(until)).then_some(said)
-        })
+        self.waits(
+            || fs::read_to_string(&written).unwrap(),
+            || {
+                let said = self.seen(&fs::read_to_string(&written).unwrap());
+                (said.ends_with('\n') && without_chance(&said).contains(until)).then_some(said)
+            },
+        )
     }
 
     /// Runs a command in a terminal and types what is to be typed: what is on the screen at its end, and the exit code
@@ -137,7 +165,7 @@ impl Reader {
         let screen = Screen::new(&self.home(), COLUMNS, &shell);
         for (at, text, enter) in std::mem::take(&mut self.types) {
             screen.shows(&at);
-            screen.types(&text);
+            screen.types(&self.typed(&text));
             if enter {
                 screen.key("Enter");
             }
@@ -157,7 +185,9 @@ impl Reader {
     /// What a reader of the document would see in the place of this machine's paths and ports.
     fn seen(&self, text: &str) -> String {
         let text = text.replace(&self.home().display().to_string(), "/home/sam");
-        let text = text.replace(&format!(":{}", self.port), &format!(":{PORT}"));
+        let text = PORTS.iter().zip(&self.ports).fold(text, |text, (shown, port)| text.replace(port, shown));
+        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        let text = text.replace(&format!("sam@{}", host.trim()), "sam@desk");
         text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
     }
 
@@ -168,13 +198,14 @@ impl Reader {
             if let Some(found) = holds() {
                 return found;
             }
-            assert!(Instant::now() < deadline, "its end didn't come:\n{}", seen());
+            assert!(Instant::now() < deadline, "its end didn't come:\n{}", seen().trim_end());
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 
     fn shown_by(&mut self, shown: &Shown) -> String {
         match shown.command.strip_suffix(" &") {
+            _ if self.remembers(&shown.command) => String::new(),
             Some(command) => {
                 let last = shown.output.lines().last().unwrap_or("http://");
                 self.starts(command, &without_chance(last))
@@ -278,4 +309,5 @@ documents! {
     release: "docs/release.md",
     reliability: "docs/reliability.md",
     team: "docs/team.md",
+    troubleshooting: "docs/troubleshooting.md",
 }

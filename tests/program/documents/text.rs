@@ -131,9 +131,10 @@ pub fn without_chance(text: &str) -> String {
         }
         let (found, after) = rest.split_at(length);
         let digits = found.bytes().filter(u8::is_ascii_digit).count();
-        let port = digits == length && (kept.ends_with("127.0.0.1:") || kept.ends_with("127.0.0.1%3A"));
+        let port = digits == length && (kept.ends_with("127.0.0.1:") || after.starts_with(":127.0.0.1:"));
+        let encoded_port = found.starts_with("3A") && kept.ends_with("127.0.0.1%");
         let random = length >= 22 && digits > 0 && found.bytes().any(|b| b.is_ascii_lowercase());
-        kept.push_str(if port {
+        kept.push_str(if port || encoded_port {
             "PORT"
         } else if random {
             "RANDOM"
@@ -165,8 +166,10 @@ fn a_document_is_read_as_it_is_meant() {
 #[test]
 fn only_what_is_left_to_chance_is_left_out_of_the_comparison() {
     assert_eq!(
-        without_chance("http://127.0.0.1:8990/oauth?state=Ha0ab_CyBJHbFjwzV2MuwY1BMps4JORP4BbxqflC0fo&ubi=604"),
-        "http://127.0.0.1:PORT/oauth?state=RANDOM&ubi=604"
+        without_chance(
+            "http://127.0.0.1:8990/oauth?state=Ha0ab_CyBJHbFjwzV2MuwY1BMps4JORP4BbxqflC0fo&redirect_uri=http%3A%2F%2F127.0.0.1%3A35301%2Fcallback"
+        ),
+        "http://127.0.0.1:PORT/oauth?state=RANDOM&redirect_uri=http%3A%2F%2F127.0.0.1%PORT%2Fcallback"
     );
     assert_eq!(without_chance("99 days, OCM-RETL-24-000064"), "99 days, OCM-RETL-24-000064");
 }
