@@ -46,6 +46,8 @@ mod online;
 mod outside;
 #[cfg(unix)]
 mod parsers;
+#[cfg(unix)]
+mod plain;
 mod register;
 mod remind;
 mod renew;

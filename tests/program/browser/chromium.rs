@@ -99,6 +99,14 @@ impl Browser {
         self.post("window/rect", &json!({ "width": width, "height": height }));
     }
 
+    /// What the person prefers: `light` or `dark`.
+    #[track_caller]
+    pub fn prefers(&self, scheme: &str) {
+        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        let media = json!({ "cmd": "Emulation.setEmulatedMedia", "params": { "features": features } });
+        self.post("goog/cdp/execute", &media);
+    }
+
     /// The open tabs.
     #[track_caller]
     pub fn tabs(&self) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! A real browser at the pages: Chromium without a screen opens them, types and clicks as an admin user does.
 
+mod accessible;
 pub mod chromium;
 mod granting;
 mod person;

@@ -1,6 +1,7 @@
 //! The worklist in a real browser: what it shows, how it follows the run, and what a click wishes.
 
 use super::Browser;
+use super::accessible::{is_for_everybody, tabbed};
 use crate::support::Rig;
 use biotrack_auth::config::Config;
 use biotrack_auth::edge::{Env, HttpOptions, OsRandom, Paths, SystemBrowser, SystemClock};
@@ -320,6 +321,32 @@ fn keys_lead_through_the_list_and_the_place_in_it_is_kept() {
     browser.click("#keys");
     browser.press("/");
     assert_eq!(browser.script(focused), "keys");
+}
+
+#[test]
+fn it_is_for_everybody_at_each_stage_and_by_keys_alone() {
+    let shown = Shown::new(three());
+    let browser = &shown.browser;
+    is_for_everybody(browser);
+    let reached = tabbed(browser);
+    let controls = browser.script(
+        "return [...document.querySelectorAll('a[href],button,input,textarea,select')]\
+         .filter((it) => it.checkVisibility() && it.tabIndex >= 0 && !it.disabled).length",
+    );
+    // Radio buttons of one name are one stop.
+    let radios = browser.script("return document.querySelectorAll('[type=radio]').length").as_u64().unwrap();
+    let stops = controls.as_u64().unwrap() - radios.saturating_sub(1);
+    assert_eq!(reached.len() as u64, stops, "{reached:?}");
+
+    shown.worklist.show(0, Progress::Granted, "until 11 Aug 2026");
+    shown.worklist.show(1, Progress::Failed, "denied by the admin");
+    shown.worklist.show(2, Progress::HandedOff, "a link for elsewhere is out");
+    shown.worklist.notice(Some("Next admin: bob@example.com".into()));
+    shown.until("document.querySelector('#notice').innerText.includes('bob@example.com')");
+    is_for_everybody(browser);
+    shown.worklist.ended("The run is over: 1 granted, 1 failed.".into());
+    shown.until("document.querySelector('#end').innerText.includes('The run is over')");
+    is_for_everybody(browser);
 }
 
 #[test]
