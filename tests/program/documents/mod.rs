@@ -6,7 +6,8 @@
 mod text;
 
 use crate::support::screen::Screen;
-use crate::support::{PROGRAM, Run, admin, clock, outside};
+use crate::support::{PROGRAM, Run, admin, clock, outside, team};
+use std::cell::OnceCell;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -22,6 +23,9 @@ const COLUMNS: u16 = 120;
 /// The ports of the stand-ins in the documents; free ones stand for them here, so that many run at once.
 const PORTS: [&str; 3] = ["8990", "8991", "8992"];
 
+/// The documents' PostgreSQL server; a database of the tests' own stands for it here.
+const LEDGER: &str = "postgres://ledger_owner@db.example/ledger";
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -34,6 +38,8 @@ struct Reader {
     /// The `export`s and `unset`s so far: they hold for what comes after them.
     exported: String,
     background: Vec<Child>,
+    /// Made where a document first names it.
+    ledger: OnceCell<String>,
 }
 
 impl Reader {
@@ -42,8 +48,14 @@ impl Reader {
         // All at once, so that no two are the same.
         let free = PORTS.map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
         let ports = free.map(|listener| listener.local_addr().unwrap().port().to_string());
-        let reader =
-            Self { folder, ports, types: Vec::new(), exported: String::new(), background: Vec::new() };
+        let reader = Self {
+            folder,
+            ports,
+            types: Vec::new(),
+            exported: String::new(),
+            background: Vec::new(),
+            ledger: OnceCell::new(),
+        };
         fs::create_dir(reader.home()).unwrap();
         fs::create_dir(reader.at("bin")).unwrap();
         std::os::unix::fs::symlink(PROGRAM, reader.at("bin/biotrack-auth")).unwrap();
@@ -101,8 +113,15 @@ impl Reader {
         words
     }
 
-    /// What a reader would type here in the place of the document's ports.
+    /// What a reader would type here in the place of the document's ports and its server.
     fn typed(&self, text: &str) -> String {
+        if text.contains(LEDGER) {
+            let made = || {
+                let server = team::shared();
+                format!("'{}'", server.address(&server.database(), "postgres"))
+            };
+            return self.typed(&text.replace(LEDGER, self.ledger.get_or_init(made)));
+        }
         PORTS.iter().zip(&self.ports).fold(text.to_owned(), |text, (shown, port)| text.replace(shown, port))
     }
 
@@ -185,9 +204,9 @@ impl Reader {
     /// What a reader of the document would see in the place of this machine's paths and ports.
     fn seen(&self, text: &str) -> String {
         let text = text.replace(&self.home().display().to_string(), "/home/sam");
+        let text =
+            self.ledger.get().map_or(text.clone(), |ledger| text.replace(ledger.trim_matches('\''), LEDGER));
         let text = PORTS.iter().zip(&self.ports).fold(text, |text, (shown, port)| text.replace(port, shown));
-        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-        let text = text.replace(&format!("sam@{}", host.trim()), "sam@desk");
         text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
     }
 
@@ -266,7 +285,12 @@ fn read(document: &str) {
 fn parses(place: &str, script: &str) {
     for line in script.replace("\\\n", " ").lines() {
         let mut words = shlex::split(line).unwrap_or_else(|| panic!("{place}: a shell can't read: {line}"));
-        while let Some(at) = words.iter().position(|word| word == "biotrack-auth") {
+        // As a command, not as another one's argument.
+        let begins = |words: &[String], at: usize| {
+            words[at] == "biotrack-auth"
+                && (at == 0 || ["|", "&&", "||", ";", "-H"].contains(&words[at - 1].as_str()))
+        };
+        while let Some(at) = (0..words.len()).find(|&at| begins(&words, at)) {
             let rest = words.split_off(at);
             let end = |word: &String| ["|", ">", "<", "&", "&&", "||", ";", "#"].contains(&word.as_str());
             let end = rest.iter().position(end).unwrap_or(rest.len());
@@ -305,6 +329,7 @@ documents! {
     contrib: "contrib/README.md",
     backup: "docs/backup.md",
     defences: "docs/defences.md",
+    operations: "docs/operations.md",
     performance: "docs/performance.md",
     release: "docs/release.md",
     reliability: "docs/reliability.md",
