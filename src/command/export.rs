@@ -3,7 +3,7 @@
 use super::Call;
 use super::form::format_of;
 use crate::edge::files;
-use crate::error::{Error, Result, clean};
+use crate::error::{Error, Result, clean, counted};
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::selection;
 use crate::report::{export_csv, export_json};
@@ -156,7 +156,12 @@ fn with_secrets(args: &Args, call: &Call<'_>) -> Result<u8> {
             "The tokens are gone from here: keep the file until it's imported where they live from now on."
         }
     };
-    terminal.say(&format!("{records} records, {token_sets} token sets, sealed to {}. {fate}", clean(&to)));
+    terminal.say(&format!(
+        "{}, {}, sealed to {}. {fate}",
+        counted(records, "record", "records"),
+        counted(token_sets, "token set", "token sets"),
+        clean(&to)
+    ));
     if call.json {
         let answer = ExportAnswer {
             schema: 1,

@@ -3,7 +3,7 @@
 use super::form::format_of;
 use super::{Call, as_json, ledger_of, ledger_to_read, read_ledger};
 use crate::config::Config;
-use crate::error::{Error, LedgerError, Result};
+use crate::error::{Error, LedgerError, Result, counted};
 use crate::ledger::Ledger;
 use crate::model::duration::ago;
 use crate::model::history::{Chain, Link};
@@ -182,7 +182,8 @@ fn prune(args: &Prune, call: &Call<'_>) -> Result<u8> {
     }
     let would = ledger.prunable(before)?;
     if would.links > 0 && !args.yes {
-        let action = format!("remove {} links of the history, up to {before}", would.links);
+        let action =
+            format!("remove {} of the history, up to {before}", counted(would.links, "link", "links"));
         if !terminal.attended() {
             return Err(Error::NeedsYes { action: format!("to {action}") });
         }
@@ -207,8 +208,7 @@ fn told(call: &Call<'_>, pruned: u64, before: Timestamp, chain: &Chain) -> Resul
     }
     let said = match pruned {
         0 => format!("Nothing of the history is older than {before}.\n"),
-        1 => "1 link was removed.\n".into(),
-        _ => format!("{pruned} links were removed.\n"),
+        _ => format!("{} removed.\n", counted(pruned, "link was", "links were")),
     };
     call.env.terminal.answer(&(said + &VerifyDocument::of(chain).in_words()))?;
     Ok(0)

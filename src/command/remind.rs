@@ -3,7 +3,7 @@
 use super::hooks::{Digest, Ran, run, run_waiting};
 use super::{Call, open_ledger, read_ledger};
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::ledger::Ledger;
 use crate::model::authorization::Standing;
 use crate::model::expiry::horizon;
@@ -87,8 +87,7 @@ pub(super) fn run_command(args: &Args, call: &Call<'_>) -> Result<u8> {
     }
     call.env.terminal.say(&match succeeded {
         0 => "No hook was due.".to_owned(),
-        1 => "1 hook was run.".to_owned(),
-        many => format!("{many} hooks were run."),
+        some => format!("{} run.", counted(some, "hook was", "hooks were")),
     });
     Ok(0)
 }

@@ -13,7 +13,7 @@ pub use handoff::HandoffError;
 pub use ledger::LedgerError;
 pub use provider::{FactDifference, ProviderError};
 pub use rows::Complaint;
-pub use text::{clean, is_clean, is_unprintable, shell};
+pub use text::{clean, counted, is_clean, is_unprintable, shell};
 pub use vault::VaultError;
 
 use serde::Serialize;

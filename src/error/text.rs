@@ -14,6 +14,12 @@ pub fn is_clean(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !text.chars().any(is_unprintable)
 }
 
+/// A number of things: `1 licence`, `2 licences`.
+pub fn counted(count: impl TryInto<u64>, one: &str, several: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
+    format!("{count} {}", if count == 1 { one } else { several })
+}
+
 /// The words of a command as a person pastes them into a POSIX shell.
 pub fn shell<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
     // Only a NUL can't be quoted, and no argument has one; where it came from elsewhere, the rest is still quoted.

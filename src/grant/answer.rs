@@ -113,6 +113,16 @@ impl TokenResponse for TokenAnswer {
 }
 
 impl TokenAnswer {
+    /// The names of its members, for whoever is looking for the fields that a profile names. What is no plain short name isn't
+    /// told: a secret may have been put there.
+    pub(super) fn fields(&self) -> String {
+        let plain = |name: &&String| {
+            name.len() <= 32 && name.bytes().all(|b| b.is_ascii_lowercase() || b"_-.".contains(&b))
+        };
+        let names: Vec<_> = self.members.keys().filter(plain).map(String::as_str).collect();
+        names.join(", ")
+    }
+
     /// What the answer means for this provider.
     /// `skew`: how far the provider's clock is ahead of ours, where that is known.
     pub(super) fn granted(

@@ -75,7 +75,10 @@ pub(super) fn understood(
     skew: Option<SignedDuration>,
 ) -> Result<Granted> {
     match answer {
-        Ok(answer) => Ok(without_tokens(answer.granted(provider, now(), skew), sent)),
+        Ok(answer) => {
+            tracing::info!("the token answer has {}", sent.hidden_in(&answer.fields()));
+            Ok(without_tokens(answer.granted(provider, now(), skew), sent))
+        }
         Err(RequestTokenError::ServerResponse(refused))
             if *refused.error() == BasicErrorResponseType::InvalidGrant =>
         {

@@ -4,7 +4,7 @@ use super::View;
 use super::csv::sheet;
 use super::json::SCHEMA;
 use super::table::cut;
-use crate::error::{Result, clean};
+use crate::error::{Result, clean, counted};
 use crate::model::history::{Anchor, Broken, Chain, Link};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -190,11 +190,11 @@ impl VerifyDocument {
                     "BROKEN: the first link that doesn't fit is number {}{when}{whose}: {}. {} before it fit.",
                     broken.number,
                     broken.why,
-                    counted(self.links)
+                    counted(self.links, "link", "links")
                 );
             }
             None => {
-                let _ = writeln!(text, "The history is whole: {}.", counted(self.links));
+                let _ = writeln!(text, "The history is whole: {}.", counted(self.links, "link", "links"));
                 if let Some(head) = &self.head {
                     let _ = writeln!(text, "Head: {head}");
                 }
@@ -209,10 +209,6 @@ impl PruneDocument {
     pub fn of(pruned: u64, before: Timestamp, chain: &Chain) -> Self {
         Self { schema: SCHEMA, pruned, before, anchor: chain.anchor.as_ref().map(AnchorJson::of) }
     }
-}
-
-fn counted(links: u64) -> String {
-    if links == 1 { "1 link".into() } else { format!("{links} links") }
 }
 
 /// A link as one line of JSON.

@@ -4,6 +4,7 @@ use super::View;
 use super::days_in_words;
 use super::json::SCHEMA;
 use super::table::cut;
+use crate::error::counted;
 use crate::model::expiry::days_left;
 use crate::model::flow::Purpose;
 use crate::model::ids::{Key, Ubi};
@@ -290,10 +291,6 @@ fn who(of_admin: &[&Planned]) -> String {
 
 fn licences(count: usize) -> String {
     counted(count, "licence", "licences")
-}
-
-fn counted(count: usize, one: &str, several: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 /// What a dry run prints as JSON.

@@ -157,6 +157,37 @@ fn no_room_knows_another_than_the_map_says() {
     assert_eq!(rooms, map, "the map has a room that isn't there");
 }
 
+/// The rooms of a table in Markdown, and what it lets each import; names in prose are none.
+fn table(text: &str) -> Vec<(String, Vec<String>)> {
+    let rows = text.lines().filter_map(|line| line.trim_start_matches("//! ").strip_prefix("| "));
+    let cells = rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
+    let room = |cell: &str| cell.trim_matches(['[', ']', '`']).to_owned();
+    let known = |name: &str| MAY_IMPORT.iter().any(|(room, _)| *room == name);
+    cells
+        .filter(|row| known(&room(row[0])))
+        .map(|row| {
+            let may = row[2].split(", ").filter(|name| known(name)).map(str::to_owned).collect();
+            (room(row[0]), may)
+        })
+        .collect()
+}
+
+#[test]
+fn the_maps_that_people_read_say_the_same() {
+    let meant: Vec<(String, Vec<String>)> = MAY_IMPORT
+        .iter()
+        .map(|(room, may)| ((*room).to_owned(), may.iter().map(|it| (*it).to_owned()).collect()))
+        .collect();
+    for (map, without) in [("docs/architecture.md", &["lib"][..]), ("src/lib.rs", &["lib", "main"])] {
+        let mut drawn = table(&fs::read_to_string(root().join(map)).unwrap());
+        let mut meant = meant.clone();
+        meant.retain(|(room, _)| !without.contains(&room.as_str()));
+        drawn.sort();
+        meant.sort();
+        assert_eq!(drawn, meant, "{map}");
+    }
+}
+
 #[test]
 fn no_reexport_hides_a_room() {
     for path in sources(&root().join("src")) {

@@ -4,7 +4,7 @@ use super::{Globals, answer_json};
 use crate::config::{Config, change_ledger, server_at};
 use crate::custody::move_ledger;
 use crate::edge::Env;
-use crate::error::{Error, Result, clean};
+use crate::error::{Error, Result, clean, counted};
 use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
 use serde::Serialize;
@@ -61,8 +61,10 @@ pub fn run(Action::Move(args): &Action, globals: Globals, env: &Env) -> Result<u
     let carried = move_ledger(env, &from, &to, &mut || change_ledger(&env.paths, address))?;
     let (records, links) = (carried.records, carried.links);
     env.terminal.say(&format!(
-        "Ledger: {}. {records} licences and {links} links of the history are there. The old one stays as it is, and is used no more.",
-        clean(&args.to)
+        "Ledger: {}. {} and {} of the history are there. The old one stays as it is, and is used no more.",
+        clean(&args.to),
+        counted(records, "licence", "licences"),
+        counted(links, "link", "links")
     ));
     if globals.json {
         answer_json(env, &Answer { schema: 1, ledger: clean(&args.to), records, links })?;

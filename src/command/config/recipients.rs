@@ -5,7 +5,7 @@ use crate::command::{identity, open_ledger, read_ledger, vault};
 use crate::config::{Config, NewVault, change_vault};
 use crate::custody::reseal;
 use crate::edge::Env;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::model::vault_kind::VaultKind;
 use crate::vault::{check_recipient, recipient_of};
 use serde::Serialize;
@@ -93,7 +93,11 @@ pub fn run(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
     };
     // The file last: cut short before, the same command seals them all again.
     change_vault(&env.paths, &NewVault { kind: VaultKind::Sealed, recipients: wanted.clone() })?;
-    env.terminal.say(&format!("{resealed} token sets are sealed to {} recipients.", wanted.len()));
+    env.terminal.say(&format!(
+        "Sealed to {}: {}.",
+        counted(wanted.len(), "recipient", "recipients"),
+        counted(resealed, "token set", "token sets")
+    ));
     told(&wanted, &own, resealed, globals, env)
 }
 

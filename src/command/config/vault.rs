@@ -5,7 +5,7 @@ use crate::command::{identity, open_ledger, vault};
 use crate::config::{Config, NewVault, change_vault};
 use crate::custody::move_secrets;
 use crate::edge::Env;
-use crate::error::{Error, Result, clean};
+use crate::error::{Error, Result, clean, counted};
 use crate::model::vault_kind::VaultKind;
 use crate::vault::{Vault, create_identity, recipient_of};
 use serde::Serialize;
@@ -54,8 +54,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     })?;
     env.terminal.say(&match moved {
         0 => format!("Vault: {}. Every secret was there already.", args.kind),
-        1 => format!("Vault: {}. 1 secret moved.", args.kind),
-        _ => format!("Vault: {}. {moved} secrets moved.", args.kind),
+        _ => format!("Vault: {}. {} moved.", args.kind, counted(moved, "secret", "secrets")),
     });
     if globals.json {
         let path = clean(&env.paths.config.display().to_string());

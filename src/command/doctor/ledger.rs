@@ -3,7 +3,7 @@
 use super::Examination;
 use crate::command::{ledger_of, ledger_to_read, read_ledger};
 use crate::edge::files;
-use crate::error::{Error, clean};
+use crate::error::{Error, clean, counted};
 use crate::ledger::Ledger;
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ impl Examination<'_, '_> {
         }
         let chain = ledger.verify_history()?;
         match chain.broken {
-            None => self.well("history", format!("whole, {} links", chain.links)),
+            None => self.well("history", format!("whole, {}", counted(chain.links, "link", "links"))),
             Some(broken) => {
                 let found = format!("broken at link {}: {}", broken.seq, broken.why);
                 self.problem(

@@ -4,7 +4,7 @@ use super::Examination;
 use crate::command::read_ledger;
 use crate::config::{Config, needs_secret};
 use crate::custody::client_secret_place;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::ledger::{Holder, Ledger, Secret};
 use crate::model::flow::{Place, Role};
 use crate::model::vault_kind::VaultKind;
@@ -156,7 +156,9 @@ impl Examination<'_, '_> {
         }
         self.records_without(ledger, secrets)?;
         if missing.is_empty() {
-            self.well("vault", format!("{looked} secrets that the ledger names are there"));
+            let are = if looked == 1 { "is" } else { "are" };
+            let named = counted(looked, "secret", "secrets");
+            self.well("vault", format!("{named} that the ledger names {are} there"));
         }
         Ok(())
     }

@@ -118,7 +118,7 @@ impl Reader {
         if text.contains(LEDGER) {
             let made = || {
                 let server = team::shared();
-                format!("'{}'", server.address(&server.database(), "postgres"))
+                format!("'{}'", server.socket(&server.database()))
             };
             return self.typed(&text.replace(LEDGER, self.ledger.get_or_init(made)));
         }
@@ -327,12 +327,15 @@ macro_rules! documents {
 documents! {
     readme: "README.md",
     contrib: "contrib/README.md",
+    architecture: "docs/architecture.md",
     backup: "docs/backup.md",
     defences: "docs/defences.md",
     operations: "docs/operations.md",
     performance: "docs/performance.md",
+    provider: "docs/provider.md",
     release: "docs/release.md",
     reliability: "docs/reliability.md",
+    security: "docs/security.md",
     team: "docs/team.md",
     troubleshooting: "docs/troubleshooting.md",
 }

@@ -163,6 +163,13 @@ impl Server {
         )
     }
 
+    /// Its address by its socket: no certificate, whose days a clock that was set would be outside of.
+    pub fn socket(&self, database: &str) -> String {
+        let (sockets, passwords) = (self.file("own"), self.file("passwords"));
+        let (sockets, passwords) = (sockets.display(), passwords.display());
+        format!("postgres://postgres@/{database}?host={sockets}&port={}&passfile={passwords}", self.port)
+    }
+
     fn program(name: &str) -> String {
         let versions =
             fs::read_dir("/usr/lib/postgresql").expect("postgresql isn't installed: tests/run installs it");
