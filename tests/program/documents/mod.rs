@@ -319,8 +319,10 @@ macro_rules! documents {
                 }
             }
             there.sort();
-            assert_eq!(there, [$($path),*]);
+            assert_eq!(there, DOCUMENTS);
         }
+
+        const DOCUMENTS: &[&str] = &[$($path),*];
     };
 }
 
@@ -338,4 +340,37 @@ documents! {
     security: "docs/security.md",
     team: "docs/team.md",
     troubleshooting: "docs/troubleshooting.md",
+}
+
+/// A heading's anchor, as GitHub makes it.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+#[test]
+fn each_link_leads_somewhere() {
+    let mut followed = 0;
+    for document in DOCUMENTS {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        let folder = root().join(document).parent().unwrap().to_owned();
+        let links =
+            [("](", ')'), ("src=\"", '"'), ("srcset=\"", '"')].into_iter().flat_map(|(begin, end)| {
+                text.split(begin).skip(1).filter_map(move |rest| Some(rest.split_once(end)?.0.to_owned()))
+            });
+        for link in links.filter(|link| !link.starts_with("http")) {
+            let (path, place) = link.split_once('#').unwrap_or((&link, ""));
+            let target = if path.is_empty() { root().join(document) } else { folder.join(path) };
+            assert!(target.exists(), "{document}: {link} leads nowhere");
+            if !place.is_empty() {
+                let there = fs::read_to_string(&target).unwrap();
+                let mut headings = there
+                    .lines()
+                    .filter_map(|line| Some(line.trim_start_matches('#')).filter(|it| *it != line));
+                assert!(headings.any(|it| anchor(it.trim()) == place), "{document}: {link}: no such heading");
+            }
+            followed += 1;
+        }
+    }
+    assert!(followed > 30, "{followed} links");
 }
