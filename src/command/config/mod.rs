@@ -135,8 +135,10 @@ pub fn offer_init(nothing: Error, globals: Globals, env: &Env, keeper: &mut dyn 
     if !first || !env.terminal.attended() {
         return Err(nothing);
     }
-    env.terminal.say(&format!("{nothing}."));
-    if !env.terminal.confirm("Make one now, with a few questions?")? {
+    if !env
+        .terminal
+        .confirm("Nothing is configured here yet. Make a configuration now, with a few questions?")?
+    {
         return Err(nothing);
     }
     // The command that goes on has its own answer.

@@ -212,7 +212,7 @@ impl Reader {
 
     #[track_caller]
     fn waits<T>(&self, seen: impl Fn() -> String, holds: impl Fn() -> Option<T>) -> T {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             if let Some(found) = holds() {
                 return found;
