@@ -130,7 +130,7 @@ impl Http {
         if e.is_connect() {
             HttpFault::Connect(match &self.proxy {
                 Some(Proxy { variable, place: Some(place) }) => {
-                    format!("{} (by the proxy {place} that {variable} names)", root_cause(e))
+                    format!("{}; {variable} names the proxy {place}", root_cause(e))
                 }
                 _ => root_cause(e),
             })

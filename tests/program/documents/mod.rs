@@ -7,6 +7,7 @@ mod text;
 
 use crate::support::screen::Screen;
 use crate::support::{PROGRAM, Run, admin, clock, outside, team};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::cell::OnceCell;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -206,7 +207,10 @@ impl Reader {
         let text = text.replace(&self.home().display().to_string(), "/home/sam");
         let text =
             self.ledger.get().map_or(text.clone(), |ledger| text.replace(ledger.trim_matches('\''), LEDGER));
-        let text = PORTS.iter().zip(&self.ports).fold(text, |text, (shown, port)| text.replace(port, shown));
+        let text = PORTS.iter().zip(&self.ports).fold(text, |text, (shown, port)| {
+            text.replace(&format!(":{port}"), &format!(":{shown}"))
+                .replace(&format!("port {port}"), &format!("port {shown}"))
+        });
         text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
     }
 
@@ -237,7 +241,8 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         for child in &mut self.background {
-            let _ = child.kill();
+            // With what the shell started; it has a group of its own.
+            let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
             let _ = child.wait();
         }
     }
