@@ -44,7 +44,9 @@ impl Proxy {
     pub fn named_by(variables: &Variables) -> Option<Self> {
         let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
         let (variable, address) = names.iter().find_map(|name| Some((*name, variables.get(name)?)))?;
-        let place = url::Url::parse(address).ok().and_then(|address| {
+        // Without a scheme it's http, as for everybody who reads these variables.
+        let whole = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
+        let place = url::Url::parse(&whole).ok().and_then(|address| {
             let port = address.port().map(|port| format!(":{port}")).unwrap_or_default();
             Some(format!("{}{port}", address.host_str()?))
         });

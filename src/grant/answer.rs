@@ -114,12 +114,20 @@ impl TokenResponse for TokenAnswer {
 
 impl TokenAnswer {
     /// The names of its members, for whoever is looking for the fields that a profile names. What is no plain short name isn't
-    /// told: a secret may have been put there.
+    /// told, nor what holds a token: a server may have put one there.
     pub(super) fn fields(&self) -> String {
-        let plain = |name: &&String| {
-            name.len() <= 32 && name.bytes().all(|b| b.is_ascii_lowercase() || b"_-.".contains(&b))
+        let refresh = self.refresh.as_ref().map(|token| token.secret().as_str());
+        let tokens = [Some(self.access.secret().as_str()), refresh];
+        let secret = |name: &str| {
+            let mut tokens = tokens.iter().flatten();
+            tokens.any(|token| name.contains(token) || (name.len() > 12 && token.contains(name)))
         };
-        let names: Vec<_> = self.members.keys().filter(plain).map(String::as_str).collect();
+        let plain = |name: &&str| {
+            name.len() <= 32
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+                && !secret(name)
+        };
+        let names: Vec<_> = self.members.keys().map(String::as_str).filter(plain).take(64).collect();
         names.join(", ")
     }
 

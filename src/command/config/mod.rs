@@ -135,14 +135,13 @@ pub fn offer_init(nothing: Error, globals: Globals, env: &Env, keeper: &mut dyn 
     if !first || !env.terminal.attended() {
         return Err(nothing);
     }
-    if !env
-        .terminal
-        .confirm("Nothing is configured here yet. Make a configuration now, with a few questions?")?
-    {
+    let place = clean(&env.paths.config.display().to_string());
+    if !env.terminal.confirm(&format!("There is no {place} yet. Make it now, with a few questions?"))? {
         return Err(nothing);
     }
     // The command that goes on has its own answer.
-    init::run(&init::Args::default(), Globals { json: false, ..globals }, env, keeper).map(drop)
+    let profile = globals.profile.or(env.variables.get("BIOTRACK_AUTH_PROFILE"));
+    init::run(&init::Args::default(), Globals { json: false, profile, ..globals }, env, keeper).map(drop)
 }
 
 /// Where the configuration file is.

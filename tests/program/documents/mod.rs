@@ -60,6 +60,10 @@ impl Reader {
         fs::create_dir(reader.home()).unwrap();
         fs::create_dir(reader.at("bin")).unwrap();
         std::os::unix::fs::symlink(PROGRAM, reader.at("bin/biotrack-auth")).unwrap();
+        // Where nothing is named, the system's opener is asked; this one opens nothing.
+        let opener = reader.at("bin/xdg-open");
+        fs::write(&opener, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(&opener, fs::Permissions::from_mode(0o755)).unwrap();
         reader.set_clock("2026-11-30 14:50:00");
         reader.set_admin("");
         reader
@@ -102,6 +106,8 @@ impl Reader {
             ("TERM", "tmux-256color"),
             ("LC_ALL", "C.UTF-8"),
             ("TZ", "UTC"),
+            // Whoever runs the tests may have a keyring; this reader has none.
+            ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus"),
             ("BROWSER", &self.at("bin/browser").display().to_string()),
         ] {
             words.push(format!("{name}={value}"));

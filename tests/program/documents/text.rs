@@ -122,7 +122,8 @@ pub fn without_chance(text: &str) -> String {
     let mut rest = text;
     let mut kept = String::new();
     while !rest.is_empty() {
-        let length = rest.find(|c| !word(c)).unwrap_or(rest.len());
+        let host = kept.ends_with("sam@");
+        let length = rest.find(|c| !(word(c) || host && c == '.')).unwrap_or(rest.len());
         if length == 0 {
             let next = rest.chars().next().expect("it isn't empty");
             if !(next == ' ' && kept.ends_with(' ')) {
@@ -135,10 +136,13 @@ pub fn without_chance(text: &str) -> String {
         let digits = found.bytes().filter(u8::is_ascii_digit).count();
         let port = digits == length && (kept.ends_with("127.0.0.1:") || after.starts_with(":127.0.0.1:"));
         let encoded_port = found.starts_with("3A") && kept.ends_with("127.0.0.1%");
-        let random = length >= 22 && digits > 0 && found.bytes().any(|b| b.is_ascii_lowercase());
+        // 32 random bytes are 43 letters, and once in a while there is no digit among them.
+        let some = |is: fn(&u8) -> bool| found.bytes().any(|b| is(&b));
+        let random = some(u8::is_ascii_lowercase)
+            && (length >= 22 && digits > 0 || length == 43 && some(u8::is_ascii_uppercase));
         kept.push_str(if port || encoded_port {
             "PORT"
-        } else if kept.ends_with("sam@") {
+        } else if host {
             "HOST"
         } else if random {
             "RANDOM"
