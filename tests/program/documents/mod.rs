@@ -27,6 +27,9 @@ const PORTS: [&str; 3] = ["8990", "8991", "8992"];
 /// The documents' PostgreSQL server; a database of the tests' own stands for it here.
 const LEDGER: &str = "postgres://ledger_owner@db.example/ledger";
 
+/// Behind a command's last output.
+const MARK: &str = "⟪its end⟫";
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -59,11 +62,15 @@ impl Reader {
         };
         fs::create_dir(reader.home()).unwrap();
         fs::create_dir(reader.at("bin")).unwrap();
-        std::os::unix::fs::symlink(PROGRAM, reader.at("bin/biotrack-auth")).unwrap();
+        // The program's clock alone: a shell's own children take libfaketime's semaphore with them when they end.
+        let clock = clock::variables(&reader.at("clock"));
+        let clock: Vec<_> = clock
+            .into_iter()
+            .map(|(name, value)| format!("{name}={}", value.into_string().unwrap()))
+            .collect();
+        reader.puts_on_path("biotrack-auth", &format!("exec env {} {PROGRAM} \"$@\"", clock.join(" ")));
         // Where nothing is named, the system's opener is asked; this one opens nothing.
-        let opener = reader.at("bin/xdg-open");
-        fs::write(&opener, "#!/bin/sh\n").unwrap();
-        fs::set_permissions(&opener, fs::Permissions::from_mode(0o755)).unwrap();
+        reader.puts_on_path("xdg-open", ":");
         reader.set_clock("2026-11-30 14:50:00");
         reader.set_admin("");
         reader
@@ -85,9 +92,13 @@ impl Reader {
 
     /// The browser that `$BROWSER` names: an admin user who fills in the page.
     fn set_admin(&self, options: &str) {
-        let script = self.at("bin/browser");
-        fs::write(&script, format!("#!/bin/sh\nexec {} {options} \"$@\"\n", admin())).unwrap();
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        self.puts_on_path("browser", &format!("exec {} {options} \"$@\"", admin()));
+    }
+
+    fn puts_on_path(&self, name: &str, script: &str) {
+        let path = self.at("bin").join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// The words that give a shell this reader's surroundings and this script.
@@ -111,9 +122,6 @@ impl Reader {
             ("BROWSER", &self.at("bin/browser").display().to_string()),
         ] {
             words.push(format!("{name}={value}"));
-        }
-        for (name, value) in clock::variables(&self.at("clock")) {
-            words.push(format!("{name}={}", value.into_string().unwrap()));
         }
         words.extend(["bash", "-c"].map(str::to_owned));
         words.push(self.typed(&format!("{}{script}", self.exported)));
@@ -183,10 +191,11 @@ impl Reader {
         let code = self.at("code");
         let _ = fs::remove_file(&code);
         let words = self.shell(command);
-        // The shell's own end is no end of the screen.
-        let waits = "\"$@\"; echo $? > \"$0.new\"; mv \"$0.new\" \"$0\"; exec cat";
+        // The shell's own end is no end of the screen. What was written is all there once the mark behind it is.
+        let waits =
+            format!("\"$@\"; code=$?; echo {MARK}; echo $code > \"$0.new\"; mv \"$0.new\" \"$0\"; exec cat");
         let code_path = code.display().to_string();
-        let mut shell = vec!["sh", "-c", waits, code_path.as_str()];
+        let mut shell = vec!["sh", "-c", waits.as_str(), code_path.as_str()];
         shell.extend(words.iter().map(String::as_str));
         let screen = Screen::new(&self.home(), COLUMNS, &shell);
         for (at, text, enter) in std::mem::take(&mut self.types) {
@@ -197,7 +206,9 @@ impl Reader {
             }
         }
         let ended = self.waits(|| screen.whole(), || fs::read_to_string(&code).ok());
-        let mut seen = self.seen(&screen.whole());
+        let whole =
+            self.waits(|| screen.whole(), || Some(screen.whole()).filter(|whole| whole.contains(MARK)));
+        let mut seen = self.seen(whole.split(MARK).next().unwrap_or_default());
         seen.truncate(seen.trim_end().len());
         if !seen.is_empty() {
             seen.push('\n');
