@@ -1,4 +1,4 @@
-//! Every test of the program as its users meet it, in one binary. Run by `tests/run`.
+//! The program with real parts: every test that needs more than Rust, in one binary. Run by `tests/run`, which installs the parts.
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
@@ -33,12 +33,10 @@ mod hostile;
 mod hostile_input;
 #[cfg(target_os = "linux")]
 mod keyring;
-mod layers;
 #[cfg(target_os = "linux")]
 mod local;
 mod looks;
 mod mishaps;
-mod mutations;
 #[cfg(target_os = "linux")]
 mod no_leaks;
 mod online;

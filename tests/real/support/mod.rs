@@ -35,7 +35,7 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_biotrack-auth");
 
 /// An admin without a screen; see its own text for what it can be told.
 pub fn admin() -> String {
-    format!("{}/tests/program/support/admin.py", env!("CARGO_MANIFEST_DIR"))
+    format!("{}/tests/real/support/admin.py", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A home and a sandbox, both gone when dropped.
@@ -270,8 +270,7 @@ pub fn register<'a>(license: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut arguments =
         vec!["register", "--ubi", "604001", "--license", license, "--username", "ann@example.com"];
     if !more.contains(&"--browser") && !more.contains(&"--no-browser") {
-        arguments
-            .extend(["--browser", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/program/support/admin.py")]);
+        arguments.extend(["--browser", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real/support/admin.py")]);
     }
     arguments.extend(more);
     arguments

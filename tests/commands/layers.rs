@@ -215,9 +215,11 @@ fn only_the_ledger_attests() {
 }
 
 #[test]
-fn every_test_file_is_a_module_of_the_one_binary() {
-    let tests = root().join("tests/program");
-    for path in sources(&tests) {
+fn every_test_file_is_a_module_of_its_binary() {
+    let folders = ["tests/commands", "tests/real"].map(|folder| root().join(folder));
+    for (tests, path) in
+        folders.iter().flat_map(|tests| sources(tests).into_iter().map(move |path| (tests, path)))
+    {
         let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
         if path == tests.join("main.rs") {
             continue;
@@ -227,7 +229,8 @@ fn every_test_file_is_a_module_of_the_one_binary() {
             "mod" => (folder.file_name().unwrap().to_str().unwrap().to_owned(), folder.parent().unwrap()),
             _ => (stem, folder),
         };
-        let parent = if declared_in == tests { tests.join("main.rs") } else { declared_in.join("mod.rs") };
+        let parent =
+            if declared_in == tests.as_path() { tests.join("main.rs") } else { declared_in.join("mod.rs") };
         let parent = code(&fs::read_to_string(parent).unwrap());
         assert!(parent.contains(&format!("mod {name};")), "{} is no module", path.display());
     }

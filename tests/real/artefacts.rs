@@ -1,4 +1,4 @@
-//! What is generated and committed: `completions/` and `man/`. `cargo test --locked --test program artefacts` writes
+//! What is generated and committed: `completions/` and `man/`. `cargo test --locked --features real-parts --test real artefacts` writes
 //! anew what is stale, and fails naming it; the next run passes.
 
 use crate::support::{Rig, Run, outside};

@@ -18,7 +18,7 @@ struct Crowding(Child);
 impl Crowding {
     fn stands(port: u16, how: &str, many: usize) -> Self {
         let mut child = outside("python3")
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/program/hostile/crowd.py"))
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real/hostile/crowd.py"))
             .args([port.to_string(), how.into(), many.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

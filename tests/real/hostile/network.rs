@@ -97,7 +97,7 @@ struct Front {
 
 impl Front {
     fn of(rig: &Rig, certificate: &Path) -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/program/hostile/tls_front.py");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real/hostile/tls_front.py");
         let mut child = outside("python3")
             .arg(script)
             .arg(rig.sandbox().address())

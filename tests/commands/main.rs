@@ -1,0 +1,6 @@
+//! Commands in this process, and the rules of the house: every test that needs Rust alone, in one binary.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
+
+mod layers;
+mod mutations;
