@@ -1,13 +1,17 @@
 //! `doctor`: it finds what is wrong, says what to do, changes nothing by itself, and tells no secret.
 
+#[cfg(target_os = "linux")]
 use crate::keyring::session::{Session, accounts, clear, lock, within};
 use crate::support::leaks::files;
 use crate::support::{Rig, Run, valid};
 use rusqlite::Connection;
 use serde_json::Value;
 use std::fs;
+#[cfg(unix)]
 use std::os::unix::fs::PermissionsExt;
+#[cfg(unix)]
 use std::path::Path;
+#[cfg(unix)]
 use std::process::Command;
 
 /// The problems that it finds, as `check: found → fix`.
@@ -30,6 +34,7 @@ fn finds(rig: &Rig, words: &[&str]) {
 }
 
 /// Makes a file as old as one that nobody is about to lock.
+#[cfg(unix)]
 fn aged(path: &Path) {
     let status = Command::new("touch").args(["-d", "2020-01-01"]).arg(path).status().unwrap();
     assert!(status.success());
@@ -85,9 +90,12 @@ fn what_keeps_a_consent_from_working_is_found() {
     fs::write(&config, sound.clone() + &format!("\nredirect = {{ port = {port} }}\n")).unwrap();
     finds(&rig, &["redirect", &port.to_string()]);
     fs::write(&config, &sound).unwrap();
-    fs::set_permissions(&config, fs::Permissions::from_mode(0o644)).unwrap();
-    finds(&rig, &["chmod 600"]);
-    fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).unwrap();
+    #[cfg(unix)]
+    {
+        fs::set_permissions(&config, fs::Permissions::from_mode(0o644)).unwrap();
+        finds(&rig, &["chmod 600"]);
+        fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).unwrap();
+    }
     fs::rename(rig.file("identity.txt"), rig.elsewhere("identity")).unwrap();
     finds(&rig, &["vault", "identity"]);
     // Another identity opens nothing.
@@ -113,6 +121,7 @@ fn a_ledger_that_is_not_sound_is_found() {
     finds(&rig, &["ledger", "damaged"]);
 }
 
+#[cfg(unix)]
 #[test]
 fn only_fix_changes_anything() {
     let rig = Rig::new();
@@ -141,6 +150,7 @@ fn only_fix_changes_anything() {
     rig.run(&["doctor"]).exits(0);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn the_keyring_and_the_ledger_are_compared_both_ways() {
     within(Session::Unlocked, || {
@@ -170,6 +180,7 @@ fn the_keyring_and_the_ledger_are_compared_both_ways() {
     });
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn without_a_keyring_it_says_so_in_time() {
     within(Session::NoBus, || {

@@ -211,6 +211,7 @@ fn alone<'a>(
     let keys = call.env.terminal.attended().then(|| session.keys()).flatten();
     let round = Round::new(call, bench, exchange, &mut session, terms, pace, &items, &mut view);
     let outcome = round.run().outcomes.pop().flatten();
+    #[cfg_attr(not(unix), expect(clippy::drop_non_drop, reason = "no keys are read there"))]
     drop(keys);
     outcome.ok_or_else(|| Error::Failed("nothing was asked".into()))
 }
