@@ -7,6 +7,8 @@ pub mod fault;
 pub mod files;
 pub mod hook;
 mod http;
+mod input;
+mod keyring;
 mod keys;
 mod paths;
 mod random;
@@ -20,11 +22,13 @@ pub use browser::{
     Browser, BrowserChoice, Opened, SystemBrowser, found, is_there, presentable, written_authority,
 };
 pub use clock::{Clock, SystemClock};
-pub use http::{Http, HttpFault, HttpOptions, Proxy};
-pub use keys::{Keys, Typed};
+pub use http::{Http, HttpFault, HttpOptions, Network, Proxy, Sending, SystemNetwork, Transport};
+pub use input::{Input, Listening};
+pub use keyring::{KeyringFault, KeyringStore, KeyringThread};
+pub use keys::Typed;
 pub use paths::Paths;
 pub use random::{OsRandom, Random};
-pub use replace::Place;
+pub use replace::{Place, Successor};
 pub use signals::Interrupts;
 pub use surroundings::{Port, Surroundings, can_listen};
 pub use terminal::{Asker, Colour, Talk, Terminal};
@@ -42,6 +46,12 @@ pub struct Env {
     pub random: Arc<dyn Random>,
     /// What opens an address for a person.
     pub browser: Arc<dyn Browser>,
+    /// What carries requests to a provider.
+    pub network: Arc<dyn Network>,
+    /// The OS keyring; nothing is asked of it before its first use.
+    pub keyring: Arc<KeyringThread>,
+    /// What puts another program in this process's place.
+    pub successor: Arc<dyn Successor>,
     /// The environment's variables, as they were at the start.
     pub variables: Variables,
     /// Where config, ledger and identity live.
@@ -50,9 +60,13 @@ pub struct Env {
     pub terminal: Terminal,
     /// Who runs this: user and host, for the history.
     pub who: Who,
-    before: replace::Before,
-    runtime: OnceLock<tokio::runtime::Runtime>,
+    /// What the network's tasks run on.
+    pub runtime: LazyRuntime,
 }
+
+/// The network's runtime, built on first use.
+#[derive(Default)]
+pub struct LazyRuntime(OnceLock<tokio::runtime::Runtime>);
 
 /// The environment's variables. Empty ones count as unset, as is the custom.
 #[derive(Debug, Clone, Default)]
@@ -101,8 +115,10 @@ impl Env {
             terminal: Terminal::system(&variables),
             paths,
             variables,
-            before,
-            runtime: OnceLock::new(),
+            network: Arc::new(SystemNetwork),
+            keyring: KeyringThread::of_the_platform(),
+            successor: Arc::new(before),
+            runtime: LazyRuntime::default(),
         })
     }
 
@@ -116,15 +132,17 @@ impl Env {
             terminal: self.terminal.again(),
             paths,
             variables: self.variables.clone(),
-            before: self.before,
-            runtime: OnceLock::new(),
+            network: self.network.clone(),
+            keyring: self.keyring.clone(),
+            successor: self.successor.clone(),
+            runtime: LazyRuntime::default(),
         }
     }
 
     /// The network's runtime, built on first use: `status` never builds it.
     /// The main thread stays outside it; work comes back over channels.
     pub fn net(&self) -> Result<tokio::runtime::Handle> {
-        if let Some(runtime) = self.runtime.get() {
+        if let Some(runtime) = self.runtime.0.get() {
             return Ok(runtime.handle().clone());
         }
         let built = tokio::runtime::Builder::new_multi_thread()
@@ -134,7 +152,7 @@ impl Env {
             .enable_all()
             .build()
             .map_err(|e| Error::Failed(format!("the network runtime can't be started: {e}")))?;
-        Ok(self.runtime.get_or_init(|| built).handle().clone())
+        Ok(self.runtime.0.get_or_init(|| built).handle().clone())
     }
 
     /// Runs something on the network's runtime and waits for it, without entering it.
@@ -215,19 +233,19 @@ impl Env {
         arguments: &[std::ffi::OsString],
         variables: &[(&str, &str)],
     ) -> Place {
-        self.before.replace(program, arguments, variables)
+        self.successor.replace(program, arguments, variables)
     }
 
     /// An HTTP client of the given options.
     pub fn http(&self, options: &HttpOptions) -> Result<Http> {
         let _inside = self.net()?.enter();
-        Http::new(options, &self.variables)
+        self.network.client(options, &self.variables)
     }
 }
 
-impl Drop for Env {
+impl Drop for LazyRuntime {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = self.0.take() {
             // A name look-up that hangs must not hold the process.
             runtime.shutdown_background();
         }

@@ -208,7 +208,7 @@ fn alone<'a>(
     let pace = Pace::new(1, false, vec![item.username.to_string()]);
     let items = [(0, item)];
     // An address that was sent back can be pasted meanwhile.
-    let keys = call.env.terminal.attended().then(|| session.keys()).flatten();
+    let keys = call.env.terminal.attended().then(|| session.keys(call.env)).flatten();
     let round = Round::new(call, bench, exchange, &mut session, terms, pace, &items, &mut view);
     let outcome = round.run().outcomes.pop().flatten();
     drop(keys);
