@@ -60,6 +60,8 @@ pub struct Env {
     pub terminal: Terminal,
     /// Who runs this: user and host, for the history.
     pub who: Who,
+    /// What kind of place this is; `None`: it's looked at where that matters.
+    pub surroundings: Option<Surroundings>,
     /// What the network's tasks run on.
     pub runtime: LazyRuntime,
 }
@@ -118,6 +120,7 @@ impl Env {
             network: Arc::new(SystemNetwork),
             keyring: KeyringThread::of_the_platform(),
             successor: Arc::new(before),
+            surroundings: None,
             runtime: LazyRuntime::default(),
         })
     }
@@ -135,8 +138,14 @@ impl Env {
             network: self.network.clone(),
             keyring: self.keyring.clone(),
             successor: self.successor.clone(),
+            surroundings: self.surroundings,
             runtime: LazyRuntime::default(),
         }
+    }
+
+    /// What kind of place this is.
+    pub fn surroundings(&self) -> Surroundings {
+        self.surroundings.unwrap_or_else(|| Surroundings::look(&self.variables))
     }
 
     /// The network's runtime, built on first use: `status` never builds it.

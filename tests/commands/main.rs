@@ -4,3 +4,6 @@
 
 mod layers;
 mod mutations;
+mod register;
+#[macro_use]
+mod rig;
