@@ -14,6 +14,7 @@ mod paths;
 mod random;
 mod replace;
 pub mod signals;
+mod steps;
 mod surroundings;
 mod terminal;
 mod zones;
@@ -30,6 +31,7 @@ pub use paths::Paths;
 pub use random::{OsRandom, Random};
 pub use replace::{Place, Successor};
 pub use signals::Interrupts;
+pub use steps::{Step, Steps, Unwatched};
 pub use surroundings::{Port, Surroundings, can_listen};
 pub use terminal::{Asker, Colour, Talk, Terminal};
 pub use zones::zone;
@@ -62,6 +64,8 @@ pub struct Env {
     pub who: Who,
     /// What kind of place this is; `None`: it's looked at where that matters.
     pub surroundings: Option<Surroundings>,
+    /// Who is told between two steps of writing: nobody, but in a test.
+    pub steps: Arc<dyn Steps>,
     /// What the network's tasks run on.
     pub runtime: LazyRuntime,
 }
@@ -121,6 +125,7 @@ impl Env {
             keyring: KeyringThread::of_the_platform(),
             successor: Arc::new(before),
             surroundings: None,
+            steps: Arc::new(Unwatched),
             runtime: LazyRuntime::default(),
         })
     }
@@ -139,6 +144,7 @@ impl Env {
             keyring: self.keyring.clone(),
             successor: self.successor.clone(),
             surroundings: self.surroundings,
+            steps: self.steps.clone(),
             runtime: LazyRuntime::default(),
         }
     }

@@ -8,6 +8,7 @@
 
 mod browser;
 mod clock;
+mod gate;
 mod keyring;
 mod person;
 mod provider;
@@ -15,6 +16,7 @@ mod successor;
 mod transcript;
 
 pub use browser::Visit;
+pub use gate::{Gate, News};
 pub use keyring::FakeKeyring;
 pub use person::Person;
 #[allow(unused_imports, reason = "as above")]
@@ -24,7 +26,9 @@ pub use transcript::Done;
 use biotrack_auth::cli;
 use biotrack_auth::config::Config;
 use biotrack_auth::custody::Custody;
-use biotrack_auth::edge::{Env, KeyringThread, LazyRuntime, Paths, Surroundings, Terminal, Variables, Who};
+use biotrack_auth::edge::{
+    Env, KeyringThread, LazyRuntime, Paths, Surroundings, Terminal, Unwatched, Variables, Who,
+};
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::authorization::Standing;
 use biotrack_auth::model::ids::{Key, License, Ubi};
@@ -32,6 +36,7 @@ use biotrack_auth::model::provider::Provider;
 use biotrack_auth::vault::{IdentityFile, Vault};
 use browser::ScriptedBrowser;
 use clock::{CountedRandom, StandingClock};
+use gate::{GatedKeyring, GatedWire};
 use jiff::{SignedDuration, Timestamp};
 use provider::Wire;
 use std::cell::RefCell;
@@ -79,9 +84,13 @@ impl Rig {
 
     fn configured(vault: &str) -> Self {
         let rig = Self::bare();
-        let init = ["config", "init", "--preset", "local-sandbox", "--url", provider::URL, "--vault", vault];
-        rig.run_words(&init).exits(0);
+        rig.initialize(vault);
         rig
+    }
+
+    fn initialize(&self, vault: &str) {
+        let init = ["config", "init", "--preset", "local-sandbox", "--url", provider::URL, "--vault", vault];
+        self.run_words(&init).exits(0);
     }
 
     /// Nothing is configured.
@@ -99,6 +108,23 @@ impl Rig {
             next: RefCell::default(),
             variables: RefCell::default(),
         }
+    }
+
+    /// Another home with the same provider, as on another machine.
+    pub fn beside(&self) -> Self {
+        let other = Self {
+            home: home(),
+            random: Arc::default(),
+            browser: Arc::new(ScriptedBrowser::of(self.provider.clone())),
+            provider: self.provider.clone(),
+            clock: self.clock.clone(),
+            keyring: Arc::default(),
+            successor: Arc::default(),
+            next: RefCell::default(),
+            variables: RefCell::default(),
+        };
+        other.initialize("sealed");
+        other
     }
 
     /// The next run's person, and standard input.
@@ -141,7 +167,13 @@ impl Rig {
         let code = cli::run(&arguments, env);
         self.browser.wait();
         person.said_all();
-        Done { code, out: self.shown(&out.text()), err: self.shown(&err.text()), ran: self.successor.taken() }
+        Done {
+            code,
+            out: self.shown(&out.text()),
+            raw: out.text(),
+            err: self.shown(&err.text()),
+            ran: self.successor.taken(),
+        }
     }
 
     /// Text without what differs from run to run: the home's path, and ports of this machine.
@@ -164,9 +196,22 @@ impl Rig {
             terminal: Terminal::captured(Box::new(std::io::sink()), Box::new(std::io::sink())),
             // A desk with a screen, wherever the tests run.
             surroundings: Some(Surroundings { ssh: false, wsl: false, container: false, display: true }),
+            steps: Arc::new(Unwatched),
             who: Who { user: "sam".into(), host: "desk".into() },
             runtime: LazyRuntime::default(),
         }
+    }
+
+    /// The same machine, whose steps go through a gate; what commands print there is thrown away.
+    pub fn env_through(&self, gate: &Arc<Gate>) -> Env {
+        // A command that stands at the gate may stand there for long.
+        const PATIENCE: Duration = Duration::from_secs(600);
+        let keyring = GatedKeyring(self.keyring.clone(), gate.clone());
+        let mut env = self.env();
+        env.network = Arc::new(GatedWire(self.provider.clone(), gate.clone()));
+        env.keyring = Arc::new(KeyringThread::over(Arc::new(keyring), PATIENCE));
+        env.steps = gate.clone();
+        env
     }
 
     /// A file in the home.

@@ -12,6 +12,8 @@ pub struct Done {
     pub out: String,
     /// Standard error.
     pub err: String,
+    /// Standard output to the byte, with the ports that the system chose.
+    pub raw: String,
     /// The program that took the process's place, with the variables that it was given.
     pub ran: Option<String>,
 }
@@ -48,10 +50,10 @@ impl Done {
         self
     }
 
-    /// Standard output as JSON.
+    /// Standard output as JSON, with the ports that the system chose.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}\n{}", self.transcript()))
+        serde_json::from_str(&self.raw).unwrap_or_else(|e| panic!("{e}\n{}", self.transcript()))
     }
 }
 
