@@ -303,6 +303,7 @@ impl Tally {
         self.wrong.extend(done.err());
     }
 
+    #[expect(clippy::disallowed_macros, reason = "the figures of a whole run")]
     fn end(self) {
         println!("{} tried, {} wrong", self.tried, self.wrong.len());
         assert!(self.wrong.is_empty(), "{} of {}:\n{}", self.wrong.len(), self.tried, self.wrong.join("\n"));
