@@ -58,6 +58,7 @@ pub struct Ledger {
     who: Who,
     random: Arc<dyn Random>,
     steps: Arc<dyn Steps>,
+    boot: Option<String>,
     mark: Option<Mark>,
     hooks: BTreeSet<Occasion>,
     /// The log of commits was taken into the file by us.
@@ -162,6 +163,7 @@ impl Ledger {
             who: env.who.clone(),
             random: env.random.clone(),
             steps: env.steps.clone(),
+            boot: env.boot.clone(),
             mark: None,
             hooks: BTreeSet::new(),
             log_is_fresh: false,
@@ -221,7 +223,8 @@ impl Ledger {
     /// This process's mark, made on first use: who else sees it knows that we live.
     fn mark(&mut self) -> Result<&Mark> {
         if self.mark.is_none() {
-            let made = Mark::make(&self.paths.owners(), &self.who, self.random.as_ref());
+            let made =
+                Mark::make(&self.paths.owners(), &self.who, self.boot.as_deref(), self.random.as_ref());
             let made = made.map_err(|e| self.unusable(e))?;
             if let Engine::Postgres(session) = &self.engine {
                 let Owner { mark, label } = made.owner();
@@ -327,8 +330,12 @@ impl Ledger {
     }
 
     /// Notes how far a question has come. Survives the process's end at once, a power cut only once something is
-    /// committed: until then the synced intent stands, and is reported (HOUSE, The order of writing).
+    /// committed: until then the synced intent stands, whose owner is of an earlier start of the machine, and
+    /// [`Self::as_it_may_be`] takes it for one that was sent. Where starts can't be told apart, it's synced.
     pub fn note(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
+        if self.boot.is_none() && *stage == Stage::Sent {
+            return self.note_synced(flow, stage);
+        }
         let ours = self.mark()?.owner();
         match self.relaxed(|tx| journal::note_own(tx, flow, stage, &ours))? {
             true => Ok(Logged::attested_by_the_ledger(flow.clone())),
@@ -354,6 +361,17 @@ impl Ledger {
     /// What is remembered of a closed question by its state.
     pub fn spent(&self, state: &Fingerprint) -> Result<Option<Spent>> {
         journal::spent(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
+    }
+
+    /// How far a question may have come that a dead process left: one whose intent alone is there may have been sent, if
+    /// the machine has started anew since, for what was noted behind it wasn't synced. On a server every note is.
+    pub fn as_it_may_be(&self, owner: &Owner, stage: Stage) -> Stage {
+        match stage {
+            Stage::Asked if !self.is_shared() && !owners::has_noted_all(owner, self.boot.as_deref()) => {
+                Stage::Sent
+            }
+            stage => stage,
+        }
     }
 
     /// Whether a living process is at a question.

@@ -5,6 +5,7 @@
 mod layers;
 mod mutations;
 mod pairs;
+mod power;
 mod register;
 #[macro_use]
 mod rig;
