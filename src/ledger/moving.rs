@@ -1,7 +1,8 @@
 //! The whole ledger, from a file to a server or back: copied in one transaction of the one it goes to while the one it comes
 //! from lets nobody write, compared, and only then marked as moved. Killed anywhere, the same command goes on.
 
-use super::engine::{Cell, Db, Engine, Fault, Value, postgres, sqlite, values};
+use super::engine::sqlite::{self, LedgerFile};
+use super::engine::{Cell, Db, Engine, Fault, Value, postgres, values};
 use super::{Ledger, history};
 use crate::edge::{Env, Paths};
 use crate::error::{Error, LedgerError, Result};
@@ -125,10 +126,7 @@ impl Ledger {
     /// Opened whether or not its records are elsewhere.
     fn as_it_is(env: &Env, place: &LedgerPlace) -> Result<Self> {
         Ok(match place {
-            LedgerPlace::File => {
-                let (db, id) = sqlite::write(&env.paths, env.random.as_ref())?;
-                Self::of_file(db, id, sqlite::newest(), env)
-            }
+            LedgerPlace::File => Self::of_file(LedgerFile::as_it_is(&env.paths, env.random.as_ref())?, env),
             LedgerPlace::Server(server) => {
                 Self::of_server(postgres::Session::as_it_is(server, env.random.as_ref())?, env)
             }
@@ -166,7 +164,7 @@ impl Ledger {
     }
 
     fn copy_to(&self, target: &Self) -> Result<()> {
-        let moved = self.engine.transaction(|from| {
+        let moved = self.engine.undisturbed(|from| {
             let done = target.engine.transaction(|to| {
                 to.execute("DELETE FROM history_head", values![])?;
                 for table in &TABLES {
@@ -188,12 +186,6 @@ impl Ledger {
             Ok(())
         });
         moved.map_err(|e| self.fault("be moved", e))
-    }
-}
-
-impl From<LedgerError> for Fault {
-    fn from(e: LedgerError) -> Self {
-        Self::Ours(e.into())
     }
 }
 
