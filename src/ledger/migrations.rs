@@ -93,5 +93,11 @@ fn missing(tx: Db<'_>, found: i64) -> impl Iterator<Item = &'static str> {
     })
 }
 
+/// The scripts that make a server's ledger, in their order: for those who compare it with a file's.
+#[cfg(test)]
+pub(super) fn scripts_for_a_server() -> impl Iterator<Item = &'static str> {
+    STEPS.iter().filter_map(|step| step.postgres)
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Records, journal and history, in SQLite or PostgreSQL: the one commit point. No secret is in it in the clear.
 
+mod catalog;
 mod claims;
 mod engine;
 mod health;

@@ -252,8 +252,8 @@ impl Db<'_> {
             Self::Sqlite(_) => Ok(()),
             Self::Postgres(_) => {
                 let next = format!(
-                    "SELECT setval(pg_get_serial_sequence('{table}', '{column}'), \
-                     (SELECT coalesce(max({column}), 0) + 1 FROM {table}), false)"
+                    "SELECT setval(pg_get_serial_sequence('\"{table}\"', '{column}'), \
+                     (SELECT coalesce(max(\"{column}\"), 0) + 1 FROM \"{table}\"), false)"
                 );
                 self.number(&next, &[]).map(drop)
             }
