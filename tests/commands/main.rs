@@ -4,6 +4,7 @@
 
 mod layers;
 mod mutations;
+mod old_ledgers;
 mod pairs;
 mod power;
 mod register;
