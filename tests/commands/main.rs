@@ -7,3 +7,4 @@ mod mutations;
 mod register;
 #[macro_use]
 mod rig;
+mod schemas;

@@ -11,6 +11,8 @@ mod clock;
 mod keyring;
 mod person;
 mod provider;
+pub mod schema;
+pub mod seed;
 mod successor;
 mod transcript;
 
@@ -141,12 +143,16 @@ impl Rig {
         let code = cli::run(&arguments, env);
         self.browser.wait();
         person.said_all();
+        schema::check(words, &out.text());
         Done { code, out: self.shown(&out.text()), err: self.shown(&err.text()), ran: self.successor.taken() }
     }
 
-    /// Text without what differs from run to run: the home's path, and ports of this machine.
+    /// Text without what differs from run to run, and from release to release: the home's path, ports of this machine, the
+    /// version.
     fn shown(&self, text: &str) -> String {
+        let version = concat!("biotrack-auth ", env!("CARGO_PKG_VERSION"));
         let text = text.replace(&self.home.path().display().to_string(), "[HOME]");
+        let text = text.replace(version, "biotrack-auth [VERSION]");
         transcript::without_ports(&text)
     }
 

@@ -1,0 +1,47 @@
+//! Records put straight into the rig's ledger, with the instants that a test needs.
+
+use super::{ADMIN, PROFILE, Rig, key};
+use biotrack_auth::model::authorization::Authorization;
+use biotrack_auth::model::flow::Change;
+use biotrack_auth::model::ids::Username;
+use jiff::{SignedDuration, Timestamp};
+
+/// A store whose grant of 100 days ends at this instant.
+pub fn store(license: &str, expires: &str) -> Authorization {
+    let expires: Timestamp = expires.parse().unwrap();
+    Authorization {
+        created_at: Some(expires - SignedDuration::from_hours(2400)),
+        expires_at: Some(expires),
+        granted_by: Some(ADMIN.into()),
+        ..asked(license)
+    }
+}
+
+/// The same with a name.
+pub fn named(license: &str, name: &str, expires: &str) -> Authorization {
+    Authorization { name: Some(name.parse().unwrap()), ..store(license, expires) }
+}
+
+/// A store that nobody has granted anything yet.
+pub fn asked(license: &str) -> Authorization {
+    Authorization::asked(PROFILE, key(license), Username::parse(ADMIN).unwrap())
+}
+
+impl Rig {
+    /// Puts these records into the ledger, as they are: without grants, and without a word in the history.
+    pub fn seed(&self, records: &[Authorization]) {
+        let changes: Vec<_> = records
+            .iter()
+            .map(|record| Change {
+                record: record.clone(),
+                expect: record.generation,
+                moves: Vec::new(),
+                closes: None,
+                events: Vec::new(),
+            })
+            .collect();
+        for kept in self.ledger().commit(&changes).unwrap() {
+            kept.unwrap();
+        }
+    }
+}
