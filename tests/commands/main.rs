@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
+mod help;
 mod layers;
 mod mutations;
+mod program;
 mod register;
 #[macro_use]
 mod rig;

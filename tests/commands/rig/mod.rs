@@ -185,10 +185,12 @@ impl Rig {
         self.home.path()
     }
 
-    /// Writes a file into the home and gives its path.
+    /// Writes a file into the home, which others may not read, and gives its path.
     pub fn write(&self, name: &str, text: &str) -> String {
         let path = self.file(name);
         std::fs::write(&path, text).unwrap();
+        #[cfg(unix)]
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         path.display().to_string()
     }
 
