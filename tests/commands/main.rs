@@ -7,6 +7,6 @@ mod layers;
 mod mutations;
 mod program;
 mod register;
-#[macro_use]
 mod rig;
 mod schemas;
+mod status;

@@ -44,4 +44,12 @@ impl Rig {
             kept.unwrap();
         }
     }
+
+    /// Makes the ledger something that no one can read.
+    pub fn spoil_the_ledger(&self) {
+        for beside in ["ledger.db-wal", "ledger.db-shm"] {
+            let _ = std::fs::remove_file(self.file(beside));
+        }
+        self.write("ledger.db", "no ledger at all, but a text of more than sixteen bytes");
+    }
 }
