@@ -4,6 +4,7 @@
 
 mod check;
 mod help;
+mod history;
 mod layers;
 mod mutations;
 mod program;
