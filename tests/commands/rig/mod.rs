@@ -66,6 +66,8 @@ pub struct Rig {
     successor: Arc<RecordedSuccessor>,
     next: RefCell<Person>,
     variables: RefCell<Vec<(String, String)>>,
+    /// Age recipients in the order in which they were shown: each run of a test makes others.
+    recipients: RefCell<Vec<String>>,
 }
 
 impl Rig {
@@ -81,9 +83,13 @@ impl Rig {
 
     fn configured(vault: &str) -> Self {
         let rig = Self::bare();
-        let init = ["config", "init", "--preset", "local-sandbox", "--url", provider::URL, "--vault", vault];
-        rig.run_words(&init).exits(0);
+        rig.init(vault);
         rig
+    }
+
+    fn init(&self, vault: &str) {
+        let init = ["config", "init", "--preset", "local-sandbox", "--url", provider::URL, "--vault", vault];
+        self.run_words(&init).exits(0);
     }
 
     /// Nothing is configured.
@@ -100,7 +106,21 @@ impl Rig {
             successor: Arc::default(),
             next: RefCell::default(),
             variables: RefCell::default(),
+            recipients: RefCell::default(),
         }
+    }
+
+    /// Another home of the same integrator, sealed to an identity of its own: with this one's provider and clock.
+    pub fn another_home(&self) -> Self {
+        let rig = Self {
+            random: self.random.clone(),
+            browser: self.browser.clone(),
+            provider: self.provider.clone(),
+            clock: self.clock.clone(),
+            ..Self::bare()
+        };
+        rig.init("sealed");
+        rig
     }
 
     /// The next run's person, and standard input.
@@ -144,16 +164,23 @@ impl Rig {
         self.browser.wait();
         person.said_all();
         schema::check(words, &out.text());
-        Done { code, out: self.shown(&out.text()), err: self.shown(&err.text()), ran: self.successor.taken() }
+        Done {
+            code,
+            out: self.shown(&out.text()),
+            err: self.shown(&err.text()),
+            ran: self.successor.taken(),
+            bytes: out.bytes(),
+        }
     }
 
-    /// Text without what differs from run to run, and from release to release: the home's path, ports of this machine, the
-    /// version.
+    /// Text without what differs from run to run, and from release to release: the home's path, ports of this machine, age
+    /// recipients, the version.
     fn shown(&self, text: &str) -> String {
         let version = concat!("biotrack-auth ", env!("CARGO_PKG_VERSION"));
         let text = text.replace(&self.home.path().display().to_string(), "[HOME]");
         let text = text.replace(version, "biotrack-auth [VERSION]");
-        transcript::without_ports(&text)
+        let text = transcript::without_ports(&text);
+        transcript::without_recipients(&text, &mut self.recipients.borrow_mut())
     }
 
     /// The machine as the commands see it, with nobody at it and whatever it prints thrown away.
@@ -173,6 +200,11 @@ impl Rig {
             who: Who { user: "sam".into(), host: "desk".into() },
             runtime: LazyRuntime::default(),
         }
+    }
+
+    /// The recipient of the home's own identity.
+    pub fn recipient(&self) -> String {
+        biotrack_auth::vault::recipient_of(IdentityFile::at(&self.env().paths.identity)).unwrap()
     }
 
     /// A file in the home.

@@ -14,6 +14,8 @@ pub struct Done {
     pub err: String,
     /// The program that took the process's place, with the variables that it was given.
     pub ran: Option<String>,
+    /// Standard output to the byte, with all that differs from run to run.
+    pub bytes: Vec<u8>,
 }
 
 impl Done {
@@ -61,7 +63,11 @@ pub struct Captured(Arc<Mutex<Vec<u8>>>);
 
 impl Captured {
     pub fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        String::from_utf8(self.bytes()).unwrap_or_else(|_| "[bytes that are no text]".into())
+    }
+
+    pub fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap().clone()
     }
 
     pub fn add(&self, text: &str) {
@@ -94,6 +100,31 @@ pub fn without_ports(text: &str) -> String {
             shown.push_str("[PORT]");
             rest = &rest[digits..];
         }
+    }
+    shown + rest
+}
+
+/// Age recipients by a number each, in the order in which they were first shown: `[RECIPIENT 1]`.
+pub fn without_recipients(text: &str, known: &mut Vec<String>) -> String {
+    const BEGIN: &str = "age1";
+    const LENGTH: usize = 62;
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(BEGIN) {
+        shown.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let letters = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
+        let (recipient, after) = rest.split_at(letters);
+        if letters == LENGTH {
+            let number = known.iter().position(|it| it == recipient).unwrap_or_else(|| {
+                known.push(recipient.to_owned());
+                known.len() - 1
+            });
+            shown.push_str(&format!("[RECIPIENT {}]", number + 1));
+        } else {
+            shown.push_str(recipient);
+        }
+        rest = after;
     }
     shown + rest
 }
