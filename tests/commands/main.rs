@@ -6,6 +6,7 @@ mod check;
 mod export;
 mod help;
 mod history;
+mod import;
 mod layers;
 mod mutations;
 mod program;
