@@ -36,7 +36,7 @@ use browser::ScriptedBrowser;
 use clock::{CountedRandom, StandingClock};
 use jiff::{SignedDuration, Timestamp};
 use provider::Wire;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +66,7 @@ pub struct Rig {
     successor: Arc<RecordedSuccessor>,
     next: RefCell<Person>,
     variables: RefCell<Vec<(String, String)>>,
+    surroundings: Cell<Surroundings>,
     /// Age recipients in the order in which they were shown: each run of a test makes others.
     recipients: RefCell<Vec<String>>,
 }
@@ -106,6 +107,8 @@ impl Rig {
             successor: Arc::default(),
             next: RefCell::default(),
             variables: RefCell::default(),
+            // A desk with a screen, wherever the tests run.
+            surroundings: Cell::new(Surroundings { ssh: false, wsl: false, container: false, display: true }),
             recipients: RefCell::default(),
         }
     }
@@ -132,6 +135,11 @@ impl Rig {
     /// A variable of every further run's environment.
     pub fn sets(&self, name: &str, value: &str) {
         self.variables.borrow_mut().push((name.into(), value.into()));
+    }
+
+    /// What kind of place it is from now on, instead of a desk with a screen.
+    pub fn is_in(&self, surroundings: Surroundings) {
+        self.surroundings.set(surroundings);
     }
 
     /// What the next browsers do, one after the other; after those they grant.
@@ -174,12 +182,12 @@ impl Rig {
     }
 
     /// Text without what differs from run to run, and from release to release: the home's path, ports of this machine, age
-    /// recipients, the version.
+    /// recipients, the words of the operating system, the version.
     fn shown(&self, text: &str) -> String {
         let version = concat!("biotrack-auth ", env!("CARGO_PKG_VERSION"));
         let text = text.replace(&self.home.path().display().to_string(), "[HOME]");
         let text = text.replace(version, "biotrack-auth [VERSION]");
-        let text = transcript::without_ports(&text);
+        let text = transcript::without_ports(&transcript::without_system_words(&text));
         transcript::without_recipients(&text, &mut self.recipients.borrow_mut())
     }
 
@@ -195,8 +203,7 @@ impl Rig {
             variables: Variables::new(self.variables.borrow().iter().cloned()),
             paths: Paths::within(self.home.path()),
             terminal: Terminal::captured(Box::new(std::io::sink()), Box::new(std::io::sink())),
-            // A desk with a screen, wherever the tests run.
-            surroundings: Some(Surroundings { ssh: false, wsl: false, container: false, display: true }),
+            surroundings: Some(self.surroundings.get()),
             who: Who { user: "sam".into(), host: "desk".into() },
             runtime: LazyRuntime::default(),
         }
@@ -301,8 +308,12 @@ pub fn key(license: &str) -> Key {
 /// A folder that is gone afterwards; in memory where the system has such a place, for every commit syncs it.
 fn home() -> TempDir {
     let memory = Path::new("/dev/shm");
-    let made = tempfile::Builder::new().prefix("biotrack-auth-").tempdir_in(memory);
-    made.or_else(|_| tempfile::tempdir()).unwrap()
+    let mut folder = tempfile::Builder::new();
+    folder.prefix("biotrack-auth-");
+    // As the program makes it, whatever the umask is.
+    #[cfg(unix)]
+    folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    folder.tempdir_in(memory).or_else(|_| folder.tempdir()).unwrap()
 }
 
 /// Compares what a run printed, whole, with the snapshot named after the test. `INSTA_UPDATE=always cargo test` writes it

@@ -46,6 +46,8 @@ struct State {
     next: BTreeMap<String, VecDeque<Reply>>,
     revokes: bool,
     lifetime: Option<SignedDuration>,
+    /// How far its clock is ahead.
+    ahead: SignedDuration,
 }
 
 #[derive(Clone)]
@@ -85,6 +87,11 @@ impl ScriptedProvider {
     /// Grants live this long from now on.
     pub fn grants_for(&self, lifetime: SignedDuration) {
         self.state.lock().unwrap().lifetime = Some(lifetime);
+    }
+
+    /// Its clock is ahead by so much from now on.
+    pub fn clock_is_ahead(&self, by: SignedDuration) {
+        self.state.lock().unwrap().ahead = by;
     }
 
     /// All that it did, a line each, in order.
@@ -146,10 +153,11 @@ impl ScriptedProvider {
             Some(Reply::Status(status @ (429 | 500..), _)) => {
                 return Err(HttpFault::Status { status: *status, retry_after: None });
             }
-            Some(Reply::Status(status, body)) => return Ok(response(*status, body.clone())),
+            Some(Reply::Status(status, body)) => return Ok(response(*status, body.clone(), self.time())),
             _ => {}
         }
         let form: HashMap<String, String> = form_urlencoded::parse(request.body()).into_owned().collect();
+        let its_time = self.time();
         let mut state = self.state.lock().unwrap();
         let now = self.clock.now();
         let (status, mut body) = match path.as_str() {
@@ -169,10 +177,14 @@ impl ScriptedProvider {
                         value => drop(members.insert(name.clone(), value.clone())),
                     }
                 }
-                Ok(response(status, body.to_string()))
+                Ok(response(status, body.to_string(), its_time))
             }
-            _ => Ok(response(status, body.to_string())),
+            _ => Ok(response(status, body.to_string(), its_time)),
         }
+    }
+
+    fn time(&self) -> Timestamp {
+        self.clock.now() + self.state.lock().unwrap().ahead
     }
 }
 
@@ -301,10 +313,13 @@ impl Transport for Wire {
     }
 }
 
-fn response(status: u16, body: String) -> HttpResponse {
+fn response(status: u16, body: String, at: Timestamp) -> HttpResponse {
     let mut response = HttpResponse::new(body.into_bytes());
     *response.status_mut() = status.try_into().unwrap();
-    response.headers_mut().insert("content-type", "application/json".parse().unwrap());
+    let headers = response.headers_mut();
+    headers.insert("content-type", "application/json".parse().unwrap());
+    // RFC 9110 5.6.7
+    headers.insert("date", at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string().parse().unwrap());
     response
 }
 

@@ -104,6 +104,21 @@ pub fn without_ports(text: &str) -> String {
     shown + rest
 }
 
+/// What the operating system says of an error, which each does in words of its own: "No such file … (os error 2)".
+pub fn without_system_words(text: &str) -> String {
+    const NUMBER: &str = " (os error ";
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(NUMBER) {
+        let (before, number) = rest.split_at(at);
+        let words = before.rfind(": ").map_or(0, |colon| colon + 2);
+        shown.push_str(&before[..words]);
+        shown.push_str("[THE SYSTEM'S WORDS]");
+        rest = number.split_once(')').map_or("", |(_, after)| after);
+    }
+    shown + rest
+}
+
 /// Age recipients by a number each, in the order in which they were first shown: `[RECIPIENT 1]`.
 pub fn without_recipients(text: &str, known: &mut Vec<String>) -> String {
     const BEGIN: &str = "age1";
