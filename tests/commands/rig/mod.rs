@@ -13,6 +13,7 @@ mod person;
 mod provider;
 pub mod schema;
 pub mod seed;
+mod stored;
 mod successor;
 mod transcript;
 

@@ -26,6 +26,8 @@ pub enum Reply {
     Unreachable,
     /// It was acted on, and the answer was lost.
     Lost,
+    /// It wasn't acted on, and no answer came.
+    Unheard,
     /// It wasn't acted on; this status and body.
     Status(u16, String),
     /// It was acted on; the answer's members are changed so, and removed where the value is null.
@@ -150,6 +152,7 @@ impl ScriptedProvider {
         let reply = self.state.lock().unwrap().next.get_mut(&path).and_then(VecDeque::pop_front);
         match &reply {
             Some(Reply::Unreachable) => return Err(HttpFault::Connect("Connection refused".into())),
+            Some(Reply::Unheard) => return Err(HttpFault::Timeout),
             Some(Reply::Status(status @ (429 | 500..), _)) => {
                 return Err(HttpFault::Status { status: *status, retry_after: None });
             }
