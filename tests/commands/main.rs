@@ -4,6 +4,7 @@
 
 mod check;
 mod doctor;
+mod exec;
 mod export;
 mod help;
 mod history;
@@ -15,3 +16,4 @@ mod register;
 mod rig;
 mod schemas;
 mod status;
+mod token;
