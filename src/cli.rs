@@ -157,7 +157,8 @@ fn unparsed(e: &clap::Error, arguments: &[OsString], env: &Env) -> u8 {
         }
         _ => {
             let plain = e.render().to_string();
-            let (what, hint) = plain.trim_start_matches("error: ").split_once('\n').unwrap_or((&plain, ""));
+            let plain = plain.trim_start_matches("error: ");
+            let (what, hint) = plain.split_once('\n').unwrap_or((plain, ""));
             let error = Error::Usage {
                 what: what.trim().to_owned(),
                 hint: hint

@@ -15,6 +15,7 @@ mod mutations;
 mod program;
 mod register;
 mod rig;
+mod sandbox;
 mod schemas;
 mod status;
 mod token;

@@ -27,7 +27,9 @@ pub use transcript::Done;
 use biotrack_auth::cli;
 use biotrack_auth::config::Config;
 use biotrack_auth::custody::Custody;
-use biotrack_auth::edge::{Env, KeyringThread, LazyRuntime, Paths, Surroundings, Terminal, Variables, Who};
+use biotrack_auth::edge::{
+    Env, KeyringThread, LazyRuntime, Paths, Surroundings, SystemNetwork, Terminal, Variables, Who,
+};
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::authorization::Standing;
 use biotrack_auth::model::ids::{Key, License, Ubi};
@@ -68,6 +70,8 @@ pub struct Rig {
     next: RefCell<Person>,
     variables: RefCell<Vec<(String, String)>>,
     surroundings: Cell<Surroundings>,
+    /// The network leads to this machine's loopback, and not to the scripted provider.
+    real_network: Cell<bool>,
     /// Age recipients in the order in which they were shown: each run of a test makes others.
     recipients: RefCell<Vec<String>>,
 }
@@ -110,6 +114,7 @@ impl Rig {
             variables: RefCell::default(),
             // A desk with a screen, wherever the tests run.
             surroundings: Cell::new(Surroundings { ssh: false, wsl: false, container: false, display: true }),
+            real_network: Cell::new(false),
             recipients: RefCell::default(),
         }
     }
@@ -141,6 +146,11 @@ impl Rig {
     /// What kind of place it is from now on, instead of a desk with a screen.
     pub fn is_in(&self, surroundings: Surroundings) {
         self.surroundings.set(surroundings);
+    }
+
+    /// The network is the machine's from now on, for a test that has a sandbox on loopback.
+    pub fn reaches_the_sandbox(&self) {
+        self.real_network.set(true);
     }
 
     /// What the next browsers do, one after the other; after those they grant.
@@ -198,7 +208,10 @@ impl Rig {
             clock: self.clock.clone(),
             random: self.random.clone(),
             browser: self.browser.clone(),
-            network: Arc::new(Wire(self.provider.clone())),
+            network: match self.real_network.get() {
+                true => Arc::new(SystemNetwork),
+                false => Arc::new(Wire(self.provider.clone())),
+            },
             keyring: Arc::new(KeyringThread::over(self.keyring.clone(), Duration::from_secs(5))),
             successor: self.successor.clone(),
             variables: Variables::new(self.variables.borrow().iter().cloned()),
