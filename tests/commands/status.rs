@@ -58,7 +58,7 @@ fn every_state() -> Vec<Authorization> {
 
 fn rig() -> Rig {
     let rig = Rig::new();
-    rig.seed(&every_state());
+    rig.seed(every_state());
     rig
 }
 
@@ -336,7 +336,7 @@ fn its_own_schema_is_the_shipped_one() {
 #[test]
 fn it_asks_neither_the_keyring_nor_the_provider() {
     let rig = Rig::with_keyring();
-    rig.seed(&every_state());
+    rig.seed(every_state());
     rig.keyring.locks(true);
     let asked = rig.provider.log().len();
     for line in ["status", "status --json", "status --check", "status 101-X0001-D1", "status --due"] {

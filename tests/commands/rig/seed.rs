@@ -5,6 +5,7 @@ use biotrack_auth::model::authorization::Authorization;
 use biotrack_auth::model::flow::Change;
 use biotrack_auth::model::ids::Username;
 use jiff::{SignedDuration, Timestamp};
+use std::borrow::Borrow;
 
 /// A store whose grant of 100 days ends at this instant.
 pub fn store(license: &str, expires: &str) -> Authorization {
@@ -29,17 +30,15 @@ pub fn asked(license: &str) -> Authorization {
 
 impl Rig {
     /// Puts these records into the ledger, as they are: without grants, and without a word in the history.
-    pub fn seed(&self, records: &[Authorization]) {
-        let changes: Vec<_> = records
-            .iter()
-            .map(|record| Change {
-                record: record.clone(),
-                expect: record.generation,
-                moves: Vec::new(),
-                closes: None,
-                events: Vec::new(),
-            })
-            .collect();
+    pub fn seed(&self, records: impl IntoIterator<Item = impl Borrow<Authorization>>) {
+        let change = |record: &Authorization| Change {
+            record: record.clone(),
+            expect: record.generation,
+            moves: Vec::new(),
+            closes: None,
+            events: Vec::new(),
+        };
+        let changes: Vec<_> = records.into_iter().map(|record| change(record.borrow())).collect();
         for kept in self.ledger().commit(&changes).unwrap() {
             kept.unwrap();
         }
