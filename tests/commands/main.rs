@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
 mod check;
+mod completions;
 mod config;
 mod doctor;
 mod exec;
@@ -11,9 +12,14 @@ mod help;
 mod history;
 mod import;
 mod layers;
+mod man;
 mod mutations;
+#[cfg(unix)]
+mod parsers;
+mod plain;
 mod program;
 mod register;
+mod release;
 mod rig;
 mod sandbox;
 mod schemas;

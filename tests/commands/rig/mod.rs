@@ -8,6 +8,7 @@
 
 mod browser;
 mod clock;
+pub mod generated;
 mod keyring;
 mod person;
 mod provider;
