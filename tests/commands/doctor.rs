@@ -87,6 +87,12 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
+#[cfg(unix)]
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
 #[test]
 fn where_all_is_well_it_says_so() {
     let rig = granted();
@@ -242,9 +248,10 @@ fn only_fix_changes_anything() {
     set_mode(rig.home(), 0o755);
     let before = content(&rig);
     snapshot!("leftovers", here(rig.run("doctor")));
-    assert_eq!(content(&rig), before);
+    assert_eq!((content(&rig), mode(rig.home())), (before, 0o755));
     snapshot!("leftovers_are_cleared_away", here(rig.run("doctor --fix")));
     assert!(!rig.file("owners/dead").exists() && !rig.file("spool/dead").exists());
     assert!(rig.file("owners/young").exists());
+    assert_eq!(mode(rig.home()), 0o700);
     assert_eq!(problems(&rig), Vec::<String>::new());
 }

@@ -14,6 +14,8 @@ mod import;
 mod layers;
 mod man;
 mod mutations;
+mod odd_names;
+mod online;
 #[cfg(unix)]
 mod parsers;
 mod plain;

@@ -1,7 +1,7 @@
 //! The top of the command line: version, no command, a wrong one, and the flags that every command takes.
 
 use crate::rig::seed::{named, store};
-use crate::rig::{Person, Rig};
+use crate::rig::{Person, Rig, register};
 use crate::snapshot;
 
 /// A store that is due, and one that is active.
@@ -107,6 +107,15 @@ fn verbose_tells_the_steps_of_a_refresh_also_those_on_the_network() {
     snapshot!(rig.run("token 101-X0007-D1 --min-valid 2h -vv"));
     let after = rig.run("status").exits(0);
     assert_eq!(after.err, "", "the log ends with its command");
+}
+
+#[test]
+fn verbose_tells_the_steps_of_a_consent() {
+    let rig = Rig::new();
+    let done = rig.run(&format!("{} -vv", register("101-X0007-D1"))).exits(0);
+    // The page to open stands between them.
+    let steps = done.err.lines().filter(|line| line.starts_with("2026-"));
+    insta::assert_snapshot!(steps.collect::<Vec<_>>().join("\n"));
 }
 
 #[test]

@@ -288,6 +288,8 @@ fn all_profiles_have_a_column_of_their_own() {
     let rig = with_two_profiles();
     snapshot!("all_profiles", rig.run("status --all-profiles"));
     snapshot!("all_profiles_due_as_json", rig.run("status --all-profiles --due --json"));
+    let closed = rig.run("status --all-profiles Closed").exits(0);
+    assert!(closed.out.starts_with("Closed\n"), "a selector reaches over all profiles: {}", closed.out);
     snapshot!("one_of_two_profiles", rig.run("status --profile other 101-X0001-D1"));
 }
 

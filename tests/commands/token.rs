@@ -175,16 +175,12 @@ fn an_answer_without_a_refresh_token_keeps_the_old_one() {
 
 #[test]
 fn odd_lifetimes_are_unknown_ones() {
-    for odd in [json!(-1), json!(1e30), json!("soon"), Value::Null, json!([]), json!(1e20)] {
+    for odd in ["-1", "1e30", "\"soon\"", "null", "[]", "99999999999999999999"] {
         let rig = granted();
-        let lifetime = match &odd {
-            // Null takes the member away.
-            Value::Null => json!({"expires_in": null}),
-            odd => json!({"expires_in": odd}),
-        };
-        rig.provider.replies("/oauth/token", [Reply::Changed(lifetime)]);
+        let answer = r#"{"access_token":"another-access-token","token_type":"Bearer","expires_in":"#;
+        answers(&rig, 200, format!("{answer}{odd}}}"));
         assert_eq!(rig.run(&format!("{ALWAYS} --json")).exits(0).json()["expires_at"], Value::Null, "{odd}");
-        rig.run("token L-1").is(0, "access-1.1\n", "");
+        rig.run("token L-1").is(0, "another-access-token\n", "");
     }
 }
 

@@ -90,7 +90,7 @@ impl Write for Captured {
 pub fn without_ports(text: &str) -> String {
     let mut shown = String::new();
     let mut rest = text;
-    let marks = ["127.0.0.1:", "127.0.0.1%3A", "localhost:", "-L "];
+    let marks = ["127.0.0.1:", "127.0.0.1%3A", "localhost:", "-L ", "on port "];
     while let Some(before) = marks.iter().filter_map(|mark| Some(rest.find(mark)? + mark.len())).min() {
         shown.push_str(&rest[..before]);
         rest = &rest[before..];
