@@ -8,7 +8,7 @@ mod consent;
 mod deactivate;
 mod doctor;
 pub mod exec;
-mod export;
+pub mod export;
 mod file;
 mod form;
 mod history;
@@ -20,7 +20,7 @@ mod online;
 mod register;
 mod remind;
 mod renew;
-mod sandbox;
+pub mod sandbox;
 mod status;
 mod token;
 

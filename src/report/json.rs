@@ -243,15 +243,18 @@ pub fn document<'a>(rows: &'a [Row<'a>], view: &View) -> Document<'a> {
 
 /// The rows as JSON lines: each is an authorization with the schema's number.
 pub fn lines(rows: &[Row<'_>]) -> Result<String, serde_json::Error> {
+    rows.iter().map(|row| line(&AuthorizationJson::of(row))).collect()
+}
+
+/// One record as a line of JSON, with the schema's number.
+pub(super) fn line(record: &impl Serialize) -> Result<String, serde_json::Error> {
     #[derive(Serialize)]
-    struct Line {
+    struct Line<'r, T> {
         schema: u8,
         #[serde(flatten)]
-        authorization: AuthorizationJson,
+        record: &'r T,
     }
-    let line =
-        |row| serde_json::to_string(&Line { schema: SCHEMA, authorization: AuthorizationJson::of(row) });
-    rows.iter().map(|row| line(row).map(|text| text + "\n")).collect()
+    Ok(serde_json::to_string(&Line { schema: SCHEMA, record })? + "\n")
 }
 
 /// What a hook gets on its standard input: an authorization with the event (DESIGN, JSON). No secrets.
