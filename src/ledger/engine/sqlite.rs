@@ -184,3 +184,11 @@ pub(in crate::ledger) fn fault(path: &str, what: &'static str, e: &rusqlite::Err
     }
     .into()
 }
+
+/// A ledger in memory.
+#[cfg(test)]
+pub(in crate::ledger) fn in_memory() -> Connection {
+    let db = Connection::open_in_memory().unwrap();
+    MIGRATIONS.iter().for_each(|migration| db.execute_batch(migration).unwrap());
+    db
+}
