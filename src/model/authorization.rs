@@ -3,8 +3,10 @@
 #[cfg(test)]
 mod arbitrary;
 mod columns;
+mod json;
 
 pub use columns::{Authorization, Column, Part};
+pub use json::{ExportedRecord, ReportedRecord};
 
 use super::expiry;
 use super::flow::{OpenFlow, Purpose, Stage};

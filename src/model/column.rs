@@ -4,6 +4,7 @@
 use super::ids::{Contact, Generation, License, OcmLicense, StoreName, Tag, Ubi, Username};
 use crate::error::{Error, Result};
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 
 /// What stands in a column.
@@ -23,6 +24,19 @@ pub enum Value<'a> {
     Number(i64),
 }
 
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        match self {
+            Self::Nothing => to.serialize_none(),
+            Self::Text(text) => to.serialize_str(text),
+            Self::List(items) => items.serialize(to),
+            Self::Instant(at) => at.serialize(to),
+            Self::Flag(flag) => to.serialize_bool(*flag),
+            Self::Number(number) => to.serialize_i64(*number),
+        }
+    }
+}
+
 /// Which value stands in a column, where any does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -36,6 +50,53 @@ pub enum Kind {
     Flag,
     /// [`Value::Number`].
     Number,
+}
+
+impl Kind {
+    /// What is wrong with something that stands where one of this kind should.
+    pub fn isnt(self) -> &'static str {
+        match self {
+            Self::Text => "isn't a text",
+            Self::List => "isn't a list of texts",
+            Self::Instant => "isn't an instant such as 2026-01-31T12:00:00Z",
+            Self::Flag => "is neither true nor false",
+            Self::Number => "isn't a whole number",
+        }
+    }
+}
+
+impl Value<'_> {
+    /// As a cell of a CSV. Several texts are separated by semicolons; one inside a text has a backslash before it, and so
+    /// has a backslash before either.
+    pub fn cell(&self) -> String {
+        match self {
+            Self::Nothing => String::new(),
+            Self::Text(text) => (*text).to_owned(),
+            Self::List(items) => {
+                let escaped = items.iter().map(|item| item.replace('\\', "\\\\").replace(';', "\\;"));
+                escaped.collect::<Vec<_>>().join(";")
+            }
+            Self::Instant(at) => at.to_string(),
+            Self::Flag(flag) => flag.to_string(),
+            Self::Number(number) => number.to_string(),
+        }
+    }
+}
+
+/// The texts of a cell that has several; what is blank is none.
+pub fn split(cell: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut signs = cell.chars().peekable();
+    while let Some(sign) = signs.next() {
+        let escaped = if sign == '\\' { signs.next_if(|next| matches!(next, ';' | '\\')) } else { None };
+        match (sign, escaped, words.last_mut()) {
+            (';', None, _) => words.push(String::new()),
+            (sign, escaped, Some(word)) => word.push(escaped.unwrap_or(sign)),
+            (_, _, None) => {}
+        }
+    }
+    words.retain(|word| !word.trim().is_empty());
+    words
 }
 
 /// A type that a column can have.
@@ -115,7 +176,7 @@ impl ColumnType for Vec<Tag> {
             Value::Nothing => Vec::new(),
             Value::Text(lines) => lines.lines().map(Tag::parse).collect::<Result<Self>>()?,
             Value::List(items) => items.iter().map(|item| Tag::parse(item)).collect::<Result<Self>>()?,
-            _ => return Err(of_another_kind("a list")),
+            _ => return Err(of_another_kind(Kind::List)),
         };
         tags.sort();
         tags.dedup();
@@ -135,7 +196,7 @@ impl ColumnType for Timestamp {
         let seconds = match value {
             Value::Instant(at) => at.as_second(),
             Value::Number(seconds) => seconds,
-            _ => return Err(of_another_kind("an instant")),
+            _ => return Err(of_another_kind(Kind::Instant)),
         };
         let no_instant = || Error::BadValue { name: "instant", problem: "is out of all time".into() };
         Self::from_second(seconds).map_err(|_| no_instant())
@@ -154,7 +215,7 @@ impl ColumnType for bool {
             Value::Nothing => Ok(false),
             Value::Flag(flag) => Ok(flag),
             Value::Number(number) => Ok(number != 0),
-            _ => Err(of_another_kind("true or false")),
+            _ => Err(of_another_kind(Kind::Flag)),
         }
     }
 }
@@ -170,7 +231,7 @@ impl ColumnType for Generation {
         match value {
             Value::Nothing => Ok(Self::default()),
             Value::Number(number) => Ok(Self(number)),
-            _ => Err(of_another_kind("a number")),
+            _ => Err(of_another_kind(Kind::Number)),
         }
     }
 }
@@ -196,10 +257,10 @@ fn text(value: Value<'_>) -> Result<&str> {
     match value {
         Value::Nothing => Ok(""),
         Value::Text(text) => Ok(text),
-        _ => Err(of_another_kind("a text")),
+        _ => Err(of_another_kind(Kind::Text)),
     }
 }
 
-fn of_another_kind(wanted: &str) -> Error {
-    Error::BadValue { name: "value", problem: format!("isn't {wanted}") }
+fn of_another_kind(wanted: Kind) -> Error {
+    Error::BadValue { name: "value", problem: wanted.isnt().into() }
 }

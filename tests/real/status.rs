@@ -1,6 +1,7 @@
 //! `status`, as its users meet it.
 
 use crate::support::{Rig, valid};
+use biotrack_auth::model::authorization::ExportedRecord;
 use biotrack_auth::model::transfer::ExportDocument;
 use biotrack_auth::report;
 
@@ -44,7 +45,7 @@ fn the_shipped_schemas_are_what_the_types_say() {
         ("event", report::schema::<report::RunEvent>()),
         ("plan", report::schema::<report::PlanDocument>()),
         ("doctor", report::schema::<report::DoctorDocument>()),
-        ("export", report::schema::<ExportDocument>()),
+        ("export", report::schema::<ExportDocument<ExportedRecord<'_>>>()),
         ("import", report::schema::<report::ImportDocument>()),
         ("history", report::schema::<report::HistoryDocument>()),
         ("history-verify", report::schema::<report::VerifyDocument>()),

@@ -229,6 +229,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn a_record_is_what_its_columns_say(record: Authorization) {
             let mut again = Again::of(&record);
