@@ -78,6 +78,7 @@ pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
     call.bench()?.work(call, |bench| {
         let fresh = fresh(call, bench, &args.selector, min)?;
         terminal.answer(&printed(call, &fresh, format)?)?;
+        bench.custody.note_use(&fresh.record);
         Ok(0)
     })
 }

@@ -3,12 +3,13 @@
 
 use super::engine::{Cell, Db, Fault, Row, Value, strange, values};
 use super::journal::{columns, place, text};
-use super::{Hand, history};
-use crate::error::Error;
+use super::{Hand, Ledger, history};
+use crate::error::{Error, Result};
 use crate::model::authorization::{Authorization, Column, Part};
 use crate::model::column::{self, Kind, Source};
 use crate::model::flow::{Change, Move, Place, Role};
 use crate::model::ids::{Generation, Key, Tag};
+use jiff::Timestamp;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
@@ -80,6 +81,26 @@ pub(super) fn read(row: &Row<'_>) -> Result<Authorization, Fault> {
     let mut columns = Columns { row, next: 0, fault: None };
     let read = Authorization::read(&mut columns);
     read.ok_or_else(|| columns.fault.unwrap_or_else(|| strange(columns.next, "no value")))
+}
+
+impl Ledger {
+    /// Notes when an access token of a licence was handed out, and changes nothing else of its record. Not synced, and
+    /// nobody is waited for.
+    ///
+    /// # Errors
+    /// It couldn't be noted; where somebody else is writing, that it's busy.
+    pub fn note_use(&mut self, profile: &str, key: &Key, at: Timestamp) -> Result<()> {
+        let noted = self.engine.in_passing(|tx| put_use(tx, profile, key, at));
+        noted.map_err(|e| self.fault("note", e))
+    }
+}
+
+fn put_use(tx: Db<'_>, profile: &str, key: &Key, at: Timestamp) -> Result<(), Fault> {
+    tx.execute(
+        "UPDATE authorization SET last_used_at = ?4 WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
+        values![profile, key.ubi.as_str(), key.license.as_str(), at.as_second()],
+    )?;
+    Ok(())
 }
 
 /// Applies a change inside a transaction: compares the generation, writes record, secrets and history.
@@ -206,6 +227,19 @@ mod tests {
             let then = Authorization { profile: first.profile.clone(), key: first.key.clone(), ..then };
             put(db, &then).unwrap();
             prop_assert_eq!(all(db), [then]);
+        }
+
+        #[test]
+        fn a_use_is_noted_and_nothing_else(record: Authorization, other: Authorization, at in 0i64..9_999_999_999) {
+            let db = sqlite::in_memory();
+            let db = Db::Sqlite(&db);
+            put(db, &record).unwrap();
+            put(db, &other).unwrap();
+            let at = Timestamp::from_second(at).unwrap();
+            put_use(db, &record.profile, &record.key, at).unwrap();
+            let mut expected = [Authorization { last_used_at: Some(at), ..record }, other];
+            expected.sort_by(|a, b| (&a.profile, &a.key).cmp(&(&b.profile, &b.key)));
+            prop_assert_eq!(all(db), expected);
         }
     }
 

@@ -112,6 +112,12 @@ impl Authorization {
         }
     }
 
+    /// Whether it's worth noting that an access token is handed out now: once a day, or where a clock was ahead before.
+    pub fn use_is_news(&self, now: Timestamp) -> bool {
+        const DAY: SignedDuration = SignedDuration::from_hours(24);
+        self.last_used_at.is_none_or(|last| now < last || now.duration_since(last) >= DAY)
+    }
+
     /// Whole days left of the grant, rounded down; negative once expired; `None` where there is no living grant.
     pub fn days_left(&self, now: Timestamp) -> Option<i64> {
         if self.deactivated_at.is_some() {
@@ -315,6 +321,17 @@ mod tests {
         it.deactivated_at = Some(at("2026-01-03T00:00:00Z"));
         assert_eq!(state(&it, "2026-02-01T00:00:00Z"), State::Deactivated);
         assert_eq!(it.days_left(at("2026-02-01T00:00:00Z")), None);
+    }
+
+    #[test]
+    fn a_use_is_news_once_a_day_and_whenever_the_clock_was_ahead() {
+        let mut it = record("L1");
+        assert!(it.use_is_news(at("2026-01-01T00:00:00Z")));
+        it.last_used_at = Some(at("2026-01-01T00:00:00Z"));
+        assert!(!it.use_is_news(at("2026-01-01T00:00:00Z")));
+        assert!(!it.use_is_news(at("2026-01-01T23:59:59Z")));
+        assert!(it.use_is_news(at("2026-01-02T00:00:00Z")));
+        assert!(it.use_is_news(at("2025-12-31T23:59:59Z")));
     }
 
     #[test]

@@ -201,6 +201,8 @@ pub fn merge(ours: Option<&Authorization>, theirs: &Incoming, kept: bool, tokens
             }
             (order, _) => {
                 theirs.copy(|it| matches!(it.part, Part::Fact | Part::Fate), &mut record);
+                // It was used here, too, whether or not the file knows of that.
+                record.last_used_at = record.last_used_at.max(ours.and_then(|known| known.last_used_at));
                 let same = order == Some(Ordering::Equal);
                 if same && kept {
                     left = (tokens != Tokens::None).then_some("its tokens are here already");
@@ -303,6 +305,20 @@ mod tests {
             assert_eq!(merged.takes_tokens, tokens != Tokens::None);
             assert_eq!(merged.record.held_elsewhere, tokens != Tokens::Move);
         }
+    }
+
+    #[test]
+    fn an_older_file_does_not_take_the_last_use_back() {
+        let used = |at: &str| Authorization {
+            last_used_at: Some(at.parse().unwrap()),
+            name: Some("Hudson".parse().unwrap()),
+            ..record("2026-01-01T00:00:00Z", "2026-04-11T00:00:00Z")
+        };
+        let (before, after) = (used("2026-02-01T00:00:00Z"), used("2026-03-01T00:00:00Z"));
+        let merged = merge(Some(&after), &said(&before), true, Tokens::None);
+        assert_eq!((merged.effect, merged.record.last_used_at), (Effect::Same, after.last_used_at));
+        let merged = merge(Some(&before), &said(&after), true, Tokens::None);
+        assert_eq!((merged.effect, merged.record.last_used_at), (Effect::Change, after.last_used_at));
     }
 
     #[test]

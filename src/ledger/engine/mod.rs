@@ -9,6 +9,7 @@ use postgres::Beginning;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, TransactionBehavior};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// The engine that holds this ledger.
 pub(super) enum Engine {
@@ -107,6 +108,22 @@ impl Engine {
             }
             // Synced too: that is one wait in a network's several. It only doesn't wait for who else writes.
             Self::Postgres(session) => session.within(Beginning::Plain, || work(Db::Postgres(session))),
+        }
+    }
+
+    /// The same for what isn't worth waiting for: where somebody else is writing, nothing is done.
+    pub(super) fn in_passing<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        match self {
+            Self::Sqlite(db) => {
+                db.busy_timeout(Duration::ZERO)?;
+                let done = self.relaxed(work);
+                db.busy_timeout(sqlite::PATIENCE)?;
+                done
+            }
+            Self::Postgres(session) => session.within(Beginning::Plain, || {
+                session.simple("SET LOCAL lock_timeout = '10ms'; SET LOCAL synchronous_commit = off")?;
+                work(Db::Postgres(session))
+            }),
         }
     }
 

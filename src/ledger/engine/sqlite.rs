@@ -22,7 +22,7 @@ const MIGRATIONS: &[&str] = &[
 ];
 
 /// How long others are waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The newest schema that this program knows.
 pub(in crate::ledger) fn newest() -> i64 {

@@ -158,6 +158,8 @@ record! {
     deactivated_at:        Option<Timestamp>     [Fate];
     /// When the provider itself said that the grant is dead.
     invalid_at:            Option<Timestamp>     [Fate];
+    /// When an access token of it was last handed out. Noted once a day at most.
+    last_used_at:          Option<Timestamp>     [Fact];
     /// Since when it's unknown whether a question took effect.
     uncertain_at:          Option<Timestamp>     [Own];
     /// Deactivated here, but the provider hasn't revoked yet; the tokens are kept for that.
