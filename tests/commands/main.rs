@@ -11,6 +11,7 @@ mod export;
 mod help;
 mod history;
 mod import;
+mod last_use;
 mod layers;
 mod man;
 mod mutations;

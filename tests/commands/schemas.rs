@@ -3,6 +3,7 @@
 
 use crate::rig::schema::{SCHEMAS, unfit};
 use biotrack_auth::command::{config, export, sandbox};
+use biotrack_auth::model::authorization::ExportedRecord;
 use biotrack_auth::model::transfer::ExportDocument;
 use biotrack_auth::report;
 use serde_json::json;
@@ -21,7 +22,7 @@ fn the_shipped_schemas_are_what_the_types_say() {
         ("doctor", report::schema::<report::DoctorDocument>()),
         ("error", report::schema::<report::ErrorDocument>()),
         ("event", report::schema::<report::RunEvent>()),
-        ("export", report::schema::<ExportDocument>()),
+        ("export", report::schema::<ExportDocument<ExportedRecord<'_>>>()),
         ("export-secrets", report::schema::<export::ExportAnswer>()),
         ("history", report::schema::<report::HistoryDocument>()),
         ("history-prune", report::schema::<report::PruneDocument>()),

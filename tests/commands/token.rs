@@ -69,7 +69,9 @@ fn one_that_would_not_last_is_refreshed_and_the_grants_end_stays() {
     prints_the_live_one(&rig, ALWAYS);
     assert_eq!(rig.provider.log().last().unwrap(), "refreshed L-1: access-1.1");
     assert_ne!(rig.live("L-1").refresh.unwrap().expose(), old.refresh.unwrap().expose());
-    assert_eq!(only(&rig), before, "a refresh moves nothing that is shown");
+    let mut after = only(&rig);
+    assert_eq!(after["last_used_at"].take(), rig.now().to_string(), "and that it was used is noted");
+    assert_eq!(after, before, "a refresh moves nothing else that is shown");
     for role in [Role::Superseded, Role::Unwanted, Role::Held] {
         assert!(rig.grants("L-1", role).is_empty());
     }
