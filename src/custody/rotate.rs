@@ -12,6 +12,7 @@ use crate::model::flow::{Change, Flow, Move, Place, Purpose, Role, Sealed, Stage
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::Key;
+use crate::model::instant::whole_second;
 use crate::model::vault_kind::VaultKind;
 use crate::vault::Seal;
 use jiff::Timestamp;
@@ -216,7 +217,7 @@ impl Custody<'_> {
         let provider = &self.provider;
         let told = granted.expires_at;
         let ends = told.unwrap_or_else(|| estimate(granted.received_at, provider.lifetime, &provider.zone));
-        let ends = Timestamp::from_second(ends.as_second()).unwrap_or(ends);
+        let ends = whole_second(ends);
         if record.expires_at == Some(ends) {
             return None;
         }

@@ -5,6 +5,7 @@ use super::{Hand, Ledger, reminders};
 use crate::error::Result;
 use crate::model::history::{Anchor, Broken, Chain, Chore, Event, Line, Link};
 use crate::model::ids::Key;
+use crate::model::instant::for_machines;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -32,7 +33,7 @@ pub(super) fn append(tx: Db<'_>, event: &Event, hand: &Hand) -> Result<(), Fault
         tx,
         Link {
             seq: 0,
-            at: event.at.to_string(),
+            at: for_machines(event.at),
             profile: event.profile.clone(),
             ubi: event.key.ubi.to_string(),
             license: event.key.license.to_string(),
@@ -56,7 +57,7 @@ pub(super) fn append_chore(
 ) -> Result<(), Fault> {
     let link = Link {
         seq: 0,
-        at: at.to_string(),
+        at: for_machines(at),
         profile: String::new(),
         ubi: String::new(),
         license: String::new(),
@@ -299,7 +300,7 @@ impl Ledger {
             let Some(last) = &pruned.last else { return Ok(Some(pruned)) };
             tx.execute(
                 "INSERT INTO history_anchor (seq, hash, last, at, user, host) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                values![pruned.seq, &pruned.hash, last, &now.to_string(), &hand.who.user, &hand.who.host],
+                values![pruned.seq, &pruned.hash, last, &for_machines(now), &hand.who.user, &hand.who.host],
             )?;
             tx.execute("DELETE FROM history WHERE seq <= ?1", values![pruned.seq])?;
             tx.execute("DELETE FROM history_anchor WHERE seq < ?1", values![pruned.seq])?;

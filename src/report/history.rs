@@ -6,8 +6,8 @@ use super::json::SCHEMA;
 use super::table::cut;
 use crate::error::{Result, clean, counted};
 use crate::model::history::{Anchor, Broken, Chain, Link};
+use crate::model::instant::{Zone, whole_second};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt::Write;
@@ -207,7 +207,12 @@ impl VerifyDocument {
 impl PruneDocument {
     /// What pruning did, or would do.
     pub fn of(pruned: u64, before: Timestamp, chain: &Chain) -> Self {
-        Self { schema: SCHEMA, pruned, before, anchor: chain.anchor.as_ref().map(AnchorJson::of) }
+        Self {
+            schema: SCHEMA,
+            pruned,
+            before: whole_second(before),
+            anchor: chain.anchor.as_ref().map(AnchorJson::of),
+        }
     }
 }
 
@@ -246,9 +251,9 @@ const LEAST_DETAIL: usize = 24;
 
 /// The links in a table, oldest first, one a line: what doesn't fit the terminal is cut, and who did it is left out
 /// where it's narrow.
-pub fn history_table(links: &[Link], zone: &TimeZone, view: &View) -> String {
+pub fn history_table(links: &[Link], zone: &Zone, view: &View) -> String {
     let when = |link: &Link| match link.instant() {
-        Some(at) => at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string(),
+        Some(at) => zone.time(at),
         None => clean(&link.at),
     };
     let title = ["WHEN", "EVENT", "LOCATION", "WHO", "DETAIL"].map(str::to_owned);
@@ -313,12 +318,12 @@ mod tests {
         let links = [link("OCM-RETL-24-000064-D1", &"=long 店 ".repeat(20)), link("L", "x")];
         for width in [40, 80, 100, 200] {
             let view = View { now: Timestamp::UNIX_EPOCH, profile: None, colour: false, width: Some(width) };
-            let text = history_table(&links, &TimeZone::UTC, &view);
+            let text = history_table(&links, &Zone::default(), &view);
             assert!(width < 80 || text.lines().all(|line| line.width() <= usize::from(width)), "{text}");
             assert_eq!(text.lines().count(), 3);
         }
         let view = View { now: Timestamp::UNIX_EPOCH, profile: None, colour: false, width: None };
-        let piped = history_table(&links, &TimeZone::UTC, &view);
+        let piped = history_table(&links, &Zone::default(), &view);
         assert!(piped.contains("ann@support-desk-17") && !piped.contains('…'));
     }
 }

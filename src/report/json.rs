@@ -4,6 +4,7 @@ use super::{Row, View};
 use crate::error::{Error, Report};
 use crate::model::authorization::{Authorization, Condition, Standing, State};
 use crate::model::ids::Key;
+use crate::model::instant::whole_second;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
 use crate::model::reminder::Occasion;
@@ -234,7 +235,7 @@ impl Summary {
 pub fn document<'a>(rows: &'a [Row<'a>], view: &View) -> Document<'a> {
     Document {
         schema: SCHEMA,
-        generated_at: Timestamp::from_second(view.now.as_second()).unwrap_or(view.now),
+        generated_at: whole_second(view.now),
         profile: view.profile.clone(),
         summary: Summary::of(rows),
         authorizations: Authorizations(rows),
@@ -279,7 +280,14 @@ impl HookEvent {
         threshold: Option<u32>,
         detail: Option<String>,
     ) -> Self {
-        Self { schema: SCHEMA, event, at, authorization: AuthorizationJson::of(row), threshold, detail }
+        Self {
+            schema: SCHEMA,
+            event,
+            at: whole_second(at),
+            authorization: AuthorizationJson::of(row),
+            threshold,
+            detail,
+        }
     }
 }
 
@@ -353,7 +361,7 @@ pub fn token_document<'t>(
         token,
         token_type,
         // Down to the whole second, as all instants here: early, never late.
-        expires_at: expires_at.map(|at| Timestamp::from_second(at.as_second()).unwrap_or(at)),
+        expires_at: expires_at.map(whole_second),
         grant_expires_at: record.expires_at,
         refreshed,
     }
@@ -481,7 +489,7 @@ impl RunEvent {
         Self {
             schema: SCHEMA,
             event,
-            at,
+            at: whole_second(at),
             ubi: Some(key.ubi.to_string()),
             license: Some(key.license.to_string()),
             outcome: (event == Happening::Skipped).then_some(Ending::Skipped),
@@ -501,7 +509,7 @@ impl RunEvent {
         Self {
             schema: SCHEMA,
             event: ending.into(),
-            at,
+            at: whole_second(at),
             ubi: Some(ubi),
             license: Some(license),
             outcome: Some(ending),
@@ -519,7 +527,7 @@ impl RunEvent {
         Self {
             schema: SCHEMA,
             event: Happening::Summary,
-            at,
+            at: whole_second(at),
             ubi: None,
             license: None,
             outcome: None,

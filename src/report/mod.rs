@@ -77,7 +77,7 @@ impl<'a> Row<'a> {
 
     /// An instant in the profile's zone, with the zone named.
     fn when(&self, at: Timestamp) -> String {
-        at.to_zoned(self.provider.zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
+        self.provider.zone.time(at)
     }
 
     /// What the store is called, else its licence.

@@ -8,6 +8,7 @@ use crate::error::counted;
 use crate::model::expiry::days_left;
 use crate::model::flow::Purpose;
 use crate::model::ids::{Key, Ubi};
+use crate::model::instant::whole_second;
 use crate::model::plan::{Plan, Planned};
 use crate::model::spread::{Choice, Proposal};
 use jiff::Timestamp;
@@ -397,7 +398,7 @@ impl PlanDocument {
         };
         Self {
             schema: SCHEMA,
-            generated_at: Timestamp::from_second(now.as_second()).unwrap_or(now),
+            generated_at: whole_second(now),
             profile: profile.to_owned(),
             planned: plan.items.iter().map(planned).collect(),
             left_out: plan.left_out.iter().map(|it| ChoiceJson::of(&it.key, &it.why)).collect(),

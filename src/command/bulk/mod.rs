@@ -171,9 +171,7 @@ fn worklist(
         username: item.username.clone(),
         name: item.name.clone(),
         ocm_license: item.ocm_license.clone(),
-        expires: item
-            .expires_at
-            .map(|at| at.to_zoned(provider.zone.clone()).strftime("%Y-%m-%d").to_string()),
+        expires: item.expires_at.map(|at| provider.zone.day(at)),
         why: item.why.clone(),
     };
     let own = [Fact::Ubi, Fact::License];

@@ -249,8 +249,7 @@ impl View for Watch<'_> {
         self.say(&match (outcome.ending, &outcome.error) {
             (Ending::Granted, _) => match outcome.standing.as_ref().and_then(|it| it.record.expires_at) {
                 Some(at) => {
-                    let until = at.to_zoned(self.provider.zone.clone()).strftime("%Y-%m-%d");
-                    format!("✓ {named}: granted until {until}")
+                    format!("✓ {named}: granted until {}", self.provider.zone.day(at))
                 }
                 None => format!("✓ {named}: granted"),
             },

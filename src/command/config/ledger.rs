@@ -52,7 +52,7 @@ pub fn run(Action::Move(args): &Action, globals: Globals, env: &Env) -> Result<u
         env.terminal.say(&format!("Ledger: {}. It is there already.", clean(&args.to)));
         return Ok(0);
     }
-    if address.is_some() && config.vault_kind() == VaultKind::Keyring {
+    if address.is_some() && config.vault == VaultKind::Keyring {
         return Err(Error::Usage {
             what: "a ledger on a server needs the sealed vault: a keyring is on one machine alone".into(),
             hint: "Move the secrets first: biotrack-auth config vault sealed.".into(),

@@ -37,9 +37,8 @@ fn stops_reporting(whole: &[&(&Standing, Extent)], provider: &Provider, now: Tim
             matches!(state, State::Active | State::Due)
         })
         .collect();
-    let local = now.to_zoned(provider.zone.clone());
-    let during = if BUSINESS_HOURS.contains(&local.hour()) {
-        format!(" It's {} in {}: business hours.", local.strftime("%A %H:%M"), provider.zone_name)
+    let during = if BUSINESS_HOURS.contains(&provider.zone.local(now).hour()) {
+        format!(" It's {}: business hours.", provider.zone.time(now))
     } else {
         String::new()
     };

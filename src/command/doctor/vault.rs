@@ -82,7 +82,7 @@ impl Examination<'_, '_> {
         let elsewhere: Vec<_> = secrets.iter().filter(|it| kind_of(&it.place) != vault.kind()).collect();
         if !elsewhere.is_empty() {
             let found = format!("{} secrets are in the other vault than the configured one", elsewhere.len());
-            self.problem("vault", found, format!("biotrack-auth config vault {}", config.vault_kind()));
+            self.problem("vault", found, format!("biotrack-auth config vault {}", config.vault));
         }
         let here: Vec<_> = secrets.iter().filter(|it| kind_of(&it.place) == vault.kind()).collect();
         self.missing(&here, listed.as_deref(), vault, ledger)?;

@@ -18,7 +18,7 @@ pub(super) fn plan(
     let provider = bench.provider.clone();
     let ledger = bench.custody.ledger_mut();
     let Some(left) = ledger.take_run(&provider.profile)? else { return Ok((Plan::default(), None)) };
-    let began = left.began.to_zoned(provider.zone.clone()).strftime("%Y-%m-%d %H:%M %Z");
+    let began = provider.zone.time(left.began);
     call.env.terminal.say(&format!(
         "Going on with the run of {began}, by {}: {} left.",
         left.owner,
