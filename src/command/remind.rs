@@ -8,6 +8,7 @@ use crate::ledger::Ledger;
 use crate::model::authorization::Standing;
 use crate::model::expiry::horizon;
 use crate::model::ids::Key;
+use crate::model::instant::whole_second;
 use crate::model::provider::Provider;
 use crate::model::reminder::{Occasion, Reminder, reminder};
 use crate::report::{HookEvent, Reminders, Row};
@@ -162,8 +163,12 @@ fn give(
     for (occasion, all) in by_occasion {
         if hooks.digest {
             let events = all.iter().map(|found| found.event(provider, now)).collect();
-            let succeeded =
-                run(call, hooks, occasion, &Digest { schema: 1, event: occasion, at: now, events })?;
+            let succeeded = run(
+                call,
+                hooks,
+                occasion,
+                &Digest { schema: 1, event: occasion, at: whole_second(now), events },
+            )?;
             given.note(succeeded);
             if succeeded {
                 let noted: Vec<_> = all.iter().map(Found::note).collect();

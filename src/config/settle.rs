@@ -41,7 +41,7 @@ impl<'a> Settling<'a> {
 
     /// A text that isn't empty.
     pub fn text(&self, key: &str) -> Option<&'a str> {
-        self.values.get(key)?.value.as_str().and_then(some)
+        self.values.get(key)?.value.as_str().and_then(filled)
     }
 
     /// Takes a setting's value to where it's used, if there is one.
@@ -63,7 +63,7 @@ impl<'a> Settling<'a> {
             (Kind::Flag(set), Value::Boolean(on)) => set(into, *on),
             (Kind::Number(range, set), Value::Integer(number)) => match range.contains(number) {
                 true => set(into, *number),
-                false => return Err(not(number, &setting.kind)),
+                false => return Err(out_of_range(number, &setting.kind)),
             },
             (Kind::Numbers(range, set), Value::Array(items)) => {
                 let numbers: Vec<i64> = items.iter().filter_map(Value::as_integer).collect();
@@ -71,7 +71,7 @@ impl<'a> Settling<'a> {
                     return Err(Wrong::new("is empty", &format!("Give {}.", setting.kind.takes())));
                 }
                 if let Some(number) = numbers.iter().find(|it| !range.contains(it)) {
-                    return Err(not(number, &setting.kind));
+                    return Err(out_of_range(number, &setting.kind));
                 }
                 set(into, numbers);
             }
@@ -96,7 +96,7 @@ impl<'a> Settling<'a> {
 
     fn put_text<T>(&self, kind: &Kind<T>, text: &str, into: &mut T) -> Result<(), Wrong> {
         match kind {
-            Kind::Text(set) => some(text).into_iter().for_each(|text| set(into, text.into())),
+            Kind::Text(set) => filled(text).into_iter().for_each(|text| set(into, text.into())),
             Kind::Words(words) => match words.iter().find(|(word, _)| *word == text) {
                 Some((_, set)) => set(into),
                 None => {
@@ -107,7 +107,7 @@ impl<'a> Settling<'a> {
             Kind::Time(set) => set(into, read::some_time(text)?),
             Kind::TimeOrZero(set) => set(into, read::time(text)?),
             Kind::Base(set) => {
-                if let Some(text) = some(text) {
+                if let Some(text) = filled(text) {
                     address::check_base(text)?;
                     set(into, text.into());
                 }
@@ -117,7 +117,7 @@ impl<'a> Settling<'a> {
                     set(into, address);
                 }
             }
-            Kind::File(set) => some(text).into_iter().for_each(|file| set(into, self.folder.join(file))),
+            Kind::File(set) => filled(text).into_iter().for_each(|file| set(into, self.folder.join(file))),
             Kind::Command(set) => set(into, read::command(text)?),
             Kind::Preset(set) => Preset::of(text).into_iter().for_each(|preset| set(into, preset)),
             Kind::Read(_, read) => read(into, text)?,
@@ -170,12 +170,12 @@ impl<'a> Settling<'a> {
 }
 
 /// A text, unless it's empty.
-fn some(text: &str) -> Option<&str> {
+fn filled(text: &str) -> Option<&str> {
     (!text.trim().is_empty()).then_some(text)
 }
 
 /// A number that is outside its range.
-fn not<T>(number: &i64, kind: &Kind<T>) -> Wrong {
+fn out_of_range<T>(number: &i64, kind: &Kind<T>) -> Wrong {
     Wrong::new(format!("can't be {number}"), &format!("Give {}.", kind.takes()))
 }
 

@@ -443,7 +443,7 @@ pub(super) fn protocol_differences(granted: &Granted) -> Vec<FactDifference> {
         found.push(FactDifference {
             fact: "Token type",
             asked: "Bearer".into(),
-            reported: crate::error::clean(&granted.token_type).chars().take(80).collect(),
+            reported: crate::error::excerpt(&granted.token_type, 80),
         });
     }
     if !granted.is_sendable() {

@@ -8,7 +8,6 @@ use crate::model::ids::Key;
 use crate::model::instant::for_machines;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 const COLUMNS: &str = "seq, at, profile, ubi, license, event, user, host, detail, hash";
 
@@ -224,15 +223,6 @@ fn prunable(db: Db<'_>, before: Timestamp) -> Result<Pruning, Fault> {
     Ok(found)
 }
 
-/// A hash as people see it.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 impl Ledger {
     /// The last lines of a licence's history, oldest first.
     pub fn last_lines(&self, profile: &str, key: &Key, most: u32) -> Result<Vec<Line>> {
@@ -305,7 +295,7 @@ impl Ledger {
             tx.execute("DELETE FROM history WHERE seq <= ?1", values![pruned.seq])?;
             tx.execute("DELETE FROM history_anchor WHERE seq < ?1", values![pruned.seq])?;
             let detail =
-                format!("{} links up to {} of {last}, hash {}", pruned.links, pruned.seq, hex(&pruned.hash));
+                format!("{} links up to {} of {last}, hash {}", pruned.links, pruned.seq, hex::encode(&pruned.hash));
             append_chore(tx, Chore::Pruned, now, &detail, &hand)?;
             Ok(Some(pruned))
         })

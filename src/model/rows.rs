@@ -3,7 +3,7 @@
 
 use super::ids::{Contact, Key, License, OcmLicense, StoreName, Tag, Ubi, Username};
 use super::transfer::{Facts, Incoming};
-use crate::error::{Complaint, Error, Result, clean};
+use crate::error::{Complaint, Error, Result, clean, counted, excerpt};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::io::Read;
@@ -397,7 +397,7 @@ fn known(name: &str) -> Option<&'static str> {
 
 /// A header's name, as it may be shown.
 fn shown(name: &str) -> String {
-    clean(&name.trim().chars().take(40).collect::<String>())
+    excerpt(name.trim(), 40)
 }
 
 fn whole(problem: String) -> Vec<Complaint> {
@@ -529,9 +529,8 @@ fn misshapen(record: &csv::StringRecord, header: &Header) -> Option<String> {
     if record.iter().any(|cell| cell.contains('\0')) {
         return Some("a quotation mark is opened and never closed".into());
     }
-    let cells = |count: usize| if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") };
-    (record.len() != header.cells)
-        .then(|| format!("has {}, where the header has {}", cells(record.len()), header.cells))
+    let cells = counted(record.len(), "cell", "cells");
+    (record.len() != header.cells).then(|| format!("has {cells}, where the header has {}", header.cells))
 }
 
 #[cfg(test)]

@@ -57,6 +57,5 @@ pub fn calendar(rows: &[Row<'_>], reminder_days: &[u32], now: Timestamp) -> Stri
 fn uid(row: &Row<'_>) -> String {
     let record = &row.standing.record;
     let name = format!("{}\n{}\n{}", record.profile, record.key.ubi, record.key.license);
-    let digest: String = Sha256::digest(name).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("{digest}@biotrack-auth")
+    format!("{}@biotrack-auth", hex::encode(&Sha256::digest(name)[..16]))
 }

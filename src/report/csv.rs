@@ -2,6 +2,7 @@
 
 use super::Row;
 use crate::error::{Error, Result};
+use crate::model::instant::for_machines;
 use crate::model::rows::tags_cell;
 use jiff::Timestamp;
 
@@ -34,7 +35,7 @@ pub fn csv(rows: &[Row<'_>]) -> Result<String> {
         rows.iter().map(|row| {
             let record = &row.standing.record;
             let some = |it: Option<&dyn std::fmt::Display>| it.map(ToString::to_string).unwrap_or_default();
-            let at = |it: Option<Timestamp>| it.map(|at| at.to_string()).unwrap_or_default();
+            let at = |it: Option<Timestamp>| it.map(for_machines).unwrap_or_default();
             [
                 record.profile.clone(),
                 record.key.ubi.to_string(),

@@ -6,7 +6,7 @@ use super::json::SCHEMA;
 use super::table::cut;
 use crate::error::{Result, clean, counted};
 use crate::model::history::{Anchor, Broken, Chain, Link};
-use crate::model::instant::{Zone, whole_second};
+use crate::model::instant::{self, Zone, whole_second};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -98,15 +98,6 @@ pub struct BrokenJson {
     why: String,
 }
 
-/// SHA-256 in hex.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 impl LinkJson {
     fn of(link: &Link) -> Self {
         let some = |text: &String| (!text.is_empty()).then(|| clean(text));
@@ -120,7 +111,7 @@ impl LinkJson {
             user: clean(&link.user),
             host: clean(&link.host),
             detail: clean(&link.detail),
-            hash: hex(&link.hash),
+            hash: hex::encode(&link.hash),
         }
     }
 }
@@ -136,7 +127,7 @@ impl AnchorJson {
     fn of(anchor: &Anchor) -> Self {
         Self {
             number: anchor.seq,
-            hash: hex(&anchor.hash),
+            hash: hex::encode(&anchor.hash),
             last: clean(&anchor.last),
             pruned_at: clean(&anchor.at),
             user: clean(&anchor.user),
@@ -164,26 +155,29 @@ impl VerifyDocument {
             schema: SCHEMA,
             whole: chain.broken.is_none(),
             links: chain.links,
-            head: (!chain.head.is_empty()).then(|| hex(&chain.head)),
+            head: (!chain.head.is_empty()).then(|| hex::encode(&chain.head)),
             anchor: chain.anchor.as_ref().map(AnchorJson::of),
             broken: chain.broken.as_ref().map(BrokenJson::of),
         }
     }
 
-    /// The same for people.
-    pub fn in_words(&self) -> String {
+    /// The same for people, who read times in a zone of their own.
+    pub fn in_words(&self, zone: &Zone) -> String {
         let mut text = String::new();
+        let told = |at: &str| instant::parse(at).map_or_else(|| at.to_owned(), |at| zone.time(at));
         if let Some(anchor) = &self.anchor {
             let AnchorJson { number, last, pruned_at, user, host, .. } = anchor;
             // Writing to a String can't fail.
             let _ = writeln!(
                 text,
-                "Links 1 to {number} (up to {last}) were pruned at {pruned_at} by {user}@{host}."
+                "Links 1 to {number} (up to {}) were pruned at {} by {user}@{host}.",
+                told(last),
+                told(pruned_at)
             );
         }
         match &self.broken {
             Some(broken) => {
-                let when = broken.at.as_deref().map_or(String::new(), |at| format!(" of {at}"));
+                let when = broken.at.as_deref().map_or(String::new(), |at| format!(" of {}", told(at)));
                 let whose = broken.license.as_deref().map_or(String::new(), |it| format!(", licence {it}"));
                 let _ = writeln!(
                     text,
@@ -240,7 +234,7 @@ pub fn history_csv(links: &[Link]) -> Result<String> {
             link.user.clone(),
             link.host.clone(),
             link.detail.clone(),
-            hex(&link.hash),
+            hex::encode(&link.hash),
         ]
     };
     sheet(columns, links.iter().map(row))

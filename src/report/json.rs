@@ -8,6 +8,7 @@ use crate::model::instant::whole_second;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
 use crate::model::reminder::Occasion;
+use crate::model::run_counts::RunCounts;
 use crate::model::selection::Quiet;
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -407,49 +408,6 @@ impl From<Ending> for Happening {
     }
 }
 
-/// How many of a run ended how.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct Counts {
-    /// All of the run.
-    pub planned: usize,
-    /// Stored.
-    pub granted: usize,
-    /// Granted by another admin, and set aside.
-    pub held: usize,
-    /// Handed out as a link.
-    pub handed_off: usize,
-    /// Given up.
-    pub deactivated: usize,
-    /// Failed.
-    pub failed: usize,
-    /// Left out.
-    pub skipped: usize,
-    /// Nothing to do.
-    pub unchanged: usize,
-    /// Not yet tried: `renew --resume` goes on with them, a deactivation with the same command.
-    pub left: usize,
-}
-
-impl Counts {
-    /// Counts how licences ended; `left` of them weren't tried.
-    pub fn of(outcomes: &[Outcome], left: usize) -> Self {
-        let mut counts = Self { planned: outcomes.len() + left, left, ..Self::default() };
-        for outcome in outcomes {
-            *match outcome.ending {
-                Ending::Granted => &mut counts.granted,
-                Ending::Held => &mut counts.held,
-                Ending::HandedOff => &mut counts.handed_off,
-                Ending::Deactivated => &mut counts.deactivated,
-                Ending::Skipped => &mut counts.skipped,
-                Ending::Failed => &mut counts.failed,
-                Ending::Unchanged => &mut counts.unchanged,
-            } += 1;
-        }
-        counts
-    }
-}
-
 /// One line of `--format jsonl` of a command over several licences.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -472,7 +430,7 @@ pub struct RunEvent {
     /// Why it's planned, or left out, in words.
     why: Option<String>,
     /// In the summary only.
-    counts: Option<Counts>,
+    counts: Option<RunCounts>,
 }
 
 impl RunEvent {
@@ -523,7 +481,7 @@ impl RunEvent {
     }
 
     /// The last line.
-    pub fn summary(at: Timestamp, counts: Counts, exit: u8, error: Option<&Error>) -> Self {
+    pub fn summary(at: Timestamp, counts: RunCounts, exit: u8, error: Option<&Error>) -> Self {
         Self {
             schema: SCHEMA,
             event: Happening::Summary,

@@ -24,7 +24,7 @@ pub use history::{
     HistoryDocument, PruneDocument, VerifyDocument, history_csv, history_lines, history_table, link_line,
 };
 pub use json::{
-    AuthorizationJson, Counts, Document, ErrorDocument, Happening, HookEvent, Reminders, ResultJson, Results,
+    AuthorizationJson, Document, ErrorDocument, Happening, HookEvent, Reminders, ResultJson, Results,
     RunEvent, Summary, TokenDocument, document, lines, results, schema, token_document,
 };
 pub use message::{Link, Message, message, qr};

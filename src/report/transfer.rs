@@ -4,6 +4,7 @@ use super::csv::sheet;
 use super::json::SCHEMA;
 use crate::error::Result;
 use crate::model::authorization::Authorization;
+use crate::model::instant::for_machines;
 use crate::model::rows::tags_cell;
 use crate::model::transfer::{Effect, ExportDocument, ExportedRecord, FieldChange, Merged};
 use jiff::Timestamp;
@@ -35,7 +36,7 @@ pub fn export_csv(records: &[&Authorization]) -> Result<String> {
     sheet(
         COLUMNS,
         records.iter().map(|record| {
-            let at = |it: Option<Timestamp>| it.map(|at| at.to_string()).unwrap_or_default();
+            let at = |it: Option<Timestamp>| it.map(for_machines).unwrap_or_default();
             let it = ExportedRecord::of(record);
             [
                 it.profile,

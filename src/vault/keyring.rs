@@ -3,8 +3,7 @@
 use super::bounded::Bounded;
 use super::envelope::{Envelope, Opener, Seal};
 use super::parts::{self, Head};
-use crate::error::clean;
-use crate::error::{Error, Result, VaultError};
+use crate::error::{Error, Result, VaultError, clean, excerpt};
 use crate::model::flow::Place;
 use crate::model::secret::Sealable;
 use age::x25519::Identity;
@@ -252,6 +251,6 @@ fn reason(e: &keyring::Error) -> String {
     ];
     match known.iter().find(|(sign, _)| text.contains(sign)) {
         Some((_, said)) => (*said).into(),
-        None => clean(text.lines().next().unwrap_or_default()).chars().take(200).collect(),
+        None => excerpt(text.lines().next().unwrap_or_default(), 200),
     }
 }

@@ -4,3 +4,4 @@
 
 mod layers;
 mod mutations;
+mod told_once;

@@ -107,7 +107,7 @@ fn a_ledger_that_is_not_sound_is_found() {
     db.execute("UPDATE secret SET blob = x'00'", []).unwrap();
     finds(&rig, &["L-1", "renew 604001/L-1"]);
     db.execute("DELETE FROM secret", []).unwrap();
-    finds(&rig, &["1 granted records have no secret here", "renew"]);
+    finds(&rig, &["1 granted record has no secret here", "renew"]);
     drop(db);
     rig.spoil_the_ledger();
     finds(&rig, &["ledger", "damaged"]);

@@ -4,7 +4,7 @@ use super::{Globals, answer_json};
 use crate::config::{Config, change_ledger, server_at};
 use crate::custody::move_ledger;
 use crate::edge::Env;
-use crate::error::{Error, Result, clean, counted};
+use crate::error::{Error, Result, clean, counted, licenses};
 use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
 use serde::Serialize;
@@ -63,7 +63,7 @@ pub fn run(Action::Move(args): &Action, globals: Globals, env: &Env) -> Result<u
     env.terminal.say(&format!(
         "Ledger: {}. {} and {} of the history are there. The old one stays as it is, and is used no more.",
         clean(&args.to),
-        counted(records, "licence", "licences"),
+        licenses(records),
         counted(links, "link", "links")
     ));
     if globals.json {

@@ -27,7 +27,7 @@ pub struct Answer {
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Shown {
     key: String,
-    /// A text, a number, true or false, or a list of texts, as in the file.
+    /// A text, a number, true or false, or a list, as in the file.
     value: serde_json::Value,
     origin: String,
 }

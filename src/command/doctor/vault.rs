@@ -4,7 +4,7 @@ use super::Examination;
 use crate::command::read_ledger;
 use crate::config::{Config, needs_secret};
 use crate::custody::client_secret_place;
-use crate::error::{Error, Result, counted};
+use crate::error::{Error, Result, counted, first_few};
 use crate::ledger::{Holder, Ledger, Secret};
 use crate::model::flow::{Place, Role};
 use crate::model::vault_kind::VaultKind;
@@ -210,9 +210,8 @@ impl Examination<'_, '_> {
             .map(|it| it.key.license.to_string())
             .collect();
         if !without.is_empty() {
-            let named: Vec<_> = without.iter().take(NAMED).map(String::as_str).collect();
-            let found =
-                format!("{} granted records have no secret here: {}", without.len(), named.join(", "));
+            let records = counted(without.len(), "granted record has", "granted records have");
+            let found = format!("{records} no secret here: {}", first_few(&without, NAMED));
             self.problem(
                 "vault",
                 found,

@@ -3,7 +3,7 @@
 use crate::command::bulk::Resumed;
 use crate::command::consent::{fits, why_not};
 use crate::command::{Bench, Call};
-use crate::error::Result;
+use crate::error::{Result, licenses};
 use crate::model::authorization::Standing;
 use crate::model::plan::{LeftOut, Plan, Progress};
 use jiff::Timestamp;
@@ -20,9 +20,9 @@ pub(super) fn plan(
     let Some(left) = ledger.take_run(&provider.profile)? else { return Ok((Plan::default(), None)) };
     let began = provider.zone.time(left.began);
     call.env.terminal.say(&format!(
-        "Going on with the run of {began}, by {}: {} left.",
+        "Resuming the run started {began} by {}: {} left.",
         left.owner,
-        left.items.len()
+        licenses(left.items.len())
     ));
     let (mut plan, mut places) = (Plan::default(), Vec::new());
     for (place, mut item) in left.items {

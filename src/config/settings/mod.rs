@@ -148,7 +148,7 @@ impl<T> Setting<T> {
     }
 
     /// Whether the key, as somebody wrote it, is this setting's.
-    fn is(&self, key: &str) -> bool {
+    fn has_key(&self, key: &str) -> bool {
         match self.key.strip_suffix("NAME") {
             Some(section) => key.strip_prefix(section).is_some_and(|name| !name.is_empty()),
             None => key == self.key,

@@ -21,8 +21,8 @@ impl Scope {
     /// Where a key stands in the order of showing, and its form; `None` where there is no such key.
     pub fn find(self, key: &str) -> Option<(usize, Form)> {
         let is = match self {
-            Self::Profile => profile().position(|it| it.is(key)),
-            Self::File => FILE.iter().position(|it| it.is(key)),
+            Self::Profile => profile().position(|it| it.has_key(key)),
+            Self::File => FILE.iter().position(|it| it.has_key(key)),
         }?;
         self.declared().get(is).map(|(_, form)| (is, *form))
     }
