@@ -31,3 +31,4 @@ mod sandbox;
 mod schemas;
 mod status;
 mod token;
+mod told_once;

@@ -342,7 +342,7 @@ impl Rig {
     /// Custody over the home's ledger and vault, as a command has it, in a machine that the caller keeps.
     pub fn custody<'e>(&self, env: &'e Env) -> Custody<'e> {
         let config = Config::load(&env.paths).unwrap();
-        let vault = match config.vault_kind() {
+        let vault = match config.vault {
             biotrack_auth::model::vault_kind::VaultKind::Keyring => Vault::keyring(env.keyring.clone()),
             biotrack_auth::model::vault_kind::VaultKind::Sealed => {
                 Vault::sealed(IdentityFile::at(&env.paths.identity), config.recipients.clone())
