@@ -29,7 +29,7 @@ pub use keys::Typed;
 pub use paths::Paths;
 pub use random::{OsRandom, Random};
 pub use replace::{Place, Successor};
-pub use signals::Interrupts;
+pub use signals::{Interrupts, Signals};
 pub use surroundings::{Port, Surroundings, can_listen};
 pub use terminal::{Asker, Colour, Talk, Terminal};
 pub use zones::zone;
@@ -62,6 +62,8 @@ pub struct Env {
     pub who: Who,
     /// What kind of place this is; `None`: it's looked at where that matters.
     pub surroundings: Option<Surroundings>,
+    /// Where Ctrl-C and the polite signals come from.
+    pub signals: Signals,
     /// What the network's tasks run on.
     pub runtime: LazyRuntime,
 }
@@ -121,6 +123,7 @@ impl Env {
             keyring: KeyringThread::of_the_platform(),
             successor: Arc::new(before),
             surroundings: None,
+            signals: Signals::System,
             runtime: LazyRuntime::default(),
         })
     }
@@ -139,6 +142,7 @@ impl Env {
             keyring: self.keyring.clone(),
             successor: self.successor.clone(),
             surroundings: self.surroundings,
+            signals: self.signals.clone(),
             runtime: LazyRuntime::default(),
         }
     }
@@ -176,7 +180,7 @@ impl Env {
     /// Counts Ctrl-C and the polite signals from now on: for a run that ends between two of its steps.
     pub fn interrupts(&self) -> Result<Interrupts> {
         let _inside = self.net()?.enter();
-        Ok(Interrupts::watch())
+        Ok(self.signals.watch())
     }
 
     /// The same as [`Self::wait`], but what the work tells on its way is said, and Ctrl-C or a polite signal ends the
@@ -194,6 +198,12 @@ impl Env {
         }
         let (news, wait) = std::sync::mpsc::channel();
         let (told, interrupted) = (news.clone(), news.clone());
+        let (counted, last) = match run {
+            Some(run) => (run.clone(), 2),
+            None => (self.interrupts()?, 1),
+        };
+        // Looked at before the work begins: one that comes while it's under way is always said.
+        let first_is_new = last > 1 && !counted.any();
         let work = work(Box::new(move |line| {
             let _ = told.send(News::Told(line));
         }));
@@ -201,17 +211,12 @@ impl Env {
         net.spawn(async move {
             let _ = news.send(News::Done(work.await));
         });
-        let run = run.cloned();
         let watch = net.spawn(async move {
-            if let Some(run) = run {
-                if !run.any() {
-                    run.clone().come(1).await;
-                    let _ = interrupted.send(News::Interrupted { at_once: false });
-                }
-                run.come(2).await;
-            } else {
-                signals::any().await;
+            if first_is_new {
+                counted.clone().come(1).await;
+                let _ = interrupted.send(News::Interrupted { at_once: false });
             }
+            counted.come(last).await;
             let _ = interrupted.send(News::Interrupted { at_once: true });
         });
         let done = loop {
@@ -231,7 +236,7 @@ impl Env {
 
     /// Waits until Ctrl-C, or a polite signal.
     pub fn until_interrupted(&self) -> Result<()> {
-        self.wait(signals::any())
+        self.wait(self.interrupts()?.come(1))
     }
 
     /// Puts another program in this process's place, with these variables beside the environment's own. It comes back

@@ -14,29 +14,32 @@ mod provider;
 mod successor;
 mod transcript;
 
-pub use browser::Visit;
-pub use keyring::FakeKeyring;
-pub use person::Person;
 #[allow(unused_imports, reason = "as above")]
-pub use provider::{Reply, ScriptedProvider};
-pub use transcript::Done;
+pub use browser::{Visit, get, in_words};
+pub use keyring::FakeKeyring;
+#[allow(unused_imports, reason = "as above")]
+pub use person::{Hand, Person};
+#[allow(unused_imports, reason = "as above")]
+pub use provider::{HeldRequest, Reply, ScriptedProvider};
+#[allow(unused_imports, reason = "as above")]
+pub use transcript::{Done, fits};
 
 use biotrack_auth::cli;
 use biotrack_auth::config::Config;
 use biotrack_auth::custody::Custody;
 use biotrack_auth::edge::{Env, KeyringThread, LazyRuntime, Paths, Surroundings, Terminal, Variables, Who};
 use biotrack_auth::ledger::Ledger;
-use biotrack_auth::model::authorization::Standing;
-use biotrack_auth::model::ids::{Key, License, Ubi};
+use biotrack_auth::model::authorization::{Authorization, Standing};
+use biotrack_auth::model::flow::Change;
+use biotrack_auth::model::ids::{Key, License, Ubi, Username};
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::vault::{IdentityFile, Vault};
 use browser::ScriptedBrowser;
 use clock::{CountedRandom, StandingClock};
 use jiff::{SignedDuration, Timestamp};
 use provider::Wire;
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use successor::RecordedSuccessor;
 use tempfile::TempDir;
@@ -62,8 +65,8 @@ pub struct Rig {
     /// The OS keyring's stand-in.
     pub keyring: Arc<FakeKeyring>,
     successor: Arc<RecordedSuccessor>,
-    next: RefCell<Person>,
-    variables: RefCell<Vec<(String, String)>>,
+    next: Mutex<Person>,
+    variables: Mutex<Vec<(String, String)>>,
 }
 
 impl Rig {
@@ -96,20 +99,20 @@ impl Rig {
             clock,
             keyring: Arc::default(),
             successor: Arc::default(),
-            next: RefCell::default(),
-            variables: RefCell::default(),
+            next: Mutex::default(),
+            variables: Mutex::default(),
         }
     }
 
     /// The next run's person, and standard input.
     pub fn with(&self, person: Person) -> &Self {
-        *self.next.borrow_mut() = person;
+        *self.next.lock().unwrap() = person;
         self
     }
 
     /// A variable of every further run's environment.
     pub fn sets(&self, name: &str, value: &str) {
-        self.variables.borrow_mut().push((name.into(), value.into()));
+        self.variables.lock().unwrap().push((name.into(), value.into()));
     }
 
     /// What the next browsers do, one after the other; after those they grant.
@@ -123,6 +126,16 @@ impl Rig {
         self.shown(&self.browser.last_page())
     }
 
+    /// The same page as its reader sees it.
+    pub fn page_in_words(&self) -> String {
+        browser::in_words(&self.page())
+    }
+
+    /// Every address that a browser was told to open so far.
+    pub fn opened(&self) -> Vec<String> {
+        self.browser.opened()
+    }
+
     /// Runs a command line, as a shell would split it, without the program's name.
     #[must_use = "what a test doesn't mention must be empty"]
     pub fn run(&self, line: &str) -> Done {
@@ -133,21 +146,46 @@ impl Rig {
     /// The same of words.
     #[must_use = "what a test doesn't mention must be empty"]
     pub fn run_words(&self, words: &[&str]) -> Done {
-        let person = self.next.take();
-        let (out, err) = (Captured::default(), Captured::default());
+        self.run_by(&self.person(), words, &Captured::default(), &Captured::default())
+    }
+
+    /// Runs a command line that waits, and meanwhile, on a thread of its own, what the test does with it.
+    #[must_use = "what a test doesn't mention must be empty"]
+    pub fn run_while(&self, line: &str, meanwhile: impl FnOnce(&Running) + Send) -> Done {
+        let words = shlex::split(line).unwrap();
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        let (person, out, err) = (self.person(), Captured::default(), Captured::default());
+        let running = Running { out: out.clone(), err: err.clone(), hand: person.hand() };
+        std::thread::scope(|threads| {
+            let meanwhile = threads.spawn(move || meanwhile(&running));
+            let done = self.run_by(&person, &words, &out, &err);
+            meanwhile.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            done
+        })
+    }
+
+    /// Who sits at the next run.
+    fn person(&self) -> Person {
+        std::mem::take(&mut self.next.lock().unwrap())
+    }
+
+    fn run_by(&self, person: &Person, words: &[&str], out: &Captured, err: &Captured) -> Done {
         let mut env = self.env();
-        env.terminal = person.terminal(&out, &err);
+        env.terminal = person.terminal(out, err);
+        env.signals = person.hand().signals();
+        self.browser.is_beside(person.hand());
         let arguments: Vec<_> = std::iter::once(&"biotrack-auth").chain(words).map(Into::into).collect();
         let code = cli::run(&arguments, env);
         self.browser.wait();
         person.said_all();
-        Done { code, out: self.shown(&out.text()), err: self.shown(&err.text()), ran: self.successor.taken() }
+        let (raw, err) = (out.text(), self.shown(&err.text()));
+        Done { code, out: self.shown(&raw), raw, err, ran: self.successor.taken() }
     }
 
     /// Text without what differs from run to run: the home's path, and ports of this machine.
     fn shown(&self, text: &str) -> String {
         let text = text.replace(&self.home.path().display().to_string(), "[HOME]");
-        transcript::without_ports(&text)
+        transcript::without_process(&transcript::without_ports(&text))
     }
 
     /// The machine as the commands see it, with nobody at it and whatever it prints thrown away.
@@ -159,14 +197,44 @@ impl Rig {
             network: Arc::new(Wire(self.provider.clone())),
             keyring: Arc::new(KeyringThread::over(self.keyring.clone(), Duration::from_secs(5))),
             successor: self.successor.clone(),
-            variables: Variables::new(self.variables.borrow().iter().cloned()),
+            variables: Variables::new(self.variables.lock().unwrap().iter().cloned()),
             paths: Paths::within(self.home.path()),
             terminal: Terminal::captured(Box::new(std::io::sink()), Box::new(std::io::sink())),
             // A desk with a screen, wherever the tests run.
             surroundings: Some(Surroundings { ssh: false, wsl: false, container: false, display: true }),
             who: Who { user: "sam".into(), host: "desk".into() },
+            signals: Hand::default().signals(),
             runtime: LazyRuntime::default(),
         }
+    }
+
+    /// A program that `--browser` can name where a run looks for it before it begins: it's there, and never started.
+    pub fn browser_program(&self) -> String {
+        self.write("browser", "")
+    }
+
+    /// A record of a license whose grant ends in so many days; its tokens aren't here. Negative: it has lapsed.
+    pub fn record(&self, license: &str, admin: &str, days: i64) -> Authorization {
+        let ends = self.now() + SignedDuration::from_hours(24 * days);
+        Authorization {
+            created_at: Some(ends - SignedDuration::from_hours(24 * 100)),
+            expires_at: Some(ends),
+            granted_by: Some(admin.into()),
+            ..Authorization::asked(PROFILE, key(license), Username::parse(admin).unwrap())
+        }
+    }
+
+    /// Puts records into the ledger as they are.
+    pub fn seed(&self, records: impl IntoIterator<Item = Authorization>) {
+        let change = |record: Authorization| Change {
+            expect: record.generation,
+            record,
+            moves: Vec::new(),
+            closes: None,
+            events: Vec::new(),
+        };
+        let changes: Vec<_> = records.into_iter().map(change).collect();
+        self.ledger().commit(&changes).unwrap().into_iter().for_each(|kept| drop(kept.unwrap()));
     }
 
     /// A file in the home.
@@ -245,6 +313,37 @@ impl Rig {
     /// A license as the ledger has it.
     pub fn standing(&self, license: &str) -> Standing {
         self.ledger().standing(PROFILE, &key(license)).unwrap().unwrap()
+    }
+}
+
+/// A command that waits, as the test's other thread has it.
+pub struct Running {
+    out: Captured,
+    err: Captured,
+    /// Of whoever sits at its terminal.
+    pub hand: Hand,
+}
+
+impl Running {
+    /// Waits until it has said this on standard error; all that it said by then.
+    #[track_caller]
+    pub fn says(&self, words: &str) -> String {
+        self.err.until(words)
+    }
+
+    /// Waits until it has answered this on standard output; all that it answered by then.
+    #[track_caller]
+    pub fn answers(&self, words: &str) -> String {
+        self.out.until(words)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // The test has failed: nobody ends the command any more.
+            (0..2).for_each(|_| self.hand.interrupts());
+        }
     }
 }
 
