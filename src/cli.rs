@@ -81,7 +81,11 @@ pub fn run(arguments: &[OsString], mut env: Env) -> u8 {
         completions::answer(tree(), arguments, &shell, env);
         return 0;
     }
-    let matches = match tree().try_get_matches_from(arguments) {
+    let mut tree_here = tree();
+    if let Some(width) = env.terminal.help_width() {
+        tree_here = tree_here.term_width(width.into());
+    }
+    let matches = match tree_here.try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(e) => return unparsed(&e, arguments, &env),
     };

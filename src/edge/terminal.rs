@@ -58,6 +58,7 @@ impl Terminal {
             err_is_terminal: io::stderr().is_terminal(),
             // https://no-color.org
             plain: variables.get("NO_COLOR").is_some() || variables.get("TERM") == Some("dumb"),
+            columns: None,
             ..Self::captured(Box::new(io::stdout()), Box::new(io::stderr()))
         }
     }
@@ -85,7 +86,7 @@ impl Terminal {
             plain: false,
             colour: Colour::Auto,
             talk: Talk::Normal,
-            columns: None,
+            columns: Some(100),
             reader_gone: AtomicBool::new(false),
         }
     }
@@ -147,6 +148,11 @@ impl Terminal {
     pub fn width(&self) -> Option<u16> {
         self.out_is_terminal
             .then(|| self.columns.unwrap_or_else(|| dialoguer::console::Term::stdout().size().1))
+    }
+
+    /// The width to wrap the help at, where that isn't the system's to say.
+    pub fn help_width(&self) -> Option<u16> {
+        self.columns
     }
 
     /// Whether a moving line may be drawn on standard error.
