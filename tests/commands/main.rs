@@ -5,5 +5,7 @@
 mod layers;
 mod mutations;
 mod register;
+mod register_from;
+mod register_refused;
 #[macro_use]
 mod rig;
