@@ -7,5 +7,7 @@ mod mutations;
 mod register;
 mod register_from;
 mod register_refused;
+mod renew;
+mod renew_several;
 #[macro_use]
 mod rig;
