@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
+mod complete;
+mod handoff;
 mod layers;
 mod mutations;
 mod register;
