@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
 mod complete;
+mod deactivate;
+mod deactivate_several;
 mod handoff;
 mod layers;
 mod mutations;
