@@ -7,10 +7,12 @@ mod deactivate;
 mod deactivate_several;
 mod handoff;
 mod layers;
+mod listen;
 mod mutations;
 mod register;
 mod register_from;
 mod register_refused;
+mod remind;
 mod renew;
 mod renew_several;
 #[macro_use]
