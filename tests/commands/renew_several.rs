@@ -257,11 +257,11 @@ fn what_was_renewed_by_hand_meanwhile_is_left_out() {
 }
 
 #[test]
-fn a_second_run_over_the_same_licenses_is_told_who_is_at_it() {
+fn in_a_file_a_second_run_over_the_same_licenses_is_told_who_is_at_it() {
     let rig = fleet();
     rig.run_while("renew 101-X0001-D1 101-X0002-D1 --no-browser", |running| {
         running.says("redirect_uri=");
-        snapshot!("a_second_run_over_the_same_licenses_is_told_who_is_at_it", renew(&rig, "--due"));
+        snapshot!("in_a_file_a_second_run_over_the_same_licenses_is_told_who_is_at_it", renew(&rig, "--due"));
         // Other licenses are nobody's business.
         renew(&rig, "--user bob@example.com").exits(0);
         running.hand.interrupts();

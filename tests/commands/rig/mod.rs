@@ -12,6 +12,9 @@ mod keyring;
 mod person;
 mod provider;
 mod successor;
+#[cfg(all(feature = "real-parts", target_os = "linux"))]
+#[path = "../../real/support/team.rs"]
+mod team;
 mod transcript;
 
 #[allow(unused_imports, reason = "as above")]
@@ -84,6 +87,12 @@ impl Rig {
         let rig = Self::bare();
         let init = ["config", "init", "--preset", "local-sandbox", "--url", provider::URL, "--vault", vault];
         rig.run_words(&init).exits(0);
+        #[cfg(all(feature = "real-parts", target_os = "linux"))]
+        if vault == "sealed" && team::wanted() {
+            // The same outputs, with the ledger on a server.
+            let server = team::shared();
+            rig.shares_ledger(&server.address(&server.database(), "postgres"));
+        }
         rig
     }
 
@@ -355,6 +364,12 @@ pub fn register(license: &str) -> String {
 /// A license's key.
 pub fn key(license: &str) -> Key {
     Key { ubi: Ubi::parse(UBI).unwrap(), license: License::parse(license).unwrap() }
+}
+
+/// A program that the server needs, in the machine's own environment.
+#[cfg(all(feature = "real-parts", target_os = "linux"))]
+fn outside(program: &str) -> std::process::Command {
+    std::process::Command::new(program)
 }
 
 /// A folder that is gone afterwards; in memory where the system has such a place, for every commit syncs it.
