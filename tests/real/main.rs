@@ -48,7 +48,6 @@ mod parsers;
 mod plain;
 mod register;
 mod remind;
-mod renew;
 #[cfg(unix)]
 mod shells;
 mod status;
