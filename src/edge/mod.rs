@@ -1,6 +1,7 @@
 //! Everything that touches the machine: clock, environment, randomness, network, browser, folders, terminal.
 //! `main` makes one [`Env`] and hands it down; nothing else in the program asks the machine anything.
 
+mod boot;
 mod browser;
 mod clock;
 pub mod fault;
@@ -14,6 +15,7 @@ mod paths;
 mod random;
 mod replace;
 pub mod signals;
+mod steps;
 mod surroundings;
 mod terminal;
 mod zones;
@@ -30,6 +32,7 @@ pub use paths::Paths;
 pub use random::{OsRandom, Random};
 pub use replace::{Place, Successor};
 pub use signals::{Interrupts, Signals};
+pub use steps::{Step, Steps, Unwatched};
 pub use surroundings::{Port, Surroundings, can_listen};
 pub use terminal::{Asker, Colour, Talk, Terminal};
 pub use zones::zone;
@@ -62,6 +65,10 @@ pub struct Env {
     pub who: Who,
     /// What kind of place this is; `None`: it's looked at where that matters.
     pub surroundings: Option<Surroundings>,
+    /// Which start of the machine this is; `None` where the system doesn't tell.
+    pub boot: Option<String>,
+    /// Who is told between two steps of writing: nobody, but in a test.
+    pub steps: Arc<dyn Steps>,
     /// Where Ctrl-C and the polite signals come from.
     pub signals: Signals,
     /// What the network's tasks run on.
@@ -123,6 +130,8 @@ impl Env {
             keyring: KeyringThread::of_the_platform(),
             successor: Arc::new(before),
             surroundings: None,
+            boot: boot::boot(),
+            steps: Arc::new(Unwatched),
             signals: Signals::System,
             runtime: LazyRuntime::default(),
         })
@@ -142,6 +151,8 @@ impl Env {
             keyring: self.keyring.clone(),
             successor: self.successor.clone(),
             surroundings: self.surroundings,
+            boot: self.boot.clone(),
+            steps: self.steps.clone(),
             signals: self.signals.clone(),
             runtime: LazyRuntime::default(),
         }

@@ -8,6 +8,7 @@
 
 mod browser;
 mod clock;
+mod gate;
 mod keyring;
 mod person;
 mod provider;
@@ -19,6 +20,7 @@ mod transcript;
 
 #[allow(unused_imports, reason = "as above")]
 pub use browser::{Visit, get, in_words};
+pub use gate::{Gate, News};
 pub use keyring::FakeKeyring;
 #[allow(unused_imports, reason = "as above")]
 pub use person::{Hand, Person};
@@ -30,7 +32,9 @@ pub use transcript::{Done, fits};
 use biotrack_auth::cli;
 use biotrack_auth::config::Config;
 use biotrack_auth::custody::Custody;
-use biotrack_auth::edge::{Env, KeyringThread, LazyRuntime, Paths, Surroundings, Terminal, Variables, Who};
+use biotrack_auth::edge::{
+    Env, KeyringThread, LazyRuntime, Paths, Surroundings, Terminal, Unwatched, Variables, Who,
+};
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::authorization::{Authorization, Standing};
 use biotrack_auth::model::flow::Change;
@@ -39,6 +43,7 @@ use biotrack_auth::model::provider::Provider;
 use biotrack_auth::vault::{IdentityFile, Vault};
 use browser::ScriptedBrowser;
 use clock::{CountedRandom, StandingClock};
+use gate::{GatedKeyring, GatedWire};
 use jiff::{SignedDuration, Timestamp};
 use provider::Wire;
 use std::path::{Path, PathBuf};
@@ -57,6 +62,9 @@ pub const ADMIN: &str = "ann@example.com";
 /// The instant at which every rig begins: a Monday morning in New York.
 pub const BEGIN: &str = "2026-03-02T15:00:00Z";
 
+/// The start of the machine that every rig begins with.
+pub const BOOT: &str = "000000000001";
+
 /// A home with all that commands meet outside of it.
 pub struct Rig {
     home: TempDir,
@@ -70,6 +78,7 @@ pub struct Rig {
     successor: Arc<RecordedSuccessor>,
     next: Mutex<Person>,
     variables: Mutex<Vec<(String, String)>>,
+    boot: Mutex<Option<String>>,
 }
 
 impl Rig {
@@ -85,8 +94,7 @@ impl Rig {
 
     fn configured(vault: &str) -> Self {
         let rig = Self::bare();
-        let init = ["config", "init", "--preset", "local-sandbox", "--url", provider::URL, "--vault", vault];
-        rig.run_words(&init).exits(0);
+        rig.initialize(vault);
         #[cfg(all(feature = "real-parts", target_os = "linux"))]
         if vault == "sealed" && team::wanted() {
             // The same outputs, with the ledger on a server.
@@ -94,6 +102,11 @@ impl Rig {
             rig.shares_ledger(&server.address(&server.database(), "postgres"));
         }
         rig
+    }
+
+    fn initialize(&self, vault: &str) {
+        let init = ["config", "init", "--preset", "local-sandbox", "--url", provider::URL, "--vault", vault];
+        self.run_words(&init).exits(0);
     }
 
     /// Nothing is configured.
@@ -110,7 +123,51 @@ impl Rig {
             successor: Arc::default(),
             next: Mutex::default(),
             variables: Mutex::default(),
+            boot: Mutex::new(Some(BOOT.into())),
         }
+    }
+
+    /// Another home with the same provider, as on another machine.
+    pub fn beside(&self) -> Self {
+        let other = Self {
+            home: home(),
+            random: Arc::default(),
+            browser: Arc::new(ScriptedBrowser::of(self.provider.clone())),
+            provider: self.provider.clone(),
+            clock: self.clock.clone(),
+            keyring: Arc::default(),
+            successor: Arc::default(),
+            next: Mutex::default(),
+            variables: Mutex::default(),
+            boot: Mutex::new(Some(BOOT.into())),
+        };
+        other.initialize("sealed");
+        other
+    }
+
+    /// What is on the disk at this moment, after the machine has ended and started anew: no process of before lives, and
+    /// what `boot` names as the start is another one, the same one, or one that can't be told.
+    pub fn restarted(&self, boot: Option<&str>) -> Self {
+        let other = self.beside();
+        for entry in std::fs::read_dir(self.home()).unwrap().map(|entry| entry.unwrap()) {
+            copy(&entry.path(), &other.file(entry.file_name().to_str().unwrap()));
+        }
+        *other.boot.lock().unwrap() = boot.map(str::to_owned);
+        other
+    }
+
+    /// The start of the machine that this home's processes belong to.
+    pub fn boot(&self) -> Option<String> {
+        self.boot.lock().unwrap().clone()
+    }
+
+    /// Starts a command line on a thread of its own: what it prints is thrown away.
+    pub fn start(&self, line: &str) -> std::thread::JoinHandle<u8> {
+        let words = shlex::split(line).unwrap();
+        let arguments: Vec<_> =
+            std::iter::once("biotrack-auth".into()).chain(words.into_iter().map(Into::into)).collect();
+        let env = self.env();
+        std::thread::spawn(move || cli::run(&arguments, env))
     }
 
     /// The next run's person, and standard input.
@@ -211,6 +268,8 @@ impl Rig {
             terminal: Terminal::captured(Box::new(std::io::sink()), Box::new(std::io::sink())),
             // A desk with a screen, wherever the tests run.
             surroundings: Some(Surroundings { ssh: false, wsl: false, container: false, display: true }),
+            boot: self.boot.lock().unwrap().clone(),
+            steps: Arc::new(Unwatched),
             who: Who { user: "sam".into(), host: "desk".into() },
             signals: Hand::default().signals(),
             runtime: LazyRuntime::default(),
@@ -244,6 +303,18 @@ impl Rig {
         };
         let changes: Vec<_> = records.into_iter().map(change).collect();
         self.ledger().commit(&changes).unwrap().into_iter().for_each(|kept| drop(kept.unwrap()));
+    }
+
+    /// The same machine, whose steps go through a gate; what commands print there is thrown away.
+    pub fn env_through(&self, gate: &Arc<Gate>) -> Env {
+        // A command that stands at the gate may stand there for long.
+        const PATIENCE: Duration = Duration::from_secs(600);
+        let keyring = GatedKeyring(self.keyring.clone(), gate.clone());
+        let mut env = self.env();
+        env.network = Arc::new(GatedWire(self.provider.clone(), gate.clone()));
+        env.keyring = Arc::new(KeyringThread::over(Arc::new(keyring), PATIENCE));
+        env.steps = gate.clone();
+        env
     }
 
     /// A file in the home.
@@ -377,6 +448,18 @@ fn home() -> TempDir {
     let memory = Path::new("/dev/shm");
     let made = tempfile::Builder::new().prefix("biotrack-auth-").tempdir_in(memory);
     made.or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        std::fs::create_dir_all(to).unwrap();
+        std::fs::set_permissions(to, from.metadata().unwrap().permissions()).unwrap();
+        for entry in std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap()) {
+            copy(&entry.path(), &to.join(entry.file_name()));
+        }
+    } else {
+        std::fs::copy(from, to).unwrap();
+    }
 }
 
 /// Compares what a run printed, whole, with the snapshot named after the test. `INSTA_UPDATE=always cargo test` writes it

@@ -159,6 +159,11 @@ impl ScriptedProvider {
         alive.map(|grant| (text(&grant.facts, "location"), grant.access.clone())).collect()
     }
 
+    /// What an admin's browser is sent back to, who granted at an authorize address that was handed out.
+    pub fn answer_to(&self, authorize: &str) -> String {
+        self.consents(authorize, None)
+    }
+
     /// Ends the grants of a location, as an admin does on the provider's own page.
     pub fn ends_grants_of(&self, location: &str) {
         let mut state = self.state.lock().unwrap();

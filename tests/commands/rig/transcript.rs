@@ -54,10 +54,10 @@ impl Done {
         self
     }
 
-    /// Standard output as JSON.
+    /// Standard output as JSON, with the ports that the system chose.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}\n{}", self.transcript()))
+        serde_json::from_str(&self.raw).unwrap_or_else(|e| panic!("{e}\n{}", self.transcript()))
     }
 }
 
