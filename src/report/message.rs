@@ -96,7 +96,7 @@ pub fn message(message: &Message<'_>, provider: &Provider) -> String {
     let when = provider.zone.time_in_letters(message.until);
     if provider.redirect.public_url.is_some() {
         text.push_str(
-            "  4. A page says that access is granted. That's all: there is nothing to send back.\n",
+            "  4. A page says that access is granted. That's all:\n     there is nothing to send back.\n",
         );
     } else {
         let _ = writeln!(
