@@ -11,6 +11,7 @@ mod clock;
 mod gate;
 pub mod generated;
 mod keyring;
+mod log;
 mod person;
 mod provider;
 pub mod schema;
@@ -119,6 +120,7 @@ impl Rig {
 
     /// Nothing is configured.
     pub fn bare() -> Self {
+        log::stays_awake();
         let clock = Arc::new(StandingClock::at(BEGIN.parse().unwrap()));
         let provider = Arc::new(ScriptedProvider::new(clock.clone()));
         Self {
