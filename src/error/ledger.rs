@@ -187,7 +187,7 @@ impl LedgerError {
             Self::Newer { .. } => "Install the newer version here, too; this one changes nothing.",
             Self::Older { .. } => "The role that owns it brings it up to date: biotrack-auth doctor --fix. Until then the older version works with it.",
             Self::NotItsOwner { owner, .. } => return Some(format!("Run biotrack-auth doctor --fix as {owner}: with postgres://{owner}@… as the ledger's address.")),
-            Self::NotMigrated { .. } => "It's copied and migrated by whoever may write it and its folder: run biotrack-auth doctor there, or look at a copy of the folder.",
+            Self::NotMigrated { .. } => "Any command migrates it once the file and its folder can be written, with room for a copy of it: biotrack-auth doctor --fix.",
             Self::Busy { .. } => "Wait until the other process has ended, then run the command again.",
             Self::Away { .. } => "See that the server runs and that this host reaches it (biotrack-auth doctor), then run the command again. What was granted meanwhile waits here, sealed.",
             Self::Refused { .. } => "See to the role, its password file, the certificates and what the role may do (docs/team.md), then run the command again.",

@@ -2,7 +2,6 @@
 
 use super::Ledger;
 use super::engine::{Engine, Fault};
-use super::migrations;
 use super::owners::Mark;
 use crate::edge::{Paths, files};
 use crate::error::{Error, Result};
@@ -83,11 +82,6 @@ impl Ledger {
             }
             Err(e) => Err(self.fault("be checked", e)),
         }
-    }
-
-    /// The schema that it has: the one that this program works with.
-    pub fn schema(&self) -> i64 {
-        migrations::KNOWN
     }
 
     /// Clears away what dead processes left: what their spools hold goes into the journal first. How many files went.

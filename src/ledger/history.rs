@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 
 const COLUMNS: &str = "seq, at, profile, ubi, license, event, user, host, detail, hash";
 
+const ANCHOR: &str = "seq, hash, last, at, user, host";
+
 /// A link's hash: SHA-256 over the hash before it and the line as a JSON array.
 fn hash_of(link: &Link, before: &[u8]) -> Vec<u8> {
     let line = serde_json::json!([
@@ -102,20 +104,16 @@ fn head(db: Db<'_>) -> Result<Option<(i64, Vec<u8>)>, Fault> {
 }
 
 fn anchor(db: Db<'_>) -> Result<Option<Anchor>, Fault> {
-    db.row(
-        "SELECT seq, hash, last, at, user, host FROM history_anchor ORDER BY seq DESC LIMIT 1",
-        values![],
-        |row| {
-            Ok(Anchor {
-                seq: row.get(0)?,
-                hash: row.get(1)?,
-                last: row.get(2)?,
-                at: row.get(3)?,
-                user: row.get(4)?,
-                host: row.get(5)?,
-            })
-        },
-    )
+    db.row(&format!("SELECT {ANCHOR} FROM history_anchor ORDER BY seq DESC LIMIT 1"), values![], |row| {
+        Ok(Anchor {
+            seq: row.get(0)?,
+            hash: row.get(1)?,
+            last: row.get(2)?,
+            at: row.get(3)?,
+            user: row.get(4)?,
+            host: row.get(5)?,
+        })
+    })
 }
 
 fn link(row: &Row<'_>) -> Result<Link, Fault> {
@@ -282,13 +280,17 @@ impl Ledger {
             let pruned = prunable(tx, before)?;
             let Some(last) = &pruned.last else { return Ok(Some(pruned)) };
             tx.execute(
-                "INSERT INTO history_anchor (seq, hash, last, at, user, host) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                &format!("INSERT INTO history_anchor ({ANCHOR}) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"),
                 values![pruned.seq, &pruned.hash, last, &for_machines(now), &hand.who.user, &hand.who.host],
             )?;
             tx.execute("DELETE FROM history WHERE seq <= ?1", values![pruned.seq])?;
             tx.execute("DELETE FROM history_anchor WHERE seq < ?1", values![pruned.seq])?;
-            let detail =
-                format!("{} links up to {} of {last}, hash {}", pruned.links, pruned.seq, hex::encode(&pruned.hash));
+            let detail = format!(
+                "{} links up to {} of {last}, hash {}",
+                pruned.links,
+                pruned.seq,
+                hex::encode(&pruned.hash)
+            );
             append_chore(tx, Chore::Pruned, now, &detail, &hand)?;
             Ok(Some(pruned))
         })

@@ -41,7 +41,7 @@ const STEPS: [Step; 8] = [
 ];
 
 /// The newest schema that this program knows, and the only one that it works with.
-pub(super) const KNOWN: i64 = STEPS.len() as i64;
+pub const KNOWN: i64 = STEPS.len() as i64;
 
 /// The number of a ledger in which nothing was made yet.
 pub(super) const NOTHING: i64 = 0;

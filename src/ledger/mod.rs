@@ -21,7 +21,7 @@ pub use health::Leftovers;
 pub use history::Pruning;
 pub use journal::Spent;
 pub use looks::Near;
-pub use migrations::Migration;
+pub use migrations::{KNOWN as SCHEMA, Migration};
 pub use moving::Carried;
 pub use owners::Mark;
 pub use places::{Holder, Secret};

@@ -184,8 +184,8 @@ fn set_aside(paths: &Paths) -> Result<()> {
     let file = paths.ledger();
     let fault = |e: std::io::Error| Error::File { path: file.display().to_string(), reason: e.to_string() };
     sqlite::fold_its_log(&file)?;
-    for beside in ["ledger.db-wal", "ledger.db-shm"] {
-        let _ = fs::remove_file(paths.data.join(beside));
+    for beside in paths.beside_ledger() {
+        let _ = fs::remove_file(beside);
     }
     fs::rename(&file, paths.data.join("ledger.db.moved")).map_err(fault)
 }

@@ -4,6 +4,7 @@
 #[path = "../fixtures/ledgers/home.rs"]
 mod home;
 
+use biotrack_auth::ledger::SCHEMA;
 use home::{OldHome, rows};
 use sha2::{Digest, Sha256};
 
@@ -26,13 +27,24 @@ fn an_old_ledger_is_migrated_by_a_look_and_loses_nothing() {
             assert_eq!(found, &copied[table], "{version}: {table} in the copy");
         }
         assert!(home.run(&["history", "verify"]).exits(0).out.contains("whole"), "{version}");
-        home.run(&["doctor"]);
-        assert_eq!(
-            rows(&home.file("ledger.db"), Some(&before)),
-            before,
-            "{version}: looking changes nothing"
-        );
     }
+}
+
+#[test]
+fn doctor_leaves_an_old_ledger_alone_until_it_is_told_to_fix_it() {
+    let home = OldHome::of("0.2.0", "file");
+    let found = home.run(&["doctor"]).exits(0).out;
+    assert!(found.contains("schema 7; the next command makes it"), "{found}");
+    assert!(!home.file("ledger.db.schema-7").exists());
+    let fixed = home.run(&["doctor", "--fix"]).exits(0).out;
+    assert!(fixed.contains(&format!("it had schema 7, and has schema {SCHEMA} now")), "{fixed}");
+    assert!(fixed.contains("ledger.db.schema-7"), "{fixed}");
+    let again = home.run(&["doctor", "--fix"]).exits(0).out;
+    assert!(
+        !again.contains("it had schema") && again.contains(&format!("schema {SCHEMA}: sound")),
+        "{again}"
+    );
+    assert_eq!(home.states(), home.expected["states"]);
 }
 
 #[test]

@@ -5,7 +5,6 @@ use crate::support::stored::key;
 use crate::support::{Rig, admin, valid};
 use biotrack_auth::model::flow::Change;
 use biotrack_auth::model::history::{Event, Happened};
-use rusqlite::Connection;
 
 /// A rig with a licence that was granted and renewed, and another.
 fn lived() -> Rig {
@@ -67,34 +66,4 @@ fn what_is_old_is_pruned_only_with_a_yes() {
     let run = rig.run(&["history", "prune", "--yes"]).exits(0).answers("1 link was removed");
     run.answers("Links 1 to 3 (up to 2001-12-31 19:00 EST)");
     rig.run(&["history", "verify"]).exits(0).answers("whole: 4 links");
-}
-
-#[test]
-fn in_a_file_an_older_ledger_is_left_alone_by_doctor_and_migrated_with_its_head_by_whoever_reads_it() {
-    let rig = lived();
-    let db = Connection::open(rig.file("ledger.db")).unwrap();
-    // As schema 3 had it.
-    db.execute_batch(
-        "DROP TRIGGER history_is_not_cut; DROP TABLE history_head; DROP TABLE history_anchor; DROP TABLE left_item;
-         DROP INDEX flow_of_a_licence; DROP INDEX refresh_of_a_licence;
-         CREATE UNIQUE INDEX flow_of_a_licence ON flow (profile, ubi, license);
-         DROP INDEX flow_by_state; ALTER TABLE flow DROP COLUMN state_hash; DROP TABLE spent_state;
-         DROP INDEX authorization_by_end; DROP INDEX authorization_given_up; DROP INDEX authorization_noted;
-         DROP INDEX authorization_by_license; DROP INDEX authorization_by_ocm_license;
-         DROP INDEX authorization_by_name; DROP INDEX flow_by_licence;
-         CREATE INDEX authorization_by_expiry ON authorization (profile, expires_at);
-         ALTER TABLE authorization DROP COLUMN last_used_at",
-    )
-    .unwrap();
-    db.pragma_update(None, "user_version", 3).unwrap();
-    drop(db);
-    rig.run(&["doctor"])
-        .exits(0)
-        .answers("schema 3; the next command makes it 8, and keeps a copy beside it");
-    assert!(!rig.file("ledger.db.schema-3").exists());
-    rig.run(&["history", "verify"]).exits(0).answers("whole: 6 links");
-    assert!(rig.file("ledger.db.schema-3").exists());
-    rig.run(&["doctor"]).exits(0).answers("schema 8: sound");
-    rig.register("L-3").exits(0);
-    rig.run(&["history", "verify"]).exits(0).answers("whole: 8 links");
 }

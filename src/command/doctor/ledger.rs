@@ -4,7 +4,7 @@ use super::Examination;
 use crate::command::{ledger_of, ledger_place};
 use crate::edge::files;
 use crate::error::{Error, LedgerError, clean, counted};
-use crate::ledger::{Ledger, Migration};
+use crate::ledger::{Ledger, Migration, SCHEMA};
 use crate::model::server::LedgerPlace;
 use std::time::Duration;
 
@@ -66,10 +66,9 @@ impl Examination<'_, '_> {
     }
 
     fn look_into(&mut self, ledger: &Ledger) -> Result<(), Error> {
-        let schema = ledger.schema();
         match ledger.integrity(LONGEST)? {
             Some(complaints) if complaints.is_empty() => {
-                self.well("ledger", format!("{}, schema {schema}: sound", clean(ledger.place())));
+                self.well("ledger", format!("{}, schema {SCHEMA}: sound", clean(ledger.place())));
             }
             Some(complaints) => {
                 let fix = "Keep the file, and restore the last backup beside it (with its -wal file).";
@@ -103,18 +102,13 @@ impl Examination<'_, '_> {
         {
             self.fixed("files", "the data folder was open to others, and is 0700 now");
         }
-        let ledger = paths.ledger();
-        let beside = |end: &str| {
-            let mut name = ledger.clone().into_os_string();
-            name.push(end);
-            name.into()
-        };
         let mut fine = true;
         if let Err(e) = files::check_private_folder(&paths.data) {
             fine = false;
             self.failed("files", &e);
         }
-        for file in [paths.config.clone(), ledger.clone(), beside("-wal"), beside("-shm")] {
+        let ours = [paths.config.clone(), paths.ledger()].into_iter().chain(paths.beside_ledger());
+        for file in ours {
             if let Err(e) = files::check_private_file(&file) {
                 fine = false;
                 self.failed("files", &e);

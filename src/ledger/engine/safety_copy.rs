@@ -7,20 +7,30 @@ use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+/// How a copy's name ends until it is whole.
+const UNFINISHED: &str = "copy";
+
 /// Makes a copy that an older program can use in the ledger's place: private, synced, and never in the place of one that holds
 /// anything else. Whoever calls it lets nobody write meanwhile.
 pub(super) fn make(ledger: &Path, schema: i64) -> Result<PathBuf> {
-    let unfinished = beside(ledger, "copy");
+    let unfinished = beside(ledger, UNFINISHED);
+    // What an earlier try left, which ended before its end.
+    remove(ledger);
     let kept = write(ledger, &unfinished).and_then(|()| keep(&unfinished, ledger, schema));
     if kept.is_err() {
-        let _ = fs::remove_file(&unfinished);
+        remove(ledger);
     }
     kept.map_err(|e| LedgerError::Io { what: "be copied before it's migrated", reason: e.to_string() }.into())
 }
 
+/// Removes a copy that has no name yet, with what SQLite may keep beside it.
+fn remove(ledger: &Path) {
+    for end in ["", "-journal", "-wal", "-shm"] {
+        let _ = fs::remove_file(beside(ledger, &format!("{UNFINISHED}{end}")));
+    }
+}
+
 fn write(ledger: &Path, copy: &Path) -> Result<()> {
-    // What an earlier try left, which ended before its end.
-    let _ = fs::remove_file(copy);
     drop(files::create_private(copy)?);
     let written = || -> rusqlite::Result<()> {
         let db = Connection::open_with_flags(ledger, OpenFlags::SQLITE_OPEN_READ_ONLY)?;

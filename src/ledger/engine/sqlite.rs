@@ -251,8 +251,7 @@ fn refuse_emptied(paths: &Paths, name: &str) -> Result<()> {
 
 /// What SQLite keeps beside the ledger holds what the ledger does, and it writes there without a look at whose that is.
 fn check_beside(paths: &Paths) -> Result<()> {
-    let beside = ["ledger.db-wal", "ledger.db-shm", "ledger.db-journal"];
-    beside.iter().try_for_each(|name| files::check_private_file(&paths.data.join(name)))
+    paths.beside_ledger().iter().try_for_each(|file| files::check_private_file(file))
 }
 
 fn open(name: &str, flags: OpenFlags) -> Result<Connection> {

@@ -3,9 +3,11 @@
 use super::{KNOWN, STEPS};
 use crate::edge::{Env, OsRandom, Paths, Random};
 use crate::error::{Error, LedgerError, Result};
-use crate::ledger::Ledger;
 use crate::ledger::engine::sqlite::LedgerFile;
+use crate::ledger::{Ledger, history};
+use crate::model::history::Chore;
 use crate::model::server::LedgerPlace;
+use jiff::Timestamp;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::fs;
@@ -155,6 +157,31 @@ fn every_older_schema_becomes_what_a_new_ledger_has_and_is_kept_as_it_was() {
             assert_eq!(home.open().unwrap().id(), "an-older-ledger");
             assert!(home.read().unwrap().unwrap().verify_history().unwrap().broken.is_none());
         }
+    }
+}
+
+/// Before schema 4 the newest link was noted nowhere.
+#[test]
+fn a_history_of_before_its_head_was_noted_is_whole_and_goes_on() {
+    let newer = Home::empty();
+    let happens = |ledger: &mut Ledger| {
+        let hand = ledger.hand();
+        let noted = ledger.transaction("note it", |tx| {
+            history::append_chore(tx, Chore::Moved, Timestamp::UNIX_EPOCH, "one more", &hand)
+        });
+        noted.unwrap();
+    };
+    let mut ledger = newer.open().unwrap();
+    (0..3).for_each(|_| happens(&mut ledger));
+    for number in 1..4 {
+        let home = Home::with_schema(number);
+        let db = home.db();
+        db.execute("ATTACH ?1 AS newer", [newer.ledger().to_str().unwrap()]).unwrap();
+        db.execute("INSERT INTO main.history SELECT * FROM newer.history", []).unwrap();
+        let mut ledger = home.open().unwrap();
+        happens(&mut ledger);
+        let chain = ledger.verify_history().unwrap();
+        assert_eq!((chain.links, chain.broken), (4, None), "schema {number}");
     }
 }
 

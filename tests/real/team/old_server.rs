@@ -5,7 +5,7 @@ use crate::support::outside;
 use crate::support::team::{PASSWORD, Server, shared};
 use biotrack_auth::config::Config;
 use biotrack_auth::edge::Variables;
-use biotrack_auth::ledger::Ledger;
+use biotrack_auth::ledger::{Ledger, SCHEMA};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -120,7 +120,7 @@ fn whoever_uses_an_old_ledger_is_told_both_numbers_and_only_its_owner_migrates_i
             let refused = old.home.run(words).exits(7);
             let said = refused.err;
             assert!(
-                said.contains("has schema 7") && said.contains("works with schema 8"),
+                said.contains("has schema 7") && said.contains(&format!("works with schema {SCHEMA}")),
                 "{role} {words:?}: {said}"
             );
             assert!(said.contains("biotrack-auth doctor --fix"), "{role} {words:?}: {said}");
@@ -138,11 +138,14 @@ fn whoever_uses_an_old_ledger_is_told_both_numbers_and_only_its_owner_migrates_i
     }
     old.is("owner");
     let fixed = old.home.run(&["doctor", "--fix"]).exits(0).out;
-    assert!(fixed.contains("it had schema 7, and has schema 8 now"), "{fixed}");
-    assert_eq!(old.schema(), "8");
+    assert!(fixed.contains(&format!("it had schema 7, and has schema {SCHEMA} now")), "{fixed}");
+    assert_eq!(old.schema(), SCHEMA.to_string());
     assert_eq!(old.rows(&columns), before);
     let again = old.home.run(&["doctor", "--fix"]).exits(0).out;
-    assert!(!again.contains("it had schema") && again.contains("schema 8: sound"), "{again}");
+    assert!(
+        !again.contains("it had schema") && again.contains(&format!("schema {SCHEMA}: sound")),
+        "{again}"
+    );
 
     old.is("reader");
     assert_eq!(old.home.states(), old.home.expected["states"]);
@@ -172,7 +175,7 @@ fn owners_who_migrate_at_the_same_moment_do_it_once() {
         all.into_iter().map(|it| it.join().unwrap()).collect()
     });
     assert_eq!(done.iter().flatten().count(), 1, "{done:?}");
-    assert_eq!(old.schema(), "8");
+    assert_eq!(old.schema(), SCHEMA.to_string());
 }
 
 #[test]
