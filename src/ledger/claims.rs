@@ -59,6 +59,7 @@ impl Ledger {
                 Ok(()) => Some(file),
                 Err(TryLockError::WouldBlock) => {
                     waited = true;
+                    // defense: S36 one-claim-on-the-tokens
                     lock_within(file, until.saturating_duration_since(Instant::now()))
                 }
                 Err(TryLockError::Error(e)) => {

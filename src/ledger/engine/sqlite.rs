@@ -35,9 +35,11 @@ pub(in crate::ledger) fn write(paths: &Paths, random: &dyn Random) -> Result<(Co
     files::private_folder(&paths.data).map_err(unopened)?;
     refuse_emptied(paths, &name)?;
     files::open_private(&file).map_err(unopened)?;
+    // defense: S30 beside-the-ledger
     check_beside(paths).map_err(unopened)?;
     let mut db = open(&name, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let version = version(&db, &name)?;
+    // defense: S39 older-schema-is-migrated
     if version < newest() {
         // Two processes that start at once must not both make it: SQLite doesn't wait while the mode changes.
         let turn = files::open_private(&turn(paths)).map_err(unopened)?;
@@ -67,6 +69,7 @@ fn named_beside(paths: &Paths) -> Option<String> {
 /// it is lost, and that is said; one that somebody took away is begun anew.
 fn refuse_emptied(paths: &Paths, name: &str) -> Result<()> {
     match std::fs::metadata(paths.ledger()) {
+        // defense: S39 emptied-ledger-is-refused
         Ok(it) if it.len() == 0 && named_beside(paths).is_some() => {
             Err(LedgerError::Damaged { path: name.into(), reason: "it has been emptied".into() }.into())
         }
@@ -124,6 +127,7 @@ fn prepare(name: &str, flags: OpenFlags) -> rusqlite::Result<Connection> {
     db.busy_timeout(PATIENCE)?;
     // Else the last process to close pays two more syncs.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // defense: S35 commits-are-synced
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", true)?;
     Ok(db)
@@ -140,6 +144,7 @@ fn version(db: &Connection, name: &str) -> Result<i64> {
     let found: i64 = db
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .map_err(|e| fault(name, "be read", &e))?;
+    // defense: S39 newer-schema-is-refused
     if found > newest() {
         return Err(LedgerError::Newer { path: name.into(), found, known: newest() }.into());
     }
