@@ -1,6 +1,6 @@
 """Finds what a marker marks, and takes it out: by the structure of Rust, so that neither a name nor a place matters.
 
-A marker is a comment on the line above: `// defense: S37 ask-again`. The item that begins below it is a statement, an
+A marker is a comment on the line above: `// defense: S37 ask-once-more`. The item that begins below it is a statement, an
 arm of a match, a field, an argument, a call in a chain, or the expression that a block ends with. How it goes:
 
 remove   the whole item
@@ -63,12 +63,14 @@ NO_CODE = re.compile(
     |b?'(?:[^'\\\n]|\\x..|\\u\{\w+\}|\\.)'""",
     re.S | re.X,
 )
-# An item's first word, behind its attributes. A `}` may end what begins with one of the first or second, no comma ends what
-# begins with one of the third.
+# An item's first word, behind its attributes.
 FIRST = re.compile(r"(?:#\[\s*\]\s*)*(?:pub(?:\(\s*\))?\s+)?(\w*)")
+# What begins with one of these ends with its last `}`,
 CONTROL = "if match for while loop".split()
 BLOCKS = "unsafe async fn impl struct enum mod trait".split()
+# and what begins with one of these with a `;` alone: a type may have a comma.
 DECLARED = "let const static use type return".split()
+# Where a value begins, but for an arm's.
 FIELD = rf"^{FIRST.pattern}\s*:(?!:)\s*"
 ASSIGNED = r"(?<![=!<>.+*/%^&|-])=(?![=>])\s*"
 CONDITIONS = {"never": "$ && false", "always": "$ || true"}
