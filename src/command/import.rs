@@ -98,7 +98,7 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
 /// The file as rows, whichever of the three forms it has.
 fn read(path: &Path, args: &Args, call: &Call<'_>, profile: &str) -> Result<Held> {
     let name = file::name(path);
-    let bytes = bytes(path, &name)?;
+    let bytes = bytes(path, &name, call)?;
     if is_sealed(&bytes) {
         let identity = match &args.identity {
             Some(named) => IdentityFile::at(named).asking(call.env.terminal.asker()),
@@ -148,9 +148,9 @@ fn read(path: &Path, args: &Args, call: &Call<'_>, profile: &str) -> Result<Held
     Ok(Held { rows: incoming.into_iter().map(|it| (it, None)).collect(), tokens: Tokens::None })
 }
 
-fn bytes(path: &Path, name: &str) -> Result<Vec<u8>> {
+fn bytes(path: &Path, name: &str, call: &Call<'_>) -> Result<Vec<u8>> {
     let unread = |reason: String| Error::File { path: name.into(), reason };
-    let bytes = file::bytes(path).map_err(|e| unread(e.to_string()))?;
+    let bytes = file::bytes(path, call).map_err(|e| unread(e.to_string()))?;
     match bytes.len() > MOST_BYTES {
         true => Err(unread(format!("it's larger than {} MiB", MOST_BYTES / 1024 / 1024))),
         false => Ok(bytes),

@@ -28,7 +28,7 @@ pub use runs::{LeftRun, RunId};
 pub use spool::notes;
 pub use spool::{Spool, Spooled};
 
-use crate::edge::{Env, Paths, Random, Who, files};
+use crate::edge::{Env, Paths, Random, Step, Steps, Who, files};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::flow::{Change, Flow, Logged, Owner, Place, Role, Stage};
 use crate::model::ids::{FlowId, Key};
@@ -57,6 +57,7 @@ pub struct Ledger {
     schema: i64,
     who: Who,
     random: Arc<dyn Random>,
+    steps: Arc<dyn Steps>,
     mark: Option<Mark>,
     hooks: BTreeSet<Occasion>,
     /// The log of commits was taken into the file by us.
@@ -160,6 +161,7 @@ impl Ledger {
             paths: env.paths.clone(),
             who: env.who.clone(),
             random: env.random.clone(),
+            steps: env.steps.clone(),
             mark: None,
             hooks: BTreeSet::new(),
             log_is_fresh: false,
@@ -243,6 +245,9 @@ impl Ledger {
         }
         self.transaction("write the intent", |tx| {
             for mut intent in intents {
+                if let Some(memo) = &intent.flow.memo {
+                    places::is_the_vault(tx, memo)?;
+                }
                 intent.flow.owner = (!intent.handed_off).then(|| owner.clone());
                 let mut replaced = None;
                 let license = intent.flow.key.license.to_string();
@@ -281,8 +286,9 @@ impl Ledger {
     }
 
     /// Commits that a refresh token is about to be sent, synced; and that it may have been, for no later note is needed.
-    /// Refused where the record isn't any more what it was read as, or another process is at it.
-    pub fn intend_refresh(&mut self, mut flow: Flow) -> Result<Logged<FlowId>> {
+    /// Refused where the record isn't any more what it was read as, its tokens aren't any more where they were read
+    /// (sealed to others, or in another vault), or another process is at it.
+    pub fn intend_refresh(&mut self, mut flow: Flow, id: i64, place: &Place) -> Result<Logged<FlowId>> {
         flow.owner = Some(self.mark()?.owner());
         let living = self.living();
         let refused = self.transaction("write the intent", |tx| {
@@ -295,7 +301,9 @@ impl Ledger {
                     _ => changed(&flow.key),
                 }));
             }
-            if records::generation(tx, &flow.profile, &flow.key)? != Some(flow.base) {
+            let found = records::secrets(tx, &flow.profile, &flow.key, Role::Live)?;
+            let is_there = found.iter().any(|(found, there)| *found == id && there == place);
+            if !is_there || records::generation(tx, &flow.profile, &flow.key)? != Some(flow.base) {
                 return Ok(Some(changed(&flow.key)));
             }
             journal::insert(tx, &flow, None)?;
@@ -398,11 +406,17 @@ impl Ledger {
     }
 
     /// Commits changes that belong together, one synced commit: all of them, or none where any record was changed by
-    /// others in the meantime.
+    /// others in the meantime, or somebody is at a license: what they bring belongs to what they began with.
     pub fn commit_all(&mut self, changes: &[Change]) -> Result<()> {
         let hand = self.hand();
         self.transaction("commit", |tx| {
             for change in changes {
+                let record = &change.record;
+                let open = journal::of_key(tx, &record.profile, &record.key)?;
+                if let Some(owner) = open.into_iter().find_map(|flow| flow.owner) {
+                    let license = record.key.license.to_string();
+                    return Err(Error::Busy { license, holder: owner.label }.into());
+                }
                 if !records::apply(tx, change, &hand)? {
                     return Err(changed(&change.record.key).into());
                 }
@@ -517,6 +531,7 @@ impl Ledger {
         work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
     ) -> Result<T> {
         let path = &self.path;
+        self.steps.reached(Step::BeforeCommit);
         let done = self.engine.transaction(|tx| {
             // Others may have moved it since it was opened. A server says so as a transaction begins.
             if let Db::Sqlite(_) = tx
@@ -526,11 +541,15 @@ impl Ledger {
             }
             work(tx)
         });
+        self.steps.reached(Step::AfterCommit);
         done.map_err(|e| self.fault(what, e))
     }
 
     fn relaxed<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T> {
-        self.engine.relaxed(work).map_err(|e| self.fault("note", e))
+        self.steps.reached(Step::BeforeCommit);
+        let done = self.engine.relaxed(work);
+        self.steps.reached(Step::AfterCommit);
+        done.map_err(|e| self.fault("note", e))
     }
 
     /// A folder or file beside the ledger that can't be used is the ledger's failure.

@@ -4,3 +4,7 @@
 
 mod layers;
 mod mutations;
+mod pairs;
+mod register;
+#[macro_use]
+mod rig;
