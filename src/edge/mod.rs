@@ -1,6 +1,7 @@
 //! Everything that touches the machine: clock, environment, randomness, network, browser, folders, terminal.
 //! `main` makes one [`Env`] and hands it down; nothing else in the program asks the machine anything.
 
+mod boot;
 mod browser;
 mod clock;
 pub mod fault;
@@ -64,6 +65,8 @@ pub struct Env {
     pub who: Who,
     /// What kind of place this is; `None`: it's looked at where that matters.
     pub surroundings: Option<Surroundings>,
+    /// Which start of the machine this is; `None` where the system doesn't tell.
+    pub boot: Option<String>,
     /// Who is told between two steps of writing: nobody, but in a test.
     pub steps: Arc<dyn Steps>,
     /// What the network's tasks run on.
@@ -125,6 +128,7 @@ impl Env {
             keyring: KeyringThread::of_the_platform(),
             successor: Arc::new(before),
             surroundings: None,
+            boot: boot::boot(),
             steps: Arc::new(Unwatched),
             runtime: LazyRuntime::default(),
         })
@@ -144,6 +148,7 @@ impl Env {
             keyring: self.keyring.clone(),
             successor: self.successor.clone(),
             surroundings: self.surroundings,
+            boot: self.boot.clone(),
             steps: self.steps.clone(),
             runtime: LazyRuntime::default(),
         }

@@ -33,6 +33,44 @@ pub enum LedgerError {
         /// The newest schema this program knows.
         known: i64,
     },
+    /// It's older than this program, which changes nothing of it here.
+    #[error("the ledger {path} has schema {found}, and this biotrack-auth works with schema {known}")]
+    Older {
+        /// Which.
+        path: String,
+        /// Its schema.
+        found: i64,
+        /// The schema this program works with.
+        known: i64,
+    },
+    /// It's older than this program, and belongs to another role.
+    #[error(
+        "the ledger {place} has schema {found}; the role {owner}, which owns it, has to bring it to schema {known}"
+    )]
+    NotItsOwner {
+        /// Its address.
+        place: String,
+        /// Whose it is.
+        owner: String,
+        /// Its schema.
+        found: i64,
+        /// The schema this program works with.
+        known: i64,
+    },
+    /// It's older than this program, and its file can't be migrated.
+    #[error(
+        "the ledger {path} has schema {found}, and can't be brought to schema {known}, with which this biotrack-auth works: {reason}"
+    )]
+    NotMigrated {
+        /// Which.
+        path: String,
+        /// Its schema.
+        found: i64,
+        /// The schema this program works with.
+        known: i64,
+        /// The system's word.
+        reason: String,
+    },
     /// Others kept it locked for too long.
     #[error("the ledger {path} stayed busy for {seconds} seconds")]
     Busy {
@@ -146,7 +184,10 @@ impl LedgerError {
         Some(match self {
             Self::Open { .. } => "Check the folder's owner and mode (0700, yours), and the disk.",
             Self::Damaged { .. } => "Keep the file, restore the last backup beside it (with its -wal file), and compare.",
-            Self::Newer { .. } => "Use the newer program; this one changes nothing.",
+            Self::Newer { .. } => "Install the newer version here, too; this one changes nothing.",
+            Self::Older { .. } => "The role that owns it brings it up to date: biotrack-auth doctor --fix. Until then the older version works with it.",
+            Self::NotItsOwner { owner, .. } => return Some(format!("Run biotrack-auth doctor --fix as {owner}: with postgres://{owner}@… as the ledger's address.")),
+            Self::NotMigrated { .. } => "It's copied and migrated by whoever may write it and its folder: run biotrack-auth doctor there, or look at a copy of the folder.",
             Self::Busy { .. } => "Wait until the other process has ended, then run the command again.",
             Self::Away { .. } => "See that the server runs and that this host reaches it (biotrack-auth doctor), then run the command again. What was granted meanwhile waits here, sealed.",
             Self::Refused { .. } => "See to the role, its password file, the certificates and what the role may do (docs/team.md), then run the command again.",

@@ -134,8 +134,8 @@ fn link(row: &Row<'_>) -> Result<Link, Fault> {
 }
 
 /// Follows the chain from where it begins to the head that was noted.
-fn follow(db: Db<'_>, noted: bool) -> Result<Chain, Fault> {
-    let anchor = if noted { anchor(db)? } else { None };
+fn follow(db: Db<'_>) -> Result<Chain, Fault> {
+    let anchor = anchor(db)?;
     let (mut last, mut before) = anchor.as_ref().map(|it| (it.seq, it.hash.clone())).unwrap_or_default();
     let (mut links, mut broken) = (0, None);
     db.each(&format!("SELECT {COLUMNS} FROM history ORDER BY seq"), values![], |row| {
@@ -166,9 +166,8 @@ fn follow(db: Db<'_>, noted: bool) -> Result<Chain, Fault> {
         broken = Some(Broken { seq: found.seq, at: Some(found.at), license: Some(found.license), why });
         Ok(false)
     })?;
-    if broken.is_none() && noted {
-        let noted = head(db)?;
-        broken = match noted {
+    if broken.is_none() {
+        broken = match head(db)? {
             Some((seq, _)) if seq > last => Some(Broken {
                 seq: last + 1,
                 at: None,
@@ -272,14 +271,8 @@ impl Ledger {
     /// Follows the whole chain.
     pub fn verify_history(&self) -> Result<Chain> {
         // One snapshot, so that the head belongs to its links.
-        let read = self.engine.snapshot(|db| follow(db, self.notes_its_head()));
+        let read = self.engine.snapshot(follow);
         read.map_err(|e| self.fault("read the history", e))
-    }
-
-    /// Whether it has an anchor and a head: one that an older program made, and that is only read, has neither.
-    fn notes_its_head(&self) -> bool {
-        const NOTED: i64 = 4;
-        self.schema >= NOTED
     }
 
     /// What [`Self::prune_history`] would remove.
@@ -292,7 +285,7 @@ impl Ledger {
     pub fn prune_history(&mut self, before: Timestamp, now: Timestamp) -> Result<Option<Pruning>> {
         let hand = self.hand();
         self.transaction("prune the history", |tx| {
-            if follow(tx, true)?.broken.is_some() {
+            if follow(tx)?.broken.is_some() {
                 return Ok(None);
             }
             let pruned = prunable(tx, before)?;

@@ -162,10 +162,6 @@ impl Ledger {
 
     /// Items of the keyring that nothing names since a commit, and that weren't forgotten yet.
     pub fn left_items(&self) -> Result<Vec<String>> {
-        const KEPT: i64 = 4;
-        if self.schema < KEPT {
-            return Ok(Vec::new());
-        }
         let read =
             self.engine.db().rows("SELECT item FROM left_item ORDER BY item", values![], |row| row.get(0));
         read.map_err(|e| self.fault("read", e))

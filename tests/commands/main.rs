@@ -4,7 +4,9 @@
 
 mod layers;
 mod mutations;
+mod old_ledgers;
 mod pairs;
+mod power;
 mod register;
 #[macro_use]
 mod rig;

@@ -144,29 +144,43 @@ fn halt(news: &Receiver<News>, what: &str, waits: bool) -> Halt {
     }
 }
 
+/// What came of one try.
+enum Try {
+    /// The first ended before the step at which it was to stop.
+    FirstEnded,
+    /// The second ended, or waited for the first, before the step at which it was to stop.
+    SecondEnded,
+    /// Both were where they should be, and this came of it.
+    Done(Result<(), String>),
+}
+
 /// Stops the first at one step; runs the second to its end, or to a step of its own; lets the first end, and then the
-/// second. `None` where one of them ended before the step at which it was to stop.
+/// second.
 fn step(
     before: Before,
     keyring: bool,
     (first, at): (Job, usize),
     (second, until): (Job, Option<usize>),
-) -> Option<Result<(), String>> {
+) -> Try {
     let home = begin(before, keyring);
     let (gate, of_first) = start(&home, first, Some(at));
-    let Halt::At(stopped) = halt(&of_first, first.name, false) else { return None };
+    let Halt::At(stopped) = halt(&of_first, first.name, false) else { return Try::FirstEnded };
     let (other_gate, of_second) = start(&home, second, until);
     let reached = halt(&of_second, second.name, true);
     gate.open();
     let first_code = end(&of_first, first.name);
     other_gate.open();
     let (also, second_code) = match reached {
-        Halt::End(_) if until.is_some() => return None,
+        Halt::End(_) if until.is_some() => return Try::SecondEnded,
         Halt::End(code) => (String::new(), code),
         Halt::At(step) => (format!(" stopped at {step}"), end(&of_second, second.name)),
+        Halt::Waits if until.is_some() => {
+            end(&of_second, second.name);
+            return Try::SecondEnded;
+        }
         Halt::Waits => (" waiting".into(), end(&of_second, second.name)),
     };
-    Some(judge(&home).map_err(|why| {
+    Try::Done(judge(&home).map_err(|why| {
         format!(
             "{} stopped at step {at} ({stopped}) beside {}{also}, which ended with {first_code} and {second_code}: {why}\n  \
              provider: {:#?}",
@@ -247,8 +261,8 @@ fn all(before: Before, keyring: bool, firsts: &[Job], seconds: &[Job]) {
             let (begin, stride) = tally.stride(row + column, 5);
             for at in (begin..).step_by(stride) {
                 match step(before, keyring, (*first, at), (*second, None)) {
-                    None => break,
-                    Some(done) => tally.count(done),
+                    Try::Done(done) => tally.count(done),
+                    Try::FirstEnded | Try::SecondEnded => break,
                 }
             }
         }
@@ -263,18 +277,17 @@ fn crossed(before: Before, keyring: bool, firsts: &[Job], seconds: &[Job]) {
         for (column, second) in seconds.iter().enumerate() {
             let (begin, stride) = tally.stride(row + column, 7);
             for at in (begin..).step_by(stride) {
-                let mut reached = false;
-                for until in (begin..).step_by(stride) {
+                let mut tries = (begin..).step_by(stride);
+                let ended = tries.find_map(|until| {
                     match step(before, keyring, (*first, at), (*second, Some(until))) {
-                        None => break,
-                        Some(done) => {
-                            reached = true;
+                        Try::Done(done) => {
                             tally.count(done);
+                            None
                         }
+                        ended => Some(ended),
                     }
-                }
-                // Either the first has no such step, or the second ends before its first one.
-                if !reached {
+                });
+                if let Some(Try::FirstEnded) = ended {
                     break;
                 }
             }

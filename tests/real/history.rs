@@ -154,7 +154,7 @@ fn what_is_old_is_pruned_only_with_a_yes() {
 }
 
 #[test]
-fn in_a_file_an_older_ledger_is_verified_as_it_is_and_migrated_with_its_head() {
+fn in_a_file_an_older_ledger_is_left_alone_by_doctor_and_migrated_with_its_head_by_whoever_reads_it() {
     let rig = lived();
     let db = Connection::open(rig.file("ledger.db")).unwrap();
     // As schema 3 had it.
@@ -166,13 +166,19 @@ fn in_a_file_an_older_ledger_is_verified_as_it_is_and_migrated_with_its_head() {
          DROP INDEX authorization_by_end; DROP INDEX authorization_given_up; DROP INDEX authorization_noted;
          DROP INDEX authorization_by_license; DROP INDEX authorization_by_ocm_license;
          DROP INDEX authorization_by_name; DROP INDEX flow_by_licence;
-         CREATE INDEX authorization_by_expiry ON authorization (profile, expires_at)",
+         CREATE INDEX authorization_by_expiry ON authorization (profile, expires_at);
+         ALTER TABLE authorization DROP COLUMN last_used_at",
     )
     .unwrap();
     db.pragma_update(None, "user_version", 3).unwrap();
     drop(db);
+    rig.run(&["doctor"])
+        .exits(0)
+        .answers("schema 3; the next command makes it 8, and keeps a copy beside it");
+    assert!(!rig.file("ledger.db.schema-3").exists());
     rig.run(&["history", "verify"]).exits(0).answers("whole: 6 links");
-    rig.run(&["doctor"]).exits(0).answers("the next command that writes");
+    assert!(rig.file("ledger.db.schema-3").exists());
+    rig.run(&["doctor"]).exits(0).answers("schema 8: sound");
     rig.register("L-3").exits(0);
     rig.run(&["history", "verify"]).exits(0).answers("whole: 8 links");
 }

@@ -56,6 +56,9 @@ pub const ADMIN: &str = "ann@example.com";
 /// The instant at which every rig begins: a Monday morning in New York.
 pub const BEGIN: &str = "2026-03-02T15:00:00Z";
 
+/// The start of the machine that every rig begins with.
+pub const BOOT: &str = "000000000001";
+
 /// A home with all that commands meet outside of it.
 pub struct Rig {
     home: TempDir,
@@ -69,6 +72,7 @@ pub struct Rig {
     successor: Arc<RecordedSuccessor>,
     next: RefCell<Person>,
     variables: RefCell<Vec<(String, String)>>,
+    boot: RefCell<Option<String>>,
 }
 
 impl Rig {
@@ -107,6 +111,7 @@ impl Rig {
             successor: Arc::default(),
             next: RefCell::default(),
             variables: RefCell::default(),
+            boot: RefCell::new(Some(BOOT.into())),
         }
     }
 
@@ -122,9 +127,35 @@ impl Rig {
             successor: Arc::default(),
             next: RefCell::default(),
             variables: RefCell::default(),
+            boot: RefCell::new(Some(BOOT.into())),
         };
         other.initialize("sealed");
         other
+    }
+
+    /// What is on the disk at this moment, after the machine has ended and started anew: no process of before lives, and
+    /// what `boot` names as the start is another one, the same one, or one that can't be told.
+    pub fn restarted(&self, boot: Option<&str>) -> Self {
+        let other = self.beside();
+        for entry in std::fs::read_dir(self.home()).unwrap().map(|entry| entry.unwrap()) {
+            copy(&entry.path(), &other.file(entry.file_name().to_str().unwrap()));
+        }
+        *other.boot.borrow_mut() = boot.map(str::to_owned);
+        other
+    }
+
+    /// The start of the machine that this home's processes belong to.
+    pub fn boot(&self) -> Option<String> {
+        self.boot.borrow().clone()
+    }
+
+    /// Starts a command line on a thread of its own: what it prints is thrown away.
+    pub fn start(&self, line: &str) -> std::thread::JoinHandle<u8> {
+        let words = shlex::split(line).unwrap();
+        let arguments: Vec<_> =
+            std::iter::once("biotrack-auth".into()).chain(words.into_iter().map(Into::into)).collect();
+        let env = self.env();
+        std::thread::spawn(move || cli::run(&arguments, env))
     }
 
     /// The next run's person, and standard input.
@@ -196,6 +227,7 @@ impl Rig {
             terminal: Terminal::captured(Box::new(std::io::sink()), Box::new(std::io::sink())),
             // A desk with a screen, wherever the tests run.
             surroundings: Some(Surroundings { ssh: false, wsl: false, container: false, display: true }),
+            boot: self.boot.borrow().clone(),
             steps: Arc::new(Unwatched),
             who: Who { user: "sam".into(), host: "desk".into() },
             runtime: LazyRuntime::default(),
@@ -308,6 +340,18 @@ fn home() -> TempDir {
     let memory = Path::new("/dev/shm");
     let made = tempfile::Builder::new().prefix("biotrack-auth-").tempdir_in(memory);
     made.or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        std::fs::create_dir_all(to).unwrap();
+        std::fs::set_permissions(to, from.metadata().unwrap().permissions()).unwrap();
+        for entry in std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap()) {
+            copy(&entry.path(), &to.join(entry.file_name()));
+        }
+    } else {
+        std::fs::copy(from, to).unwrap();
+    }
 }
 
 /// Compares what a run printed, whole, with the snapshot named after the test. `INSTA_UPDATE=always cargo test` writes it
