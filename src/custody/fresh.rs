@@ -73,6 +73,16 @@ impl Custody<'_> {
         })
     }
 
+    /// Notes that an access token of a grant is handed out, once a day at most. Whatever hinders that withholds no token.
+    pub fn note_use(&mut self, record: &Authorization) {
+        let now = self.env.clock.now();
+        if record.use_is_news(now)
+            && let Err(e) = self.ledger.note_use(&record.profile, &record.key, now)
+        {
+            tracing::warn!("that a token of {} is used isn't noted: {e}", record.key);
+        }
+    }
+
     /// The access token of a living grant, refreshed first where it isn't valid for `min` more. The provider must have
     /// been [connected](Self::connect).
     ///

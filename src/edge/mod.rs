@@ -165,10 +165,13 @@ impl Env {
         if let Some(runtime) = self.runtime.0.get() {
             return Ok(runtime.handle().clone());
         }
+        let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
         let built = tokio::runtime::Builder::new_multi_thread()
             // One for whoever floods us (S41), whom hyper reads for seconds at a stretch, and one that sees the time is up.
             .worker_threads(2)
             .thread_name("net")
+            // What is told there goes where this thread's log goes, until the thread ends.
+            .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&log)))
             .enable_all()
             .build()
             .map_err(|e| Error::Failed(format!("the network runtime can't be started: {e}")))?;

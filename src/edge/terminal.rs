@@ -58,6 +58,7 @@ impl Terminal {
             err_is_terminal: io::stderr().is_terminal(),
             // https://no-color.org
             plain: variables.get("NO_COLOR").is_some() || variables.get("TERM") == Some("dumb"),
+            columns: None,
             ..Self::captured(Box::new(io::stdout()), Box::new(io::stderr()))
         }
     }
@@ -85,7 +86,7 @@ impl Terminal {
             plain: false,
             colour: Colour::Auto,
             talk: Talk::Normal,
-            columns: None,
+            columns: Some(100),
             reader_gone: AtomicBool::new(false),
         }
     }
@@ -147,6 +148,17 @@ impl Terminal {
     pub fn width(&self) -> Option<u16> {
         self.out_is_terminal
             .then(|| self.columns.unwrap_or_else(|| dialoguer::console::Term::stdout().size().1))
+    }
+
+    /// The width to wrap the help at, where that isn't the system's to say.
+    pub fn help_width(&self) -> Option<u16> {
+        self.columns
+    }
+
+    /// What makes the log's way to standard error.
+    pub fn log(&self) -> impl Fn() -> LogWriter + Send + Sync + 'static {
+        let err = self.err.clone();
+        move || LogWriter(err.clone())
     }
 
     /// Whether a moving line may be drawn on standard error.
@@ -302,6 +314,19 @@ impl Terminal {
         let mut bytes = Vec::new();
         self.input.bytes().take(most + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
+    }
+}
+
+/// Standard error, for the log: each record is one write.
+pub struct LogWriter(Stream);
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).flush()
     }
 }
 

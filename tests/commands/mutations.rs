@@ -71,6 +71,29 @@ fn each_was_caught_and_is_in_the_table() {
     assert_eq!(table.lines().filter(|line| line.starts_with("| S")).count(), listed.len());
 }
 
+/// Its last word stands in a file of the suite: a test that was renamed or moved is noticed here.
+#[test]
+fn each_test_is_in_its_suite() {
+    for (name, one) in listed() {
+        for test in one.get("tests").and_then(Value::as_array).into_iter().flatten() {
+            let (suite, test) = test.as_str().unwrap().split_once(' ').unwrap();
+            let folder = match suite {
+                "lib" => "src",
+                "commands" => "tests/commands",
+                _ => "tests/real",
+            };
+            let mut sources = Vec::new();
+            files(&root().join(folder), &mut sources);
+            let word = test.trim_end_matches(':').rsplit(':').next().unwrap();
+            let there = |file: &PathBuf| {
+                file.file_stem().is_some_and(|it| it == word)
+                    || fs::read_to_string(file).is_ok_and(|it| it.contains(word))
+            };
+            assert!(sources.iter().any(there), "{name}: {folder} has no {test}");
+        }
+    }
+}
+
 /// Where there is a Python that can run `tests/mutations`.
 #[test]
 fn each_can_be_taken_out_of_what_is_marked() {

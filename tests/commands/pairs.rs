@@ -236,7 +236,7 @@ fn judge(home: &Home) -> Result<(), String> {
 /// The tokens live in another home: those in the bundle, which must be good there.
 fn moved(home: &Home) -> Result<(), String> {
     let rig = &home.rig;
-    let other = rig.beside();
+    let other = rig.another_home();
     let bundle = rig.file("moved.age");
     let taken = other.run(&format!(
         "import --yes {} --identity {}",

@@ -110,8 +110,8 @@ fn several_are_named_and_each_counts_once() {
         .answers(
             "L-1 is deactivated here; its history is kept.\nAt BioTrack: revoked.\nL-2 is deactivated here",
         )
-        .answers("\n2 deactivated.\n")
-        .says("Warning: 2 licences stop reporting")
+        .answers("\n2 licenses: 2 deactivated.\n")
+        .says("Warning: 2 licenses stop reporting")
         .says("as soon as they're deactivated: L-1, L-2.");
     assert_eq!(rig.counted("token_revoked"), 2);
     assert_eq!(now(&rig, "L-3"), is("active", &[]));
@@ -119,7 +119,9 @@ fn several_are_named_and_each_counts_once() {
     let again = rig.run(&["deactivate", "L-1", "L-2", "--yes", "--json"]).exits(0).json();
     let outcomes: Vec<_> = again["results"].as_array().unwrap().iter().map(|it| &it["outcome"]).collect();
     assert_eq!(outcomes, ["unchanged", "unchanged"]);
-    rig.run(&["deactivate", "L-1", "L-3", "--yes"]).exits(0).answers("1 deactivated, 1 deactivated already.");
+    rig.run(&["deactivate", "L-1", "L-3", "--yes"])
+        .exits(0)
+        .answers("2 licenses: 1 deactivated, 1 unchanged.");
 }
 
 #[test]
@@ -171,8 +173,8 @@ fn a_dry_run_lists_each_by_company_with_the_warnings() {
     rig.run(&["deactivate", "--tag", "east", "--dry-run"])
         .exits(0)
         .answers("UBI 604001\n  Would deactivate L-0.\n")
-        .answers("UBI 604002\n  Would throw away the held grant of boss@example.com for M-1, whose own grant stays.\n8 would be given up.\n")
-        .says("Warning: 7 licences stop reporting")
+        .answers("UBI 604002\n  Would throw away the held grant of boss@example.com for M-1, whose own grant stays.\n8 of 8 licenses would be given up.\n")
+        .says("Warning: 7 licenses stop reporting")
         .says("L-0, L-1, L-2, L-3, L-4 and 2 more.")
         .says("may end every grant of ann@example.com with these: 604001/L-9, 604002/M-1.");
     let dry = rig.run(&["deactivate", "--tag", "east", "--dry-run", "--json"]).exits(0).json();
@@ -190,7 +192,7 @@ fn above_ten_the_number_must_be_typed() {
     let ask = |local: &str| {
         let command = format!("PS1=; clear; biotrack-auth deactivate --tag east {local}; echo en''ded $?");
         screen.types(&command).key("Enter");
-        screen.shows("Type 11 to deactivate 11 licences:");
+        screen.shows("Type 11 to deactivate 11 licenses:");
     };
     for wrong in ["", "y", "12"] {
         ask("");
@@ -227,14 +229,14 @@ fn one_that_fails_never_stops_the_others() {
     rig.until(|| rig.counted_asked() == 1);
     let run = rig.run(&["deactivate", "L-1", "L-2", "L-3", "--yes"]).exits(3);
     run.answers("L-2 could not be given up")
-        .answers("2 deactivated, 1 failed: run the same command again.")
+        .answers("3 licenses: 2 deactivated, 1 failed. Run the same command again to finish.")
         .says(&format!("process {}", holder.id()));
     holder.kill().unwrap();
     holder.wait().unwrap();
     assert_eq!(now(&rig, "L-2"), is("active", &[]));
     rig.run(&["deactivate", "L-1", "L-2", "L-3", "--yes"])
         .exits(0)
-        .answers("1 deactivated, 2 deactivated already.");
+        .answers("3 licenses: 1 deactivated, 2 unchanged.");
     assert_eq!(rig.counted("token_revoked"), 3);
 }
 
@@ -245,21 +247,25 @@ fn while_the_provider_is_away_all_are_given_up_here_and_the_same_command_does_th
     let text = fs::read_to_string(&config).unwrap();
     fs::write(&config, text.replace(&rig.sandbox().address(), "http://127.0.0.1:9")).unwrap();
     let all = ["deactivate", "L-1", "L-2", "L-3", "--yes"];
-    let away = rig.run(&all).exits(8).answers("\n3 pending at BioTrack: run the same command again.\n");
+    let away = rig.run(&all).exits(8).answers(
+        "\n3 licenses: 3 deactivated, 3 not yet revoked at BioTrack. Run the same command again to finish.\n",
+    );
     assert_eq!(away.err.matches("can't be reached").count(), 1, "{}", away.err);
     assert_eq!(now(&rig, "L-3"), is("deactivated", &["revocation_pending"]));
     fs::write(&config, text).unwrap();
     let rest = rig.run(&[&all[..], &["--json"]].concat()).exits(0).json();
     assert!(rest["results"].as_array().unwrap().iter().all(|it| it["exit"] == 0), "{rest}");
     assert_eq!(rig.counted("token_revoked"), 3);
-    rig.run(&all).exits(0).answers("3 deactivated already.");
+    rig.run(&all).exits(0).answers("3 licenses: 3 unchanged.");
 }
 
 #[test]
 fn local_only_asks_nobody_for_any_of_them() {
     let rig = granted(&["L-1", "L-2"]);
     let revocations = Revocations::of(&rig, |_| None);
-    rig.run(&["deactivate", "L-1", "L-2", "--yes", "--local-only"]).exits(0).answers("2 deactivated.");
+    rig.run(&["deactivate", "L-1", "L-2", "--yes", "--local-only"])
+        .exits(0)
+        .answers("2 licenses: 2 deactivated.");
     assert_eq!((revocations.asked(), rig.counted("token_revoked")), (0, 0));
 }
 
@@ -287,7 +293,7 @@ fn whoever_asks_to_be_left_alone_for_longer_than_a_minute_is() {
 fn while_the_provider_wants_to_be_left_alone_none_of_the_others_is_asked_about() {
     let rig = granted(&["L-1", "L-2", "L-3"]);
     let revocations = Revocations::of(&rig, |_| Some("429 Too Many Requests\r\nretry-after: 3600"));
-    rig.run(&["deactivate", "L-1", "L-2", "L-3", "--yes"]).exits(8).answers("3 pending at BioTrack");
+    rig.run(&["deactivate", "L-1", "L-2", "L-3", "--yes"]).exits(8).answers("3 not yet revoked at BioTrack");
     assert_eq!(revocations.asked(), 1);
     assert_eq!(now(&rig, "L-3"), is("deactivated", &["revocation_pending"]));
 }
@@ -299,7 +305,7 @@ fn in_an_outage_only_the_first_is_asked_again_until_one_succeeds() {
     let revocations = Revocations::of(&rig, |nth| (nth <= 4 || nth == 6).then_some(DOWN));
     rig.run(&["deactivate", "L-1", "L-2", "L-3", "L-4", "--yes"])
         .exits(3)
-        .answers("2 deactivated, 2 pending at BioTrack: run the same command again.");
+        .answers("4 licenses: 4 deactivated, 2 not yet revoked at BioTrack.");
     assert_eq!((revocations.asked(), rig.counted("token_revoked")), (7, 2));
     assert_eq!(now(&rig, "L-2"), is("deactivated", &["revocation_pending"]));
     assert_eq!(now(&rig, "L-4"), is("deactivated", &[]));
@@ -318,7 +324,7 @@ fn ctrl_c_lets_the_one_under_way_be_finished_and_leaves_the_rest() {
     talk.read_to_string(&mut said).unwrap();
     let run = Run::of(child.wait_with_output().unwrap()).exits(130);
     run.answers("L-1 is deactivated here; its history is kept.\nAt BioTrack: revoked.\n")
-        .answers("1 deactivated, 2 not begun: run the same command again.");
+        .answers("3 licenses: 1 deactivated, 2 left. Run the same command again to finish.");
     assert!(said.contains("run the same command again"), "{said}");
     assert_eq!(now(&rig, "L-1"), is("deactivated", &[]));
     assert_eq!(now(&rig, "L-2"), is("active", &[]));
@@ -333,7 +339,7 @@ fn ctrl_c_cuts_a_wait_short_for_one_try_more() {
     let _talk = until_it_says("It's asked again in 55 s.", &mut child);
     send("INT", &child);
     let run = Run::of(child.wait_with_output().unwrap()).exits(130);
-    run.answers("At BioTrack: revoked.").answers("1 deactivated, 1 not begun");
+    run.answers("At BioTrack: revoked.").answers("2 licenses: 1 deactivated, 1 left.");
     assert_eq!((revocations.asked(), now(&rig, "L-2")), (2, is("active", &[])));
 }
 
@@ -393,7 +399,7 @@ fn each_licence_has_its_own_hook_and_history() {
     let hooks = format!("{config}\n[hooks]\ndeactivated = \"{}\"\n", hook.display());
     fs::write(rig.file("config.toml"), hooks).unwrap();
     let quiet = rig.run(&["deactivate", "L-1", "L-2", "--yes", "-q", "--reason", "sold"]).exits(0);
-    quiet.answers("2 deactivated.").says_nothing();
+    quiet.answers("2 licenses: 2 deactivated.").says_nothing();
     let got = fs::read_to_string(rig.file("gone.got")).unwrap();
     let got: Vec<Value> = got.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let told: Vec<_> = got.iter().map(|it| (&it["license"], &it["detail"])).collect();

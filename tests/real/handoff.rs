@@ -280,7 +280,8 @@ fn the_message_says_to_a_person_what_to_do() {
             ..store("101-X0003-D1", "2026-06-03T12:00:00Z")
         },
     ]);
-    let text = rig.run(&["renew", "--all", "--no-wait", "--message"]).exits(0).says("3 handed off of 3").out;
+    let text =
+        rig.run(&["renew", "--all", "--no-wait", "--message"]).exits(0).says("3 licenses: 3 handed off").out;
     let (ann, bob) = text.split_once(&"-".repeat(72)).unwrap();
     assert!(ann.starts_with("To: ann@example.com\nSubject: ") && bob.contains("To: store@example.com\n"));
     assert_eq!((ann.matches("/oauth?").count(), bob.matches("/oauth?").count()), (2, 1));
@@ -577,7 +578,7 @@ fn in_a_run_a_pasted_answer_and_keys_go_side_by_side() {
     screen.types(&back).key("Enter");
     screen.shows("✓ 604001/L-2");
     screen.types("s");
-    screen.shows("1 granted, 1 skipped of 2");
+    screen.shows("2 licenses: 1 granted, 1 skipped");
     assert_eq!(rig.status()["summary"]["active"], 1);
 }
 

@@ -9,9 +9,13 @@
 mod browser;
 mod clock;
 mod gate;
+pub mod generated;
 mod keyring;
 mod person;
 mod provider;
+pub mod schema;
+pub mod seed;
+mod stored;
 mod successor;
 mod transcript;
 
@@ -27,7 +31,7 @@ use biotrack_auth::cli;
 use biotrack_auth::config::Config;
 use biotrack_auth::custody::Custody;
 use biotrack_auth::edge::{
-    Env, KeyringThread, LazyRuntime, Paths, Surroundings, Terminal, Unwatched, Variables, Who,
+    Env, KeyringThread, LazyRuntime, Paths, Surroundings, SystemNetwork, Terminal, Unwatched, Variables, Who,
 };
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::authorization::Standing;
@@ -39,7 +43,7 @@ use clock::{CountedRandom, StandingClock};
 use gate::{GatedKeyring, GatedWire};
 use jiff::{SignedDuration, Timestamp};
 use provider::Wire;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,6 +77,11 @@ pub struct Rig {
     next: RefCell<Person>,
     variables: RefCell<Vec<(String, String)>>,
     boot: RefCell<Option<String>>,
+    surroundings: Cell<Surroundings>,
+    /// The network leads to this machine's loopback, and not to the scripted provider.
+    real_network: Cell<bool>,
+    /// Age recipients in the order in which they were shown: each run of a test makes others.
+    recipients: RefCell<Vec<String>>,
 }
 
 impl Rig {
@@ -88,11 +97,11 @@ impl Rig {
 
     fn configured(vault: &str) -> Self {
         let rig = Self::bare();
-        rig.initialize(vault);
+        rig.init(vault);
         rig
     }
 
-    fn initialize(&self, vault: &str) {
+    fn init(&self, vault: &str) {
         let init = ["config", "init", "--preset", "local-sandbox", "--url", provider::URL, "--vault", vault];
         self.run_words(&init).exits(0);
     }
@@ -112,31 +121,30 @@ impl Rig {
             next: RefCell::default(),
             variables: RefCell::default(),
             boot: RefCell::new(Some(BOOT.into())),
+            // A desk with a screen, wherever the tests run.
+            surroundings: Cell::new(Surroundings { ssh: false, wsl: false, container: false, display: true }),
+            real_network: Cell::new(false),
+            recipients: RefCell::default(),
         }
     }
 
-    /// Another home with the same provider, as on another machine.
-    pub fn beside(&self) -> Self {
-        let other = Self {
-            home: home(),
-            random: Arc::default(),
-            browser: Arc::new(ScriptedBrowser::of(self.provider.clone())),
+    /// Another home of the same integrator, sealed to an identity of its own: with this one's provider and clock.
+    pub fn another_home(&self) -> Self {
+        let rig = Self {
+            random: self.random.clone(),
+            browser: self.browser.clone(),
             provider: self.provider.clone(),
             clock: self.clock.clone(),
-            keyring: Arc::default(),
-            successor: Arc::default(),
-            next: RefCell::default(),
-            variables: RefCell::default(),
-            boot: RefCell::new(Some(BOOT.into())),
+            ..Self::bare()
         };
-        other.initialize("sealed");
-        other
+        rig.init("sealed");
+        rig
     }
 
     /// What is on the disk at this moment, after the machine has ended and started anew: no process of before lives, and
     /// what `boot` names as the start is another one, the same one, or one that can't be told.
     pub fn restarted(&self, boot: Option<&str>) -> Self {
-        let other = self.beside();
+        let other = self.another_home();
         for entry in std::fs::read_dir(self.home()).unwrap().map(|entry| entry.unwrap()) {
             copy(&entry.path(), &other.file(entry.file_name().to_str().unwrap()));
         }
@@ -169,6 +177,16 @@ impl Rig {
         self.variables.borrow_mut().push((name.into(), value.into()));
     }
 
+    /// What kind of place it is from now on, instead of a desk with a screen.
+    pub fn is_in(&self, surroundings: Surroundings) {
+        self.surroundings.set(surroundings);
+    }
+
+    /// The network is the machine's from now on, for a test that has a sandbox on loopback.
+    pub fn reaches_the_sandbox(&self) {
+        self.real_network.set(true);
+    }
+
     /// What the next browsers do, one after the other; after those they grant.
     pub fn visits(&self, visits: impl IntoIterator<Item = Visit>) -> &Self {
         self.browser.does(visits);
@@ -198,19 +216,24 @@ impl Rig {
         let code = cli::run(&arguments, env);
         self.browser.wait();
         person.said_all();
+        schema::check(words, &out.text());
         Done {
             code,
             out: self.shown(&out.text()),
-            raw: out.text(),
             err: self.shown(&err.text()),
             ran: self.successor.taken(),
+            bytes: out.bytes(),
         }
     }
 
-    /// Text without what differs from run to run: the home's path, and ports of this machine.
+    /// Text without what differs from run to run, and from release to release: the home's path, ports of this machine, age
+    /// recipients, the words of the operating system, the version.
     fn shown(&self, text: &str) -> String {
+        let version = concat!("biotrack-auth ", env!("CARGO_PKG_VERSION"));
         let text = text.replace(&self.home.path().display().to_string(), "[HOME]");
-        transcript::without_ports(&text)
+        let text = text.replace(version, "biotrack-auth [VERSION]");
+        let text = transcript::without_ports(&transcript::without_system_words(&text));
+        transcript::without_recipients(&text, &mut self.recipients.borrow_mut())
     }
 
     /// The machine as the commands see it, with nobody at it and whatever it prints thrown away.
@@ -219,14 +242,16 @@ impl Rig {
             clock: self.clock.clone(),
             random: self.random.clone(),
             browser: self.browser.clone(),
-            network: Arc::new(Wire(self.provider.clone())),
+            network: match self.real_network.get() {
+                true => Arc::new(SystemNetwork),
+                false => Arc::new(Wire(self.provider.clone())),
+            },
             keyring: Arc::new(KeyringThread::over(self.keyring.clone(), Duration::from_secs(5))),
             successor: self.successor.clone(),
             variables: Variables::new(self.variables.borrow().iter().cloned()),
             paths: Paths::within(self.home.path()),
             terminal: Terminal::captured(Box::new(std::io::sink()), Box::new(std::io::sink())),
-            // A desk with a screen, wherever the tests run.
-            surroundings: Some(Surroundings { ssh: false, wsl: false, container: false, display: true }),
+            surroundings: Some(self.surroundings.get()),
             boot: self.boot.borrow().clone(),
             steps: Arc::new(Unwatched),
             who: Who { user: "sam".into(), host: "desk".into() },
@@ -246,6 +271,11 @@ impl Rig {
         env
     }
 
+    /// The recipient of the home's own identity.
+    pub fn recipient(&self) -> String {
+        biotrack_auth::vault::recipient_of(IdentityFile::at(&self.env().paths.identity)).unwrap()
+    }
+
     /// A file in the home.
     pub fn file(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
@@ -256,10 +286,12 @@ impl Rig {
         self.home.path()
     }
 
-    /// Writes a file into the home and gives its path.
+    /// Writes a file into the home, which others may not read, and gives its path.
     pub fn write(&self, name: &str, text: &str) -> String {
         let path = self.file(name);
         std::fs::write(&path, text).unwrap();
+        #[cfg(unix)]
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         path.display().to_string()
     }
 
@@ -310,7 +342,7 @@ impl Rig {
     /// Custody over the home's ledger and vault, as a command has it, in a machine that the caller keeps.
     pub fn custody<'e>(&self, env: &'e Env) -> Custody<'e> {
         let config = Config::load(&env.paths).unwrap();
-        let vault = match config.vault_kind() {
+        let vault = match config.vault {
             biotrack_auth::model::vault_kind::VaultKind::Keyring => Vault::keyring(env.keyring.clone()),
             biotrack_auth::model::vault_kind::VaultKind::Sealed => {
                 Vault::sealed(IdentityFile::at(&env.paths.identity), config.recipients.clone())
@@ -338,8 +370,12 @@ pub fn key(license: &str) -> Key {
 /// A folder that is gone afterwards; in memory where the system has such a place, for every commit syncs it.
 fn home() -> TempDir {
     let memory = Path::new("/dev/shm");
-    let made = tempfile::Builder::new().prefix("biotrack-auth-").tempdir_in(memory);
-    made.or_else(|_| tempfile::tempdir()).unwrap()
+    let mut folder = tempfile::Builder::new();
+    folder.prefix("biotrack-auth-");
+    // As the program makes it, whatever the umask is.
+    #[cfg(unix)]
+    folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    folder.tempdir_in(memory).or_else(|_| folder.tempdir()).unwrap()
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -26,6 +26,8 @@ pub enum Reply {
     Unreachable,
     /// It was acted on, and the answer was lost.
     Lost,
+    /// It wasn't acted on, and no answer came.
+    Unheard,
     /// It wasn't acted on; this status and body.
     Status(u16, String),
     /// It was acted on; the answer's members are changed so, and removed where the value is null.
@@ -46,6 +48,8 @@ struct State {
     next: BTreeMap<String, VecDeque<Reply>>,
     revokes: bool,
     lifetime: Option<SignedDuration>,
+    /// How far its clock is ahead.
+    ahead: SignedDuration,
 }
 
 #[derive(Clone)]
@@ -85,6 +89,11 @@ impl ScriptedProvider {
     /// Grants live this long from now on.
     pub fn grants_for(&self, lifetime: SignedDuration) {
         self.state.lock().unwrap().lifetime = Some(lifetime);
+    }
+
+    /// Its clock is ahead by so much from now on.
+    pub fn clock_is_ahead(&self, by: SignedDuration) {
+        self.state.lock().unwrap().ahead = by;
     }
 
     /// All that it did, a line each, in order.
@@ -148,13 +157,15 @@ impl ScriptedProvider {
         let reply = self.state.lock().unwrap().next.get_mut(&path).and_then(VecDeque::pop_front);
         match &reply {
             Some(Reply::Unreachable) => return Err(HttpFault::Connect("Connection refused".into())),
+            Some(Reply::Unheard) => return Err(HttpFault::Timeout),
             Some(Reply::Status(status @ (429 | 500..), _)) => {
                 return Err(HttpFault::Status { status: *status, retry_after: None });
             }
-            Some(Reply::Status(status, body)) => return Ok(response(*status, body.clone())),
+            Some(Reply::Status(status, body)) => return Ok(response(*status, body.clone(), self.time())),
             _ => {}
         }
         let form: HashMap<String, String> = form_urlencoded::parse(request.body()).into_owned().collect();
+        let its_time = self.time();
         let mut state = self.state.lock().unwrap();
         let now = self.clock.now();
         let (status, mut body) = match path.as_str() {
@@ -174,10 +185,14 @@ impl ScriptedProvider {
                         value => drop(members.insert(name.clone(), value.clone())),
                     }
                 }
-                Ok(response(status, body.to_string()))
+                Ok(response(status, body.to_string(), its_time))
             }
-            _ => Ok(response(status, body.to_string())),
+            _ => Ok(response(status, body.to_string(), its_time)),
         }
+    }
+
+    fn time(&self) -> Timestamp {
+        self.clock.now() + self.state.lock().unwrap().ahead
     }
 }
 
@@ -306,10 +321,13 @@ impl Transport for Wire {
     }
 }
 
-fn response(status: u16, body: String) -> HttpResponse {
+fn response(status: u16, body: String, at: Timestamp) -> HttpResponse {
     let mut response = HttpResponse::new(body.into_bytes());
     *response.status_mut() = status.try_into().unwrap();
-    response.headers_mut().insert("content-type", "application/json".parse().unwrap());
+    let headers = response.headers_mut();
+    headers.insert("content-type", "application/json".parse().unwrap());
+    // RFC 9110 5.6.7
+    headers.insert("date", at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string().parse().unwrap());
     response
 }
 

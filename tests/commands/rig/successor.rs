@@ -18,18 +18,19 @@ impl RecordedSuccessor {
 
 impl Successor for RecordedSuccessor {
     fn replace(&self, program: &OsStr, arguments: &[OsString], variables: &[(&str, &str)]) -> Place {
-        if program == "no-such-program" {
-            return Place::Kept(std::io::ErrorKind::NotFound.into());
+        match program.to_str() {
+            Some("no-such-program") => return Place::Kept(std::io::ErrorKind::NotFound.into()),
+            Some("not-a-program") => return Place::Kept(std::io::ErrorKind::PermissionDenied.into()),
+            _ => {}
         }
         let mut ran = String::new();
         for (name, value) in variables {
             writeln!(ran, "{name}={value}").unwrap();
         }
-        let words: Vec<_> = std::iter::once(program)
-            .chain(arguments.iter().map(OsString::as_os_str))
-            .map(OsStr::to_string_lossy)
-            .collect();
-        writeln!(ran, "{}", words.join(" ")).unwrap();
+        // As a shell would take them, so that each word shows where it ends.
+        let words = std::iter::once(program).chain(arguments.iter().map(OsString::as_os_str));
+        let words: Vec<_> = words.map(OsStr::to_string_lossy).collect();
+        writeln!(ran, "{}", shlex::try_join(words.iter().map(AsRef::as_ref)).unwrap()).unwrap();
         *self.0.lock().unwrap() = Some(ran);
         Place::Taken(0)
     }

@@ -12,10 +12,10 @@ pub struct Done {
     pub out: String,
     /// Standard error.
     pub err: String,
-    /// Standard output to the byte, with the ports that the system chose.
-    pub raw: String,
     /// The program that took the process's place, with the variables that it was given.
     pub ran: Option<String>,
+    /// Standard output to the byte, with all that differs from run to run.
+    pub bytes: Vec<u8>,
 }
 
 impl Done {
@@ -53,7 +53,7 @@ impl Done {
     /// Standard output as JSON, with the ports that the system chose.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.raw).unwrap_or_else(|e| panic!("{e}\n{}", self.transcript()))
+        serde_json::from_slice(&self.bytes).unwrap_or_else(|e| panic!("{e}\n{}", self.transcript()))
     }
 }
 
@@ -63,7 +63,11 @@ pub struct Captured(Arc<Mutex<Vec<u8>>>);
 
 impl Captured {
     pub fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        String::from_utf8(self.bytes()).unwrap_or_else(|_| "[bytes that are no text]".into())
+    }
+
+    pub fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap().clone()
     }
 
     pub fn add(&self, text: &str) {
@@ -86,7 +90,7 @@ impl Write for Captured {
 pub fn without_ports(text: &str) -> String {
     let mut shown = String::new();
     let mut rest = text;
-    let marks = ["127.0.0.1:", "127.0.0.1%3A", "localhost:", "-L "];
+    let marks = ["127.0.0.1:", "127.0.0.1%3A", "localhost:", "-L ", "on port "];
     while let Some(before) = marks.iter().filter_map(|mark| Some(rest.find(mark)? + mark.len())).min() {
         shown.push_str(&rest[..before]);
         rest = &rest[before..];
@@ -96,6 +100,46 @@ pub fn without_ports(text: &str) -> String {
             shown.push_str("[PORT]");
             rest = &rest[digits..];
         }
+    }
+    shown + rest
+}
+
+/// What the operating system says of an error, which each does in words of its own: "No such file … (os error 2)".
+pub fn without_system_words(text: &str) -> String {
+    const NUMBER: &str = " (os error ";
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(NUMBER) {
+        let (before, number) = rest.split_at(at);
+        let words = before.rfind(": ").map_or(0, |colon| colon + 2);
+        shown.push_str(&before[..words]);
+        shown.push_str("[THE SYSTEM'S WORDS]");
+        rest = number.split_once(')').map_or("", |(_, after)| after);
+    }
+    shown + rest
+}
+
+/// Age recipients by a number each, in the order in which they were first shown: `[RECIPIENT 1]`.
+pub fn without_recipients(text: &str, known: &mut Vec<String>) -> String {
+    const BEGIN: &str = "age1";
+    const LENGTH: usize = 62;
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(BEGIN) {
+        shown.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let letters = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
+        let (recipient, after) = rest.split_at(letters);
+        if letters == LENGTH {
+            let number = known.iter().position(|it| it == recipient).unwrap_or_else(|| {
+                known.push(recipient.to_owned());
+                known.len() - 1
+            });
+            shown.push_str(&format!("[RECIPIENT {}]", number + 1));
+        } else {
+            shown.push_str(recipient);
+        }
+        rest = after;
     }
     shown + rest
 }

@@ -23,7 +23,7 @@ fn each_row_is_registered_and_what_has_a_grant_is_left_out() {
     );
     let path = path.to_str().unwrap();
     let run = rig.run(&["register", "--from", path, "--browser", &crowd.browser()]).exits(0);
-    let run = run.answers("1 granted, 1 skipped of 2.").says("Columns not used: Notes.");
+    let run = run.answers("2 licenses: 1 granted, 1 skipped.").says("Columns not used: Notes.");
     run.says("604001/L-4: left out, registered already (active), so it has renew");
     let card = rig.run(&["status", "Broadway, 2nd", "--json"]).exits(0).json();
     let record = &card["authorizations"][0];
@@ -68,7 +68,7 @@ fn a_file_of_renewals_must_name_known_licences() {
     run.says("line 3, column license: no authorization matches \"L-7\"");
     let path = file(&rig, "license,username\nL-1,\nL-4,cat@example.com\n");
     let run = rig.run(&["renew", "--from", path.to_str().unwrap(), "--browser", &crowd.browser()]).exits(0);
-    run.answers("2 granted of 2.");
+    run.answers("2 licenses: 2 granted.");
     let card = rig.run(&["status", "L-4", "--json"]).exits(0).json();
     assert_eq!(card["authorizations"][0]["username"], "cat@example.com");
 }
@@ -79,7 +79,7 @@ fn what_was_exported_is_read_back_as_it_was() {
     let sheet = rig.run(&["status", "--due", "--format", "csv"]).exits(0);
     let path = file(&rig, &sheet.out);
     let run = rig.run(&["renew", "--from", path.to_str().unwrap(), "--dry-run"]).exits(0);
-    run.answers("3 licences would be asked").says_nothing();
+    run.answers("3 licenses would be asked").says_nothing();
 }
 
 #[test]
@@ -87,5 +87,5 @@ fn a_likely_slip_is_noted_and_not_refused() {
     let rig = Rig::new();
     let path = file(&rig, "ubi,license,username\n604001,X-1,a@example.com\n604001,x-1,a@example.com\n");
     let run = rig.run(&["register", "--from", path.to_str().unwrap(), "--dry-run"]).exits(0);
-    run.answers("2 licences would be asked").says("604001/x-1 is very like X-1.");
+    run.answers("2 licenses would be asked").says("604001/x-1 is very like X-1.");
 }

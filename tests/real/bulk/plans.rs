@@ -8,9 +8,9 @@ fn it_tells_who_would_be_asked_why_and_who_would_not() {
     let rig = fleet();
     rig.seed(&[of(&rig, "L-9", "ann@example.com", 40)]);
     let run = rig.run(&["renew", "--due", "--dry-run"]).exits(0);
-    let run = run.answers("3 licences would be asked: 1 admin of 1 company (UBI).");
-    let run = run.answers("UBI 604001").answers("ann@example.com: 3 licences").answers("2 days left");
-    run.answers("Left out: 2 licences").answers("not due yet");
+    let run = run.answers("3 licenses would be asked: 1 admin of 1 company (UBI).");
+    let run = run.answers("UBI 604001").answers("ann@example.com: 3 licenses").answers("2 days left");
+    run.answers("Left out: 2 licenses").answers("not due yet");
     assert_eq!(rig.counted_asked(), 0);
     assert_eq!(rig.truth(), Vec::<serde_json::Value>::new());
 }
@@ -38,7 +38,7 @@ fn cluster() -> Rig {
 fn a_spread_is_proposed_and_applied_only_when_asked() {
     let rig = cluster();
     let run = rig.run(&["renew", "--due", "--dry-run"]).exits(0);
-    run.answers("40 licences would be asked").answers("Applied only with --spread.");
+    run.answers("40 licenses would be asked").answers("Applied only with --spread.");
     let run = rig.run(&["renew", "--due", "--spread", "--dry-run", "--json"]).exits(0).json();
     let (planned, left) = (run["planned"].as_array().unwrap(), run["left_out"].as_array().unwrap());
     assert!((1..40).contains(&planned.len()) && planned.len() + left.len() == 40, "{run}");

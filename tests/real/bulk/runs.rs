@@ -56,8 +56,8 @@ fn each_is_granted_and_each_event_fits_the_schema() {
 fn one_failure_stops_no_other_and_is_3_and_the_command_that_tries_it_again_is_named() {
     let (rig, crowd) = (fleet(), crowd(&["L-2"]));
     let run = rig.run(&["renew", "--due", "--browser", &crowd.browser()]).exits(3);
-    let run = run.answers("2 granted, 1 failed of 3.").answers("✗ 604001/L-2: L-2: the admin refused");
-    run.says("1 of 3 failed").says("To try those again: biotrack-auth renew 604001/L-2\n");
+    let run = run.answers("3 licenses: 2 granted, 1 failed.").answers("✗ 604001/L-2: L-2: the admin refused");
+    run.says("1 of 3 licenses failed").says("To try those again: biotrack-auth renew 604001/L-2\n");
     assert_eq!(rig.counted("token_issued"), 2);
 }
 
@@ -83,7 +83,7 @@ fn where_nothing_is_due_nothing_is_asked_and_nobody_is_needed() {
 fn unattended_without_a_browser_it_is_4_and_names_who_needs_a_person() {
     let rig = fleet();
     let run = rig.run(&["renew", "--due"]).exits(4).answers_nothing();
-    run.says("3 licences (604001/L-1, 604001/L-2, 604001/L-3) need a person")
+    run.says("3 licenses (604001/L-1, 604001/L-2, 604001/L-3) need a person")
         .says("In a terminal: biotrack-auth renew --due.");
     assert_eq!(rig.counted_asked(), 0);
 }
@@ -171,7 +171,7 @@ fn interrupted_it_is_130_says_how_to_go_on_and_the_rest_is_done_then() {
 
     let crowd = crowd(&[]);
     let run = rig.run(&["renew", "--resume", "--browser", &crowd.browser()]).exits(0);
-    run.answers("3 granted of 3.");
+    run.answers("3 licenses: 3 granted.");
     rig.run(&["renew", "--resume"]).exits(0).says("Nothing to renew.");
     assert_eq!(rig.counted("token_issued"), 3);
 }
@@ -194,7 +194,7 @@ fn in_a_file_a_second_run_over_the_same_licences_is_told_who_is_at_it() {
     rig.run(&["renew", "--user", "bob@example.com", "--browser", &crowd.browser()]).exits(0);
     drop(running);
     // Killed, it holds nobody up.
-    rig.run(&["renew", "--due", "--browser", &crowd.browser()]).exits(0).answers("3 granted of 3.");
+    rig.run(&["renew", "--due", "--browser", &crowd.browser()]).exits(0).answers("3 licenses: 3 granted.");
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn nobody_in_time_ends_each_alone() {
     let rig = fleet();
     let crowd = Crowd::of(1, |asked| if asked.license == "L-1" { Will::Ignore } else { Will::Grant });
     let run = rig.run(&["renew", "--due", "--tabs", "3", "--timeout", "3s", "--browser", &crowd.browser()]);
-    run.exits(3).answers("2 granted, 1 failed of 3.").answers("nobody granted access to L-1");
+    run.exits(3).answers("3 licenses: 2 granted, 1 failed.").answers("nobody granted access to L-1");
 }
 
 #[test]
@@ -261,10 +261,10 @@ fn another_admins_grants_are_held_and_any_user_takes_them_all() {
     let rig = fleet();
     let crowd = Crowd::of(1, |_| Will::GrantAs("boss@example.com".into()));
     let run = rig.run(&["renew", "--due", "--browser", &crowd.browser()]).exits(6);
-    let run = run.answers("3 held of 3.").answers("renew 604001/L-2 --any-user");
+    let run = run.answers("3 licenses: 3 held.").answers("renew 604001/L-2 --any-user");
     run.says("To try those again: biotrack-auth renew --any-user 604001/L-1 604001/L-2 604001/L-3");
     let run = rig.run(&["renew", "--due", "--any-user"]).exits(0);
-    run.says("604001/L-2: the held grant is taken").answers("3 granted of 3.");
+    run.says("604001/L-2: the held grant is taken").answers("3 licenses: 3 granted.");
     assert_eq!(rig.status()["summary"]["active"], 4);
     assert_eq!(rig.counted("token_issued"), 3);
 }
@@ -282,7 +282,7 @@ fn a_provider_that_stays_away_ends_an_unattended_run_and_the_rest_is_left() {
     assert!(left >= 20, "most weren't asked in vain: {last}");
     rig.sandbox().set_fail(&[]);
     let run = rig.run(&["renew", "--resume", "--browser", &browser]).exits(0);
-    run.answers(&format!("{left} granted of {left}."));
+    run.answers(&format!("{left} licenses: {left} granted."));
 }
 
 #[test]
@@ -337,7 +337,7 @@ fn a_run_whose_reader_has_gone_ends_and_is_left_for_later() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let crowd = crowd(&[]);
     let run = rig.run(&["renew", "--resume", "--browser", &crowd.browser()]).exits(0);
-    run.answers("3 granted of 3.").says("Going on with the run of");
+    run.answers("3 licenses: 3 granted.").says("Resuming the run started");
 }
 
 #[test]
