@@ -30,6 +30,7 @@ pub struct Args {
     selector: String,
 
     /// Refresh it unless it's valid for this much longer
+    // defense: S52 no-option-takes-a-secret
     #[arg(long, value_name = "TIME", default_value = MIN_VALID)]
     min_valid: String,
 

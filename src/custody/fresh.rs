@@ -107,6 +107,7 @@ impl Custody<'_> {
             // Decided inside the claim: another process may have refreshed while this one waited.
             let left = self.left_refresh(key, claim)?;
             let live = self.live(key)?;
+            // defense: S36 refresh-is-decided-in-the-claim
             if left.is_none() && self.lasts(&live.granted, min) {
                 return self.handed_out(live, false);
             }
@@ -202,6 +203,7 @@ impl Custody<'_> {
         let ends = granted.access_expires_at.unwrap_or_else(assumed);
         let until = now.checked_add(min).unwrap_or(Timestamp::MAX);
         // Otherwise the clock was moved, and nothing is known.
+        // defense: S40 received-later-than-now
         let sane = received.duration_since(now) <= SKEW;
         sane && now < ends && (until <= ends || received >= self.began)
     }

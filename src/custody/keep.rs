@@ -147,6 +147,7 @@ impl Custody<'_> {
         };
         match place() {
             Ok((place, elsewhere)) => Ok(Handed::Over(Stored { came, place, elsewhere })),
+            // defense: S32 unstored-grant-is-set-aside
             Err(e) => Err(self.set_aside(&came.flow, &came.key, came.sealed, &e)),
         }
     }
@@ -223,6 +224,7 @@ impl Custody<'_> {
     fn set_aside(&mut self, flow: &FlowId, key: &Key, sealed: Sealed, why: &Error) -> Error {
         let stage = Stage::Answered(sealed);
         let kept = self.ledger.keep_answer(flow, &stage).or_else(|e| match &mut self.spool {
+            // defense: S38 untaken-grant-is-spooled
             Some(spool) => spool.keep(flow, &stage).map(drop),
             None => Err(e),
         });
@@ -448,6 +450,7 @@ fn told(record: &Authorization, unconfirmed: &[Fact]) -> String {
 /// What the protocol itself shows to be another grant than the one asked for (RFC 6749 5.1 and 7.1).
 pub(super) fn protocol_differences(granted: &Granted) -> Vec<FactDifference> {
     let mut found = Vec::new();
+    // defense: S10 bearer-tokens-alone
     if !granted.token_type.eq_ignore_ascii_case("bearer") {
         found.push(FactDifference {
             fact: "Token type",
@@ -455,6 +458,7 @@ pub(super) fn protocol_differences(granted: &Granted) -> Vec<FactDifference> {
             reported: crate::error::excerpt(&granted.token_type, 80),
         });
     }
+    // defense: S43 token-fits-a-header
     if !granted.is_sendable() {
         found.push(FactDifference {
             fact: "Access token",
@@ -462,6 +466,7 @@ pub(super) fn protocol_differences(granted: &Granted) -> Vec<FactDifference> {
             reported: "unprintable".into(),
         });
     }
+    // defense: S10 no-narrower-scopes
     if !granted.missing_scopes.is_empty() {
         found.push(FactDifference {
             fact: "Scope",

@@ -52,6 +52,7 @@ pub fn move_secrets(
             break;
         }
     }
+    // defense: S35 move-is-named-before-it-forgets
     named()?;
     forget_left(ledger, if from.kind() == VaultKind::Keyring { from } else { to })?;
     Ok(count)

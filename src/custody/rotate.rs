@@ -129,6 +129,7 @@ impl Custody<'_> {
             Ok(Some(record)) => record,
             // A newer grant is in its place: that one is asked for its token.
             Ok(None) => return self.live(&flow.key).and_then(|live| self.handed_out(live, false)),
+            // defense: S32 unstored-refresh-is-set-aside
             Err(e) => return Err(self.set_refresh_aside(flow, sealed, &e)),
         };
         if !differences.is_empty() {
@@ -230,6 +231,7 @@ impl Custody<'_> {
     fn set_refresh_aside(&mut self, flow: &Flow, sealed: Sealed, why: &Error) -> Error {
         let stage = Stage::Answered(sealed);
         let kept = self.ledger.keep_answer(&flow.id, &stage).or_else(|e| match &mut self.spool {
+            // defense: S38 untaken-refresh-is-spooled
             Some(spool) => spool.keep(&flow.id, &stage).map(drop),
             None => Err(e),
         });

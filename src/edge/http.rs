@@ -125,9 +125,13 @@ impl Client {
         let setup = |reason: String| ProviderError::Setup { reason };
         // A second call finds it installed; both are the same provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        // defense: S46 certificate-is-checked
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("biotrack-auth/", env!("CARGO_PKG_VERSION")))
+            // defense: S44 redirects-are-not-followed
             .redirect(reqwest::redirect::Policy::none())
+            // defense: S41 a-deadline-for-each-request
+            // defense: S41 the-deadline-is-for-all-of-it
             .timeout(options.deadline)
             .connect_timeout(options.deadline.min(Duration::from_secs(10)))
             .tcp_nodelay(true);
@@ -157,6 +161,7 @@ impl Client {
         }
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|e| self.fault(&e))? {
+            // defense: S45 answer-of-1-mib
             if body.len() + chunk.len() > ANSWER_CAP {
                 return Err(HttpFault::TooLarge);
             }
@@ -169,6 +174,7 @@ impl Client {
     }
 
     fn fault(&self, e: &reqwest::Error) -> HttpFault {
+        // defense: S47 a-code-leaves-once
         if e.is_connect() {
             HttpFault::Connect(match &self.proxy {
                 Some(Proxy { variable, place: Some(place) }) => {

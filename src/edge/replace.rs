@@ -34,8 +34,10 @@ impl Before {
         let core = getrlimit(Resource::Core);
         // Where it's refused, nothing is worse than it was. The hard limit stays: a program in this one's place gets
         // its own back.
+        // defense: S29 no-core-file
         let none = Rlimit { current: Some(0), maximum: core.maximum };
         let core = setrlimit(Resource::Core, none).is_ok().then_some(core);
+        // defense: S29 not-dumpable
         #[cfg(target_os = "linux")]
         let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
         Self { core }

@@ -186,6 +186,7 @@ impl Terminal {
                 self.reader_gone.store(true, Ordering::Relaxed);
                 Ok(())
             }
+            // defense: S52 unwritten-answer-is-no-success
             Err(e) => Err(Error::Output(e)),
             Ok(()) => Ok(()),
         }
@@ -242,6 +243,7 @@ impl Terminal {
     fn talk(&self, text: &str) {
         let mut err = self.err.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         // Nobody is left to be told that standard error is gone.
+        // defense: S52 unwritten-talk-is-no-panic
         let _ = writeln!(err, "{text}").and_then(|()| err.flush());
     }
 

@@ -384,6 +384,7 @@ impl Error {
     /// Whether what couldn't be committed may show up all the same. Where only the sync failed, SQLite's log holds the
     /// whole commit, and the next process to open it takes what is whole.
     pub fn may_show_up(&self) -> bool {
+        // defense: S38 failed-commit-may-show-up
         matches!(self, Self::Ledger(LedgerError::Io { .. } | LedgerError::Away { .. }))
     }
 

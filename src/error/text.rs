@@ -5,6 +5,7 @@ pub fn clean(text: &str) -> String {
     if is_clean(text) {
         return text.to_owned();
     }
+    // defense: S33 text-is-cleaned
     text.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
 }
 
@@ -40,6 +41,8 @@ pub fn excerpt(text: &str, most: usize) -> String {
 /// The words of a command as a person pastes them into a POSIX shell.
 pub fn shell<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
     // Only a NUL can't be quoted, and no argument has one; where it came from elsewhere, the rest is still quoted.
+    // defense: S51 command-is-quoted
+    // defense: S51 nul-leaves-others-quoted
     let mut whole = shlex::Quoter::new().allow_nul(true).join(words).unwrap_or_default();
     if whole.contains('\0') {
         whole = whole.replace('\0', "\u{fffd}");

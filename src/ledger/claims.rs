@@ -60,6 +60,7 @@ impl Ledger {
                 Err(TryLockError::WouldBlock) => {
                     waited = true;
                     self.steps.reached(Step::AwaitingClaim);
+                    // defense: S36 one-claim-on-the-tokens
                     lock_within(file, until.saturating_duration_since(Instant::now()))
                 }
                 Err(TryLockError::Error(e)) => {

@@ -152,6 +152,7 @@ impl Ledger {
             loop {
                 let known = dead.len();
                 let seen = self.engine.snapshot(|db| look(db, &mut dead))?;
+                // defense: S36 owner-was-dead-before
                 if dead.len() == known || round == ROUNDS {
                     return Ok(seen);
                 }

@@ -65,6 +65,7 @@ pub(super) fn fits(path: &str, found: i64) -> Result<(), LedgerError> {
     let path = path.to_owned();
     match found.cmp(&KNOWN) {
         Ordering::Equal => Ok(()),
+        // defense: S39 newer-schema-is-refused
         Ordering::Greater => Err(LedgerError::Newer { path, found, known: KNOWN }),
         Ordering::Less => Err(LedgerError::Older { path, found, known: KNOWN }),
     }
@@ -86,6 +87,7 @@ pub(super) fn migrate(tx: Db<'_>, found: i64) -> Result<(), Fault> {
 }
 
 fn missing(tx: Db<'_>, found: i64) -> impl Iterator<Item = &'static str> {
+    // defense: S39 older-schema-is-migrated
     let steps = STEPS.iter().skip(usize::try_from(found).unwrap_or_default());
     steps.filter_map(move |step| match tx {
         Db::Sqlite(_) => Some(step.sqlite),

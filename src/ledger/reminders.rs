@@ -106,6 +106,7 @@ impl Ledger {
             |row| row.get(0),
         );
         let days = read.map_err(|e| self.fault("read the reminders", e))?;
+        // defense: S40 reminded-once
         Ok(days.into_iter().collect())
     }
 

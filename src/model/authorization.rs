@@ -98,6 +98,7 @@ impl Authorization {
             return State::Deactivated;
         }
         let Some(expires) = self.expires_at else { return State::Pending };
+        // defense: S40 expired-in-the-instant
         if now >= expires {
             State::Expired
         } else if self.invalid_at.is_some() {

@@ -113,5 +113,6 @@ pub fn compare(provider: &Provider, key: &Key, username: &Username, reported: &R
 /// The name of an account as the provider reports it: cleaned, and no longer than an address of mail may be.
 pub fn account(reported: &str) -> String {
     const LONGEST: usize = 254;
+    // defense: S33 account-name-is-cut
     excerpt(reported.trim(), LONGEST)
 }

@@ -363,6 +363,7 @@ fn decoded(bytes: &[u8]) -> Result<&str, Vec<Complaint>> {
     if bytes.len() > MOST_BYTES {
         return Err(whole(format!("is larger than {} MiB: divide it", MOST_BYTES / 1024 / 1024)));
     }
+    // defense: S51 list-is-text
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || bytes.contains(&0) {
         return Err(whole(format!("is UTF-16, or no text at all: {SAVE_AS}")));
     }

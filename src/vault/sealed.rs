@@ -200,6 +200,7 @@ pub(super) fn opener(identity: &IdentityFile) -> Result<Opener> {
 
 pub(super) fn recipient(text: &str) -> Result<Recipient> {
     text.trim().parse().map_err(|_| {
+        // defense: S28 identity-is-not-repeated
         let reason = if text.to_uppercase().contains("AGE-SECRET-KEY-") {
             // It must not be shown again, pasted behind its recipient neither.
             return VaultError::Recipient {

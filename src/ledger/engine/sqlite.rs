@@ -77,6 +77,7 @@ impl LedgerFile {
         files::private_folder(&paths.data).map_err(unopened)?;
         refuse_emptied(paths, &place)?;
         files::open_private(&file).map_err(unopened)?;
+        // defense: S30 beside-the-ledger
         check_beside(paths).map_err(unopened)?;
         let db = open(&place, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let mut file = Self { db, place: place.clone(), id: String::new(), anyway };
@@ -237,6 +238,7 @@ fn named_beside(paths: &Paths) -> Option<String> {
 /// it is lost, and that is said; one that somebody took away is begun anew.
 fn refuse_emptied(paths: &Paths, name: &str) -> Result<()> {
     match std::fs::metadata(paths.ledger()) {
+        // defense: S39 emptied-ledger-is-refused
         Ok(it) if it.len() == 0 && named_beside(paths).is_some() => {
             Err(LedgerError::Damaged { path: name.into(), reason: "it has been emptied".into() }.into())
         }
@@ -266,6 +268,7 @@ fn prepare(name: &str, flags: OpenFlags) -> rusqlite::Result<Connection> {
     db.busy_timeout(PATIENCE)?;
     // Else the last process to close pays two more syncs.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // defense: S35 commits-are-synced
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", true)?;
     Ok(db)

@@ -353,7 +353,7 @@ documents! {
     contrib: "contrib/README.md",
     architecture: "docs/architecture.md",
     backup: "docs/backup.md",
-    defences: "docs/defences.md",
+    defenses: "docs/defenses.md",
     operations: "docs/operations.md",
     performance: "docs/performance.md",
     provider: "docs/provider.md",
