@@ -37,7 +37,8 @@ pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
     let min = parse("time", token::MIN_VALID)?;
     let (mut fresh, mut interrupts) = (None, None);
     call.bench()?.work(call, |bench| {
-        fresh = Some(token::fresh(call, bench, &args.selector, min)?);
+        let handed_over = fresh.insert(token::fresh(call, bench, &args.selector, min)?);
+        bench.custody.note_use(&handed_over.record);
         interrupts = bench.custody.interrupts();
         Ok(0)
     })?;

@@ -325,9 +325,15 @@ impl Custody<'_> {
     }
 
     /// Takes the held grant of another admin as it is, without a new consent.
+    ///
+    /// # Errors
+    /// [`LedgerError::Changed`] where another process was quicker: took it, or gave the license up.
     pub fn take_held(&mut self, key: &Key) -> Result<()> {
+        // Until it's committed: whoever takes it too, or gives the license up, waits, and looks again.
+        let _claim = self.claim(key)?;
         let profile = self.provider.profile.clone();
-        let (_, place) = self.ledger.secrets(&profile, key, Role::Held)?.pop().ok_or_else(unknown)?;
+        let gone = || LedgerError::Changed { license: key.license.to_string() };
+        let (held, place) = self.ledger.secrets(&profile, key, Role::Held)?.pop().ok_or_else(gone)?;
         let granted = Granted::from_sealable(&self.vault.get(&place, key.license.as_str())?, key)?;
         let provider = self.provider.clone();
         let now = self.env.clock.now();
@@ -335,7 +341,10 @@ impl Custody<'_> {
         for flow in self.ledger.unfinished(&profile, Some(key))? {
             self.clear_lapsed(&flow)?;
         }
-        self.commit(key, |record| {
+        self.commit_if(key, |ledger, record| {
+            if !ledger.secrets(&profile, key, Role::Held)?.iter().any(|(id, _)| *id == held) {
+                return Err(gone().into());
+            }
             let expect = record.generation;
             let renewed = record.created_at.is_some() && record.deactivated_at.is_none();
             live(record, &provider, &granted, renewed);
@@ -344,7 +353,7 @@ impl Custody<'_> {
             moves.extend([Move::Turn(Role::Live, Role::Superseded), Move::Turn(Role::Held, Role::Live)]);
             let happened = if renewed { Happened::Renewed } else { Happened::Granted };
             let events = vec![event(record, happened, &told(record, &[]), now)];
-            Change { record: record.clone(), expect, moves, closes: None, events }
+            Ok(Change { record: record.clone(), expect, moves, closes: None, events })
         })?;
         self.loose.extend(elsewhere.into_iter().map(|(_, place)| place));
         self.touched.insert(key.clone());

@@ -31,9 +31,10 @@ pub fn move_secrets(
         calm(ledger, true)?;
         let all = ledger.all_secrets()?;
         let known = all.len();
-        let rest: Vec<_> = all.into_iter().filter(|it| kind_of(&it.place) != to.kind()).collect();
+        let rest: Vec<_> = all.into_iter().filter(|it| it.place.vault() != to.kind()).collect();
         count = rest.len();
         if rest.is_empty() {
+            ledger.keeps_secrets_in(to.kind())?;
             break;
         }
         if tried == TRIES {
@@ -150,11 +151,4 @@ fn calm(ledger: &Ledger, memos: bool) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn kind_of(place: &Place) -> VaultKind {
-    match place {
-        Place::Item(_) => VaultKind::Keyring,
-        Place::Blob(_) => VaultKind::Sealed,
-    }
 }

@@ -122,7 +122,7 @@ impl Custody<'_> {
                 self.vault.put(&self.item_of_refresh(flow), &granted.to_sealable(&flow.key))
             }
         };
-        let base = Some(&live.place);
+        let base = Some(live.id);
         let committed = stored.and_then(|place| self.commit_refresh(flow, base, place, &granted));
         let record = match committed {
             Ok(Some(record)) => record,
@@ -155,7 +155,7 @@ impl Custody<'_> {
     fn commit_refresh(
         &mut self,
         flow: &Flow,
-        base: Option<&Place>,
+        base: Option<i64>,
         place: Place,
         granted: &Granted,
     ) -> Result<Option<Authorization>> {
@@ -169,8 +169,8 @@ impl Custody<'_> {
             let expect = record.generation;
             let live = self.ledger.secrets(&self.provider.profile, key, Role::Live)?.pop();
             // Another admin's grant that is set aside moves the generation as well, but not the live grant.
-            let old = live.filter(|(_, live)| match base {
-                Some(base) => base == live,
+            let old = live.filter(|(id, _)| match base {
+                Some(base) => base == *id,
                 None => record.generation == flow.base,
             });
             let mut events = Vec::new();

@@ -59,8 +59,10 @@ impl Custody<'_> {
             memo: Some(memo.clone()),
             stage: Stage::Sent,
         };
-        let go =
-            self.ledger.intend_refresh(flow.clone()).inspect_err(|e| self.forget_unless_needed(memo, e))?;
+        let go = self
+            .ledger
+            .intend_refresh(flow.clone(), live.id, &live.place)
+            .inspect_err(|e| self.forget_unless_needed(memo, e))?;
         self.refreshing = Some(flow.id.clone());
         self.spool.iter_mut().for_each(|spool| spool.about(&flow));
         Ok(Refreshing { flow, go, seal: Some(envelope.answer), sent_before: false })
@@ -148,7 +150,7 @@ impl Custody<'_> {
     fn is_still(&self, live: &Live) -> Result<bool> {
         let key = &live.standing.record.key;
         let found = self.ledger.secrets(&self.provider.profile, key, Role::Live)?.pop();
-        Ok(found.is_some_and(|(_, place)| place == live.place))
+        Ok(found.is_some_and(|(id, _)| id == live.id))
     }
 
     /// The provider says that the grant is dead. If it's still the one that was asked about, the record says so too.

@@ -159,8 +159,9 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     let sibling = path.with_file_name(name);
     let written = (|| {
         let _ = fs::remove_file(&sibling);
-        let mut file = options(true).open(&sibling).map_err(|e| fault(&sibling, e))?;
-        file.write_all(content).and_then(|()| file.sync_all()).map_err(|e| fault(&sibling, e))?;
+        // What can't be written beside it is told by the name that was given.
+        let mut file = options(true).open(&sibling).map_err(|e| fault(path, e))?;
+        file.write_all(content).and_then(|()| file.sync_all()).map_err(|e| fault(path, e))?;
         restrict(&sibling, mode)?;
         fs::rename(&sibling, path).map_err(|e| fault(path, e))?;
         sync_folder_of(path)

@@ -1,17 +1,21 @@
 //! Everything that touches the machine: clock, environment, randomness, network, browser, folders, terminal.
 //! `main` makes one [`Env`] and hands it down; nothing else in the program asks the machine anything.
 
+mod boot;
 mod browser;
 mod clock;
 pub mod fault;
 pub mod files;
 pub mod hook;
 mod http;
+mod input;
+mod keyring;
 mod keys;
 mod paths;
 mod random;
 mod replace;
 pub mod signals;
+mod steps;
 mod surroundings;
 mod terminal;
 mod zones;
@@ -20,12 +24,15 @@ pub use browser::{
     Browser, BrowserChoice, Opened, SystemBrowser, found, is_there, presentable, written_authority,
 };
 pub use clock::{Clock, SystemClock};
-pub use http::{Http, HttpFault, HttpOptions, Proxy};
-pub use keys::{Keys, Typed};
+pub use http::{Http, HttpFault, HttpOptions, Network, Proxy, Sending, SystemNetwork, Transport};
+pub use input::{Input, Listening};
+pub use keyring::{KeyringFault, KeyringStore, KeyringThread};
+pub use keys::Typed;
 pub use paths::Paths;
 pub use random::{OsRandom, Random};
-pub use replace::Place;
+pub use replace::{Place, Successor};
 pub use signals::Interrupts;
+pub use steps::{Step, Steps, Unwatched};
 pub use surroundings::{Port, Surroundings, can_listen};
 pub use terminal::{Asker, Colour, Talk, Terminal};
 pub use zones::zone;
@@ -42,6 +49,12 @@ pub struct Env {
     pub random: Arc<dyn Random>,
     /// What opens an address for a person.
     pub browser: Arc<dyn Browser>,
+    /// What carries requests to a provider.
+    pub network: Arc<dyn Network>,
+    /// The OS keyring; nothing is asked of it before its first use.
+    pub keyring: Arc<KeyringThread>,
+    /// What puts another program in this process's place.
+    pub successor: Arc<dyn Successor>,
     /// The environment's variables, as they were at the start.
     pub variables: Variables,
     /// Where config, ledger and identity live.
@@ -50,9 +63,19 @@ pub struct Env {
     pub terminal: Terminal,
     /// Who runs this: user and host, for the history.
     pub who: Who,
-    before: replace::Before,
-    runtime: OnceLock<tokio::runtime::Runtime>,
+    /// What kind of place this is; `None`: it's looked at where that matters.
+    pub surroundings: Option<Surroundings>,
+    /// Which start of the machine this is; `None` where the system doesn't tell.
+    pub boot: Option<String>,
+    /// Who is told between two steps of writing: nobody, but in a test.
+    pub steps: Arc<dyn Steps>,
+    /// What the network's tasks run on.
+    pub runtime: LazyRuntime,
 }
+
+/// The network's runtime, built on first use.
+#[derive(Default)]
+pub struct LazyRuntime(OnceLock<tokio::runtime::Runtime>);
 
 /// The environment's variables. Empty ones count as unset, as is the custom.
 #[derive(Debug, Clone, Default)]
@@ -101,8 +124,13 @@ impl Env {
             terminal: Terminal::system(&variables),
             paths,
             variables,
-            before,
-            runtime: OnceLock::new(),
+            network: Arc::new(SystemNetwork),
+            keyring: KeyringThread::of_the_platform(),
+            successor: Arc::new(before),
+            surroundings: None,
+            boot: boot::boot(),
+            steps: Arc::new(Unwatched),
+            runtime: LazyRuntime::default(),
         })
     }
 
@@ -116,25 +144,38 @@ impl Env {
             terminal: self.terminal.again(),
             paths,
             variables: self.variables.clone(),
-            before: self.before,
-            runtime: OnceLock::new(),
+            network: self.network.clone(),
+            keyring: self.keyring.clone(),
+            successor: self.successor.clone(),
+            surroundings: self.surroundings,
+            boot: self.boot.clone(),
+            steps: self.steps.clone(),
+            runtime: LazyRuntime::default(),
         }
+    }
+
+    /// What kind of place this is.
+    pub fn surroundings(&self) -> Surroundings {
+        self.surroundings.unwrap_or_else(|| Surroundings::look(&self.variables))
     }
 
     /// The network's runtime, built on first use: `status` never builds it.
     /// The main thread stays outside it; work comes back over channels.
     pub fn net(&self) -> Result<tokio::runtime::Handle> {
-        if let Some(runtime) = self.runtime.get() {
+        if let Some(runtime) = self.runtime.0.get() {
             return Ok(runtime.handle().clone());
         }
+        let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
         let built = tokio::runtime::Builder::new_multi_thread()
             // One for whoever floods us (S41), whom hyper reads for seconds at a stretch, and one that sees the time is up.
             .worker_threads(2)
             .thread_name("net")
+            // What is told there goes where this thread's log goes, until the thread ends.
+            .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&log)))
             .enable_all()
             .build()
             .map_err(|e| Error::Failed(format!("the network runtime can't be started: {e}")))?;
-        Ok(self.runtime.get_or_init(|| built).handle().clone())
+        Ok(self.runtime.0.get_or_init(|| built).handle().clone())
     }
 
     /// Runs something on the network's runtime and waits for it, without entering it.
@@ -215,19 +256,19 @@ impl Env {
         arguments: &[std::ffi::OsString],
         variables: &[(&str, &str)],
     ) -> Place {
-        self.before.replace(program, arguments, variables)
+        self.successor.replace(program, arguments, variables)
     }
 
     /// An HTTP client of the given options.
     pub fn http(&self, options: &HttpOptions) -> Result<Http> {
         let _inside = self.net()?.enter();
-        Http::new(options, &self.variables)
+        self.network.client(options, &self.variables)
     }
 }
 
-impl Drop for Env {
+impl Drop for LazyRuntime {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = self.0.take() {
             // A name look-up that hangs must not hold the process.
             runtime.shutdown_background();
         }

@@ -140,6 +140,14 @@ pub enum LedgerError {
         /// Which.
         license: String,
     },
+    /// All secrets were moved to another vault since this command began.
+    #[error("the secrets were moved to the {moved} vault while this command still used the {kind} vault")]
+    OtherVault {
+        /// Where they are.
+        moved: String,
+        /// The vault that the command began with.
+        kind: &'static str,
+    },
     /// The history's chain doesn't fit, so it can't be pruned.
     #[error("the history's chain is broken, and nothing of it is removed")]
     BrokenHistory,
@@ -165,7 +173,7 @@ impl LedgerError {
     /// Its kind: a record that someone else changed is `busy`, all else is the ledger's.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Changed { .. } | Self::TakenOver => Kind::Busy,
+            Self::Changed { .. } | Self::TakenOver | Self::OtherVault { .. } => Kind::Busy,
             Self::BrokenHistory => Kind::Failed,
             _ => Kind::Ledger,
         }
@@ -190,6 +198,9 @@ impl LedgerError {
             Self::TakenOver => "Look at it: biotrack-auth status.",
             Self::Io { .. } => "Check the disk's space and health, then run the command again.",
             Self::Changed { .. } => "Look at it (biotrack-auth status), then run the command again if it's still needed.",
+            Self::OtherVault { moved, .. } => {
+                return Some(format!("Run the command again; where it says so still: biotrack-auth config vault {moved}."));
+            }
             Self::BrokenHistory => "See where: biotrack-auth history verify. Keep the file, and compare it with a backup.",
             Self::NotRefreshed { .. } => "They are sealed and wait. Mend that, then run the same command: it finishes without asking BioTrack again.",
             Self::NotKept { .. } => "The grant is sealed and waits. Mend that, then run the same command: it finishes without a new consent.",

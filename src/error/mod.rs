@@ -149,8 +149,10 @@ pub enum Error {
     Ambiguous {
         /// What was asked for.
         selector: String,
-        /// `UBI/LICENSE` of each.
+        /// `UBI/LICENSE` of each, with its profile where they are of several.
         candidates: Vec<String>,
+        /// They are of several profiles.
+        several_profiles: bool,
     },
     /// The licence is registered already.
     #[error("{license} is registered already ({state})")]
@@ -423,6 +425,9 @@ impl Error {
             }
             Self::NotFound { .. } => {
                 Some("See what there is: biotrack-auth status. Another profile: add --profile NAME.".into())
+            }
+            Self::Ambiguous { several_profiles: true, .. } => {
+                Some("Name one of them as UBI/LICENSE, and its profile with --profile.".into())
             }
             Self::Ambiguous { .. } => Some("Name one of them as UBI/LICENSE.".into()),
             Self::AlreadyRegistered { next, .. } => Some(format!("To have it consented again: {next}")),

@@ -4,7 +4,7 @@
 use super::Ledger;
 use super::engine::Engine;
 use super::engine::postgres::ServerLock;
-use crate::edge::files;
+use crate::edge::{Step, files};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::ids::Key;
 use sha2::{Digest, Sha256};
@@ -59,6 +59,7 @@ impl Ledger {
                 Ok(()) => Some(file),
                 Err(TryLockError::WouldBlock) => {
                     waited = true;
+                    self.steps.reached(Step::AwaitingClaim);
                     lock_within(file, until.saturating_duration_since(Instant::now()))
                 }
                 Err(TryLockError::Error(e)) => {

@@ -199,6 +199,9 @@ impl Ledger {
         {
             stage = spooled;
         }
+        if let (true, Some(owner)) = (abandoned, &flow.owner) {
+            stage = self.as_it_may_be(owner, stage);
+        }
         Ok(OpenFlow {
             purpose: flow.purpose,
             handed_off: flow.owner.is_none() && stage == Stage::Asked,

@@ -31,7 +31,7 @@ pub use runs::{LeftRun, RunId};
 pub use spool::notes;
 pub use spool::{Spool, Spooled};
 
-use crate::edge::{Env, Paths, Random, Who, files};
+use crate::edge::{Env, Paths, Random, Step, Steps, Who, files};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::flow::{Change, Flow, Logged, Owner, Place, Role, Stage};
 use crate::model::ids::{FlowId, Key};
@@ -59,6 +59,8 @@ pub struct Ledger {
     id: String,
     who: Who,
     random: Arc<dyn Random>,
+    steps: Arc<dyn Steps>,
+    boot: Option<String>,
     mark: Option<Mark>,
     hooks: BTreeSet<Occasion>,
     /// The log of commits was taken into the file by us.
@@ -196,6 +198,8 @@ impl Ledger {
             paths: env.paths.clone(),
             who: env.who.clone(),
             random: env.random.clone(),
+            steps: env.steps.clone(),
+            boot: env.boot.clone(),
             mark: None,
             hooks: BTreeSet::new(),
             log_is_fresh: false,
@@ -250,7 +254,8 @@ impl Ledger {
     /// This process's mark, made on first use: who else sees it knows that we live.
     fn mark(&mut self) -> Result<&Mark> {
         if self.mark.is_none() {
-            let made = Mark::make(&self.paths.owners(), &self.who, self.random.as_ref());
+            let made =
+                Mark::make(&self.paths.owners(), &self.who, self.boot.as_deref(), self.random.as_ref());
             let made = made.map_err(|e| self.unusable(e))?;
             if let Engine::Postgres(session) = &self.engine {
                 let Owner { mark, label } = made.owner();
@@ -274,6 +279,9 @@ impl Ledger {
         }
         self.transaction("write the intent", |tx| {
             for mut intent in intents {
+                if let Some(memo) = &intent.flow.memo {
+                    places::is_the_vault(tx, memo)?;
+                }
                 intent.flow.owner = (!intent.handed_off).then(|| owner.clone());
                 let mut replaced = None;
                 let license = intent.flow.key.license.to_string();
@@ -312,8 +320,9 @@ impl Ledger {
     }
 
     /// Commits that a refresh token is about to be sent, synced; and that it may have been, for no later note is needed.
-    /// Refused where the record isn't any more what it was read as, or another process is at it.
-    pub fn intend_refresh(&mut self, mut flow: Flow) -> Result<Logged<FlowId>> {
+    /// Refused where the record isn't any more what it was read as, its tokens aren't any more where they were read
+    /// (sealed to others, or in another vault), or another process is at it.
+    pub fn intend_refresh(&mut self, mut flow: Flow, id: i64, place: &Place) -> Result<Logged<FlowId>> {
         flow.owner = Some(self.mark()?.owner());
         let living = self.living();
         let refused = self.transaction("write the intent", |tx| {
@@ -326,7 +335,9 @@ impl Ledger {
                     _ => changed(&flow.key),
                 }));
             }
-            if records::generation(tx, &flow.profile, &flow.key)? != Some(flow.base) {
+            let found = records::secrets(tx, &flow.profile, &flow.key, Role::Live)?;
+            let is_there = found.iter().any(|(found, there)| *found == id && there == place);
+            if !is_there || records::generation(tx, &flow.profile, &flow.key)? != Some(flow.base) {
                 return Ok(Some(changed(&flow.key)));
             }
             journal::insert(tx, &flow, None)?;
@@ -350,8 +361,12 @@ impl Ledger {
     }
 
     /// Notes how far a question has come. Survives the process's end at once, a power cut only once something is
-    /// committed: until then the synced intent stands, and is reported (HOUSE, The order of writing).
+    /// committed: until then the synced intent stands, whose owner is of an earlier start of the machine, and
+    /// [`Self::as_it_may_be`] takes it for one that was sent. Where starts can't be told apart, it's synced.
     pub fn note(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
+        if self.boot.is_none() && *stage == Stage::Sent {
+            return self.note_synced(flow, stage);
+        }
         let ours = self.mark()?.owner();
         match self.relaxed(|tx| journal::note_own(tx, flow, stage, &ours))? {
             true => Ok(Logged::attested_by_the_ledger(flow.clone())),
@@ -377,6 +392,17 @@ impl Ledger {
     /// What is remembered of a closed question by its state.
     pub fn spent(&self, state: &Fingerprint) -> Result<Option<Spent>> {
         journal::spent(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
+    }
+
+    /// How far a question may have come that a dead process left: one whose intent alone is there may have been sent, if
+    /// the machine has started anew since, for what was noted behind it wasn't synced. On a server every note is.
+    pub fn as_it_may_be(&self, owner: &Owner, stage: Stage) -> Stage {
+        match stage {
+            Stage::Asked if !self.is_shared() && !owners::has_noted_all(owner, self.boot.as_deref()) => {
+                Stage::Sent
+            }
+            stage => stage,
+        }
     }
 
     /// Whether a living process is at a question.
@@ -429,11 +455,17 @@ impl Ledger {
     }
 
     /// Commits changes that belong together, one synced commit: all of them, or none where any record was changed by
-    /// others in the meantime.
+    /// others in the meantime, or somebody is at a license: what they bring belongs to what they began with.
     pub fn commit_all(&mut self, changes: &[Change]) -> Result<()> {
         let hand = self.hand();
         self.transaction("commit", |tx| {
             for change in changes {
+                let record = &change.record;
+                let open = journal::of_key(tx, &record.profile, &record.key)?;
+                if let Some(owner) = open.into_iter().find_map(|flow| flow.owner) {
+                    let license = record.key.license.to_string();
+                    return Err(Error::Busy { license, holder: owner.label }.into());
+                }
                 if !records::apply(tx, change, &hand)? {
                     return Err(changed(&change.record.key).into());
                 }
@@ -547,11 +579,17 @@ impl Ledger {
         what: &'static str,
         work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
     ) -> Result<T> {
-        self.engine.transaction(work).map_err(|e| self.fault(what, e))
+        self.steps.reached(Step::BeforeCommit);
+        let done = self.engine.transaction(work);
+        self.steps.reached(Step::AfterCommit);
+        done.map_err(|e| self.fault(what, e))
     }
 
     fn relaxed<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T> {
-        self.engine.relaxed(work).map_err(|e| self.fault("note", e))
+        self.steps.reached(Step::BeforeCommit);
+        let done = self.engine.relaxed(work);
+        self.steps.reached(Step::AfterCommit);
+        done.map_err(|e| self.fault("note", e))
     }
 
     /// A folder or file beside the ledger that can't be used is the ledger's failure.

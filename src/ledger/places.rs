@@ -3,10 +3,11 @@
 use super::engine::{Db, Fault, strange, values};
 use super::journal::{self, columns, key, place};
 use super::{Ledger, history};
-use crate::error::Result;
+use crate::error::{LedgerError, Result};
 use crate::model::flow::{Flow, Place, Role};
 use crate::model::history::Chore;
 use crate::model::ids::{FlowId, Generation, Key};
+use crate::model::vault_kind::VaultKind;
 use jiff::Timestamp;
 
 /// What a secret is of.
@@ -107,6 +108,9 @@ impl Ledger {
                     tx.execute("DELETE FROM left_item WHERE item = ?1", values![item])?;
                 }
             }
+            if let (Chore::Moved, Some((_, place))) = (chore, moved.first()) {
+                note_vault(tx, place.vault())?;
+            }
             history::append_chore(tx, chore, now, detail, &hand)?;
             Ok(())
         });
@@ -115,6 +119,11 @@ impl Ledger {
             Err(crate::error::Error::Failed(words)) if words == MOVED => Ok(false),
             Err(e) => Err(e),
         }
+    }
+
+    /// From now on secrets are kept in this vault, and whoever began with another one is refused.
+    pub fn keeps_secrets_in(&mut self, vault: VaultKind) -> Result<()> {
+        self.transaction("note the vault", |tx| note_vault(tx, vault))
     }
 
     /// Items of the keyring that nothing names since a commit, and that weren't forgotten yet.
@@ -166,6 +175,28 @@ fn named_secrets(db: Db<'_>) -> Result<Vec<Secret>, Fault> {
         },
     )?);
     Ok(all.into_iter().flatten().collect())
+}
+
+/// The name under which the ledger keeps which vault its secrets were moved to.
+const VAULT: &str = "vault";
+
+fn note_vault(tx: Db<'_>, vault: VaultKind) -> Result<(), Fault> {
+    tx.execute(
+        "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        values![VAULT, vault.word()],
+    )?;
+    Ok(())
+}
+
+/// Refuses a secret of another vault than the one that all were moved to: whoever made it read the configuration before that.
+pub(super) fn is_the_vault(tx: Db<'_>, place: &Place) -> Result<(), Fault> {
+    let kind = place.vault().word();
+    let moved: Option<String> =
+        tx.row("SELECT value FROM meta WHERE name = ?1", values![VAULT], |row| row.get(0))?;
+    match moved {
+        Some(moved) if moved != kind => Err(LedgerError::OtherVault { moved, kind }.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Says, inside a transaction, that it must be rolled back because another process was quicker.

@@ -45,7 +45,10 @@ pub fn calendar(rows: &[Row<'_>], reminder_days: &[u32], now: Timestamp) -> Stri
         for days in reminder_days {
             let said = format!("BioTrack grant of {}: {}", row.called(), days_in_words(i64::from(*days)));
             let before = Trigger::before_start(chrono::Duration::days(i64::from(*days)));
-            event.alarm(Alarm::display(&said, before).uid(&format!("{days}-{}", uid(row))).done());
+            let mut alarm = Alarm::display(&said, before);
+            // Else the crate writes the machine's own time, and no two calendars would be the same.
+            alarm.uid(&format!("{days}-{}", uid(row))).add_property("DTSTAMP", stamp(now));
+            event.alarm(alarm.done());
         }
         calendar.push(event.done());
     }

@@ -2,7 +2,7 @@
 
 use super::View;
 use super::csv::sheet;
-use super::json::SCHEMA;
+use super::json::{SCHEMA, line};
 use super::table::cut;
 use crate::error::{Result, clean, counted};
 use crate::model::history::{Anchor, Broken, Chain, Link};
@@ -211,14 +211,9 @@ impl PruneDocument {
     }
 }
 
-/// A link as one line of JSON.
-pub fn link_line(link: &Link) -> serde_json::Result<String> {
-    Ok(serde_json::to_string(&LinkJson::of(link))? + "\n")
-}
-
 /// Each link as a line of JSON.
 pub fn history_lines(links: &[Link]) -> serde_json::Result<String> {
-    links.iter().map(link_line).collect()
+    links.iter().map(|link| line(&LinkJson::of(link))).collect()
 }
 
 /// The links as CSV.

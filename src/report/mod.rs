@@ -21,7 +21,7 @@ pub use check::{Threshold, Verdict, check, unknown};
 pub use csv::csv;
 pub use doctor::{DoctorDocument, Finding, Health};
 pub use history::{
-    HistoryDocument, PruneDocument, VerifyDocument, history_csv, history_lines, history_table, link_line,
+    HistoryDocument, PruneDocument, VerifyDocument, history_csv, history_lines, history_table,
 };
 pub use json::{
     AuthorizationJson, Counts, Document, ErrorDocument, Happening, HookEvent, Reminders, ResultJson, Results,

@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
 mod answers;
-mod artefacts;
 #[cfg(target_os = "linux")]
 mod browser;
 mod bulk;
@@ -36,16 +35,13 @@ mod keyring;
 #[cfg(target_os = "linux")]
 mod local;
 mod looks;
+mod man;
 mod mishaps;
 #[cfg(target_os = "linux")]
 mod no_leaks;
 mod online;
 #[cfg(target_os = "linux")]
 mod outside;
-#[cfg(unix)]
-mod parsers;
-#[cfg(unix)]
-mod plain;
 mod register;
 mod remind;
 mod renew;

@@ -122,7 +122,7 @@ pub(super) fn run<'a>(
         true => Some(worklist(call, &provider, &mut session, &items)?),
         false => None,
     };
-    let keys = attended.then(|| session.keys()).flatten();
+    let keys = attended.then(|| session.keys(call.env)).flatten();
     let terms = Terms { choice, timeout, any_user, run: Some(id), keys: keys.is_some(), worklist };
     let mut pace = Pace::new(tabs, attended, admins);
     pace.heard(Instant::now());

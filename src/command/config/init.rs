@@ -45,6 +45,7 @@ pub struct Args {
 
 /// What was made.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Answer {
     schema: u8,
     profile: String,

@@ -30,6 +30,7 @@ pub struct Move {
 
 /// What was moved.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Answer {
     schema: u8,
     ledger: String,

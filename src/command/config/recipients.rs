@@ -42,6 +42,7 @@ pub struct Named {
 
 /// Who may read.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Answer {
     schema: u8,
     recipients: Vec<Shown>,
@@ -51,6 +52,7 @@ pub struct Answer {
 
 /// One who may read.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Shown {
     recipient: String,
     /// It's this host's own.

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 /// Where the secret is now.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Answer {
     schema: u8,
     profile: String,

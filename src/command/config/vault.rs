@@ -20,6 +20,7 @@ pub struct Args {
 
 /// What was moved.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Answer {
     schema: u8,
     vault: VaultKind,

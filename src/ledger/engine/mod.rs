@@ -122,6 +122,17 @@ impl Engine {
         }
     }
 
+    /// The same for what isn't worth waiting for: where somebody else is writing, nothing is done.
+    pub(super) fn in_passing<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        match self {
+            Self::Sqlite(file) => file.without_waiting(|| self.relaxed(work)),
+            Self::Postgres(session) => session.within(Beginning::Plain, || {
+                session.simple("SET LOCAL lock_timeout = '10ms'; SET LOCAL synchronous_commit = off")?;
+                work(Db::Postgres(session))
+            }),
+        }
+    }
+
     /// Now, and not after a redirect: the next commit pays whatever a log costs that is begun anew.
     pub(super) fn begin_its_log_anew(&self) {
         if let Self::Sqlite(file) = self {

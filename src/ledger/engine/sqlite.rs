@@ -209,6 +209,14 @@ impl LedgerFile {
         Ok(done)
     }
 
+    /// Has the work fail at once where somebody else is writing, instead of waiting for them.
+    pub(super) fn without_waiting<T>(&self, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+        self.db.busy_timeout(Duration::ZERO)?;
+        let done = work();
+        self.db.busy_timeout(PATIENCE)?;
+        done
+    }
+
     /// Takes what the log of commits has into the file, as far as nobody reads it.
     pub(super) fn begin_its_log_anew(&self) {
         let _ = self.db.pragma(None, "wal_checkpoint", "PASSIVE", |_| Ok(()));
@@ -286,4 +294,12 @@ pub(in crate::ledger) fn fault(path: &str, what: &'static str, e: &rusqlite::Err
         _ => LedgerError::Io { what, reason },
     }
     .into()
+}
+
+/// A ledger in memory.
+#[cfg(test)]
+pub(in crate::ledger) fn in_memory() -> Connection {
+    let db = Connection::open_in_memory().unwrap();
+    migrations::migrate(Db::Sqlite(&db), migrations::NOTHING).unwrap();
+    db
 }
