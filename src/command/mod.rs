@@ -192,7 +192,7 @@ impl<'a> Call<'a> {
 
     /// The vault that the configuration names; nothing is touched yet.
     fn vault(&self, config: &Config) -> Vault {
-        vault(self.env, config.vault_kind(), &config.recipients)
+        vault(self.env, config.vault, &config.recipients)
     }
 
     /// Vault and ledger of this call's profile, ready to change something.

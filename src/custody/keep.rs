@@ -10,6 +10,7 @@ use crate::model::flow::{Change, Move, Place, Purpose, Role, Sealed, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key, Username};
+use crate::model::instant::{for_machines, whole_second};
 use crate::model::provider::{Provider, RevocationScope};
 use crate::model::vault_kind::VaultKind;
 use jiff::Timestamp;
@@ -417,12 +418,6 @@ fn live(record: &mut Authorization, provider: &Provider, granted: &Granted, rene
     record.generation = record.generation.next();
 }
 
-/// Down to the whole second, as the ledger keeps it: early, never late.
-fn whole_second(at: Timestamp) -> Timestamp {
-    Timestamp::from_second(at.as_nanosecond().div_euclid(1_000_000_000).try_into().unwrap_or(i64::MAX))
-        .unwrap_or(at)
-}
-
 /// With a new living grant, older ones that nobody wants go too. Where a revocation could end the new grant as well,
 /// they are only forgotten: reporting never stops for us.
 fn leaving(record: &mut Authorization, provider: &Provider) -> Vec<Move> {
@@ -436,7 +431,7 @@ fn leaving(record: &mut Authorization, provider: &Provider) -> Vec<Move> {
 }
 
 fn told(record: &Authorization, unconfirmed: &[Fact]) -> String {
-    let until = record.expires_at.map_or_else(String::new, |at| at.to_string());
+    let until = record.expires_at.map_or_else(String::new, for_machines);
     let estimated = if record.expires_estimated { " (estimated)" } else { "" };
     let by = record
         .granted_by
@@ -457,7 +452,7 @@ pub(super) fn protocol_differences(granted: &Granted) -> Vec<FactDifference> {
         found.push(FactDifference {
             fact: "Token type",
             asked: "Bearer".into(),
-            reported: crate::error::clean(&granted.token_type).chars().take(80).collect(),
+            reported: crate::error::excerpt(&granted.token_type, 80),
         });
     }
     if !granted.is_sendable() {

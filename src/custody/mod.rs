@@ -33,6 +33,7 @@ use crate::model::consent::Fact;
 use crate::model::flow::{Change, Flow, Logged, Owner, Place, Purpose, Sealed, Stage};
 use crate::model::history::{Event, Happened};
 use crate::model::ids::{FlowId, Key, Username};
+use crate::model::instant::for_machines;
 use crate::model::provider::{ClientAuth, Provider};
 use crate::model::secret::{Sealable, Secret, fingerprint};
 use crate::session::Exchange;
@@ -467,7 +468,7 @@ impl<'e> Custody<'e> {
     ) -> Intent {
         let now = self.env.clock.now();
         let detail = match handed_off {
-            true => format!("{}, handed out, until {deadline}", ask.username),
+            true => format!("{}, handed out, until {}", ask.username, for_machines(deadline)),
             false => ask.username.to_string(),
         };
         Intent {

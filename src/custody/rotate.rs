@@ -12,6 +12,7 @@ use crate::model::flow::{Change, Flow, Move, Place, Purpose, Role, Sealed, Stage
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::Key;
+use crate::model::instant::{for_machines, whole_second};
 use crate::model::vault_kind::VaultKind;
 use crate::vault::Seal;
 use jiff::Timestamp;
@@ -216,13 +217,13 @@ impl Custody<'_> {
         let provider = &self.provider;
         let told = granted.expires_at;
         let ends = told.unwrap_or_else(|| estimate(granted.received_at, provider.lifetime, &provider.zone));
-        let ends = Timestamp::from_second(ends.as_second()).unwrap_or(ends);
+        let ends = whole_second(ends);
         if record.expires_at == Some(ends) {
             return None;
         }
         record.expires_at = Some(ends);
         record.expires_estimated = told.is_none();
-        Some(event(record, Happened::Prolonged, &format!("by a refresh, until {ends}"), now))
+        Some(event(record, Happened::Prolonged, &format!("by a refresh, until {}", for_machines(ends)), now))
     }
 
     /// The tokens can't be kept in their place: they are kept sealed in the journal, else in the spool.

@@ -1,6 +1,6 @@
 //! The platform's keyring: its items, and the one thread that alone talks to it, for callers who wait only so long.
 
-use crate::error::{Result, VaultError, clean};
+use crate::error::{Result, VaultError, excerpt};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -108,7 +108,7 @@ fn reason(e: &keyring::Error) -> String {
     ];
     match known.iter().find(|(sign, _)| text.contains(sign)) {
         Some((_, said)) => (*said).into(),
-        None => clean(text.lines().next().unwrap_or_default()).chars().take(200).collect(),
+        None => excerpt(text.lines().next().unwrap_or_default(), 200),
     }
 }
 

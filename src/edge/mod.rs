@@ -31,7 +31,7 @@ pub use keys::Typed;
 pub use paths::Paths;
 pub use random::{OsRandom, Random};
 pub use replace::{Place, Successor};
-pub use signals::Interrupts;
+pub use signals::{Interrupts, Signals};
 pub use steps::{Step, Steps, Unwatched};
 pub use surroundings::{Port, Surroundings, can_listen};
 pub use terminal::{Asker, Colour, Talk, Terminal};
@@ -69,6 +69,8 @@ pub struct Env {
     pub boot: Option<String>,
     /// Who is told between two steps of writing: nobody, but in a test.
     pub steps: Arc<dyn Steps>,
+    /// Where Ctrl-C and the polite signals come from.
+    pub signals: Signals,
     /// What the network's tasks run on.
     pub runtime: LazyRuntime,
 }
@@ -130,6 +132,7 @@ impl Env {
             surroundings: None,
             boot: boot::boot(),
             steps: Arc::new(Unwatched),
+            signals: Signals::System,
             runtime: LazyRuntime::default(),
         })
     }
@@ -150,6 +153,7 @@ impl Env {
             surroundings: self.surroundings,
             boot: self.boot.clone(),
             steps: self.steps.clone(),
+            signals: self.signals.clone(),
             runtime: LazyRuntime::default(),
         }
     }
@@ -190,7 +194,7 @@ impl Env {
     /// Counts Ctrl-C and the polite signals from now on: for a run that ends between two of its steps.
     pub fn interrupts(&self) -> Result<Interrupts> {
         let _inside = self.net()?.enter();
-        Ok(Interrupts::watch())
+        Ok(self.signals.watch())
     }
 
     /// The same as [`Self::wait`], but what the work tells on its way is said, and Ctrl-C or a polite signal ends the
@@ -208,6 +212,12 @@ impl Env {
         }
         let (news, wait) = std::sync::mpsc::channel();
         let (told, interrupted) = (news.clone(), news.clone());
+        let (counted, last) = match run {
+            Some(run) => (run.clone(), 2),
+            None => (self.interrupts()?, 1),
+        };
+        // Looked at before the work begins: one that comes while it's under way is always said.
+        let first_is_new = last > 1 && !counted.any();
         let work = work(Box::new(move |line| {
             let _ = told.send(News::Told(line));
         }));
@@ -215,17 +225,12 @@ impl Env {
         net.spawn(async move {
             let _ = news.send(News::Done(work.await));
         });
-        let run = run.cloned();
         let watch = net.spawn(async move {
-            if let Some(run) = run {
-                if !run.any() {
-                    run.clone().come(1).await;
-                    let _ = interrupted.send(News::Interrupted { at_once: false });
-                }
-                run.come(2).await;
-            } else {
-                signals::any().await;
+            if first_is_new {
+                counted.clone().come(1).await;
+                let _ = interrupted.send(News::Interrupted { at_once: false });
             }
+            counted.come(last).await;
             let _ = interrupted.send(News::Interrupted { at_once: true });
         });
         let done = loop {
@@ -245,7 +250,7 @@ impl Env {
 
     /// Waits until Ctrl-C, or a polite signal.
     pub fn until_interrupted(&self) -> Result<()> {
-        self.wait(signals::any())
+        self.wait(self.interrupts()?.come(1))
     }
 
     /// Puts another program in this process's place, with these variables beside the environment's own. It comes back

@@ -13,7 +13,7 @@ pub use handoff::HandoffError;
 pub use ledger::LedgerError;
 pub use provider::{FactDifference, ProviderError};
 pub use rows::Complaint;
-pub use text::{clean, counted, is_clean, is_unprintable, shell};
+pub use text::{clean, counted, excerpt, first_few, is_clean, is_unprintable, licenses, shell};
 pub use vault::VaultError;
 
 use serde::Serialize;
@@ -279,7 +279,7 @@ pub enum Error {
         next: Option<String>,
     },
     /// Some of several failed.
-    #[error("{failed} of {total} failed")]
+    #[error("{failed} of {} failed", licenses(*.total))]
     Partial {
         /// How many failed.
         failed: usize,
@@ -328,12 +328,7 @@ fn needing(licenses: &[String]) -> String {
     match licenses {
         [only] => format!("{only} needs"),
         _ => {
-            let named = licenses.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-            let more = match licenses.len().saturating_sub(NAMED) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            format!("{} licences ({named}{more}) need", licenses.len())
+            format!("{} ({}) need", text::licenses(licenses.len()), first_few(licenses, NAMED))
         }
     }
 }

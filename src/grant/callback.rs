@@ -1,7 +1,7 @@
 //! The redirect's query, read with suspicion (RFC 6749 4.1.2, RFC 9207): pure.
 
 use super::endpoints::Endpoints;
-use crate::error::{ProviderError, clean};
+use crate::error::{ProviderError, excerpt};
 use crate::model::secret::Secret;
 
 /// What a redirect carries.
@@ -84,7 +84,7 @@ fn issuer_differs(expected: Option<&str>, required: bool, found: Option<&str>) -
 
 /// Server text, cleaned and cut.
 pub(super) fn short(text: &str) -> String {
-    clean(text).chars().take(SHOWN).collect()
+    excerpt(text, SHOWN)
 }
 
 #[cfg(test)]

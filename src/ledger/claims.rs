@@ -80,7 +80,7 @@ impl Ledger {
 
 /// The file's name says nothing of the licence, and holds no character that a file system minds.
 fn name(issuer: &str, client: &str, key: &Key) -> String {
-    digest(issuer, client, key).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&digest(issuer, client, key)[..16])
 }
 
 /// The same as the number of a server's lock.

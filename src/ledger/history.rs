@@ -5,9 +5,9 @@ use super::{Hand, Ledger, reminders};
 use crate::error::Result;
 use crate::model::history::{Anchor, Broken, Chain, Chore, Event, Line, Link};
 use crate::model::ids::Key;
+use crate::model::instant::for_machines;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 const COLUMNS: &str = "seq, at, profile, ubi, license, event, user, host, detail, hash";
 
@@ -34,7 +34,7 @@ pub(super) fn append(tx: Db<'_>, event: &Event, hand: &Hand) -> Result<(), Fault
         tx,
         Link {
             seq: 0,
-            at: event.at.to_string(),
+            at: for_machines(event.at),
             profile: event.profile.clone(),
             ubi: event.key.ubi.to_string(),
             license: event.key.license.to_string(),
@@ -58,7 +58,7 @@ pub(super) fn append_chore(
 ) -> Result<(), Fault> {
     let link = Link {
         seq: 0,
-        at: at.to_string(),
+        at: for_machines(at),
         profile: String::new(),
         ubi: String::new(),
         license: String::new(),
@@ -220,15 +220,6 @@ fn prunable(db: Db<'_>, before: Timestamp) -> Result<Pruning, Fault> {
     Ok(found)
 }
 
-/// A hash as people see it.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 impl Ledger {
     /// The last lines of a licence's history, oldest first.
     pub fn last_lines(&self, profile: &str, key: &Key, most: u32) -> Result<Vec<Line>> {
@@ -290,12 +281,16 @@ impl Ledger {
             let Some(last) = &pruned.last else { return Ok(Some(pruned)) };
             tx.execute(
                 &format!("INSERT INTO history_anchor ({ANCHOR}) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"),
-                values![pruned.seq, &pruned.hash, last, &now.to_string(), &hand.who.user, &hand.who.host],
+                values![pruned.seq, &pruned.hash, last, &for_machines(now), &hand.who.user, &hand.who.host],
             )?;
             tx.execute("DELETE FROM history WHERE seq <= ?1", values![pruned.seq])?;
             tx.execute("DELETE FROM history_anchor WHERE seq < ?1", values![pruned.seq])?;
-            let detail =
-                format!("{} links up to {} of {last}, hash {}", pruned.links, pruned.seq, hex(&pruned.hash));
+            let detail = format!(
+                "{} links up to {} of {last}, hash {}",
+                pruned.links,
+                pruned.seq,
+                hex::encode(&pruned.hash)
+            );
             append_chore(tx, Chore::Pruned, now, &detail, &hand)?;
             Ok(Some(pruned))
         })

@@ -144,6 +144,28 @@ impl Ledger {
     }
 }
 
+/// The name under which the ledger keeps which vault its secrets were moved to.
+const VAULT: &str = "vault";
+
+fn note_vault(tx: Db<'_>, vault: VaultKind) -> Result<(), Fault> {
+    tx.execute(
+        "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        values![VAULT, vault.word()],
+    )?;
+    Ok(())
+}
+
+/// Refuses a secret of another vault than the one that all were moved to: whoever made it read the configuration before that.
+pub(super) fn is_the_vault(tx: Db<'_>, place: &Place) -> Result<(), Fault> {
+    let kind = place.vault().word();
+    let moved: Option<String> =
+        tx.row("SELECT value FROM meta WHERE name = ?1", values![VAULT], |row| row.get(0))?;
+    match moved {
+        Some(moved) if moved != kind => Err(LedgerError::OtherVault { moved, kind }.into()),
+        _ => Ok(()),
+    }
+}
+
 /// Every secret that is named, wherever its name stands.
 fn named_secrets(db: Db<'_>) -> Result<Vec<Secret>, Fault> {
     let mut all = db.rows(
@@ -175,28 +197,6 @@ fn named_secrets(db: Db<'_>) -> Result<Vec<Secret>, Fault> {
         },
     )?);
     Ok(all.into_iter().flatten().collect())
-}
-
-/// The name under which the ledger keeps which vault its secrets were moved to.
-const VAULT: &str = "vault";
-
-fn note_vault(tx: Db<'_>, vault: VaultKind) -> Result<(), Fault> {
-    tx.execute(
-        "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        values![VAULT, vault.word()],
-    )?;
-    Ok(())
-}
-
-/// Refuses a secret of another vault than the one that all were moved to: whoever made it read the configuration before that.
-pub(super) fn is_the_vault(tx: Db<'_>, place: &Place) -> Result<(), Fault> {
-    let kind = place.vault().word();
-    let moved: Option<String> =
-        tx.row("SELECT value FROM meta WHERE name = ?1", values![VAULT], |row| row.get(0))?;
-    match moved {
-        Some(moved) if moved != kind => Err(LedgerError::OtherVault { moved, kind }.into()),
-        _ => Ok(()),
-    }
 }
 
 /// Says, inside a transaction, that it must be rolled back because another process was quicker.

@@ -16,6 +16,7 @@ pub mod plan;
 pub mod provider;
 pub mod reminder;
 pub mod rows;
+pub mod run_counts;
 pub mod secret;
 pub mod selection;
 pub mod server;

@@ -6,7 +6,7 @@ use super::column::{Kind, Source, Value, split};
 use super::ids::{Contact, Key, License, OcmLicense, StoreName, Tag, Ubi, Username};
 use super::instant;
 use super::transfer::Incoming;
-use crate::error::{Complaint, Error, Result, clean};
+use crate::error::{Complaint, Error, Result, clean, counted, excerpt};
 use std::collections::HashMap;
 use std::io::Read;
 
@@ -325,7 +325,7 @@ fn is_told(name: &str) -> bool {
 
 /// A header's name, as it may be shown.
 fn shown(name: &str) -> String {
-    clean(&name.trim().chars().take(40).collect::<String>())
+    excerpt(name.trim(), 40)
 }
 
 fn whole(problem: String) -> Vec<Complaint> {
@@ -457,9 +457,8 @@ fn misshapen(record: &csv::StringRecord, header: &Header) -> Option<String> {
     if record.iter().any(|cell| cell.contains('\0')) {
         return Some("a quotation mark is opened and never closed".into());
     }
-    let cells = |count: usize| if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") };
-    (record.len() != header.cells)
-        .then(|| format!("has {}, where the header has {}", cells(record.len()), header.cells))
+    let cells = counted(record.len(), "cell", "cells");
+    (record.len() != header.cells).then(|| format!("has {cells}, where the header has {}", header.cells))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::Row;
 use crate::error::{Error, Result};
 use crate::model::authorization::{Authorization, Column};
 use crate::model::column::Kind;
+use crate::model::instant::for_machines;
 use crate::model::rows::DERIVED;
 
 /// The record's columns that a report shows: names and other words, then instants and what belongs to them.
@@ -31,7 +32,7 @@ pub fn csv(rows: &[Row<'_>]) -> Result<String> {
             cells.extend([row.state.word().to_owned(), conditions.join(";")]);
             cells.extend(times.iter().map(|column| column.value(record).cell()));
             cells.extend([
-                row.standing.pending_until().map(|at| at.to_string()).unwrap_or_default(),
+                row.standing.pending_until().map(for_machines).unwrap_or_default(),
                 row.days_left.map(|days| days.to_string()).unwrap_or_default(),
                 row.next_command().unwrap_or_default(),
             ]);

@@ -4,9 +4,11 @@ use super::{Row, View};
 use crate::error::{Error, Report};
 use crate::model::authorization::{Authorization, Condition, ReportedRecord, Standing, State};
 use crate::model::ids::Key;
+use crate::model::instant::whole_second;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
 use crate::model::reminder::Occasion;
+use crate::model::run_counts::RunCounts;
 use crate::model::selection::Quiet;
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -214,7 +216,7 @@ impl Summary {
 pub fn document<'a>(rows: &'a [Row<'a>], view: &View) -> Document<'a> {
     Document {
         schema: SCHEMA,
-        generated_at: Timestamp::from_second(view.now.as_second()).unwrap_or(view.now),
+        generated_at: whole_second(view.now),
         profile: view.profile.clone(),
         summary: Summary::of(rows),
         authorizations: Authorizations(rows),
@@ -265,7 +267,7 @@ impl HookEvent {
         Self {
             schema: SCHEMA,
             event,
-            at,
+            at: whole_second(at),
             authorization: AuthorizationJson::of(row).into_owned(),
             threshold,
             detail,
@@ -343,7 +345,7 @@ pub fn token_document<'t>(
         token,
         token_type,
         // Down to the whole second, as all instants here: early, never late.
-        expires_at: expires_at.map(|at| Timestamp::from_second(at.as_second()).unwrap_or(at)),
+        expires_at: expires_at.map(whole_second),
         grant_expires_at: record.expires_at,
         refreshed,
     }
@@ -389,49 +391,6 @@ impl From<Ending> for Happening {
     }
 }
 
-/// How many of a run ended how.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct Counts {
-    /// All of the run.
-    pub planned: usize,
-    /// Stored.
-    pub granted: usize,
-    /// Granted by another admin, and set aside.
-    pub held: usize,
-    /// Handed out as a link.
-    pub handed_off: usize,
-    /// Given up.
-    pub deactivated: usize,
-    /// Failed.
-    pub failed: usize,
-    /// Left out.
-    pub skipped: usize,
-    /// Nothing to do.
-    pub unchanged: usize,
-    /// Not yet tried: `renew --resume` goes on with them, a deactivation with the same command.
-    pub left: usize,
-}
-
-impl Counts {
-    /// Counts how licences ended; `left` of them weren't tried.
-    pub fn of(outcomes: &[Outcome], left: usize) -> Self {
-        let mut counts = Self { planned: outcomes.len() + left, left, ..Self::default() };
-        for outcome in outcomes {
-            *match outcome.ending {
-                Ending::Granted => &mut counts.granted,
-                Ending::Held => &mut counts.held,
-                Ending::HandedOff => &mut counts.handed_off,
-                Ending::Deactivated => &mut counts.deactivated,
-                Ending::Skipped => &mut counts.skipped,
-                Ending::Failed => &mut counts.failed,
-                Ending::Unchanged => &mut counts.unchanged,
-            } += 1;
-        }
-        counts
-    }
-}
-
 /// One line of `--format jsonl` of a command over several licences.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -454,7 +413,7 @@ pub struct RunEvent {
     /// Why it's planned, or left out, in words.
     why: Option<String>,
     /// In the summary only.
-    counts: Option<Counts>,
+    counts: Option<RunCounts>,
 }
 
 impl RunEvent {
@@ -471,7 +430,7 @@ impl RunEvent {
         Self {
             schema: SCHEMA,
             event,
-            at,
+            at: whole_second(at),
             ubi: Some(key.ubi.to_string()),
             license: Some(key.license.to_string()),
             outcome: (event == Happening::Skipped).then_some(Ending::Skipped),
@@ -491,7 +450,7 @@ impl RunEvent {
         Self {
             schema: SCHEMA,
             event: ending.into(),
-            at,
+            at: whole_second(at),
             ubi: Some(ubi),
             license: Some(license),
             outcome: Some(ending),
@@ -505,11 +464,11 @@ impl RunEvent {
     }
 
     /// The last line.
-    pub fn summary(at: Timestamp, counts: Counts, exit: u8, error: Option<&Error>) -> Self {
+    pub fn summary(at: Timestamp, counts: RunCounts, exit: u8, error: Option<&Error>) -> Self {
         Self {
             schema: SCHEMA,
             event: Happening::Summary,
-            at,
+            at: whole_second(at),
             ubi: None,
             license: None,
             outcome: None,

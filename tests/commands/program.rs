@@ -94,24 +94,28 @@ fn quiet_still_tells_an_error() {
     snapshot!(rig().run("status nobody -q"));
 }
 
-/// One after the other: tracing keeps for the whole process which of its places are heard.
 #[test]
-fn verbose_tells_the_steps() {
-    snapshot!("verbose_tells_the_steps_on_standard_error", rig().run("status -v"));
+fn verbose_tells_the_steps_on_standard_error() {
+    snapshot!(rig().run("status -v"));
+}
 
+#[test]
+fn verbose_tells_the_steps_of_a_refresh_also_those_on_the_network() {
     let rig = Rig::new();
     rig.grant("101-X0007-D1").exits(0);
     rig.minutes_pass(1);
-    let refreshed = rig.run("token 101-X0007-D1 --min-valid 2h -vv");
-    snapshot!("verbose_tells_the_steps_of_a_refresh_also_those_on_the_network", refreshed);
+    snapshot!(rig.run("token 101-X0007-D1 --min-valid 2h -vv"));
     let after = rig.run("status").exits(0);
     assert_eq!(after.err, "", "the log ends with its command");
+}
 
+#[test]
+fn verbose_tells_the_steps_of_a_consent() {
     let rig = Rig::new();
     let done = rig.run(&format!("{} -vv", register("101-X0007-D1"))).exits(0);
     // The page to open stands between them.
     let steps = done.err.lines().filter(|line| line.starts_with("2026-"));
-    insta::assert_snapshot!("verbose_tells_the_steps_of_a_consent", steps.collect::<Vec<_>>().join("\n"));
+    insta::assert_snapshot!(steps.collect::<Vec<_>>().join("\n"));
 }
 
 #[test]

@@ -44,7 +44,6 @@ mod online;
 mod outside;
 mod register;
 mod remind;
-mod renew;
 #[cfg(unix)]
 mod shells;
 mod status;

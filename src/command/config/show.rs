@@ -29,7 +29,7 @@ pub struct Answer {
 #[schemars(deny_unknown_fields)]
 pub struct Shown {
     key: String,
-    /// A text, a number, true or false, or a list of texts, as in the file.
+    /// A text, a number, true or false, or a list, as in the file.
     value: serde_json::Value,
     origin: String,
 }

@@ -161,7 +161,7 @@ pub(super) fn answered<'a>(
                 let license = key.license.to_string();
                 return Err(HandoffError::LeftUncertain {
                     license,
-                    next: bench.custody.next_renewal(&flow)?,
+                    next: bench.custody.next_consent(&flow)?,
                 }
                 .into());
             }

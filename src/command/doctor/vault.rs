@@ -3,7 +3,7 @@
 use super::Examination;
 use crate::config::{Config, needs_secret};
 use crate::custody::client_secret_place;
-use crate::error::{Error, LedgerError, Result, counted};
+use crate::error::{Error, LedgerError, Result, counted, first_few};
 use crate::ledger::{Holder, Ledger, Secret};
 use crate::model::flow::{Place, Role};
 use crate::model::vault_kind::VaultKind;
@@ -85,7 +85,7 @@ impl Examination<'_, '_> {
         let elsewhere: Vec<_> = secrets.iter().filter(|it| kind_of(&it.place) != vault.kind()).collect();
         if !elsewhere.is_empty() {
             let found = format!("{} secrets are in the other vault than the configured one", elsewhere.len());
-            self.problem("vault", found, format!("biotrack-auth config vault {}", config.vault_kind()));
+            self.problem("vault", found, format!("biotrack-auth config vault {}", config.vault));
         }
         let here: Vec<_> = secrets.iter().filter(|it| kind_of(&it.place) == vault.kind()).collect();
         self.missing(&here, listed.as_deref(), vault, ledger)?;
@@ -213,9 +213,8 @@ impl Examination<'_, '_> {
             .map(|it| it.key.license.to_string())
             .collect();
         if !without.is_empty() {
-            let named: Vec<_> = without.iter().take(NAMED).map(String::as_str).collect();
-            let found =
-                format!("{} granted records have no secret here: {}", without.len(), named.join(", "));
+            let records = counted(without.len(), "granted record has", "granted records have");
+            let found = format!("{records} no secret here: {}", first_few(&without, NAMED));
             self.problem(
                 "vault",
                 found,

@@ -1,5 +1,6 @@
 //! A browser that goes where it's told: to the scripted provider, and with what that says to the loopback redirect.
 
+use super::person::Hand;
 use super::provider::ScriptedProvider;
 use biotrack_auth::edge::{Browser, BrowserChoice, Opened, Variables};
 use std::collections::VecDeque;
@@ -10,7 +11,7 @@ use std::thread::JoinHandle;
 use url::Url;
 
 /// What the person at the browser does with one address.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Visit {
     /// Signs in as the admin who was asked, and grants.
     Grants,
@@ -24,6 +25,13 @@ pub enum Visit {
     IsMissing(String),
     /// Grants, and comes back to another address than the one it was sent to: the parameters are changed so.
     ReturnsWith(Vec<(String, String)>),
+    /// Grants in a browser elsewhere, which can't connect here. The address that it ended at is pasted at the terminal,
+    /// as this makes it, one after the other.
+    IsPasted(fn(&str) -> Vec<String>),
+    /// Whoever sits at the terminal types these keys; then this.
+    Types(&'static str, Box<Visit>),
+    /// Whoever sits at the terminal presses Ctrl-C, and nothing else happens.
+    Interrupts,
 }
 
 /// What it was told, and what it saw.
@@ -32,15 +40,36 @@ pub struct ScriptedBrowser {
     next: Mutex<VecDeque<Visit>>,
     under_way: Mutex<Vec<JoinHandle<String>>>,
     pages: Mutex<Vec<String>>,
+    /// Every address that it was told to open.
+    opened: Mutex<Vec<String>>,
+    /// Of whoever sits at the terminal meanwhile.
+    hand: Mutex<Hand>,
 }
 
 impl ScriptedBrowser {
     pub fn of(provider: Arc<ScriptedProvider>) -> Self {
-        Self { provider, next: Mutex::default(), under_way: Mutex::default(), pages: Mutex::default() }
+        Self {
+            provider,
+            next: Mutex::default(),
+            under_way: Mutex::default(),
+            pages: Mutex::default(),
+            opened: Mutex::default(),
+            hand: Mutex::default(),
+        }
     }
 
     pub fn does(&self, visits: impl IntoIterator<Item = Visit>) {
         self.next.lock().unwrap().extend(visits);
+    }
+
+    /// Who sits at the terminal from now on.
+    pub fn is_beside(&self, hand: Hand) {
+        *self.hand.lock().unwrap() = hand;
+    }
+
+    /// Every address that it was told to open so far.
+    pub fn opened(&self) -> Vec<String> {
+        self.opened.lock().unwrap().clone()
     }
 
     /// Waits for the visits under way.
@@ -59,10 +88,24 @@ impl ScriptedBrowser {
 
 impl Browser for ScriptedBrowser {
     fn open(&self, address: &str, _: &BrowserChoice, _: &Variables) -> Opened {
-        let visit = self.next.lock().unwrap().pop_front().unwrap_or(Visit::Grants);
+        self.opened.lock().unwrap().push(address.to_owned());
+        let mut visit = self.next.lock().unwrap().pop_front().unwrap_or(Visit::Grants);
+        while let Visit::Types(keys, then) = visit {
+            self.hand.lock().unwrap().types(keys);
+            visit = *then;
+        }
         let back = match &visit {
             Visit::IsMissing(why) => return Opened::Failed(why.clone()),
-            Visit::Leaves => return Opened::Started,
+            Visit::Leaves | Visit::Types(..) => return Opened::Started,
+            Visit::Interrupts => {
+                self.hand.lock().unwrap().interrupts();
+                return Opened::Started;
+            }
+            Visit::IsPasted(made) => {
+                let hand = self.hand.lock().unwrap();
+                made(&self.provider.consents(address, None)).iter().for_each(|text| hand.pastes(text));
+                return Opened::Started;
+            }
             Visit::Grants => self.provider.consents(address, None),
             Visit::GrantsAs(who) => self.provider.consents(address, Some(who)),
             Visit::Denies => self.provider.denies(address),
@@ -92,4 +135,20 @@ pub fn get(address: &str) -> String {
     let asked = write!(stream, "GET {target} HTTP/1.1\r\nHost: {place}\r\nConnection: close\r\n\r\n");
     let _ = asked.and_then(|()| stream.read_to_string(&mut page));
     page
+}
+
+/// A page as its reader sees it: its status, then its words, a line for each heading and paragraph.
+pub fn in_words(page: &str) -> String {
+    let (head, html) = page.split_once("\r\n\r\n").unwrap_or((page, ""));
+    let mut words = format!("{}\n", head.lines().next().unwrap_or_default());
+    let body = html.split_once("<body>").map_or(html, |(_, body)| body);
+    for line in body.split("</h1>").flat_map(|part| part.split("</p>")) {
+        let mut shown = String::new();
+        for (at, part) in line.split('<').enumerate() {
+            shown.push_str(if at == 0 { part } else { part.split_once('>').map_or("", |(_, text)| text) });
+        }
+        words.push_str(&shown);
+        words.push('\n');
+    }
+    words
 }

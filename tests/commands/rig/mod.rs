@@ -11,21 +11,28 @@ mod clock;
 mod gate;
 pub mod generated;
 mod keyring;
+mod log;
 mod person;
 mod provider;
 pub mod schema;
 pub mod seed;
 mod stored;
 mod successor;
+#[cfg(all(feature = "real-parts", target_os = "linux"))]
+#[path = "../../real/support/team.rs"]
+mod team;
 mod transcript;
 
-pub use browser::Visit;
+#[allow(unused_imports, reason = "as above")]
+pub use browser::{Visit, get, in_words};
 pub use gate::{Gate, News};
 pub use keyring::FakeKeyring;
-pub use person::Person;
 #[allow(unused_imports, reason = "as above")]
-pub use provider::{Reply, ScriptedProvider};
-pub use transcript::Done;
+pub use person::{Hand, Person};
+#[allow(unused_imports, reason = "as above")]
+pub use provider::{HeldRequest, Reply, ScriptedProvider};
+#[allow(unused_imports, reason = "as above")]
+pub use transcript::{Done, fits};
 
 use biotrack_auth::cli;
 use biotrack_auth::config::Config;
@@ -34,8 +41,8 @@ use biotrack_auth::edge::{
     Env, KeyringThread, LazyRuntime, Paths, Surroundings, SystemNetwork, Terminal, Unwatched, Variables, Who,
 };
 use biotrack_auth::ledger::Ledger;
-use biotrack_auth::model::authorization::Standing;
-use biotrack_auth::model::ids::{Key, License, Ubi};
+use biotrack_auth::model::authorization::{Authorization, Standing};
+use biotrack_auth::model::ids::{Key, License, Ubi, Username};
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::vault::{IdentityFile, Vault};
 use browser::ScriptedBrowser;
@@ -43,9 +50,8 @@ use clock::{CountedRandom, StandingClock};
 use gate::{GatedKeyring, GatedWire};
 use jiff::{SignedDuration, Timestamp};
 use provider::Wire;
-use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use successor::RecordedSuccessor;
 use tempfile::TempDir;
@@ -74,14 +80,14 @@ pub struct Rig {
     /// The OS keyring's stand-in.
     pub keyring: Arc<FakeKeyring>,
     successor: Arc<RecordedSuccessor>,
-    next: RefCell<Person>,
-    variables: RefCell<Vec<(String, String)>>,
-    boot: RefCell<Option<String>>,
-    surroundings: Cell<Surroundings>,
+    next: Mutex<Person>,
+    variables: Mutex<Vec<(String, String)>>,
+    boot: Mutex<Option<String>>,
+    surroundings: Mutex<Surroundings>,
     /// The network leads to this machine's loopback, and not to the scripted provider.
-    real_network: Cell<bool>,
+    real_network: Mutex<bool>,
     /// Age recipients in the order in which they were shown: each run of a test makes others.
-    recipients: RefCell<Vec<String>>,
+    recipients: Mutex<Vec<String>>,
 }
 
 impl Rig {
@@ -98,6 +104,12 @@ impl Rig {
     fn configured(vault: &str) -> Self {
         let rig = Self::bare();
         rig.init(vault);
+        #[cfg(all(feature = "real-parts", target_os = "linux"))]
+        if vault == "sealed" && team::wanted() {
+            // The same outputs, with the ledger on a server.
+            let server = team::shared();
+            rig.shares_ledger(&server.address(&server.database(), "postgres"));
+        }
         rig
     }
 
@@ -108,6 +120,7 @@ impl Rig {
 
     /// Nothing is configured.
     pub fn bare() -> Self {
+        log::stays_awake();
         let clock = Arc::new(StandingClock::at(BEGIN.parse().unwrap()));
         let provider = Arc::new(ScriptedProvider::new(clock.clone()));
         Self {
@@ -118,13 +131,18 @@ impl Rig {
             clock,
             keyring: Arc::default(),
             successor: Arc::default(),
-            next: RefCell::default(),
-            variables: RefCell::default(),
-            boot: RefCell::new(Some(BOOT.into())),
+            next: Mutex::default(),
+            variables: Mutex::default(),
+            boot: Mutex::new(Some(BOOT.into())),
             // A desk with a screen, wherever the tests run.
-            surroundings: Cell::new(Surroundings { ssh: false, wsl: false, container: false, display: true }),
-            real_network: Cell::new(false),
-            recipients: RefCell::default(),
+            surroundings: Mutex::new(Surroundings {
+                ssh: false,
+                wsl: false,
+                container: false,
+                display: true,
+            }),
+            real_network: Mutex::new(false),
+            recipients: Mutex::default(),
         }
     }
 
@@ -148,13 +166,13 @@ impl Rig {
         for entry in std::fs::read_dir(self.home()).unwrap().map(|entry| entry.unwrap()) {
             copy(&entry.path(), &other.file(entry.file_name().to_str().unwrap()));
         }
-        *other.boot.borrow_mut() = boot.map(str::to_owned);
+        *other.boot.lock().unwrap() = boot.map(str::to_owned);
         other
     }
 
     /// The start of the machine that this home's processes belong to.
     pub fn boot(&self) -> Option<String> {
-        self.boot.borrow().clone()
+        self.boot.lock().unwrap().clone()
     }
 
     /// Starts a command line on a thread of its own: what it prints is thrown away.
@@ -168,23 +186,23 @@ impl Rig {
 
     /// The next run's person, and standard input.
     pub fn with(&self, person: Person) -> &Self {
-        *self.next.borrow_mut() = person;
+        *self.next.lock().unwrap() = person;
         self
     }
 
     /// A variable of every further run's environment.
     pub fn sets(&self, name: &str, value: &str) {
-        self.variables.borrow_mut().push((name.into(), value.into()));
+        self.variables.lock().unwrap().push((name.into(), value.into()));
     }
 
     /// What kind of place it is from now on, instead of a desk with a screen.
     pub fn is_in(&self, surroundings: Surroundings) {
-        self.surroundings.set(surroundings);
+        *self.surroundings.lock().unwrap() = surroundings;
     }
 
     /// The network is the machine's from now on, for a test that has a sandbox on loopback.
     pub fn reaches_the_sandbox(&self) {
-        self.real_network.set(true);
+        *self.real_network.lock().unwrap() = true;
     }
 
     /// What the next browsers do, one after the other; after those they grant.
@@ -198,6 +216,16 @@ impl Rig {
         self.shown(&self.browser.last_page())
     }
 
+    /// The same page as its reader sees it.
+    pub fn page_in_words(&self) -> String {
+        browser::in_words(&self.page())
+    }
+
+    /// Every address that a browser was told to open so far.
+    pub fn opened(&self) -> Vec<String> {
+        self.browser.opened()
+    }
+
     /// Runs a command line, as a shell would split it, without the program's name.
     #[must_use = "what a test doesn't mention must be empty"]
     pub fn run(&self, line: &str) -> Done {
@@ -208,10 +236,34 @@ impl Rig {
     /// The same of words.
     #[must_use = "what a test doesn't mention must be empty"]
     pub fn run_words(&self, words: &[&str]) -> Done {
-        let person = self.next.take();
-        let (out, err) = (Captured::default(), Captured::default());
+        self.run_by(&self.person(), words, &Captured::default(), &Captured::default())
+    }
+
+    /// Runs a command line that waits, and meanwhile, on a thread of its own, what the test does with it.
+    #[must_use = "what a test doesn't mention must be empty"]
+    pub fn run_while(&self, line: &str, meanwhile: impl FnOnce(&Running) + Send) -> Done {
+        let words = shlex::split(line).unwrap();
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        let (person, out, err) = (self.person(), Captured::default(), Captured::default());
+        let running = Running { out: out.clone(), err: err.clone(), hand: person.hand() };
+        std::thread::scope(|threads| {
+            let meanwhile = threads.spawn(move || meanwhile(&running));
+            let done = self.run_by(&person, &words, &out, &err);
+            meanwhile.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            done
+        })
+    }
+
+    /// Who sits at the next run.
+    fn person(&self) -> Person {
+        std::mem::take(&mut self.next.lock().unwrap())
+    }
+
+    fn run_by(&self, person: &Person, words: &[&str], out: &Captured, err: &Captured) -> Done {
         let mut env = self.env();
-        env.terminal = person.terminal(&out, &err);
+        env.terminal = person.terminal(out, err);
+        env.signals = person.hand().signals();
+        self.browser.is_beside(person.hand());
         let arguments: Vec<_> = std::iter::once(&"biotrack-auth").chain(words).map(Into::into).collect();
         let code = cli::run(&arguments, env);
         self.browser.wait();
@@ -232,8 +284,9 @@ impl Rig {
         let version = concat!("biotrack-auth ", env!("CARGO_PKG_VERSION"));
         let text = text.replace(&self.home.path().display().to_string(), "[HOME]");
         let text = text.replace(version, "biotrack-auth [VERSION]");
-        let text = transcript::without_ports(&transcript::without_system_words(&text));
-        transcript::without_recipients(&text, &mut self.recipients.borrow_mut())
+        let text =
+            transcript::without_ports(&transcript::without_process(&transcript::without_system_words(&text)));
+        transcript::without_recipients(&text, &mut self.recipients.lock().unwrap())
     }
 
     /// The machine as the commands see it, with nobody at it and whatever it prints thrown away.
@@ -242,20 +295,37 @@ impl Rig {
             clock: self.clock.clone(),
             random: self.random.clone(),
             browser: self.browser.clone(),
-            network: match self.real_network.get() {
+            network: match *self.real_network.lock().unwrap() {
                 true => Arc::new(SystemNetwork),
                 false => Arc::new(Wire(self.provider.clone())),
             },
             keyring: Arc::new(KeyringThread::over(self.keyring.clone(), Duration::from_secs(5))),
             successor: self.successor.clone(),
-            variables: Variables::new(self.variables.borrow().iter().cloned()),
+            variables: Variables::new(self.variables.lock().unwrap().iter().cloned()),
             paths: Paths::within(self.home.path()),
             terminal: Terminal::captured(Box::new(std::io::sink()), Box::new(std::io::sink())),
-            surroundings: Some(self.surroundings.get()),
-            boot: self.boot.borrow().clone(),
+            surroundings: Some(*self.surroundings.lock().unwrap()),
+            boot: self.boot.lock().unwrap().clone(),
             steps: Arc::new(Unwatched),
             who: Who { user: "sam".into(), host: "desk".into() },
+            signals: Hand::default().signals(),
             runtime: LazyRuntime::default(),
+        }
+    }
+
+    /// A program that `--browser` can name where a run looks for it before it begins: it's there, and never started.
+    pub fn browser_program(&self) -> String {
+        self.write("browser", "")
+    }
+
+    /// A record of a license whose grant ends in so many days; its tokens aren't here. Negative: it has lapsed.
+    pub fn record(&self, license: &str, admin: &str, days: i64) -> Authorization {
+        let ends = self.now() + SignedDuration::from_hours(24 * days);
+        Authorization {
+            created_at: Some(ends - SignedDuration::from_hours(24 * 100)),
+            expires_at: Some(ends),
+            granted_by: Some(admin.into()),
+            ..Authorization::asked(PROFILE, key(license), Username::parse(admin).unwrap())
         }
     }
 
@@ -342,7 +412,7 @@ impl Rig {
     /// Custody over the home's ledger and vault, as a command has it, in a machine that the caller keeps.
     pub fn custody<'e>(&self, env: &'e Env) -> Custody<'e> {
         let config = Config::load(&env.paths).unwrap();
-        let vault = match config.vault_kind() {
+        let vault = match config.vault {
             biotrack_auth::model::vault_kind::VaultKind::Keyring => Vault::keyring(env.keyring.clone()),
             biotrack_auth::model::vault_kind::VaultKind::Sealed => {
                 Vault::sealed(IdentityFile::at(&env.paths.identity), config.recipients.clone())
@@ -357,6 +427,37 @@ impl Rig {
     }
 }
 
+/// A command that waits, as the test's other thread has it.
+pub struct Running {
+    out: Captured,
+    err: Captured,
+    /// Of whoever sits at its terminal.
+    pub hand: Hand,
+}
+
+impl Running {
+    /// Waits until it has said this on standard error; all that it said by then.
+    #[track_caller]
+    pub fn says(&self, words: &str) -> String {
+        self.err.until(words)
+    }
+
+    /// Waits until it has answered this on standard output; all that it answered by then.
+    #[track_caller]
+    pub fn answers(&self, words: &str) -> String {
+        self.out.until(words)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // The test has failed: nobody ends the command any more.
+            (0..2).for_each(|_| self.hand.interrupts());
+        }
+    }
+}
+
 /// The command line that registers a license through a browser, unattended.
 pub fn register(license: &str) -> String {
     format!("register --ubi {UBI} --license {license} --username {ADMIN} --browser scripted")
@@ -365,6 +466,12 @@ pub fn register(license: &str) -> String {
 /// A license's key.
 pub fn key(license: &str) -> Key {
     Key { ubi: Ubi::parse(UBI).unwrap(), license: License::parse(license).unwrap() }
+}
+
+/// A program that the server needs, in the machine's own environment.
+#[cfg(all(feature = "real-parts", target_os = "linux"))]
+fn outside(program: &str) -> std::process::Command {
+    std::process::Command::new(program)
 }
 
 /// A folder that is gone afterwards; in memory where the system has such a place, for every commit syncs it.

@@ -1,10 +1,11 @@
 //! Whoever sits at the terminal, or what standard input holds.
 
 use super::transcript::Captured;
-use biotrack_auth::edge::{Input, Listening, Terminal, Typed};
+use biotrack_auth::edge::{Input, Listening, Signals, Terminal, Typed};
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Cursor};
 use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
 
 /// A person with answers ready, or nobody and the bytes of standard input.
 #[derive(Default)]
@@ -12,6 +13,54 @@ pub struct Person {
     there: bool,
     columns: Option<u16>,
     script: Arc<Script>,
+}
+
+/// What somebody does while the program waits, whoever tells them when: a browser's visit, or a thread of the test.
+#[derive(Clone, Default)]
+pub struct Hand {
+    /// Whoever hears keys now.
+    hears: Arc<Mutex<Option<HearsKeys>>>,
+    /// How often Ctrl-C was pressed.
+    interrupts: watch::Sender<usize>,
+}
+
+type HearsKeys = Box<dyn FnMut(Typed) + Send>;
+
+impl Hand {
+    /// Types single keys, where they are heard.
+    pub fn types(&self, keys: &str) {
+        keys.chars().for_each(|key| self.gives(Typed::Key(key)));
+    }
+
+    /// Pastes an address, and presses Enter.
+    pub fn pastes(&self, address: &str) {
+        self.gives(Typed::Address(address.to_owned()));
+    }
+
+    /// Presses Ctrl-C.
+    pub fn interrupts(&self) {
+        self.interrupts.send_modify(|count| *count += 1);
+    }
+
+    /// The signals of a process at whose terminal this hand is.
+    pub(super) fn signals(&self) -> Signals {
+        Signals::ByHand(self.interrupts.subscribe())
+    }
+
+    #[track_caller]
+    fn gives(&self, typed: Typed) {
+        let mut hears = self.hears.lock().unwrap();
+        hears.as_mut().unwrap_or_else(|| panic!("{typed:?} was typed where no key is heard"))(typed);
+    }
+}
+
+/// Keys are heard until this is dropped.
+struct Heard(Arc<Mutex<Option<HearsKeys>>>);
+
+impl Drop for Heard {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap() = None;
+    }
 }
 
 #[derive(Default)]
@@ -22,6 +71,7 @@ struct Script {
     keys: Mutex<Vec<Typed>>,
     standard_input: Mutex<Vec<u8>>,
     terminal: bool,
+    hand: Hand,
 }
 
 impl Person {
@@ -45,6 +95,13 @@ impl Person {
         Self { there: false, columns: None, script: Arc::new(script) }
     }
 
+    /// Somebody at a terminal who pastes a line where one is read.
+    pub fn pasting(line: &str) -> Self {
+        let person = Self::watching();
+        *person.script.standard_input.lock().unwrap() = line.into();
+        person
+    }
+
     /// The same, typing or pasting this as soon as keys are heard.
     pub fn typing(self, keys: impl IntoIterator<Item = Typed>) -> Self {
         self.script.keys.lock().unwrap().extend(keys);
@@ -54,6 +111,11 @@ impl Person {
     /// The same at a terminal of another width than 100 columns.
     pub fn with_columns(self, columns: u16) -> Self {
         Self { columns: Some(columns), ..self }
+    }
+
+    /// What types, pastes and interrupts while the program waits.
+    pub fn hand(&self) -> Hand {
+        self.script.hand.clone()
     }
 
     pub(super) fn terminal(&self, out: &Captured, err: &Captured) -> Terminal {
@@ -129,7 +191,8 @@ impl Input for ScriptedInput {
         for typed in self.script.keys.lock().unwrap().drain(..) {
             handle(typed);
         }
-        // Kept, so that whoever waits for keys finds the line open.
-        Some(Box::new(handle))
+        let hears = &self.script.hand.hears;
+        *hears.lock().unwrap() = Some(handle);
+        Some(Box::new(Heard(hears.clone())))
     }
 }

@@ -2,6 +2,7 @@
 //! what a test asks for the truth.
 
 use super::clock::StandingClock;
+use super::transcript::IN_VAIN;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use biotrack_auth::edge::{Clock, Http, HttpFault, HttpOptions, Network, Sending, Transport, Variables};
@@ -12,6 +13,8 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::watch;
 use url::{Url, form_urlencoded};
 
 /// Where it says that it is. Nothing listens there.
@@ -32,6 +35,37 @@ pub enum Reply {
     Status(u16, String),
     /// It was acted on; the answer's members are changed so, and removed where the value is null.
     Changed(Value),
+    /// It wasn't acted on; this status, and the wish to be left alone for so many seconds.
+    Busy(u16, u64),
+}
+
+/// A request that waits until a test lets it go on.
+#[derive(Clone)]
+pub struct HeldRequest {
+    come: watch::Sender<bool>,
+    opened: watch::Sender<bool>,
+}
+
+impl HeldRequest {
+    /// Waits until the request has come.
+    #[track_caller]
+    pub fn is_reached(&self) {
+        let mut come = self.come.subscribe();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let waited =
+            runtime.block_on(async { tokio::time::timeout(IN_VAIN, come.wait_for(|it| *it)).await.is_ok() });
+        assert!(waited, "the request never came");
+    }
+
+    /// Lets it go on.
+    pub fn opens(&self) {
+        self.opened.send_replace(true);
+    }
+
+    async fn passes(&self) {
+        self.come.send_replace(true);
+        let _ = self.opened.subscribe().wait_for(|it| *it).await;
+    }
 }
 
 /// The provider.
@@ -50,6 +84,9 @@ struct State {
     lifetime: Option<SignedDuration>,
     /// How far its clock is ahead.
     ahead: SignedDuration,
+    away: bool,
+    asked: BTreeMap<String, usize>,
+    gates: BTreeMap<String, HeldRequest>,
 }
 
 #[derive(Clone)]
@@ -84,6 +121,23 @@ impl ScriptedProvider {
     /// It offers no revocation from now on.
     pub fn revokes_nothing(&self) {
         self.state.lock().unwrap().revokes = false;
+    }
+
+    /// Nothing reaches it from now on, or everything does again.
+    pub fn is_away(&self, away: bool) {
+        self.state.lock().unwrap().away = away;
+    }
+
+    /// How many requests to a path reached it, whatever came of them.
+    pub fn asked(&self, path: &str) -> usize {
+        self.state.lock().unwrap().asked.get(path).copied().unwrap_or_default()
+    }
+
+    /// The next request to a path waits at a gate.
+    pub fn stops(&self, path: &str) -> HeldRequest {
+        let gate = HeldRequest { come: watch::Sender::new(false), opened: watch::Sender::new(false) };
+        self.state.lock().unwrap().gates.insert(path.into(), gate.clone());
+        gate
     }
 
     /// Grants live this long from now on.
@@ -154,12 +208,23 @@ impl ScriptedProvider {
 
     fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, HttpFault> {
         let path = request.uri().path().to_owned();
-        let reply = self.state.lock().unwrap().next.get_mut(&path).and_then(VecDeque::pop_front);
+        let reply = {
+            let mut state = self.state.lock().unwrap();
+            if state.away {
+                return Err(HttpFault::Connect("Connection refused".into()));
+            }
+            *state.asked.entry(path.clone()).or_default() += 1;
+            state.next.get_mut(&path).and_then(VecDeque::pop_front)
+        };
         match &reply {
             Some(Reply::Unreachable) => return Err(HttpFault::Connect("Connection refused".into())),
             Some(Reply::Unheard) => return Err(HttpFault::Timeout),
             Some(Reply::Status(status @ (429 | 500..), _)) => {
                 return Err(HttpFault::Status { status: *status, retry_after: None });
+            }
+            Some(Reply::Busy(status, seconds)) => {
+                let retry_after = Some(Duration::from_secs(*seconds));
+                return Err(HttpFault::Status { status: *status, retry_after });
             }
             Some(Reply::Status(status, body)) => return Ok(response(*status, body.clone(), self.time())),
             _ => {}
@@ -317,7 +382,13 @@ impl Network for Wire {
 
 impl Transport for Wire {
     fn send(&self, request: HttpRequest) -> Sending<'_> {
-        Box::pin(async move { self.0.answer(&request) })
+        Box::pin(async move {
+            let gate = self.0.state.lock().unwrap().gates.remove(request.uri().path());
+            if let Some(gate) = gate {
+                gate.passes().await;
+            }
+            self.0.answer(&request)
+        })
     }
 }
 

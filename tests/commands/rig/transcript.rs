@@ -1,7 +1,11 @@
 //! What a run printed, as a test compares it.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+/// Longer than anything takes that a test waits for: whoever waits longer waits in vain.
+pub const IN_VAIN: Duration = Duration::from_secs(60);
 
 /// How a run ended, and all that it printed.
 #[derive(Debug)]
@@ -50,6 +54,11 @@ impl Done {
         self
     }
 
+    /// Standard output to the byte, with the ports that the system chose.
+    pub fn raw(&self) -> String {
+        String::from_utf8(self.bytes.clone()).unwrap()
+    }
+
     /// Standard output as JSON, with the ports that the system chose.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
@@ -57,9 +66,32 @@ impl Done {
     }
 }
 
+impl Done {
+    /// Standard output, a JSON document or one a line, fits this shipped schema.
+    #[track_caller]
+    pub fn fits(self, schema: &str) -> Self {
+        fits(&self.out, schema);
+        self
+    }
+}
+
+/// A text, a JSON document or one a line, fits this shipped schema.
+#[track_caller]
+pub fn fits(text: &str, schema: &str) {
+    let path = format!("{}/schemas/{schema}.json", env!("CARGO_MANIFEST_DIR"));
+    let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+    assert!(text.starts_with('{'), "{text}");
+    for document in serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>() {
+        let document = document.unwrap();
+        let errors: Vec<_> = validator.iter_errors(&document).map(|e| e.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}\n{document}");
+    }
+}
+
 /// A stream that is kept.
 #[derive(Default, Clone)]
-pub struct Captured(Arc<Mutex<Vec<u8>>>);
+pub struct Captured(Arc<(Mutex<Vec<u8>>, Condvar)>);
 
 impl Captured {
     pub fn text(&self) -> String {
@@ -67,17 +99,34 @@ impl Captured {
     }
 
     pub fn bytes(&self) -> Vec<u8> {
-        self.0.lock().unwrap().clone()
+        self.0.0.lock().unwrap().clone()
     }
 
     pub fn add(&self, text: &str) {
-        self.0.lock().unwrap().extend_from_slice(text.as_bytes());
+        self.0.0.lock().unwrap().extend_from_slice(text.as_bytes());
+        self.0.1.notify_all();
+    }
+
+    /// Waits until it holds these words, with a whole line behind them; all of it by then.
+    #[track_caller]
+    pub fn until(&self, words: &str) -> String {
+        let (bytes, changed) = &*self.0;
+        let has = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            text.find(words).is_some_and(|at| text[at..].contains('\n'))
+        };
+        let waited = changed.wait_timeout_while(bytes.lock().unwrap(), IN_VAIN, |bytes| !has(bytes));
+        let (bytes, over) = waited.unwrap();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        assert!(!over.timed_out(), "\"{words}\" was never said:\n{text}");
+        text
     }
 }
 
 impl Write for Captured {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        self.0.0.lock().unwrap().extend_from_slice(bytes);
+        self.0.1.notify_all();
         Ok(bytes.len())
     }
 
@@ -142,4 +191,9 @@ pub fn without_recipients(text: &str, known: &mut Vec<String>) -> String {
         rest = after;
     }
     shown + rest
+}
+
+/// Who holds a license is named by its process, which is another in every run: `process [PID]`.
+pub fn without_process(text: &str) -> String {
+    text.replace(&format!("process {}", std::process::id()), "process [PID]")
 }

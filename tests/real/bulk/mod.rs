@@ -2,8 +2,6 @@
 
 mod attended;
 mod crowd;
-mod files;
-mod plans;
 mod runs;
 mod verdict;
 

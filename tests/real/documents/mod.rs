@@ -360,6 +360,7 @@ documents! {
     release: "docs/release.md",
     reliability: "docs/reliability.md",
     security: "docs/security.md",
+    settings: "docs/settings.md",
     team: "docs/team.md",
     troubleshooting: "docs/troubleshooting.md",
 }

@@ -45,7 +45,7 @@ fn seen(rig: &Rig) -> (Value, Value) {
 
 fn to_server(rig: &Rig) -> String {
     let address = shared().address(&shared().database(), "postgres");
-    rig.run(&["config", "ledger", "move", &address]).exits(0).says("4 licences");
+    rig.run(&["config", "ledger", "move", &address]).exits(0).says("4 licenses");
     address
 }
 
@@ -69,11 +69,11 @@ fn everything_moves_to_a_server_and_back_and_the_old_one_is_used_no_more() {
     }
     rig.run(&["status", "--check"]).exits(3);
     // The same command again only names it.
-    rig.run(&["config", "ledger", "move", &address]).exits(0).says("4 licences");
+    rig.run(&["config", "ledger", "move", &address]).exits(0).says("4 licenses");
     let there = seen(&rig);
     let on_server = fs::read_to_string(rig.file("config.toml")).unwrap();
 
-    rig.run(&["config", "ledger", "move", "sqlite"]).exits(0).says("4 licences");
+    rig.run(&["config", "ledger", "move", "sqlite"]).exits(0).says("4 licenses");
     assert_eq!(seen(&rig), there);
     rig.run(&["history", "verify"]).exits(0);
     rig.run(&["renew", "L-1", "--browser", &admin()]).exits(0);

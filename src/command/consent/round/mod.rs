@@ -616,7 +616,7 @@ fn detail(outcome: &Outcome, why: Option<&str>, provider: &Provider) -> String {
     let expires = outcome.standing.as_ref().and_then(|it| it.record.expires_at);
     match (outcome.ending, &outcome.error, expires) {
         (Ending::Granted, _, Some(at)) => {
-            format!("until {}", at.to_zoned(provider.zone.clone()).strftime("%Y-%m-%d"))
+            format!("until {}", provider.zone.day(at))
         }
         (_, Some(error), _) => {
             let said = error.to_string();
