@@ -1,14 +1,18 @@
 //! The top of the command line: global flags, dispatch, and how an error ends.
 
 use crate::command::{self, Call, Command, completions, exec};
-use crate::edge::{Colour, Env, Talk};
+use crate::edge::{Clock, Colour, Env, Talk};
 use crate::error::{EXIT_CODES, Error, Result, shell};
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -81,7 +85,11 @@ pub fn run(arguments: &[OsString], mut env: Env) -> u8 {
         completions::answer(tree(), arguments, &shell, env);
         return 0;
     }
-    let matches = match tree().try_get_matches_from(arguments) {
+    let mut tree_here = tree();
+    if let Some(width) = env.terminal.help_width() {
+        tree_here = tree_here.term_width(width.into());
+    }
+    let matches = match tree_here.try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(e) => return unparsed(&e, arguments, &env),
     };
@@ -91,7 +99,7 @@ pub fn run(arguments: &[OsString], mut env: Env) -> u8 {
     };
     let Global { profile, config, json, no_input, quiet, verbose, color } = cli.global;
     env.terminal.configure(color, no_input, if quiet { Talk::Quiet } else { Talk::Normal });
-    log(verbose);
+    let _logging = log(verbose, &env);
     let config_given = config.is_some();
     if let Some(file) = config {
         env.paths.config = file;
@@ -149,7 +157,8 @@ fn unparsed(e: &clap::Error, arguments: &[OsString], env: &Env) -> u8 {
         }
         _ => {
             let plain = e.render().to_string();
-            let (what, hint) = plain.trim_start_matches("error: ").split_once('\n').unwrap_or((&plain, ""));
+            let plain = plain.trim_start_matches("error: ");
+            let (what, hint) = plain.split_once('\n').unwrap_or((plain, ""));
             let error = Error::Usage {
                 what: what.trim().to_owned(),
                 hint: hint
@@ -187,16 +196,29 @@ fn finish(told: Result<()>) -> u8 {
     told.map_or_else(|e| e.exit(), |()| 0)
 }
 
-/// What `-v` shows, on standard error: this program's own words, and with `-vv` also its libraries' that hold no secret.
-fn log(verbose: u8) {
+/// What `-v` shows, on standard error: this program's own words, and with `-vv` more of them. It ends with what is
+/// returned.
+fn log(verbose: u8, env: &Env) -> Option<DefaultGuard> {
     let level = match verbose {
-        0 => return,
+        0 => return None,
         1 => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
     // Only our own: at debug level hyper and rustls print headers and bytes.
     let filter = tracing_subscriber::filter::Targets::new().with_target("biotrack_auth", level);
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    // A second call, as the demo makes it, keeps the first.
-    let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(env.terminal.log())
+        .with_timer(LogTime(env.clock.clone()))
+        .with_ansi(false);
+    // Of this thread and, by Env, of the network's: a process may run several commands, as tests do.
+    Some(tracing_subscriber::registry().with(layer.with_filter(filter)).set_default())
+}
+
+/// The log's instants are the clock's, as all others.
+struct LogTime(Arc<dyn Clock>);
+
+impl FormatTime for LogTime {
+    fn format_time(&self, to: &mut Writer<'_>) -> std::fmt::Result {
+        write!(to, "{:.6}", self.0.now())
+    }
 }

@@ -133,12 +133,13 @@ pub fn bundle(bytes: &[u8]) {
         let Ok(incoming) = row.record.incoming(at + 1) else { continue };
         taken_in(&incoming);
         let Some(tokens) = row.tokens else { continue };
-        match Granted::from_sealable(&tokens, &incoming.key) {
+        match Granted::from_sealable(&tokens, &incoming.record.key) {
             Ok(granted) => {
-                let again = Granted::from_sealable(&granted.to_sealable(&incoming.key), &incoming.key);
+                let again =
+                    Granted::from_sealable(&granted.to_sealable(&incoming.record.key), &incoming.record.key);
                 assert_eq!(again.expect("what was sealed").access.expose(), granted.access.expose());
-                let other = Key { ubi: incoming.key.ubi.clone(), license: super::key().license };
-                assert!(other == incoming.key || Granted::from_sealable(&tokens, &other).is_err());
+                let other = Key { ubi: incoming.record.key.ubi.clone(), license: super::key().license };
+                assert!(other == incoming.record.key || Granted::from_sealable(&tokens, &other).is_err());
             }
             Err(e) => super::printable(&e),
         }

@@ -1,5 +1,5 @@
 //! What must hold of everything that reads what others wrote, whatever they wrote: a check a target. The fuzzer calls
-//! them with bytes of its own, and `tests/real/parsers.rs` with the corpora and their mutations.
+//! them with bytes of its own, and `tests/commands/parsers.rs` with the corpora and their mutations.
 
 mod answers;
 mod files;

@@ -4,6 +4,7 @@ use super::Call;
 use crate::config::Config;
 use crate::edge::{Env, files};
 use crate::error::{Error, Result};
+use crate::ledger::Ledger;
 use crate::model::authorization::{Standing, State};
 use clap::{Arg, Command};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
@@ -196,7 +197,9 @@ impl Names {
             Err(_) if self.profile.is_none() => config.names(),
             Err(e) => return Err(e),
         };
-        let Some(ledger) = super::read_ledger(&self.env, &config)? else { return Ok(Vec::new()) };
+        // A key that is pressed changes nothing: an older ledger is migrated by the command itself.
+        let place = config.ledger_place(&self.env.variables, &self.env.who.user)?;
+        let Some(ledger) = Ledger::read_current(&self.env, &place)? else { return Ok(Vec::new()) };
         let now = self.env.clock.now();
         let mut found = Vec::new();
         for profile in profiles {

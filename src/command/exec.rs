@@ -37,7 +37,8 @@ pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
     let min = parse("time", token::MIN_VALID)?;
     let (mut fresh, mut interrupts) = (None, None);
     call.bench()?.work(call, |bench| {
-        fresh = Some(token::fresh(call, bench, &args.selector, min)?);
+        let handed_over = fresh.insert(token::fresh(call, bench, &args.selector, min)?);
+        bench.custody.note_use(&handed_over.record);
         interrupts = bench.custody.interrupts();
         Ok(0)
     })?;
@@ -50,6 +51,7 @@ pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
         args.command.split_first().ok_or_else(|| Error::Failed("an argument vanished".into()))?;
     let key = &fresh.record.key;
     let variables = [
+        // defense: S28 exec-tells-no-token
         ("BIOTRACK_ACCESS_TOKEN", fresh.token.expose()),
         ("BIOTRACK_UBI", key.ubi.as_str()),
         ("BIOTRACK_LICENSE", key.license.as_str()),

@@ -114,6 +114,7 @@ fn with_secrets(args: &Args, call: &Call<'_>) -> Result<u8> {
     }
     let terminal = &call.env.terminal;
     let armored = args.armor || args.output.is_none() && terminal.out_is_terminal();
+    // defense: S30 export-overwrites-nothing
     if let Some(file) = &args.output
         && file.symlink_metadata().is_ok()
     {

@@ -4,7 +4,7 @@ use super::Call;
 use crate::error::{Complaint, Error, Result, clean};
 use crate::model::rows::{MOST_BYTES, Sheet};
 use std::fs::File;
-use std::io::{Read, stdin};
+use std::io::Read;
 use std::path::Path;
 
 /// What a file is called in complaints; `-` is standard input.
@@ -16,13 +16,13 @@ pub(super) fn name(path: &Path) -> String {
 }
 
 /// All of a file, or of standard input for `-`; of what is larger than may be, one byte more than that.
-pub(super) fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
-    let most = MOST_BYTES as u64 + 1;
+pub(super) fn bytes(path: &Path, call: &Call<'_>) -> std::io::Result<Vec<u8>> {
+    let most = MOST_BYTES as u64;
+    if path.as_os_str() == "-" {
+        return call.env.terminal.read_all(most);
+    }
     let mut bytes = Vec::new();
-    match path.as_os_str() == "-" {
-        true => stdin().lock().take(most).read_to_end(&mut bytes)?,
-        false => File::open(path)?.take(most).read_to_end(&mut bytes)?,
-    };
+    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -33,7 +33,7 @@ pub(super) fn rows<R>(
     read: impl FnOnce(&[u8]) -> Result<Sheet<R>, Vec<Complaint>>,
 ) -> Result<(String, Vec<R>)> {
     let name = name(path);
-    let text = bytes(path).map_err(|e| Error::Usage {
+    let text = bytes(path, call).map_err(|e| Error::Usage {
         what: format!("{name} can't be read: {e}"),
         hint: "Name a CSV file with a header, or - for standard input.".into(),
     })?;

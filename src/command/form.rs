@@ -2,7 +2,8 @@
 
 use super::{Call, error_as_json};
 use crate::error::{Error, Result};
-use crate::report::{Counts, RunEvent};
+use crate::model::run_counts::RunCounts;
+use crate::report::RunEvent;
 
 /// How the answer is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -43,7 +44,7 @@ pub(super) fn refused(form: Form, call: &Call<'_>, error: Error) -> Result<u8> {
         }
         Form::Jsonl => {
             let now = call.env.clock.now();
-            let last = RunEvent::summary(now, Counts::default(), error.exit(), Some(&error));
+            let last = RunEvent::summary(now, RunCounts::default(), error.exit(), Some(&error));
             call.env.terminal.answer(&call.json_line(&last)?)?;
         }
         _ => {}

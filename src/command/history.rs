@@ -8,6 +8,7 @@ use crate::ledger::Ledger;
 use crate::model::duration::ago;
 use crate::model::history::{Chain, Link};
 use crate::model::ids::Key;
+use crate::model::instant::Zone;
 use crate::model::provider::Provider;
 use crate::model::selection;
 use crate::report::{
@@ -146,13 +147,18 @@ fn chosen(args: &Args, ledger: &Ledger, provider: &Provider, since: Option<Times
     })
 }
 
+/// The zone of the profile that would be acted on; the history is the whole ledger's, and so there need be none.
+fn zone(call: &Call<'_>) -> Zone {
+    call.provider().map(|(_, provider)| provider.zone.clone()).unwrap_or_default()
+}
+
 fn verify(call: &Call<'_>) -> Result<u8> {
     let chain = match ledger_to_read(call.env)? {
         Some(ledger) => ledger.verify_history()?,
         None => Chain { links: 0, head: Vec::new(), anchor: None, broken: None },
     };
     let document = VerifyDocument::of(&chain);
-    let text = if call.json { call.json_text(&document)? } else { document.in_words() };
+    let text = if call.json { call.json_text(&document)? } else { document.in_words(&zone(call)) };
     call.env.terminal.answer(&text)?;
     Ok(u8::from(chain.broken.is_some()))
 }
@@ -167,10 +173,10 @@ fn prune(args: &Prune, call: &Call<'_>) -> Result<u8> {
         Some(text) => ago("time", text, now)?,
         None => kept_since,
     };
-    let terminal = &call.env.terminal;
+    let (terminal, zone) = (&call.env.terminal, zone(call));
     if before > kept_since && !args.yes {
         return Err(Error::Usage {
-            what: format!("{before} is less than five years ago, for which a history is kept"),
+            what: format!("{} is less than five years ago, for which a history is kept", zone.time(before)),
             hint: "Leave --before out, or add --yes if nobody needs what would go.".into(),
         });
     }
@@ -182,8 +188,8 @@ fn prune(args: &Prune, call: &Call<'_>) -> Result<u8> {
     }
     let would = ledger.prunable(before)?;
     if would.links > 0 && !args.yes {
-        let action =
-            format!("remove {} of the history, up to {before}", counted(would.links, "link", "links"));
+        let links = counted(would.links, "link", "links");
+        let action = format!("remove {links} of the history, up to {}", zone.time(before));
         if !terminal.attended() {
             return Err(Error::NeedsYes { action: format!("to {action}") });
         }
@@ -206,10 +212,11 @@ fn told(call: &Call<'_>, pruned: u64, before: Timestamp, chain: &Chain) -> Resul
         call.env.terminal.answer(&call.json_text(&PruneDocument::of(pruned, before, chain))?)?;
         return Ok(0);
     }
+    let zone = zone(call);
     let said = match pruned {
-        0 => format!("Nothing of the history is older than {before}.\n"),
+        0 => format!("Nothing of the history is older than {}.\n", zone.time(before)),
         _ => format!("{} removed.\n", counted(pruned, "link was", "links were")),
     };
-    call.env.terminal.answer(&(said + &VerifyDocument::of(chain).in_words()))?;
+    call.env.terminal.answer(&(said + &VerifyDocument::of(chain).in_words(&zone)))?;
     Ok(0)
 }

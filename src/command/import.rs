@@ -98,7 +98,7 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
 /// The file as rows, whichever of the three forms it has.
 fn read(path: &Path, args: &Args, call: &Call<'_>, profile: &str) -> Result<Held> {
     let name = file::name(path);
-    let bytes = bytes(path, &name)?;
+    let bytes = bytes(path, &name, call)?;
     if is_sealed(&bytes) {
         let identity = match &args.identity {
             Some(named) => IdentityFile::at(named).asking(call.env.terminal.asker()),
@@ -148,9 +148,9 @@ fn read(path: &Path, args: &Args, call: &Call<'_>, profile: &str) -> Result<Held
     Ok(Held { rows: incoming.into_iter().map(|it| (it, None)).collect(), tokens: Tokens::None })
 }
 
-fn bytes(path: &Path, name: &str) -> Result<Vec<u8>> {
+fn bytes(path: &Path, name: &str, call: &Call<'_>) -> Result<Vec<u8>> {
     let unread = |reason: String| Error::File { path: name.into(), reason };
-    let bytes = file::bytes(path).map_err(|e| unread(e.to_string()))?;
+    let bytes = file::bytes(path, call).map_err(|e| unread(e.to_string()))?;
     match bytes.len() > MOST_BYTES {
         true => Err(unread(format!("it's larger than {} MiB", MOST_BYTES / 1024 / 1024))),
         false => Ok(bytes),
@@ -166,16 +166,16 @@ fn strangers(held: &Held, known: &BTreeSet<String>, from: &str) -> Result<()> {
     let mut seen = BTreeSet::new();
     let mut complaints = Vec::new();
     for (row, _) in &held.rows {
-        if !known.contains(&row.profile) {
+        if !known.contains(&row.record.profile) {
             let problem = format!(
                 "{}: profile \"{}\" isn't configured here (biotrack-auth config init --profile makes one)",
-                row.key.license,
-                clean(&row.profile)
+                row.record.key.license,
+                clean(&row.record.profile)
             );
             complaints.push(Complaint { line: row.line, column: None, problem });
         }
-        if !seen.insert((row.profile.clone(), row.key.clone())) {
-            let problem = format!("{} stands there twice", row.key);
+        if !seen.insert((row.record.profile.clone(), row.record.key.clone())) {
+            let problem = format!("{} stands there twice", row.record.key);
             complaints.push(Complaint { line: row.line, column: None, problem });
         }
     }
@@ -186,7 +186,7 @@ fn strangers(held: &Held, known: &BTreeSet<String>, from: &str) -> Result<()> {
 fn compared(held: Held, bench: &super::Bench<'_>) -> Result<(Vec<Merged>, Vec<Taking>)> {
     let ledger = bench.custody.ledger();
     let mut standings = BTreeMap::new();
-    let profiles: BTreeSet<_> = held.rows.iter().map(|(row, _)| row.profile.clone()).collect();
+    let profiles: BTreeSet<_> = held.rows.iter().map(|(row, _)| row.record.profile.clone()).collect();
     for profile in profiles {
         for standing in ledger.standings(&profile)? {
             standings.insert((profile.clone(), standing.record.key.clone()), standing);
@@ -194,8 +194,8 @@ fn compared(held: Held, bench: &super::Bench<'_>) -> Result<(Vec<Merged>, Vec<Ta
     }
     let (mut all, mut takings) = (Vec::new(), Vec::new());
     for (row, tokens) in held.rows {
-        let ours = standings.get(&(row.profile.clone(), row.key.clone()));
-        let kept = !ledger.secrets(&row.profile, &row.key, Role::Live)?.is_empty();
+        let ours = standings.get(&(row.record.profile.clone(), row.record.key.clone()));
+        let kept = !ledger.secrets(&row.record.profile, &row.record.key, Role::Live)?.is_empty();
         let worth = if tokens.is_some() { held.tokens } else { Tokens::None };
         let merged = merge(ours.map(|it| &it.record), &row, kept, worth);
         if let (Some(ours), true) = (ours, merged.effect != Effect::Same) {

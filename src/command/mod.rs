@@ -8,7 +8,7 @@ mod consent;
 mod deactivate;
 mod doctor;
 pub mod exec;
-mod export;
+pub mod export;
 mod file;
 mod form;
 mod history;
@@ -20,7 +20,7 @@ mod online;
 mod register;
 mod remind;
 mod renew;
-mod sandbox;
+pub mod sandbox;
 mod status;
 mod token;
 
@@ -124,7 +124,7 @@ pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
 /// A vault of a kind; nothing is touched yet.
 fn vault(env: &Env, kind: VaultKind, recipients: &[String]) -> Vault {
     match kind {
-        VaultKind::Keyring => Vault::keyring(),
+        VaultKind::Keyring => Vault::keyring(env.keyring.clone()),
         VaultKind::Sealed => Vault::sealed(identity(env), recipients.to_vec()),
     }
 }
@@ -192,7 +192,7 @@ impl<'a> Call<'a> {
 
     /// The vault that the configuration names; nothing is touched yet.
     fn vault(&self, config: &Config) -> Vault {
-        vault(self.env, config.vault_kind(), &config.recipients)
+        vault(self.env, config.vault, &config.recipients)
     }
 
     /// Vault and ledger of this call's profile, ready to change something.

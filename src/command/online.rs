@@ -35,6 +35,7 @@ pub(super) fn exchange(call: &Call<'_>, provider: &Arc<Provider>, custody: &Cust
         prepared.revocation,
         prepared.issuer
     );
+    // defense: S40 register-tells-of-clocks
     if let Some(skew) = prepared.skew.filter(|skew| skew.abs() > SKEW) {
         let way = if skew.is_negative() { "behind" } else { "ahead of" };
         call.env.terminal.say(&format!(

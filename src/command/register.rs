@@ -87,6 +87,14 @@ pub(super) fn run<'a>(mut args: Args, call: &Call<'a>) -> Result<u8> {
             hint: "Leave --password out: the admin types it on BioTrack's own page, and nowhere else.".into(),
         });
     }
+    if args.dry_run && args.from.is_none() {
+        // Clap drops a requirement that conflicts with another flag.
+        return Err(Error::Usage {
+            what: "--dry-run is for --from".into(),
+            hint: "Leave --dry-run out to register this license, or give a file of licenses with --from."
+                .into(),
+        });
+    }
     let bench = call.first_bench()?;
     if let Some(path) = &args.from {
         let form = Form::of(args.bulk.format, call.json)?;

@@ -8,6 +8,7 @@ use crate::ledger::Ledger;
 use crate::model::authorization::Standing;
 use crate::model::expiry::horizon;
 use crate::model::ids::Key;
+use crate::model::instant::whole_second;
 use crate::model::provider::Provider;
 use crate::model::reminder::{Occasion, Reminder, reminder};
 use crate::report::{HookEvent, Reminders, Row};
@@ -16,14 +17,12 @@ use std::collections::BTreeMap;
 
 /// Run the hooks of what has become due, once each
 ///
-/// A reminder is given once for each licence, end and threshold (30, 14, 7, 3 and 1 days by default, and when a grant has
-/// lapsed). After a pause each licence is told of once, by its nearest threshold. A weekend's end counts as the Friday
+/// A reminder is given once for each license, end and threshold: each of hooks.days, and the end itself. After a pause each licence is told of once, by its nearest threshold. A weekend's end counts as the Friday
 /// before. A hook that fails is reported, and run again next time. Hooks of grants, failures and deactivations that are
 /// still waiting are run too.
 ///
-/// Hooks are set in the configuration: [hooks] due = "notify-send", expired = "…", granted, failed, deactivated; timeout =
-/// "30s", days = [30, 14, 7, 3, 1], digest = true for one run an occasion. Each gets the event as JSON on its standard
-/// input, without secrets.
+/// Hooks are commands that the configuration names: hooks.due, hooks.expired, hooks.granted, hooks.failed and
+/// hooks.deactivated. Each gets the event as JSON on its standard input, without secrets.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -164,8 +163,12 @@ fn give(
     for (occasion, all) in by_occasion {
         if hooks.digest {
             let events = all.iter().map(|found| found.event(provider, now)).collect();
-            let succeeded =
-                run(call, hooks, occasion, &Digest { schema: 1, event: occasion, at: now, events })?;
+            let succeeded = run(
+                call,
+                hooks,
+                occasion,
+                &Digest { schema: 1, event: occasion, at: whole_second(now), events },
+            )?;
             given.note(succeeded);
             if succeeded {
                 let noted: Vec<_> = all.iter().map(Found::note).collect();

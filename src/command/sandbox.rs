@@ -3,6 +3,8 @@
 mod demo;
 mod seed;
 
+pub use seed::Seeded;
+
 use super::Call;
 use crate::error::{Error, Result};
 use crate::model::duration::parse;

@@ -1,44 +1,26 @@
 //! Writes a new profile: into a fresh file with its explanations, or behind what a file has already.
 
-use super::document::check_name;
-use super::presets::DEFAULTS;
-use super::{Config, Preset, read};
+use super::change::{NewVault, accepted, document, set};
+use super::reader::check_name;
+use super::settings::{Line, default_lines, preset_lines, remark};
+use super::{Config, Preset, read_file};
 use crate::edge::{Paths, files};
 use crate::error::{ConfigError, Error, Result};
 use crate::model::provider::Provider;
-use crate::model::vault_kind::VaultKind;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 use toml::Value;
 
-/// A profile to be made; what is `None` stays with the preset, or open.
+/// A profile to be made; what isn't given stays with the preset, or open.
 #[derive(Debug, Clone)]
 pub struct NewProfile {
     /// Its name.
     pub name: String,
     /// What it starts from.
     pub preset: Preset,
-    /// The base address.
-    pub url: Option<String>,
-    /// The issuer.
-    pub issuer: Option<String>,
-    /// The token address.
-    pub token_url: Option<String>,
-    /// The client id.
-    pub client_id: Option<String>,
-    /// The integrator's company.
-    pub company: Option<String>,
-    /// The integrator's application.
-    pub application: Option<String>,
-}
-
-/// The vault to be named in a file that names none.
-#[derive(Debug, Clone)]
-pub struct NewVault {
-    /// Which.
-    pub kind: VaultKind,
-    /// The sealed vault's recipients; the first is this host's own.
-    pub recipients: Vec<String>,
+    /// The settings that are given, all of them texts.
+    pub given: Vec<(&'static str, String)>,
 }
 
 impl NewProfile {
@@ -55,59 +37,26 @@ impl NewProfile {
         }
     }
 
-    fn given(&self) -> Vec<(&'static str, &str)> {
-        [
-            ("preset", Some(self.preset.name())),
-            ("url", self.url.as_deref()),
-            ("issuer", self.issuer.as_deref()),
-            ("token_url", self.token_url.as_deref()),
-            ("client_id", self.client_id.as_deref()),
-            ("company", self.company.as_deref()),
-            ("application", self.application.as_deref()),
-        ]
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, value?)))
-        .collect()
-    }
-
     /// The profile as TOML: what was given, then everything else there is to change, switched off by a `#`.
     fn section(&self) -> String {
-        let given = self.given();
-        let mut text = format!("[profiles.{}]\n", self.name);
-        for (key, value) in &given {
+        let preset = self.preset.name();
+        let mut text = format!("[profiles.{}]\npreset = \"{preset}\"\n", self.name);
+        let mut shown = BTreeSet::new();
+        for (key, value) in &self.given {
+            shown.insert((*key).to_owned());
             // Writing to a String can't fail.
-            let _ = writeln!(text, "{key} = {}", Value::String((*value).to_owned()));
+            let _ = writeln!(text, "{key} = {}", Value::String(value.clone()));
         }
-        for key in ["client_id", "company", "application"] {
-            if self.preset != Preset::Generic
-                && !self.preset.gives(key)
-                && !given.iter().any(|(k, _)| *k == key)
-            {
-                let _ = writeln!(text, "#{key} = \"…\"  # needed");
+        let _ = writeln!(text, "\n# What the preset {preset} gives. To change a line, take its # away.");
+        let mut off = |text: &mut String, lines: Vec<Line>| {
+            for line in lines.into_iter().filter(|line| shown.insert(line.key.clone())) {
+                let _ = writeln!(text, "{line}");
             }
-        }
-        let _ = writeln!(
-            text,
-            "\n# What the preset {} gives. To change a line, take its # away.",
-            self.preset.name()
-        );
-        let mut shown: Vec<&str> = given.iter().map(|(key, _)| *key).collect();
-        off(&mut text, self.preset.text(), &mut shown);
-        let _ = writeln!(text, "\n# Defaults.");
-        off(&mut text, DEFAULTS, &mut shown);
+        };
+        off(&mut text, preset_lines(self.preset));
+        text.push_str("\n# Defaults.\n");
+        off(&mut text, default_lines());
         text
-    }
-}
-
-/// Adds each line that isn't shown yet, switched off.
-fn off<'a>(text: &mut String, lines: &'a str, shown: &mut Vec<&'a str>) {
-    for line in lines.lines() {
-        let line = line.trim_start_matches('#');
-        let key = line.split(" =").next().unwrap_or(line);
-        if !shown.contains(&key) {
-            shown.push(key);
-            let _ = writeln!(text, "#{line}");
-        }
     }
 }
 
@@ -115,16 +64,13 @@ fn off<'a>(text: &mut String, lines: &'a str, shown: &mut Vec<&'a str>) {
 pub fn add_profile(paths: &Paths, new: &NewProfile, vault: Option<&NewVault>) -> Result<Config> {
     new.check()?;
     let file = &paths.config;
-    let text = match read(file) {
+    let text = match read_file(file) {
         Ok(text) => extended(file, &text, new, vault)?,
         Err(Error::Config(ConfigError::Missing { .. })) => fresh(new, vault),
         Err(e) => return Err(e),
     };
     // An existing file may be shaped so that nothing can be added behind it (an inline table).
-    let (config, problems) = Config::parse(file, &text);
-    if let Some(problem) = problems.into_iter().next() {
-        return Err(problem.into());
-    }
+    let config = accepted(file, &text)?;
     // A folder that --config names is somebody's own, and stays as it is; a missing one becomes ours.
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
         files::private_folder(folder)?;
@@ -140,94 +86,18 @@ fn fresh(new: &NewProfile, vault: Option<&NewVault>) -> String {
     );
     let _ = writeln!(text, "default_profile = \"{}\"", new.name);
     if let Some(vault) = vault {
-        let _ = writeln!(text, "vault = \"{}\"  # or \"{}\"", vault.kind, other(vault.kind));
+        let _ = writeln!(text, "vault = \"{}\"  # {}", vault.kind, remark("vault"));
         if !vault.recipients.is_empty() {
             let recipients = Value::Array(vault.recipients.iter().cloned().map(Value::String).collect());
-            let _ = writeln!(
-                text,
-                "\n[sealed]\n# Public keys of those who may read the tokens; the first is this host's own.\nrecipients = {recipients}"
-            );
+            let remark = remark("sealed.recipients");
+            let _ = writeln!(text, "\n[sealed]\n# {remark}\nrecipients = {recipients}");
         }
     }
     text + "\n" + &new.section()
 }
 
-fn other(kind: VaultKind) -> VaultKind {
-    match kind {
-        VaultKind::Keyring => VaultKind::Sealed,
-        VaultKind::Sealed => VaultKind::Keyring,
-    }
-}
-
-/// Names another vault, or other recipients, in a file that exists; comments and order of the rest stay.
-pub fn change_vault(paths: &Paths, vault: &NewVault) -> Result<Config> {
-    let file = &paths.config;
-    let mut document = document(file, &read(file)?)?;
-    name_vault(&mut document, vault);
-    let text = document.to_string();
-    let (config, problems) = Config::parse(file, &text);
-    if let Some(problem) = problems.into_iter().next() {
-        return Err(problem.into());
-    }
-    files::replace(file, text.as_bytes(), 0o600)?;
-    Ok(config)
-}
-
-/// Names where the ledger is in a file that exists; comments and order of the rest stay.
-pub fn change_ledger(paths: &Paths, address: Option<&str>) -> Result<()> {
-    let file = &paths.config;
-    let mut document = document(file, &read(file)?)?;
-    match (document.get_mut("ledger").and_then(toml_edit::Item::as_value_mut), address) {
-        (Some(value), address) => {
-            let decor = value.decor().clone();
-            *value = address.unwrap_or("sqlite").into();
-            *value.decor_mut() = decor;
-        }
-        (None, Some(address)) => document["ledger"] = toml_edit::value(address),
-        (None, None) => return Ok(()),
-    }
-    let text = document.to_string();
-    if let Some(problem) = Config::parse(file, &text).1.into_iter().next() {
-        return Err(problem.into());
-    }
-    files::replace(file, text.as_bytes(), 0o600)
-}
-
-fn document(file: &Path, text: &str) -> Result<toml_edit::DocumentMut> {
-    text.parse().map_err(|e: toml_edit::TomlError| {
-        ConfigError::File { path: file.display().to_string(), reason: crate::error::clean(e.message()) }
-            .into()
-    })
-}
-
-fn name_vault(document: &mut toml_edit::DocumentMut, vault: &NewVault) {
-    let kind = vault.kind.to_string();
-    match document.get_mut("vault").and_then(toml_edit::Item::as_value_mut) {
-        // What stands behind it on its line stays.
-        Some(value) => {
-            let mut decor = value.decor().clone();
-            let behind = decor.suffix().and_then(|it| it.as_str()).unwrap_or_default();
-            if behind.trim() == format!("# or \"{kind}\"") {
-                // Our own words.
-                decor.set_suffix(format!("  # or \"{}\"", other(vault.kind)));
-            }
-            *value = kind.into();
-            *value.decor_mut() = decor;
-        }
-        None => document["vault"] = toml_edit::value(kind),
-    }
-    if !vault.recipients.is_empty() {
-        let recipients: toml_edit::Array = vault.recipients.iter().collect();
-        let sealed = document.entry("sealed").or_insert_with(toml_edit::table);
-        sealed["recipients"] = toml_edit::value(recipients);
-    }
-}
-
 fn extended(file: &Path, text: &str, new: &NewProfile, vault: Option<&NewVault>) -> Result<String> {
-    let (config, problems) = Config::parse(file, text);
-    if let Some(problem) = problems.into_iter().next() {
-        return Err(problem.into());
-    }
+    let config = accepted(file, text)?;
     if config.profiles.contains_key(&new.name) {
         let path = file.display().to_string();
         return Err(ConfigError::ProfileExists { name: new.name.clone(), path }.into());
@@ -238,10 +108,10 @@ fn extended(file: &Path, text: &str, new: &NewProfile, vault: Option<&NewVault>)
         (first, vault) => {
             let mut document = document(file, text)?;
             if first {
-                document["default_profile"] = toml_edit::value(&new.name);
+                set(&mut document, "default_profile", new.name.as_str().into());
             }
             if let Some(vault) = vault {
-                name_vault(&mut document, vault);
+                vault.name_in(&mut document);
             }
             document.to_string()
         }

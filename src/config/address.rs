@@ -36,6 +36,7 @@ pub(super) fn check(text: &str) -> Result<Url, Wrong> {
         ));
     }
     // Browsers read `https:host` and `https:///host` too; whatever else is given the address may not.
+    // defense: S24 configured-address-has-a-host
     let (Some(host), Some(1..)) = (url.host(), authority.map(str::len)) else {
         return Err(Wrong::new("is no web address", "It begins with https:// and a host."));
     };
@@ -48,6 +49,7 @@ pub(super) fn check(text: &str) -> Result<Url, Wrong> {
     }
     match url.scheme() {
         "https" => {}
+        // defense: S24 configured-http-on-this-machine
         "http" if is_loopback(&host) => {}
         "http" => {
             let problem = format!("is plain http to {}", clean(&host.to_string()));

@@ -55,6 +55,18 @@ pub struct Setting {
 pub(super) struct Entry {
     pub value: Value,
     pub origin: Origin,
+    /// The lines of a list's items, which may stand below each other.
+    pub lines: Vec<usize>,
+}
+
+impl Entry {
+    /// The line that the value begins at, where the file gave it.
+    pub fn line(&self) -> Option<usize> {
+        match self.origin {
+            Origin::File { line, .. } => Some(line),
+            _ => None,
+        }
+    }
 }
 
 /// Values by dotted key.
@@ -64,7 +76,12 @@ pub(super) struct Layer(BTreeMap<String, Entry>);
 impl Layer {
     /// Puts a value in.
     pub fn set(&mut self, key: String, value: Value, origin: Origin) {
-        self.0.insert(key, Entry { value, origin });
+        self.add(key, Entry { value, origin, lines: Vec::new() });
+    }
+
+    /// Puts a value in, with the lines of its items.
+    pub fn add(&mut self, key: String, entry: Entry) {
+        self.0.insert(key, entry);
     }
 
     /// One value.

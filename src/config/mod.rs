@@ -2,20 +2,24 @@
 
 mod add;
 mod address;
-mod document;
-mod hooks;
-mod keys;
+mod change;
 mod layer;
 pub mod presets;
 mod provider;
+mod read;
 mod reader;
 mod ready;
+#[cfg(test)]
+mod reference;
 mod server;
+mod settings;
 mod settle;
+mod suggest;
 #[cfg(test)]
 mod tests;
 
-pub use add::{NewProfile, NewVault, add_profile, change_ledger, change_vault};
+pub use add::{NewProfile, add_profile};
+pub use change::{NewVault, change_ledger, change_vault};
 pub use layer::{Origin, Setting};
 pub use presets::Preset;
 pub use ready::{missing, needs_secret, ready};
@@ -24,31 +28,33 @@ use crate::edge::{Paths, Variables, files};
 use crate::error::clean;
 use crate::error::{ConfigError, Result};
 use crate::model::provider::Provider;
-use crate::model::reminder::Hooks;
+use crate::model::reminder::{Hooks, Occasion};
 use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
-use layer::Layer;
+use layer::{Entry, Layer};
+use settings::{FILE, Scope};
+use settle::Settling;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use toml::Value;
 
 /// The whole configuration.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Config {
     /// The file it came from.
     pub file: PathBuf,
-    /// The vault that the file names.
-    pub vault: Option<VaultKind>,
+    /// The vault in use.
+    pub vault: VaultKind,
     /// The sealed vault's recipients; the first is this host's own.
     pub recipients: Vec<String>,
     /// What is run on which occasion.
     pub hooks: Hooks,
     /// The address of the ledger's server, where it has one.
     pub ledger: Option<String>,
-    document: Vec<Setting>,
-    default_profile: Option<(String, Origin)>,
+    default_profile: Option<String>,
+    /// What stands outside the profiles, over the defaults.
+    own: Layer,
     profiles: BTreeMap<String, Profile>,
 }
 
@@ -67,7 +73,7 @@ impl Config {
 
     /// Reads the file and everything that is wrong with it, in the order of its lines.
     pub fn examine(paths: &Paths) -> Result<(Self, Vec<ConfigError>)> {
-        Ok(Self::parse(&paths.config, &read(&paths.config)?))
+        Ok(Self::parse(&paths.config, &read_file(&paths.config)?))
     }
 
     /// Reads a text that stands, or will stand, in the file.
@@ -78,64 +84,54 @@ impl Config {
         let mut reader = reader::Reader::new(&name, text);
         let document = reader.document();
         let mut problems = reader.problems;
-        let mut profiles = BTreeMap::new();
+        let mut config = Self { file: file.to_owned(), ..Self::default() };
+
+        let own = settings::defaults(FILE.iter()).under(document.own);
+        let mut settling = Settling::new(&name, folder, 1, &own);
+        FILE.iter().for_each(|setting| settling.settle(setting, &mut config));
+        if config.ledger.is_some() && config.vault == VaultKind::Keyring {
+            settling.refuse("ledger", on_one_machine());
+        }
+        problems.append(&mut settling.problems);
+
+        let defaults = settings::defaults(settings::profile());
         let mut names = Vec::new();
-        let defaults = presets::defaults();
-        for (profile, line, given) in document.profiles {
-            names.push(profile.clone());
-            let mut first = settle::Settling::new(&name, line, &given);
+        for written in document.profiles {
+            names.push(written.name.clone());
+            let mut first = Settling::new(&name, folder, written.line, &written.values);
             let preset = provider::preset(&mut first);
             problems.append(&mut first.problems);
             let Some(preset) = preset else { continue };
-            let values = defaults.clone().under(preset.layer()).under(given);
-            let mut settling = settle::Settling::new(&name, line, &values);
-            let provider = provider::settle(&mut settling, &profile, preset, folder);
+            let values = defaults.clone().under(settings::preset_layer(preset)).under(written.values);
+            let mut settling = Settling::new(&name, folder, written.line, &values);
+            let provider = provider::settle(&mut settling, &written.name, preset);
             problems.append(&mut settling.problems);
-            profiles.insert(profile, Profile { values, provider });
+            config.profiles.insert(written.name, Profile { values, provider });
         }
-        if let Some((default, Origin::File { path, line })) = &document.default_profile
+        if let Some(default) = &config.default_profile
             && !names.contains(default)
         {
             let known: Vec<_> = names.iter().map(String::as_str).collect();
-            let right = (!known.is_empty()).then(|| keys::did_you_mean(default, &known));
+            let right = (!known.is_empty()).then(|| suggest::did_you_mean(default, &known));
             let problem = format!("there is no profile \"{default}\"");
-            problems.push(ConfigError::invalid(path.clone(), *line, problem, right));
+            let line = own.get("default_profile").and_then(Entry::line).unwrap_or(1);
+            problems.push(ConfigError::invalid(name, line, problem, right));
         }
         problems.sort_by_key(|problem| match problem {
             ConfigError::Invalid { line, .. } => *line,
             _ => 0,
         });
-        let vault = document.vault.as_ref().map(|(kind, _)| *kind);
-        let mut settings = Vec::new();
-        let (kind, origin) = document.vault.unwrap_or((VaultKind::Keyring, Origin::Default));
-        settings.push(Setting { key: "vault".into(), value: Value::String(kind.to_string()), origin });
-        let ledger = document.ledger.as_ref().map(|(address, _)| address.clone());
-        if let Some((address, origin)) = document.ledger {
-            settings.push(Setting { key: "ledger".into(), value: Value::String(address), origin });
-        }
-        let mut recipients = Vec::new();
-        if let Some((given, origin)) = document.recipients {
-            let value = Value::Array(given.iter().cloned().map(Value::String).collect());
-            settings.push(Setting { key: "sealed.recipients".into(), value, origin });
-            recipients = given;
-        }
-        settings.extend(document.hook_settings);
-        let config = Self {
-            file: file.to_owned(),
-            hooks: document.hooks,
-            vault,
-            ledger,
-            recipients,
-            document: settings,
-            default_profile: document.default_profile,
-            profiles,
-        };
+        config.own = own;
         (config, problems)
     }
 
-    /// The vault in use: the keyring, where the file names none.
-    pub fn vault_kind(&self) -> VaultKind {
-        self.vault.unwrap_or(VaultKind::Keyring)
+    /// Whether the file itself says which vault it is.
+    pub fn names_vault(&self) -> bool {
+        self.own.get("vault").is_some_and(|vault| vault.line().is_some())
+    }
+
+    fn set_hook(&mut self, occasion: Occasion, words: Vec<String>) {
+        self.hooks.commands.insert(occasion, words);
     }
 
     /// Where the ledger is; its password comes out of the files that the address and the variables name, and `user` is
@@ -181,11 +177,13 @@ impl Config {
 
     /// Every setting that holds in a profile, and who gave it.
     pub fn settings(&self, name: &str) -> Result<Vec<Setting>> {
-        let mut settings = self.document.clone();
-        let mut own: Vec<_> = self.profile(name)?.values.settings().collect();
-        own.sort_by_key(|setting| keys::place(&setting.key));
-        settings.extend(own);
-        Ok(settings)
+        let in_order = |scope: Scope, values: &Layer| {
+            let mut settings: Vec<_> = values.settings().collect();
+            settings.sort_by_key(|setting| scope.find(&setting.key));
+            settings
+        };
+        let profile = self.profile(name)?;
+        Ok([in_order(Scope::File, &self.own), in_order(Scope::Profile, &profile.values)].concat())
     }
 
     /// The profile that a bare command acts on.
@@ -194,13 +192,25 @@ impl Config {
             1 => self.profiles.keys().next().map(|name| (name.clone(), Origin::OnlyOne)),
             _ => None,
         };
-        self.default_profile.clone().or_else(only)
+        let default = || {
+            let origin = self.own.get("default_profile")?.origin.clone();
+            Some((self.default_profile.clone()?, origin))
+        };
+        default().or_else(only)
     }
 
     fn profile(&self, name: &str) -> Result<&Profile> {
         let unknown = || ConfigError::NoProfile { name: clean(name), known: self.names() };
         Ok(self.profiles.get(name).ok_or_else(unknown)?)
     }
+}
+
+/// Why a ledger on a server is refused beside a keyring.
+fn on_one_machine() -> address::Wrong {
+    address::Wrong::new(
+        "is on a server, and needs the sealed vault: a keyring is on one machine alone",
+        "Write vault = \"sealed\"; secrets that are in the keyring move by biotrack-auth config vault sealed, with the ledger still here.",
+    )
 }
 
 /// A ledger's server by its address.
@@ -213,7 +223,7 @@ pub fn server_at(address: &str, variables: &Variables, user: &str) -> Result<Led
 }
 
 /// The file's text, where the file is private to its owner.
-fn read(file: &Path) -> Result<String> {
+fn read_file(file: &Path) -> Result<String> {
     let fault = |reason: String| ConfigError::File { path: clean(&file.display().to_string()), reason };
     files::check_private_file(file).map_err(|e| match e {
         crate::error::Error::File { reason, .. } => fault(reason).into(),

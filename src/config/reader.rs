@@ -1,14 +1,32 @@
-//! Reads TOML by the table of keys: each value's form and line; collects every refusal instead of stopping.
+//! Reads TOML by the declared settings: each value's form and line; collects every refusal instead of stopping.
 
-use super::keys::{self, Form, did_you_mean, nearest};
-use super::layer::{Layer, Origin};
+use super::layer::{Entry, Layer, Origin};
+use super::settings::{Form, Scope};
+use super::suggest::{did_you_mean, nearest};
 use crate::error::ConfigError;
 use crate::error::clean;
 use toml::Value;
 use toml::de::{DeTable, DeValue};
 
 type Table<'a> = toml::Spanned<DeTable<'a>>;
-pub(super) type Item<'a> = toml::Spanned<DeValue<'a>>;
+type Item<'a> = toml::Spanned<DeValue<'a>>;
+
+/// What a file says.
+#[derive(Debug, Default)]
+pub(super) struct Document {
+    /// What stands outside the profiles.
+    pub own: Layer,
+    pub profiles: Vec<Written>,
+}
+
+/// A profile as the file has it.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub name: String,
+    /// Its header's line.
+    pub line: usize,
+    pub values: Layer,
+}
 
 /// A text being read, and what is wrong with it.
 pub(super) struct Reader<'a> {
@@ -23,29 +41,47 @@ impl<'a> Reader<'a> {
         Self { file: clean(file), text, problems: Vec::new() }
     }
 
-    /// Reads a profile's keys with nothing around them, as presets are written.
-    pub fn bare_layer(mut self, origin: &Origin) -> Layer {
-        let mut layer = Layer::default();
-        if let Some(root) = self.parse() {
-            self.layer(root.get_ref(), "", &mut layer, Some(origin));
+    /// Reads a whole configuration, before presets and defaults.
+    pub fn document(&mut self) -> Document {
+        let mut document = Document::default();
+        let Some(root) = self.parse() else { return document };
+        if let Some(item) = root.get_ref().get("profiles") {
+            self.profiles(item, &mut document);
         }
-        layer
+        self.layer(root.get_ref(), Scope::File, "", &mut document.own);
+        document
+    }
+
+    fn profiles(&mut self, item: &Item<'a>, document: &mut Document) {
+        let Some(profiles) = self.table("profiles", "[profiles.NAME]", item) else { return };
+        for (name, item) in profiles {
+            let at = name.span().start;
+            if let Err(problem) = check_name(name.get_ref()) {
+                self.refuse(at, format!("the profile's name {problem}"), None);
+                continue;
+            }
+            let name = name.get_ref().clone().into_owned();
+            let Some(table) = self.table(&name, &format!("[profiles.{name}]"), item) else { continue };
+            let mut values = Layer::default();
+            self.layer(table, Scope::Profile, "", &mut values);
+            document.profiles.push(Written { name, line: self.line(at), values });
+        }
     }
 
     /// The line of a place in the text, from 1.
-    pub(super) fn line(&self, at: usize) -> usize {
+    fn line(&self, at: usize) -> usize {
         1 + self.text.bytes().take(at).filter(|byte| *byte == b'\n').count()
     }
 
-    pub(super) fn origin(&self, item: &Item) -> Origin {
+    fn origin(&self, item: &Item) -> Origin {
         Origin::File { path: self.file.clone(), line: self.line(item.span().start) }
     }
 
-    pub(super) fn refuse(&mut self, at: usize, problem: String, right: Option<String>) {
+    fn refuse(&mut self, at: usize, problem: String, right: Option<String>) {
         self.problems.push(ConfigError::invalid(self.file.clone(), self.line(at), problem, right));
     }
 
-    pub(super) fn parse(&mut self) -> Option<Table<'a>> {
+    fn parse(&mut self) -> Option<Table<'a>> {
         let (root, faults) = DeTable::parse_recoverable(self.text);
         for fault in &faults {
             let at = fault.span().map_or(0, |span| span.start);
@@ -55,34 +91,53 @@ impl<'a> Reader<'a> {
         faults.is_empty().then_some(root)
     }
 
-    /// Reads a profile's table, or one of the tables inside it.
-    pub(super) fn layer(
-        &mut self,
-        table: &DeTable<'a>,
-        section: &str,
-        layer: &mut Layer,
-        origin: Option<&Origin>,
-    ) {
+    /// Reads a table whose settings belong to this scope; `section` is the table inside it, or none.
+    fn layer(&mut self, table: &DeTable<'a>, scope: Scope, section: &str, layer: &mut Layer) {
         for (key, item) in table {
             let name = key.get_ref().as_ref();
             let dotted = if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") };
-            if section.is_empty() && keys::SECTIONS.contains(&name) {
-                if let Some(table) = self.table(name, &format!("[profiles.NAME.{name}]"), item) {
-                    self.layer(table, name, layer, origin);
+            if (scope, dotted.as_str()) == (Scope::File, "profiles") {
+                continue;
+            }
+            if let Some((_, form)) = scope.find(&dotted) {
+                if let Some(entry) = self.entry(&dotted, form, item) {
+                    layer.add(dotted, entry);
                 }
-            } else if let Some(form) = keys::form(&dotted) {
-                if let Some(value) = self.value(&dotted, form, item) {
-                    let origin = origin.cloned().unwrap_or_else(|| self.origin(item));
-                    layer.set(dotted, value, origin);
+            } else if scope.has_section(&dotted) {
+                let header = match scope {
+                    Scope::Profile => format!("[profiles.NAME.{dotted}]"),
+                    Scope::File => format!("[{dotted}]"),
+                };
+                if let Some(table) = self.table(&dotted, &header, item) {
+                    self.layer(table, scope, &dotted, layer);
                 }
             } else {
-                let right = without_secret(name).unwrap_or_else(|| right_key(name, section));
+                let right = without_secret(name).unwrap_or_else(|| right_key(name, scope, section));
                 self.refuse(key.span().start, format!("there is no key `{}`", clean(&dotted)), Some(right));
             }
         }
     }
 
-    pub(super) fn value(&mut self, key: &str, form: Form, item: &Item) -> Option<Value> {
+    /// A value of this form with its place; one of another form is refused.
+    fn entry(&mut self, key: &str, form: Form, item: &Item) -> Option<Entry> {
+        let mut lines = Vec::new();
+        let value = match (form.of_items(), item.get_ref()) {
+            (None, _) => self.single(key, form, form, item)?,
+            (Some(of_items), DeValue::Array(items)) => {
+                lines = items.iter().map(|item| self.line(item.span().start)).collect();
+                let values = items.iter().map(|item| self.single(key, of_items, form, item));
+                Value::Array(values.collect::<Option<_>>()?)
+            }
+            (Some(_), _) => {
+                self.refuse_form(key, form, item);
+                return None;
+            }
+        };
+        Some(Entry { value, origin: self.origin(item), lines })
+    }
+
+    /// One value, in a setting whose form as a whole is another one where it's a list.
+    fn single(&mut self, key: &str, form: Form, whole: Form, item: &Item) -> Option<Value> {
         let at = item.span().start;
         let value = match (form, item.get_ref()) {
             (Form::Text, DeValue::String(text)) => return self.text_at(key, at, text).map(Value::String),
@@ -90,13 +145,10 @@ impl<'a> Reader<'a> {
             (Form::Number, DeValue::Integer(number)) => {
                 i64::from_str_radix(number.as_str(), number.radix()).ok().map(Value::Integer)
             }
-            (Form::Texts, DeValue::Array(_)) => {
-                return Some(Value::Array(self.texts(key, item)?.into_iter().map(Value::String).collect()));
-            }
             _ => None,
         };
         if value.is_none() {
-            self.refuse_form(key, form, item);
+            self.refuse_form(key, whole, item);
         }
         value
     }
@@ -122,30 +174,7 @@ impl<'a> Reader<'a> {
         Some(text.to_owned())
     }
 
-    pub(super) fn texts(&mut self, key: &str, item: &Item) -> Option<Vec<String>> {
-        let DeValue::Array(items) = item.get_ref() else {
-            self.refuse_form(key, Form::Texts, item);
-            return None;
-        };
-        let mut texts = Vec::new();
-        for item in items.iter() {
-            match item.get_ref() {
-                DeValue::String(text) => texts.push(self.text_at(key, item.span().start, text)?),
-                _ => {
-                    self.refuse_form(key, Form::Texts, item);
-                    return None;
-                }
-            }
-        }
-        Some(texts)
-    }
-
-    pub(super) fn table<'t>(
-        &mut self,
-        key: &str,
-        header: &str,
-        item: &'t Item<'a>,
-    ) -> Option<&'t DeTable<'a>> {
+    fn table<'t>(&mut self, key: &str, header: &str, item: &'t Item<'a>) -> Option<&'t DeTable<'a>> {
         if let DeValue::Table(table) = item.get_ref() {
             return Some(table);
         }
@@ -156,7 +185,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Where a key looks like a secret's: that it has no place in the file.
-pub(super) fn without_secret(key: &str) -> Option<String> {
+fn without_secret(key: &str) -> Option<String> {
     let key = key.to_lowercase();
     if key.contains("password") {
         return Some(
@@ -169,17 +198,36 @@ pub(super) fn without_secret(key: &str) -> Option<String> {
     })
 }
 
-fn right_key(name: &str, section: &str) -> String {
-    let known: Vec<_> = match section {
-        "" => keys::PROFILE.iter().map(|(name, _)| *name).chain(keys::SECTIONS).collect(),
-        _ => keys::PROFILE
-            .iter()
-            .filter_map(|(name, _)| name.strip_prefix(section)?.strip_prefix('.'))
-            .collect(),
-    };
+/// What to write in place of a key that there isn't.
+fn right_key(name: &str, scope: Scope, section: &str) -> String {
+    let known = scope.names_in(section);
+    if section.is_empty() {
+        match scope {
+            Scope::File if Scope::Profile.knows(name) => {
+                return "It belongs to a profile: put it under [profiles.NAME].".into();
+            }
+            Scope::Profile if Scope::File.knows(name) => {
+                return "It belongs to the whole file: put it above every [profiles.NAME].".into();
+            }
+            _ => {}
+        }
+    }
     match (nearest(name, known.iter().copied()), section) {
         (Some(near), _) => format!("Did you mean `{near}`?"),
         (None, "") => "The keys that there are: biotrack-auth config show.".into(),
         (None, _) => did_you_mean(name, &known),
+    }
+}
+
+/// What a profile's name may be: it stands in flags, headers and the names of the vault's items.
+pub(super) fn check_name(name: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    match name {
+        "" => Err("is empty".into()),
+        _ if name.len() > 64 => Err("is longer than 64 characters".into()),
+        _ if name.starts_with('-') || !name.chars().all(plain) => {
+            Err(format!("\"{}\" may hold letters, digits, - and _ only, and not begin with -", clean(name)))
+        }
+        _ => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! What a grant needs and a profile may still lack.
 
+use super::settings;
 use crate::error::{ConfigError, Result};
 use crate::model::consent::Fact;
 use crate::model::provider::{ClientAuth, Provider};
@@ -14,26 +15,18 @@ pub fn missing(provider: &Provider) -> Vec<ConfigError> {
     let generic = provider.is_generic();
     let has_url = !provider.url.is_empty();
     let has_issuer = provider.issuer.is_some();
+    let metadata = provider.metadata;
     let lacks = [
-        ("url", "https://…", !has_url && !generic),
-        (
-            "issuer",
-            "https://…",
-            !has_issuer && (provider.metadata || provider.iss_required || generic && !has_url),
-        ),
+        ("url", !has_url && !generic),
+        ("issuer", !has_issuer && (metadata || provider.iss_required || generic && !has_url)),
         // Without `url`, these aren't missing but unfilled.
-        ("authorize_url", "{url}/…", has_url && !provider.metadata && provider.authorize_url.is_none()),
-        ("token_url", "{url}/…", has_url && !provider.metadata && provider.token_url.is_none()),
-        (
-            "introspection_url",
-            "{url}/…",
-            provider.introspect && !provider.metadata && provider.introspection_url.is_none(),
-        ),
-        ("client_id", "…", provider.client_id.is_empty()),
-        ("company", "…", provider.company.is_empty() && wanted(provider, Fact::Company, "{company}")),
+        ("authorize_url", has_url && !metadata && provider.authorize_url.is_none()),
+        ("token_url", has_url && !metadata && provider.token_url.is_none()),
+        ("introspection_url", provider.introspect && !metadata && provider.introspection_url.is_none()),
+        ("client_id", provider.client_id.is_empty()),
+        ("company", provider.company.is_empty() && wanted(provider, Fact::Company, "{company}")),
         (
             "application",
-            "…",
             provider.application.is_empty() && wanted(provider, Fact::Application, "{application}"),
         ),
     ];
@@ -44,12 +37,13 @@ pub fn missing(provider: &Provider) -> Vec<ConfigError> {
     });
     lacks
         .into_iter()
-        .filter(|(_, _, lacking)| *lacking)
-        .map(|(key, form, _)| ConfigError::Incomplete {
+        .filter(|(_, lacking)| *lacking)
+        .map(|(key, _)| ConfigError::Incomplete {
             profile: provider.profile.clone(),
             key: key.into(),
             how: format!(
-                "Add {key} = \"{form}\" under [profiles.{}] in the file that `biotrack-auth config path` names.",
+                "Add {key} = \"{}\" under [profiles.{}] in the file that `biotrack-auth config path` names.",
+                settings::example(key),
                 provider.profile
             ),
         })

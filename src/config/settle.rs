@@ -1,152 +1,153 @@
-//! Turns a profile's values into a Provider, and refuses each value that can't be right at its own line.
+//! Takes a layer's values to where they are used, each as its declaration says; one that can't be right is refused at
+//! its own line.
 
 use super::address::{self, Wrong};
-use super::keys::did_you_mean;
-use super::layer::{Entry, Layer, Origin};
-use crate::edge::zone;
-use crate::error::ConfigError;
-use crate::error::clean;
-use crate::model::duration;
+use super::layer::{Entry, Layer};
+use super::presets::Preset;
+use super::read;
+use super::settings::{Kind, Query, Setting};
+use super::suggest::{did_you_mean, nearest};
+use crate::error::{ConfigError, clean};
 use crate::model::provider::PLACEHOLDERS;
-use jiff::SignedDuration;
-use jiff::tz::TimeZone;
+use std::path::Path;
 use toml::Value;
 
-/// One profile's values on their way.
+/// Values on their way.
 pub(super) struct Settling<'a> {
     file: &'a str,
+    folder: &'a Path,
     line: usize,
     pub values: &'a Layer,
     pub problems: Vec<ConfigError>,
 }
 
 impl<'a> Settling<'a> {
-    /// Over a profile's values; it begins at that line, for what has none of its own.
-    pub fn new(file: &'a str, line: usize, values: &'a Layer) -> Self {
-        Self { file, line, values, problems: Vec::new() }
+    /// Over a layer of this file; it begins at that line, for what has none of its own.
+    pub fn new(file: &'a str, folder: &'a Path, line: usize, values: &'a Layer) -> Self {
+        Self { file, folder, line, values, problems: Vec::new() }
     }
 
     /// Notes a refusal at the key's line; a preset's or default's value can only be wrong through `url`.
     pub fn refuse(&mut self, key: &str, wrong: Wrong) {
-        let line_of = |key: &str| match self.values.get(key) {
-            Some(Entry { origin: Origin::File { line, .. }, .. }) => Some(*line),
-            _ => None,
-        };
+        let line_of = |key: &str| self.values.get(key).and_then(Entry::line);
         let line = line_of(key).or_else(|| line_of("url")).unwrap_or(self.line);
+        self.refuse_at(line, key, wrong);
+    }
+
+    fn refuse_at(&mut self, line: usize, key: &str, wrong: Wrong) {
         let problem = format!("{} {}", clean(key), wrong.problem);
         self.problems.push(ConfigError::invalid(self.file.to_owned(), line, problem, wrong.right));
     }
 
-    /// A text; an empty one is none, and so switches a preset's value off.
-    pub fn text(&self, key: &str) -> Option<String> {
-        match &self.values.get(key)?.value {
-            Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
-            _ => None,
+    /// A text that isn't empty.
+    pub fn text(&self, key: &str) -> Option<&'a str> {
+        self.values.get(key)?.value.as_str().and_then(filled)
+    }
+
+    /// Takes a setting's value to where it's used, if there is one.
+    pub fn settle<T>(&mut self, setting: &Setting<T>, into: &mut T) {
+        let (key, values) = (setting.key, self.values);
+        if let Kind::Parameters(reserved, set) = setting.kind {
+            return self.parameters(key.trim_end_matches(".NAME"), reserved, &mut |name, value| {
+                set(into, name, value);
+            });
         }
-    }
-
-    /// A text that may stay open until a command needs it.
-    pub fn text_or_empty(&self, key: &str) -> String {
-        self.text(key).unwrap_or_default()
-    }
-
-    /// True or false.
-    pub fn flag(&self, key: &str) -> bool {
-        matches!(self.values.get(key), Some(Entry { value: Value::Boolean(true), .. }))
-    }
-
-    /// A list of texts.
-    pub fn texts(&self, key: &str) -> Vec<String> {
-        match self.values.get(key) {
-            Some(Entry { value: Value::Array(items), .. }) => {
-                items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    /// One of a few words; the first stands in for a refused one.
-    pub fn choice<T: Copy>(&mut self, key: &str, first: (&str, T), others: &[(&str, T)]) -> T {
-        let text = self.text_or_empty(key);
-        if let Some((_, value)) = std::iter::once(&first).chain(others).find(|(name, _)| *name == text) {
-            return *value;
-        }
-        let names: Vec<_> = std::iter::once(first.0).chain(others.iter().map(|(name, _)| *name)).collect();
-        let right = did_you_mean(&text, &names);
-        self.refuse(key, Wrong { problem: format!("can't be \"{text}\""), right: Some(right) });
-        first.1
-    }
-
-    /// A length of time, not zero unless that means something.
-    pub fn time(&mut self, key: &str, zero_too: bool) -> SignedDuration {
-        let text = self.text_or_empty(key);
-        match duration::parse("time", &text) {
-            Ok(time) if zero_too || !time.is_zero() => return time,
-            Ok(_) => self.refuse(key, Wrong::new("can't be zero", "Give a time such as 20s, 10m or 100d.")),
-            Err(_) => self.refuse(
-                key,
-                Wrong::new(format!("can't be \"{text}\""), "Give a time such as 90s, 10m, 12h or 14d."),
-            ),
-        }
-        SignedDuration::ZERO
-    }
-
-    /// A time zone by its name.
-    pub fn zone(&mut self) -> (TimeZone, String) {
-        let text = self.text_or_empty("time_zone");
-        if let Some(zone) = zone(&text) {
-            let name = zone.iana_name().unwrap_or(&text).to_owned();
-            return (zone, name);
-        }
-        let right = if jiff::tz::db().is_definitively_empty() {
-            "This machine has no time zones: install its tzdata package.".into()
-        } else {
-            let known: Vec<_> = jiff::tz::db().available().map(|name| name.to_string()).collect();
-            super::keys::nearest(&text, known.iter().map(String::as_str))
-                .map_or("Give a name such as America/New_York.".into(), |name| {
-                    format!("Did you mean `{name}`?")
-                })
-        };
-        self.refuse("time_zone", Wrong { problem: format!("can't be \"{text}\""), right: Some(right) });
-        (TimeZone::UTC, "UTC".into())
-    }
-
-    /// An address without `{url}` in it, and without a query.
-    pub fn base(&mut self, key: &str) -> Option<String> {
-        let text = self.text(key)?;
-        match address::check_base(&text) {
-            Ok(_) => Some(text),
-            Err(wrong) => {
-                self.refuse(key, wrong);
-                None
-            }
-        }
-    }
-
-    /// An address that may begin with `{url}`; "none" is none, and so switches a preset's address off.
-    pub fn address(&mut self, key: &str, url: Option<&str>, no_query: bool) -> Option<String> {
-        let text = match &self.values.get(key)?.value {
-            Value::String(text) if text == "none" => return None,
-            Value::String(text) => text,
-            _ => return None,
-        };
-        let checked = address::resolve(text, url).and_then(|resolved| {
-            let Some(resolved) = resolved else { return Ok(None) };
-            if no_query { address::check_base(&resolved) } else { address::check(&resolved) }?;
-            Ok(Some(resolved))
-        });
-        checked.unwrap_or_else(|mut wrong| {
-            if text.is_empty() {
-                wrong = Wrong::new("is empty", "To have none, write \"none\".");
-            }
+        let Some(entry) = values.get(key) else { return };
+        if let Err(wrong) = self.put(setting, entry, into) {
             self.refuse(key, wrong);
-            None
-        })
+        }
     }
 
-    /// Further parameters: templates over what a licence and a profile hold, under names that the protocol leaves free.
-    pub fn parameters(&mut self, section: &str, reserved: &[&str]) -> Vec<(String, String)> {
-        let mut found = Vec::new();
+    fn put<T>(&mut self, setting: &Setting<T>, entry: &Entry, into: &mut T) -> Result<(), Wrong> {
+        match (&setting.kind, &entry.value) {
+            (Kind::Flag(set), Value::Boolean(on)) => set(into, *on),
+            (Kind::Number(range, set), Value::Integer(number)) => match range.contains(number) {
+                true => set(into, *number),
+                false => return Err(out_of_range(number, &setting.kind)),
+            },
+            (Kind::Numbers(range, set), Value::Array(items)) => {
+                let numbers: Vec<i64> = items.iter().filter_map(Value::as_integer).collect();
+                if numbers.is_empty() {
+                    return Err(Wrong::new("is empty", &format!("Give {}.", setting.kind.takes())));
+                }
+                if let Some(number) = numbers.iter().find(|it| !range.contains(it)) {
+                    return Err(out_of_range(number, &setting.kind));
+                }
+                set(into, numbers);
+            }
+            (Kind::Texts(check, set), Value::Array(items)) => {
+                let texts: Vec<_> = items.iter().filter_map(|it| it.as_str().map(str::to_owned)).collect();
+                let refused = texts
+                    .iter()
+                    .zip(&entry.lines)
+                    .filter_map(|(text, line)| Some((*line, check(text).err()?)));
+                let refused: Vec<_> = refused.collect();
+                if refused.is_empty() {
+                    set(into, texts);
+                }
+                refused.into_iter().for_each(|(line, wrong)| self.refuse_at(line, setting.key, wrong));
+            }
+            (kind, Value::String(text)) => self.put_text(kind, text, into)?,
+            // The reader lets only the kind's own form through.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn put_text<T>(&self, kind: &Kind<T>, text: &str, into: &mut T) -> Result<(), Wrong> {
+        match kind {
+            Kind::Text(set) => filled(text).into_iter().for_each(|text| set(into, text.into())),
+            Kind::Words(words) => match words.iter().find(|(word, _)| *word == text) {
+                Some((_, set)) => set(into),
+                None => {
+                    let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+                    return Err(Wrong::new(format!("can't be \"{text}\""), &did_you_mean(text, &words)));
+                }
+            },
+            Kind::Time(set) => set(into, read::some_time(text)?),
+            Kind::TimeOrZero(set) => set(into, read::time(text)?),
+            Kind::Base(set) => {
+                if let Some(text) = filled(text) {
+                    address::check_base(text)?;
+                    set(into, text.into());
+                }
+            }
+            Kind::Address(query, set) => {
+                if let Some(address) = self.address(text, *query)? {
+                    set(into, address);
+                }
+            }
+            Kind::File(set) => filled(text).into_iter().for_each(|file| set(into, self.folder.join(file))),
+            Kind::Command(set) => set(into, read::command(text)?),
+            Kind::Preset(set) => Preset::of(text).into_iter().for_each(|preset| set(into, preset)),
+            Kind::Read(_, read) => read(into, text)?,
+            Kind::Flag(_) | Kind::Number(..) | Kind::Numbers(..) | Kind::Texts(..) | Kind::Parameters(..) => {
+            }
+        }
+        Ok(())
+    }
+
+    /// An address with `{url}` filled in; none where it's switched off, or there is no `url` to begin with.
+    fn address(&self, text: &str, query: Query) -> Result<Option<String>, Wrong> {
+        match text {
+            "none" => return Ok(None),
+            "" => return Err(Wrong::new("is empty", "To have none, write \"none\".")),
+            _ => {}
+        }
+        let url = self.text("url").filter(|url| address::check_base(url).is_ok());
+        // A slash at the end would be doubled.
+        let Some(address) = address::resolve(text, url.map(|url| url.trim_end_matches('/')))? else {
+            return Ok(None);
+        };
+        match query {
+            Query::Allowed => address::check(&address)?,
+            Query::Refused => address::check_base(&address)?,
+        };
+        Ok(Some(address))
+    }
+
+    /// Further parameters: templates over what a license and a profile hold, under names that the protocol leaves free.
+    fn parameters(&mut self, section: &str, reserved: &[&str], set: &mut dyn FnMut(String, String)) {
         let values = self.values;
         for (name, entry) in values.section(section) {
             let key = format!("{section}.{name}");
@@ -156,17 +157,26 @@ impl<'a> Settling<'a> {
                 self.refuse(&key, Wrong::new("isn't free", right));
             } else if let Some(unknown) = unknown_placeholder(template) {
                 let problem = format!("has an unknown placeholder {{{unknown}}}");
-                let right = match super::keys::nearest(unknown, PLACEHOLDERS) {
+                let right = match nearest(unknown, PLACEHOLDERS) {
                     Some(near) => format!("Did you mean {{{near}}}?"),
                     None => format!("There are: {{{}}}.", PLACEHOLDERS.join("}, {")),
                 };
                 self.refuse(&key, Wrong { problem, right: Some(right) });
             } else if !template.is_empty() {
-                found.push((name.to_owned(), template.to_owned()));
+                set(name.to_owned(), template.to_owned());
             }
         }
-        found
     }
+}
+
+/// A text, unless it's empty.
+fn filled(text: &str) -> Option<&str> {
+    (!text.trim().is_empty()).then_some(text)
+}
+
+/// A number that is outside its range.
+fn out_of_range<T>(number: &i64, kind: &Kind<T>) -> Wrong {
+    Wrong::new(format!("can't be {number}"), &format!("Give {}.", kind.takes()))
 }
 
 /// The first `{word}` that isn't known; other braces (JSON in a parameter) are text.

@@ -16,16 +16,12 @@ fn good(text: &str) -> Config {
 }
 
 fn new(preset: Preset) -> NewProfile {
-    NewProfile {
-        name: preset.name().into(),
-        preset,
-        url: (!preset.gives("url") && preset != Preset::Generic).then(|| "http://127.0.0.1:8990".into()),
-        issuer: (preset == Preset::Generic).then(|| "https://op.example/".into()),
-        token_url: None,
-        client_id: None,
-        company: None,
-        application: None,
-    }
+    let address = match preset {
+        Preset::Generic => vec![("issuer", "https://op.example/".to_owned())],
+        _ if preset.gives("url") => vec![],
+        _ => vec![("url", "http://127.0.0.1:8990".to_owned())],
+    };
+    NewProfile { name: preset.name().into(), preset, given: address }
 }
 
 fn home() -> (tempfile::TempDir, Paths) {
@@ -49,7 +45,7 @@ fn each_refusal_names_its_line_and_what_would_be_right() {
         ("facts.licence = \"location\"", 3, "no key `facts.licence`", "`license`"),
         ("metadata = \"yes\"", 3, "`metadata` doesn't take a string", "true or false"),
         ("redirect.port = \"80\"", 3, "`redirect.port` doesn't take a string", "whole number"),
-        ("redirect.port = 65536", 3, "redirect.port is no port", "65535"),
+        ("redirect.port = 65536", 3, "redirect.port can't be 65536", "65535"),
         ("redirect.port = 99999999999999999999", 3, "", ""),
         ("redirect = 1", 3, "`redirect` should be a table", "[profiles.NAME.redirect]"),
         ("scopes = \"a\"", 3, "`scopes` doesn't take a string", "list"),
@@ -108,7 +104,7 @@ fn each_refusal_names_its_line_and_what_would_be_right() {
         refused(&format!("[profiles.p]\npreset = \"generic\"\n{line}\n"), at, problem, right);
     }
     let whole = [
-        ("vault = \"seald\"", 1, "no vault \"seald\"", "`sealed`"),
+        ("vault = \"seald\"", 1, "vault can't be \"seald\"", "`sealed`"),
         ("vault = 1", 1, "`vault` doesn't take an integer", "text in quotes"),
         ("\nvalt = \"sealed\"", 2, "no key `valt`", "`vault`"),
         ("url = \"https://a.example\"", 1, "no key `url`", "[profiles.NAME]"),
@@ -122,7 +118,7 @@ fn each_refusal_names_its_line_and_what_would_be_right() {
         (
             "[sealed]\nrecipients = [\n\"age1abc\",\n\"ssh-rsa\"]",
             4,
-            "\"ssh-rsa\" is no age recipient",
+            "sealed.recipients holds \"ssh-rsa\", which is no age recipient",
             "age1",
         ),
         ("[sealed]\nrecipients = [\"AGE-SECRET-KEY-canary\"]", 2, "a secret key stands", "new identity"),
@@ -203,7 +199,7 @@ fn presets_settle_and_say_what_they_lack() {
     assert_eq!(ny.authorize_url.as_deref(), Some("https://licensee-api.sandbox-ny.biotr.ac/oauth"));
     assert_eq!((ny.client_auth, ny.pkce, ny.metadata), (ClientAuth::Post, Pkce::S256, false));
     assert_eq!(ny.revocation_scope, RevocationScope::Grant);
-    assert_eq!(ny.zone_name, "America/New_York");
+    assert_eq!(ny.zone.iana_name(), Some("America/New_York"));
     assert!(ny.fact_fields.facts.is_empty() && ny.published_secret.is_none() && needs_secret(&ny));
 
     let local = new(Preset::LocalSandbox).check().unwrap();
@@ -284,7 +280,10 @@ fn settings_say_who_won() {
     assert_eq!(origin("authorize_url"), "\"{url}/oauth\" preset ny-sandbox");
     assert_eq!(origin("due_window"), "\"14d\" default");
     let first: Vec<_> = settings.iter().take(3).map(|setting| setting.key.as_str()).collect();
-    assert_eq!(first, ["vault", "preset", "url"]);
+    assert_eq!(first, ["vault", "ledger", "hooks.timeout"]);
+    let (file, profile) = settings.split_at(settings.iter().position(|it| it.key == "preset").unwrap());
+    assert!(file.iter().all(|it| Scope::File.knows(&it.key)), "{file:?}");
+    assert_eq!([&*profile[1].key, &*profile[2].key], ["url", "metadata"], "{profile:?}");
 }
 
 #[test]
@@ -321,16 +320,17 @@ fn what_is_written_reads_back_as_the_preset() {
             NewVault { kind: VaultKind::Sealed, recipients: vec!["age1abc".into(), "age1def".into()] };
         add_profile(&paths, &new, Some(&vault)).unwrap();
         let config = Config::load(&paths).unwrap();
-        assert_eq!((config.vault, config.recipients.len()), (Some(VaultKind::Sealed), 2));
+        assert_eq!((config.vault, config.recipients.len()), (VaultKind::Sealed, 2));
         let plain = config.provider(preset.name()).unwrap();
         assert!(!plain.other_profile);
         assert_eq!(format!("{plain:?}"), format!("{:?}", new.check().unwrap()), "{}", preset.name());
 
         // Taking the # away from every value that holds anyway changes nothing.
         let mut text = fs::read_to_string(&paths.config).unwrap();
-        for line in
-            preset.text().lines().chain(presets::DEFAULTS.lines()).filter(|line| !line.starts_with('#'))
-        {
+        let given = settings::defaults(settings::profile()).under(settings::preset_layer(preset));
+        for setting in given.settings() {
+            let line = format!("{} = {}", setting.key, setting.value);
+            text = text.replacen(&format!("\n#{line}  #"), &format!("\n{line}  #"), 1);
             text = text.replacen(&format!("\n#{line}\n"), &format!("\n{line}\n"), 1);
         }
         assert!(text.contains("\nlifetime = "), "{text}");
@@ -343,8 +343,8 @@ fn what_is_written_reads_back_as_the_preset() {
 fn every_value_that_nobody_could_verify_is_marked() {
     for preset in [Preset::Ny, Preset::NySandbox, Preset::Fl] {
         for key in ["url", "authorize_url", "token_url", "client_auth", "pkce"] {
-            let line =
-                preset.text().lines().find(|line| line.trim_start_matches('#').starts_with(key)).unwrap();
+            let line = settings::preset_lines(preset).into_iter().find(|line| line.key == key).unwrap();
+            let line = line.to_string();
             assert!(line.contains("# unverified:") || line.contains("# needed:"), "{line}");
         }
     }
@@ -384,7 +384,7 @@ fn a_file_without_profiles_gets_the_frame_and_keeps_its_comments() {
     let text = fs::read_to_string(&paths.config).unwrap();
     assert!(text.contains("# ours") && text.contains("[sealed] # keys"), "{text}");
     let config = Config::load(&paths).unwrap();
-    assert_eq!((config.vault, config.recipients), (Some(VaultKind::Sealed), vec!["age1abc".into()]));
+    assert_eq!((config.vault, config.recipients), (VaultKind::Sealed, vec!["age1abc".into()]));
     assert!(text.contains("default_profile = \"local-sandbox\""));
 }
 
@@ -402,9 +402,9 @@ fn a_file_that_can_not_be_added_to_is_left_alone() {
 
 #[test]
 fn a_wrong_flag_is_a_usage_error_before_anything_is_written() {
-    let remote = NewProfile { url: Some("http://a.example".into()), ..new(Preset::Ny) };
+    let remote = NewProfile { given: vec![("url", "http://a.example".into())], ..new(Preset::Ny) };
     assert_eq!(remote.check().unwrap_err().to_string(), "url is plain http to a.example");
-    let quoted = NewProfile { company: Some("a\"\nclient_id = \"x".into()), ..new(Preset::Ny) };
+    let quoted = NewProfile { given: vec![("company", "a\"\nclient_id = \"x".into())], ..new(Preset::Ny) };
     assert!(quoted.check().is_err());
     assert_eq!(NewProfile { name: "a]b".into(), ..new(Preset::Ny) }.check().unwrap_err().exit(), 2);
 }

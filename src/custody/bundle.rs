@@ -3,13 +3,13 @@
 
 use super::{Custody, event};
 use crate::error::{Error, Result, VaultError};
-use crate::model::authorization::{Authorization, Standing};
+use crate::model::authorization::{Authorization, ExportedRecord, Standing};
 use crate::model::flow::{Change, Move, Place, Role};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::{Generation, Key};
 use crate::model::secret::Sealable;
-use crate::model::transfer::{Effect, ExportedRecord, Merged};
+use crate::model::transfer::{Effect, Merged, WrittenRecord};
 use crate::vault::seal_to;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ pub struct Bundle {
 #[derive(Debug)]
 pub struct Bundled {
     /// What a plain export has of it.
-    pub record: ExportedRecord,
+    pub record: WrittenRecord,
     /// Its live token set, where the bundle has it.
     pub tokens: Option<Sealable>,
 }
@@ -44,7 +44,7 @@ struct Written<'a> {
 
 #[derive(Serialize)]
 struct WrittenRow<'a> {
-    record: &'a ExportedRecord,
+    record: ExportedRecord<'a>,
     tokens: Option<&'a str>,
 }
 
@@ -57,7 +57,7 @@ struct Read {
 
 #[derive(Deserialize)]
 struct ReadRow {
-    record: ExportedRecord,
+    record: WrittenRecord,
     tokens: Option<String>,
 }
 
@@ -132,10 +132,10 @@ impl Custody<'_> {
             if tokens.is_some() {
                 leaving.push((record.clone(), std::mem::take(&mut places)));
             }
-            rows.push((ExportedRecord::of(record), tokens));
+            rows.push((ExportedRecord(record), tokens));
         }
         let mut authorizations = Vec::with_capacity(rows.len());
-        for (record, tokens) in &rows {
+        for &(record, ref tokens) in &rows {
             let text = tokens.as_ref().map(|it| str::from_utf8(it.bytes())).transpose();
             let tokens = text.map_err(|_| Error::Failed("a token set isn't text".into()))?;
             authorizations.push(WrittenRow { record, tokens });

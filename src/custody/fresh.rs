@@ -55,6 +55,8 @@ pub enum AtHand {
 /// The live grant of a record, as it was read at one moment.
 pub(super) struct Live {
     pub(super) standing: Standing,
+    /// The row that names the tokens: it keeps its number where they are only sealed anew or moved.
+    pub(super) id: i64,
     pub(super) place: Place,
     pub(super) granted: Granted,
 }
@@ -69,6 +71,16 @@ impl Custody<'_> {
             (true, true) => AtHand::Unsettled(self.handed_out(live, false)?),
             (false, _) => AtHand::Stale,
         })
+    }
+
+    /// Notes that an access token of a grant is handed out, once a day at most. Whatever hinders that withholds no token.
+    pub fn note_use(&mut self, record: &Authorization) {
+        let now = self.env.clock.now();
+        if record.use_is_news(now)
+            && let Err(e) = self.ledger.note_use(&record.profile, &record.key, now)
+        {
+            tracing::warn!("that a token of {} is used isn't noted: {e}", record.key);
+        }
     }
 
     /// The access token of a living grant, refreshed first where it isn't valid for `min` more. The provider must have
@@ -95,6 +107,7 @@ impl Custody<'_> {
             // Decided inside the claim: another process may have refreshed while this one waited.
             let left = self.left_refresh(key, claim)?;
             let live = self.live(key)?;
+            // defense: S36 refresh-is-decided-in-the-claim
             if left.is_none() && self.lasts(&live.granted, min) {
                 return self.handed_out(live, false);
             }
@@ -138,21 +151,21 @@ impl Custody<'_> {
     /// The record with its live grant; an error where it has none that a token may be had of.
     pub(super) fn live(&self, key: &Key) -> Result<Live> {
         loop {
-            let (standing, place) = self.living(key)?;
+            let (standing, id, place) = self.living(key)?;
             match self.vault.get(&place, key.license.as_str()) {
                 Ok(kept) => {
                     let granted = Granted::from_sealable(&kept, key)?;
-                    return Ok(Live { standing, place, granted });
+                    return Ok(Live { standing, id, place, granted });
                 }
                 // Another process stored a newer one and forgot this, between our two looks.
-                Err(_) if self.living(key)?.1 != place => {}
+                Err(_) if self.living(key)?.2 != place => {}
                 Err(e) => return Err(e),
             }
         }
     }
 
     /// The record of a living grant, and where its tokens are.
-    fn living(&self, key: &Key) -> Result<(Standing, Place)> {
+    fn living(&self, key: &Key) -> Result<(Standing, i64, Place)> {
         let standing = self.standing(key)?.ok_or_else(unknown)?;
         let record = &standing.record;
         if record.held_elsewhere {
@@ -164,10 +177,10 @@ impl Custody<'_> {
             return Err(self.no_token(&standing, state.word().into()));
         }
         let found = self.ledger.secrets(&self.provider.profile, key, Role::Live)?.pop();
-        let Some((_, place)) = found else {
+        let Some((id, place)) = found else {
             return Err(self.no_token(&standing, format!("{}, but its tokens aren't here", state.word())));
         };
-        Ok((standing, place))
+        Ok((standing, id, place))
     }
 
     pub(super) fn no_token(&self, standing: &Standing, state: String) -> Error {
@@ -190,6 +203,7 @@ impl Custody<'_> {
         let ends = granted.access_expires_at.unwrap_or_else(assumed);
         let until = now.checked_add(min).unwrap_or(Timestamp::MAX);
         // Otherwise the clock was moved, and nothing is known.
+        // defense: S40 received-later-than-now
         let sane = received.duration_since(now) <= SKEW;
         sane && now < ends && (until <= ends || received >= self.began)
     }

@@ -4,7 +4,7 @@ use super::{Custody, InFlight, unknown};
 use crate::edge::Interrupts;
 use crate::error::{Error, HandoffError, ProviderError, Result};
 use crate::grant::{self, Code, Endpoints, Memo, Returned};
-use crate::model::authorization::{hand_out_again, next};
+use crate::model::authorization::{hand_out_again, next, register_again};
 use crate::model::flow::{Flow, Logged, Stage};
 use crate::model::ids::FlowId;
 use crate::model::secret::{Secret, fingerprint};
@@ -144,9 +144,13 @@ impl Custody<'_> {
         Ok(())
     }
 
-    /// The command that renews a licence, for a question whose answer is lost.
-    pub fn next_renewal(&self, flow: &Flow) -> Result<String> {
-        let record = self.standing(&flow.key)?.ok_or_else(unknown)?.record;
-        Ok(next("renew", &record, self.provider.other_profile))
+    /// The command that asks about a license again, for a question whose answer is lost.
+    pub fn next_consent(&self, flow: &Flow) -> Result<String> {
+        let (record, other) =
+            (self.standing(&flow.key)?.ok_or_else(unknown)?.record, self.provider.other_profile);
+        Ok(match record.created_at.is_none() || record.deactivated_at.is_some() {
+            true => register_again(&record, other),
+            false => next("renew", &record, other),
+        })
     }
 }

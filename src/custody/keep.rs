@@ -10,6 +10,7 @@ use crate::model::flow::{Change, Move, Place, Purpose, Role, Sealed, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key, Username};
+use crate::model::instant::{for_machines, whole_second};
 use crate::model::provider::{Provider, RevocationScope};
 use crate::model::vault_kind::VaultKind;
 use jiff::Timestamp;
@@ -146,6 +147,7 @@ impl Custody<'_> {
         };
         match place() {
             Ok((place, elsewhere)) => Ok(Handed::Over(Stored { came, place, elsewhere })),
+            // defense: S32 unstored-grant-is-set-aside
             Err(e) => Err(self.set_aside(&came.flow, &came.key, came.sealed, &e)),
         }
     }
@@ -222,6 +224,7 @@ impl Custody<'_> {
     fn set_aside(&mut self, flow: &FlowId, key: &Key, sealed: Sealed, why: &Error) -> Error {
         let stage = Stage::Answered(sealed);
         let kept = self.ledger.keep_answer(flow, &stage).or_else(|e| match &mut self.spool {
+            // defense: S38 untaken-grant-is-spooled
             Some(spool) => spool.keep(flow, &stage).map(drop),
             None => Err(e),
         });
@@ -325,9 +328,15 @@ impl Custody<'_> {
     }
 
     /// Takes the held grant of another admin as it is, without a new consent.
+    ///
+    /// # Errors
+    /// [`LedgerError::Changed`] where another process was quicker: took it, or gave the license up.
     pub fn take_held(&mut self, key: &Key) -> Result<()> {
+        // Until it's committed: whoever takes it too, or gives the license up, waits, and looks again.
+        let _claim = self.claim(key)?;
         let profile = self.provider.profile.clone();
-        let (_, place) = self.ledger.secrets(&profile, key, Role::Held)?.pop().ok_or_else(unknown)?;
+        let gone = || LedgerError::Changed { license: key.license.to_string() };
+        let (held, place) = self.ledger.secrets(&profile, key, Role::Held)?.pop().ok_or_else(gone)?;
         let granted = Granted::from_sealable(&self.vault.get(&place, key.license.as_str())?, key)?;
         let provider = self.provider.clone();
         let now = self.env.clock.now();
@@ -335,7 +344,10 @@ impl Custody<'_> {
         for flow in self.ledger.unfinished(&profile, Some(key))? {
             self.clear_lapsed(&flow)?;
         }
-        self.commit(key, |record| {
+        self.commit_if(key, |ledger, record| {
+            if !ledger.secrets(&profile, key, Role::Held)?.iter().any(|(id, _)| *id == held) {
+                return Err(gone().into());
+            }
             let expect = record.generation;
             let renewed = record.created_at.is_some() && record.deactivated_at.is_none();
             live(record, &provider, &granted, renewed);
@@ -344,7 +356,7 @@ impl Custody<'_> {
             moves.extend([Move::Turn(Role::Live, Role::Superseded), Move::Turn(Role::Held, Role::Live)]);
             let happened = if renewed { Happened::Renewed } else { Happened::Granted };
             let events = vec![event(record, happened, &told(record, &[]), now)];
-            Change { record: record.clone(), expect, moves, closes: None, events }
+            Ok(Change { record: record.clone(), expect, moves, closes: None, events })
         })?;
         self.loose.extend(elsewhere.into_iter().map(|(_, place)| place));
         self.touched.insert(key.clone());
@@ -408,12 +420,6 @@ fn live(record: &mut Authorization, provider: &Provider, granted: &Granted, rene
     record.generation = record.generation.next();
 }
 
-/// Down to the whole second, as the ledger keeps it: early, never late.
-fn whole_second(at: Timestamp) -> Timestamp {
-    Timestamp::from_second(at.as_nanosecond().div_euclid(1_000_000_000).try_into().unwrap_or(i64::MAX))
-        .unwrap_or(at)
-}
-
 /// With a new living grant, older ones that nobody wants go too. Where a revocation could end the new grant as well,
 /// they are only forgotten: reporting never stops for us.
 fn leaving(record: &mut Authorization, provider: &Provider) -> Vec<Move> {
@@ -427,7 +433,7 @@ fn leaving(record: &mut Authorization, provider: &Provider) -> Vec<Move> {
 }
 
 fn told(record: &Authorization, unconfirmed: &[Fact]) -> String {
-    let until = record.expires_at.map_or_else(String::new, |at| at.to_string());
+    let until = record.expires_at.map_or_else(String::new, for_machines);
     let estimated = if record.expires_estimated { " (estimated)" } else { "" };
     let by = record
         .granted_by
@@ -444,13 +450,15 @@ fn told(record: &Authorization, unconfirmed: &[Fact]) -> String {
 /// What the protocol itself shows to be another grant than the one asked for (RFC 6749 5.1 and 7.1).
 pub(super) fn protocol_differences(granted: &Granted) -> Vec<FactDifference> {
     let mut found = Vec::new();
+    // defense: S10 bearer-tokens-alone
     if !granted.token_type.eq_ignore_ascii_case("bearer") {
         found.push(FactDifference {
             fact: "Token type",
             asked: "Bearer".into(),
-            reported: crate::error::clean(&granted.token_type).chars().take(80).collect(),
+            reported: crate::error::excerpt(&granted.token_type, 80),
         });
     }
+    // defense: S43 token-fits-a-header
     if !granted.is_sendable() {
         found.push(FactDifference {
             fact: "Access token",
@@ -458,6 +466,7 @@ pub(super) fn protocol_differences(granted: &Granted) -> Vec<FactDifference> {
             reported: "unprintable".into(),
         });
     }
+    // defense: S10 no-narrower-scopes
     if !granted.missing_scopes.is_empty() {
         found.push(FactDifference {
             fact: "Scope",

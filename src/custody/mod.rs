@@ -33,6 +33,7 @@ use crate::model::consent::Fact;
 use crate::model::flow::{Change, Flow, Logged, Owner, Place, Purpose, Sealed, Stage};
 use crate::model::history::{Event, Happened};
 use crate::model::ids::{FlowId, Key, Username};
+use crate::model::instant::for_machines;
 use crate::model::provider::{ClientAuth, Provider};
 use crate::model::secret::{Sealable, Secret, fingerprint};
 use crate::session::Exchange;
@@ -412,11 +413,21 @@ impl<'e> Custody<'e> {
         key: &Key,
         change: impl Fn(&mut Authorization) -> Change,
     ) -> Result<crate::ledger::Kept> {
+        self.commit_if(key, |_, record| Ok(change(record)))
+    }
+
+    /// The same, where the change depends on more than the record: on its secrets, say. That is read behind the record, whose
+    /// generation the commit compares, so that nobody can come between.
+    fn commit_if(
+        &mut self,
+        key: &Key,
+        change: impl Fn(&Ledger, &mut Authorization) -> Result<Change>,
+    ) -> Result<crate::ledger::Kept> {
         const TRIES: usize = 5;
         let mut refused = unknown();
         for _ in 0..TRIES {
             let mut record = self.standing(key)?.ok_or_else(unknown)?.record;
-            let change = change(&mut record);
+            let change = change(&self.ledger, &mut record)?;
             match self.ledger.commit(std::slice::from_ref(&change))?.pop() {
                 Some(Ok(kept)) => {
                     self.settled(&change.closes);
@@ -457,7 +468,7 @@ impl<'e> Custody<'e> {
     ) -> Intent {
         let now = self.env.clock.now();
         let detail = match handed_off {
-            true => format!("{}, handed out, until {deadline}", ask.username),
+            true => format!("{}, handed out, until {}", ask.username, for_machines(deadline)),
             false => ask.username.to_string(),
         };
         Intent {

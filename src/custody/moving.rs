@@ -31,9 +31,10 @@ pub fn move_secrets(
         calm(ledger, true)?;
         let all = ledger.all_secrets()?;
         let known = all.len();
-        let rest: Vec<_> = all.into_iter().filter(|it| kind_of(&it.place) != to.kind()).collect();
+        let rest: Vec<_> = all.into_iter().filter(|it| it.place.vault() != to.kind()).collect();
         count = rest.len();
         if rest.is_empty() {
+            ledger.keeps_secrets_in(to.kind())?;
             break;
         }
         if tried == TRIES {
@@ -51,6 +52,7 @@ pub fn move_secrets(
             break;
         }
     }
+    // defense: S35 move-is-named-before-it-forgets
     named()?;
     forget_left(ledger, if from.kind() == VaultKind::Keyring { from } else { to })?;
     Ok(count)
@@ -150,11 +152,4 @@ fn calm(ledger: &Ledger, memos: bool) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn kind_of(place: &Place) -> VaultKind {
-    match place {
-        Place::Item(_) => VaultKind::Keyring,
-        Place::Blob(_) => VaultKind::Sealed,
-    }
 }

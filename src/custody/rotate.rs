@@ -12,6 +12,7 @@ use crate::model::flow::{Change, Flow, Move, Place, Purpose, Role, Sealed, Stage
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::Key;
+use crate::model::instant::{for_machines, whole_second};
 use crate::model::vault_kind::VaultKind;
 use crate::vault::Seal;
 use jiff::Timestamp;
@@ -122,12 +123,13 @@ impl Custody<'_> {
                 self.vault.put(&self.item_of_refresh(flow), &granted.to_sealable(&flow.key))
             }
         };
-        let base = Some(&live.place);
+        let base = Some(live.id);
         let committed = stored.and_then(|place| self.commit_refresh(flow, base, place, &granted));
         let record = match committed {
             Ok(Some(record)) => record,
             // A newer grant is in its place: that one is asked for its token.
             Ok(None) => return self.live(&flow.key).and_then(|live| self.handed_out(live, false)),
+            // defense: S32 unstored-refresh-is-set-aside
             Err(e) => return Err(self.set_refresh_aside(flow, sealed, &e)),
         };
         if !differences.is_empty() {
@@ -155,7 +157,7 @@ impl Custody<'_> {
     fn commit_refresh(
         &mut self,
         flow: &Flow,
-        base: Option<&Place>,
+        base: Option<i64>,
         place: Place,
         granted: &Granted,
     ) -> Result<Option<Authorization>> {
@@ -169,8 +171,8 @@ impl Custody<'_> {
             let expect = record.generation;
             let live = self.ledger.secrets(&self.provider.profile, key, Role::Live)?.pop();
             // Another admin's grant that is set aside moves the generation as well, but not the live grant.
-            let old = live.filter(|(_, live)| match base {
-                Some(base) => base == live,
+            let old = live.filter(|(id, _)| match base {
+                Some(base) => base == *id,
                 None => record.generation == flow.base,
             });
             let mut events = Vec::new();
@@ -216,19 +218,20 @@ impl Custody<'_> {
         let provider = &self.provider;
         let told = granted.expires_at;
         let ends = told.unwrap_or_else(|| estimate(granted.received_at, provider.lifetime, &provider.zone));
-        let ends = Timestamp::from_second(ends.as_second()).unwrap_or(ends);
+        let ends = whole_second(ends);
         if record.expires_at == Some(ends) {
             return None;
         }
         record.expires_at = Some(ends);
         record.expires_estimated = told.is_none();
-        Some(event(record, Happened::Prolonged, &format!("by a refresh, until {ends}"), now))
+        Some(event(record, Happened::Prolonged, &format!("by a refresh, until {}", for_machines(ends)), now))
     }
 
     /// The tokens can't be kept in their place: they are kept sealed in the journal, else in the spool.
     fn set_refresh_aside(&mut self, flow: &Flow, sealed: Sealed, why: &Error) -> Error {
         let stage = Stage::Answered(sealed);
         let kept = self.ledger.keep_answer(&flow.id, &stage).or_else(|e| match &mut self.spool {
+            // defense: S38 untaken-refresh-is-spooled
             Some(spool) => spool.keep(&flow.id, &stage).map(drop),
             None => Err(e),
         });

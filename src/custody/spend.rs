@@ -59,8 +59,10 @@ impl Custody<'_> {
             memo: Some(memo.clone()),
             stage: Stage::Sent,
         };
-        let go =
-            self.ledger.intend_refresh(flow.clone()).inspect_err(|e| self.forget_unless_needed(memo, e))?;
+        let go = self
+            .ledger
+            .intend_refresh(flow.clone(), live.id, &live.place)
+            .inspect_err(|e| self.forget_unless_needed(memo, e))?;
         self.refreshing = Some(flow.id.clone());
         self.spool.iter_mut().for_each(|spool| spool.about(&flow));
         Ok(Refreshing { flow, go, seal: Some(envelope.answer), sent_before: false })
@@ -94,6 +96,7 @@ impl Custody<'_> {
     /// One POST; where its answer is lost on the way, one more after re-reading (SECURITY S37), unless this is that.
     pub(super) fn spend(&mut self, mut it: Refreshing, live: &Live, token: &Secret) -> Result<Sent> {
         let key = it.flow.key.clone();
+        // defense: S37 ask-once-more
         let mut may_ask_again = !it.sent_before;
         if self.interrupts.is_none() {
             // What the provider has rotated is worth waiting for: only a second Ctrl-C gives it up.
@@ -124,6 +127,7 @@ impl Custody<'_> {
                     return Err(error);
                 }
                 Meaning::LostOnTheWay if may_ask_again && !interrupts.any() => {
+                    // defense: S37 ask-only-once-more
                     may_ask_again = false;
                     if !self.is_still(live)? {
                         self.close(&it.flow.id, &key, None)?;
@@ -148,11 +152,12 @@ impl Custody<'_> {
     fn is_still(&self, live: &Live) -> Result<bool> {
         let key = &live.standing.record.key;
         let found = self.ledger.secrets(&self.provider.profile, key, Role::Live)?.pop();
-        Ok(found.is_some_and(|(_, place)| place == live.place))
+        Ok(found.is_some_and(|(id, _)| id == live.id))
     }
 
     /// The provider says that the grant is dead. If it's still the one that was asked about, the record says so too.
     fn dead(&mut self, flow: &Flow, live: &Live, error: Error) -> Result<Sent> {
+        // defense: S36 a-losers-refusal-is-checked
         if !self.is_still(live)? {
             self.close(&flow.id, &flow.key, None)?;
             return Ok(Sent::Overtaken(error));
@@ -176,6 +181,7 @@ impl Custody<'_> {
         let kept = self.commit(&asked.key, |record| {
             record.invalid_at = Some(now);
             Change {
+                // defense: S12 S36 a-word-on-its-own-grant
                 expect: asked.generation,
                 moves: Vec::new(),
                 closes: closes.cloned(),
@@ -237,6 +243,7 @@ enum Meaning {
 fn meaning(error: &Error) -> Meaning {
     const TOO_MANY_REQUESTS: u16 = 429;
     match error {
+        // defense: S7 only-invalid-grant-ends-a-grant
         Error::Provider(ProviderError::TokenRefused { code, .. }) if code == "invalid_grant" => Meaning::Dead,
         Error::Provider(ProviderError::Lost { .. }) => Meaning::LostOnTheWay,
         Error::Provider(ProviderError::Overloaded { status, .. }) if *status != TOO_MANY_REQUESTS => {

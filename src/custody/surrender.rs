@@ -103,6 +103,7 @@ impl Custody<'_> {
         let mut lost = Vec::new();
         if extent == Extent::Licence {
             match (self.settle_refreshes(key), &asking) {
+                // defense: S35 lost-refresh-stays-uncertain
                 (Ok(left), _) => lost = left,
                 (Err(e), Asking::Nobody) => {
                     tracing::warn!("what a refresh of {key} had left can't be read: {e}");
@@ -188,6 +189,7 @@ impl Custody<'_> {
                 }
             }
         }
+        // defense: S35 revocation-is-noted-first
         self.ledger.note(flow.get(), &Stage::Sent)?;
         for granted in grants {
             if let Err(e) = self.revoke_one(&address, &granted, flow, patience) {

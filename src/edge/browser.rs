@@ -96,6 +96,7 @@ fn command_of(words: &[String], address: Option<&str>) -> Option<Command> {
     let (program, arguments) = words.split_first()?;
     let mut command = Command::new(program);
     command.args(arguments).args(address);
+    // defense: S24 opener-without-a-shell
     Some(command)
 }
 
@@ -112,6 +113,7 @@ fn start(command: &mut Command) -> std::io::Result<()> {
 /// (CVE-2025-6514 in mcp-remote was an authorize address that a shell ran).
 pub fn presentable(address: &str) -> Result<(), &'static str> {
     let Ok(parsed) = url::Url::parse(address) else { return Err("the address isn't one") };
+    // defense: S24 opener-characters
     if address
         .chars()
         .any(|c| c.is_whitespace() || c.is_control() || !c.is_ascii() || "\"'`<>\\^{}|".contains(c))
@@ -122,6 +124,7 @@ pub fn presentable(address: &str) -> Result<(), &'static str> {
         return Err("the address has a user name in it");
     }
     // A browser reads `https:host` and `https:///host` too, and 127.1 as 127.0.0.1; an opener may read something else.
+    // defense: S24 opener-reads-the-same-host
     if !written_host(address, parsed.scheme())
         .is_some_and(|host| parsed.host_str().is_some_and(|it| it.eq_ignore_ascii_case(host)))
     {
@@ -130,6 +133,7 @@ pub fn presentable(address: &str) -> Result<(), &'static str> {
     let loopback = matches!(parsed.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
     match parsed.scheme() {
         "https" => Ok(()),
+        // defense: S24 opener-http-on-this-machine
         "http" if loopback => Ok(()),
         _ => Err("the address is neither https nor on this machine"),
     }

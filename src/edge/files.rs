@@ -39,6 +39,7 @@ pub fn check_private_file(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(fault(path, e)),
+        // defense: S30 plain-files-alone
         Ok(found) if !found.is_file() => Err(fault(path, NO_FILE)),
         Ok(found) => mine(path, &found, 0o077),
     }
@@ -122,6 +123,7 @@ pub fn open_to_look(path: &Path) -> io::Result<File> {
     {
         use rustix::fs::OFlags;
         use std::os::unix::fs::OpenOptionsExt;
+        // defense: S30 no-wait-for-a-pipe
         options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32);
     }
     options.open(path)
@@ -151,6 +153,7 @@ pub fn write_new(path: &Path, content: &[u8]) -> Result<()> {
 /// Puts new content in a file's place in one step: a sibling is written, synced and renamed over it. A link gives way to
 /// the file and what it points to stays; what is neither, as /dev/null or a folder, must not be replaced.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
+    // defense: S30 only-files-are-replaced
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(fault(path, "it's there already, and it's no plain file"));
     }
@@ -159,8 +162,9 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     let sibling = path.with_file_name(name);
     let written = (|| {
         let _ = fs::remove_file(&sibling);
-        let mut file = options(true).open(&sibling).map_err(|e| fault(&sibling, e))?;
-        file.write_all(content).and_then(|()| file.sync_all()).map_err(|e| fault(&sibling, e))?;
+        // What can't be written beside it is told by the name that was given.
+        let mut file = options(true).open(&sibling).map_err(|e| fault(path, e))?;
+        file.write_all(content).and_then(|()| file.sync_all()).map_err(|e| fault(path, e))?;
         restrict(&sibling, mode)?;
         fs::rename(&sibling, path).map_err(|e| fault(path, e))?;
         sync_folder_of(path)
@@ -187,6 +191,7 @@ fn options(new: bool) -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
     if new {
+        // defense: S30 a-new-file-is-new
         options.create_new(true)
     } else {
         options.create(true).truncate(false)
@@ -215,12 +220,14 @@ fn restrict(_: &Path, _: u32) -> Result<()> {
 #[cfg(unix)]
 fn mine(path: &Path, found: &fs::Metadata, forbidden: u32) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
+    // defense: S30 no-file-of-another-user
     if found.uid() != rustix::process::geteuid().as_raw() {
         return Err(fault(
             path,
             "it belongs to another user: run as that one, or have root change its owner (chown)",
         ));
     }
+    // defense: S30 no-file-open-to-others
     if found.mode() & forbidden != 0 {
         return Err(fault(
             path,
@@ -231,6 +238,7 @@ fn mine(path: &Path, found: &fs::Metadata, forbidden: u32) -> Result<()> {
             ),
         ));
     }
+    // defense: S30 no-second-name
     if found.is_file() && found.nlink() > 1 {
         return Err(fault(path, "it has a second name (a hard link): put a copy of it in its place"));
     }

@@ -6,6 +6,7 @@ use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The most of an answer that is ever read.
@@ -23,8 +24,35 @@ pub struct HttpOptions {
 }
 
 /// A client; clones share its connections.
-#[derive(Debug, Clone)]
-pub struct Http {
+#[derive(Clone)]
+pub struct Http(Arc<dyn Transport>);
+
+/// What carries one request to the provider and its answer back: the network, or what stands in its place in a test.
+pub trait Transport: Send + Sync {
+    /// Sends one request, once, and gives back its answer, which is capped and comes within the deadline.
+    fn send(&self, request: HttpRequest) -> Sending<'_>;
+}
+
+/// An answer on its way.
+pub type Sending<'t> = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpFault>> + Send + 't>>;
+
+/// What makes a client: the machine's network, or what stands in its place in a test.
+pub trait Network: Send + Sync {
+    /// A client of these options; called inside the runtime's context.
+    fn client(&self, options: &HttpOptions, variables: &Variables) -> Result<Http>;
+}
+
+/// The machine's network.
+pub struct SystemNetwork;
+
+impl Network for SystemNetwork {
+    fn client(&self, options: &HttpOptions, variables: &Variables) -> Result<Http> {
+        Ok(Http::over(Arc::new(Client::new(options, variables)?)))
+    }
+}
+
+/// A client over the network.
+struct Client {
     client: reqwest::Client,
     /// What stands between, where the environment names something.
     proxy: Option<Proxy>,
@@ -80,14 +108,30 @@ pub enum HttpFault {
 }
 
 impl Http {
+    /// A client whose requests go this way.
+    pub fn over(transport: Arc<dyn Transport>) -> Self {
+        Self(transport)
+    }
+
+    /// Sends one request, once.
+    pub fn send(&self, request: HttpRequest) -> Sending<'_> {
+        self.0.send(request)
+    }
+}
+
+impl Client {
     /// Builds it. Must be called inside the runtime's context.
-    pub(super) fn new(options: &HttpOptions, variables: &Variables) -> Result<Self> {
+    fn new(options: &HttpOptions, variables: &Variables) -> Result<Self> {
         let setup = |reason: String| ProviderError::Setup { reason };
         // A second call finds it installed; both are the same provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        // defense: S46 certificate-is-checked
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("biotrack-auth/", env!("CARGO_PKG_VERSION")))
+            // defense: S44 redirects-are-not-followed
             .redirect(reqwest::redirect::Policy::none())
+            // defense: S41 a-deadline-for-each-request
+            // defense: S41 the-deadline-is-for-all-of-it
             .timeout(options.deadline)
             .connect_timeout(options.deadline.min(Duration::from_secs(10)))
             .tcp_nodelay(true);
@@ -106,7 +150,7 @@ impl Http {
     }
 
     /// Sends one request, once, and reads its capped answer.
-    pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpFault> {
+    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, HttpFault> {
         let request = request.try_into().map_err(|e: reqwest::Error| HttpFault::Connect(root_cause(&e)))?;
         let mut answer = self.client.execute(request).await.map_err(|e| self.fault(&e))?;
         let status = answer.status();
@@ -117,6 +161,7 @@ impl Http {
         }
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|e| self.fault(&e))? {
+            // defense: S45 answer-of-1-mib
             if body.len() + chunk.len() > ANSWER_CAP {
                 return Err(HttpFault::TooLarge);
             }
@@ -129,6 +174,7 @@ impl Http {
     }
 
     fn fault(&self, e: &reqwest::Error) -> HttpFault {
+        // defense: S47 a-code-leaves-once
         if e.is_connect() {
             HttpFault::Connect(match &self.proxy {
                 Some(Proxy { variable, place: Some(place) }) => {
@@ -144,12 +190,18 @@ impl Http {
     }
 }
 
+impl Transport for Client {
+    fn send(&self, request: HttpRequest) -> Sending<'_> {
+        Box::pin(self.exchange(request))
+    }
+}
+
 impl<'c> AsyncHttpClient<'c> for Http {
     type Error = HttpFault;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpFault>> + Send + 'c>>;
+    type Future = Sending<'c>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(self.send(request))
+        self.send(request)
     }
 }
 

@@ -1,17 +1,21 @@
 //! Everything that touches the machine: clock, environment, randomness, network, browser, folders, terminal.
 //! `main` makes one [`Env`] and hands it down; nothing else in the program asks the machine anything.
 
+mod boot;
 mod browser;
 mod clock;
 pub mod fault;
 pub mod files;
 pub mod hook;
 mod http;
+mod input;
+mod keyring;
 mod keys;
 mod paths;
 mod random;
 mod replace;
 pub mod signals;
+mod steps;
 mod surroundings;
 mod terminal;
 mod zones;
@@ -20,12 +24,15 @@ pub use browser::{
     Browser, BrowserChoice, Opened, SystemBrowser, found, is_there, presentable, written_authority,
 };
 pub use clock::{Clock, SystemClock};
-pub use http::{Http, HttpFault, HttpOptions, Proxy};
-pub use keys::{Keys, Typed};
+pub use http::{Http, HttpFault, HttpOptions, Network, Proxy, Sending, SystemNetwork, Transport};
+pub use input::{Input, Listening};
+pub use keyring::{KeyringFault, KeyringStore, KeyringThread};
+pub use keys::Typed;
 pub use paths::Paths;
 pub use random::{OsRandom, Random};
-pub use replace::Place;
-pub use signals::Interrupts;
+pub use replace::{Place, Successor};
+pub use signals::{Interrupts, Signals};
+pub use steps::{Step, Steps, Unwatched};
 pub use surroundings::{Port, Surroundings, can_listen};
 pub use terminal::{Asker, Colour, Talk, Terminal};
 pub use zones::zone;
@@ -42,6 +49,12 @@ pub struct Env {
     pub random: Arc<dyn Random>,
     /// What opens an address for a person.
     pub browser: Arc<dyn Browser>,
+    /// What carries requests to a provider.
+    pub network: Arc<dyn Network>,
+    /// The OS keyring; nothing is asked of it before its first use.
+    pub keyring: Arc<KeyringThread>,
+    /// What puts another program in this process's place.
+    pub successor: Arc<dyn Successor>,
     /// The environment's variables, as they were at the start.
     pub variables: Variables,
     /// Where config, ledger and identity live.
@@ -50,9 +63,21 @@ pub struct Env {
     pub terminal: Terminal,
     /// Who runs this: user and host, for the history.
     pub who: Who,
-    before: replace::Before,
-    runtime: OnceLock<tokio::runtime::Runtime>,
+    /// What kind of place this is; `None`: it's looked at where that matters.
+    pub surroundings: Option<Surroundings>,
+    /// Which start of the machine this is; `None` where the system doesn't tell.
+    pub boot: Option<String>,
+    /// Who is told between two steps of writing: nobody, but in a test.
+    pub steps: Arc<dyn Steps>,
+    /// Where Ctrl-C and the polite signals come from.
+    pub signals: Signals,
+    /// What the network's tasks run on.
+    pub runtime: LazyRuntime,
 }
+
+/// The network's runtime, built on first use.
+#[derive(Default)]
+pub struct LazyRuntime(OnceLock<tokio::runtime::Runtime>);
 
 /// The environment's variables. Empty ones count as unset, as is the custom.
 #[derive(Debug, Clone, Default)]
@@ -101,8 +126,14 @@ impl Env {
             terminal: Terminal::system(&variables),
             paths,
             variables,
-            before,
-            runtime: OnceLock::new(),
+            network: Arc::new(SystemNetwork),
+            keyring: KeyringThread::of_the_platform(),
+            successor: Arc::new(before),
+            surroundings: None,
+            boot: boot::boot(),
+            steps: Arc::new(Unwatched),
+            signals: Signals::System,
+            runtime: LazyRuntime::default(),
         })
     }
 
@@ -116,25 +147,39 @@ impl Env {
             terminal: self.terminal.again(),
             paths,
             variables: self.variables.clone(),
-            before: self.before,
-            runtime: OnceLock::new(),
+            network: self.network.clone(),
+            keyring: self.keyring.clone(),
+            successor: self.successor.clone(),
+            surroundings: self.surroundings,
+            boot: self.boot.clone(),
+            steps: self.steps.clone(),
+            signals: self.signals.clone(),
+            runtime: LazyRuntime::default(),
         }
+    }
+
+    /// What kind of place this is.
+    pub fn surroundings(&self) -> Surroundings {
+        self.surroundings.unwrap_or_else(|| Surroundings::look(&self.variables))
     }
 
     /// The network's runtime, built on first use: `status` never builds it.
     /// The main thread stays outside it; work comes back over channels.
     pub fn net(&self) -> Result<tokio::runtime::Handle> {
-        if let Some(runtime) = self.runtime.get() {
+        if let Some(runtime) = self.runtime.0.get() {
             return Ok(runtime.handle().clone());
         }
+        let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
         let built = tokio::runtime::Builder::new_multi_thread()
             // One for whoever floods us (S41), whom hyper reads for seconds at a stretch, and one that sees the time is up.
             .worker_threads(2)
             .thread_name("net")
+            // What is told there goes where this thread's log goes, until the thread ends.
+            .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&log)))
             .enable_all()
             .build()
             .map_err(|e| Error::Failed(format!("the network runtime can't be started: {e}")))?;
-        Ok(self.runtime.get_or_init(|| built).handle().clone())
+        Ok(self.runtime.0.get_or_init(|| built).handle().clone())
     }
 
     /// Runs something on the network's runtime and waits for it, without entering it.
@@ -149,7 +194,7 @@ impl Env {
     /// Counts Ctrl-C and the polite signals from now on: for a run that ends between two of its steps.
     pub fn interrupts(&self) -> Result<Interrupts> {
         let _inside = self.net()?.enter();
-        Ok(Interrupts::watch())
+        Ok(self.signals.watch())
     }
 
     /// The same as [`Self::wait`], but what the work tells on its way is said, and Ctrl-C or a polite signal ends the
@@ -167,6 +212,12 @@ impl Env {
         }
         let (news, wait) = std::sync::mpsc::channel();
         let (told, interrupted) = (news.clone(), news.clone());
+        let (counted, last) = match run {
+            Some(run) => (run.clone(), 2),
+            None => (self.interrupts()?, 1),
+        };
+        // Looked at before the work begins: one that comes while it's under way is always said.
+        let first_is_new = last > 1 && !counted.any();
         let work = work(Box::new(move |line| {
             let _ = told.send(News::Told(line));
         }));
@@ -174,17 +225,12 @@ impl Env {
         net.spawn(async move {
             let _ = news.send(News::Done(work.await));
         });
-        let run = run.cloned();
         let watch = net.spawn(async move {
-            if let Some(run) = run {
-                if !run.any() {
-                    run.clone().come(1).await;
-                    let _ = interrupted.send(News::Interrupted { at_once: false });
-                }
-                run.come(2).await;
-            } else {
-                signals::any().await;
+            if first_is_new {
+                counted.clone().come(1).await;
+                let _ = interrupted.send(News::Interrupted { at_once: false });
             }
+            counted.come(last).await;
             let _ = interrupted.send(News::Interrupted { at_once: true });
         });
         let done = loop {
@@ -204,7 +250,7 @@ impl Env {
 
     /// Waits until Ctrl-C, or a polite signal.
     pub fn until_interrupted(&self) -> Result<()> {
-        self.wait(signals::any())
+        self.wait(self.interrupts()?.come(1))
     }
 
     /// Puts another program in this process's place, with these variables beside the environment's own. It comes back
@@ -215,19 +261,19 @@ impl Env {
         arguments: &[std::ffi::OsString],
         variables: &[(&str, &str)],
     ) -> Place {
-        self.before.replace(program, arguments, variables)
+        self.successor.replace(program, arguments, variables)
     }
 
     /// An HTTP client of the given options.
     pub fn http(&self, options: &HttpOptions) -> Result<Http> {
         let _inside = self.net()?.enter();
-        Http::new(options, &self.variables)
+        self.network.client(options, &self.variables)
     }
 }
 
-impl Drop for Env {
+impl Drop for LazyRuntime {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = self.0.take() {
             // A name look-up that hangs must not hold the process.
             runtime.shutdown_background();
         }

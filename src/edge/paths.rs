@@ -76,6 +76,11 @@ impl Paths {
         self.data.join("ledger.db")
     }
 
+    /// What SQLite keeps beside the ledger's file while it is used: parts of the ledger, which go where it goes.
+    pub fn beside_ledger(&self) -> [PathBuf; 3] {
+        ["ledger.db-wal", "ledger.db-shm", "ledger.db-journal"].map(|name| self.data.join(name))
+    }
+
     /// Where answers go when the ledger itself can't take them.
     pub fn spool(&self) -> PathBuf {
         self.data.join("spool")

@@ -24,37 +24,38 @@ fn ignored() -> Option<u64> {
     u64::from_str_radix(mask.trim(), 16).ok()
 }
 
-/// Waits for the first of Ctrl-C, SIGTERM and SIGHUP; from its first poll on, none of them ends the process.
-#[cfg(unix)]
-pub async fn any() {
-    let (sender, mut first) = tokio::sync::mpsc::channel(1);
-    for kind in polite() {
-        let Ok(mut arrivals) = signal(kind) else { continue };
-        let sender = sender.clone();
-        tokio::spawn(async move {
-            arrivals.recv().await;
-            let _ = sender.try_send(());
-        });
-    }
-    first.recv().await;
+/// Where Ctrl-C and the polite signals come from.
+#[derive(Debug, Clone, Default)]
+pub enum Signals {
+    /// The system.
+    #[default]
+    System,
+    /// Whoever counts them up, in a test.
+    ByHand(watch::Receiver<usize>),
 }
 
-/// Waits for Ctrl-C; from its first poll on, it doesn't end the process.
-#[cfg(not(unix))]
-pub async fn any() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+impl Signals {
+    /// Counts them from now on. Must be called inside the runtime's context.
+    pub(super) fn watch(&self) -> Interrupts {
+        match self {
+            Self::System => Interrupts::of_the_system(),
+            Self::ByHand(counted) => Interrupts { before: *counted.borrow(), counted: counted.clone() },
+        }
     }
 }
 
 /// Counts Ctrl-C and the polite signals from its making on, also between two waits; none of them ends the process.
 #[derive(Debug, Clone)]
-pub struct Interrupts(watch::Receiver<usize>);
+pub struct Interrupts {
+    counted: watch::Receiver<usize>,
+    /// How many had come before.
+    before: usize,
+}
 
 impl Interrupts {
     /// Must be made inside the runtime's context.
     #[cfg(unix)]
-    pub(super) fn watch() -> Self {
+    fn of_the_system() -> Self {
         let (sender, counted) = watch::channel(0);
         let sender = Arc::new(sender);
         for kind in polite() {
@@ -66,29 +67,30 @@ impl Interrupts {
                 }
             });
         }
-        Self(counted)
+        Self { counted, before: 0 }
     }
 
     /// Must be made inside the runtime's context.
     #[cfg(not(unix))]
-    pub(super) fn watch() -> Self {
+    fn of_the_system() -> Self {
         let (sender, counted) = watch::channel(0);
         tokio::spawn(async move {
             while tokio::signal::ctrl_c().await.is_ok() {
                 sender.send_modify(|count| *count += 1);
             }
         });
-        Self(counted)
+        Self { counted, before: 0 }
     }
 
     /// Whether one has come.
     pub fn any(&self) -> bool {
-        *self.0.borrow() > 0
+        *self.counted.borrow() > self.before
     }
 
     /// Waits until so many have come.
     pub async fn come(mut self, count: usize) {
-        if self.0.wait_for(|seen| *seen >= count).await.is_err() {
+        let wanted = self.before + count;
+        if self.counted.wait_for(|seen| *seen >= wanted).await.is_err() {
             std::future::pending::<()>().await;
         }
     }

@@ -19,7 +19,7 @@ pub struct Surroundings {
 
 impl Surroundings {
     /// Looks around; nothing is started, and nothing waits.
-    pub fn look(variables: &Variables) -> Self {
+    pub(super) fn look(variables: &Variables) -> Self {
         let set = |name: &str| variables.get(name).is_some();
         let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default().to_lowercase();
         let wsl = set("WSL_DISTRO_NAME") || text("/proc/sys/kernel/osrelease").contains("microsoft");

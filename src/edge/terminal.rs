@@ -1,11 +1,13 @@
 //! Standard input, output and error: the answer goes out on one, the talk on the other, and both are clean.
 
 use super::Variables;
+use super::input::{Input, Listening, SystemInput};
+use super::keys::Typed;
 use crate::error::{Error, Result, clean};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use std::io::{self, BufRead, IsTerminal, Read, Write};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -28,16 +30,22 @@ pub enum Talk {
     Normal,
 }
 
+/// A stream that several may write to.
+type Stream = Arc<Mutex<Box<dyn Write + Send>>>;
+
 /// The three streams, and what is known of them.
 pub struct Terminal {
-    out: Mutex<Box<dyn Write + Send>>,
-    err: Mutex<Box<dyn Write + Send>>,
+    out: Stream,
+    err: Stream,
+    input: Arc<dyn Input>,
     attended: bool,
     out_is_terminal: bool,
     err_is_terminal: bool,
     plain: bool,
     colour: Colour,
     talk: Talk,
+    /// The answer's width, where it isn't the system's to say.
+    columns: Option<u16>,
     reader_gone: AtomicBool,
 }
 
@@ -50,6 +58,7 @@ impl Terminal {
             err_is_terminal: io::stderr().is_terminal(),
             // https://no-color.org
             plain: variables.get("NO_COLOR").is_some() || variables.get("TERM") == Some("dumb"),
+            columns: None,
             ..Self::captured(Box::new(io::stdout()), Box::new(io::stderr()))
         }
     }
@@ -57,28 +66,46 @@ impl Terminal {
     /// The same streams, flags and person once more.
     pub(super) fn again(&self) -> Self {
         Self {
-            attended: self.attended,
-            out_is_terminal: self.out_is_terminal,
-            err_is_terminal: self.err_is_terminal,
-            plain: self.plain,
-            colour: self.colour,
-            talk: self.talk,
-            ..Self::captured(Box::new(io::stdout()), Box::new(io::stderr()))
+            out: self.out.clone(),
+            err: self.err.clone(),
+            input: self.input.clone(),
+            reader_gone: AtomicBool::new(false),
+            ..*self
         }
     }
 
     /// Other streams, with nobody at them.
     pub fn captured(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> Self {
         Self {
-            out: Mutex::new(out),
-            err: Mutex::new(err),
+            out: Arc::new(Mutex::new(out)),
+            err: Arc::new(Mutex::new(err)),
+            input: Arc::new(SystemInput),
             attended: false,
             out_is_terminal: false,
             err_is_terminal: false,
             plain: false,
             colour: Colour::Auto,
             talk: Talk::Normal,
+            columns: Some(100),
             reader_gone: AtomicBool::new(false),
+        }
+    }
+
+    /// The same with another standard input, at which nobody sits.
+    pub fn reading(self, input: Arc<dyn Input>) -> Self {
+        Self { input, ..self }
+    }
+
+    /// The same with a person at it, whose terminal has so many columns and draws nothing that moves.
+    pub fn with_person(self, columns: u16) -> Self {
+        let there = true;
+        Self {
+            attended: there,
+            out_is_terminal: there,
+            err_is_terminal: there,
+            plain: true,
+            columns: Some(columns),
+            ..self
         }
     }
 
@@ -119,7 +146,19 @@ impl Terminal {
 
     /// The width of the terminal that the answer goes to, in columns; `None` where it isn't one.
     pub fn width(&self) -> Option<u16> {
-        self.out_is_terminal.then(|| dialoguer::console::Term::stdout().size().1)
+        self.out_is_terminal
+            .then(|| self.columns.unwrap_or_else(|| dialoguer::console::Term::stdout().size().1))
+    }
+
+    /// The width to wrap the help at, where that isn't the system's to say.
+    pub fn help_width(&self) -> Option<u16> {
+        self.columns
+    }
+
+    /// What makes the log's way to standard error.
+    pub fn log(&self) -> impl Fn() -> LogWriter + Send + Sync + 'static {
+        let err = self.err.clone();
+        move || LogWriter(err.clone())
     }
 
     /// Whether a moving line may be drawn on standard error.
@@ -147,6 +186,7 @@ impl Terminal {
                 self.reader_gone.store(true, Ordering::Relaxed);
                 Ok(())
             }
+            // defense: S52 unwritten-answer-is-no-success
             Err(e) => Err(Error::Output(e)),
             Ok(()) => Ok(()),
         }
@@ -203,56 +243,51 @@ impl Terminal {
     fn talk(&self, text: &str) {
         let mut err = self.err.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         // Nobody is left to be told that standard error is gone.
+        // defense: S52 unwritten-talk-is-no-panic
         let _ = writeln!(err, "{text}").and_then(|()| err.flush());
     }
 
     /// Asks for a value at the terminal. Only where [`Self::attended`].
     pub fn ask(&self, question: &str, default: Option<&str>) -> Result<String> {
-        let mut input = dialoguer::Input::<String>::new().with_prompt(question);
-        if let Some(default) = default {
-            input = input.default(default.to_owned());
-        }
-        input.interact_text().map_err(asked)
+        self.input.ask(question, default).map_err(asked)
     }
 
     /// Asks for something to be typed; nothing typed is an answer too. Only where [`Self::attended`].
     pub fn ask_exactly(&self, question: &str) -> Result<String> {
-        let input = dialoguer::Input::<String>::new().with_prompt(question).allow_empty(true);
-        input.interact_text().map_err(asked)
+        self.input.ask(question, Some("")).map_err(asked)
     }
 
     /// What asks for a passphrase later, where somebody is there to be asked.
     pub fn asker(&self) -> Asker {
-        Asker { attended: self.attended }
+        Asker { input: self.attended.then(|| self.input.clone()) }
     }
 
     /// Asks for a secret, which isn't shown. Only where [`Self::attended`].
     pub fn ask_secret(&self, question: &str) -> Result<secrecy::SecretString> {
-        dialoguer::Password::new()
-            .with_prompt(question)
-            .allow_empty_password(true)
-            .interact()
-            .map(Into::into)
-            .map_err(asked)
+        self.input.ask_secret(question).map_err(asked)
     }
 
     /// Asks for a yes; no is the default. Only where [`Self::attended`].
     pub fn confirm(&self, question: &str) -> Result<bool> {
-        dialoguer::Confirm::new().with_prompt(question).default(false).interact().map_err(asked)
+        self.input.confirm(question).map_err(asked)
     }
 
     /// Lets one of several be chosen. Only where [`Self::attended`].
     pub fn choose(&self, question: &str, among: &[String]) -> Result<usize> {
-        dialoguer::Select::new().with_prompt(question).items(among).default(0).interact().map_err(asked)
+        self.input.choose(question, among).map_err(asked)
+    }
+
+    /// Keys at the terminal, and pasted addresses, as long as what is returned is kept.
+    pub fn keys(&self, handle: impl FnMut(Typed) + Send + 'static) -> Option<Listening> {
+        self.input.keys(Box::new(handle))
     }
 
     /// What is pasted: a line at a terminal, after the question; else all of standard input, and one byte more than the
     /// most that may be.
     pub fn read_pasted(&self, question: &str, most: usize) -> Result<secrecy::SecretString> {
-        let unread = |e: io::Error| Error::File { path: "standard input".into(), reason: e.to_string() };
         let mut bytes = Vec::new();
-        let mut from = io::stdin().lock().take(most as u64 + 1);
-        if io::stdin().is_terminal() {
+        let mut from = self.input.bytes().take(most as u64 + 1);
+        if self.input.is_terminal() {
             self.insist(question);
             from.read_until(b'\n', &mut bytes).map_err(unread)?;
         } else {
@@ -267,35 +302,58 @@ impl Terminal {
     /// A secret from standard input, without its line end.
     pub fn read_secret(&self) -> Result<secrecy::SecretString> {
         let mut text = String::new();
-        io::stdin()
-            .take(64 * 1024)
-            .read_to_string(&mut text)
-            .map_err(|e| Error::File { path: "standard input".into(), reason: e.to_string() })?;
+        self.input.bytes().take(64 * 1024).read_to_string(&mut text).map_err(unread)?;
         while text.ends_with(['\n', '\r']) {
             text.pop();
         }
         Ok(text.into())
     }
+
+    /// All of standard input; of what is longer than may be, one byte more than that.
+    pub fn read_all(&self, most: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.input.bytes().take(most + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+/// Standard error, for the log: each record is one write.
+pub struct LogWriter(Stream);
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).flush()
+    }
+}
+
+fn unread(e: io::Error) -> Error {
+    Error::File { path: "standard input".into(), reason: e.to_string() }
 }
 
 /// Asks for a passphrase, away from the terminal's own room.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub struct Asker {
-    attended: bool,
+    input: Option<Arc<dyn Input>>,
+}
+
+impl std::fmt::Debug for Asker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Asker").field("attended", &self.input.is_some()).finish()
+    }
 }
 
 impl Asker {
     /// Asks; `None` where nobody is there.
-    pub fn ask(self, question: &str) -> Option<Result<secrecy::SecretString>> {
-        self.attended.then(|| {
-            let asked_for = dialoguer::Password::new().with_prompt(question).interact();
-            asked_for.map(Into::into).map_err(asked)
-        })
+    pub fn ask(&self, question: &str) -> Option<Result<secrecy::SecretString>> {
+        self.input.as_ref().map(|input| input.ask_secret(question).map_err(asked))
     }
 }
 
-fn asked(e: dialoguer::Error) -> Error {
-    let dialoguer::Error::IO(e) = e;
+fn asked(e: io::Error) -> Error {
     match e.kind() {
         io::ErrorKind::Interrupted => Error::Interrupted { next: None },
         _ => Error::Failed(format!("the terminal can't be asked: {e}")),

@@ -33,6 +33,44 @@ pub enum LedgerError {
         /// The newest schema this program knows.
         known: i64,
     },
+    /// It's older than this program, which changes nothing of it here.
+    #[error("the ledger {path} has schema {found}, and this biotrack-auth works with schema {known}")]
+    Older {
+        /// Which.
+        path: String,
+        /// Its schema.
+        found: i64,
+        /// The schema this program works with.
+        known: i64,
+    },
+    /// It's older than this program, and belongs to another role.
+    #[error(
+        "the ledger {place} has schema {found}; the role {owner}, which owns it, has to bring it to schema {known}"
+    )]
+    NotItsOwner {
+        /// Its address.
+        place: String,
+        /// Whose it is.
+        owner: String,
+        /// Its schema.
+        found: i64,
+        /// The schema this program works with.
+        known: i64,
+    },
+    /// It's older than this program, and its file can't be migrated.
+    #[error(
+        "the ledger {path} has schema {found}, and can't be brought to schema {known}, with which this biotrack-auth works: {reason}"
+    )]
+    NotMigrated {
+        /// Which.
+        path: String,
+        /// Its schema.
+        found: i64,
+        /// The schema this program works with.
+        known: i64,
+        /// The system's word.
+        reason: String,
+    },
     /// Others kept it locked for too long.
     #[error("the ledger {path} stayed busy for {seconds} seconds")]
     Busy {
@@ -102,6 +140,14 @@ pub enum LedgerError {
         /// Which.
         license: String,
     },
+    /// All secrets were moved to another vault since this command began.
+    #[error("the secrets were moved to the {moved} vault while this command still used the {kind} vault")]
+    OtherVault {
+        /// Where they are.
+        moved: String,
+        /// The vault that the command began with.
+        kind: &'static str,
+    },
     /// The history's chain doesn't fit, so it can't be pruned.
     #[error("the history's chain is broken, and nothing of it is removed")]
     BrokenHistory,
@@ -127,7 +173,7 @@ impl LedgerError {
     /// Its kind: a record that someone else changed is `busy`, all else is the ledger's.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Changed { .. } | Self::TakenOver => Kind::Busy,
+            Self::Changed { .. } | Self::TakenOver | Self::OtherVault { .. } => Kind::Busy,
             Self::BrokenHistory => Kind::Failed,
             _ => Kind::Ledger,
         }
@@ -138,7 +184,10 @@ impl LedgerError {
         Some(match self {
             Self::Open { .. } => "Check the folder's owner and mode (0700, yours), and the disk.",
             Self::Damaged { .. } => "Keep the file, restore the last backup beside it (with its -wal file), and compare.",
-            Self::Newer { .. } => "Use the newer program; this one changes nothing.",
+            Self::Newer { .. } => "Install the newer version here, too; this one changes nothing.",
+            Self::Older { .. } => "The role that owns it brings it up to date: biotrack-auth doctor --fix. Until then the older version works with it.",
+            Self::NotItsOwner { owner, .. } => return Some(format!("Run biotrack-auth doctor --fix as {owner}: with postgres://{owner}@… as the ledger's address.")),
+            Self::NotMigrated { .. } => "Any command migrates it once the file and its folder can be written, with room for a copy of it: biotrack-auth doctor --fix.",
             Self::Busy { .. } => "Wait until the other process has ended, then run the command again.",
             Self::Away { .. } => "See that the server runs and that this host reaches it (biotrack-auth doctor), then run the command again. What was granted meanwhile waits here, sealed.",
             Self::Refused { .. } => "See to the role, its password file, the certificates and what the role may do (docs/team.md), then run the command again.",
@@ -149,6 +198,9 @@ impl LedgerError {
             Self::TakenOver => "Look at it: biotrack-auth status.",
             Self::Io { .. } => "Check the disk's space and health, then run the command again.",
             Self::Changed { .. } => "Look at it (biotrack-auth status), then run the command again if it's still needed.",
+            Self::OtherVault { moved, .. } => {
+                return Some(format!("Run the command again; where it says so still: biotrack-auth config vault {moved}."));
+            }
             Self::BrokenHistory => "See where: biotrack-auth history verify. Keep the file, and compare it with a backup.",
             Self::NotRefreshed { .. } => "They are sealed and wait. Mend that, then run the same command: it finishes without asking BioTrack again.",
             Self::NotKept { .. } => "The grant is sealed and waits. Mend that, then run the same command: it finishes without a new consent.",

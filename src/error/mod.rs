@@ -13,7 +13,7 @@ pub use handoff::HandoffError;
 pub use ledger::LedgerError;
 pub use provider::{FactDifference, ProviderError};
 pub use rows::Complaint;
-pub use text::{clean, counted, is_clean, is_unprintable, shell};
+pub use text::{clean, counted, excerpt, first_few, is_clean, is_unprintable, licenses, shell};
 pub use vault::VaultError;
 
 use serde::Serialize;
@@ -149,8 +149,10 @@ pub enum Error {
     Ambiguous {
         /// What was asked for.
         selector: String,
-        /// `UBI/LICENSE` of each.
+        /// `UBI/LICENSE` of each, with its profile where they are of several.
         candidates: Vec<String>,
+        /// They are of several profiles.
+        several_profiles: bool,
     },
     /// The licence is registered already.
     #[error("{license} is registered already ({state})")]
@@ -277,7 +279,7 @@ pub enum Error {
         next: Option<String>,
     },
     /// Some of several failed.
-    #[error("{failed} of {total} failed")]
+    #[error("{failed} of {} failed", licenses(*.total))]
     Partial {
         /// How many failed.
         failed: usize,
@@ -326,12 +328,7 @@ fn needing(licenses: &[String]) -> String {
     match licenses {
         [only] => format!("{only} needs"),
         _ => {
-            let named = licenses.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-            let more = match licenses.len().saturating_sub(NAMED) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            format!("{} licences ({named}{more}) need", licenses.len())
+            format!("{} ({}) need", text::licenses(licenses.len()), first_few(licenses, NAMED))
         }
     }
 }
@@ -387,6 +384,7 @@ impl Error {
     /// Whether what couldn't be committed may show up all the same. Where only the sync failed, SQLite's log holds the
     /// whole commit, and the next process to open it takes what is whole.
     pub fn may_show_up(&self) -> bool {
+        // defense: S38 failed-commit-may-show-up
         matches!(self, Self::Ledger(LedgerError::Io { .. } | LedgerError::Away { .. }))
     }
 
@@ -423,6 +421,9 @@ impl Error {
             }
             Self::NotFound { .. } => {
                 Some("See what there is: biotrack-auth status. Another profile: add --profile NAME.".into())
+            }
+            Self::Ambiguous { several_profiles: true, .. } => {
+                Some("Name one of them as UBI/LICENSE, and its profile with --profile.".into())
             }
             Self::Ambiguous { .. } => Some("Name one of them as UBI/LICENSE.".into()),
             Self::AlreadyRegistered { next, .. } => Some(format!("To have it consented again: {next}")),

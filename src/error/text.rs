@@ -5,6 +5,7 @@ pub fn clean(text: &str) -> String {
     if is_clean(text) {
         return text.to_owned();
     }
+    // defense: S33 text-is-cleaned
     text.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
 }
 
@@ -14,15 +15,34 @@ pub fn is_clean(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !text.chars().any(is_unprintable)
 }
 
-/// A number of things: `1 licence`, `2 licences`.
+/// A number of things: `1 link`, `2 links`.
 pub fn counted(count: impl TryInto<u64>, one: &str, several: &str) -> String {
     let count = count.try_into().unwrap_or(u64::MAX);
     format!("{count} {}", if count == 1 { one } else { several })
 }
 
+/// A number of licenses.
+pub fn licenses(count: usize) -> String {
+    counted(count, "license", "licenses")
+}
+
+/// The first few of some names, and how many more there are.
+pub fn first_few(names: &[impl AsRef<str>], most: usize) -> String {
+    let shown: Vec<_> = names.iter().take(most).map(AsRef::as_ref).collect();
+    let more = names.len().saturating_sub(most);
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
+/// The beginning of a text that came from elsewhere, made harmless.
+pub fn excerpt(text: &str, most: usize) -> String {
+    clean(text).chars().take(most).collect()
+}
+
 /// The words of a command as a person pastes them into a POSIX shell.
 pub fn shell<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
     // Only a NUL can't be quoted, and no argument has one; where it came from elsewhere, the rest is still quoted.
+    // defense: S51 command-is-quoted
+    // defense: S51 nul-leaves-others-quoted
     let mut whole = shlex::Quoter::new().allow_nul(true).join(words).unwrap_or_default();
     if whole.contains('\0') {
         whole = whole.replace('\0', "\u{fffd}");
@@ -48,6 +68,12 @@ mod tests {
         let dirty = "a\x1b[31mred\x07\r\n\u{9b}2J\u{202e}gnp.exe\u{200b}";
         assert_eq!(clean(dirty), "a�[31mred����2J�gnp.exe�");
         assert_eq!(clean("Zoë's 店 №5"), "Zoë's 店 №5");
+    }
+
+    #[test]
+    fn some_names_are_told_and_the_others_counted() {
+        assert_eq!(first_few(&["a", "b"], 2), "a, b");
+        assert_eq!(first_few(&["a", "b", "c", "d"], 2), "a, b and 2 more");
     }
 
     #[test]

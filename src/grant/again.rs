@@ -41,6 +41,7 @@ impl Patience {
 
     /// How long to wait after a failure, if at all.
     fn wait(&self, error: &Error, backoff: Option<Duration>, passed: Duration) -> Option<Duration> {
+        // defense: S42 left-alone-for-long
         let wait = backoff?.max(error.retry_after().unwrap_or_default());
         (wait <= self.longest && passed + wait <= self.total).then_some(wait)
     }

@@ -62,6 +62,7 @@ impl<'de> Deserialize<'de> for TokenAnswer {
 pub(super) fn members(body: &[u8]) -> serde_json::Result<Map<String, Value>> {
     let mut from = serde_json::Deserializer::from_slice(body);
     let members = from.deserialize_map(Members)?;
+    // defense: S43 nothing-behind-the-object
     from.end().map(|()| members)
 }
 
@@ -78,6 +79,7 @@ impl<'de> Visitor<'de> for Members {
     fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Self::Value, A::Error> {
         let mut members = Map::new();
         while let Some((name, value)) = from.next_entry::<String, Value>()? {
+            // defense: S43 no-member-twice
             if members.insert(name, value).is_some() {
                 return Err(A::Error::custom("a member stands there twice"));
             }
@@ -100,6 +102,7 @@ impl TokenResponse for TokenAnswer {
 
     fn expires_in(&self) -> Option<Duration> {
         let seconds = number(self.members.get("expires_in")?)?;
+        // defense: S9 odd-lifetime-is-unknown
         (0.0..EPOCH_FROM).contains(&seconds).then(|| Duration::from_secs_f64(seconds.trunc()))
     }
 
@@ -207,7 +210,9 @@ fn instant(value: &Value, now: Timestamp, skew: Option<SignedDuration>) -> Optio
 /// the end comes sooner here than its name says; where it's behind, the name is early enough. An end that is over as it
 /// comes is a wrong clock's: then the careful estimate is better.
 fn by_our_clock(told: Timestamp, now: Timestamp, skew: Option<SignedDuration>) -> Option<Timestamp> {
+    // defense: S40 provider-ahead-ends-sooner
     let ahead = skew.filter(|skew| *skew > SKEW).unwrap_or_default();
+    // defense: S40 an-end-that-is-over-is-none
     told.checked_sub(ahead).ok().filter(|ends| *ends > now)
 }
 

@@ -112,6 +112,7 @@ pub fn ask(
     let shown_state = state.clone();
     let mut request = client.authorize_url(move || CsrfToken::new(shown_state));
     if let Some(verifier) = &verifier {
+        // defense: S26 verifier-stays-here
         request = request.set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(
             &PkceCodeVerifier::new(verifier.clone()),
         ));

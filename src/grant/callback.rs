@@ -1,7 +1,7 @@
 //! The redirect's query, read with suspicion (RFC 6749 4.1.2, RFC 9207): pure.
 
 use super::endpoints::Endpoints;
-use crate::error::{ProviderError, clean};
+use crate::error::{ProviderError, excerpt};
 use crate::model::secret::Secret;
 
 /// What a redirect carries.
@@ -34,10 +34,12 @@ pub fn read(query: &str) -> Callback {
         pairs.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str()).collect::<Vec<_>>()
     };
     let (states, issuers, codes, errors) = (all("state"), all("iss"), all("code"), all("error"));
+    // defense: S6 redirect-has-nothing-twice
     let answered = if states.len() > 1 || issuers.len() > 1 || codes.len() > 1 || errors.len() > 1 {
         Err("a parameter stands there twice")
     } else {
         match (codes.first(), errors.first()) {
+            // defense: S6 redirect-has-code-or-error
             (Some(_), Some(_)) => Err("it has a code and an error"),
             (None, None) => Err("it has neither a code nor an error"),
             (Some(&""), None) => Err("its code is empty"),
@@ -49,6 +51,7 @@ pub fn read(query: &str) -> Callback {
     };
     Callback {
         state: match states[..] {
+            // defense: S6 redirect-has-one-state
             [state] if !state.is_empty() => Some(Secret::new(state)),
             _ => None,
         },
@@ -75,8 +78,12 @@ pub fn judge(callback: Callback, license: String, endpoints: &Endpoints) -> Resu
 /// Who the redirect says it's from, where that isn't who was asked (RFC 9207 2.4): to the letter.
 fn issuer_differs(expected: Option<&str>, required: bool, found: Option<&str>) -> Option<String> {
     match (expected, found) {
+        // defense: S3 redirect-issuer-was-asked
+        // defense: S3 redirect-issuer-to-the-letter
         (Some(expected), Some(found)) if expected == found => None,
+        // defense: S3 S5 redirect-of-another-issuer
         (_, Some(found)) if expected.is_some() || required => Some(short(found)),
+        // defense: S3 redirect-issuer-where-promised
         (_, None) if required => Some("an unnamed issuer".into()),
         _ => None,
     }
@@ -84,7 +91,8 @@ fn issuer_differs(expected: Option<&str>, required: bool, found: Option<&str>) -
 
 /// Server text, cleaned and cut.
 pub(super) fn short(text: &str) -> String {
-    clean(text).chars().take(SHOWN).collect()
+    // defense: S33 refusal-is-cleaned
+    excerpt(text, SHOWN)
 }
 
 #[cfg(test)]

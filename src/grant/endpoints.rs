@@ -96,10 +96,13 @@ pub(super) fn settled(
     let found: Metadata = members(body)
         .and_then(|members| serde_json::from_value(members.into()))
         .map_err(|_| wrong("aren't what RFC 8414 describes".into()))?;
+    // defense: S4 metadata-of-our-issuer
+    // defense: S4 metadata-issuer-to-the-letter
     if found.issuer != issuer {
         // To the letter: case, slash and port (RFC 8414 3.3).
         return Err(wrong(format!("name the issuer \"{}\", not \"{issuer}\"", short(&found.issuer))).into());
     }
+    // defense: S1 metadata-offer-s256
     if provider.pkce == Pkce::S256
         && found
             .code_challenge_methods_supported
@@ -108,10 +111,12 @@ pub(super) fn settled(
     {
         return Err(wrong("offer PKCE without S256".into()).into());
     }
+    // defense: S13 no-provider-with-par
     if found.require_pushed_authorization_requests {
         return Err(ProviderError::Unsupported { host, what: "pushed authorization requests" }.into());
     }
     endpoints.iss_required |= found.authorization_response_iss_parameter_supported;
+    // defense: S24 addresses-in-metadata
     let fit = |address: String| checked(&address, &host).map(|()| address);
     for (ours, theirs) in [
         (&mut endpoints.authorize, found.authorization_endpoint),
@@ -182,6 +187,7 @@ fn below(issuer: &str) -> Option<String> {
 async fn metadata(http: &Http, issuer: &str, host: &str) -> Result<(Option<Timestamp>, Vec<u8>)> {
     let first = get(http, &metadata_address(issuer), host, false).await;
     match (&first, below(issuer)) {
+        // defense: S4 metadata-below-a-path
         (Err(Error::Provider(ProviderError::Useless { .. })), Some(address)) => {
             get(http, &address, host, false).await.or(first)
         }

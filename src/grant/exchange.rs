@@ -84,6 +84,7 @@ pub(super) fn understood(
         {
             Err(ProviderError::CodeLapsed { license: license.to_string() }.into())
         }
+        // defense: S28 refusal-repeats-nothing-sent
         Err(e) => Err(meaning(e, provider, "the code", sent)),
     }
 }

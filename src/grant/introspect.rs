@@ -67,6 +67,7 @@ pub(super) fn understood(
     match answer {
         Ok(answer) if answer.active() => Liveness::Active,
         Ok(_) => Liveness::Inactive,
+        // defense: S12 unclear-is-not-inactive
         Err(_) => Liveness::Unknown,
     }
 }

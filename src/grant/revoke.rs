@@ -43,6 +43,7 @@ fn request(
     granted: &Granted,
 ) -> oauth2::http::Result<HttpRequest> {
     let (token, hint) = match &granted.refresh {
+        // defense: S11 revoke-the-refresh-token
         Some(refresh) => (refresh, "refresh_token"),
         None => (&granted.access, "access_token"),
     };

@@ -4,7 +4,7 @@
 use super::Ledger;
 use super::engine::Engine;
 use super::engine::postgres::ServerLock;
-use crate::edge::files;
+use crate::edge::{Step, files};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::ids::Key;
 use sha2::{Digest, Sha256};
@@ -59,6 +59,8 @@ impl Ledger {
                 Ok(()) => Some(file),
                 Err(TryLockError::WouldBlock) => {
                     waited = true;
+                    self.steps.reached(Step::AwaitingClaim);
+                    // defense: S36 one-claim-on-the-tokens
                     lock_within(file, until.saturating_duration_since(Instant::now()))
                 }
                 Err(TryLockError::Error(e)) => {
@@ -79,7 +81,7 @@ impl Ledger {
 
 /// The file's name says nothing of the licence, and holds no character that a file system minds.
 fn name(issuer: &str, client: &str, key: &Key) -> String {
-    digest(issuer, client, key).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&digest(issuer, client, key)[..16])
 }
 
 /// The same as the number of a server's lock.

@@ -1,7 +1,7 @@
 //! How the ledger's own files are: for `doctor`, which looks and, where it's told to, clears away.
 
 use super::Ledger;
-use super::engine::{Engine, Fault, sqlite};
+use super::engine::{Engine, Fault};
 use super::owners::Mark;
 use crate::edge::{Paths, files};
 use crate::error::{Error, Result};
@@ -61,8 +61,8 @@ impl Ledger {
     /// SQLite's own look at the whole file, for no longer than that: what it complains of, or `None` where time was up.
     pub fn integrity(&self, limit: Duration) -> Result<Option<Vec<String>>> {
         // A server looks after its own pages.
-        let Engine::Sqlite(db) = &self.engine else { return Ok(Some(Vec::new())) };
-        let interrupt = db.get_interrupt_handle();
+        let Engine::Sqlite(file) = &self.engine else { return Ok(Some(Vec::new())) };
+        let interrupt = file.interrupt();
         let (done, wait) = mpsc::channel::<()>();
         let watch = std::thread::Builder::new().name("integrity".into()).spawn(move || {
             let late = matches!(wait.recv_timeout(limit), Err(mpsc::RecvTimeoutError::Timeout));
@@ -82,11 +82,6 @@ impl Ledger {
             }
             Err(e) => Err(self.fault("be checked", e)),
         }
-    }
-
-    /// The schema that the file has, and the newest that this program knows.
-    pub fn schema(&self) -> (i64, i64) {
-        (self.schema, sqlite::newest())
     }
 
     /// Clears away what dead processes left: what their spools hold goes into the journal first. How many files went.

@@ -5,11 +5,13 @@ use super::{Hand, Ledger, reminders};
 use crate::error::Result;
 use crate::model::history::{Anchor, Broken, Chain, Chore, Event, Line, Link};
 use crate::model::ids::Key;
+use crate::model::instant::for_machines;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 const COLUMNS: &str = "seq, at, profile, ubi, license, event, user, host, detail, hash";
+
+const ANCHOR: &str = "seq, hash, last, at, user, host";
 
 /// A link's hash: SHA-256 over the hash before it and the line as a JSON array.
 fn hash_of(link: &Link, before: &[u8]) -> Vec<u8> {
@@ -32,7 +34,7 @@ pub(super) fn append(tx: Db<'_>, event: &Event, hand: &Hand) -> Result<(), Fault
         tx,
         Link {
             seq: 0,
-            at: event.at.to_string(),
+            at: for_machines(event.at),
             profile: event.profile.clone(),
             ubi: event.key.ubi.to_string(),
             license: event.key.license.to_string(),
@@ -56,7 +58,7 @@ pub(super) fn append_chore(
 ) -> Result<(), Fault> {
     let link = Link {
         seq: 0,
-        at: at.to_string(),
+        at: for_machines(at),
         profile: String::new(),
         ubi: String::new(),
         license: String::new(),
@@ -102,20 +104,16 @@ fn head(db: Db<'_>) -> Result<Option<(i64, Vec<u8>)>, Fault> {
 }
 
 fn anchor(db: Db<'_>) -> Result<Option<Anchor>, Fault> {
-    db.row(
-        "SELECT seq, hash, last, at, user, host FROM history_anchor ORDER BY seq DESC LIMIT 1",
-        values![],
-        |row| {
-            Ok(Anchor {
-                seq: row.get(0)?,
-                hash: row.get(1)?,
-                last: row.get(2)?,
-                at: row.get(3)?,
-                user: row.get(4)?,
-                host: row.get(5)?,
-            })
-        },
-    )
+    db.row(&format!("SELECT {ANCHOR} FROM history_anchor ORDER BY seq DESC LIMIT 1"), values![], |row| {
+        Ok(Anchor {
+            seq: row.get(0)?,
+            hash: row.get(1)?,
+            last: row.get(2)?,
+            at: row.get(3)?,
+            user: row.get(4)?,
+            host: row.get(5)?,
+        })
+    })
 }
 
 fn link(row: &Row<'_>) -> Result<Link, Fault> {
@@ -134,8 +132,8 @@ fn link(row: &Row<'_>) -> Result<Link, Fault> {
 }
 
 /// Follows the chain from where it begins to the head that was noted.
-fn follow(db: Db<'_>, noted: bool) -> Result<Chain, Fault> {
-    let anchor = if noted { anchor(db)? } else { None };
+fn follow(db: Db<'_>) -> Result<Chain, Fault> {
+    let anchor = anchor(db)?;
     let (mut last, mut before) = anchor.as_ref().map(|it| (it.seq, it.hash.clone())).unwrap_or_default();
     let (mut links, mut broken) = (0, None);
     db.each(&format!("SELECT {COLUMNS} FROM history ORDER BY seq"), values![], |row| {
@@ -166,9 +164,8 @@ fn follow(db: Db<'_>, noted: bool) -> Result<Chain, Fault> {
         broken = Some(Broken { seq: found.seq, at: Some(found.at), license: Some(found.license), why });
         Ok(false)
     })?;
-    if broken.is_none() && noted {
-        let noted = head(db)?;
-        broken = match noted {
+    if broken.is_none() {
+        broken = match head(db)? {
             Some((seq, _)) if seq > last => Some(Broken {
                 seq: last + 1,
                 at: None,
@@ -223,15 +220,6 @@ fn prunable(db: Db<'_>, before: Timestamp) -> Result<Pruning, Fault> {
     Ok(found)
 }
 
-/// A hash as people see it.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 impl Ledger {
     /// The last lines of a licence's history, oldest first.
     pub fn last_lines(&self, profile: &str, key: &Key, most: u32) -> Result<Vec<Line>> {
@@ -272,14 +260,8 @@ impl Ledger {
     /// Follows the whole chain.
     pub fn verify_history(&self) -> Result<Chain> {
         // One snapshot, so that the head belongs to its links.
-        let read = self.engine.snapshot(|db| follow(db, self.notes_its_head()));
+        let read = self.engine.snapshot(follow);
         read.map_err(|e| self.fault("read the history", e))
-    }
-
-    /// Whether it has an anchor and a head: one that an older program made, and that is only read, has neither.
-    fn notes_its_head(&self) -> bool {
-        const NOTED: i64 = 4;
-        self.schema >= NOTED
     }
 
     /// What [`Self::prune_history`] would remove.
@@ -292,19 +274,23 @@ impl Ledger {
     pub fn prune_history(&mut self, before: Timestamp, now: Timestamp) -> Result<Option<Pruning>> {
         let hand = self.hand();
         self.transaction("prune the history", |tx| {
-            if follow(tx, true)?.broken.is_some() {
+            if follow(tx)?.broken.is_some() {
                 return Ok(None);
             }
             let pruned = prunable(tx, before)?;
             let Some(last) = &pruned.last else { return Ok(Some(pruned)) };
             tx.execute(
-                "INSERT INTO history_anchor (seq, hash, last, at, user, host) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                values![pruned.seq, &pruned.hash, last, &now.to_string(), &hand.who.user, &hand.who.host],
+                &format!("INSERT INTO history_anchor ({ANCHOR}) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"),
+                values![pruned.seq, &pruned.hash, last, &for_machines(now), &hand.who.user, &hand.who.host],
             )?;
             tx.execute("DELETE FROM history WHERE seq <= ?1", values![pruned.seq])?;
             tx.execute("DELETE FROM history_anchor WHERE seq < ?1", values![pruned.seq])?;
-            let detail =
-                format!("{} links up to {} of {last}, hash {}", pruned.links, pruned.seq, hex(&pruned.hash));
+            let detail = format!(
+                "{} links up to {} of {last}, hash {}",
+                pruned.links,
+                pruned.seq,
+                hex::encode(&pruned.hash)
+            );
             append_chore(tx, Chore::Pruned, now, &detail, &hand)?;
             Ok(Some(pruned))
         })

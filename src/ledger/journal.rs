@@ -7,8 +7,18 @@ use crate::model::ids::{FlowId, Generation, Key, License, Ubi, Username};
 use crate::model::secret::Fingerprint;
 use jiff::Timestamp;
 
-const COLUMNS: &str = "id, profile, ubi, license, purpose, username, base, redirect_uri, opened, deadline, \
-                       owner_mark, owner_label, memo_item, memo_blob, stage, sealed";
+/// What of a question is no secret, not even a sealed one.
+macro_rules! open_columns {
+    () => {
+        "id, profile, ubi, license, purpose, username, base, redirect_uri, opened, deadline, owner_mark, owner_label"
+    };
+}
+
+/// All of a question.
+const COLUMNS: &str = concat!(open_columns!(), ", memo_item, memo_blob, stage, sealed");
+
+/// A question as whoever only looks sees it.
+const SEEN: &str = concat!(open_columns!(), ", stage");
 
 /// The mark of questions that are open and that nobody is at: no process ever has it.
 const LEFT: &str = "left";
@@ -247,9 +257,6 @@ pub(super) fn of_profile(db: Db<'_>, profile: &str) -> Result<Vec<Flow>, Fault> 
 pub(super) fn of_all(db: Db<'_>) -> Result<Vec<Flow>, Fault> {
     flows(db, "", values![])
 }
-
-const SEEN: &str = "id, profile, ubi, license, purpose, username, base, redirect_uri, opened, deadline, \
-                    owner_mark, owner_label, stage";
 
 fn seen(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Flow>, Fault> {
     db.rows(&format!("SELECT {SEEN} FROM flow {which} ORDER BY profile, ubi, license"), values, |row| {

@@ -1,5 +1,5 @@
 //! Looking at records: all of a profile, those that are named, or those that an operator must hear of. Each look is one
-//! snapshot, and reads what it shows: the indexes leave out the rest (schema 7).
+//! snapshot, and reads what it shows: the indexes leave out the rest.
 
 use super::engine::{Db, Fault, Row, Value, values};
 use super::records::{COLUMNS, read};
@@ -84,7 +84,7 @@ impl Ledger {
     }
 
     fn near(&self, db: Db<'_>, profile: &str, until: Timestamp) -> Result<Vec<Standing>, Fault> {
-        let (by_end, noted) = (self.by("authorization_by_end"), self.by("authorization_noted"));
+        let (by_end, noted) = (db.by("authorization_by_end"), db.by("authorization_noted"));
         look_up(
             db,
             &format!(
@@ -99,15 +99,9 @@ impl Ledger {
         )
     }
 
-    /// The index that a look goes by. A ledger of before schema 7 has none, and is read as it is.
-    fn by(&self, index: &str) -> String {
-        const INDEXED: i64 = 7;
-        if self.schema < INDEXED { String::new() } else { self.engine.db().by(index) }
-    }
-
     /// How many there are beside those that were `found`.
     fn quiet(&self, db: Db<'_>, profile: &str, until: Timestamp, found: &[Standing]) -> Result<Quiet, Fault> {
-        let (by_end, given_up) = (self.by("authorization_by_end"), self.by("authorization_given_up"));
+        let (by_end, given_up) = (db.by("authorization_by_end"), db.by("authorization_given_up"));
         let count = |by: &str, which: &str| -> Result<usize, Fault> {
             let counted = db.number(
                 &format!("SELECT count(*) FROM authorization {by} WHERE profile = ?1 AND {which}"),
@@ -118,7 +112,7 @@ impl Ledger {
         let seen = |like: fn(&Authorization) -> bool| found.iter().filter(|it| like(&it.record)).count();
         // Not those that live: whether one does stands in no index that holds all.
         let given_up_at_all = count(&given_up, "deactivated_at IS NOT NULL")?;
-        let living = count(&self.by("authorization_by_license"), "true")?.saturating_sub(given_up_at_all);
+        let living = count(&db.by("authorization_by_license"), "true")?.saturating_sub(given_up_at_all);
         let asked = count(&by_end, "expires_at IS NULL AND deactivated_at IS NULL")?;
         let first_end: Option<i64> = db.row(
             &format!(
@@ -158,6 +152,7 @@ impl Ledger {
             loop {
                 let known = dead.len();
                 let seen = self.engine.snapshot(|db| look(db, &mut dead))?;
+                // defense: S36 owner-was-dead-before
                 if dead.len() == known || round == ROUNDS {
                     return Ok(seen);
                 }
@@ -204,6 +199,9 @@ impl Ledger {
             && stage.order() < spooled.order()
         {
             stage = spooled;
+        }
+        if let (true, Some(owner)) = (abandoned, &flow.owner) {
+            stage = self.as_it_may_be(owner, stage);
         }
         Ok(OpenFlow {
             purpose: flow.purpose,

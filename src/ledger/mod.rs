@@ -1,11 +1,13 @@
 //! Records, journal and history, in SQLite or PostgreSQL: the one commit point. No secret is in it in the clear.
 
+mod catalog;
 mod claims;
 mod engine;
 mod health;
 mod history;
 mod journal;
 mod looks;
+mod migrations;
 mod moving;
 mod owners;
 mod places;
@@ -19,6 +21,7 @@ pub use health::Leftovers;
 pub use history::Pruning;
 pub use journal::Spent;
 pub use looks::Near;
+pub use migrations::{KNOWN as SCHEMA, Migration};
 pub use moving::Carried;
 pub use owners::Mark;
 pub use places::{Holder, Secret};
@@ -28,14 +31,15 @@ pub use runs::{LeftRun, RunId};
 pub use spool::notes;
 pub use spool::{Spool, Spooled};
 
-use crate::edge::{Env, Paths, Random, Who, files};
+use crate::edge::{Env, Paths, Random, Step, Steps, Who, files};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::flow::{Change, Flow, Logged, Owner, Place, Role, Stage};
 use crate::model::ids::{FlowId, Key};
 use crate::model::reminder::Occasion;
 use crate::model::secret::Fingerprint;
 use crate::model::server::LedgerPlace;
-use engine::{Db, Engine, Fault, postgres, sqlite, values};
+use engine::sqlite::LedgerFile;
+use engine::{Db, Engine, Fault, postgres, values};
 use journal::Closed;
 use owners::Living;
 use std::collections::BTreeSet;
@@ -53,10 +57,10 @@ pub struct Ledger {
     /// Where answers go that it can't take.
     spool: PathBuf,
     id: String,
-    /// Of it as it was opened.
-    schema: i64,
     who: Who,
     random: Arc<dyn Random>,
+    steps: Arc<dyn Steps>,
+    boot: Option<String>,
     mark: Option<Mark>,
     hooks: BTreeSet<Occasion>,
     /// The log of commits was taken into the file by us.
@@ -102,15 +106,13 @@ pub struct Intended {
 }
 
 impl Ledger {
-    /// Opens the ledger for writing; makes or migrates it where needed.
+    /// Opens the ledger for writing, and makes it where there is none. A file is migrated where it's older than this program.
+    ///
+    /// # Errors
+    /// Where a newer program migrated it, or, on a server, its owner didn't yet: nothing is changed.
     pub fn open(env: &Env, place: &LedgerPlace) -> Result<Self> {
         let ledger = match place {
-            LedgerPlace::File => {
-                let (db, id) = sqlite::write(&env.paths, env.random.as_ref())?;
-                let ledger = Self::of_file(db, id, sqlite::newest(), env);
-                ledger.is_here()?;
-                ledger
-            }
+            LedgerPlace::File => Self::of_file(LedgerFile::write(&env.paths, env.random.as_ref())?, env),
             LedgerPlace::Server(server) => {
                 // Marks and spools are here all the same.
                 files::private_folder(&env.paths.data)?;
@@ -121,15 +123,35 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Opens the ledger for reading; `None` where there is none yet.
+    /// Opens the ledger for reading; `None` where there is none yet. A file that is older than this program is migrated first:
+    /// it's our own.
+    ///
+    /// # Errors
+    /// Where a newer program migrated it, or an older one can't be migrated from here.
     pub fn read(env: &Env, place: &LedgerPlace) -> Result<Option<Self>> {
+        match (Self::read_current(env, place), place) {
+            (Err(Error::Ledger(LedgerError::Older { path, found, known })), LedgerPlace::File) => {
+                Self::migrate(env, place).map_err(|e| match e {
+                    Error::Ledger(LedgerError::Open { reason, .. } | LedgerError::Io { reason, .. }) => {
+                        LedgerError::NotMigrated { path, found, known, reason }.into()
+                    }
+                    other => other,
+                })?;
+                Self::read_current(env, place)
+            }
+            (read, _) => read,
+        }
+    }
+
+    /// Opens the ledger for reading, and changes nothing whatever its schema is; `None` where there is none yet.
+    ///
+    /// # Errors
+    /// Where it has another schema than this program works with.
+    pub fn read_current(env: &Env, place: &LedgerPlace) -> Result<Option<Self>> {
         Ok(match place {
             LedgerPlace::File => {
                 tracing::info!("ledger {}, for reading", env.paths.ledger().display());
-                let found = sqlite::read(&env.paths)?;
-                let ledger = found.map(|(db, id, schema)| Self::of_file(db, id, schema, env));
-                ledger.iter().try_for_each(Self::is_here)?;
-                ledger
+                LedgerFile::read(&env.paths)?.map(|file| Self::of_file(file, env))
             }
             LedgerPlace::Server(server) => {
                 tracing::info!("ledger {}, for reading", server.address);
@@ -138,43 +160,56 @@ impl Ledger {
         })
     }
 
-    fn of_file(db: rusqlite::Connection, id: String, schema: i64, env: &Env) -> Self {
-        let (path, spool) = (env.paths.ledger().display().to_string(), env.paths.spool());
-        Self::of(Engine::Sqlite(db), id, schema, (path, spool), env)
+    /// Brings the ledger up to date where it's older than this program: a file after a copy of it was put beside it, a server's as
+    /// the role that owns it. What that did; `None` where it was up to date.
+    ///
+    /// # Errors
+    /// Where a newer program migrated it, or it can't be migrated from here: nothing is changed.
+    pub fn migrate(env: &Env, place: &LedgerPlace) -> Result<Option<Migration>> {
+        let migration = match place {
+            LedgerPlace::File => LedgerFile::migrate(&env.paths, env.random.as_ref())?,
+            LedgerPlace::Server(server) => postgres::Session::migrate(server)?,
+        };
+        if let Some(Migration { from, to, copy }) = &migration {
+            let copy = copy.as_deref().unwrap_or("nowhere else");
+            tracing::info!("the ledger had schema {from}, and has {to}; as it was, it is kept in {copy}");
+        }
+        Ok(migration)
+    }
+
+    fn of_file(file: LedgerFile, env: &Env) -> Self {
+        let (id, place) = (file.id().to_owned(), (file.place().to_owned(), env.paths.spool()));
+        Self::of(Engine::Sqlite(file), id, place, env)
     }
 
     fn of_server(session: postgres::Session, env: &Env) -> Self {
         let id = session.id().to_owned();
         // What it couldn't take is for this very ledger, whatever others are used here.
         let place = (session.place(), env.paths.spool_of(&id));
-        Self::of(Engine::Postgres(Rc::new(session)), id, postgres::Session::schema(), place, env)
+        Self::of(Engine::Postgres(Rc::new(session)), id, place, env)
     }
 
-    fn of(engine: Engine, id: String, schema: i64, (path, spool): (String, PathBuf), env: &Env) -> Self {
+    fn of(engine: Engine, id: String, (path, spool): (String, PathBuf), env: &Env) -> Self {
         Self {
             engine,
             id,
-            schema,
             path,
             spool,
             paths: env.paths.clone(),
             who: env.who.clone(),
             random: env.random.clone(),
+            steps: env.steps.clone(),
+            boot: env.boot.clone(),
             mark: None,
             hooks: BTreeSet::new(),
             log_is_fresh: false,
         }
     }
 
-    /// Its records haven't moved elsewhere, and aren't on their way here.
-    fn is_here(&self) -> Result<()> {
-        moving::elsewhere(&self.path, self.whereabouts()?).map_or(Ok(()), Err)
-    }
-
     /// Whether the file that is open is still the one at its place, and can be written to.
     pub fn is_usable(&mut self) -> Result<()> {
         if let Engine::Sqlite(_) = self.engine {
-            let found = sqlite::read(&self.paths)?.map(|(_, id, _)| id);
+            let found = LedgerFile::read(&self.paths)?.map(|file| file.id().to_owned());
             if found.as_deref() != Some(&self.id) {
                 let reason = "it isn't the ledger that was opened".to_owned();
                 return Err(LedgerError::Open { path: self.path.clone(), reason }.into());
@@ -219,7 +254,8 @@ impl Ledger {
     /// This process's mark, made on first use: who else sees it knows that we live.
     fn mark(&mut self) -> Result<&Mark> {
         if self.mark.is_none() {
-            let made = Mark::make(&self.paths.owners(), &self.who, self.random.as_ref());
+            let made =
+                Mark::make(&self.paths.owners(), &self.who, self.boot.as_deref(), self.random.as_ref());
             let made = made.map_err(|e| self.unusable(e))?;
             if let Engine::Postgres(session) = &self.engine {
                 let Owner { mark, label } = made.owner();
@@ -243,6 +279,9 @@ impl Ledger {
         }
         self.transaction("write the intent", |tx| {
             for mut intent in intents {
+                if let Some(memo) = &intent.flow.memo {
+                    places::is_the_vault(tx, memo)?;
+                }
                 intent.flow.owner = (!intent.handed_off).then(|| owner.clone());
                 let mut replaced = None;
                 let license = intent.flow.key.license.to_string();
@@ -281,8 +320,9 @@ impl Ledger {
     }
 
     /// Commits that a refresh token is about to be sent, synced; and that it may have been, for no later note is needed.
-    /// Refused where the record isn't any more what it was read as, or another process is at it.
-    pub fn intend_refresh(&mut self, mut flow: Flow) -> Result<Logged<FlowId>> {
+    /// Refused where the record isn't any more what it was read as, its tokens aren't any more where they were read
+    /// (sealed to others, or in another vault), or another process is at it.
+    pub fn intend_refresh(&mut self, mut flow: Flow, id: i64, place: &Place) -> Result<Logged<FlowId>> {
         flow.owner = Some(self.mark()?.owner());
         let living = self.living();
         let refused = self.transaction("write the intent", |tx| {
@@ -295,7 +335,9 @@ impl Ledger {
                     _ => changed(&flow.key),
                 }));
             }
-            if records::generation(tx, &flow.profile, &flow.key)? != Some(flow.base) {
+            let found = records::secrets(tx, &flow.profile, &flow.key, Role::Live)?;
+            let is_there = found.iter().any(|(found, there)| *found == id && there == place);
+            if !is_there || records::generation(tx, &flow.profile, &flow.key)? != Some(flow.base) {
                 return Ok(Some(changed(&flow.key)));
             }
             journal::insert(tx, &flow, None)?;
@@ -319,8 +361,12 @@ impl Ledger {
     }
 
     /// Notes how far a question has come. Survives the process's end at once, a power cut only once something is
-    /// committed: until then the synced intent stands, and is reported (HOUSE, The order of writing).
+    /// committed: until then the synced intent stands, whose owner is of an earlier start of the machine, and
+    /// [`Self::as_it_may_be`] takes it for one that was sent. Where starts can't be told apart, it's synced.
     pub fn note(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
+        if self.boot.is_none() && *stage == Stage::Sent {
+            return self.note_synced(flow, stage);
+        }
         let ours = self.mark()?.owner();
         match self.relaxed(|tx| journal::note_own(tx, flow, stage, &ours))? {
             true => Ok(Logged::attested_by_the_ledger(flow.clone())),
@@ -346,6 +392,17 @@ impl Ledger {
     /// What is remembered of a closed question by its state.
     pub fn spent(&self, state: &Fingerprint) -> Result<Option<Spent>> {
         journal::spent(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
+    }
+
+    /// How far a question may have come that a dead process left: one whose intent alone is there may have been sent, if
+    /// the machine has started anew since, for what was noted behind it wasn't synced. On a server every note is.
+    pub fn as_it_may_be(&self, owner: &Owner, stage: Stage) -> Stage {
+        match stage {
+            Stage::Asked if !self.is_shared() && !owners::has_noted_all(owner, self.boot.as_deref()) => {
+                Stage::Sent
+            }
+            stage => stage,
+        }
     }
 
     /// Whether a living process is at a question.
@@ -398,11 +455,17 @@ impl Ledger {
     }
 
     /// Commits changes that belong together, one synced commit: all of them, or none where any record was changed by
-    /// others in the meantime.
+    /// others in the meantime, or somebody is at a license: what they bring belongs to what they began with.
     pub fn commit_all(&mut self, changes: &[Change]) -> Result<()> {
         let hand = self.hand();
         self.transaction("commit", |tx| {
             for change in changes {
+                let record = &change.record;
+                let open = journal::of_key(tx, &record.profile, &record.key)?;
+                if let Some(owner) = open.into_iter().find_map(|flow| flow.owner) {
+                    let license = record.key.license.to_string();
+                    return Err(Error::Busy { license, holder: owner.label }.into());
+                }
                 if !records::apply(tx, change, &hand)? {
                     return Err(changed(&change.record.key).into());
                 }
@@ -516,21 +579,17 @@ impl Ledger {
         what: &'static str,
         work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
     ) -> Result<T> {
-        let path = &self.path;
-        let done = self.engine.transaction(|tx| {
-            // Others may have moved it since it was opened. A server says so as a transaction begins.
-            if let Db::Sqlite(_) = tx
-                && let Some(e) = moving::elsewhere(path, moving::whereabouts(tx)?)
-            {
-                return Err(e.into());
-            }
-            work(tx)
-        });
+        self.steps.reached(Step::BeforeCommit);
+        let done = self.engine.transaction(work);
+        self.steps.reached(Step::AfterCommit);
         done.map_err(|e| self.fault(what, e))
     }
 
     fn relaxed<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T> {
-        self.engine.relaxed(work).map_err(|e| self.fault("note", e))
+        self.steps.reached(Step::BeforeCommit);
+        let done = self.engine.relaxed(work);
+        self.steps.reached(Step::AfterCommit);
+        done.map_err(|e| self.fault("note", e))
     }
 
     /// A folder or file beside the ledger that can't be used is the ledger's failure.

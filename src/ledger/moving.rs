@@ -1,7 +1,9 @@
 //! The whole ledger, from a file to a server or back: copied in one transaction of the one it goes to while the one it comes
 //! from lets nobody write, compared, and only then marked as moved. Killed anywhere, the same command goes on.
 
-use super::engine::{Cell, Db, Engine, Fault, Value, postgres, sqlite, values};
+use super::catalog::{self, Table};
+use super::engine::sqlite::{self, LedgerFile};
+use super::engine::{Cell, Db, Engine, Fault, Value, postgres, values};
 use super::{Ledger, history};
 use crate::edge::{Env, Paths};
 use crate::error::{Error, LedgerError, Result};
@@ -9,6 +11,7 @@ use crate::model::history::Chore;
 use crate::model::server::LedgerPlace;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::fs;
 
 /// What is said in a ledger's own table of where its records are.
@@ -29,60 +32,8 @@ pub struct Carried {
     pub links: usize,
 }
 
-/// A table: its columns, the key by which its rows are ordered, and whether a number of its own has to go on behind them.
-struct Table {
-    name: &'static str,
-    columns: &'static str,
-    key: &'static str,
-    numbered: Option<&'static str>,
-}
-
-/// In an order in which each refers to those before it.
-const TABLES: [Table; 13] = [
-    Table {
-        name: "authorization",
-        columns: super::records::COLUMNS,
-        key: "profile, ubi, license",
-        numbered: None,
-    },
-    table("secret", "id, profile, ubi, license, role, item, blob", "id", Some("id")),
-    table("profile_secret", "profile, name, item, blob", "profile, name", None),
-    table(
-        "flow",
-        "id, profile, ubi, license, purpose, username, base, redirect_uri, opened, deadline, owner_mark, owner_label, \
-         memo_item, memo_blob, stage, sealed, state_hash",
-        "id",
-        None,
-    ),
-    table("spent_state", "state_hash, profile, ubi, license, replaced, at", "state_hash", None),
-    table("history", "seq, at, profile, ubi, license, event, user, host, detail, hash", "seq", None),
-    table("history_anchor", "seq, hash, last, at, user, host", "seq", None),
-    table("history_head", "only, seq, hash", "only", None),
-    table(
-        "reminded",
-        "profile, ubi, license, expires_at, days, at",
-        "profile, ubi, license, expires_at, days",
-        None,
-    ),
-    table("hook_queue", "seq, profile, occasion", "seq", None),
-    table("run", "seq, profile, started, owner_mark, owner_label", "seq", Some("seq")),
-    table(
-        "run_item",
-        "run, place, ubi, license, username, purpose, name, ocm_license, contact, tags, base, why, progress",
-        "run, place",
-        None,
-    ),
-    table("left_item", "item", "item", None),
-];
-
-const fn table(
-    name: &'static str,
-    columns: &'static str,
-    key: &'static str,
-    numbered: Option<&'static str>,
-) -> Table {
-    Table { name, columns, key, numbered }
-}
+/// The one row of the history's head. On a server it is there before there is a link.
+const HEAD: &str = "history_head";
 
 impl Ledger {
     /// Carries everything to another place, where it keeps its name. What was carried; where that had been done before,
@@ -125,10 +76,7 @@ impl Ledger {
     /// Opened whether or not its records are elsewhere.
     fn as_it_is(env: &Env, place: &LedgerPlace) -> Result<Self> {
         Ok(match place {
-            LedgerPlace::File => {
-                let (db, id) = sqlite::write(&env.paths, env.random.as_ref())?;
-                Self::of_file(db, id, sqlite::newest(), env)
-            }
+            LedgerPlace::File => Self::of_file(LedgerFile::as_it_is(&env.paths, env.random.as_ref())?, env),
             LedgerPlace::Server(server) => {
                 Self::of_server(postgres::Session::as_it_is(server, env.random.as_ref())?, env)
             }
@@ -145,12 +93,7 @@ impl Ledger {
         let old = Self::as_it_is(env, to)?;
         let there = old.whereabouts()?;
         let ours = old.id == self.id && (there.moved.is_some() || there.arriving.is_some());
-        let nothing = "SELECT (SELECT count(*) FROM authorization) + (SELECT count(*) FROM secret)
-                            + (SELECT count(*) FROM profile_secret) + (SELECT count(*) FROM flow)
-                            + (SELECT count(*) FROM history)";
-        if there == Whereabouts::default()
-            && old.engine.db().number(nothing, values![]).map_err(|e| old.fault("be read", e))? == 0
-        {
+        if there == Whereabouts::default() && old.is_empty()? {
             return Ok(old);
         }
         if !ours {
@@ -165,21 +108,27 @@ impl Ledger {
         Self::as_it_is(env, to)
     }
 
+    /// Whether nothing was kept in it yet.
+    fn is_empty(&self) -> Result<bool> {
+        let count = || -> Result<i64, Fault> {
+            let db = self.engine.db();
+            let counts = catalog::tables(db)?.into_iter().map(|table| {
+                db.number(
+                    &format!("SELECT count(*) FROM {} {}", quoted(&table.name), rows_of(&table)),
+                    values![],
+                )
+            });
+            counts.sum()
+        };
+        Ok(count().map_err(|e| self.fault("be read", e))? == 0)
+    }
+
     fn copy_to(&self, target: &Self) -> Result<()> {
-        let moved = self.engine.transaction(|from| {
+        let moved = self.engine.undisturbed(|from| {
             let done = target.engine.transaction(|to| {
-                to.execute("DELETE FROM history_head", values![])?;
-                for table in &TABLES {
-                    copy(from, to, table)?;
-                }
+                copy_all(from, to)?;
                 to.execute("UPDATE meta SET value = ?1 WHERE name = 'id'", values![&self.id])?;
                 to.execute("INSERT INTO meta (name, value) VALUES ('arriving', ?1)", values![&self.path])?;
-                for table in &TABLES {
-                    if digest(from, table)? != digest(to, table)? {
-                        let reason = format!("{} isn't there what it is here", table.name);
-                        return Err(LedgerError::Io { what: "be moved", reason }.into());
-                    }
-                }
                 Ok(())
             });
             done.map_err(|e| target.fault("take what is moved", e))?;
@@ -188,12 +137,6 @@ impl Ledger {
             Ok(())
         });
         moved.map_err(|e| self.fault("be moved", e))
-    }
-}
-
-impl From<LedgerError> for Fault {
-    fn from(e: LedgerError) -> Self {
-        Self::Ours(e.into())
     }
 }
 
@@ -241,38 +184,99 @@ fn set_aside(paths: &Paths) -> Result<()> {
     let file = paths.ledger();
     let fault = |e: std::io::Error| Error::File { path: file.display().to_string(), reason: e.to_string() };
     sqlite::fold_its_log(&file)?;
-    for beside in ["ledger.db-wal", "ledger.db-shm"] {
-        let _ = fs::remove_file(paths.data.join(beside));
+    for beside in paths.beside_ledger() {
+        let _ = fs::remove_file(beside);
     }
     fs::rename(&file, paths.data.join("ledger.db.moved")).map_err(fault)
 }
 
+/// Copies every table that the schema has, and compares them cell by cell.
+fn copy_all(from: Db<'_>, to: Db<'_>) -> Result<(), Fault> {
+    let differs = |table: &str| {
+        Fault::from(LedgerError::Io {
+            what: "be moved",
+            reason: format!("{table} isn't there what it is here"),
+        })
+    };
+    let (here, there) = (catalog::tables(from)?, catalog::tables(to)?);
+    if let Some(table) = here.iter().find(|it| !there.iter().any(|other| other.name == it.name)) {
+        return Err(differs(&table.name));
+    }
+    for table in &there {
+        let same = here.iter().find(|it| it.name == table.name && names(it) == names(table));
+        same.ok_or_else(|| differs(&table.name))?;
+        copy(from, to, table)?;
+    }
+    for table in &there {
+        if digest(from, table)? != digest(to, table)? {
+            return Err(differs(&table.name));
+        }
+    }
+    copy_what_is_said(from, to)
+}
+
+/// What a ledger says of itself goes along, but for what it says of the place where it is.
+fn copy_what_is_said(from: Db<'_>, to: Db<'_>) -> Result<(), Fault> {
+    let said = "SELECT name, value FROM meta WHERE name NOT IN ('id', 'schema', 'moved', 'arriving')";
+    from.each(said, values![], |row| {
+        to.execute(
+            "INSERT INTO meta (name, value) VALUES (?1, ?2)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            values![row.get::<&str>(0)?, row.get::<&str>(1)?],
+        )?;
+        Ok(true)
+    })
+}
+
+fn names(table: &Table) -> BTreeSet<&str> {
+    table.columns.iter().map(|column| column.name.as_str()).collect()
+}
+
+/// A name that the database itself gave, whatever words an engine keeps for itself.
+fn quoted(name: &str) -> String {
+    format!("\"{name}\"")
+}
+
+fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(quoted).collect::<Vec<_>>().join(", ")
+}
+
+/// Which of a table's rows are copied: a server's head of a history without a link isn't.
+fn rows_of(table: &Table) -> &'static str {
+    if table.name == HEAD { "WHERE seq > 0" } else { "" }
+}
+
+/// Asks for a table's rows in the order of its key.
+fn rows_in_order(table: &Table) -> String {
+    let columns = list(table.columns.iter().map(|column| column.name.as_str()));
+    format!("SELECT {columns} FROM {} {} ORDER BY {}", quoted(&table.name), rows_of(table), list(table.key()))
+}
+
 fn copy(from: Db<'_>, to: Db<'_>, table: &Table) -> Result<(), Fault> {
-    let Table { name, columns, key, .. } = table;
-    let count = columns.split(',').count();
-    let places: Vec<_> = (1..=count).map(|n| format!("?{n}")).collect();
-    let insert = format!("INSERT INTO {name} ({columns}) VALUES ({})", places.join(", "));
-    from.each(&format!("SELECT {columns} FROM {name} ORDER BY {key}"), values![], |row| {
-        let cells = (0..count).map(|at| row.cell(at)).collect::<Result<Vec<_>, _>>()?;
+    let Table { name, columns, .. } = table;
+    let places: Vec<_> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
+    let into = list(columns.iter().map(|column| column.name.as_str()));
+    let insert = format!("INSERT INTO {} ({into}) VALUES ({})", quoted(name), places.join(", "));
+    from.each(&rows_in_order(table), values![], |row| {
+        if name == HEAD {
+            to.execute("DELETE FROM history_head", values![])?;
+        }
+        let cells = (0..columns.len()).map(|at| row.cell(at)).collect::<Result<Vec<_>, _>>()?;
         let values: Vec<_> = cells.into_iter().map(Value::from).collect();
         to.execute(&insert, &values)?;
         Ok(true)
     })?;
-    if let Some(number) = table.numbered {
-        to.goes_on_behind(name, number)?;
+    for column in columns.iter().filter(|column| column.numbered) {
+        to.goes_on_behind(name, &column.name)?;
     }
     Ok(())
 }
 
 /// SHA-256 over every cell of a table, with its kind and its length.
 fn digest(db: Db<'_>, table: &Table) -> Result<[u8; 32], Fault> {
-    let Table { name, columns, key, .. } = table;
-    let count = columns.split(',').count();
     let mut hash = Sha256::new();
-    // A server's history has a head before it has a link.
-    let rows = if *name == "history_head" { "WHERE seq > 0" } else { "" };
-    db.each(&format!("SELECT {columns} FROM {name} {rows} ORDER BY {key}"), values![], |row| {
-        for at in 0..count {
+    db.each(&rows_in_order(table), values![], |row| {
+        for at in 0..table.columns.len() {
             let (kind, bytes): (u8, &[u8]) = match row.cell(at)? {
                 Cell::Null => (0, &[]),
                 Cell::Number(number) => {
@@ -290,4 +294,119 @@ fn digest(db: Db<'_>, table: &Table) -> Result<[u8; 32], Fault> {
         Ok(true)
     })?;
     Ok(hash.finalize().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HEAD, copy_all, list};
+    use crate::ledger::catalog;
+    use crate::ledger::engine::Db;
+    use crate::ledger::migrations;
+    use rusqlite::Connection;
+    use rusqlite::types::Value;
+
+    /// A ledger, and a table that only a later schema has.
+    fn made(further: &str) -> Connection {
+        let db = Connection::open_in_memory().unwrap();
+        db.pragma_update(None, "foreign_keys", true).unwrap();
+        migrations::make(Db::Sqlite(&db), "an-id").unwrap();
+        db.execute_batch(further).unwrap();
+        db
+    }
+
+    const LATER: &str = "CREATE TABLE later (number INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES run (seq), note TEXT)";
+
+    /// Every table's name by the word of the database, and how many rows it has.
+    fn counted(db: &Connection) -> Vec<(String, i64)> {
+        let mut read =
+            db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").unwrap();
+        let names: Vec<String> =
+            read.query_map([], |row| row.get(0)).unwrap().map(|it| it.unwrap()).collect();
+        let count = |name: &String| {
+            db.query_row(&format!("SELECT count(*) FROM \"{name}\""), [], |row| row.get(0)).unwrap()
+        };
+        names.iter().map(|name| (name.clone(), count(name))).collect()
+    }
+
+    /// Two rows in each table: every column holds something in the first, and what may be empty is so in the second.
+    fn filled(db: &Connection) {
+        for table in catalog::tables(Db::Sqlite(db)).unwrap() {
+            let kind = |column: &catalog::Column| -> String {
+                let asked = "SELECT type FROM pragma_table_xinfo(?1) WHERE name = ?2";
+                db.query_row(asked, [&table.name, &column.name], |row| row.get(0)).unwrap()
+            };
+            let has_place = ["secret", "profile_secret"].contains(&table.name.as_str());
+            for nth in [1, 2] {
+                let value = |column: &catalog::Column| match (column.name.as_str(), kind(column).as_str()) {
+                    ("role", _) => Value::Text("superseded".into()),
+                    ("stage", _) => Value::Text("asked".into()),
+                    // A secret has one place of two.
+                    ("item", _) if has_place && nth == 1 => Value::Null,
+                    ("item", _) if has_place => Value::Text("an item".into()),
+                    _ if column.nullable && nth == 2 => Value::Null,
+                    (_, "INTEGER") => Value::Integer(nth),
+                    (_, "TEXT") => Value::Text(format!("text {nth} \u{fc}")),
+                    (_, "BLOB") => Value::Blob(vec![0, 255, nth.try_into().unwrap()]),
+                    (_, other) => panic!("{other}"),
+                };
+                let values: Vec<_> = table.columns.iter().map(value).collect();
+                let columns = list(table.columns.iter().map(|it| it.name.as_str()));
+                let places = vec!["?"; values.len()].join(", ");
+                let insert = format!("INSERT INTO \"{}\" ({columns}) VALUES ({places})", table.name);
+                // The history has one head.
+                if table.name != HEAD || nth == 1 {
+                    let done = db.execute(&insert, rusqlite::params_from_iter(values));
+                    done.unwrap_or_else(|e| panic!("{}: {e}", table.name));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_row_of_every_table_is_copied_also_of_one_that_nobody_has_thought_of() {
+        let (from, to) = (made(LATER), made(LATER));
+        filled(&from);
+        copy_all(Db::Sqlite(&from), Db::Sqlite(&to)).unwrap();
+        let there = counted(&to);
+        assert_eq!(counted(&from), there);
+        let filled = |name: &str| if [HEAD, "meta"].contains(&name) { 1 } else { 2 };
+        assert!(there.iter().all(|(name, rows)| *rows == filled(name)), "{there:?}");
+        assert!(there.iter().any(|(name, _)| name == "later"));
+    }
+
+    #[test]
+    fn what_a_ledger_says_of_itself_goes_along_and_what_it_says_of_its_place_does_not() {
+        let (from, to) = (made(""), made(""));
+        from.execute_batch(
+            "UPDATE meta SET value = 'another id'; INSERT INTO meta VALUES ('vault', 'sealed'), ('moved', 'away')",
+        )
+        .unwrap();
+        copy_all(Db::Sqlite(&from), Db::Sqlite(&to)).unwrap();
+        let mut read = to.prepare("SELECT name || ' ' || value FROM meta ORDER BY name").unwrap();
+        let said: Vec<String> = read.query_map([], |row| row.get(0)).unwrap().map(|it| it.unwrap()).collect();
+        assert_eq!(said, ["id an-id", "vault sealed"]);
+    }
+
+    #[test]
+    fn what_the_other_place_has_no_room_for_is_not_left_behind_silently() {
+        for further in [LATER, "ALTER TABLE run ADD COLUMN later TEXT"] {
+            let (from, to) = (made(further), made(""));
+            filled(&from);
+            let refused =
+                copy_all(Db::Sqlite(&from), Db::Sqlite(&to)).unwrap_err().named("there", "be moved");
+            assert!(refused.to_string().contains("isn't there what it is here"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_cell_that_differs_is_seen() {
+        let (from, to) = (made(""), made(""));
+        filled(&from);
+        to.execute_batch(
+            "CREATE TRIGGER t AFTER INSERT ON run BEGIN UPDATE run SET started = 7 WHERE seq = NEW.seq; END",
+        )
+        .unwrap();
+        let refused = copy_all(Db::Sqlite(&from), Db::Sqlite(&to)).unwrap_err().named("there", "be moved");
+        assert!(refused.to_string().contains("run isn't there what it is here"), "{refused}");
+    }
 }

@@ -18,9 +18,9 @@ pub struct Mark {
 }
 
 impl Mark {
-    pub(super) fn make(folder: &Path, who: &Who, random: &dyn Random) -> Result<Self> {
+    pub(super) fn make(folder: &Path, who: &Who, boot: Option<&str>, random: &dyn Random) -> Result<Self> {
         files::private_folder(folder)?;
-        let mark = random.name()?;
+        let mark = format!("{}{BEHIND_BOOT}{}", boot.unwrap_or(SYNCED), random.name()?);
         let path = folder.join(&mark);
         let file = files::create_private(&path)?;
         file.lock().map_err(|e| Error::File { path: path.display().to_string(), reason: e.to_string() })?;
@@ -43,6 +43,19 @@ impl Mark {
             Ok(file) => file.try_lock_shared().is_err(),
         }
     }
+}
+
+/// What stands in a mark between the start of the machine and the process's own name. No random name has it.
+const BEHIND_BOOT: char = '.';
+
+/// What stands there instead where starts can't be told apart: such a process syncs what it notes.
+const SYNCED: &str = "synced";
+
+/// Whether a process's last notes are surely there: it synced them, or belonged to this start of the machine, so that no cut
+/// of its power can have taken them. Version 0.2 named no start in its marks.
+pub(super) fn has_noted_all(owner: &Owner, boot: Option<&str>) -> bool {
+    let of = owner.mark.split_once(BEHIND_BOOT).map(|(of, _)| of);
+    of.is_some() && (of == Some(SYNCED) || of == boot)
 }
 
 /// How it's found out whether an owner lives.

@@ -3,10 +3,11 @@
 use super::engine::{Db, Fault, strange, values};
 use super::journal::{self, columns, key, place};
 use super::{Ledger, history};
-use crate::error::Result;
+use crate::error::{LedgerError, Result};
 use crate::model::flow::{Flow, Place, Role};
 use crate::model::history::Chore;
 use crate::model::ids::{FlowId, Generation, Key};
+use crate::model::vault_kind::VaultKind;
 use jiff::Timestamp;
 
 /// What a secret is of.
@@ -65,38 +66,7 @@ pub struct Secret {
 impl Ledger {
     /// Every secret that the ledger names, of all profiles.
     pub fn all_secrets(&self) -> Result<Vec<Secret>> {
-        let read = self.engine.snapshot(|db| {
-            let mut all = db.rows(
-                "SELECT secret.id, secret.profile, secret.ubi, secret.license, role, coalesce(generation, 0), item, blob
-                 FROM secret LEFT JOIN authorization USING (profile, ubi, license) ORDER BY secret.id",
-                values![],
-                |row| {
-                    let holder = Holder::Tokens {
-                        id: row.get(0)?,
-                        profile: row.get(1)?,
-                        key: key(row, 2)?,
-                        role: Role::of(row.get(4)?).ok_or_else(|| strange(4, "an unknown role"))?,
-                        generation: Generation(row.get(5)?),
-                    };
-                    Ok(place(row, 6)?.map(|place| Secret { holder, place }))
-                },
-            )?;
-            all.extend(db.rows("SELECT profile, name, item, blob FROM profile_secret", values![], |row| {
-                let holder = Holder::Profile { profile: row.get(0)?, name: row.get(1)? };
-                Ok(place(row, 2)?.map(|place| Secret { holder, place }))
-            })?);
-            all.extend(db.rows(
-                "SELECT id, profile, ubi, license, memo_item, memo_blob FROM flow",
-                values![],
-                |row| {
-                    let flow = FlowId(row.get(0)?);
-                    let holder = Holder::Memo { flow, profile: row.get(1)?, key: key(row, 2)? };
-                    Ok(place(row, 4)?.map(|place| Secret { holder, place }))
-                },
-            )?);
-            Ok(all.into_iter().flatten().collect())
-        });
-        read.map_err(|e| self.fault("read", e))
+        self.engine.snapshot(named_secrets).map_err(|e| self.fault("read", e))
     }
 
     /// Every open question, of all profiles.
@@ -115,14 +85,8 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<bool> {
         let hand = self.hand();
-        let expected = i64::try_from(known).unwrap_or(i64::MAX);
         let done = self.transaction("move the secrets", |tx| {
-            let count = tx.number(
-                "SELECT (SELECT count(*) FROM secret) + (SELECT count(*) FROM profile_secret)
-                      + (SELECT count(*) FROM flow WHERE memo_item IS NOT NULL OR memo_blob IS NOT NULL)",
-                values![],
-            )?;
-            if count != expected {
+            if named_secrets(tx)?.len() != known {
                 return Err(Moved.into());
             }
             for (secret, to) in moved {
@@ -132,15 +96,21 @@ impl Ledger {
             }
             for (secret, _) in moved {
                 if let Place::Item(item) = &secret.place {
-                    tx.execute("INSERT INTO left_item (item) VALUES (?1) ON CONFLICT DO NOTHING", values![item])?;
+                    tx.execute(
+                        "INSERT INTO left_item (item) VALUES (?1) ON CONFLICT DO NOTHING",
+                        values![item],
+                    )?;
                 }
             }
             // What is named again isn't left.
-            tx.execute(
-                "DELETE FROM left_item WHERE item IN (SELECT item FROM secret) OR item IN (SELECT item FROM profile_secret)
-                 OR item IN (SELECT memo_item FROM flow)",
-                values![],
-            )?;
+            for secret in named_secrets(tx)? {
+                if let Place::Item(item) = &secret.place {
+                    tx.execute("DELETE FROM left_item WHERE item = ?1", values![item])?;
+                }
+            }
+            if let (Chore::Moved, Some((_, place))) = (chore, moved.first()) {
+                note_vault(tx, place.vault())?;
+            }
             history::append_chore(tx, chore, now, detail, &hand)?;
             Ok(())
         });
@@ -151,12 +121,13 @@ impl Ledger {
         }
     }
 
+    /// From now on secrets are kept in this vault, and whoever began with another one is refused.
+    pub fn keeps_secrets_in(&mut self, vault: VaultKind) -> Result<()> {
+        self.transaction("note the vault", |tx| note_vault(tx, vault))
+    }
+
     /// Items of the keyring that nothing names since a commit, and that weren't forgotten yet.
     pub fn left_items(&self) -> Result<Vec<String>> {
-        const KEPT: i64 = 4;
-        if self.schema < KEPT {
-            return Ok(Vec::new());
-        }
         let read =
             self.engine.db().rows("SELECT item FROM left_item ORDER BY item", values![], |row| row.get(0));
         read.map_err(|e| self.fault("read", e))
@@ -171,6 +142,61 @@ impl Ledger {
             Ok(())
         })
     }
+}
+
+/// The name under which the ledger keeps which vault its secrets were moved to.
+const VAULT: &str = "vault";
+
+fn note_vault(tx: Db<'_>, vault: VaultKind) -> Result<(), Fault> {
+    tx.execute(
+        "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        values![VAULT, vault.word()],
+    )?;
+    Ok(())
+}
+
+/// Refuses a secret of another vault than the one that all were moved to: whoever made it read the configuration before that.
+pub(super) fn is_the_vault(tx: Db<'_>, place: &Place) -> Result<(), Fault> {
+    let kind = place.vault().word();
+    let moved: Option<String> =
+        tx.row("SELECT value FROM meta WHERE name = ?1", values![VAULT], |row| row.get(0))?;
+    match moved {
+        Some(moved) if moved != kind => Err(LedgerError::OtherVault { moved, kind }.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Every secret that is named, wherever its name stands.
+fn named_secrets(db: Db<'_>) -> Result<Vec<Secret>, Fault> {
+    let mut all = db.rows(
+        "SELECT secret.id, secret.profile, secret.ubi, secret.license, role, coalesce(generation, 0), item, blob
+         FROM secret LEFT JOIN authorization USING (profile, ubi, license) ORDER BY secret.id",
+        values![],
+        |row| {
+            let holder = Holder::Tokens {
+                id: row.get(0)?,
+                profile: row.get(1)?,
+                key: key(row, 2)?,
+                role: Role::of(row.get(4)?).ok_or_else(|| strange(4, "an unknown role"))?,
+                generation: Generation(row.get(5)?),
+            };
+            Ok(place(row, 6)?.map(|place| Secret { holder, place }))
+        },
+    )?;
+    all.extend(db.rows("SELECT profile, name, item, blob FROM profile_secret", values![], |row| {
+        let holder = Holder::Profile { profile: row.get(0)?, name: row.get(1)? };
+        Ok(place(row, 2)?.map(|place| Secret { holder, place }))
+    })?);
+    all.extend(db.rows(
+        "SELECT id, profile, ubi, license, memo_item, memo_blob FROM flow",
+        values![],
+        |row| {
+            let flow = FlowId(row.get(0)?);
+            let holder = Holder::Memo { flow, profile: row.get(1)?, key: key(row, 2)? };
+            Ok(place(row, 4)?.map(|place| Secret { holder, place }))
+        },
+    )?);
+    Ok(all.into_iter().flatten().collect())
 }
 
 /// Says, inside a transaction, that it must be rolled back because another process was quicker.

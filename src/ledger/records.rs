@@ -1,26 +1,36 @@
-//! The records' rows, and their secrets' places: what each column means, and how they are written.
+//! The records' rows, and their secrets' places: how they are read and written. Which columns there are, the record's own
+//! declaration says.
 
-use super::engine::{Db, Fault, Row, strange, values};
-use super::journal::{columns, key, moment, place, text};
-use super::{Hand, history};
-use crate::model::authorization::Authorization;
+use super::engine::{Cell, Db, Fault, Row, Value, strange, values};
+use super::journal::{columns, place, text};
+use super::{Hand, Ledger, history};
+use crate::error::{Error, Result};
+use crate::model::authorization::{Authorization, Column, Part};
+use crate::model::column::{self, Kind, Source};
 use crate::model::flow::{Change, Move, Place, Role};
-use crate::model::ids::{Generation, Key, Tag, Username};
+use crate::model::ids::{Generation, Key, Tag};
 use jiff::Timestamp;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
-pub(super) const COLUMNS: &str = "profile, ubi, license, ocm_license, name, username, granted_by, contact, tags, created_at, \
-                       renewed_at, expires_at, expires_estimated, deactivated_at, invalid_at, uncertain_at, \
-                       revocation_pending, held_by, held_elsewhere, generation";
+/// The columns, as every statement that reads a record selects them.
+pub(super) const COLUMNS: &str = Authorization::NAMES;
 
-/// Every column beside the key, as a newer row has it.
-const REPLACED: &str = "ocm_license = excluded.ocm_license, name = excluded.name, username = excluded.username, \
-     granted_by = excluded.granted_by, contact = excluded.contact, tags = excluded.tags, \
-     created_at = excluded.created_at, renewed_at = excluded.renewed_at, expires_at = excluded.expires_at, \
-     expires_estimated = excluded.expires_estimated, deactivated_at = excluded.deactivated_at, \
-     invalid_at = excluded.invalid_at, uncertain_at = excluded.uncertain_at, \
-     revocation_pending = excluded.revocation_pending, held_by = excluded.held_by, \
-     held_elsewhere = excluded.held_elsewhere, generation = excluded.generation";
+/// Puts a record in the place of what was known under its key.
+static PUT: LazyLock<String> = LazyLock::new(|| {
+    let of = |wanted: fn(&Column) -> bool, said: &dyn Fn(&str) -> String| {
+        let columns = Authorization::COLUMNS.iter().filter(|column| wanted(column));
+        columns.map(|column| said(column.name)).collect::<Vec<_>>().join(", ")
+    };
+    let places: Vec<_> = (1..=Authorization::COLUMNS.len()).map(|n| format!("?{n}")).collect();
+    format!(
+        "INSERT INTO authorization ({}) VALUES ({}) ON CONFLICT ({}) DO UPDATE SET {}",
+        of(|_| true, &str::to_owned),
+        places.join(", "),
+        of(|column| column.part == Part::Key, &str::to_owned),
+        of(|column| column.part != Part::Key, &|name| format!("{name} = excluded.{name}")),
+    )
+});
 
 /// What a text says, where there is one.
 pub(super) fn parsed<T: FromStr<Err = crate::error::Error>>(
@@ -40,32 +50,57 @@ pub(super) fn lines(tags: &[Tag]) -> String {
     tags.iter().map(Tag::as_str).collect::<Vec<_>>().join("\n")
 }
 
-pub(super) fn read(row: &Row<'_>) -> Result<Authorization, Fault> {
-    fn when(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, Fault> {
-        let seconds: Option<i64> = row.get(column)?;
-        seconds.map(|seconds| moment(seconds, column)).transpose()
+/// A row of the [`COLUMNS`].
+struct Columns<'r> {
+    row: &'r Row<'r>,
+    next: usize,
+    fault: Option<Fault>,
+}
+
+impl Source for Columns<'_> {
+    fn value(&mut self, _: &'static str, _: Kind) -> Option<column::Value<'_>> {
+        let at = self.next;
+        self.next += 1;
+        let fault = match self.row.cell(at) {
+            Ok(Cell::Null) => return Some(column::Value::Nothing),
+            Ok(Cell::Text(text)) => return Some(column::Value::Text(text)),
+            Ok(Cell::Number(number)) => return Some(column::Value::Number(number)),
+            Ok(Cell::Bytes(_)) => strange(at, "bytes"),
+            Err(fault) => fault,
+        };
+        self.fault.get_or_insert(fault);
+        None
     }
-    Ok(Authorization {
-        profile: row.get(0)?,
-        key: key(row, 1)?,
-        ocm_license: parsed(row, 3)?,
-        name: parsed(row, 4)?,
-        username: Username::parse(text(row, 5)?).map_err(|e| strange(5, e))?,
-        granted_by: row.get(6)?,
-        contact: parsed(row, 7)?,
-        tags: tags(row, 8)?,
-        created_at: when(row, 9)?,
-        renewed_at: when(row, 10)?,
-        expires_at: when(row, 11)?,
-        expires_estimated: row.get(12)?,
-        deactivated_at: when(row, 13)?,
-        invalid_at: when(row, 14)?,
-        uncertain_at: when(row, 15)?,
-        revocation_pending: row.get(16)?,
-        held_by: row.get(17)?,
-        held_elsewhere: row.get(18)?,
-        generation: Generation(row.get(19)?),
-    })
+
+    fn refuse(&mut self, _: &'static str, why: Error) {
+        self.fault.get_or_insert(strange(self.next - 1, why));
+    }
+}
+
+pub(super) fn read(row: &Row<'_>) -> Result<Authorization, Fault> {
+    let mut columns = Columns { row, next: 0, fault: None };
+    let read = Authorization::read(&mut columns);
+    read.ok_or_else(|| columns.fault.unwrap_or_else(|| strange(columns.next, "no value")))
+}
+
+impl Ledger {
+    /// Notes when an access token of a licence was handed out, and changes nothing else of its record. Not synced, and
+    /// nobody is waited for.
+    ///
+    /// # Errors
+    /// It couldn't be noted; where somebody else is writing, that it's busy.
+    pub fn note_use(&mut self, profile: &str, key: &Key, at: Timestamp) -> Result<()> {
+        let noted = self.engine.in_passing(|tx| put_use(tx, profile, key, at));
+        noted.map_err(|e| self.fault("note", e))
+    }
+}
+
+fn put_use(tx: Db<'_>, profile: &str, key: &Key, at: Timestamp) -> Result<(), Fault> {
+    tx.execute(
+        "UPDATE authorization SET last_used_at = ?4 WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
+        values![profile, key.ubi.as_str(), key.license.as_str(), at.as_second()],
+    )?;
+    Ok(())
 }
 
 /// Applies a change inside a transaction: compares the generation, writes record, secrets and history.
@@ -96,36 +131,27 @@ pub(super) fn generation(tx: Db<'_>, profile: &str, key: &Key) -> Result<Option<
 }
 
 fn put(tx: Db<'_>, record: &Authorization) -> Result<(), Fault> {
-    let seconds = |at: Option<Timestamp>| at.map(Timestamp::as_second);
-    tx.execute(
-        &format!(
-            "INSERT INTO authorization ({COLUMNS})
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
-             ON CONFLICT (profile, ubi, license) DO UPDATE SET {REPLACED}"
-        ),
-        values![
-            &record.profile,
-            record.key.ubi.as_str(),
-            record.key.license.as_str(),
-            record.ocm_license.as_ref().map(|it| it.as_str()),
-            record.name.as_ref().map(|it| it.as_str()),
-            record.username.as_str(),
-            record.granted_by.as_ref(),
-            record.contact.as_ref().map(|it| it.as_str()),
-            &lines(&record.tags),
-            seconds(record.created_at),
-            seconds(record.renewed_at),
-            seconds(record.expires_at),
-            record.expires_estimated,
-            seconds(record.deactivated_at),
-            seconds(record.invalid_at),
-            seconds(record.uncertain_at),
-            record.revocation_pending,
-            record.held_by.as_ref(),
-            record.held_elsewhere,
-            record.generation.0,
-        ],
-    )?;
+    let columns: Vec<_> = Authorization::COLUMNS.iter().map(|column| column.value(record)).collect();
+    let joined: Vec<_> = columns
+        .iter()
+        .map(|value| match value {
+            column::Value::List(items) => items.join("\n"),
+            _ => String::new(),
+        })
+        .collect();
+    let stored: Vec<_> = columns
+        .iter()
+        .zip(&joined)
+        .map(|(value, joined)| match value {
+            column::Value::Nothing => Value::Null,
+            column::Value::Text(text) => Value::Text(text),
+            column::Value::List(_) => Value::Text(joined),
+            column::Value::Instant(at) => Value::Number(at.as_second()),
+            column::Value::Flag(flag) => Value::Flag(*flag),
+            column::Value::Number(number) => Value::Number(*number),
+        })
+        .collect();
+    tx.execute(&PUT, &stored)?;
     Ok(())
 }
 
@@ -166,4 +192,65 @@ pub(super) fn secrets(db: Db<'_>, profile: &str, key: &Key, role: Role) -> Resul
         |row| Ok((row.get(0)?, place(row, 1)?)),
     )?;
     Ok(found.into_iter().filter_map(|(id, place)| Some((id, place?))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::engine::sqlite;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn all(db: Db<'_>) -> Vec<Authorization> {
+        db.rows(&format!("SELECT {COLUMNS} FROM authorization"), values![], read).unwrap()
+    }
+
+    #[test]
+    fn a_ledger_has_the_columns_that_are_declared() {
+        let db = sqlite::in_memory();
+        let named = "SELECT name FROM pragma_table_info('authorization')";
+        let mut found: Vec<String> = Db::Sqlite(&db).rows(named, values![], |row| row.get(0)).unwrap();
+        let mut declared: Vec<_> = Authorization::COLUMNS.iter().map(|column| column.name).collect();
+        found.sort();
+        declared.sort_unstable();
+        assert_eq!(found, declared, "a column is declared and has no migration, or the other way round");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_record_is_read_as_it_was_put(first: Authorization, then: Authorization) {
+            let db = sqlite::in_memory();
+            let db = Db::Sqlite(&db);
+            put(db, &first).unwrap();
+            prop_assert_eq!(&all(db), std::slice::from_ref(&first));
+            // Another of the same key takes its place, in every column.
+            let then = Authorization { profile: first.profile.clone(), key: first.key.clone(), ..then };
+            put(db, &then).unwrap();
+            prop_assert_eq!(all(db), [then]);
+        }
+
+        #[test]
+        fn a_use_is_noted_and_nothing_else(record: Authorization, other: Authorization, at in 0i64..9_999_999_999) {
+            let db = sqlite::in_memory();
+            let db = Db::Sqlite(&db);
+            put(db, &record).unwrap();
+            put(db, &other).unwrap();
+            let at = Timestamp::from_second(at).unwrap();
+            put_use(db, &record.profile, &record.key, at).unwrap();
+            let mut expected = [Authorization { last_used_at: Some(at), ..record }, other];
+            expected.sort_by(|a, b| (&a.profile, &a.key).cmp(&(&b.profile, &b.key)));
+            prop_assert_eq!(all(db), expected);
+        }
+    }
+
+    #[test]
+    fn a_column_that_holds_what_this_program_never_writes_is_named() {
+        let db = sqlite::in_memory();
+        let key = "INSERT INTO authorization (profile, ubi, license, username, tags, expires_estimated, \
+                   revocation_pending, held_elsewhere, generation) VALUES ('ny', '604001', 'L-1', '', '', 0, 0, 0, 0)";
+        db.execute(key, []).unwrap();
+        let fault = Db::Sqlite(&db).row("SELECT * FROM authorization", values![], read).unwrap_err();
+        let said = fault.named("ledger.db", "read").to_string();
+        assert!(said.contains("column 5 of a row holds the username is empty"), "{said}");
+    }
 }

@@ -31,8 +31,17 @@ pub struct Waiting {
 
 /// The turn at the hooks, until it's dropped: on this machine, or on every one that shares the ledger.
 pub struct Turn {
-    _file: Option<File>,
+    file: Option<File>,
     _server: Option<ServerLock>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(file) = &self.file {
+            // Closing alone would leave it to a child that has just been started and still has a copy.
+            let _ = file.unlock();
+        }
+    }
 }
 
 /// The turn's lock on a server. Claims' numbers are hashes.
@@ -106,6 +115,7 @@ impl Ledger {
             |row| row.get(0),
         );
         let days = read.map_err(|e| self.fault("read the reminders", e))?;
+        // defense: S40 reminded-once
         Ok(days.into_iter().collect())
     }
 
@@ -139,11 +149,11 @@ impl Ledger {
     pub fn hooks_turn(&self) -> Result<Option<Turn>> {
         if let Engine::Postgres(session) = &self.engine {
             let taken = ServerLock::take(session, HOOKS, Duration::ZERO)?;
-            return Ok(taken.map(|(lock, _)| Turn { _file: None, _server: Some(lock) }));
+            return Ok(taken.map(|(lock, _)| Turn { file: None, _server: Some(lock) }));
         }
         let file = files::open_private(&self.paths.data.join("hooks.lock"))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Turn { _file: Some(file), _server: None })),
+            Ok(()) => Ok(Some(Turn { file: Some(file), _server: None })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(e)) => Err(Error::from(LedgerError::Io {
                 what: "take its turn at the hooks",

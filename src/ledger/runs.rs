@@ -10,6 +10,10 @@ use crate::model::plan::{Planned, Progress};
 use jiff::Timestamp;
 use std::collections::HashSet;
 
+/// What a run has to do for a license, as it's written and read.
+const ITEM: &str =
+    "place, ubi, license, username, purpose, name, ocm_license, contact, tags, base, why, progress";
+
 /// The name of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunId(i64);
@@ -123,10 +127,10 @@ fn runs(tx: Db<'_>, profile: &str) -> Result<Vec<(i64, Owner, Timestamp)>, Fault
 
 fn insert(tx: Db<'_>, run: i64, at: usize, item: &Planned) -> Result<(), Fault> {
     tx.execute(
-        "INSERT INTO run_item (run, place, ubi, license, username, purpose, name, ocm_license, contact, tags, base, why, \
-         progress) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        &format!(
+            "INSERT INTO run_item ({ITEM}, run) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+        ),
         values![
-        run,
         place(at),
         item.key.ubi.as_str(),
         item.key.license.as_str(),
@@ -139,6 +143,7 @@ fn insert(tx: Db<'_>, run: i64, at: usize, item: &Planned) -> Result<(), Fault> 
         item.base.0,
         &item.why,
         Progress::Waiting.word(),
+        run,
     ],
     )?;
     Ok(())
@@ -150,12 +155,7 @@ fn drop_item(tx: Db<'_>, run: i64, at: usize) -> Result<(), Fault> {
 }
 
 fn items_of(tx: Db<'_>, run: i64) -> Result<Vec<(usize, Planned, Progress)>, Fault> {
-    tx.rows(
-        "SELECT place, ubi, license, username, purpose, name, ocm_license, contact, tags, base, why, progress \
-         FROM run_item WHERE run = ?1 ORDER BY place",
-        values![run],
-        item,
-    )
+    tx.rows(&format!("SELECT {ITEM} FROM run_item WHERE run = ?1 ORDER BY place"), values![run], item)
 }
 
 fn item(row: &Row<'_>) -> Result<(usize, Planned, Progress), Fault> {

@@ -191,7 +191,9 @@ impl Spool {
         let more = wanted - self.room;
         let mut reserve = || -> std::io::Result<()> {
             self.file.seek(SeekFrom::Start((self.room * SLOT) as u64))?;
+            // defense: S38 spool-room-is-written
             (0..more).try_for_each(|_| self.file.write_all(&blank))?;
+            // defense: S38 spool-room-is-synced
             self.file.sync_all()
         };
         reserve().map_err(|e| fault(&self.path, &e))?;
@@ -271,6 +273,7 @@ pub fn notes(text: &[u8]) -> Vec<Spooled> {
     text.split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())
         .filter_map(|line| {
+            // defense: S35 torn-line-stands-alone
             let line: Line = serde_json::from_slice(line).ok()?;
             let sealed = match line.sealed {
                 Some(text) => Some(Sealed(BASE64_STANDARD.decode(text).ok()?)),

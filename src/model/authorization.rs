@@ -1,55 +1,20 @@
-//! The record of one licence, and what it means at an instant.
+//! What the record of one license means at an instant.
+
+#[cfg(test)]
+mod arbitrary;
+mod columns;
+mod json;
+
+pub use columns::{Authorization, Column, Part};
+pub use json::{ExportedRecord, ReportedRecord};
 
 use super::expiry;
 use super::flow::{OpenFlow, Purpose, Stage};
-use super::ids::{Contact, Generation, Key, OcmLicense, StoreName, Tag, Username};
+use super::ids::Key;
 use crate::error::shell;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-
-/// What is kept of one licence in one profile. No secrets; instants in UTC.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Authorization {
-    /// The profile it belongs to.
-    pub profile: String,
-    /// UBI and licence.
-    pub key: Key,
-    /// The official OCM licence, where noted.
-    pub ocm_license: Option<OcmLicense>,
-    /// The store's name.
-    pub name: Option<StoreName>,
-    /// The admin who is asked to grant.
-    pub username: Username,
-    /// The account that really granted, as the provider reported it (cleaned).
-    pub granted_by: Option<String>,
-    /// Whom to write to.
-    pub contact: Option<Contact>,
-    /// Words to group it by, sorted.
-    pub tags: Vec<Tag>,
-    /// When it was first granted, since it was last registered: BioTrack's "Created At".
-    pub created_at: Option<Timestamp>,
-    /// When the living grant was consented, if that was a renewal.
-    pub renewed_at: Option<Timestamp>,
-    /// When the living grant ends: BioTrack's "Expiration Date".
-    pub expires_at: Option<Timestamp>,
-    /// The end is our estimate: the provider didn't say.
-    pub expires_estimated: bool,
-    /// When it was deactivated.
-    pub deactivated_at: Option<Timestamp>,
-    /// When the provider itself said that the grant is dead.
-    pub invalid_at: Option<Timestamp>,
-    /// Since when it's unknown whether a question took effect.
-    pub uncertain_at: Option<Timestamp>,
-    /// Deactivated here, but the provider hasn't revoked yet; the tokens are kept for that.
-    pub revocation_pending: bool,
-    /// Another admin than the one named granted; that grant is sealed aside, not live.
-    pub held_by: Option<String>,
-    /// Exported with its secrets: refreshed and revoked elsewhere.
-    pub held_elsewhere: bool,
-    /// Counts the changes of the live secret.
-    pub generation: Generation,
-}
 
 /// What an authorization is at an instant. Never stored: time changes it.
 #[derive(
@@ -127,37 +92,13 @@ pub struct Standing {
 }
 
 impl Authorization {
-    /// A licence that is asked for the first time.
-    pub fn asked(profile: &str, key: Key, username: Username) -> Self {
-        Self {
-            profile: profile.to_owned(),
-            key,
-            ocm_license: None,
-            name: None,
-            username,
-            granted_by: None,
-            contact: None,
-            tags: Vec::new(),
-            created_at: None,
-            renewed_at: None,
-            expires_at: None,
-            expires_estimated: false,
-            deactivated_at: None,
-            invalid_at: None,
-            uncertain_at: None,
-            revocation_pending: false,
-            held_by: None,
-            held_elsewhere: false,
-            generation: Generation(0),
-        }
-    }
-
     /// Its state at an instant. A weekend's expiry counts as the Friday before for the window (DESIGN, Selecting).
     pub fn state(&self, now: Timestamp, window: SignedDuration, zone: &TimeZone) -> State {
         if self.deactivated_at.is_some() {
             return State::Deactivated;
         }
         let Some(expires) = self.expires_at else { return State::Pending };
+        // defense: S40 expired-in-the-instant
         if now >= expires {
             State::Expired
         } else if self.invalid_at.is_some() {
@@ -170,6 +111,12 @@ impl Authorization {
         } else {
             State::Active
         }
+    }
+
+    /// Whether it's worth noting that an access token is handed out now: once a day, or where a clock was ahead before.
+    pub fn use_is_news(&self, now: Timestamp) -> bool {
+        const DAY: SignedDuration = SignedDuration::from_hours(24);
+        self.last_used_at.is_none_or(|last| now < last || now.duration_since(last) >= DAY)
     }
 
     /// Whole days left of the grant, rounded down; negative once expired; `None` where there is no living grant.
@@ -345,7 +292,7 @@ pub fn register_again(record: &Authorization, other_profile: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ids::{License, Ubi};
+    use crate::model::ids::{License, Ubi, Username};
 
     fn record(license: &str) -> Authorization {
         let key = Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() };
@@ -375,6 +322,17 @@ mod tests {
         it.deactivated_at = Some(at("2026-01-03T00:00:00Z"));
         assert_eq!(state(&it, "2026-02-01T00:00:00Z"), State::Deactivated);
         assert_eq!(it.days_left(at("2026-02-01T00:00:00Z")), None);
+    }
+
+    #[test]
+    fn a_use_is_news_once_a_day_and_whenever_the_clock_was_ahead() {
+        let mut it = record("L1");
+        assert!(it.use_is_news(at("2026-01-01T00:00:00Z")));
+        it.last_used_at = Some(at("2026-01-01T00:00:00Z"));
+        assert!(!it.use_is_news(at("2026-01-01T00:00:00Z")));
+        assert!(!it.use_is_news(at("2026-01-01T23:59:59Z")));
+        assert!(it.use_is_news(at("2026-01-02T00:00:00Z")));
+        assert!(it.use_is_news(at("2025-12-31T23:59:59Z")));
     }
 
     #[test]

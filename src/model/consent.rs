@@ -2,8 +2,7 @@
 
 use super::ids::{Key, Username};
 use super::provider::Provider;
-use crate::error::FactDifference;
-use crate::error::clean;
+use crate::error::{FactDifference, excerpt};
 use serde::{Deserialize, Serialize};
 
 /// A fact of the Grant Access page, or of the grant.
@@ -102,7 +101,7 @@ pub fn compare(provider: &Provider, key: &Key, username: &Username, reported: &R
             comparison.differences.push(FactDifference {
                 fact: fact.label(),
                 asked: asked.to_owned(),
-                reported: clean(other).chars().take(80).collect(),
+                reported: excerpt(other, 80),
             });
         }
     }
@@ -114,5 +113,6 @@ pub fn compare(provider: &Provider, key: &Key, username: &Username, reported: &R
 /// The name of an account as the provider reports it: cleaned, and no longer than an address of mail may be.
 pub fn account(reported: &str) -> String {
     const LONGEST: usize = 254;
-    clean(reported.trim()).chars().take(LONGEST).collect()
+    // defense: S33 account-name-is-cut
+    excerpt(reported.trim(), LONGEST)
 }

@@ -15,6 +15,7 @@ pub fn estimate(granted: Timestamp, lifetime: SignedDuration, zone: &TimeZone) -
         .checked_add(days.days())
         .and_then(|day| day.timestamp().checked_add(rest))
         .unwrap_or(Timestamp::MAX);
+    // defense: S40 the-earlier-estimate
     by_hours.min(by_calendar)
 }
 

@@ -3,6 +3,7 @@
 use super::authorization::Authorization;
 use super::history::Event;
 use super::ids::{FlowId, Generation, Key, Username};
+use super::vault_kind::VaultKind;
 use jiff::Timestamp;
 use std::fmt;
 
@@ -56,6 +57,16 @@ pub enum Place {
     Item(String),
     /// In the ledger's row itself, sealed.
     Blob(Sealed),
+}
+
+impl Place {
+    /// The vault that it's a place of.
+    pub fn vault(&self) -> VaultKind {
+        match self {
+            Self::Item(_) => VaultKind::Keyring,
+            Self::Blob(_) => VaultKind::Sealed,
+        }
+    }
 }
 
 /// How far a question has come.

@@ -48,6 +48,7 @@ impl Granted {
     /// stays (RFC 6749 6), and so does what was reported with the consent where the answer doesn't repeat it.
     pub fn refreshed(&self, answer: Self) -> Self {
         Self {
+            // defense: S8 refresh-token-stays
             refresh: answer.refresh.or_else(|| self.refresh.clone()),
             expires_at: answer.expires_at.or(self.expires_at),
             reported: self.reported.clone(),
@@ -86,6 +87,7 @@ impl Granted {
     /// Out of the vault; an error where it's another licence's.
     pub fn from_sealable(sealed: &Sealable, key: &Key) -> Result<Self> {
         let form: Form = sealed.read(key.license.as_str())?;
+        // defense: S31 tokens-of-their-own-license
         if form.ubi != key.ubi.as_str() || form.license != key.license.as_str() {
             return Err(Error::Vault(VaultError::Sealed {
                 what: key.to_string(),

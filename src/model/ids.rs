@@ -18,8 +18,10 @@ fn typed(name: &'static str, text: &str, longest: usize) -> Result<String> {
     let problem = if trimmed.is_empty() {
         "is empty".to_owned()
     } else if trimmed.len() > longest && trimmed.chars().count() > longest {
+        // defense: S51 license-is-short
         format!("is longer than {longest} characters")
     } else if !is_clean(trimmed) {
+        // defense: S51 license-without-controls
         format!("has a control character or an invisible one: {}", clean(trimmed))
     } else {
         return Ok(trimmed.to_owned());

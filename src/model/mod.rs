@@ -1,6 +1,7 @@
 //! The field, pure: what an authorization is, and what follows from a record and an instant. No I/O, no clock.
 
 pub mod authorization;
+pub mod column;
 pub mod consent;
 pub mod duration;
 pub mod expiry;
@@ -15,6 +16,7 @@ pub mod plan;
 pub mod provider;
 pub mod reminder;
 pub mod rows;
+pub mod run_counts;
 pub mod secret;
 pub mod selection;
 pub mod server;

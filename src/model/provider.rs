@@ -1,17 +1,18 @@
 //! One provider environment as a profile describes it, every value settled.
 
 use super::consent::Fact;
+use super::instant::Zone;
 use jiff::SignedDuration;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// How the client proves itself at the token endpoint (RFC 6749 2.3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuth {
     /// `client_secret_post`: id and secret in the form.
+    #[default]
     Post,
     /// `client_secret_basic`: in the Authorization header.
     Basic,
@@ -20,9 +21,10 @@ pub enum ClientAuth {
 }
 
 /// Whether PKCE is used (RFC 7636). There is no `plain`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pkce {
     /// S256.
+    #[default]
     S256,
     /// Off: only for a provider that breaks on it.
     #[serde(rename = "off")]
@@ -30,30 +32,33 @@ pub enum Pkce {
 }
 
 /// Where the state travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StateIn {
     /// In the `state` parameter (RFC 6749 4.1.1).
+    #[default]
     Query,
     /// As the last part of the redirect path, for a provider that drops `state`.
     Path,
 }
 
 /// What one revocation ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RevocationScope {
     /// The consent that the token came from, and no other.
     Token,
     /// Perhaps every grant of that account to this client: the careful default.
+    #[default]
     Grant,
 }
 
 /// The host of the loopback redirect (RFC 8252 7.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RedirectHost {
     /// `127.0.0.1`
     #[serde(rename = "127.0.0.1")]
+    #[default]
     Ipv4Literal,
     /// `localhost`, in both families.
     #[serde(rename = "localhost")]
@@ -71,7 +76,7 @@ impl RedirectHost {
 }
 
 /// Where the browser is sent back to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Redirect {
     /// The loopback host.
     pub host: RedirectHost,
@@ -84,7 +89,7 @@ pub struct Redirect {
 }
 
 /// The names of the token response's fields that carry what was granted; `None` where the provider doesn't report it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FactFields {
     /// The seven facts.
     pub facts: Vec<(Fact, String)>,
@@ -92,8 +97,9 @@ pub struct FactFields {
     pub username: Option<String>,
 }
 
-/// One provider environment.
-#[derive(Debug, Clone)]
+/// One provider environment. What holds where a profile says nothing is the configuration's to know: a default one is
+/// empty.
+#[derive(Debug, Clone, Default)]
 pub struct Provider {
     /// The profile's name.
     pub profile: String,
@@ -156,9 +162,7 @@ pub struct Provider {
     /// What one revocation ends.
     pub revocation_scope: RevocationScope,
     /// The zone that dates are shown and counted in.
-    pub zone: TimeZone,
-    /// Its name.
-    pub zone_name: String,
+    pub zone: Zone,
     /// How long before its end a grant is due.
     pub due_window: SignedDuration,
     /// Where the browser is sent back to.

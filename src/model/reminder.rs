@@ -8,9 +8,6 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The days before the end on which someone is reminded, where the configuration doesn't say (DOMAIN.md).
-pub const DAYS: [u32; 5] = [30, 14, 7, 3, 1];
-
 /// What a hook is run for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -49,7 +46,7 @@ impl Occasion {
 }
 
 /// What the configuration wants run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Hooks {
     /// A command's words for each occasion.
     pub commands: BTreeMap<Occasion, Vec<String>>,
@@ -59,17 +56,6 @@ pub struct Hooks {
     pub days: Vec<u32>,
     /// One run for all that `remind` found of an occasion, instead of one each.
     pub digest: bool,
-}
-
-impl Default for Hooks {
-    fn default() -> Self {
-        Self {
-            commands: BTreeMap::new(),
-            timeout: Duration::from_secs(30),
-            days: DAYS.to_vec(),
-            digest: false,
-        }
-    }
 }
 
 /// A reminder that has become due. `days` 0: the grant has lapsed.

@@ -1,10 +1,12 @@
 //! The rows of a CSV file of licences, for `register --from` and `renew --from`. All or nothing: every bad cell is
 //! named with its line and column before anything else happens.
 
+use super::authorization::{Authorization, Column, Part};
+use super::column::{Kind, Source, Value, split};
 use super::ids::{Contact, Key, License, OcmLicense, StoreName, Tag, Ubi, Username};
-use super::transfer::{Facts, Incoming};
-use crate::error::{Complaint, Error, Result, clean};
-use jiff::Timestamp;
+use super::instant;
+use super::transfer::Incoming;
+use crate::error::{Complaint, Error, Result, clean, counted, excerpt};
 use std::collections::HashMap;
 use std::io::Read;
 
@@ -13,24 +15,8 @@ pub const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// The most rows that are taken from one file.
 pub const MOST_ROWS: usize = 100_000;
 
-/// The columns that are read.
-const COLUMNS: [&str; 7] = ["ubi", "license", "username", "name", "ocm_license", "contact", "tags"];
-/// Further columns of our own export (`status --format csv`): facts of the ledger, which no file changes.
-const EXPORTED: [&str; 13] = [
-    "profile",
-    "granted_by",
-    "deactivated_at",
-    "invalid_at",
-    "state",
-    "conditions",
-    "created_at",
-    "renewed_at",
-    "expires_at",
-    "expires_estimated",
-    "pending_until",
-    "days_left",
-    "next_command",
-];
+/// Further columns of `status --format csv`: they follow from a record and the instant, and no file changes them.
+pub const DERIVED: [&str; 5] = ["state", "conditions", "pending_until", "days_left", "next_command"];
 /// What spreadsheets put between two cells. The first is taken where the header doesn't tell.
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 /// Read after the text: a row that swallows it has a quotation mark that is never closed. No text holds a NUL.
@@ -112,8 +98,8 @@ pub fn renewals(text: &[u8]) -> Result<Sheet<Renewal>, Vec<Complaint>> {
 pub fn incoming(text: &[u8], profile: &str) -> Result<Sheet<Incoming>, Vec<Complaint>> {
     let mut sheet: Sheet<Incoming> = read(text)?;
     for row in &mut sheet.rows {
-        if row.profile.is_empty() {
-            profile.clone_into(&mut row.profile);
+        if row.record.profile.is_empty() {
+            profile.clone_into(&mut row.record.profile);
         }
     }
     Ok(sheet)
@@ -136,9 +122,7 @@ impl Row for Registration {
 
     fn of(cells: &mut Cells<'_>) -> Option<Self> {
         // All are read before one is missed, so that each bad cell is named.
-        let ubi = cells.needed("ubi", Ubi::parse);
-        let license = cells.needed("license", License::parse);
-        let username = cells.needed("username", Username::parse);
+        let (ubi, license, username) = (cells.read("ubi"), cells.read("license"), cells.read("username"));
         let details = cells.details();
         let key = Key { ubi: ubi?, license: license? };
         Some(Self { line: cells.line, key, username: username?, details })
@@ -153,11 +137,15 @@ impl Row for Renewal {
     const NEEDED: &'static [&'static str] = &["license"];
 
     fn of(cells: &mut Cells<'_>) -> Option<Self> {
-        let ubi = cells.optional("ubi", Ubi::parse);
-        let license = cells.needed("license", License::parse);
-        let username = cells.optional("username", Username::parse);
+        let (ubi, license, username) = (cells.read("ubi"), cells.read("license"), cells.read("username"));
         let details = cells.details();
-        Some(Self { line: cells.line, ubi, license: license?, username, details })
+        Some(Self {
+            line: cells.line,
+            ubi: ubi.flatten(),
+            license: license?,
+            username: username.flatten(),
+            details,
+        })
     }
 
     fn named(&self) -> (Option<Ubi>, License) {
@@ -169,66 +157,23 @@ impl Row for Incoming {
     const NEEDED: &'static [&'static str] = &["ubi", "license", "username"];
 
     fn of(cells: &mut Cells<'_>) -> Option<Self> {
-        let profile = cells.optional("profile", super::ids::profile).unwrap_or_default();
-        let ubi = cells.needed("ubi", Ubi::parse);
-        let license = cells.needed("license", License::parse);
-        let username = cells.needed("username", Username::parse);
-        let ocm_license = cells.has("ocm_license").then(|| cells.optional("ocm_license", OcmLicense::parse));
-        let name = cells.has("name").then(|| cells.optional("name", StoreName::parse));
-        let contact = cells.has("contact").then(|| cells.optional("contact", Contact::parse));
-        let tags = cells.has("tags").then(|| cells.tags());
-        let granted_by = clean(cells.text("granted_by").trim());
-        let facts = Facts {
-            granted_by: (!granted_by.is_empty()).then_some(granted_by),
-            created_at: cells.optional("created_at", instant),
-            renewed_at: cells.optional("renewed_at", instant),
-            expires_at: cells.optional("expires_at", instant),
-            expires_estimated: cells.optional("expires_estimated", truth).unwrap_or_default(),
-            deactivated_at: cells.optional("deactivated_at", instant),
-            invalid_at: cells.optional("invalid_at", instant),
-        };
-        let facts = cells.has("expires_at").then_some(facts);
-        let key = Key { ubi: ubi?, license: license? };
-        Some(Self {
-            line: Some(cells.line),
-            profile,
-            key,
-            username: username?,
-            ocm_license,
-            name,
-            contact,
-            tags,
-            facts,
-        })
+        let mut record = Authorization::read(cells)?;
+        // Where none is said, it's the one that the command is about.
+        if !record.profile.is_empty() {
+            record.profile =
+                super::ids::profile(&record.profile).map_err(|e| cells.refuse("profile", e)).ok()?;
+        }
+        let says = cells.header.places.keys().copied().filter(|name| !DERIVED.contains(name)).collect();
+        Some(Self::of(Some(cells.line), record, says))
     }
 
     fn named(&self) -> (Option<Ubi>, License) {
-        (Some(self.key.ubi.clone()), self.key.license.clone())
+        let Key { ubi, license } = &self.record.key;
+        (Some(ubi.clone()), license.clone())
     }
 
     fn profile(&self) -> &str {
-        &self.profile
-    }
-}
-
-/// An instant of a file, down to the whole second, as the ledger keeps it.
-fn instant(text: &str) -> Result<Timestamp> {
-    let at = super::instant::parse(text).and_then(|at| Timestamp::from_second(at.as_second()).ok());
-    at.ok_or_else(|| Error::BadValue {
-        name: "instant",
-        problem: format!("\"{}\" isn't an instant such as 2026-01-31T12:00:00Z", clean(text.trim())),
-    })
-}
-
-fn truth(text: &str) -> Result<bool> {
-    // Spreadsheets write theirs in capitals.
-    match text.trim().to_lowercase().as_str() {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        other => Err(Error::BadValue {
-            name: "value",
-            problem: format!("\"{}\" is neither true nor false", clean(other)),
-        }),
+        &self.record.profile
     }
 }
 
@@ -240,74 +185,50 @@ struct Cells<'a> {
     complaints: &'a mut Vec<Complaint>,
 }
 
-impl Cells<'_> {
-    fn text(&self, column: &str) -> &str {
+/// A record's columns by their names, wherever the file has them.
+impl Source for Cells<'_> {
+    fn value(&mut self, column: &'static str, kind: Kind) -> Option<Value<'_>> {
+        let text = self.text(column);
+        if text.trim().is_empty() {
+            return Some(Value::Nothing);
+        }
+        let value = match kind {
+            Kind::Text => Some(Value::Text(text)),
+            Kind::List => Some(Value::List(split(text).into_iter().map(Into::into).collect())),
+            Kind::Instant => instant::parse(text).map(Value::Instant),
+            // Spreadsheets write theirs in capitals.
+            Kind::Flag => text.trim().to_lowercase().parse().ok().map(Value::Flag),
+            Kind::Number => text.trim().parse().ok().map(Value::Number),
+        };
+        if value.is_none() {
+            let problem = format!("\"{}\" {}", clean(text.trim()), kind.isnt());
+            self.refuse(column, Error::BadValue { name: column, problem });
+        }
+        value
+    }
+
+    fn refuse(&mut self, column: &'static str, why: Error) {
+        let problem = match why {
+            Error::BadValue { problem, .. } => problem,
+            other => other.to_string(),
+        };
+        self.complaints.push(Complaint { line: Some(self.line), column: Some(column), problem });
+    }
+}
+
+impl<'a> Cells<'a> {
+    fn text(&self, column: &str) -> &'a str {
         self.header.places.get(column).and_then(|at| self.record.get(*at)).map_or("", plain)
-    }
-
-    fn has(&self, column: &str) -> bool {
-        self.header.places.contains_key(column)
-    }
-
-    fn needed<T>(&mut self, column: &'static str, parse: fn(&str) -> Result<T>) -> Option<T> {
-        let parsed = parse(self.text(column));
-        self.checked(column, parsed)
-    }
-
-    fn optional<T>(&mut self, column: &'static str, parse: fn(&str) -> Result<T>) -> Option<T> {
-        if self.text(column).trim().is_empty() { None } else { self.needed(column, parse) }
     }
 
     fn details(&mut self) -> Details {
         Details {
-            name: self.optional("name", StoreName::parse),
-            ocm_license: self.optional("ocm_license", OcmLicense::parse),
-            contact: self.optional("contact", Contact::parse),
-            tags: self.tags(),
+            name: self.read("name").flatten(),
+            ocm_license: self.read("ocm_license").flatten(),
+            contact: self.read("contact").flatten(),
+            tags: self.read("tags").unwrap_or_default(),
         }
     }
-
-    fn tags(&mut self) -> Vec<Tag> {
-        let words = split_tags(self.text("tags"));
-        let parsed: Vec<_> =
-            words.iter().filter(|word| !word.trim().is_empty()).map(|word| Tag::parse(word)).collect();
-        let mut tags: Vec<Tag> = parsed.into_iter().filter_map(|tag| self.checked("tags", tag)).collect();
-        tags.sort();
-        tags.dedup();
-        tags
-    }
-
-    /// The value, or a complaint about its cell.
-    fn checked<T>(&mut self, column: &'static str, parsed: Result<T>) -> Option<T> {
-        let problem = match parsed {
-            Ok(value) => return Some(value),
-            Err(Error::BadValue { problem, .. }) => problem,
-            Err(other) => other.to_string(),
-        };
-        self.complaints.push(Complaint { line: Some(self.line), column: Some(column), problem });
-        None
-    }
-}
-
-/// Several tags in a cell, separated by semicolons; one inside a tag has a backslash before it, and so has a backslash
-/// before either.
-pub fn tags_cell(tags: &[Tag]) -> String {
-    let escaped = |tag: &Tag| tag.as_str().replace('\\', "\\\\").replace(';', "\\;");
-    tags.iter().map(escaped).collect::<Vec<_>>().join(";")
-}
-
-fn split_tags(cell: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut signs = cell.chars().peekable();
-    while let Some(sign) = signs.next() {
-        let escaped = if sign == '\\' { signs.next_if(|next| matches!(next, ';' | '\\')) } else { None };
-        match (sign, escaped, words.last_mut()) {
-            (';', None, _) => words.push(String::new()),
-            (sign, escaped, Some(word)) => word.push(escaped.unwrap_or(sign)),
-            (_, _, None) => {}
-        }
-    }
-    words
 }
 
 /// A cell without the `'` that our export puts before what a spreadsheet would run as a formula (DESIGN, JSON).
@@ -358,7 +279,7 @@ impl Header {
         let mut complaints = Vec::new();
         for (at, name) in record.iter().enumerate() {
             match known(name) {
-                Some(column) if COLUMNS.contains(&column) => {
+                Some(column) if is_told(column) => {
                     if let Some(before) = header.places.insert(column, at) {
                         let problem = format!(
                             "the column {column} stands twice in the header, as column {} and {}",
@@ -368,7 +289,7 @@ impl Header {
                         complaints.extend(whole(problem));
                     }
                 }
-                // Only `import` reads it.
+                // Not everybody reads it.
                 Some(column) => drop(header.places.entry(column).or_insert(at)),
                 None if name.trim().is_empty() => {}
                 None => header.unused.push(shown(name)),
@@ -392,12 +313,19 @@ impl Header {
 /// The name of a column that we know: case, blanks at the ends, `licence`, and a blank or dash for `_` don't matter.
 fn known(name: &str) -> Option<&'static str> {
     let name = name.trim().to_lowercase().replace([' ', '-'], "_").replace("licence", "license");
-    COLUMNS.into_iter().chain(EXPORTED).find(|column| *column == name)
+    let carried = Authorization::COLUMNS.iter().filter(|column| column.part.is_carried());
+    carried.map(|column| column.name).chain(DERIVED).find(|column| *column == name)
+}
+
+/// Whether somebody tells us what stands in a column, and not the ledger or the clock.
+fn is_told(name: &str) -> bool {
+    let told = |column: &Column| matches!(column.part, Part::Key | Part::Detail);
+    Authorization::COLUMNS.iter().any(|column| column.name == name && told(column))
 }
 
 /// A header's name, as it may be shown.
 fn shown(name: &str) -> String {
-    clean(&name.trim().chars().take(40).collect::<String>())
+    excerpt(name.trim(), 40)
 }
 
 fn whole(problem: String) -> Vec<Complaint> {
@@ -435,6 +363,7 @@ fn decoded(bytes: &[u8]) -> Result<&str, Vec<Complaint>> {
     if bytes.len() > MOST_BYTES {
         return Err(whole(format!("is larger than {} MiB: divide it", MOST_BYTES / 1024 / 1024)));
     }
+    // defense: S51 list-is-text
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || bytes.contains(&0) {
         return Err(whole(format!("is UTF-16, or no text at all: {SAVE_AS}")));
     }
@@ -529,9 +458,8 @@ fn misshapen(record: &csv::StringRecord, header: &Header) -> Option<String> {
     if record.iter().any(|cell| cell.contains('\0')) {
         return Some("a quotation mark is opened and never closed".into());
     }
-    let cells = |count: usize| if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") };
-    (record.len() != header.cells)
-        .then(|| format!("has {}, where the header has {}", cells(record.len()), header.cells))
+    let cells = counted(record.len(), "cell", "cells");
+    (record.len() != header.cells).then(|| format!("has {cells}, where the header has {}", header.cells))
 }
 
 #[cfg(test)]
@@ -619,6 +547,29 @@ mod tests {
         }
         assert_eq!(told(renewals(b"604001,L1\n")).len(), 1);
         assert!(renewals(b"license\n").unwrap().rows.is_empty());
+    }
+
+    #[test]
+    fn what_comes_in_has_its_profile_and_every_bad_cell_of_it_is_named() {
+        let text = "profile,ubi,license,username,expires_at,expires_estimated\n,604001,L1,a@x.example,,TRUE\n\
+                    fl,604001,L2,a@x.example,2026-01-31T12:00:00.9Z,\n";
+        let rows = incoming(text.as_bytes(), "ny").unwrap().rows;
+        let seen = rows.iter().map(|row| (row.record.profile.as_str(), row.record.expires_estimated));
+        assert_eq!(seen.collect::<Vec<_>>(), [("ny", true), ("fl", false)]);
+        assert_eq!(rows[1].record.expires_at, Some("2026-01-31T12:00:00Z".parse().unwrap()));
+        let text = "profile,ubi,license,username,expires_at,expires_estimated,tags\n\
+                    a\u{202e},604001,L1,a@x.example,,,\n ,604001,L2,,soon,perhaps,a;\u{202e}\n";
+        let said = told(incoming(text.as_bytes(), "ny"));
+        assert_eq!(
+            said,
+            [
+                "line 2, column profile: has a control character or an invisible one: a\u{fffd}",
+                "line 3, column username: is empty",
+                "line 3, column tags: has a control character or an invisible one: \u{fffd}",
+                "line 3, column expires_at: \"soon\" isn't an instant such as 2026-01-31T12:00:00Z",
+                "line 3, column expires_estimated: \"perhaps\" is neither true nor false",
+            ]
+        );
     }
 
     #[test]

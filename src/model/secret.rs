@@ -52,6 +52,7 @@ impl From<SecretString> for Secret {
 }
 
 /// A secret as a member of what is sealed: the one form in which it's written, and wiped there too.
+// defense: S29 secrets-without-debug
 #[derive(Clone)]
 pub struct Written(Secret);
 

@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use jiff::{SignedDuration, Timestamp};
 
 /// Finds the one record that a selector names: a licence, `UBI/LICENSE`, an OCM licence or a store name.
-/// `UBI/LICENSE` is exact and wins; of the others, none is an error and so are several.
+/// `UBI/LICENSE` is exact and goes before the others; none is an error, and so are several, the same license in several
+/// profiles too.
 pub fn one<'a, T>(
     selector: &str,
     profile: &str,
@@ -16,17 +17,25 @@ pub fn one<'a, T>(
     record: impl Fn(&T) -> &Authorization,
 ) -> Result<&'a T> {
     let wanted = selector.trim();
-    if let Some(exact) = among.iter().find(|it| record(it).key.to_string() == wanted) {
-        return Ok(exact);
+    let mut found: Vec<&T> = among.iter().filter(|it| record(it).key.to_string() == wanted).collect();
+    if found.is_empty() {
+        found = among.iter().filter(|it| names(wanted, record(it))).collect();
     }
-    let found: Vec<&T> = among.iter().filter(|it| names(wanted, record(it))).collect();
     match found[..] {
         [only] => Ok(only),
         [] => Err(Error::NotFound { selector: crate::error::clean(wanted), profile: profile.to_owned() }),
-        _ => Err(Error::Ambiguous {
-            selector: crate::error::clean(wanted),
-            candidates: found.iter().map(|it| record(it).key.to_string()).collect(),
-        }),
+        [first, ..] => {
+            let several_profiles = found.iter().any(|it| record(it).profile != record(first).profile);
+            let told = |it: &Authorization| match several_profiles {
+                true => format!("{} in profile {}", it.key, it.profile),
+                false => it.key.to_string(),
+            };
+            Err(Error::Ambiguous {
+                selector: crate::error::clean(wanted),
+                candidates: found.iter().map(|it| told(record(it))).collect(),
+                several_profiles,
+            })
+        }
     }
 }
 

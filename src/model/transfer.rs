@@ -1,201 +1,135 @@
-//! Records that come from elsewhere, and what they change here: by licence, never over a newer grant.
+//! Records that come from elsewhere, and what they change here: by license, never over a newer grant.
 
-use super::authorization::Authorization;
-use super::ids::{Contact, Key, License, OcmLicense, StoreName, Tag, Ubi, Username};
-use crate::error::{Complaint, Result, clean};
-use jiff::Timestamp;
+use super::authorization::{Authorization, Column, Part};
+use super::column::{Kind, Source, Value};
+use crate::error::{Complaint, Error, Result, clean};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::fmt::Display;
+use serde_json::{Map, Value as Json};
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 /// What `export --format json` prints, and `import` reads: records without secrets, and nothing that time changes.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ExportDocument {
+#[schemars(rename = "ExportDocument")]
+pub struct ExportDocument<R = WrittenRecord> {
     /// 1.
     pub schema: u8,
-    /// By UBI and licence.
-    pub authorizations: Vec<ExportedRecord>,
+    /// By UBI and license.
+    pub authorizations: Vec<R>,
 }
 
-/// One record of an export.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ExportedRecord {
-    /// The profile it belongs to.
-    pub profile: String,
-    /// The company.
-    pub ubi: String,
-    /// The location.
-    pub license: String,
-    /// The official OCM licence.
-    pub ocm_license: Option<String>,
-    /// The store's name.
-    pub name: Option<String>,
-    /// The admin who is asked to grant.
-    pub username: String,
-    /// The account that really granted.
-    pub granted_by: Option<String>,
-    /// Whom to write to.
-    pub contact: Option<String>,
-    /// Words to group it by.
-    #[serde(default)]
-    pub tags: Vec<String>,
-    /// When it was first granted.
-    #[serde(default, deserialize_with = "super::instant::optional")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
-    pub created_at: Option<Timestamp>,
-    /// When the living grant was consented, if that was a renewal.
-    #[serde(default, deserialize_with = "super::instant::optional")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
-    pub renewed_at: Option<Timestamp>,
-    /// When the living grant ends.
-    #[serde(default, deserialize_with = "super::instant::optional")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
-    pub expires_at: Option<Timestamp>,
-    /// The end is an estimate.
-    #[serde(default)]
-    pub expires_estimated: bool,
-    /// When it was deactivated.
-    #[serde(default, deserialize_with = "super::instant::optional")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
-    pub deactivated_at: Option<Timestamp>,
-    /// When the provider itself said that the grant is dead.
-    #[serde(default, deserialize_with = "super::instant::optional")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
-    pub invalid_at: Option<Timestamp>,
-}
+/// One record of an export as it's found in a file, where nothing of it has been judged yet.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub struct WrittenRecord(Map<String, Json>);
 
-impl ExportedRecord {
-    /// A record's own.
-    pub fn of(record: &Authorization) -> Self {
-        fn some(it: Option<&impl Display>) -> Option<String> {
-            it.map(ToString::to_string)
-        }
-        Self {
-            profile: record.profile.clone(),
-            ubi: record.key.ubi.to_string(),
-            license: record.key.license.to_string(),
-            ocm_license: some(record.ocm_license.as_ref()),
-            name: some(record.name.as_ref()),
-            username: record.username.to_string(),
-            granted_by: record.granted_by.clone(),
-            contact: some(record.contact.as_ref()),
-            tags: record.tags.iter().map(ToString::to_string).collect(),
-            created_at: record.created_at,
-            renewed_at: record.renewed_at,
-            expires_at: record.expires_at,
-            expires_estimated: record.expires_estimated,
-            deactivated_at: record.deactivated_at,
-            invalid_at: record.invalid_at,
-        }
-    }
-
+impl WrittenRecord {
     /// As it comes in; `number` is its place in the file, for what is wrong with it.
     ///
     /// # Errors
     /// The first value that can't be right.
-    pub fn incoming(self, number: usize) -> Result<Incoming, Complaint> {
-        let license = clean(&self.license);
-        self.parsed().map_err(|e| Complaint {
+    pub fn incoming(&self, number: usize) -> Result<Incoming, Complaint> {
+        let license = self.0.get("license").and_then(Json::as_str).map(clean).unwrap_or_default();
+        self.read().map_err(|e| Complaint {
             line: None,
             column: None,
             problem: format!("authorization {number} ({license}): {e}"),
         })
     }
 
-    fn parsed(self) -> Result<Incoming> {
-        let second = |at: Option<Timestamp>| at.and_then(|at| Timestamp::from_second(at.as_second()).ok());
-        let mut tags = self.tags.iter().map(|tag| Tag::parse(tag)).collect::<Result<Vec<_>>>()?;
-        tags.sort();
-        tags.dedup();
-        Ok(Incoming {
-            line: None,
-            profile: super::ids::profile(&self.profile)?,
-            key: Key { ubi: Ubi::parse(&self.ubi)?, license: License::parse(&self.license)? },
-            username: Username::parse(&self.username)?,
-            ocm_license: Some(self.ocm_license.as_deref().map(OcmLicense::parse).transpose()?),
-            name: Some(self.name.as_deref().map(StoreName::parse).transpose()?),
-            contact: Some(self.contact.as_deref().map(Contact::parse).transpose()?),
-            tags: Some(tags),
-            facts: Some(Facts {
-                granted_by: self.granted_by.map(|who| clean(who.trim())).filter(|who| !who.is_empty()),
-                created_at: second(self.created_at),
-                renewed_at: second(self.renewed_at),
-                expires_at: second(self.expires_at),
-                expires_estimated: self.expires_estimated,
-                deactivated_at: second(self.deactivated_at),
-                invalid_at: second(self.invalid_at),
-            }),
-        })
+    fn read(&self) -> Result<Incoming> {
+        let mut says = BTreeSet::new();
+        for name in self.0.keys() {
+            let column = Authorization::COLUMNS.iter().find(|it| it.part.is_carried() && it.name == name);
+            says.insert(column.ok_or_else(|| unknown(name))?.name);
+        }
+        let mut members = Members { all: &self.0, refused: None };
+        match Authorization::read(&mut members) {
+            Some(record) => {
+                let profile = super::ids::profile(&record.profile)?;
+                Ok(Incoming::of(None, Authorization { profile, ..record }, says))
+            }
+            None => Err(members.refused.unwrap_or_else(|| unknown("authorization"))),
+        }
     }
 }
 
-/// What a file says of a licence. `None` in the outer place: the file doesn't say.
-#[derive(Debug, Clone, PartialEq, Eq)]
+fn unknown(name: &str) -> Error {
+    Error::BadValue { name: "record", problem: format!("has an unknown member \"{}\"", clean(name)) }
+}
+
+/// A JSON object's members, as columns.
+struct Members<'d> {
+    all: &'d Map<String, Json>,
+    refused: Option<Error>,
+}
+
+impl Source for Members<'_> {
+    fn value(&mut self, column: &'static str, kind: Kind) -> Option<Value<'_>> {
+        let said = self.all.get(column).unwrap_or(&Json::Null);
+        let value = match (kind, said) {
+            (_, Json::Null) => Some(Value::Nothing),
+            (Kind::Text, Json::String(text)) => Some(Value::Text(text)),
+            (Kind::Instant, Json::String(text)) => super::instant::parse(text).map(Value::Instant),
+            (Kind::Flag, Json::Bool(flag)) => Some(Value::Flag(*flag)),
+            (Kind::Number, Json::Number(number)) => number.as_i64().map(Value::Number),
+            (Kind::List, Json::Array(items)) => {
+                let texts = items.iter().map(|item| item.as_str().map(Into::into));
+                texts.collect::<Option<Vec<_>>>().map(Value::List)
+            }
+            _ => None,
+        };
+        if value.is_none() {
+            self.refuse(column, Error::BadValue { name: column, problem: kind.isnt().into() });
+        }
+        value
+    }
+
+    fn refuse(&mut self, _: &'static str, why: Error) {
+        self.refused.get_or_insert(why);
+    }
+}
+
+/// What a file says of a license.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Incoming {
     /// The line of the file, where it has lines.
     pub line: Option<u64>,
-    /// The profile it belongs to.
-    pub profile: String,
-    /// UBI and licence.
-    pub key: Key,
-    /// The admin who is asked to grant.
-    pub username: Username,
-    /// The official OCM licence.
-    pub ocm_license: Option<Option<OcmLicense>>,
-    /// The store's name.
-    pub name: Option<Option<StoreName>>,
-    /// Whom to write to.
-    pub contact: Option<Option<Contact>>,
-    /// Words to group it by.
-    pub tags: Option<Vec<Tag>>,
-    /// What it says of the grant.
-    pub facts: Option<Facts>,
+    /// The record as the file has it.
+    pub record: Authorization,
+    /// The columns that the file has: of others it doesn't say anything.
+    says: BTreeSet<&'static str>,
 }
 
-/// What is known of a grant besides its tokens.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// The account that really granted.
-    pub granted_by: Option<String>,
-    /// When it was first granted.
-    pub created_at: Option<Timestamp>,
-    /// When the living grant was consented, if that was a renewal.
-    pub renewed_at: Option<Timestamp>,
-    /// When the living grant ends.
-    pub expires_at: Option<Timestamp>,
-    /// The end is an estimate.
-    pub expires_estimated: bool,
-    /// When it was deactivated.
-    pub deactivated_at: Option<Timestamp>,
-    /// When the provider itself said that the grant is dead.
-    pub invalid_at: Option<Timestamp>,
-}
+impl Incoming {
+    /// A record that was read from a file which has these columns.
+    pub(super) fn of(line: Option<u64>, mut record: Authorization, says: BTreeSet<&'static str>) -> Self {
+        record.granted_by = record.granted_by.map(|who| clean(who.trim())).filter(|who| !who.is_empty());
+        Self { line, record, says }
+    }
 
-impl Facts {
-    /// A record's own.
-    pub fn of(record: &Authorization) -> Self {
-        Self {
-            granted_by: record.granted_by.clone(),
-            created_at: record.created_at,
-            renewed_at: record.renewed_at,
-            expires_at: record.expires_at,
-            expires_estimated: record.expires_estimated,
-            deactivated_at: record.deactivated_at,
-            invalid_at: record.invalid_at,
+    /// Whether the file says anything of the grant: then it says all.
+    fn tells_the_grant(&self) -> bool {
+        self.says.contains("expires_at")
+    }
+
+    fn copy(&self, wanted: impl Fn(&Column) -> bool, to: &mut Authorization) {
+        for column in Authorization::COLUMNS.iter().filter(|column| wanted(column)) {
+            column.copy(&self.record, to);
         }
     }
+}
 
-    /// How new the grant is: when it was consented, then when it ends, then what became of it.
-    fn age(&self) -> impl Ord {
-        let consented = self.renewed_at.max(self.created_at);
-        (consented, self.renewed_at, self.expires_at, self.deactivated_at.max(self.invalid_at))
-    }
+/// How new a grant is: when it was consented, then when it ends, then what became of it.
+fn age(record: &Authorization) -> impl Ord + use<> {
+    let consented = record.renewed_at.max(record.created_at);
+    (consented, record.renewed_at, record.expires_at, record.deactivated_at.max(record.invalid_at))
+}
 
-    fn living(&self) -> bool {
-        self.expires_at.is_some() && self.deactivated_at.is_none()
-    }
+fn is_living(record: &Authorization) -> bool {
+    record.expires_at.is_some() && record.deactivated_at.is_none()
 }
 
 /// One field that would be changed.
@@ -250,54 +184,41 @@ pub enum Tokens {
 
 /// Merges what a file says into what is here. `kept`: the tokens of a living grant are here.
 pub fn merge(ours: Option<&Authorization>, theirs: &Incoming, kept: bool, tokens: Tokens) -> Merged {
-    let mut record = ours.cloned().unwrap_or_else(|| {
-        Authorization::asked(&theirs.profile, theirs.key.clone(), theirs.username.clone())
-    });
-    let before = ours.cloned();
-    record.username = theirs.username.clone();
-    if let Some(it) = &theirs.ocm_license {
-        record.ocm_license = it.clone();
-    }
-    if let Some(it) = &theirs.name {
-        record.name = it.clone();
-    }
-    if let Some(it) = &theirs.contact {
-        record.contact = it.clone();
-    }
-    if let Some(it) = &theirs.tags {
-        record.tags = it.clone();
-    }
+    let said = &theirs.record;
+    let mut record = ours
+        .cloned()
+        .unwrap_or_else(|| Authorization::asked(&said.profile, said.key.clone(), said.username.clone()));
+    theirs.copy(|it| it.part == Part::Detail && theirs.says.contains(it.name), &mut record);
     let mut left = None;
     let mut takes_tokens = false;
-    if let Some(facts) = &theirs.facts {
-        let known = before.as_ref().map(Facts::of);
-        let order = known.as_ref().map(|known| facts.age().cmp(&known.age()));
-        match order {
-            Some(std::cmp::Ordering::Less) => {
+    if theirs.tells_the_grant() {
+        let order = ours.map(|known| age(said).cmp(&age(known)));
+        match (order, ours) {
+            (Some(Ordering::Less), Some(known)) => {
                 left = Some("the grant here is newer");
                 // Who is asked goes with the grant.
-                record.username = before.as_ref().map_or(record.username, |it| it.username.clone());
+                record.username.clone_from(&known.username);
             }
-            Some(std::cmp::Ordering::Equal) if kept => {
-                put(&mut record, facts);
-                if tokens != Tokens::None {
-                    left = Some("its tokens are here already");
+            (order, _) => {
+                theirs.copy(|it| matches!(it.part, Part::Fact | Part::Fate), &mut record);
+                // It was used here, too, whether or not the file knows of that.
+                record.last_used_at = record.last_used_at.max(ours.and_then(|known| known.last_used_at));
+                let same = order == Some(Ordering::Equal);
+                if same && kept {
+                    left = (tokens != Tokens::None).then_some("its tokens are here already");
+                } else {
+                    takes_tokens = tokens != Tokens::None && is_living(said);
+                    // A living grant whose tokens aren't here is refreshed and revoked elsewhere.
+                    record.held_elsewhere = is_living(said) && !(takes_tokens && tokens == Tokens::Move);
                 }
-            }
-            order => {
-                put(&mut record, facts);
-                takes_tokens = tokens != Tokens::None && facts.living();
-                let new = order != Some(std::cmp::Ordering::Equal);
-                if new {
+                if !same {
                     record.uncertain_at = None;
                 }
-                // A living grant whose tokens aren't here is refreshed and revoked elsewhere.
-                record.held_elsewhere = facts.living() && !(takes_tokens && tokens == Tokens::Move);
             }
         }
     }
-    let changes = differences(before.as_ref(), &record);
-    let effect = match (&before, changes.is_empty() && !takes_tokens) {
+    let changes = differences(ours, &record);
+    let effect = match (ours, changes.is_empty() && !takes_tokens) {
         (None, _) => Effect::Add,
         (Some(_), false) => Effect::Change,
         (Some(_), true) => Effect::Same,
@@ -305,64 +226,31 @@ pub fn merge(ours: Option<&Authorization>, theirs: &Incoming, kept: bool, tokens
     Merged { record, effect, changes, left, takes_tokens }
 }
 
-fn put(record: &mut Authorization, facts: &Facts) {
-    let Facts {
-        granted_by,
-        created_at,
-        renewed_at,
-        expires_at,
-        expires_estimated,
-        deactivated_at,
-        invalid_at,
-    } = facts.clone();
-    record.granted_by = granted_by;
-    record.created_at = created_at;
-    record.renewed_at = renewed_at;
-    record.expires_at = expires_at;
-    record.expires_estimated = expires_estimated;
-    record.deactivated_at = deactivated_at;
-    record.invalid_at = invalid_at;
+/// Field by field, in the order of the columns.
+fn differences(before: Option<&Authorization>, after: &Authorization) -> Vec<FieldChange> {
+    let columns = Authorization::COLUMNS.iter().filter(|column| column.part != Part::Key);
+    columns
+        .map(|column| FieldChange {
+            field: column.name,
+            before: before.and_then(|record| in_words(&column.value(record))),
+            after: in_words(&column.value(after)),
+        })
+        .filter(|change| change.before != change.after)
+        .collect()
 }
 
-/// Field by field, as the columns of an export have them.
-pub fn differences(before: Option<&Authorization>, after: &Authorization) -> Vec<FieldChange> {
-    let before = before.map(texts).unwrap_or_default();
-    let mut changes = Vec::new();
-    for (at, (field, after)) in texts(after).into_iter().enumerate() {
-        let before = before.get(at).and_then(|(_, text)| text.clone());
-        if before != after {
-            changes.push(FieldChange { field, before, after });
-        }
+/// What a person is shown of a value; nothing where there is nothing to tell.
+fn in_words(value: &Value<'_>) -> Option<String> {
+    match value {
+        Value::Nothing | Value::Flag(false) | Value::Number(0) => None,
+        value => Some(value.cell()).filter(|text| !text.is_empty()),
     }
-    changes
-}
-
-fn texts(record: &Authorization) -> Vec<(&'static str, Option<String>)> {
-    fn some(it: Option<&impl Display>) -> Option<String> {
-        it.map(ToString::to_string)
-    }
-    let tags = super::rows::tags_cell(&record.tags);
-    vec![
-        ("username", Some(record.username.to_string())),
-        ("name", some(record.name.as_ref())),
-        ("ocm_license", some(record.ocm_license.as_ref())),
-        ("contact", some(record.contact.as_ref())),
-        ("tags", (!tags.is_empty()).then_some(tags)),
-        ("granted_by", record.granted_by.clone()),
-        ("created_at", some(record.created_at.as_ref())),
-        ("renewed_at", some(record.renewed_at.as_ref())),
-        ("expires_at", some(record.expires_at.as_ref())),
-        ("expires_estimated", record.expires_estimated.then(|| "true".to_owned())),
-        ("deactivated_at", some(record.deactivated_at.as_ref())),
-        ("invalid_at", some(record.invalid_at.as_ref())),
-        ("held_elsewhere", record.held_elsewhere.then(|| "true".to_owned())),
-    ]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ids::{License, Ubi};
+    use crate::model::ids::{Key, License, Ubi, Username};
 
     fn record(consented: &str, expires: &str) -> Authorization {
         let key = Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse("L-1").unwrap() };
@@ -373,18 +261,18 @@ mod tests {
         }
     }
 
+    /// What a file says that has this record's key and grant, and a name.
     fn said(record: &Authorization) -> Incoming {
-        Incoming {
-            line: None,
-            profile: record.profile.clone(),
-            key: record.key.clone(),
-            username: record.username.clone(),
-            ocm_license: None,
-            name: Some(Some("Hudson".parse().unwrap())),
-            contact: None,
-            tags: None,
-            facts: Some(Facts::of(record)),
-        }
+        let record = Authorization { name: Some("Hudson".parse().unwrap()), ..record.clone() };
+        let says =
+            Authorization::COLUMNS.iter().filter(|it| !["ocm_license", "contact", "tags"].contains(&it.name));
+        Incoming { line: None, record, says: says.map(|it| it.name).collect() }
+    }
+
+    /// What is known of a record's grant.
+    fn grant(record: &Authorization) -> Vec<Value<'_>> {
+        let facts = Authorization::COLUMNS.iter().filter(|it| matches!(it.part, Part::Fact | Part::Fate));
+        facts.map(|column| column.value(record)).collect()
     }
 
     #[test]
@@ -394,7 +282,7 @@ mod tests {
         {
             let json =
                 format!(r#"{{"profile":"{profile}","ubi":"604001","license":"L-1","username":"ann"}}"#);
-            let written: ExportedRecord = serde_json::from_str(&json).unwrap();
+            let written: WrittenRecord = serde_json::from_str(&json).unwrap();
             let complaint = written.incoming(1).unwrap_err();
             assert!(complaint.problem.ends_with(&format!("profile {problem}")), "{}", complaint.problem);
         }
@@ -409,14 +297,28 @@ mod tests {
         };
         for tokens in [Tokens::None, Tokens::Move, Tokens::Backup] {
             let merged = merge(Some(&new), &said(&old), true, tokens);
-            assert_eq!(Facts::of(&merged.record), Facts::of(&new));
+            assert_eq!(grant(&merged.record), grant(&new));
             assert!(merged.left.is_some() && !merged.takes_tokens && !merged.record.held_elsewhere);
             assert_eq!(merged.changes.len(), 1, "the name: {:?}", merged.changes);
             let merged = merge(Some(&old), &said(&new), true, tokens);
-            assert_eq!(Facts::of(&merged.record), Facts::of(&new));
+            assert_eq!(grant(&merged.record), grant(&new));
             assert_eq!(merged.takes_tokens, tokens != Tokens::None);
             assert_eq!(merged.record.held_elsewhere, tokens != Tokens::Move);
         }
+    }
+
+    #[test]
+    fn an_older_file_does_not_take_the_last_use_back() {
+        let used = |at: &str| Authorization {
+            last_used_at: Some(at.parse().unwrap()),
+            name: Some("Hudson".parse().unwrap()),
+            ..record("2026-01-01T00:00:00Z", "2026-04-11T00:00:00Z")
+        };
+        let (before, after) = (used("2026-02-01T00:00:00Z"), used("2026-03-01T00:00:00Z"));
+        let merged = merge(Some(&after), &said(&before), true, Tokens::None);
+        assert_eq!((merged.effect, merged.record.last_used_at), (Effect::Same, after.last_used_at));
+        let merged = merge(Some(&before), &said(&after), true, Tokens::None);
+        assert_eq!((merged.effect, merged.record.last_used_at), (Effect::Change, after.last_used_at));
     }
 
     #[test]
@@ -436,11 +338,41 @@ mod tests {
             name: Some("Hudson".parse().unwrap()),
             ..record("2026-01-01T00:00:00Z", "2026-04-11T00:00:00Z")
         };
-        let merged = merge(Some(&it), &Incoming { name: Some(None), ..said(&it) }, true, Tokens::None);
+        let mut without_a_name = said(&it);
+        without_a_name.record.name = None;
+        let merged = merge(Some(&it), &without_a_name, true, Tokens::None);
         assert_eq!(
             (merged.record.name.as_ref(), merged.record.contact.as_ref()),
             (None, it.contact.as_ref())
         );
         assert_eq!(merge(Some(&it), &said(&it), true, Tokens::None).effect, Effect::Same);
+    }
+    #[test]
+    fn of_a_document_too_what_is_not_there_stays_and_a_member_that_is_unknown_is_named() {
+        let it = Authorization {
+            contact: Some("bob@example.com".parse().unwrap()),
+            ..record("2026-01-01T00:00:00Z", "2026-04-11T00:00:00Z")
+        };
+        let read = |more: &str| {
+            let json = format!(r#"{{"profile":"ny","ubi":"604001","license":"L-1","username":"ann"{more}}}"#);
+            serde_json::from_str::<WrittenRecord>(&json).unwrap().incoming(1)
+        };
+        let merged = merge(Some(&it), &read(r#","tags":["b","a","b"]"#).unwrap(), true, Tokens::None);
+        assert_eq!(merged.record.username.as_str(), "ann");
+        assert_eq!(merged.record.tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!((merged.record.contact, merged.record.expires_at), (it.contact, it.expires_at));
+        for (more, said) in [
+            (r#","held_by":"eve""#, "the record has an unknown member \"held_by\""),
+            (r#","created_at":"soon""#, "the created_at isn't an instant such as 2026-01-31T12:00:00Z"),
+            (r#","expires_estimated":"yes""#, "the expires_estimated is neither true nor false"),
+            (r#","tags":"a;b""#, "the tags isn't a list of texts"),
+            (r#","name":7"#, "the name isn't a text"),
+            (
+                r#","contact":"a\u0000b""#,
+                "the contact has a control character or an invisible one: a\u{fffd}b",
+            ),
+        ] {
+            assert_eq!(read(more).unwrap_err().problem, format!("authorization 1 (L-1): {said}"));
+        }
     }
 }

@@ -5,11 +5,12 @@ use std::fmt;
 
 /// Where secrets are kept.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, schemars::JsonSchema,
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum VaultKind {
     /// The operating system's keyring
+    #[default]
     Keyring,
     /// Sealed to age recipients inside the ledger, for hosts with no keyring
     Sealed,

@@ -2,6 +2,7 @@
 
 use super::{Row, days_in_words};
 use crate::model::expiry::working_day;
+use crate::model::instant::for_calendars;
 use icalendar::{Alarm, Calendar, Component, Event, EventLike, Property, Trigger};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -38,14 +39,17 @@ pub fn calendar(rows: &[Row<'_>], reminder_days: &[u32], now: Timestamp) -> Stri
             .uid(&uid(row))
             .summary(&format!("BioTrack grant of {} expires", row.called()))
             .description(&description)
-            .add_property("DTSTAMP", stamp(now))
-            .add_property("DTSTART", stamp(at))
+            .add_property("DTSTAMP", for_calendars(now))
+            .add_property("DTSTART", for_calendars(at))
             .add_property("SEQUENCE", record.generation.0.to_string())
             .add_property("TRANSP", "TRANSPARENT");
         for days in reminder_days {
             let said = format!("BioTrack grant of {}: {}", row.called(), days_in_words(i64::from(*days)));
             let before = Trigger::before_start(chrono::Duration::days(i64::from(*days)));
-            event.alarm(Alarm::display(&said, before).uid(&format!("{days}-{}", uid(row))).done());
+            let mut alarm = Alarm::display(&said, before);
+            // Else the crate writes the machine's own time, and no two calendars would be the same.
+            alarm.uid(&format!("{days}-{}", uid(row))).add_property("DTSTAMP", for_calendars(now));
+            event.alarm(alarm.done());
         }
         calendar.push(event.done());
     }
@@ -56,10 +60,5 @@ pub fn calendar(rows: &[Row<'_>], reminder_days: &[u32], now: Timestamp) -> Stri
 fn uid(row: &Row<'_>) -> String {
     let record = &row.standing.record;
     let name = format!("{}\n{}\n{}", record.profile, record.key.ubi, record.key.license);
-    let digest: String = Sha256::digest(name).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("{digest}@biotrack-auth")
-}
-
-fn stamp(at: Timestamp) -> String {
-    at.strftime("%Y%m%dT%H%M%SZ").to_string()
+    format!("{}@biotrack-auth", hex::encode(&Sha256::digest(name)[..16]))
 }

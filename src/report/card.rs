@@ -47,6 +47,7 @@ pub fn card(row: &Row<'_>, history: &[Line], now: Timestamp) -> String {
         let age = in_words(now.duration_since(flow.opened));
         ("Handed out", format!("{age} ago, until {}", row.when(flow.deadline)))
     }));
+    pairs.extend(record.last_used_at.map(|at| ("Last used", row.when(at))));
     pairs.extend(record.deactivated_at.map(|at| ("Deactivated", row.when(at))));
     if !history.is_empty() {
         let told: Vec<_> = history.iter().map(|line| told(line, row)).collect();

@@ -2,95 +2,74 @@
 
 use super::Row;
 use crate::error::{Error, Result};
-use crate::model::rows::tags_cell;
-use jiff::Timestamp;
+use crate::model::authorization::{Authorization, Column};
+use crate::model::column::Kind;
+use crate::model::instant::for_machines;
+use crate::model::rows::DERIVED;
 
-/// The columns, which `import` reads back by name.
-pub const COLUMNS: [&str; 18] = [
-    "profile",
-    "ubi",
-    "license",
-    "ocm_license",
-    "name",
-    "username",
-    "granted_by",
-    "contact",
-    "tags",
-    "state",
-    "conditions",
-    "created_at",
-    "renewed_at",
-    "expires_at",
-    "expires_estimated",
-    "pending_until",
-    "days_left",
-    "next_command",
-];
+/// The record's columns that a report shows: names and other words, then instants and what belongs to them.
+fn reported() -> (Vec<&'static Column>, Vec<&'static Column>) {
+    let mut words: Vec<_> =
+        Authorization::COLUMNS.iter().filter(|column| column.part.is_reported()).collect();
+    let first = words.iter().position(|column| column.kind == Kind::Instant).unwrap_or(words.len());
+    let times = words.split_off(first);
+    (words, times)
+}
 
-/// A header and a line for each row. Several tags or conditions are separated by semicolons.
+/// A header and a line for each row, which `import` reads back by name. Between the record's words and times stand its
+/// state and conditions, so that a narrow window shows them; several are separated by semicolons.
 pub fn csv(rows: &[Row<'_>]) -> Result<String> {
+    let (words, times) = reported();
+    let [state, conditions, pending_until, days_left, next_command] = DERIVED;
+    let names = |columns: &[&'static Column]| columns.iter().map(|column| column.name).collect::<Vec<_>>();
     sheet(
-        COLUMNS,
+        [names(&words), vec![state, conditions], names(&times), vec![pending_until, days_left, next_command]]
+            .concat(),
         rows.iter().map(|row| {
             let record = &row.standing.record;
-            let some = |it: Option<&dyn std::fmt::Display>| it.map(ToString::to_string).unwrap_or_default();
-            let at = |it: Option<Timestamp>| it.map(|at| at.to_string()).unwrap_or_default();
-            [
-                record.profile.clone(),
-                record.key.ubi.to_string(),
-                record.key.license.to_string(),
-                some(record.ocm_license.as_ref().map(|it| it as _)),
-                some(record.name.as_ref().map(|it| it as _)),
-                record.username.to_string(),
-                record.granted_by.clone().unwrap_or_default(),
-                some(record.contact.as_ref().map(|it| it as _)),
-                tags_cell(&record.tags),
-                row.state.word().to_owned(),
-                row.conditions.iter().map(|one| one.word()).collect::<Vec<_>>().join(";"),
-                at(record.created_at),
-                at(record.renewed_at),
-                at(record.expires_at),
-                record.expires_estimated.to_string(),
-                at(row.standing.pending_until()),
+            let conditions: Vec<_> = row.conditions.iter().map(|one| one.word()).collect();
+            let mut cells: Vec<_> = words.iter().map(|column| column.value(record).cell()).collect();
+            cells.extend([row.state.word().to_owned(), conditions.join(";")]);
+            cells.extend(times.iter().map(|column| column.value(record).cell()));
+            cells.extend([
+                row.standing.pending_until().map(for_machines).unwrap_or_default(),
                 row.days_left.map(|days| days.to_string()).unwrap_or_default(),
                 row.next_command().unwrap_or_default(),
-            ]
+            ]);
+            cells
         }),
     )
 }
 
 /// A header and its rows as CSV (RFC 4180), safe to open in a spreadsheet.
-pub(super) fn sheet<const N: usize>(
-    columns: [&str; N],
-    rows: impl IntoIterator<Item = [String; N]>,
+pub(super) fn sheet<C: AsRef<[u8]>>(
+    columns: impl IntoIterator<Item = C>,
+    rows: impl IntoIterator<Item = impl IntoIterator<Item = String>>,
 ) -> Result<String> {
     let unwritten = |e: &dyn std::fmt::Display| Error::Failed(format!("the CSV can't be written: {e}"));
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     writer.write_record(columns).map_err(|e| unwritten(&e))?;
     for cells in rows {
-        writer.write_record(cells.map(|cell| harmless(&cell))).map_err(|e| unwritten(&e))?;
+        writer.write_record(cells.into_iter().map(harmless)).map_err(|e| unwritten(&e))?;
     }
     let bytes = writer.into_inner().map_err(|e| unwritten(&e))?;
     String::from_utf8(bytes).map_err(|e| unwritten(&e))
 }
 
 /// A cell that a spreadsheet would run as a formula gets a `'` before it (DESIGN, JSON); `import` takes one off.
-fn harmless(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\'', '\t', '\r']) {
-        format!("'{cell}")
-    } else {
-        cell.to_owned()
-    }
+fn harmless(cell: String) -> String {
+    // defense: S34 no-cell-is-a-formula
+    if cell.starts_with(['=', '+', '-', '@', '\'', '\t', '\r']) { format!("'{cell}") } else { cell }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{COLUMNS, harmless};
+    use super::{csv, harmless};
     use crate::model::rows;
 
     #[test]
     fn a_file_to_register_from_may_be_our_own_export() {
-        let header = format!("{}\n", COLUMNS.join(","));
+        let header = csv(&[]).unwrap();
         assert_eq!(rows::registrations(header.as_bytes()).unwrap().unused, Vec::<String>::new());
         assert_eq!(rows::renewals(header.as_bytes()).unwrap().unused, Vec::<String>::new());
     }
@@ -108,7 +87,7 @@ mod tests {
             ("plain", "plain"),
             ("", ""),
         ] {
-            assert_eq!(harmless(cell), safe);
+            assert_eq!(harmless(cell.to_owned()), safe);
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use super::View;
 use super::csv::sheet;
-use super::json::SCHEMA;
+use super::json::{SCHEMA, line};
 use super::table::cut;
 use crate::error::{Result, clean, counted};
 use crate::model::history::{Anchor, Broken, Chain, Link};
+use crate::model::instant::{self, Zone, whole_second};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt::Write;
@@ -98,15 +98,6 @@ pub struct BrokenJson {
     why: String,
 }
 
-/// SHA-256 in hex.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 impl LinkJson {
     fn of(link: &Link) -> Self {
         let some = |text: &String| (!text.is_empty()).then(|| clean(text));
@@ -120,7 +111,7 @@ impl LinkJson {
             user: clean(&link.user),
             host: clean(&link.host),
             detail: clean(&link.detail),
-            hash: hex(&link.hash),
+            hash: hex::encode(&link.hash),
         }
     }
 }
@@ -136,7 +127,7 @@ impl AnchorJson {
     fn of(anchor: &Anchor) -> Self {
         Self {
             number: anchor.seq,
-            hash: hex(&anchor.hash),
+            hash: hex::encode(&anchor.hash),
             last: clean(&anchor.last),
             pruned_at: clean(&anchor.at),
             user: clean(&anchor.user),
@@ -164,26 +155,29 @@ impl VerifyDocument {
             schema: SCHEMA,
             whole: chain.broken.is_none(),
             links: chain.links,
-            head: (!chain.head.is_empty()).then(|| hex(&chain.head)),
+            head: (!chain.head.is_empty()).then(|| hex::encode(&chain.head)),
             anchor: chain.anchor.as_ref().map(AnchorJson::of),
             broken: chain.broken.as_ref().map(BrokenJson::of),
         }
     }
 
-    /// The same for people.
-    pub fn in_words(&self) -> String {
+    /// The same for people, who read times in a zone of their own.
+    pub fn in_words(&self, zone: &Zone) -> String {
         let mut text = String::new();
+        let told = |at: &str| instant::parse(at).map_or_else(|| at.to_owned(), |at| zone.time(at));
         if let Some(anchor) = &self.anchor {
             let AnchorJson { number, last, pruned_at, user, host, .. } = anchor;
             // Writing to a String can't fail.
             let _ = writeln!(
                 text,
-                "Links 1 to {number} (up to {last}) were pruned at {pruned_at} by {user}@{host}."
+                "Links 1 to {number} (up to {}) were pruned at {} by {user}@{host}.",
+                told(last),
+                told(pruned_at)
             );
         }
         match &self.broken {
             Some(broken) => {
-                let when = broken.at.as_deref().map_or(String::new(), |at| format!(" of {at}"));
+                let when = broken.at.as_deref().map_or(String::new(), |at| format!(" of {}", told(at)));
                 let whose = broken.license.as_deref().map_or(String::new(), |it| format!(", licence {it}"));
                 let _ = writeln!(
                     text,
@@ -207,18 +201,18 @@ impl VerifyDocument {
 impl PruneDocument {
     /// What pruning did, or would do.
     pub fn of(pruned: u64, before: Timestamp, chain: &Chain) -> Self {
-        Self { schema: SCHEMA, pruned, before, anchor: chain.anchor.as_ref().map(AnchorJson::of) }
+        Self {
+            schema: SCHEMA,
+            pruned,
+            before: whole_second(before),
+            anchor: chain.anchor.as_ref().map(AnchorJson::of),
+        }
     }
-}
-
-/// A link as one line of JSON.
-pub fn link_line(link: &Link) -> serde_json::Result<String> {
-    Ok(serde_json::to_string(&LinkJson::of(link))? + "\n")
 }
 
 /// Each link as a line of JSON.
 pub fn history_lines(links: &[Link]) -> serde_json::Result<String> {
-    links.iter().map(link_line).collect()
+    links.iter().map(|link| line(&LinkJson::of(link))).collect()
 }
 
 /// The links as CSV.
@@ -235,7 +229,7 @@ pub fn history_csv(links: &[Link]) -> Result<String> {
             link.user.clone(),
             link.host.clone(),
             link.detail.clone(),
-            hex(&link.hash),
+            hex::encode(&link.hash),
         ]
     };
     sheet(columns, links.iter().map(row))
@@ -246,9 +240,9 @@ const LEAST_DETAIL: usize = 24;
 
 /// The links in a table, oldest first, one a line: what doesn't fit the terminal is cut, and who did it is left out
 /// where it's narrow.
-pub fn history_table(links: &[Link], zone: &TimeZone, view: &View) -> String {
+pub fn history_table(links: &[Link], zone: &Zone, view: &View) -> String {
     let when = |link: &Link| match link.instant() {
-        Some(at) => at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string(),
+        Some(at) => zone.time(at),
         None => clean(&link.at),
     };
     let title = ["WHEN", "EVENT", "LOCATION", "WHO", "DETAIL"].map(str::to_owned);
@@ -313,12 +307,12 @@ mod tests {
         let links = [link("OCM-RETL-24-000064-D1", &"=long 店 ".repeat(20)), link("L", "x")];
         for width in [40, 80, 100, 200] {
             let view = View { now: Timestamp::UNIX_EPOCH, profile: None, colour: false, width: Some(width) };
-            let text = history_table(&links, &TimeZone::UTC, &view);
+            let text = history_table(&links, &Zone::default(), &view);
             assert!(width < 80 || text.lines().all(|line| line.width() <= usize::from(width)), "{text}");
             assert_eq!(text.lines().count(), 3);
         }
         let view = View { now: Timestamp::UNIX_EPOCH, profile: None, colour: false, width: None };
-        let piped = history_table(&links, &TimeZone::UTC, &view);
+        let piped = history_table(&links, &Zone::default(), &view);
         assert!(piped.contains("ann@support-desk-17") && !piped.contains('…'));
     }
 }

@@ -2,16 +2,19 @@
 
 use super::{Row, View};
 use crate::error::{Error, Report};
-use crate::model::authorization::{Authorization, Condition, Standing, State};
+use crate::model::authorization::{Authorization, Condition, ReportedRecord, Standing, State};
 use crate::model::ids::Key;
+use crate::model::instant::whole_second;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
 use crate::model::reminder::Occasion;
+use crate::model::run_counts::RunCounts;
 use crate::model::selection::Quiet;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// The number of this form of the documents.
 pub(super) const SCHEMA: u8 = 1;
@@ -27,7 +30,7 @@ pub struct Document<'a> {
     /// `null` with `--all-profiles`: each row carries its own.
     profile: Option<String>,
     summary: Summary,
-    #[schemars(with = "Vec<AuthorizationJson>")]
+    #[schemars(with = "Vec<AuthorizationJson<'a>>")]
     authorizations: Authorizations<'a>,
 }
 
@@ -63,28 +66,14 @@ pub struct Summary {
     pub attention: usize,
 }
 
-/// One authorization.
+/// One authorization: the record, and what follows from it at this instant.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct AuthorizationJson {
-    profile: String,
-    ubi: String,
-    license: String,
-    ocm_license: Option<String>,
-    name: Option<String>,
-    username: String,
-    granted_by: Option<String>,
-    contact: Option<String>,
-    tags: Vec<String>,
+pub struct AuthorizationJson<'r> {
+    #[serde(flatten)]
+    record: ReportedRecord<'r>,
     state: State,
     conditions: Vec<Condition>,
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
-    created_at: Option<Timestamp>,
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
-    renewed_at: Option<Timestamp>,
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
-    expires_at: Option<Timestamp>,
-    expires_estimated: bool,
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pending_until: Option<Timestamp>,
     /// Whole days, rounded down; negative once expired.
@@ -113,7 +102,7 @@ pub struct ResultJson {
     outcome: Ending,
     exit: u8,
     authorize_url: Option<String>,
-    authorization: Option<AuthorizationJson>,
+    authorization: Option<AuthorizationJson<'static>>,
     error: Option<Report>,
 }
 
@@ -135,7 +124,7 @@ impl ResultJson {
             authorization: outcome
                 .standing
                 .as_ref()
-                .map(|standing| AuthorizationJson::of(&Row::at(now, standing, provider))),
+                .map(|standing| AuthorizationJson::of(&Row::at(now, standing, provider)).into_owned()),
             error: outcome.error.as_ref().map(Error::report),
         }
     }
@@ -156,31 +145,24 @@ impl ErrorDocument {
     }
 }
 
-impl AuthorizationJson {
+impl<'r> AuthorizationJson<'r> {
     /// A row of the report.
-    pub fn of(row: &Row<'_>) -> Self {
-        let record = &row.standing.record;
-        let text = |it: &dyn std::fmt::Display| it.to_string();
+    pub fn of(row: &Row<'r>) -> Self {
         Self {
-            profile: record.profile.clone(),
-            ubi: record.key.ubi.to_string(),
-            license: record.key.license.to_string(),
-            ocm_license: record.ocm_license.as_ref().map(|it| text(it)),
-            name: record.name.as_ref().map(|it| text(it)),
-            username: record.username.to_string(),
-            granted_by: record.granted_by.clone(),
-            contact: record.contact.as_ref().map(|it| text(it)),
-            tags: record.tags.iter().map(|tag| tag.to_string()).collect(),
+            record: ReportedRecord(Cow::Borrowed(&row.standing.record)),
             state: row.state,
             conditions: row.conditions.clone(),
-            created_at: record.created_at,
-            renewed_at: record.renewed_at,
-            expires_at: record.expires_at,
-            expires_estimated: record.expires_estimated,
             pending_until: row.standing.pending_until(),
             days_left: row.days_left,
             next_command: row.next_command(),
         }
+    }
+
+    /// The same with a record of its own.
+    fn into_owned(self) -> AuthorizationJson<'static> {
+        let Self { record, state, conditions, pending_until, days_left, next_command } = self;
+        let record = ReportedRecord(Cow::Owned(record.0.into_owned()));
+        AuthorizationJson { record, state, conditions, pending_until, days_left, next_command }
     }
 }
 
@@ -234,7 +216,7 @@ impl Summary {
 pub fn document<'a>(rows: &'a [Row<'a>], view: &View) -> Document<'a> {
     Document {
         schema: SCHEMA,
-        generated_at: Timestamp::from_second(view.now.as_second()).unwrap_or(view.now),
+        generated_at: whole_second(view.now),
         profile: view.profile.clone(),
         summary: Summary::of(rows),
         authorizations: Authorizations(rows),
@@ -243,15 +225,18 @@ pub fn document<'a>(rows: &'a [Row<'a>], view: &View) -> Document<'a> {
 
 /// The rows as JSON lines: each is an authorization with the schema's number.
 pub fn lines(rows: &[Row<'_>]) -> Result<String, serde_json::Error> {
+    rows.iter().map(|row| line(&AuthorizationJson::of(row))).collect()
+}
+
+/// One record as a line of JSON, with the schema's number.
+pub(super) fn line(record: &impl Serialize) -> Result<String, serde_json::Error> {
     #[derive(Serialize)]
-    struct Line {
+    struct Line<'r, T> {
         schema: u8,
         #[serde(flatten)]
-        authorization: AuthorizationJson,
+        record: &'r T,
     }
-    let line =
-        |row| serde_json::to_string(&Line { schema: SCHEMA, authorization: AuthorizationJson::of(row) });
-    rows.iter().map(|row| line(row).map(|text| text + "\n")).collect()
+    Ok(serde_json::to_string(&Line { schema: SCHEMA, record })? + "\n")
 }
 
 /// What a hook gets on its standard input: an authorization with the event (DESIGN, JSON). No secrets.
@@ -263,7 +248,7 @@ pub struct HookEvent {
     #[schemars(with = "String", extend("format" = "date-time"))]
     at: Timestamp,
     #[serde(flatten)]
-    authorization: AuthorizationJson,
+    authorization: AuthorizationJson<'static>,
     /// The reminder's threshold in days; 0 once lapsed; `null` where it's no reminder.
     threshold: Option<u32>,
     /// More, in words: who granted, or why it failed.
@@ -279,7 +264,14 @@ impl HookEvent {
         threshold: Option<u32>,
         detail: Option<String>,
     ) -> Self {
-        Self { schema: SCHEMA, event, at, authorization: AuthorizationJson::of(row), threshold, detail }
+        Self {
+            schema: SCHEMA,
+            event,
+            at: whole_second(at),
+            authorization: AuthorizationJson::of(row).into_owned(),
+            threshold,
+            detail,
+        }
     }
 }
 
@@ -353,7 +345,7 @@ pub fn token_document<'t>(
         token,
         token_type,
         // Down to the whole second, as all instants here: early, never late.
-        expires_at: expires_at.map(|at| Timestamp::from_second(at.as_second()).unwrap_or(at)),
+        expires_at: expires_at.map(whole_second),
         grant_expires_at: record.expires_at,
         refreshed,
     }
@@ -399,49 +391,6 @@ impl From<Ending> for Happening {
     }
 }
 
-/// How many of a run ended how.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct Counts {
-    /// All of the run.
-    pub planned: usize,
-    /// Stored.
-    pub granted: usize,
-    /// Granted by another admin, and set aside.
-    pub held: usize,
-    /// Handed out as a link.
-    pub handed_off: usize,
-    /// Given up.
-    pub deactivated: usize,
-    /// Failed.
-    pub failed: usize,
-    /// Left out.
-    pub skipped: usize,
-    /// Nothing to do.
-    pub unchanged: usize,
-    /// Not yet tried: `renew --resume` goes on with them, a deactivation with the same command.
-    pub left: usize,
-}
-
-impl Counts {
-    /// Counts how licences ended; `left` of them weren't tried.
-    pub fn of(outcomes: &[Outcome], left: usize) -> Self {
-        let mut counts = Self { planned: outcomes.len() + left, left, ..Self::default() };
-        for outcome in outcomes {
-            *match outcome.ending {
-                Ending::Granted => &mut counts.granted,
-                Ending::Held => &mut counts.held,
-                Ending::HandedOff => &mut counts.handed_off,
-                Ending::Deactivated => &mut counts.deactivated,
-                Ending::Skipped => &mut counts.skipped,
-                Ending::Failed => &mut counts.failed,
-                Ending::Unchanged => &mut counts.unchanged,
-            } += 1;
-        }
-        counts
-    }
-}
-
 /// One line of `--format jsonl` of a command over several licences.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -459,12 +408,12 @@ pub struct RunEvent {
     /// The exit code it stands for; in the summary the program's own.
     exit: Option<u8>,
     authorize_url: Option<String>,
-    authorization: Option<AuthorizationJson>,
+    authorization: Option<AuthorizationJson<'static>>,
     error: Option<Report>,
     /// Why it's planned, or left out, in words.
     why: Option<String>,
     /// In the summary only.
-    counts: Option<Counts>,
+    counts: Option<RunCounts>,
 }
 
 impl RunEvent {
@@ -481,13 +430,13 @@ impl RunEvent {
         Self {
             schema: SCHEMA,
             event,
-            at,
+            at: whole_second(at),
             ubi: Some(key.ubi.to_string()),
             license: Some(key.license.to_string()),
             outcome: (event == Happening::Skipped).then_some(Ending::Skipped),
             exit: (event == Happening::Skipped).then_some(0),
             authorize_url,
-            authorization: standing.map(|it| AuthorizationJson::of(&Row::at(at, it, provider))),
+            authorization: standing.map(|it| AuthorizationJson::of(&Row::at(at, it, provider)).into_owned()),
             error: None,
             why,
             counts: None,
@@ -501,7 +450,7 @@ impl RunEvent {
         Self {
             schema: SCHEMA,
             event: ending.into(),
-            at,
+            at: whole_second(at),
             ubi: Some(ubi),
             license: Some(license),
             outcome: Some(ending),
@@ -515,11 +464,11 @@ impl RunEvent {
     }
 
     /// The last line.
-    pub fn summary(at: Timestamp, counts: Counts, exit: u8, error: Option<&Error>) -> Self {
+    pub fn summary(at: Timestamp, counts: RunCounts, exit: u8, error: Option<&Error>) -> Self {
         Self {
             schema: SCHEMA,
             event: Happening::Summary,
-            at,
+            at: whole_second(at),
             ubi: None,
             license: None,
             outcome: None,

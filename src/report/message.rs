@@ -57,7 +57,7 @@ pub fn message(message: &Message<'_>, provider: &Provider) -> String {
     for (number, link) in message.links.iter().enumerate() {
         let name = link.name.map(|name| format!("{name}, ")).unwrap_or_default();
         let ends = link.expires_at.map(|at| {
-            let day = at.to_zoned(provider.zone.clone()).strftime("%B %-d, %Y").to_string();
+            let day = provider.zone.day_in_letters(at);
             format!(
                 "     The present access {} on {day}.\n",
                 if at <= message.now { "ended" } else { "ends" }
@@ -93,10 +93,10 @@ pub fn message(message: &Message<'_>, provider: &Provider) -> String {
         "\n     If anything is different, don't go on. Close the page, and tell us.\n\
          \x20 3. Sign in there, and click the green button \"Grant Access\"."
     );
-    let when = message.until.to_zoned(provider.zone.clone()).strftime("%A, %B %-d, %Y, %-I:%M %p %Z");
+    let when = provider.zone.time_in_letters(message.until);
     if provider.redirect.public_url.is_some() {
         text.push_str(
-            "  4. A page says that access is granted. That's all: there is nothing to send back.\n",
+            "  4. A page says that access is granted. That's all:\n     there is nothing to send back.\n",
         );
     } else {
         let _ = writeln!(

@@ -21,10 +21,10 @@ pub use check::{Threshold, Verdict, check, unknown};
 pub use csv::csv;
 pub use doctor::{DoctorDocument, Finding, Health};
 pub use history::{
-    HistoryDocument, PruneDocument, VerifyDocument, history_csv, history_lines, history_table, link_line,
+    HistoryDocument, PruneDocument, VerifyDocument, history_csv, history_lines, history_table,
 };
 pub use json::{
-    AuthorizationJson, Counts, Document, ErrorDocument, Happening, HookEvent, Reminders, ResultJson, Results,
+    AuthorizationJson, Document, ErrorDocument, Happening, HookEvent, Reminders, ResultJson, Results,
     RunEvent, Summary, TokenDocument, document, lines, results, schema, token_document,
 };
 pub use message::{Link, Message, message, qr};
@@ -77,7 +77,7 @@ impl<'a> Row<'a> {
 
     /// An instant in the profile's zone, with the zone named.
     fn when(&self, at: Timestamp) -> String {
-        at.to_zoned(self.provider.zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
+        self.provider.zone.time(at)
     }
 
     /// What the store is called, else its licence.

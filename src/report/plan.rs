@@ -4,10 +4,11 @@ use super::View;
 use super::days_in_words;
 use super::json::SCHEMA;
 use super::table::cut;
-use crate::error::counted;
+use crate::error::{counted, licenses};
 use crate::model::expiry::days_left;
 use crate::model::flow::Purpose;
 use crate::model::ids::{Key, Ubi};
+use crate::model::instant::whole_second;
 use crate::model::plan::{Plan, Planned};
 use crate::model::spread::{Choice, Proposal};
 use jiff::Timestamp;
@@ -37,7 +38,7 @@ pub fn plan(plan: &Plan, proposal: Option<&Proposal>, view: &View) -> String {
     let mut text = page.folded(&groups.sum(plan), "");
     text.push_str(&if plan.items.len() > IN_FULL { page.brief(&groups) } else { page.full(&groups, plan) });
     if !plan.left_out.is_empty() {
-        text.push_str(&format!("\nLeft out: {}\n", licences(plan.left_out.len())));
+        text.push_str(&format!("\nLeft out: {}\n", licenses(plan.left_out.len())));
         text.push_str(&page.reasons(plan.left_out.iter().map(|it| (&it.key, it.why.as_str()))));
     }
     if let Some(proposal) = proposal {
@@ -72,7 +73,7 @@ impl<'p> Groups<'p> {
         let companies: BTreeSet<_> = self.of_admins.keys().map(|(ubi, _)| ubi).collect();
         format!(
             "{} would be asked: {} of {} (UBI).",
-            licences(plan.items.len()),
+            licenses(plan.items.len()),
             counted(admins.len(), "admin", "admins"),
             counted(companies.len(), "company", "companies")
         )
@@ -218,7 +219,7 @@ impl Page {
         let mut sorted: Vec<_> = by_reason.into_iter().collect();
         sorted.sort_by_key(|(_, keys)| std::cmp::Reverse(keys.len()));
         let told = |(why, keys): (&str, Vec<&Key>)| {
-            let mut line = format!("  {}, {why}", licences(keys.len()));
+            let mut line = format!("  {}, {why}", licenses(keys.len()));
             if keys.len() <= NAMED {
                 let named: Vec<_> = keys.iter().map(|key| key.to_string()).collect();
                 line.push_str(&format!(": {}", named.join(", ")));
@@ -286,11 +287,7 @@ fn words(line: &str) -> Vec<&str> {
 /// An admin, and how many licences are theirs.
 fn who(of_admin: &[&Planned]) -> String {
     let name = of_admin.first().map_or("", |item| item.username.as_str());
-    format!("{name}: {}", licences(of_admin.len()))
-}
-
-fn licences(count: usize) -> String {
-    counted(count, "licence", "licences")
+    format!("{name}: {}", licenses(of_admin.len()))
 }
 
 /// What a dry run prints as JSON.
@@ -397,7 +394,7 @@ impl PlanDocument {
         };
         Self {
             schema: SCHEMA,
-            generated_at: Timestamp::from_second(now.as_second()).unwrap_or(now),
+            generated_at: whole_second(now),
             profile: profile.to_owned(),
             planned: plan.items.iter().map(planned).collect(),
             left_out: plan.left_out.iter().map(|it| ChoiceJson::of(&it.key, &it.why)).collect(),
@@ -507,7 +504,7 @@ mod tests {
         left_out(&mut it, 14, "deactivated");
         let text = plan(&it, Some(&proposal()), &view(80));
         assert!(
-            text.starts_with("12 licences would be asked: 3 admins of 2 companies (UBI).\n\nUBI "),
+            text.starts_with("12 licenses would be asked: 3 admins of 2 companies (UBI).\n\nUBI "),
             "{text}"
         );
         assert!(text.lines().all(|line| line.width() <= 80), "{text}");
@@ -537,7 +534,7 @@ mod tests {
         let it = plan_of(300, 14, 5);
         assert_eq!(text.lines().count(), 3 + 22 + Groups::of(&it).of_admins.len() + 2, "{text}");
         assert!(
-            text.contains("\n  admin0@store.example: 5 licences   1 lapsed, 4 with 0–12 days left\n"),
+            text.contains("\n  admin0@store.example: 5 licenses   1 lapsed, 4 with 0–12 days left\n"),
             "{text}"
         );
     }

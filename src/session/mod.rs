@@ -10,7 +10,7 @@ pub use look_up::{LookedUp, look_up};
 pub use switchboard::Reply;
 pub use worklist::{Clicked, Entry, Sheet, Wish, Worklist};
 
-use crate::edge::{BrowserChoice, Clock, Env, Http, Keys, Opened, Typed};
+use crate::edge::{BrowserChoice, Clock, Env, Http, Listening, Opened, Typed};
 use crate::error::{Error, ProviderError, Result};
 use crate::grant::listener::{Host, Listener, Serving};
 use crate::grant::{self, Ask, Code, Endpoints, Returned, Spent};
@@ -266,9 +266,9 @@ impl Session {
     }
 
     /// Keys at the terminal come as steps, as long as what is returned is kept.
-    pub fn keys(&self) -> Option<Keys> {
+    pub fn keys(&self, env: &Env) -> Option<Listening> {
         let sender = self.sender.clone();
-        Keys::listen(move |typed| {
+        env.terminal.keys(move |typed| {
             let _ = sender.send(match typed {
                 Typed::Key(key) => Step::Key(key),
                 Typed::Address(text) => Step::Pasted { text: Secret::new(text), from: None },

@@ -32,6 +32,7 @@ struct Waiting {
 impl Waiting {
     /// Its one answer.
     fn answer(&mut self, callback: Callback, reply: Reply, endpoints: &Endpoints) -> Step {
+        // defense: S19 an-answer-counts-once
         self.answered = true;
         let flow = self.flow.clone();
         match judge(callback, self.license.clone(), endpoints) {
@@ -80,6 +81,7 @@ impl Reply {
 
     /// The grant is stored.
     pub fn granted(self) {
+        // defense: S27 page-names-the-license
         let page = pages::granted(self.reader, &self.license);
         self.answer(page);
     }
@@ -162,6 +164,7 @@ impl Switchboard {
             StateIn::Query => callback.state.as_ref().map(|state| state.expose().to_owned()),
             StateIn::Path => state_in_path,
         };
+        // defense: S2 S5 S49 state-names-the-question
         let Some(waiting) = state.and_then(|state| self.open.get_mut(&fingerprint(&state))) else {
             self.strays += 1;
             request.answer(pages::stray());
@@ -200,6 +203,7 @@ impl Switchboard {
     /// Whether a path is the redirect's; with the state, where it travels in the path.
     fn is_ours(&self, path: &str) -> (Option<String>, bool) {
         match self.state_in {
+            // defense: S17 only-the-redirects-path
             StateIn::Query => (None, path.trim_end_matches('/') == self.path),
             StateIn::Path => {
                 let state = path.strip_prefix(&self.path).and_then(|rest| rest.strip_prefix('/'));

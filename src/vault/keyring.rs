@@ -1,8 +1,8 @@
-//! The OS keyring: the Secret Service, macOS's Keychain, Windows' Credential Manager.
+//! Secrets in the OS keyring: an item each, or several where the platform limits an item's size.
 
-use super::bounded::Bounded;
 use super::envelope::{Envelope, Opener, Seal};
 use super::parts::{self, Head};
+use crate::edge::{KeyringFault, KeyringStore, KeyringThread};
 use crate::error::clean;
 use crate::error::{Error, Result, VaultError};
 use crate::model::flow::Place;
@@ -10,40 +10,34 @@ use crate::model::secret::Sealable;
 use age::x25519::Identity;
 use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
-use std::collections::HashMap;
-use std::time::Duration;
-
-/// The service that all items are of.
-const SERVICE: &str = "biotrack-auth";
+use std::sync::Arc;
 
 /// The most bytes of one item: Windows' CRED_MAX_CREDENTIAL_BLOB_SIZE; the others have no limit worth the name.
 const LIMIT: Option<usize> = if cfg!(windows) { Some(2560) } else { None };
 
-/// The one thread of the process: the keyring crate's connection is one for the process, too.
-static KEYRING: Bounded = Bounded::new(Duration::from_secs(5));
-
 /// The OS keyring.
 pub struct Keyring {
+    thread: Arc<KeyringThread>,
     limit: Option<usize>,
 }
 
 impl Keyring {
-    pub(super) fn of_the_platform() -> Self {
-        Self { limit: LIMIT }
+    pub(super) fn over(thread: Arc<KeyringThread>) -> Self {
+        Self { thread, limit: LIMIT }
     }
 
     /// One whose items hold no more than so many bytes: what Windows needs can so be tried everywhere.
-    pub fn limited_to(bytes: usize) -> Self {
-        Self { limit: Some(bytes.max(1)) }
+    pub fn limited_to(bytes: usize, thread: Arc<KeyringThread>) -> Self {
+        Self { thread, limit: Some(bytes.max(1)) }
     }
 
     pub(super) fn probe(&self, item: &str, secret: Sealable) -> Result<()> {
         let (item, limit) = (item.to_owned(), self.limit);
-        KEYRING.ask("keep a probe", move || {
-            keep(&item, secret.bytes(), limit)?;
-            let read = read(&item, "the probe");
+        self.thread.ask("keep a probe", move |store| {
+            keep(store, &item, secret.bytes(), limit)?;
+            let read = read(store, &item, "the probe");
             // Whatever came of it, nothing is left behind.
-            let removed = remove(&item);
+            let removed = remove(store, &item);
             match read {
                 Ok(read) if read.as_slice() == secret.bytes() => removed.map(|_| ()),
                 Ok(_) | Err(Error::Vault(VaultError::Gone { .. } | VaultError::Broken { .. })) => {
@@ -80,14 +74,14 @@ impl Keyring {
 
     pub(super) fn put(&self, item: &str, secret: Sealable) -> Result<Place> {
         let (account, limit) = (item.to_owned(), self.limit);
-        KEYRING.ask("keep a secret", move || keep(&account, secret.bytes(), limit))?;
+        self.thread.ask("keep a secret", move |store| keep(store, &account, secret.bytes(), limit))?;
         Ok(Place::Item(item.into()))
     }
 
     pub(super) fn get(&self, item: &str, whose: &str) -> Result<Sealable> {
         let (item, whose) = (item.to_owned(), whose.to_owned());
-        KEYRING.ask("give a secret back", move || {
-            let mut secret = read(&item, &whose)?;
+        self.thread.ask("give a secret back", move |store| {
+            let mut secret = read(store, &item, &whose)?;
             Ok(Sealable::from_bytes(std::mem::take(&mut *secret)))
         })
     }
@@ -95,39 +89,39 @@ impl Keyring {
     /// The accounts that begin so, without the further parts of long secrets; `None` where the store can't search.
     pub(super) fn items(&self, beginning: &str) -> Result<Option<Vec<String>>> {
         let beginning = beginning.to_owned();
-        KEYRING.ask("list its items", move || search(&beginning))
+        self.thread.ask("list its items", move |store| search(store, &beginning))
     }
 
     pub(super) fn forget(&self, item: &str) -> Result<()> {
         let item = item.to_owned();
-        KEYRING.ask("forget a secret", move || match remove(&item)? {
+        self.thread.ask("forget a secret", move |store| match remove(store, &item)? {
             true => Ok(()),
-            false => unlocked(&item),
+            false => unlocked(store, &item),
         })
     }
 }
 
 /// The first item goes last: a set that was cut short is no set. The parts go in their order, so that what is
 /// left of such a set begins at the first part, and [`remove`] finds all of it.
-fn keep(item: &str, secret: &[u8], limit: Option<usize>) -> Result<()> {
+fn keep(store: &dyn KeyringStore, item: &str, secret: &[u8], limit: Option<usize>) -> Result<()> {
     let Some(head) = Head::needed(secret, limit) else {
-        return set(item, secret);
+        return set(store, item, secret);
     };
     let mut parts = secret.chunks(secret.len().div_ceil(head.count)).zip(1..);
     let kept = parts
-        .try_for_each(|(part, number)| set(&parts::account(item, number), part))
-        .and_then(|()| set(item, head.content().as_bytes()));
+        .try_for_each(|(part, number)| set(store, &parts::account(item, number), part))
+        .and_then(|()| set(store, item, head.content().as_bytes()));
     if !matches!(kept, Ok(()) | Err(Error::Vault(VaultError::Locked))) {
         // What stopped it may stop this, too; the error that counts is the first. One that is locked
         // would only ask for its password once more.
-        let _ = remove(item);
+        let _ = remove(store, item);
     }
     kept
 }
 
-fn read(item: &str, whose: &str) -> Result<Zeroizing<Vec<u8>>> {
-    let Some(first) = get(item)? else {
-        unlocked(item)?;
+fn read(store: &dyn KeyringStore, item: &str, whose: &str) -> Result<Zeroizing<Vec<u8>>> {
+    let Some(first) = get(store, item)? else {
+        unlocked(store, item)?;
         return Err(VaultError::Gone { item: clean(item) }.into());
     };
     let Some(head) = Head::read(&first) else {
@@ -135,8 +129,8 @@ fn read(item: &str, whose: &str) -> Result<Zeroizing<Vec<u8>>> {
     };
     let mut parts = Vec::new();
     for number in 1..=head.count {
-        let Some(part) = get(&parts::account(item, number))? else {
-            unlocked(item)?;
+        let Some(part) = get(store, &parts::account(item, number))? else {
+            unlocked(store, item)?;
             return Err(broken(whose, format!("part {number} of {} is missing", head.count)));
         };
         parts.push(part);
@@ -147,45 +141,35 @@ fn read(item: &str, whose: &str) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 /// Removes an item with its parts; `false` where there was nothing.
-fn remove(item: &str) -> Result<bool> {
+fn remove(store: &dyn KeyringStore, item: &str) -> Result<bool> {
     // Without the first item the others are no secret any more, only its remains.
-    let first = delete(item)?;
+    let first = delete(store, item)?;
     let mut count = 0;
-    while get(&parts::account(item, count + 1))?.is_some() {
+    while get(store, &parts::account(item, count + 1))?.is_some() {
         count += 1;
     }
     // From the last on: if this is cut short, what is left still begins at the first part.
     for number in (1..=count).rev() {
-        delete(&parts::account(item, number))?;
+        delete(store, &parts::account(item, number))?;
     }
     Ok(first || count > 0)
 }
 
 /// A locked keyring says of an entry that it doesn't know that it isn't there, and so does one that was never set
 /// up. Only one that is open takes something in.
-fn unlocked(item: &str) -> Result<()> {
+fn unlocked(store: &dyn KeyringStore, item: &str) -> Result<()> {
     let trial = format!("{item}#open");
-    set(&trial, b"-")?;
-    delete(&trial).map(|_| ())
+    set(store, &trial, b"-")?;
+    delete(store, &trial).map(|_| ())
 }
 
-fn search(beginning: &str) -> Result<Option<Vec<String>>> {
-    // Sets the store up, or says why there is none.
-    entry("search")?;
-    let attributes = HashMap::from([("service", SERVICE)]);
-    let entries = match keyring_core::Entry::search(&attributes) {
-        Ok(entries) => entries,
-        // By its word, or because it names its attributes otherwise.
-        Err(keyring::Error::NotSupportedByStore(_) | keyring::Error::Invalid(..)) => return Ok(None),
-        Err(e) => return Err(fault(e, "list its items")),
+fn search(store: &dyn KeyringStore, beginning: &str) -> Result<Option<Vec<String>>> {
+    let accounts = match store.accounts() {
+        Err(KeyringFault::Unsupported) => return Ok(None),
+        accounts => accounts.map_err(|e| failed(e, "list its items"))?,
     };
-    let account = |entry: &keyring_core::Entry| match entry.get_specifiers() {
-        Some((_, account)) => Some(account),
-        None => entry.get_attributes().ok()?.remove("username"),
-    };
-    let mut found: Vec<String> = entries
-        .iter()
-        .filter_map(account)
+    let mut found: Vec<String> = accounts
+        .into_iter()
         .filter(|account| account.starts_with(beginning))
         .map(|account| account.split('#').next().unwrap_or_default().to_owned())
         .collect();
@@ -194,64 +178,37 @@ fn search(beginning: &str) -> Result<Option<Vec<String>>> {
     Ok(Some(found))
 }
 
-fn set(account: &str, bytes: &[u8]) -> Result<()> {
-    entry(account)?.set_secret(bytes).map_err(|e| fault(e, "keep a secret"))
+fn set(store: &dyn KeyringStore, account: &str, bytes: &[u8]) -> Result<()> {
+    store.set(account, bytes).map_err(|e| failed(e, "keep a secret"))
 }
 
-fn get(account: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {
-    match entry(account)?.get_secret() {
+fn get(store: &dyn KeyringStore, account: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    match store.get(account) {
         Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
-        Err(keyring::Error::NoEntry) => Ok(None),
-        Err(e) => Err(fault(e, "give a secret back")),
+        Err(KeyringFault::Missing) => Ok(None),
+        Err(e) => Err(failed(e, "give a secret back")),
     }
 }
 
-fn delete(account: &str) -> Result<bool> {
-    match entry(account)?.delete_credential() {
+fn delete(store: &dyn KeyringStore, account: &str) -> Result<bool> {
+    match store.delete(account) {
         Ok(()) => Ok(true),
-        Err(keyring::Error::NoEntry) => Ok(false),
-        Err(e) => Err(fault(e, "forget a secret")),
+        Err(KeyringFault::Missing) => Ok(false),
+        Err(e) => Err(failed(e, "forget a secret")),
     }
-}
-
-fn entry(account: &str) -> Result<keyring::Entry> {
-    keyring::Entry::new(SERVICE, account).map_err(|e| match (e, keyring::Entry::store_status()) {
-        (keyring::Error::NoDefaultStore, Err(cause)) => {
-            VaultError::NoKeyring { reason: reason(cause) }.into()
-        }
-        (e, _) => fault(e, "find an entry"),
-    })
 }
 
 fn broken(whose: &str, reason: impl Into<String>) -> Error {
     VaultError::Broken { what: whose.into(), reason: reason.into() }.into()
 }
 
-fn fault(e: keyring::Error, what: &'static str) -> Error {
-    match e {
-        keyring::Error::NoStorageAccess(_) => VaultError::Locked,
-        // It was locked between two steps of one call.
-        e if e.to_string().contains("Secret.Error.IsLocked") => VaultError::Locked,
-        e => VaultError::Keyring { what, reason: reason(&e) },
-    }
-    .into()
-}
-
-/// The platform's word in one short line. Never the error's debug text: some hold the secret.
-fn reason(e: &keyring::Error) -> String {
-    let text = match e {
-        keyring::Error::Ambiguous(entries) => format!("it has {} entries of that name", entries.len()),
-        keyring::Error::PlatformFailure(cause) => cause.to_string(),
-        e => e.to_string(),
+fn failed(fault: KeyringFault, what: &'static str) -> Error {
+    let reason = match fault {
+        KeyringFault::Absent(reason) => return VaultError::NoKeyring { reason }.into(),
+        KeyringFault::Locked => return VaultError::Locked.into(),
+        KeyringFault::Missing => "it has no such item".to_owned(),
+        KeyringFault::Unsupported => "it can't do that".to_owned(),
+        KeyringFault::Failed(reason) => reason,
     };
-    let known = [
-        ("no secret service provider or dbus session", "there is no D-Bus session here"),
-        ("Failed to connect to address", "there is no D-Bus session here"),
-        ("Error.ServiceUnknown", "no program on this D-Bus session offers the Secret Service"),
-        ("Error.NameHasNoOwner", "no program on this D-Bus session offers the Secret Service"),
-    ];
-    match known.iter().find(|(sign, _)| text.contains(sign)) {
-        Some((_, said)) => (*said).into(),
-        None => clean(text.lines().next().unwrap_or_default()).chars().take(200).collect(),
-    }
+    VaultError::Keyring { what, reason }.into()
 }

@@ -1,6 +1,5 @@
 //! The vault: keeps secrets in the OS keyring, or sealed with age beside the record they belong to.
 
-mod bounded;
 mod bundle;
 #[cfg(test)]
 mod damage;
@@ -16,11 +15,12 @@ pub use envelope::{Envelope, Opener, Seal};
 pub use keyring::Keyring;
 pub use sealed::{IdentityFile, SealedVault, check_recipient, create_identity, recipient_of};
 
-use crate::edge::Random;
+use crate::edge::{KeyringThread, Random};
 use crate::error::{Result, VaultError};
 use crate::model::flow::{Place, Sealed};
 use crate::model::secret::Sealable;
 use crate::model::vault_kind::VaultKind;
+use std::sync::Arc;
 
 /// How many random bytes a probe keeps: as many as a generous set of tokens, so that a limit on size shows.
 const PROBE: usize = 4096;
@@ -34,9 +34,9 @@ pub enum Vault {
 }
 
 impl Vault {
-    /// The OS keyring.
-    pub fn keyring() -> Self {
-        Self::Keyring(Keyring::of_the_platform())
+    /// The OS keyring, behind its thread.
+    pub fn keyring(thread: Arc<KeyringThread>) -> Self {
+        Self::Keyring(Keyring::over(thread))
     }
 
     /// Sealed to the recipients; this host opens with the identity in that file. No recipients: this host alone.

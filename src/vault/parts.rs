@@ -2,7 +2,6 @@
 
 use secrecy::zeroize::Zeroizing;
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// What the first item of a set begins with.
 const MARK: &str = "biotrack-auth parts ";
@@ -50,11 +49,7 @@ pub(super) fn account(item: &str, number: usize) -> String {
 /// Of the secret itself nothing can be learnt from it: a token's 128 bits and more can't be guessed.
 fn hash(secret: &[u8]) -> String {
     let digest = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(secret)));
-    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(digest.as_slice())
 }
 
 #[cfg(test)]

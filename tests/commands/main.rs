@@ -2,5 +2,43 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
+mod check;
+mod complete;
+mod completions;
+mod config;
+mod deactivate;
+mod deactivate_several;
+mod doctor;
+mod exec;
+mod export;
+mod handoff;
+mod help;
+mod history;
+mod import;
+mod last_use;
 mod layers;
+mod listen;
+mod man;
 mod mutations;
+mod odd_names;
+mod old_ledgers;
+mod online;
+mod pairs;
+#[cfg(unix)]
+mod parsers;
+mod plain;
+mod power;
+mod program;
+mod register;
+mod register_from;
+mod register_refused;
+mod release;
+mod remind;
+mod renew;
+mod renew_several;
+mod rig;
+mod sandbox;
+mod schemas;
+mod status;
+mod token;
+mod told_once;

@@ -1,44 +1,112 @@
-//! The list of defences that `tests/mutations/run` takes out: each stands where the list says, and was missed.
+//! The defenses that `tests/mutations/run` takes out: the list, the markers in the source and the table of what was
+//! caught name the same ones, and each can be taken out of what its marker marks.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use toml::{Table, Value};
 
-/// All that is listed.
-fn listed() -> Vec<Table> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mutations");
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    files
-        .filter(|file| file.extension().is_some_and(|it| it == "toml"))
-        .flat_map(|file| {
-            let list: Table = fs::read_to_string(file).unwrap().parse().unwrap();
-            list["mutation"].as_array().unwrap().clone()
-        })
-        .map(|one| one.as_table().unwrap().clone())
-        .collect()
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All that are listed, by name.
+fn listed() -> Table {
+    fs::read_to_string(root().join("tests/mutations/defenses.toml")).unwrap().parse().unwrap()
+}
+
+fn files(place: &Path, found: &mut Vec<PathBuf>) {
+    if place.is_dir() {
+        fs::read_dir(place).unwrap().for_each(|entry| files(&entry.unwrap().path(), found));
+    } else {
+        found.push(place.to_owned());
+    }
+}
+
+/// What the markers say: a name, and the lines of the threats' list before it.
+fn marked() -> BTreeMap<String, String> {
+    let mut places = Vec::new();
+    for place in ["src", "contrib", "release", "Cargo.toml", "deny.toml"] {
+        files(&root().join(place), &mut places);
+    }
+    let mut found = BTreeMap::new();
+    for file in places {
+        let Ok(text) = fs::read_to_string(&file) else { continue };
+        for line in text.lines().map(str::trim_start) {
+            let comment = ["//", "--", "#"].iter().find_map(|it| line.strip_prefix(it));
+            let Some(marker) = comment.and_then(|it| it.trim_start().strip_prefix("defense:")) else {
+                continue;
+            };
+            let (lines, name) = marker.trim_start().rsplit_once(' ').unwrap_or_default();
+            let is_line = |it: &str| it.strip_prefix('S').is_some_and(|it| it.parse::<u8>().is_ok());
+            assert!(lines.split(' ').all(is_line), "{}: {line}", file.display());
+            let twice = found.insert(name.to_owned(), lines.to_owned());
+            assert_eq!(twice, None, "{name} is marked twice, once in {}", file.display());
+        }
+    }
+    found
 }
 
 #[test]
-fn each_stands_in_the_source_once() {
-    for one in listed() {
-        let also = one.get("also").and_then(Value::as_array).into_iter().flatten();
-        for change in also.map(|it| it.as_table().unwrap()).chain([&one]) {
-            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(change["file"].as_str().unwrap());
-            let text = fs::read_to_string(&file).unwrap();
-            let found = text.matches(change["before"].as_str().unwrap()).count();
-            assert_eq!(found, 1, "{} of {}: {}", one["defence"], one["line"], file.display());
+fn each_is_marked_and_each_marker_is_listed() {
+    let listed: BTreeSet<String> = listed().keys().cloned().collect();
+    assert_eq!(marked().into_keys().collect::<BTreeSet<_>>(), listed);
+}
+
+#[test]
+fn each_was_caught_and_is_in_the_table() {
+    let table = include_str!("../../docs/defenses.md");
+    let (listed, marked) = (listed(), marked());
+    for (name, one) in &listed {
+        let tests = |of: &Value| of.get("tests").and_then(Value::as_array).cloned();
+        // One that only stands behind another is caught with that one.
+        let tests = tests(one).or_else(|| tests(&listed[one["behind"].as_str().unwrap()])).unwrap();
+        let tests = tests.iter().map(|it| format!("`{}`", it.as_str().unwrap().split_once(' ').unwrap().1));
+        let tests = tests.collect::<Vec<_>>().join(", ");
+        let (lines, says) = (&marked[name], one["says"].as_str().unwrap());
+        let row = format!("| {lines} | `{name}` | {says} | {tests} | caught |");
+        assert!(table.contains(&row), "docs/defenses.md hasn't: {row}");
+    }
+    assert_eq!(table.lines().filter(|line| line.starts_with("| S")).count(), listed.len());
+}
+
+/// Its last word stands in a file of the suite: a test that was renamed or moved is noticed here.
+#[test]
+fn each_test_is_in_its_suite() {
+    for (name, one) in listed() {
+        for test in one.get("tests").and_then(Value::as_array).into_iter().flatten() {
+            let (suite, test) = test.as_str().unwrap().split_once(' ').unwrap();
+            let folder = match suite {
+                "lib" => "src",
+                "commands" => "tests/commands",
+                _ => "tests/real",
+            };
+            let mut sources = Vec::new();
+            files(&root().join(folder), &mut sources);
+            let word = test.trim_end_matches(':').rsplit(':').next().unwrap();
+            let there = |file: &PathBuf| {
+                file.file_stem().is_some_and(|it| it == word)
+                    || fs::read_to_string(file).is_ok_and(|it| it.contains(word))
+            };
+            assert!(sources.iter().any(there), "{name}: {folder} has no {test}");
         }
     }
 }
 
+/// Where there is a Python that can run `tests/mutations`.
 #[test]
-fn each_was_missed_and_is_in_the_table() {
-    let table = include_str!("../../docs/defences.md");
-    let all = listed();
-    for one in &all {
-        let text = |name: &str| one[name].as_str().unwrap();
-        let row = format!("| {} | {} | `{}` | missed |", text("line"), text("defence"), text("test"));
-        assert!(table.contains(&row), "docs/defences.md hasn't: {row}");
+fn each_can_be_taken_out_of_what_is_marked() {
+    let python = |arguments: &[&str]| {
+        Command::new("python3").current_dir(root().join("tests/mutations")).args(arguments).output()
+    };
+    let recent = ["-c", "import sys; sys.exit(sys.version_info < (3, 11))"];
+    if python(&recent).is_ok_and(|it| it.status.success()) {
+        for arguments in [&["-B", "-m", "doctest", "defenses.py"][..], &["run", "--check"]] {
+            let run = python(arguments).unwrap();
+            let said =
+                String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
+            assert!(run.status.success(), "{said}");
+        }
     }
-    assert_eq!(table.lines().filter(|line| line.starts_with("| S")).count(), all.len());
 }

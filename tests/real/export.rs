@@ -5,11 +5,9 @@ use crate::keyring::session::{Session, accounts, within};
 use crate::support::seed::{named, store};
 #[cfg(target_os = "linux")]
 use crate::support::stored::key;
-use crate::support::{Rig, admin, valid};
+use crate::support::{Rig, valid};
 use biotrack_auth::model::authorization::Authorization;
 use biotrack_auth::model::flow::Role;
-use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 use std::fs;
 #[cfg(unix)]
@@ -82,41 +80,6 @@ fn odd_instant() -> jiff::Timestamp {
 }
 
 #[test]
-fn any_name_survives_the_way_there_and_back() {
-    // Each case runs the program four times over many records.
-    let name = prop_oneof!["[=+@'\\-]{1,3}[ -~]{0,20}", "\\PC{1,40}", "[a-z;\\\\\",']{1,20}",];
-    let usable = |text: &String| biotrack_auth::model::ids::StoreName::parse(text).is_ok();
-    let records = prop::collection::vec(
-        (
-            name.clone().prop_filter("usable", usable),
-            name.prop_filter("a tag", |text| biotrack_auth::model::ids::Tag::parse(text).is_ok()),
-        ),
-        1..20,
-    );
-    let mut runner = TestRunner::new_with_rng(
-        Config { cases: 6, failure_persistence: None, ..Config::default() },
-        proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
-    );
-    runner
-        .run(&records, |names| {
-            let records: Vec<_> = names
-                .iter()
-                .enumerate()
-                .map(|(at, (name, tag))| Authorization {
-                    tags: vec![tag.parse().unwrap()],
-                    ..named(&format!("L-{at:03}"), name, "2026-12-01T00:00:00Z")
-                })
-                .collect();
-            for form in ["csv", "json"] {
-                let (first, again) = round(&records, form);
-                prop_assert_eq!(first, again);
-            }
-            Ok(())
-        })
-        .unwrap();
-}
-
-#[test]
 fn an_export_has_no_secret_and_its_forms_are_as_said() {
     let rig = Rig::new();
     rig.register("L-1").exits(0);
@@ -135,65 +98,6 @@ fn an_export_has_no_secret_and_its_forms_are_as_said() {
     #[cfg(unix)]
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
     rig.keeps_secrets(&[]);
-}
-
-#[test]
-fn import_shows_asks_and_never_overwrites_a_newer_grant() {
-    let rig = Rig::new();
-    rig.register("L-1").exits(0);
-    let old = rig.run(&["export"]).exits(0).out;
-    let file = rig.elsewhere("old.csv");
-    fs::write(&file, old.replace("ann@example.com", "eve@example.com")).unwrap();
-    rig.run(&["renew", "L-1", "--browser", &admin()]).exits(0);
-    let before = rig.only();
-    let dry = rig.run(&["import", text(&file), "--dry-run", "--json"]).exits(0).json();
-    valid("import", &dry);
-    assert_eq!((&dry["left"], &dry["changed"], &dry["dry_run"]), (&1.into(), &0.into(), &true.into()));
-    rig.run(&["import", text(&file), "--dry-run"])
-        .exits(0)
-        .answers("604001/L-1")
-        .answers("the grant here is newer");
-    rig.run(&["import", text(&file), "--yes"]).exits(0);
-    assert_eq!(rig.only(), before);
-
-    let more = "ubi,license,username,name,tags\n604001,L-1,ann@example.com,Hudson,a;b\n604001,L-9,bob@example.com,New,\n";
-    fs::write(&file, more).unwrap();
-    rig.run(&["import", text(&file)]).exits(2).says("needs a yes").says("name").says("(none) → Hudson");
-    assert_eq!(rig.only(), before);
-    let done = rig.run(&["import", text(&file), "--yes", "--json"]).exits(0).json();
-    valid("import", &done);
-    assert_eq!((&done["added"], &done["changed"]), (&1.into(), &1.into()));
-    let status = rig.status();
-    assert_eq!(status["authorizations"][0]["name"], "Hudson");
-    assert_eq!(status["authorizations"][0]["expires_at"], before["expires_at"]);
-    assert_eq!(status["authorizations"][1]["state"], "pending");
-    rig.run(&["import", text(&file)]).exits(0).says("2 the same");
-    rig.run(&["history", "verify"]).exits(0);
-}
-
-#[test]
-fn a_file_with_anything_wrong_in_it_changes_nothing() {
-    let rig = Rig::new();
-    let file = rig.elsewhere("bad");
-    for (content, says) in [
-        ("ubi,license,username,expires_at\n1,L-1,ann@example.com,soon\n", "line 2"),
-        ("profile,ubi,license,username\nfl,1,L-1,ann@example.com\n", "isn't configured here"),
-        ("ubi,license,username\n1,L-1,a@b.c\n1,L-1,a@b.c\n", "same licence as line 2"),
-        (
-            "{\"schema\":1,\"authorizations\":[{\"profile\":\"local-sandbox\",\"ubi\":\"\",\"license\":\"L\",\"username\":\"a\"}]}",
-            "authorization 1",
-        ),
-        ("{\"schema\":1,\"authorizations\":[], \"more\":1}", "isn't what"),
-        ("", "empty"),
-    ] {
-        fs::write(&file, content).unwrap();
-        rig.run(&["import", text(&file), "--yes"]).exits(2).answers_nothing().says(says);
-    }
-    fs::write(&file, "-----BEGIN AGE ENCRYPTED FILE-----\nnonsense\n").unwrap();
-    rig.run(&["import", text(&file), "--yes"]).exits(7).answers_nothing();
-    rig.run(&["import", "/nowhere", "--yes"]).exits(1);
-    rig.run(&["import"]).exits(2);
-    assert_eq!(rig.status()["summary"]["total"], 0);
 }
 
 #[test]
@@ -311,34 +215,6 @@ fn a_backup_of_a_keyring_is_restored_into_a_sealed_vault() {
         assert_eq!(accounts().len(), 1);
         assert_eq!(fresh.live("L-1").unwrap().access.expose(), granted.access.expose());
     });
-}
-
-#[test]
-fn a_renewal_of_what_came_from_a_backup_leaves_the_other_homes_grant_alone() {
-    let here = Rig::new();
-    let config = here.file("config.toml");
-    fs::write(&config, fs::read_to_string(&config).unwrap() + "\nrevocation_scope = \"token\"\n").unwrap();
-    here.register("L-1").exits(0);
-    let granted = here.live("L-1").unwrap();
-    let there = second_home(&here);
-    let config = there.file("config.toml");
-    fs::write(&config, fs::read_to_string(&config).unwrap() + "\nrevocation_scope = \"token\"\n").unwrap();
-    let bundle = here.elsewhere("backup.age");
-    here.run(&[
-        "export",
-        "--with-secrets",
-        "--backup",
-        "--recipient",
-        &own(&there),
-        "--output",
-        text(&bundle),
-    ])
-    .exits(0);
-    there.run(&["import", text(&bundle), "--yes"]).exits(0);
-    there.run(&["renew", "L-1", "--browser", &admin()]).exits(0);
-    assert_eq!(there.only()["conditions"], json!([]));
-    assert!(here.accepts(&granted), "the grant of the home it was backed up from is still live");
-    assert_eq!(there.grants("L-1", Role::Superseded).len(), 0);
 }
 
 #[cfg(target_os = "linux")]

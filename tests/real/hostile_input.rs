@@ -4,7 +4,6 @@
 use crate::support::proxy::{Proxy, json};
 use crate::support::{Rig, Run, admin};
 use biotrack_auth::error::is_unprintable;
-use serde_json::Value;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -172,46 +171,6 @@ fn one_is_read_everywhere(rig: &Rig, license: &str) {
     let words = Command::new("sh").arg("-c").arg(shell).current_dir(rig.home()).output().unwrap();
     let words = String::from_utf8(words.stdout).unwrap();
     assert!(words.lines().any(|word| word == selector || word == license), "{words}");
-}
-
-#[test]
-fn an_odd_licence_stays_one_value_in_every_format() {
-    let rig = Rig::new();
-    for license in ODD {
-        let named = format!("--license={license}");
-        rig.run(&[
-            "register",
-            "--ubi",
-            "604001",
-            &named,
-            "--username",
-            "a@example.com",
-            "--browser",
-            &admin(),
-        ])
-        .exits(0);
-    }
-    let csv = rig.run(&["export"]).exits(0);
-    let mut reader = csv::Reader::from_reader(csv.out.as_bytes());
-    for row in reader.records() {
-        let row = row.unwrap();
-        assert!(row.iter().all(|cell| !cell.starts_with(['=', '+', '-', '@'])), "{row:?}");
-    }
-    let again = fed(&rig, &["import", "-", "--dry-run", "--json"], csv.out.as_bytes()).exits(0).json();
-    assert_eq!(
-        (&again["unchanged"], &again["added"], &again["changed"]),
-        (&ODD.len().into(), &0.into(), &0.into())
-    );
-    let lines = rig.run(&["status", "--format", "jsonl"]).exits(0).out;
-    let each: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(each.len(), ODD.len());
-    let metrics = rig.run(&["status", "--format", "prometheus"]).exits(0).out;
-    let expiries =
-        metrics.lines().filter(|line| line.starts_with("biotrack_auth_expires_timestamp_seconds{"));
-    assert_eq!(expiries.count(), ODD.len());
-    let check = rig.run(&["status", "--check"]).exits(0);
-    // After the bar a monitor reads figures.
-    assert_eq!(check.out.matches('|').count(), 1 + check.out.matches("=cmd|").count(), "{}", check.out);
 }
 
 /// Bodies that no token answer has; the words in them mustn't be repeated.

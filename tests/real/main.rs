@@ -4,7 +4,6 @@
 #![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "tests left out there use it"))]
 
 mod answers;
-mod artefacts;
 #[cfg(target_os = "linux")]
 mod browser;
 mod bulk;
@@ -37,20 +36,16 @@ mod keyring;
 #[cfg(target_os = "linux")]
 mod local;
 mod looks;
+mod man;
 mod mishaps;
 #[cfg(target_os = "linux")]
 mod no_leaks;
 mod online;
 #[cfg(target_os = "linux")]
 mod outside;
-#[cfg(unix)]
-mod parsers;
-#[cfg(unix)]
-mod plain;
 mod register;
 #[cfg(unix)]
 mod remind;
-mod renew;
 #[cfg(unix)]
 mod shells;
 mod status;

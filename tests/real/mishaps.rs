@@ -1,6 +1,6 @@
 //! Every way in which the sandbox misbehaves ends in its documented exit code (DESIGN, Exit codes).
 
-use crate::support::{Rig, admin, register};
+use crate::support::{Rig, register};
 use biotrack_auth::sandbox::Mishap;
 use serde_json::json;
 
@@ -22,14 +22,6 @@ fn denied_is_6() {
 }
 
 #[test]
-fn a_person_who_refuses_is_6() {
-    let rig = Rig::new();
-    let browser = format!("{} --refuse", admin());
-    rig.run(&register("L-1", &["--browser", &browser])).exits(6);
-    nothing_is_stored(&rig, &json!([]));
-}
-
-#[test]
 fn another_location_or_company_is_6_names_the_fact_and_is_revoked() {
     for (mishap, fact) in [
         (Mishap::WrongLocation, "Location is \"L-1-D2\", not \"L-1\""),
@@ -43,22 +35,6 @@ fn another_location_or_company_is_6_names_the_fact_and_is_revoked() {
 }
 
 #[test]
-fn a_wrong_grant_that_cannot_be_revoked_yet_is_kept_until_it_is() {
-    let rig = Rig::with(&[Mishap::WrongLocation]);
-    let config = rig.file("config.toml");
-    let text = std::fs::read_to_string(&config).unwrap();
-    // A revocation address where nobody listens.
-    std::fs::write(&config, format!("{text}\nrevocation_url = \"http://127.0.0.1:9/revoke\"\n")).unwrap();
-    rig.register("L-1").exits(6).says("hasn't been answered yet");
-    assert_eq!(rig.only()["conditions"], json!(["revocation_pending"]));
-    std::fs::write(&config, text).unwrap();
-    rig.sandbox().set_fail(&[]);
-    rig.register("L-1").exits(0);
-    assert_eq!(rig.only()["conditions"], json!([]));
-    assert_eq!(rig.counted("token_revoked"), 1);
-}
-
-#[test]
 fn another_user_is_6_and_held() {
     let rig = Rig::with(&[Mishap::OtherUser]);
     rig.register("L-1").exits(6).answers_nothing().says("other.admin@example.com");
@@ -66,16 +42,6 @@ fn another_user_is_6_and_held() {
     rig.run(&["deactivate", "L-1", "--yes"]).exits(0);
     assert_eq!(rig.only()["state"], "deactivated");
     assert_eq!(rig.counted("token_revoked"), 1);
-}
-
-#[test]
-fn a_held_first_grant_can_be_taken() {
-    let rig = Rig::with(&[Mishap::OtherUser]);
-    rig.register("L-1").exits(6);
-    let next = rig.only()["next_command"].as_str().unwrap().to_owned();
-    assert_eq!(next, "biotrack-auth renew 604001/L-1 --any-user");
-    rig.run(&["renew", "604001/L-1", "--any-user"]).exits(0);
-    assert_eq!(rig.only()["state"], "active");
 }
 
 #[test]
@@ -165,21 +131,4 @@ fn a_share_of_failures_is_read_or_refused_with_a_reason() {
     serve("gremlins:5%").says("no such kind of failure: gremlins");
     serve("gremlins").says("rate-limit");
     serve("revocation-unsupported:5%").says("takes no share");
-}
-
-#[test]
-fn nobody_in_time_is_5() {
-    let rig = Rig::new();
-    rig.run(&register("L-1", &["--no-browser", "--timeout", "1s"])).exits(5).says("http://127.0.0.1");
-    nothing_is_stored(&rig, &json!([]));
-}
-
-#[test]
-fn a_taken_port_is_said_before_the_browser() {
-    let rig = Rig::new();
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
-    rig.run(&register("L-1", &["--port", &port])).exits(2).says(&port).says("--port");
-    assert!(rig.truth().is_empty());
-    assert_eq!(rig.status()["summary"]["total"], 0);
 }

@@ -63,15 +63,6 @@ fn what_the_provider_calls_inactive_becomes_invalid_and_nothing_else() {
 }
 
 #[test]
-fn what_is_invalid_now_is_shown_by_the_filter_that_asks_for_it() {
-    let rig = granted(&["L-1", "L-2"]);
-    revoke(&rig, "L-2");
-    let document = look(&rig, &["--state", "invalid"]).json();
-    assert_eq!(document["authorizations"][0]["license"], "L-2");
-    assert_eq!(document["summary"]["total"], 1);
-}
-
-#[test]
 fn an_outage_marks_nothing_and_is_0_with_a_note() {
     let rig = granted(&["L-1"]);
     revoke(&rig, "L-1");
@@ -160,12 +151,4 @@ fn many_are_asked_about_few_at_a_time() {
     look(&rig, &[]).says_nothing();
     assert_eq!(rig.counted("introspected"), 30);
     assert_eq!(rig.status()["summary"]["active"], json!(30));
-}
-
-#[test]
-fn a_host_that_only_seals_knows_nothing_and_says_so() {
-    let rig = granted(&["L-1"]);
-    std::fs::remove_file(rig.file("identity.txt")).unwrap();
-    let document = look(&rig, &[]).says("is unknown").json();
-    assert_eq!(states(&document), ["active"]);
 }

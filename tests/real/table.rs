@@ -72,25 +72,6 @@ fn eighty_columns_show_what_matters_and_cut_the_rest() {
 }
 
 #[test]
-fn two_hundred_columns_show_all() {
-    let (seen, _) = shown(&rig(), 200, "");
-    well_laid(&seen, 200);
-    for words in
-        ["ADMIN USER", "UBI", "🌿🌿 Green 👩 Leaf 🇺🇸 🌿🌿🌿🌿🌿🌿🌿🌿🌿🌿🌿🌿  ", "revocation_pending, held"]
-    {
-        assert!(seen.contains(words), "no {words} in\n{seen}");
-    }
-}
-
-#[test]
-fn a_phones_width_keeps_state_days_and_licence() {
-    let (seen, _) = shown(&rig(), 40, "");
-    assert!(seen.lines().all(|line| line.width() <= 40), "{seen}");
-    assert!(seen.contains("✗ expired        -9  101-X0002-D1\n"), "{seen}");
-    assert!(seen.contains("7 in profile local-sandbox: 1 expired,\n"), "{seen}");
-}
-
-#[test]
 fn the_colours_are_the_themes_own_and_can_be_refused() {
     let rig = rig();
     let (_, coloured) = shown(&rig, 80, "");

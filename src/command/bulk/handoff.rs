@@ -8,7 +8,7 @@ use crate::command::{Bench, Call, online};
 use crate::error::Result;
 use crate::model::outcome::{Ending, Outcome, exit_of};
 use crate::model::plan::{Planned, Progress};
-use crate::report::Counts;
+use crate::model::run_counts::RunCounts;
 
 pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting: &Waiting) -> Result<u8> {
     let Run { plan, known, done, resumed, any_user, verb, form } = run;
@@ -65,7 +65,7 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
     outcomes.extend(super::skipped(&known, &plan.left_out));
     let error = partial(call, &provider, verb, &outcomes);
     let exit = exit_of(&outcomes);
-    let counts = Counts::of(&outcomes, 0);
+    let counts = RunCounts::of(&outcomes, 0);
     let text = match handing.message {
         true => messages(&handed, &provider, call.env.clock.now()),
         false => handed.iter().map(|it| format!("{}\t{}\n", it.item.key, it.address)).collect(),

@@ -17,8 +17,9 @@ use crate::model::outcome::{Ending, Outcome, exit_of, partial_of};
 use crate::model::pace::Pace;
 use crate::model::plan::{LeftOut, Plan, Planned};
 use crate::model::provider::Provider;
+use crate::model::run_counts::RunCounts;
 use crate::model::spread::Proposal;
-use crate::report::{Counts, Happening, PlanDocument, RunEvent, plan, results, run_summary};
+use crate::report::{Happening, PlanDocument, RunEvent, plan, results, run_summary};
 use crate::session::{Entry, Session, Sheet, Worklist};
 use std::collections::HashMap;
 use std::time::Instant;
@@ -122,7 +123,7 @@ pub(super) fn run<'a>(
         true => Some(worklist(call, &provider, &mut session, &items)?),
         false => None,
     };
-    let keys = attended.then(|| session.keys()).flatten();
+    let keys = attended.then(|| session.keys(call.env)).flatten();
     let terms = Terms { choice, timeout, any_user, run: Some(id), keys: keys.is_some(), worklist };
     let mut pace = Pace::new(tabs, attended, admins);
     pace.heard(Instant::now());
@@ -131,7 +132,6 @@ pub(super) fn run<'a>(
         round.known(at, kept);
     }
     let ended = round.run();
-    #[cfg_attr(not(unix), expect(clippy::drop_non_drop, reason = "no keys are read there"))]
     drop(keys);
     drop(session);
     watch.over();
@@ -155,7 +155,7 @@ pub(super) fn run<'a>(
         Some(e) => e.exit(),
         None => 0,
     };
-    let counts = Counts::of(&outcomes, left);
+    let counts = RunCounts::of(&outcomes, left);
     answer(call, bench, form, &outcomes, counts, exit, error.as_ref())?;
     Ok(exit)
 }
@@ -172,9 +172,7 @@ fn worklist(
         username: item.username.clone(),
         name: item.name.clone(),
         ocm_license: item.ocm_license.clone(),
-        expires: item
-            .expires_at
-            .map(|at| at.to_zoned(provider.zone.clone()).strftime("%Y-%m-%d").to_string()),
+        expires: item.expires_at.map(|at| provider.zone.day(at)),
         why: item.why.clone(),
     };
     let own = [Fact::Ubi, Fact::License];
@@ -281,7 +279,7 @@ fn nothing<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run) -> Result<u8> {
     }
     let mut outcomes = done;
     outcomes.extend(skipped(&known, &plan.left_out));
-    answer(call, bench, form, &outcomes, Counts::of(&outcomes, 0), 0, None)?;
+    answer(call, bench, form, &outcomes, RunCounts::of(&outcomes, 0), 0, None)?;
     Ok(0)
 }
 
@@ -301,7 +299,7 @@ fn answer(
     bench: &Bench<'_>,
     form: Form,
     outcomes: &[Outcome],
-    counts: Counts,
+    counts: RunCounts,
     exit: u8,
     error: Option<&Error>,
 ) -> Result<()> {

@@ -5,15 +5,16 @@ use crate::command::Call;
 use crate::command::consent::{How, View};
 use crate::command::form::Form;
 use crate::edge::Opened;
-use crate::error::clean;
+use crate::error::{clean, licenses};
 use crate::model::authorization::Standing;
 use crate::model::consent::Fact;
 use crate::model::duration::in_words;
 use crate::model::ids::Key;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::pace::{Pace, Pause, time_left};
-use crate::model::plan::{Planned, Progress};
+use crate::model::plan::Planned;
 use crate::model::provider::Provider;
+use crate::model::run_counts::RunCounts;
 use crate::report::{Happening, RunEvent};
 use indicatif::ProgressBar;
 use jiff::SignedDuration;
@@ -28,7 +29,6 @@ pub(super) struct Watch<'w> {
     provider: &'w Provider,
     form: Form,
     verb: &'static str,
-    total: usize,
     began: Instant,
     open: BTreeMap<Key, (String, Instant)>,
     waiting_of: BTreeMap<String, usize>,
@@ -57,7 +57,6 @@ impl<'w> Watch<'w> {
             provider,
             form,
             verb,
-            total,
             began: Instant::now(),
             open,
             waiting_of,
@@ -137,20 +136,13 @@ impl<'w> Watch<'w> {
     /// The state of the whole, and what a person can do.
     fn state(&self, pace: &Pace, to_decide: Option<&str>) -> String {
         let now = Instant::now();
-        let (failed, held) = (pace.count(Progress::Failed), pace.count(Progress::Held));
-        let done = pace.progress().iter().filter(|it| it.is_done()).count();
-        let left = self.total - done;
-        let mut whole = format!("{done} of {}", self.total);
-        for (count, word) in [(failed, "failed"), (held, "held")] {
-            if count > 0 {
-                whole += &format!(", {count} {word}");
-            }
-        }
+        let counts = RunCounts::under_way(pace.progress().iter().copied());
+        let mut whole = counts.to_string();
         // What was skipped took no time.
-        let asked = done - pace.count(Progress::Skipped);
-        if let Some(time) = time_left(self.began.elapsed(), asked, left) {
+        let asked = counts.planned - counts.left - counts.skipped;
+        if let Some(time) = time_left(self.began.elapsed(), asked, counts.left) {
             let minutes = SignedDuration::try_from(time).unwrap_or_default();
-            whole += &format!(", about {} left", in_words(rounded(minutes)));
+            whole += &format!(" (about {})", in_words(rounded(minutes)));
         }
         let mut lines = vec![whole];
         for (named, until) in self.open.values().take(NAMED) {
@@ -169,13 +161,10 @@ impl<'w> Watch<'w> {
         } else {
             match pace.pause() {
                 Some(Pause::Admin(next)) => {
-                    let licences = match self.waiting_of.get(next) {
-                        None | Some(1) => "1 licence".to_owned(),
-                        Some(count) => format!("{count} licences"),
-                    };
+                    let licenses = licenses(self.waiting_of.get(next).copied().unwrap_or(1));
                     let next = clean(next);
                     format!(
-                        "Next: {next} ({licences}). Sign out of BioTrack in the browser first.  n go on  q quit"
+                        "Next: {next} ({licenses}). Sign out of BioTrack in the browser first.  n go on  q quit"
                     )
                 }
                 Some(Pause::Silence) => {
@@ -249,8 +238,7 @@ impl View for Watch<'_> {
         self.say(&match (outcome.ending, &outcome.error) {
             (Ending::Granted, _) => match outcome.standing.as_ref().and_then(|it| it.record.expires_at) {
                 Some(at) => {
-                    let until = at.to_zoned(self.provider.zone.clone()).strftime("%Y-%m-%d");
-                    format!("✓ {named}: granted until {until}")
+                    format!("✓ {named}: granted until {}", self.provider.zone.day(at))
                 }
                 None => format!("✓ {named}: granted"),
             },

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 /// What was found.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Answer {
     schema: u8,
     path: String,

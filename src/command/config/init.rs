@@ -45,6 +45,7 @@ pub struct Args {
 
 /// What was made.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Answer {
     schema: u8,
     profile: String,
@@ -107,10 +108,10 @@ pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) ->
 
 /// The vault that is settled already, by name or because profiles use the default; another one is refused.
 fn settled_vault(config: &Config, asked: Option<VaultKind>) -> Result<Option<VaultKind>> {
-    if config.vault.is_none() && config.names().is_empty() {
+    if !config.names_vault() && config.names().is_empty() {
         return Ok(None);
     }
-    let current = config.vault_kind();
+    let current = config.vault;
     match asked {
         Some(asked) if asked != current => {
             Err(ConfigError::OtherVault { current: current.to_string() }.into())
@@ -143,28 +144,16 @@ fn gather(args: &Args, globals: Globals, env: &Env, existing: Option<&Config>) -
         }
         given => Ok(given.clone()),
     };
-    let new = NewProfile {
-        name,
-        preset,
-        url: need("url", "--url", "Base address (https://…)", &args.url, !generic)?,
-        issuer: need("issuer", "--issuer", "Issuer (https://…)", &args.issuer, generic)?,
-        client_id: need("client_id", "--client-id", "Client id", &args.client_id, true)?,
-        company: need(
-            "company",
-            "--company",
-            "Integrator's company (the page's Company)",
-            &args.company,
-            !generic,
-        )?,
-        application: need(
-            "application",
-            "--application",
-            "Application (the page's Application)",
-            &args.application,
-            !generic,
-        )?,
-        token_url: None,
-    };
+    let mut given = Vec::new();
+    for (key, flag, question, value, needed) in [
+        ("url", "--url", "Base address (https://…)", &args.url, !generic),
+        ("issuer", "--issuer", "Issuer (https://…)", &args.issuer, generic),
+        ("client_id", "--client-id", "Client id", &args.client_id, true),
+        ("company", "--company", "Integrator's company (the page's Company)", &args.company, !generic),
+        ("application", "--application", "Application (the page's Application)", &args.application, !generic),
+    ] {
+        given.extend(need(key, flag, question, value, needed)?.map(|value| (key, value)));
+    }
     if !lacking.is_empty() {
         return Err(Error::MissingFlags { flags: lacking });
     }
@@ -175,7 +164,8 @@ fn gather(args: &Args, globals: Globals, env: &Env, existing: Option<&Config>) -
         }
         given => given.clone(),
     };
-    Ok(NewProfile { token_url, ..new })
+    given.extend(token_url.map(|value| ("token_url", value)));
+    Ok(NewProfile { name, preset, given })
 }
 
 fn choose_preset(env: &Env) -> Result<Preset> {

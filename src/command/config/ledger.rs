@@ -4,7 +4,7 @@ use super::{Globals, answer_json};
 use crate::config::{Config, change_ledger, server_at};
 use crate::custody::move_ledger;
 use crate::edge::Env;
-use crate::error::{Error, Result, clean, counted};
+use crate::error::{Error, Result, clean, counted, licenses};
 use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
 use serde::Serialize;
@@ -30,6 +30,7 @@ pub struct Move {
 
 /// What was moved.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Answer {
     schema: u8,
     ledger: String,
@@ -52,7 +53,7 @@ pub fn run(Action::Move(args): &Action, globals: Globals, env: &Env) -> Result<u
         env.terminal.say(&format!("Ledger: {}. It is there already.", clean(&args.to)));
         return Ok(0);
     }
-    if address.is_some() && config.vault_kind() == VaultKind::Keyring {
+    if address.is_some() && config.vault == VaultKind::Keyring {
         return Err(Error::Usage {
             what: "a ledger on a server needs the sealed vault: a keyring is on one machine alone".into(),
             hint: "Move the secrets first: biotrack-auth config vault sealed.".into(),
@@ -63,7 +64,7 @@ pub fn run(Action::Move(args): &Action, globals: Globals, env: &Env) -> Result<u
     env.terminal.say(&format!(
         "Ledger: {}. {} and {} of the history are there. The old one stays as it is, and is used no more.",
         clean(&args.to),
-        counted(records, "licence", "licences"),
+        licenses(records),
         counted(links, "link", "links")
     ));
     if globals.json {

@@ -146,6 +146,7 @@ pub fn offer_init(nothing: Error, globals: Globals, env: &Env, keeper: &mut dyn 
 
 /// Where the configuration file is.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct PathAnswer {
     schema: u8,
     path: String,

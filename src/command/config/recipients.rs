@@ -42,6 +42,7 @@ pub struct Named {
 
 /// Who may read.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Answer {
     schema: u8,
     recipients: Vec<Shown>,
@@ -51,6 +52,7 @@ pub struct Answer {
 
 /// One who may read.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Shown {
     recipient: String,
     /// It's this host's own.
@@ -60,7 +62,7 @@ pub struct Shown {
 /// Runs it.
 pub fn run(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
     let config = Config::load(&env.paths)?;
-    if config.vault_kind() != VaultKind::Sealed {
+    if config.vault != VaultKind::Sealed {
         return Err(Error::Usage {
             what: "the vault is the keyring, which has no recipients".into(),
             hint: "biotrack-auth config vault sealed moves the secrets into the sealed vault.".into(),

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 /// Where the secret is now.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Answer {
     schema: u8,
     profile: String,
@@ -28,7 +29,7 @@ pub fn run(globals: Globals, env: &Env, keeper: &mut dyn Keeper) -> Result<u8> {
         false => env.terminal.read_secret()?,
     };
     let secret = checked(secret.into())?;
-    let vault = config.vault_kind();
+    let vault = config.vault;
     keeper.keep(vault, &config.recipients, &profile, &secret)?;
     env.terminal.say(&format!("The client secret of {profile} is in the vault ({vault})."));
     if globals.json {

@@ -17,6 +17,7 @@ pub struct Args {
 
 /// The settings of one profile.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Answer {
     schema: u8,
     profile: String,
@@ -25,9 +26,10 @@ pub struct Answer {
 
 /// One setting.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Shown {
     key: String,
-    /// A text, a number, true or false, or a list of texts, as in the file.
+    /// A text, a number, true or false, or a list, as in the file.
     value: serde_json::Value,
     origin: String,
 }

@@ -20,6 +20,7 @@ pub struct Args {
 
 /// What was moved.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Answer {
     schema: u8,
     vault: VaultKind,
@@ -50,7 +51,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     probe(&to, env)?;
     let mut ledger = open_ledger(env, &config)?;
     let moved = move_secrets(&mut ledger, &from, &to, env.clock.now(), &mut || {
-        change_vault(&env.paths, &NewVault { kind: args.kind, recipients: recipients.clone() }).map(drop)
+        change_vault(&env.paths, &NewVault { kind: args.kind, recipients: recipients.clone() })
     })?;
     env.terminal.say(&match moved {
         0 => format!("Vault: {}. Every secret was there already.", args.kind),

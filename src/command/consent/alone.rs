@@ -40,6 +40,7 @@ impl View for Alone<'_> {
         match how {
             How::Browser(Opened::Failed(why)) => {
                 let why = clean(&why);
+                // defense: S25 no-browser-is-no-end
                 terminal
                     .insist(&format!("No browser could be opened ({why}). Open the address above by hand."));
             }

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::grant::{self, Endpoints};
 use crate::model::authorization::Standing;
 use crate::model::duration::{in_words, parse};
+use crate::model::instant::whole_second;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::plan::Planned;
 use crate::model::provider::Provider;
@@ -121,7 +122,7 @@ pub(in crate::command) fn hand_out<'a>(
     let now = call.env.clock.now();
     let until = now.saturating_add(life).unwrap_or(Timestamp::MAX);
     // Whole seconds, as the ledger keeps them: what is told is what counts.
-    let until = Timestamp::from_second(until.as_second()).unwrap_or(until);
+    let until = whole_second(until);
     let base = grant::handoff_uri(&provider, port);
     let (mut questions, mut asked, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for item in items {
@@ -218,7 +219,7 @@ pub(in crate::command) fn say_what_comes(
     terminal.say(&format!(
         "The {word} can be sent to the admin user; {they} can be answered for {}, until {}.",
         in_words(life),
-        first.until.to_zoned(provider.zone.clone()).strftime("%Y-%m-%d %H:%M %Z"),
+        provider.zone.time(first.until),
     ));
     terminal.say(&match &provider.redirect.public_url {
         Some(public) => format!("The answer comes to {public}, where biotrack-auth listen takes it."),

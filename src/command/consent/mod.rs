@@ -13,7 +13,7 @@ pub(super) use round::{How, Round, Terms, View};
 
 use super::{Bench, Call, outcome_or_error};
 use crate::custody::{Custody, Found, Kept, Recovered};
-use crate::edge::{BrowserChoice, Env, Surroundings};
+use crate::edge::{BrowserChoice, Env};
 use crate::error::{Error, HandoffError, Result};
 use crate::grant::{Endpoints, Returned};
 use crate::model::authorization::next;
@@ -29,7 +29,7 @@ use jiff::SignedDuration;
 /// What a person at a terminal without a display is told: only a browser that reaches this machine's own address can come
 /// back to the port that waits here. `$BROWSER` names one that does.
 pub(super) fn from_afar(env: &Env, port: Option<u16>) -> Option<String> {
-    let around = Surroundings::look(&env.variables);
+    let around = env.surroundings();
     let port = port
         .filter(|_| env.terminal.attended() && !around.display && env.variables.get("BROWSER").is_none())?;
     let place = if around.ssh { "This is an SSH session" } else { "There is no display here" };
@@ -161,7 +161,7 @@ pub(super) fn answered<'a>(
                 let license = key.license.to_string();
                 return Err(HandoffError::LeftUncertain {
                     license,
-                    next: bench.custody.next_renewal(&flow)?,
+                    next: bench.custody.next_consent(&flow)?,
                 }
                 .into());
             }
@@ -208,10 +208,9 @@ fn alone<'a>(
     let pace = Pace::new(1, false, vec![item.username.to_string()]);
     let items = [(0, item)];
     // An address that was sent back can be pasted meanwhile.
-    let keys = call.env.terminal.attended().then(|| session.keys()).flatten();
+    let keys = call.env.terminal.attended().then(|| session.keys(call.env)).flatten();
     let round = Round::new(call, bench, exchange, &mut session, terms, pace, &items, &mut view);
     let outcome = round.run().outcomes.pop().flatten();
-    #[cfg_attr(not(unix), expect(clippy::drop_non_drop, reason = "no keys are read there"))]
     drop(keys);
     outcome.ok_or_else(|| Error::Failed("nothing was asked".into()))
 }

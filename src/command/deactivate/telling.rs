@@ -3,12 +3,13 @@
 use super::super::Call;
 use super::super::form::Form;
 use super::{Chosen, words};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, licenses};
 use crate::model::authorization::Standing;
 use crate::model::ids::Ubi;
 use crate::model::outcome::{Ending, Outcome, exit_of, partial_of};
 use crate::model::provider::Provider;
-use crate::report::{Counts, Happening, RunEvent, results};
+use crate::model::run_counts::RunCounts;
+use crate::report::{Happening, RunEvent, results};
 use std::collections::BTreeSet;
 
 /// What has been told so far.
@@ -17,6 +18,8 @@ pub(super) struct Telling<'c, 'a> {
     call: &'c Call<'a>,
     provider: &'c Provider,
     planned: usize,
+    /// Nothing is done: it's told what would be.
+    dry: bool,
     outcomes: Vec<Outcome>,
     /// Those whose turn didn't come before Ctrl-C.
     untouched: Vec<Outcome>,
@@ -28,7 +31,7 @@ impl<'c, 'a> Telling<'c, 'a> {
     /// Of so many licences.
     pub(super) fn new(form: Form, call: &'c Call<'a>, provider: &'c Provider, planned: usize) -> Self {
         let (outcomes, untouched) = (Vec::with_capacity(planned), Vec::new());
-        Self { form, call, provider, planned, outcomes, untouched, complained: BTreeSet::new() }
+        Self { form, call, provider, planned, dry: false, outcomes, untouched, complained: BTreeSet::new() }
     }
 
     /// What is going to be done.
@@ -59,6 +62,7 @@ impl<'c, 'a> Telling<'c, 'a> {
     /// What would be done, by company.
     pub(super) fn would(&mut self, chosen: &[Chosen<'_>]) -> Result<()> {
         self.planned(chosen)?;
+        self.dry = true;
         let mut company: Option<&Ubi> = None;
         for it in chosen {
             let key = &it.standing.record.key;
@@ -109,11 +113,16 @@ impl<'c, 'a> Telling<'c, 'a> {
         let cut_short = |it: &Outcome| matches!(it.error, Some(Error::Interrupted { .. }));
         let stopped = left > 0 || self.planned > 1 && self.outcomes.iter().any(cut_short);
         let exit = if stopped { interrupted().exit() } else { exit_of(&self.outcomes) };
+        let counts = RunCounts::of(&self.outcomes, left);
         match self.form {
             Form::Text if self.planned == 0 => {
                 terminal.answer("Nothing to do: no such licence is left to give up.\n")?
             }
-            Form::Text if self.planned > 1 => terminal.answer(&words::sum(&self.outcomes, left))?,
+            Form::Text if self.planned > 1 && self.dry => {
+                let would = self.outcomes.iter().filter(|it| it.ending == Ending::Skipped).count();
+                terminal.answer(&format!("{would} of {} would be given up.\n", licenses(self.planned)))?;
+            }
+            Form::Text if self.planned > 1 => terminal.answer(&words::sum(counts))?,
             Form::Text => {}
             Form::Json => {
                 let error = self.error(stopped);
@@ -122,7 +131,6 @@ impl<'c, 'a> Telling<'c, 'a> {
                 terminal.answer(&self.call.json_text(&document)?)?;
             }
             Form::Jsonl => {
-                let counts = Counts::of(&self.outcomes, left);
                 self.event(&RunEvent::summary(now, counts, exit, self.error(stopped).as_ref()))?;
             }
         }

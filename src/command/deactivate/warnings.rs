@@ -1,12 +1,16 @@
 //! What a person should know before saying yes; of several licences in a few lines, not in one each.
 
-use super::words::{first_few, licences, names};
+use super::words::names;
 use crate::custody::Extent;
+use crate::error::{first_few, licenses};
 use crate::model::authorization::{Authorization, Standing, State};
 use crate::model::ids::same_account;
 use crate::model::provider::{Provider, RevocationScope};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// So many are named, and the others counted.
+const SHOWN: usize = 5;
 
 /// The hours of the profile's zone in which stores sell.
 const BUSINESS_HOURS: std::ops::Range<i8> = 8..22;
@@ -37,9 +41,8 @@ fn stops_reporting(whole: &[&(&Standing, Extent)], provider: &Provider, now: Tim
             matches!(state, State::Active | State::Due)
         })
         .collect();
-    let local = now.to_zoned(provider.zone.clone());
-    let during = if BUSINESS_HOURS.contains(&local.hour()) {
-        format!(" It's {} in {}: business hours.", local.strftime("%A %H:%M"), provider.zone_name)
+    let during = if BUSINESS_HOURS.contains(&provider.zone.local(now).hour()) {
+        format!(" It's {}: business hours.", provider.zone.time(now))
     } else {
         String::new()
     };
@@ -52,15 +55,14 @@ fn stops_reporting(whole: &[&(&Standing, Extent)], provider: &Provider, now: Tim
         )),
         (count, names) => Some(format!(
             "Warning: {} stop reporting to the state through {company} as soon as they're deactivated: {}.{during}",
-            licences(count),
-            first_few(&names)
+            licenses(count),
+            first_few(&names, SHOWN)
         )),
     }
 }
 
 /// Whose grants may end with these, though nobody named them: a line an account.
 fn shared_accounts(whole: &[&(&Standing, Extent)], all: &[Standing]) -> Vec<String> {
-    const SHOWN: usize = 5;
     let going: BTreeSet<_> = whole.iter().map(|(it, _)| &it.record.key).collect();
     let accounts: BTreeMap<_, _> =
         whole.iter().map(|(it, _)| (account(&it.record).to_lowercase(), account(&it.record))).collect();
@@ -75,7 +77,7 @@ fn shared_accounts(whole: &[&(&Standing, Extent)], all: &[Standing]) -> Vec<Stri
             .collect();
         let (these, names) = match whole.len() {
             1 => ("this one", sharing.join(", ")),
-            _ => ("these", first_few(&sharing)),
+            _ => ("these", first_few(&sharing, SHOWN)),
         };
         if !sharing.is_empty() {
             lines.push(format!("Warning: BioTrack may end every grant of {account} with {these}: {names}."));

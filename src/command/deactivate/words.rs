@@ -1,10 +1,10 @@
 //! What is said of giving up: what it would be, what came of it, and the sum of several.
 
 use crate::custody::{Extent, Revocation};
-use crate::error::Error;
+use crate::error::{Error, licenses};
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::ids::Key;
-use crate::model::outcome::{Ending, Outcome};
+use crate::model::run_counts::RunCounts;
 
 /// What will be given up of one licence, after "to".
 pub(super) fn intent(record: &Authorization, extent: Extent) -> String {
@@ -26,7 +26,7 @@ pub(super) fn intents(going: &[(&Standing, Extent)], named: usize) -> String {
     }
     let (whole, beside): (Vec<_>, Vec<_>) = going.iter().partition(|(_, extent)| *extent == Extent::Licence);
     if going.len() > named {
-        let part = |what: &str, of: &[_]| (!of.is_empty()).then(|| format!("{what} {}", licences(of.len())));
+        let part = |what: &str, of: &[_]| (!of.is_empty()).then(|| format!("{what} {}", licenses(of.len())));
         let parts = [
             part("deactivate", &whole),
             part("give up the held or unwanted grants, beside living ones, of", &beside),
@@ -46,20 +46,6 @@ pub(super) fn names(of: &[&(&Standing, Extent)]) -> Vec<String> {
     keys.iter().map(|key| if one_company { key.license.to_string() } else { key.to_string() }).collect()
 }
 
-/// The first few, and how many more there are.
-pub(super) fn first_few(names: &[String]) -> String {
-    const SHOWN: usize = 5;
-    match names.len().saturating_sub(SHOWN) {
-        0 => names.join(", "),
-        more => format!("{} and {more} more", names[..SHOWN].join(", ")),
-    }
-}
-
-/// A number of licences.
-pub(super) fn licences(count: usize) -> String {
-    format!("{count} {}", if count == 1 { "licence" } else { "licences" })
-}
-
 /// One of which nothing is left to give up.
 pub(super) fn nothing_left(key: &Key) -> String {
     format!("{} is deactivated already: nothing to do.\n", key.license)
@@ -71,32 +57,9 @@ pub(super) fn failed(key: &Key, e: &Error) -> String {
 }
 
 /// What came of several, in a line.
-pub(super) fn sum(outcomes: &[Outcome], untouched: usize) -> String {
-    let count = |of: fn(&Outcome) -> bool| outcomes.iter().filter(|it| of(it)).count();
-    let again = [
-        (count(|it| it.ending != Ending::Failed && it.error.is_some()), "pending at BioTrack"),
-        (count(|it| it.ending == Ending::Failed), "failed"),
-        (untouched, "not begun"),
-    ];
-    let done = [
-        (count(|it| it.ending == Ending::Skipped), "would be given up"),
-        (count(|it| it.ending == Ending::Deactivated && it.error.is_none()), "deactivated"),
-        (count(|it| went_well(it) && !is_given_up(it)), "rid of a grant beside the living one"),
-        (count(|it| went_well(it) && is_given_up(it)), "deactivated already"),
-    ];
-    let parts = done.iter().chain(&again).filter(|(count, _)| *count > 0);
-    let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
-    let next = if again.iter().any(|(count, _)| *count > 0) { ": run the same command again" } else { "" };
-    format!("{}{next}.\n", parts.join(", "))
-}
-
-/// Nothing of the licence itself changed, and nothing failed.
-fn went_well(outcome: &Outcome) -> bool {
-    outcome.ending == Ending::Unchanged && outcome.error.is_none()
-}
-
-fn is_given_up(outcome: &Outcome) -> bool {
-    outcome.standing.as_ref().is_some_and(|it| it.record.deactivated_at.is_some())
+pub(super) fn sum(counts: RunCounts) -> String {
+    let next = if counts.wants_more() { " Run the same command again to finish." } else { "" };
+    format!("{counts}.{next}\n")
 }
 
 /// The two results, apart. `uncertain`: an answer of the provider had been lost.

@@ -1,10 +1,11 @@
 //! The ledger: its files, SQLite's own look at it, its schema, its history, and what dead processes left.
 
 use super::Examination;
-use crate::command::{ledger_of, ledger_to_read, read_ledger};
+use crate::command::{ledger_of, ledger_place};
 use crate::edge::files;
-use crate::error::{Error, clean, counted};
-use crate::ledger::Ledger;
+use crate::error::{Error, LedgerError, clean, counted};
+use crate::ledger::{Ledger, Migration, SCHEMA};
+use crate::model::server::LedgerPlace;
 use std::time::Duration;
 
 /// With less on the disk, a consent is refused before it begins, or soon will be.
@@ -17,36 +18,57 @@ impl Examination<'_, '_> {
     pub(super) fn ledger(&mut self) {
         self.files();
         self.room();
-        let found = match &self.config {
-            Some(config) => read_ledger(self.call.env, config),
-            None => ledger_to_read(self.call.env),
-        };
-        let ledger = match found {
-            Ok(Some(ledger)) => ledger,
-            Ok(None) => {
-                return self.note(
-                    "ledger",
-                    "there is none yet: the first command that writes makes it",
-                    None,
-                );
+        match self.examined_ledger() {
+            Ok(Some(ledger)) => {
+                self.leftovers(&ledger);
+                if let Err(e) = self.look_into(&ledger) {
+                    self.failed("ledger", &e);
+                }
             }
-            Err(e) => return self.failed("ledger", &e),
-        };
-        self.leftovers(&ledger);
-        if let Err(e) = self.look_into(&ledger) {
-            self.failed("ledger", &e);
+            Ok(None) => {
+                self.note("ledger", "there is none yet: the first command that writes makes it", None);
+            }
+            Err(Error::Ledger(LedgerError::Older { found, known, .. })) if self.is_in_a_file() => {
+                let found =
+                    format!("schema {found}; the next command makes it {known}, and keeps a copy beside it");
+                self.note("ledger", found, Some("biotrack-auth doctor --fix does so now.".into()));
+            }
+            Err(e) => self.failed("ledger", &e),
         }
     }
 
-    fn look_into(&mut self, ledger: &Ledger) -> Result<(), Error> {
-        let (schema, newest) = ledger.schema();
-        if schema < newest {
-            let found = format!("schema {schema}; the next command that writes makes it {newest}");
-            self.note("ledger", found, None);
+    /// The ledger; one that is older than this program is migrated with `--fix`, and else left as it is.
+    fn examined_ledger(&mut self) -> Result<Option<Ledger>, Error> {
+        let env = self.call.env;
+        let place = self.ledger_place()?;
+        match Ledger::read_current(env, &place) {
+            Err(Error::Ledger(LedgerError::Older { .. })) if self.fix => {
+                if let Some(Migration { from, to, copy }) = Ledger::migrate(env, &place)? {
+                    let kept = copy.map_or_else(String::new, |copy| format!("; {copy} is what it was"));
+                    self.fixed("ledger", format!("it had schema {from}, and has schema {to} now{kept}"));
+                }
+                Ledger::read_current(env, &place)
+            }
+            read => read,
         }
+    }
+
+    fn ledger_place(&self) -> Result<LedgerPlace, Error> {
+        let env = self.call.env;
+        match &self.config {
+            Some(config) => config.ledger_place(&env.variables, &env.who.user),
+            None => ledger_place(env),
+        }
+    }
+
+    fn is_in_a_file(&self) -> bool {
+        matches!(self.ledger_place(), Ok(LedgerPlace::File))
+    }
+
+    fn look_into(&mut self, ledger: &Ledger) -> Result<(), Error> {
         match ledger.integrity(LONGEST)? {
             Some(complaints) if complaints.is_empty() => {
-                self.well("ledger", format!("{}, schema {schema}: sound", clean(ledger.place())));
+                self.well("ledger", format!("{}, schema {SCHEMA}: sound", clean(ledger.place())));
             }
             Some(complaints) => {
                 let fix = "Keep the file, and restore the last backup beside it (with its -wal file).";
@@ -80,18 +102,13 @@ impl Examination<'_, '_> {
         {
             self.fixed("files", "the data folder was open to others, and is 0700 now");
         }
-        let ledger = paths.ledger();
-        let beside = |end: &str| {
-            let mut name = ledger.clone().into_os_string();
-            name.push(end);
-            name.into()
-        };
         let mut fine = true;
         if let Err(e) = files::check_private_folder(&paths.data) {
             fine = false;
             self.failed("files", &e);
         }
-        for file in [paths.config.clone(), ledger.clone(), beside("-wal"), beside("-shm")] {
+        let ours = [paths.config.clone(), paths.ledger()].into_iter().chain(paths.beside_ledger());
+        for file in ours {
             if let Err(e) = files::check_private_file(&file) {
                 fine = false;
                 self.failed("files", &e);

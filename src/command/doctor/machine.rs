@@ -1,7 +1,7 @@
 //! This machine: the redirect's port, a browser, what kind of place it is, and the shell's completions.
 
 use super::Examination;
-use crate::edge::{Port, Surroundings, can_listen, found};
+use crate::edge::{Port, can_listen, found};
 use std::path::{Path, PathBuf};
 
 impl Examination<'_, '_> {
@@ -27,7 +27,7 @@ impl Examination<'_, '_> {
 
     fn browser(&mut self) {
         let variables = &self.call.env.variables;
-        let around = Surroundings::look(variables);
+        let around = self.call.env.surroundings();
         let browser = found(variables);
         let places = [(around.ssh, "an SSH session"), (around.wsl, "WSL"), (around.container, "a container")];
         let place: Vec<_> = places.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();

@@ -22,9 +22,9 @@ use std::sync::Arc;
 Examples:
   biotrack-auth doctor
   biotrack-auth doctor --json
-  biotrack-auth doctor --fix                # also clears away what nothing names any more")]
+  biotrack-auth doctor --fix                # also migrates an older ledger, and clears away what nothing names")]
 pub struct Args {
-    /// Mend what can be mended without a person: leftovers of dead processes, items that nothing names, folder modes
+    /// Fix what can be fixed without a person: an older ledger, leftovers of dead processes, items that nothing names, folder modes
     #[arg(long)]
     fix: bool,
 }

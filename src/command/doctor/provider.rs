@@ -82,6 +82,7 @@ impl Examination<'_, '_> {
             self.note("provider", found, None);
         }
         match endpoints.skew {
+            // defense: S40 doctor-tells-of-clocks
             Some(skew) if skew.abs() > SKEW => {
                 let way = if skew.is_negative() { "behind" } else { "ahead of" };
                 let found = format!("the provider's is {} {way} this machine's", in_words(skew.abs()));

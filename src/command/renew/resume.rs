@@ -3,7 +3,7 @@
 use crate::command::bulk::Resumed;
 use crate::command::consent::{fits, why_not};
 use crate::command::{Bench, Call};
-use crate::error::Result;
+use crate::error::{Result, licenses};
 use crate::model::authorization::Standing;
 use crate::model::plan::{LeftOut, Plan, Progress};
 use jiff::Timestamp;
@@ -18,11 +18,11 @@ pub(super) fn plan(
     let provider = bench.provider.clone();
     let ledger = bench.custody.ledger_mut();
     let Some(left) = ledger.take_run(&provider.profile)? else { return Ok((Plan::default(), None)) };
-    let began = left.began.to_zoned(provider.zone.clone()).strftime("%Y-%m-%d %H:%M %Z");
+    let began = provider.zone.time(left.began);
     call.env.terminal.say(&format!(
-        "Going on with the run of {began}, by {}: {} left.",
+        "Resuming the run started {began} by {}: {} left.",
         left.owner,
-        left.items.len()
+        licenses(left.items.len())
     ));
     let (mut plan, mut places) = (Plan::default(), Vec::new());
     for (place, mut item) in left.items {

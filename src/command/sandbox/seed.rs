@@ -21,6 +21,18 @@ pub struct Args {
     count: u32,
 }
 
+/// What `sandbox seed --json` prints.
+#[derive(Debug, serde::Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Seeded {
+    schema: u8,
+    profile: String,
+    /// How many were asked for.
+    asked: u32,
+    /// How many weren't there yet.
+    made: usize,
+}
+
 const HOURS_OF_A_LIFE: i64 = 100 * 24;
 
 /// How many go into one commit.
@@ -56,14 +68,11 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
     for batch in changes.chunks(BATCH) {
         made += ledger.commit(batch)?.iter().filter(|kept| kept.is_ok()).count();
     }
-    let (asked, profile) = (args.count, &provider.profile);
+    let asked = args.count;
+    let profile = provider.profile.clone();
     let text = match call.json {
-        true => call
-            .json_text(&serde_json::json!({"schema": 1, "profile": profile, "asked": asked, "made": made}))?,
-        false => format!(
-            "{made} of {asked} made-up authorizations added to profile {profile}.
-"
-        ),
+        true => call.json_text(&Seeded { schema: 1, profile, asked, made })?,
+        false => format!("{made} of {asked} made-up authorizations added to profile {profile}.\n"),
     };
     call.env.terminal.answer(&text)?;
     Ok(0)

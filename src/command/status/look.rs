@@ -4,7 +4,7 @@ use super::Args;
 use super::reader::Found;
 use crate::command::{Bench, Call, online};
 use crate::custody::Looked;
-use crate::error::{Error, Result, clean};
+use crate::error::{Error, Result, clean, counted, first_few};
 use crate::model::authorization::{Authorization, State};
 use crate::model::ids::Key;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -69,15 +69,10 @@ fn progress(call: &Call<'_>, all: usize) -> ProgressBar {
 
 fn tell(args: &Args, call: &Call<'_>, looked: &Looked) {
     let say = |line: &str| call.env.terminal.say(line);
-    let counted = |count: usize| if count == 1 { "1 grant".to_owned() } else { format!("{count} grants") };
+    let grants = |count: usize| counted(count, "grant", "grants");
     if !looked.invalid.is_empty() && !args.check {
-        let named: Vec<_> = looked.invalid.iter().take(NAMED).map(|key| key.license.to_string()).collect();
-        let more = if looked.invalid.len() > NAMED { ", …" } else { "" };
-        say(&format!(
-            "The provider calls {} inactive: {}{more}.",
-            counted(looked.invalid.len()),
-            named.join(", ")
-        ));
+        let named: Vec<_> = looked.invalid.iter().map(|key| key.license.to_string()).collect();
+        say(&format!("The provider calls {} inactive: {}.", grants(named.len()), first_few(&named, NAMED)));
     }
     let mut unknown = looked.unknown.iter();
     for (key, why) in unknown.by_ref().take(NAMED) {
@@ -85,6 +80,6 @@ fn tell(args: &Args, call: &Call<'_>, looked: &Looked) {
     }
     match unknown.count() {
         0 => {}
-        more => say(&format!("Note: nor is it known of {} more.", counted(more))),
+        more => say(&format!("Note: nor is it known of {} more.", grants(more))),
     }
 }

@@ -22,6 +22,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 /// Connections open at once.
+// defense: S22 few-connections-at-once
 pub(super) const OPEN: usize = 256;
 /// Requests behind the gate at once; each takes four descriptors.
 pub(super) const RELAYS: usize = 64;

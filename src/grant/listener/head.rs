@@ -98,10 +98,12 @@ fn parse(head: &[u8], names: &[String]) -> Result<Verdict, Verdict> {
     let refuse = |status| Verdict::Refuse { status, bodyless };
     let host = match hosts[..] {
         [] => return Err(refuse(400)),
+        // defense: S20 host-is-ours
         [host] if names.iter().any(|name| host.eq_ignore_ascii_case(name.as_bytes())) => host,
         _ => return Err(refuse(421)),
     };
     let method = match method {
+        // defense: S17 only-get-passes
         "GET" => Method::Get,
         "POST" if from_our_page(&sites, &origins, host) => Method::Post,
         _ => return Err(refuse(405)),
@@ -109,6 +111,7 @@ fn parse(head: &[u8], names: &[String]) -> Result<Verdict, Verdict> {
     if !target.starts_with('/') {
         return Err(refuse(404));
     }
+    // defense: S17 no-request-with-a-body
     if framed {
         return Err(refuse(400));
     }
@@ -124,6 +127,7 @@ fn from_our_page(sites: &[&[u8]], origins: &[&[u8]], host: &[u8]) -> bool {
         ([], [origin]) => ours(origin),
         ([b"same-origin"], []) => true,
         // Some browsers hide the origin where the referrer is hidden, though the request stays with us.
+        // defense: S20 post-from-our-own-page
         ([b"same-origin"], [origin]) => ours(origin) || *origin == b"null",
         _ => false,
     }

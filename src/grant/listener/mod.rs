@@ -70,6 +70,8 @@ impl Listener {
     }
 
     fn bind_once(host: Host, port: u16) -> io::Result<Listener> {
+        // defense: S15 loopback-alone-listens
+        // defense: S16 the-port-that-was-asked-for
         let ipv4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let port = ipv4.local_addr()?.port();
         let mut sockets = vec![ipv4];
@@ -188,6 +190,7 @@ impl Serving {
 impl Drop for Serving {
     fn drop(&mut self) {
         for door in &self.doors {
+            // defense: S23 ports-close-at-the-end
             door.abort();
         }
         self.gate.evict_all();

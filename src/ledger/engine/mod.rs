@@ -1,19 +1,19 @@
 //! What the ledger's statements run on. Each statement is written once, in the words that its engines share.
 
 pub(super) mod postgres;
+mod safety_copy;
 pub(super) mod sqlite;
 
 use crate::error::{Error, LedgerError};
 use crate::model::secret::Fingerprint;
-use postgres::Beginning;
+use rusqlite::Connection;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, TransactionBehavior};
 use std::rc::Rc;
 
 /// The engine that holds this ledger.
 pub(super) enum Engine {
     /// A file here.
-    Sqlite(Connection),
+    Sqlite(sqlite::LedgerFile),
     /// A server that several hosts share.
     Postgres(Rc<postgres::Session>),
 }
@@ -25,6 +25,19 @@ pub(super) enum Db<'a> {
     Sqlite(&'a Connection),
     /// A server.
     Postgres(&'a postgres::Session),
+}
+
+/// How a transaction begins. In each the ledger is looked at again: others may have migrated or moved it since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    /// It writes, and nobody else does meanwhile.
+    Alone,
+    /// The same; on a server nobody notes anything either, and whoever waits for its end sees what it did.
+    Undisturbed,
+    /// It notes something of this process's own. On a server it waits for nobody else who writes.
+    Plain,
+    /// It reads, and all that it reads is of one moment.
+    Snapshot,
 }
 
 /// A value that is given to a statement.
@@ -77,64 +90,78 @@ impl Engine {
     /// For statements that need no transaction.
     pub(super) fn db(&self) -> Db<'_> {
         match self {
-            Self::Sqlite(db) => Db::Sqlite(db),
+            Self::Sqlite(file) => file.db(),
             Self::Postgres(session) => Db::Postgres(session),
         }
     }
 
     /// One synced transaction; others wait for it, and it for them.
     pub(super) fn transaction<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.within(Beginning::Alone, work)
+    }
+
+    /// The same for what others must not go on behind as if it hadn't happened.
+    pub(super) fn undisturbed<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.within(Beginning::Undisturbed, work)
+    }
+
+    /// The same as [`Self::transaction`], which survives this process's end at once, and a power cut once something synced follows it.
+    pub(super) fn relaxed<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.within(Beginning::Plain, work)
+    }
+
+    /// Reads that all see the same.
+    pub(super) fn snapshot<T>(&self, read: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.within(Beginning::Snapshot, read)
+    }
+
+    fn within<T>(&self, begin: Beginning, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         match self {
-            Self::Sqlite(db) => {
-                let tx = rusqlite::Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
-                let done = work(Db::Sqlite(&tx))?;
-                tx.commit()?;
-                Ok(done)
-            }
-            Self::Postgres(session) => session.within(Beginning::Alone, || work(Db::Postgres(session))),
+            Self::Sqlite(file) => file.within(begin, work),
+            Self::Postgres(session) => session.within(begin, || work(Db::Postgres(session))),
         }
     }
 
-    /// The same, which survives this process's end at once, and a power cut once something synced follows it.
-    pub(super) fn relaxed<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    /// The same for what isn't worth waiting for: where somebody else is writing, nothing is done.
+    pub(super) fn in_passing<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         match self {
-            Self::Sqlite(db) => {
-                let synced = |level: &str| db.pragma_update(None, "synchronous", level);
-                synced("NORMAL")?;
-                let done = self.transaction(work);
-                synced("FULL")?;
-                done
-            }
-            // Synced too: that is one wait in a network's several. It only doesn't wait for who else writes.
-            Self::Postgres(session) => session.within(Beginning::Plain, || work(Db::Postgres(session))),
+            Self::Sqlite(file) => file.without_waiting(|| self.relaxed(work)),
+            Self::Postgres(session) => session.within(Beginning::Plain, || {
+                session.simple("SET LOCAL lock_timeout = '10ms'; SET LOCAL synchronous_commit = off")?;
+                work(Db::Postgres(session))
+            }),
         }
     }
 
     /// Now, and not after a redirect: the next commit pays whatever a log costs that is begun anew.
     pub(super) fn begin_its_log_anew(&self) {
-        match self {
-            Self::Sqlite(db) => {
-                let _ = db.pragma(None, "wal_checkpoint", "PASSIVE", |_| Ok(()));
-            }
-            Self::Postgres(_) => {}
-        }
-    }
-
-    /// Reads that all see the same.
-    pub(super) fn snapshot<T>(&self, read: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
-        match self {
-            Self::Sqlite(db) => {
-                let snapshot = db.unchecked_transaction()?;
-                let seen = read(Db::Sqlite(&snapshot))?;
-                snapshot.finish()?;
-                Ok(seen)
-            }
-            Self::Postgres(session) => session.within(Beginning::Snapshot, || read(Db::Postgres(session))),
+        if let Self::Sqlite(file) = self {
+            file.begin_its_log_anew();
         }
     }
 }
 
 impl Db<'_> {
+    /// Runs statements that are written for this engine, and have no values.
+    pub(super) fn run_script(self, script: &str) -> Result<(), Fault> {
+        match self {
+            Self::Sqlite(db) => Ok(db.execute_batch(script)?),
+            Self::Postgres(session) => session.simple(script).map(drop),
+        }
+    }
+
+    /// Notes which schema the ledger has, in the transaction that made it.
+    pub(super) fn set_schema(self, number: i64) -> Result<(), Fault> {
+        match self {
+            Self::Sqlite(db) => Ok(db.pragma_update(None, "user_version", number)?),
+            Self::Postgres(session) => {
+                let note = "INSERT INTO meta (name, value) VALUES ('schema', ?1)
+                            ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+                session.execute(note, values![&number.to_string()]).map(drop)
+            }
+        }
+    }
+
     /// How many rows a statement changed.
     pub(super) fn execute(self, statement: &str, values: &[Value<'_>]) -> Result<usize, Fault> {
         match self {
@@ -236,8 +263,8 @@ impl Db<'_> {
             Self::Sqlite(_) => Ok(()),
             Self::Postgres(_) => {
                 let next = format!(
-                    "SELECT setval(pg_get_serial_sequence('{table}', '{column}'), \
-                     (SELECT coalesce(max({column}), 0) + 1 FROM {table}), false)"
+                    "SELECT setval(pg_get_serial_sequence('\"{table}\"', '{column}'), \
+                     (SELECT coalesce(max(\"{column}\"), 0) + 1 FROM \"{table}\"), false)"
                 );
                 self.number(&next, &[]).map(drop)
             }
@@ -455,5 +482,11 @@ impl From<tokio_postgres::Error> for Fault {
 impl From<Error> for Fault {
     fn from(e: Error) -> Self {
         Self::Ours(e)
+    }
+}
+
+impl From<LedgerError> for Fault {
+    fn from(e: LedgerError) -> Self {
+        Self::Ours(e.into())
     }
 }

@@ -1,56 +1,227 @@
-//! Opening the file: private, migrated, waited for; and what SQLite's errors mean here.
+//! The ledger in a file: private, migrated, waited for; and what SQLite's errors mean here.
 
+use super::{Beginning, Db, Fault, safety_copy};
 use crate::edge::{Paths, Random, files};
 use crate::error::{Error, LedgerError, Result};
+use crate::ledger::migrations::{self, KNOWN, Migration, NOTHING};
+use crate::ledger::moving::{elsewhere, whereabouts};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, InterruptHandle, OpenFlags, Transaction, TransactionBehavior};
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Migrations by number: the first makes schema 1. `PRAGMA user_version` tells how many were applied.
-const MIGRATIONS: &[&str] = &[
-    include_str!("../schema/001.sql"),
-    include_str!("../schema/002.sql"),
-    include_str!("../schema/003.sql"),
-    include_str!("../schema/004.sql"),
-    include_str!("../schema/005.sql"),
-    include_str!("../schema/006.sql"),
-    include_str!("../schema/007.sql"),
-];
-
 /// How long others are waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The newest schema that this program knows.
-pub(in crate::ledger) fn newest() -> i64 {
-    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+/// The ledger's file, open.
+pub(in crate::ledger) struct LedgerFile {
+    db: Connection,
+    place: String,
+    id: String,
+    /// It's used whether or not its records have moved: by whoever moves them.
+    anyway: bool,
 }
 
-pub(in crate::ledger) fn write(paths: &Paths, random: &dyn Random) -> Result<(Connection, String)> {
-    let file = paths.ledger();
-    let name = file.display().to_string();
-    let unopened = |e: Error| Error::from(LedgerError::Open { path: name.clone(), reason: e.to_string() });
-    files::private_folder(&paths.data).map_err(unopened)?;
-    refuse_emptied(paths, &name)?;
-    files::open_private(&file).map_err(unopened)?;
-    check_beside(paths).map_err(unopened)?;
-    let mut db = open(&name, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let version = version(&db, &name)?;
-    if version < newest() {
-        // Two processes that start at once must not both make it: SQLite doesn't wait while the mode changes.
-        let turn = files::open_private(&turn(paths)).map_err(unopened)?;
-        turn.lock().map_err(|e| LedgerError::Open { path: name.clone(), reason: e.to_string() })?;
-        migrate(&mut db, &name, random)?;
+impl LedgerFile {
+    /// Opens it for writing; makes or migrates it where needed.
+    pub(in crate::ledger) fn write(paths: &Paths, random: &dyn Random) -> Result<Self> {
+        Self::up_to_date(paths, random, false).map(|(file, _)| file)
     }
-    let id = identity(&db, &name)?;
-    if named_beside(paths).is_none() {
-        files::open_private(&turn(paths))
-            .and_then(|mut beside| beside.write_all(id.as_bytes()).map_err(|e| Error::Failed(e.to_string())))
-            .map_err(unopened)?;
+
+    /// The same for whoever moves its records.
+    pub(in crate::ledger) fn as_it_is(paths: &Paths, random: &dyn Random) -> Result<Self> {
+        Self::up_to_date(paths, random, true).map(|(file, _)| file)
     }
-    Ok((db, id))
+
+    /// Migrates it where that is needed; what that did.
+    pub(in crate::ledger) fn migrate(paths: &Paths, random: &dyn Random) -> Result<Option<Migration>> {
+        Self::up_to_date(paths, random, false).map(|(_, migration)| migration)
+    }
+
+    /// Opens it for reading; `None` where there is none.
+    ///
+    /// # Errors
+    /// Where it has another schema than this program works with.
+    pub(in crate::ledger) fn read(paths: &Paths) -> Result<Option<Self>> {
+        let file = paths.ledger();
+        let place = file.display().to_string();
+        if std::fs::symlink_metadata(&file).is_err_and(|e| e.kind() == ErrorKind::NotFound) {
+            return Ok(None);
+        }
+        files::check_private_file(&file)
+            .and_then(|()| check_beside(paths))
+            .map_err(|e| LedgerError::Open { path: place.clone(), reason: e.to_string() })?;
+        refuse_emptied(paths, &place)?;
+        let db = match prepare(&place, OpenFlags::SQLITE_OPEN_READ_ONLY) {
+            // Someone was killed while making it: only who may write can roll that back.
+            Err(e) if e.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
+                open(&place, OpenFlags::SQLITE_OPEN_READ_WRITE)?
+            }
+            opened => opened.map_err(|e| fault(&place, "be opened", &e))?,
+        };
+        let file = Self { db, place, id: String::new(), anyway: false };
+        if file.schema()? == NOTHING {
+            // Another process is just making it.
+            return Ok(None);
+        }
+        file.named().map(Some)
+    }
+
+    fn up_to_date(paths: &Paths, random: &dyn Random, anyway: bool) -> Result<(Self, Option<Migration>)> {
+        let file = paths.ledger();
+        let place = file.display().to_string();
+        let unopened =
+            |e: Error| Error::from(LedgerError::Open { path: place.clone(), reason: e.to_string() });
+        files::private_folder(&paths.data).map_err(unopened)?;
+        refuse_emptied(paths, &place)?;
+        files::open_private(&file).map_err(unopened)?;
+        // defense: S30 beside-the-ledger
+        check_beside(paths).map_err(unopened)?;
+        let db = open(&place, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let mut file = Self { db, place: place.clone(), id: String::new(), anyway };
+        let found = file.schema()?;
+        let mut migration = None;
+        if found < KNOWN {
+            if found != NOTHING {
+                file.stays()?;
+            }
+            // Two processes that start at once must not both make it: SQLite doesn't wait while the mode changes.
+            let turn = files::open_private(&turn(paths)).map_err(unopened)?;
+            turn.lock().map_err(|e| LedgerError::Open { path: place.clone(), reason: e.to_string() })?;
+            let id = random.name()?;
+            let made = file.make_or_migrate(paths, &id);
+            migration = made.map_err(|e| e.named(&place, "be made or migrated"))?;
+        }
+        let file = file.named()?;
+        if named_beside(paths).is_none() {
+            files::open_private(&turn(paths))
+                .and_then(|mut beside| {
+                    beside.write_all(file.id.as_bytes()).map_err(|e| Error::Failed(e.to_string()))
+                })
+                .map_err(unopened)?;
+        }
+        Ok((file, migration))
+    }
+
+    /// One transaction; whoever waited for it to begin while another did the same finds it done.
+    fn make_or_migrate(&mut self, paths: &Paths, id: &str) -> Result<Option<Migration>, Fault> {
+        self.db.pragma_update(None, "journal_mode", "WAL")?;
+        // From here on nobody writes, so that the copy is what is migrated.
+        let tx = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
+        let migration = match self.schema()? {
+            NOTHING => {
+                migrations::make(Db::Sqlite(&tx), id)?;
+                None
+            }
+            from if from < KNOWN => {
+                let copy = safety_copy::make(&paths.ledger(), from)?;
+                migrations::migrate(Db::Sqlite(&tx), from)?;
+                Some(Migration { from, to: KNOWN, copy: Some(copy.display().to_string()) })
+            }
+            from => {
+                migrations::fits(&self.place, from)?;
+                None
+            }
+        };
+        tx.commit()?;
+        Ok(migration)
+    }
+
+    /// The schema that it has. A database that has tables and no number is another program's.
+    fn schema(&self) -> Result<i64> {
+        let unread = |e| fault(&self.place, "be read", &e);
+        let number = |statement: &str| -> Result<i64> {
+            let mut statement = self.db.prepare_cached(statement).map_err(unread)?;
+            statement.query_row([], |row| row.get(0)).map_err(unread)
+        };
+        let found = number("PRAGMA user_version")?;
+        if found < 1 && (found < 0 || number("SELECT count(*) FROM sqlite_schema")? > 0) {
+            let reason = "it's a database, but no ledger".to_owned();
+            return Err(LedgerError::Damaged { path: self.place.clone(), reason }.into());
+        }
+        if found > KNOWN {
+            migrations::fits(&self.place, found)?;
+        }
+        Ok(found)
+    }
+
+    /// With its name, once it's sure that it can be used as it is.
+    fn named(mut self) -> Result<Self> {
+        let found = self.schema()?;
+        self.stays()?;
+        migrations::fits(&self.place, found)?;
+        let id = self.db.query_row("SELECT value FROM meta WHERE name = 'id'", [], |row| row.get(0));
+        self.id = id.map_err(|e| fault(&self.place, "be read", &e))?;
+        Ok(self)
+    }
+
+    /// Its records haven't moved elsewhere, and aren't on their way here.
+    fn stays(&self) -> Result<()> {
+        let there = whereabouts(self.db()).map_err(|e| e.named(&self.place, "be read"))?;
+        elsewhere(&self.place, there).filter(|_| !self.anyway).map_or(Ok(()), Err)
+    }
+
+    /// Its own random name.
+    pub(in crate::ledger) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Where it is, for messages.
+    pub(in crate::ledger) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// For statements that need no transaction.
+    pub(super) fn db(&self) -> Db<'_> {
+        Db::Sqlite(&self.db)
+    }
+
+    /// What ends a statement of this connection, from another thread.
+    pub(in crate::ledger) fn interrupt(&self) -> InterruptHandle {
+        self.db.get_interrupt_handle()
+    }
+
+    /// Work inside a transaction that begins so: all of it, or nothing.
+    pub(super) fn within<T>(
+        &self,
+        begin: Beginning,
+        work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let behavior = match begin {
+            Beginning::Snapshot => TransactionBehavior::Deferred,
+            Beginning::Alone | Beginning::Undisturbed => TransactionBehavior::Immediate,
+            Beginning::Plain => {
+                let synced = |level: &str| self.db.pragma_update(None, "synchronous", level);
+                synced("NORMAL")?;
+                let done = self.within(Beginning::Alone, work);
+                synced("FULL")?;
+                return done;
+            }
+        };
+        let tx = Transaction::new_unchecked(&self.db, behavior)?;
+        migrations::fits(&self.place, self.schema()?)?;
+        if begin != Beginning::Snapshot {
+            self.stays()?;
+        }
+        let done = work(Db::Sqlite(&tx))?;
+        tx.commit()?;
+        Ok(done)
+    }
+
+    /// Has the work fail at once where somebody else is writing, instead of waiting for them.
+    pub(super) fn without_waiting<T>(&self, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+        self.db.busy_timeout(Duration::ZERO)?;
+        let done = work();
+        self.db.busy_timeout(PATIENCE)?;
+        done
+    }
+
+    /// Takes what the log of commits has into the file, as far as nobody reads it.
+    pub(super) fn begin_its_log_anew(&self) {
+        let _ = self.db.pragma(None, "wal_checkpoint", "PASSIVE", |_| Ok(()));
+    }
 }
 
 /// The file that whoever makes or migrates the ledger locks. From then on it names the ledger that was made.
@@ -67,6 +238,7 @@ fn named_beside(paths: &Paths) -> Option<String> {
 /// it is lost, and that is said; one that somebody took away is begun anew.
 fn refuse_emptied(paths: &Paths, name: &str) -> Result<()> {
     match std::fs::metadata(paths.ledger()) {
+        // defense: S39 emptied-ledger-is-refused
         Ok(it) if it.len() == 0 && named_beside(paths).is_some() => {
             Err(LedgerError::Damaged { path: name.into(), reason: "it has been emptied".into() }.into())
         }
@@ -79,37 +251,9 @@ fn refuse_emptied(paths: &Paths, name: &str) -> Result<()> {
     }
 }
 
-/// Opens it for reading, with its name and its schema; `None` where there is none.
-pub(in crate::ledger) fn read(paths: &Paths) -> Result<Option<(Connection, String, i64)>> {
-    let file = paths.ledger();
-    let name = file.display().to_string();
-    if std::fs::symlink_metadata(&file).is_err_and(|e| e.kind() == ErrorKind::NotFound) {
-        return Ok(None);
-    }
-    files::check_private_file(&file)
-        .and_then(|()| check_beside(paths))
-        .map_err(|e| LedgerError::Open { path: name.clone(), reason: e.to_string() })?;
-    refuse_emptied(paths, &name)?;
-    let db = match prepare(&name, OpenFlags::SQLITE_OPEN_READ_ONLY) {
-        // Someone was killed while making it: only who may write can roll that back.
-        Err(e) if e.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
-            open(&name, OpenFlags::SQLITE_OPEN_READ_WRITE)?
-        }
-        opened => opened.map_err(|e| fault(&name, "be opened", &e))?,
-    };
-    let schema = version(&db, &name)?;
-    if schema == 0 {
-        // Another process is just making it.
-        return Ok(None);
-    }
-    let id = identity(&db, &name)?;
-    Ok(Some((db, id, schema)))
-}
-
 /// What SQLite keeps beside the ledger holds what the ledger does, and it writes there without a look at whose that is.
 fn check_beside(paths: &Paths) -> Result<()> {
-    let beside = ["ledger.db-wal", "ledger.db-shm", "ledger.db-journal"];
-    beside.iter().try_for_each(|name| files::check_private_file(&paths.data.join(name)))
+    paths.beside_ledger().iter().try_for_each(|file| files::check_private_file(file))
 }
 
 fn open(name: &str, flags: OpenFlags) -> Result<Connection> {
@@ -124,6 +268,7 @@ fn prepare(name: &str, flags: OpenFlags) -> rusqlite::Result<Connection> {
     db.busy_timeout(PATIENCE)?;
     // Else the last process to close pays two more syncs.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // defense: S35 commits-are-synced
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", true)?;
     Ok(db)
@@ -134,37 +279,6 @@ pub(in crate::ledger) fn fold_its_log(file: &std::path::Path) -> Result<()> {
     let name = file.display().to_string();
     let db = open(&name, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     db.pragma(None, "wal_checkpoint", "TRUNCATE", |_| Ok(())).map_err(|e| fault(&name, "be folded", &e))
-}
-
-fn version(db: &Connection, name: &str) -> Result<i64> {
-    let found: i64 = db
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .map_err(|e| fault(name, "be read", &e))?;
-    if found > newest() {
-        return Err(LedgerError::Newer { path: name.into(), found, known: newest() }.into());
-    }
-    Ok(found)
-}
-
-fn migrate(db: &mut Connection, name: &str, random: &dyn Random) -> Result<()> {
-    let id = random.name()?;
-    let run = |db: &mut Connection| -> rusqlite::Result<()> {
-        db.pragma_update(None, "journal_mode", "WAL")?;
-        let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let applied: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        for migration in MIGRATIONS.iter().skip(usize::try_from(applied).unwrap_or(0)) {
-            tx.execute_batch(migration)?;
-        }
-        tx.execute("INSERT OR IGNORE INTO meta (name, value) VALUES ('id', ?1)", [&id])?;
-        tx.pragma_update(None, "user_version", newest())?;
-        tx.commit()
-    };
-    run(db).map_err(|e| fault(name, "be made or migrated", &e))
-}
-
-fn identity(db: &Connection, name: &str) -> Result<String> {
-    db.query_row("SELECT value FROM meta WHERE name = 'id'", [], |row| row.get(0))
-        .map_err(|e| fault(name, "be read", &e))
 }
 
 /// What an error of SQLite means to an operator.
@@ -183,4 +297,12 @@ pub(in crate::ledger) fn fault(path: &str, what: &'static str, e: &rusqlite::Err
         _ => LedgerError::Io { what, reason },
     }
     .into()
+}
+
+/// A ledger in memory.
+#[cfg(test)]
+pub(in crate::ledger) fn in_memory() -> Connection {
+    let db = Connection::open_in_memory().unwrap();
+    migrations::migrate(Db::Sqlite(&db), migrations::NOTHING).unwrap();
+    db
 }

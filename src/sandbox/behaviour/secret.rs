@@ -1,6 +1,6 @@
 //! Codes, tokens and ids: made at random, kept only as their SHA-256.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::io;
 
 use base64::Engine;
@@ -22,12 +22,7 @@ impl Digest {
     }
 
     pub(in crate::sandbox) fn hex(&self) -> String {
-        let mut hex = String::with_capacity(64);
-        for byte in self.0 {
-            // Writing to a string can't fail.
-            let _ = write!(hex, "{byte:02x}");
-        }
-        hex
+        hex::encode(self.0)
     }
 }
 

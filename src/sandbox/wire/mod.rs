@@ -24,6 +24,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::serve::ListenerExt;
 use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 use maud::Markup;
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -171,8 +172,9 @@ async fn be_down(State(house): State<Arc<House>>, request: Request, next: Next) 
 /// Every answer is dated by the sandbox's own clock, which a client compares with its own (RFC 9110 6.6.1).
 async fn tell_the_time(State(house): State<Arc<House>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    let now = house.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    response.headers_mut().extend(HeaderValue::from_str(&now).map(|now| (header::DATE, now)));
+    let now = DateTimePrinter::new().timestamp_to_rfc9110_string(&house.clock.now());
+    let now = now.ok().and_then(|now| HeaderValue::from_str(&now).ok());
+    response.headers_mut().extend(now.map(|now| (header::DATE, now)));
     response
 }
 

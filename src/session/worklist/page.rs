@@ -4,6 +4,7 @@ use super::news::{News, Row};
 use super::{Entry, Sheet};
 use crate::grant::listener::{Page, policy_hash};
 use crate::model::plan::Progress;
+use crate::model::run_counts::RunCounts;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::sync::LazyLock;
 
@@ -172,12 +173,8 @@ fn line(path: &str, n: usize, entry: &Entry, row: &Row, over: bool) -> Markup {
 }
 
 fn count(rows: &[Row], word: &str) -> usize {
-    rows.iter().filter(|row| bucket(row.progress) == word).count()
-}
-
-/// What a licence counts as: what isn't done is left.
-fn bucket(progress: Progress) -> &'static str {
-    if progress.is_done() { progress.word() } else { "left" }
+    let counts = RunCounts::under_way(rows.iter().map(|row| row.progress)).by_word();
+    counts.into_iter().find(|(known, _)| *known == word).map_or(0, |(_, count)| count)
 }
 
 #[cfg(test)]

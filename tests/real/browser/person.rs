@@ -56,7 +56,7 @@ fn three_licences_are_granted_refused_retried_and_skipped_from_the_worklist() {
     ]);
     let screen = Screen::new(rig.home(), 100, &["sh"]);
     screen.types("biotrack-auth renew --due --no-browser").key("Enter");
-    let seen = screen.shows("0 of 3");
+    let seen = screen.shows("3 licenses: 3 left");
     let address = seen.split_whitespace().find(|word| word.contains("/worklist/")).unwrap();
     let browser = Browser::start();
     browser.open(address);
@@ -93,7 +93,7 @@ fn three_licences_are_granted_refused_retried_and_skipped_from_the_worklist() {
     // The third is left for another day, and with it the run has ended.
     press(&browser, "101-X0031-D1", "Skip");
     browser.until("return document.body.innerText.includes('This run has ended')");
-    screen.shows("2 granted, 1 skipped of 3.");
+    screen.shows("3 licenses: 2 granted, 1 skipped.");
     assert_eq!(browser.complaints(), Vec::<String>::new());
     let status = rig.status();
     assert_eq!((&status["summary"]["active"], &status["summary"]["due"]), (&2.into(), &1.into()), "{status}");

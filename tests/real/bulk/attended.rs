@@ -22,12 +22,15 @@ fn renewing(will: Will, more: &str) -> (Rig, Crowd, Screen) {
 #[test]
 fn it_waits_for_the_next_admin_and_says_where_the_worklist_is() {
     let (rig, _crowd, screen) = renewing(Will::Grant, "");
-    let seen = screen.shows("Next: bob@example.com (1 licence)");
-    assert!(seen.contains("2 of 3") && seen.contains("Sign out of BioTrack"), "{seen}");
+    let seen = screen.shows("Next: bob@example.com (1 license)");
+    assert!(
+        seen.contains("3 licenses: 2 granted, 1 left") && seen.contains("Sign out of BioTrack"),
+        "{seen}"
+    );
     assert!(seen.contains("/worklist/"), "{seen}");
     assert_eq!(rig.counted("token_issued"), 2);
     screen.types("n");
-    screen.shows("3 granted of 3.");
+    screen.shows("3 licenses: 3 granted.");
     assert_eq!(rig.counted("token_issued"), 3);
 }
 
@@ -42,7 +45,7 @@ fn keys_skip_open_the_next_and_leave_the_rest_for_later() {
     screen.types("q");
     // The error comes after the summary, and the shell's prompt after both.
     let seen = screen.shows("To go on: biotrack-auth renew --resume");
-    assert!(seen.contains("1 skipped, 2 left to do of 3."), "{seen}");
+    assert!(seen.contains("3 licenses: 1 skipped, 2 left."), "{seen}");
     // The terminal is as it was: what's typed is seen again, at the prompt or before it.
     screen.types("echo still here");
     screen.shows("echo still here");
@@ -58,7 +61,7 @@ fn another_admins_grants_are_asked_about_once() {
     screen.shows("Next: bob@example.com");
     screen.types("n");
     // Decided already.
-    screen.shows("3 granted of 3.");
+    screen.shows("3 licenses: 3 granted.");
     assert_eq!(rig.status()["summary"]["active"], 3);
 }
 
@@ -70,5 +73,5 @@ fn nobody_there_pauses_the_run_and_it_can_be_taken_up_again() {
     screen.types("n");
     screen.shows("▸ 604001/L-1");
     screen.key("C-c");
-    screen.shows("left to do of 3.");
+    screen.shows(" left.");
 }

@@ -3,8 +3,6 @@
 #[cfg(unix)]
 mod attended;
 mod crowd;
-mod files;
-mod plans;
 mod runs;
 mod verdict;
 

@@ -5,6 +5,7 @@ mod book;
 mod damaged;
 mod faults;
 mod locked;
+mod migrating;
 mod order;
 pub mod points;
 mod random;

@@ -2,14 +2,14 @@
 
 use super::session::{Session, signal, within};
 use super::{fault, item, secret};
-use biotrack_auth::edge::OsRandom;
+use biotrack_auth::edge::{KeyringThread, OsRandom};
 use biotrack_auth::error::VaultError;
 use biotrack_auth::model::flow::Place;
 use biotrack_auth::vault::Vault;
 use std::time::{Duration, Instant};
 
 fn there_is_none(says: &str) {
-    let (vault, place) = (Vault::keyring(), Place::Item(item(1)));
+    let (vault, place) = (Vault::keyring(KeyringThread::of_the_platform()), Place::Item(item(1)));
     for fault in [
         fault(vault.probe(&item(1), &OsRandom)),
         fault(vault.get(&place, "x")),
@@ -38,7 +38,10 @@ fn falls_silent(vault: &Vault) {
     let waited = began.elapsed();
     assert!(waited >= Duration::from_secs(5) && waited < Duration::from_millis(5500), "{waited:?}");
     let began = Instant::now();
-    assert!(matches!(fault(Vault::keyring().probe(&item(3), &OsRandom)), VaultError::Silent { .. }));
+    assert!(matches!(
+        fault(Vault::keyring(KeyringThread::of_the_platform()).probe(&item(3), &OsRandom)),
+        VaultError::Silent { .. }
+    ));
     assert!(matches!(fault(vault.get(&Place::Item(item(2)), "x")), VaultError::Silent { .. }));
     assert!(began.elapsed() < Duration::from_millis(100));
 }
@@ -46,7 +49,7 @@ fn falls_silent(vault: &Vault) {
 #[test]
 fn a_daemon_that_freezes_is_waited_for_once_and_not_at_the_end() {
     let lived = within(Session::Unlocked, || {
-        let vault = Vault::keyring();
+        let vault = Vault::keyring(KeyringThread::of_the_platform());
         vault.probe(&item(1), &OsRandom).unwrap();
         falls_silent(&vault);
     });
@@ -55,6 +58,6 @@ fn a_daemon_that_freezes_is_waited_for_once_and_not_at_the_end() {
 
 #[test]
 fn a_daemon_that_is_frozen_from_the_start_is_waited_for_once() {
-    let lived = within(Session::Unlocked, || falls_silent(&Vault::keyring()));
+    let lived = within(Session::Unlocked, || falls_silent(&Vault::keyring(KeyringThread::of_the_platform())));
     assert!(lived.is_none_or(|lived| lived < Duration::from_secs(9)), "{lived:?}");
 }

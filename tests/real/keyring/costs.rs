@@ -2,7 +2,7 @@
 
 use super::session::{Session, within};
 use super::{item, secret};
-use biotrack_auth::edge::OsRandom;
+use biotrack_auth::edge::{KeyringThread, OsRandom};
 use biotrack_auth::vault::{Vault, create_identity};
 use std::time::Instant;
 
@@ -52,7 +52,7 @@ fn each(name: &str, vault: &Vault) {
 #[ignore = "a measurement"]
 fn costs_are_a_measurement() {
     within(Session::Unlocked, || {
-        each("keyring", &Vault::keyring());
+        each("keyring", &Vault::keyring(KeyringThread::of_the_platform()));
         let folder = tempfile::tempdir().unwrap();
         let identity = folder.path().join("identity.txt");
         let recipient = create_identity(&identity).unwrap();

@@ -2,7 +2,7 @@
 
 use super::session::{Session, accounts, lock, look_up_after_login, within};
 use super::{fault, item, secret};
-use biotrack_auth::edge::OsRandom;
+use biotrack_auth::edge::{KeyringThread, OsRandom};
 use biotrack_auth::error::VaultError;
 use biotrack_auth::model::flow::Place;
 use biotrack_auth::vault::Vault;
@@ -30,7 +30,7 @@ fn refuses_everything(vault: &Vault, known: &Place) {
 #[test]
 fn a_locked_keyring_says_so_and_loses_nothing() {
     within(Session::Unlocked, || {
-        let vault = Vault::keyring();
+        let vault = Vault::keyring(KeyringThread::of_the_platform());
         let place = vault.put(&item(1), &secret("tokens")).unwrap();
         lock();
         refuses_everything(&vault, &place);
@@ -41,5 +41,7 @@ fn a_locked_keyring_says_so_and_loses_nothing() {
 
 #[test]
 fn one_that_was_never_set_up_counts_as_locked() {
-    within(Session::NeverSetUp, || refuses_everything(&Vault::keyring(), &Place::Item(item(1))));
+    within(Session::NeverSetUp, || {
+        refuses_everything(&Vault::keyring(KeyringThread::of_the_platform()), &Place::Item(item(1)))
+    });
 }

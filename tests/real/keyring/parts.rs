@@ -2,7 +2,7 @@
 
 use super::session::{Session, accounts, clear, within};
 use super::{fault, item, secret};
-use biotrack_auth::edge::OsRandom;
+use biotrack_auth::edge::{KeyringThread, OsRandom};
 use biotrack_auth::error::VaultError;
 use biotrack_auth::model::flow::Place;
 use biotrack_auth::vault::{Keyring, Vault};
@@ -14,7 +14,7 @@ fn long() -> String {
 #[test]
 fn a_long_secret_comes_back_from_its_parts() {
     within(Session::Unlocked, || {
-        let vault = Vault::Keyring(Keyring::limited_to(300));
+        let vault = Vault::Keyring(Keyring::limited_to(300, KeyringThread::of_the_platform()));
         vault.probe(&item(0), &OsRandom).unwrap();
         assert!(accounts().is_empty(), "a probe leaves nothing");
 
@@ -22,7 +22,7 @@ fn a_long_secret_comes_back_from_its_parts() {
         assert_eq!(accounts().len(), 1 + 4);
         assert_eq!(vault.get(&place, "x").unwrap().bytes(), long().as_bytes());
         assert_eq!(
-            Vault::keyring().get(&place, "x").unwrap().bytes(),
+            Vault::keyring(KeyringThread::of_the_platform()).get(&place, "x").unwrap().bytes(),
             long().as_bytes(),
             "whatever the limit"
         );
@@ -41,7 +41,7 @@ fn a_long_secret_comes_back_from_its_parts() {
 #[test]
 fn a_missing_or_foreign_part_is_never_read_as_whole() {
     within(Session::Unlocked, || {
-        let vault = Vault::Keyring(Keyring::limited_to(300));
+        let vault = Vault::Keyring(Keyring::limited_to(300, KeyringThread::of_the_platform()));
         let part = |number: u32| format!("{}#{number}", item(1));
         let place = vault.put(&item(1), &secret(&long())).unwrap();
         clear(&part(3));

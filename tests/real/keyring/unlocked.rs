@@ -2,7 +2,7 @@
 
 use super::session::{Session, accounts, within};
 use super::{fault, item, secret};
-use biotrack_auth::edge::OsRandom;
+use biotrack_auth::edge::{KeyringThread, OsRandom};
 use biotrack_auth::error::VaultError;
 use biotrack_auth::model::flow::Place;
 use biotrack_auth::model::vault_kind::VaultKind;
@@ -11,7 +11,7 @@ use biotrack_auth::vault::Vault;
 #[test]
 fn a_secret_comes_back_until_it_is_forgotten() {
     within(Session::Unlocked, || {
-        let vault = Vault::keyring();
+        let vault = Vault::keyring(KeyringThread::of_the_platform());
         assert_eq!(vault.kind(), VaultKind::Keyring);
         vault.probe(&item(0), &OsRandom).unwrap();
         assert!(accounts().is_empty(), "a probe leaves nothing");
@@ -32,7 +32,7 @@ fn a_secret_comes_back_until_it_is_forgotten() {
 #[test]
 fn any_bytes_of_any_length_come_back() {
     within(Session::Unlocked, || {
-        let vault = Vault::keyring();
+        let vault = Vault::keyring(KeyringThread::of_the_platform());
         for (at, bytes) in [vec![], vec![0, 255, 10], vec![200; 70_000]].into_iter().enumerate() {
             let secret = biotrack_auth::model::secret::Sealable::from_bytes(bytes.clone());
             let place = vault.put(&item(at as u32), &secret).unwrap();
@@ -44,12 +44,12 @@ fn any_bytes_of_any_length_come_back() {
 #[test]
 fn an_envelope_opens_after_a_crash() {
     within(Session::Unlocked, || {
-        let vault = Vault::keyring();
+        let vault = Vault::keyring(KeyringThread::of_the_platform());
         let (envelope, memo) = vault.envelope(&item(1), &secret("verifier\nstate")).unwrap();
         assert_eq!(accounts(), [item(1)], "memo and identity are one item");
         let code = envelope.code.close(&secret("code")).unwrap();
         let answer = envelope.answer.close(&secret("answer")).unwrap();
-        let (again, opener) = Vault::keyring().unfold(&memo, "x").unwrap();
+        let (again, opener) = Vault::keyring(KeyringThread::of_the_platform()).unfold(&memo, "x").unwrap();
         assert_eq!(again.bytes(), b"verifier\nstate");
         assert_eq!(opener.open(&code, "x").unwrap().bytes(), b"code");
         assert_eq!(opener.open(&answer, "x").unwrap().bytes(), b"answer");

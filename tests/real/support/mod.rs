@@ -8,6 +8,9 @@ pub mod crowd;
 #[cfg(target_os = "linux")]
 pub mod kill;
 pub mod leaks;
+#[cfg(target_os = "linux")]
+#[path = "../../fixtures/ledgers/home.rs"]
+pub mod old_home;
 pub mod proxy;
 #[cfg(unix)]
 pub mod screen;

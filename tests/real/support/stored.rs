@@ -36,7 +36,9 @@ fn kept_in_keyring(item: &str) -> Sealable {
 
 #[cfg(not(target_os = "linux"))]
 fn kept_in_keyring(item: &str) -> Sealable {
-    Vault::keyring().get(&Place::Item(item.to_owned()), item).unwrap()
+    Vault::keyring(biotrack_auth::edge::KeyringThread::of_the_platform())
+        .get(&Place::Item(item.to_owned()), item)
+        .unwrap()
 }
 
 impl Rig {
@@ -121,7 +123,7 @@ impl Rig {
         let (env, key) = (self.env(), key(license));
         let mut ledger = self.ledger();
         let vault = match self.keyring {
-            true => Vault::keyring(),
+            true => Vault::keyring(env.keyring.clone()),
             false => Vault::sealed(&env.paths.identity, Vec::new()),
         };
         let mut record = ledger.standing(PROFILE, &key).unwrap().unwrap().record;

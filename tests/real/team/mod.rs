@@ -3,6 +3,7 @@
 mod crowd;
 mod cut;
 mod moving;
+mod old_server;
 mod server;
 
 use crate::support::team::Server;

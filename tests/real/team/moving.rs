@@ -1,7 +1,9 @@
 //! The ledger moves to a server and back.
 
+use super::Team;
 use crate::crash::points::at_each_point_slowly;
 use crate::crash::truth::Found;
+use crate::support::old_home::{OldHome, Rows, rows};
 use crate::support::team::shared;
 use crate::support::{Rig, admin};
 use serde_json::Value;
@@ -43,7 +45,7 @@ fn seen(rig: &Rig) -> (Value, Value) {
 
 fn to_server(rig: &Rig) -> String {
     let address = shared().address(&shared().database(), "postgres");
-    rig.run(&["config", "ledger", "move", &address]).exits(0).says("4 licences");
+    rig.run(&["config", "ledger", "move", &address]).exits(0).says("4 licenses");
     address
 }
 
@@ -67,11 +69,11 @@ fn everything_moves_to_a_server_and_back_and_the_old_one_is_used_no_more() {
     }
     rig.run(&["status", "--check"]).exits(3);
     // The same command again only names it.
-    rig.run(&["config", "ledger", "move", &address]).exits(0).says("4 licences");
+    rig.run(&["config", "ledger", "move", &address]).exits(0).says("4 licenses");
     let there = seen(&rig);
     let on_server = fs::read_to_string(rig.file("config.toml")).unwrap();
 
-    rig.run(&["config", "ledger", "move", "sqlite"]).exits(0).says("4 licences");
+    rig.run(&["config", "ledger", "move", "sqlite"]).exits(0).says("4 licenses");
     assert_eq!(seen(&rig), there);
     rig.run(&["history", "verify"]).exits(0);
     rig.run(&["renew", "L-1", "--browser", &admin()]).exits(0);
@@ -94,6 +96,91 @@ fn everything_moves_to_a_server_and_back_and_the_old_one_is_used_no_more() {
     ])
     .exits(0);
     rig.run(&["history", "verify"]).exits(0);
+}
+
+/// With a license in every condition, and something in every table.
+#[test]
+fn every_row_of_every_table_is_the_same_after_a_move_to_a_server_and_back() {
+    let home = OldHome::of("0.2.0", "file");
+    home.run(&["status"]).exits(0);
+    // The moves themselves are links of the history; the ledger says of itself where it is.
+    let kept = |mut all: Rows| {
+        all.remove("meta");
+        all.remove("history_head");
+        let (columns, links) = all.get_mut("history").unwrap();
+        let event = columns.iter().position(|it| it == "event").unwrap();
+        links.retain(|link| link[event] != "ledger_moved".to_owned().into());
+        all
+    };
+    let before = kept(rows(&home.file("ledger.db"), None));
+    let database = shared().database();
+    home.run(&["config", "ledger", "move", &shared().address(&database, "postgres")]).exits(0);
+    for (table, (_, rows)) in &before {
+        let counted = shared().says(&database, &format!("SELECT count(*) FROM biotrack_auth.\"{table}\""));
+        let moves = usize::from(table == "history");
+        assert_eq!(counted, (rows.len() + moves).to_string(), "{table}");
+    }
+    assert_eq!(home.states(), home.expected["states"]);
+    home.run(&["config", "ledger", "move", "sqlite"]).exits(0);
+    assert_eq!(kept(rows(&home.file("ledger.db"), None)), before);
+    assert!(home.run(&["history", "verify"]).exits(0).out.contains("whole"));
+    home.run(&["complete", &home.answers("L-OUT")]).exits(0);
+}
+
+#[test]
+fn a_ledger_without_a_record_moves_to_a_server_and_back_and_is_used_there() {
+    let rig = Rig::with_file(&[]);
+    rig.ledger();
+    let address = shared().address(&shared().database(), "postgres");
+    rig.run(&["config", "ledger", "move", &address]).exits(0).says("0 licences");
+    rig.register("L-1").exits(0);
+    rig.run(&["history", "verify"]).exits(0);
+    let other = Rig::with_file(&[]);
+    let address = shared().address(&shared().database(), "postgres");
+    other.shares_ledger(&address);
+    other.ledger();
+    other.run(&["config", "ledger", "move", "sqlite"]).exits(0).says("0 licences");
+    other.register("L-1").exits(0);
+    other.run(&["history", "verify"]).exits(0);
+}
+
+/// What each column is, by the word of each database: the same names, the same that may be empty, the same keys.
+#[test]
+fn a_file_and_a_server_have_the_same_tables() {
+    let rig = Rig::with_file(&[]);
+    rig.ledger();
+    let db = rusqlite::Connection::open(rig.file("ledger.db")).unwrap();
+    let asked =
+        "SELECT it.name || '|' || its.name || '|' || (its.\"notnull\" = 0 AND its.pk = 0) || '|' || its.pk
+                 FROM sqlite_schema AS it JOIN pragma_table_xinfo(it.name) AS its WHERE it.type = 'table'";
+    let mut read = db.prepare(asked).unwrap();
+    let mut file: Vec<String> = read.query_map([], |row| row.get(0)).unwrap().map(|it| it.unwrap()).collect();
+    let database = shared().database();
+    let team = Team::on(&shared().address(&database, "postgres"), 1);
+    team.ledger(0);
+    let asked = "SELECT it.relname || '|' || its.attname || '|' || (NOT its.attnotnull)::int || '|' ||
+                        coalesce(array_position(string_to_array(key.indkey::text, ' '), its.attnum::text), 0)
+                 FROM pg_class AS it JOIN pg_attribute AS its ON attrelid = it.oid AND attnum > 0 AND NOT attisdropped
+                 LEFT JOIN pg_index AS key ON indrelid = it.oid AND indisprimary
+                 WHERE relnamespace = 'biotrack_auth'::regnamespace AND relkind = 'r' AND relname <> 'owner'";
+    let told = shared().says(&database, asked);
+    let mut server: Vec<_> = told.lines().map(str::to_owned).collect();
+    file.sort();
+    server.sort();
+    assert!(file.len() > 80, "{file:?}");
+    assert_eq!(file, server);
+    // Else the same rows would come in another order, and a move would find that they differ.
+    let sorted = "SELECT table_name || '.' || column_name FROM information_schema.columns
+                  WHERE table_schema = 'biotrack_auth' AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C'";
+    assert_eq!(shared().says(&database, sorted), "");
+    // And who may write: each table is granted to the writer, but for what is the owner's alone.
+    let roles =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/contrib/postgresql/roles.sql")).unwrap();
+    shared().says(&database, &roles);
+    let unwritable =
+        "SELECT relname FROM pg_class WHERE relnamespace = 'biotrack_auth'::regnamespace AND relkind = 'r'
+                      AND NOT has_table_privilege('biotrack_auth_writer', oid, 'INSERT') ORDER BY relname";
+    assert_eq!(shared().says(&database, unwritable), "history_anchor\nmeta");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::support::admin;
 use crate::support::register;
 use crate::support::seed::{seed, store};
 use crate::support::team::{PASSWORD, Server, shared};
+use biotrack_auth::ledger::SCHEMA;
 use jiff::SignedDuration;
 use serde_json::json;
 use std::fs;
@@ -141,12 +142,14 @@ fn another_schema_is_refused_by_who_reads_writes_or_is_at_work_already() {
     };
     to(99);
     for words in [vec!["status"], register("L-2", &[])] {
-        team.run(0, &words).exits(7).says("newer biotrack-auth (schema 99; this one knows 7)");
+        team.run(0, &words)
+            .exits(7)
+            .says(&format!("newer biotrack-auth (schema 99; this one knows {SCHEMA})"));
     }
     fs::write(gate, "").unwrap();
     let ended = crate::support::Run::of(asking.wait_with_output().unwrap()).exits(7);
     ended.says("can't be stored yet");
-    to(7);
+    to(SCHEMA);
     // What came meanwhile is stored now, by whoever is next.
     team.run(0, &["renew", "L-1", "--browser", &admin()]).exits(0);
     assert_eq!(team.rig.counted("token_issued"), 2);

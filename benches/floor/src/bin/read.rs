@@ -5,9 +5,6 @@
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Params};
 
-const COLUMNS: &str = "profile, ubi, license, ocm_license, name, username, granted_by, contact, tags, created_at, \
-                       renewed_at, expires_at, expires_estimated, deactivated_at, invalid_at, uncertain_at, \
-                       revocation_pending, held_by, held_elsewhere, generation";
 const PROFILE: &str = "local-sandbox";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -17,14 +14,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let db = Connection::open_with_flags(path, flags)?;
     let found = match words.next() {
         None => {
-            let all = format!("SELECT {COLUMNS} FROM authorization WHERE profile = ?1 ORDER BY ubi, license");
-            read(&db, &all, [PROFILE])?
+            let all = "SELECT * FROM authorization WHERE profile = ?1 ORDER BY ubi, license";
+            read(&db, all, [PROFILE])?
         }
         Some(key) => {
             let (ubi, license) = key.split_once('/').ok_or("a licence is UBI/LICENSE")?;
             let of = "WHERE profile = ?1 AND ubi = ?2 AND license = ?3";
-            let row =
-                read(&db, &format!("SELECT {COLUMNS} FROM authorization {of}"), [PROFILE, ubi, license])?;
+            let row = read(&db, &format!("SELECT * FROM authorization {of}"), [PROFILE, ubi, license])?;
             let live = format!("SELECT item, blob FROM secret {of} AND role = 'live'");
             let secret = read(&db, &live, [PROFILE, ubi, license])?;
             (row.0 + secret.0, row.1 + secret.1)

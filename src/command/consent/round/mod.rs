@@ -188,6 +188,7 @@ impl<'r, 'e> Round<'r, 'e> {
                 // Who wanted to hear of it has gone.
                 self.interrupt();
             }
+            // defense: S18 strangers-are-told-of
             self.tell_of_strays();
             self.post_notice();
             self.run_hooks();
@@ -501,6 +502,7 @@ impl<'r, 'e> Round<'r, 'e> {
 
     /// A licence has ended, well or not.
     fn settle(&mut self, at: usize, kept: Result<Kept>) {
+        // defense: S48 one-failure-ends-no-other
         let item = &self.items[at].1;
         if let Ok(Kept::Live { unconfirmed }) = &kept {
             self.view.unconfirmed(item, unconfirmed);
@@ -558,6 +560,7 @@ impl<'r, 'e> Round<'r, 'e> {
 
     fn interrupt(&mut self) {
         self.interrupted = true;
+        // defense: S50 interrupt-ends-the-run
         self.stop(None);
         if self.pace.in_flight() > 0 {
             self.view.notice("One moment: a grant has just arrived, and is being stored.");
@@ -616,7 +619,7 @@ fn detail(outcome: &Outcome, why: Option<&str>, provider: &Provider) -> String {
     let expires = outcome.standing.as_ref().and_then(|it| it.record.expires_at);
     match (outcome.ending, &outcome.error, expires) {
         (Ending::Granted, _, Some(at)) => {
-            format!("until {}", at.to_zoned(provider.zone.clone()).strftime("%Y-%m-%d"))
+            format!("until {}", provider.zone.day(at))
         }
         (_, Some(error), _) => {
             let said = error.to_string();

@@ -10,9 +10,10 @@ mod values;
 
 pub(super) use values::cell;
 
-use super::{Fault, Value};
+use super::{Beginning, Db, Fault, Value};
 use crate::edge::Random;
 use crate::error::{Error, LedgerError, Result};
+use crate::ledger::migrations::{self, KNOWN, Migration};
 use crate::ledger::moving::{Whereabouts, elsewhere};
 use crate::model::server::Server;
 use connect::{Reason, connect, is_away};
@@ -26,10 +27,6 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, SimpleQueryMessage, Statement};
 use values::spelled;
-
-/// The newest schema that this program knows, and what makes it.
-const SCHEMA: i64 = 7;
-const MADE_BY: &str = include_str!("../../schema/postgres/007.sql");
 
 /// How long others' locks are waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -67,15 +64,11 @@ enum Within {
     Failed,
 }
 
-/// How a transaction begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Beginning {
-    /// It writes, and nobody else does meanwhile, on the schema that this program knows.
-    Alone,
-    /// It notes something of this process's own, beside others.
-    Plain,
-    /// It reads, and all that it reads is of one moment.
-    Snapshot,
+/// What a ledger says of itself.
+struct Meta {
+    schema: i64,
+    id: Option<String>,
+    whereabouts: Whereabouts,
 }
 
 struct Connection {
@@ -117,10 +110,59 @@ impl Session {
         Ok(session.look()?.is_none())
     }
 
-    /// Removes a ledger that has moved away, and makes an empty one.
+    /// Removes a ledger that has moved away, and makes an empty one: both, or nothing.
     pub(in crate::ledger) fn makes_room(&self, random: &dyn Random) -> Result<()> {
-        self.simple("DROP SCHEMA biotrack_auth CASCADE").map_err(|e| self.fault("be replaced", e))?;
-        self.make(random)
+        let id = random.name()?;
+        let replaced = self.transaction(
+            || self.simple(&undisturbed()).map(drop),
+            || {
+                self.simple("DROP SCHEMA biotrack_auth CASCADE")?;
+                migrations::make(Db::Postgres(self), &id)
+            },
+        );
+        replaced.map_err(|e| self.fault("be replaced", e))
+    }
+
+    /// Migrates the ledger, as the role that owns it, where that is needed; what that did.
+    ///
+    /// # Errors
+    /// Where this role isn't the owner: nothing is changed.
+    pub(in crate::ledger) fn migrate(server: &Server) -> Result<Option<Migration>> {
+        let session = Self::connect(server, false)?;
+        let Some(meta) = session.meta()? else { return Ok(None) };
+        session.stays(&meta)?;
+        match session.fits(&meta) {
+            Err(LedgerError::Older { found, known, .. }) => session.is_its_owner(found, known)?,
+            fits => return Ok(fits.map(|()| None)?),
+        }
+        let migrated = session.transaction(
+            || session.simple(&undisturbed()).map(drop),
+            || {
+                let meta = session.meta()?.ok_or_else(|| session.strange("it isn't there any more"))?;
+                if meta.schema >= KNOWN {
+                    // Somebody else was quicker.
+                    return Ok(session.fits(&meta).map(|()| None)?);
+                }
+                migrations::migrate(Db::Postgres(&session), meta.schema)?;
+                Ok(Some(Migration { from: meta.schema, to: KNOWN, copy: None }))
+            },
+        );
+        migrated.map_err(|e| session.fault("be migrated", e))
+    }
+
+    /// Whether this role may migrate the ledger.
+    fn is_its_owner(&self, found: i64, known: i64) -> Result<()> {
+        let asked = self.simple(
+            "SELECT pg_get_userbyid(nspowner), pg_has_role(nspowner, 'USAGE') FROM pg_namespace
+             WHERE nspname = 'biotrack_auth'",
+        );
+        let asked = asked.map_err(|e| self.fault("be read", e))?;
+        let Some(row) = rows(&asked).next() else { return Ok(()) };
+        if row.get(1) == Some("t") {
+            return Ok(());
+        }
+        let (place, owner) = (self.place(), crate::error::clean(row.get(0).unwrap_or_default()));
+        Err(LedgerError::NotItsOwner { place, owner, found, known }.into())
     }
 
     fn connect(server: &Server, reads_only: bool) -> Result<Self> {
@@ -151,62 +193,56 @@ impl Session {
         &self.random_id
     }
 
-    /// The schema it has, which is the one that this program knows.
-    pub(in crate::ledger) fn schema() -> i64 {
-        SCHEMA
-    }
-
-    /// Its name, schema and whether it has moved; `None` where there is no ledger.
+    /// Takes the ledger's name, once it's sure that it can be used as it is; `None` where there is no ledger.
     fn look(&mut self) -> Result<Option<()>> {
-        let there = self
-            .simple("SELECT to_regclass('biotrack_auth.meta') IS NOT NULL")
-            .map_err(|e| self.fault("be read", e))?;
-        if first(&there) != Some("t") {
-            return Ok(None);
-        }
-        let all = self
-            .simple("SELECT name, value FROM biotrack_auth.meta")
-            .map_err(|e| self.fault("be read", e))?;
-        let meta: HashMap<_, _> = rows(&all).filter_map(|row| Some((row.get(0)?, row.get(1)?))).collect();
-        let schema = meta.get("schema").and_then(|it| it.parse().ok());
-        self.fits(schema.ok_or_else(|| self.strange("it doesn't say which schema it has"))?)?;
-        self.stays(meta.get("moved").copied(), meta.get("arriving").copied())?;
-        self.random_id =
-            meta.get("id").map(|id| (*id).to_owned()).ok_or_else(|| self.strange("it has no name"))?;
+        let Some(meta) = self.meta()? else { return Ok(None) };
+        self.stays(&meta)?;
+        self.fits(&meta)?;
+        self.random_id = meta.id.ok_or_else(|| self.strange("it has no name"))?;
         Ok(Some(()))
     }
 
-    fn fits(&self, found: i64) -> Result<()> {
-        match found {
-            SCHEMA => Ok(()),
-            _ => Err(LedgerError::Newer { path: self.place(), found, known: SCHEMA }.into()),
+    /// What the ledger says of itself; `None` where there is none.
+    fn meta(&self) -> Result<Option<Meta>> {
+        let read = |statement: &str| self.simple(statement).map_err(|e| self.fault("be read", e));
+        // Read as a row: a look-up of the name would remember, in the transaction that waits to make it, that it wasn't there.
+        let made = "SELECT FROM pg_tables WHERE schemaname = 'biotrack_auth' AND tablename = 'meta'";
+        if rows(&read(made)?).next().is_none() {
+            return Ok(None);
         }
+        self.said(&read(META)?).map(Some)
     }
 
-    fn stays(&self, moved: Option<&str>, arriving: Option<&str>) -> Result<()> {
-        let named = |text: Option<&str>| text.map(crate::error::clean);
-        let there = Whereabouts { moved: named(moved), arriving: named(arriving) };
-        elsewhere(&self.place(), there).filter(|_| !self.anyway).map_or(Ok(()), Err)
+    fn said(&self, answer: &[SimpleQueryMessage]) -> Result<Meta> {
+        let row = rows(answer).last();
+        let cell = |column| row.and_then(|row| row.get(column)).map(crate::error::clean);
+        let schema = cell(0).and_then(|it| it.parse().ok());
+        Ok(Meta {
+            schema: schema.ok_or_else(|| self.strange("it doesn't say which schema it has"))?,
+            id: cell(1),
+            whereabouts: Whereabouts { moved: cell(2), arriving: cell(3) },
+        })
+    }
+
+    fn fits(&self, meta: &Meta) -> Result<(), LedgerError> {
+        migrations::fits(&self.server.address, meta.schema)
+    }
+
+    fn stays(&self, meta: &Meta) -> Result<()> {
+        elsewhere(&self.place(), meta.whereabouts.clone()).filter(|_| !self.anyway).map_or(Ok(()), Err)
     }
 
     fn make(&self, random: &dyn Random) -> Result<()> {
         let id = random.name()?;
-        let made = self.simple(&format!(
-            // Two who start at once must not both make it.
-            "BEGIN; SELECT pg_advisory_xact_lock({MAKING}); {MADE_BY}
-             INSERT INTO meta (name, value) VALUES ('id', '{id}'), ('schema', '{SCHEMA}'); COMMIT"
-        ));
-        match made {
-            Ok(_) => Ok(()),
-            Err(e) => {
-                let _ = self.simple("ROLLBACK");
-                match code(&e) {
-                    // Somebody else was quicker.
-                    Some(code) if *code == SqlState::DUPLICATE_SCHEMA => Ok(()),
-                    _ => Err(self.fault("be made", e)),
-                }
-            }
-        }
+        // Two who start at once must not both make it.
+        let made = self.transaction(
+            || self.simple(&format!("BEGIN; SELECT pg_advisory_xact_lock({MAKING})")).map(drop),
+            || match self.meta()? {
+                Some(_) => Ok(()),
+                None => migrations::make(Db::Postgres(self), &id),
+            },
+        );
+        made.map_err(|e| self.fault("be made", e))
     }
 
     /// What is asked goes by this session's connection, made anew where it was lost; but never within a transaction: the rest
@@ -237,9 +273,17 @@ impl Session {
         begin: Beginning,
         work: impl FnOnce() -> Result<T, Fault>,
     ) -> Result<T, Fault> {
+        self.transaction(|| self.begin(begin), work)
+    }
+
+    fn transaction<T>(
+        &self,
+        begin: impl FnOnce() -> Result<(), Fault>,
+        work: impl FnOnce() -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         self.connected()?;
         self.within.set(Within::Transaction);
-        let done = self.begin(begin).and_then(|()| work());
+        let done = begin().and_then(|()| work());
         let failed = self.within.replace(Within::Nothing) == Within::Failed;
         match done {
             // The server would take its end for a wish to undo it all, and say that it's done.
@@ -253,22 +297,22 @@ impl Session {
         }
     }
 
+    /// What the ledger says of itself is asked behind what was waited for: a statement that waits sees what was before.
     fn begin(&self, how: Beginning) -> Result<(), Fault> {
-        match how {
-            Beginning::Plain => self.simple("BEGIN").map(drop),
-            Beginning::Snapshot => self.simple("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").map(drop),
+        let begun = self.simple(&match how {
             Beginning::Alone => {
-                let begun = self.simple(
-                    "BEGIN; SELECT (SELECT value FROM meta WHERE name = 'schema'), \
-                     (SELECT value FROM meta WHERE name = 'moved'), \
-                     (SELECT value FROM meta WHERE name = 'arriving') FROM history_head FOR UPDATE",
-                )?;
-                let row = rows(&begun).next();
-                let schema = row.and_then(|row| row.get(0)).and_then(|it| it.parse().ok());
-                self.fits(schema.ok_or_else(|| self.strange("it doesn't say which schema it has"))?)?;
-                Ok(self.stays(row.and_then(|row| row.get(1)), row.and_then(|row| row.get(2)))?)
+                format!("BEGIN; SELECT FROM history_head FOR UPDATE; {META} FROM history_head")
             }
+            Beginning::Undisturbed => format!("{}; {META}", undisturbed()),
+            Beginning::Plain => format!("BEGIN; SELECT pg_advisory_xact_lock_shared({MAKING}); {META}"),
+            Beginning::Snapshot => format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {META}"),
+        })?;
+        let meta = self.said(&begun)?;
+        self.fits(&meta)?;
+        if how != Beginning::Snapshot {
+            self.stays(&meta)?;
         }
+        Ok(())
     }
 
     pub(super) fn execute(&self, statement: &str, values: &[Value<'_>]) -> Result<usize, Fault> {
@@ -397,8 +441,23 @@ impl Drop for ServerLock {
     }
 }
 
-/// An advisory lock's number that no claim has: claims' are hashes.
+/// An advisory lock's number that no claim has: claims' are hashes. Whoever makes, migrates or moves the ledger has it alone; notes
+/// are made by many at once.
 const MAKING: i64 = 0x0062_6961_7574_6800;
+
+/// Nobody writes or notes anything any more, and whoever waits to do so sees afterwards what was done: also a program of 0.2.0,
+/// which looks at the ledger's schema in the very statement that waits for the head's row, and so has to wait for its table.
+fn undisturbed() -> String {
+    format!(
+        "BEGIN; SELECT pg_advisory_xact_lock({MAKING}); LOCK TABLE biotrack_auth.history_head IN EXCLUSIVE MODE"
+    )
+}
+
+/// Asks what the ledger says of itself.
+const META: &str = "SELECT (SELECT value FROM biotrack_auth.meta WHERE name = 'schema'), \
+                    (SELECT value FROM biotrack_auth.meta WHERE name = 'id'), \
+                    (SELECT value FROM biotrack_auth.meta WHERE name = 'moved'), \
+                    (SELECT value FROM biotrack_auth.meta WHERE name = 'arriving')";
 
 /// What the server, or the system below, says.
 fn words(e: &tokio_postgres::Error) -> String {

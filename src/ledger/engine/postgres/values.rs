@@ -13,7 +13,7 @@ pub(super) fn spelled(statement: &str) -> String {
     while let Some(letter) = rest.chars().next() {
         let word = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
         let taken = match letter {
-            '\'' => rest[1..].find('\'').map_or(rest.len(), |end| end + 2),
+            '\'' | '"' => rest[1..].find(letter).map_or(rest.len(), |end| end + 2),
             _ if word > 0 => word,
             _ => letter.len_utf8(),
         };
@@ -85,9 +85,9 @@ mod tests {
     fn a_statement_is_spelled_as_postgresql_does() {
         assert_eq!(
             spelled(
-                "SELECT user, 'user ?', \"x\" FROM authorization WHERE a = ?12 AND authorization_by = ?1"
+                "SELECT user, 'user ?', \"only\" FROM authorization WHERE a = ?12 AND authorization_by = ?1"
             ),
-            "SELECT \"user\", 'user ?', \"x\" FROM \"authorization\" WHERE a = $12 AND authorization_by = $1"
+            "SELECT \"user\", 'user ?', \"only\" FROM \"authorization\" WHERE a = $12 AND authorization_by = $1"
         );
     }
 }

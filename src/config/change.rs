@@ -1,0 +1,78 @@
+//! Changes settings in a file that exists. Comments, order and everything else stay, and a text that would be refused is
+//! never written.
+
+use super::{Config, read_file};
+use crate::edge::{Paths, files};
+use crate::error::{ConfigError, Result, clean};
+use crate::model::vault_kind::VaultKind;
+use std::path::Path;
+use toml_edit::{DocumentMut, Item, TableLike, Value};
+
+/// The vault to be named in the file.
+#[derive(Debug, Clone)]
+pub struct NewVault {
+    /// Which.
+    pub kind: VaultKind,
+    /// The sealed vault's recipients; the first is this host's own.
+    pub recipients: Vec<String>,
+}
+
+impl NewVault {
+    /// Names it in a document; the recipients of a keyring stay as they are.
+    pub(super) fn name_in(&self, document: &mut DocumentMut) {
+        set(document, "vault", self.kind.word().into());
+        if !self.recipients.is_empty() {
+            set(document, "sealed.recipients", self.recipients.iter().collect());
+        }
+    }
+}
+
+/// Names another vault, or other recipients.
+pub fn change_vault(paths: &Paths, vault: &NewVault) -> Result<()> {
+    change(paths, |document| vault.name_in(document))
+}
+
+/// Names where the ledger is: the address of a server, or the file of this host.
+pub fn change_ledger(paths: &Paths, address: Option<&str>) -> Result<()> {
+    change(paths, |document| set(document, "ledger", address.unwrap_or("sqlite").into()))
+}
+
+/// Writes the file with something changed, if it's right as a whole.
+fn change(paths: &Paths, change: impl FnOnce(&mut DocumentMut)) -> Result<()> {
+    let file = &paths.config;
+    let mut document = document(file, &read_file(file)?)?;
+    change(&mut document);
+    let text = document.to_string();
+    accepted(file, &text)?;
+    files::replace(file, text.as_bytes(), 0o600)
+}
+
+/// What a text holds that is to stand in the file; the first thing wrong with it is the error.
+pub(super) fn accepted(file: &Path, text: &str) -> Result<Config> {
+    let (config, problems) = Config::parse(file, text);
+    problems.into_iter().next().map_or(Ok(config), |problem| Err(problem.into()))
+}
+
+/// A text that can be changed without losing what stands around it.
+pub(super) fn document(file: &Path, text: &str) -> Result<DocumentMut> {
+    text.parse().map_err(|e: toml_edit::TomlError| {
+        ConfigError::File { path: file.display().to_string(), reason: clean(e.message()) }.into()
+    })
+}
+
+/// Gives a key its value; the comment behind it stays.
+pub(super) fn set(document: &mut DocumentMut, key: &str, mut value: Value) {
+    let mut names: Vec<&str> = key.split('.').collect();
+    let name = names.pop().unwrap_or(key);
+    let mut table: &mut dyn TableLike = document.as_table_mut();
+    for section in names {
+        let inside = table.entry(section).or_insert_with(toml_edit::table);
+        // What isn't a table is refused when the whole is read again.
+        let Some(inside) = inside.as_table_like_mut() else { return };
+        table = inside;
+    }
+    if let Some(before) = table.get(name).and_then(Item::as_value) {
+        *value.decor_mut() = before.decor().clone();
+    }
+    table.insert(name, Item::Value(value));
+}

@@ -1,0 +1,76 @@
+//! The settings as people look them up: `docs/settings.md`, made of the declarations. The test writes it anew where it's
+//! stale, and fails; the next run passes.
+
+use super::presets::Preset;
+use super::settings::{FILE, Given, OWN, PROVIDER, Setting};
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+const HEAD: &str = "<!-- Made of the declarations in src/config/settings: `cargo test --locked reference` writes it anew. -->
+
+# Settings
+
+Every setting of `config.toml`. What the file doesn't say comes from the preset that a profile names, then from the defaults here;
+`biotrack-auth config show --origin` says what holds and who gave it, `biotrack-auth config check` whether it's right.
+Texts stand in quotes. A key with a dot may also stand in a table: `redirect.port` as `port` under `[profiles.NAME.redirect]`.
+The [provider guide](provider.md) says what to settle with a provider first.
+";
+
+/// A value, where there is one.
+fn shown(given: Given) -> String {
+    match given {
+        Given::Is(value) => format!("`{value}`"),
+        Given::Open(_) => "–".into(),
+    }
+}
+
+/// A table of settings.
+fn table<T>(title: &str, about: &str, settings: &[Setting<T>]) -> String {
+    let mut text =
+        format!("\n## {title}\n\n{about}\n\n| setting | meaning | takes | default |\n|---|---|---|---|\n");
+    for setting in settings {
+        let cells = [setting.doc.to_owned(), setting.kind.takes(), shown(setting.default)];
+        writeln!(text, "| `{}` | {} |", setting.key, cells.join(" | ")).unwrap();
+    }
+    text
+}
+
+/// What a preset gives, as a table.
+fn preset(preset: Preset) -> String {
+    let mut text = format!("\n### {}\n\n| setting | value | |\n|---|---|---|\n", preset.name());
+    for setting in PROVIDER {
+        for by in setting.by(preset) {
+            writeln!(text, "| `{}` | {} | {} |", setting.key_of(by), shown(by.given), by.remark).unwrap();
+        }
+    }
+    text
+}
+
+fn reference() -> String {
+    let presets = "What each preset gives in place of a default. What is `unverified` was found in public code and never tried \
+                   against BioTrack; what is `needed` has no public value at all.";
+    [
+        HEAD.to_owned(),
+        table("The file", "Outside the profiles, for all of them.", FILE),
+        table(
+            "The provider",
+            "In a profile (`[profiles.NAME]`): what the provider is like, and who the integrator is.",
+            PROVIDER,
+        ),
+        table("This installation", "In a profile: what belongs to this installation alone.", OWN),
+        format!("\n## The presets\n\n{presets}\n"),
+        Preset::ALL.map(preset).concat(),
+    ]
+    .concat()
+}
+
+#[test]
+fn the_shipped_reference_is_what_the_settings_say() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/settings.md");
+    let made = reference();
+    if fs::read_to_string(&file).unwrap_or_default() != made {
+        fs::write(&file, made).unwrap();
+        panic!("docs/settings.md was stale and is written anew: look at it and commit");
+    }
+}

@@ -1,0 +1,53 @@
+//! Settings as `config init` writes them into a new profile: a line each, with what there is to know about it.
+
+use super::{ByPreset, FILE, Given, Kind, Setting, profile};
+use crate::config::presets::Preset;
+use crate::model::provider::Provider;
+use std::fmt;
+use toml::Value;
+
+/// A line of a profile that `config init` writes: switched off by a `#`, to be looked at and changed.
+pub(in crate::config) struct Line {
+    pub key: String,
+    value: Value,
+    remark: String,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{} = {}", self.key, self.value)?;
+        if self.remark.is_empty() { Ok(()) } else { write!(f, "  # {}", self.remark) }
+    }
+}
+
+/// A preset's lines, those that it leaves open among them.
+pub(in crate::config) fn preset_lines(preset: Preset) -> Vec<Line> {
+    let line = |setting: &'static Setting<Provider>, by: &ByPreset| {
+        let value = by.given.shown(setting.kind.form())?;
+        Some(Line { key: setting.key_of(by), value, remark: by.remark.into() })
+    };
+    profile().flat_map(|setting| setting.by(preset).filter_map(move |by| line(setting, by))).collect()
+}
+
+/// The defaults' lines, each with what it says.
+pub(in crate::config) fn default_lines() -> Vec<Line> {
+    let line = |setting: &Setting<Provider>| {
+        let named = !matches!(setting.kind, Kind::Preset(_) | Kind::Parameters(..));
+        let value = setting.default.shown(setting.kind.form()).filter(|_| named)?;
+        Some(Line { key: setting.key.into(), value, remark: setting.remark() })
+    };
+    profile().filter_map(line).collect()
+}
+
+/// What stands beside a setting of the file's own.
+pub(in crate::config) fn remark(key: &str) -> String {
+    FILE.iter().find(|it| it.key == key).map(Setting::remark).unwrap_or_default()
+}
+
+/// What a profile's setting may look like, for whoever must give it.
+pub(in crate::config) fn example(key: &str) -> &'static str {
+    match profile().find(|it| it.key == key).map(|it| it.default) {
+        Some(Given::Is(example) | Given::Open(example)) => example,
+        None => "…",
+    }
+}

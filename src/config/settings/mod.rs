@@ -1,0 +1,307 @@
+//! What can be set. Each setting is declared once, in one of three tables; reading, checking, showing, writing and
+//! documenting settings all go by these declarations. To add a setting, copy an entry.
+
+mod file;
+mod lines;
+mod own;
+mod provider;
+mod scope;
+
+pub(super) use file::FILE;
+pub(super) use lines::{Line, default_lines, example, preset_lines, remark};
+pub(super) use own::OWN;
+pub(super) use provider::PROVIDER;
+pub(super) use scope::Scope;
+
+use super::address::Wrong;
+use super::layer::{Layer, Origin};
+use super::presets::Preset;
+use crate::model::provider::{PLACEHOLDERS, Provider};
+use jiff::SignedDuration;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use toml::Value;
+
+/// One setting. Its value goes into a `T`: a profile's into its `Provider`, the file's own into the `Config`.
+pub(super) struct Setting<T: 'static> {
+    /// As the file has it, with dots. `NAME` at its end stands for any name.
+    pub key: &'static str,
+    /// What it says, in one sentence.
+    pub doc: &'static str,
+    /// What it takes, and where that goes.
+    pub kind: Kind<T>,
+    /// What holds where neither the file nor a preset says otherwise.
+    pub default: Given,
+    /// What presets say.
+    pub presets: &'static [ByPreset],
+}
+
+/// What a setting takes, and the function that puts it where it is used; no refused value gets there.
+pub(super) enum Kind<T: 'static> {
+    /// Any text. An empty one is none, and so switches a preset's value off.
+    Text(fn(&mut T, String)),
+    /// True or false.
+    Flag(fn(&mut T, bool)),
+    /// A whole number in a range.
+    Number(RangeInclusive<i64>, fn(&mut T, i64)),
+    /// Whole numbers in a range, at least one.
+    Numbers(RangeInclusive<i64>, fn(&mut T, Vec<i64>)),
+    /// Texts, each of which passes the check.
+    Texts(fn(&str) -> Result<(), Wrong>, fn(&mut T, Vec<String>)),
+    /// One of a few words.
+    Words(&'static [Word<T>]),
+    /// A length of time above zero.
+    Time(fn(&mut T, SignedDuration)),
+    /// A length of time, zero too.
+    TimeOrZero(fn(&mut T, SignedDuration)),
+    /// An address without a query. An empty one is none.
+    Base(fn(&mut T, String)),
+    /// An address that may begin with `{url}`; "none" switches a preset's off.
+    Address(Query, fn(&mut T, String)),
+    /// A file, seen from the configuration's folder. An empty one is none.
+    File(fn(&mut T, PathBuf)),
+    /// A program and its arguments; no shell is used.
+    Command(fn(&mut T, Vec<String>)),
+    /// Parameters of a request, by any name but these.
+    Parameters(&'static [&'static str], fn(&mut T, String, String)),
+    /// What the profile starts from.
+    Preset(fn(&mut T, Preset)),
+    /// A text with a form of its own: that form in words, and what reads it.
+    Read(&'static str, fn(&mut T, &str) -> Result<(), Wrong>),
+}
+
+/// A word, and what it does.
+type Word<T> = (&'static str, fn(&mut T));
+
+/// Whether an address may have a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Query {
+    Allowed,
+    Refused,
+}
+
+/// What is given for a setting: a text as it is, anything else as TOML has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Given {
+    /// This value.
+    Is(&'static str),
+    /// Nothing; a value may look like this.
+    Open(&'static str),
+}
+
+/// What presets give for a setting.
+pub(super) struct ByPreset {
+    presets: &'static [Preset],
+    /// The parameter's name, where the key ends in `NAME`.
+    name: &'static str,
+    pub given: Given,
+    /// How sure that is, or what to do about it.
+    pub remark: &'static str,
+}
+
+/// What these presets give, and how sure that is.
+const fn by(presets: &'static [Preset], given: Given, remark: &'static str) -> ByPreset {
+    ByPreset { presets, name: "", given, remark }
+}
+
+impl ByPreset {
+    /// The parameter of this name.
+    const fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+}
+
+impl Given {
+    /// The value that holds.
+    fn value(self, form: Form) -> Option<Value> {
+        match self {
+            Self::Is(written) => form.read(written),
+            Self::Open(_) => None,
+        }
+    }
+
+    /// The value that holds, or the example of one.
+    fn shown(self, form: Form) -> Option<Value> {
+        match self {
+            Self::Is(written) | Self::Open(written) => form.read(written),
+        }
+    }
+}
+
+impl<T> Setting<T> {
+    /// The key of what a preset gives.
+    pub fn key_of(&self, given: &ByPreset) -> String {
+        self.key.replace("NAME", given.name)
+    }
+
+    /// What a preset gives for it: several parameters, perhaps.
+    pub fn by(&self, preset: Preset) -> impl Iterator<Item = &'static ByPreset> {
+        self.presets.iter().filter(move |it| it.presets.contains(&preset))
+    }
+
+    /// What stands beside it in a file: the words that there are, and what it says.
+    fn remark(&self) -> String {
+        match self.kind {
+            Kind::Words(_) => format!("{}. {}", self.kind.takes().replace('`', "\""), self.doc),
+            _ => self.doc.into(),
+        }
+    }
+
+    /// Whether the key, as somebody wrote it, is this setting's.
+    fn has_key(&self, key: &str) -> bool {
+        match self.key.strip_suffix("NAME") {
+            Some(section) => key.strip_prefix(section).is_some_and(|name| !name.is_empty()),
+            None => key == self.key,
+        }
+    }
+}
+
+impl<T> Kind<T> {
+    /// The form that the reader lets through.
+    fn form(&self) -> Form {
+        match self {
+            Self::Flag(_) => Form::Flag,
+            Self::Number(..) => Form::Number,
+            Self::Numbers(..) => Form::Numbers,
+            Self::Texts(..) => Form::Texts,
+            _ => Form::Text,
+        }
+    }
+
+    /// What it takes, in words.
+    pub fn takes(&self) -> String {
+        let one_of = |words: &[&str]| match words {
+            [others @ .., last] if !others.is_empty() => format!("`{}` or `{last}`", others.join("`, `")),
+            _ => words.concat(),
+        };
+        match self {
+            Self::Text(_) => "text".into(),
+            Self::Flag(_) => "`true` or `false`".into(),
+            Self::Number(range, _) => format!("a whole number from {} to {}", range.start(), range.end()),
+            Self::Numbers(range, _) => {
+                format!("a list of whole numbers from {} to {}", range.start(), range.end())
+            }
+            Self::Texts(..) => "a list of texts".into(),
+            Self::Words(words) => one_of(&words.iter().map(|(word, _)| *word).collect::<Vec<_>>()),
+            Self::Time(_) => "a time such as `20s`, `10m` or `100d`".into(),
+            Self::TimeOrZero(_) => "a time such as `12h` or `14d`; `0d` too".into(),
+            Self::Base(_) => "an address".into(),
+            Self::Address(..) => "an address, which may begin with `{url}`, or `none`".into(),
+            Self::File(_) => "a file, seen from the configuration's folder".into(),
+            Self::Command(_) => "a command's words; no shell is used".into(),
+            Self::Parameters(..) => {
+                format!("text, in which `{{{}}}` are filled in", PLACEHOLDERS.join("}`, `{"))
+            }
+            Self::Preset(_) => one_of(&Preset::ALL.map(Preset::name)),
+            Self::Read(form, _) => (*form).into(),
+        }
+    }
+}
+
+/// The form of a value in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Form {
+    Text,
+    Flag,
+    Number,
+    Numbers,
+    Texts,
+}
+
+impl Form {
+    /// What the value should look like.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Text => "text in quotes",
+            Self::Flag => "true or false, without quotes",
+            Self::Number => "a whole number, without quotes",
+            Self::Numbers => "a list of whole numbers: [14, 7]",
+            Self::Texts => "a list of texts: [\"…\"]",
+        }
+    }
+
+    /// The form of a list's items.
+    pub fn of_items(self) -> Option<Self> {
+        match self {
+            Self::Numbers => Some(Self::Number),
+            Self::Texts => Some(Self::Text),
+            _ => None,
+        }
+    }
+
+    /// A declared value.
+    fn read(self, written: &str) -> Option<Value> {
+        match self {
+            Self::Text => Some(Value::String(written.into())),
+            _ => written.parse().ok(),
+        }
+    }
+}
+
+/// A profile's settings, in the order in which they are shown: the provider's, then this installation's own.
+pub(super) fn profile() -> impl Iterator<Item = &'static Setting<Provider>> {
+    PROVIDER.iter().chain(OWN)
+}
+
+/// The defaults of some settings.
+pub(super) fn defaults<T: 'static>(settings: impl Iterator<Item = &'static Setting<T>>) -> Layer {
+    let mut layer = Layer::default();
+    for setting in settings {
+        if let Some(value) = setting.default.value(setting.kind.form()) {
+            layer.set(setting.key.into(), value, Origin::Default);
+        }
+    }
+    layer
+}
+
+/// What a preset gives.
+pub(super) fn preset_layer(preset: Preset) -> Layer {
+    let mut layer = Layer::default();
+    for setting in profile() {
+        for by in setting.by(preset) {
+            if let Some(value) = by.given.value(setting.kind.form()) {
+                layer.set(setting.key_of(by), value, Origin::Preset(preset.name()));
+            }
+        }
+    }
+    layer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// What must hold of every declaration, whatever it's of.
+    fn sound<T: 'static>(settings: impl IntoIterator<Item = &'static Setting<T>>) {
+        let mut keys = BTreeSet::new();
+        for setting in settings {
+            let (key, form) = (setting.key, setting.kind.form());
+            assert!(keys.insert(key), "{key} is declared twice");
+            assert!(setting.doc.ends_with('.') && !setting.doc.contains('|'), "{key}: {}", setting.doc);
+            assert!(!setting.kind.takes().contains('|'), "{key}");
+            for given in setting.presets.iter().map(|by| by.given).chain([setting.default]) {
+                assert!(given.shown(form).is_some(), "{key}: what is declared isn't of its form");
+            }
+            // What can't be without a value has one.
+            let needs = matches!(
+                setting.kind,
+                Kind::Flag(_) | Kind::Numbers(..) | Kind::Words(_) | Kind::Time(_) | Kind::TimeOrZero(_)
+            );
+            assert!(!needs || matches!(setting.default, Given::Is(_)), "{key} has no default");
+        }
+    }
+
+    #[test]
+    fn every_declaration_is_sound() {
+        sound(profile());
+        sound(FILE);
+    }
+
+    #[test]
+    fn a_description_of_a_provider_names_no_file_and_runs_nothing() {
+        for setting in PROVIDER {
+            assert!(!matches!(setting.kind, Kind::File(_) | Kind::Command(_)), "{}", setting.key);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What comes from the person at the terminal, or on standard input.
+
+use super::keys::{Keys, Typed};
+use secrecy::SecretString;
+use std::any::Any;
+use std::io::{self, BufRead, IsTerminal};
+
+/// Keys are heard as long as this is kept.
+pub type Listening = Box<dyn Any>;
+
+/// A person's answers and standard input: the system's, or what stands in its place in a test.
+pub trait Input: Send + Sync {
+    /// Asks for a value; Enter alone gives the default, and nothing at all where there is one.
+    fn ask(&self, question: &str, default: Option<&str>) -> io::Result<String>;
+    /// Asks for a secret, which isn't shown.
+    fn ask_secret(&self, question: &str) -> io::Result<SecretString>;
+    /// Asks for a yes; no is the default.
+    fn confirm(&self, question: &str) -> io::Result<bool>;
+    /// Lets one of several be chosen; the place of the one that was.
+    fn choose(&self, question: &str, among: &[String]) -> io::Result<usize>;
+    /// Whether standard input is a terminal.
+    fn is_terminal(&self) -> bool;
+    /// Standard input itself.
+    fn bytes(&self) -> Box<dyn BufRead + '_>;
+    /// Gives each key, and each pasted address, to `handle` on a thread of its own. `None` where there is no way to them.
+    fn keys(&self, handle: Box<dyn FnMut(Typed) + Send>) -> Option<Listening>;
+}
+
+/// The process's own standard input, and the terminal it may be.
+pub(super) struct SystemInput;
+
+impl Input for SystemInput {
+    fn ask(&self, question: &str, default: Option<&str>) -> io::Result<String> {
+        let input = dialoguer::Input::<String>::new().with_prompt(question);
+        let input = match default {
+            Some("") => input.allow_empty(true),
+            Some(default) => input.default(default.to_owned()),
+            None => input,
+        };
+        input.interact_text().map_err(system)
+    }
+
+    fn ask_secret(&self, question: &str) -> io::Result<SecretString> {
+        let asked = dialoguer::Password::new().with_prompt(question).allow_empty_password(true);
+        asked.interact().map(Into::into).map_err(system)
+    }
+
+    fn confirm(&self, question: &str) -> io::Result<bool> {
+        dialoguer::Confirm::new().with_prompt(question).default(false).interact().map_err(system)
+    }
+
+    fn choose(&self, question: &str, among: &[String]) -> io::Result<usize> {
+        dialoguer::Select::new().with_prompt(question).items(among).default(0).interact().map_err(system)
+    }
+
+    fn is_terminal(&self) -> bool {
+        io::stdin().is_terminal()
+    }
+
+    fn bytes(&self) -> Box<dyn BufRead + '_> {
+        Box::new(io::stdin().lock())
+    }
+
+    fn keys(&self, handle: Box<dyn FnMut(Typed) + Send>) -> Option<Listening> {
+        Keys::listen(handle).map(|keys| Box::new(keys) as Listening)
+    }
+}
+
+fn system(e: dialoguer::Error) -> io::Error {
+    let dialoguer::Error::IO(e) = e;
+    e
+}

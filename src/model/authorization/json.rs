@@ -1,0 +1,95 @@
+//! A record as JSON: those of its columns that a kind of document has, and their schema.
+
+use super::{Authorization, Column, Part};
+use crate::model::column::Kind;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serializer;
+use serde::ser::{Serialize, SerializeMap};
+use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+
+/// What the reports have of a record: `status`, results, events and what hooks get.
+#[derive(Debug, Clone)]
+pub struct ReportedRecord<'r>(pub Cow<'r, Authorization>);
+
+/// What an export has of it.
+#[derive(Debug, Clone, Copy)]
+pub struct ExportedRecord<'r>(pub &'r Authorization);
+
+impl Serialize for ReportedRecord<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        serialized(&self.0, Part::is_reported, to)
+    }
+}
+
+impl Serialize for ExportedRecord<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        serialized(self.0, Part::is_carried, to)
+    }
+}
+
+impl JsonSchema for ReportedRecord<'_> {
+    fn schema_name() -> Cow<'static, str> {
+        "ReportedRecord".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schema(Part::is_reported)
+    }
+}
+
+impl JsonSchema for ExportedRecord<'_> {
+    fn schema_name() -> Cow<'static, str> {
+        "ExportedRecord".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let mut schema = schema(Part::is_carried);
+        schema.insert("description".into(), "One record of an export.".into());
+        schema.insert("additionalProperties".into(), false.into());
+        schema
+    }
+}
+
+fn columns(wanted: fn(Part) -> bool) -> impl Iterator<Item = &'static Column> {
+    Authorization::COLUMNS.iter().filter(move |column| wanted(column.part))
+}
+
+fn serialized<S: Serializer>(
+    record: &Authorization,
+    wanted: fn(Part) -> bool,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    let mut members = to.serialize_map(None)?;
+    for column in columns(wanted) {
+        members.serialize_entry(column.name, &column.value(record))?;
+    }
+    members.end()
+}
+
+/// As it's written: each key is always there, also where it's null.
+fn schema(wanted: fn(Part) -> bool) -> Schema {
+    let properties: Map<_, _> =
+        columns(wanted).map(|column| (column.name.to_owned(), property(column))).collect();
+    let required: Vec<_> = columns(wanted).map(|column| column.name).collect();
+    json_schema!({ "type": "object", "properties": properties, "required": required })
+}
+
+fn property(column: &Column) -> Value {
+    let name = match column.kind {
+        Kind::Text | Kind::Instant => "string",
+        Kind::List => "array",
+        Kind::Flag => "boolean",
+        Kind::Number => "integer",
+    };
+    let mut property = json!({
+        "description": column.doc,
+        "type": if column.optional { json!([name, "null"]) } else { name.into() },
+    });
+    match column.kind {
+        Kind::Instant => property["format"] = "date-time".into(),
+        Kind::List => property["items"] = json!({ "type": "string" }),
+        Kind::Text | Kind::Flag | Kind::Number => {}
+    }
+    property
+}

@@ -1,0 +1,266 @@
+//! What a column of a record holds, in the one form that the ledger, CSV and JSON read and write; and how each type of
+//! ours stands in a column.
+
+use super::ids::{Contact, Generation, License, OcmLicense, StoreName, Tag, Ubi, Username};
+use crate::error::{Error, Result};
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+use std::borrow::Cow;
+
+/// What stands in a column.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value<'a> {
+    /// Nothing.
+    Nothing,
+    /// A text.
+    Text(&'a str),
+    /// Several texts.
+    List(Vec<Cow<'a, str>>),
+    /// An instant.
+    Instant(Timestamp),
+    /// Whether something holds.
+    Flag(bool),
+    /// A number.
+    Number(i64),
+}
+
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        match self {
+            Self::Nothing => to.serialize_none(),
+            Self::Text(text) => to.serialize_str(text),
+            Self::List(items) => items.serialize(to),
+            Self::Instant(at) => at.serialize(to),
+            Self::Flag(flag) => to.serialize_bool(*flag),
+            Self::Number(number) => to.serialize_i64(*number),
+        }
+    }
+}
+
+/// Which value stands in a column, where any does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// [`Value::Text`].
+    Text,
+    /// [`Value::List`].
+    List,
+    /// [`Value::Instant`].
+    Instant,
+    /// [`Value::Flag`].
+    Flag,
+    /// [`Value::Number`].
+    Number,
+}
+
+impl Kind {
+    /// What is wrong with something that stands where one of this kind should.
+    pub fn isnt(self) -> &'static str {
+        match self {
+            Self::Text => "isn't a text",
+            Self::List => "isn't a list of texts",
+            Self::Instant => "isn't an instant such as 2026-01-31T12:00:00Z",
+            Self::Flag => "is neither true nor false",
+            Self::Number => "isn't a whole number",
+        }
+    }
+}
+
+impl Value<'_> {
+    /// As a cell of a CSV. Several texts are separated by semicolons; one inside a text has a backslash before it, and so
+    /// has a backslash before either.
+    pub fn cell(&self) -> String {
+        match self {
+            Self::Nothing => String::new(),
+            Self::Text(text) => (*text).to_owned(),
+            Self::List(items) => {
+                let escaped = items.iter().map(|item| item.replace('\\', "\\\\").replace(';', "\\;"));
+                escaped.collect::<Vec<_>>().join(";")
+            }
+            Self::Instant(at) => at.to_string(),
+            Self::Flag(flag) => flag.to_string(),
+            Self::Number(number) => number.to_string(),
+        }
+    }
+}
+
+/// The texts of a cell that has several; what is blank is none.
+pub fn split(cell: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut signs = cell.chars().peekable();
+    while let Some(sign) = signs.next() {
+        let escaped = if sign == '\\' { signs.next_if(|next| matches!(next, ';' | '\\')) } else { None };
+        match (sign, escaped, words.last_mut()) {
+            (';', None, _) => words.push(String::new()),
+            (sign, escaped, Some(word)) => word.push(escaped.unwrap_or(sign)),
+            (_, _, None) => {}
+        }
+    }
+    words.retain(|word| !word.trim().is_empty());
+    words
+}
+
+/// A type that a column can have.
+pub trait ColumnType: Sized {
+    /// Which value stands for it.
+    const KIND: Kind;
+    /// Whether nothing may stand for it.
+    const OPTIONAL: bool = false;
+
+    /// The value that stands for it.
+    fn value(&self) -> Value<'_>;
+
+    /// What a value stands for. Storage knows texts and numbers alone: there a list is a text with an item on each line,
+    /// an instant the seconds since 1970, a flag 0 or 1.
+    ///
+    /// # Errors
+    /// The value can't be right.
+    fn of(value: Value<'_>) -> Result<Self>;
+}
+
+/// Where a record's columns are read from: a row of the ledger, a line of a file, a document.
+pub trait Source {
+    /// What stands in a column; `None` where that can't be read, which the source keeps in mind. Asked for in the
+    /// declaration's order, each column once.
+    fn value(&mut self, column: &'static str, kind: Kind) -> Option<Value<'_>>;
+
+    /// What stood in that column can't be right.
+    fn refuse(&mut self, column: &'static str, why: Error);
+
+    /// A column as its type; `None` where it can't be had, which the source knows then.
+    fn read<T: ColumnType>(&mut self, column: &'static str) -> Option<T> {
+        let read = T::of(self.value(column, T::KIND)?);
+        read.map_err(|e| self.refuse(column, e)).ok()
+    }
+}
+
+impl ColumnType for String {
+    const KIND: Kind = Kind::Text;
+
+    fn value(&self) -> Value<'_> {
+        Value::Text(self)
+    }
+
+    fn of(value: Value<'_>) -> Result<Self> {
+        text(value).map(str::to_owned)
+    }
+}
+
+macro_rules! names {
+    ($($name:ident)*) => {$(
+        impl ColumnType for $name {
+            const KIND: Kind = Kind::Text;
+
+            fn value(&self) -> Value<'_> {
+                Value::Text(self.as_str())
+            }
+
+            fn of(value: Value<'_>) -> Result<Self> {
+                Self::parse(text(value)?)
+            }
+        }
+    )*};
+}
+
+names!(Ubi License OcmLicense StoreName Username Contact);
+
+impl ColumnType for Vec<Tag> {
+    const KIND: Kind = Kind::List;
+
+    fn value(&self) -> Value<'_> {
+        Value::List(self.iter().map(|tag| tag.as_str().into()).collect())
+    }
+
+    /// Sorted, each once.
+    fn of(value: Value<'_>) -> Result<Self> {
+        let mut tags = match value {
+            Value::Nothing => Vec::new(),
+            Value::Text(lines) => lines.lines().map(Tag::parse).collect::<Result<Self>>()?,
+            Value::List(items) => items.iter().map(|item| Tag::parse(item)).collect::<Result<Self>>()?,
+            _ => return Err(of_another_kind(Kind::List)),
+        };
+        tags.sort();
+        tags.dedup();
+        Ok(tags)
+    }
+}
+
+impl ColumnType for Timestamp {
+    const KIND: Kind = Kind::Instant;
+
+    fn value(&self) -> Value<'_> {
+        Value::Instant(*self)
+    }
+
+    /// Down to the whole second, as the ledger keeps it.
+    fn of(value: Value<'_>) -> Result<Self> {
+        let seconds = match value {
+            Value::Instant(at) => at.as_second(),
+            Value::Number(seconds) => seconds,
+            _ => return Err(of_another_kind(Kind::Instant)),
+        };
+        let no_instant = || Error::BadValue { name: "instant", problem: "is out of all time".into() };
+        Self::from_second(seconds).map_err(|_| no_instant())
+    }
+}
+
+impl ColumnType for bool {
+    const KIND: Kind = Kind::Flag;
+
+    fn value(&self) -> Value<'_> {
+        Value::Flag(*self)
+    }
+
+    fn of(value: Value<'_>) -> Result<Self> {
+        match value {
+            Value::Nothing => Ok(false),
+            Value::Flag(flag) => Ok(flag),
+            Value::Number(number) => Ok(number != 0),
+            _ => Err(of_another_kind(Kind::Flag)),
+        }
+    }
+}
+
+impl ColumnType for Generation {
+    const KIND: Kind = Kind::Number;
+
+    fn value(&self) -> Value<'_> {
+        Value::Number(self.0)
+    }
+
+    fn of(value: Value<'_>) -> Result<Self> {
+        match value {
+            Value::Nothing => Ok(Self::default()),
+            Value::Number(number) => Ok(Self(number)),
+            _ => Err(of_another_kind(Kind::Number)),
+        }
+    }
+}
+
+impl<T: ColumnType> ColumnType for Option<T> {
+    const KIND: Kind = T::KIND;
+    const OPTIONAL: bool = true;
+
+    fn value(&self) -> Value<'_> {
+        self.as_ref().map_or(Value::Nothing, T::value)
+    }
+
+    fn of(value: Value<'_>) -> Result<Self> {
+        match value {
+            Value::Nothing => Ok(None),
+            value => T::of(value).map(Some),
+        }
+    }
+}
+
+/// Nothing is no text, and whoever needs one refuses that.
+fn text(value: Value<'_>) -> Result<&str> {
+    match value {
+        Value::Nothing => Ok(""),
+        Value::Text(text) => Ok(text),
+        _ => Err(of_another_kind(Kind::Text)),
+    }
+}
+
+fn of_another_kind(wanted: Kind) -> Error {
+    Error::BadValue { name: "value", problem: wanted.isnt().into() }
+}

@@ -1,0 +1,149 @@
+//! How many licenses of a run ended how: counted once, and told by everyone in the same words.
+
+use super::outcome::{Ending, Outcome};
+use super::plan::Progress;
+use crate::error::licenses;
+use serde::Serialize;
+use std::fmt;
+
+// Its JSON is for machines, its `Display` for people.
+/// How many of a run ended how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RunCounts {
+    /// All of the run.
+    pub planned: usize,
+    /// Stored.
+    pub granted: usize,
+    /// Granted by another admin, and set aside.
+    pub held: usize,
+    /// Handed out as a link.
+    pub handed_off: usize,
+    /// Given up.
+    pub deactivated: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Left out.
+    pub skipped: usize,
+    /// Nothing to do.
+    pub unchanged: usize,
+    /// Not yet tried: `renew --resume` goes on with them, a deactivation with the same command.
+    pub left: usize,
+    /// Those among the deactivated and unchanged whose revocation waits for the provider. Each result says so itself.
+    #[serde(skip)]
+    pub not_revoked: usize,
+}
+
+impl RunCounts {
+    /// Of licenses that have ended, and `left` that weren't tried.
+    pub fn of(outcomes: &[Outcome], left: usize) -> Self {
+        let mut counts = Self { planned: outcomes.len() + left, left, ..Self::default() };
+        for outcome in outcomes {
+            let done = matches!(outcome.ending, Ending::Deactivated | Ending::Unchanged);
+            counts.not_revoked += usize::from(done && outcome.error.is_some());
+            *match outcome.ending {
+                Ending::Granted => &mut counts.granted,
+                Ending::Held => &mut counts.held,
+                Ending::HandedOff => &mut counts.handed_off,
+                Ending::Deactivated => &mut counts.deactivated,
+                Ending::Skipped => &mut counts.skipped,
+                Ending::Failed => &mut counts.failed,
+                Ending::Unchanged => &mut counts.unchanged,
+            } += 1;
+        }
+        counts
+    }
+
+    /// Of a run under way: what isn't done is left.
+    pub fn under_way(progress: impl IntoIterator<Item = Progress>) -> Self {
+        let mut counts = Self::default();
+        for one in progress {
+            counts.planned += 1;
+            *match one {
+                Progress::Waiting | Progress::Opened | Progress::Storing => &mut counts.left,
+                Progress::Granted => &mut counts.granted,
+                Progress::Held => &mut counts.held,
+                Progress::HandedOff => &mut counts.handed_off,
+                Progress::Failed => &mut counts.failed,
+                Progress::Skipped => &mut counts.skipped,
+            } += 1;
+        }
+        counts
+    }
+
+    /// Whether the same command would have something to do again.
+    pub fn wants_more(&self) -> bool {
+        self.failed + self.left + self.not_revoked > 0
+    }
+
+    /// Each count by its word.
+    pub fn by_word(&self) -> [(&'static str, usize); 9] {
+        [
+            ("granted", self.granted),
+            ("deactivated", self.deactivated),
+            ("handed_off", self.handed_off),
+            ("held", self.held),
+            ("failed", self.failed),
+            ("skipped", self.skipped),
+            ("unchanged", self.unchanged),
+            ("not_revoked", self.not_revoked),
+            ("left", self.left),
+        ]
+    }
+}
+
+impl fmt::Display for RunCounts {
+    /// "3 licenses: 2 granted, 1 left".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&licenses(self.planned))?;
+        let some = self.by_word().into_iter().filter(|(_, count)| *count > 0);
+        for (place, (word, count)) in some.enumerate() {
+            let word = match word {
+                "not_revoked" => "not yet revoked at BioTrack".to_owned(),
+                word => word.replace('_', " "),
+            };
+            write!(f, "{} {count} {word}", if place == 0 { ":" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use crate::model::ids::{Key, License, Ubi};
+
+    fn ended(ending: Ending, error: bool) -> Outcome {
+        let key =
+            Key { ubi: Ubi::parse("604001234").unwrap(), license: License::parse("101-X0007-D1").unwrap() };
+        let error = error.then_some(Error::Interrupted { next: None });
+        Outcome { error, ..Outcome::of(key, ending, None) }
+    }
+
+    #[test]
+    fn the_total_comes_first_and_what_is_none_is_not_told() {
+        let outcomes =
+            [ended(Ending::Granted, false), ended(Ending::HandedOff, false), ended(Ending::Failed, true)];
+        assert_eq!(
+            RunCounts::of(&outcomes, 2).to_string(),
+            "5 licenses: 1 granted, 1 handed off, 1 failed, 2 left"
+        );
+        assert_eq!(RunCounts::of(&outcomes[..1], 0).to_string(), "1 license: 1 granted");
+        assert_eq!(RunCounts::default().to_string(), "0 licenses");
+    }
+
+    #[test]
+    fn a_revocation_that_waits_is_told_beside_what_was_done() {
+        let counts = RunCounts::of(&[ended(Ending::Deactivated, true), ended(Ending::Deactivated, false)], 0);
+        assert_eq!(counts.to_string(), "2 licenses: 2 deactivated, 1 not yet revoked at BioTrack");
+        assert!(counts.wants_more() && !RunCounts::of(&[ended(Ending::Granted, false)], 0).wants_more());
+        assert!(!serde_json::to_string(&counts).unwrap().contains("revoked"), "its schema hasn't it");
+    }
+
+    #[test]
+    fn what_is_under_way_is_left() {
+        let progress = [Progress::Opened, Progress::Storing, Progress::Waiting, Progress::Granted];
+        assert_eq!(RunCounts::under_way(progress).to_string(), "4 licenses: 1 granted, 3 left");
+    }
+}

@@ -1,0 +1,258 @@
+//! `doctor`, in this process: what works, what doesn't, and what `--fix` clears away. It tells no secret.
+
+use crate::rig::{Done, Reply, Rig};
+use crate::snapshot;
+use biotrack_auth::edge::{KeyringStore, Surroundings};
+use jiff::SignedDuration;
+use rusqlite::Connection;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Without what is so of this machine alone (its kind, its disk, whether it has IPv6), and of this version alone.
+fn here(done: Done) -> Done {
+    let platform = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
+    let version = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));
+    let out = done.out.replace(&platform, "[PLATFORM]").replace(&version, "\"version\": \"[VERSION]\"");
+    let out = without(&out, "– redirect     [::1]", "\n");
+    let no_ipv6 = "    {\n      \"check\": \"redirect\",\n      \"health\": \"note\"";
+    let out = without(&out, no_ipv6, "    },\n");
+    let digit = |c: char| c.is_ascii_digit();
+    let lines = out.lines().map(|line| match (line.split_once(" MiB free"), line.split_once(", schema ")) {
+        (Some((before, after)), _) => {
+            format!("{}[MANY] MiB free{after}\n", before.trim_end_matches(digit))
+        }
+        (_, Some((before, after))) => {
+            format!("{before}, schema [NEWEST]{}\n", after.trim_start_matches(digit))
+        }
+        _ => format!("{line}\n"),
+    });
+    Done { out: lines.collect(), ..done }
+}
+
+/// The text without the piece that begins and ends so.
+fn without(text: &str, begin: &str, end: &str) -> String {
+    let Some((before, rest)) = text.split_once(begin) else { return text.to_owned() };
+    format!("{before}{}", rest.split_once(end).map_or("", |(_, after)| after))
+}
+
+fn granted() -> Rig {
+    let rig = Rig::new();
+    rig.grant("L-1").exits(0);
+    rig
+}
+
+/// The problems that it finds, as `check: found → fix`.
+fn problems(rig: &Rig) -> Vec<String> {
+    let document = rig.run("doctor --json").json();
+    let told = |it: &Value| {
+        let text = |key: &str| it[key].as_str().unwrap_or_default().to_owned();
+        format!("{}: {} → {}", text("check"), text("found"), text("fix"))
+    };
+    let all = document["findings"].as_array().unwrap();
+    all.iter().filter(|it| it["health"] == "problem").map(told).collect()
+}
+
+fn tamper(rig: &Rig, statements: &str) {
+    Connection::open(rig.file("ledger.db")).unwrap().execute_batch(statements).unwrap();
+}
+
+/// Every file of the home with its content, but for the one that a look itself may touch.
+fn content(rig: &Rig) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut folders = vec![rig.home().to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.ends_with("ledger.db-shm") {
+                found.push((path.clone(), fs::read(path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// As old as a file that nobody is about to lock.
+#[cfg(unix)]
+fn ages(path: &Path) {
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[cfg(unix)]
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn where_all_is_well_it_says_so() {
+    let rig = granted();
+    let browser = rig.write("browser", "#!/bin/sh\n");
+    #[cfg(unix)]
+    set_mode(Path::new(&browser), 0o755);
+    rig.sets("BROWSER", &browser);
+    snapshot!("well", here(rig.run("doctor")));
+    snapshot!("well_as_json", here(rig.run("doctor --json")));
+}
+
+#[test]
+fn what_it_tells_can_be_pasted() {
+    let rig = granted();
+    rig.sets("HOME", &rig.home().display().to_string());
+    rig.sets("SHELL", "/bin/zsh");
+    fs::create_dir(rig.file(".zfunc")).unwrap();
+    rig.write(".zfunc/_biotrack-auth", "");
+    let done = rig.run("doctor").exits(0);
+    assert!(!done.out.contains("[HOME]") && !done.out.contains("ann@example.com"), "{}", done.out);
+    assert!(
+        done.out.contains("~/config.toml") && done.out.contains("zsh: ~/.zfunc/_biotrack-auth"),
+        "{}",
+        done.out
+    );
+}
+
+#[test]
+fn it_works_where_nothing_is_configured_yet() {
+    let rig = Rig::bare();
+    snapshot!(here(rig.run("doctor")));
+    assert!(content(&rig).is_empty());
+}
+
+#[test]
+fn a_keyring_that_works() {
+    let rig = Rig::with_keyring();
+    rig.grant("L-1").exits(0);
+    snapshot!(here(rig.run("doctor")));
+}
+
+#[test]
+fn several_findings_at_once() {
+    let rig = granted();
+    rig.adds_to_profile("pkce = \"off\"\nno_such_key = 1");
+    rig.provider.replies("/.well-known/oauth-authorization-server", vec![Reply::Unreachable; 9]);
+    tamper(&rig, "DROP TRIGGER history_is_not_rewritten; UPDATE history SET detail = 'x' WHERE seq = 1");
+    tamper(&rig, "DELETE FROM secret");
+    snapshot!("several_findings", here(rig.run("doctor")));
+    snapshot!("several_findings_as_json", here(rig.run("doctor --json")));
+}
+
+#[test]
+fn a_provider_without_revocation_whose_clock_is_off() {
+    let rig = Rig::new();
+    rig.provider.revokes_nothing();
+    rig.provider.clock_is_ahead(SignedDuration::from_mins(20));
+    snapshot!(here(rig.run("doctor")));
+}
+
+#[test]
+fn a_place_far_from_a_screen() {
+    let rig = Rig::new();
+    rig.is_in(Surroundings { ssh: true, wsl: false, container: true, display: false });
+    snapshot!(here(rig.run("doctor")));
+}
+
+#[test]
+fn a_profile_of_the_states_with_all_that_is_still_missing() {
+    let rig = Rig::bare();
+    rig.run("config init --preset ny --vault sealed --url https://ny.example --client-id me --company 'Treez Inc' --application Treez")
+        .exits(0);
+    rig.sets("HTTPS_PROXY", "http://proxy.example:3128");
+    snapshot!(here(rig.run("doctor")));
+}
+
+#[test]
+fn a_port_that_is_taken_is_found() {
+    let rig = Rig::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    rig.adds_to_profile(&format!("redirect = {{ port = {port} }}"));
+    let found = problems(&rig);
+    assert!(
+        found.len() == 1 && found[0].starts_with(&format!("redirect: 127.0.0.1, port {port}: ")),
+        "{found:?}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn what_others_can_read_is_found() {
+    let rig = granted();
+    set_mode(&rig.file("config.toml"), 0o644);
+    set_mode(rig.home(), 0o755);
+    snapshot!(here(rig.run("doctor")));
+}
+
+#[test]
+fn an_identity_that_is_gone_and_another_in_its_place() {
+    let rig = granted();
+    fs::remove_file(rig.file("identity.txt")).unwrap();
+    snapshot!("no_identity", here(rig.run("doctor")));
+    biotrack_auth::vault::create_identity(&rig.file("identity.txt")).unwrap();
+    snapshot!("another_identity", here(rig.run("doctor")));
+}
+
+#[test]
+fn secrets_that_are_damaged_or_gone_are_named_with_the_command() {
+    let rig = granted();
+    tamper(&rig, "UPDATE secret SET blob = x'00'");
+    snapshot!("damaged", here(rig.run("doctor")));
+    tamper(&rig, "DELETE FROM secret");
+    snapshot!("gone", here(rig.run("doctor")));
+}
+
+#[test]
+fn a_ledger_that_is_none() {
+    let rig = granted();
+    rig.spoil_the_ledger();
+    snapshot!(here(rig.run("doctor")));
+}
+
+#[test]
+fn the_keyring_and_the_ledger_are_compared_both_ways() {
+    let rig = Rig::with_keyring();
+    rig.grant("L-1").exits(0);
+    let id = rig.ledger().id().to_owned();
+    let orphan = format!("{id}/local-sandbox/604001/L-9/1");
+    rig.keyring.set(&orphan, b"x").unwrap();
+    rig.keyring.set("another-ledger/local-sandbox/604001/L-9/1", b"x").unwrap();
+    snapshot!("an_orphan", here(rig.run("doctor")));
+    assert_eq!(rig.keyring.accounts().len(), 3, "a look changes nothing");
+    snapshot!("an_orphan_is_cleared_away", here(rig.run("doctor --fix")));
+    let left = rig.keyring.accounts();
+    assert!(left.len() == 2 && !left.contains(&orphan), "another ledger's stays: {left:?}");
+    rig.keyring.delete(left.iter().find(|it| it.starts_with(&id)).unwrap()).unwrap();
+    snapshot!("an_item_is_gone", here(rig.run("doctor")));
+    rig.keyring.locks(true);
+    snapshot!("locked", here(rig.run("doctor")));
+}
+
+#[cfg(unix)]
+#[test]
+fn only_fix_changes_anything() {
+    let rig = granted();
+    for folder in ["owners", "spool"] {
+        rig.write(&format!("{folder}/dead"), "\n");
+        ages(&rig.file(folder).join("dead"));
+    }
+    // One that is just being made.
+    rig.write("owners/young", "");
+    set_mode(rig.home(), 0o755);
+    let before = content(&rig);
+    snapshot!("leftovers", here(rig.run("doctor")));
+    assert_eq!((content(&rig), mode(rig.home())), (before, 0o755));
+    snapshot!("leftovers_are_cleared_away", here(rig.run("doctor --fix")));
+    assert!(!rig.file("owners/dead").exists() && !rig.file("spool/dead").exists());
+    assert!(rig.file("owners/young").exists());
+    assert_eq!(mode(rig.home()), 0o700);
+    assert_eq!(problems(&rig), Vec::<String>::new());
+}

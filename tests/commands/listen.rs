@@ -1,0 +1,242 @@
+//! `listen`: the redirects of hand-offs, behind a TLS proxy. The test stands where the proxy does.
+
+use crate::rig::{Reply, Rig, Running};
+use crate::snapshot;
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use url::Url;
+
+const LICENSE: &str = "101-X0007-D1";
+const PUBLIC: &str = "https://auth.example.com/callback";
+const REGISTER: &str = "register --ubi 604001 --license 101-X0007-D1 --username ann@example.com --no-wait";
+
+/// A profile whose links come back to the public address.
+fn public() -> Rig {
+    let rig = Rig::new();
+    rig.adds_to_profile(&format!("redirect.public_url = \"{PUBLIC}\""));
+    rig
+}
+
+/// Where a listener that has just begun listens.
+fn port(running: &Running) -> u16 {
+    let said = running.says("Listening on 127.0.0.1:");
+    let after = said.split("Listening on 127.0.0.1:").nth(1).unwrap();
+    after.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// What a request that the proxy passes on is answered with: the status line, and the words of the page.
+fn asked(port: u16, method: &str, target: &str, host: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let head = format!(
+        "{method} {target} HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-For: 203.0.113.7\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    crate::rig::in_words(&page)
+}
+
+/// The browser that an admin was sent back to, through the proxy.
+fn brought(port: u16, back: &str) -> String {
+    let back = Url::parse(back).unwrap();
+    assert_eq!(back.host_str(), Some("auth.example.com"));
+    asked(port, "GET", &format!("{}?{}", back.path(), back.query().unwrap()), "auth.example.com")
+}
+
+/// Runs the listener while this happens at it, then Ctrl-C.
+fn while_listening(rig: &Rig, more: &str, meanwhile: impl FnOnce(u16, &Running) + Send) -> crate::rig::Done {
+    rig.run_while(&format!("listen --port 0 {more}"), |running| {
+        meanwhile(port(running), running);
+        running.hand.interrupts();
+    })
+}
+
+#[test]
+fn its_help_says_what_it_takes() {
+    snapshot!(Rig::bare().run("listen --help"));
+}
+
+#[test]
+fn without_a_public_address_it_says_which_to_set() {
+    let rig = Rig::new();
+    snapshot!(rig.run("listen"));
+    snapshot!(rig.run("listen --json").fits("error"));
+}
+
+#[test]
+fn addresses_that_cannot_be_public_are_refused() {
+    let rig = Rig::new();
+    let mut said = String::new();
+    for address in [
+        "http://auth.example.com/callback",
+        "https://auth.example.com/callback?a=b",
+        "https://auth.example.com/callback#a",
+        "https://ann@auth.example.com/callback",
+        "auth.example.com",
+        "",
+    ] {
+        let refused = rig.run(&format!("listen --public-url '{address}'")).exits(2);
+        assert_eq!(refused.out, "");
+        let _ = write!(said, "{address}\n{}", refused.err);
+    }
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn a_taken_port_is_said() {
+    let rig = public();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let refused = rig.run(&format!("listen --port {}", taken.local_addr().unwrap().port())).exits(2);
+    assert!(refused.err.starts_with("error: the redirect listener can't use port "), "{}", refused.err);
+}
+
+#[test]
+fn a_provider_that_is_away_is_told() {
+    let rig = public();
+    rig.provider.is_away(true);
+    snapshot!(rig.run("listen --port 0"));
+}
+
+#[test]
+fn a_locked_keyring_is_told() {
+    let rig = Rig::with_keyring();
+    rig.adds_to_profile(&format!("redirect.public_url = \"{PUBLIC}\""));
+    rig.keyring.locks(true);
+    snapshot!(rig.run("listen --port 0"));
+}
+
+#[test]
+fn an_answer_is_taken_and_its_admin_and_the_operator_are_told() {
+    let rig = public();
+    let link = rig.run(REGISTER).exits(0).raw();
+    let back = rig.provider.consents(link.trim_end(), None);
+    let mut pages = String::new();
+    snapshot!(while_listening(&rig, "", |port, running| {
+        pages.push_str(&brought(port, &back));
+        running.says("✓");
+        // A browser that asks again is told so.
+        pages.push_str(&brought(port, &back));
+    }));
+    insta::assert_snapshot!("the_pages_of_an_answer_that_is_taken", pages);
+    assert_eq!(rig.provider.living(), [(LICENSE.into(), "access-1".into())]);
+    assert_eq!(rig.provider.asked("/oauth/token"), 1);
+}
+
+#[test]
+fn answers_are_told_as_lines_of_json() {
+    let rig = public();
+    let link = rig.run(REGISTER).exits(0).raw();
+    let back = rig.provider.consents(link.trim_end(), None);
+    let told = while_listening(&rig, "--json", |port, running| {
+        brought(port, &back);
+        running.says("✓");
+    });
+    snapshot!(told.fits("event"));
+}
+
+#[test]
+fn a_refusal_and_another_admin_are_told_to_both() {
+    let rig = public();
+    let links: Vec<_> = ["101-X0007-D1", "101-X0008-D1"]
+        .iter()
+        .map(|license| rig.run(&REGISTER.replace(LICENSE, license)).exits(0).raw())
+        .collect();
+    let refused = rig.provider.denies(links[0].trim_end());
+    let other = rig.provider.consents(links[1].trim_end(), Some("boss@example.com"));
+    let mut pages = String::new();
+    snapshot!(while_listening(&rig, "", |port, running| {
+        pages.push_str(&brought(port, &refused));
+        running.says("✗ 604001/101-X0007-D1");
+        pages.push_str(&brought(port, &other));
+        running.says("✗ 604001/101-X0008-D1");
+    }));
+    insta::assert_snapshot!("the_pages_of_a_refusal_and_of_another_admin", pages);
+}
+
+#[test]
+fn a_wrong_grant_and_a_lost_answer_are_told_to_both() {
+    let rig = public();
+    let backs: Vec<_> = ["101-X0007-D1", "101-X0008-D1"]
+        .iter()
+        .map(|license| rig.run(&REGISTER.replace(LICENSE, license)).exits(0).raw())
+        .map(|link| rig.provider.consents(link.trim_end(), None))
+        .collect();
+    let wrong = serde_json::json!({"location": "101-X0009-D1"});
+    rig.provider.replies("/oauth/token", [Reply::Changed(wrong), Reply::Lost]);
+    let mut pages = String::new();
+    snapshot!(while_listening(&rig, "", |port, running| {
+        pages.push_str(&brought(port, &backs[0]));
+        running.says("✗ 604001/101-X0007-D1");
+        pages.push_str(&brought(port, &backs[1]));
+        running.says("✗ 604001/101-X0008-D1");
+    }));
+    insta::assert_snapshot!("the_pages_of_a_wrong_grant_and_of_a_lost_answer", pages);
+}
+
+#[test]
+fn what_waits_for_no_answer_is_told_kindly_and_names_nothing_of_ours() {
+    let rig = public();
+    let old = rig.run(REGISTER).exits(0).raw();
+    let old = rig.provider.consents(old.trim_end(), None);
+    let lapsed =
+        rig.run(&format!("{} --expires 1h", REGISTER.replace(LICENSE, "101-X0008-D1"))).exits(0).raw();
+    let lapsed = rig.provider.consents(lapsed.trim_end(), None);
+    rig.run(REGISTER).exits(0);
+    rig.minutes_pass(60);
+    let mut pages = String::new();
+    snapshot!(while_listening(&rig, "", |port, _| {
+        pages.push_str(&brought(port, &old));
+        pages.push_str(&brought(port, &lapsed));
+        pages.push_str(&brought(port, &format!("{PUBLIC}?code=c&state=s")));
+        pages.push_str(&asked(port, "GET", "/callback", "auth.example.com"));
+        pages.push_str(&asked(port, "GET", "/elsewhere?code=c&state=s", "auth.example.com"));
+        pages.push_str(&asked(port, "POST", "/callback", "auth.example.com"));
+    }));
+    insta::assert_snapshot!("the_pages_of_what_waits_for_no_answer", pages);
+    assert_eq!(rig.provider.asked("/oauth/token"), 0);
+}
+
+#[test]
+fn a_monitor_is_told_whether_all_is_well() {
+    let rig = Rig::with_keyring();
+    rig.adds_to_profile(&format!("redirect.public_url = \"{PUBLIC}\""));
+    let mut said = String::new();
+    while_listening(&rig, "", |port, _| {
+        said.push_str(&asked(port, "GET", "/healthz", "auth.example.com"));
+        rig.keyring.locks(true);
+        said.push_str(&asked(port, "GET", "/healthz", "auth.example.com"));
+    })
+    .exits(0);
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn another_public_address_than_the_profiles_is_noted() {
+    let rig = public();
+    snapshot!(while_listening(&rig, "--public-url https://other.example.com/back", |_, _| {}));
+}
+
+#[test]
+fn what_an_earlier_process_left_is_finished_at_the_start() {
+    let rig = Rig::with_keyring();
+    rig.adds_to_profile(&format!("redirect.public_url = \"{PUBLIC}\""));
+    let link = rig.run(REGISTER).exits(0).raw();
+    let back = rig.provider.consents(link.trim_end(), None);
+    snapshot!(while_listening(&rig, "", |port, running| {
+        let gate = rig.provider.stops("/oauth/token");
+        std::thread::scope(|threads| {
+            let browser = threads.spawn(|| brought(port, &back));
+            gate.is_reached();
+            // The grant is made, and can't be stored.
+            rig.keyring.locks(true);
+            gate.opens();
+            browser.join().unwrap();
+        });
+        running.says("✗ 604001/101-X0007-D1");
+    }));
+    assert!(rig.standing(LICENSE).record.created_at.is_none());
+    rig.keyring.locks(false);
+    snapshot!(while_listening(&rig, "", |_, _| {}));
+    assert!(rig.standing(LICENSE).record.created_at.is_some());
+}

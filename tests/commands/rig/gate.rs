@@ -1,0 +1,126 @@
+//! A gate that stops a command at one of its steps, so that another one goes first.
+
+use super::keyring::FakeKeyring;
+use super::provider::{ScriptedProvider, Wire};
+use biotrack_auth::edge::{
+    Http, HttpOptions, KeyringFault, KeyringStore, Network, Sending, Step, Steps, Transport, Variables,
+};
+use biotrack_auth::error::Result;
+use oauth2::HttpRequest;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Condvar, Mutex};
+
+/// What a command tells of its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// It stands at the step where it was to stop: this one.
+    Stopped(&'static str),
+    /// It waits for a claim that another command has.
+    AwaitsClaim,
+    /// It ended with this code.
+    Ended(u8),
+}
+
+/// Counts a command's steps, and stops it at one of them until it's opened.
+pub struct Gate {
+    stop_at: Option<usize>,
+    counted: Mutex<usize>,
+    open: Mutex<bool>,
+    opened: Condvar,
+    news: Mutex<Sender<News>>,
+}
+
+impl Gate {
+    /// Stops at this step, counted from 0; `None`: nowhere.
+    pub fn new(stop_at: Option<usize>, news: Sender<News>) -> Arc<Self> {
+        Arc::new(Self {
+            stop_at,
+            counted: Mutex::default(),
+            open: Mutex::default(),
+            opened: Condvar::new(),
+            news: Mutex::new(news),
+        })
+    }
+
+    /// Lets the command go on.
+    pub fn open(&self) {
+        *self.open.lock().unwrap() = true;
+        self.opened.notify_all();
+    }
+
+    /// Tells whoever steers.
+    pub fn tell(&self, news: News) {
+        let _ = self.news.lock().unwrap().send(news);
+    }
+
+    fn pass(&self, step: &'static str) {
+        let at = {
+            let mut counted = self.counted.lock().unwrap();
+            *counted += 1;
+            *counted - 1
+        };
+        if self.stop_at == Some(at) {
+            self.tell(News::Stopped(step));
+            let open = self.open.lock().unwrap();
+            drop(self.opened.wait_while(open, |open| !*open).unwrap());
+        }
+    }
+}
+
+impl Steps for Gate {
+    fn reached(&self, step: Step) {
+        match step {
+            Step::BeforeCommit => self.pass("before a commit"),
+            Step::AfterCommit => self.pass("after a commit"),
+            Step::AwaitingClaim => self.tell(News::AwaitsClaim),
+        }
+    }
+}
+
+/// The way to the provider, through the gate.
+pub struct GatedWire(pub Arc<ScriptedProvider>, pub Arc<Gate>);
+
+impl Network for GatedWire {
+    fn client(&self, _: &HttpOptions, _: &Variables) -> Result<Http> {
+        Ok(Http::over(Arc::new(Self(self.0.clone(), self.1.clone()))))
+    }
+}
+
+impl Transport for GatedWire {
+    fn send(&self, request: HttpRequest) -> Sending<'_> {
+        Box::pin(async move {
+            self.1.pass("before a request");
+            let answer = Wire(self.0.clone()).send(request).await;
+            self.1.pass("after a request");
+            answer
+        })
+    }
+}
+
+/// The keyring, through the gate.
+pub struct GatedKeyring(pub Arc<FakeKeyring>, pub Arc<Gate>);
+
+impl GatedKeyring {
+    fn through<T>(&self, call: impl FnOnce(&FakeKeyring) -> T) -> T {
+        self.1.pass("before a call of the keyring");
+        call(&self.0)
+    }
+}
+
+impl KeyringStore for GatedKeyring {
+    fn set(&self, account: &str, secret: &[u8]) -> Result<(), KeyringFault> {
+        self.through(|keyring| keyring.set(account, secret))
+    }
+
+    fn get(&self, account: &str) -> Result<Vec<u8>, KeyringFault> {
+        self.through(|keyring| keyring.get(account))
+    }
+
+    fn delete(&self, account: &str) -> Result<(), KeyringFault> {
+        self.through(|keyring| keyring.delete(account))
+    }
+
+    fn accounts(&self) -> Result<Vec<String>, KeyringFault> {
+        self.through(KeyringStore::accounts)
+    }
+}

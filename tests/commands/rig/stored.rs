@@ -1,0 +1,62 @@
+//! The grants that the rig keeps of a license, and how a test makes something else of them.
+
+use super::{PROFILE, Rig, key};
+use biotrack_auth::model::authorization::Authorization;
+use biotrack_auth::model::flow::{Change, Move, Place, Role};
+use biotrack_auth::model::granted::Granted;
+use biotrack_auth::vault::{IdentityFile, Vault};
+
+impl Rig {
+    /// The grants of a license in this role.
+    pub fn grants(&self, license: &str, role: Role) -> Vec<Granted> {
+        let (ledger, key) = (self.ledger(), key(license));
+        let places = ledger.secrets(PROFILE, &key, role).unwrap().into_iter().map(|(_, place)| place);
+        let opened = |place: Place| {
+            let kept = self.opener(&place).get(&place, license).unwrap();
+            Granted::from_sealable(&kept, &key).unwrap()
+        };
+        places.map(opened).collect()
+    }
+
+    /// The grant in use.
+    pub fn live(&self, license: &str) -> Granted {
+        self.grants(license, Role::Live).pop().unwrap()
+    }
+
+    /// Makes something else of the grant in use, as if it had been stored so.
+    pub fn remakes(&self, license: &str, made: impl FnOnce(&mut Granted)) {
+        let (mut ledger, key) = (self.ledger(), key(license));
+        let mut record = ledger.standing(PROFILE, &key).unwrap().unwrap().record;
+        let (id, old) = ledger.secrets(PROFILE, &key, Role::Live).unwrap().pop().unwrap();
+        let vault = self.opener(&old);
+        let mut granted = Granted::from_sealable(&vault.get(&old, license).unwrap(), &key).unwrap();
+        made(&mut granted);
+        let item = format!("{}/{PROFILE}/{}/{}/remade", ledger.id(), key.ubi, key.license);
+        let place = vault.put(&item, &granted.to_sealable(&key)).unwrap();
+        let expect = record.generation;
+        record.generation = expect.next();
+        let moves = vec![Move::Drop(id), Move::Put(Role::Live, place)];
+        let change = Change { record, expect, moves, closes: None, events: Vec::new() };
+        ledger.commit(&[change]).unwrap().pop().unwrap().unwrap();
+        vault.forget(&old).unwrap();
+    }
+
+    /// Changes a record as if something else had.
+    pub fn changes(&self, license: &str, made: impl FnOnce(&mut Authorization)) {
+        let mut ledger = self.ledger();
+        let mut record = ledger.standing(PROFILE, &key(license)).unwrap().unwrap().record;
+        made(&mut record);
+        let expect = record.generation;
+        let change = Change { record, expect, moves: Vec::new(), closes: None, events: Vec::new() };
+        ledger.commit(&[change]).unwrap().pop().unwrap().unwrap();
+    }
+
+    /// The vault that has it, whichever the configuration names.
+    fn opener(&self, place: &Place) -> Vault {
+        let env = self.env();
+        match place {
+            Place::Item(_) => Vault::keyring(env.keyring.clone()),
+            Place::Blob(_) => Vault::sealed(IdentityFile::at(&env.paths.identity), Vec::new()),
+        }
+    }
+}

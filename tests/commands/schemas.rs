@@ -1,0 +1,70 @@
+//! The shipped JSON Schemas are what the types say, and each document that a test makes any command print fits one of
+//! them (the rig holds every answer against them).
+
+use crate::rig::schema::{SCHEMAS, unfit};
+use biotrack_auth::command::{config, export, sandbox};
+use biotrack_auth::model::authorization::ExportedRecord;
+use biotrack_auth::model::transfer::ExportDocument;
+use biotrack_auth::report;
+use serde_json::json;
+
+#[test]
+fn the_shipped_schemas_are_what_the_types_say() {
+    let documents = [
+        ("config-check", report::schema::<config::check::Answer>()),
+        ("config-init", report::schema::<config::init::Answer>()),
+        ("config-ledger-move", report::schema::<config::ledger::Answer>()),
+        ("config-path", report::schema::<config::PathAnswer>()),
+        ("config-recipients", report::schema::<config::recipients::Answer>()),
+        ("config-set-secret", report::schema::<config::set_secret::Answer>()),
+        ("config-show", report::schema::<config::show::Answer>()),
+        ("config-vault", report::schema::<config::vault::Answer>()),
+        ("doctor", report::schema::<report::DoctorDocument>()),
+        ("error", report::schema::<report::ErrorDocument>()),
+        ("event", report::schema::<report::RunEvent>()),
+        ("export", report::schema::<ExportDocument<ExportedRecord<'_>>>()),
+        ("export-secrets", report::schema::<export::ExportAnswer>()),
+        ("history", report::schema::<report::HistoryDocument>()),
+        ("history-prune", report::schema::<report::PruneDocument>()),
+        ("history-verify", report::schema::<report::VerifyDocument>()),
+        ("hook", report::schema::<report::HookEvent>()),
+        ("import", report::schema::<report::ImportDocument>()),
+        ("plan", report::schema::<report::PlanDocument>()),
+        ("remind", report::schema::<report::Reminders>()),
+        ("results", report::schema::<report::Results>()),
+        ("sandbox-seed", report::schema::<sandbox::Seeded>()),
+        ("status", report::schema::<report::Document>()),
+        ("token", report::schema::<report::TokenDocument<'_>>()),
+    ];
+    let stale: Vec<_> = documents
+        .iter()
+        .filter(|(name, schema)| {
+            let path = format!("{}/schemas/{name}.json", env!("CARGO_MANIFEST_DIR"));
+            let stale = std::fs::read_to_string(&path).unwrap_or_default() != *schema;
+            if stale {
+                std::fs::write(&path, schema).unwrap();
+            }
+            stale
+        })
+        .map(|(name, _)| name)
+        .collect();
+    assert!(stale.is_empty(), "schemas {stale:?} were stale; they are written anew: look at them and commit");
+    let mut shipped: Vec<_> = SCHEMAS.keys().collect();
+    shipped.sort();
+    assert_eq!(shipped, documents.map(|(name, _)| name).iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_document_that_lacks_a_key_or_has_one_more_is_noticed() {
+    let whole = json!({"schema": 1, "profile": "ny", "asked": 3, "made": 2});
+    assert_eq!(unfit(&whole), None);
+    let mut lacking = whole.clone();
+    lacking.as_object_mut().unwrap().remove("made");
+    let mut further = whole.clone();
+    further["more"] = json!(1);
+    let mut wrong = whole;
+    wrong["made"] = json!("2");
+    for document in [lacking, further, wrong] {
+        assert!(unfit(&document).unwrap().starts_with("sandbox-seed: "));
+    }
+}
