@@ -9,17 +9,24 @@
 mod browser;
 mod clock;
 mod keyring;
+mod moments;
+pub mod oracle;
 mod person;
 mod provider;
 mod successor;
 mod transcript;
+mod world;
 
 pub use browser::Visit;
 pub use keyring::FakeKeyring;
+#[allow(unused_imports, reason = "as above")]
+pub use moments::Moment;
 pub use person::Person;
 #[allow(unused_imports, reason = "as above")]
-pub use provider::{Reply, ScriptedProvider};
+pub use provider::{Reply, ScriptedProvider, URL};
 pub use transcript::Done;
+#[allow(unused_imports, reason = "as above")]
+pub use world::World;
 
 use biotrack_auth::cli;
 use biotrack_auth::config::Config;
@@ -27,11 +34,12 @@ use biotrack_auth::custody::Custody;
 use biotrack_auth::edge::{Env, KeyringThread, LazyRuntime, Paths, Surroundings, Terminal, Variables, Who};
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::authorization::Standing;
+use biotrack_auth::model::flow::Place;
 use biotrack_auth::model::ids::{Key, License, Ubi};
 use biotrack_auth::model::provider::Provider;
+use biotrack_auth::model::vault_kind::VaultKind;
 use biotrack_auth::vault::{IdentityFile, Vault};
 use browser::ScriptedBrowser;
-use clock::{CountedRandom, StandingClock};
 use jiff::{SignedDuration, Timestamp};
 use provider::Wire;
 use std::cell::RefCell;
@@ -39,7 +47,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use successor::RecordedSuccessor;
-use tempfile::TempDir;
 use transcript::Captured;
 
 /// The profile of every rig.
@@ -53,9 +60,7 @@ pub const BEGIN: &str = "2026-03-02T15:00:00Z";
 
 /// A home with all that commands meet outside of it.
 pub struct Rig {
-    home: TempDir,
-    clock: Arc<StandingClock>,
-    random: Arc<CountedRandom>,
+    world: World,
     /// The stand-in for BioTrack, and what it was asked.
     pub provider: Arc<ScriptedProvider>,
     browser: Arc<ScriptedBrowser>,
@@ -86,19 +91,25 @@ impl Rig {
 
     /// Nothing is configured.
     pub fn bare() -> Self {
-        let clock = Arc::new(StandingClock::at(BEGIN.parse().unwrap()));
-        let provider = Arc::new(ScriptedProvider::new(clock.clone()));
+        Self::of(World::new(BEGIN.parse().unwrap()))
+    }
+
+    /// At a terminal of this world: others may be at other terminals of it.
+    pub fn of(world: World) -> Self {
         Self {
-            home: home(),
-            random: Arc::default(),
-            browser: Arc::new(ScriptedBrowser::of(provider.clone())),
-            provider,
-            clock,
-            keyring: Arc::default(),
+            provider: world.provider.clone(),
+            keyring: world.keyring.clone(),
+            browser: Arc::new(ScriptedBrowser::of(world.provider.clone())),
+            world,
             successor: Arc::default(),
             next: RefCell::default(),
             variables: RefCell::default(),
         }
+    }
+
+    /// What commands at this terminal share with those at others. Moments of it can be [watched](World::watch).
+    pub fn world(&self) -> &World {
+        &self.world
     }
 
     /// The next run's person, and standard input.
@@ -146,21 +157,21 @@ impl Rig {
 
     /// Text without what differs from run to run: the home's path, and ports of this machine.
     fn shown(&self, text: &str) -> String {
-        let text = text.replace(&self.home.path().display().to_string(), "[HOME]");
+        let text = text.replace(&self.world.home().display().to_string(), "[HOME]");
         transcript::without_ports(&text)
     }
 
     /// The machine as the commands see it, with nobody at it and whatever it prints thrown away.
     pub fn env(&self) -> Env {
         Env {
-            clock: self.clock.clone(),
-            random: self.random.clone(),
+            clock: self.world.clock.clone(),
+            random: self.world.random.clone(),
             browser: self.browser.clone(),
             network: Arc::new(Wire(self.provider.clone())),
             keyring: Arc::new(KeyringThread::over(self.keyring.clone(), Duration::from_secs(5))),
             successor: self.successor.clone(),
             variables: Variables::new(self.variables.borrow().iter().cloned()),
-            paths: Paths::within(self.home.path()),
+            paths: Paths::within(self.world.home()),
             terminal: Terminal::captured(Box::new(std::io::sink()), Box::new(std::io::sink())),
             // A desk with a screen, wherever the tests run.
             surroundings: Some(Surroundings { ssh: false, wsl: false, container: false, display: true }),
@@ -171,12 +182,12 @@ impl Rig {
 
     /// A file in the home.
     pub fn file(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
+        self.world.home().join(name)
     }
 
     /// The home's folder.
     pub fn home(&self) -> &Path {
-        self.home.path()
+        self.world.home()
     }
 
     /// Writes a file into the home and gives its path.
@@ -200,17 +211,17 @@ impl Rig {
 
     /// The time now.
     pub fn now(&self) -> Timestamp {
-        biotrack_auth::edge::Clock::now(self.clock.as_ref())
+        biotrack_auth::edge::Clock::now(self.world.clock.as_ref())
     }
 
     /// Moves the clock ahead.
     pub fn days_pass(&self, days: i64) {
-        self.clock.advance(SignedDuration::from_hours(24 * days));
+        self.world.clock.advance(SignedDuration::from_hours(24 * days));
     }
 
     /// Moves the clock ahead by a little.
     pub fn minutes_pass(&self, minutes: i64) {
-        self.clock.advance(SignedDuration::from_mins(minutes));
+        self.world.clock.advance(SignedDuration::from_mins(minutes));
     }
 
     /// Registers a license through a browser that grants.
@@ -232,14 +243,28 @@ impl Rig {
 
     /// Custody over the home's ledger and vault, as a command has it, in a machine that the caller keeps.
     pub fn custody<'e>(&self, env: &'e Env) -> Custody<'e> {
-        let config = Config::load(&env.paths).unwrap();
-        let vault = match config.vault_kind() {
-            biotrack_auth::model::vault_kind::VaultKind::Keyring => Vault::keyring(env.keyring.clone()),
-            biotrack_auth::model::vault_kind::VaultKind::Sealed => {
-                Vault::sealed(IdentityFile::at(&env.paths.identity), config.recipients.clone())
+        let kind = Config::load(&env.paths).unwrap().vault_kind();
+        Custody::new(env, Arc::new(self.profile()), self.vault(kind), self.ledger())
+    }
+
+    /// The home's vault of a kind.
+    pub fn vault(&self, kind: VaultKind) -> Vault {
+        let env = self.env();
+        match kind {
+            VaultKind::Keyring => Vault::keyring(env.keyring),
+            VaultKind::Sealed => {
+                let recipients = Config::load(&env.paths).unwrap().recipients;
+                Vault::sealed(IdentityFile::at(&env.paths.identity), recipients)
             }
-        };
-        Custody::new(env, Arc::new(self.profile()), vault, self.ledger())
+        }
+    }
+
+    /// The vault that a secret of this place is in.
+    pub fn vault_of(&self, place: &Place) -> Vault {
+        self.vault(match place {
+            Place::Item(_) => VaultKind::Keyring,
+            Place::Blob(_) => VaultKind::Sealed,
+        })
     }
 
     /// A license as the ledger has it.
@@ -256,13 +281,6 @@ pub fn register(license: &str) -> String {
 /// A license's key.
 pub fn key(license: &str) -> Key {
     Key { ubi: Ubi::parse(UBI).unwrap(), license: License::parse(license).unwrap() }
-}
-
-/// A folder that is gone afterwards; in memory where the system has such a place, for every commit syncs it.
-fn home() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    let made = tempfile::Builder::new().prefix("biotrack-auth-").tempdir_in(memory);
-    made.or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 /// Compares what a run printed, whole, with the snapshot named after the test. `INSTA_UPDATE=always cargo test` writes it
