@@ -1,0 +1,3 @@
+//! The rules of custody.
+
+mod sweeps;
