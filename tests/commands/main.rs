@@ -6,6 +6,7 @@ mod check;
 mod complete;
 mod completions;
 mod config;
+mod custody;
 mod deactivate;
 mod deactivate_several;
 mod doctor;

@@ -7,7 +7,7 @@ use crate::custody::move_secrets;
 use crate::edge::Env;
 use crate::error::{Error, Result, clean, counted};
 use crate::model::vault_kind::VaultKind;
-use crate::vault::{Vault, create_identity, recipient_of};
+use crate::vault::{create_identity, recipient_of};
 use serde::Serialize;
 
 /// Where the secrets shall be.
@@ -48,8 +48,9 @@ pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
         VaultKind::Keyring => VaultKind::Sealed,
     };
     let from = vault(env, other, &recipients);
-    probe(&to, env)?;
     let mut ledger = open_ledger(env, &config)?;
+    // Named after the ledger, so that `doctor` finds what a killed process left of it.
+    to.probe(&format!("{}/probe-{}", ledger.id(), env.random.name()?), env.random.as_ref())?;
     let moved = move_secrets(&mut ledger, &from, &to, env.clock.now(), &mut || {
         change_vault(&env.paths, &NewVault { kind: args.kind, recipients: recipients.clone() })
     })?;
@@ -79,8 +80,4 @@ fn sealed_recipients(config: &Config, env: &Env) -> Result<Vec<String>> {
         });
     }
     Ok(if config.recipients.is_empty() { vec![own] } else { config.recipients.clone() })
-}
-
-fn probe(vault: &Vault, env: &Env) -> Result<()> {
-    vault.probe(&format!("probe/{}", env.random.name()?), env.random.as_ref())
 }

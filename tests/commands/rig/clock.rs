@@ -1,28 +1,38 @@
 //! A clock that stands, and random bytes that are the same in every run.
 
+use super::moments::{Moment, Watch};
 use biotrack_auth::edge::{Clock, Random};
 use biotrack_auth::error::Result;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Stands until a test moves it.
-pub struct StandingClock(Mutex<Timestamp>);
+pub struct StandingClock {
+    now: Mutex<Timestamp>,
+    watch: Arc<Watch>,
+}
 
 impl StandingClock {
-    pub fn at(now: Timestamp) -> Self {
-        Self(Mutex::new(now))
+    pub fn at(now: Timestamp, watch: Arc<Watch>) -> Self {
+        Self { now: Mutex::new(now), watch }
     }
 
     pub fn advance(&self, by: SignedDuration) {
-        *self.0.lock().unwrap() += by;
+        *self.now.lock().unwrap() += by;
+    }
+
+    /// The time, where no command asks for it.
+    pub fn shown(&self) -> Timestamp {
+        *self.now.lock().unwrap()
     }
 }
 
 impl Clock for StandingClock {
     fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap()
+        self.watch.sees(&Moment::Clock);
+        self.shown()
     }
 }
 
@@ -30,6 +40,13 @@ impl Clock for StandingClock {
 /// drawn depends on how quick the machine is, so it isn't counted.
 #[derive(Default)]
 pub struct CountedRandom(AtomicU64);
+
+impl CountedRandom {
+    /// One that goes on where this one is.
+    pub fn copied(&self) -> Self {
+        Self(AtomicU64::new(self.0.load(Ordering::SeqCst)))
+    }
+}
 
 impl Random for CountedRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<()> {

@@ -12,6 +12,8 @@ mod gate;
 pub mod generated;
 mod keyring;
 mod log;
+mod moments;
+pub mod oracle;
 mod person;
 mod provider;
 pub mod schema;
@@ -22,17 +24,22 @@ mod successor;
 #[path = "../../real/support/team.rs"]
 mod team;
 mod transcript;
+mod world;
 
 #[allow(unused_imports, reason = "as above")]
 pub use browser::{Visit, get, in_words};
 pub use gate::{Gate, News};
 pub use keyring::FakeKeyring;
 #[allow(unused_imports, reason = "as above")]
+pub use moments::Moment;
+#[allow(unused_imports, reason = "as above")]
 pub use person::{Hand, Person};
 #[allow(unused_imports, reason = "as above")]
-pub use provider::{HeldRequest, Reply, ScriptedProvider};
+pub use provider::{HeldRequest, Reply, ScriptedProvider, URL};
 #[allow(unused_imports, reason = "as above")]
 pub use transcript::{Done, fits};
+#[allow(unused_imports, reason = "as above")]
+pub use world::World;
 
 use biotrack_auth::cli;
 use biotrack_auth::config::Config;
@@ -42,11 +49,12 @@ use biotrack_auth::edge::{
 };
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::authorization::{Authorization, Standing};
+use biotrack_auth::model::flow::Place;
 use biotrack_auth::model::ids::{Key, License, Ubi, Username};
 use biotrack_auth::model::provider::Provider;
+use biotrack_auth::model::vault_kind::VaultKind;
 use biotrack_auth::vault::{IdentityFile, Vault};
 use browser::ScriptedBrowser;
-use clock::{CountedRandom, StandingClock};
 use gate::{GatedKeyring, GatedWire};
 use jiff::{SignedDuration, Timestamp};
 use provider::Wire;
@@ -54,7 +62,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use successor::RecordedSuccessor;
-use tempfile::TempDir;
 use transcript::Captured;
 
 /// The profile of every rig.
@@ -63,6 +70,8 @@ pub const PROFILE: &str = "local-sandbox";
 pub const UBI: &str = "604001";
 /// The admin of every license, unless a test says otherwise.
 pub const ADMIN: &str = "ann@example.com";
+/// How long a command waits for the keyring: longer than a command takes that another one has run meanwhile.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// The instant at which every rig begins: a Monday morning in New York.
 pub const BEGIN: &str = "2026-03-02T15:00:00Z";
 
@@ -71,9 +80,7 @@ pub const BOOT: &str = "000000000001";
 
 /// A home with all that commands meet outside of it.
 pub struct Rig {
-    home: TempDir,
-    clock: Arc<StandingClock>,
-    random: Arc<CountedRandom>,
+    world: World,
     /// The stand-in for BioTrack, and what it was asked.
     pub provider: Arc<ScriptedProvider>,
     browser: Arc<ScriptedBrowser>,
@@ -121,15 +128,16 @@ impl Rig {
     /// Nothing is configured.
     pub fn bare() -> Self {
         log::stays_awake();
-        let clock = Arc::new(StandingClock::at(BEGIN.parse().unwrap()));
-        let provider = Arc::new(ScriptedProvider::new(clock.clone()));
+        Self::of(World::new(BEGIN.parse().unwrap()))
+    }
+
+    /// At a terminal of this world: others may be at other terminals of it.
+    pub fn of(world: World) -> Self {
         Self {
-            home: home(),
-            random: Arc::default(),
-            browser: Arc::new(ScriptedBrowser::of(provider.clone())),
-            provider,
-            clock,
-            keyring: Arc::default(),
+            provider: world.provider.clone(),
+            keyring: world.keyring.clone(),
+            browser: Arc::new(ScriptedBrowser::of(world.provider.clone())),
+            world,
             successor: Arc::default(),
             next: Mutex::default(),
             variables: Mutex::default(),
@@ -148,13 +156,7 @@ impl Rig {
 
     /// Another home of the same integrator, sealed to an identity of its own: with this one's provider and clock.
     pub fn another_home(&self) -> Self {
-        let rig = Self {
-            random: self.random.clone(),
-            browser: self.browser.clone(),
-            provider: self.provider.clone(),
-            clock: self.clock.clone(),
-            ..Self::bare()
-        };
+        let rig = Self { browser: self.browser.clone(), ..Self::of(self.world.another_host()) };
         rig.init("sealed");
         rig
     }
@@ -182,6 +184,11 @@ impl Rig {
             std::iter::once("biotrack-auth".into()).chain(words.into_iter().map(Into::into)).collect();
         let env = self.env();
         std::thread::spawn(move || cli::run(&arguments, env))
+    }
+
+    /// What commands at this terminal share with those at others. Moments of it can be [watched](World::watch).
+    pub fn world(&self) -> &World {
+        &self.world
     }
 
     /// The next run's person, and standard input.
@@ -282,7 +289,7 @@ impl Rig {
     /// recipients, the words of the operating system, the version.
     fn shown(&self, text: &str) -> String {
         let version = concat!("biotrack-auth ", env!("CARGO_PKG_VERSION"));
-        let text = text.replace(&self.home.path().display().to_string(), "[HOME]");
+        let text = text.replace(&self.world.home().display().to_string(), "[HOME]");
         let text = text.replace(version, "biotrack-auth [VERSION]");
         let text =
             transcript::without_ports(&transcript::without_process(&transcript::without_system_words(&text)));
@@ -292,17 +299,17 @@ impl Rig {
     /// The machine as the commands see it, with nobody at it and whatever it prints thrown away.
     pub fn env(&self) -> Env {
         Env {
-            clock: self.clock.clone(),
-            random: self.random.clone(),
+            clock: self.world.clock.clone(),
+            random: self.world.random.clone(),
             browser: self.browser.clone(),
             network: match *self.real_network.lock().unwrap() {
                 true => Arc::new(SystemNetwork),
                 false => Arc::new(Wire(self.provider.clone())),
             },
-            keyring: Arc::new(KeyringThread::over(self.keyring.clone(), Duration::from_secs(5))),
+            keyring: Arc::new(KeyringThread::over(self.keyring.clone(), PATIENCE)),
             successor: self.successor.clone(),
             variables: Variables::new(self.variables.lock().unwrap().iter().cloned()),
-            paths: Paths::within(self.home.path()),
+            paths: Paths::within(self.world.home()),
             terminal: Terminal::captured(Box::new(std::io::sink()), Box::new(std::io::sink())),
             surroundings: Some(*self.surroundings.lock().unwrap()),
             boot: self.boot.lock().unwrap().clone(),
@@ -348,12 +355,12 @@ impl Rig {
 
     /// A file in the home.
     pub fn file(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
+        self.world.home().join(name)
     }
 
     /// The home's folder.
     pub fn home(&self) -> &Path {
-        self.home.path()
+        self.world.home()
     }
 
     /// Writes a file into the home, which others may not read, and gives its path.
@@ -379,17 +386,17 @@ impl Rig {
 
     /// The time now.
     pub fn now(&self) -> Timestamp {
-        biotrack_auth::edge::Clock::now(self.clock.as_ref())
+        biotrack_auth::edge::Clock::now(self.world.clock.as_ref())
     }
 
     /// Moves the clock ahead.
     pub fn days_pass(&self, days: i64) {
-        self.clock.advance(SignedDuration::from_hours(24 * days));
+        self.world.clock.advance(SignedDuration::from_hours(24 * days));
     }
 
     /// Moves the clock ahead by a little.
     pub fn minutes_pass(&self, minutes: i64) {
-        self.clock.advance(SignedDuration::from_mins(minutes));
+        self.world.clock.advance(SignedDuration::from_mins(minutes));
     }
 
     /// Registers a license through a browser that grants.
@@ -411,14 +418,33 @@ impl Rig {
 
     /// Custody over the home's ledger and vault, as a command has it, in a machine that the caller keeps.
     pub fn custody<'e>(&self, env: &'e Env) -> Custody<'e> {
-        let config = Config::load(&env.paths).unwrap();
-        let vault = match config.vault {
-            biotrack_auth::model::vault_kind::VaultKind::Keyring => Vault::keyring(env.keyring.clone()),
-            biotrack_auth::model::vault_kind::VaultKind::Sealed => {
-                Vault::sealed(IdentityFile::at(&env.paths.identity), config.recipients.clone())
+        self.custody_of(env, Arc::new(self.profile()))
+    }
+
+    /// The same, of another profile than the configured one.
+    pub fn custody_of<'e>(&self, env: &'e Env, profile: Arc<Provider>) -> Custody<'e> {
+        let kind = Config::load(&env.paths).unwrap().vault;
+        Custody::new(env, profile, self.vault(kind), self.ledger())
+    }
+
+    /// The home's vault of a kind.
+    pub fn vault(&self, kind: VaultKind) -> Vault {
+        let env = self.env();
+        match kind {
+            VaultKind::Keyring => Vault::keyring(env.keyring),
+            VaultKind::Sealed => {
+                let recipients = Config::load(&env.paths).unwrap().recipients;
+                Vault::sealed(IdentityFile::at(&env.paths.identity), recipients)
             }
-        };
-        Custody::new(env, Arc::new(self.profile()), vault, self.ledger())
+        }
+    }
+
+    /// The vault that a secret of this place is in.
+    pub fn vault_of(&self, place: &Place) -> Vault {
+        self.vault(match place {
+            Place::Item(_) => VaultKind::Keyring,
+            Place::Blob(_) => VaultKind::Sealed,
+        })
     }
 
     /// A license as the ledger has it.
@@ -472,17 +498,6 @@ pub fn key(license: &str) -> Key {
 #[cfg(all(feature = "real-parts", target_os = "linux"))]
 fn outside(program: &str) -> std::process::Command {
     std::process::Command::new(program)
-}
-
-/// A folder that is gone afterwards; in memory where the system has such a place, for every commit syncs it.
-fn home() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    let mut folder = tempfile::Builder::new();
-    folder.prefix("biotrack-auth-");
-    // As the program makes it, whatever the umask is.
-    #[cfg(unix)]
-    folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
-    folder.tempdir_in(memory).or_else(|_| folder.tempdir()).unwrap()
 }
 
 fn copy(from: &Path, to: &Path) {

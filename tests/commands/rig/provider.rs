@@ -2,10 +2,11 @@
 //! what a test asks for the truth.
 
 use super::clock::StandingClock;
+use super::moments::{Moment, Watch};
 use super::transcript::IN_VAIN;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use biotrack_auth::edge::{Clock, Http, HttpFault, HttpOptions, Network, Sending, Transport, Variables};
+use biotrack_auth::edge::{Http, HttpFault, HttpOptions, Network, Sending, Transport, Variables};
 use biotrack_auth::error::Result;
 use jiff::{SignedDuration, Timestamp};
 use oauth2::{HttpRequest, HttpResponse};
@@ -71,16 +72,20 @@ impl HeldRequest {
 /// The provider.
 pub struct ScriptedProvider {
     clock: Arc<StandingClock>,
+    watch: Arc<Watch>,
     state: Mutex<State>,
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct State {
     codes: HashMap<String, Consent>,
     grants: Vec<Grant>,
     log: Vec<String>,
     next: BTreeMap<String, VecDeque<Reply>>,
+    /// For the request, to whatever path, after so many others.
+    later: Vec<(usize, Reply)>,
     revokes: bool,
+    keeps_refresh_tokens: bool,
     lifetime: Option<SignedDuration>,
     /// How far its clock is ahead.
     ahead: SignedDuration,
@@ -97,25 +102,84 @@ struct Consent {
     used: bool,
 }
 
+#[derive(Clone)]
 struct Grant {
     facts: Map<String, Value>,
     created_at: Timestamp,
     expires_at: Timestamp,
     access: String,
+    /// Access tokens from before the last refresh: they live on, as RFC 6749 leaves it.
+    earlier: Vec<String>,
     refresh: String,
     /// Refresh tokens that were used; one that comes again ends the grant (RFC 9700 4.14.2).
     spent: Vec<String>,
     alive: bool,
+    /// An admin ended it on the provider's own page.
+    ended_by_admin: bool,
+}
+
+/// A grant as the provider knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantThere {
+    /// Which, counted from 1 as they were issued.
+    pub number: usize,
+    /// Of which license.
+    pub location: String,
+    /// It lives.
+    pub alive: bool,
+    /// An admin ended it, not a request of ours.
+    pub ended_by_admin: bool,
 }
 
 impl ScriptedProvider {
-    pub fn new(clock: Arc<StandingClock>) -> Self {
-        Self { clock, state: Mutex::new(State { revokes: true, ..State::default() }) }
+    pub fn new(clock: Arc<StandingClock>, watch: Arc<Watch>) -> Self {
+        Self { clock, watch, state: Mutex::new(State { revokes: true, ..State::default() }) }
+    }
+
+    /// Another one that has issued and ended the same, and has no mishaps before it.
+    pub fn copied(&self, clock: Arc<StandingClock>, watch: Arc<Watch>) -> Self {
+        let mut state = self.state.lock().unwrap().clone();
+        state.next.clear();
+        state.later.clear();
+        Self { clock, watch, state: Mutex::new(state) }
     }
 
     /// What the next requests to a path (`/oauth/token`, …) come to, one after the other.
     pub fn replies(&self, path: &str, replies: impl IntoIterator<Item = Reply>) {
         self.state.lock().unwrap().next.entry(path.into()).or_default().extend(replies);
+    }
+
+    /// What the request, to whatever path, after so many others comes to.
+    pub fn replies_after(&self, requests: usize, reply: Reply) {
+        self.state.lock().unwrap().later.push((requests, reply));
+    }
+
+    /// How many of those are still to come.
+    pub fn replies_to_come(&self) -> usize {
+        self.state.lock().unwrap().later.len()
+    }
+
+    /// A refresh leaves the refresh token as it is from now on, and doesn't repeat it.
+    pub fn keeps_refresh_tokens(&self) {
+        self.state.lock().unwrap().keeps_refresh_tokens = true;
+    }
+
+    /// All grants that it ever issued.
+    pub fn grants(&self) -> Vec<GrantThere> {
+        let state = self.state.lock().unwrap();
+        let grants = state.grants.iter().zip(1..).map(|(grant, number)| GrantThere {
+            number,
+            location: text(&grant.facts, "location"),
+            alive: grant.alive,
+            ended_by_admin: grant.ended_by_admin,
+        });
+        grants.collect()
+    }
+
+    /// The number of the grant that a token, of either kind, is or was of.
+    pub fn grant_of(&self, token: &str) -> Option<usize> {
+        let state = self.state.lock().unwrap();
+        state.grants.iter().position(|grant| grant.has_had(token)).map(|at| at + 1)
     }
 
     /// It offers no revocation from now on.
@@ -158,7 +222,7 @@ impl ScriptedProvider {
     /// Whether a token, of either kind, is of a grant that lives.
     pub fn honors(&self, token: &str) -> bool {
         let state = self.state.lock().unwrap();
-        state.grants.iter().any(|grant| grant.alive && (grant.access == token || grant.refresh == token))
+        state.grants.iter().any(|grant| grant.alive && grant.takes(token))
     }
 
     /// The access tokens of all grants that live, by their location.
@@ -177,11 +241,15 @@ impl ScriptedProvider {
     pub fn ends_grants_of(&self, location: &str) {
         let mut state = self.state.lock().unwrap();
         let of_it = |grant: &&mut Grant| text(&grant.facts, "location") == location;
-        state.grants.iter_mut().filter(of_it).for_each(|grant| grant.alive = false);
+        state.grants.iter_mut().filter(of_it).for_each(|grant| {
+            grant.ended_by_admin |= grant.alive;
+            grant.alive = false;
+        });
     }
 
     /// An admin grants at an authorize address: whoever was asked, or somebody else. The address they are sent back to.
     pub fn consents(&self, authorize: &str, who: Option<&str>) -> String {
+        self.watch.sees(&Moment::Consents);
         let asked = query(authorize);
         let mut state = self.state.lock().unwrap();
         let code = format!("code-{}", state.codes.len() + 1);
@@ -208,13 +276,20 @@ impl ScriptedProvider {
 
     fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, HttpFault> {
         let path = request.uri().path().to_owned();
+        self.watch.sees(&Moment::Arrives(path.clone()));
+        let answer = self.act(request, &path);
+        self.watch.sees(&Moment::Answered(path));
+        answer
+    }
+
+    fn act(&self, request: &HttpRequest, path: &str) -> Result<HttpResponse, HttpFault> {
         let reply = {
             let mut state = self.state.lock().unwrap();
             if state.away {
                 return Err(HttpFault::Connect("Connection refused".into()));
             }
-            *state.asked.entry(path.clone()).or_default() += 1;
-            state.next.get_mut(&path).and_then(VecDeque::pop_front)
+            *state.asked.entry(path.to_owned()).or_default() += 1;
+            state.reply(path)
         };
         match &reply {
             Some(Reply::Unreachable) => return Err(HttpFault::Connect("Connection refused".into())),
@@ -232,8 +307,8 @@ impl ScriptedProvider {
         let form: HashMap<String, String> = form_urlencoded::parse(request.body()).into_owned().collect();
         let its_time = self.time();
         let mut state = self.state.lock().unwrap();
-        let now = self.clock.now();
-        let (status, mut body) = match path.as_str() {
+        let now = self.clock.shown();
+        let (status, mut body) = match path {
             "/.well-known/oauth-authorization-server" => (200, state.metadata()),
             "/oauth/token" => state.token(&form, now),
             "/oauth/revoke" => (200, state.revoke(&form["token"])),
@@ -257,11 +332,30 @@ impl ScriptedProvider {
     }
 
     fn time(&self) -> Timestamp {
-        self.clock.now() + self.state.lock().unwrap().ahead
+        self.clock.shown() + self.state.lock().unwrap().ahead
+    }
+}
+
+impl Grant {
+    /// Whether a token is one that a living grant is used with.
+    fn takes(&self, token: &str) -> bool {
+        self.access == token || self.refresh == token || self.earlier.iter().any(|it| it == token)
+    }
+
+    fn has_had(&self, token: &str) -> bool {
+        self.takes(token) || self.spent.iter().any(|it| it == token)
     }
 }
 
 impl State {
+    /// What is scripted for this request.
+    fn reply(&mut self, path: &str) -> Option<Reply> {
+        let due = self.later.iter().position(|(requests, _)| *requests == 0);
+        let due = due.map(|at| self.later.remove(at).1);
+        self.later.iter_mut().for_each(|(requests, _)| *requests -= 1);
+        due.or_else(|| self.next.get_mut(path)?.pop_front())
+    }
+
     fn metadata(&self) -> Value {
         let mut metadata = json!({
             "issuer": URL,
@@ -284,7 +378,7 @@ impl State {
         };
         if form["grant_type"] == "refresh_token" {
             return match self.refresh(&form["refresh_token"]) {
-                Ok(at) => (200, self.told(at)),
+                Ok(at) => (200, self.told_again(at)),
                 Err(why) => refused(self, why),
             };
         }
@@ -306,9 +400,11 @@ impl State {
             created_at: whole,
             expires_at: whole + lifetime,
             access: format!("access-{number}"),
+            earlier: Vec::new(),
             refresh: format!("refresh-{number}"),
             spent: Vec::new(),
             alive: true,
+            ended_by_admin: false,
         });
         (200, self.told(number - 1))
     }
@@ -323,13 +419,25 @@ impl State {
         let found = self.grants.iter().position(|grant| grant.refresh == token && grant.alive);
         let at = found.ok_or("an unknown refresh token")?;
         let grant = &mut self.grants[at];
-        let generation = grant.spent.len() + 1;
-        let next = format!("refresh-{}.{generation}", at + 1);
-        grant.spent.push(std::mem::replace(&mut grant.refresh, next));
-        grant.access = format!("access-{}.{generation}", at + 1);
+        let generation = grant.earlier.len() + 1;
+        if !self.keeps_refresh_tokens {
+            let next = format!("refresh-{}.{generation}", at + 1);
+            grant.spent.push(std::mem::replace(&mut grant.refresh, next));
+        }
+        let next = format!("access-{}.{generation}", at + 1);
+        grant.earlier.push(std::mem::replace(&mut grant.access, next));
         let line = format!("refreshed {}: {}", text(&grant.facts, "location"), grant.access);
         self.log.push(line);
         Ok(at)
+    }
+
+    /// What a refresh is answered with.
+    fn told_again(&self, at: usize) -> Value {
+        let mut answer = self.told(at);
+        if self.keeps_refresh_tokens {
+            answer.as_object_mut().unwrap().remove("refresh_token");
+        }
+        answer
     }
 
     fn told(&self, at: usize) -> Value {
@@ -347,7 +455,7 @@ impl State {
     }
 
     fn revoke(&mut self, token: &str) -> Value {
-        let of_it = |grant: &&mut Grant| grant.alive && (grant.access == token || grant.refresh == token);
+        let of_it = |grant: &&mut Grant| grant.alive && grant.takes(token);
         match self.grants.iter_mut().find(of_it) {
             Some(grant) => {
                 grant.alive = false;
@@ -361,9 +469,7 @@ impl State {
 
     fn introspect(&mut self, token: &str, now: Timestamp) -> Value {
         self.log.push("introspected".into());
-        let living = |grant: &&Grant| {
-            grant.alive && grant.expires_at > now && (grant.access == token || grant.refresh == token)
-        };
+        let living = |grant: &&Grant| grant.alive && grant.expires_at > now && grant.takes(token);
         match self.grants.iter().find(living) {
             Some(grant) => json!({"active": true, "iss": URL, "exp": grant.expires_at.as_second()}),
             None => json!({"active": false}),
