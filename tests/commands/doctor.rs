@@ -7,7 +7,9 @@ use jiff::SignedDuration;
 use rusqlite::Connection;
 use serde_json::Value;
 use std::fs;
-use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::path::Path;
+use std::path::PathBuf;
 
 /// Without what is so of this machine alone (its kind, its disk, whether it has IPv6), and of this version alone.
 fn here(done: Done) -> Done {
