@@ -1,6 +1,7 @@
 //! Single keys at the terminal, and pasted addresses, while something else goes on.
 
 /// The longest paste; what is longer is given in pieces.
+#[cfg(any(unix, test))]
 const LONGEST: usize = 16 * 1024;
 
 /// What is typed or pasted.
@@ -14,10 +15,12 @@ pub enum Typed {
 
 /// Tells an address from single keys: none of them begins as one does.
 #[derive(Default)]
+#[cfg(any(unix, test))]
 struct Typing {
     begun: String,
 }
 
+#[cfg(any(unix, test))]
 impl Typing {
     /// What came at once. A line's end inside it belongs to a paste; at its end it ends the line.
     fn take(&mut self, typed: &str, handle: &mut impl FnMut(Typed)) {
@@ -42,6 +45,7 @@ impl Typing {
 }
 
 /// Whether a text begins as an address does: wholly, or so far. Quotation marks and blanks may stand before it.
+#[cfg(any(unix, test))]
 fn address(begun: &str) -> Option<bool> {
     const BEGINS: &str = "http";
     let text = begun.trim_start_matches([' ', '<', '"', '\'', '“', '>']).to_lowercase();

@@ -76,6 +76,7 @@ fn content(rig: &Rig) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// As old as a file that nobody is about to lock.
+#[cfg(unix)]
 fn ages(path: &Path) {
     let file = fs::File::options().write(true).open(path).unwrap();
     file.set_modified(std::time::UNIX_EPOCH).unwrap();

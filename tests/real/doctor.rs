@@ -1,10 +1,14 @@
 //! `doctor`: it finds what is wrong, says what to do, changes nothing by itself, and tells no secret.
 
+#[cfg(target_os = "linux")]
 use crate::keyring::session::{Session, accounts, clear, lock, within};
 use crate::support::{Rig, Run, valid};
 use serde_json::Value;
+#[cfg(target_os = "linux")]
 use std::fs;
+#[cfg(target_os = "linux")]
 use std::os::unix::fs::PermissionsExt;
+#[cfg(target_os = "linux")]
 use std::process::Command;
 
 /// The problems that it finds, as `check: found → fix`.
@@ -51,6 +55,7 @@ fn where_all_is_well_it_says_so_and_tells_no_secret() {
     run.answers("completions zsh");
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn the_keyring_and_the_ledger_are_compared_both_ways() {
     within(Session::Unlocked, || {
@@ -80,6 +85,7 @@ fn the_keyring_and_the_ledger_are_compared_both_ways() {
     });
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn without_a_keyring_it_says_so_in_time() {
     within(Session::NoBus, || {

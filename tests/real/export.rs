@@ -1,13 +1,16 @@
 //! `export` and `import`: records as files, tokens sealed, and what a merge leaves alone.
 
+#[cfg(target_os = "linux")]
 use crate::keyring::session::{Session, accounts, within};
 use crate::support::seed::{named, store};
+#[cfg(target_os = "linux")]
 use crate::support::stored::key;
 use crate::support::{Rig, valid};
 use biotrack_auth::model::authorization::Authorization;
 use biotrack_auth::model::flow::Role;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::fs;
+#[cfg(unix)]
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -92,6 +95,7 @@ fn an_export_has_no_secret_and_its_forms_are_as_said() {
     rig.run(&["export", "--with-secrets", "--recipient", "age1nonsense"]).exits(2).answers_nothing();
     let file = rig.file("out.csv");
     rig.run(&["export", "--output", text(&file)]).exits(0).answers_nothing();
+    #[cfg(unix)]
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
     rig.keeps_secrets(&[]);
 }
@@ -108,6 +112,7 @@ fn tokens_that_move_have_one_home() {
         ["export", "L-1", "--with-secrets", "--recipient", &own(&there), "--output", text(&bundle), "--json"];
     let answer = here.run(&arguments).exits(0).json();
     assert_eq!((&answer["records"], &answer["token_sets"]), (&1.into(), &1.into()));
+    #[cfg(unix)]
     assert_eq!(fs::metadata(&bundle).unwrap().permissions().mode() & 0o777, 0o600);
     let status = here.status();
     assert_eq!(status["authorizations"][0]["conditions"], json!(["held_elsewhere"]));
@@ -179,6 +184,7 @@ fn a_backup_is_not_used_until_it_is_adopted() {
     assert_eq!(there.grants("L-1", Role::Live).len(), 0);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_backup_of_a_keyring_is_restored_into_a_sealed_vault() {
     within(Session::Unlocked, || {
@@ -211,6 +217,7 @@ fn a_backup_of_a_keyring_is_restored_into_a_sealed_vault() {
     });
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn killed_anywhere_import_leaves_all_or_nothing() {
     let here = Rig::new();
@@ -246,7 +253,7 @@ fn killed_anywhere_import_leaves_all_or_nothing() {
             rig.run(&arguments).exits(0);
             let keys = [key("L-1"), key("L-2")];
             assert!(rig.all_grants(&keys, Role::Live).iter().all(|it| it.len() == 1));
-            let conditions: Vec<Value> = rig.status()["authorizations"]
+            let conditions: Vec<serde_json::Value> = rig.status()["authorizations"]
                 .as_array()
                 .unwrap()
                 .iter()

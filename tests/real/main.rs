@@ -1,6 +1,7 @@
 //! The program with real parts: every test that needs more than Rust, in one binary. Run by `tests/run`, which installs the parts.
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
+#![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "tests left out there use it"))]
 
 mod answers;
 #[cfg(target_os = "linux")]
@@ -43,6 +44,7 @@ mod online;
 #[cfg(target_os = "linux")]
 mod outside;
 mod register;
+#[cfg(unix)]
 mod remind;
 #[cfg(unix)]
 mod shells;

@@ -7,7 +7,6 @@ mod limits;
 mod page;
 mod private;
 #[cfg(test)]
-#[cfg(unix)]
 mod tests;
 mod traffic;
 

@@ -1,6 +1,10 @@
 //! Drives the listener over real sockets, as a browser and as whoever means it ill.
 
+#[cfg(target_os = "linux")]
 mod alone;
+mod bounds;
+// What it costs is read in /proc.
+#[cfg(target_os = "linux")]
 mod storm;
 
 use super::*;
@@ -17,6 +21,7 @@ struct Rig {
     serving: Option<Serving>,
     requests: mpsc::Receiver<Request>,
     port: u16,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "kept until dropped; only unix looks inside"))]
     folder: tempfile::TempDir,
     runtime: Runtime,
 }
@@ -119,6 +124,7 @@ fn callback(port: u16) {
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn s15_nothing_but_loopback_listens() {
     for host in [Host::Ipv4Literal, Host::Localhost] {
@@ -234,6 +240,7 @@ fn the_handler_gets_the_target_as_sent_and_nothing_else() {
     assert_eq!(status(&all(browser)), 503, "the request was dropped unanswered");
 }
 
+#[cfg(unix)]
 #[test]
 fn a_request_not_through_the_gate_gets_nowhere() {
     let rig = Rig::new(Host::Ipv4Literal);
@@ -255,6 +262,7 @@ fn a_request_not_through_the_gate_gets_nowhere() {
     all(browser);
 }
 
+#[cfg(unix)]
 #[test]
 fn the_private_folder_is_ours_alone_and_goes_at_the_end() {
     use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,6 @@
 //! Runs over many licences.
 
+#[cfg(unix)]
 mod attended;
 mod crowd;
 mod runs;
