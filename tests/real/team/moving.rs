@@ -132,14 +132,14 @@ fn a_ledger_without_a_record_moves_to_a_server_and_back_and_is_used_there() {
     let rig = Rig::with_file(&[]);
     rig.ledger();
     let address = shared().address(&shared().database(), "postgres");
-    rig.run(&["config", "ledger", "move", &address]).exits(0).says("0 licences");
+    rig.run(&["config", "ledger", "move", &address]).exits(0).says("0 licenses");
     rig.register("L-1").exits(0);
     rig.run(&["history", "verify"]).exits(0);
     let other = Rig::with_file(&[]);
     let address = shared().address(&shared().database(), "postgres");
     other.shares_ledger(&address);
     other.ledger();
-    other.run(&["config", "ledger", "move", "sqlite"]).exits(0).says("0 licences");
+    other.run(&["config", "ledger", "move", "sqlite"]).exits(0).says("0 licenses");
     other.register("L-1").exits(0);
     other.run(&["history", "verify"]).exits(0);
 }
