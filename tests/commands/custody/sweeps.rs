@@ -197,8 +197,16 @@ fn provider_fails(name: &str) {
 
 /// From each moment on, the ledger can't be written any more, until the command has ended.
 fn disk_fills_up(name: &str) {
-    disk_fills_up_in(name, &Rig::new());
     disk_fills_up_in(name, &Rig::with_keyring());
+}
+
+fn disk_fills_up_in_the_sealed_vault(name: &str) {
+    disk_fills_up_in(name, &Rig::new());
+}
+
+fn disk_fills_up_in_either_vault(name: &str) {
+    disk_fills_up(name);
+    disk_fills_up_in_the_sealed_vault(name);
 }
 
 fn disk_fills_up_in(name: &str, rig: &Rig) {
@@ -236,8 +244,16 @@ fn disk_fills_up_in(name: &str, rig: &Rig) {
 
 /// The process is killed at each moment.
 fn is_killed(name: &str) {
-    is_killed_in(name, &Rig::new());
     is_killed_in(name, &Rig::with_keyring());
+}
+
+fn is_killed_in_the_sealed_vault(name: &str) {
+    is_killed_in(name, &Rig::new());
+}
+
+fn is_killed_in_either_vault(name: &str) {
+    is_killed(name);
+    is_killed_in_the_sealed_vault(name);
 }
 
 fn is_killed_in(name: &str, rig: &Rig) {
@@ -276,10 +292,10 @@ macro_rules! sweeps {
 sweeps! {
     registering, "register":
         outlives_its_keyring by keyring_fails, outlives_its_requests by provider_fails,
-        outlives_a_full_disk by disk_fills_up, can_be_killed by is_killed;
+        outlives_a_full_disk by disk_fills_up_in_either_vault, can_be_killed by is_killed_in_either_vault;
     renewing, "renew":
         outlives_its_keyring by keyring_fails, outlives_its_requests by provider_fails,
-        outlives_a_full_disk by disk_fills_up, can_be_killed by is_killed;
+        outlives_a_full_disk by disk_fills_up_in_either_vault, can_be_killed by is_killed_in_either_vault;
     renewing_by_another_admin, "renew of another admin's":
         outlives_its_keyring by keyring_fails, outlives_its_requests by provider_fails,
         outlives_a_full_disk by disk_fills_up, can_be_killed by is_killed;
@@ -291,66 +307,22 @@ sweeps! {
         outlives_a_full_disk by disk_fills_up, can_be_killed by is_killed;
     deactivating, "deactivate":
         outlives_its_keyring by keyring_fails, outlives_its_requests by provider_fails,
-        outlives_a_full_disk by disk_fills_up, can_be_killed by is_killed;
+        outlives_a_full_disk by disk_fills_up_in_either_vault, can_be_killed by is_killed_in_either_vault;
     refreshing, "token":
         outlives_its_keyring by keyring_fails, outlives_its_requests by provider_fails,
-        outlives_a_full_disk by disk_fills_up, can_be_killed by is_killed;
+        outlives_a_full_disk by disk_fills_up_in_either_vault, can_be_killed by is_killed_in_either_vault;
     completing, "complete":
         outlives_its_keyring by keyring_fails, outlives_its_requests by provider_fails,
-        outlives_a_full_disk by disk_fills_up, can_be_killed by is_killed;
+        outlives_a_full_disk by disk_fills_up_in_either_vault, can_be_killed by is_killed_in_either_vault;
     breaking_first, "break first":
         outlives_its_keyring by keyring_fails, outlives_its_requests by provider_fails,
         outlives_a_full_disk by disk_fills_up, can_be_killed by is_killed;
-}
-
-mod importing {
-    use super::*;
-
-    #[test]
-    fn outlives_its_keyring() {
-        keyring_fails("import");
-    }
-
-    #[test]
-    fn outlives_a_full_disk() {
-        disk_fills_up("import");
-    }
-
-    #[test]
-    fn can_be_killed() {
-        is_killed_in("import", &Rig::with_keyring());
-    }
-}
-
-mod moving_to_the_keyring {
-    use super::*;
-
-    #[test]
-    fn outlives_a_full_disk() {
-        disk_fills_up_in("to the keyring", &Rig::new());
-    }
-
-    #[test]
-    fn can_be_killed() {
-        is_killed_in("to the keyring", &Rig::new());
-    }
-}
-
-mod moving_to_the_sealed_vault {
-    use super::*;
-
-    #[test]
-    fn outlives_its_keyring() {
-        keyring_fails("to the sealed vault");
-    }
-
-    #[test]
-    fn outlives_a_full_disk() {
-        disk_fills_up_in("to the sealed vault", &Rig::with_keyring());
-    }
-
-    #[test]
-    fn can_be_killed() {
-        is_killed_in("to the sealed vault", &Rig::with_keyring());
-    }
+    importing, "import":
+        outlives_its_keyring by keyring_fails,
+        outlives_a_full_disk by disk_fills_up, can_be_killed by is_killed;
+    moving_to_the_sealed_vault, "to the sealed vault":
+        outlives_its_keyring by keyring_fails,
+        outlives_a_full_disk by disk_fills_up, can_be_killed by is_killed;
+    moving_to_the_keyring, "to the keyring":
+        outlives_a_full_disk by disk_fills_up_in_the_sealed_vault, can_be_killed by is_killed_in_the_sealed_vault;
 }

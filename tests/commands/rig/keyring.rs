@@ -90,11 +90,12 @@ impl FakeKeyring {
     fn call<T>(
         &self,
         what: &'static str,
+        account: &str,
         work: impl FnOnce(&mut BTreeMap<String, Vec<u8>>) -> Result<T, KeyringFault>,
     ) -> Result<T, KeyringFault> {
-        self.watch.sees(&Moment::Asks(what));
+        self.watch.sees(&Moment::Asks(what, account.into()));
         let done = self.content.lock().unwrap().call(work);
-        self.watch.sees(&Moment::Asked(what));
+        self.watch.sees(&Moment::Asked(what, account.into()));
         done
     }
 }
@@ -124,21 +125,21 @@ impl Content {
 
 impl KeyringStore for FakeKeyring {
     fn set(&self, account: &str, secret: &[u8]) -> Result<(), KeyringFault> {
-        self.call("set", |items| {
+        self.call("set", account, |items| {
             items.insert(account.into(), secret.to_vec());
             Ok(())
         })
     }
 
     fn get(&self, account: &str) -> Result<Vec<u8>, KeyringFault> {
-        self.call("get", |items| items.get(account).cloned().ok_or(KeyringFault::Missing))
+        self.call("get", account, |items| items.get(account).cloned().ok_or(KeyringFault::Missing))
     }
 
     fn delete(&self, account: &str) -> Result<(), KeyringFault> {
-        self.call("delete", |items| items.remove(account).map(drop).ok_or(KeyringFault::Missing))
+        self.call("delete", account, |items| items.remove(account).map(drop).ok_or(KeyringFault::Missing))
     }
 
     fn accounts(&self) -> Result<Vec<String>, KeyringFault> {
-        self.call("list", |items| Ok(items.keys().cloned().collect()))
+        self.call("list", "", |items| Ok(items.keys().cloned().collect()))
     }
 }

@@ -55,6 +55,8 @@ pub const PROFILE: &str = "local-sandbox";
 pub const UBI: &str = "604001";
 /// The admin of every license, unless a test says otherwise.
 pub const ADMIN: &str = "ann@example.com";
+/// How long a command waits for the keyring: longer than a command takes that another one has run meanwhile.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// The instant at which every rig begins: a Monday morning in New York.
 pub const BEGIN: &str = "2026-03-02T15:00:00Z";
 
@@ -168,7 +170,7 @@ impl Rig {
             random: self.world.random.clone(),
             browser: self.browser.clone(),
             network: Arc::new(Wire(self.provider.clone())),
-            keyring: Arc::new(KeyringThread::over(self.keyring.clone(), Duration::from_secs(5))),
+            keyring: Arc::new(KeyringThread::over(self.keyring.clone(), PATIENCE)),
             successor: self.successor.clone(),
             variables: Variables::new(self.variables.borrow().iter().cloned()),
             paths: Paths::within(self.world.home()),
@@ -243,8 +245,13 @@ impl Rig {
 
     /// Custody over the home's ledger and vault, as a command has it, in a machine that the caller keeps.
     pub fn custody<'e>(&self, env: &'e Env) -> Custody<'e> {
+        self.custody_of(env, Arc::new(self.profile()))
+    }
+
+    /// The same, of another profile than the configured one.
+    pub fn custody_of<'e>(&self, env: &'e Env, profile: Arc<Provider>) -> Custody<'e> {
         let kind = Config::load(&env.paths).unwrap().vault_kind();
-        Custody::new(env, Arc::new(self.profile()), self.vault(kind), self.ledger())
+        Custody::new(env, profile, self.vault(kind), self.ledger())
     }
 
     /// The home's vault of a kind.

@@ -8,14 +8,16 @@ use std::sync::Mutex;
 pub enum Moment {
     /// It asks for the time.
     Clock,
+    /// An admin is at the provider's page, and grants.
+    Consents,
     /// A request to this path has come to the provider, which hasn't acted yet.
     Arrives(String),
     /// The provider has acted, and its answer hasn't come back yet.
     Answered(String),
-    /// The keyring is asked to do this ("set", "get", "delete" or "list"), and hasn't done it yet.
-    Asks(&'static str),
-    /// The keyring has done this, or failed to.
-    Asked(&'static str),
+    /// The keyring is asked to do this ("set", "get", "delete" or "list") to an account, and hasn't done it yet.
+    Asks(&'static str, String),
+    /// The keyring has done it, or failed to.
+    Asked(&'static str, String),
 }
 
 type Look = Box<dyn FnMut(&Moment) + Send>;

@@ -14,7 +14,7 @@
 use super::{PROFILE, Rig};
 use biotrack_auth::ledger::{Holder, Ledger, Secret};
 use biotrack_auth::model::authorization::{Condition, Standing, State};
-use biotrack_auth::model::flow::{Place, Role};
+use biotrack_auth::model::flow::{Flow, Place, Role, Stage};
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::ids::Key;
 use biotrack_auth::model::provider::RevocationScope;
@@ -92,10 +92,12 @@ impl<'r> Books<'r> {
         Self { rig, ledger, records, kept }
     }
 
-    /// The token sets of a license, as roles and numbers of grants.
+    /// The token sets of a license, as roles and numbers of grants, the oldest first.
     pub fn of(&self, license: &str) -> Vec<(Role, usize)> {
         let theirs = self.kept.iter().filter(|it| it.license == license);
-        theirs.filter_map(|it| Some((it.role, it.grant?))).collect()
+        let mut theirs: Vec<_> = theirs.filter_map(|it| Some((it.role, it.grant?))).collect();
+        theirs.sort_by_key(|(_, number)| *number);
+        theirs
     }
 
     /// What doesn't hold, a sentence each. `told`: grants that may live on unnamed.
@@ -293,6 +295,9 @@ pub fn rests_but(rig: &Rig, told: &[usize]) {
     assert_eq!(books.unneeded(), Vec::<&Kept>::new());
     assert_eq!(books.orphans(), Vec::<String>::new(), "the keyring keeps what nothing names");
     assert_eq!(books.ledger.leftovers().spools, Vec::<std::path::PathBuf>::new());
-    assert_eq!(books.ledger.all_flows().unwrap(), [], "the journal is empty");
+    // A question that nobody had answered yet when its process died is dropped by the next command on its license.
+    let answered = |flow: &Flow| flow.stage != Stage::Asked;
+    let left: Vec<_> = books.ledger.all_flows().unwrap().into_iter().filter(answered).collect();
+    assert_eq!(left, [], "the journal has nothing that is to be finished");
     assert_eq!(books.ledger.verify_history().unwrap().broken, None);
 }

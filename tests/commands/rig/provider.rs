@@ -181,6 +181,7 @@ impl ScriptedProvider {
 
     /// An admin grants at an authorize address: whoever was asked, or somebody else. The address they are sent back to.
     pub fn consents(&self, authorize: &str, who: Option<&str>) -> String {
+        self.watch.sees(&Moment::Consents);
         let asked = query(authorize);
         let mut state = self.state.lock().unwrap();
         let code = format!("code-{}", state.codes.len() + 1);

@@ -61,27 +61,49 @@ impl World {
 
     /// From now on the ledger can be read, and every write to it fails, as on a full disk; or it takes them again.
     pub fn ledger_refuses(&self, refuses: bool) {
-        let db = rusqlite::Connection::open(self.home().join("ledger.db")).unwrap();
-        let tables: Vec<String> = db
+        let tables: Vec<String> = self
+            .ledger()
             .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
             .unwrap()
             .query_map([], |row| row.get(0))
             .unwrap()
             .map(Result::unwrap)
             .collect();
-        for table in tables {
-            for step in ["INSERT", "UPDATE", "DELETE"] {
-                let trigger = format!("\"refuse {step} {table}\"");
-                let change = match refuses {
-                    true => format!(
-                        "CREATE TRIGGER IF NOT EXISTS {trigger} BEFORE {step} ON \"{table}\" \
-                         BEGIN SELECT RAISE(FAIL, 'the disk is full'); END"
-                    ),
-                    false => format!("DROP TRIGGER IF EXISTS {trigger}"),
-                };
-                db.execute_batch(&change).unwrap();
-            }
+        tables.iter().for_each(|table| self.table_refuses(table, refuses));
+    }
+
+    /// The same of one table.
+    pub fn table_refuses(&self, table: &str, refuses: bool) {
+        let ledger = self.ledger();
+        for step in ["INSERT", "UPDATE", "DELETE"] {
+            let trigger = format!("\"refuse {step} {table}\"");
+            let change = match refuses {
+                true => format!(
+                    "CREATE TRIGGER IF NOT EXISTS {trigger} BEFORE {step} ON \"{table}\" \
+                     BEGIN SELECT RAISE(FAIL, 'the disk is full'); END"
+                ),
+                false => format!("DROP TRIGGER IF EXISTS {trigger}"),
+            };
+            ledger.execute_batch(&change).unwrap();
         }
+    }
+
+    /// How many commits the ledger's log has, as long as it wasn't begun anew: each ends with a frame that tells the size
+    /// of the whole (sqlite.org/walformat.html).
+    pub fn commits(&self) -> usize {
+        const HEADER: usize = 32;
+        const FRAME: usize = 24;
+        let log = fs::read(self.home().join("ledger.db-wal")).unwrap();
+        let number = |at: usize| u32::from_be_bytes(log[at..at + 4].try_into().unwrap());
+        let salt = &log[16..24];
+        let frames = log[HEADER..].chunks_exact(FRAME + number(8) as usize);
+        let ours = frames.take_while(|frame| frame[8..16] == *salt);
+        ours.filter(|frame| frame[4..8] != [0; 4]).count()
+    }
+
+    /// The ledger as anybody may open it who has SQLite.
+    pub fn ledger(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.home().join("ledger.db")).unwrap()
     }
 
     /// What the ledger's files hold: it differs after each write.
