@@ -16,6 +16,7 @@ mod revoking;
 mod storing;
 mod superseding;
 mod sweeps;
+mod two_at_once;
 
 use crate::rig::oracle::Books;
 use crate::rig::{Moment, PROFILE, Rig, key};
