@@ -125,6 +125,25 @@ fn an_unsent_code_is_sealed_in_the_journal() {
 }
 
 #[test]
+fn the_sealed_code_is_noted_before_it_is_noted_that_it_is_sent() {
+    let rig = Rig::new();
+    let sent = "CREATE TRIGGER unsent BEFORE UPDATE ON flow WHEN new.stage = 'sent' \
+                BEGIN SELECT RAISE(FAIL, 'the disk is full'); END";
+    let left = process(&rig, |it| {
+        let asked = it.ask("L-1").unwrap();
+        rig.world().ledger().execute_batch(sent).unwrap();
+        drop(it.arrived(&asked).unwrap());
+        assert!(matches!(flows(&rig, "L-1")[0].stage, Stage::Arrived(_)));
+        rig.world().killed_here()
+    });
+    // The spool knows that it left: it's never sent again.
+    let rig = Rig::of(left);
+    rig.world().ledger().execute_batch("DROP TRIGGER unsent").unwrap();
+    drop(rig.grant("L-1"));
+    assert_eq!((times(&rig, "consented"), history(&rig, "L-1")[1].as_str()), (2, "uncertain"));
+}
+
+#[test]
 fn no_secret_is_ever_on_the_disk_in_the_clear() {
     let rig = Rig::new();
     let (world, seen) = (rig.world().clone(), Arc::new(Mutex::new(Vec::<&str>::new())));
