@@ -28,7 +28,7 @@ use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::ids::FlowId;
 use biotrack_auth::model::provider::Provider;
 use jiff::SignedDuration;
-use process::{Link, Process, offline, offline_with, process, process_with};
+use process::{Link, Process, is_claimed, offline, offline_with, process, process_with};
 use std::sync::Arc;
 
 /// The open questions of a license.

@@ -17,6 +17,7 @@ use biotrack_auth::model::secret::Secret;
 use biotrack_auth::session::Exchange;
 use jiff::SignedDuration;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where a listener would be, if one listened.
 const REDIRECT: &str = "http://127.0.0.1:18273/callback";
@@ -300,4 +301,11 @@ impl Link {
 
 fn returned(address: &str) -> Returned {
     Returned::of(address).unwrap()
+}
+
+/// Whether somebody has the claim on a license's tokens.
+pub(super) fn is_claimed(rig: &Rig, license: &str) -> bool {
+    let provider = rig.profile();
+    let credential = (provider.issuer.as_deref().unwrap_or(&provider.url), provider.client_id.as_str());
+    rig.ledger().claim(credential, &key(license), false, Duration::ZERO).is_err()
 }

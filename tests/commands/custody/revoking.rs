@@ -251,22 +251,17 @@ fn a_refresh_whose_answer_is_lost_is_closed_with_the_license() {
 }
 
 #[test]
-fn a_refresh_waits_until_the_license_is_given_up_and_brings_no_tokens_that_nobody_revokes() {
+fn the_tokens_are_claimed_until_all_is_committed_so_that_no_refresh_brings_some_that_nobody_revokes() {
     let rig = granted(Rig::new());
-    rig.minutes_pass(61);
-    let (world, other) = (rig.world().clone(), Arc::new(Mutex::new(None)));
-    let begun = other.clone();
-    rig.world().watch(move |moment| {
-        if *moment == arrives(REVOKE) {
-            let world = world.clone();
-            let begin = || std::thread::spawn(move || Rig::of(world).run("token L-1"));
-            begun.lock().unwrap().get_or_insert_with(begin);
-        }
-    });
-    drop(rig.run(DEACTIVATE).exits(0));
-    let other = other.lock().unwrap().take().unwrap();
-    drop(other.join().unwrap().exits(4));
-    assert_eq!((times(&rig, "refreshed"), rig.provider.living()), (0, vec![]));
+    let claimed = Arc::new(Mutex::new(Vec::new()));
+    for moment in [arrives(REVOKE), answered(REVOKE)] {
+        let (world, noted) = (rig.world().clone(), claimed.clone());
+        at(&rig, moment, move || noted.lock().unwrap().push(is_claimed(&Rig::of(world), "L-1")));
+        drop(rig.run(DEACTIVATE).exits(0));
+        drop(rig.grant("L-1"));
+    }
+    assert_eq!(*claimed.lock().unwrap(), [true, true]);
+    assert!(!is_claimed(&rig, "L-1"), "and no longer");
 }
 
 #[test]
