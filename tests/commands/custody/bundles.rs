@@ -1,7 +1,7 @@
 //! Tokens leave in a sealed bundle, and come in one: a grant has one home.
 
 use super::*;
-use crate::rig::{Reply, URL, Visit, oracle};
+use crate::rig::{URL, Visit, oracle};
 use biotrack_auth::custody::Bundle;
 use biotrack_auth::model::flow::Place;
 use biotrack_auth::model::secret::Sealable;
@@ -154,7 +154,7 @@ fn what_lives_elsewhere_or_was_given_up_takes_no_tokens_along() {
     let rig = Rig::new();
     drop(imported(&rig, &backup_of_a_grant(&rig)).exits(0));
     drop(rig.grant("L-2"));
-    rig.provider.replies(REVOKE, std::iter::repeat_n(Reply::Unreachable, 3));
+    revocation_fails(&rig);
     drop(rig.run("deactivate L-2 --yes").exits(8));
     let there = another_host(&rig);
     let bundle = bundle_in(&there);

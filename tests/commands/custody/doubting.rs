@@ -2,7 +2,7 @@
 
 use super::refreshing::{RENEW, lapsed, lapsed_in, renewed_at};
 use super::*;
-use crate::rig::{Reply, oracle};
+use crate::rig::oracle;
 use biotrack_auth::model::flow::Stage;
 use serde_json::json;
 use std::sync::Mutex;

@@ -2,7 +2,7 @@
 //! each is taken once.
 
 use super::*;
-use crate::rig::{Reply, Visit, oracle, register};
+use crate::rig::{Visit, oracle, register};
 use biotrack_auth::error::HandoffError;
 use biotrack_auth::model::flow::Stage;
 use std::sync::Mutex;

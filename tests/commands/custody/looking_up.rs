@@ -1,7 +1,7 @@
 //! Asking the provider whether grants live: only its own word, said twice, makes one invalid.
 
 use super::*;
-use crate::rig::{Reply, oracle};
+use crate::rig::oracle;
 use biotrack_auth::custody::Looked;
 use serde_json::json;
 

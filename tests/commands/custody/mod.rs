@@ -19,7 +19,7 @@ mod sweeps;
 mod two_at_once;
 
 use crate::rig::oracle::Books;
-use crate::rig::{Moment, PROFILE, Rig, key};
+use crate::rig::{Moment, PROFILE, Reply, Rig, key};
 use biotrack_auth::custody::{AtHand, Extent, Found, Kept, Recovered, Revocation};
 use biotrack_auth::error::{Error, Result};
 use biotrack_auth::model::authorization::{Authorization, State};
@@ -65,6 +65,11 @@ fn shown(rig: &Rig, license: &str) -> (State, Vec<&'static str>, Option<String>)
 /// The record itself.
 fn record(rig: &Rig, license: &str) -> Authorization {
     rig.standing(license).record
+}
+
+/// The provider answers the next revocation with nothing that says that it was done. (An outage would be waited for.)
+fn revocation_fails(rig: &Rig) {
+    rig.provider.replies(REVOKE, [Reply::Status(400, String::new())]);
 }
 
 /// How often the provider did so.

@@ -1,7 +1,7 @@
 //! A new access token inside a living grant: decided under the claim, noted before it's sent, stored before it's seen.
 
 use super::*;
-use crate::rig::{Reply, oracle};
+use crate::rig::oracle;
 use biotrack_auth::model::flow::{Place, Stage};
 use biotrack_auth::model::secret::Sealable;
 use serde_json::json;

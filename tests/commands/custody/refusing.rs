@@ -1,7 +1,7 @@
 //! A grant that isn't the one that was asked for is never stored: by its facts, its tokens, its scope, or the provider's word.
 
 use super::*;
-use crate::rig::{Reply, oracle, register};
+use crate::rig::{oracle, register};
 use serde_json::json;
 
 #[test]

@@ -1,7 +1,7 @@
 //! Giving grants back: what is noted before the provider is asked, what is kept until it has answered, and what is said.
 
 use super::*;
-use crate::rig::{Reply, Visit, oracle};
+use crate::rig::{Visit, oracle};
 use biotrack_auth::model::flow::Stage;
 use std::sync::Mutex;
 
@@ -16,11 +16,6 @@ fn granted(rig: Rig) -> Rig {
 fn bob_waits(rig: &Rig) {
     rig.visits([Visit::GrantsAs(BOB.into())]);
     drop(rig.run("renew L-1 --browser scripted").exits(6));
-}
-
-/// The provider doesn't answer the next revocation, however often it's asked.
-fn provider_is_silent(rig: &Rig) {
-    rig.provider.replies(REVOKE, std::iter::repeat_n(Reply::Status(503, String::new()), 3));
 }
 
 #[test]
@@ -78,7 +73,7 @@ fn beside_a_living_grant_only_what_is_to_be_cleared_away_is_given_up() {
     assert_eq!(extent(&rig), Extent::Licence);
     bob_waits(&rig);
     assert_eq!(extent(&rig), Extent::Held);
-    provider_is_silent(&rig);
+    revocation_fails(&rig);
     drop(rig.run(DEACTIVATE).exits(8));
     assert_eq!(extent(&rig), Extent::Unwanted);
     drop(rig.run(DEACTIVATE).exits(0));
@@ -90,7 +85,7 @@ fn beside_a_living_grant_only_what_is_to_be_cleared_away_is_given_up() {
 #[test]
 fn while_the_provider_does_not_answer_the_tokens_are_kept_and_the_license_is_given_up_here() {
     for rig in [granted(Rig::new()), granted(Rig::with_keyring())] {
-        provider_is_silent(&rig);
+        revocation_fails(&rig);
         let done = rig.run(DEACTIVATE).exits(8);
         assert!(done.out.contains("L-1 is deactivated here; its history is kept."), "{}", done.out);
         assert!(done.out.contains("NOT revoked yet; the tokens are kept for it."), "{}", done.out);
@@ -124,7 +119,7 @@ fn a_license_whose_revocation_is_pending_can_be_registered_anew_and_the_old_gran
         [("token", vec![(Role::Unwanted, 1), (Role::Live, 2)]), ("grant", vec![(Role::Live, 2)])]
     {
         let rig = granted(Rig::new());
-        provider_is_silent(&rig);
+        revocation_fails(&rig);
         drop(rig.run(DEACTIVATE).exits(8));
         rig.adds_to_profile(&format!("revocation_scope = \"{scope}\""));
         drop(rig.grant("L-1"));

@@ -1,7 +1,7 @@
 //! From the probe to the stored grant: what is on the disk before anything has an effect, and what is never stored.
 
 use super::*;
-use crate::rig::{Reply, Visit, World, oracle, register};
+use crate::rig::{Visit, World, oracle, register};
 use biotrack_auth::custody::{client_secret_place, keep_client_secret};
 use biotrack_auth::edge::KeyringFault;
 use biotrack_auth::model::flow::{Place, Stage};

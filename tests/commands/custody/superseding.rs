@@ -1,7 +1,7 @@
 //! A new grant takes an old one's place: make before break, and what becomes of the old one.
 
 use super::*;
-use crate::rig::{Reply, Visit, World, oracle};
+use crate::rig::{Visit, World, oracle};
 use std::sync::Mutex;
 
 /// The token sets of a license at the first moment of this kind of a command.
