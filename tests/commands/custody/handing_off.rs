@@ -2,7 +2,7 @@
 //! each is taken once.
 
 use super::*;
-use crate::rig::{Reply, Visit, oracle, register};
+use crate::rig::{Visit, oracle, register};
 use biotrack_auth::error::HandoffError;
 use biotrack_auth::model::flow::Stage;
 use std::sync::Mutex;
@@ -130,8 +130,7 @@ fn of_two_who_take_the_same_answer_up_one_gets_it() {
     process(&rig, |first| {
         let Found::Waiting(flow) = first.find(&back).unwrap() else { panic!("it waits") };
         process(&rig, |second| drop(second.complete(&back).unwrap()));
-        let endpoints = first.exchange().endpoints;
-        let told = first.custody.take_up(*flow, returned(&back), &endpoints).unwrap_err();
+        let told = first.take_up_found(*flow, &back).unwrap_err();
         assert!(matches!(told, Error::Handoff(HandoffError::Used { .. })), "{told}");
     });
     assert_eq!((times(&rig, "issued"), times(&rig, "refused")), (1, 0), "its code left once");
@@ -281,14 +280,14 @@ fn a_link_is_not_lost_by_what_else_is_done_to_its_license() {
 #[test]
 fn whether_ledger_and_vault_can_be_used_is_found_out_before_an_answer_comes() {
     let rig = Rig::with_keyring();
-    process(&rig, |it| it.custody.is_well().unwrap());
+    process(&rig, |it| it.is_well().unwrap());
     rig.keyring.locks(true);
-    process(&rig, |it| assert_eq!(it.custody.is_well().unwrap_err().exit(), 7));
+    process(&rig, |it| assert_eq!(it.is_well().unwrap_err().exit(), 7));
     rig.keyring.locks(false);
     process(&rig, |it| {
         let (ledger, away) = (rig.file("ledger.db"), rig.file("away.db"));
         std::fs::rename(&ledger, &away).unwrap();
-        assert_eq!(it.custody.is_well().unwrap_err().exit(), 7);
+        assert_eq!(it.is_well().unwrap_err().exit(), 7);
         std::fs::rename(&away, &ledger).unwrap();
     });
 }

@@ -1,7 +1,7 @@
 //! Another admin than the one who was asked granted: that grant waits, sealed, until somebody takes it or gives it back.
 
 use super::*;
-use crate::rig::{Person, Reply, Visit, oracle, register};
+use crate::rig::{Person, Visit, oracle, register};
 
 const RENEW: &str = "renew L-1 --browser scripted";
 
@@ -163,7 +163,7 @@ fn giving_it_back_leaves_the_grant_in_use_and_revokes_only_where_that_cannot_end
 #[test]
 fn one_whose_revocation_is_not_answered_is_kept_and_named_and_the_license_stays_in_use() {
     for rig in [held(), held_in(Rig::with_keyring())] {
-        rig.provider.replies(REVOKE, [Reply::Unreachable, Reply::Unreachable, Reply::Unreachable]);
+        revocation_fails(&rig);
         drop(rig.run("deactivate L-1 --yes").exits(8));
         assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Unwanted, 2)]);
         let next = Some("biotrack-auth deactivate 604001/L-1".to_owned());

@@ -1,7 +1,7 @@
 //! Asking the provider whether grants live: only its own word, said twice, makes one invalid.
 
 use super::*;
-use crate::rig::{Reply, oracle};
+use crate::rig::oracle;
 use biotrack_auth::custody::Looked;
 use serde_json::json;
 
@@ -14,8 +14,7 @@ fn granted() -> Rig {
 }
 
 fn look(rig: &Rig, licenses: &[&str]) -> Looked {
-    let keys: Vec<_> = licenses.iter().map(|license| key(license)).collect();
-    process(rig, |it| it.custody.look_up(&keys, |_| ()).unwrap())
+    process(rig, |it| it.look_up(licenses))
 }
 
 /// How many live, how many are invalid, and what is said of those that nothing is known of.
@@ -128,11 +127,9 @@ fn what_has_no_living_grant_or_no_tokens_here_is_unknown() {
 #[test]
 fn where_there_is_nowhere_to_look_nothing_is_known() {
     let rig = granted();
-    let keys = [key("L-1")];
     rig.provider.replies(
         "/.well-known/oauth-authorization-server",
         std::iter::repeat_n(Reply::Changed(json!({"introspection_endpoint": null})), 2),
     );
-    let looked = process(&rig, |it| it.custody.look_up(&keys, |_| ()).unwrap());
-    assert_eq!(found(looked), (0, 0, vec!["the provider has no introspection_url".into()]));
+    assert_eq!(found(look(&rig, &["L-1"])), (0, 0, vec!["the provider has no introspection_url".into()]));
 }

@@ -1,7 +1,7 @@
 //! All secrets at once: into the other vault, or sealed to other recipients.
 
 use super::*;
-use crate::rig::{Reply, Visit, oracle};
+use crate::rig::{Visit, oracle};
 use biotrack_auth::custody::{client_secret_place, keep_client_secret, move_secrets};
 use biotrack_auth::model::secret::Secret;
 use biotrack_auth::model::vault_kind::VaultKind;
@@ -13,7 +13,7 @@ fn with_secrets_of_all_kinds(rig: Rig) -> (Rig, Link) {
     rig.visits([Visit::GrantsAs(BOB.into())]);
     drop(rig.run("renew L-1 --browser scripted").exits(6));
     drop(rig.grant("L-2"));
-    rig.provider.replies(REVOKE, std::iter::repeat_n(Reply::Unreachable, 3));
+    revocation_fails(&rig);
     drop(rig.run("deactivate L-2 --yes").exits(8));
     let kind = if rig.keyring.accounts().is_empty() { VaultKind::Sealed } else { VaultKind::Keyring };
     let (env, mut ledger) = (rig.env(), rig.ledger());

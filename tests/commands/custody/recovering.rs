@@ -1,7 +1,7 @@
 //! What a dead process left is finished or reported before anything new is asked: by the stage that it had come to.
 
 use super::*;
-use crate::rig::{Reply, Visit, oracle, register};
+use crate::rig::{Visit, oracle, register};
 use biotrack_auth::error::ProviderError;
 use biotrack_auth::model::flow::Stage;
 use serde_json::json;

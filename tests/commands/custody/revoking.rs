@@ -1,7 +1,7 @@
 //! Giving grants back: what is noted before the provider is asked, what is kept until it has answered, and what is said.
 
 use super::*;
-use crate::rig::{Reply, Visit, oracle};
+use crate::rig::{Visit, oracle};
 use biotrack_auth::model::flow::Stage;
 use std::sync::Mutex;
 
@@ -16,11 +16,6 @@ fn granted(rig: Rig) -> Rig {
 fn bob_waits(rig: &Rig) {
     rig.visits([Visit::GrantsAs(BOB.into())]);
     drop(rig.run("renew L-1 --browser scripted").exits(6));
-}
-
-/// The provider doesn't answer the next revocation, however often it's asked.
-fn provider_is_silent(rig: &Rig) {
-    rig.provider.replies(REVOKE, std::iter::repeat_n(Reply::Status(503, String::new()), 3));
 }
 
 #[test]
@@ -64,9 +59,7 @@ fn every_grant_of_the_license_goes_the_waiting_one_too_once_the_license_itself_g
     bob_waits(&rig);
     assert_eq!(kept(&rig, "L-1"), [(Role::Superseded, 1), (Role::Live, 2), (Role::Held, 3)]);
     process(&rig, |it| {
-        let whole = Extent::Licence;
-        let asking = Asking::Provider(Patience::NONE);
-        let revocation = it.custody.surrender(&key("L-1"), whole, asking, "").unwrap();
+        let revocation = it.surrender("L-1", Extent::Licence).unwrap();
         assert!(matches!(revocation, Revocation::Revoked), "{revocation:?}");
     });
     assert_eq!((kept(&rig, "L-1"), rig.provider.living()), (vec![], vec![]));
@@ -80,7 +73,7 @@ fn beside_a_living_grant_only_what_is_to_be_cleared_away_is_given_up() {
     assert_eq!(extent(&rig), Extent::Licence);
     bob_waits(&rig);
     assert_eq!(extent(&rig), Extent::Held);
-    provider_is_silent(&rig);
+    revocation_fails(&rig);
     drop(rig.run(DEACTIVATE).exits(8));
     assert_eq!(extent(&rig), Extent::Unwanted);
     drop(rig.run(DEACTIVATE).exits(0));
@@ -92,7 +85,7 @@ fn beside_a_living_grant_only_what_is_to_be_cleared_away_is_given_up() {
 #[test]
 fn while_the_provider_does_not_answer_the_tokens_are_kept_and_the_license_is_given_up_here() {
     for rig in [granted(Rig::new()), granted(Rig::with_keyring())] {
-        provider_is_silent(&rig);
+        revocation_fails(&rig);
         let done = rig.run(DEACTIVATE).exits(8);
         assert!(done.out.contains("L-1 is deactivated here; its history is kept."), "{}", done.out);
         assert!(done.out.contains("NOT revoked yet; the tokens are kept for it."), "{}", done.out);
@@ -126,7 +119,7 @@ fn a_license_whose_revocation_is_pending_can_be_registered_anew_and_the_old_gran
         [("token", vec![(Role::Unwanted, 1), (Role::Live, 2)]), ("grant", vec![(Role::Live, 2)])]
     {
         let rig = granted(Rig::new());
-        provider_is_silent(&rig);
+        revocation_fails(&rig);
         drop(rig.run(DEACTIVATE).exits(8));
         rig.adds_to_profile(&format!("revocation_scope = \"{scope}\""));
         drop(rig.grant("L-1"));
@@ -253,22 +246,17 @@ fn a_refresh_whose_answer_is_lost_is_closed_with_the_license() {
 }
 
 #[test]
-fn a_refresh_waits_until_the_license_is_given_up_and_brings_no_tokens_that_nobody_revokes() {
+fn the_tokens_are_claimed_until_all_is_committed_so_that_no_refresh_brings_some_that_nobody_revokes() {
     let rig = granted(Rig::new());
-    rig.minutes_pass(61);
-    let (world, other) = (rig.world().clone(), Arc::new(Mutex::new(None)));
-    let begun = other.clone();
-    rig.world().watch(move |moment| {
-        if *moment == arrives(REVOKE) {
-            let world = world.clone();
-            let begin = || std::thread::spawn(move || Rig::of(world).run("token L-1"));
-            begun.lock().unwrap().get_or_insert_with(begin);
-        }
-    });
-    drop(rig.run(DEACTIVATE).exits(0));
-    let other = other.lock().unwrap().take().unwrap();
-    drop(other.join().unwrap().exits(4));
-    assert_eq!((times(&rig, "refreshed"), rig.provider.living()), (0, vec![]));
+    let claimed = Arc::new(Mutex::new(Vec::new()));
+    for moment in [arrives(REVOKE), answered(REVOKE)] {
+        let (world, noted) = (rig.world().clone(), claimed.clone());
+        at(&rig, moment, move || noted.lock().unwrap().push(is_claimed(&Rig::of(world), "L-1")));
+        drop(rig.run(DEACTIVATE).exits(0));
+        drop(rig.grant("L-1"));
+    }
+    assert_eq!(*claimed.lock().unwrap(), [true, true]);
+    assert!(!is_claimed(&rig, "L-1"), "and no longer");
 }
 
 #[test]
@@ -297,7 +285,7 @@ fn a_link_that_is_out_is_taken_back_with_the_license() {
 #[test]
 fn what_is_left_of_a_license_is_its_grants_and_its_open_questions() {
     let rig = granted(Rig::new());
-    let left = || process(&rig, |it| it.custody.has_left(&key("L-1")).unwrap());
+    let left = || process(&rig, |it| it.has_left("L-1"));
     assert!(left());
     drop(rig.run(DEACTIVATE).exits(0));
     assert!(!left());

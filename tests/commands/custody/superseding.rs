@@ -1,7 +1,7 @@
 //! A new grant takes an old one's place: make before break, and what becomes of the old one.
 
 use super::*;
-use crate::rig::{Reply, Visit, World, oracle};
+use crate::rig::{Visit, World, oracle};
 use std::sync::Mutex;
 
 /// The token sets of a license at the first moment of this kind of a command.
@@ -221,12 +221,12 @@ fn clearing_away_waits_for_a_provider_that_was_not_reached() {
     drop(rig.grant("L-1"));
     process(&rig, |it| drop(it.grant("L-1").unwrap()));
     assert_eq!(kept(&rig, "L-1"), [(Role::Superseded, 1), (Role::Live, 2)]);
-    let env = rig.env();
-    let mut custody = rig.custody(&env);
-    assert!(!custody.tidy_needs_provider().unwrap(), "nothing was touched");
-    custody.recover(&key("L-1")).unwrap();
-    assert!(custody.tidy_needs_provider().unwrap());
-    custody.tidy();
+    offline(&rig, |it| {
+        assert!(!it.tidy_needs_provider(), "nothing was touched");
+        it.recover("L-1").unwrap();
+        assert!(it.tidy_needs_provider());
+        it.tidy();
+    });
     assert_eq!(kept(&rig, "L-1"), [(Role::Superseded, 1), (Role::Live, 2)]);
     process(&rig, |it| {
         it.recover("L-1").unwrap();

@@ -178,7 +178,7 @@ fn provider_fails(name: &str) {
     let ways = [
         ("doesn't get there", Reply::Unreachable),
         ("isn't answered", Reply::Lost),
-        ("is turned down by one that is overloaded", Reply::Status(503, String::new())),
+        ("is answered with a page", Reply::Status(400, "<html>".into())),
     ];
     let ready = Ready::of(name, &Rig::new());
     for (way, reply) in ways {

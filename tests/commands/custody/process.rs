@@ -1,0 +1,311 @@
+//! A process at work, step by step: the one place that knows custody's methods by their names.
+
+use crate::rig::{ADMIN, PROFILE, Rig, key};
+use biotrack_auth::custody::{
+    Asked, Asking, AtHand, Custody, Extent, Found, Fresh, HandedOver, Kept, Looked, Question, Recovered,
+    Revocation,
+};
+use biotrack_auth::edge::{Env, HttpOptions};
+use biotrack_auth::error::{Error, Result};
+use biotrack_auth::grant::{self, Code, Patience, Returned};
+use biotrack_auth::model::authorization::Authorization;
+use biotrack_auth::model::flow::{Flow, Logged, Purpose};
+use biotrack_auth::model::granted::Granted;
+use biotrack_auth::model::ids::{FlowId, Username};
+use biotrack_auth::model::provider::Provider;
+use biotrack_auth::model::secret::Secret;
+use biotrack_auth::session::Exchange;
+use jiff::SignedDuration;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where a listener would be, if one listened.
+const REDIRECT: &str = "http://127.0.0.1:18273/callback";
+
+/// A process that has reached the provider. When its work is over it's gone, and whatever it left is a dead one's.
+pub(super) struct Process<'p> {
+    pub(super) rig: &'p Rig,
+    env: &'p Env,
+    provider: Arc<Provider>,
+    custody: Custody<'p>,
+}
+
+/// One that has just begun.
+pub(super) fn process<T>(rig: &Rig, work: impl FnOnce(&mut Process<'_>) -> T) -> T {
+    process_with(rig, |_| (), work)
+}
+
+/// The same under another profile than the configured one.
+pub(super) fn process_with<T>(
+    rig: &Rig,
+    profile: impl FnOnce(&mut Provider),
+    work: impl FnOnce(&mut Process<'_>) -> T,
+) -> T {
+    offline_with(rig, profile, |process| {
+        let exchange = process.exchange();
+        process.custody.connect(exchange);
+        work(process)
+    })
+}
+
+/// One that hasn't asked for the provider yet.
+pub(super) fn offline<T>(rig: &Rig, work: impl FnOnce(&mut Process<'_>) -> T) -> T {
+    offline_with(rig, |_| (), work)
+}
+
+/// The same under another profile than the configured one.
+pub(super) fn offline_with<T>(
+    rig: &Rig,
+    profile: impl FnOnce(&mut Provider),
+    work: impl FnOnce(&mut Process<'_>) -> T,
+) -> T {
+    let env = rig.env();
+    let mut provider = rig.profile();
+    profile(&mut provider);
+    let provider = Arc::new(provider);
+    let custody = rig.custody_of(&env, provider.clone());
+    work(&mut Process { rig, env: &env, provider, custody })
+}
+
+impl Process<'_> {
+    /// The way to the provider.
+    pub(super) fn exchange(&self) -> Exchange {
+        let options = HttpOptions { deadline: self.provider.deadline, ca_file: None, loopback: true };
+        let (http, clock) = (self.env.http(&options).unwrap(), self.env.clock.clone());
+        let (http_there, provider, now) = (http.clone(), self.provider.clone(), clock.now());
+        let look = async move { grant::prepare(&http_there, &provider, now).await };
+        let endpoints = Arc::new(self.env.wait(look).unwrap().unwrap());
+        Exchange {
+            http,
+            provider: self.provider.clone(),
+            endpoints,
+            secret: self.custody.client_secret().unwrap(),
+            clock,
+        }
+    }
+
+    /// What is to be asked about a license, of an admin, as its record is now.
+    pub(super) fn question(&self, license: &str, admin: &str, handed_off: bool) -> Question {
+        let (key, admin) = (key(license), Username::parse(admin).unwrap());
+        let endpoints = self.exchange().endpoints;
+        let random = self.env.random.as_ref();
+        let ask = grant::ask(&self.provider, &endpoints, &key, &admin, REDIRECT, random).unwrap();
+        let known = self.custody.standing(&key).unwrap().map(|it| it.record);
+        let renews = known.as_ref().is_some_and(|it| it.created_at.is_some() && it.deactivated_at.is_none());
+        Question {
+            ask,
+            record: known.unwrap_or_else(|| Authorization::asked(PROFILE, key, admin)),
+            purpose: if renews { Purpose::Renew } else { Purpose::Register },
+            deadline: self.rig.now() + SignedDuration::from_mins(10),
+            handed_off,
+        }
+    }
+
+    /// Puts questions, all in one commit.
+    pub(super) fn asks(&mut self, questions: Vec<Question>) -> Result<Vec<Result<Asked>>> {
+        self.custody.ask(questions)
+    }
+
+    /// Asks about one license, and waits for the answer here.
+    pub(super) fn ask(&mut self, license: &str) -> Result<Asked> {
+        self.ask_of(license, ADMIN)
+    }
+
+    pub(super) fn ask_of(&mut self, license: &str, admin: &str) -> Result<Asked> {
+        let question = self.question(license, admin, false);
+        self.asks(vec![question])?.pop().unwrap()
+    }
+
+    /// Hands a link out; where an admin who follows it and grants is sent back to.
+    pub(super) fn hand_out(&mut self, license: &str) -> Link {
+        let question = self.question(license, ADMIN, true);
+        let asked = self.asks(vec![question]).unwrap().pop().unwrap().unwrap();
+        let (flow, ask) = asked.get();
+        Link { flow: flow.clone(), address: ask.address.clone() }
+    }
+
+    /// An admin grants; the code that comes back.
+    fn code_of(&self, asked: &Asked, who: Option<&str>) -> Secret {
+        let back = url::Url::parse(&self.rig.provider.consents(&asked.get().1.address, who)).unwrap();
+        let code = back.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+        Secret::new(code)
+    }
+
+    /// A code came, and is about to leave.
+    pub(super) fn arrived(&mut self, asked: &Asked) -> Result<Logged<(FlowId, Code)>> {
+        let code = self.code_of(asked, None);
+        self.arrived_for(&asked.get().0, &code)
+    }
+
+    pub(super) fn arrived_for(&mut self, flow: &FlowId, code: &Secret) -> Result<Logged<(FlowId, Code)>> {
+        self.custody.arrived(flow, code)
+    }
+
+    /// The one POST.
+    pub(super) fn exchanged(&self, go: Logged<(FlowId, Code)>) -> Result<Granted> {
+        let exchange = self.exchange();
+        self.env.wait(async move { exchange.run(go).await }).unwrap()
+    }
+
+    /// A question is asked, answered by this admin and exchanged: all but stored.
+    pub(super) fn granted(&mut self, license: &str, who: Option<&str>) -> (FlowId, Result<Granted>) {
+        let asked = self.ask(license).unwrap();
+        let flow = asked.get().0.clone();
+        let code = self.code_of(&asked, who);
+        let go = self.arrived_for(&flow, &code).unwrap();
+        (flow, self.exchanged(go))
+    }
+
+    /// What came of exchanges is stored, together.
+    pub(super) fn store(&mut self, answers: Vec<(FlowId, Result<Granted>)>) -> Vec<Result<Kept>> {
+        self.custody.all_exchanged(answers)
+    }
+
+    /// From the question to the stored grant.
+    pub(super) fn grant(&mut self, license: &str) -> Result<Kept> {
+        self.grant_by(license, None)
+    }
+
+    pub(super) fn grant_by(&mut self, license: &str, who: Option<&str>) -> Result<Kept> {
+        let answer = self.granted(license, who);
+        self.store(vec![answer]).pop().unwrap()
+    }
+
+    /// A question has ended without a grant.
+    pub(super) fn ended(&mut self, flow: &FlowId, error: Error) -> Error {
+        self.custody.ended(flow, error)
+    }
+
+    /// Nobody wants a question answered any more.
+    pub(super) fn dropped(&mut self, flow: &FlowId) -> Result<()> {
+        self.custody.dropped(flow)
+    }
+
+    /// The waiting grant of another admin is taken.
+    pub(super) fn take_held(&mut self, license: &str) -> Result<()> {
+        self.custody.take_held(&key(license))
+    }
+
+    /// What dead processes left of a license is finished or reported.
+    pub(super) fn recover(&mut self, license: &str) -> Result<Vec<Recovered>> {
+        self.custody.recover(&key(license))
+    }
+
+    /// The same of a license that is given up without asking the provider.
+    pub(super) fn abandon(&mut self, license: &str) -> Result<()> {
+        self.custody.abandon(&key(license))
+    }
+
+    /// Whether a person isn't needed for what a dead process left.
+    pub(super) fn can_finish_alone(&mut self, license: &str) -> bool {
+        self.custody.can_finish_alone(&key(license)).unwrap()
+    }
+
+    /// Gives this up of a license.
+    pub(super) fn surrender(&mut self, license: &str, extent: Extent) -> Result<Revocation> {
+        self.custody.surrender(&key(license), extent, Asking::Provider(Patience::NONE), "")
+    }
+
+    /// Whether anything of a license is still to be given up.
+    pub(super) fn has_left(&self, license: &str) -> bool {
+        self.custody.has_left(&key(license)).unwrap()
+    }
+
+    /// Clears away what newer grants replaced.
+    pub(super) fn tidy(&mut self) {
+        self.custody.tidy();
+    }
+
+    /// Whether that would need the provider, which wasn't reached yet.
+    pub(super) fn tidy_needs_provider(&self) -> bool {
+        self.custody.tidy_needs_provider().unwrap()
+    }
+
+    /// The client's secret.
+    pub(super) fn client_secret(&self) -> Result<Option<String>> {
+        let secret = self.custody.client_secret()?;
+        Ok(secret.map(|secret| secret.expose().to_owned()))
+    }
+
+    /// Whether ledger and vault can be used now.
+    pub(super) fn is_well(&mut self) -> Result<()> {
+        self.custody.is_well()
+    }
+
+    /// Asks the provider whether the grants of licenses live.
+    pub(super) fn look_up(&mut self, licenses: &[&str]) -> Looked {
+        let keys: Vec<_> = licenses.iter().map(|license| key(license)).collect();
+        self.custody.look_up(&keys, |_| ()).unwrap()
+    }
+
+    /// Seals all records with their tokens, for a move.
+    pub(super) fn packed(&self, recipient: &str) -> HandedOver {
+        let standings = self.rig.ledger().standings(PROFILE).unwrap();
+        self.custody.pack(&standings, false, &[recipient.to_owned()], false).unwrap()
+    }
+
+    /// What was sealed is given away.
+    pub(super) fn hand_over(&mut self, packed: HandedOver) -> Result<()> {
+        self.custody.hand_over(packed, false, "x")
+    }
+
+    /// The access token, valid for ten minutes more.
+    pub(super) fn refresh(&mut self, license: &str) -> Result<Fresh> {
+        self.custody.fresh(&key(license), SignedDuration::from_mins(10))
+    }
+
+    /// The same without the network.
+    pub(super) fn at_hand(&self, license: &str, min: SignedDuration) -> Result<AtHand> {
+        self.custody.at_hand(&key(license), min)
+    }
+
+    /// Finds the question that an address answers.
+    pub(super) fn find(&mut self, address: &str) -> Result<Found> {
+        self.custody.find(&returned(address))
+    }
+
+    /// Takes the question up with its answer.
+    pub(super) fn take_up(&mut self, address: &str) -> Result<Logged<(FlowId, Code)>> {
+        let (Found::Waiting(flow) | Found::Left(flow)) = self.find(address)?;
+        self.take_up_found(*flow, address)
+    }
+
+    /// The same of one that was found before.
+    pub(super) fn take_up_found(&mut self, flow: Flow, address: &str) -> Result<Logged<(FlowId, Code)>> {
+        let endpoints = self.exchange().endpoints;
+        self.custody.take_up(flow, returned(address), &endpoints)
+    }
+
+    /// The same, exchanged and stored.
+    pub(super) fn complete(&mut self, address: &str) -> Result<Kept> {
+        let go = self.take_up(address)?;
+        let interrupts = self.env.interrupts().unwrap();
+        self.custody.finish(go, &interrupts)
+    }
+}
+
+/// A link that was handed out.
+pub(super) struct Link {
+    /// Which question it puts.
+    pub(super) flow: FlowId,
+    /// Where it leads.
+    pub(super) address: String,
+}
+
+impl Link {
+    /// Where an admin who follows it and grants is sent back to.
+    pub(super) fn granted(&self, rig: &Rig) -> String {
+        rig.provider.consents(&self.address, None)
+    }
+}
+
+fn returned(address: &str) -> Returned {
+    Returned::of(address).unwrap()
+}
+
+/// Whether somebody has the claim on a license's tokens.
+pub(super) fn is_claimed(rig: &Rig, license: &str) -> bool {
+    let provider = rig.profile();
+    let credential = (provider.issuer.as_deref().unwrap_or(&provider.url), provider.client_id.as_str());
+    rig.ledger().claim(credential, &key(license), false, Duration::ZERO).is_err()
+}
