@@ -22,10 +22,10 @@ pub(super) fn exchange(call: &Call<'_>, provider: &Arc<Provider>, custody: &Cust
     })?;
     let clock = call.env.clock.clone();
     let prepared = {
-        let (http, provider, now) = (http.clone(), provider.clone(), clock.now());
+        let (http, provider, clock, now) = (http.clone(), provider.clone(), clock.clone(), clock.now());
         let told = |e: &Error, _| tracing::info!("{e}; it's asked again");
         call.env.wait(async move {
-            grant::again(Patience::LOOK, None, told, || grant::prepare(&http, &provider, now)).await
+            grant::again(Patience::LOOK, clock, None, told, || grant::prepare(&http, &provider, now)).await
         })??
     };
     tracing::info!("{} answers; codes are exchanged at {}", provider.host(), prepared.token);

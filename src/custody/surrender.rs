@@ -343,13 +343,13 @@ impl Custody<'_> {
     ) -> Result<()> {
         let (exchange, address, granted, go) =
             (self.online()?, address.to_owned(), granted.clone(), go.clone());
-        let run = self.interrupts.clone();
+        let (clock, run) = (self.env.clock.clone(), self.interrupts.clone());
         self.env.wait_and_tell(self.interrupts.as_ref(), |tell| async move {
             let told = |e: &Error, wait: Duration| {
                 tell(format!("{e}. It's asked again in {} s.", wait.as_millis().div_ceil(1000)));
             };
             let (http, provider, secret) = (&exchange.http, &exchange.provider, exchange.secret.as_ref());
-            grant::again(patience, run, told, || {
+            grant::again(patience, clock, run, told, || {
                 grant::revoke(http, provider, &address, secret, &granted, &go)
             })
             .await

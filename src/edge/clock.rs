@@ -1,11 +1,21 @@
 //! The time.
 
 use jiff::Timestamp;
+use std::pin::Pin;
+use std::time::Duration;
 
-/// What tells the time.
+/// What comes once.
+pub type Event = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What tells the time, and lets it pass.
 pub trait Clock: Send + Sync {
     /// The instant now, in UTC.
     fn now(&self) -> Timestamp;
+
+    /// Lets time pass before somebody is asked once more; less of it, if `enough` comes first.
+    fn pass(&self, wait: Duration, enough: Event) -> Event {
+        Box::pin(async move { drop(tokio::time::timeout(wait, enough).await) })
+    }
 }
 
 /// The machine's own clock.

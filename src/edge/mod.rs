@@ -23,7 +23,7 @@ mod zones;
 pub use browser::{
     Browser, BrowserChoice, Opened, SystemBrowser, found, is_there, presentable, written_authority,
 };
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, Event, SystemClock};
 pub use http::{Http, HttpFault, HttpOptions, Network, Proxy, Sending, SystemNetwork, Transport};
 pub use input::{Input, Listening};
 pub use keyring::{KeyringFault, KeyringStore, KeyringThread};

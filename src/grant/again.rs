@@ -1,8 +1,10 @@
 //! Asking again what may safely be asked twice: with growing waits and jitter, never sooner than the provider asks.
 
-use crate::edge::Interrupts;
+use crate::edge::{Clock, Event, Interrupts};
 use crate::error::{Error, Result};
-use backon::{ExponentialBuilder, Retryable};
+use backon::{ExponentialBuilder, Retryable, Sleeper};
+use std::future::pending;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How patiently the provider is asked again while it's away or overloaded.
@@ -51,6 +53,7 @@ impl Patience {
 /// and it's over.
 pub async fn again<T, F: Future<Output = Result<T>>>(
     patience: Patience,
+    clock: Arc<dyn Clock>,
     run: Option<Interrupts>,
     told: impl FnMut(&Error, Duration),
     ask: impl FnMut() -> F,
@@ -66,14 +69,25 @@ pub async fn again<T, F: Future<Output = Result<T>>>(
         .when(|e| e.is_outage() && !hurried.as_ref().is_some_and(Interrupts::any))
         .adjust(|e, backoff| patience.wait(e, backoff, began.elapsed()))
         .notify(told)
-        .sleep(move |wait| pause(wait, run.clone()))
+        .sleep(Pace { clock, run })
         .await
 }
 
-async fn pause(wait: Duration, run: Option<Interrupts>) {
-    match run {
-        Some(run) => drop(tokio::time::timeout(wait, run.come(1)).await),
-        None => tokio::time::sleep(wait).await,
+/// Waits by a clock, until somebody interrupts.
+struct Pace {
+    clock: Arc<dyn Clock>,
+    run: Option<Interrupts>,
+}
+
+impl Sleeper for Pace {
+    type Sleep = Event;
+
+    fn sleep(&self, wait: Duration) -> Event {
+        let enough: Event = match self.run.clone() {
+            Some(run) => Box::pin(run.come(1)),
+            None => Box::pin(pending()),
+        };
+        self.clock.pass(wait, enough)
     }
 }
 

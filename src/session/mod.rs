@@ -19,6 +19,7 @@ use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
 use crate::model::provider::{Provider, RedirectHost};
 use crate::model::secret::Secret;
+use std::future::pending;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -109,7 +110,7 @@ impl Exchange {
                 .await
             {
                 Err(Error::Provider(ProviderError::Unreachable { .. })) if tried < TRIES => {
-                    tokio::time::sleep(Duration::from_millis(300) * tried).await;
+                    self.clock.pass(Duration::from_millis(300) * tried, Box::pin(pending())).await;
                     tried += 1;
                 }
                 done => return done,
