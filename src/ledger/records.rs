@@ -196,9 +196,17 @@ pub(super) fn secrets(db: Db<'_>, profile: &str, key: &Key, role: Role) -> Resul
 
 #[cfg(test)]
 mod tests {
-    use super::super::engine::sqlite;
     use super::*;
+    use crate::ledger::{catalog, migrations};
     use proptest::prelude::*;
+    use rusqlite::Connection;
+    use std::collections::BTreeSet;
+
+    fn empty() -> Connection {
+        let db = Connection::open_in_memory().unwrap();
+        migrations::make(Db::Sqlite(&db), "an-id").unwrap();
+        db
+    }
 
     fn all(db: Db<'_>) -> Vec<Authorization> {
         db.rows(&format!("SELECT {COLUMNS} FROM authorization"), values![], read).unwrap()
@@ -206,20 +214,20 @@ mod tests {
 
     #[test]
     fn a_ledger_has_the_columns_that_are_declared() {
-        let db = sqlite::in_memory();
-        let named = "SELECT name FROM pragma_table_info('authorization')";
-        let mut found: Vec<String> = Db::Sqlite(&db).rows(named, values![], |row| row.get(0)).unwrap();
-        let mut declared: Vec<_> = Authorization::COLUMNS.iter().map(|column| column.name).collect();
-        found.sort();
-        declared.sort_unstable();
-        assert_eq!(found, declared, "a column is declared and has no migration, or the other way round");
+        let db = empty();
+        let tables = catalog::tables(Db::Sqlite(&db)).unwrap();
+        let records = tables.iter().find(|table| table.name == "authorization").unwrap();
+        let found = records.columns.iter().map(|column| (column.name.as_str(), column.nullable));
+        let declared = Authorization::COLUMNS.iter().map(|column| (column.name, column.optional));
+        let (found, declared): (BTreeSet<_>, BTreeSet<_>) = (found.collect(), declared.collect());
+        assert_eq!(found, declared, "a column has no migration, or a migration's column isn't declared");
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn a_record_is_read_as_it_was_put(first: Authorization, then: Authorization) {
-            let db = sqlite::in_memory();
+            let db = empty();
             let db = Db::Sqlite(&db);
             put(db, &first).unwrap();
             prop_assert_eq!(&all(db), std::slice::from_ref(&first));
@@ -231,7 +239,7 @@ mod tests {
 
         #[test]
         fn a_use_is_noted_and_nothing_else(record: Authorization, other: Authorization, at in 0i64..9_999_999_999) {
-            let db = sqlite::in_memory();
+            let db = empty();
             let db = Db::Sqlite(&db);
             put(db, &record).unwrap();
             put(db, &other).unwrap();
@@ -245,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_column_that_holds_what_this_program_never_writes_is_named() {
-        let db = sqlite::in_memory();
+        let db = empty();
         let key = "INSERT INTO authorization (profile, ubi, license, username, tags, expires_estimated, \
                    revocation_pending, held_elsewhere, generation) VALUES ('ny', '604001', 'L-1', '', '', 0, 0, 0, 0)";
         db.execute(key, []).unwrap();

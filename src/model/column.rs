@@ -2,6 +2,7 @@
 //! ours stands in a column.
 
 use super::ids::{Contact, Generation, License, OcmLicense, StoreName, Tag, Ubi, Username};
+use super::instant::{for_machines, whole_second};
 use crate::error::{Error, Result};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -30,7 +31,7 @@ impl Serialize for Value<'_> {
             Self::Nothing => to.serialize_none(),
             Self::Text(text) => to.serialize_str(text),
             Self::List(items) => items.serialize(to),
-            Self::Instant(at) => at.serialize(to),
+            Self::Instant(at) => whole_second(*at).serialize(to),
             Self::Flag(flag) => to.serialize_bool(*flag),
             Self::Number(number) => to.serialize_i64(*number),
         }
@@ -76,7 +77,7 @@ impl Value<'_> {
                 let escaped = items.iter().map(|item| item.replace('\\', "\\\\").replace(';', "\\;"));
                 escaped.collect::<Vec<_>>().join(";")
             }
-            Self::Instant(at) => at.to_string(),
+            Self::Instant(at) => for_machines(*at),
             Self::Flag(flag) => flag.to_string(),
             Self::Number(number) => number.to_string(),
         }
@@ -193,13 +194,12 @@ impl ColumnType for Timestamp {
 
     /// Down to the whole second, as the ledger keeps it.
     fn of(value: Value<'_>) -> Result<Self> {
-        let seconds = match value {
-            Value::Instant(at) => at.as_second(),
-            Value::Number(seconds) => seconds,
-            _ => return Err(of_another_kind(Kind::Instant)),
-        };
         let no_instant = || Error::BadValue { name: "instant", problem: "is out of all time".into() };
-        Self::from_second(seconds).map_err(|_| no_instant())
+        match value {
+            Value::Instant(at) => Ok(whole_second(at)),
+            Value::Number(seconds) => Self::from_second(seconds).map_err(|_| no_instant()),
+            _ => Err(of_another_kind(Kind::Instant)),
+        }
     }
 }
 
@@ -253,6 +253,7 @@ impl<T: ColumnType> ColumnType for Option<T> {
 }
 
 /// Nothing is no text, and whoever needs one refuses that.
+#[inline]
 fn text(value: Value<'_>) -> Result<&str> {
     match value {
         Value::Nothing => Ok(""),

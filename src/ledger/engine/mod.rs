@@ -36,6 +36,8 @@ enum Beginning {
     Undisturbed,
     /// It notes something of this process's own. On a server it waits for nobody else who writes.
     Plain,
+    /// The same, and it waits for nobody at all.
+    InPassing,
     /// It reads, and all that it reads is of one moment.
     Snapshot,
 }
@@ -110,6 +112,11 @@ impl Engine {
         self.within(Beginning::Plain, work)
     }
 
+    /// The same for what isn't worth waiting for: where somebody else is writing, nothing is done.
+    pub(super) fn in_passing<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.within(Beginning::InPassing, work)
+    }
+
     /// Reads that all see the same.
     pub(super) fn snapshot<T>(&self, read: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         self.within(Beginning::Snapshot, read)
@@ -119,17 +126,6 @@ impl Engine {
         match self {
             Self::Sqlite(file) => file.within(begin, work),
             Self::Postgres(session) => session.within(begin, || work(Db::Postgres(session))),
-        }
-    }
-
-    /// The same for what isn't worth waiting for: where somebody else is writing, nothing is done.
-    pub(super) fn in_passing<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
-        match self {
-            Self::Sqlite(file) => file.without_waiting(|| self.relaxed(work)),
-            Self::Postgres(session) => session.within(Beginning::Plain, || {
-                session.simple("SET LOCAL lock_timeout = '10ms'; SET LOCAL synchronous_commit = off")?;
-                work(Db::Postgres(session))
-            }),
         }
     }
 

@@ -199,6 +199,12 @@ impl LedgerFile {
                 synced("FULL")?;
                 return done;
             }
+            Beginning::InPassing => {
+                self.db.busy_timeout(Duration::ZERO)?;
+                let done = self.within(Beginning::Plain, work);
+                self.db.busy_timeout(PATIENCE)?;
+                return done;
+            }
         };
         let tx = Transaction::new_unchecked(&self.db, behavior)?;
         migrations::fits(&self.place, self.schema()?)?;
@@ -208,14 +214,6 @@ impl LedgerFile {
         let done = work(Db::Sqlite(&tx))?;
         tx.commit()?;
         Ok(done)
-    }
-
-    /// Has the work fail at once where somebody else is writing, instead of waiting for them.
-    pub(super) fn without_waiting<T>(&self, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
-        self.db.busy_timeout(Duration::ZERO)?;
-        let done = work();
-        self.db.busy_timeout(PATIENCE)?;
-        done
     }
 
     /// Takes what the log of commits has into the file, as far as nobody reads it.
@@ -297,12 +295,4 @@ pub(in crate::ledger) fn fault(path: &str, what: &'static str, e: &rusqlite::Err
         _ => LedgerError::Io { what, reason },
     }
     .into()
-}
-
-/// A ledger in memory.
-#[cfg(test)]
-pub(in crate::ledger) fn in_memory() -> Connection {
-    let db = Connection::open_in_memory().unwrap();
-    migrations::migrate(Db::Sqlite(&db), migrations::NOTHING).unwrap();
-    db
 }

@@ -305,6 +305,10 @@ impl Session {
             }
             Beginning::Undisturbed => format!("{}; {META}", undisturbed()),
             Beginning::Plain => format!("BEGIN; SELECT pg_advisory_xact_lock_shared({MAKING}); {META}"),
+            Beginning::InPassing => format!(
+                "BEGIN; SET LOCAL lock_timeout = '10ms'; SET LOCAL synchronous_commit = off; \
+                 SELECT pg_advisory_xact_lock_shared({MAKING}); {META}"
+            ),
             Beginning::Snapshot => format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {META}"),
         })?;
         let meta = self.said(&begun)?;
