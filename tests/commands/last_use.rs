@@ -42,7 +42,7 @@ fn where_no_token_is_handed_out_nothing_is_noted() {
 }
 
 #[test]
-fn a_ledger_that_somebody_else_is_writing_withholds_no_token() {
+fn a_ledger_in_a_file_that_somebody_else_is_writing_withholds_no_token() {
     let rig = Rig::new();
     let _ = rig.grant(LICENSE);
     let other = Connection::open(rig.file("ledger.db")).unwrap();

@@ -1,15 +1,15 @@
 //! What a server does to one host, and what it lets nobody do.
 
 use super::Team;
-use crate::support::admin;
 use crate::support::register;
 use crate::support::seed::{seed, store};
 use crate::support::team::{PASSWORD, Server, shared};
+use crate::support::{admin, outside};
 use biotrack_auth::ledger::SCHEMA;
 use jiff::SignedDuration;
 use serde_json::json;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 #[test]
@@ -57,6 +57,28 @@ fn a_refresh_locks_across_hosts_and_happens_once() {
     let tokens: Vec<_> = asking.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
     assert!(tokens.iter().all(|it| it.status.success() && it.stdout == tokens[0].stdout), "{tokens:?}");
     assert!(team.rig.counted("token_rotated") <= 1);
+}
+
+#[test]
+fn a_record_that_somebody_else_is_writing_withholds_no_token() {
+    let team = Team::of(shared(), 1);
+    team.run(0, &register("L-1", &[])).exits(0);
+    let mut psql = outside("psql");
+    psql.args(["-X", "-q", "-A", "-t", "-h", "127.0.0.1", "-p", &shared().port.to_string()]);
+    psql.args(["-U", "postgres", "-d", &database(&team)]).env("PGPASSWORD", PASSWORD);
+    let mut other = psql.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut says = other.stdin.take().unwrap();
+    writeln!(says, "BEGIN; SELECT 'has it' FROM biotrack_auth.\"authorization\" FOR UPDATE;").unwrap();
+    let mut line = String::new();
+    BufReader::new(other.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "has it\n");
+    let token = team.run(0, &["token", "L-1"]).exits(0).says_nothing().out;
+    drop(says);
+    other.wait().unwrap();
+    let last_used = || team.run(0, &["status", "--json"]).json()["authorizations"][0]["last_used_at"].clone();
+    assert_eq!(last_used(), serde_json::Value::Null);
+    assert_eq!(team.run(0, &["token", "L-1"]).exits(0).out, token);
+    assert!(last_used().is_string());
 }
 
 #[test]
