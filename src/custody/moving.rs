@@ -44,6 +44,7 @@ pub fn move_secrets(
         }
         let mut moved = Vec::with_capacity(rest.len());
         for secret in rest {
+            // defense: S35 moved-secrets-stay-until-the-commit
             let place = moved_one(ledger, &secret, from, to)?;
             moved.push((secret, place));
         }
@@ -52,7 +53,6 @@ pub fn move_secrets(
             break;
         }
     }
-    // defense: S35 move-is-named-before-it-forgets
     named()?;
     forget_left(ledger, if from.kind() == VaultKind::Keyring { from } else { to })?;
     Ok(count)

@@ -13,10 +13,6 @@ remove   the whole item
 >>> show("remove", "#[cfg(unix)] if a { b() } else { c(';') } *d = e;")
 '*d = e;'
 
-later    it comes behind the item that follows
->>> show("later", "named()?; forget(if to { a } else { b })?; Ok(())")
-'forget(if to { a } else { b })?; named()?; Ok(())'
-
 never, always    the condition of its `if`, in a statement or before an arm, still runs, but decides nothing
 >>> show("never", "if open.insert(name).is_some() { refuse() }")
 'if (open.insert(name).is_some()) && false { refuse() }'
@@ -143,10 +139,6 @@ def change(text, name, how, rust=True):
     match kind:
         case "remove":
             return at, at + end, ""
-        case "later":
-            behind = len(top) - len(top[end:].lstrip())
-            after = behind + length(top[behind:])
-            return at, at + after, text[at + behind : at + after] + text[at + end : at + behind] + item
         case "swap":
             if item.count(what[0]) != 1:
                 raise ValueError(f"the item holds `{what[0]}` {item.count(what[0])} times")
