@@ -79,7 +79,12 @@ impl Custody<'_> {
         if record.use_is_news(now)
             && let Err(e) = self.ledger.note_use(&record.profile, &record.key, now)
         {
-            tracing::warn!("that a token of {} is used isn't noted: {e}", record.key);
+            let why = match e {
+                // Nobody was waited for, whatever the error says to those who were.
+                Error::Ledger(LedgerError::Busy { .. }) => "somebody else is writing".to_owned(),
+                other => other.to_string(),
+            };
+            tracing::warn!("that a token of {} was used could not be noted: {why}", record.key);
         }
     }
 

@@ -84,7 +84,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<Authorization, Fault> {
 }
 
 impl Ledger {
-    /// Notes when an access token of a licence was handed out, and changes nothing else of its record. Not synced, and
+    /// Notes when an access token of a license was handed out, and changes nothing else of its record. Not synced, and
     /// nobody is waited for.
     ///
     /// # Errors

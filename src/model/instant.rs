@@ -2,8 +2,6 @@
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
 use std::ops::Deref;
 
 /// The zone that a profile's times are shown and its days counted in; UTC, unless it's said.
@@ -81,12 +79,6 @@ pub fn parse(text: &str) -> Option<Timestamp> {
         return None;
     }
     text.parse().ok()
-}
-
-/// The same out of a document, where it may be missing.
-pub fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
-    let wrong = || D::Error::custom("it isn't an instant such as 2026-01-31T12:00:00Z");
-    Option::<String>::deserialize(from)?.map(|text| parse(&text).ok_or_else(wrong)).transpose()
 }
 
 #[cfg(test)]
