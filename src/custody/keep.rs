@@ -350,7 +350,10 @@ impl Custody<'_> {
             }
             let expect = record.generation;
             let renewed = record.created_at.is_some() && record.deactivated_at.is_none();
+            // It was granted before: what became uncertain since, such as whether it was revoked, it doesn't settle.
+            let uncertain_at = record.uncertain_at;
             live(record, &provider, &granted, renewed);
+            record.uncertain_at = uncertain_at;
             let mut moves = leaving(record, &provider);
             moves.extend(elsewhere.iter().map(|(id, _)| Move::Drop(*id)));
             moves.extend([Move::Turn(Role::Live, Role::Superseded), Move::Turn(Role::Held, Role::Live)]);

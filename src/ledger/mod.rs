@@ -394,13 +394,17 @@ impl Ledger {
         journal::spent(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
     }
 
-    /// How far a question may have come that a dead process left: one whose intent alone is there may have been sent, if
-    /// the machine has started anew since, for what was noted behind it wasn't synced. On a server every note is.
-    pub fn as_it_may_be(&self, owner: &Owner, stage: Stage) -> Stage {
+    /// How far a question may have come that a dead process left: one that wasn't sent yet, by what
+    /// is there, may have been, if the machine has started anew since: what was noted last wasn't synced. On a server every note is.
+    fn as_it_may_be(&self, flow: Flow) -> Flow {
+        let Some(owner) = &flow.owner else { return flow };
+        Flow { stage: self.stage_it_may_be_at(owner, flow.stage), ..flow }
+    }
+
+    fn stage_it_may_be_at(&self, owner: &Owner, stage: Stage) -> Stage {
+        let noted_all = self.is_shared() || owners::has_noted_all(owner, self.boot.as_deref());
         match stage {
-            Stage::Asked if !self.is_shared() && !owners::has_noted_all(owner, self.boot.as_deref()) => {
-                Stage::Sent
-            }
+            Stage::Asked | Stage::Arrived(_) if !noted_all => Stage::Sent,
             stage => stage,
         }
     }
@@ -485,7 +489,7 @@ impl Ledger {
         let mut left = Vec::new();
         for flow in open.map_err(|e| self.fault("read the journal", e))? {
             if !self.is_worked_on(&flow)? {
-                left.push(flow);
+                left.push(self.as_it_may_be(flow));
             }
         }
         Ok(left)
@@ -588,7 +592,7 @@ impl Ledger {
     fn relaxed<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T> {
         self.steps.reached(Step::BeforeCommit);
         let done = self.engine.relaxed(work);
-        self.steps.reached(Step::AfterCommit);
+        self.steps.reached(Step::AfterNote);
         done.map_err(|e| self.fault("note", e))
     }
 
