@@ -22,6 +22,8 @@ mod listen;
 mod man;
 mod model;
 mod mutations;
+#[path = "../fixtures/odd.rs"]
+mod odd;
 mod odd_names;
 mod old_ledgers;
 mod online;
