@@ -266,8 +266,9 @@ impl Ledger {
         self.mark.as_ref().ok_or_else(|| Error::Failed("the owner's mark vanished".into()))
     }
 
-    /// Commits questions before they are asked, one commit for all, synced. A licence that a living process is
-    /// asking about is refused; a hand-off is replaced (also by one that is deactivated); what a dead process left must have been recovered before.
+    /// Commits questions before they are asked, one commit for all, synced. A license that a living process is
+    /// asking about is refused, and so is one whose record others have written since it was read; a hand-off is replaced
+    /// (also by one that is deactivated); what a dead process left must have been recovered before.
     pub fn intend(&mut self, intents: Vec<Intent>) -> Result<Vec<Result<Intended>>> {
         let owner = self.mark()?.owner();
         let living = self.living();
@@ -428,8 +429,8 @@ impl Ledger {
         }
     }
 
-    /// Commits changes, one synced commit for all. One whose record was changed by others in the meantime is
-    /// refused alone; the others are kept.
+    /// Commits changes, one synced commit for all. One whose record others have written since it was read is refused
+    /// alone; the others are kept.
     pub fn commit(&mut self, changes: &[Change]) -> Result<Vec<Result<Kept>>> {
         let hand = self.hand();
         self.transaction("commit", |tx| {
@@ -454,8 +455,8 @@ impl Ledger {
         })
     }
 
-    /// Commits changes that belong together, one synced commit: all of them, or none where any record was changed by
-    /// others in the meantime, or somebody is at a license: what they bring belongs to what they began with.
+    /// Commits changes that belong together, one synced commit: all of them, or none where others have written any record
+    /// since it was read, or somebody is at a license: what they bring belongs to what they began with.
     pub fn commit_all(&mut self, changes: &[Change]) -> Result<()> {
         let hand = self.hand();
         self.transaction("commit", |tx| {
@@ -489,6 +490,19 @@ impl Ledger {
             }
         }
         Ok(left)
+    }
+
+    /// Closes a hand-off whose time is over. Its memo, for the vault to forget; nothing is closed where its answer was taken up
+    /// meanwhile.
+    pub fn close_lapsed(&mut self, flow: &FlowId) -> Result<Option<Place>> {
+        self.transaction("close the question", |tx| {
+            if !journal::waits_for_anybody(tx, flow)? {
+                return Ok(None);
+            }
+            let memo = journal::memo(tx, flow)?;
+            journal::close(tx, flow, Closed::Ended)?;
+            Ok(memo)
+        })
     }
 
     /// Takes over a question that a dead process left. `false` where another process was quicker.
@@ -545,27 +559,21 @@ impl Ledger {
 
     /// Where a profile's own secret is.
     pub fn profile_secret(&self, profile: &str, name: &str) -> Result<Option<Place>> {
-        let read = self.engine.db().row(
-            "SELECT item, blob FROM profile_secret WHERE profile = ?1 AND name = ?2",
-            values![profile, name],
-            |row| journal::place(row, 0),
-        );
-        read.map(Option::flatten).map_err(|e| self.fault("read", e))
+        profile_secret(self.engine.db(), profile, name).map_err(|e| self.fault("read", e))
     }
 
     /// Sets a profile's own secret; says where the old one was.
     pub fn set_profile_secret(&mut self, profile: &str, name: &str, place: &Place) -> Result<Option<Place>> {
-        let old = self.profile_secret(profile, name)?;
         let (item, blob) = journal::columns(place);
         self.transaction("keep the secret", |tx| {
+            let old = profile_secret(tx, profile, name)?;
             tx.execute(
                 "INSERT INTO profile_secret (profile, name, item, blob) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT (profile, name) DO UPDATE SET item = excluded.item, blob = excluded.blob",
                 values![profile, name, item, blob],
             )?;
-            Ok(())
-        })?;
-        Ok(old)
+            Ok(old)
+        })
     }
 
     /// Who writes, and which hooks are wanted.
@@ -615,6 +623,11 @@ impl Drop for Ledger {
             mark.stays();
         }
     }
+}
+
+fn profile_secret(db: Db<'_>, profile: &str, name: &str) -> Result<Option<Place>, Fault> {
+    let place = "SELECT item, blob FROM profile_secret WHERE profile = ?1 AND name = ?2";
+    Ok(db.row(place, values![profile, name], |row| journal::place(row, 0))?.flatten())
 }
 
 fn changed(key: &Key) -> Error {

@@ -2,7 +2,7 @@
 
 use super::engine::{Db, Fault, strange, values};
 use super::journal::{self, columns, key, place};
-use super::{Ledger, history};
+use super::{Ledger, history, records};
 use crate::error::{LedgerError, Result};
 use crate::model::flow::{Flow, Place, Role};
 use crate::model::history::Chore;
@@ -215,11 +215,15 @@ fn put(tx: Db<'_>, secret: &Secret, to: &Place) -> Result<bool, Fault> {
     let (old_item, old_blob) = columns(&secret.place);
     let (item, blob) = columns(to);
     let changed = match &secret.holder {
-        Holder::Tokens { id, .. } => tx.execute(
-            "UPDATE secret SET item = ?2, blob = ?3
-             WHERE id = ?1 AND item IS NOT DISTINCT FROM ?4 AND blob IS NOT DISTINCT FROM ?5",
-            values![*id, item, blob, old_item, old_blob],
-        )?,
+        Holder::Tokens { id, profile, key, .. } => {
+            // Whoever goes by the place where they were decides anew.
+            records::touch(tx, profile, key)?;
+            tx.execute(
+                "UPDATE secret SET item = ?2, blob = ?3
+                 WHERE id = ?1 AND item IS NOT DISTINCT FROM ?4 AND blob IS NOT DISTINCT FROM ?5",
+                values![*id, item, blob, old_item, old_blob],
+            )?
+        }
         Holder::Profile { profile, name } => tx.execute(
             "UPDATE profile_secret SET item = ?3, blob = ?4
              WHERE profile = ?1 AND name = ?2 AND item IS NOT DISTINCT FROM ?5 AND blob IS NOT DISTINCT FROM ?6",

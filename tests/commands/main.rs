@@ -20,6 +20,7 @@ mod last_use;
 mod layers;
 mod listen;
 mod man;
+mod meanwhile;
 mod mutations;
 mod odd_names;
 mod old_ledgers;

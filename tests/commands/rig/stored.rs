@@ -33,10 +33,9 @@ impl Rig {
         made(&mut granted);
         let item = format!("{}/{PROFILE}/{}/{}/remade", ledger.id(), key.ubi, key.license);
         let place = vault.put(&item, &granted.to_sealable(&key)).unwrap();
-        let expect = record.generation;
-        record.generation = expect.next();
+        record.generation = record.generation.next();
         let moves = vec![Move::Drop(id), Move::Put(Role::Live, place)];
-        let change = Change { record, expect, moves, closes: None, events: Vec::new() };
+        let change = Change { record, moves, closes: None, events: Vec::new() };
         ledger.commit(&[change]).unwrap().pop().unwrap().unwrap();
         vault.forget(&old).unwrap();
     }
@@ -46,8 +45,7 @@ impl Rig {
         let mut ledger = self.ledger();
         let mut record = ledger.standing(PROFILE, &key(license)).unwrap().unwrap().record;
         made(&mut record);
-        let expect = record.generation;
-        let change = Change { record, expect, moves: Vec::new(), closes: None, events: Vec::new() };
+        let change = Change { record, moves: Vec::new(), closes: None, events: Vec::new() };
         ledger.commit(&[change]).unwrap().pop().unwrap().unwrap();
     }
 
