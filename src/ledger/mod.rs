@@ -479,17 +479,30 @@ impl Ledger {
     /// or they were handed off. What a spool holds of them is merged first.
     pub fn unfinished(&mut self, profile: &str, key: Option<&Key>) -> Result<Vec<Flow>> {
         self.merge_spools()?;
-        let open = match key {
-            Some(key) => journal::of_key(self.engine.db(), profile, key),
-            None => journal::of_profile(self.engine.db(), profile),
-        };
         let mut left = Vec::new();
-        for flow in open.map_err(|e| self.fault("read the journal", e))? {
+        for flow in self.open_questions(profile, key)? {
             if !self.is_worked_on(&flow)? {
                 left.push(flow);
             }
         }
-        Ok(left)
+        let dead: BTreeSet<_> =
+            left.iter().filter_map(|flow| flow.owner.as_ref()).map(|it| &it.mark).collect();
+        if dead.is_empty() {
+            return Ok(left);
+        }
+        // Once more: an owner may have spooled an answer and ended between the two looks above. From here on none of them does.
+        self.merge_spools()?;
+        let mut settled = self.open_questions(profile, key)?;
+        settled.retain(|flow| flow.owner.as_ref().is_none_or(|owner| dead.contains(&owner.mark)));
+        Ok(settled)
+    }
+
+    fn open_questions(&self, profile: &str, key: Option<&Key>) -> Result<Vec<Flow>> {
+        let open = match key {
+            Some(key) => journal::of_key(self.engine.db(), profile, key),
+            None => journal::of_profile(self.engine.db(), profile),
+        };
+        open.map_err(|e| self.fault("read the journal", e))
     }
 
     /// Closes a hand-off whose time is over. Its memo, for the vault to forget; nothing is closed where its answer was taken up

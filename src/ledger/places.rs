@@ -75,18 +75,20 @@ impl Ledger {
     }
 
     /// Gives secrets new places, one synced commit for all, with a line in the history; old items of a keyring are
-    /// noted to be forgotten. `false`, and nothing is changed, where any of them isn't where it was, or one came to it.
+    /// noted to be forgotten. `false`, and nothing is changed, where any of them isn't where it was, one came to it, or the
+    /// open questions aren't those that were `seen`: somebody has begun to work on a license.
     pub fn replace_places(
         &mut self,
         moved: &[(Secret, Place)],
         known: usize,
+        seen: &[Flow],
         chore: Chore,
         detail: &str,
         now: Timestamp,
     ) -> Result<bool> {
         let hand = self.hand();
         let done = self.transaction("move the secrets", |tx| {
-            if named_secrets(tx)?.len() != known {
+            if named_secrets(tx)?.len() != known || journal::of_all(tx)? != seen {
                 return Err(Moved.into());
             }
             for (secret, to) in moved {
