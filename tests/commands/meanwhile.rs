@@ -2,10 +2,12 @@
 //! the older record is decided anew.
 
 use crate::rig::seed::store;
-use crate::rig::{Gate, News, Person, Reply, Rig, Visit, key};
+use crate::rig::{Gate, News, PROFILE, Person, Reply, Rig, Visit, key};
 use crate::snapshot;
 use biotrack_auth::cli;
+use biotrack_auth::config::Config;
 use biotrack_auth::model::authorization::Authorization;
+use biotrack_auth::vault::{IdentityFile, Vault, create_identity};
 use jiff::Timestamp;
 use serde_json::json;
 use std::sync::mpsc::channel;
@@ -98,7 +100,7 @@ fn an_import_whose_change_others_have_made_changes_nothing() {
     let person = Person::answering(&[("take these records in", "y")])
         .while_others(move || drop(other.run(&format!("import {theirs} --yes")).exits(0)));
     snapshot!(rig.with(person).run(&format!("import {file}")));
-    let imported = rig.ledger().last_lines("local-sandbox", &key("L-1"), 9).unwrap();
+    let imported = rig.ledger().last_lines(PROFILE, &key("L-1"), 9).unwrap();
     assert_eq!(imported.iter().filter(|line| line.event == "imported").count(), 1);
 }
 
@@ -219,6 +221,25 @@ fn what_others_note_beside_links_for_many_stays() {
 }
 
 #[test]
+fn links_for_800_beside_40_notes_lose_none_of_them() {
+    let rig = Rig::new();
+    let licenses: Vec<_> = (0..800).map(|number| format!("L-{number}")).collect();
+    rig.seed(licenses.iter().map(|license| store(license, "2026-05-01T00:00:00Z")));
+    let noted: Vec<_> = licenses.iter().step_by(20).collect();
+    let running = rig.start("renew --all --no-wait");
+    for license in &noted {
+        // Whoever finds that the others were quicker looks again.
+        while !rig.tries_to_change(license, becomes_uncertain) {}
+    }
+    assert_eq!(running.join().unwrap(), 0);
+    let standings = rig.ledger().standings(PROFILE).unwrap();
+    let has =
+        |license: &str| standings.iter().any(|it| it.record.key == key(license) && is_uncertain(&it.record));
+    assert_eq!(noted.iter().filter(|license| has(license)).count(), noted.len());
+    assert_eq!(standings.iter().filter(|it| it.handed_out().is_some()).count(), 800);
+}
+
+#[test]
 fn what_others_note_beside_an_import_stays() {
     let line = |rig: &Rig| format!("import --yes {}", sheet(rig, "Hudson"));
     others_write_beside(living, line, &["L-1"], becomes_uncertain, is_uncertain);
@@ -248,4 +269,32 @@ fn what_others_note_beside_an_adoption_stays() {
     };
     let line = |_: &Rig| "import --adopt --yes".to_owned();
     others_write_beside(home, line, &["L-1"], becomes_uncertain, is_uncertain);
+}
+
+/// Two that add a recipient at once: both are named, and all is sealed to both.
+#[test]
+fn recipients_that_are_added_at_once_can_both_read_what_is_sealed() {
+    for at in 0..2 {
+        let rig = living();
+        let [one, other] = ["one.txt", "other.txt"].map(|name| create_identity(&rig.file(name)).unwrap());
+        let arguments = ["biotrack-auth", "config", "recipients", "add", &one].map(Into::into);
+        let (sender, news) = channel();
+        let gate = Gate::new(Some(at), sender);
+        let (env, told) = (rig.env_through(&gate), gate.clone());
+        let running = std::thread::spawn(move || told.tell(News::Ended(cli::run(&arguments, env))));
+        let heard = || news.recv_timeout(Duration::from_secs(120)).unwrap();
+        assert!(matches!(heard(), News::Stopped(_)));
+        drop(rig.run(&format!("config recipients add {other}")).exits(0));
+        gate.open();
+        assert_eq!(heard(), News::Ended(0));
+        running.join().unwrap();
+        let recipients = Config::load(&rig.env().paths).unwrap().recipients;
+        assert!(recipients.contains(&one) && recipients.contains(&other), "{at}: {recipients:?}");
+        for name in ["one.txt", "other.txt"] {
+            let vault = Vault::sealed(IdentityFile::at(&rig.file(name)), Vec::new());
+            let secrets = rig.ledger().all_secrets().unwrap();
+            let opened = secrets.iter().filter(|it| vault.get(&it.place, "L-1").is_ok()).count();
+            assert_eq!(opened, 1, "{at}: {name}");
+        }
+    }
 }

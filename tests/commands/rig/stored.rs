@@ -42,11 +42,16 @@ impl Rig {
 
     /// Changes a record as if something else had.
     pub fn changes(&self, license: &str, made: impl FnOnce(&mut Authorization)) {
+        assert!(self.tries_to_change(license, made), "{license} was changed by somebody else meanwhile");
+    }
+
+    /// The same; whether nobody else was quicker.
+    pub fn tries_to_change(&self, license: &str, made: impl FnOnce(&mut Authorization)) -> bool {
         let mut ledger = self.ledger();
         let mut record = ledger.standing(PROFILE, &key(license)).unwrap().unwrap().record;
         made(&mut record);
         let change = Change { record, moves: Vec::new(), closes: None, events: Vec::new() };
-        ledger.commit(&[change]).unwrap().pop().unwrap().unwrap();
+        ledger.commit(&[change]).unwrap().pop().unwrap().is_ok()
     }
 
     /// The vault that has it, whichever the configuration names.
