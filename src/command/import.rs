@@ -2,9 +2,8 @@
 
 use super::{Call, file};
 use crate::custody::{Bundle, Taking, quiet};
-use crate::error::{Complaint, Error, Result, clean};
+use crate::error::{Complaint, Error, LedgerError, Result, clean};
 use crate::model::flow::Role;
-use crate::model::ids::Generation;
 use crate::model::rows::{self, MOST_BYTES};
 use crate::model::secret::Sealable;
 use crate::model::transfer::{Effect, ExportDocument, Incoming, Merged, Tokens, merge};
@@ -15,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 /// Take records in: a CSV or JSON file of `export`, or its sealed bundle with the tokens
 ///
-/// Merges by profile, UBI and licence: what will be added and changed is shown, field by field, and asked. A newer grant is
-/// never overwritten: those rows are named. Of a CSV, columns that aren't there stay as they are, and an empty cell empties.
+/// Merges by profile, UBI and license: what will be added and changed is shown, field by field, and asked, once more where
+/// others have changed that meanwhile. A newer grant is never overwritten: those rows are named. Of a CSV, columns that aren't there stay as they are, and an empty cell empties.
 /// A grant whose tokens don't come along is marked as held elsewhere. All is one commit, or nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -63,22 +62,17 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
     let known: BTreeSet<String> = config.names().into_iter().collect();
     strangers(&held, &known, &from)?;
     let mut bench = call.bench()?;
-    let (merged, mut takings) = compared(held, &bench)?;
-    let document = ImportDocument::of(&merged, args.dry_run);
-    let meant: BTreeSet<_> =
-        merged.iter().map(|it| (it.record.profile.clone(), it.record.key.clone())).collect();
-    if args.file.is_some() && !call.json {
-        let text = clean_lines(&document.in_words());
-        // What a person is asked about is talk; what was asked for is the answer.
-        if args.dry_run { call.env.terminal.answer(&text)? } else { call.env.terminal.say(text.trim_end()) }
-    }
-    if !args.dry_run {
-        takings.retain(|it| it.merged.effect != Effect::Same);
-        confirm(args, call, &document)?;
-        if document.changes_anything() {
-            bench.custody.take_in(takings, &from)?;
+    let document = match args.dry_run {
+        true => {
+            let (merged, _) = compared(&held, &bench)?;
+            let document = ImportDocument::of(&merged, true);
+            show(args, call, &document)?;
+            document
         }
-    }
+        false => take_in(&held, args, call, &mut bench, &from)?,
+    };
+    let meant: BTreeSet<_> =
+        held.rows.iter().map(|(row, _)| (row.record.profile.clone(), row.record.key.clone())).collect();
     let mut adopted = Vec::new();
     if args.adopt {
         let all = args.file.is_none();
@@ -93,6 +87,60 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
         call.env.terminal.say(&format!("{} records' tokens are this ledger's own now.", adopted.len()));
     }
     Ok(0)
+}
+
+/// Takes in what was shown and agreed to. Where others have changed what it was merged with, it's merged anew; where it would
+/// do something else by now, that is shown and asked about, too.
+fn take_in(
+    held: &Held,
+    args: &Args,
+    call: &Call<'_>,
+    bench: &mut super::Bench<'_>,
+    from: &str,
+) -> Result<ImportDocument> {
+    const TRIES: usize = 5;
+    let mut agreed = None;
+    let mut tried = 1;
+    loop {
+        let (merged, mut takings) = compared(held, bench)?;
+        let document = ImportDocument::of(&merged, false);
+        if agreed.as_ref() != Some(&document) {
+            if agreed.is_some() {
+                call.env.terminal.say("The ledger was changed meanwhile. This is what changes now:");
+            }
+            show(args, call, &document)?;
+            if confirm(args, call, &document)? {
+                // A person takes their time, and others may have gone on.
+                agreed = Some(document);
+                continue;
+            }
+        }
+        takings.retain(|it| it.merged.effect != Effect::Same);
+        if !document.changes_anything() {
+            return Ok(document);
+        }
+        match bench.custody.take_in(takings, from) {
+            Ok(()) => return Ok(document),
+            Err(Error::Ledger(LedgerError::Changed { .. })) if tried < TRIES => tried += 1,
+            Err(e) => return Err(e),
+        }
+        agreed = Some(document);
+    }
+}
+
+/// What a person is asked about is talk; what was asked for is the answer.
+fn show(args: &Args, call: &Call<'_>, document: &ImportDocument) -> Result<()> {
+    if args.file.is_none() || call.json {
+        return Ok(());
+    }
+    let text = clean_lines(&document.in_words());
+    match args.dry_run {
+        true => call.env.terminal.answer(&text),
+        false => {
+            call.env.terminal.say(text.trim_end());
+            Ok(())
+        }
+    }
 }
 
 /// The file as rows, whichever of the three forms it has.
@@ -183,7 +231,7 @@ fn strangers(held: &Held, known: &BTreeSet<String>, from: &str) -> Result<()> {
 }
 
 /// What each row changes of what is here now.
-fn compared(held: Held, bench: &super::Bench<'_>) -> Result<(Vec<Merged>, Vec<Taking>)> {
+fn compared<'f>(held: &'f Held, bench: &super::Bench<'_>) -> Result<(Vec<Merged>, Vec<Taking<'f>>)> {
     let ledger = bench.custody.ledger();
     let mut standings = BTreeMap::new();
     let profiles: BTreeSet<_> = held.rows.iter().map(|(row, _)| row.record.profile.clone()).collect();
@@ -193,24 +241,24 @@ fn compared(held: Held, bench: &super::Bench<'_>) -> Result<(Vec<Merged>, Vec<Ta
         }
     }
     let (mut all, mut takings) = (Vec::new(), Vec::new());
-    for (row, tokens) in held.rows {
+    for (row, tokens) in &held.rows {
         let ours = standings.get(&(row.record.profile.clone(), row.record.key.clone()));
         let kept = !ledger.secrets(&row.record.profile, &row.record.key, Role::Live)?.is_empty();
         let worth = if tokens.is_some() { held.tokens } else { Tokens::None };
-        let merged = merge(ours.map(|it| &it.record), &row, kept, worth);
+        let merged = merge(ours.map(|it| &it.record), row, kept, worth);
         if let (Some(ours), true) = (ours, merged.effect != Effect::Same) {
             quiet(ours)?;
         }
         all.push(merged.clone());
-        let expect = ours.map_or(Generation(0), |it| it.record.generation);
-        takings.push(Taking { merged, expect, tokens });
+        takings.push(Taking { merged, tokens: tokens.as_ref() });
     }
     Ok((all, takings))
 }
 
-fn confirm(args: &Args, call: &Call<'_>, document: &ImportDocument) -> Result<()> {
+/// Whether somebody was asked; an error where they said no.
+fn confirm(args: &Args, call: &Call<'_>, document: &ImportDocument) -> Result<bool> {
     if args.yes || !(document.changes_anything() || args.adopt) {
-        return Ok(());
+        return Ok(false);
     }
     let terminal = &call.env.terminal;
     let action = match args.adopt {
@@ -221,7 +269,7 @@ fn confirm(args: &Args, call: &Call<'_>, document: &ImportDocument) -> Result<()
         return Err(Error::NeedsYes { action: format!("to {action}") });
     }
     let question = format!("Really {action}?");
-    if terminal.confirm(&question)? { Ok(()) } else { Err(Error::NotConfirmed { what: question }) }
+    if terminal.confirm(&question)? { Ok(true) } else { Err(Error::NotConfirmed { what: question }) }
 }
 
 fn clean_lines(text: &str) -> String {

@@ -3,7 +3,7 @@
 
 use super::{Config, read_file};
 use crate::edge::{Paths, files};
-use crate::error::{ConfigError, Result, clean};
+use crate::error::{ConfigError, Error, Result, clean};
 use crate::model::vault_kind::VaultKind;
 use std::path::Path;
 use toml_edit::{DocumentMut, Item, TableLike, Value};
@@ -27,21 +27,39 @@ impl NewVault {
     }
 }
 
-/// Names another vault, or other recipients.
-pub fn change_vault(paths: &Paths, vault: &NewVault) -> Result<()> {
-    change(paths, |document| vault.name_in(document))
+/// Names another vault, or other recipients, where the file still names those that it was `read` with.
+///
+/// # Errors
+/// [`ConfigError::Changed`] where others have named something else since: what was decided on it is decided anew.
+pub fn change_vault(paths: &Paths, read: &Config, vault: &NewVault) -> Result<()> {
+    change(paths, |now, document| {
+        if (now.vault, &now.recipients) != (read.vault, &read.recipients) {
+            return Err(ConfigError::Changed { path: clean(&paths.config.display().to_string()) }.into());
+        }
+        vault.name_in(document);
+        Ok(())
+    })
 }
 
 /// Names where the ledger is: the address of a server, or the file of this host.
 pub fn change_ledger(paths: &Paths, address: Option<&str>) -> Result<()> {
-    change(paths, |document| set(document, "ledger", address.unwrap_or("sqlite").into()))
+    change(paths, |_, document| {
+        set(document, "ledger", address.unwrap_or("sqlite").into());
+        Ok(())
+    })
 }
 
-/// Writes the file with something changed, if it's right as a whole.
-fn change(paths: &Paths, change: impl FnOnce(&mut DocumentMut)) -> Result<()> {
+/// Writes the file with something changed, if it's right as a whole. Nobody else changes it so between its reading and its
+/// writing.
+fn change(paths: &Paths, change: impl FnOnce(&Config, &mut DocumentMut) -> Result<()>) -> Result<()> {
     let file = &paths.config;
-    let mut document = document(file, &read_file(file)?)?;
-    change(&mut document);
+    files::private_folder(&paths.data)?;
+    let lock = paths.data.join("config.lock");
+    let alone = files::open_lock(&lock)?;
+    alone.lock().map_err(|e| Error::File { path: lock.display().to_string(), reason: e.to_string() })?;
+    let text = read_file(file)?;
+    let mut document = document(file, &text)?;
+    change(&accepted(file, &text)?, &mut document)?;
     let text = document.to_string();
     accepted(file, &text)?;
     files::replace(file, text.as_bytes(), 0o600)

@@ -1,16 +1,17 @@
 //! Records and tokens that leave in a sealed bundle, and those that come in one. A grant has one home: tokens that move
 //! away aren't used here again, and those out of a backup aren't used until someone says that this is their home now.
 
-use super::{Custody, event};
-use crate::error::{Error, Result, VaultError};
+use super::{Custody, TRIES, event, unknown, was_changed};
+use crate::error::{Error, LedgerError, Result, VaultError};
 use crate::model::authorization::{Authorization, ExportedRecord, Standing};
 use crate::model::flow::{Change, Move, Place, Role};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
-use crate::model::ids::{Generation, Key};
+use crate::model::ids::Key;
 use crate::model::secret::Sealable;
 use crate::model::transfer::{Effect, Merged, WrittenRecord};
 use crate::vault::seal_to;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The number of this form of the bundle.
@@ -98,13 +99,11 @@ impl HandedOver {
 
 /// One record to be taken in.
 #[derive(Debug)]
-pub struct Taking {
-    /// The record as it shall be.
+pub struct Taking<'f> {
+    /// The record as it shall be, merged into the one that was read.
     pub merged: Merged,
-    /// The record's generation as it was compared; 0 where there was none.
-    pub expect: Generation,
     /// The file's tokens.
-    pub tokens: Option<Sealable>,
+    pub tokens: Option<&'f Sealable>,
 }
 
 impl Custody<'_> {
@@ -146,29 +145,12 @@ impl Custody<'_> {
     }
 
     /// The bundle is safe. Unless it's a backup its tokens are given away: they go from here, and the records say so;
-    /// one commit for all, refused whole where any was changed meanwhile.
+    /// one commit for all, refused whole where anything was changed meanwhile that the bundle has.
     pub fn hand_over(&mut self, packed: HandedOver, backup: bool, to: &str) -> Result<()> {
         let now = self.env.clock.now();
         let detail =
             if backup { format!("backup, sealed to {to}") } else { format!("moved, sealed to {to}") };
-        let mut changes = Vec::with_capacity(packed.leaving.len());
-        for (record, places) in &packed.leaving {
-            let mut after = record.clone();
-            let mut moves = Vec::new();
-            if !backup {
-                after.held_elsewhere = true;
-                after.generation = record.generation.next();
-                moves = places.iter().map(|(id, _)| Move::Drop(*id)).collect();
-            }
-            changes.push(Change {
-                expect: record.generation,
-                moves,
-                closes: None,
-                events: vec![event(&after, Happened::Exported, &detail, now)],
-                record: after,
-            });
-        }
-        self.ledger.commit_all(&changes)?;
+        self.commit_all(|custody| custody.leaving(&packed, backup, &detail, now))?;
         if !backup {
             for (_, place) in packed.leaving.into_iter().flat_map(|(_, places)| places) {
                 self.forget(Some(place));
@@ -177,18 +159,69 @@ impl Custody<'_> {
         Ok(())
     }
 
+    /// What becomes of the records whose tokens a bundle has, as they are now.
+    fn leaving(
+        &self,
+        packed: &HandedOver,
+        backup: bool,
+        detail: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Change>> {
+        let mut changes = Vec::with_capacity(packed.leaving.len());
+        for (written, places) in &packed.leaving {
+            let Key { license, .. } = &written.key;
+            let record = self.ledger.standing(&written.profile, &written.key)?.ok_or_else(unknown)?.record;
+            let mut carried = Authorization::COLUMNS.iter().filter(|column| column.part.is_carried());
+            let is_the_same = carried.all(|column| column.value(&record) == column.value(written))
+                && record.generation == written.generation
+                && self.ledger.secrets(&record.profile, &record.key, Role::Live)? == *places;
+            if !is_the_same {
+                return Err(LedgerError::Changed { license: license.to_string() }.into());
+            }
+            let mut after = record.clone();
+            let mut moves = Vec::new();
+            if !backup {
+                after.held_elsewhere = true;
+                after.generation = record.generation.next();
+                moves = places.iter().map(|(id, _)| Move::Drop(*id)).collect();
+            }
+            changes.push(Change {
+                moves,
+                closes: None,
+                events: vec![event(&after, Happened::Exported, detail, now)],
+                record: after,
+            });
+        }
+        Ok(changes)
+    }
+
+    /// Commits changes that belong together; where others have written a record since it was read, they are decided on anew.
+    fn commit_all(&mut self, decide: impl Fn(&Self) -> Result<Vec<Change>>) -> Result<Vec<Change>> {
+        let mut tried = 1;
+        loop {
+            let changes = decide(self)?;
+            match self.ledger.commit_all(&changes) {
+                refused if was_changed(&refused) && tried < TRIES => tried += 1,
+                done => return done.map(|()| changes),
+            }
+        }
+    }
+
     /// Takes records in: the vault first, then one synced commit for all of them, or none.
-    pub fn take_in(&mut self, rows: Vec<Taking>, from: &str) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`LedgerError::Changed`] where others have written a record since it was merged with what the file says.
+    pub fn take_in(&mut self, rows: Vec<Taking<'_>>, from: &str) -> Result<()> {
         let now = self.env.clock.now();
         let mut changes = Vec::with_capacity(rows.len());
         let (mut new, mut old) = (Vec::new(), Vec::new());
-        for Taking { merged, expect, tokens } in rows {
+        for Taking { merged, tokens } in rows {
             let Merged { mut record, effect, changes: fields, takes_tokens, .. } = merged;
             let mut moves = Vec::new();
             if let Some(tokens) = tokens.filter(|_| takes_tokens) {
-                record.generation = expect.next();
-                let kept = Granted::from_sealable(&tokens, &record.key)
-                    .and_then(|_| self.vault.put(&self.item_of(&record), &tokens));
+                record.generation = record.generation.next();
+                let kept = Granted::from_sealable(tokens, &record.key)
+                    .and_then(|_| self.vault.put(&self.item_of(&record)?, tokens));
                 let place = match kept {
                     Ok(place) => place,
                     Err(e) => return Err(self.undo(new, e)),
@@ -209,7 +242,6 @@ impl Custody<'_> {
                 (_, true) => format!("from {from}, with its tokens: {}", what.join(", ")),
             };
             changes.push(Change {
-                expect,
                 moves,
                 closes: None,
                 events: vec![event(&record, Happened::Imported, what.trim_end_matches(": "), now)],
@@ -228,33 +260,36 @@ impl Custody<'_> {
     /// Tokens out of a backup that are here but not in use are this ledger's own from now on. Which they were.
     pub fn adopt(&mut self, wanted: impl Fn(&Authorization) -> bool) -> Result<Vec<Key>> {
         let now = self.env.clock.now();
-        let mut changes = Vec::new();
-        for profile in self.ledger.profiles()? {
-            for standing in self.ledger.standings(&profile)? {
-                let record = &standing.record;
-                let here = !self.ledger.secrets(&profile, &record.key, Role::Live)?.is_empty();
-                if !record.held_elsewhere || !here || !wanted(record) {
-                    continue;
+        let changes = self.commit_all(|custody| {
+            let mut changes = Vec::new();
+            for profile in custody.ledger.profiles()? {
+                for standing in custody.ledger.standings(&profile)? {
+                    let record = &standing.record;
+                    let here = !custody.ledger.secrets(&profile, &record.key, Role::Live)?.is_empty();
+                    if !record.held_elsewhere || !here || !wanted(record) {
+                        continue;
+                    }
+                    quiet(&standing)?;
+                    let mut after = record.clone();
+                    after.held_elsewhere = false;
+                    changes.push(Change {
+                        moves: Vec::new(),
+                        closes: None,
+                        events: vec![event(&after, Happened::Adopted, "this is its home now", now)],
+                        record: after,
+                    });
                 }
-                quiet(&standing)?;
-                let mut after = record.clone();
-                after.held_elsewhere = false;
-                changes.push(Change {
-                    expect: record.generation,
-                    moves: Vec::new(),
-                    closes: None,
-                    events: vec![event(&after, Happened::Adopted, "this is its home now", now)],
-                    record: after,
-                });
             }
-        }
-        self.ledger.commit_all(&changes)?;
+            Ok(changes)
+        })?;
         Ok(changes.into_iter().map(|it| it.record.key).collect())
     }
 
-    fn item_of(&self, record: &Authorization) -> String {
-        let Key { ubi, license } = &record.key;
-        format!("{}/{}/{ubi}/{license}/{}", self.ledger.id(), record.profile, record.generation.0)
+    /// An item of its own: where the commit is refused it goes again, and somebody else may just have stored a grant of the
+    /// same generation.
+    fn item_of(&self, record: &Authorization) -> Result<String> {
+        let (Key { ubi, license }, own) = (&record.key, self.env.random.name()?);
+        Ok(format!("{}/{}/{ubi}/{license}/{}-{own}", self.ledger.id(), record.profile, record.generation.0))
     }
 
     /// Nothing was committed: what was put into the vault goes again, unless it may show up committed after all.

@@ -139,7 +139,8 @@ impl Custody<'_> {
     /// Closes a hand-off whose time is over, with its memo: whatever is done to a licence next clears it away.
     pub(super) fn clear_lapsed(&mut self, flow: &Flow) -> Result<()> {
         if flow.owner.is_none() && flow.stage == Stage::Asked && flow.deadline <= self.env.clock.now() {
-            self.close(&flow.id, &flow.key, None)?;
+            let memo = self.ledger.close_lapsed(&flow.id)?;
+            self.forget(memo);
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use super::{Custody, Kept, event, unknown};
 use crate::error::{Error, FactDifference, LedgerError, ProviderError, Result};
 use crate::grant::{Liveness, introspect};
+use crate::ledger::Ledger;
 use crate::model::authorization::Authorization;
 use crate::model::consent::{Fact, account, compare};
 use crate::model::expiry::estimate;
@@ -51,8 +52,6 @@ impl Came {
 struct Stored {
     came: Came,
     place: Place,
-    /// Tokens out of a backup, whose place it takes.
-    elsewhere: Vec<(i64, Place)>,
 }
 
 /// What becomes of one.
@@ -132,21 +131,16 @@ impl Custody<'_> {
         if !came.differences.is_empty() {
             return Ok(Handed::Back(came));
         }
-        let place = || {
-            let standing = self.standing(&came.key)?.ok_or_else(unknown)?.record;
-            let elsewhere = self.tokens_of_elsewhere(&standing)?;
-            let place = match self.vault.kind() {
-                // The envelope's content is the record's own blob: nothing is sealed twice.
-                VaultKind::Sealed => Place::Blob(came.sealed.clone()),
-                VaultKind::Keyring => {
-                    let item = self.item(&came.key, standing.generation.next().0);
-                    self.vault.put(&item, &came.granted.to_sealable(&came.key))?
-                }
-            };
-            Ok((place, elsewhere))
+        let place = || match self.vault.kind() {
+            // The envelope's content is the record's own blob: nothing is sealed twice.
+            VaultKind::Sealed => Ok(Place::Blob(came.sealed.clone())),
+            VaultKind::Keyring => {
+                let next = self.standing(&came.key)?.ok_or_else(unknown)?.record.generation.next();
+                self.vault.put(&self.item(&came.key, next.0), &came.granted.to_sealable(&came.key))
+            }
         };
         match place() {
-            Ok((place, elsewhere)) => Ok(Handed::Over(Stored { came, place, elsewhere })),
+            Ok(place) => Ok(Handed::Over(Stored { came, place })),
             // defense: S32 unstored-grant-is-set-aside
             Err(e) => Err(self.set_aside(&came.flow, &came.key, came.sealed, &e)),
         }
@@ -161,16 +155,21 @@ impl Custody<'_> {
         }
         let (mut flows, mut changes) = (Vec::new(), Vec::new());
         for it in stored {
-            if let Ok(Some(standing)) = self.standing(&it.came.key) {
-                flows.push(it.came.flow.clone());
-                changes.push(it.change(&mut { standing.record }, &self.provider));
+            if let Ok(Some(standing)) = self.standing(&it.came.key)
+                && let Ok((change, elsewhere)) =
+                    it.change(&self.ledger, &mut { standing.record }, &self.provider)
+            {
+                flows.push((it.came.flow.clone(), elsewhere));
+                changes.push(change);
             }
         }
         match self.ledger.commit(&changes) {
             Ok(kept) => {
-                self.settled(flows.iter().zip(&kept).filter_map(|(flow, kept)| kept.is_ok().then_some(flow)));
-                done.kept =
-                    flows.into_iter().zip(kept).filter_map(|(flow, kept)| Some((flow, kept.ok()?))).collect();
+                let kept = flows.into_iter().zip(kept);
+                done.kept = kept
+                    .filter_map(|((flow, elsewhere), kept)| Some((flow, (kept.ok()?, elsewhere))))
+                    .collect();
+                self.settled(done.kept.keys());
             }
             Err(e) => {
                 tracing::info!("{} grants can't be committed together: {e}", changes.len());
@@ -184,11 +183,19 @@ impl Custody<'_> {
         let provider = self.provider.clone();
         let kept = match together.kept.remove(&stored.came.flow) {
             Some(kept) => Ok(kept),
-            None => self.commit(&stored.came.key, |record| stored.change(record, &provider)),
+            None => {
+                let mut dropped = Vec::new();
+                let kept = self.commit_if(&stored.came.key, |ledger, record| {
+                    let (change, elsewhere) = stored.change(ledger, record, &provider)?;
+                    dropped = elsewhere;
+                    Ok(change)
+                });
+                kept.map(|kept| (kept, dropped))
+            }
         };
-        let Stored { came, place, elsewhere } = stored;
+        let Stored { came, place } = stored;
         match kept {
-            Ok(kept) => {
+            Ok((kept, elsewhere)) => {
                 self.in_flight.remove(&came.flow);
                 self.loose.extend(kept.memo);
                 tracing::info!("the grant of {} is stored", came.key);
@@ -196,7 +203,7 @@ impl Custody<'_> {
                 Ok(match came.other_admin {
                     Some(granted_by) => Kept::Held { granted_by },
                     None => {
-                        self.loose.extend(elsewhere.into_iter().map(|(_, place)| place));
+                        self.loose.extend(elsewhere);
                         Kept::Live { unconfirmed: came.unconfirmed }
                     }
                 })
@@ -208,15 +215,6 @@ impl Custody<'_> {
                 }
                 Err(self.set_aside(&came.flow, &came.key, came.sealed, &e))
             }
-        }
-    }
-
-    /// Tokens out of a backup that wasn't adopted: they live elsewhere, so a new grant takes their place here without
-    /// their being revoked.
-    fn tokens_of_elsewhere(&self, record: &Authorization) -> Result<Vec<(i64, Place)>> {
-        match record.held_elsewhere {
-            true => self.ledger.secrets(&record.profile, &record.key, Role::Live),
-            false => Ok(Vec::new()),
         }
     }
 
@@ -280,7 +278,6 @@ impl Custody<'_> {
         let kept = self.commit(key, |record| {
             record.revocation_pending |= place.is_some();
             Change {
-                expect: record.generation,
                 moves: place.iter().map(|place| Move::Put(Role::Unwanted, place.clone())).collect(),
                 closes: Some(flow.clone()),
                 events: vec![event(record, Happened::Failed, &detail, now)],
@@ -340,28 +337,29 @@ impl Custody<'_> {
         let granted = Granted::from_sealable(&self.vault.get(&place, key.license.as_str())?, key)?;
         let provider = self.provider.clone();
         let now = self.env.clock.now();
-        let elsewhere = self.tokens_of_elsewhere(&self.standing(key)?.ok_or_else(unknown)?.record)?;
         for flow in self.ledger.unfinished(&profile, Some(key))? {
             self.clear_lapsed(&flow)?;
         }
+        let mut dropped = Vec::new();
         self.commit_if(key, |ledger, record| {
             if !ledger.secrets(&profile, key, Role::Held)?.iter().any(|(id, _)| *id == held) {
                 return Err(gone().into());
             }
-            let expect = record.generation;
             let renewed = record.created_at.is_some() && record.deactivated_at.is_none();
             // It was granted before: what became uncertain since, such as whether it was revoked, it doesn't settle.
             let uncertain_at = record.uncertain_at;
+            let elsewhere = tokens_of_elsewhere(ledger, record)?;
             live(record, &provider, &granted, renewed);
             record.uncertain_at = uncertain_at;
             let mut moves = leaving(record, &provider);
             moves.extend(elsewhere.iter().map(|(id, _)| Move::Drop(*id)));
+            dropped = elsewhere.into_iter().map(|(_, place)| place).collect();
             moves.extend([Move::Turn(Role::Live, Role::Superseded), Move::Turn(Role::Held, Role::Live)]);
             let happened = if renewed { Happened::Renewed } else { Happened::Granted };
             let events = vec![event(record, happened, &told(record, &[]), now)];
-            Ok(Change { record: record.clone(), expect, moves, closes: None, events })
+            Ok(Change { record: record.clone(), moves, closes: None, events })
         })?;
-        self.loose.extend(elsewhere.into_iter().map(|(_, place)| place));
+        self.loose.extend(dropped);
         self.touched.insert(key.clone());
         Ok(())
     }
@@ -370,17 +368,22 @@ impl Custody<'_> {
 /// What was committed together.
 #[derive(Default)]
 struct Together {
-    kept: HashMap<FlowId, crate::ledger::Kept>,
+    /// With the places of tokens that it dropped.
+    kept: HashMap<FlowId, (crate::ledger::Kept, Vec<Place>)>,
     /// It failed, and may show up all the same: what it named in the vault must stay.
     may_show_up: bool,
 }
 
 impl Stored {
-    /// What is committed of it, over the record as it is now.
-    fn change(&self, record: &mut Authorization, provider: &Provider) -> Change {
-        let Self { came, place, elsewhere } = self;
-        let expect = record.generation;
-        let mut moves = Vec::new();
+    /// What is committed of it, over the record as it is now; and the places of tokens that it drops.
+    fn change(
+        &self,
+        ledger: &Ledger,
+        record: &mut Authorization,
+        provider: &Provider,
+    ) -> Result<(Change, Vec<Place>)> {
+        let Self { came, place } = self;
+        let (mut moves, mut dropped) = (Vec::new(), Vec::new());
         let (happened, detail) = if let Some(other) = &came.other_admin {
             moves.push(Move::Put(Role::Held, place.clone()));
             record.held_by = Some(other.clone());
@@ -388,16 +391,27 @@ impl Stored {
             (Happened::Held, format!("granted by {other}, not {}", came.username))
         } else {
             let renewed = came.purpose == Purpose::Renew;
+            let elsewhere = tokens_of_elsewhere(ledger, record)?;
             record.username = came.username.clone();
             live(record, provider, &came.granted, renewed);
             moves.extend(leaving(record, provider));
             moves.extend(elsewhere.iter().map(|(id, _)| Move::Drop(*id)));
+            dropped.extend(elsewhere.into_iter().map(|(_, place)| place));
             moves.extend([Move::Put(Role::Live, place.clone()), Move::Turn(Role::Held, Role::Superseded)]);
             let happened = if renewed { Happened::Renewed } else { Happened::Granted };
             (happened, told(record, &came.unconfirmed))
         };
         let events = vec![event(record, happened, &detail, came.granted.received_at)];
-        Change { record: record.clone(), expect, moves, closes: Some(came.flow.clone()), events }
+        Ok((Change { record: record.clone(), moves, closes: Some(came.flow.clone()), events }, dropped))
+    }
+}
+
+/// Tokens out of a backup that wasn't adopted: they live elsewhere, so a new grant takes their place here without
+/// their being revoked.
+fn tokens_of_elsewhere(ledger: &Ledger, record: &Authorization) -> Result<Vec<(i64, Place)>> {
+    match record.held_elsewhere {
+        true => ledger.secrets(&record.profile, &record.key, Role::Live),
+        false => Ok(Vec::new()),
     }
 }
 

@@ -27,7 +27,7 @@ pub use surrender::{Asking, Extent, Revocation};
 use crate::edge::{Env, Interrupts, Random};
 use crate::error::{ConfigError, Error, HandoffError, LedgerError, ProviderError, Result};
 use crate::grant::{Ask, Code, Memo};
-use crate::ledger::{Intent, Ledger, Spool};
+use crate::ledger::{Intended, Intent, Ledger, Spool};
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::consent::Fact;
 use crate::model::flow::{Change, Flow, Logged, Owner, Place, Purpose, Sealed, Stage};
@@ -66,13 +66,19 @@ fn client_secret_name(ledger: &Ledger, vault: &Vault) -> Result<String> {
     })
 }
 
+/// How often something is decided anew, where others have written what it was decided on.
+const TRIES: usize = 5;
+
+/// What a record shall be while a question about it is open, out of what is there at that moment; or why it isn't asked about.
+/// Asked again where others have written the record meanwhile.
+pub type Decision<'q> = Box<dyn Fn(Option<Authorization>) -> Result<Authorization> + 'q>;
+
 /// A question that a command wants to put.
-#[derive(Debug)]
-pub struct Question {
+pub struct Question<'q> {
     /// The question itself.
     pub ask: Ask,
-    /// The record as it shall be while the question is open; its generation is the one it was read with.
-    pub record: Authorization,
+    /// The record as it shall be while the question is open.
+    pub record: Decision<'q>,
     /// What for.
     pub purpose: Purpose,
     /// Until when an answer counts.
@@ -240,7 +246,7 @@ impl<'e> Custody<'e> {
 
     /// Commits questions to the journal, with all that their answers will need: before any browser opens.
     /// A licence that someone else is at is refused alone.
-    pub fn ask(&mut self, questions: Vec<Question>) -> Result<Vec<Result<Asked>>> {
+    pub fn ask(&mut self, questions: Vec<Question<'_>>) -> Result<Vec<Result<Asked>>> {
         let here = questions.iter().filter(|question| !question.handed_off).count();
         let room = self.in_flight.len() + here;
         match &mut self.spool {
@@ -248,16 +254,14 @@ impl<'e> Custody<'e> {
             Some(spool) => spool.grow(room)?,
             None => self.spool = Some(self.ledger.reserve(room)?),
         }
-        let mut intents = Vec::with_capacity(questions.len());
-        let mut asks = Vec::with_capacity(questions.len());
-        for question in questions {
-            let Question { ask, record, purpose, deadline, handed_off } = question;
+        let mut memos = Vec::with_capacity(questions.len());
+        for Question { ask, purpose, handed_off, .. } in &questions {
             let (envelope, memo) =
                 self.vault.envelope(&self.item_of_flow(&ask.key, &ask.flow), &ask.memo.to_sealable())?;
             let in_flight = InFlight {
                 key: ask.key.clone(),
                 username: ask.username.clone(),
-                purpose,
+                purpose: *purpose,
                 redirect_uri: ask.redirect_uri.clone(),
                 memo: Some(ask.memo.clone()),
                 kept: memo.clone(),
@@ -270,28 +274,86 @@ impl<'e> Custody<'e> {
             if !handed_off {
                 self.in_flight.insert(ask.flow.clone(), in_flight);
             }
-            intents.push(self.intent(&ask, record, purpose, deadline, memo, handed_off));
-            asks.push(ask);
+            memos.push(memo);
         }
-        let flows: Vec<_> = intents.iter().map(|intent| intent.flow.clone()).collect();
-        let memos: Vec<_> = flows.iter().map(|flow| flow.memo.clone()).collect();
-        let logged = self.ledger.intend(intents).inspect_err(|e| {
-            memos.iter().flatten().for_each(|memo| self.forget_unless_needed(memo.clone(), e));
+        let logged = self.intend(&questions, &memos).inspect_err(|e| {
+            memos.iter().for_each(|memo| self.forget_unless_needed(memo.clone(), e));
         })?;
-        let mut outcomes = Vec::with_capacity(asks.len());
-        for ((ask, logged), flow) in asks.into_iter().zip(logged).zip(&flows) {
-            if logged.is_err() {
-                self.in_flight.remove(&ask.flow);
-                self.forget(flow.memo.clone());
-            } else if let (Some(spool), true) = (&mut self.spool, self.in_flight.contains_key(&flow.id)) {
-                spool.about(flow);
-            }
-            outcomes.push(logged.map(|intended| {
-                self.loose.extend(intended.replaced);
-                intended.flow.with(ask)
-            }));
+        let mut outcomes = Vec::with_capacity(questions.len());
+        for ((Question { ask, .. }, logged), memo) in questions.into_iter().zip(logged).zip(memos) {
+            outcomes.push(match logged {
+                Ok((intended, flow)) => {
+                    if let (Some(spool), true) = (&mut self.spool, self.in_flight.contains_key(&flow.id)) {
+                        spool.about(&flow);
+                    }
+                    self.loose.extend(intended.replaced);
+                    Ok(intended.flow.with(ask))
+                }
+                Err(e) => {
+                    self.in_flight.remove(&ask.flow);
+                    self.forget(Some(memo));
+                    Err(e)
+                }
+            });
         }
         Ok(outcomes)
+    }
+
+    /// Commits the intents together, each decided on its record as it is at that moment. Those whose records others have
+    /// written in between are decided on anew, and committed after the others.
+    fn intend(
+        &mut self,
+        questions: &[Question<'_>],
+        memos: &[Place],
+    ) -> Result<Vec<Result<(Intended, Flow)>>> {
+        let mut outcomes: Vec<_> = questions.iter().map(|_| Err(unknown())).collect();
+        let all = (0..questions.len()).collect();
+        let mut left = self.intend_once(questions, memos, all, &mut outcomes)?;
+        for _ in 1..TRIES {
+            if left.is_empty() {
+                break;
+            }
+            left = match self.intend_once(questions, memos, left, &mut outcomes) {
+                Ok(left) => left,
+                // The others are on disk already, and are put all the same.
+                Err(e) => {
+                    tracing::warn!("what others had written meanwhile wasn't decided on anew: {e}");
+                    break;
+                }
+            };
+        }
+        Ok(outcomes)
+    }
+
+    /// One commit of those that are left; which of them must be decided on anew.
+    fn intend_once(
+        &mut self,
+        questions: &[Question<'_>],
+        memos: &[Place],
+        left: Vec<usize>,
+        outcomes: &mut [Result<(Intended, Flow)>],
+    ) -> Result<Vec<usize>> {
+        let (mut intents, mut places) = (Vec::with_capacity(left.len()), Vec::with_capacity(left.len()));
+        for at in left {
+            let question = &questions[at];
+            let known = self.standing(&question.ask.key)?.map(|standing| standing.record);
+            match (question.record)(known) {
+                Ok(record) => {
+                    intents.push(self.intent(question, record, memos[at].clone()));
+                    places.push(at);
+                }
+                Err(e) => outcomes[at] = Err(e),
+            }
+        }
+        let flows: Vec<_> = intents.iter().map(|intent| intent.flow.clone()).collect();
+        let mut again = Vec::new();
+        for ((at, flow), intended) in places.into_iter().zip(flows).zip(self.ledger.intend(intents)?) {
+            if was_changed(&intended) {
+                again.push(at);
+            }
+            outcomes[at] = intended.map(|intended| (intended, flow));
+        }
+        Ok(again)
     }
 
     /// A code came: it's sealed and noted, and that it's being sent is noted, before a byte of it leaves.
@@ -396,7 +458,6 @@ impl<'e> Custody<'e> {
                 record.uncertain_at = Some(now);
             }
             Change {
-                expect: record.generation,
                 moves: Vec::new(),
                 closes: Some(flow.clone()),
                 events: told.iter().map(|(happened, detail)| event(record, *happened, detail, now)).collect(),
@@ -407,23 +468,22 @@ impl<'e> Custody<'e> {
         Ok(())
     }
 
-    /// Changes a record as it is at this moment; one that is changed by others in between is read again.
+    /// Changes a record as it is at this moment; where others write it in between it's read, and decided on, again.
     fn commit(
         &mut self,
         key: &Key,
-        change: impl Fn(&mut Authorization) -> Change,
+        mut change: impl FnMut(&mut Authorization) -> Change,
     ) -> Result<crate::ledger::Kept> {
         self.commit_if(key, |_, record| Ok(change(record)))
     }
 
-    /// The same, where the change depends on more than the record: on its secrets, say. That is read behind the record, whose
-    /// generation the commit compares, so that nobody can come between.
+    /// The same, where the change depends on the record's secrets, too. They are read behind the record, whose revision the
+    /// commit compares, so that nobody can come between.
     fn commit_if(
         &mut self,
         key: &Key,
-        change: impl Fn(&Ledger, &mut Authorization) -> Result<Change>,
+        mut change: impl FnMut(&Ledger, &mut Authorization) -> Result<Change>,
     ) -> Result<crate::ledger::Kept> {
-        const TRIES: usize = 5;
         let mut refused = unknown();
         for _ in 0..TRIES {
             let mut record = self.standing(key)?.ok_or_else(unknown)?.record;
@@ -457,15 +517,9 @@ impl<'e> Custody<'e> {
         }
     }
 
-    fn intent(
-        &self,
-        ask: &Ask,
-        record: Authorization,
-        purpose: Purpose,
-        deadline: Timestamp,
-        memo: Place,
-        handed_off: bool,
-    ) -> Intent {
+    fn intent(&self, question: &Question<'_>, record: Authorization, memo: Place) -> Intent {
+        let Question { ask, purpose, deadline, handed_off, .. } = question;
+        let (deadline, handed_off) = (*deadline, *handed_off);
         let now = self.env.clock.now();
         let detail = match handed_off {
             true => format!("{}, handed out, until {}", ask.username, for_machines(deadline)),
@@ -476,7 +530,7 @@ impl<'e> Custody<'e> {
                 id: ask.flow.clone(),
                 profile: record.profile.clone(),
                 key: ask.key.clone(),
-                purpose,
+                purpose: *purpose,
                 username: ask.username.clone(),
                 base: record.generation,
                 redirect_uri: ask.redirect_uri.clone(),
@@ -488,7 +542,6 @@ impl<'e> Custody<'e> {
                 stage: Stage::Asked,
             },
             change: Change {
-                expect: record.generation,
                 moves: Vec::new(),
                 closes: None,
                 events: vec![event(&record, Happened::Asked, &detail, now)],
@@ -524,6 +577,15 @@ pub fn keep_client_secret(
         Some(old) => vault.forget(&old),
         None => Ok(()),
     }
+}
+
+/// Whether the ledger refused something because others have written its record since it was read.
+fn was_changed<T>(outcome: &Result<T>) -> bool {
+    matches!(outcome, Err(Error::Ledger(LedgerError::Changed { .. })))
+}
+
+fn changed(key: &Key) -> Error {
+    LedgerError::Changed { license: key.license.to_string() }.into()
 }
 
 fn unknown() -> Error {

@@ -4,7 +4,7 @@
 use crate::edge::Env;
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::{Carried, Holder, Ledger, Secret};
-use crate::model::flow::{Place, Role, Stage};
+use crate::model::flow::{Flow, Place, Role, Stage};
 use crate::model::history::Chore;
 use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
@@ -28,7 +28,7 @@ pub fn move_secrets(
 ) -> Result<usize> {
     let mut count = 0;
     for tried in 0..=TRIES {
-        calm(ledger, true)?;
+        let seen = calm(ledger, true)?;
         let all = ledger.all_secrets()?;
         let known = all.len();
         let rest: Vec<_> = all.into_iter().filter(|it| it.place.vault() != to.kind()).collect();
@@ -49,7 +49,7 @@ pub fn move_secrets(
             moved.push((secret, place));
         }
         let detail = format!("{count} secrets, from the {} vault to the {} vault", from.kind(), to.kind());
-        if ledger.replace_places(&moved, known, Chore::Moved, &detail, now)? {
+        if ledger.replace_places(&moved, known, &seen, Chore::Moved, &detail, now)? {
             break;
         }
     }
@@ -69,7 +69,7 @@ pub fn move_ledger(
     named: &mut dyn FnMut() -> Result<()>,
 ) -> Result<Carried> {
     match Ledger::open(env, from) {
-        Ok(ledger) => calm(&ledger, false)?,
+        Ok(ledger) => drop(calm(&ledger, false)?),
         // It has moved already: the same command finishes that.
         Err(Error::Ledger(LedgerError::Moved { .. })) => {}
         Err(e) => return Err(e),
@@ -107,7 +107,7 @@ fn moved_one(ledger: &Ledger, secret: &Secret, from: &Vault, to: &Vault) -> Resu
 /// Where one can't be opened here: nothing is changed.
 pub fn reseal(ledger: &mut Ledger, vault: &Vault, detail: &str, now: Timestamp) -> Result<usize> {
     for _ in 0..TRIES {
-        calm(ledger, false)?;
+        let seen = calm(ledger, false)?;
         let all = ledger.all_secrets()?;
         let known = all.len();
         let mut sealed = Vec::new();
@@ -118,7 +118,7 @@ pub fn reseal(ledger: &mut Ledger, vault: &Vault, detail: &str, now: Timestamp) 
             }
         }
         let count = sealed.len();
-        if ledger.replace_places(&sealed, known, Chore::Resealed, detail, now)? {
+        if ledger.replace_places(&sealed, known, &seen, Chore::Resealed, detail, now)? {
             return Ok(count);
         }
     }
@@ -138,12 +138,14 @@ fn forget_left(ledger: &mut Ledger, keyring: &Vault) -> Result<()> {
 }
 
 /// Nobody is at work, and nothing is left half done: what is sealed in the journal belongs to the vault it was begun with.
-/// `memos`: a question that only waits moves along; else it isn't touched.
-fn calm(ledger: &Ledger, memos: bool) -> Result<()> {
-    for flow in ledger.all_flows()? {
+/// `memos`: a question that only waits moves along; else it isn't touched. The questions that are open, which the commit
+/// compares.
+fn calm(ledger: &Ledger, memos: bool) -> Result<Vec<Flow>> {
+    let open = ledger.all_flows()?;
+    for flow in &open {
         let license = flow.key.license.to_string();
-        if ledger.is_worked_on(&flow)? {
-            let holder = flow.owner.map_or_else(String::new, |owner| owner.label);
+        if ledger.is_worked_on(flow)? {
+            let holder = flow.owner.as_ref().map_or_else(String::new, |owner| owner.label.clone());
             return Err(Error::Busy { license, holder });
         }
         if memos && flow.stage != Stage::Asked {
@@ -151,5 +153,5 @@ fn calm(ledger: &Ledger, memos: bool) -> Result<()> {
             return Err(Error::Busy { license, holder });
         }
     }
-    Ok(())
+    Ok(open)
 }

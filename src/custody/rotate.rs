@@ -2,7 +2,7 @@
 //! that died in between.
 
 use super::fresh::{Fresh, Live};
-use super::{Custody, event, unknown};
+use super::{Custody, TRIES, event, unknown};
 use crate::error::{Error, FactDifference, LedgerError, ProviderError, Result, VaultError};
 use crate::ledger::Claim;
 use crate::model::authorization::{Authorization, Standing};
@@ -161,14 +161,12 @@ impl Custody<'_> {
         place: Place,
         granted: &Granted,
     ) -> Result<Option<Authorization>> {
-        const TRIES: usize = 5;
         let key = &flow.key;
         let now = self.env.clock.now();
         let mut refused = unknown();
         for _ in 0..TRIES {
             let standing = self.standing(key)?.ok_or_else(unknown)?;
             let mut record = standing.record;
-            let expect = record.generation;
             let live = self.ledger.secrets(&self.provider.profile, key, Role::Live)?.pop();
             // Another admin's grant that is set aside moves the generation as well, but not the live grant.
             let old = live.filter(|(id, _)| match base {
@@ -187,8 +185,7 @@ impl Custody<'_> {
                 }
                 None => vec![Move::Put(Role::Superseded, place.clone())],
             };
-            let change =
-                Change { record: record.clone(), expect, moves, closes: Some(flow.id.clone()), events };
+            let change = Change { record: record.clone(), moves, closes: Some(flow.id.clone()), events };
             match self.ledger.commit(std::slice::from_ref(&change))?.pop() {
                 Some(Ok(kept)) => {
                     self.settled([&flow.id]);

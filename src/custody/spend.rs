@@ -1,8 +1,8 @@
 //! A refresh token is spent: the intent, synced, before the one POST; and what its failure means for the grant.
 
 use super::fresh::Live;
-use super::{Custody, event, unknown};
-use crate::error::{Error, LedgerError, ProviderError, Result};
+use super::{Custody, changed, event, unknown};
+use crate::error::{Error, ProviderError, Result};
 use crate::grant::Spent;
 use crate::model::authorization::{Authorization, State};
 use crate::model::flow::{Change, Flow, Logged, Purpose, Role, Stage};
@@ -178,23 +178,27 @@ impl Custody<'_> {
         why: &str,
     ) -> Result<bool> {
         let now = self.env.clock.now();
-        let kept = self.commit(&asked.key, |record| {
+        let mut overtaken = false;
+        let kept = self.commit_if(&asked.key, |_, record| {
+            // defense: S12 S36 a-word-on-its-own-grant
+            if record.generation != asked.generation {
+                overtaken = true;
+                return Err(changed(&asked.key));
+            }
             record.invalid_at = Some(now);
-            Change {
-                // defense: S12 S36 a-word-on-its-own-grant
-                expect: asked.generation,
+            Ok(Change {
                 moves: Vec::new(),
                 closes: closes.cloned(),
                 events: vec![event(record, Happened::Invalid, why, now)],
                 record: record.clone(),
-            }
+            })
         });
         match kept {
             Ok(kept) => {
                 self.forget(kept.memo);
                 Ok(true)
             }
-            Err(Error::Ledger(LedgerError::Changed { .. })) => Ok(false),
+            Err(_) if overtaken => Ok(false),
             Err(e) => Err(e),
         }
     }
@@ -210,7 +214,6 @@ impl Custody<'_> {
             return Ok(());
         }
         self.commit(&flow.key, |record| Change {
-            expect: record.generation,
             moves: Vec::new(),
             closes: None,
             events: vec![event(record, Happened::Uncertain, &said, now)],

@@ -1,6 +1,6 @@
 //! Giving grants back: a licence that is deactivated, grants that nobody wants, grants that a newer one replaced.
 
-use super::{Custody, event, unknown};
+use super::{Custody, TRIES, event, unknown, was_changed};
 use crate::error::{Error, Result};
 use crate::grant::{self, Patience};
 use crate::ledger::{Intent, Leaving};
@@ -75,6 +75,13 @@ impl Extent {
     }
 }
 
+/// A surrender whose intent is on the disk, with what it's about.
+struct IntendedSurrender {
+    flow: Logged<FlowId>,
+    record: Authorization,
+    grants: Vec<(i64, Place)>,
+}
+
 impl Custody<'_> {
     /// Whether anything of a licence is still to be given up: a grant, or an open question.
     pub fn has_left(&self, key: &Key) -> Result<bool> {
@@ -111,9 +118,7 @@ impl Custody<'_> {
                 (Err(e), _) => return Err(e),
             }
         }
-        let record = self.standing(key)?.ok_or_else(unknown)?.record;
-        let grants = self.grants_of(key, extent)?;
-        let flow = self.intend_surrender(key, &record)?;
+        let IntendedSurrender { flow, record, grants } = self.begin_surrender(key, extent)?;
         let revocation = match asking {
             _ if record.held_elsewhere && extent == Extent::Licence => Revocation::Elsewhere,
             _ if grants.is_empty() => Revocation::Nothing,
@@ -134,7 +139,20 @@ impl Custody<'_> {
         Ok(revocation)
     }
 
-    /// The intent, synced, before anything is revoked; and nobody else may work on the licence meanwhile.
+    /// The intent, with the record and the grants that it's about: where others write them in between, they are read again.
+    fn begin_surrender(&mut self, key: &Key, extent: Extent) -> Result<IntendedSurrender> {
+        let mut tried = 1;
+        loop {
+            let record = self.standing(key)?.ok_or_else(unknown)?.record;
+            let grants = self.grants_of(key, extent)?;
+            match self.intend_surrender(key, &record) {
+                refused if was_changed(&refused) && tried < TRIES => tried += 1,
+                intended => return Ok(IntendedSurrender { flow: intended?, record, grants }),
+            }
+        }
+    }
+
+    /// The intent, synced, before anything is revoked; and nobody else may work on the license meanwhile.
     fn intend_surrender(&mut self, key: &Key, record: &Authorization) -> Result<Logged<FlowId>> {
         let now = self.env.clock.now();
         let flow = Flow {
@@ -151,13 +169,7 @@ impl Custody<'_> {
             memo: None,
             stage: Stage::Asked,
         };
-        let change = Change {
-            record: record.clone(),
-            expect: record.generation,
-            moves: Vec::new(),
-            closes: None,
-            events: Vec::new(),
-        };
+        let change = Change { record: record.clone(), moves: Vec::new(), closes: None, events: Vec::new() };
         let intent = Intent { flow, change, state: None, handed_off: false };
         let intended = self.ledger.intend(vec![intent])?.pop().ok_or_else(unknown)??;
         self.loose.extend(intended.replaced);
@@ -211,18 +223,18 @@ impl Custody<'_> {
         let now = self.env.clock.now();
         let pending = matches!(revocation, Revocation::Pending(_));
         self.commit(key, |record| {
-            let expect = record.generation;
             let moves = match pending {
                 true => extent.roles().iter().map(|role| Move::Turn(*role, Role::Unwanted)).collect(),
                 false => secrets.iter().map(|(id, _)| Move::Drop(*id)).collect(),
             };
+            let held = record.held_by.clone();
             if extent != Extent::Unwanted {
                 record.held_by = None;
             }
             record.revocation_pending = pending || record.revocation_pending && extent == Extent::Held;
             record.generation = record.generation.next();
             let mut events = Vec::new();
-            if extent == Extent::Held {
+            if extent == Extent::Held && held.is_some() {
                 events.push(event(record, Happened::Failed, "the held grant was thrown away", now));
             } else if extent == Extent::Licence && record.deactivated_at.is_none() {
                 record.deactivated_at = Some(now);
@@ -233,7 +245,7 @@ impl Custody<'_> {
             if matches!(revocation, Revocation::Revoked) {
                 events.push(event(record, Happened::Revoked, "confirmed by the provider", now));
             }
-            Change { record: record.clone(), expect, moves, closes: Some(flow.get().clone()), events }
+            Change { record: record.clone(), moves, closes: Some(flow.get().clone()), events }
         })
         .map(drop)
     }
@@ -251,15 +263,18 @@ impl Custody<'_> {
         }
         let unwanted = unwanted.spend();
         let now = self.env.clock.now();
-        self.commit(key, |record| {
-            record.revocation_pending = false;
-            Change {
-                expect: record.generation,
+        let profile = self.provider.profile.clone();
+        self.commit_if(key, |ledger, record| {
+            // Others may have kept further ones for it meanwhile.
+            let there = ledger.secrets(&profile, key, Role::Unwanted)?;
+            record.revocation_pending =
+                there.iter().any(|(id, _)| unwanted.iter().all(|(ours, _)| ours != id));
+            Ok(Change {
                 moves: unwanted.iter().map(|(id, _)| Move::Drop(*id)).collect(),
                 closes: None,
                 events: vec![event(record, Happened::Revoked, "a grant that wasn't wanted", now)],
                 record: record.clone(),
-            }
+            })
         })?;
         for (_, place) in unwanted {
             self.forget(Some(place));
@@ -309,7 +324,6 @@ impl Custody<'_> {
         }
         let superseded = superseded.spend();
         self.commit(key, |record| Change {
-            expect: record.generation,
             moves: superseded.iter().map(|(id, _)| Move::Drop(*id)).collect(),
             closes: None,
             events: Vec::new(),

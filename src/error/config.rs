@@ -17,6 +17,12 @@ pub enum ConfigError {
         /// The system's word.
         reason: String,
     },
+    /// Others changed it since it was read.
+    #[error("{path} was changed by someone else in the meantime")]
+    Changed {
+        /// Which.
+        path: String,
+    },
     /// The file isn't TOML, or a key or value doesn't fit.
     #[error("{path}:{line}: {problem}")]
     Invalid {
@@ -106,6 +112,7 @@ impl ConfigError {
                 "Make one: biotrack-auth config init. To only look around: biotrack-auth sandbox demo."
                     .into(),
             ),
+            Self::Changed { .. } => Some("Run the command again: it goes on.".into()),
             Self::Invalid { right, .. } => right.clone(),
             Self::NoProfile { known, .. } if known.is_empty() => {
                 Some("Make one: biotrack-auth config init.".into())

@@ -147,6 +147,12 @@ pub(super) fn stage_of(tx: Db<'_>, flow: &FlowId) -> Result<Option<Stage>, Fault
     tx.row("SELECT stage, sealed FROM flow WHERE id = ?1", values![&flow.0], |row| read_stage(row, 0))
 }
 
+/// Whether a question was handed out, and nobody has taken its answer up.
+pub(super) fn waits_for_anybody(tx: Db<'_>, flow: &FlowId) -> Result<bool, Fault> {
+    let waiting = "SELECT count(*) FROM flow WHERE id = ?1 AND owner_mark IS NULL AND stage = 'asked'";
+    Ok(tx.number(waiting, values![&flow.0])? == 1)
+}
+
 /// Closes a question. Its state is remembered for a while: an answer that comes again is told so.
 pub(super) fn close(tx: Db<'_>, flow: &FlowId, how: Closed) -> Result<(), Fault> {
     tx.execute(

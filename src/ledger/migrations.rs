@@ -29,7 +29,7 @@ macro_rules! step {
 }
 
 /// The steps in their order: the first makes schema 1. On a server the ledger began with schema 7, whose script makes it whole.
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     step!("001", sqlite),
     step!("002", sqlite),
     step!("003", sqlite),
@@ -38,6 +38,7 @@ const STEPS: [Step; 8] = [
     step!("006", sqlite),
     step!("007", sqlite, postgres),
     step!("008", sqlite, postgres),
+    step!("009", sqlite, postgres),
 ];
 
 /// The newest schema that this program knows, and the only one that it works with.

@@ -266,8 +266,9 @@ impl Ledger {
         self.mark.as_ref().ok_or_else(|| Error::Failed("the owner's mark vanished".into()))
     }
 
-    /// Commits questions before they are asked, one commit for all, synced. A licence that a living process is
-    /// asking about is refused; a hand-off is replaced (also by one that is deactivated); what a dead process left must have been recovered before.
+    /// Commits questions before they are asked, one commit for all, synced. A license that a living process is
+    /// asking about is refused, and so is one whose record others have written since it was read; a hand-off is replaced
+    /// (also by one that is deactivated); what a dead process left must have been recovered before.
     pub fn intend(&mut self, intents: Vec<Intent>) -> Result<Vec<Result<Intended>>> {
         let owner = self.mark()?.owner();
         let living = self.living();
@@ -394,8 +395,9 @@ impl Ledger {
         journal::spent(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
     }
 
-    /// How far a question may have come that a dead process left: one that wasn't sent yet, by what
-    /// is there, may have been, if the machine has started anew since: what was noted last wasn't synced. On a server every note is.
+    /// A question that a dead process left, as far as it may have come. Where the machine has started anew since, the last
+    /// notes may be gone, for they weren't synced: then one that wasn't sent, by what is there, counts as sent. On a server
+    /// every note is synced.
     fn as_it_may_be(&self, flow: Flow) -> Flow {
         let Some(owner) = &flow.owner else { return flow };
         Flow { stage: self.stage_it_may_be_at(owner, flow.stage), ..flow }
@@ -432,8 +434,8 @@ impl Ledger {
         }
     }
 
-    /// Commits changes, one synced commit for all. One whose record was changed by others in the meantime is
-    /// refused alone; the others are kept.
+    /// Commits changes, one synced commit for all. One whose record others have written since it was read is refused
+    /// alone; the others are kept.
     pub fn commit(&mut self, changes: &[Change]) -> Result<Vec<Result<Kept>>> {
         let hand = self.hand();
         self.transaction("commit", |tx| {
@@ -458,8 +460,8 @@ impl Ledger {
         })
     }
 
-    /// Commits changes that belong together, one synced commit: all of them, or none where any record was changed by
-    /// others in the meantime, or somebody is at a license: what they bring belongs to what they began with.
+    /// Commits changes that belong together, one synced commit: all of them, or none where others have written any record
+    /// since it was read, or somebody is at a license: what they bring belongs to what they began with.
     pub fn commit_all(&mut self, changes: &[Change]) -> Result<()> {
         let hand = self.hand();
         self.transaction("commit", |tx| {
@@ -482,17 +484,44 @@ impl Ledger {
     /// or they were handed off. What a spool holds of them is merged first.
     pub fn unfinished(&mut self, profile: &str, key: Option<&Key>) -> Result<Vec<Flow>> {
         self.merge_spools()?;
+        let mut left = Vec::new();
+        for flow in self.open_questions(profile, key)? {
+            if !self.is_worked_on(&flow)? {
+                left.push(flow);
+            }
+        }
+        let dead: BTreeSet<_> =
+            left.iter().filter_map(|flow| flow.owner.as_ref()).map(|it| &it.mark).collect();
+        if !dead.is_empty() {
+            // Once more: an owner may have spooled an answer and ended between the two looks above. From here on none of
+            // them does.
+            self.merge_spools()?;
+            let mut settled = self.open_questions(profile, key)?;
+            settled.retain(|flow| flow.owner.as_ref().is_none_or(|owner| dead.contains(&owner.mark)));
+            left = settled;
+        }
+        Ok(left.into_iter().map(|flow| self.as_it_may_be(flow)).collect())
+    }
+
+    fn open_questions(&self, profile: &str, key: Option<&Key>) -> Result<Vec<Flow>> {
         let open = match key {
             Some(key) => journal::of_key(self.engine.db(), profile, key),
             None => journal::of_profile(self.engine.db(), profile),
         };
-        let mut left = Vec::new();
-        for flow in open.map_err(|e| self.fault("read the journal", e))? {
-            if !self.is_worked_on(&flow)? {
-                left.push(self.as_it_may_be(flow));
+        open.map_err(|e| self.fault("read the journal", e))
+    }
+
+    /// Closes a hand-off whose time is over. Its memo, for the vault to forget; nothing is closed where its answer was taken up
+    /// meanwhile.
+    pub fn close_lapsed(&mut self, flow: &FlowId) -> Result<Option<Place>> {
+        self.transaction("close the question", |tx| {
+            if !journal::waits_for_anybody(tx, flow)? {
+                return Ok(None);
             }
-        }
-        Ok(left)
+            let memo = journal::memo(tx, flow)?;
+            journal::close(tx, flow, Closed::Ended)?;
+            Ok(memo)
+        })
     }
 
     /// Takes over a question that a dead process left. `false` where another process was quicker.
@@ -549,27 +578,21 @@ impl Ledger {
 
     /// Where a profile's own secret is.
     pub fn profile_secret(&self, profile: &str, name: &str) -> Result<Option<Place>> {
-        let read = self.engine.db().row(
-            "SELECT item, blob FROM profile_secret WHERE profile = ?1 AND name = ?2",
-            values![profile, name],
-            |row| journal::place(row, 0),
-        );
-        read.map(Option::flatten).map_err(|e| self.fault("read", e))
+        profile_secret(self.engine.db(), profile, name).map_err(|e| self.fault("read", e))
     }
 
     /// Sets a profile's own secret; says where the old one was.
     pub fn set_profile_secret(&mut self, profile: &str, name: &str, place: &Place) -> Result<Option<Place>> {
-        let old = self.profile_secret(profile, name)?;
         let (item, blob) = journal::columns(place);
         self.transaction("keep the secret", |tx| {
+            let old = profile_secret(tx, profile, name)?;
             tx.execute(
                 "INSERT INTO profile_secret (profile, name, item, blob) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT (profile, name) DO UPDATE SET item = excluded.item, blob = excluded.blob",
                 values![profile, name, item, blob],
             )?;
-            Ok(())
-        })?;
-        Ok(old)
+            Ok(old)
+        })
     }
 
     /// Who writes, and which hooks are wanted.
@@ -619,6 +642,11 @@ impl Drop for Ledger {
             mark.stays();
         }
     }
+}
+
+fn profile_secret(db: Db<'_>, profile: &str, name: &str) -> Result<Option<Place>, Fault> {
+    let place = "SELECT item, blob FROM profile_secret WHERE profile = ?1 AND name = ?2";
+    Ok(db.row(place, values![profile, name], |row| journal::place(row, 0))?.flatten())
 }
 
 fn changed(key: &Key) -> Error {

@@ -2,7 +2,7 @@
 
 use super::engine::{Db, Fault, strange, values};
 use super::journal::{self, columns, key, place};
-use super::{Ledger, history};
+use super::{Ledger, history, records};
 use crate::error::{LedgerError, Result};
 use crate::model::flow::{Flow, Place, Role};
 use crate::model::history::Chore;
@@ -75,18 +75,20 @@ impl Ledger {
     }
 
     /// Gives secrets new places, one synced commit for all, with a line in the history; old items of a keyring are
-    /// noted to be forgotten. `false`, and nothing is changed, where any of them isn't where it was, or one came to it.
+    /// noted to be forgotten. `false`, and nothing is changed, where any of them isn't where it was, one came to it, or the
+    /// open questions aren't those that were `seen`: somebody has begun to work on a license.
     pub fn replace_places(
         &mut self,
         moved: &[(Secret, Place)],
         known: usize,
+        seen: &[Flow],
         chore: Chore,
         detail: &str,
         now: Timestamp,
     ) -> Result<bool> {
         let hand = self.hand();
         let done = self.transaction("move the secrets", |tx| {
-            if named_secrets(tx)?.len() != known {
+            if named_secrets(tx)?.len() != known || journal::of_all(tx)? != seen {
                 return Err(Moved.into());
             }
             for (secret, to) in moved {
@@ -215,11 +217,15 @@ fn put(tx: Db<'_>, secret: &Secret, to: &Place) -> Result<bool, Fault> {
     let (old_item, old_blob) = columns(&secret.place);
     let (item, blob) = columns(to);
     let changed = match &secret.holder {
-        Holder::Tokens { id, .. } => tx.execute(
-            "UPDATE secret SET item = ?2, blob = ?3
-             WHERE id = ?1 AND item IS NOT DISTINCT FROM ?4 AND blob IS NOT DISTINCT FROM ?5",
-            values![*id, item, blob, old_item, old_blob],
-        )?,
+        Holder::Tokens { id, profile, key, .. } => {
+            // Whoever goes by the place where they were decides anew.
+            records::touch(tx, profile, key)?;
+            tx.execute(
+                "UPDATE secret SET item = ?2, blob = ?3
+                 WHERE id = ?1 AND item IS NOT DISTINCT FROM ?4 AND blob IS NOT DISTINCT FROM ?5",
+                values![*id, item, blob, old_item, old_blob],
+            )?
+        }
         Holder::Profile { profile, name } => tx.execute(
             "UPDATE profile_secret SET item = ?3, blob = ?4
              WHERE profile = ?1 AND name = ?2 AND item IS NOT DISTINCT FROM ?5 AND blob IS NOT DISTINCT FROM ?6",

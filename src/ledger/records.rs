@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::model::authorization::{Authorization, Column, Part};
 use crate::model::column::{self, Kind, Source};
 use crate::model::flow::{Change, Move, Place, Role};
-use crate::model::ids::{Generation, Key, Tag};
+use crate::model::ids::{Generation, Key, Revision, Tag};
 use jiff::Timestamp;
 use std::str::FromStr;
 use std::sync::LazyLock;
@@ -16,19 +16,36 @@ use std::sync::LazyLock;
 /// The columns, as every statement that reads a record selects them.
 pub(super) const COLUMNS: &str = Authorization::NAMES;
 
-/// Puts a record in the place of what was known under its key.
-static PUT: LazyLock<String> = LazyLock::new(|| {
-    let of = |wanted: fn(&Column) -> bool, said: &dyn Fn(&str) -> String| {
-        let columns = Authorization::COLUMNS.iter().filter(|column| wanted(column));
-        columns.map(|column| said(column.name)).collect::<Vec<_>>().join(", ")
-    };
-    let places: Vec<_> = (1..=Authorization::COLUMNS.len()).map(|n| format!("?{n}")).collect();
+/// The column that the ledger itself counts.
+const REVISION: &str = "revision";
+
+/// What a writer says of a record: all but its revision.
+fn said() -> impl Iterator<Item = &'static Column> {
+    Authorization::COLUMNS.iter().filter(|column| column.name != REVISION)
+}
+
+/// Adds a record where nothing is known under its key. Values: what is [`said`].
+static ADD: LazyLock<String> = LazyLock::new(|| {
+    let names: Vec<_> = said().map(|column| column.name).collect();
+    let places: Vec<_> = (1..=names.len()).map(|n| format!("?{n}")).collect();
     format!(
-        "INSERT INTO authorization ({}) VALUES ({}) ON CONFLICT ({}) DO UPDATE SET {}",
-        of(|_| true, &str::to_owned),
-        places.join(", "),
-        of(|column| column.part == Part::Key, &str::to_owned),
-        of(|column| column.part != Part::Key, &|name| format!("{name} = excluded.{name}")),
+        "INSERT INTO authorization ({}, {REVISION}) VALUES ({}, 1) ON CONFLICT DO NOTHING",
+        names.join(", "),
+        places.join(", ")
+    )
+});
+
+/// Puts a record in the place of the one that was read. Values: what is [`said`], and the revision that was read.
+static PUT: LazyLock<String> = LazyLock::new(|| {
+    let set = |part: fn(&Column) -> bool, between: &str| {
+        let told = said().zip(1..).filter(|(column, _)| part(column));
+        told.map(|(column, n)| format!("{} = ?{n}", column.name)).collect::<Vec<_>>().join(between)
+    };
+    format!(
+        "UPDATE authorization SET {}, {REVISION} = {REVISION} + 1 WHERE {} AND {REVISION} = ?{}",
+        set(|column| column.part != Part::Key, ", "),
+        set(|column| column.part == Part::Key, " AND "),
+        Authorization::COLUMNS.len(),
     )
 });
 
@@ -97,20 +114,29 @@ impl Ledger {
 
 fn put_use(tx: Db<'_>, profile: &str, key: &Key, at: Timestamp) -> Result<(), Fault> {
     tx.execute(
-        "UPDATE authorization SET last_used_at = ?4 WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
+        "UPDATE authorization SET last_used_at = ?4, revision = revision + 1
+         WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
         values![profile, key.ubi.as_str(), key.license.as_str(), at.as_second()],
     )?;
     Ok(())
 }
 
-/// Applies a change inside a transaction: compares the generation, writes record, secrets and history.
-/// `false` where someone else changed the record.
+/// Notes inside a transaction that something of a record was changed beside its columns: whoever read it before decides anew.
+pub(super) fn touch(tx: Db<'_>, profile: &str, key: &Key) -> Result<(), Fault> {
+    tx.execute(
+        "UPDATE authorization SET revision = revision + 1 WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
+        values![profile, key.ubi.as_str(), key.license.as_str()],
+    )?;
+    Ok(())
+}
+
+/// Applies a change inside a transaction: writes record, secrets and history.
+/// `false`, and nothing is written, where someone else has written the record since it was read.
 pub(super) fn apply(tx: Db<'_>, change: &Change, hand: &Hand) -> Result<bool, Fault> {
     let record = &change.record;
-    if generation(tx, &record.profile, &record.key)?.unwrap_or_default() != change.expect {
+    if !put(tx, record)? {
         return Ok(false);
     }
-    put(tx, record)?;
     for step in &change.moves {
         turn(tx, record, step)?;
     }
@@ -130,8 +156,9 @@ pub(super) fn generation(tx: Db<'_>, profile: &str, key: &Key) -> Result<Option<
     Ok(found.map(Generation))
 }
 
-fn put(tx: Db<'_>, record: &Authorization) -> Result<(), Fault> {
-    let columns: Vec<_> = Authorization::COLUMNS.iter().map(|column| column.value(record)).collect();
+/// `false` where the record isn't there any more what it was read as.
+fn put(tx: Db<'_>, record: &Authorization) -> Result<bool, Fault> {
+    let columns: Vec<_> = said().map(|column| column.value(record)).collect();
     let joined: Vec<_> = columns
         .iter()
         .map(|value| match value {
@@ -139,7 +166,7 @@ fn put(tx: Db<'_>, record: &Authorization) -> Result<(), Fault> {
             _ => String::new(),
         })
         .collect();
-    let stored: Vec<_> = columns
+    let mut stored: Vec<_> = columns
         .iter()
         .zip(&joined)
         .map(|(value, joined)| match value {
@@ -151,8 +178,11 @@ fn put(tx: Db<'_>, record: &Authorization) -> Result<(), Fault> {
             column::Value::Number(number) => Value::Number(*number),
         })
         .collect();
-    tx.execute(&PUT, &stored)?;
-    Ok(())
+    if record.revision == Revision::default() {
+        return Ok(tx.execute(&ADD, &stored)? == 1);
+    }
+    stored.push(Value::Number(record.revision.0));
+    Ok(tx.execute(&PUT, &stored)? == 1)
 }
 
 fn turn(tx: Db<'_>, record: &Authorization, step: &Move) -> Result<(), Fault> {
@@ -208,6 +238,11 @@ mod tests {
         db
     }
 
+    /// The same as somebody has it who found nothing there.
+    fn new(record: &Authorization) -> Authorization {
+        Authorization { revision: Revision::default(), ..record.clone() }
+    }
+
     fn all(db: Db<'_>) -> Vec<Authorization> {
         db.rows(&format!("SELECT {COLUMNS} FROM authorization"), values![], read).unwrap()
     }
@@ -229,23 +264,58 @@ mod tests {
         fn a_record_is_read_as_it_was_put(first: Authorization, then: Authorization) {
             let db = empty();
             let db = Db::Sqlite(&db);
-            put(db, &first).unwrap();
+            prop_assert!(put(db, &new(&first)).unwrap());
+            let first = Authorization { revision: Revision(1), ..first };
             prop_assert_eq!(&all(db), std::slice::from_ref(&first));
             // Another of the same key takes its place, in every column.
-            let then = Authorization { profile: first.profile.clone(), key: first.key.clone(), ..then };
-            put(db, &then).unwrap();
-            prop_assert_eq!(all(db), [then]);
+            let then = Authorization {
+                profile: first.profile.clone(), key: first.key.clone(), revision: first.revision, ..then
+            };
+            prop_assert!(put(db, &then).unwrap());
+            prop_assert_eq!(all(db), [Authorization { revision: Revision(2), ..then }]);
+        }
+
+        #[test]
+        fn whatever_others_have_written_since_it_was_read_is_not_written_over(
+            first: Authorization, theirs: Authorization, ours: Authorization
+        ) {
+            let db = empty();
+            let db = Db::Sqlite(&db);
+            let of = |it: Authorization, read| Authorization {
+                profile: first.profile.clone(), key: first.key.clone(), revision: Revision(read), ..it
+            };
+            prop_assert!(put(db, &new(&first)).unwrap());
+            prop_assert!(put(db, &of(theirs.clone(), 1)).unwrap());
+            let there = all(db);
+            // What was read before that, and what was read when nothing was there.
+            for read in [0, 1] {
+                prop_assert!(!put(db, &of(ours.clone(), read)).unwrap());
+            }
+            prop_assert_eq!(&all(db), &there);
+            put_use(db, &first.profile, &first.key, Timestamp::UNIX_EPOCH).unwrap();
+            touch(db, &first.profile, &first.key).unwrap();
+            for read in [2, 3] {
+                prop_assert!(!put(db, &of(ours.clone(), read)).unwrap());
+            }
+            prop_assert!(put(db, &of(ours.clone(), 4)).unwrap());
+            // One that is gone isn't put there again.
+            db.execute("DELETE FROM authorization", values![]).unwrap();
+            prop_assert!(!put(db, &of(ours, 5)).unwrap());
+            prop_assert_eq!(all(db), []);
         }
 
         #[test]
         fn a_use_is_noted_and_nothing_else(record: Authorization, other: Authorization, at in 0i64..9_999_999_999) {
             let db = empty();
             let db = Db::Sqlite(&db);
-            put(db, &record).unwrap();
-            put(db, &other).unwrap();
+            put(db, &new(&record)).unwrap();
+            put(db, &new(&other)).unwrap();
             let at = Timestamp::from_second(at).unwrap();
             put_use(db, &record.profile, &record.key, at).unwrap();
-            let mut expected = [Authorization { last_used_at: Some(at), ..record }, other];
+            let mut expected = [
+                Authorization { last_used_at: Some(at), revision: Revision(2), ..record },
+                Authorization { revision: Revision(1), ..other },
+            ];
             expected.sort_by(|a, b| (&a.profile, &a.key).cmp(&(&b.profile, &b.key)));
             prop_assert_eq!(all(db), expected);
         }

@@ -1,7 +1,7 @@
 //! What a column of a record holds, in the one form that the ledger, CSV and JSON read and write; and how each type of
 //! ours stands in a column.
 
-use super::ids::{Contact, Generation, License, OcmLicense, StoreName, Tag, Ubi, Username};
+use super::ids::{Contact, Generation, License, OcmLicense, Revision, StoreName, Tag, Ubi, Username};
 use super::instant::{for_machines, whole_second};
 use crate::error::{Error, Result};
 use jiff::Timestamp;
@@ -220,21 +220,27 @@ impl ColumnType for bool {
     }
 }
 
-impl ColumnType for Generation {
-    const KIND: Kind = Kind::Number;
+macro_rules! counts {
+    ($($name:ident)*) => {$(
+        impl ColumnType for $name {
+            const KIND: Kind = Kind::Number;
 
-    fn value(&self) -> Value<'_> {
-        Value::Number(self.0)
-    }
+            fn value(&self) -> Value<'_> {
+                Value::Number(self.0)
+            }
 
-    fn of(value: Value<'_>) -> Result<Self> {
-        match value {
-            Value::Nothing => Ok(Self::default()),
-            Value::Number(number) => Ok(Self(number)),
-            _ => Err(of_another_kind(Kind::Number)),
+            fn of(value: Value<'_>) -> Result<Self> {
+                match value {
+                    Value::Nothing => Ok(Self::default()),
+                    Value::Number(number) => Ok(Self(number)),
+                    _ => Err(of_another_kind(Kind::Number)),
+                }
+            }
         }
-    }
+    )*};
 }
+
+counts!(Generation Revision);
 
 impl<T: ColumnType> ColumnType for Option<T> {
     const KIND: Kind = T::KIND;

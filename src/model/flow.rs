@@ -219,10 +219,8 @@ pub enum Move {
 /// A change that is committed whole: record, secrets, history, and the question that it answers.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// The record as it shall be.
+    /// The record as it shall be, with the revision that it was read with: another one in the ledger refuses the change.
     pub record: Authorization,
-    /// The generation that it started from; another one in the ledger refuses the change.
-    pub expect: Generation,
     /// What happens to its secrets.
     pub moves: Vec<Move>,
     /// The question that is closed by it.

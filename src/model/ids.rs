@@ -124,7 +124,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// Counts the changes of a record's live secret; a writer states the one it started from.
+/// Counts the changes of a record's live secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Generation(pub i64);
 
@@ -134,6 +134,11 @@ impl Generation {
         Self(self.0 + 1)
     }
 }
+
+/// Counts the writes of a record, of its secrets' places among them: whoever writes states the one that was read, and is
+/// refused where it's another by then. 0: nothing was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Revision(pub i64);
 
 /// One question put to the provider: a consent, or a revocation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

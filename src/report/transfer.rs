@@ -23,7 +23,7 @@ pub fn export_json(records: &[&Authorization]) -> serde_json::Result<String> {
 }
 
 /// What `import --json` prints.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct ImportDocument {
     schema: u8,
@@ -42,7 +42,7 @@ pub struct ImportDocument {
 }
 
 /// What becomes of one licence.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct ImportRow {
     profile: String,

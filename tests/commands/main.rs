@@ -20,6 +20,7 @@ mod last_use;
 mod layers;
 mod listen;
 mod man;
+mod meanwhile;
 mod model;
 mod mutations;
 #[path = "../fixtures/odd.rs"]

@@ -378,6 +378,18 @@ fn of_jobs_that_change_all_across_those_of_one() {
 }
 
 #[test]
+fn of_jobs_that_change_all_across_giving_up() {
+    crossed(Before::Living, false, &[IMPORT, RECIPIENTS, TO_KEYRING], &[DEACTIVATE]);
+    crossed(Before::Living, true, &[TO_SEALED], &[DEACTIVATE]);
+}
+
+#[test]
+fn of_jobs_that_change_all_beside_a_link_that_is_out() {
+    all(Before::HandedOff, false, &[IMPORT, EXPORT, RECIPIENTS], &[COMPLETE, HAND_OFF]);
+    all(Before::HandedOff, false, &[COMPLETE, HAND_OFF], &[IMPORT, EXPORT, RECIPIENTS]);
+}
+
+#[test]
 fn of_two_jobs_of_one_across_each_other() {
     crossed(Before::Living, false, &[TOKEN, DEACTIVATE], &[RENEW]);
     crossed(Before::Waiting, false, &[TAKE], &[TAKE, RENEW, DEACTIVATE]);

@@ -5,7 +5,7 @@ use crate::command::{identity, open_ledger, read_ledger, vault};
 use crate::config::{Config, NewVault, change_vault};
 use crate::custody::reseal;
 use crate::edge::Env;
-use crate::error::{Error, Result, counted};
+use crate::error::{ConfigError, Error, Result, counted};
 use crate::model::vault_kind::VaultKind;
 use crate::vault::{check_recipient, recipient_of};
 use serde::Serialize;
@@ -59,8 +59,19 @@ pub struct Shown {
     own: bool,
 }
 
-/// Runs it.
+/// Runs it; anew on what the configuration names by then, where others have named other recipients meanwhile.
 pub fn run(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
+    const TRIES: usize = 5;
+    let mut tried = 1;
+    loop {
+        match run_once(action, globals, env) {
+            Err(Error::Config(ConfigError::Changed { .. })) if tried < TRIES => tried += 1,
+            done => return done,
+        }
+    }
+}
+
+fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
     let config = Config::load(&env.paths)?;
     if config.vault != VaultKind::Sealed {
         return Err(Error::Usage {
@@ -94,7 +105,8 @@ pub fn run(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
         None => 0,
     };
     // The file last: cut short before, the same command seals them all again.
-    change_vault(&env.paths, &NewVault { kind: VaultKind::Sealed, recipients: wanted.clone() })?;
+    let named = NewVault { kind: VaultKind::Sealed, recipients: wanted.clone() };
+    change_vault(&env.paths, &config, &named)?;
     env.terminal.say(&format!(
         "Sealed to {}: {}.",
         counted(wanted.len(), "recipient", "recipients"),

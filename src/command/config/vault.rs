@@ -52,7 +52,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     // Named after the ledger, so that `doctor` finds what a killed process left of it.
     to.probe(&format!("{}/probe-{}", ledger.id(), env.random.name()?), env.random.as_ref())?;
     let moved = move_secrets(&mut ledger, &from, &to, env.clock.now(), &mut || {
-        change_vault(&env.paths, &NewVault { kind: args.kind, recipients: recipients.clone() })
+        change_vault(&env.paths, &config, &NewVault { kind: args.kind, recipients: recipients.clone() })
     })?;
     env.terminal.say(&match moved {
         0 => format!("Vault: {}. Every secret was there already.", args.kind),

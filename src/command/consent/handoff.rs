@@ -2,7 +2,7 @@
 
 use super::{Waiting, finish_left_over, fits, outcome_of_left};
 use crate::command::{Bench, Call, outcome_or_error};
-use crate::custody::Question;
+use crate::custody::{Decision, Question};
 use crate::error::{Error, Result};
 use crate::grant::{self, Endpoints};
 use crate::model::authorization::Standing;
@@ -124,31 +124,33 @@ pub(in crate::command) fn hand_out<'a>(
     // Whole seconds, as the ledger keeps them: what is told is what counts.
     let until = whole_second(until);
     let base = grant::handoff_uri(&provider, port);
-    let (mut questions, mut asked, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    for item in items {
-        let known = bench.custody.standing(&item.key)?.map(|standing| standing.record);
-        if let Err(e) = fits(item.purpose, known.as_ref(), &provider, now) {
-            refused.push((item, Err(e)));
-            continue;
-        }
+    let mut questions = Vec::with_capacity(items.len());
+    for item in &items {
         let random = call.env.random.as_ref();
         let ask = grant::ask(&provider, endpoints, &item.key, &item.username, &base, random)?;
-        let record = item.on(known, &provider.profile);
-        // What is known of the store, whether it was typed now or before.
-        let item = Planned { name: record.name.clone(), contact: record.contact.clone(), ..item };
+        let record: Decision<'_> = Box::new(|known| {
+            fits(item.purpose, known.as_ref(), &provider, now)?;
+            Ok(item.on(known, &provider.profile))
+        });
         questions.push(Question { ask, record, purpose: item.purpose, deadline: until, handed_off: true });
-        asked.push(item);
     }
     let outcomes = bench.custody.ask(questions)?;
-    let made = asked.into_iter().zip(outcomes).map(|(item, logged)| {
+    let mut made = Vec::with_capacity(items.len());
+    for (item, logged) in items.into_iter().zip(outcomes) {
+        // What is known of the store, whether it was typed now or before.
+        let known = bench.custody.standing(&item.key)?.map(|standing| standing.record);
+        let item = match known {
+            Some(record) if logged.is_ok() => Planned { name: record.name, contact: record.contact, ..item },
+            _ => item,
+        };
         let handed = logged.map(|logged| {
             let (_, ask) = logged.get();
             let (address, redirect_uri) = (ask.address.clone(), ask.redirect_uri.clone());
             Handed { item: item.clone(), address, redirect_uri, until }
         });
-        (item, handed)
-    });
-    Ok(made.chain(refused).collect())
+        made.push((item, handed));
+    }
+    Ok(made)
 }
 
 /// `--no-wait` for one licence.

@@ -107,9 +107,8 @@ fn made_up(profile: &str, at: u32, now: Timestamp) -> Result<Change> {
 }
 
 fn change(mut record: Authorization, happened: Happened, at: Timestamp) -> Change {
-    let expect = record.generation;
-    record.generation = expect.next();
+    record.generation = record.generation.next();
     let (profile, key) = (record.profile.clone(), record.key.clone());
     let event = Event { at, profile, key, happened, detail: "made up".into() };
-    Change { record, expect, moves: Vec::new(), closes: None, events: vec![event] }
+    Change { record, moves: Vec::new(), closes: None, events: vec![event] }
 }

@@ -4,7 +4,9 @@
 //! A new column is a line of that table, a migration for each engine of the ledger, and what shows it to people.
 
 use crate::model::column::{ColumnType, Kind, Source, Value};
-use crate::model::ids::{Contact, Generation, Key, License, OcmLicense, StoreName, Tag, Ubi, Username};
+use crate::model::ids::{
+    Contact, Generation, Key, License, OcmLicense, Revision, StoreName, Tag, Ubi, Username,
+};
 use jiff::Timestamp;
 
 /// What a column has to do with the license, which decides how far it goes.
@@ -170,6 +172,8 @@ record! {
     held_elsewhere:        bool                  [Own];
     /// Counts the changes of the live secret.
     generation:            Generation            [Own];
+    /// Counts the writes of the record, as it was read: nobody writes over what others wrote meanwhile.
+    revision:              Revision              [Own];
 }
 
 #[cfg(test)]

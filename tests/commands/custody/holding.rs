@@ -37,6 +37,7 @@ fn a_waiting_grant_is_not_live_and_changes_nothing_of_the_one_in_use() {
         let but_for_that = Authorization {
             held_by: None,
             generation: before.generation,
+            revision: before.revision,
             last_used_at: None,
             ..after.clone()
         };

@@ -230,6 +230,30 @@ fn who_is_at_a_license_is_not_resealed_under_their_hands() {
 }
 
 #[test]
+fn who_begins_while_a_move_reads_the_secrets_is_left_alone() {
+    let rig = Rig::with_keyring();
+    drop(rig.grant("L-1"));
+    let item = rig.keyring.accounts().pop().unwrap();
+    let (others, revocation) = (Rig::of(rig.world().clone()), rig.provider.stops(REVOKE));
+    let (told, giving_up) = std::sync::mpsc::channel();
+    at(&rig, Moment::Asked("get", item), move || {
+        let running = others.start("deactivate L-1 --yes");
+        revocation.is_reached();
+        told.send((running, revocation)).unwrap();
+    });
+    let moved = rig.run("config vault sealed");
+    rig.world().unwatch();
+    let (running, revocation) = giving_up.recv().unwrap();
+    revocation.opens();
+    assert_eq!(running.join().unwrap(), 0);
+    let moved = moved.exits(1);
+    assert!(moved.err.contains("L-1 is being worked on by sam@desk"), "{}", moved.err);
+    assert_eq!((shown(&rig, "L-1").0, kept(&rig, "L-1")), (State::Deactivated, vec![]));
+    assert_eq!(rig.keyring.accounts().len(), 0);
+    oracle::rests(&rig);
+}
+
+#[test]
 fn a_move_goes_by_what_the_ledger_says_and_gives_up_where_others_never_rest() {
     let rig = Rig::with_keyring();
     drop(rig.grant("L-1"));

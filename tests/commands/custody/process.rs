@@ -85,7 +85,7 @@ impl Process<'_> {
     }
 
     /// What is to be asked about a license, of an admin, as its record is now.
-    pub(super) fn question(&self, license: &str, admin: &str, handed_off: bool) -> Question {
+    pub(super) fn question(&self, license: &str, admin: &str, handed_off: bool) -> Question<'static> {
         let (key, admin) = (key(license), Username::parse(admin).unwrap());
         let endpoints = self.exchange().endpoints;
         let random = self.env.random.as_ref();
@@ -94,7 +94,9 @@ impl Process<'_> {
         let renews = known.as_ref().is_some_and(|it| it.created_at.is_some() && it.deactivated_at.is_none());
         Question {
             ask,
-            record: known.unwrap_or_else(|| Authorization::asked(PROFILE, key, admin)),
+            record: Box::new(move |known| {
+                Ok(known.unwrap_or_else(|| Authorization::asked(PROFILE, key.clone(), admin.clone())))
+            }),
             purpose: if renews { Purpose::Renew } else { Purpose::Register },
             deadline: self.rig.now() + SignedDuration::from_mins(10),
             handed_off,
@@ -102,7 +104,7 @@ impl Process<'_> {
     }
 
     /// Puts questions, all in one commit.
-    pub(super) fn asks(&mut self, questions: Vec<Question>) -> Result<Vec<Result<Asked>>> {
+    pub(super) fn asks(&mut self, questions: Vec<Question<'_>>) -> Result<Vec<Result<Asked>>> {
         self.custody.ask(questions)
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::rig::{Visit, World, oracle, register};
-use biotrack_auth::custody::{client_secret_place, keep_client_secret};
+use biotrack_auth::custody::{Question, client_secret_place, keep_client_secret};
 use biotrack_auth::edge::KeyringFault;
 use biotrack_auth::model::flow::{Place, Stage};
 use biotrack_auth::model::provider::ClientAuth;
@@ -378,19 +378,41 @@ fn a_license_that_somebody_is_at_is_refused_alone() {
 }
 
 #[test]
-fn a_record_that_was_changed_since_it_was_read_refuses_the_question() {
+fn a_record_that_others_keep_writing_is_decided_on_anew_and_in_the_end_refuses_the_question() {
     let rig = Rig::with_keyring();
     drop(rig.grant("L-1"));
-    let items = rig.keyring.accounts();
-    process(&rig, |it| {
-        let question = it.question("L-1", crate::rig::ADMIN, false);
-        rig.minutes_pass(61);
-        drop(rig.run("token L-1").exits(0));
-        let refused = it.asks(vec![question]).unwrap().pop().unwrap().unwrap_err();
-        assert_eq!(refused.to_string(), "L-1 was changed by someone else in the meantime");
-    });
-    assert_eq!(flows(&rig, "L-1"), []);
-    assert_eq!(rig.keyring.accounts().len(), items.len(), "what its answer would have needed is forgotten");
+    for (writes, is_asked) in [(1, true), (4, true), (5, false)] {
+        process(&rig, |it| {
+            let decided = std::cell::Cell::new(0);
+            let question = Question {
+                record: Box::new(|known| {
+                    decided.set(decided.get() + 1);
+                    if decided.get() <= writes {
+                        // After it was read, and before it's written.
+                        rig.changes("L-1", |record| record.uncertain_at = Some(rig.now()));
+                    }
+                    Ok(known.unwrap())
+                }),
+                ..it.question("L-1", crate::rig::ADMIN, true)
+            };
+            let items = rig.keyring.accounts();
+            match it.asks(vec![question]).unwrap().pop().unwrap() {
+                Ok(_) => assert!(is_asked),
+                Err(refused) => {
+                    assert_eq!(refused.to_string(), "L-1 was changed by someone else in the meantime");
+                    assert!(!is_asked);
+                    assert_eq!(
+                        rig.keyring.accounts(),
+                        items,
+                        "what its answer would have needed is forgotten"
+                    );
+                }
+            }
+            assert!(record(&rig, "L-1").uncertain_at.is_some());
+        });
+        rig.changes("L-1", |record| record.uncertain_at = None);
+    }
+    assert_eq!(flows(&rig, "L-1").len(), 1, "the newest link");
 }
 
 #[test]

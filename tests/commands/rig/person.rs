@@ -72,7 +72,11 @@ struct Script {
     standard_input: Mutex<Vec<u8>>,
     terminal: bool,
     hand: Hand,
+    /// What others do while the next questions wait for their answers, one after the other.
+    meanwhile: Mutex<VecDeque<Meanwhile>>,
 }
+
+type Meanwhile = Box<dyn FnOnce() + Send>;
 
 impl Person {
     /// Somebody at a terminal who answers these questions, each named by a part of its words, in this order. `^C`
@@ -105,6 +109,12 @@ impl Person {
     /// The same, typing or pasting this as soon as keys are heard.
     pub fn typing(self, keys: impl IntoIterator<Item = Typed>) -> Self {
         self.script.keys.lock().unwrap().extend(keys);
+        self
+    }
+
+    /// The same, who takes their time over the next question: others do this before it's answered.
+    pub fn while_others(self, act: impl FnOnce() + Send + 'static) -> Self {
+        self.script.meanwhile.lock().unwrap().push_back(Box::new(act));
         self
     }
 
@@ -147,6 +157,10 @@ impl ScriptedInput {
         let next = self.script.answers.lock().unwrap().pop_front();
         let (part, answer) = next.unwrap_or_else(|| panic!("nobody expected the question \"{question}\""));
         assert!(question.contains(&part), "\"{question}\" was asked where \"{part}\" was expected");
+        let meanwhile = self.script.meanwhile.lock().unwrap().pop_front();
+        if let Some(act) = meanwhile {
+            act();
+        }
         self.echo.add(&format!("{question}: {}\n", if shown { answer.as_str() } else { "[hidden]" }));
         match answer.as_str() {
             "^C" => Err(io::ErrorKind::Interrupted.into()),

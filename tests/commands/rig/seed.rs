@@ -33,7 +33,6 @@ impl Rig {
     pub fn seed(&self, records: impl IntoIterator<Item = impl Borrow<Authorization>>) {
         let change = |record: &Authorization| Change {
             record: record.clone(),
-            expect: record.generation,
             moves: Vec::new(),
             closes: None,
             events: Vec::new(),

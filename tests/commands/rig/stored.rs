@@ -33,22 +33,25 @@ impl Rig {
         made(&mut granted);
         let item = format!("{}/{PROFILE}/{}/{}/remade", ledger.id(), key.ubi, key.license);
         let place = vault.put(&item, &granted.to_sealable(&key)).unwrap();
-        let expect = record.generation;
-        record.generation = expect.next();
+        record.generation = record.generation.next();
         let moves = vec![Move::Drop(id), Move::Put(Role::Live, place)];
-        let change = Change { record, expect, moves, closes: None, events: Vec::new() };
+        let change = Change { record, moves, closes: None, events: Vec::new() };
         ledger.commit(&[change]).unwrap().pop().unwrap().unwrap();
         vault.forget(&old).unwrap();
     }
 
     /// Changes a record as if something else had.
     pub fn changes(&self, license: &str, made: impl FnOnce(&mut Authorization)) {
+        assert!(self.tries_to_change(license, made), "{license} was changed by somebody else meanwhile");
+    }
+
+    /// The same; whether nobody else was quicker.
+    pub fn tries_to_change(&self, license: &str, made: impl FnOnce(&mut Authorization)) -> bool {
         let mut ledger = self.ledger();
         let mut record = ledger.standing(PROFILE, &key(license)).unwrap().unwrap().record;
         made(&mut record);
-        let expect = record.generation;
-        let change = Change { record, expect, moves: Vec::new(), closes: None, events: Vec::new() };
-        ledger.commit(&[change]).unwrap().pop().unwrap().unwrap();
+        let change = Change { record, moves: Vec::new(), closes: None, events: Vec::new() };
+        ledger.commit(&[change]).unwrap().pop().unwrap().is_ok()
     }
 
     /// The vault that has it, whichever the configuration names.

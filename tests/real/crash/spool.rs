@@ -28,8 +28,7 @@ fn asked(rig: &Rig) -> (Ledger, Spool, FlowId) {
         memo: None,
         stage: Stage::Asked,
     };
-    let change =
-        Change { record, expect: Generation(0), moves: Vec::new(), closes: None, events: Vec::new() };
+    let change = Change { record, moves: Vec::new(), closes: None, events: Vec::new() };
     let spool = ledger.reserve(1).unwrap();
     let id = flow.id.clone();
     ledger

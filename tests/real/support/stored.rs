@@ -133,10 +133,9 @@ impl Rig {
         made(&mut granted);
         let item = format!("{}/{PROFILE}/{}/{}/remade", ledger.id(), key.ubi, key.license);
         let place = vault.put(&item, &granted.to_sealable(&key)).unwrap();
-        let expect = record.generation;
-        record.generation = expect.next();
+        record.generation = record.generation.next();
         let moves = vec![Move::Drop(id), Move::Put(Role::Live, place)];
-        let change = Change { record, expect, moves, closes: None, events: Vec::new() };
+        let change = Change { record, moves, closes: None, events: Vec::new() };
         ledger.commit(&[change]).unwrap().pop().unwrap().unwrap();
         vault.forget(&old).unwrap();
     }

@@ -9,7 +9,7 @@ mod wishes;
 use super::fit::fits;
 use super::outcome_of;
 use crate::command::{Bench, Call, hooks};
-use crate::custody::{Kept, Question};
+use crate::custody::{Decision, Kept, Question};
 use crate::edge::{BrowserChoice, Opened};
 use crate::error::{Error, LedgerError, ProviderError, Result};
 use crate::grant::{self};
@@ -290,12 +290,10 @@ impl<'r, 'e> Round<'r, 'e> {
         let (mut questions, mut places) = (Vec::new(), Vec::new());
         for at in which {
             match self.question(*at, now, deadline) {
-                Ok(Ok(question)) => {
+                Ok(question) => {
                     questions.push(question);
                     places.push(*at);
                 }
-                Ok(Err(why)) => self.skip(*at, &why),
-                Err(e) if self.several() && e.is_ledger_away() => return self.stop(Some(e)),
                 Err(e) => self.settle(*at, Err(e)),
             }
         }
@@ -335,15 +333,15 @@ impl<'r, 'e> Round<'r, 'e> {
         }
     }
 
-    /// Where several people share the ledger, and one of them is at a licence of this run too, or was: in which words it's
-    /// left to them.
+    /// Where somebody else is at a license of this run too, on a ledger that several people share, or has changed it since the
+    /// run was planned: in which words it's left to them.
     fn others_have(&self, refused: &Error) -> Option<String> {
-        if !self.several() || !self.bench.custody.ledger().is_shared() {
-            return None;
-        }
         match refused {
-            Error::Busy { holder, .. } => Some(format!("{holder}, is at it")),
+            _ if !self.several() => None,
             Error::Ledger(LedgerError::Changed { .. }) => Some(MEANWHILE.into()),
+            Error::Busy { holder, .. } if self.bench.custody.ledger().is_shared() => {
+                Some(format!("{holder}, is at it"))
+            }
             _ => None,
         }
     }
@@ -372,25 +370,21 @@ impl<'r, 'e> Round<'r, 'e> {
         }));
     }
 
-    /// The question about a licence as its record is now; or why it's left out.
-    fn question(
-        &self,
-        at: usize,
-        now: Timestamp,
-        deadline: Timestamp,
-    ) -> Result<std::result::Result<Question, String>> {
+    /// The question about a license. What is decided on its record is decided when that is read: right before it's written.
+    fn question(&self, at: usize, now: Timestamp, deadline: Timestamp) -> Result<Question<'r>> {
         let item = &self.items[at].1;
-        let provider = &self.bench.provider;
-        let known = self.bench.custody.standing(&item.key)?.map(|standing| standing.record);
-        if self.several() && known.as_ref().is_some_and(|known| known.generation != item.base) {
-            return Ok(Err(MEANWHILE.into()));
-        }
-        fits(item.purpose, known.as_ref(), provider, now)?;
+        let (provider, several) = (self.bench.provider.clone(), self.several());
         let base = self.session.redirect_uri();
         let random = self.call.env.random.as_ref();
-        let ask = grant::ask(provider, &self.exchange.endpoints, &item.key, &item.username, &base, random)?;
-        let record = item.on(known, &provider.profile);
-        Ok(Ok(Question { ask, record, purpose: item.purpose, deadline, handed_off: false }))
+        let ask = grant::ask(&provider, &self.exchange.endpoints, &item.key, &item.username, &base, random)?;
+        let record: Decision<'r> = Box::new(move |known| {
+            if several && known.as_ref().is_some_and(|known| known.generation != item.base) {
+                return Err(LedgerError::Changed { license: item.key.license.to_string() }.into());
+            }
+            fits(item.purpose, known.as_ref(), &provider, now)?;
+            Ok(item.on(known, &provider.profile))
+        });
+        Ok(Question { ask, record, purpose: item.purpose, deadline, handed_off: false })
     }
 
     fn arrived(&mut self, at: usize, code: Secret, reply: Reply) {
