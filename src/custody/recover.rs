@@ -104,7 +104,7 @@ impl Custody<'_> {
                 )?;
                 Ok(Recovered::Dropped)
             }
-            (purpose, Stage::Sent) => {
+            (purpose, Stage::Sent | Stage::Refused) => {
                 self.close(
                     &flow.id,
                     &flow.key,

@@ -78,6 +78,9 @@ pub enum Stage {
     Arrived(Sealed),
     /// The one POST is being sent, or was.
     Sent,
+    /// A refresh whose answer is lost was sent once more, and the provider called the grant dead. It may only mean the
+    /// first try, which was acted on or still is: the next try decides.
+    Refused,
     /// The answer is sealed here, because it couldn't be kept in its proper place.
     Answered(Sealed),
 }
@@ -88,7 +91,7 @@ impl Stage {
         match self {
             Self::Asked => 0,
             Self::Arrived(_) => 1,
-            Self::Sent => 2,
+            Self::Sent | Self::Refused => 2,
             Self::Answered(_) => 3,
         }
     }

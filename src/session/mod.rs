@@ -6,7 +6,7 @@ mod switchboard;
 mod worklist;
 
 pub use desk::{Asked, Desk, Visit};
-pub use look_up::{LookedUp, look_up};
+pub use look_up::{Both, LookedUp, look_up};
 pub use switchboard::Reply;
 pub use worklist::{Clicked, Entry, Sheet, Wish, Worklist};
 
