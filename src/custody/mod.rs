@@ -22,7 +22,7 @@ pub use handoff::Found;
 pub use look_up::Looked;
 pub use moving::{move_ledger, move_secrets, reseal};
 pub use recover::Recovered;
-pub use surrender::{Asking, Extent, Revocation};
+pub use surrender::{Asking, Extent, Revocation, Surrendered};
 
 use crate::edge::{Env, Interrupts, Random};
 use crate::error::{ConfigError, Error, HandoffError, LedgerError, ProviderError, Result};

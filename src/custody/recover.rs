@@ -47,8 +47,8 @@ impl Custody<'_> {
     }
 
     /// Closes what dead processes left of a licence that is given up without asking the provider.
-    pub fn abandon(&mut self, key: &Key) -> Result<()> {
-        self.take_over(false, key).map(drop)
+    pub fn abandon(&mut self, key: &Key) -> Result<Vec<Recovered>> {
+        self.take_over(false, key)
     }
 
     fn take_over(&mut self, online: bool, key: &Key) -> Result<Vec<Recovered>> {

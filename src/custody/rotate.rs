@@ -88,7 +88,7 @@ impl Custody<'_> {
         }
         let standing = self.standing(&key)?.ok_or_else(unknown)?;
         if standing.record.generation != flow.base {
-            self.close_overtaken(&flow)?;
+            self.close_lost(&flow)?;
             return Ok(None);
         }
         Ok(Some(flow))

@@ -194,7 +194,7 @@ impl Custody<'_> {
                         return Err(error);
                     }
                     if !self.is_still(live)? {
-                        self.close_overtaken(&it.flow)?;
+                        self.close_lost(&it.flow)?;
                         return Ok(Sent::Overtaken(error));
                     }
                     (it.flow.opened, it.flow.deadline) = self.times();
@@ -244,15 +244,15 @@ impl Custody<'_> {
     /// Closes a refresh that another grant has made pointless.
     fn forsake(&mut self, it: &Refreshing) -> Result<()> {
         match it.sent_before {
-            true => self.close_overtaken(&it.flow),
+            true => self.close_lost(&it.flow),
             false => self.close(&it.flow.id, &it.flow.key, None),
         }
     }
 
-    /// The same of one whose answer is lost: it may have rotated the tokens of the grant before, which then lives on, and
-    /// nobody has a token to revoke it with. The history says so, once.
-    pub(super) fn close_overtaken(&mut self, flow: &Flow) -> Result<()> {
-        const SAID: &str = "the answer to a refresh of the grant before was lost: that one may still stand";
+    /// Closes a refresh whose answer is lost, and whose grant is replaced or given up: it may have rotated the tokens, and
+    /// then the grant lives on, and nobody has one to revoke it with. The history says so, once.
+    pub(super) fn close_lost(&mut self, flow: &Flow) -> Result<()> {
+        const SAID: &str = "the answer to a refresh was lost: the grant of that time may still stand";
         const LINES: u32 = 20;
         let lines = self.ledger.last_lines(&flow.profile, &flow.key, LINES)?;
         let told =

@@ -29,6 +29,15 @@ pub enum Revocation {
     Pending(Error),
 }
 
+/// What came of a deactivation.
+#[derive(Debug)]
+pub struct Surrendered {
+    /// What the provider did.
+    pub revocation: Revocation,
+    /// The answer to a refresh was lost: where that had rotated the tokens, nobody has any that reach the grant.
+    pub lost_refresh: bool,
+}
+
 /// Who is asked to revoke.
 #[derive(Debug)]
 pub enum Asking {
@@ -97,7 +106,7 @@ impl Custody<'_> {
         extent: Extent,
         asking: Asking,
         reason: &str,
-    ) -> Result<Revocation> {
+    ) -> Result<Surrendered> {
         // Until all is committed: a refresh in between would bring tokens that nobody revokes.
         let _claim = self.claim(key)?;
         let mut lost = Vec::new();
@@ -122,8 +131,9 @@ impl Custody<'_> {
             Asking::Later(e) => Revocation::Pending(e),
         };
         // Not sooner: up to here they are what says that the tokens are uncertain, should this be cut short.
+        let lost_refresh = !lost.is_empty();
         for flow in lost {
-            self.close(&flow.id, key, None)?;
+            self.close_lost(&flow)?;
         }
         self.commit_surrender(&flow, key, &grants, &revocation, extent, reason)?;
         if !matches!(revocation, Revocation::Pending(_)) {
@@ -131,7 +141,7 @@ impl Custody<'_> {
                 self.forget(Some(place));
             }
         }
-        Ok(revocation)
+        Ok(Surrendered { revocation, lost_refresh })
     }
 
     /// The intent, synced, before anything is revoked; and nobody else may work on the licence meanwhile.

@@ -36,10 +36,14 @@ pub(super) fn renew<'a>(
     let exchange = online::exchange(call, &provider, &bench.custody)?;
     bench.custody.connect(exchange);
     bench.custody.probe()?;
-    bench.custody.recover(key)?;
+    let recovered = bench.custody.recover(key)?;
     let reason = format!("given up before {} grants", item.username);
     let asking = Asking::Provider(Patience::REVOCATION);
-    if let Revocation::Pending(e) = bench.custody.surrender(key, Extent::Licence, asking, &reason)? {
+    let given_up = bench.custody.surrender(key, Extent::Licence, asking, &reason)?;
+    if deactivate::is_in_doubt(record, &recovered, &given_up) {
+        terminal.say(deactivate::LOST);
+    }
+    if let Revocation::Pending(e) = given_up.revocation {
         // Where one grant at a time is allowed, a new one has no chance yet.
         let outcome = Outcome {
             error: Some(e),

@@ -193,7 +193,7 @@ impl Process<'_> {
 
     /// The same of a license that is given up without asking the provider.
     pub(super) fn abandon(&mut self, license: &str) -> Result<()> {
-        self.custody.abandon(&key(license))
+        self.custody.abandon(&key(license)).map(drop)
     }
 
     /// Whether a person isn't needed for what a dead process left.
@@ -203,7 +203,8 @@ impl Process<'_> {
 
     /// Gives this up of a license.
     pub(super) fn surrender(&mut self, license: &str, extent: Extent) -> Result<Revocation> {
-        self.custody.surrender(&key(license), extent, Asking::Provider(Patience::NONE), "")
+        let given_up = self.custody.surrender(&key(license), extent, Asking::Provider(Patience::NONE), "")?;
+        Ok(given_up.revocation)
     }
 
     /// Whether anything of a license is still to be given up.
