@@ -154,7 +154,7 @@ impl Custody<'_> {
             ..in_flight(flow, Some(memo), kept)
         };
         self.in_flight.insert(flow.id.clone(), in_flight);
-        let go = self.arrived(&flow.id, &Secret::new(code))?;
+        let go = self.sending(&flow.id, &Secret::new(code))?;
         let exchange = self.online()?;
         let result = self.env.wait(async move { exchange.run(go).await })?;
         let kept = self.exchanged(&flow.id, result);
@@ -218,6 +218,7 @@ pub(super) fn in_flight(flow: &Flow, memo: Option<Memo>, kept: Place) -> InFligh
         answer_seal: None,
         code: None,
         handed_in: false,
+        taken_up: false,
         from: None,
     }
 }

@@ -152,8 +152,9 @@ pub(super) fn answered<'a>(
     let kept = match found {
         Found::Waiting(flow) => {
             let interrupts = call.env.interrupts()?;
-            let go = bench.custody.take_up(*flow, returned, endpoints)?;
-            bench.custody.finish(go, &interrupts)?
+            let id = flow.id.clone();
+            let code = bench.custody.take_up(*flow, returned, endpoints)?;
+            bench.custody.finish(&id, &code, &interrupts)?
         }
         Found::Left(flow) => match finish_left_over(call, &mut bench.custody, &item)? {
             Some(kept) => kept,

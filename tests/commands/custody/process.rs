@@ -138,7 +138,8 @@ impl Process<'_> {
     }
 
     pub(super) fn arrived_for(&mut self, flow: &FlowId, code: &Secret) -> Result<Logged<(FlowId, Code)>> {
-        self.custody.arrived(flow, code)
+        self.custody.arrived(flow, code)?;
+        self.custody.sending(flow, code)
     }
 
     /// The one POST.
@@ -273,15 +274,25 @@ impl Process<'_> {
 
     /// The same of one that was found before.
     pub(super) fn take_up_found(&mut self, flow: Flow, address: &str) -> Result<Logged<(FlowId, Code)>> {
+        let (endpoints, id) = (self.exchange().endpoints, flow.id.clone());
+        let code = self.custody.take_up(flow, returned(address), &endpoints)?;
+        self.custody.sending(&id, &code)
+    }
+
+    /// Takes the question up, whose code waits for its turn.
+    pub(super) fn only_taken_up(&mut self, address: &str) -> Result<()> {
+        let (Found::Waiting(flow) | Found::Left(flow)) = self.find(address)?;
         let endpoints = self.exchange().endpoints;
-        self.custody.take_up(flow, returned(address), &endpoints)
+        self.custody.take_up(*flow, returned(address), &endpoints).map(drop)
     }
 
     /// The same, exchanged and stored.
     pub(super) fn complete(&mut self, address: &str) -> Result<Kept> {
-        let go = self.take_up(address)?;
+        let (Found::Waiting(flow) | Found::Left(flow)) = self.find(address)?;
+        let (endpoints, id) = (self.exchange().endpoints, flow.id.clone());
+        let code = self.custody.take_up(*flow, returned(address), &endpoints)?;
         let interrupts = self.env.interrupts().unwrap();
-        self.custody.finish(go, &interrupts)
+        self.custody.finish(&id, &code, &interrupts)
     }
 }
 

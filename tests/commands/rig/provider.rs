@@ -95,6 +95,8 @@ struct State {
     away: bool,
     asked: BTreeMap<String, usize>,
     gates: BTreeMap<String, HeldRequest>,
+    /// At these all requests wait.
+    closed: BTreeMap<String, HeldRequest>,
 }
 
 #[derive(Clone)]
@@ -144,6 +146,8 @@ impl ScriptedProvider {
         let mut state = self.state.lock().unwrap().clone();
         state.next.clear();
         state.later.clear();
+        state.gates.clear();
+        state.closed.clear();
         Self { clock, watch, state: Mutex::new(state) }
     }
 
@@ -209,6 +213,13 @@ impl ScriptedProvider {
     pub fn stops(&self, path: &str) -> HeldRequest {
         let gate = HeldRequest { come: watch::Sender::new(false), opened: watch::Sender::new(false) };
         self.state.lock().unwrap().gates.insert(path.into(), gate.clone());
+        gate
+    }
+
+    /// All requests to a path from now on wait at a gate.
+    pub fn holds(&self, path: &str) -> HeldRequest {
+        let gate = HeldRequest { come: watch::Sender::new(false), opened: watch::Sender::new(false) };
+        self.state.lock().unwrap().closed.insert(path.into(), gate.clone());
         gate
     }
 
@@ -504,7 +515,10 @@ impl Network for Wire {
 impl Transport for Wire {
     fn send(&self, request: HttpRequest) -> Sending<'_> {
         Box::pin(async move {
-            let gate = self.0.state.lock().unwrap().gates.remove(request.uri().path());
+            let gate = {
+                let (mut state, path) = (self.0.state.lock().unwrap(), request.uri().path());
+                state.gates.remove(path).or_else(|| state.closed.get(path).cloned())
+            };
             if let Some(gate) = gate {
                 gate.passes().await;
             }
