@@ -111,7 +111,7 @@ impl Custody<'_> {
                     Some((Happened::Uncertain, "the program ended before the answer was stored")),
                 )?;
                 Ok(match purpose {
-                    Purpose::Deactivate => Recovered::UncertainDeactivation,
+                    Purpose::Deactivate | Purpose::BreakFirst => Recovered::UncertainDeactivation,
                     _ => Recovered::Uncertain,
                 })
             }

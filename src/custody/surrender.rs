@@ -8,7 +8,8 @@ use crate::model::authorization::Authorization;
 use crate::model::flow::{Change, Flow, Logged, Move, Place, Purpose, Role, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
-use crate::model::ids::{FlowId, Key};
+use crate::model::ids::{FlowId, Key, Username};
+use crate::model::instant::whole_second;
 use crate::model::provider::RevocationScope;
 use std::time::Duration;
 
@@ -107,6 +108,29 @@ impl Custody<'_> {
         asking: Asking,
         reason: &str,
     ) -> Result<Surrendered> {
+        self.give_up(key, extent, None, asking, reason)
+    }
+
+    /// Gives a licence's grant up before another admin, its heir, is asked for a new one. In the same commit the record says
+    /// that the grant has ended and who is to be asked, so that it's told until somebody grants, whatever comes between.
+    pub fn break_first(
+        &mut self,
+        key: &Key,
+        heir: &Username,
+        asking: Asking,
+        reason: &str,
+    ) -> Result<Surrendered> {
+        self.give_up(key, Extent::Licence, Some(heir), asking, reason)
+    }
+
+    fn give_up(
+        &mut self,
+        key: &Key,
+        extent: Extent,
+        heir: Option<&Username>,
+        asking: Asking,
+        reason: &str,
+    ) -> Result<Surrendered> {
         // Until all is committed: a refresh in between would bring tokens that nobody revokes.
         let _claim = self.claim(key)?;
         let mut lost = Vec::new();
@@ -122,7 +146,7 @@ impl Custody<'_> {
         }
         let record = self.standing(key)?.ok_or_else(unknown)?.record;
         let grants = self.grants_of(key, extent)?;
-        let flow = self.intend_surrender(key, &record)?;
+        let flow = self.intend_surrender(key, &record, heir)?;
         let revocation = match asking {
             _ if record.held_elsewhere && extent == Extent::Licence => Revocation::Elsewhere,
             _ if grants.is_empty() => Revocation::Nothing,
@@ -135,7 +159,7 @@ impl Custody<'_> {
         for flow in lost {
             self.close_lost(&flow)?;
         }
-        self.commit_surrender(&flow, key, &grants, &revocation, extent, reason)?;
+        self.commit_surrender(&flow, key, &grants, &revocation, (extent, heir), reason)?;
         if !matches!(revocation, Revocation::Pending(_)) {
             for (_, place) in grants {
                 self.forget(Some(place));
@@ -145,14 +169,19 @@ impl Custody<'_> {
     }
 
     /// The intent, synced, before anything is revoked; and nobody else may work on the licence meanwhile.
-    fn intend_surrender(&mut self, key: &Key, record: &Authorization) -> Result<Logged<FlowId>> {
+    fn intend_surrender(
+        &mut self,
+        key: &Key,
+        record: &Authorization,
+        heir: Option<&Username>,
+    ) -> Result<Logged<FlowId>> {
         let now = self.env.clock.now();
         let flow = Flow {
             id: FlowId(self.env.random.name()?),
             profile: record.profile.clone(),
             key: key.clone(),
-            purpose: Purpose::Deactivate,
-            username: record.username.clone(),
+            purpose: if heir.is_some() { Purpose::BreakFirst } else { Purpose::Deactivate },
+            username: heir.unwrap_or(&record.username).clone(),
             base: record.generation,
             redirect_uri: String::new(),
             opened: now,
@@ -215,7 +244,7 @@ impl Custody<'_> {
         key: &Key,
         secrets: &[(i64, Place)],
         revocation: &Revocation,
-        extent: Extent,
+        (extent, heir): (Extent, Option<&Username>),
         reason: &str,
     ) -> Result<()> {
         let now = self.env.clock.now();
@@ -235,7 +264,15 @@ impl Custody<'_> {
             if extent == Extent::Held {
                 events.push(event(record, Happened::Failed, "the held grant was thrown away", now));
             } else if extent == Extent::Licence && record.deactivated_at.is_none() {
-                record.deactivated_at = Some(now);
+                match heir {
+                    Some(heir) => {
+                        record.username = heir.clone();
+                        record.expires_at = Some(whole_second(now));
+                        record.expires_estimated = false;
+                        record.invalid_at = None;
+                    }
+                    None => record.deactivated_at = Some(now),
+                }
                 record.held_elsewhere = false;
                 record.uncertain_at = None;
                 events.push(event(record, Happened::Deactivated, reason, now));

@@ -601,6 +601,10 @@ impl<'r, 'e> Round<'r, 'e> {
         }
     }
 
+    fn has_living_grant(&self, at: usize) -> bool {
+        self.items[at].1.expires_at.is_some_and(|ends| ends > self.call.env.clock.now())
+    }
+
     /// Opens nothing more. What wasn't answered is left to do; what was is stored first.
     fn stop(&mut self, why: Option<Error>) {
         self.stopped = self.stopped.take().or(why);
@@ -620,7 +624,9 @@ impl<'r, 'e> Round<'r, 'e> {
                 (true, false) => drop(self.open.remove(&at)),
                 (false, _) => {
                     let next = match self.items[at].1.purpose {
-                        Purpose::Renew => "run the same command again; the old grant is untouched",
+                        Purpose::Renew if self.has_living_grant(at) => {
+                            "run the same command again; the old grant is untouched"
+                        }
                         _ => "run the same command again",
                     };
                     let interrupted = Error::Interrupted { next: Some(next.into()) };
