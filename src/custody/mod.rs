@@ -29,7 +29,6 @@ use crate::error::{ConfigError, Error, HandoffError, LedgerError, ProviderError,
 use crate::grant::{Ask, Code, Memo};
 use crate::ledger::{Intent, Ledger, Spool};
 use crate::model::authorization::{Authorization, Standing};
-use crate::model::consent::Fact;
 use crate::model::flow::{Change, Flow, Logged, Owner, Place, Purpose, Sealed, Stage};
 use crate::model::history::{Event, Happened};
 use crate::model::ids::{FlowId, Key, Username};
@@ -89,8 +88,8 @@ pub type Asked = Logged<(FlowId, Ask)>;
 pub enum Kept {
     /// The grant is live.
     Live {
-        /// Facts that the provider didn't report.
-        unconfirmed: Vec<Fact>,
+        /// What the provider didn't report, or told so that it can't be, in words.
+        unconfirmed: Vec<String>,
     },
     /// Another admin granted; that grant is set aside.
     Held {

@@ -234,11 +234,18 @@ impl Custody<'_> {
             self.told_uncertain(flow, &doubt)?;
             return Err(doubt);
         }
-        if !self.mark_invalid(&live.standing.record, Some(&flow.id), &error.to_string())? {
+        const OLDER: &str =
+            "the last refresh brought no new refresh token, and the one from before is refused";
+        let (mut why, mut state) = (error.to_string(), State::Invalid.word().to_owned());
+        if live.granted.refresh_is_older {
+            why = format!("{why}; {OLDER}");
+            state = format!("{state} ({OLDER})");
+        }
+        if !self.mark_invalid(&live.standing.record, Some(&flow.id), &why)? {
             self.forsake(it)?;
             return Ok(Sent::Overtaken(error));
         }
-        Err(self.no_token(&live.standing, State::Invalid.word().into()))
+        Err(self.no_token(&live.standing, state))
     }
 
     /// Closes a refresh that another grant has made pointless.

@@ -98,6 +98,32 @@ fn an_answer_that_says_nothing_makes_it_uncertain_and_the_history_says_so_once()
 }
 
 #[test]
+fn a_provider_that_failed_itself_may_have_acted_whatever_the_status_says() {
+    for code in ["server_error", "temporarily_unavailable"] {
+        for status in [400, 401, 404] {
+            let said = json!({"error": code, "error_description": "try later"}).to_string();
+            // It had rotated.
+            let rig = lapsed();
+            rig.provider.replies(TOKEN, [Reply::Garbled(status, said.clone())]);
+            let done = rig.run("token L-1").exits(8);
+            assert!(done.err.contains(&format!("the error {code} (\"try later\")")), "{}", done.err);
+            assert_eq!(shown(&rig, "L-1").1, ["uncertain"]);
+            oracle::holds(&rig);
+            oracle::goes_on(&rig);
+            oracle::rests(&rig);
+
+            let rig = Rig::new();
+            rig.provider.replies(TOKEN, [Reply::Garbled(status, said)]);
+            drop(rig.run(&crate::rig::register("L-1")).exits(8));
+            assert_eq!(shown(&rig, "L-1").1, ["uncertain"], "the code may have brought a grant");
+            oracle::holds(&rig);
+            oracle::goes_on(&rig);
+            oracle::rests(&rig);
+        }
+    }
+}
+
+#[test]
 fn what_may_have_been_sent_before_is_not_unsent_because_the_provider_is_away_now() {
     let rig = lapsed();
     rig.provider.replies(TOKEN, [Reply::Status(503, String::new()), Reply::Unreachable]);

@@ -14,7 +14,6 @@ use crate::edge::{BrowserChoice, Opened};
 use crate::error::{Error, LedgerError, ProviderError, Result};
 use crate::grant::{self};
 use crate::ledger::RunId;
-use crate::model::consent::Fact;
 use crate::model::duration::in_words;
 use crate::model::flow::Purpose;
 use crate::model::granted::Granted;
@@ -36,7 +35,7 @@ pub(in crate::command) trait View {
     /// Its answer came.
     fn storing(&mut self, item: &Planned);
     /// Facts that the provider didn't report.
-    fn unconfirmed(&mut self, item: &Planned, facts: &[Fact]);
+    fn unconfirmed(&mut self, item: &Planned, facts: &[String]);
     /// It has ended; for one that was left out, why.
     fn ended(&mut self, item: &Planned, outcome: &Outcome, why: Option<&str>);
     /// Something that a person wants to know.
