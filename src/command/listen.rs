@@ -11,7 +11,7 @@ use crate::model::plan::Planned;
 use crate::model::secret::Secret;
 use crate::report::RunEvent;
 use crate::session::{Desk, Exchange, Reply, Visit};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 use url::Url;
@@ -67,6 +67,8 @@ struct Listening<'l, 'a> {
     exchange: Exchange,
     desk: Desk,
     under_way: HashMap<FlowId, UnderWay>,
+    /// Whose codes wait for their turns to be sent, in their order.
+    queue: VecDeque<FlowId>,
     stopping: bool,
     /// Something was stored since the last tidying.
     untidy: bool,
@@ -94,8 +96,8 @@ fn listen<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8>
             bench.provider.profile
         ));
     }
-    let (under_way, stopping, untidy) = (HashMap::new(), false, false);
-    Listening { call, bench, exchange, desk, under_way, stopping, untidy }.run();
+    let (under_way, queue, stopping, untidy) = (HashMap::new(), VecDeque::new(), false, false);
+    Listening { call, bench, exchange, desk, under_way, queue, stopping, untidy }.run();
     Ok(0)
 }
 
@@ -138,7 +140,10 @@ impl Listening<'_, '_> {
                         false => well,
                     });
                 }
-                Some(Visit::Exchanged { flow, result }) => self.exchanged(&flow, *result),
+                Some(Visit::Exchanged { flow, result }) => {
+                    self.send_queued();
+                    self.exchanged(&flow, *result);
+                }
                 Some(Visit::Interrupted) => {
                     self.stopping = true;
                     self.call.env.terminal.say("Stopping; what is under way is finished first.");
@@ -180,10 +185,11 @@ impl Listening<'_, '_> {
             Err(e) => return reply.failed(&e),
         };
         match self.bench.custody.take_up(flow, returned, &self.exchange.endpoints) {
-            Ok(go) => {
-                let (code, came, again) = (go.get().1.code.clone(), Instant::now(), None);
-                self.under_way.insert(id, UnderWay { item, reply: Some(reply), code, came, again });
-                self.desk.exchange(go);
+            Ok(code) => {
+                let (came, again) = (Instant::now(), None);
+                self.under_way.insert(id.clone(), UnderWay { item, reply: Some(reply), code, came, again });
+                self.queue.push_back(id);
+                self.send_queued();
             }
             Err(e) => {
                 reply.failed(&e);
@@ -221,18 +227,30 @@ impl Listening<'_, '_> {
 
     fn send_again(&mut self) {
         let now = Instant::now();
-        let due = self.under_way.iter().filter(|(_, it)| it.again.is_some_and(|again| again <= now));
-        let due: Vec<_> = due.map(|(flow, it)| (flow.clone(), it.code.clone())).collect();
-        for (flow, code) in due {
-            match self.bench.custody.arrived(&flow, &code) {
-                Ok(go) => {
-                    if let Some(it) = self.under_way.get_mut(&flow) {
-                        it.again = None;
-                    }
-                    self.desk.exchange(go);
-                }
+        for (flow, it) in &mut self.under_way {
+            if it.again.is_some_and(|again| again <= now) {
+                it.again = None;
+                self.queue.push_back(flow.clone());
+            }
+        }
+        self.send_queued();
+    }
+
+    /// Sends the codes whose turn it is, each noted before a byte of it leaves. The others wait, and are noted only as what
+    /// has arrived: whoever goes on after a crash may send them.
+    fn send_queued(&mut self) {
+        while !self.queue.is_empty()
+            && let Some(turn) = self.desk.turn()
+            && let Some(flow) = self.queue.pop_front()
+        {
+            let Some(it) = self.under_way.get(&flow) else { continue };
+            match self.bench.custody.sending(&flow, &it.code) {
+                Ok(go) => self.desk.exchange(turn, go),
                 Err(e) => {
-                    if let Some(it) = self.under_way.remove(&flow) {
+                    if let Some(mut it) = self.under_way.remove(&flow) {
+                        if let Some(reply) = it.reply.take() {
+                            reply.failed(&e);
+                        }
                         self.told(&it.item, Err(e));
                     }
                 }

@@ -112,8 +112,7 @@ pub(super) fn fresh<'a>(
     let standings = bench.custody.ledger().standings_called(&provider.profile, &[selector.to_owned()])?;
     let key = selection::one(selector, &provider.profile, &standings, |it| &it.record)?.record.key.clone();
     drop(standings);
-    let at_hand = bench.custody.at_hand(&key, min)?;
-    if let AtHand::Lasts(fresh) = at_hand {
+    if let AtHand::Lasts(fresh) = bench.custody.at_hand(&key, min)? {
         return Ok(fresh);
     }
     let asked = online::exchange(call, &provider, &bench.custody).and_then(|exchange| {
@@ -124,14 +123,15 @@ pub(super) fn fresh<'a>(
         // The tokens are stored; whoever pressed Ctrl-C doesn't want this one used.
         return Err(Error::Interrupted { next: None });
     }
-    match (asked, at_hand) {
-        // Reporting goes on while BioTrack is away, or somebody else is long at it.
-        (Err(e), AtHand::Unsettled(fresh))
-            if matches!(e.kind(), Kind::Network | Kind::Provider | Kind::Busy) =>
-        {
-            call.env.terminal.say(&format!("Note: {e}. The token from before is still valid."));
+    match asked {
+        // Reporting goes on while BioTrack is away, or doesn't say what became of a refresh, or somebody else is long at it.
+        Err(e) if matches!(e.kind(), Kind::Network | Kind::Provider | Kind::Busy) => {
+            let AtHand::Unsettled(fresh) = bench.custody.at_hand(&key, min)? else { return Err(e) };
+            let until =
+                fresh.expires_at.map_or_else(String::new, |at| format!(", until {}", provider.zone.time(at)));
+            call.env.terminal.say(&format!("Note: {e}. The token from before is still valid{until}."));
             Ok(fresh)
         }
-        (asked, _) => asked,
+        asked => asked,
     }
 }

@@ -23,7 +23,7 @@ const ASSUMED: SignedDuration = SignedDuration::from_hours(1);
 /// A token that was received later than now was received by another clock.
 const SKEW: SignedDuration = SignedDuration::from_mins(1);
 
-/// Beyond what two POSTs may take: for re-reading and storing.
+/// Beyond what two POSTs and a look in between may take: for re-reading and storing.
 const MARGIN: Duration = Duration::from_secs(10);
 
 /// An access token to be handed out: it's durable already, with the refresh token that came with it.
@@ -46,7 +46,7 @@ pub struct Fresh {
 pub enum AtHand {
     /// It lasts for as long as it must.
     Lasts(Fresh),
-    /// It lasts, but the answer to an earlier refresh is lost, and that is to be settled first where it can be.
+    /// It lives, but the answer to a refresh is lost, and that is to be settled first where it can be.
     Unsettled(Fresh),
     /// It must be refreshed.
     Stale,
@@ -62,11 +62,13 @@ pub(super) struct Live {
 }
 
 impl Custody<'_> {
-    /// The access token without the network: whether it's valid for `min` more.
+    /// The access token without the network: whether it's valid for `min` more. Once the answer to a refresh is lost, it
+    /// goes on being used for as long as it lives, whatever more was wished for.
     pub fn at_hand(&self, key: &Key, min: SignedDuration) -> Result<AtHand> {
         let live = self.live(key)?;
         let unsettled = live.standing.has_lost_refresh();
-        Ok(match (self.lasts(&live.granted, min), unsettled) {
+        let wanted = if unsettled { SignedDuration::ZERO } else { min };
+        Ok(match (self.lasts(&live.granted, wanted), unsettled) {
             (true, false) => AtHand::Lasts(self.handed_out(live, false)?),
             (true, true) => AtHand::Unsettled(self.handed_out(live, false)?),
             (false, _) => AtHand::Stale,
@@ -94,7 +96,8 @@ impl Custody<'_> {
     /// # Errors
     /// [`Error::NoToken`] where a person must consent, also once the provider says that the grant is dead: then the
     /// record is marked invalid, and nothing is erased. The provider's failures leave the record as it was; where an
-    /// answer may have been lost the refresh stays open in the journal, which is what `uncertain` means.
+    /// answer may have been lost the refresh stays open in the journal, which is what `uncertain` means, and isn't asked
+    /// again while the access token lives.
     pub fn fresh(&mut self, key: &Key, min: SignedDuration) -> Result<Fresh> {
         let claim = self.claim(key)?;
         let done = self.refreshed(key, min, &claim);
@@ -121,7 +124,10 @@ impl Custody<'_> {
                 return Err(self.no_token(&live.standing, state));
             };
             let refreshing = match left {
-                Some(flow) => self.take_up_refresh(flow)?,
+                Some(flow) => {
+                    self.may_be_asked_again(&flow, &live)?;
+                    self.take_up_refresh(flow)?
+                }
                 None => match self.begin(&live) {
                     // A grant that a person consented to was stored in between, and that one's token is wanted; or who
                     // had the claim was killed, and wasn't quite gone.
@@ -149,7 +155,7 @@ impl Custody<'_> {
         let provider = &self.provider;
         let issuer = provider.issuer.as_deref().unwrap_or(&provider.url);
         let keyring = self.vault.kind() == VaultKind::Keyring;
-        let wait = provider.deadline.saturating_mul(2).saturating_add(MARGIN);
+        let wait = provider.deadline.saturating_mul(3).saturating_add(MARGIN);
         self.ledger.claim((issuer, &provider.client_id), key, keyring, wait)
     }
 

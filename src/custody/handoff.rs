@@ -3,9 +3,9 @@
 use super::{Custody, InFlight, unknown};
 use crate::edge::Interrupts;
 use crate::error::{Error, HandoffError, ProviderError, Result};
-use crate::grant::{self, Code, Endpoints, Memo, Returned};
+use crate::grant::{self, Endpoints, Memo, Returned};
 use crate::model::authorization::{hand_out_again, next, register_again};
-use crate::model::flow::{Flow, Logged, Stage};
+use crate::model::flow::{Flow, Stage};
 use crate::model::ids::FlowId;
 use crate::model::secret::{Secret, fingerprint};
 
@@ -79,14 +79,9 @@ impl Custody<'_> {
         Ok(hand_out_again(&record, other))
     }
 
-    /// Takes up a question with its answer: the code, sealed and noted as being sent before a byte of it leaves. A
-    /// refusal, or an answer of somebody else, closes the question.
-    pub fn take_up(
-        &mut self,
-        flow: Flow,
-        returned: Returned,
-        endpoints: &Endpoints,
-    ) -> Result<Logged<(FlowId, Code)>> {
+    /// Takes up a question with its answer, whose code is sealed and noted, and to be [sent](Self::sending). A refusal, or
+    /// an answer of somebody else, closes the question.
+    pub fn take_up(&mut self, flow: Flow, returned: Returned, endpoints: &Endpoints) -> Result<Secret> {
         let (id, license) = (flow.id.clone(), flow.key.license.to_string());
         let judged = grant::judge(returned.callback, license, endpoints);
         let code = match judged {
@@ -104,7 +99,8 @@ impl Custody<'_> {
         }
         self.spool.iter_mut().for_each(|spool| spool.about(&flow));
         self.put_in_flight(&flow, memo, Some(envelope), Some(flow.owner.clone()))?;
-        self.arrived(&id, &code).inspect_err(|_| drop(self.in_flight.remove(&id)))
+        self.arrived(&id, &code).inspect_err(|_| drop(self.in_flight.remove(&id)))?;
+        Ok(code)
     }
 
     fn put_in_flight(
@@ -123,11 +119,10 @@ impl Custody<'_> {
     }
 
     /// Exchanges a code that was taken up, and stores what comes of it. Ctrl-C waits for it; a second one doesn't.
-    pub fn finish(&mut self, go: Logged<(FlowId, Code)>, interrupts: &Interrupts) -> Result<super::Kept> {
-        let flow = go.get().0.clone();
-        let exchange = self.online()?;
+    pub fn finish(&mut self, flow: &FlowId, code: &Secret, interrupts: &Interrupts) -> Result<super::Kept> {
+        let (exchange, go) = (self.online()?, self.sending(flow, code)?);
         let result = self.env.wait_and_tell(Some(interrupts), |_| async move { exchange.run(go).await })?;
-        self.exchanged(&flow, result)
+        self.exchanged(flow, result)
     }
 
     /// Whether ledger and vault can be used now.

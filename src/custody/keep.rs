@@ -5,7 +5,7 @@ use crate::error::{Error, FactDifference, LedgerError, ProviderError, Result};
 use crate::grant::{Liveness, introspect};
 use crate::ledger::Ledger;
 use crate::model::authorization::Authorization;
-use crate::model::consent::{Fact, account, compare};
+use crate::model::consent::{account, compare};
 use crate::model::expiry::estimate;
 use crate::model::flow::{Change, Move, Place, Purpose, Role, Sealed, Stage};
 use crate::model::granted::Granted;
@@ -31,8 +31,8 @@ pub(super) struct Came {
     sealed: Sealed,
     /// What makes it another grant than the one that was asked for.
     differences: Vec<FactDifference>,
-    /// Facts that the provider didn't report.
-    unconfirmed: Vec<Fact>,
+    /// What the provider didn't report, or told so that it can't be, in words.
+    unconfirmed: Vec<String>,
     /// Who granted, where that's another admin than the one who was asked.
     other_admin: Option<String>,
 }
@@ -108,7 +108,11 @@ impl Custody<'_> {
                 reported: "inactive".into(),
             });
         }
-        let (other_admin, unconfirmed) = (comparison.other_admin, comparison.unconfirmed);
+        let other_admin = comparison.other_admin;
+        let odd_end =
+            granted.reported.odd_end.as_ref().map(|told| format!("Expiration Date (told as \"{told}\")"));
+        let missing = comparison.unconfirmed.iter().map(|fact| fact.label().to_owned());
+        let unconfirmed = missing.chain(odd_end).collect();
         Ok(Came { flow, key, username, purpose, granted, sealed, differences, unconfirmed, other_admin })
     }
 
@@ -449,15 +453,14 @@ fn leaving(record: &mut Authorization, provider: &Provider) -> Vec<Move> {
     }
 }
 
-fn told(record: &Authorization, unconfirmed: &[Fact]) -> String {
+fn told(record: &Authorization, unconfirmed: &[String]) -> String {
     let until = record.expires_at.map_or_else(String::new, for_machines);
     let estimated = if record.expires_estimated { " (estimated)" } else { "" };
     let by = record
         .granted_by
         .as_ref()
         .map_or_else(|| "by an admin not named".to_owned(), |who| format!("by {who}"));
-    let unconfirmed: Vec<_> = unconfirmed.iter().map(|fact| fact.label()).collect();
-    let not_confirmed = match unconfirmed[..] {
+    let not_confirmed = match unconfirmed {
         [] => String::new(),
         _ => format!("; not confirmed: {}", unconfirmed.join(", ")),
     };

@@ -74,6 +74,11 @@ impl Custody<'_> {
     fn is_dead(&mut self, key: &Key, knows_refresh_tokens: bool) -> Result<Option<bool>> {
         let _claim = self.claim(key)?;
         let live = self.live(key)?;
+        // A lost answer may have rotated what is asked about: never dead by that.
+        // defense: S12 S37 a-lost-answer-proves-nothing
+        if live.standing.has_lost_refresh() {
+            return Ok(None);
+        }
         let mut answers =
             session::look_up(self.env, &self.online()?, vec![(key.clone(), live.granted)])?.into_iter();
         let dead = match answers.next() {

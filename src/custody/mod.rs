@@ -22,14 +22,13 @@ pub use handoff::Found;
 pub use look_up::Looked;
 pub use moving::{move_ledger, move_secrets, reseal};
 pub use recover::Recovered;
-pub use surrender::{Asking, Extent, Revocation};
+pub use surrender::{Asking, Extent, Revocation, Surrendered};
 
 use crate::edge::{Env, Interrupts, Random};
 use crate::error::{ConfigError, Error, HandoffError, LedgerError, ProviderError, Result};
 use crate::grant::{Ask, Code, Memo};
 use crate::ledger::{Intended, Intent, Ledger, Spool};
 use crate::model::authorization::{Authorization, Standing};
-use crate::model::consent::Fact;
 use crate::model::flow::{Change, Flow, Logged, Owner, Place, Purpose, Sealed, Stage};
 use crate::model::history::{Event, Happened};
 use crate::model::ids::{FlowId, Key, Username};
@@ -95,8 +94,8 @@ pub type Asked = Logged<(FlowId, Ask)>;
 pub enum Kept {
     /// The grant is live.
     Live {
-        /// Facts that the provider didn't report.
-        unconfirmed: Vec<Fact>,
+        /// What the provider didn't report, or told so that it can't be, in words.
+        unconfirmed: Vec<String>,
     },
     /// Another admin granted; that grant is set aside.
     Held {
@@ -145,6 +144,8 @@ struct InFlight {
     code: Option<Sealed>,
     /// The ledger has the code: whoever takes the question over may send it.
     handed_in: bool,
+    /// It was taken up with its answer, and not asked here.
+    taken_up: bool,
     /// Who was at the question before its answer was taken up here: nobody, where it was handed out, or a process that
     /// has ended. `None` where it was asked here, and once it's taken up.
     from: Option<Option<Owner>>,
@@ -269,6 +270,7 @@ impl<'e> Custody<'e> {
                 answer_seal: Some(envelope.answer),
                 code: None,
                 handed_in: false,
+                taken_up: false,
                 from: None,
             };
             if !handed_off {
@@ -356,9 +358,29 @@ impl<'e> Custody<'e> {
         Ok(again)
     }
 
-    /// A code came: it's sealed and noted, and that it's being sent is noted, before a byte of it leaves.
-    pub fn arrived(&mut self, flow: &FlowId, code: &Secret) -> Result<Logged<(FlowId, Code)>> {
+    /// A code came: it's sealed and noted. As long as no more is, whoever finds it may send it.
+    pub fn arrived(&mut self, flow: &FlowId, code: &Secret) -> Result<()> {
         let asked = self.in_flight.get_mut(flow).ok_or_else(unknown)?;
+        tracing::info!("a code for {} came", asked.key);
+        if let Some(seal) = asked.code_seal.take() {
+            asked.code = Some(seal.close(&Sealable::of(&code.expose()))?);
+        }
+        let Some(sealed) = asked.code.clone() else { return Ok(()) };
+        let Some(from) = asked.from.take() else {
+            return self.note(flow, &Stage::Arrived(sealed)).map(drop);
+        };
+        let license = asked.key.license.to_string();
+        asked.taken_up = true;
+        if !self.ledger.take_up(flow, from.as_ref(), &Stage::Arrived(sealed))? {
+            return Err(HandoffError::Used { license }.into());
+        }
+        self.handed_in(flow);
+        Ok(())
+    }
+
+    /// A code's turn has come: that it's being sent is noted, before a byte of it leaves, and no sooner than it really is.
+    pub fn sending(&mut self, flow: &FlowId, code: &Secret) -> Result<Logged<(FlowId, Code)>> {
+        let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
         let whole = Code {
             key: asked.key.clone(),
             username: asked.username.clone(),
@@ -366,30 +388,13 @@ impl<'e> Custody<'e> {
             verifier: asked.memo.as_ref().ok_or_else(unknown)?.verifier.clone(),
             redirect_uri: asked.redirect_uri.clone(),
         };
-        if let Some(seal) = asked.code_seal.take() {
-            asked.code = Some(seal.close(&Sealable::of(&code.expose()))?);
-        }
-        let taken_up = match (asked.code.clone(), asked.from.take()) {
-            (Some(sealed), Some(from)) => {
-                let license = whole.key.license.to_string();
-                if !self.ledger.take_up(flow, from.as_ref(), &Stage::Arrived(sealed))? {
-                    return Err(HandoffError::Used { license }.into());
-                }
-                self.handed_in(flow);
-                true
-            }
-            (Some(sealed), None) => {
-                self.note(flow, &Stage::Arrived(sealed))?;
-                false
-            }
-            (None, _) => false,
+        // Of one that was taken up, the synced intent says that it waits: a power cut now must not bring that back.
+        let noted = match asked.taken_up {
+            true => self.ledger.note_synced(flow, &Stage::Sent)?,
+            false => self.note(flow, &Stage::Sent)?,
         };
-        tracing::info!("a code for {} came, and is noted as being sent", whole.key);
-        if taken_up {
-            // Its synced intent says that it waits: a power cut now must not bring that back.
-            return Ok(self.ledger.note_synced(flow, &Stage::Sent)?.with(whole));
-        }
-        Ok(self.note(flow, &Stage::Sent)?.with(whole))
+        tracing::info!("the code for {} is noted as being sent", whole.key);
+        Ok(noted.with(whole))
     }
 
     /// Notes in the journal, or in the spool where the journal can't take it. But not that a code is being sent which others

@@ -47,8 +47,8 @@ impl Custody<'_> {
     }
 
     /// Closes what dead processes left of a licence that is given up without asking the provider.
-    pub fn abandon(&mut self, key: &Key) -> Result<()> {
-        self.take_over(false, key).map(drop)
+    pub fn abandon(&mut self, key: &Key) -> Result<Vec<Recovered>> {
+        self.take_over(false, key)
     }
 
     fn take_over(&mut self, online: bool, key: &Key) -> Result<Vec<Recovered>> {
@@ -97,14 +97,14 @@ impl Custody<'_> {
                 )?;
                 Ok(Recovered::Dropped)
             }
-            (purpose, Stage::Sent) => {
+            (purpose, Stage::Sent | Stage::Refused) => {
                 self.close(
                     &flow.id,
                     &flow.key,
                     Some((Happened::Uncertain, "the program ended before the answer was stored")),
                 )?;
                 Ok(match purpose {
-                    Purpose::Deactivate => Recovered::UncertainDeactivation,
+                    Purpose::Deactivate | Purpose::BreakFirst => Recovered::UncertainDeactivation,
                     _ => Recovered::Uncertain,
                 })
             }
@@ -147,7 +147,7 @@ impl Custody<'_> {
             ..in_flight(flow, Some(memo), kept)
         };
         self.in_flight.insert(flow.id.clone(), in_flight);
-        let go = self.arrived(&flow.id, &Secret::new(code))?;
+        let go = self.sending(&flow.id, &Secret::new(code))?;
         let exchange = self.online()?;
         let result = self.env.wait(async move { exchange.run(go).await })?;
         let kept = self.exchanged(&flow.id, result);
@@ -211,6 +211,7 @@ pub(super) fn in_flight(flow: &Flow, memo: Option<Memo>, kept: Place) -> InFligh
         answer_seal: None,
         code: None,
         handed_in: false,
+        taken_up: false,
         from: None,
     }
 }

@@ -22,7 +22,8 @@ impl Custody<'_> {
     /// may be sent once more. Inside the claim.
     pub(super) fn left_refresh(&mut self, key: &Key, claim: &Claim) -> Result<Option<Flow>> {
         for flow in self.abandoned_refreshes(key)? {
-            let just_now = flow.stage == Stage::Sent && flow.opened.as_second() >= self.began.as_second();
+            let just_now = matches!(flow.stage, Stage::Sent | Stage::Refused)
+                && flow.opened.as_second() >= self.began.as_second();
             if claim.waited && just_now {
                 // Many that wait for one refresh don't each ask again when its answer is lost.
                 return Err(ProviderError::Lost {
@@ -33,6 +34,7 @@ impl Custody<'_> {
                 .into());
             }
             if let Some(flow) = self.settle(flow)? {
+                self.refreshing = Some(flow.id.clone());
                 return Ok(Some(flow));
             }
         }
@@ -86,7 +88,7 @@ impl Custody<'_> {
         }
         let standing = self.standing(&key)?.ok_or_else(unknown)?;
         if standing.record.generation != flow.base {
-            self.close(&flow.id, &key, None)?;
+            self.close_lost(&flow)?;
             return Ok(None);
         }
         Ok(Some(flow))

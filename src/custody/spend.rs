@@ -2,8 +2,9 @@
 
 use super::fresh::Live;
 use super::{Custody, changed, event, unknown};
+use crate::edge::Interrupts;
 use crate::error::{Error, ProviderError, Result};
-use crate::grant::Spent;
+use crate::grant::{Liveness, Spent};
 use crate::model::authorization::{Authorization, State};
 use crate::model::flow::{Change, Flow, Logged, Purpose, Role, Stage};
 use crate::model::granted::Granted;
@@ -12,14 +13,17 @@ use crate::model::ids::{FlowId, Key};
 use crate::model::secret::{Sealable, Secret};
 use crate::vault::Seal;
 use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
 
 /// A refresh that the journal holds.
 pub(super) struct Refreshing {
     flow: Flow,
     go: Logged<FlowId>,
     seal: Option<Seal>,
-    /// It may have been sent before: a failure now doesn't make it unsent.
+    /// It may have been sent before: a failure now doesn't make it unsent, and a refusal not dead.
     sent_before: bool,
+    /// That was refused then, too, by a try of its own.
+    refused_before: bool,
 }
 
 impl Custody<'_> {
@@ -65,7 +69,7 @@ impl Custody<'_> {
             .inspect_err(|e| self.forget_unless_needed(memo, e))?;
         self.refreshing = Some(flow.id.clone());
         self.spool.iter_mut().for_each(|spool| spool.about(&flow));
-        Ok(Refreshing { flow, go, seal: Some(envelope.answer), sent_before: false })
+        Ok(Refreshing { flow, go, seal: Some(envelope.answer), sent_before: false, refused_before: false })
     }
 
     /// A refresh of a dead process is sent once more: noted, synced, with another envelope for the same memo.
@@ -74,16 +78,74 @@ impl Custody<'_> {
             Some(spool) => spool.grow(1)?,
             None => self.spool = Some(self.ledger.reserve(1)?),
         }
-        self.refreshing = Some(flow.id.clone());
         self.spool.iter_mut().for_each(|spool| spool.about(&flow));
         let memo = flow.memo.as_ref().ok_or_else(unknown)?;
         let (_, opener) = self.vault.unfold(memo, flow.key.license.as_str())?;
         let seal = self.vault.another_envelope(&opener)?.answer;
         tracing::info!("the answer to an earlier refresh of {} is lost; it's sent once more", flow.key);
+        let refused_before = flow.stage == Stage::Refused;
         let (opened, deadline) = self.times();
-        let flow = Flow { opened, deadline, ..flow };
+        let flow = Flow { opened, deadline, stage: Stage::Sent, ..flow };
         let go = self.ledger.intend_again(&flow)?;
-        Ok(Refreshing { flow, go, seal: Some(seal), sent_before: true })
+        Ok(Refreshing { flow, go, seal: Some(seal), sent_before: true, refused_before })
+    }
+
+    /// Whether a refresh whose answer is lost may be sent once more. Where the provider acted on it, the token that it
+    /// would be sent with is spent, and sending it again ends the grant (RFC 9700 4.14.2). So not before the first try is
+    /// certainly over, and not while the access token lives: unless the provider itself says that the refresh token is
+    /// good, or the access token isn't.
+    pub(super) fn may_be_asked_again(&mut self, flow: &Flow, live: &Live) -> Result<()> {
+        // defense: S37 a-living-token-is-kept
+        let lives = self.lasts(&live.granted, SignedDuration::ZERO);
+        if lives && self.env.clock.now() < flow.deadline {
+            return Err(self.not_asked_again());
+        }
+        if !self.is_over(flow)? {
+            return Err(Error::Interrupted { next: None });
+        }
+        if lives {
+            let (exchange, granted) = (self.online()?, live.granted.clone());
+            let said = self.env.wait(async move { exchange.look_at_both(&granted).await })?;
+            if said.refresh != Liveness::Active && said.access != Liveness::Inactive {
+                return Err(self.not_asked_again());
+            }
+        }
+        Ok(())
+    }
+
+    fn not_asked_again(&self) -> Error {
+        ProviderError::Lost {
+            host: self.provider.host(),
+            what: "an earlier refresh",
+            reason: "that isn't asked again while the token lasts, for it could end the grant".into(),
+        }
+        .into()
+    }
+
+    /// Waits until a POST that may still be acted on is over; `false` where Ctrl-C came.
+    fn is_over(&mut self, flow: &Flow) -> Result<bool> {
+        let interrupts = self.counted_interrupts()?;
+        let left = Duration::try_from(flow.deadline.duration_since(self.env.clock.now())).unwrap_or_default();
+        // Never longer, whatever clock the deadline was told by.
+        let left = left.min(self.provider.deadline);
+        // defense: S37 the-deadline-is-waited-for
+        if !left.is_zero() {
+            let (clock, enough) = (self.env.clock.clone(), interrupts.clone());
+            let (key, seconds) = (flow.key.clone(), left.as_millis().div_ceil(1000));
+            self.env.wait_and_tell(Some(&interrupts), move |tell| async move {
+                tell(format!("The answer to a refresh of {key} was lost; it's asked again in {seconds} s."));
+                clock.pass(left, Box::pin(enough.come(1))).await;
+            })?;
+        }
+        Ok(!interrupts.any())
+    }
+
+    /// What the provider has rotated is worth waiting for: only a second Ctrl-C gives it up.
+    fn counted_interrupts(&mut self) -> Result<Interrupts> {
+        if self.interrupts.is_none() {
+            self.interrupts = Some(self.env.interrupts()?);
+        }
+        self.interrupts.clone().ok_or_else(unknown)
     }
 
     /// Now, and when a POST that begins now is over.
@@ -93,16 +155,13 @@ impl Custody<'_> {
         (now, now.checked_add(deadline).unwrap_or(Timestamp::MAX))
     }
 
-    /// One POST; where its answer is lost on the way, one more after re-reading (SECURITY S37), unless this is that.
+    /// One POST; where its answer is lost on the way, one more after its deadline and re-reading, unless this is that or the
+    /// access token lives.
     pub(super) fn spend(&mut self, mut it: Refreshing, live: &Live, token: &Secret) -> Result<Sent> {
         let key = it.flow.key.clone();
         // defense: S37 ask-once-more
-        let mut may_ask_again = !it.sent_before;
-        if self.interrupts.is_none() {
-            // What the provider has rotated is worth waiting for: only a second Ctrl-C gives it up.
-            self.interrupts = Some(self.env.interrupts()?);
-        }
-        let interrupts = self.interrupts.clone().ok_or_else(unknown)?;
+        let mut may_ask_again = !it.sent_before && !self.lasts(&live.granted, SignedDuration::ZERO);
+        let interrupts = self.counted_interrupts()?;
         loop {
             let spent = Spent {
                 key: key.clone(),
@@ -121,7 +180,7 @@ impl Custody<'_> {
             };
             tracing::info!("the refresh of {key} failed: {error}");
             match meaning(&error) {
-                Meaning::Dead => return self.dead(&it.flow, live, error),
+                Meaning::Dead => return self.dead(&it, live, error),
                 Meaning::Unsent if !it.sent_before => {
                     self.close(&it.flow.id, &key, None)?;
                     return Err(error);
@@ -129,11 +188,15 @@ impl Custody<'_> {
                 Meaning::LostOnTheWay if may_ask_again && !interrupts.any() => {
                     // defense: S37 ask-only-once-more
                     may_ask_again = false;
+                    it.sent_before = true;
+                    if self.is_still(live)? && !self.is_over(&it.flow)? {
+                        self.told_uncertain(&it.flow, &error)?;
+                        return Err(error);
+                    }
                     if !self.is_still(live)? {
-                        self.close(&it.flow.id, &key, None)?;
+                        self.close_lost(&it.flow)?;
                         return Ok(Sent::Overtaken(error));
                     }
-                    it.sent_before = true;
                     (it.flow.opened, it.flow.deadline) = self.times();
                     it.go = self.ledger.intend_again(&it.flow)?;
                 }
@@ -155,18 +218,64 @@ impl Custody<'_> {
         Ok(found.is_some_and(|(id, _)| id == live.id))
     }
 
-    /// The provider says that the grant is dead. If it's still the one that was asked about, the record says so too.
-    fn dead(&mut self, flow: &Flow, live: &Live, error: Error) -> Result<Sent> {
+    /// The provider says that the grant is dead. If it's still the one that was asked about, the record says so too; but
+    /// not by one word behind a lost answer: that may mean the try before it.
+    fn dead(&mut self, it: &Refreshing, live: &Live, error: Error) -> Result<Sent> {
+        let flow = &it.flow;
         // defense: S36 a-losers-refusal-is-checked
         if !self.is_still(live)? {
-            self.close(&flow.id, &flow.key, None)?;
+            self.forsake(it)?;
             return Ok(Sent::Overtaken(error));
         }
-        if !self.mark_invalid(&live.standing.record, Some(&flow.id), &error.to_string())? {
-            self.close(&flow.id, &flow.key, None)?;
+        // defense: S37 a-refusal-behind-a-loss-is-doubted
+        if it.sent_before && !it.refused_before {
+            let doubt = Error::from(ProviderError::RefusedInDoubt { said: error.to_string() });
+            self.ledger.note_synced(&flow.id, &Stage::Refused)?;
+            self.told_uncertain(flow, &doubt)?;
+            return Err(doubt);
+        }
+        const OLDER: &str =
+            "the last refresh brought no new refresh token, and the one from before is refused";
+        let (mut why, mut state) = (error.to_string(), State::Invalid.word().to_owned());
+        if live.granted.refresh_is_older {
+            why = format!("{why}; {OLDER}");
+            state = format!("{state} ({OLDER})");
+        }
+        if !self.mark_invalid(&live.standing.record, Some(&flow.id), &why)? {
+            self.forsake(it)?;
             return Ok(Sent::Overtaken(error));
         }
-        Err(self.no_token(&live.standing, State::Invalid.word().into()))
+        Err(self.no_token(&live.standing, state))
+    }
+
+    /// Closes a refresh that another grant has made pointless.
+    fn forsake(&mut self, it: &Refreshing) -> Result<()> {
+        match it.sent_before {
+            true => self.close_lost(&it.flow),
+            false => self.close(&it.flow.id, &it.flow.key, None),
+        }
+    }
+
+    /// Closes a refresh whose answer is lost, and whose grant is replaced or given up: it may have rotated the tokens, and
+    /// then the grant lives on, and nobody has one to revoke it with. The history says so, once.
+    pub(super) fn close_lost(&mut self, flow: &Flow) -> Result<()> {
+        const SAID: &str = "the answer to a refresh was lost: the grant of that time may still stand";
+        const LINES: u32 = 20;
+        let lines = self.ledger.last_lines(&flow.profile, &flow.key, LINES)?;
+        let told =
+            lines.iter().any(|line| line.event == Happened::Uncertain.word() && line.at >= flow.opened);
+        let now = self.env.clock.now();
+        if !told {
+            tracing::warn!("{}: {SAID}", flow.key);
+        }
+        let kept = self.commit(&flow.key, |record| Change {
+            moves: Vec::new(),
+            closes: Some(flow.id.clone()),
+            events: (!told).then(|| event(record, Happened::Uncertain, SAID, now)).into_iter().collect(),
+            record: record.clone(),
+        })?;
+        self.forget(kept.memo);
+        Ok(())
     }
 
     /// Marks a record invalid, by the provider's own word on the grant that `asked` had; its tokens stay. `false` where

@@ -8,7 +8,8 @@ use crate::model::authorization::Authorization;
 use crate::model::flow::{Change, Flow, Logged, Move, Place, Purpose, Role, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
-use crate::model::ids::{FlowId, Key};
+use crate::model::ids::{FlowId, Key, Username};
+use crate::model::instant::whole_second;
 use crate::model::provider::RevocationScope;
 use std::time::Duration;
 
@@ -27,6 +28,15 @@ pub enum Revocation {
     Nothing,
     /// It hasn't answered: the tokens are kept, and the next `deactivate` tries again.
     Pending(Error),
+}
+
+/// What came of a deactivation.
+#[derive(Debug)]
+pub struct Surrendered {
+    /// What the provider did.
+    pub revocation: Revocation,
+    /// The answer to a refresh was lost: where that had rotated the tokens, nobody has any that reach the grant.
+    pub lost_refresh: bool,
 }
 
 /// Who is asked to revoke.
@@ -104,7 +114,30 @@ impl Custody<'_> {
         extent: Extent,
         asking: Asking,
         reason: &str,
-    ) -> Result<Revocation> {
+    ) -> Result<Surrendered> {
+        self.give_up(key, extent, None, asking, reason)
+    }
+
+    /// Gives a licence's grant up before another admin, its heir, is asked for a new one. In the same commit the record says
+    /// that the grant has ended and who is to be asked, so that it's told until somebody grants, whatever comes between.
+    pub fn break_first(
+        &mut self,
+        key: &Key,
+        heir: &Username,
+        asking: Asking,
+        reason: &str,
+    ) -> Result<Surrendered> {
+        self.give_up(key, Extent::Licence, Some(heir), asking, reason)
+    }
+
+    fn give_up(
+        &mut self,
+        key: &Key,
+        extent: Extent,
+        heir: Option<&Username>,
+        asking: Asking,
+        reason: &str,
+    ) -> Result<Surrendered> {
         // Until all is committed: a refresh in between would bring tokens that nobody revokes.
         let _claim = self.claim(key)?;
         let mut lost = Vec::new();
@@ -118,7 +151,7 @@ impl Custody<'_> {
                 (Err(e), _) => return Err(e),
             }
         }
-        let IntendedSurrender { flow, record, grants } = self.begin_surrender(key, extent)?;
+        let IntendedSurrender { flow, record, grants } = self.begin_surrender(key, extent, heir)?;
         let revocation = match asking {
             _ if record.held_elsewhere && extent == Extent::Licence => Revocation::Elsewhere,
             _ if grants.is_empty() => Revocation::Nothing,
@@ -127,25 +160,31 @@ impl Custody<'_> {
             Asking::Later(e) => Revocation::Pending(e),
         };
         // Not sooner: up to here they are what says that the tokens are uncertain, should this be cut short.
+        let lost_refresh = !lost.is_empty();
         for flow in lost {
-            self.close(&flow.id, key, None)?;
+            self.close_lost(&flow)?;
         }
-        self.commit_surrender(&flow, key, &grants, &revocation, extent, reason)?;
+        self.commit_surrender(&flow, key, &grants, &revocation, (extent, heir), reason)?;
         if !matches!(revocation, Revocation::Pending(_)) {
             for (_, place) in grants {
                 self.forget(Some(place));
             }
         }
-        Ok(revocation)
+        Ok(Surrendered { revocation, lost_refresh })
     }
 
     /// The intent, with the record and the grants that it's about: where others write them in between, they are read again.
-    fn begin_surrender(&mut self, key: &Key, extent: Extent) -> Result<IntendedSurrender> {
+    fn begin_surrender(
+        &mut self,
+        key: &Key,
+        extent: Extent,
+        heir: Option<&Username>,
+    ) -> Result<IntendedSurrender> {
         let mut tried = 1;
         loop {
             let record = self.standing(key)?.ok_or_else(unknown)?.record;
             let grants = self.grants_of(key, extent)?;
-            match self.intend_surrender(key, &record) {
+            match self.intend_surrender(key, &record, heir) {
                 refused if was_changed(&refused) && tried < TRIES => tried += 1,
                 intended => return Ok(IntendedSurrender { flow: intended?, record, grants }),
             }
@@ -153,14 +192,19 @@ impl Custody<'_> {
     }
 
     /// The intent, synced, before anything is revoked; and nobody else may work on the license meanwhile.
-    fn intend_surrender(&mut self, key: &Key, record: &Authorization) -> Result<Logged<FlowId>> {
+    fn intend_surrender(
+        &mut self,
+        key: &Key,
+        record: &Authorization,
+        heir: Option<&Username>,
+    ) -> Result<Logged<FlowId>> {
         let now = self.env.clock.now();
         let flow = Flow {
             id: FlowId(self.env.random.name()?),
             profile: record.profile.clone(),
             key: key.clone(),
-            purpose: Purpose::Deactivate,
-            username: record.username.clone(),
+            purpose: if heir.is_some() { Purpose::BreakFirst } else { Purpose::Deactivate },
+            username: heir.unwrap_or(&record.username).clone(),
             base: record.generation,
             redirect_uri: String::new(),
             opened: now,
@@ -217,7 +261,7 @@ impl Custody<'_> {
         key: &Key,
         secrets: &[(i64, Place)],
         revocation: &Revocation,
-        extent: Extent,
+        (extent, heir): (Extent, Option<&Username>),
         reason: &str,
     ) -> Result<()> {
         let now = self.env.clock.now();
@@ -237,7 +281,15 @@ impl Custody<'_> {
             if extent == Extent::Held && held.is_some() {
                 events.push(event(record, Happened::Failed, "the held grant was thrown away", now));
             } else if extent == Extent::Licence && record.deactivated_at.is_none() {
-                record.deactivated_at = Some(now);
+                match heir {
+                    Some(heir) => {
+                        record.username = heir.clone();
+                        record.expires_at = Some(whole_second(now));
+                        record.expires_estimated = false;
+                        record.invalid_at = None;
+                    }
+                    None => record.deactivated_at = Some(now),
+                }
                 record.held_elsewhere = false;
                 record.uncertain_at = None;
                 events.push(event(record, Happened::Deactivated, reason, now));

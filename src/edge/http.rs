@@ -1,7 +1,9 @@
 //! The HTTP client: one total deadline, answers capped, redirects never followed, and the cause of a failure told apart.
 
-use super::Variables;
+use super::{Clock, SystemClock, Variables};
 use crate::error::{ProviderError, Result};
+use jiff::Timestamp;
+use oauth2::http::HeaderMap;
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use std::future::Future;
 use std::path::PathBuf;
@@ -102,7 +104,7 @@ pub enum HttpFault {
     Status {
         /// Its status.
         status: u16,
-        /// How long it asks to be left alone (RFC 9110 10.2.3), where it says so in seconds.
+        /// How long it asks to be left alone (RFC 9110 10.2.3), where it says so.
         retry_after: Option<Duration>,
     },
 }
@@ -155,8 +157,7 @@ impl Client {
         let mut answer = self.client.execute(request).await.map_err(|e| self.fault(&e))?;
         let status = answer.status();
         if status.is_redirection() || status.is_server_error() || status.as_u16() == 429 {
-            let asked = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
-            let retry_after = asked.and_then(|value| value.trim().parse().ok()).map(Duration::from_secs);
+            let retry_after = rest(answer.headers(), SystemClock.now());
             return Err(HttpFault::Status { status: status.as_u16(), retry_after });
         }
         let mut body = Vec::new();
@@ -205,6 +206,20 @@ impl<'c> AsyncHttpClient<'c> for Http {
     }
 }
 
+/// How long an answer asks to be left alone: in seconds, or until a date. That's by the clock of who sent it, where they
+/// told the time, else by ours.
+fn rest(headers: &HeaderMap, ours: Timestamp) -> Option<Duration> {
+    let text = |name| Some(headers.get(name)?.to_str().ok()?.trim());
+    let asked = text("retry-after")?;
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = httpdate::parse_http_date(asked).ok()?;
+    let told = text("date").and_then(|date| httpdate::parse_http_date(date).ok());
+    // One that is over asks for nothing.
+    Some(until.duration_since(told.unwrap_or_else(|| ours.into())).unwrap_or_default())
+}
+
 /// The innermost cause: reqwest's own sentence holds the whole address.
 fn root_cause(e: &dyn std::error::Error) -> String {
     let mut cause = e;
@@ -212,4 +227,40 @@ fn root_cause(e: &dyn std::error::Error) -> String {
         cause = inner;
     }
     crate::error::clean(&cause.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_wants_to_be_left_alone_may_say_so_in_seconds_or_as_a_date() {
+        let ours: Timestamp = "2026-03-02T15:00:00Z".parse().unwrap();
+        let rest = |asked: &str, date: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert("retry-after", asked.parse().unwrap());
+            if let Some(date) = date {
+                headers.insert("date", date.parse().unwrap());
+            }
+            super::rest(&headers, ours)
+        };
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(rest("120", None), seconds(120));
+        // The three forms of RFC 9110 5.6.7.
+        for date in
+            ["Mon, 02 Mar 2026 15:02:00 GMT", "Monday, 02-Mar-26 15:02:00 GMT", "Mon Mar  2 15:02:00 2026"]
+        {
+            assert_eq!(rest(date, None), seconds(120), "{date}");
+        }
+        // Its clock is an hour ahead of ours.
+        assert_eq!(
+            rest("Mon, 02 Mar 2026 16:02:00 GMT", Some("Mon, 02 Mar 2026 16:00:00 GMT")),
+            seconds(120)
+        );
+        assert_eq!(rest("Mon, 02 Mar 2026 14:59:59 GMT", None), seconds(0));
+        for odd in ["", "-1", "1.5", "soon", "Mon, 32 Mar 2026 15:02:00 GMT", "2026-03-02T15:02:00Z"] {
+            assert_eq!(rest(odd, None), None, "{odd}");
+        }
+        assert_eq!(super::rest(&HeaderMap::new(), ours), None);
+    }
 }

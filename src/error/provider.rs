@@ -85,6 +85,12 @@ pub enum ProviderError {
         /// The server's words, cleaned and cut.
         description: Option<String>,
     },
+    /// The provider called a grant dead, but an earlier refresh of it was never answered: that may only mean that one.
+    #[error("{said}; but the answer to an earlier try was lost, so that isn't certain")]
+    RefusedInDoubt {
+        /// What it said, as a sentence.
+        said: String,
+    },
     /// The code had lapsed, was used or isn't ours (`invalid_grant` at the exchange).
     #[error("{license}: the code that BioTrack sent had lapsed or was used already")]
     CodeLapsed {
@@ -193,6 +199,7 @@ impl ProviderError {
             Self::Useless { .. }
             | Self::Overloaded { .. }
             | Self::TokenRefused { .. }
+            | Self::RefusedInDoubt { .. }
             | Self::Metadata { .. }
             | Self::Unsupported { .. } => Kind::Provider,
             Self::Refused { code, .. } => match code.as_str() {
@@ -225,6 +232,9 @@ impl ProviderError {
                 "Set the secret that BioTrack gave you: biotrack-auth config set-secret.".into()
             }
             Self::TokenRefused { .. } => "Check the profile: biotrack-auth config show --origin.".into(),
+            Self::RefusedInDoubt { .. } => {
+                "Run the command again in a minute: the grant is taken for dead only if that is said once more.".into()
+            }
             Self::CodeLapsed { .. } => "Run the command again, and grant within a few minutes.".into(),
             Self::Issuer { .. } | Self::Redirect { .. } => {
                 "Nothing was stored. Run the command again; if it stays so, someone may be interfering.".into()

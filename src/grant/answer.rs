@@ -146,14 +146,15 @@ impl TokenAnswer {
         let fields = &provider.fact_fields;
         let text = |field: &String| self.members.get(field).and_then(as_text);
         let given = self.scopes.as_ref();
+        let told = provider.grant_expiry.as_ref().and_then(|field| self.members.get(field));
+        let ends = told.and_then(|told| instant(told, now, skew));
+        let odd_end = told.filter(|_| ends.is_none()).and_then(as_text);
         Granted {
             access: Secret::new(self.access.secret().clone()),
             refresh: self.refresh.as_ref().map(|token| Secret::new(token.secret().clone())),
+            refresh_is_older: false,
             access_expires_at: self.expires_in().and_then(from_now),
-            expires_at: provider
-                .grant_expiry
-                .as_ref()
-                .and_then(|field| instant(self.members.get(field)?, now, skew)),
+            expires_at: ends,
             token_type: self.members.get("token_type").and_then(as_text).unwrap_or_else(|| "Bearer".into()),
             missing_scopes: provider
                 .scopes
@@ -164,6 +165,7 @@ impl TokenAnswer {
             reported: Reported {
                 facts: fields.facts.iter().filter_map(|(fact, field)| Some((*fact, text(field)?))).collect(),
                 username: fields.username.as_ref().and_then(text),
+                odd_end,
             },
             received_at: now,
         }
@@ -202,7 +204,8 @@ fn instant(value: &Value, now: Timestamp, skew: Option<SignedDuration>) -> Optio
     if seconds >= EPOCH_FROM {
         by_our_clock(Timestamp::from_second(whole).ok()?, now, skew)
     } else {
-        now.checked_add(SignedDuration::from_secs(whole)).ok()
+        // None at all is an end that is over, too.
+        now.checked_add(SignedDuration::from_secs(whole)).ok().filter(|ends| *ends > now)
     }
 }
 
@@ -248,7 +251,7 @@ mod tests {
         assert_eq!(told("\"2026-04-10T20:00:00-04:00\""), Some(end));
         assert_eq!(told("1775865600"), Some(end));
         assert_eq!(told("\"8640000\""), Some(end));
-        for odd in ["\"tomorrow\"", "-1", "1e30", "null", "[1]", "\"2026-13-41\""] {
+        for odd in ["0", "\"0\"", "0.5", "\"tomorrow\"", "-1", "1e30", "null", "[1]", "\"2026-13-41\""] {
             assert_eq!(told(odd), None, "{odd}");
         }
     }

@@ -1,9 +1,13 @@
 //! Server text without our own secrets: some servers say which code, client or token they mean.
 
+use crate::error::excerpt;
 use crate::model::granted::Granted;
 
 /// Shorter ones would strike out innocent words.
 const SHORTEST: usize = 8;
+
+/// What was told as a grant's end, and is none, is shown so far.
+const LONGEST: usize = 40;
 
 /// Secrets that the other side knows, too.
 pub(super) struct Shared<'s>(Vec<&'s str>);
@@ -27,8 +31,11 @@ pub(super) fn without_tokens(mut granted: Granted, sent: &Shared<'_>) -> Granted
     let token_type = hidden(&granted.token_type);
     let facts: Vec<_> = granted.reported.facts.iter().map(|(fact, text)| (*fact, hidden(text))).collect();
     let username = granted.reported.username.as_deref().map(hidden);
+    // Only then it's cut: half a token is no token to be found.
+    let odd_end = granted.reported.odd_end.as_deref().map(|told| excerpt(&hidden(told), LONGEST));
     granted.token_type = token_type;
     granted.reported.facts = facts.into_iter().collect();
     granted.reported.username = username;
+    granted.reported.odd_end = odd_end;
     granted
 }

@@ -214,7 +214,7 @@ async fn get(http: &Http, address: &str, host: &str, anything: bool) -> Result<(
 }
 
 fn date(header: &HeaderValue) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::parse(header.to_str().ok()?).ok().map(|zoned| zoned.timestamp())
+    Timestamp::try_from(httpdate::parse_http_date(header.to_str().ok()?).ok()?).ok()
 }
 
 fn skew(theirs: Option<Timestamp>, now: Timestamp) -> Option<SignedDuration> {

@@ -99,6 +99,12 @@ pub(super) fn meaning(
     let host = provider.host();
     match e {
         RequestTokenError::Request(fault) => failed(host, what, fault),
+        // Whatever the status says: what it did before it failed is unknown.
+        RequestTokenError::ServerResponse(refused) if is_its_own_failure(refused.error()) => {
+            let words = refused.error_description().map(|words| short(&sent.hidden_in(words)));
+            let words = words.map_or_else(String::new, |words| format!(" (\"{words}\")"));
+            useless(&host, what, format!("the error {}{words}", refused.error().as_ref()))
+        }
         RequestTokenError::ServerResponse(refused) => ProviderError::TokenRefused {
             host,
             what,
@@ -110,6 +116,13 @@ pub(super) fn meaning(
         RequestTokenError::Parse(..) => useless(&host, what, "something that isn't a token answer".into()),
         RequestTokenError::Other(_) => useless(&host, what, "something else than JSON".into()),
     }
+}
+
+/// Whether an error tells of the provider itself, and not of what was asked. RFC 6749 knows these only where consent is
+/// asked (4.1.2.1); servers send them here, too.
+fn is_its_own_failure(error: &BasicErrorResponseType) -> bool {
+    // defense: S7 its-own-failure-is-uncertain
+    matches!(error.as_ref(), "server_error" | "temporarily_unavailable")
 }
 
 /// What a failed request means.

@@ -23,6 +23,9 @@ const SEEN: &str = concat!(open_columns!(), ", stage");
 /// The mark of questions that are open and that nobody is at: no process ever has it.
 const LEFT: &str = "left";
 
+/// What stands beside `sent` for a refresh that was refused after its first answer was lost.
+const REFUSED: &[u8] = b"refused";
+
 /// How long a closed question's state is remembered, in seconds: 90 days.
 const REMEMBERED: i64 = 90 * 24 * 60 * 60;
 
@@ -52,6 +55,7 @@ pub(super) fn words(stage: &Stage) -> (&'static str, Option<&[u8]>) {
         Stage::Asked => ("asked", None),
         Stage::Arrived(code) => ("arrived", Some(&code.0)),
         Stage::Sent => ("sent", None),
+        Stage::Refused => ("sent", Some(REFUSED)),
         Stage::Answered(answer) => ("answered", Some(&answer.0)),
     }
 }
@@ -60,6 +64,7 @@ pub(super) fn words(stage: &Stage) -> (&'static str, Option<&[u8]>) {
 pub(super) fn stage(word: &str, sealed: Option<Sealed>) -> Option<Stage> {
     match (word, sealed) {
         ("asked", _) => Some(Stage::Asked),
+        ("sent", Some(Sealed(said))) if said == REFUSED => Some(Stage::Refused),
         ("sent", _) => Some(Stage::Sent),
         ("arrived", Some(code)) => Some(Stage::Arrived(code)),
         ("answered", Some(answer)) => Some(Stage::Answered(answer)),

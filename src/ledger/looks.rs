@@ -205,6 +205,7 @@ impl Ledger {
         }
         Ok(OpenFlow {
             purpose: flow.purpose,
+            username: flow.username.clone(),
             handed_off: flow.owner.is_none() && stage == Stage::Asked,
             stage,
             opened: flow.opened,

@@ -202,6 +202,15 @@ impl Standing {
         if conditions.contains(&Condition::HeldElsewhere) {
             return None;
         }
+        // The old grant was being given up for another admin's: that goes on.
+        let breaking = |flow: &&OpenFlow| {
+            flow.abandoned && flow.purpose == Purpose::BreakFirst && flow.stage != Stage::Asked
+        };
+        if let Some(flow) = self.flows.iter().find(breaking) {
+            let flags = ["--username", flow.username.as_str(), "--break-first"];
+            let profile = other_profile.then_some(&record.profile);
+            return Some(next_of("renew", &flags, profile, &[&record.key]));
+        }
         let giving_up = self.flows.iter().any(|flow| flow.abandoned && flow.purpose == Purpose::Deactivate);
         if giving_up || record.deactivated_at.is_some() && record.revocation_pending {
             return Some(next("deactivate", record, other_profile));

@@ -71,6 +71,9 @@ pub struct Reported {
     pub facts: Vec<(Fact, String)>,
     /// The account that granted.
     pub username: Option<String>,
+    /// The grant's end as it was told, where that can't be: it's over as it comes, or can't be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub odd_end: Option<String>,
 }
 
 /// How a grant compares with what was asked.

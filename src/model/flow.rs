@@ -17,6 +17,9 @@ pub enum Purpose {
     Renew,
     /// A revocation that the operator asked for.
     Deactivate,
+    /// A revocation that makes room for a new consent, of the admin whom the question names.
+    #[schemars(skip)]
+    BreakFirst,
     /// A new access token inside a living grant, with nobody asked (RFC 6749 6). It stands beside the others: a refresh
     /// while a person is consenting is normal.
     #[schemars(skip)]
@@ -30,13 +33,16 @@ impl Purpose {
             Self::Register => "register",
             Self::Renew => "renew",
             Self::Deactivate => "deactivate",
+            Self::BreakFirst => "break_first",
             Self::Refresh => "refresh",
         }
     }
 
     /// The purpose of a word.
     pub fn of(word: &str) -> Option<Self> {
-        [Self::Register, Self::Renew, Self::Deactivate, Self::Refresh].into_iter().find(|p| p.word() == word)
+        [Self::Register, Self::Renew, Self::Deactivate, Self::BreakFirst, Self::Refresh]
+            .into_iter()
+            .find(|purpose| purpose.word() == word)
     }
 }
 
@@ -78,6 +84,9 @@ pub enum Stage {
     Arrived(Sealed),
     /// The one POST is being sent, or was.
     Sent,
+    /// A refresh whose answer is lost was sent once more, and the provider called the grant dead. It may only mean the
+    /// first try, which was acted on or still is: the next try decides.
+    Refused,
     /// The answer is sealed here, because it couldn't be kept in its proper place.
     Answered(Sealed),
 }
@@ -88,7 +97,7 @@ impl Stage {
         match self {
             Self::Asked => 0,
             Self::Arrived(_) => 1,
-            Self::Sent => 2,
+            Self::Sent | Self::Refused => 2,
             Self::Answered(_) => 3,
         }
     }
@@ -137,6 +146,8 @@ pub struct Flow {
 pub struct OpenFlow {
     /// What for.
     pub purpose: Purpose,
+    /// Who is asked to consent, or will be.
+    pub username: Username,
     /// How far it has come; a sealed content isn't read.
     pub stage: Stage,
     /// When it was asked.

@@ -14,6 +14,9 @@ pub struct Granted {
     pub access: Secret,
     /// The refresh token; some providers give none.
     pub refresh: Option<Secret>,
+    /// It's from before the last refresh, whose answer brought none. A provider that replaces it without sending the new one
+    /// leaves a dead one here.
+    pub refresh_is_older: bool,
     /// When the access token ends, where that is known.
     pub access_expires_at: Option<Timestamp>,
     /// When the grant ends, where the provider said so.
@@ -35,6 +38,8 @@ struct Form {
     license: String,
     access: Written,
     refresh: Option<Written>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    refresh_is_older: bool,
     access_expires_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     token_type: String,
@@ -48,6 +53,7 @@ impl Granted {
     /// stays (RFC 6749 6), and so does what was reported with the consent where the answer doesn't repeat it.
     pub fn refreshed(&self, answer: Self) -> Self {
         Self {
+            refresh_is_older: answer.refresh.is_none() && self.refresh.is_some(),
             // defense: S8 refresh-token-stays
             refresh: answer.refresh.or_else(|| self.refresh.clone()),
             expires_at: answer.expires_at.or(self.expires_at),
@@ -59,7 +65,11 @@ impl Granted {
 
     /// The same with another refresh token: the answer's access token is of no use, but the old one is spent.
     pub fn with_refresh_of(&self, answer: &Self) -> Self {
-        Self { refresh: answer.refresh.clone().or_else(|| self.refresh.clone()), ..self.clone() }
+        Self {
+            refresh_is_older: answer.refresh.is_none() && self.refresh.is_some(),
+            refresh: answer.refresh.clone().or_else(|| self.refresh.clone()),
+            ..self.clone()
+        }
     }
 
     /// Whether the access token has only characters that a token may have (RFC 6749 A.12): any other would make two
@@ -75,6 +85,7 @@ impl Granted {
             license: key.license.to_string(),
             access: (&self.access).into(),
             refresh: self.refresh.as_ref().map(Into::into),
+            refresh_is_older: self.refresh_is_older,
             access_expires_at: self.access_expires_at,
             expires_at: self.expires_at,
             token_type: self.token_type.clone(),
@@ -97,6 +108,7 @@ impl Granted {
         Ok(Self {
             access: form.access.into_secret(),
             refresh: form.refresh.map(Written::into_secret),
+            refresh_is_older: form.refresh_is_older,
             access_expires_at: form.access_expires_at,
             expires_at: form.expires_at,
             token_type: form.token_type,

@@ -1,6 +1,6 @@
 //! A listener behind a TLS proxy: it takes the answers of many admins, whoever asked them. It never writes.
 
-use super::{Exchange, Reply, Turns, on_interrupt, private_folder, unbound};
+use super::{Exchange, Reply, Turn, Turns, on_interrupt, private_folder, unbound};
 use crate::edge::Env;
 use crate::error::Result;
 use crate::grant::listener::{Listener, Method, Page, Request, Serving};
@@ -94,9 +94,14 @@ impl Desk {
         self.visits.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
     }
 
+    /// A place among the few exchanges at once, where one is free: there is one again when an answer comes.
+    pub fn turn(&self) -> Option<Turn> {
+        self.turns.turn()
+    }
+
     /// Exchanges a code whose sending the ledger knows of; the answer comes as a visit.
-    pub fn exchange(&self, go: Logged<(FlowId, Code)>) {
-        self.turns.exchange(go, &self.sender, |flow, result| Visit::Exchanged { flow, result });
+    pub fn exchange(&self, turn: Turn, go: Logged<(FlowId, Code)>) {
+        self.turns.exchange(turn, go, &self.sender, |flow, result| Visit::Exchanged { flow, result });
     }
 }
 

@@ -46,7 +46,28 @@ pub fn look_up(
     Ok(answers)
 }
 
+/// What the provider says of each token of a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Both {
+    /// Of the access token.
+    pub access: Liveness,
+    /// Of the refresh token.
+    pub refresh: Liveness,
+}
+
 impl Exchange {
+    /// Asks about both tokens of a grant; nothing is known where the provider offers no place to ask.
+    pub async fn look_at_both(&self, granted: &Granted) -> Both {
+        let Some(address) = self.endpoints.introspection.as_deref() else {
+            return Both { access: Liveness::Unknown, refresh: Liveness::Unknown };
+        };
+        let (http, provider, secret) = (&self.http, &self.provider, self.secret.as_ref());
+        Both {
+            access: grant::introspect(http, provider, address, secret, granted).await,
+            refresh: grant::introspect_refresh(http, provider, address, secret, granted).await,
+        }
+    }
+
     /// Looks a grant up: first by its access token, unless that has lapsed by our own clock, then by its refresh token.
     async fn look_up(&self, granted: &Granted) -> LookedUp {
         let Some(address) = self.endpoints.introspection.as_deref() else { return LookedUp::Unknown };

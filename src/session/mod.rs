@@ -6,7 +6,7 @@ mod switchboard;
 mod worklist;
 
 pub use desk::{Asked, Desk, Visit};
-pub use look_up::{LookedUp, look_up};
+pub use look_up::{Both, LookedUp, look_up};
 pub use switchboard::Reply;
 pub use worklist::{Clicked, Entry, Sheet, Wish, Worklist};
 
@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use switchboard::Switchboard;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What comes while grants are in flight.
 #[derive(Debug)]
@@ -125,6 +125,11 @@ impl Exchange {
     }
 }
 
+/// A place among the exchanges under way, until that one is over. Who has it sends at once: what still waits for one isn't
+/// noted as sent.
+#[derive(Debug)]
+pub struct Turn(#[expect(dead_code, reason = "it's given back by being dropped")] OwnedSemaphorePermit);
+
 /// The exchanges under way: a few at once, whoever takes the answers.
 struct Turns {
     runtime: Handle,
@@ -137,18 +142,24 @@ impl Turns {
         Self { runtime, exchange, free: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
-    /// Exchanges a code when its turn comes; what came of it is told as `told` makes it.
+    /// A place among them, where one is free.
+    fn turn(&self) -> Option<Turn> {
+        self.free.clone().try_acquire_owned().ok().map(Turn)
+    }
+
+    /// Exchanges a code whose turn it is; what came of it is told as `told` makes it, once its place is free.
     fn exchange<T: Send + 'static>(
         &self,
+        turn: Turn,
         go: Logged<(FlowId, Code)>,
         to: &Sender<T>,
         told: impl FnOnce(FlowId, Box<Result<Granted>>) -> T + Send + 'static,
     ) {
-        let (exchange, to, free) = (self.exchange.clone(), to.clone(), self.free.clone());
+        let (exchange, to) = (self.exchange.clone(), to.clone());
         self.runtime.spawn(async move {
-            let _turn = free.acquire().await;
             let flow = go.get().0.clone();
             let result = Box::new(exchange.run(go).await);
+            drop(turn);
             let _ = to.send(told(flow, result));
         });
     }
@@ -241,9 +252,14 @@ impl Session {
         open(env, &ask.address, choice)
     }
 
+    /// A place among the few exchanges at once, where one is free: there is one again when an answer comes.
+    pub fn turn(&self) -> Option<Turn> {
+        self.turns.turn()
+    }
+
     /// Exchanges a code whose sending the ledger knows of; the answer comes as a step.
-    pub fn exchange(&self, go: Logged<(FlowId, Code)>) {
-        self.turns.exchange(go, &self.sender, |flow, result| Step::Exchanged { flow, result });
+    pub fn exchange(&self, turn: Turn, go: Logged<(FlowId, Code)>) {
+        self.turns.exchange(turn, go, &self.sender, |flow, result| Step::Exchanged { flow, result });
     }
 
     /// The question isn't waited for any more: an answer that still comes is told so, and has no effect.

@@ -158,6 +158,24 @@ fn an_expiry_that_is_not_told_is_estimated() {
 }
 
 #[test]
+fn an_expiry_that_cannot_be_is_told_as_it_came_and_estimated() {
+    for odd in
+        [json!(0), json!("0"), json!(-5), json!("2026-03-02T14:59:59Z"), json!("soon"), json!(1_000_000_000)]
+    {
+        let rig = Rig::new();
+        rig.provider.replies("/oauth/token", [Reply::Changed(json!({"expiration_date": odd}))]);
+        let done = rig.run(&register(LICENSE)).exits(0);
+        let told = odd.as_str().map_or_else(|| odd.to_string(), str::to_owned);
+        let told = format!("Expiration Date (told as \"{told}\")");
+        assert!(done.err.contains(&format!("Not confirmed by BioTrack's answer: {told}.")), "{}", done.err);
+        stands(&rig, "active", &[]);
+        let history = rig.run(&format!("history {LICENSE}")).exits(0).out;
+        assert!(history.contains(&format!("; not confirmed: {told}")), "{history}");
+        assert_eq!(rig.run("status --json").exits(0).json()["authorizations"][0]["expires_estimated"], true);
+    }
+}
+
+#[test]
 fn a_lost_answer_is_uncertain_and_the_same_command_asks_again() {
     let rig = Rig::new();
     rig.provider.replies("/oauth/token", [Reply::Lost]);

@@ -7,7 +7,6 @@ use crate::command::form::Form;
 use crate::edge::Opened;
 use crate::error::{clean, licenses};
 use crate::model::authorization::Standing;
-use crate::model::consent::Fact;
 use crate::model::duration::in_words;
 use crate::model::ids::Key;
 use crate::model::outcome::{Ending, Outcome};
@@ -33,7 +32,7 @@ pub(super) struct Watch<'w> {
     open: BTreeMap<Key, (String, Instant)>,
     waiting_of: BTreeMap<String, usize>,
     bar: Option<ProgressBar>,
-    unconfirmed: Vec<Fact>,
+    unconfirmed: Vec<String>,
 }
 
 impl<'w> Watch<'w> {
@@ -204,11 +203,10 @@ impl View for Watch<'_> {
 
     fn storing(&mut self, _: &Planned) {}
 
-    fn unconfirmed(&mut self, _: &Planned, facts: &[Fact]) {
+    fn unconfirmed(&mut self, _: &Planned, facts: &[String]) {
         // Mostly the same of each: said once.
         if !facts.is_empty() && self.unconfirmed != facts {
             self.unconfirmed = facts.to_vec();
-            let facts: Vec<_> = facts.iter().map(|fact| fact.label()).collect();
             self.say(&format!("Not confirmed by BioTrack's answers: {}.", facts.join(", ")));
         }
     }

@@ -4,7 +4,6 @@ use super::{HandingOff, How, View};
 use crate::command::Call;
 use crate::edge::Opened;
 use crate::error::clean;
-use crate::model::consent::Fact;
 use crate::model::duration::in_words;
 use crate::model::outcome::Outcome;
 use crate::model::pace::Pace;
@@ -62,7 +61,7 @@ impl View for Alone<'_> {
         self.spinner.set_message("BioTrack answered; storing the grant");
     }
 
-    fn unconfirmed(&mut self, _: &Planned, facts: &[Fact]) {
+    fn unconfirmed(&mut self, _: &Planned, facts: &[String]) {
         self.spinner.suspend(|| super::told_unconfirmed(self.call, facts));
     }
 

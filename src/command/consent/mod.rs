@@ -17,7 +17,6 @@ use crate::edge::{BrowserChoice, Env};
 use crate::error::{Error, HandoffError, Result};
 use crate::grant::{Endpoints, Returned};
 use crate::model::authorization::next;
-use crate::model::consent::Fact;
 use crate::model::duration::parse;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::pace::Pace;
@@ -152,8 +151,9 @@ pub(super) fn answered<'a>(
     let kept = match found {
         Found::Waiting(flow) => {
             let interrupts = call.env.interrupts()?;
-            let go = bench.custody.take_up(*flow, returned, endpoints)?;
-            bench.custody.finish(go, &interrupts)?
+            let id = flow.id.clone();
+            let code = bench.custody.take_up(*flow, returned, endpoints)?;
+            bench.custody.finish(&id, &code, &interrupts)?
         }
         Found::Left(flow) => match finish_left_over(call, &mut bench.custody, &item)? {
             Some(kept) => kept,
@@ -185,10 +185,9 @@ fn outcome_of_left(
 }
 
 /// Facts that the provider didn't report are told, never passed off as verified.
-fn told_unconfirmed(call: &Call<'_>, unconfirmed: &[Fact]) {
+fn told_unconfirmed(call: &Call<'_>, unconfirmed: &[String]) {
     if !unconfirmed.is_empty() {
-        let facts: Vec<_> = unconfirmed.iter().map(|fact| fact.label()).collect();
-        call.env.terminal.say(&format!("Not confirmed by BioTrack's answer: {}.", facts.join(", ")));
+        call.env.terminal.say(&format!("Not confirmed by BioTrack's answer: {}.", unconfirmed.join(", ")));
     }
 }
 

@@ -6,10 +6,10 @@ mod words;
 
 use super::form::{self, Form};
 use super::{Bench, Call, online, outcome_or_error};
-use crate::custody::{Asking, Extent, Revocation};
+use crate::custody::{Asking, Extent, Recovered, Revocation, Surrendered};
 use crate::error::{Error, ProviderError, Result, clean};
 use crate::grant::Patience;
-use crate::model::authorization::{Authorization, Condition, Standing};
+use crate::model::authorization::{Authorization, Standing};
 use crate::model::ids::Key;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
@@ -17,6 +17,7 @@ use crate::model::selection;
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
 use telling::Telling;
+pub(super) use words::LOST;
 
 /// Up to so many licences are named in the question; for more, their number must be typed.
 const NAMED: usize = 10;
@@ -118,6 +119,14 @@ pub(super) fn warnings(
 ) -> Vec<String> {
     let of_it = all.iter().find(|it| it.record.key == record.key);
     of_it.map_or_else(Vec::new, |it| warnings::of(&[(it, Extent::Licence)], all, provider, now))
+}
+
+/// Whether a grant may still stand that nobody here has a token of: the answer to a code or a refresh was lost. A revocation
+/// of an earlier run isn't meant: its tokens are here, and were tried again.
+pub(super) fn is_in_doubt(before: &Authorization, recovered: &[Recovered], given_up: &Surrendered) -> bool {
+    given_up.lost_refresh
+        || before.uncertain_at.is_some()
+        || recovered.iter().any(|it| matches!(it, Recovered::Uncertain))
 }
 
 /// What the arguments mean, by UBI and licence. A tag alone passes over what was given up and has nothing left.
@@ -269,19 +278,19 @@ fn give_up<'a>(
     };
     let custody = &mut bench.custody;
     let before = custody.standing(key)?;
-    let uncertain =
-        before.as_ref().is_some_and(|it| it.conditions(call.env.clock.now()).contains(&Condition::Uncertain));
-    match reach {
+    let recovered = match reach {
         Reach::Nobody => custody.abandon(key)?,
-        Reach::Provider { .. } => drop(custody.recover(key)?),
+        Reach::Provider { .. } => custody.recover(key)?,
         // Given up here all the same; what an earlier run left must be finished first, though.
-        Reach::Away(_) if before.is_some_and(|it| !it.is_asking()) => {}
+        Reach::Away(_) if before.as_ref().is_some_and(|it| !it.is_asking()) => Vec::new(),
         Reach::Away(why) => return Err(why.clone().into()),
-    }
+    };
     let reason = clean(args.reason.trim());
-    let revocation = custody.surrender(key, extent, reach.asking(), &reason)?;
+    let given_up = custody.surrender(key, extent, reach.asking(), &reason)?;
+    let in_doubt = before.is_some_and(|it| is_in_doubt(&it.record, &recovered, &given_up));
+    let revocation = given_up.revocation;
     reach.learn(&revocation);
-    let said = words::results(key, extent, &revocation, uncertain);
+    let said = words::results(key, extent, &revocation, in_doubt);
     let ending = if extent == Extent::Licence { Ending::Deactivated } else { Ending::Unchanged };
     let mut outcome = Outcome::of(key.clone(), ending, custody.standing(key)?);
     if let Revocation::Pending(e) = revocation {

@@ -62,8 +62,11 @@ pub(super) fn sum(counts: RunCounts) -> String {
     format!("{counts}.{next}\n")
 }
 
-/// The two results, apart. `uncertain`: an answer of the provider had been lost.
-pub(super) fn results(key: &Key, extent: Extent, revocation: &Revocation, uncertain: bool) -> String {
+/// A grant that nobody here has a token of.
+pub(in super::super) const LOST: &str = "A grant whose answer was lost may still stand, and there is no token to revoke it with; the admin can remove it.";
+
+/// The two results, apart. `in_doubt`: an answer of the provider had been lost.
+pub(super) fn results(key: &Key, extent: Extent, revocation: &Revocation, in_doubt: bool) -> String {
     let license = &key.license;
     let here = match extent {
         Extent::Licence => format!("{license} is deactivated here; its history is kept."),
@@ -86,7 +89,7 @@ pub(super) fn results(key: &Key, extent: Extent, revocation: &Revocation, uncert
         Revocation::Elsewhere => {
             "At BioTrack: not asked, because its tokens live elsewhere (it was exported with them, or came from a backup); revoke it there, or the admin removes it."
         }
-        Revocation::Nothing if uncertain => {
+        Revocation::Nothing if in_doubt => {
             "At BioTrack: a grant may still stand. Its answer was lost, so there is no token to revoke it with; the admin can remove it."
         }
         Revocation::Nothing => "At BioTrack: there was nothing left to revoke.",
@@ -94,5 +97,9 @@ pub(super) fn results(key: &Key, extent: Extent, revocation: &Revocation, uncert
             "At BioTrack: NOT revoked yet; the tokens are kept for it. Run the same command again to try once more."
         }
     };
-    format!("{here}\n{there}\n")
+    match revocation {
+        Revocation::Nothing => format!("{here}\n{there}\n"),
+        _ if in_doubt && extent == Extent::Licence => format!("{here}\n{there}\n{LOST}\n"),
+        _ => format!("{here}\n{there}\n"),
+    }
 }

@@ -4,15 +4,15 @@
 use super::Args;
 use crate::command::consent::consent;
 use crate::command::{Bench, Call, deactivate, online};
-use crate::custody::{Asking, Extent, Revocation};
+use crate::custody::{Asking, Kept, Recovered, Revocation};
 use crate::error::{Error, Result};
 use crate::grant::Patience;
 use crate::model::authorization::{Authorization, Standing};
-use crate::model::flow::Purpose;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::plan::Planned;
 
-/// Break before make: the old grant goes, once all that the new one needs was tried, and its licence is registered anew.
+/// Break before make: the old grant goes, once all that the new one needs was tried. Until somebody grants, the licence is
+/// expired, and its record names the admin who is to be asked.
 pub(super) fn renew<'a>(
     item: Planned,
     record: &Authorization,
@@ -36,10 +36,21 @@ pub(super) fn renew<'a>(
     let exchange = online::exchange(call, &provider, &bench.custody)?;
     bench.custody.connect(exchange);
     bench.custody.probe()?;
-    bench.custody.recover(key)?;
+    let recovered = bench.custody.recover(key)?;
+    let finished = |it: &Recovered| matches!(it, Recovered::Finished { kept: Kept::Live { .. }, username } if username.same_as(item.username.as_str()));
+    if recovered.iter().any(finished) {
+        // An earlier run broke, and all but stored what came after: that is what is wanted.
+        terminal.say(&format!("Finished the grant of {} that an earlier run had left.", key.license));
+        let outcome = Outcome::of(key.clone(), Ending::Granted, bench.custody.standing(key)?);
+        return bench.finish(call, outcome);
+    }
     let reason = format!("given up before {} grants", item.username);
     let asking = Asking::Provider(Patience::REVOCATION);
-    if let Revocation::Pending(e) = bench.custody.surrender(key, Extent::Licence, asking, &reason)? {
+    let given_up = bench.custody.break_first(key, &item.username, asking, &reason)?;
+    if deactivate::is_in_doubt(record, &recovered, &given_up) {
+        terminal.say(deactivate::LOST);
+    }
+    if let Revocation::Pending(e) = given_up.revocation {
         // Where one grant at a time is allowed, a new one has no chance yet.
         let outcome = Outcome {
             error: Some(e),
@@ -48,7 +59,8 @@ pub(super) fn renew<'a>(
         return bench.finish(call, outcome);
     }
     terminal.say(&format!("{}'s old grant is given up. The new one is asked for now.", key.license));
-    let item = Planned { purpose: Purpose::Register, ..item };
+    // It has ended: the next command on the licence, whichever it is, says so and goes on.
+    let item = Planned { expires_at: Some(call.env.clock.now()), ..item };
     let outcome = consent(call, bench, item, false, &args.waiting)?;
     bench.finish(call, outcome)
 }

@@ -133,3 +133,15 @@ fn where_there_is_nowhere_to_look_nothing_is_known() {
     );
     assert_eq!(found(look(&rig, &["L-1"])), (0, 0, vec!["the provider has no introspection_url".into()]));
 }
+
+#[test]
+fn tokens_that_a_lost_refresh_may_have_rotated_are_inactive_and_that_calls_no_grant_dead() {
+    let rig = granted();
+    drop(rig.grant("L-2"));
+    rig.minutes_pass(61);
+    rig.provider.replies(TOKEN, [Reply::Garbled(200, "<html>".into())]);
+    drop(rig.run("token L-1").exits(8));
+    assert_eq!(found(look(&rig, &["L-1", "L-2"])), (1, 0, vec!["no clear answer came".into()]));
+    assert_eq!((shown(&rig, "L-1").0, shown(&rig, "L-1").1), (State::Active, vec!["uncertain"]));
+    oracle::holds(&rig);
+}

@@ -9,6 +9,7 @@ mod holding;
 mod looking_up;
 mod moving;
 mod process;
+mod queueing;
 mod recovering;
 mod refreshing;
 mod refusing;

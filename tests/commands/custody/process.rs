@@ -140,7 +140,8 @@ impl Process<'_> {
     }
 
     pub(super) fn arrived_for(&mut self, flow: &FlowId, code: &Secret) -> Result<Logged<(FlowId, Code)>> {
-        self.custody.arrived(flow, code)
+        self.custody.arrived(flow, code)?;
+        self.custody.sending(flow, code)
     }
 
     /// The one POST.
@@ -195,7 +196,7 @@ impl Process<'_> {
 
     /// The same of a license that is given up without asking the provider.
     pub(super) fn abandon(&mut self, license: &str) -> Result<()> {
-        self.custody.abandon(&key(license))
+        self.custody.abandon(&key(license)).map(drop)
     }
 
     /// Whether a person isn't needed for what a dead process left.
@@ -205,7 +206,8 @@ impl Process<'_> {
 
     /// Gives this up of a license.
     pub(super) fn surrender(&mut self, license: &str, extent: Extent) -> Result<Revocation> {
-        self.custody.surrender(&key(license), extent, Asking::Provider(Patience::NONE), "")
+        let given_up = self.custody.surrender(&key(license), extent, Asking::Provider(Patience::NONE), "")?;
+        Ok(given_up.revocation)
     }
 
     /// Whether anything of a license is still to be given up.
@@ -274,15 +276,25 @@ impl Process<'_> {
 
     /// The same of one that was found before.
     pub(super) fn take_up_found(&mut self, flow: Flow, address: &str) -> Result<Logged<(FlowId, Code)>> {
+        let (endpoints, id) = (self.exchange().endpoints, flow.id.clone());
+        let code = self.custody.take_up(flow, returned(address), &endpoints)?;
+        self.custody.sending(&id, &code)
+    }
+
+    /// Takes the question up, whose code waits for its turn.
+    pub(super) fn only_taken_up(&mut self, address: &str) -> Result<()> {
+        let (Found::Waiting(flow) | Found::Left(flow)) = self.find(address)?;
         let endpoints = self.exchange().endpoints;
-        self.custody.take_up(flow, returned(address), &endpoints)
+        self.custody.take_up(*flow, returned(address), &endpoints).map(drop)
     }
 
     /// The same, exchanged and stored.
     pub(super) fn complete(&mut self, address: &str) -> Result<Kept> {
-        let go = self.take_up(address)?;
+        let (Found::Waiting(flow) | Found::Left(flow)) = self.find(address)?;
+        let (endpoints, id) = (self.exchange().endpoints, flow.id.clone());
+        let code = self.custody.take_up(*flow, returned(address), &endpoints)?;
         let interrupts = self.env.interrupts().unwrap();
-        self.custody.finish(go, &interrupts)
+        self.custody.finish(&id, &code, &interrupts)
     }
 }
 

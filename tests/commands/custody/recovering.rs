@@ -412,3 +412,33 @@ fn a_dead_process_is_known_by_its_lock_whether_its_mark_is_still_there_or_not() 
         });
     }
 }
+
+#[test]
+fn a_renewal_whose_old_grant_went_first_is_gone_on_with_wherever_it_was_cut_short() {
+    const BREAK: &str = "renew L-1 --username bob@example.com --break-first --yes --browser scripted";
+    let name_and_go_on = "biotrack-auth renew --username bob@example.com --break-first 604001/L-1";
+    let renew = "biotrack-auth renew 604001/L-1";
+    let moments = [
+        (Moment::Arrives("/oauth/revoke".into()), State::Active, vec!["uncertain"], name_and_go_on),
+        (Moment::Answered("/oauth/revoke".into()), State::Active, vec!["uncertain"], name_and_go_on),
+        (Moment::Consents, State::Expired, vec![], renew),
+        (Moment::Arrives(TOKEN.into()), State::Expired, vec!["uncertain"], renew),
+    ];
+    for rig in [Rig::new(), Rig::with_keyring()] {
+        drop(rig.grant("L-1"));
+        for (moment, state, conditions, next) in moments.clone() {
+            let rig = Rig::of(rig.world().killed_here());
+            let (world, left) = (rig.world().clone(), Arc::new(std::sync::Mutex::new(None)));
+            let kept_aside = left.clone();
+            at(&rig, moment, move || *kept_aside.lock().unwrap() = Some(world.killed_here()));
+            drop(rig.run(BREAK).exits(0));
+            let rig = Rig::of(left.lock().unwrap().take().unwrap());
+            assert_eq!(shown(&rig, "L-1"), (state, conditions, Some(next.to_owned())));
+            oracle::holds(&rig);
+            oracle::goes_on(&rig);
+            let granted = record(&rig, "L-1");
+            assert_eq!((granted.username.as_str(), granted.granted_by.as_deref()), (BOB, Some(BOB)));
+            oracle::rests(&rig);
+        }
+    }
+}

@@ -171,6 +171,24 @@ fn an_answer_without_a_refresh_token_leaves_the_old_one_and_what_was_reported_wi
 }
 
 #[test]
+fn a_provider_that_rotates_and_keeps_the_new_token_to_itself_leaves_a_dead_one_and_that_is_told() {
+    let rig = lapsed();
+    rig.provider.replies(TOKEN, [Reply::Changed(json!({"refresh_token": null}))]);
+    assert_eq!(rig.run("token L-1").exits(0).out, "access-1.1\n");
+    rig.minutes_pass(61);
+    let done = rig.run("token L-1").exits(4);
+    let told = "the last refresh brought no new refresh token, and the one from before is refused";
+    assert!(done.err.contains(told) && done.err.contains("biotrack-auth renew 604001/L-1"), "{}", done.err);
+    assert!(last_line(&rig, "L-1").contains(told), "{}", last_line(&rig, "L-1"));
+    assert_eq!(shown(&rig, "L-1").0, State::Invalid);
+    oracle::goes_on(&rig);
+    // The next one is told of as any other.
+    rig.provider.ends_grants_of("L-1");
+    rig.minutes_pass(61);
+    assert!(!rig.run("token L-1").exits(4).err.contains(told));
+}
+
+#[test]
 fn a_grant_that_the_provider_calls_dead_is_marked_so_and_nothing_is_erased() {
     let rig = lapsed();
     rig.provider.ends_grants_of("L-1");

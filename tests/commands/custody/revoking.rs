@@ -187,7 +187,6 @@ fn a_grant_whose_answer_was_lost_may_still_stand_and_that_is_said() {
 }
 
 #[test]
-#[ignore = "reason: a grant whose answer was lost lives on beside the revoked one, and `revoked` is all that is said"]
 fn a_lost_grant_beside_the_one_that_was_revoked_is_told_of() {
     let rig = granted(Rig::new());
     rig.provider.replies(TOKEN, [Reply::Lost]);
@@ -195,6 +194,44 @@ fn a_lost_grant_beside_the_one_that_was_revoked_is_told_of() {
     let done = rig.run(DEACTIVATE).exits(0);
     assert_eq!(rig.provider.living().len(), 1);
     assert!(done.out.contains("may still stand"), "{}", done.out);
+    oracle::holds(&rig);
+}
+
+#[test]
+fn a_grant_whose_newest_tokens_are_lost_may_still_stand_whatever_was_revoked_and_that_is_said() {
+    // Killed as the refresh was answered: nobody was told.
+    let rig = granted(Rig::new());
+    rig.minutes_pass(61);
+    let (world, left) = (rig.world().clone(), Arc::new(Mutex::new(None)));
+    let kept_aside = left.clone();
+    at(&rig, answered(TOKEN), move || *kept_aside.lock().unwrap() = Some(world.killed_here()));
+    drop(rig.run("token L-1").exits(0));
+    let rig = Rig::of(left.lock().unwrap().take().unwrap());
+    for command in [DEACTIVATE, "renew L-1 --username bob@example.com --break-first --yes --browser scripted"]
+    {
+        let rig = Rig::of(rig.world().killed_here());
+        let done = rig.run(command).exits(0);
+        assert_eq!(rig.provider.living().iter().filter(|(_, token)| token == "access-1.1").count(), 1);
+        assert!(
+            done.transcript().contains("A grant whose answer was lost may still stand"),
+            "{}",
+            done.transcript()
+        );
+        assert!(history(&rig, "L-1").contains(&"uncertain".to_owned()));
+        oracle::holds(&rig);
+    }
+}
+
+#[test]
+fn a_revocation_that_is_tried_again_leaves_nothing_in_doubt() {
+    let rig = granted(Rig::new());
+    let (world, left) = (rig.world().clone(), Arc::new(Mutex::new(None)));
+    let kept_aside = left.clone();
+    at(&rig, answered(REVOKE), move || *kept_aside.lock().unwrap() = Some(world.killed_here()));
+    drop(rig.run(DEACTIVATE).exits(0));
+    let rig = Rig::of(left.lock().unwrap().take().unwrap());
+    let done = rig.run(DEACTIVATE).exits(0);
+    assert!(done.out.contains("revoked") && !done.out.contains("may still stand"), "{}", done.out);
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn way(world: &World) -> Way {
         stage: flow.as_ref().map(|flow| match flow.stage {
             Stage::Asked => "asked",
             Stage::Arrived(_) => "arrived",
-            Stage::Sent => "sent",
+            Stage::Sent | Stage::Refused => "sent",
             Stage::Answered(_) => "answered",
         }),
         memo_is_kept: flow.is_some_and(|flow| {

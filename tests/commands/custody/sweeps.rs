@@ -5,6 +5,7 @@ use crate::rig::oracle::Books;
 use crate::rig::{Done, Moment, Reply, Rig, URL, Visit, World, oracle, register};
 use biotrack_auth::edge::KeyringFault;
 use biotrack_auth::grant::HANDOFF_PORT;
+use biotrack_auth::model::authorization::State;
 use std::sync::{Arc, Mutex};
 
 /// A command, and what must have happened before it.
@@ -16,10 +17,13 @@ struct Case {
     visit: Visit,
     /// Grants that may live unnamed right after a mishap: they have another home until the command succeeds.
     told: &'static [usize],
+    /// What the license is once all was gone on with; `None`: the same command once more does something else.
+    ends_as: Option<State>,
 }
 
 fn cases() -> Vec<Case> {
-    let case = |name, prepare| Case { name, prepare, visit: Visit::Grants, told: &[] };
+    let case =
+        |name, prepare| Case { name, prepare, visit: Visit::Grants, told: &[], ends_as: Some(State::Active) };
     vec![
         case("register", |_| register("L-1")),
         case("renew", |rig| {
@@ -38,15 +42,21 @@ fn cases() -> Vec<Case> {
             held(rig);
             "renew L-1 --any-user".into()
         }),
-        case("giving back what is held", |rig| {
-            let _ = rig.grant("L-1");
-            held(rig);
-            "deactivate L-1 --yes".into()
-        }),
-        case("deactivate", |rig| {
-            let _ = rig.grant("L-1");
-            "deactivate L-1 --yes".into()
-        }),
+        Case {
+            ends_as: None,
+            ..case("giving back what is held", |rig| {
+                let _ = rig.grant("L-1");
+                held(rig);
+                "deactivate L-1 --yes".into()
+            })
+        },
+        Case {
+            ends_as: Some(State::Deactivated),
+            ..case("deactivate", |rig| {
+                let _ = rig.grant("L-1");
+                "deactivate L-1 --yes".into()
+            })
+        },
         case("token", |rig| {
             let _ = rig.grant("L-1");
             rig.minutes_pass(61);
@@ -143,6 +153,13 @@ impl Ready {
         }
         oracle::goes_on(rig);
         oracle::rests(rig);
+        let state = Books::read(rig).records["L-1"].state;
+        assert_eq!(
+            state,
+            self.case.ends_as.unwrap_or(state),
+            "{what}: it was dropped\n{}",
+            rig.provider.log().join("\n")
+        );
     }
 }
 

@@ -15,8 +15,10 @@ pub struct Rules {
     pub refresh_knows_its_row: bool,
     /// A record is written only over the revision that was read.
     pub writes_over_what_it_read: bool,
-    /// What is uncertain stays so through a deactivation, and where a waiting grant is approved.
-    pub only_a_consent_settles_the_uncertain: bool,
+    /// What is uncertain stays so where a waiting grant is approved.
+    pub approval_settles_nothing: bool,
+    /// A deactivation says that a grant may still stand whose answer was lost.
+    pub deactivation_tells_the_uncertain: bool,
 }
 
 pub const TODAY: Rules = Rules {
@@ -25,7 +27,8 @@ pub const TODAY: Rules = Rules {
     leaves_only_when_quiet: true,
     refresh_knows_its_row: true,
     writes_over_what_it_read: true,
-    only_a_consent_settles_the_uncertain: true,
+    approval_settles_nothing: true,
+    deactivation_tells_the_uncertain: true,
 };
 
 /// One step of a terminal's command; `false` where it has to wait for the other. `lost`: the answer of this step's request.
@@ -194,13 +197,16 @@ pub fn step(world: &mut World, rules: Rules, terminal: usize, lost: bool) -> boo
         },
         (Job::Deactivate, At::Sent { flow, read }) => {
             read.iter().for_each(|it| world.provider.revoke(it.token));
+            if lost && rules.deactivation_tells_the_uncertain {
+                waive(world, None);
+            }
             match lost {
                 true => {
                     world.synced(|ledger| {
                         ledger.leaving = ledger.secrets();
                         (ledger.live, ledger.waiting) = (None, None);
                         ledger.record.revocation_pending = true;
-                        gives_up(ledger, rules, flow);
+                        gives_up(ledger, flow);
                     });
                     At::Over
                 }
@@ -208,12 +214,15 @@ pub fn step(world: &mut World, rules: Rules, terminal: usize, lost: bool) -> boo
             }
         }
         (Job::Deactivate, At::Revoked { flow, read }) => {
+            if rules.deactivation_tells_the_uncertain {
+                waive(world, None);
+            }
             world.synced(|ledger| {
                 let gone = |it: &Secret| read.iter().any(|read| read.row == it.row);
                 ledger.live = ledger.live.filter(|it| !gone(it));
                 ledger.waiting = ledger.waiting.filter(|it| !gone(it));
                 ledger.leaving.retain(|it| !gone(it));
-                gives_up(ledger, rules, flow);
+                gives_up(ledger, flow);
             });
             At::Over
         }
@@ -229,12 +238,12 @@ pub fn step(world: &mut World, rules: Rules, terminal: usize, lost: bool) -> boo
                 world.over(terminal);
                 return true;
             }
-            if !rules.only_a_consent_settles_the_uncertain {
+            if !rules.approval_settles_nothing {
                 waive(world, None);
             }
             world.synced(|ledger| match ledger.waiting.take() {
                 Some(waiting) => {
-                    let uncertain = ledger.record.uncertain && rules.only_a_consent_settles_the_uncertain;
+                    let uncertain = ledger.record.uncertain && rules.approval_settles_nothing;
                     lives(ledger, waiting);
                     ledger.record.uncertain = uncertain;
                 }
@@ -367,18 +376,17 @@ fn lives(ledger: &mut Ledger, new: Secret) {
     ledger.record = Record { generation: generation + 1, revision: revision + 1, ..Record::default() };
 }
 
-fn gives_up(ledger: &mut Ledger, rules: Rules, flow: u8) {
+fn gives_up(ledger: &mut Ledger, flow: u8) {
     ledger.close(flow);
-    let refreshes = ledger.flows.iter().filter(|it| it.purpose == Purpose::Refresh).count();
     ledger.flows.retain(|it| it.purpose != Purpose::Refresh);
     let record = &mut ledger.record;
     record.deactivated = true;
-    record.uncertain = rules.only_a_consent_settles_the_uncertain && (record.uncertain || refreshes > 0);
+    (record.uncertain, record.exported) = (false, false);
     record.generation += 1;
     record.revision += 1;
 }
 
-/// A person consents anew who was told that the grants so far are uncertain.
+/// Whoever consents anew, or gives the license up, hears that a grant of before may still stand, where that is uncertain.
 fn waive(world: &mut World, new: Option<Token>) {
     let ledger = world.read();
     if ledger.record.uncertain || ledger.flows.iter().any(|flow| flow.purpose == Purpose::Refresh) {

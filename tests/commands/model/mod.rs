@@ -203,8 +203,8 @@ fn without_any_one_rule_a_grant_is_lost() {
             [Job::Import, Job::Renew],
         ),
         (
-            "only a consent settles what is uncertain",
-            Rules { only_a_consent_settles_the_uncertain: false, ..TODAY },
+            "a deactivation tells what is uncertain",
+            Rules { deactivation_tells_the_uncertain: false, ..TODAY },
             [Job::Renew, Job::Deactivate],
         ),
     ];

@@ -23,7 +23,7 @@ mod successor;
 #[cfg(all(feature = "real-parts", target_os = "linux"))]
 #[path = "../../real/support/team.rs"]
 mod team;
-mod transcript;
+pub mod transcript;
 mod world;
 
 #[allow(unused_imports, reason = "as above")]

@@ -2,12 +2,15 @@
 //! killed would leave it, or have another command do something in between.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 /// A command meets the outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Moment {
     /// It asks for the time.
     Clock,
+    /// It waits, for so long.
+    Waits(Duration),
     /// An admin is at the provider's page, and grants.
     Consents,
     /// A request to this path has come to the provider, which hasn't acted yet.

@@ -30,6 +30,8 @@ pub enum Reply {
     Unreachable,
     /// It was acted on, and the answer was lost.
     Lost,
+    /// It was acted on, and this status and body came instead of the answer.
+    Garbled(u16, String),
     /// It wasn't acted on, and no answer came.
     Unheard,
     /// It wasn't acted on; this status and body.
@@ -86,12 +88,15 @@ struct State {
     later: Vec<(usize, Reply)>,
     revokes: bool,
     keeps_refresh_tokens: bool,
+    ends_earlier_tokens: bool,
     lifetime: Option<SignedDuration>,
     /// How far its clock is ahead.
     ahead: SignedDuration,
     away: bool,
     asked: BTreeMap<String, usize>,
     gates: BTreeMap<String, HeldRequest>,
+    /// At these all requests wait.
+    closed: BTreeMap<String, HeldRequest>,
 }
 
 #[derive(Clone)]
@@ -141,6 +146,8 @@ impl ScriptedProvider {
         let mut state = self.state.lock().unwrap().clone();
         state.next.clear();
         state.later.clear();
+        state.gates.clear();
+        state.closed.clear();
         Self { clock, watch, state: Mutex::new(state) }
     }
 
@@ -162,6 +169,11 @@ impl ScriptedProvider {
     /// A refresh leaves the refresh token as it is from now on, and doesn't repeat it.
     pub fn keeps_refresh_tokens(&self) {
         self.state.lock().unwrap().keeps_refresh_tokens = true;
+    }
+
+    /// A refresh ends the access tokens before it from now on.
+    pub fn ends_earlier_tokens(&self) {
+        self.state.lock().unwrap().ends_earlier_tokens = true;
     }
 
     /// All grants that it ever issued.
@@ -201,6 +213,13 @@ impl ScriptedProvider {
     pub fn stops(&self, path: &str) -> HeldRequest {
         let gate = HeldRequest { come: watch::Sender::new(false), opened: watch::Sender::new(false) };
         self.state.lock().unwrap().gates.insert(path.into(), gate.clone());
+        gate
+    }
+
+    /// All requests to a path from now on wait at a gate.
+    pub fn holds(&self, path: &str) -> HeldRequest {
+        let gate = HeldRequest { come: watch::Sender::new(false), opened: watch::Sender::new(false) };
+        self.state.lock().unwrap().closed.insert(path.into(), gate.clone());
         gate
     }
 
@@ -317,6 +336,10 @@ impl ScriptedProvider {
         };
         match reply {
             Some(Reply::Lost) => Err(HttpFault::Timeout),
+            Some(Reply::Garbled(status @ (429 | 500..), _)) => {
+                Err(HttpFault::Status { status, retry_after: None })
+            }
+            Some(Reply::Garbled(status, body)) => Ok(response(status, body, its_time)),
             Some(Reply::Changed(changes)) => {
                 for (name, value) in changes.as_object().unwrap() {
                     let members = body.as_object_mut().unwrap();
@@ -469,7 +492,10 @@ impl State {
 
     fn introspect(&mut self, token: &str, now: Timestamp) -> Value {
         self.log.push("introspected".into());
-        let living = |grant: &&Grant| grant.alive && grant.expires_at > now && grant.takes(token);
+        let ended =
+            |grant: &Grant| self.ends_earlier_tokens && grant.earlier.iter().any(|earlier| earlier == token);
+        let living =
+            |grant: &&Grant| grant.alive && grant.expires_at > now && grant.takes(token) && !ended(grant);
         match self.grants.iter().find(living) {
             Some(grant) => json!({"active": true, "iss": URL, "exp": grant.expires_at.as_second()}),
             None => json!({"active": false}),
@@ -489,7 +515,10 @@ impl Network for Wire {
 impl Transport for Wire {
     fn send(&self, request: HttpRequest) -> Sending<'_> {
         Box::pin(async move {
-            let gate = self.0.state.lock().unwrap().gates.remove(request.uri().path());
+            let gate = {
+                let (mut state, path) = (self.0.state.lock().unwrap(), request.uri().path());
+                state.gates.remove(path).or_else(|| state.closed.get(path).cloned())
+            };
             if let Some(gate) = gate {
                 gate.passes().await;
             }

@@ -4,7 +4,7 @@ use super::Rig;
 use biotrack_auth::config::Config;
 use biotrack_auth::edge::{Env, Paths, Terminal, Variables};
 use biotrack_auth::ledger::Ledger;
-use biotrack_auth::model::flow::{Change, Move, Place, Role};
+use biotrack_auth::model::flow::{Change, Move, Place, Role, Sealed};
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::ids::{Key, License, Ubi};
 use biotrack_auth::model::secret::Sealable;
@@ -140,9 +140,25 @@ impl Rig {
         vault.forget(&old).unwrap();
     }
 
-    /// The access token in use is over.
+    /// The access token in use is over. The grant stays the one that it was, in its place.
     pub fn age(&self, license: &str) {
-        self.remake(license, |granted| granted.access_expires_at = Some(granted.received_at));
+        let (env, key) = (self.env(), key(license));
+        let vault = match self.keyring {
+            true => Vault::keyring(env.keyring.clone()),
+            false => Vault::sealed(&env.paths.identity, Vec::new()),
+        };
+        let (id, old) = self.ledger().secrets(PROFILE, &key, Role::Live).unwrap().pop().unwrap();
+        let mut granted =
+            Granted::from_sealable(&vault.get(&old, key.license.as_str()).unwrap(), &key).unwrap();
+        granted.access_expires_at = Some(granted.received_at);
+        let item = match &old {
+            Place::Item(item) => item,
+            Place::Blob(_) => "aged",
+        };
+        if let Place::Blob(Sealed(blob)) = vault.put(item, &granted.to_sealable(&key)).unwrap() {
+            let ledger = rusqlite::Connection::open(self.file("ledger.db")).unwrap();
+            ledger.execute("UPDATE secret SET blob = ?2 WHERE id = ?1", (id, blob)).unwrap();
+        }
     }
 
     /// The grant in use.

@@ -14,7 +14,6 @@ use crate::edge::{BrowserChoice, Opened};
 use crate::error::{Error, LedgerError, ProviderError, Result};
 use crate::grant::{self};
 use crate::ledger::RunId;
-use crate::model::consent::Fact;
 use crate::model::duration::in_words;
 use crate::model::flow::Purpose;
 use crate::model::granted::Granted;
@@ -24,7 +23,7 @@ use crate::model::pace::{Now, Pace, Pause};
 use crate::model::plan::{Planned, Progress};
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;
-use crate::session::{Exchange, Reply, Session, Step, Worklist};
+use crate::session::{Exchange, Reply, Session, Step, Turn, Worklist};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -36,7 +35,7 @@ pub(in crate::command) trait View {
     /// Its answer came.
     fn storing(&mut self, item: &Planned);
     /// Facts that the provider didn't report.
-    fn unconfirmed(&mut self, item: &Planned, facts: &[Fact]);
+    fn unconfirmed(&mut self, item: &Planned, facts: &[String]);
     /// It has ended; for one that was left out, why.
     fn ended(&mut self, item: &Planned, outcome: &Outcome, why: Option<&str>);
     /// Something that a person wants to know.
@@ -94,8 +93,11 @@ pub(in crate::command) struct Ended {
 struct Open {
     flow: FlowId,
     address: String,
-    /// Until when its answer, or that of the exchange, is waited for; `None` while the provider is away.
+    /// Until when its answer, or that of the exchange, is waited for; `None` while its code waits for its turn, or for the
+    /// provider, which is away.
     until: Option<Instant>,
+    /// Its code waits for its turn.
+    queued: bool,
     reply: Option<Reply>,
     /// The code, once it came.
     code: Option<Secret>,
@@ -119,6 +121,8 @@ pub(in crate::command) struct Round<'r, 'e> {
     pace: Pace,
     view: &'r mut dyn View,
     open: BTreeMap<usize, Open>,
+    /// Whose codes wait for their turns to be sent, in their order.
+    queue: VecDeque<usize>,
     outcomes: Vec<Option<Outcome>>,
     /// Admins who granted what others were asked for, still to be asked about.
     to_ask: VecDeque<String>,
@@ -158,6 +162,7 @@ impl<'r, 'e> Round<'r, 'e> {
             pace,
             view,
             open: BTreeMap::new(),
+            queue: VecDeque::new(),
             outcomes: items.iter().map(|_| None).collect(),
             to_ask: VecDeque::new(),
             decided: HashMap::new(),
@@ -238,7 +243,10 @@ impl<'r, 'e> Round<'r, 'e> {
         for _ in 0..AT_ONCE {
             match next.take() {
                 // Codes go out while answers are stored.
-                Some(Step::Exchanged { flow, result }) => answers.push((flow, *result)),
+                Some(Step::Exchanged { flow, result }) => {
+                    answers.push((flow, *result));
+                    self.send_queued();
+                }
                 Some(step) => self.step(step),
                 None => break,
             }
@@ -263,7 +271,10 @@ impl<'r, 'e> Round<'r, 'e> {
                     self.settle(at, Err(error));
                 }
             }
-            Step::Exchanged { flow, result } => self.exchanged(vec![(flow, *result)]),
+            Step::Exchanged { flow, result } => {
+                self.send_queued();
+                self.exchanged(vec![(flow, *result)]);
+            }
             Step::Looked(found) => self.looked(found),
             Step::Key(key) if self.several() => self.key(key),
             Step::Key(_) => {}
@@ -273,10 +284,9 @@ impl<'r, 'e> Round<'r, 'e> {
         }
     }
 
-    /// The exchange has its own deadline, a few tries of it at most; and others may be before it.
+    /// The exchange has its own deadline, a few tries of it at most.
     fn exchange_until(&self) -> Option<Instant> {
-        let others = 1 + self.items.len().min(64) as u32 / 8;
-        Some(Instant::now() + self.exchange.provider.deadline * 4 * others)
+        Some(Instant::now() + self.exchange.provider.deadline * 4)
     }
 
     fn at(&self, flow: &FlowId) -> Option<usize> {
@@ -329,7 +339,8 @@ impl<'r, 'e> Round<'r, 'e> {
             self.set(at, Progress::Opened, "");
             let how = if by == By::Click { How::Worklist } else { How::of(browser) };
             self.view.opened(&self.items[at].1, &address, how, until);
-            self.open.insert(at, Open { flow, address, until: Some(until), reply: None, code: None });
+            let until = Some(until);
+            self.open.insert(at, Open { flow, address, until, queued: false, reply: None, code: None });
         }
     }
 
@@ -389,25 +400,47 @@ impl<'r, 'e> Round<'r, 'e> {
 
     fn arrived(&mut self, at: usize, code: Secret, reply: Reply) {
         self.view.storing(&self.items[at].1);
-        if let Some(open) = self.open.get_mut(&at) {
-            open.code = Some(code);
-            open.reply = Some(reply);
+        let Some(open) = self.open.get_mut(&at) else { return };
+        match self.bench.custody.arrived(&open.flow, &code) {
+            Ok(()) => {
+                (open.code, open.reply) = (Some(code), Some(reply));
+                self.enqueue(at);
+            }
+            Err(e) => {
+                reply.failed(&e);
+                self.settle(at, Err(e));
+            }
         }
-        self.send(at);
+    }
+
+    /// A licence's code is to be sent when its turn comes.
+    fn enqueue(&mut self, at: usize) {
+        let Some(open) = self.open.get_mut(&at) else { return };
+        (open.until, open.queued) = (None, true);
+        self.queue.push_back(at);
+        self.set(at, Progress::Storing, "");
+        self.send_queued();
+    }
+
+    /// Sends what waits for its turn, as far as there are places.
+    fn send_queued(&mut self) {
+        while !self.queue.is_empty()
+            && let Some(turn) = self.session.turn()
+            && let Some(at) = self.queue.pop_front()
+        {
+            self.send(at, turn);
+        }
     }
 
     /// Sends a licence's code, noted before a byte of it leaves.
-    fn send(&mut self, at: usize) {
+    fn send(&mut self, at: usize, turn: Turn) {
+        let until = self.exchange_until();
         let Some(open) = self.open.get_mut(&at) else { return };
-        let Some(code) = &open.code else { return };
-        match self.bench.custody.arrived(&open.flow, code) {
+        let (true, Some(code)) = (std::mem::take(&mut open.queued), &open.code) else { return };
+        match self.bench.custody.sending(&open.flow, code) {
             Ok(go) => {
-                let until = self.exchange_until();
-                if let Some(open) = self.open.get_mut(&at) {
-                    open.until = until;
-                }
-                self.session.exchange(go);
-                self.set(at, Progress::Storing, "");
+                open.until = until;
+                self.session.exchange(turn, go);
             }
             Err(e) => {
                 if let Some(reply) = open.reply.take() {
@@ -561,6 +594,10 @@ impl<'r, 'e> Round<'r, 'e> {
         }
     }
 
+    fn has_living_grant(&self, at: usize) -> bool {
+        self.items[at].1.expires_at.is_some_and(|ends| ends > self.call.env.clock.now())
+    }
+
     /// Opens nothing more. What wasn't answered is left to do; what was is stored first.
     fn stop(&mut self, why: Option<Error>) {
         self.stopped = self.stopped.take().or(why);
@@ -570,7 +607,7 @@ impl<'r, 'e> Round<'r, 'e> {
         let left: Vec<_> = self
             .open
             .iter()
-            .filter(|(_, open)| open.unanswered() || open.until.is_none())
+            .filter(|(_, open)| open.unanswered() || open.until.is_none() && !open.queued)
             .map(|(at, open)| (*at, open.flow.clone(), open.unanswered()))
             .collect();
         for (at, flow, unanswered) in left {
@@ -580,7 +617,9 @@ impl<'r, 'e> Round<'r, 'e> {
                 (true, false) => drop(self.open.remove(&at)),
                 (false, _) => {
                     let next = match self.items[at].1.purpose {
-                        Purpose::Renew => "run the same command again; the old grant is untouched",
+                        Purpose::Renew if self.has_living_grant(at) => {
+                            "run the same command again; the old grant is untouched"
+                        }
                         _ => "run the same command again",
                     };
                     let interrupted = Error::Interrupted { next: Some(next.into()) };

@@ -32,10 +32,10 @@ impl Round<'_, '_> {
                 let unsent: Vec<_> = self
                     .open
                     .iter()
-                    .filter(|(_, open)| open.code.is_some() && open.until.is_none())
+                    .filter(|(_, open)| open.code.is_some() && open.until.is_none() && !open.queued)
                     .map(|(at, _)| *at)
                     .collect();
-                unsent.into_iter().for_each(|at| self.send(at));
+                unsent.into_iter().for_each(|at| self.enqueue(at));
             }
         }
     }

@@ -46,13 +46,11 @@ impl Round<'_, '_> {
         let id = flow.id.clone();
         self.links.remove(&at);
         match self.bench.custody.take_up(*flow, returned, &self.exchange.endpoints) {
-            Ok(go) => {
+            Ok(code) => {
                 self.view.storing(&self.items[at].1);
-                let code = Some(go.get().1.code.clone());
-                let (address, reply) = (String::new(), Some(Reply::nobody(license)));
-                self.open.insert(at, Open { flow: id, address, until: self.exchange_until(), reply, code });
-                self.session.exchange(go);
-                self.set(at, Progress::Storing, "");
+                let (address, reply, code) = (String::new(), Some(Reply::nobody(license)), Some(code));
+                self.open.insert(at, Open { flow: id, address, until: None, queued: false, reply, code });
+                self.enqueue(at);
             }
             Err(e) => self.settle(at, Err(e)),
         }
