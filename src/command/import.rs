@@ -3,7 +3,6 @@
 use super::{Call, file};
 use crate::custody::{Bundle, Taking, quiet};
 use crate::error::{Complaint, Error, Result, clean};
-use crate::model::flow::Role;
 use crate::model::ids::Generation;
 use crate::model::rows::{self, MOST_BYTES};
 use crate::model::secret::Sealable;
@@ -195,9 +194,9 @@ fn compared(held: Held, bench: &super::Bench<'_>) -> Result<(Vec<Merged>, Vec<Ta
     let (mut all, mut takings) = (Vec::new(), Vec::new());
     for (row, tokens) in held.rows {
         let ours = standings.get(&(row.record.profile.clone(), row.record.key.clone()));
-        let kept = !ledger.secrets(&row.record.profile, &row.record.key, Role::Live)?.is_empty();
         let worth = if tokens.is_some() { held.tokens } else { Tokens::None };
-        let merged = merge(ours.map(|it| &it.record), &row, kept, worth);
+        let here = bench.custody.tokens_beside(&row.record, tokens.as_ref())?;
+        let merged = merge(ours.map(|it| &it.record), &row, here, worth);
         if let (Some(ours), true) = (ours, merged.effect != Effect::Same) {
             quiet(ours)?;
         }

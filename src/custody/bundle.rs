@@ -9,9 +9,10 @@ use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::{Generation, Key};
 use crate::model::secret::Sealable;
-use crate::model::transfer::{Effect, Merged, WrittenRecord};
+use crate::model::transfer::{Effect, Here, Merged, WrittenRecord};
 use crate::vault::seal_to;
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
 /// The number of this form of the bundle.
 const SCHEMA: u8 = 1;
@@ -177,8 +178,30 @@ impl Custody<'_> {
         Ok(())
     }
 
+    /// Which tokens of a license are here, beside those that a file has of it.
+    pub fn tokens_beside(&self, record: &Authorization, theirs: Option<&Sealable>) -> Result<Here> {
+        let key = &record.key;
+        let Some((_, place)) = self.ledger.secrets(&record.profile, key, Role::Live)?.pop() else {
+            return Ok(Here::None);
+        };
+        let Some(theirs) = theirs else { return Ok(Here::Same) };
+        let ours = match self.vault.get(&place, key.license.as_str()) {
+            Ok(ours) => Granted::from_sealable(&ours, key)?,
+            Err(Error::Vault(VaultError::Gone { .. } | VaultError::Broken { .. })) => return Ok(Here::None),
+            // Sealed to other hosts alone: only they can tell.
+            Err(Error::Vault(VaultError::Foreign { .. })) => return Ok(Here::Same),
+            Err(e) => return Err(e),
+        };
+        Ok(match ours.received_at.cmp(&Granted::from_sealable(theirs, key)?.received_at) {
+            Ordering::Less => Here::Older,
+            Ordering::Equal => Here::Same,
+            Ordering::Greater => Here::Newer,
+        })
+    }
+
     /// Takes records in: the vault first, then one synced commit for all of them, or none.
     pub fn take_in(&mut self, rows: Vec<Taking>, from: &str) -> Result<()> {
+        self.puts_items()?;
         let now = self.env.clock.now();
         let mut changes = Vec::with_capacity(rows.len());
         let (mut new, mut old) = (Vec::new(), Vec::new());
@@ -188,7 +211,7 @@ impl Custody<'_> {
             if let Some(tokens) = tokens.filter(|_| takes_tokens) {
                 record.generation = expect.next();
                 let kept = Granted::from_sealable(&tokens, &record.key)
-                    .and_then(|_| self.vault.put(&self.item_of(&record), &tokens));
+                    .and_then(|_| self.vault.put(&self.new_item_of(&record)?, &tokens));
                 let place = match kept {
                     Ok(place) => place,
                     Err(e) => return Err(self.undo(new, e)),
@@ -252,9 +275,11 @@ impl Custody<'_> {
         Ok(changes.into_iter().map(|it| it.record.key).collect())
     }
 
-    fn item_of(&self, record: &Authorization) -> String {
+    /// An item of its own: what an import left that was killed is never named by a later one.
+    fn new_item_of(&self, record: &Authorization) -> Result<String> {
         let Key { ubi, license } = &record.key;
-        format!("{}/{}/{ubi}/{license}/{}", self.ledger.id(), record.profile, record.generation.0)
+        let (generation, own) = (record.generation.0, self.env.random.name()?);
+        Ok(format!("{}/{}/{ubi}/{license}/{generation}-{own}", self.ledger.id(), record.profile))
     }
 
     /// Nothing was committed: what was put into the vault goes again, unless it may show up committed after all.

@@ -139,7 +139,7 @@ impl Custody<'_> {
                 // The envelope's content is the record's own blob: nothing is sealed twice.
                 VaultKind::Sealed => Place::Blob(came.sealed.clone()),
                 VaultKind::Keyring => {
-                    let item = self.item(&came.key, standing.generation.next().0);
+                    let item = self.item_of_answer(&came.key, standing.generation, &came.flow);
                     self.vault.put(&item, &came.granted.to_sealable(&came.key))?
                 }
             };

@@ -32,10 +32,11 @@ use crate::model::authorization::{Authorization, Standing};
 use crate::model::consent::Fact;
 use crate::model::flow::{Change, Flow, Logged, Owner, Place, Purpose, Sealed, Stage};
 use crate::model::history::{Event, Happened};
-use crate::model::ids::{FlowId, Key, Username};
+use crate::model::ids::{FlowId, Generation, Key, Username};
 use crate::model::instant::for_machines;
 use crate::model::provider::{ClientAuth, Provider};
 use crate::model::secret::{Sealable, Secret, fingerprint};
+use crate::model::vault_kind::VaultKind;
 use crate::session::Exchange;
 use crate::vault::{Seal, Vault};
 use jiff::Timestamp;
@@ -203,10 +204,20 @@ impl<'e> Custody<'e> {
     }
 
     /// Sees that the vault works: writes a probe, reads it back and deletes it.
-    pub fn probe(&self) -> Result<()> {
+    pub fn probe(&mut self) -> Result<()> {
+        self.puts_items()?;
         let item =
             format!("{}/{}/probe-{}", self.ledger.id(), self.provider.profile, self.env.random.name()?);
         self.vault.probe(&item, self.env.random.as_ref())
+    }
+
+    /// Called before the vault is given anything that only a later commit names: a keyring has it at once, for everybody
+    /// to see, and nothing names it yet.
+    fn puts_items(&mut self) -> Result<()> {
+        match self.vault.kind() {
+            VaultKind::Keyring => self.ledger.shows_that_we_live(),
+            VaultKind::Sealed => Ok(()),
+        }
     }
 
     /// The client's secret, where the profile needs one.
@@ -241,6 +252,7 @@ impl<'e> Custody<'e> {
     /// Commits questions to the journal, with all that their answers will need: before any browser opens.
     /// A licence that someone else is at is refused alone.
     pub fn ask(&mut self, questions: Vec<Question>) -> Result<Vec<Result<Asked>>> {
+        self.puts_items()?;
         let here = questions.iter().filter(|question| !question.handed_off).count();
         let room = self.in_flight.len() + here;
         match &mut self.spool {
@@ -504,6 +516,12 @@ impl<'e> Custody<'e> {
         format!("{}/{}/{}/{}/{last}", self.ledger.id(), self.provider.profile, key.ubi, key.license)
     }
 
+    /// An answer's own item: whoever else stores a generation of the same number never writes over it, and what a process left
+    /// that ended before its commit is never named later, so that it may be cleared away at any time.
+    fn item_of_answer(&self, key: &Key, base: Generation, flow: &FlowId) -> String {
+        self.item(key, format_args!("{}-{flow}", base.next().0))
+    }
+
     fn item_of_flow(&self, key: &Key, flow: &FlowId) -> String {
         self.item(key, format_args!("flow-{flow}"))
     }
@@ -517,6 +535,9 @@ pub fn keep_client_secret(
     secret: &Secret,
     random: &dyn Random,
 ) -> Result<()> {
+    if vault.kind() == VaultKind::Keyring {
+        ledger.shows_that_we_live()?;
+    }
     let item = format!("{}/{profile}/client-secret-{}", ledger.id(), random.name()?);
     let place = vault.put_own(&item, &Sealable::of(&secret.expose()))?;
     let name = client_secret_name(ledger, vault)?;

@@ -15,6 +15,7 @@ mod records;
 mod reminders;
 mod runs;
 mod spool;
+mod turns;
 
 pub use claims::Claim;
 pub use health::Leftovers;
@@ -264,6 +265,12 @@ impl Ledger {
             self.mark = Some(made);
         }
         self.mark.as_ref().ok_or_else(|| Error::Failed("the owner's mark vanished".into()))
+    }
+
+    /// From now on whoever clears away what nobody names sees that this process lives: called before the vault is given
+    /// what only a later commit names.
+    pub fn shows_that_we_live(&mut self) -> Result<()> {
+        self.mark().map(drop)
     }
 
     /// Commits questions before they are asked, one commit for all, synced. A licence that a living process is

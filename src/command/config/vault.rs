@@ -49,6 +49,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     };
     let from = vault(env, other, &recipients);
     let mut ledger = open_ledger(env, &config)?;
+    ledger.shows_that_we_live()?;
     // Named after the ledger, so that `doctor` finds what a killed process left of it.
     to.probe(&format!("{}/probe-{}", ledger.id(), env.random.name()?), env.random.as_ref())?;
     let moved = move_secrets(&mut ledger, &from, &to, env.clock.now(), &mut || {

@@ -7,6 +7,7 @@ use biotrack_auth::model::flow::Place;
 use biotrack_auth::model::secret::Sealable;
 use biotrack_auth::vault::{IdentityFile, create_identity, open_with, recipient_of, seal_to};
 use std::path::Path;
+use std::sync::Mutex;
 
 /// A grant of another host, in a backup that this host's own identity opens.
 pub(super) fn backup_of_a_grant(rig: &Rig) -> String {
@@ -253,11 +254,20 @@ fn tokens_whose_record_others_changed_meanwhile_leave_the_vault_again() {
     let elsewhere = another_host(&rig);
     drop(elsewhere.grant("L-1"));
     let bundle = exported(&elsewhere, "", &rig);
-    let item = format!("{}/local-sandbox/604001/L-1/2", rig.ledger().id());
+    let item = format!("{}/local-sandbox/604001/L-1/2-", rig.ledger().id());
     let world = rig.world().clone();
-    at(&rig, Moment::Asked("set", item.clone()), move || drop(Rig::of(world).run("token L-1").exits(0)));
+    let put = Arc::new(Mutex::new(None));
+    let (seen, item_of) = (put.clone(), item.clone());
+    rig.world().watch(move |moment| match moment {
+        Moment::Asked("set", account) if account.starts_with(&item_of) && seen.lock().unwrap().is_none() => {
+            *seen.lock().unwrap() = Some(account.clone());
+            drop(Rig::of(world.clone()).run("token L-1").exits(0));
+        }
+        _ => {}
+    });
     let done = imported(&rig, &bundle).exits(1);
     rig.world().unwatch();
+    let item = put.lock().unwrap().clone().unwrap();
     assert!(done.err.contains("L-1 was changed by someone else in the meantime"), "{}", done.err);
     assert!(rig.keyring.accounts().len() == 1 && !rig.keyring.accounts().contains(&item));
     assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1)]);
