@@ -2,7 +2,9 @@
 //! away aren't used here again, and those out of a backup aren't used until someone says that this is their home now.
 
 use super::{Custody, event};
-use crate::error::{Error, Result, VaultError};
+use crate::edge::files;
+use crate::error::{Error, Result, VaultError, clean, first_few};
+use crate::ledger::{Export, unfinished};
 use crate::model::authorization::{Authorization, ExportedRecord, Standing};
 use crate::model::flow::{Change, Move, Place, Role};
 use crate::model::granted::Granted;
@@ -13,9 +15,13 @@ use crate::model::transfer::{Effect, Here, Merged, WrittenRecord};
 use crate::vault::seal_to;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
+use std::path::Path;
 
 /// The number of this form of the bundle.
 const SCHEMA: u8 = 1;
+
+/// So many licenses are named in a sentence.
+const NAMED: usize = 10;
 
 /// What is inside a sealed bundle.
 #[derive(Debug)]
@@ -146,6 +152,44 @@ impl Custody<'_> {
         Ok(HandedOver { bytes, records: rows.len(), leaving })
     }
 
+    /// A bundle is about to be written whose tokens leave: noted first, so that whoever comes after a process that was killed
+    /// knows of the file.
+    pub fn announce(&mut self, packed: &HandedOver, file: Option<&Path>) -> Result<()> {
+        let licenses = packed.leaving.iter().map(|(record, _)| record.key.license.to_string()).collect();
+        self.leaving = Some(self.ledger.begin_export(file, licenses)?);
+        Ok(())
+    }
+
+    /// The bundle that was announced is where it belongs, or nowhere: nothing more has to be known of it.
+    pub fn announced_is_settled(&mut self) -> Result<()> {
+        self.leaving.take().map_or(Ok(()), |export| self.ledger.end_export(&export, None))
+    }
+
+    /// Finishes what killed processes left of bundles on their way out, or takes it back; what a person must hear of it.
+    pub fn finish_exports(&mut self) -> Result<Vec<String>> {
+        let mut told = Vec::new();
+        for (export, here) in self.ledger.exports_cut_short()? {
+            let whose = first_few(&export.licenses, NAMED);
+            let said = match export.file.clone() {
+                _ if !here => {
+                    told.push(format!(
+                        "An export of {whose} was cut short by {}. Run any command that writes there, to finish it.",
+                        export.owner()
+                    ));
+                    continue;
+                }
+                None => format!(
+                    "An export of {whose} to standard output was cut short. The tokens are still live here: throw away what was written, and don't import it."
+                ),
+                Some(file) => in_file(&export, &file, &whose)?,
+            };
+            let now = self.env.clock.now();
+            self.ledger.end_export(&export, Some((&said, now)))?;
+            told.push(said);
+        }
+        Ok(told)
+    }
+
     /// The bundle is safe. Unless it's a backup its tokens are given away: they go from here, and the records say so;
     /// one commit for all, refused whole where any was changed meanwhile.
     pub fn hand_over(&mut self, packed: HandedOver, backup: bool, to: &str) -> Result<()> {
@@ -169,7 +213,7 @@ impl Custody<'_> {
                 record: after,
             });
         }
-        self.ledger.commit_all(&changes)?;
+        self.ledger.commit_export(&changes, self.leaving.as_ref())?;
         if !backup {
             for (_, place) in packed.leaving.into_iter().flat_map(|(_, places)| places) {
                 self.forget(Some(place));
@@ -289,6 +333,47 @@ impl Custody<'_> {
         }
         e
     }
+}
+
+/// What becomes of a bundle that was cut short on its way into a file.
+fn in_file(export: &Export, file: &Path, whose: &str) -> Result<String> {
+    let part = unfinished(file);
+    let (shown, is_part_there) = (clean(&file.display().to_string()), part.symlink_metadata().is_ok());
+    let is_there = file.symlink_metadata().is_ok();
+    Ok(match (export.has_left, is_part_there) {
+        (false, true) => {
+            std::fs::remove_file(&part).map_err(|e| Error::File {
+                path: part.display().to_string(),
+                reason: format!("it's a bundle that must not be imported, and can't be removed: {e}"),
+            })?;
+            format!(
+                "An export of {whose} was cut short: its unfinished file is removed, and the tokens are still live here. Export again."
+            )
+        }
+        (false, false) => format!("An export of {whose} was cut short: nothing has left. Export again."),
+        (true, true) if is_there => {
+            return Err(Error::File {
+                path: part.display().to_string(),
+                reason: format!(
+                    "it's the bundle with the tokens of {whose}, and another file has its name: move that away, then run the command again"
+                ),
+            });
+        }
+        (true, true) => {
+            files::rename_new(&part, file)?;
+            gone(whose, &shown)
+        }
+        (true, false) if is_there => gone(whose, &shown),
+        (true, false) => format!(
+            "An export of {whose} was cut short once the tokens had left, and {shown} isn't there. Unless it has been imported, ask the admins to grant access again: biotrack-auth renew"
+        ),
+    })
+}
+
+fn gone(whose: &str, file: &str) -> String {
+    format!(
+        "An export of {whose} was cut short once the tokens had left: they are in {file}. Keep it until it's imported where they live from now on."
+    )
 }
 
 /// Refuses a licence that someone is at now, or of which a dead process left something to be finished.

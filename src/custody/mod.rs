@@ -27,7 +27,7 @@ pub use surrender::{Asking, Extent, Revocation};
 use crate::edge::{Env, Interrupts, Random};
 use crate::error::{ConfigError, Error, HandoffError, LedgerError, ProviderError, Result};
 use crate::grant::{Ask, Code, Memo};
-use crate::ledger::{Intent, Ledger, Spool};
+use crate::ledger::{Export, Intent, Ledger, Spool};
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::consent::Fact;
 use crate::model::flow::{Change, Flow, Logged, Owner, Place, Purpose, Sealed, Stage};
@@ -116,6 +116,8 @@ pub struct Custody<'e> {
     online: Option<Exchange>,
     /// The refresh that this process has under way.
     refreshing: Option<FlowId>,
+    /// The bundle that is on its way out.
+    leaving: Option<Export>,
     /// When this command began.
     began: Timestamp,
     /// In a run over several licences, and from a refresh on: what came of Ctrl-C so far.
@@ -159,6 +161,7 @@ impl<'e> Custody<'e> {
             touched: BTreeSet::new(),
             online: None,
             refreshing: None,
+            leaving: None,
             began: env.clock.now(),
             interrupts: None,
         }

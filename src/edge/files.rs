@@ -153,6 +153,17 @@ pub fn write_new(path: &Path, content: &[u8]) -> Result<()> {
     written
 }
 
+/// Writes a file that must not exist yet, 0600, and syncs it with its name: what nobody takes for whole before it's renamed.
+pub fn write_unfinished(path: &Path, content: &[u8]) -> Result<()> {
+    let mut file = create_private(path)?;
+    let written = file.write_all(content).and_then(|()| file.sync_all()).map_err(|e| fault(path, e));
+    let written = written.and_then(|()| sync_folder_of(path));
+    if written.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    written
+}
+
 /// Gives a file a name that nothing has, and makes that last over a power cut.
 pub fn rename_new(from: &Path, to: &Path) -> Result<()> {
     moved_to_a_free_name(from, to).map_err(|e| fault(to, e))?;

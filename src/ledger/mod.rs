@@ -3,6 +3,7 @@
 mod catalog;
 mod claims;
 mod engine;
+mod exports;
 mod health;
 mod history;
 mod journal;
@@ -18,6 +19,7 @@ mod spool;
 mod turns;
 
 pub use claims::Claim;
+pub use exports::{Export, unfinished};
 pub use health::Leftovers;
 pub use history::Pruning;
 pub use journal::Spent;
@@ -464,6 +466,11 @@ impl Ledger {
     /// Commits changes that belong together, one synced commit: all of them, or none where any record was changed by
     /// others in the meantime, or somebody is at a license: what they bring belongs to what they began with.
     pub fn commit_all(&mut self, changes: &[Change]) -> Result<()> {
+        self.commit_export(changes, None)
+    }
+
+    /// The same for changes with which a bundle's tokens leave.
+    pub fn commit_export(&mut self, changes: &[Change], export: Option<&Export>) -> Result<()> {
         let hand = self.hand();
         self.transaction("commit", |tx| {
             for change in changes {
@@ -477,7 +484,7 @@ impl Ledger {
                     return Err(changed(&change.record.key).into());
                 }
             }
-            Ok(())
+            export.map_or(Ok(()), |export| exports::leaves(tx, export))
         })
     }
 

@@ -45,6 +45,8 @@ pub enum Chore {
     LedgerMoved,
     /// The token sets were sealed to other recipients.
     Resealed,
+    /// A bundle's export was cut short, and finished or taken back.
+    ExportCutShort,
 }
 
 impl Chore {
@@ -55,6 +57,7 @@ impl Chore {
             Self::Moved => "vault_moved",
             Self::LedgerMoved => "ledger_moved",
             Self::Resealed => "resealed",
+            Self::ExportCutShort => "export_cut_short",
         }
     }
 }

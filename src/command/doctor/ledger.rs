@@ -79,6 +79,11 @@ impl Examination<'_, '_> {
                 self.note("ledger", found, None);
             }
         }
+        for (export, _) in ledger.exports_cut_short()? {
+            let found =
+                format!("an export by {} was cut short: {}", export.owner(), export.licenses.join(", "));
+            self.problem("ledger", clean(&found), "The next command that changes something on its host finishes it, or takes it back: biotrack-auth token LICENSE.");
+        }
         let chain = ledger.verify_history()?;
         match chain.broken {
             None => self.well("history", format!("whole, {}", counted(chain.links, "link", "links"))),
