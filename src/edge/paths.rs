@@ -100,6 +100,11 @@ impl Paths {
         }
     }
 
+    /// Where the event of a hook that runs is.
+    pub fn hooks(&self) -> PathBuf {
+        self.data.join("hooks")
+    }
+
     /// Where living processes show that they live.
     pub fn owners(&self) -> PathBuf {
         self.data.join("owners")
