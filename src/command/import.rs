@@ -2,7 +2,7 @@
 
 use super::{Call, file};
 use crate::custody::{Bundle, Taking, quiet};
-use crate::error::{Complaint, Error, Result, clean};
+use crate::error::{Complaint, Error, Result, clean, first_few};
 use crate::model::ids::Generation;
 use crate::model::rows::{self, MOST_BYTES};
 use crate::model::secret::Sealable;
@@ -46,6 +46,9 @@ pub struct Args {
     adopt: bool,
 }
 
+/// So many licenses are named in a sentence.
+const NAMED: usize = 10;
+
 /// What a file holds.
 struct Held {
     rows: Vec<(Incoming, Option<Sealable>)>,
@@ -70,6 +73,16 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
         let text = clean_lines(&document.in_words());
         // What a person is asked about is talk; what was asked for is the answer.
         if args.dry_run { call.env.terminal.answer(&text)? } else { call.env.terminal.say(text.trim_end()) }
+    }
+    if args.adopt {
+        let doubted: Vec<_> = bench.custody.ledger().doubted(&provider.profile)?.into_iter().collect();
+        if !doubted.is_empty() {
+            let licenses: Vec<_> = doubted.iter().map(|key| key.license.to_string()).collect();
+            call.env.terminal.insist(&format!(
+                "The ledger went back in time: the refresh tokens of {} may be spent. Each is tried once its access token has lapsed, and a spent one ends the grant.",
+                first_few(&licenses, NAMED)
+            ));
+        }
     }
     if !args.dry_run {
         takings.retain(|it| it.merged.effect != Effect::Same);

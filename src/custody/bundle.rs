@@ -296,9 +296,28 @@ impl Custody<'_> {
     pub fn adopt(&mut self, wanted: impl Fn(&Authorization) -> bool) -> Result<Vec<Key>> {
         let now = self.env.clock.now();
         let mut changes = Vec::new();
+        let mut trusted = Vec::new();
         for profile in self.ledger.profiles()? {
+            let doubted = self.ledger.doubted(&profile)?;
+            let mut now_trusted = Vec::new();
             for standing in self.ledger.standings(&profile)? {
                 let record = &standing.record;
+                if doubted.contains(&record.key) && wanted(record) {
+                    now_trusted.push(record.key.clone());
+                    changes.push(Change {
+                        expect: record.generation,
+                        moves: Vec::new(),
+                        closes: None,
+                        events: vec![event(
+                            record,
+                            Happened::Adopted,
+                            "used though the ledger went back",
+                            now,
+                        )],
+                        record: record.clone(),
+                    });
+                    continue;
+                }
                 let here = !self.ledger.secrets(&profile, &record.key, Role::Live)?.is_empty();
                 if !record.held_elsewhere || !here || !wanted(record) {
                     continue;
@@ -314,8 +333,12 @@ impl Custody<'_> {
                     record: after,
                 });
             }
+            trusted.push((profile, now_trusted));
         }
         self.ledger.commit_all(&changes)?;
+        for (profile, keys) in trusted {
+            self.ledger.trusts(&profile, &keys)?;
+        }
         Ok(changes.into_iter().map(|it| it.record.key).collect())
     }
 

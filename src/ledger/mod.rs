@@ -4,6 +4,7 @@ mod catalog;
 mod claims;
 mod engine;
 mod exports;
+mod heads;
 mod health;
 mod history;
 mod journal;
@@ -45,6 +46,7 @@ use engine::sqlite::LedgerFile;
 use engine::{Db, Engine, Fault, postgres, values};
 use journal::Closed;
 use owners::Living;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -68,6 +70,12 @@ pub struct Ledger {
     hooks: BTreeSet<Occasion>,
     /// The log of commits was taken into the file by us.
     log_is_fresh: bool,
+    /// What this process knows to be in the ledger.
+    seen: heads::Seen,
+    /// What the transaction that is open has written.
+    written: Rc<RefCell<heads::Written>>,
+    /// The connection by which that was seen.
+    connection: u64,
 }
 
 /// What a commit replaced: for the vault to forget.
@@ -114,7 +122,7 @@ impl Ledger {
     /// # Errors
     /// Where a newer program migrated it, or, on a server, its owner didn't yet: nothing is changed.
     pub fn open(env: &Env, place: &LedgerPlace) -> Result<Self> {
-        let ledger = match place {
+        let mut ledger = match place {
             LedgerPlace::File => Self::of_file(LedgerFile::write(&env.paths, env.random.as_ref())?, env),
             LedgerPlace::Server(server) => {
                 // Marks and spools are here all the same.
@@ -123,6 +131,8 @@ impl Ledger {
             }
         };
         tracing::info!("ledger {} in {}", ledger.id, ledger.path);
+        ledger.connection = ledger.engine.connection();
+        ledger.looks_back(env.clock.now())?;
         Ok(ledger)
     }
 
@@ -206,6 +216,9 @@ impl Ledger {
             mark: None,
             hooks: BTreeSet::new(),
             log_is_fresh: false,
+            seen: heads::Seen::default(),
+            written: Rc::default(),
+            connection: 0,
         }
     }
 
@@ -345,6 +358,10 @@ impl Ledger {
                 }));
             }
             let found = records::secrets(tx, &flow.profile, &flow.key, Role::Live)?;
+            if !heads::may_be_sent(tx, &flow.profile, &flow.key)? {
+                let license = flow.key.license.to_string();
+                return Ok(Some(LedgerError::MayBeSpent { license }.into()));
+            }
             let is_there = found.iter().any(|(found, there)| *found == id && there == place);
             if !is_there || records::generation(tx, &flow.profile, &flow.key)? != Some(flow.base) {
                 return Ok(Some(changed(&flow.key)));
@@ -584,7 +601,7 @@ impl Ledger {
 
     /// Who writes, and which hooks are wanted.
     fn hand(&self) -> Hand {
-        Hand { who: self.who.clone(), hooks: self.hooks.clone() }
+        Hand { who: self.who.clone(), hooks: self.hooks.clone(), written: self.written.clone() }
     }
 
     /// One synced transaction; others wait for it, and it for them.
@@ -594,7 +611,21 @@ impl Ledger {
         work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
     ) -> Result<T> {
         self.steps.reached(Step::BeforeCommit);
-        let done = self.engine.transaction(work);
+        self.written.take();
+        let (path, known, engine, seen) = (&self.path, self.connection, &self.engine, &self.seen);
+        let mut connection = known;
+        let done = engine.transaction(|tx| {
+            connection = engine.connection();
+            if connection != known && !Self::is_still_there(tx, seen)? {
+                let licenses = "what the next command says".to_owned();
+                return Err(Error::from(LedgerError::WentBack { path: path.clone(), licenses }).into());
+            }
+            work(tx)
+        });
+        if done.is_ok() {
+            self.connection = connection;
+            self.remembers();
+        }
         self.steps.reached(Step::AfterCommit);
         done.map_err(|e| self.fault(what, e))
     }
@@ -639,4 +670,5 @@ fn changed(key: &Key) -> Error {
 struct Hand {
     who: Who,
     hooks: BTreeSet<Occasion>,
+    written: Rc<RefCell<heads::Written>>,
 }

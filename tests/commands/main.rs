@@ -44,3 +44,5 @@ mod schemas;
 mod status;
 mod token;
 mod told_once;
+#[cfg(unix)]
+mod went_back;
