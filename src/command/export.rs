@@ -1,14 +1,16 @@
 //! `export`: records as a file; with their tokens only sealed to named recipients.
 
-use super::Call;
 use super::form::format_of;
+use super::{Bench, Call};
+use crate::custody::HandedOver;
 use crate::edge::files;
 use crate::error::{Error, Result, clean, counted};
+use crate::ledger::unfinished;
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::selection;
 use crate::report::{export_csv, export_json};
 use crate::vault::check_recipient;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Write records as CSV or JSON; with their tokens only sealed to a named age recipient
 ///
@@ -135,20 +137,14 @@ fn with_secrets(args: &Args, call: &Call<'_>) -> Result<u8> {
     let standings = chosen(args, &profile, bench.custody.ledger().standings(&profile)?)?;
     let packed = bench.custody.pack(&standings, args.backup, &args.recipients, armored)?;
     let (records, token_sets) = (packed.records, packed.token_sets());
-    // The file first: tokens go from here only when they are safe there.
-    match &args.output {
-        Some(file) => files::write_new(file, &packed.bytes)?,
-        None => terminal.hand_over(&packed.bytes)?,
-    }
     let to = args.recipients.join(", ");
-    if let Err(e) = bench.custody.hand_over(packed, args.backup, &to) {
-        // They are still live here, so that file must not become another home.
-        match &args.output {
-            Some(file) => drop(std::fs::remove_file(file)),
-            None => terminal
-                .insist("The tokens are still live here: throw away what was written, and don't import it."),
-        }
-        return Err(e);
+    let output = args.output.as_deref().map(std::path::absolute).transpose().map_err(|e| Error::File {
+        path: args.output.as_ref().map_or_else(String::new, |it| it.display().to_string()),
+        reason: e.to_string(),
+    })?;
+    match args.backup || token_sets == 0 {
+        true => keep_a_copy(&mut bench, packed, &to, output.as_deref(), call)?,
+        false => give_away(&mut bench, packed, &to, output.as_deref(), call)?,
     }
     let fate = match (args.backup, token_sets) {
         (true, _) => "The tokens stay live here; a restored copy isn't used until import --adopt.",
@@ -175,6 +171,66 @@ fn with_secrets(args: &Args, call: &Call<'_>) -> Result<u8> {
         terminal.answer(&call.json_text(&answer)?)?;
     }
     Ok(0)
+}
+
+/// The tokens stay live here: whoever finds the file doesn't use them.
+fn keep_a_copy(
+    bench: &mut Bench<'_>,
+    packed: HandedOver,
+    to: &str,
+    output: Option<&Path>,
+    call: &Call<'_>,
+) -> Result<()> {
+    match output {
+        Some(file) => files::write_new(file, &packed.bytes)?,
+        None => call.env.terminal.hand_over(&packed.bytes)?,
+    }
+    bench.custody.hand_over(packed, true, to).inspect_err(|_| {
+        output.map(std::fs::remove_file);
+    })
+}
+
+/// The tokens leave. It's noted first; then the bundle is written, under a name that nobody takes for a bundle's; then the
+/// tokens go from here; and only then the file gets its name. Cut short anywhere, the next command finishes it, or takes it back.
+fn give_away(
+    bench: &mut Bench<'_>,
+    packed: HandedOver,
+    to: &str,
+    output: Option<&Path>,
+    call: &Call<'_>,
+) -> Result<()> {
+    let terminal = &call.env.terminal;
+    let part = output.map(unfinished);
+    bench.custody.announce(&packed, output)?;
+    let written = match &part {
+        Some(part) => files::write_unfinished(part, &packed.bytes),
+        None => terminal.hand_over(&packed.bytes),
+    };
+    if let Err(e) = written {
+        if part.is_none() {
+            terminal
+                .insist("The tokens are still live here: throw away what was written, and don't import it.");
+        }
+        bench.custody.announced_is_settled()?;
+        return Err(e);
+    }
+    if let Err(e) = bench.custody.hand_over(packed, false, to) {
+        // A commit that may show up after all is left to the next command, which sees what became of it.
+        if !e.may_show_up() {
+            match &part {
+                Some(part) => drop(std::fs::remove_file(part)),
+                None => terminal.insist(
+                    "The tokens are still live here: throw away what was written, and don't import it.",
+                ),
+            }
+            bench.custody.announced_is_settled()?;
+        }
+        return Err(e);
+    }
+    if let (Some(part), Some(file)) = (&part, output) {
+        files::rename_new(part, file)?;
+    }
+    bench.custody.announced_is_settled()
 }
 
 /// What `export --with-secrets --output FILE --json` prints.

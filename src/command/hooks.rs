@@ -5,7 +5,7 @@ use crate::edge::hook;
 use crate::error::Result;
 use crate::ledger::{Ledger, Waiting};
 use crate::model::provider::Provider;
-use crate::model::reminder::{Hooks, Occasion};
+use crate::model::reminder::{EventId, Hooks, Occasion};
 use crate::report::{HookEvent, Row};
 use jiff::Timestamp;
 
@@ -34,8 +34,9 @@ pub(super) fn run_waiting(
         ran.last = seq;
         let Some(standing) = ledger.standing(&provider.profile, &key)? else { continue };
         let row = Row::at(call.env.clock.now(), &standing, provider);
-        let event = HookEvent::of(occasion, at, &row, None, Some(detail));
-        match run(call, hooks, occasion, &event)? {
+        let id = EventId::of_event(ledger.id(), seq);
+        let event = HookEvent::of((occasion, id.clone()), at, &row, None, Some(detail));
+        match run(call, hooks, (occasion, &id), &event)? {
             true => {
                 ledger.hook_done(seq)?;
                 ran.succeeded += 1;
@@ -50,12 +51,13 @@ pub(super) fn run_waiting(
 pub(super) fn run(
     call: &Call<'_>,
     hooks: &Hooks,
-    occasion: Occasion,
+    (occasion, id): (Occasion, &EventId),
     event: &impl serde::Serialize,
 ) -> Result<bool> {
     let Some(words) = hooks.commands.get(&occasion) else { return Ok(true) };
     let input = call.json_line(event)?;
-    match hook::run(words, input.as_bytes(), hooks.timeout) {
+    let file = call.env.paths.hooks().join(id.as_str());
+    match hook::run(words, &file, input.as_bytes(), hooks.timeout) {
         Ok(()) => Ok(true),
         Err(why) => {
             call.env.terminal.insist(&format!(
@@ -108,6 +110,7 @@ pub(super) fn meanwhile(
 pub(super) struct Digest {
     pub schema: u8,
     pub event: Occasion,
+    pub id: EventId,
     pub at: Timestamp,
     pub events: Vec<HookEvent>,
 }

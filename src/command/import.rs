@@ -2,8 +2,7 @@
 
 use super::{Call, file};
 use crate::custody::{Bundle, Taking, quiet};
-use crate::error::{Complaint, Error, LedgerError, Result, clean};
-use crate::model::flow::Role;
+use crate::error::{Complaint, Error, LedgerError, Result, clean, first_few};
 use crate::model::rows::{self, MOST_BYTES};
 use crate::model::secret::Sealable;
 use crate::model::transfer::{Effect, ExportDocument, Incoming, Merged, Tokens, merge};
@@ -46,6 +45,9 @@ pub struct Args {
     adopt: bool,
 }
 
+/// So many licenses are named in a sentence.
+const NAMED: usize = 10;
+
 /// What a file holds.
 struct Held {
     rows: Vec<(Incoming, Option<Sealable>)>,
@@ -62,6 +64,9 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
     let known: BTreeSet<String> = config.names().into_iter().collect();
     strangers(&held, &known, &from)?;
     let mut bench = call.bench()?;
+    if args.adopt {
+        tell_of_doubts(&bench, &provider.profile, call)?;
+    }
     let document = match args.dry_run {
         true => {
             let (merged, _) = compared(&held, &bench)?;
@@ -87,6 +92,19 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
         call.env.terminal.say(&format!("{} records' tokens are this ledger's own now.", adopted.len()));
     }
     Ok(0)
+}
+
+/// What is adopted of a ledger that went back in time may be dead: whoever agrees to it knows.
+fn tell_of_doubts(bench: &super::Bench<'_>, profile: &str, call: &Call<'_>) -> Result<()> {
+    let doubted = bench.custody.ledger().doubted(profile)?;
+    if !doubted.is_empty() {
+        let licenses: Vec<_> = doubted.iter().map(|key| key.license.to_string()).collect();
+        call.env.terminal.insist(&format!(
+            "The ledger went back in time: the refresh tokens of {} may be spent. Each is tried once its access token has lapsed, and a spent one ends the grant.",
+            first_few(&licenses, NAMED)
+        ));
+    }
+    Ok(())
 }
 
 /// Takes in what was shown and agreed to. Where others have changed what it was merged with, it's merged anew; where it would
@@ -243,9 +261,9 @@ fn compared<'f>(held: &'f Held, bench: &super::Bench<'_>) -> Result<(Vec<Merged>
     let (mut all, mut takings) = (Vec::new(), Vec::new());
     for (row, tokens) in &held.rows {
         let ours = standings.get(&(row.record.profile.clone(), row.record.key.clone()));
-        let kept = !ledger.secrets(&row.record.profile, &row.record.key, Role::Live)?.is_empty();
         let worth = if tokens.is_some() { held.tokens } else { Tokens::None };
-        let merged = merge(ours.map(|it| &it.record), row, kept, worth);
+        let here = bench.custody.tokens_beside(&row.record, tokens.as_ref())?;
+        let merged = merge(ours.map(|it| &it.record), row, here, worth);
         if let (Some(ours), true) = (ours, merged.effect != Effect::Same) {
             quiet(ours)?;
         }

@@ -223,7 +223,10 @@ impl<'a> Call<'a> {
     fn bench_at(&self, config: Config, provider: Arc<Provider>) -> Result<Bench<'a>> {
         let mut ledger = open_ledger(self.env, &config)?;
         ledger.want_hooks(config.hooks.commands.keys().copied());
-        let custody = Custody::new(self.env, provider.clone(), self.vault(&config), ledger);
+        let mut custody = Custody::new(self.env, provider.clone(), self.vault(&config), ledger);
+        for told in custody.finish_exports()? {
+            self.env.terminal.insist(&told);
+        }
         Ok(Bench { provider, custody, hooks: config.hooks })
     }
 

@@ -10,7 +10,7 @@ use crate::model::expiry::horizon;
 use crate::model::ids::Key;
 use crate::model::instant::whole_second;
 use crate::model::provider::Provider;
-use crate::model::reminder::{Occasion, Reminder, reminder};
+use crate::model::reminder::{EventId, Occasion, Reminder, reminder};
 use crate::report::{HookEvent, Reminders, Row};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -97,7 +97,7 @@ fn dry_run(call: &Call<'_>, config: &Config, providers: &[Provider], now: Timest
         for provider in providers {
             for found in find(config, provider, &ledger, now)? {
                 said.push(in_words(&found, provider, now));
-                events.push(found.event(provider, now));
+                events.push(found.event(provider, &ledger, now));
             }
         }
     }
@@ -162,24 +162,22 @@ fn give(
     }
     for (occasion, all) in by_occasion {
         if hooks.digest {
-            let events = all.iter().map(|found| found.event(provider, now)).collect();
-            let succeeded = run(
-                call,
-                hooks,
-                occasion,
-                &Digest { schema: 1, event: occasion, at: whole_second(now), events },
-            )?;
+            let events: Vec<_> = all.iter().map(|found| found.event(provider, ledger, now)).collect();
+            let id = EventId::of_digest(events.iter().map(HookEvent::id));
+            let at = whole_second(now);
+            let digest = Digest { schema: 1, event: occasion, id: id.clone(), at, events };
+            let succeeded = run(call, hooks, (occasion, &id), &digest)?;
             given.note(succeeded);
             if succeeded {
                 let noted: Vec<_> = all.iter().map(Found::note).collect();
                 ledger.note_reminded(&provider.profile, &noted, now)?;
-                given.events.extend(all.iter().map(|found| found.event(provider, now)));
+                given.events.extend(digest.events);
             }
             continue;
         }
         for found in all {
-            let event = found.event(provider, now);
-            let succeeded = run(call, hooks, occasion, &event)?;
+            let event = found.event(provider, ledger, now);
+            let succeeded = run(call, hooks, (occasion, event.id()), &event)?;
             given.note(succeeded);
             if succeeded {
                 // Noted one by one: a crash repeats one reminder at most, and loses none.
@@ -192,9 +190,11 @@ fn give(
 }
 
 impl Found {
-    fn event(&self, provider: &Provider, now: Timestamp) -> HookEvent {
+    fn event(&self, provider: &Provider, ledger: &Ledger, now: Timestamp) -> HookEvent {
         let row = Row::at(now, &self.standing, provider);
-        HookEvent::of(self.reminder.occasion, now, &row, Some(self.reminder.days), None)
+        let days = self.reminder.days;
+        let id = EventId::of_reminder(ledger.id(), &self.standing.record, self.expires, days);
+        HookEvent::of((self.reminder.occasion, id), now, &row, Some(self.reminder.days), None)
     }
 
     fn note(&self) -> (Key, Timestamp, Reminder) {

@@ -7,17 +7,28 @@ use super::address::Wrong;
 use crate::edge::Variables;
 use crate::error::{ConfigError, Result, clean};
 use crate::model::secret::Secret;
-use crate::model::server::{Encryption, Server};
+use crate::model::server::{Encryption, Host, Server};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use url::{Host, Url};
+use url::Url;
 
 const PORT: u16 = 5432;
 
 /// What may stand behind the question mark, and as a key of a service file.
-const OPTIONS: [&str; 10] =
-    ["host", "port", "dbname", "user", "sslmode", "sslrootcert", "sslcert", "sslkey", "passfile", "service"];
+const OPTIONS: [&str; 11] = [
+    "host",
+    "port",
+    "dbname",
+    "user",
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "passfile",
+    "service",
+    "target_session_attrs",
+];
 
 /// What an address says, before files and defaults.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,9 +52,6 @@ pub(super) fn check(text: &str) -> Result<Written, Wrong> {
             "Take it out: it goes into ~/.pgpass (mode 0600), a line host:port:database:user:password.",
         ));
     }
-    if host.contains(',') {
-        return Err(Wrong::new("names several hosts", "Name one; a standby can't take what is written."));
-    }
     let mut written = BTreeMap::new();
     let mut set = |key: &str, value: String| {
         if !value.is_empty() {
@@ -51,12 +59,21 @@ pub(super) fn check(text: &str) -> Result<Written, Wrong> {
         }
     };
     // The scheme is one that `url` keeps as it is written; a host in capitals or a socket's folder stays.
-    let url = Url::parse(&format!("postgres://{}{after}", if host.is_empty() { "localhost" } else { host }))
-        .map_err(|e| Wrong::new(format!("is no address ({e})"), form))?;
+    let parsed = |host: &str| {
+        Url::parse(&format!("postgres://{host}{after}"))
+            .map_err(|e| Wrong::new(format!("is no address ({e})"), form))
+    };
+    let url = parsed("localhost")?;
     set("user", unescaped(user));
     if !host.is_empty() {
-        set("host", unescaped(url.host_str().unwrap_or_default().trim_matches(['[', ']'])));
-        set("port", url.port().map(|port| port.to_string()).unwrap_or_default());
+        let (mut hosts, mut ports) = (Vec::new(), Vec::new());
+        for host in host.split(',') {
+            let url = parsed(host)?;
+            hosts.push(unescaped(url.host_str().unwrap_or_default().trim_matches(['[', ']'])));
+            ports.push(url.port().map(|port| port.to_string()).unwrap_or_default());
+        }
+        set("host", hosts.join(","));
+        set("port", if ports.iter().all(String::is_empty) { String::new() } else { ports.join(",") });
     }
     set("dbname", unescaped(url.path().trim_start_matches('/')));
     if url.fragment().is_some() {
@@ -67,7 +84,8 @@ pub(super) fn check(text: &str) -> Result<Written, Wrong> {
         set(&key, value.into_owned());
     }
     let written = Written(written);
-    written.port()?;
+    written.hosts()?;
+    written.takes_writes()?;
     written.encryption()?;
     Ok(written)
 }
@@ -99,22 +117,56 @@ impl Written {
         self.0.get(key).map(String::as_str)
     }
 
-    fn port(&self) -> Result<u16, Wrong> {
-        let Some(text) = self.get("port") else { return Ok(PORT) };
-        let number = text.parse().ok().filter(|port| *port != 0);
-        number
-            .ok_or_else(|| Wrong::new(format!("has no port in \"{}\"", clean(text)), "A port is 1 to 65535."))
+    /// The hosts with their ports; one port is all hosts'.
+    fn hosts(&self) -> Result<Vec<(&str, u16)>, Wrong> {
+        let hosts: Vec<_> = self.get("host").map(|hosts| hosts.split(',').collect()).unwrap_or_default();
+        let ports = self.get("port").unwrap_or_default().split(',').map(|text| match text {
+            "" => Ok(PORT),
+            text => text.parse().ok().filter(|port| *port != 0).ok_or_else(|| {
+                Wrong::new(format!("has no port in \"{}\"", clean(text)), "A port is 1 to 65535.")
+            }),
+        });
+        let ports = ports.collect::<Result<Vec<u16>, _>>()?;
+        match ports[..] {
+            [port] => Ok(hosts.into_iter().map(|host| (host, port)).collect()),
+            _ if ports.len() == hosts.len() => Ok(hosts.into_iter().zip(ports).collect()),
+            _ => Err(Wrong::new(
+                "doesn't have as many ports as hosts",
+                "Name one port for all of them, or one for each, with commas between them.",
+            )),
+        }
+    }
+
+    /// Whether only a host will do that takes what is written: of several, all the others are standbys.
+    fn takes_writes(&self) -> Result<bool, Wrong> {
+        let several = self.get("host").is_some_and(|hosts| hosts.contains(','));
+        match self.get("target_session_attrs") {
+            Some("read-write") => Ok(true),
+            None | Some("any") if !several => Ok(false),
+            None | Some("any") => Err(Wrong::new(
+                "names several hosts, and only one of them takes what is written",
+                "Add target_session_attrs=read-write to it: whichever is the primary is used.",
+            )),
+            Some(other) => Err(Wrong {
+                problem: format!("has target_session_attrs={} in it", clean(other)),
+                right: Some(
+                    "Only read-write finds the primary among several hosts; with one host leave it out."
+                        .into(),
+                ),
+            }),
+        }
     }
 
     /// Verified, unless it's said that it isn't encrypted and the connection stays on this machine.
     fn encryption(&self) -> Result<Encryption, Wrong> {
-        let host = self.get("host").unwrap_or_default();
-        let socket = host.starts_with('/');
-        let loopback = || match Host::parse(host) {
-            Ok(Host::Domain(name)) => name == "localhost",
-            Ok(Host::Ipv4(ip)) => ip.is_loopback(),
-            _ => host == "::1",
+        let hosts = || self.get("host").unwrap_or_default().split(',');
+        let socket = hosts().all(|host| host.starts_with('/'));
+        let is_here = |host: &str| match url::Host::parse(host) {
+            Ok(url::Host::Domain(name)) => name == "localhost",
+            Ok(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            _ => host == "::1" || host.starts_with('/'),
         };
+        let loopback = || hosts().all(is_here);
         match self.get("sslmode") {
             _ if socket => Ok(Encryption::Local),
             None | Some("verify-full") => {
@@ -184,26 +236,24 @@ impl Written {
             reason: format!("the ledger's address {}", wrong.problem),
             hint: wrong.right.unwrap_or_default(),
         };
-        let port = written.port().map_err(wrong)?;
+        let hosts = written.hosts().map_err(wrong)?;
+        let takes_writes = written.takes_writes().map_err(wrong)?;
         let encryption = written.encryption().map_err(wrong)?;
         let user = written.get("user").unwrap_or(user).to_owned();
-        let host = written.get("host").ok_or_else(|| {
-            wrong(Wrong::new("names no host", "It looks like postgres://USER@HOST/DATABASE; a Unix socket's folder goes into ?host=/run/postgresql."))
-        })?;
+        if hosts.is_empty() {
+            let form = "It looks like postgres://USER@HOST/DATABASE; a Unix socket's folder goes into ?host=/run/postgresql.";
+            return Err(wrong(Wrong::new("names no host", form)).into());
+        }
         let database = written.get("dbname").unwrap_or(&user).to_owned();
-        let password = match password {
-            Some(password) => Some(password),
-            None => password_of(&written, host, port, &database, &user, variables)?,
-        };
-        Ok(Server {
-            address: address.to_owned(),
-            host: host.to_owned(),
-            port,
-            database,
-            user,
-            password,
-            encryption,
-        })
+        let mut all = Vec::with_capacity(hosts.len());
+        for (host, port) in hosts {
+            let password = match &password {
+                Some(password) => Some(password.clone()),
+                None => password_of(&written, host, port, &database, &user, variables)?,
+            };
+            all.push(Host { name: host.to_owned(), port, password });
+        }
+        Ok(Server { address: address.to_owned(), hosts: all, takes_writes, database, user, encryption })
     }
 }
 
@@ -368,6 +418,13 @@ mod tests {
             ("postgres://db/x?sslcert=a.crt", "one of sslcert and sslkey"),
             ("postgres://db/x?options=-c", "`options`"),
             ("postgres://a,b/x", "several hosts"),
+            ("postgres://a,b/x?target_session_attrs=any", "several hosts"),
+            ("postgres://a/x?target_session_attrs=standby", "target_session_attrs=standby"),
+            ("postgres://a,b/x?port=1,2,3&target_session_attrs=read-write", "as many ports as hosts"),
+            (
+                "postgres://127.0.0.1,db/x?sslmode=disable&target_session_attrs=read-write",
+                "turns encryption off",
+            ),
             ("postgres://db/x#y", "a #"),
             ("postgres://db /x", "a blank"),
             ("postgres://db:0/x", "no port"),
@@ -377,6 +434,23 @@ mod tests {
             assert!(wrong.problem.contains(says), "{address}: {wrong:?}");
             assert!(!format!("{wrong:?}").contains("secret"), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_primary_and_its_standbys_are_read_as_libpq_reads_them() {
+        let of = |address: &str| {
+            let written = check(address).unwrap();
+            let hosts = written.hosts().unwrap().into_iter().map(|(host, port)| format!("{host}:{port}"));
+            (hosts.collect::<Vec<_>>().join(" "), written.takes_writes().unwrap())
+        };
+        let both = |hosts: &str| (hosts.to_owned(), true);
+        assert_eq!(of("postgres://a,b/x?target_session_attrs=read-write"), both("a:5432 b:5432"));
+        assert_eq!(
+            of("postgres://ann@a:1,[::1]:2,c/x?target_session_attrs=read-write"),
+            both("a:1 ::1:2 c:5432")
+        );
+        assert_eq!(of("postgres:///x?host=/p,/q&port=7&target_session_attrs=read-write"), both("/p:7 /q:7"));
+        assert_eq!(of("postgres://a:9/x"), ("a:9".to_owned(), false));
     }
 
     #[test]

@@ -2,20 +2,27 @@
 //! away aren't used here again, and those out of a backup aren't used until someone says that this is their home now.
 
 use super::{Custody, TRIES, event, unknown, was_changed};
-use crate::error::{Error, LedgerError, Result, VaultError};
+use crate::edge::files;
+use crate::error::{Error, LedgerError, Result, VaultError, clean, first_few};
+use crate::ledger::{Export, unfinished};
 use crate::model::authorization::{Authorization, ExportedRecord, Standing};
 use crate::model::flow::{Change, Move, Place, Role};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::Key;
 use crate::model::secret::Sealable;
-use crate::model::transfer::{Effect, Merged, WrittenRecord};
+use crate::model::transfer::{Effect, Here, Merged, WrittenRecord};
 use crate::vault::seal_to;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
+use std::path::Path;
 
 /// The number of this form of the bundle.
 const SCHEMA: u8 = 1;
+
+/// So many licenses are named in a sentence.
+const NAMED: usize = 10;
 
 /// What is inside a sealed bundle.
 #[derive(Debug)]
@@ -144,13 +151,51 @@ impl Custody<'_> {
         Ok(HandedOver { bytes, records: rows.len(), leaving })
     }
 
+    /// A bundle is about to be written whose tokens leave: noted first, so that whoever comes after a process that was killed
+    /// knows of the file.
+    pub fn announce(&mut self, packed: &HandedOver, file: Option<&Path>) -> Result<()> {
+        let licenses = packed.leaving.iter().map(|(record, _)| record.key.license.to_string()).collect();
+        self.leaving = Some(self.ledger.begin_export(file, licenses)?);
+        Ok(())
+    }
+
+    /// The bundle that was announced is where it belongs, or nowhere: nothing more has to be known of it.
+    pub fn announced_is_settled(&mut self) -> Result<()> {
+        self.leaving.take().map_or(Ok(()), |export| self.ledger.end_export(&export, None))
+    }
+
+    /// Finishes what killed processes left of bundles on their way out, or takes it back; what a person must hear of it.
+    pub fn finish_exports(&mut self) -> Result<Vec<String>> {
+        let mut told = Vec::new();
+        for (export, here) in self.ledger.exports_cut_short()? {
+            let whose = first_few(&export.licenses, NAMED);
+            let said = match export.file.clone() {
+                _ if !here => {
+                    told.push(format!(
+                        "An export of {whose} was cut short by {}. Run any command that writes there, to finish it.",
+                        export.owner()
+                    ));
+                    continue;
+                }
+                None => format!(
+                    "An export of {whose} to standard output was cut short. The tokens are still live here: throw away what was written, and don't import it."
+                ),
+                Some(file) => in_file(&export, &file, &whose)?,
+            };
+            let now = self.env.clock.now();
+            self.ledger.end_export(&export, Some((&said, now)))?;
+            told.push(said);
+        }
+        Ok(told)
+    }
+
     /// The bundle is safe. Unless it's a backup its tokens are given away: they go from here, and the records say so;
     /// one commit for all, refused whole where anything was changed meanwhile that the bundle has.
     pub fn hand_over(&mut self, packed: HandedOver, backup: bool, to: &str) -> Result<()> {
         let now = self.env.clock.now();
         let detail =
             if backup { format!("backup, sealed to {to}") } else { format!("moved, sealed to {to}") };
-        self.commit_all(|custody| custody.leaving(&packed, backup, &detail, now))?;
+        self.commit_all(self.leaving.clone(), |custody| custody.leaving(&packed, backup, &detail, now))?;
         if !backup {
             for (_, place) in packed.leaving.into_iter().flat_map(|(_, places)| places) {
                 self.forget(Some(place));
@@ -196,15 +241,40 @@ impl Custody<'_> {
     }
 
     /// Commits changes that belong together; where others have written a record since it was read, they are decided on anew.
-    fn commit_all(&mut self, decide: impl Fn(&Self) -> Result<Vec<Change>>) -> Result<Vec<Change>> {
+    fn commit_all(
+        &mut self,
+        export: Option<Export>,
+        decide: impl Fn(&Self) -> Result<Vec<Change>>,
+    ) -> Result<Vec<Change>> {
         let mut tried = 1;
         loop {
             let changes = decide(self)?;
-            match self.ledger.commit_all(&changes) {
+            match self.ledger.commit_export(&changes, export.as_ref()) {
                 refused if was_changed(&refused) && tried < TRIES => tried += 1,
                 done => return done.map(|()| changes),
             }
         }
+    }
+
+    /// Which tokens of a license are here, beside those that a file has of it.
+    pub fn tokens_beside(&self, record: &Authorization, theirs: Option<&Sealable>) -> Result<Here> {
+        let key = &record.key;
+        let Some((_, place)) = self.ledger.secrets(&record.profile, key, Role::Live)?.pop() else {
+            return Ok(Here::None);
+        };
+        let Some(theirs) = theirs else { return Ok(Here::Same) };
+        let ours = match self.vault.get(&place, key.license.as_str()) {
+            Ok(ours) => Granted::from_sealable(&ours, key)?,
+            Err(Error::Vault(VaultError::Gone { .. } | VaultError::Broken { .. })) => return Ok(Here::None),
+            // Sealed to other hosts alone: only they can tell.
+            Err(Error::Vault(VaultError::Foreign { .. })) => return Ok(Here::Same),
+            Err(e) => return Err(e),
+        };
+        Ok(match ours.received_at.cmp(&Granted::from_sealable(theirs, key)?.received_at) {
+            Ordering::Less => Here::Older,
+            Ordering::Equal => Here::Same,
+            Ordering::Greater => Here::Newer,
+        })
     }
 
     /// Takes records in: the vault first, then one synced commit for all of them, or none.
@@ -212,6 +282,7 @@ impl Custody<'_> {
     /// # Errors
     /// [`LedgerError::Changed`] where others have written a record since it was merged with what the file says.
     pub fn take_in(&mut self, rows: Vec<Taking<'_>>, from: &str) -> Result<()> {
+        self.puts_items()?;
         let now = self.env.clock.now();
         let mut changes = Vec::with_capacity(rows.len());
         let (mut new, mut old) = (Vec::new(), Vec::new());
@@ -221,7 +292,7 @@ impl Custody<'_> {
             if let Some(tokens) = tokens.filter(|_| takes_tokens) {
                 record.generation = record.generation.next();
                 let kept = Granted::from_sealable(tokens, &record.key)
-                    .and_then(|_| self.vault.put(&self.item_of(&record)?, tokens));
+                    .and_then(|_| self.vault.put(&self.new_item_of(&record)?, tokens));
                 let place = match kept {
                     Ok(place) => place,
                     Err(e) => return Err(self.undo(new, e)),
@@ -260,11 +331,26 @@ impl Custody<'_> {
     /// Tokens out of a backup that are here but not in use are this ledger's own from now on. Which they were.
     pub fn adopt(&mut self, wanted: impl Fn(&Authorization) -> bool) -> Result<Vec<Key>> {
         let now = self.env.clock.now();
-        let changes = self.commit_all(|custody| {
+        let changes = self.commit_all(None, |custody| {
             let mut changes = Vec::new();
             for profile in custody.ledger.profiles()? {
+                let doubted = custody.ledger.doubted(&profile)?;
                 for standing in custody.ledger.standings(&profile)? {
                     let record = &standing.record;
+                    if doubted.contains(&record.key) && wanted(record) {
+                        changes.push(Change {
+                            moves: Vec::new(),
+                            closes: None,
+                            events: vec![event(
+                                record,
+                                Happened::Adopted,
+                                "used though the ledger went back",
+                                now,
+                            )],
+                            record: record.clone(),
+                        });
+                        continue;
+                    }
                     let here = !custody.ledger.secrets(&profile, &record.key, Role::Live)?.is_empty();
                     if !record.held_elsewhere || !here || !wanted(record) {
                         continue;
@@ -282,14 +368,21 @@ impl Custody<'_> {
             }
             Ok(changes)
         })?;
+        for profile in self.ledger.profiles()? {
+            let doubted = self.ledger.doubted(&profile)?;
+            let of_it = changes.iter().map(|it| &it.record).filter(|it| it.profile == profile);
+            let trusted: Vec<_> =
+                of_it.map(|it| it.key.clone()).filter(|key| doubted.contains(key)).collect();
+            self.ledger.trusts(&profile, &trusted)?;
+        }
         Ok(changes.into_iter().map(|it| it.record.key).collect())
     }
 
-    /// An item of its own: where the commit is refused it goes again, and somebody else may just have stored a grant of the
-    /// same generation.
-    fn item_of(&self, record: &Authorization) -> Result<String> {
-        let (Key { ubi, license }, own) = (&record.key, self.env.random.name()?);
-        Ok(format!("{}/{}/{ubi}/{license}/{}-{own}", self.ledger.id(), record.profile, record.generation.0))
+    /// An item of its own: what an import left that was killed is never named by a later one.
+    fn new_item_of(&self, record: &Authorization) -> Result<String> {
+        let Key { ubi, license } = &record.key;
+        let (generation, own) = (record.generation.0, self.env.random.name()?);
+        Ok(format!("{}/{}/{ubi}/{license}/{generation}-{own}", self.ledger.id(), record.profile))
     }
 
     /// Nothing was committed: what was put into the vault goes again, unless it may show up committed after all.
@@ -299,6 +392,47 @@ impl Custody<'_> {
         }
         e
     }
+}
+
+/// What becomes of a bundle that was cut short on its way into a file.
+fn in_file(export: &Export, file: &Path, whose: &str) -> Result<String> {
+    let part = unfinished(file);
+    let (shown, is_part_there) = (clean(&file.display().to_string()), part.symlink_metadata().is_ok());
+    let is_there = file.symlink_metadata().is_ok();
+    Ok(match (export.has_left, is_part_there) {
+        (false, true) => {
+            std::fs::remove_file(&part).map_err(|e| Error::File {
+                path: part.display().to_string(),
+                reason: format!("it's a bundle that must not be imported, and can't be removed: {e}"),
+            })?;
+            format!(
+                "An export of {whose} was cut short: its unfinished file is removed, and the tokens are still live here. Export again."
+            )
+        }
+        (false, false) => format!("An export of {whose} was cut short: nothing has left. Export again."),
+        (true, true) if is_there => {
+            return Err(Error::File {
+                path: part.display().to_string(),
+                reason: format!(
+                    "it's the bundle with the tokens of {whose}, and another file has its name: move that away, then run the command again"
+                ),
+            });
+        }
+        (true, true) => {
+            files::rename_new(&part, file)?;
+            gone(whose, &shown)
+        }
+        (true, false) if is_there => gone(whose, &shown),
+        (true, false) => format!(
+            "An export of {whose} was cut short once the tokens had left, and {shown} isn't there. Unless it has been imported, ask the admins to grant access again: biotrack-auth renew"
+        ),
+    })
+}
+
+fn gone(whose: &str, file: &str) -> String {
+    format!(
+        "An export of {whose} was cut short once the tokens had left: they are in {file}. Keep it until it's imported where they live from now on."
+    )
 }
 
 /// Refuses a licence that someone is at now, or of which a dead process left something to be finished.

@@ -139,8 +139,9 @@ impl Custody<'_> {
             // The envelope's content is the record's own blob: nothing is sealed twice.
             VaultKind::Sealed => Ok(Place::Blob(came.sealed.clone())),
             VaultKind::Keyring => {
-                let next = self.standing(&came.key)?.ok_or_else(unknown)?.record.generation.next();
-                self.vault.put(&self.item(&came.key, next.0), &came.granted.to_sealable(&came.key))
+                let generation = self.standing(&came.key)?.ok_or_else(unknown)?.record.generation;
+                let item = self.item_of_answer(&came.key, generation, &came.flow);
+                self.vault.put(&item, &came.granted.to_sealable(&came.key))
             }
         };
         match place() {

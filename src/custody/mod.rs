@@ -27,14 +27,15 @@ pub use surrender::{Asking, Extent, Revocation, Surrendered};
 use crate::edge::{Env, Interrupts, Random};
 use crate::error::{ConfigError, Error, HandoffError, LedgerError, ProviderError, Result};
 use crate::grant::{Ask, Code, Memo};
-use crate::ledger::{Intended, Intent, Ledger, Spool};
+use crate::ledger::{Export, Intended, Intent, Ledger, Spool};
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::flow::{Change, Flow, Logged, Owner, Place, Purpose, Sealed, Stage};
 use crate::model::history::{Event, Happened};
-use crate::model::ids::{FlowId, Key, Username};
+use crate::model::ids::{FlowId, Generation, Key, Username};
 use crate::model::instant::for_machines;
 use crate::model::provider::{ClientAuth, Provider};
 use crate::model::secret::{Sealable, Secret, fingerprint};
+use crate::model::vault_kind::VaultKind;
 use crate::session::Exchange;
 use crate::vault::{Seal, Vault};
 use jiff::Timestamp;
@@ -120,6 +121,8 @@ pub struct Custody<'e> {
     online: Option<Exchange>,
     /// The refresh that this process has under way.
     refreshing: Option<FlowId>,
+    /// The bundle that is on its way out.
+    leaving: Option<Export>,
     /// When this command began.
     began: Timestamp,
     /// In a run over several licences, and from a refresh on: what came of Ctrl-C so far.
@@ -165,6 +168,7 @@ impl<'e> Custody<'e> {
             touched: BTreeSet::new(),
             online: None,
             refreshing: None,
+            leaving: None,
             began: env.clock.now(),
             interrupts: None,
         }
@@ -210,10 +214,20 @@ impl<'e> Custody<'e> {
     }
 
     /// Sees that the vault works: writes a probe, reads it back and deletes it.
-    pub fn probe(&self) -> Result<()> {
+    pub fn probe(&mut self) -> Result<()> {
+        self.puts_items()?;
         let item =
             format!("{}/{}/probe-{}", self.ledger.id(), self.provider.profile, self.env.random.name()?);
         self.vault.probe(&item, self.env.random.as_ref())
+    }
+
+    /// Called before the vault is given anything that only a later commit names: a keyring has it at once, for everybody
+    /// to see, and nothing names it yet.
+    fn puts_items(&mut self) -> Result<()> {
+        match self.vault.kind() {
+            VaultKind::Keyring => self.ledger.shows_that_we_live(),
+            VaultKind::Sealed => Ok(()),
+        }
     }
 
     /// The client's secret, where the profile needs one.
@@ -248,6 +262,7 @@ impl<'e> Custody<'e> {
     /// Commits questions to the journal, with all that their answers will need: before any browser opens.
     /// A licence that someone else is at is refused alone.
     pub fn ask(&mut self, questions: Vec<Question<'_>>) -> Result<Vec<Result<Asked>>> {
+        self.puts_items()?;
         let here = questions.iter().filter(|question| !question.handed_off).count();
         let room = self.in_flight.len() + here;
         match &mut self.spool {
@@ -562,6 +577,12 @@ impl<'e> Custody<'e> {
         format!("{}/{}/{}/{}/{last}", self.ledger.id(), self.provider.profile, key.ubi, key.license)
     }
 
+    /// An answer's own item: whoever else stores a generation of the same number never writes over it, and what a process left
+    /// that ended before its commit is never named later, so that it may be cleared away at any time.
+    fn item_of_answer(&self, key: &Key, base: Generation, flow: &FlowId) -> String {
+        self.item(key, format_args!("{}-{flow}", base.next().0))
+    }
+
     fn item_of_flow(&self, key: &Key, flow: &FlowId) -> String {
         self.item(key, format_args!("flow-{flow}"))
     }
@@ -575,6 +596,9 @@ pub fn keep_client_secret(
     secret: &Secret,
     random: &dyn Random,
 ) -> Result<()> {
+    if vault.kind() == VaultKind::Keyring {
+        ledger.shows_that_we_live()?;
+    }
     let item = format!("{}/{profile}/client-secret-{}", ledger.id(), random.name()?);
     let place = vault.put_own(&item, &Sealable::of(&secret.expose()))?;
     let name = client_secret_name(ledger, vault)?;

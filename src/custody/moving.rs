@@ -26,6 +26,8 @@ pub fn move_secrets(
     now: Timestamp,
     named: &mut dyn FnMut() -> Result<()>,
 ) -> Result<usize> {
+    let Some(_turn) = ledger.vault_turn()? else { return Err(another_moves()) };
+    ledger.shows_that_we_live()?;
     let mut count = 0;
     for tried in 0..=TRIES {
         let seen = calm(ledger, true)?;
@@ -106,6 +108,7 @@ fn moved_one(ledger: &Ledger, secret: &Secret, from: &Vault, to: &Vault) -> Resu
 /// # Errors
 /// Where one can't be opened here: nothing is changed.
 pub fn reseal(ledger: &mut Ledger, vault: &Vault, detail: &str, now: Timestamp) -> Result<usize> {
+    let Some(_turn) = ledger.vault_turn()? else { return Err(another_moves()) };
     for _ in 0..TRIES {
         let seen = calm(ledger, false)?;
         let all = ledger.all_secrets()?;
@@ -123,6 +126,13 @@ pub fn reseal(ledger: &mut Ledger, vault: &Vault, detail: &str, now: Timestamp) 
         }
     }
     Err(Error::Failed("others keep changing secrets: run the command again when they have ended".into()))
+}
+
+fn another_moves() -> Error {
+    Error::Failed(
+        "another process is moving secrets, or clearing away what nothing names: run the command again when it has ended"
+            .into(),
+    )
 }
 
 /// Items of the keyring that an earlier commit left behind, and which nothing names any more.

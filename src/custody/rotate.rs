@@ -65,14 +65,14 @@ impl Custody<'_> {
                     VaultKind::Sealed => Place::Blob(sealed.clone()),
                     VaultKind::Keyring => {
                         let content = opener.open(sealed, key.license.as_str())?;
-                        self.vault.put(&self.item_of_refresh(&flow), &content)?
+                        self.vault.put(&self.item_of_answer(&flow.key, flow.base, &flow.id), &content)?
                     }
                 };
                 Some(place)
             }
             // Killed between vault and ledger: the item is there, under the name that this refresh alone has.
             _ if self.vault.kind() == VaultKind::Keyring => {
-                let place = Place::Item(self.item_of_refresh(&flow));
+                let place = Place::Item(self.item_of_answer(&flow.key, flow.base, &flow.id));
                 match self.vault.get(&place, key.license.as_str()) {
                     Ok(_) => Some(place),
                     Err(Error::Vault(VaultError::Gone { .. })) => None,
@@ -121,9 +121,9 @@ impl Custody<'_> {
         let sealed = seal.close(&granted.to_sealable(&flow.key))?;
         let stored = match self.vault.kind() {
             VaultKind::Sealed => Ok(Place::Blob(sealed.clone())),
-            VaultKind::Keyring => {
-                self.vault.put(&self.item_of_refresh(flow), &granted.to_sealable(&flow.key))
-            }
+            VaultKind::Keyring => self
+                .vault
+                .put(&self.item_of_answer(&flow.key, flow.base, &flow.id), &granted.to_sealable(&flow.key)),
         };
         let base = Some(live.id);
         let committed = stored.and_then(|place| self.commit_refresh(flow, base, place, &granted));
@@ -241,10 +241,5 @@ impl Custody<'_> {
                 "{license} was refreshed, but neither vault, ledger nor spool could keep its new tokens ({why}; {e}): it may have to be consented again"
             )),
         }
-    }
-
-    /// A refresh's own item: whoever else stores a generation of the same number never writes over it.
-    fn item_of_refresh(&self, flow: &Flow) -> String {
-        self.item(&flow.key, format_args!("{}-{}", flow.base.next().0, flow.id))
     }
 }

@@ -136,18 +136,81 @@ pub fn create_private(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Writes a file that must not exist yet, 0600, and syncs it with its name; one that fails leaves nothing.
+/// Writes a file that must not exist yet, 0600, in one step: a sibling is written, synced and renamed, so that a process
+/// that is killed leaves all of it under that name, or nothing.
 pub fn write_new(path: &Path, content: &[u8]) -> Result<()> {
+    let sibling = sibling(path);
+    let written = (|| {
+        let _ = fs::remove_file(&sibling);
+        let mut file = options(true).open(&sibling).map_err(|e| fault(path, e))?;
+        restrict(&sibling, 0o600)?;
+        file.write_all(content).and_then(|()| file.sync_all()).map_err(|e| fault(path, e))?;
+        rename_new(&sibling, path)
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&sibling);
+    }
+    written
+}
+
+/// Writes a file that must not exist yet, 0600, and syncs it with its name: what nobody takes for whole before it's renamed.
+pub fn write_unfinished(path: &Path, content: &[u8]) -> Result<()> {
     let mut file = create_private(path)?;
-    let written = file
-        .write_all(content)
-        .and_then(|()| file.sync_all())
-        .map_err(|e| fault(path, e))
-        .and_then(|()| sync_folder_of(path));
+    let written = file.write_all(content).and_then(|()| file.sync_all()).map_err(|e| fault(path, e));
+    let written = written.and_then(|()| sync_folder_of(path));
     if written.is_err() {
         let _ = fs::remove_file(path);
     }
     written
+}
+
+/// Gives a file a name that nothing has, and makes that last over a power cut.
+pub fn rename_new(from: &Path, to: &Path) -> Result<()> {
+    moved_to_a_free_name(from, to).map_err(|e| fault(to, e))?;
+    sync_folder_of(to)
+}
+
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn moved_to_a_free_name(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // A file system that can't: nobody else may come in between, who would have to write there this very moment.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) if fs::symlink_metadata(to).is_err() => {
+            fs::rename(from, to)
+        }
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => Err(io::ErrorKind::AlreadyExists.into()),
+        moved => Ok(moved?),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn moved_to_a_free_name(from: &Path, to: &Path) -> io::Result<()> {
+    fs::hard_link(from, to)?;
+    fs::remove_file(from)
+}
+
+/// Removes a file without a byte: what was left by whoever was killed between making a file and writing it. `false` where
+/// there is no such file; one that somebody writes meanwhile stays.
+pub fn remove_empty(path: &Path) -> Result<bool> {
+    if !fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0) {
+        return Ok(false);
+    }
+    let aside = sibling(path);
+    fs::rename(path, &aside).map_err(|e| fault(path, e))?;
+    if fs::symlink_metadata(&aside).is_ok_and(|found| found.len() > 0) {
+        rename_new(&aside, path)?;
+        return Ok(false);
+    }
+    fs::remove_file(&aside).map_err(|e| fault(path, e))?;
+    Ok(true)
+}
+
+/// The name beside a file under which this process writes what takes its place.
+fn sibling(path: &Path) -> std::path::PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.new", std::process::id()));
+    path.with_file_name(name)
 }
 
 /// Puts new content in a file's place in one step: a sibling is written, synced and renamed over it. A link gives way to
@@ -157,9 +220,7 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(fault(path, "it's there already, and it's no plain file"));
     }
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.new", std::process::id()));
-    let sibling = path.with_file_name(name);
+    let sibling = sibling(path);
     let written = (|| {
         let _ = fs::remove_file(&sibling);
         // What can't be written beside it is told by the name that was given.

@@ -1,27 +1,36 @@
 //! Running an operator's command: its words, never a shell; the event on its standard input; killed when it takes too long.
+//!
+//! The event is a file, whole and locked before the command begins, and the command inherits it with its lock. So whoever
+//! comes after this process was killed sees whether the command still runs, and no command ever gets half an event.
 
+use super::files;
+use std::fs::{self, File};
 use std::io::Write;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How often a running hook is looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Runs a command to its end. The error says what went wrong, without what was on its standard input.
-pub fn run(words: &[String], input: &[u8], timeout: Duration) -> Result<(), String> {
+/// Runs a command to its end. `event` is the file for what is on its standard input, one for each event; it's gone
+/// afterwards. The error says what went wrong, without what is in the event.
+pub fn run(words: &[String], event: &Path, input: &[u8], timeout: Duration) -> Result<(), String> {
     let (program, arguments) = words.split_first().ok_or("it has no words")?;
+    let stdin = written(event, input)?;
+    let ended = run_on(program, arguments, &stdin, timeout);
+    let _ = fs::remove_file(event);
+    ended
+}
+
+fn run_on(program: &str, arguments: &[String], stdin: &File, timeout: Duration) -> Result<(), String> {
     let mut command = Command::new(program);
     // What it prints is talk, not this program's answer.
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::from(std::io::stderr()));
+    command.args(arguments).stdout(Stdio::from(std::io::stderr()));
+    command.stdin(stdin.try_clone().map_err(|e| e.to_string())?);
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = command.spawn().map_err(|e| format!("{program} can't be run: {e}"))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        let input = input.to_vec();
-        // One that doesn't read must not hold us; what it leaves unread is its own affair.
-        let writer = std::thread::Builder::new().name("hook".into());
-        writer.spawn(move || drop(stdin.write_all(&input))).map_err(|e| e.to_string())?;
-    }
     let until = Instant::now() + timeout;
     loop {
         match child.try_wait().map_err(|e| e.to_string())? {
@@ -34,6 +43,47 @@ pub fn run(words: &[String], input: &[u8], timeout: Duration) -> Result<(), Stri
             None => std::thread::sleep(LOOK),
         }
     }
+}
+
+/// Writes an event, and opens it for the command; refused while a command that an earlier run started still has it.
+fn written(event: &Path, input: &[u8]) -> Result<File, String> {
+    let unwritten = |e: &dyn std::fmt::Display| format!("its event can't be written: {e}");
+    if let Some(folder) = event.parent() {
+        files::private_folder(folder).map_err(|e| unwritten(&e))?;
+    }
+    if let Ok(left) = files::open_to_look(event) {
+        if is_held(&left) {
+            return Err("it was started by a run that was killed, and still runs".into());
+        }
+        // Whether that run's command did its work can't be known: it gets the same event again.
+        fs::remove_file(event).map_err(|e| unwritten(&e))?;
+    }
+    let mut file = files::create_private(event).map_err(|e| unwritten(&e))?;
+    file.write_all(input).map_err(|e| unwritten(&e))?;
+    let file = files::open_to_look(event).map_err(|e| unwritten(&e))?;
+    hold(&file).map_err(|e| unwritten(&e))?;
+    Ok(file)
+}
+
+#[cfg(unix)]
+fn is_held(file: &File) -> bool {
+    file.try_lock().is_err()
+}
+
+#[cfg(unix)]
+fn hold(file: &File) -> std::io::Result<()> {
+    file.lock()
+}
+
+/// A lock keeps others from reading there, the command among them.
+#[cfg(not(unix))]
+fn is_held(_: &File) -> bool {
+    false
+}
+
+#[cfg(not(unix))]
+fn hold(_: &File) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// Ends it with all that it started.

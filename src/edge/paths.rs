@@ -100,6 +100,18 @@ impl Paths {
         }
     }
 
+    /// What this host has seen of a ledger: beside the identity, and not where a ledger's own file is restored; beside the
+    /// configuration where the identity is handed over.
+    pub fn head_of(&self, ledger: &str) -> PathBuf {
+        let beside = if self.credential { &self.config } else { &self.identity };
+        beside.with_file_name(format!("seen-{ledger}"))
+    }
+
+    /// Where the event of a hook that runs is.
+    pub fn hooks(&self) -> PathBuf {
+        self.data.join("hooks")
+    }
+
     /// Where living processes show that they live.
     pub fn owners(&self) -> PathBuf {
         self.data.join("owners")

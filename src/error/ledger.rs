@@ -159,6 +159,22 @@ pub enum LedgerError {
         /// Why.
         reason: String,
     },
+    /// It lacks what this host had seen of it.
+    #[error(
+        "the ledger {path} went back in time: it lacks what this host had done there; since then this host changed {licenses}"
+    )]
+    WentBack {
+        /// Which.
+        path: String,
+        /// What this host changed since.
+        licenses: String,
+    },
+    /// The refresh token may be spent.
+    #[error("{license} isn't refreshed: the ledger went back in time, and its refresh token may be spent")]
+    MayBeSpent {
+        /// Which.
+        license: String,
+    },
     /// The refreshed tokens arrived, but could not be kept; they wait, sealed.
     #[error("{license} was refreshed, but its new tokens can't be stored yet: {reason}")]
     NotRefreshed {
@@ -202,6 +218,8 @@ impl LedgerError {
                 return Some(format!("Run the command again; where it says so still: biotrack-auth config vault {moved}."));
             }
             Self::BrokenHistory => "See where: biotrack-auth history verify. Keep the file, and compare it with a backup.",
+            Self::WentBack { .. } => "Nothing was done. Run the command again: access tokens that live are handed out, and what may be spent isn't sent before biotrack-auth import --adopt. Register again what isn't there any more.",
+            Self::MayBeSpent { .. } => "Ask the admin to grant access again (biotrack-auth renew), or try it: biotrack-auth import --adopt. A spent one ends the grant.",
             Self::NotRefreshed { .. } => "They are sealed and wait. Mend that, then run the same command: it finishes without asking BioTrack again.",
             Self::NotKept { .. } => "The grant is sealed and waits. Mend that, then run the same command: it finishes without a new consent.",
         }

@@ -53,6 +53,14 @@ impl Leftovers {
 }
 
 impl Ledger {
+    /// Why a failover of its server may lose what was committed last; `None` where it can't, or there is no standby.
+    pub fn a_failover_loses(&self) -> Result<Option<&'static str>> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(None),
+            Engine::Postgres(session) => session.a_failover_loses(),
+        }
+    }
+
     /// What dead processes of this host left beside it.
     pub fn leftovers(&self) -> Leftovers {
         Leftovers::find(&self.paths, &self.spool)

@@ -30,7 +30,7 @@ fn hash_of(link: &Link, before: &[u8]) -> Vec<u8> {
 }
 
 pub(super) fn append(tx: Db<'_>, event: &Event, hand: &Hand) -> Result<(), Fault> {
-    let seq = chain(
+    let (seq, hash) = chain(
         tx,
         Link {
             seq: 0,
@@ -45,6 +45,7 @@ pub(super) fn append(tx: Db<'_>, event: &Event, hand: &Hand) -> Result<(), Fault
             hash: Vec::new(),
         },
     )?;
+    hand.written.borrow_mut().head = Some((seq, hash));
     reminders::queue(tx, event, seq, &hand.hooks)
 }
 
@@ -68,11 +69,13 @@ pub(super) fn append_chore(
         detail: detail.to_owned(),
         hash: Vec::new(),
     };
-    chain(tx, link).map(drop)
+    let head = chain(tx, link)?;
+    hand.written.borrow_mut().head = Some(head);
+    Ok(())
 }
 
 /// Numbers a link, chains it to the head and makes it the head.
-fn chain(tx: Db<'_>, mut link: Link) -> Result<i64, Fault> {
+fn chain(tx: Db<'_>, mut link: Link) -> Result<(i64, Vec<u8>), Fault> {
     let (last, before) = head(tx)?.unwrap_or_default();
     link.seq = last + 1;
     link.hash = hash_of(&link, &before);
@@ -96,10 +99,10 @@ fn chain(tx: Db<'_>, mut link: Link) -> Result<i64, Fault> {
          ON CONFLICT (only) DO UPDATE SET seq = excluded.seq, hash = excluded.hash",
         values![link.seq, &link.hash],
     )?;
-    Ok(link.seq)
+    Ok((link.seq, link.hash))
 }
 
-fn head(db: Db<'_>) -> Result<Option<(i64, Vec<u8>)>, Fault> {
+pub(super) fn head(db: Db<'_>) -> Result<Option<(i64, Vec<u8>)>, Fault> {
     db.row("SELECT seq, hash FROM history_head", values![], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 

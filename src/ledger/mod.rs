@@ -3,6 +3,8 @@
 mod catalog;
 mod claims;
 mod engine;
+mod exports;
+mod heads;
 mod health;
 mod history;
 mod journal;
@@ -15,8 +17,10 @@ mod records;
 mod reminders;
 mod runs;
 mod spool;
+mod turns;
 
 pub use claims::Claim;
+pub use exports::{Export, unfinished};
 pub use health::Leftovers;
 pub use history::Pruning;
 pub use journal::Spent;
@@ -42,6 +46,7 @@ use engine::sqlite::LedgerFile;
 use engine::{Db, Engine, Fault, postgres, values};
 use journal::Closed;
 use owners::Living;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -65,6 +70,12 @@ pub struct Ledger {
     hooks: BTreeSet<Occasion>,
     /// The log of commits was taken into the file by us.
     log_is_fresh: bool,
+    /// What this process knows to be in the ledger.
+    seen: heads::Seen,
+    /// What the transaction that is open has written.
+    written: Rc<RefCell<heads::Written>>,
+    /// The connection by which that was seen.
+    connection: u64,
 }
 
 /// What a commit replaced: for the vault to forget.
@@ -111,7 +122,7 @@ impl Ledger {
     /// # Errors
     /// Where a newer program migrated it, or, on a server, its owner didn't yet: nothing is changed.
     pub fn open(env: &Env, place: &LedgerPlace) -> Result<Self> {
-        let ledger = match place {
+        let mut ledger = match place {
             LedgerPlace::File => Self::of_file(LedgerFile::write(&env.paths, env.random.as_ref())?, env),
             LedgerPlace::Server(server) => {
                 // Marks and spools are here all the same.
@@ -120,6 +131,8 @@ impl Ledger {
             }
         };
         tracing::info!("ledger {} in {}", ledger.id, ledger.path);
+        ledger.connection = ledger.engine.connection();
+        ledger.looks_back(env.clock.now())?;
         Ok(ledger)
     }
 
@@ -203,6 +216,9 @@ impl Ledger {
             mark: None,
             hooks: BTreeSet::new(),
             log_is_fresh: false,
+            seen: heads::Seen::default(),
+            written: Rc::default(),
+            connection: 0,
         }
     }
 
@@ -264,6 +280,12 @@ impl Ledger {
             self.mark = Some(made);
         }
         self.mark.as_ref().ok_or_else(|| Error::Failed("the owner's mark vanished".into()))
+    }
+
+    /// From now on whoever clears away what nobody names sees that this process lives: called before the vault is given
+    /// what only a later commit names.
+    pub fn shows_that_we_live(&mut self) -> Result<()> {
+        self.mark().map(drop)
     }
 
     /// Commits questions before they are asked, one commit for all, synced. A license that a living process is
@@ -337,6 +359,10 @@ impl Ledger {
                 }));
             }
             let found = records::secrets(tx, &flow.profile, &flow.key, Role::Live)?;
+            if !heads::may_be_sent(tx, &flow.profile, &flow.key)? {
+                let license = flow.key.license.to_string();
+                return Ok(Some(LedgerError::MayBeSpent { license }.into()));
+            }
             let is_there = found.iter().any(|(found, there)| *found == id && there == place);
             if !is_there || records::generation(tx, &flow.profile, &flow.key)? != Some(flow.base) {
                 return Ok(Some(changed(&flow.key)));
@@ -463,6 +489,11 @@ impl Ledger {
     /// Commits changes that belong together, one synced commit: all of them, or none where others have written any record
     /// since it was read, or somebody is at a license: what they bring belongs to what they began with.
     pub fn commit_all(&mut self, changes: &[Change]) -> Result<()> {
+        self.commit_export(changes, None)
+    }
+
+    /// The same for changes with which a bundle's tokens leave.
+    pub fn commit_export(&mut self, changes: &[Change], export: Option<&Export>) -> Result<()> {
         let hand = self.hand();
         self.transaction("commit", |tx| {
             for change in changes {
@@ -476,7 +507,7 @@ impl Ledger {
                     return Err(changed(&change.record.key).into());
                 }
             }
-            Ok(())
+            export.map_or(Ok(()), |export| exports::leaves(tx, export))
         })
     }
 
@@ -597,7 +628,7 @@ impl Ledger {
 
     /// Who writes, and which hooks are wanted.
     fn hand(&self) -> Hand {
-        Hand { who: self.who.clone(), hooks: self.hooks.clone() }
+        Hand { who: self.who.clone(), hooks: self.hooks.clone(), written: self.written.clone() }
     }
 
     /// One synced transaction; others wait for it, and it for them.
@@ -607,7 +638,21 @@ impl Ledger {
         work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
     ) -> Result<T> {
         self.steps.reached(Step::BeforeCommit);
-        let done = self.engine.transaction(work);
+        self.written.take();
+        let (path, known, engine, seen) = (&self.path, self.connection, &self.engine, &self.seen);
+        let mut connection = known;
+        let done = engine.transaction(|tx| {
+            connection = engine.connection();
+            if connection != known && !Self::is_still_there(tx, seen)? {
+                let licenses = "what the next command says".to_owned();
+                return Err(Error::from(LedgerError::WentBack { path: path.clone(), licenses }).into());
+            }
+            work(tx)
+        });
+        if done.is_ok() {
+            self.connection = connection;
+            self.remembers();
+        }
         self.steps.reached(Step::AfterCommit);
         done.map_err(|e| self.fault(what, e))
     }
@@ -657,4 +702,5 @@ fn changed(key: &Key) -> Error {
 struct Hand {
     who: Who,
     hooks: BTreeSet<Occasion>,
+    written: Rc<RefCell<heads::Written>>,
 }

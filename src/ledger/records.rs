@@ -143,6 +143,7 @@ pub(super) fn apply(tx: Db<'_>, change: &Change, hand: &Hand) -> Result<bool, Fa
     for event in &change.events {
         history::append(tx, event, hand)?;
     }
+    hand.written.borrow_mut().changes(&record.profile, &record.key, record.generation.0);
     Ok(true)
 }
 

@@ -1,18 +1,14 @@
 //! What was reminded of, and which hooks wait.
 
 use super::Ledger;
-use super::engine::postgres::ServerLock;
-use super::engine::{Db, Engine, Fault, strange, values};
+use super::engine::{Db, Fault, strange, values};
 use super::journal::key;
-use crate::edge::files;
-use crate::error::{Error, LedgerError, Result};
+use crate::error::Result;
 use crate::model::history::{Event, Happened};
 use crate::model::ids::Key;
 use crate::model::reminder::{Occasion, Reminder};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
-use std::fs::{File, TryLockError};
-use std::time::Duration;
 
 /// An event whose hook waits to be run.
 #[derive(Debug, Clone)]
@@ -28,24 +24,6 @@ pub struct Waiting {
     /// The event's detail.
     pub detail: String,
 }
-
-/// The turn at the hooks, until it's dropped: on this machine, or on every one that shares the ledger.
-pub struct Turn {
-    file: Option<File>,
-    _server: Option<ServerLock>,
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        if let Some(file) = &self.file {
-            // Closing alone would leave it to a child that has just been started and still has a copy.
-            let _ = file.unlock();
-        }
-    }
-}
-
-/// The turn's lock on a server. Claims' numbers are hashes.
-const HOOKS: i64 = 0x0062_6961_7574_6801;
 
 /// Which occasion an event is, where it is one.
 fn occasion(happened: Happened) -> Option<Occasion> {
@@ -143,22 +121,5 @@ impl Ledger {
             }
             Ok(())
         })
-    }
-
-    /// Lets one process at a time run the hooks, so that each is run once; `None` where another is at it.
-    pub fn hooks_turn(&self) -> Result<Option<Turn>> {
-        if let Engine::Postgres(session) = &self.engine {
-            let taken = ServerLock::take(session, HOOKS, Duration::ZERO)?;
-            return Ok(taken.map(|(lock, _)| Turn { file: None, _server: Some(lock) }));
-        }
-        let file = files::open_private(&self.paths.data.join("hooks.lock"))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Turn { file: Some(file), _server: None })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(e)) => Err(Error::from(LedgerError::Io {
-                what: "take its turn at the hooks",
-                reason: e.to_string(),
-            })),
-        }
     }
 }

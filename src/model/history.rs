@@ -45,6 +45,10 @@ pub enum Chore {
     LedgerMoved,
     /// The token sets were sealed to other recipients.
     Resealed,
+    /// The ledger lacks what a host had seen of it.
+    WentBack,
+    /// A bundle's export was cut short, and finished or taken back.
+    ExportCutShort,
 }
 
 impl Chore {
@@ -55,6 +59,8 @@ impl Chore {
             Self::Moved => "vault_moved",
             Self::LedgerMoved => "ledger_moved",
             Self::Resealed => "resealed",
+            Self::WentBack => "went_back",
+            Self::ExportCutShort => "export_cut_short",
         }
     }
 }

@@ -5,6 +5,7 @@ use super::expiry::working_day;
 use super::provider::Provider;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -42,6 +43,49 @@ impl Occasion {
     /// The occasion of a word.
     pub fn of(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|occasion| occasion.word() == word)
+    }
+}
+
+/// What tells an event from all others: the same whenever its hook is run again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(transparent)]
+pub struct EventId(String);
+
+impl EventId {
+    /// An event of a ledger's history.
+    pub fn of_event(ledger: &str, seq: i64) -> Self {
+        Self::of(&serde_json::json!(["event", ledger, seq]))
+    }
+
+    /// A reminder of an end, at a threshold.
+    pub fn of_reminder(ledger: &str, record: &Authorization, expires: Timestamp, days: u32) -> Self {
+        let (ubi, license) = (&record.key.ubi, &record.key.license);
+        Self::of(&serde_json::json!([
+            "reminder",
+            ledger,
+            record.profile,
+            ubi.as_str(),
+            license.as_str(),
+            expires.as_second(),
+            days
+        ]))
+    }
+
+    /// A digest of these events.
+    pub fn of_digest<'i>(events: impl IntoIterator<Item = &'i Self>) -> Self {
+        let events: Vec<_> = events.into_iter().map(Self::as_str).collect();
+        Self::of(&serde_json::json!(["digest", events]))
+    }
+
+    /// As text: letters of hexadecimal numbers.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn of(what: &serde_json::Value) -> Self {
+        const BYTES: usize = 16;
+        let digest = Sha256::digest(what.to_string());
+        Self(hex::encode(digest.get(..BYTES).unwrap_or(&digest)))
     }
 }
 

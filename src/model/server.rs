@@ -18,16 +18,14 @@ pub enum LedgerPlace {
 pub struct Server {
     /// Its address for messages and the configuration; it never has a password in it.
     pub address: String,
-    /// The host's name or address, or the folder of a Unix socket.
-    pub host: String,
-    /// The TCP port, which names a Unix socket too; 5432 where none is given.
-    pub port: u16,
+    /// Where it may answer, in the order in which they are asked: a primary and its standbys.
+    pub hosts: Vec<Host>,
+    /// Only one that takes what is written will do (libpq's `target_session_attrs=read-write`).
+    pub takes_writes: bool,
     /// The database.
     pub database: String,
     /// The role that connects.
     pub user: String,
-    /// Its password, out of a password or service file.
-    pub password: Option<Secret>,
     /// How the connection is kept from others.
     pub encryption: Encryption,
 }
@@ -46,9 +44,20 @@ pub enum Encryption {
     Local,
 }
 
-impl Server {
-    /// Whether the host is a Unix socket's folder.
+/// One host of a database.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Its name or address, or the folder of a Unix socket.
+    pub name: String,
+    /// The TCP port, which names a Unix socket too; 5432 where none is given.
+    pub port: u16,
+    /// The role's password there, out of a password or service file.
+    pub password: Option<Secret>,
+}
+
+impl Host {
+    /// Whether it's a Unix socket's folder.
     pub fn is_socket(&self) -> bool {
-        self.host.starts_with('/')
+        self.name.starts_with('/')
     }
 }

@@ -182,8 +182,22 @@ pub enum Tokens {
     Backup,
 }
 
-/// Merges what a file says into what is here. `kept`: the tokens of a living grant are here.
-pub fn merge(ours: Option<&Authorization>, theirs: &Incoming, kept: bool, tokens: Tokens) -> Merged {
+/// Which tokens of a grant are here, beside the file's of the very same consent: each refresh makes newer ones, and the older
+/// are spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Here {
+    /// None, or none that the vault gives back.
+    None,
+    /// Older ones than the file's.
+    Older,
+    /// The same, or some whose age can't be told here.
+    Same,
+    /// Newer ones.
+    Newer,
+}
+
+/// Merges what a file says into what is here.
+pub fn merge(ours: Option<&Authorization>, theirs: &Incoming, here: Here, tokens: Tokens) -> Merged {
     let said = &theirs.record;
     let mut record = ours
         .cloned()
@@ -204,8 +218,14 @@ pub fn merge(ours: Option<&Authorization>, theirs: &Incoming, kept: bool, tokens
                 // It was used here, too, whether or not the file knows of that.
                 record.last_used_at = record.last_used_at.max(ours.and_then(|known| known.last_used_at));
                 let same = order == Some(Ordering::Equal);
-                if same && kept {
-                    left = (tokens != Tokens::None).then_some("its tokens are here already");
+                // Tokens out of a backup aren't used until the grant moves here, which it does with those that are the same.
+                let arrives = tokens == Tokens::Move && ours.is_some_and(|known| known.held_elsewhere);
+                let stays = same && (here == Here::Newer || here == Here::Same && !arrives);
+                if stays {
+                    left = (tokens != Tokens::None).then_some(match here {
+                        Here::Newer => "newer tokens of it are here",
+                        _ => "its tokens are here already",
+                    });
                 } else {
                     takes_tokens = tokens != Tokens::None && is_living(said);
                     // A living grant whose tokens aren't here is refreshed and revoked elsewhere.
@@ -296,11 +316,11 @@ mod tests {
             ..record("2026-01-01T00:00:00Z", "2026-07-10T00:00:00Z")
         };
         for tokens in [Tokens::None, Tokens::Move, Tokens::Backup] {
-            let merged = merge(Some(&new), &said(&old), true, tokens);
+            let merged = merge(Some(&new), &said(&old), Here::Same, tokens);
             assert_eq!(grant(&merged.record), grant(&new));
             assert!(merged.left.is_some() && !merged.takes_tokens && !merged.record.held_elsewhere);
             assert_eq!(merged.changes.len(), 1, "the name: {:?}", merged.changes);
-            let merged = merge(Some(&old), &said(&new), true, tokens);
+            let merged = merge(Some(&old), &said(&new), Here::Same, tokens);
             assert_eq!(grant(&merged.record), grant(&new));
             assert_eq!(merged.takes_tokens, tokens != Tokens::None);
             assert_eq!(merged.record.held_elsewhere, tokens != Tokens::Move);
@@ -315,20 +335,46 @@ mod tests {
             ..record("2026-01-01T00:00:00Z", "2026-04-11T00:00:00Z")
         };
         let (before, after) = (used("2026-02-01T00:00:00Z"), used("2026-03-01T00:00:00Z"));
-        let merged = merge(Some(&after), &said(&before), true, Tokens::None);
+        let merged = merge(Some(&after), &said(&before), Here::Same, Tokens::None);
         assert_eq!((merged.effect, merged.record.last_used_at), (Effect::Same, after.last_used_at));
-        let merged = merge(Some(&before), &said(&after), true, Tokens::None);
+        let merged = merge(Some(&before), &said(&after), Here::Same, Tokens::None);
         assert_eq!((merged.effect, merged.record.last_used_at), (Effect::Change, after.last_used_at));
     }
 
     #[test]
     fn the_same_grant_brings_its_tokens_only_where_they_are_missing() {
         let it = record("2026-01-01T00:00:00Z", "2026-04-11T00:00:00Z");
-        let merged = merge(Some(&it), &said(&it), true, Tokens::Move);
+        let merged = merge(Some(&it), &said(&it), Here::Same, Tokens::Move);
         assert!(!merged.takes_tokens && merged.left.is_some());
         let gone = Authorization { held_elsewhere: true, ..it.clone() };
-        let merged = merge(Some(&gone), &said(&it), false, Tokens::Move);
+        let merged = merge(Some(&gone), &said(&it), Here::None, Tokens::Move);
         assert!(merged.takes_tokens && !merged.record.held_elsewhere);
+    }
+
+    #[test]
+    fn of_two_token_sets_of_a_grant_the_newer_is_kept() {
+        let it = record("2026-01-01T00:00:00Z", "2026-04-11T00:00:00Z");
+        let unused = Authorization { held_elsewhere: true, ..it.clone() };
+        for (ours, here, tokens, takes, elsewhere) in [
+            // A rehearsed backup, then the move.
+            (&unused, Here::Older, Tokens::Move, true, false),
+            (&unused, Here::Same, Tokens::Move, true, false),
+            (&unused, Here::Newer, Tokens::Move, false, true),
+            // A newer backup.
+            (&unused, Here::Older, Tokens::Backup, true, true),
+            (&unused, Here::Same, Tokens::Backup, false, true),
+            // Ours went back in time, or the file is old.
+            (&it, Here::Older, Tokens::Move, true, false),
+            (&it, Here::Same, Tokens::Move, false, false),
+            (&it, Here::Newer, Tokens::Move, false, false),
+            (&it, Here::Older, Tokens::Backup, true, true),
+            (&it, Here::Newer, Tokens::Backup, false, false),
+        ] {
+            let merged = merge(Some(ours), &said(&it), here, tokens);
+            let told = format!("{here:?} {tokens:?} {}", ours.held_elsewhere);
+            assert_eq!((merged.takes_tokens, merged.record.held_elsewhere), (takes, elsewhere), "{told}");
+            assert_eq!(merged.left.is_some(), !takes, "{told}");
+        }
     }
 
     #[test]
@@ -340,12 +386,12 @@ mod tests {
         };
         let mut without_a_name = said(&it);
         without_a_name.record.name = None;
-        let merged = merge(Some(&it), &without_a_name, true, Tokens::None);
+        let merged = merge(Some(&it), &without_a_name, Here::Same, Tokens::None);
         assert_eq!(
             (merged.record.name.as_ref(), merged.record.contact.as_ref()),
             (None, it.contact.as_ref())
         );
-        assert_eq!(merge(Some(&it), &said(&it), true, Tokens::None).effect, Effect::Same);
+        assert_eq!(merge(Some(&it), &said(&it), Here::Same, Tokens::None).effect, Effect::Same);
     }
     #[test]
     fn of_a_document_too_what_is_not_there_stays_and_a_member_that_is_unknown_is_named() {
@@ -357,7 +403,7 @@ mod tests {
             let json = format!(r#"{{"profile":"ny","ubi":"604001","license":"L-1","username":"ann"{more}}}"#);
             serde_json::from_str::<WrittenRecord>(&json).unwrap().incoming(1)
         };
-        let merged = merge(Some(&it), &read(r#","tags":["b","a","b"]"#).unwrap(), true, Tokens::None);
+        let merged = merge(Some(&it), &read(r#","tags":["b","a","b"]"#).unwrap(), Here::Same, Tokens::None);
         assert_eq!(merged.record.username.as_str(), "ann");
         assert_eq!(merged.record.tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!((merged.record.contact, merged.record.expires_at), (it.contact, it.expires_at));

@@ -7,7 +7,7 @@ use crate::model::ids::Key;
 use crate::model::instant::whole_second;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
-use crate::model::reminder::Occasion;
+use crate::model::reminder::{EventId, Occasion};
 use crate::model::run_counts::RunCounts;
 use crate::model::selection::Quiet;
 use jiff::Timestamp;
@@ -244,6 +244,8 @@ pub(super) fn line(record: &impl Serialize) -> Result<String, serde_json::Error>
 pub struct HookEvent {
     schema: u8,
     event: Occasion,
+    /// What tells this event from all others: the same when its hook is run again.
+    id: EventId,
     /// When it happened. RFC 3339, UTC.
     #[schemars(with = "String", extend("format" = "date-time"))]
     at: Timestamp,
@@ -258,7 +260,7 @@ pub struct HookEvent {
 impl HookEvent {
     /// An event of a row.
     pub fn of(
-        event: Occasion,
+        (event, id): (Occasion, EventId),
         at: Timestamp,
         row: &Row<'_>,
         threshold: Option<u32>,
@@ -267,11 +269,17 @@ impl HookEvent {
         Self {
             schema: SCHEMA,
             event,
+            id,
             at: whole_second(at),
             authorization: AuthorizationJson::of(row).into_owned(),
             threshold,
             detail,
         }
+    }
+
+    /// What tells it from all others.
+    pub fn id(&self) -> &EventId {
+        &self.id
     }
 }
 

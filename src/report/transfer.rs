@@ -134,7 +134,7 @@ mod tests {
     use super::*;
     use crate::model::authorization::Part;
     use crate::model::rows::incoming;
-    use crate::model::transfer::{Tokens, merge};
+    use crate::model::transfer::{Here, Tokens, merge};
     use proptest::prelude::*;
 
     proptest! {
@@ -152,7 +152,7 @@ mod tests {
             let document: ExportDocument = serde_json::from_str(&json).unwrap();
             let from_json = document.authorizations[0].incoming(1).unwrap();
             for incoming in [from_csv, from_json] {
-                let merged = merge(None, &incoming, false, Tokens::None).record;
+                let merged = merge(None, &incoming, Here::None, Tokens::None).record;
                 prop_assert_eq!(&Authorization { held_elsewhere: false, ..merged }, &left);
             }
             let mut cells = ::csv::Reader::from_reader(csv.as_bytes());

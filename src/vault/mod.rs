@@ -13,7 +13,9 @@ pub use bundle::unarmored;
 pub use bundle::{is_sealed, open_with, seal_to};
 pub use envelope::{Envelope, Opener, Seal};
 pub use keyring::Keyring;
-pub use sealed::{IdentityFile, SealedVault, check_recipient, create_identity, recipient_of};
+pub use sealed::{
+    IdentityFile, SealedVault, check_recipient, create_identity, find_or_create_identity, recipient_of,
+};
 
 use crate::edge::{KeyringThread, Random};
 use crate::error::{Result, VaultError};

@@ -12,8 +12,7 @@ use age::x25519::{Identity, Recipient};
 use age::{DecryptError, Decryptor};
 use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
-use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -168,15 +167,25 @@ pub fn create_identity(path: &Path) -> Result<String> {
     if path.symlink_metadata().is_ok() {
         return Err(VaultError::IdentityExists { path: path.display().to_string() }.into());
     }
-    let mut file = files::create_private(path)?;
-    let written = file.write_all(content.as_bytes()).and_then(|()| file.sync_all());
-    if let Err(e) = written {
-        // Half an identity would only stand in the way of a whole one.
-        let _ = fs::remove_file(path);
-        return Err(unusable(path, e));
-    }
-    files::sync_folder_of(path)?;
+    files::write_new(path, content.as_bytes()).map_err(|e| match e {
+        Error::File { reason, .. } => unusable(path, reason),
+        other => other,
+    })?;
     Ok(recipient)
+}
+
+/// The recipient of this host's identity file, which is made where there is none. One without a byte is none: whoever made it
+/// was killed before it wrote anything, and nothing was ever sealed to it.
+pub fn find_or_create_identity(identity: impl Into<IdentityFile>) -> Result<String> {
+    let identity = identity.into();
+    if identity.credential {
+        return recipient_of(identity);
+    }
+    files::remove_empty(&identity.path)?;
+    match identity.path.symlink_metadata() {
+        Ok(_) => recipient_of(identity),
+        Err(_) => create_identity(&identity.path),
+    }
 }
 
 /// The recipient of an identity file: of its first identity, to which this host seals.
@@ -300,6 +309,7 @@ mod tests {
     use crate::edge::OsRandom;
     use crate::model::vault_kind::VaultKind;
     use crate::vault::Vault;
+    use std::fs;
 
     struct Host {
         folder: tempfile::TempDir,

@@ -402,3 +402,18 @@ mod ledger_move {
         insta::assert_snapshot!(told.join("\n"));
     }
 }
+
+#[test]
+fn an_identity_file_without_a_byte_is_none() {
+    let rig = Rig::bare();
+    rig.write("identity.txt", "");
+    let init = "config init --preset local-sandbox --url http://127.0.0.1:1 --vault sealed";
+    rig.run(init).exits(0);
+    rig.grant("L-1").exits(0);
+    rig.run("token L-1").exits(0);
+    // But one in which anything stands is somebody's, and stays.
+    let rig = Rig::bare();
+    rig.write("identity.txt", "\n");
+    assert!(rig.run(init).exits(7).err.contains("there is no identity in it"));
+    assert_eq!(std::fs::read_to_string(rig.file("identity.txt")).unwrap(), "\n");
+}

@@ -150,3 +150,57 @@ fn records_without_tokens_are_exported_as_they_are() {
     let line = sealed_to(&there.recipient(), &format!("--output {}", file.display()));
     snapshot!("no_tokens", here.run(&line));
 }
+
+/// An export that is killed at each of its steps, judged in the home that is left: with what the next command tells.
+fn killed_at_each_step(more: &str, mut judge: impl FnMut(&Rig, &std::path::Path, &str)) {
+    let mut told_of = std::collections::BTreeSet::new();
+    for at in 0.. {
+        let here = granted();
+        let file = here.file("moving.age");
+        let line = sealed_to(&here.recipient(), &more.replace("FILE", &file.display().to_string()));
+        let ended = here.stopped_at(&line, at, || {
+            let killed = Rig::of(here.world().killed_here());
+            let told = killed.run("token L-2").exits(0).err;
+            assert_eq!(killed.run("token L-2").exits(0).err, "", "it's told once");
+            killed.run("history verify").exits(0);
+            let told = told.replace(&here.home().display().to_string(), "[HOME]");
+            judge(&killed, &file, &told);
+            told_of.insert(told);
+        });
+        if ended.is_none() {
+            assert!(at > 4, "{at}");
+            break;
+        }
+    }
+    let name = if more.contains("FILE") { "killed_into_a_file" } else { "killed_to_standard_output" };
+    insta::assert_snapshot!(name, told_of.into_iter().collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn an_export_that_is_killed_leaves_the_tokens_in_one_place_and_says_in_which() {
+    let (mut stayed, mut left) = (0, 0);
+    killed_at_each_step("L-1 --output FILE", |rig, file, told| {
+        let folder = std::fs::read_dir(file.parent().unwrap()).unwrap();
+        let names: Vec<_> = folder.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+        let bundles: Vec<_> = names.iter().filter(|name| name.starts_with("moving")).collect();
+        if rig.run("token L-1").code == 0 {
+            assert!(bundles.is_empty(), "{bundles:?}: {told}");
+            stayed += 1;
+        } else {
+            assert_eq!(bundles, ["moving.age"], "{told}");
+            let import = format!("import --yes {}", file.display());
+            rig.run(&import).exits(0);
+            rig.run("token L-1").exits(0);
+            left += 1;
+        }
+    });
+    assert!(stayed > 1 && left > 1, "{stayed} {left}");
+}
+
+#[test]
+fn an_export_to_standard_output_that_is_killed_is_told_of() {
+    killed_at_each_step("L-1", |rig, _, told| {
+        let lives_here = rig.run("token L-1").code == 0;
+        assert!(lives_here || told.is_empty(), "{told}");
+    });
+}

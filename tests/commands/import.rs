@@ -204,6 +204,43 @@ fn a_backup_can_be_adopted_as_it_is_taken_in() {
     there.run("token L-1").is(0, "access-1\n", "");
 }
 
+/// docs/backup.md, "Restore" and "Move", to the letter: a restore is rehearsed on the new host, the old one goes on, and then
+/// the grants move. The provider ends a grant whose spent refresh token it sees.
+#[test]
+fn a_rehearsed_restore_gives_way_to_the_move() {
+    for keyring in [false, true] {
+        let here = if keyring { Rig::with_keyring() } else { Rig::new() };
+        here.grant("L-1").exits(0);
+        let there = here.another_home();
+        let backup = bundle(&here, &there.recipient(), &there, "--backup");
+        there.run(&format!("import {backup} --yes")).exits(0);
+        // The old home goes on: the backup's refresh token is spent.
+        here.minutes_pass(61);
+        here.run("token L-1").exits(0);
+        let moving = there.file("moving.age").display().to_string();
+        let to = there.recipient();
+        here.run(&format!("export L-1 --with-secrets --recipient {to} --output {moving}")).exits(0);
+        let moved = there.run(&format!("import {moving} --yes")).exits(0);
+        if !keyring {
+            snapshot!("a_move_after_a_rehearsal", moved);
+        }
+        assert_eq!(there.run("status --json").json()["authorizations"][0]["conditions"], json!([]));
+        there.run("import --adopt --yes").exits(0);
+        there.minutes_pass(61);
+        let token = there.run("token L-1").exits(0);
+        assert!(here.provider.honors(token.out.trim()), "it lives in its new home");
+        // The old backup doesn't take their place again, and neither does the file that moved once.
+        for file in [&backup, &moving] {
+            for more in ["", "--adopt"] {
+                let left = there.run(&format!("import {file} --yes {more}")).exits(0);
+                assert!(left.err.contains("newer tokens of it are here"), "{}", left.transcript());
+            }
+        }
+        there.minutes_pass(61);
+        assert!(here.provider.honors(there.run("token L-1").exits(0).out.trim()));
+    }
+}
+
 #[test]
 fn a_keyrings_backup_is_restored_into_a_sealed_vault_and_moves_back() {
     let here = Rig::with_keyring();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
 mod check;
+mod clearing;
 mod complete;
 mod completions;
 mod config;
@@ -47,3 +48,5 @@ mod schemas;
 mod status;
 mod token;
 mod told_once;
+#[cfg(unix)]
+mod went_back;

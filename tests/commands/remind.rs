@@ -287,3 +287,66 @@ fn hooks_that_cannot_be_are_refused_with_their_line() {
     }
     insta::assert_snapshot!(said);
 }
+
+/// At each step of a `remind` that is killed: the next one runs what is left to run. What was run already comes again only
+/// where the killed one couldn't note it any more, with the same id, and no event is ever empty or cut.
+#[test]
+fn a_remind_that_is_killed_repeats_nothing_but_what_it_could_not_note() {
+    for at in 0.. {
+        let rig = weekly();
+        for license in ["L-2", "L-3"] {
+            rig.grant(license);
+        }
+        let mut before = Vec::new();
+        let ended = rig.stopped_at("remind", at, || {
+            before = got(&rig, "due");
+            let killed = Rig::of(rig.world().killed_here());
+            // The hooks write into the home that was killed: it's where the configuration says.
+            killed.run("remind").exits(0);
+            let all = got(&rig, "due");
+            let ids = |events: &[Value]| -> Vec<String> {
+                events.iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect()
+            };
+            let (all, before) = (ids(&all), ids(&before));
+            let each: std::collections::BTreeSet<_> = all.iter().collect();
+            assert_eq!(each.len(), 3, "each is told of: {all:?}");
+            assert!(all.len() <= 4, "one is repeated at most: {before:?} {all:?}");
+            assert!(all.len() == 3 || before.last() == all.get(before.len()), "the last: {before:?} {all:?}");
+            assert_eq!(std::fs::read_dir(killed.file("hooks")).unwrap().count(), 0);
+        });
+        if ended.is_none() {
+            assert!(at > 4, "{at}");
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_hook_of_a_killed_run_is_not_started_beside_itself() {
+    use std::io::{BufRead, BufReader};
+    let rig = weekly();
+    rig.run("remind").exits(0);
+    let (due, id) = (got(&rig, "due"), |event: &Value| event["id"].as_str().unwrap().to_owned());
+    let event = rig.file("hooks").join(id(&due[0]));
+    rig.days_pass(3);
+    // The next reminder's hook, as a killed run left it: it has the event and runs.
+    let next = rig.run("remind --dry-run --json").exits(0).json();
+    let event = event.with_file_name(id(&next["reminders"][0]));
+    std::fs::write(&event, "{}\n").unwrap();
+    let held = std::fs::File::open(&event).unwrap();
+    held.lock().unwrap();
+    let mut child = std::process::Command::new("sh")
+        .args(["-c", "echo begun; exec sleep 600"])
+        .stdin(held)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    let refused = rig.run("remind").exits(1);
+    assert!(refused.err.contains("was started by a run that was killed, and still runs"), "{}", refused.err);
+    assert_eq!(got(&rig, "due").len(), 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    rig.run("remind").exits(0);
+    assert_eq!(got(&rig, "due").len(), 2);
+}

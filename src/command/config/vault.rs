@@ -7,7 +7,7 @@ use crate::custody::move_secrets;
 use crate::edge::Env;
 use crate::error::{Error, Result, clean, counted};
 use crate::model::vault_kind::VaultKind;
-use crate::vault::{create_identity, recipient_of};
+use crate::vault::find_or_create_identity;
 use serde::Serialize;
 
 /// Where the secrets shall be.
@@ -49,6 +49,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     };
     let from = vault(env, other, &recipients);
     let mut ledger = open_ledger(env, &config)?;
+    ledger.shows_that_we_live()?;
     // Named after the ledger, so that `doctor` finds what a killed process left of it.
     to.probe(&format!("{}/probe-{}", ledger.id(), env.random.name()?), env.random.as_ref())?;
     let moved = move_secrets(&mut ledger, &from, &to, env.clock.now(), &mut || {
@@ -67,11 +68,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
 
 /// Those configured, else this host alone; its identity is made where there is none.
 fn sealed_recipients(config: &Config, env: &Env) -> Result<Vec<String>> {
-    let file = &env.paths.identity;
-    let own = match file.symlink_metadata() {
-        Err(_) if !env.paths.credential => create_identity(file)?,
-        _ => recipient_of(identity(env))?,
-    };
+    let own = find_or_create_identity(identity(env))?;
     if !config.recipients.is_empty() && !config.recipients.contains(&own) {
         return Err(Error::Usage {
             what: "this host's own identity isn't among the recipients, so it couldn't read what it seals"

@@ -6,7 +6,7 @@ use crate::edge::Env;
 use crate::error::{Error, Result, VaultError};
 use crate::model::secret::Secret;
 use crate::model::vault_kind::VaultKind;
-use crate::vault::{Vault, create_identity, recipient_of};
+use crate::vault::{Vault, find_or_create_identity};
 
 /// The vaults of this machine.
 pub struct Vaults<'e> {
@@ -42,12 +42,7 @@ impl Vaults<'_> {
     }
 
     fn sealed(&self, why: &str) -> Result<Choice> {
-        let identity = &self.env.paths.identity;
-        let recipient = match identity.symlink_metadata() {
-            Ok(_) => recipient_of(crate::command::identity(self.env))?,
-            Err(_) => create_identity(identity)?,
-        };
-        let recipients = vec![recipient];
+        let recipients = vec![find_or_create_identity(crate::command::identity(self.env))?];
         self.probe(&Vault::sealed(crate::command::identity(self.env), recipients.clone()))?;
         Ok(Choice { kind: VaultKind::Sealed, recipients, why: why.into() })
     }

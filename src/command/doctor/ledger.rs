@@ -3,7 +3,7 @@
 use super::Examination;
 use crate::command::{ledger_of, ledger_place};
 use crate::edge::files;
-use crate::error::{Error, LedgerError, clean, counted};
+use crate::error::{Error, LedgerError, clean, counted, first_few};
 use crate::ledger::{Ledger, Migration, SCHEMA};
 use crate::model::server::LedgerPlace;
 use std::time::Duration;
@@ -78,6 +78,40 @@ impl Examination<'_, '_> {
                 let found = format!("larger than could be looked through in {} s", LONGEST.as_secs());
                 self.note("ledger", found, None);
             }
+        }
+        if let Some(why) = ledger.a_failover_loses()? {
+            let found = format!(
+                "replication isn't synchronous ({why}): a failover may lose the last commits, and with them tokens that were refreshed just before"
+            );
+            self.note("ledger", found, Some("Set synchronous_standby_names on the primary, or know that each host tells of it: docs/team.md.".into()));
+        }
+        if let Some(licenses) = ledger.went_back()? {
+            let whose = if licenses.is_empty() { "none".into() } else { first_few(&licenses, 10) };
+            let found = format!(
+                "went back in time: it lacks what this host had done there; licenses it changed since: {whose}"
+            );
+            self.problem(
+                "ledger",
+                clean(&found),
+                "The next command that writes notes it for all hosts, and says what to do.",
+            );
+        }
+        for profile in ledger.profiles()? {
+            let doubted: Vec<_> =
+                ledger.doubted(&profile)?.iter().map(|key| key.license.to_string()).collect();
+            if !doubted.is_empty() {
+                let found = format!(
+                    "refresh tokens that may be spent, because the ledger went back in time: {}",
+                    first_few(&doubted, 10)
+                );
+                let fix = "Ask for them anew: biotrack-auth renew LICENSE; or try them: biotrack-auth import --adopt.";
+                self.problem("ledger", clean(&found), fix);
+            }
+        }
+        for (export, _) in ledger.exports_cut_short()? {
+            let found =
+                format!("an export by {} was cut short: {}", export.owner(), export.licenses.join(", "));
+            self.problem("ledger", clean(&found), "The next command that changes something on its host finishes it, or takes it back: biotrack-auth token LICENSE.");
         }
         let chain = ledger.verify_history()?;
         match chain.broken {

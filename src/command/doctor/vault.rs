@@ -79,8 +79,11 @@ impl Examination<'_, '_> {
 
     /// Vault against ledger, both ways.
     fn compare(&mut self, config: &Config, vault: &Vault, ledger: &Ledger) -> Result<()> {
-        // What is named after the listing was made before it, so the listing comes first.
+        // Before the listing: a move gives an item the same name at every try.
+        let turn = if self.fix { ledger.vault_turn()? } else { None };
+        // In this order: who made what is listed was at work before that, and either still is, or has named it by now.
         let listed = vault.items(&format!("{}/", ledger.id()))?;
+        let at_work = self.fix && turn.is_none() || ledger.leftovers().living > 0;
         let secrets = ledger.all_secrets()?;
         let elsewhere: Vec<_> = secrets.iter().filter(|it| kind_of(&it.place) != vault.kind()).collect();
         if !elsewhere.is_empty() {
@@ -97,7 +100,7 @@ impl Examination<'_, '_> {
                 self.note("vault", found, None);
                 Ok(())
             }
-            (VaultKind::Keyring, Some(listed)) => self.orphans(listed, ledger, &secrets, vault),
+            (VaultKind::Keyring, Some(listed)) => self.orphans(listed, at_work, &secrets, vault),
         }
     }
 
@@ -228,7 +231,7 @@ impl Examination<'_, '_> {
     fn orphans(
         &mut self,
         listed: Vec<String>,
-        ledger: &Ledger,
+        at_work: bool,
         secrets: &[Secret],
         vault: &Vault,
     ) -> Result<()> {
@@ -244,8 +247,8 @@ impl Examination<'_, '_> {
             return Ok(());
         }
         let found = format!("{} items of this ledger in the keyring that nothing names", orphans.len());
-        if ledger.leftovers().living > 0 {
-            // One of them may be about to be named.
+        // One of them may be about to be named. None that isn't now will ever be: each item has a name of its own.
+        if at_work {
             self.note(
                 "vault",
                 found + ", while another biotrack-auth is at work",

@@ -97,6 +97,14 @@ impl Engine {
         }
     }
 
+    /// By which connection it's reached: another number after it was lost and made anew.
+    pub(super) fn connection(&self) -> u64 {
+        match self {
+            Self::Sqlite(_) => 0,
+            Self::Postgres(session) => session.connections(),
+        }
+    }
+
     /// One synced transaction; others wait for it, and it for them.
     pub(super) fn transaction<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         self.within(Beginning::Alone, work)

@@ -192,8 +192,20 @@ fn an_item_is_named_after_ledger_profile_company_license_and_generation() {
     let rig = Rig::with_keyring();
     drop(rig.grant("L-1"));
     let generation = record(&rig, "L-1").generation.0;
-    let item = format!("{}/local-sandbox/604001/L-1/{generation}", rig.ledger().id());
-    assert_eq!(rig.keyring.accounts(), [item]);
+    let item = format!("{}/local-sandbox/604001/L-1/{generation}-", rig.ledger().id());
+    let named = rig.keyring.accounts();
+    assert!(named.len() == 1 && named[0].starts_with(&item), "{named:?}");
+    // Never again by the same name, whatever became of the first: what nothing names can be cleared away at any time.
+    let another = Rig::of(rig.world().killed_here());
+    another.run("deactivate L-1 --yes --local-only").exits(0);
+    another.keyring.puts(&named[0], b"what a killed process left");
+    drop(
+        another
+            .run("register --ubi 604001 --license L-1 --username ann@example.com --browser scripted")
+            .exits(0),
+    );
+    let accounts = another.keyring.accounts();
+    assert_eq!(accounts.iter().filter(|it| **it != named[0]).count(), 1, "{accounts:?}");
 }
 
 #[test]

@@ -89,6 +89,36 @@ impl Steps for Gate {
     }
 }
 
+impl super::Rig {
+    /// Starts a command, stops it at this step, counted from 0, has `meanwhile` done, and lets the command go on to its end.
+    /// With which code it ended; `None` where it ended before that step.
+    pub fn stopped_at(&self, line: &str, step: usize, meanwhile: impl FnOnce()) -> Option<u8> {
+        let (sender, news) = std::sync::mpsc::channel();
+        let gate = Gate::new(Some(step), sender);
+        let env = self.env_through(&gate);
+        let words = std::iter::once("biotrack-auth".to_owned()).chain(shlex::split(line).unwrap());
+        let arguments: Vec<_> = words.map(Into::into).collect();
+        let at = gate.clone();
+        std::thread::spawn(move || {
+            let code = biotrack_auth::cli::run(&arguments, env);
+            at.tell(News::Ended(code));
+        });
+        let next = || news.recv_timeout(std::time::Duration::from_secs(120)).unwrap();
+        let mut meanwhile = Some(meanwhile);
+        loop {
+            match (next(), &meanwhile) {
+                (News::Ended(code), None) => return Some(code),
+                (News::Ended(_), Some(_)) => return None,
+                (News::Stopped(_), _) => {
+                    meanwhile.take().into_iter().for_each(|work| work());
+                    gate.open();
+                }
+                (News::AwaitsClaim, _) => {}
+            }
+        }
+    }
+}
+
 /// The way to the provider, through the gate.
 pub struct GatedWire(pub Arc<ScriptedProvider>, pub Arc<Gate>);
 

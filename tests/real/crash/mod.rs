@@ -5,6 +5,7 @@ mod book;
 mod damaged;
 mod faults;
 mod locked;
+mod making;
 mod migrating;
 mod order;
 pub mod points;

@@ -1,7 +1,7 @@
 //! Making a connection: by TLS that makes sure whose server answers, and with what a failure means to an operator.
 
-use super::{ANSWERING, words};
-use crate::model::server::{Encryption, Server};
+use super::{ANSWERING, first, words};
+use crate::model::server::{Encryption, Host, Server};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
@@ -27,23 +27,53 @@ impl From<String> for Reason {
     }
 }
 
+/// Connects to the first host that answers, and takes what is written where that is asked for.
 pub(super) async fn connect(server: &Server) -> Result<Client, Reason> {
+    let mut why = Vec::new();
+    for host in &server.hosts {
+        match connect_to(server, host).await {
+            Ok(client) => return Ok(client),
+            // What is wrong with the role, its password or the certificate isn't another host's to make good.
+            Err(Reason::Refused(reason)) => return Err(Reason::Refused(reason)),
+            Err(Reason::Away(reason)) if server.hosts.len() > 1 => {
+                why.push(format!("{}:{}: {reason}", crate::error::clean(&host.name), host.port));
+            }
+            Err(Reason::Away(reason)) => why.push(reason),
+        }
+    }
+    Err(Reason::Away(why.join("; ")))
+}
+
+async fn connect_to(server: &Server, host: &Host) -> Result<Client, Reason> {
+    let client = connected(server, host).await?;
+    if !server.takes_writes {
+        return Ok(client);
+    }
+    let asked = tokio::time::timeout(CONNECTING, client.simple_query("SHOW transaction_read_only"));
+    let answer = asked.await.map_err(|_| "it doesn't answer".to_owned())?.map_err(|e| words(&e))?;
+    match first(&answer) {
+        Some("off") => Ok(client),
+        _ => Err("it is a standby, and takes nothing that is written".to_owned().into()),
+    }
+}
+
+async fn connected(server: &Server, host: &Host) -> Result<Client, Reason> {
     let mut config = tokio_postgres::Config::new();
     config
         .user(&server.user)
         .dbname(&server.database)
-        .port(server.port)
+        .port(host.port)
         .application_name("biotrack-auth")
         .connect_timeout(CONNECTING)
         .keepalives_idle(Duration::from_secs(30))
         .keepalives_interval(Duration::from_secs(10))
         .tcp_user_timeout(ANSWERING);
-    match server.is_socket() {
+    match host.is_socket() {
         #[cfg(unix)]
-        true => config.host_path(&server.host),
-        _ => config.host(&server.host),
+        true => config.host_path(&host.name),
+        _ => config.host(&host.name),
     };
-    if let Some(password) = &server.password {
+    if let Some(password) = &host.password {
         config.password(password.expose());
     }
     let whole = async {

@@ -47,6 +47,8 @@ pub(in crate::ledger) struct Session {
     /// It's used whether or not its records have moved: by whoever moves them.
     anyway: bool,
     connection: RefCell<Option<Connection>>,
+    /// How many there were.
+    connections: Mutable<u64>,
     presence: RefCell<Option<Presence>>,
     /// The lock that is waited for at the moment has no time limit of the session's.
     patience: Mutable<Duration>,
@@ -179,6 +181,7 @@ impl Session {
             reads_only,
             anyway: false,
             connection: RefCell::new(None),
+            connections: Mutable::new(0),
             presence: RefCell::new(None),
             patience: Mutable::new(PATIENCE),
             hangs: Mutable::new(false),
@@ -186,6 +189,28 @@ impl Session {
         };
         session.connected()?;
         Ok(session)
+    }
+
+    /// What a failover may lose: `None` where nothing is replicated, or a commit waits for a standby that has it.
+    pub(in crate::ledger) fn a_failover_loses(&self) -> Result<Option<&'static str>> {
+        let asked = self.simple(
+            "SELECT (SELECT count(*) FROM pg_stat_replication), current_setting('synchronous_standby_names'), \
+             current_setting('synchronous_commit')",
+        );
+        let asked = asked.map_err(|e| self.fault("be read", e))?;
+        let Some(row) = rows(&asked).next() else { return Ok(None) };
+        let has_standbys = self.server.hosts.len() > 1 || row.get(0).is_some_and(|count| count != "0");
+        Ok(match (has_standbys, row.get(1), row.get(2)) {
+            (false, ..) => None,
+            (_, Some(""), _) => Some("synchronous_standby_names is empty"),
+            (_, _, Some("off" | "local")) => Some("synchronous_commit waits for no standby"),
+            _ => None,
+        })
+    }
+
+    /// How many connections there were so far.
+    pub(in crate::ledger) fn connections(&self) -> u64 {
+        self.connections.get()
     }
 
     /// Its own random name.
@@ -258,6 +283,7 @@ impl Session {
         let client = self.runtime.block_on(connect(&self.server)).map_err(|e| self.away(e))?;
         let reads_only = if self.reads_only { "; SET default_transaction_read_only = on" } else { "" };
         *self.connection.borrow_mut() = Some(Connection { client, statements: HashMap::new() });
+        self.connections.set(self.connections.get() + 1);
         self.simple(&format!("{SETTINGS}{reads_only}")).map(drop).map_err(|e| self.fault("be opened", e))
     }
 

@@ -1,0 +1,116 @@
+//! Bundles on their way out: noted before a byte of one is written, so that one that is cut short is finished or taken back.
+
+use super::engine::{Db, Fault, values};
+use super::{Hand, Ledger, history};
+use crate::error::{Error, Result};
+use crate::model::flow::Owner;
+use crate::model::history::Chore;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// What stands before an export's own name in the ledger's table of what it says of itself.
+const NOTED: &str = "export ";
+
+/// A bundle with tokens that leave for another home.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Export {
+    /// Its name in the ledger.
+    #[serde(skip)]
+    pub id: String,
+    /// The file that it's written to; `None`: standard output.
+    pub file: Option<PathBuf>,
+    /// Whose tokens are in it.
+    pub licenses: Vec<String>,
+    /// The tokens have left the ledger: they are in the bundle alone.
+    pub has_left: bool,
+    /// The process that writes it.
+    mark: String,
+    /// The same for people.
+    label: String,
+}
+
+impl Export {
+    /// Where the bundle stands until its tokens have left.
+    pub fn unfinished(&self) -> Option<PathBuf> {
+        self.file.as_deref().map(unfinished)
+    }
+
+    /// The process that writes it, and which host's.
+    pub fn owner(&self) -> &str {
+        &self.label
+    }
+}
+
+/// The name of a bundle's file until its tokens have left.
+pub fn unfinished(file: &Path) -> PathBuf {
+    let mut name = file.file_name().unwrap_or_default().to_os_string();
+    name.push(".unfinished");
+    file.with_file_name(name)
+}
+
+impl Ledger {
+    /// Notes, synced, that a bundle is about to be written.
+    pub fn begin_export(&mut self, file: Option<&Path>, licenses: Vec<String>) -> Result<Export> {
+        let Owner { mark, label } = self.mark()?.owner();
+        let id = format!("{NOTED}{}", self.random.name()?);
+        let export = Export { id, file: file.map(Path::to_owned), licenses, has_left: false, mark, label };
+        self.transaction("note the export", |tx| note(tx, &export))?;
+        Ok(export)
+    }
+
+    /// A bundle is where it belongs, or was taken back: nothing is noted of it any more. With a line in the history for
+    /// one that was cut short.
+    pub fn end_export(&mut self, export: &Export, cut_short: Option<(&str, Timestamp)>) -> Result<()> {
+        let hand: Hand = self.hand();
+        self.transaction("note the export", |tx| {
+            forget(tx, export)?;
+            match cut_short {
+                Some((detail, at)) => history::append_chore(tx, Chore::ExportCutShort, at, detail, &hand),
+                None => Ok(()),
+            }
+        })
+    }
+
+    /// Bundles whose process has ended before they were where they belong; whether it was one of this host.
+    pub fn exports_cut_short(&self) -> Result<Vec<(Export, bool)>> {
+        let noted = self.engine.db().rows(
+            "SELECT name, value FROM meta WHERE name >= ?1 AND name < ?2 ORDER BY name",
+            values![NOTED, "export!"],
+            |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)),
+        );
+        let mut left = Vec::new();
+        for (id, value) in noted.map_err(|e| self.fault("read the exports", e))? {
+            let Ok(export) = serde_json::from_str::<Export>(&value) else { continue };
+            let owner = Owner { mark: export.mark.clone(), label: export.label.clone() };
+            let living = self.living().has(self.engine.db(), &owner);
+            if !living.map_err(|e| self.fault("read who is at work", e))? {
+                let here = !self.is_shared() || self.paths.owners().join(&export.mark).exists();
+                left.push((Export { id, ..export }, here));
+            }
+        }
+        Ok(left)
+    }
+}
+
+/// The tokens leave, in the commit in which this is noted. What goes to standard output is there by then.
+pub(super) fn leaves(tx: Db<'_>, export: &Export) -> Result<(), Fault> {
+    match export.file {
+        Some(_) => note(tx, &Export { has_left: true, ..export.clone() }),
+        None => forget(tx, export),
+    }
+}
+
+fn note(tx: Db<'_>, export: &Export) -> Result<(), Fault> {
+    let value = serde_json::to_string(export).map_err(|e| Error::Failed(e.to_string()))?;
+    tx.execute(
+        "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        values![&export.id, &value],
+    )?;
+    Ok(())
+}
+
+fn forget(tx: Db<'_>, export: &Export) -> Result<(), Fault> {
+    tx.execute("DELETE FROM meta WHERE name = ?1", values![&export.id])?;
+    Ok(())
+}

@@ -1,0 +1,295 @@
+//! What this host has seen of a ledger, in a file of its own beside the identity: a ledger that went back in time, because a
+//! standby was promoted behind, or a dump or a machine's snapshot was restored, doesn't hold it.
+
+use super::engine::{Db, Fault, values};
+use super::{Ledger, history, records};
+use crate::edge::files;
+use crate::error::{Error, LedgerError, Result, first_few};
+use crate::model::history::Chore;
+use crate::model::ids::{Key, License, Ubi};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// A longer file is written anew, without what a later line says again.
+const LONG: u64 = 256 * 1024;
+
+/// So many licenses are named.
+const NAMED: usize = 20;
+
+/// What stands before a license's name where the ledger says that its refresh token may be spent.
+const DOUBT: &str = "may be spent ";
+
+/// One look at the ledger, or one commit of this host: a line of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Seen {
+    /// The number of the history's newest link.
+    seq: i64,
+    /// Its hash.
+    hash: String,
+    /// The records that this host changed in that commit.
+    changed: Vec<Changed>,
+}
+
+/// A record as this host left it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Changed {
+    profile: String,
+    ubi: String,
+    license: String,
+    generation: i64,
+}
+
+impl Changed {
+    fn name(&self) -> String {
+        format!("{DOUBT}{}", serde_json::json!([self.profile, self.ubi, self.license]))
+    }
+}
+
+/// What a transaction has written so far.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    pub(super) head: Option<(i64, Vec<u8>)>,
+    changed: Vec<Changed>,
+}
+
+impl Written {
+    pub(super) fn changes(&mut self, profile: &str, key: &Key, generation: i64) {
+        let (ubi, license) = (key.ubi.to_string(), key.license.to_string());
+        self.changed.push(Changed { profile: profile.to_owned(), ubi, license, generation });
+    }
+}
+
+fn key_of(ubi: &str, license: &str) -> Option<Key> {
+    Some(Key { ubi: Ubi::parse(ubi).ok()?, license: License::parse(license).ok()? })
+}
+
+/// The lines of the file; what isn't one, because the power went, is left out.
+fn read(file: &Path) -> Vec<Seen> {
+    let mut text = String::new();
+    let read = files::open_to_look(file).and_then(|mut file| file.read_to_string(&mut text));
+    match read {
+        Ok(_) => text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
+        Err(_) => Vec::new(),
+    }
+}
+
+/// Adds a line. It isn't synced: one that a power cut takes only says less.
+fn add(file: &Path, seen: &Seen) -> Result<()> {
+    let mut open = files::open_private(file)?;
+    let fault = |e: std::io::Error| Error::File { path: file.display().to_string(), reason: e.to_string() };
+    let line = serde_json::to_string(seen).map_err(|e| Error::Failed(e.to_string()))? + "\n";
+    open.lock().map_err(fault)?;
+    let end = open.seek(SeekFrom::End(0)).map_err(fault)?;
+    open.write_all(line.as_bytes()).map_err(fault)?;
+    drop(open);
+    if end > LONG { keep(file, &shortened(read(file))) } else { Ok(()) }
+}
+
+/// The newest of what is said of each record, and the newest line.
+fn shortened(all: Vec<Seen>) -> Vec<Seen> {
+    let mut said = BTreeSet::new();
+    let newest = all.len().saturating_sub(1);
+    let mut kept: Vec<_> = all
+        .into_iter()
+        .enumerate()
+        .rev()
+        .filter_map(|(at, mut line)| {
+            line.changed.retain(|it| said.insert(it.name()));
+            (at == newest || !line.changed.is_empty()).then_some(line)
+        })
+        .collect();
+    kept.reverse();
+    kept
+}
+
+fn keep(file: &Path, lines: &[Seen]) -> Result<()> {
+    let lines = lines.iter().map(serde_json::to_string).collect::<serde_json::Result<Vec<_>>>();
+    let text = lines.map_err(|e| Error::Failed(e.to_string()))?.join("\n") + "\n";
+    files::replace(file, text.as_bytes(), 0o600)
+}
+
+/// Whether the ledger holds what was seen: its history has that link, or was pruned behind it, and no record is older.
+fn holds(db: Db<'_>, seen: &Seen) -> Result<bool, Fault> {
+    let pruned = db.number("SELECT coalesce(max(seq), 0) FROM history_anchor", values![])?;
+    if seen.seq > pruned {
+        let hash: Option<Vec<u8>> =
+            db.row("SELECT hash FROM history WHERE seq = ?1", values![seen.seq], |row| row.get(0))?;
+        if hash.is_none_or(|hash| hex::encode(hash) != seen.hash) {
+            return Ok(false);
+        }
+    }
+    for it in &seen.changed {
+        let Some(key) = key_of(&it.ubi, &it.license) else { continue };
+        let found = records::generation(db, &it.profile, &key)?;
+        // One that isn't there any more was removed, or the history doesn't hold what was seen either.
+        if found.is_some_and(|found| found.0 < it.generation) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether the history ends with what is noted as its last. One that doesn't wasn't taken back, somebody had his hands in it:
+/// `history verify` says where.
+fn is_whole(db: Db<'_>) -> Result<bool, Fault> {
+    let last = "SELECT seq, hash FROM history ORDER BY seq DESC LIMIT 1";
+    let last: Option<(i64, Vec<u8>)> = db.row(last, values![], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(match (last, history::head(db)?) {
+        (Some(last), head) => head == Some(last),
+        (None, head) => {
+            let pruned = db.number("SELECT coalesce(max(seq), 0) FROM history_anchor", values![])?;
+            head.is_none_or(|(seq, _)| seq <= pruned)
+        }
+    })
+}
+
+impl Ledger {
+    fn heads(&self) -> std::path::PathBuf {
+        self.paths.head_of(&self.id)
+    }
+
+    /// Sees that the ledger holds what this host has seen of it, and remembers what it sees now. One that went back in time
+    /// is told of once, after it was noted in the ledger for all hosts which refresh tokens may be spent.
+    ///
+    /// # Errors
+    /// [`LedgerError::WentBack`]: nothing else may be done in the same breath.
+    pub(super) fn looks_back(&mut self, now: Timestamp) -> Result<()> {
+        let file = self.heads();
+        let mut lines = read(&file);
+        let lost = self.lost_of(&mut lines)?;
+        if lost.is_empty() {
+            let head = history::head(self.engine.db()).map_err(|e| self.fault("read the history", e))?;
+            let (seq, hash) = head.unwrap_or_default();
+            self.seen = Seen { seq, hash: hex::encode(hash), changed: Vec::new() };
+            if seq > 0 && lines.last().is_none_or(|last| last.seq < seq) {
+                self.remember(&self.seen.clone());
+            }
+            return Ok(());
+        }
+        let changed: BTreeSet<_> = lost.iter().flat_map(|line| &line.changed).cloned().collect();
+        let licenses: BTreeSet<_> = changed.iter().map(|it| it.license.clone()).collect();
+        let licenses: Vec<_> = licenses.into_iter().collect();
+        let seen = lost.iter().map(|line| line.seq).max().unwrap_or_default();
+        let whose = match licenses.is_empty() {
+            true => "no license".to_owned(),
+            false => first_few(&licenses, NAMED),
+        };
+        let detail = format!("{} had seen link {seen}, and changed since: {whose}", self.who.host);
+        let hand = self.hand();
+        self.transaction("note that it went back in time", |tx| {
+            for it in &changed {
+                let Some(key) = key_of(&it.ubi, &it.license) else { continue };
+                if let Some(found) = records::generation(tx, &it.profile, &key)? {
+                    tx.execute(
+                        "INSERT INTO meta (name, value) VALUES (?1, ?2)
+                         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                        values![&it.name(), &found.0.to_string()],
+                    )?;
+                }
+            }
+            history::append_chore(tx, Chore::WentBack, now, &detail, &hand)
+        })?;
+        // What it doesn't hold is told, and from here on it's measured by what it holds.
+        lines.push(self.seen.clone());
+        keep(&file, &lines)?;
+        Err(LedgerError::WentBack { path: self.path.clone(), licenses: whose }.into())
+    }
+
+    /// What this host has seen and the ledger doesn't hold; `lines` are what it does.
+    fn lost_of(&self, lines: &mut Vec<Seen>) -> Result<Vec<Seen>> {
+        let mut lost = Vec::new();
+        if !self.engine.snapshot(is_whole).map_err(|e| self.fault("be read", e))? {
+            return Ok(lost);
+        }
+        while let Some(last) = lines.pop() {
+            let held = self.engine.snapshot(|db| holds(db, &last)).map_err(|e| self.fault("be read", e))?;
+            if held {
+                lines.push(last);
+                break;
+            }
+            lost.push(last);
+        }
+        Ok(lost)
+    }
+
+    /// The licenses whose changes by this host the ledger doesn't hold any more; for a look that changes nothing.
+    pub fn went_back(&self) -> Result<Option<Vec<String>>> {
+        let lost = self.lost_of(&mut read(&self.heads()))?;
+        let licenses: BTreeSet<_> =
+            lost.iter().flat_map(|it| &it.changed).map(|it| it.license.clone()).collect();
+        Ok((!lost.is_empty()).then(|| licenses.into_iter().collect()))
+    }
+
+    /// Remembers what a commit wrote, now that it's done.
+    pub(super) fn remembers(&mut self) {
+        let Written { head, changed } = std::mem::take(&mut *self.written.borrow_mut());
+        if head.is_none() && changed.is_empty() {
+            return;
+        }
+        if let Some((seq, hash)) = head {
+            (self.seen.seq, self.seen.hash) = (seq, hex::encode(hash));
+        }
+        if self.seen.seq > 0 {
+            self.remember(&Seen { changed, ..self.seen.clone() });
+        }
+    }
+
+    fn remember(&self, seen: &Seen) {
+        if let Err(e) = add(&self.heads(), seen) {
+            tracing::warn!("what this host has seen of the ledger isn't remembered: {e}");
+        }
+    }
+
+    /// Whether the ledger is still the one that was seen: after its connection was lost another server may answer.
+    pub(super) fn is_still_there(tx: Db<'_>, seen: &Seen) -> Result<bool, Fault> {
+        if seen.seq == 0 { Ok(true) } else { holds(tx, seen) }
+    }
+
+    /// The licenses of a profile whose refresh tokens may be spent, because the ledger went back in time.
+    pub fn doubted(&self, profile: &str) -> Result<BTreeSet<Key>> {
+        let noted = self.engine.db().rows(
+            "SELECT name, value FROM meta WHERE name >= ?1 AND name < 'may be spent!'",
+            values![DOUBT],
+            |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)),
+        );
+        let mut found = BTreeSet::new();
+        for (name, generation) in noted.map_err(|e| self.fault("be read", e))? {
+            let named = name.strip_prefix(DOUBT).and_then(|it| serde_json::from_str::<[String; 3]>(it).ok());
+            let Some([of, ubi, license]) = named else { continue };
+            let Some(key) = key_of(&ubi, &license).filter(|_| of == profile) else { continue };
+            let now = records::generation(self.engine.db(), profile, &key);
+            let now = now.map_err(|e| self.fault("be read", e))?;
+            if now.is_some_and(|now| now.0.to_string() == generation) {
+                found.insert(key);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Somebody has said that these are used all the same.
+    pub fn trusts(&mut self, profile: &str, keys: &[Key]) -> Result<()> {
+        self.transaction("note what is trusted", |tx| {
+            for key in keys {
+                tx.execute("DELETE FROM meta WHERE name = ?1", values![&name_of(profile, key)])?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Refuses a refresh token that may be spent: no later grant has taken its place since that was noted.
+pub(super) fn may_be_sent(tx: Db<'_>, profile: &str, key: &Key) -> Result<bool, Fault> {
+    let noted: Option<String> =
+        tx.row("SELECT value FROM meta WHERE name = ?1", values![&name_of(profile, key)], |row| row.get(0))?;
+    let Some(noted) = noted else { return Ok(true) };
+    let now = records::generation(tx, profile, key)?;
+    Ok(now.is_none_or(|now| now.0.to_string() != noted))
+}
+
+fn name_of(profile: &str, key: &Key) -> String {
+    let (profile, ubi, license) = (profile.to_owned(), key.ubi.to_string(), key.license.to_string());
+    Changed { profile, ubi, license, generation: 0 }.name()
+}

@@ -1,0 +1,118 @@
+//! A ledger that goes back in time, because a dump or a snapshot of it is restored: it's told, and no refresh token that may
+//! be spent is sent before somebody says so.
+
+use crate::rig::Rig;
+use crate::snapshot;
+
+const LICENSE: &str = "101-X0007-D1";
+
+/// The ledger's files as they are now.
+fn saved(rig: &Rig) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let names = ["ledger.db", "ledger.db-wal"].map(|name| rig.file(name));
+    names.into_iter().filter_map(|path| Some((path.clone(), std::fs::read(path).ok()?))).collect()
+}
+
+fn restores(rig: &Rig, files: &[(std::path::PathBuf, Vec<u8>)]) {
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        let _ = std::fs::remove_file(rig.file(name));
+    }
+    for (path, content) in files {
+        std::fs::write(path, content).unwrap();
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    }
+}
+
+/// A ledger that lacks a refresh, which spent the refresh token that it has.
+fn behind_a_refresh() -> Rig {
+    let rig = Rig::new();
+    rig.grant(LICENSE).exits(0);
+    rig.grant("L-2").exits(0);
+    rig.minutes_pass(61);
+    let before = saved(&rig);
+    rig.run(&format!("token {LICENSE}")).exits(0);
+    restores(&rig, &before);
+    rig
+}
+
+#[test]
+fn a_spent_token_is_not_sent() {
+    let rig = behind_a_refresh();
+    let sent = rig.provider.log().len();
+    let doctor = rig.run("doctor");
+    assert!(
+        doctor.out.contains("went back in time") && doctor.out.contains(LICENSE),
+        "{}",
+        doctor.transcript()
+    );
+    snapshot!("it_is_told_once", rig.run(&format!("token {LICENSE}")));
+    snapshot!("and_kept_from_the_provider", rig.run(&format!("token {LICENSE}")));
+    assert_eq!(rig.provider.log().len(), sent, "nothing was sent");
+    assert_eq!(rig.provider.living().len(), 2, "the grants live");
+    // What wasn't changed since is used as ever.
+    rig.run("token L-2").exits(0);
+    rig.run("history verify").exits(0);
+    // A new consent ends the doubt.
+    rig.run(&format!("renew {LICENSE} --browser scripted")).exits(0);
+    rig.minutes_pass(61);
+    rig.run(&format!("token {LICENSE}")).exits(0);
+}
+
+#[test]
+fn it_is_tried_when_somebody_says_so() {
+    let rig = behind_a_refresh();
+    rig.run(&format!("token {LICENSE}")).exits(7);
+    snapshot!("adopting_a_doubtful_one", rig.run("import --adopt --yes"));
+    let sent = rig.provider.log().len();
+    let _ = rig.run(&format!("token {LICENSE}"));
+    assert!(rig.provider.log().len() > sent, "it's tried");
+    rig.run("import --adopt --yes").exits(0);
+}
+
+#[test]
+fn a_living_access_token_is_handed_out_all_the_same() {
+    let rig = Rig::new();
+    rig.grant(LICENSE).exits(0);
+    let before = saved(&rig);
+    rig.run(&format!("renew {LICENSE} --browser scripted")).exits(0);
+    restores(&rig, &before);
+    rig.run("history --since 0s").exits(0);
+    assert!(rig.run(&format!("token {LICENSE}")).exits(7).err.contains(LICENSE));
+    rig.run(&format!("token {LICENSE}")).exits(0);
+}
+
+#[test]
+fn a_license_that_is_gone_is_named() {
+    let rig = Rig::new();
+    rig.grant("L-2").exits(0);
+    let before = saved(&rig);
+    rig.grant(LICENSE).exits(0);
+    restores(&rig, &before);
+    snapshot!("a_license_is_gone", rig.run("deactivate L-2 --yes"));
+    assert_eq!(rig.provider.living().len(), 2, "nothing was revoked");
+    rig.run("deactivate L-2 --yes").exits(0);
+    rig.grant(LICENSE).exits(0);
+}
+
+#[test]
+fn a_pruned_history_holds_what_was_seen() {
+    let rig = Rig::new();
+    rig.grant(LICENSE).exits(0);
+    rig.days_pass(2);
+    rig.run("history prune --before 1d --yes").exits(0);
+    rig.run(&format!("token {LICENSE}")).exits(0);
+    rig.minutes_pass(61);
+    rig.run(&format!("token {LICENSE}")).exits(0);
+}
+
+#[test]
+fn a_line_that_the_power_cut_is_left_out() {
+    let rig = Rig::new();
+    rig.grant(LICENSE).exits(0);
+    let seen = rig.file(&format!("seen-{}", rig.ledger().id()));
+    let whole = std::fs::read(&seen).unwrap();
+    assert!(!whole.is_empty());
+    for cut in [0, 1, whole.len() / 2, whole.len() - 2] {
+        std::fs::write(&seen, &whole[..cut]).unwrap();
+        rig.run(&format!("token {LICENSE}")).exits(0);
+    }
+}
