@@ -346,8 +346,11 @@ impl Custody<'_> {
                 return Err(gone().into());
             }
             let renewed = record.created_at.is_some() && record.deactivated_at.is_none();
+            // It was granted before: what became uncertain since, such as whether it was revoked, it doesn't settle.
+            let uncertain_at = record.uncertain_at;
             let elsewhere = tokens_of_elsewhere(ledger, record)?;
             live(record, &provider, &granted, renewed);
+            record.uncertain_at = uncertain_at;
             let mut moves = leaving(record, &provider);
             moves.extend(elsewhere.iter().map(|(id, _)| Move::Drop(*id)));
             dropped = elsewhere.into_iter().map(|(_, place)| place).collect();

@@ -64,7 +64,7 @@ impl Custody<'_> {
             if !self.ledger.adopt(&flow)? {
                 continue;
             }
-            recovered.push(self.resume(online, self.as_it_may_be(flow))?);
+            recovered.push(self.resume(online, flow)?);
         }
         Ok(recovered)
     }
@@ -84,13 +84,6 @@ impl Custody<'_> {
                 Err(Error::Busy { license: flow.key.license.to_string(), holder })
             }
             _ => Ok(()),
-        }
-    }
-
-    fn as_it_may_be(&self, flow: Flow) -> Flow {
-        match &flow.owner {
-            Some(owner) => Flow { stage: self.ledger.as_it_may_be(owner, flow.stage), ..flow },
-            None => flow,
         }
     }
 

@@ -5,8 +5,10 @@
 pub enum Step {
     /// The ledger is about to be written; the lock isn't held yet.
     BeforeCommit,
-    /// The ledger was written.
+    /// The ledger was written, and is on the disk.
     AfterCommit,
+    /// The ledger was written; a power cut may take that back.
+    AfterNote,
     /// A claim that another process has is waited for.
     AwaitingClaim,
 }

@@ -201,7 +201,7 @@ impl Ledger {
             stage = spooled;
         }
         if let (true, Some(owner)) = (abandoned, &flow.owner) {
-            stage = self.as_it_may_be(owner, stage);
+            stage = self.stage_it_may_be_at(owner, stage);
         }
         Ok(OpenFlow {
             purpose: flow.purpose,

@@ -395,13 +395,18 @@ impl Ledger {
         journal::spent(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
     }
 
-    /// How far a question may have come that a dead process left: one whose intent alone is there may have been sent, if
-    /// the machine has started anew since, for what was noted behind it wasn't synced. On a server every note is.
-    pub fn as_it_may_be(&self, owner: &Owner, stage: Stage) -> Stage {
+    /// A question that a dead process left, as far as it may have come. Where the machine has started anew since, the last
+    /// notes may be gone, for they weren't synced: then one that wasn't sent, by what is there, counts as sent. On a server
+    /// every note is synced.
+    fn as_it_may_be(&self, flow: Flow) -> Flow {
+        let Some(owner) = &flow.owner else { return flow };
+        Flow { stage: self.stage_it_may_be_at(owner, flow.stage), ..flow }
+    }
+
+    fn stage_it_may_be_at(&self, owner: &Owner, stage: Stage) -> Stage {
+        let noted_all = self.is_shared() || owners::has_noted_all(owner, self.boot.as_deref());
         match stage {
-            Stage::Asked if !self.is_shared() && !owners::has_noted_all(owner, self.boot.as_deref()) => {
-                Stage::Sent
-            }
+            Stage::Asked | Stage::Arrived(_) if !noted_all => Stage::Sent,
             stage => stage,
         }
     }
@@ -487,14 +492,15 @@ impl Ledger {
         }
         let dead: BTreeSet<_> =
             left.iter().filter_map(|flow| flow.owner.as_ref()).map(|it| &it.mark).collect();
-        if dead.is_empty() {
-            return Ok(left);
+        if !dead.is_empty() {
+            // Once more: an owner may have spooled an answer and ended between the two looks above. From here on none of
+            // them does.
+            self.merge_spools()?;
+            let mut settled = self.open_questions(profile, key)?;
+            settled.retain(|flow| flow.owner.as_ref().is_none_or(|owner| dead.contains(&owner.mark)));
+            left = settled;
         }
-        // Once more: an owner may have spooled an answer and ended between the two looks above. From here on none of them does.
-        self.merge_spools()?;
-        let mut settled = self.open_questions(profile, key)?;
-        settled.retain(|flow| flow.owner.as_ref().is_none_or(|owner| dead.contains(&owner.mark)));
-        Ok(settled)
+        Ok(left.into_iter().map(|flow| self.as_it_may_be(flow)).collect())
     }
 
     fn open_questions(&self, profile: &str, key: Option<&Key>) -> Result<Vec<Flow>> {
@@ -609,7 +615,7 @@ impl Ledger {
     fn relaxed<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T> {
         self.steps.reached(Step::BeforeCommit);
         let done = self.engine.relaxed(work);
-        self.steps.reached(Step::AfterCommit);
+        self.steps.reached(Step::AfterNote);
         done.map_err(|e| self.fault("note", e))
     }
 

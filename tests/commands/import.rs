@@ -1,5 +1,6 @@
 //! `import`, in this process: what it shows, asks and leaves alone, and tokens out of a sealed bundle.
 
+use crate::odd::impossible;
 use crate::rig::seed::{asked, named, store};
 use crate::rig::{Person, Rig};
 use crate::snapshot;
@@ -303,23 +304,7 @@ fn any_name_survives_the_way_there_and_back() {
 #[test]
 fn a_license_that_cannot_be_one_is_refused() {
     let rig = Rig::new();
-    let steering = [
-        "L\n1",
-        "L-1\r",
-        "\u{1b}]52;c;aGk=\u{7}",
-        "L\u{202e}1-L",
-        "\u{feff}L-1\u{200b}",
-        "L\u{9b}2J",
-        "L\t1",
-    ];
-    let mut impossible: Vec<_> =
-        steering.map(|it| (format!("x{it}x"), "control character or an invisible one")).to_vec();
-    impossible.extend([
-        (String::new(), "is empty"),
-        (" \u{a0} ".into(), "is empty"),
-        ("L".repeat(65), "longer than 64"),
-    ]);
-    for (license, why) in impossible {
+    for (license, why) in impossible() {
         let record =
             json!({"profile": "local-sandbox", "ubi": "604001", "license": license, "username": "a@x"});
         let document = json!({"schema": 1, "authorizations": [record]}).to_string();

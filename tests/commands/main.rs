@@ -21,7 +21,10 @@ mod layers;
 mod listen;
 mod man;
 mod meanwhile;
+mod model;
 mod mutations;
+#[path = "../fixtures/odd.rs"]
+mod odd;
 mod odd_names;
 mod old_ledgers;
 mod online;

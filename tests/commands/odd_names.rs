@@ -1,26 +1,10 @@
 //! S43 S51: a license that is odd, and might be one all the same, stays one value in every format.
 
+use crate::odd::ODD;
 use crate::rig::seed::{asked, store};
 use crate::rig::{Person, Rig};
 use biotrack_auth::error::is_unprintable;
 use serde_json::Value;
-
-const ODD: [&str; 14] = [
-    "../../../etc/passwd",
-    "/etc/passwd",
-    "..",
-    "C:\\L-1",
-    "'; DROP TABLE authorization; --",
-    "\" OR 1=1 --",
-    "-rf",
-    "--help",
-    "$(touch pwned)`touch pwned`",
-    "%s%n%00",
-    "=cmd|'/c calc'!A1",
-    "L-1\",name=\"x",
-    "<script>alert(1)</script>&amp;",
-    "店 №5 é",
-];
 
 fn rig() -> Rig {
     let rig = Rig::new();

@@ -4,18 +4,19 @@
 //!
 //! `BIOTRACK_TEST_ALL=1` steps through all of them; else a stride of them that differs from pair to pair.
 
-use crate::rig::{Gate, News, PROFILE, Rig, Visit, key};
+use crate::rig::{Gate, News, PROFILE, Rig, Visit, Watching, key};
 use biotrack_auth::cli;
 use biotrack_auth::model::flow::Role;
 use serde_json::Value;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-const LICENSE: &str = "101-X0007-D1";
+pub const LICENSE: &str = "101-X0007-D1";
 
 /// What there is of the license when both begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Before {
+pub enum Before {
     /// A living grant, whose access token has lapsed.
     Living,
     /// The same, and another admin's grant that waits for approval.
@@ -26,27 +27,27 @@ enum Before {
 
 /// A command: its name for messages, and its line in a home.
 #[derive(Clone, Copy)]
-struct Job {
-    name: &'static str,
+pub struct Job {
+    pub name: &'static str,
     line: fn(&Home) -> String,
 }
 
 /// A home that is ready for both.
-struct Home {
-    rig: Rig,
+pub struct Home {
+    pub rig: Rig,
     /// What the admin of the link that is out was sent back to.
-    answer: String,
+    pub answer: String,
 }
 
 const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 
-const RENEW: Job = Job { name: "renew", line: |_| format!("renew {LICENSE} --browser scripted") };
-const TAKE: Job =
+pub const RENEW: Job = Job { name: "renew", line: |_| format!("renew {LICENSE} --browser scripted") };
+pub const TAKE: Job =
     Job { name: "renew --any-user", line: |_| format!("renew {LICENSE} --any-user --browser scripted") };
 const HAND_OFF: Job = Job { name: "renew --no-wait", line: |_| format!("renew {LICENSE} --no-wait") };
-const DEACTIVATE: Job = Job { name: "deactivate", line: |_| format!("deactivate {LICENSE} --yes") };
-const TOKEN: Job = Job { name: "token", line: |_| format!("token {LICENSE}") };
-const COMPLETE: Job =
+pub const DEACTIVATE: Job = Job { name: "deactivate", line: |_| format!("deactivate {LICENSE} --yes") };
+pub const TOKEN: Job = Job { name: "token", line: |_| format!("token {LICENSE}") };
+pub const COMPLETE: Job =
     Job { name: "complete", line: |home| shlex::try_join(["complete", &home.answer]).unwrap() };
 const IMPORT: Job = Job {
     name: "import",
@@ -73,7 +74,7 @@ const FIX: Job = Job { name: "doctor --fix", line: |_| "doctor --fix".into() };
 
 const OF_ONE: [Job; 4] = [RENEW, HAND_OFF, DEACTIVATE, TOKEN];
 
-fn begin(before: Before, keyring: bool) -> Home {
+pub fn begin(before: Before, keyring: bool) -> Home {
     let rig = if keyring { Rig::with_keyring() } else { Rig::new() };
     rig.grant(LICENSE);
     if before == Before::Waiting {
@@ -93,9 +94,19 @@ fn begin(before: Before, keyring: bool) -> Home {
 }
 
 /// Starts a command behind a gate that stops it at a step.
-fn start(home: &Home, job: Job, stop_at: Option<usize>) -> (std::sync::Arc<Gate>, Receiver<News>) {
+fn start(home: &Home, job: Job, stop_at: Option<usize>) -> (Arc<Gate>, Receiver<News>) {
+    start_watched(home, job, stop_at, Box::new(|_| ()))
+}
+
+/// The same, with somebody who sees each step.
+pub fn start_watched(
+    home: &Home,
+    job: Job,
+    stop_at: Option<usize>,
+    watch: Watching,
+) -> (Arc<Gate>, Receiver<News>) {
     let (sender, news) = channel();
-    let gate = Gate::new(stop_at, sender);
+    let gate = Gate::watched(stop_at, sender, watch);
     let env = home.rig.env_through(&gate);
     let line = (job.line)(home);
     let words = shlex::split(&line).unwrap();
@@ -115,7 +126,7 @@ fn next(news: &Receiver<News>, what: &str) -> News {
 }
 
 #[track_caller]
-fn end(news: &Receiver<News>, what: &str) -> u8 {
+pub fn end(news: &Receiver<News>, what: &str) -> u8 {
     loop {
         if let News::Ended(code) = next(news, what) {
             return code;
@@ -124,7 +135,7 @@ fn end(news: &Receiver<News>, what: &str) -> u8 {
 }
 
 /// Where one of a pair ended, or where it was stopped.
-enum Halt {
+pub enum Halt {
     At(&'static str),
     End(u8),
     /// It waits for a claim that the other has.
@@ -133,7 +144,7 @@ enum Halt {
 
 /// Runs a command that was started until it stops at its gate, ends, or (`waits`) waits for the other's claim.
 #[track_caller]
-fn halt(news: &Receiver<News>, what: &str, waits: bool) -> Halt {
+pub fn halt(news: &Receiver<News>, what: &str, waits: bool) -> Halt {
     loop {
         match next(news, what) {
             News::Stopped(step) => return Halt::At(step),
@@ -192,7 +203,7 @@ fn step(
 }
 
 /// Whether what we have and tell is what the provider has.
-fn judge(home: &Home) -> Result<(), String> {
+pub fn judge(home: &Home) -> Result<(), String> {
     let rig = &home.rig;
     let told = rig.run("status --json").exits(0).json();
     let record = told["authorizations"][0].clone();
@@ -298,26 +309,26 @@ fn crossed(before: Before, keyring: bool, firsts: &[Job], seconds: &[Job]) {
 
 /// What was tried, and what went wrong.
 #[derive(Default)]
-struct Tally {
+pub struct Tally {
     tried: usize,
     wrong: Vec<String>,
 }
 
 impl Tally {
     /// Where to begin, and how many steps to leave out.
-    fn stride(&self, offset: usize, usual: usize) -> (usize, usize) {
+    pub fn stride(&self, offset: usize, usual: usize) -> (usize, usize) {
         #[expect(clippy::disallowed_methods, reason = "a test has no Env")]
         let whole = std::env::var_os("BIOTRACK_TEST_ALL").is_some();
         if whole { (0, 1) } else { (offset % usual, usual) }
     }
 
-    fn count(&mut self, done: Result<(), String>) {
+    pub fn count(&mut self, done: Result<(), String>) {
         self.tried += 1;
         self.wrong.extend(done.err());
     }
 
     #[expect(clippy::disallowed_macros, reason = "the figures of a whole run")]
-    fn end(self) {
+    pub fn end(self) {
         println!("{} tried, {} wrong", self.tried, self.wrong.len());
         assert!(self.wrong.is_empty(), "{} of {}:\n{}", self.wrong.len(), self.tried, self.wrong.join("\n"));
     }

@@ -1,50 +1,15 @@
 //! S43 S51 Names that no store has, and answers that are none: each is refused with a reason or kept to the letter, and
 //! nothing of it reaches a shell, a path, SQL, a terminal or a line of somebody's protocol.
 
+#[path = "../fixtures/odd.rs"]
+mod odd;
+
 use crate::support::proxy::{Proxy, json};
 use crate::support::{Rig, Run, admin};
 use biotrack_auth::error::is_unprintable;
+use odd::{ODD, impossible};
 use std::io::Write;
 use std::process::{Command, Stdio};
-
-/// What can't be a licence, each with a word of the reason.
-fn impossible() -> Vec<(String, &'static str)> {
-    let steering = [
-        "L\n1",
-        "L-1\r",
-        "\u{1b}]52;c;aGk=\u{7}",
-        "L\u{202e}1-L",
-        "\u{feff}L-1\u{200b}",
-        "L\u{9b}2J",
-        "L\t1",
-    ];
-    let mut all: Vec<_> =
-        steering.map(|it| (format!("x{it}x"), "control character or an invisible one")).to_vec();
-    all.extend([
-        (String::new(), "is empty"),
-        (" \u{a0} ".into(), "is empty"),
-        ("L".repeat(65), "longer than 64"),
-    ]);
-    all
-}
-
-/// What is odd, and might be one all the same.
-const ODD: [&str; 14] = [
-    "../../../etc/passwd",
-    "/etc/passwd",
-    "..",
-    "C:\\L-1",
-    "'; DROP TABLE authorization; --",
-    "\" OR 1=1 --",
-    "-rf",
-    "--help",
-    "$(touch pwned)`touch pwned`",
-    "%s%n%00",
-    "=cmd|'/c calc'!A1",
-    "L-1\",name=\"x",
-    "<script>alert(1)</script>&amp;",
-    "店 №5 é",
-];
 
 /// Nothing on either stream steers a terminal.
 #[track_caller]

@@ -1,7 +1,7 @@
 //! Another admin than the one who was asked granted: that grant waits, sealed, until somebody takes it or gives it back.
 
 use super::*;
-use crate::rig::{Person, Visit, oracle, register};
+use crate::rig::{Person, Reply, Visit, oracle, register};
 
 const RENEW: &str = "renew L-1 --browser scripted";
 
@@ -209,4 +209,14 @@ fn a_vault_that_does_not_give_it_back_leaves_all_as_it_was() {
     rig.keyring.locks(false);
     assert_eq!(record(&rig, "L-1"), before);
     assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Held, 2)]);
+}
+
+#[test]
+fn taking_it_settles_nothing_that_is_uncertain() {
+    let rig = held();
+    rig.provider.replies("/oauth/token", [Reply::Lost]);
+    rig.run("renew L-1 --browser scripted").exits(8);
+    rig.run("renew L-1 --any-user").exits(0);
+    assert_eq!(shown(&rig, "L-1").1, ["uncertain"]);
+    oracle::holds(&rig);
 }

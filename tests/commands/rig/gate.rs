@@ -28,12 +28,22 @@ pub struct Gate {
     open: Mutex<bool>,
     opened: Condvar,
     news: Mutex<Sender<News>>,
+    watch: Watching,
 }
+
+/// Who sees each step that a command takes, on the command's own thread.
+pub type Watching = Box<dyn Fn(&'static str) + Send + Sync>;
 
 impl Gate {
     /// Stops at this step, counted from 0; `None`: nowhere.
     pub fn new(stop_at: Option<usize>, news: Sender<News>) -> Arc<Self> {
+        Self::watched(stop_at, news, Box::new(|_| ()))
+    }
+
+    /// The same, with somebody who sees each step.
+    pub fn watched(stop_at: Option<usize>, news: Sender<News>, watch: Watching) -> Arc<Self> {
         Arc::new(Self {
+            watch,
             stop_at,
             counted: Mutex::default(),
             open: Mutex::default(),
@@ -54,6 +64,7 @@ impl Gate {
     }
 
     fn pass(&self, step: &'static str) {
+        (self.watch)(step);
         let at = {
             let mut counted = self.counted.lock().unwrap();
             *counted += 1;
@@ -72,6 +83,7 @@ impl Steps for Gate {
         match step {
             Step::BeforeCommit => self.pass("before a commit"),
             Step::AfterCommit => self.pass("after a commit"),
+            Step::AfterNote => self.pass("after a note"),
             Step::AwaitingClaim => self.tell(News::AwaitsClaim),
         }
     }

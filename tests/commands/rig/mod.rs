@@ -28,7 +28,7 @@ mod world;
 
 #[allow(unused_imports, reason = "as above")]
 pub use browser::{Visit, get, in_words};
-pub use gate::{Gate, News};
+pub use gate::{Gate, News, Watching};
 pub use keyring::FakeKeyring;
 #[allow(unused_imports, reason = "as above")]
 pub use moments::Moment;
@@ -164,7 +164,7 @@ impl Rig {
     /// What is on the disk at this moment, after the machine has ended and started anew: no process of before lives, and
     /// what `boot` names as the start is another one, the same one, or one that can't be told.
     pub fn restarted(&self, boot: Option<&str>) -> Self {
-        let other = self.another_home();
+        let other = Self::of(self.world.same_host());
         for entry in std::fs::read_dir(self.home()).unwrap().map(|entry| entry.unwrap()) {
             copy(&entry.path(), &other.file(entry.file_name().to_str().unwrap()));
         }
@@ -507,8 +507,12 @@ fn copy(from: &Path, to: &Path) {
         for entry in std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap()) {
             copy(&entry.path(), &to.join(entry.file_name()));
         }
-    } else {
-        std::fs::copy(from, to).unwrap();
+    } else if from.is_file() {
+        // What is there: a file may go while it's copied, and a socket isn't one.
+        match std::fs::copy(from, to) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            copied => drop(copied.unwrap()),
+        }
     }
 }
 

@@ -49,6 +49,11 @@ impl World {
         Self { home, keyring: Arc::new(FakeKeyring::empty(watch.clone())), watch, ..self.clone() }
     }
 
+    /// This machine once more, with nothing in its home yet.
+    pub fn same_host(&self) -> Self {
+        Self { keyring: self.keyring.clone(), ..self.another_host() }
+    }
+
     /// Looks at each moment from now on. Clones of this that are kept in `look` live until [`Self::unwatch`].
     pub fn watch(&self, look: impl FnMut(&Moment) + Send + 'static) {
         self.watch.set(look);

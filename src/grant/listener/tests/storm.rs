@@ -1,4 +1,4 @@
-//! S22: whatever else comes in, the true callback is answered within a second, in bounded room.
+//! S22: whatever else comes in, the true callback is answered, and not because others ran out of time; in bounded room.
 
 use super::alone::{Crowd, alone};
 use super::*;
@@ -41,7 +41,7 @@ fn s22_half_open_connections() {
 #[test]
 #[ignore = "run by s22_half_open_connections, alone"]
 fn half_open_run_alone_by_its_parent() {
-    let rig = Rig::echo(Host::Ipv4Literal);
+    let rig = Rig::in_a_storm();
     callback(rig.port);
     let room = Room::now();
     let mut crowds = Vec::new();
@@ -66,7 +66,7 @@ fn s22_drips_floods_and_rubbish() {
 #[test]
 #[ignore = "run by s22_drips_floods_and_rubbish, alone"]
 fn rubbish_run_alone_by_its_parent() {
-    let rig = Rig::echo(Host::Ipv4Literal);
+    let rig = Rig::in_a_storm();
     callback(rig.port);
     let room = Room::now();
     let (over, port) = (AtomicBool::new(false), rig.port);
@@ -139,7 +139,7 @@ fn s22_many_whole_requests_at_once() {
 #[test]
 #[ignore = "run by s22_many_whole_requests_at_once, alone"]
 fn many_at_once_run_alone_by_its_parent() {
-    let rig = Rig::echo(Host::Ipv4Literal);
+    let rig = Rig::in_a_storm();
     callback(rig.port);
     let room = Room::now();
     for _ in 0..20 {
@@ -163,7 +163,7 @@ fn s22_out_of_descriptors() {
 #[test]
 #[ignore = "run by s22_out_of_descriptors, alone and with 64 descriptors"]
 fn out_of_descriptors_run_alone_by_its_parent() {
-    let rig = Rig::echo(Host::Ipv4Literal);
+    let rig = Rig::in_a_storm();
     callback(rig.port);
     let _crowd = Crowd::gather(rig.port, 300, "GET /callb");
     callback(rig.port);
@@ -183,7 +183,7 @@ fn tiny_http_is_started_anew_when_it_dies() {
 #[test]
 #[ignore = "run by tiny_http_is_started_anew_when_it_dies, alone and with 64 descriptors"]
 fn dying_run_alone_by_its_parent() {
-    let rig = Rig::echo(Host::Ipv4Literal);
+    let rig = Rig::in_a_storm();
     callback(rig.port);
     // A waiting accept has its descriptor already. None left: it succeeds, then its clone fails, a panic.
     // One left: the accept after it fails, which ends the thread.
