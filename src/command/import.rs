@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 /// Take records in: a CSV or JSON file of `export`, or its sealed bundle with the tokens
 ///
 /// Merges by profile, UBI and license: what will be added and changed is shown, field by field, and asked, once more where
-/// others have changed that meanwhile. A newer grant is never overwritten: those rows are named. Of a CSV, columns that aren't there stay as they are, and an empty cell empties.
+/// others have changed that meanwhile. A newer grant is never overwritten: those rows are named. Of a CSV, columns that
+/// aren't there stay as they are, and an empty cell empties.
 /// A grant whose tokens don't come along is marked as held elsewhere. All is one commit, or nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
