@@ -2,6 +2,7 @@
 //! whoever goes on after a crash sends what never left, and no consent is wasted.
 
 use super::*;
+use crate::rig::HeldRequest;
 use crate::rig::oracle;
 use crate::rig::transcript::IN_VAIN;
 use biotrack_auth::model::flow::Stage;
@@ -13,7 +14,7 @@ use std::time::Instant;
 const PLACES: usize = 8;
 
 /// How many consents come in one moment.
-const MANY: usize = 20;
+const MANY: usize = 12;
 
 /// How many questions have come how far: codes that wait for their turns, and codes that are on their way.
 fn waiting_and_sent(rig: &Rig) -> (usize, usize) {
@@ -23,7 +24,9 @@ fn waiting_and_sent(rig: &Rig) -> (usize, usize) {
 }
 
 /// Waits until all codes have come, while the provider answers none; and what a process that is killed then leaves.
-fn killed_with_a_queue(rig: &Rig) -> Rig {
+#[track_caller]
+fn killed_with_a_queue(rig: &Rig, gate: &HeldRequest) -> Rig {
+    gate.is_reached_by(PLACES);
     let began = Instant::now();
     while waiting_and_sent(rig) != (MANY - PLACES, PLACES) {
         assert!(began.elapsed() < IN_VAIN, "it never came to that: {:?}", waiting_and_sent(rig));
@@ -56,7 +59,7 @@ fn a_run_over_many_that_is_killed_wastes_no_consent_whose_code_had_not_left() {
         let (gate, command) = (rig.provider.holds(TOKEN), through_browsers(&rig));
         let (mut left, noted) = (None, &rig);
         let done = rig.run_while(&command, |_| {
-            left = Some(killed_with_a_queue(noted));
+            left = Some(killed_with_a_queue(noted, &gate));
             gate.opens();
         });
         // Those that weren't killed are all stored.
@@ -76,7 +79,7 @@ fn ctrl_c_lets_what_has_arrived_be_sent_and_stored() {
     let rig = Rig::new();
     let (gate, command) = (rig.provider.holds(TOKEN), through_browsers(&rig));
     let done = rig.run_while(&command, |running| {
-        drop(killed_with_a_queue(&rig));
+        drop(killed_with_a_queue(&rig, &gate));
         running.hand.interrupts();
         running.says("One moment");
         gate.opens();
@@ -100,7 +103,7 @@ fn a_listener_that_is_killed_wastes_no_consent_whose_code_had_not_left() {
         let said = running.says("Listening on 127.0.0.1:");
         let port = said.split("Listening on 127.0.0.1:").nth(1).unwrap().split(' ').next().unwrap();
         let browsers: Vec<_> = answers.iter().map(|answer| brings(port, answer)).collect();
-        left = Some(killed_with_a_queue(&rig));
+        left = Some(killed_with_a_queue(&rig, &gate));
         gate.opens();
         for mut browser in browsers {
             let mut page = String::new();

@@ -62,6 +62,11 @@ fn cases() -> Vec<Case> {
             rig.minutes_pass(61);
             "token L-1".into()
         }),
+        case("token of one that lasts", |rig| {
+            let _ = rig.grant("L-1");
+            rig.minutes_pass(30);
+            "token L-1 --min-valid 45m".into()
+        }),
         case("complete", |rig| {
             let link = rig.run(&register("L-1").replace("--browser scripted", "--no-wait")).exits(0);
             // The port that a hand-off names, which outputs don't show.
@@ -196,6 +201,11 @@ fn provider_fails(name: &str) {
         ("doesn't get there", Reply::Unreachable),
         ("isn't answered", Reply::Lost),
         ("is answered with a page", Reply::Status(400, "<html>".into())),
+        ("is acted on, and answered with a failure", Reply::Garbled(503, String::new())),
+        (
+            "is acted on, and answered with a refusal",
+            Reply::Garbled(400, r#"{"error":"server_error"}"#.into()),
+        ),
     ];
     let ready = Ready::of(name, &Rig::new());
     for (way, reply) in ways {
@@ -326,6 +336,9 @@ sweeps! {
         outlives_its_keyring by keyring_fails, outlives_its_requests by provider_fails,
         outlives_a_full_disk by disk_fills_up_in_either_vault, can_be_killed by is_killed_in_either_vault;
     refreshing, "token":
+        outlives_its_keyring by keyring_fails, outlives_its_requests by provider_fails,
+        outlives_a_full_disk by disk_fills_up_in_either_vault, can_be_killed by is_killed_in_either_vault;
+    refreshing_what_lasts, "token of one that lasts":
         outlives_its_keyring by keyring_fails, outlives_its_requests by provider_fails,
         outlives_a_full_disk by disk_fills_up_in_either_vault, can_be_killed by is_killed_in_either_vault;
     completing, "complete":

@@ -45,7 +45,8 @@ pub enum Reply {
 /// A request that waits until a test lets it go on.
 #[derive(Clone)]
 pub struct HeldRequest {
-    come: watch::Sender<bool>,
+    /// How many have come.
+    come: watch::Sender<usize>,
     opened: watch::Sender<bool>,
 }
 
@@ -53,10 +54,17 @@ impl HeldRequest {
     /// Waits until the request has come.
     #[track_caller]
     pub fn is_reached(&self) {
+        self.is_reached_by(1);
+    }
+
+    /// Waits until so many requests have come.
+    #[track_caller]
+    pub fn is_reached_by(&self, requests: usize) {
         let mut come = self.come.subscribe();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let waited =
-            runtime.block_on(async { tokio::time::timeout(IN_VAIN, come.wait_for(|it| *it)).await.is_ok() });
+        let waited = runtime.block_on(async {
+            tokio::time::timeout(IN_VAIN, come.wait_for(|it| *it >= requests)).await.is_ok()
+        });
         assert!(waited, "the request never came");
     }
 
@@ -66,7 +74,7 @@ impl HeldRequest {
     }
 
     async fn passes(&self) {
-        self.come.send_replace(true);
+        self.come.send_modify(|come| *come += 1);
         let _ = self.opened.subscribe().wait_for(|it| *it).await;
     }
 }
@@ -211,14 +219,14 @@ impl ScriptedProvider {
 
     /// The next request to a path waits at a gate.
     pub fn stops(&self, path: &str) -> HeldRequest {
-        let gate = HeldRequest { come: watch::Sender::new(false), opened: watch::Sender::new(false) };
+        let gate = HeldRequest { come: watch::Sender::new(0), opened: watch::Sender::new(false) };
         self.state.lock().unwrap().gates.insert(path.into(), gate.clone());
         gate
     }
 
     /// All requests to a path from now on wait at a gate.
     pub fn holds(&self, path: &str) -> HeldRequest {
-        let gate = HeldRequest { come: watch::Sender::new(false), opened: watch::Sender::new(false) };
+        let gate = HeldRequest { come: watch::Sender::new(0), opened: watch::Sender::new(false) };
         self.state.lock().unwrap().closed.insert(path.into(), gate.clone());
         gate
     }

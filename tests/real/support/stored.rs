@@ -157,6 +157,8 @@ impl Rig {
         };
         if let Place::Blob(Sealed(blob)) = vault.put(item, &granted.to_sealable(&key)).unwrap() {
             let ledger = rusqlite::Connection::open(self.file("ledger.db")).unwrap();
+            // The ledger's log stays as the program leaves it.
+            ledger.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
             ledger.execute("UPDATE secret SET blob = ?2 WHERE id = ?1", (id, blob)).unwrap();
         }
     }
