@@ -32,3 +32,13 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON biotrack_auth."authorization", biotrack_
     biotrack_auth.run, biotrack_auth.run_item, biotrack_auth.left_item TO biotrack_auth_writer;
 GRANT INSERT ON biotrack_auth.history TO biotrack_auth_writer;
 GRANT INSERT, UPDATE ON biotrack_auth.history_head TO biotrack_auth_writer;
+
+-- What a host notes for all of them: a bundle on its way out, and refresh tokens that may be spent. The rest of what the ledger says
+-- of itself, its schema above all, is the owner's.
+GRANT INSERT, UPDATE, DELETE ON biotrack_auth.meta TO biotrack_auth_writer;
+ALTER TABLE biotrack_auth.meta ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS meta_is_read ON biotrack_auth.meta;
+CREATE POLICY meta_is_read ON biotrack_auth.meta FOR SELECT USING (true);
+DROP POLICY IF EXISTS meta_is_noted ON biotrack_auth.meta;
+CREATE POLICY meta_is_noted ON biotrack_auth.meta TO biotrack_auth_writer
+    USING (name LIKE 'export %' OR name LIKE 'may be spent %') WITH CHECK (name LIKE 'export %' OR name LIKE 'may be spent %');

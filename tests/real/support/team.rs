@@ -39,13 +39,7 @@ pub fn shared() -> &'static Server {
 impl Server {
     /// A new one, on a port that was free.
     pub fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("pg").tempdir().unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let watch = "cat >/dev/null; pid=$(head -n 1 \"$1/data/postmaster.pid\" 2>/dev/null) && kill -s QUIT \"$pid\"; rm -rf \"$1\"";
-        let mut watcher = Command::new("sh");
-        watcher.args(["-c", watch, "watch", text(folder.path())]).stdin(Stdio::piped()).process_group(0);
-        let server = Self { port, process: Mutex::new(None), _watch: watcher.spawn().unwrap(), folder };
+        let server = Self::empty();
         let (data, own) = (server.file("data"), server.file("own"));
         fs::create_dir(&own).unwrap();
         fs::write(own.join("password"), PASSWORD).unwrap();
@@ -75,6 +69,52 @@ impl Server {
         server
     }
 
+    /// A standby of this one, which follows it until one of them is told otherwise.
+    pub fn standby(&self) -> Self {
+        let standby = Self::empty();
+        let own = standby.file("own");
+        let copied = Command::new("cp").args(["-r", text(&self.file("own")), text(&own)]).status().unwrap();
+        assert!(copied.success());
+        for name in ["passwords", "ca.crt"] {
+            fs::copy(self.file(name), standby.file(name)).unwrap();
+        }
+        standby.give_away(&own);
+        let (data, port) = (standby.file("data"), self.port.to_string());
+        let from = [
+            "-D",
+            text(&data),
+            "-R",
+            "-X",
+            "stream",
+            "-c",
+            "fast",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "-U",
+            "postgres",
+        ];
+        let mut command = self.as_its_user(&Self::program("pg_basebackup"));
+        let done = command.args(from).env("PGPASSWORD", PASSWORD).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        standby.up();
+        standby
+    }
+
+    /// A folder and a port of its own, and nothing in it.
+    fn empty() -> Self {
+        let folder = tempfile::Builder::new().prefix("pg").tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let watch = "cat >/dev/null; pid=$(head -n 1 \"$1/data/postmaster.pid\" 2>/dev/null) && kill -s QUIT \"$pid\"; rm -rf \"$1\"";
+        let mut watcher = Command::new("sh");
+        watcher.args(["-c", watch, "watch", text(folder.path())]).stdin(Stdio::piped()).process_group(0);
+        let server = Self { port, process: Mutex::new(None), _watch: watcher.spawn().unwrap(), folder };
+        server.give_away(server.folder.path());
+        server
+    }
+
     /// Starts it, or starts it again; returns once it answers.
     pub fn up(&self) {
         let (port, sockets, data) = (self.port.to_string(), self.file("own"), self.file("data"));
@@ -99,7 +139,8 @@ impl Server {
         let mut all = String::new();
         loop {
             assert!(said.read_line(&mut all).unwrap() > 0, "{all}");
-            if all.contains("ready to accept connections") {
+            // A standby accepts those that read.
+            if all.contains("ready to accept") {
                 break;
             }
         }

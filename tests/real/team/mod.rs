@@ -2,6 +2,7 @@
 
 mod crowd;
 mod cut;
+mod failover;
 mod moving;
 mod old_server;
 mod server;

@@ -223,6 +223,20 @@ fn neither_reader_nor_writer_changes_the_history_and_the_reader_sees_no_secret()
         .says("permission denied");
     writes.run(0, &["history", "verify"]).exits(0);
 
+    // What a host notes for all of them is the writer's to note, and nothing else of what the ledger says of itself.
+    writes.run(0, &register("L-4", &[])).exits(0);
+    let (bundle, to) = (writes.rig.elsewhere("bundle.age"), writes.run(0, &["config", "recipients", "list"]));
+    let to = to.exits(0).out.split_whitespace().next().unwrap().to_owned();
+    let line = ["export", "L-4", "--with-secrets", "--recipient", &to, "--output", bundle.to_str().unwrap()];
+    writes.run(0, &line).exits(0);
+    let said = || shared().says(&database, "SELECT name || value FROM biotrack_auth.meta ORDER BY name");
+    let before = said();
+    let nothing = format!(
+        "SET ROLE {writer}; UPDATE biotrack_auth.meta SET value = ''; DELETE FROM biotrack_auth.meta"
+    );
+    shared().says(&database, &nothing);
+    assert_eq!(said(), before);
+
     let refuses = |role: &str, statement: &str| {
         let mut psql = Command::new("psql");
         psql.args([
@@ -255,7 +269,7 @@ fn neither_reader_nor_writer_changes_the_history_and_the_reader_sees_no_secret()
             "DROP TABLE biotrack_auth.history",
             "DELETE FROM biotrack_auth.history_head",
             "INSERT INTO biotrack_auth.history_anchor VALUES (9, '', '', '', '', '')",
-            "UPDATE biotrack_auth.meta SET value = ''",
+            "INSERT INTO biotrack_auth.meta VALUES ('moved', 'away')",
             "CREATE TABLE biotrack_auth.x (y int)",
         ] {
             refuses(role, statement);
