@@ -9,6 +9,7 @@ mod making;
 mod migrating;
 mod order;
 pub mod points;
+mod power;
 mod random;
 mod runs;
 mod spool;

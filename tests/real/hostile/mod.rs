@@ -21,7 +21,7 @@ use std::net::TcpStream;
 use url::Url;
 
 /// The sandbox's admin opens an address and grants: where their browser would be sent back to.
-fn granted(address: &str) -> Url {
+pub fn granted(address: &str) -> Url {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { Visitor::new().unwrap().answer(address, &Decision::Grant).await.unwrap() })
 }

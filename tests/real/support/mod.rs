@@ -50,6 +50,9 @@ pub struct Rig {
     /// Where the program's clock is read from, instead of the machine's.
     #[cfg(target_os = "linux")]
     clock: Option<PathBuf>,
+    /// The machine has started anew since: how it names its start.
+    #[cfg(target_os = "linux")]
+    start: Option<PathBuf>,
     sandbox: Sandbox,
 }
 
@@ -100,7 +103,8 @@ impl Rig {
         rig
     }
 
-    fn initialize(&self, vault: &str) {
+    /// Configures an empty home, with its ledger in a file.
+    pub fn initialize(&self, vault: &str) {
         let url = self.sandbox.address();
         self.run(&["config", "init", "--preset", "local-sandbox", "--url", &url, "--vault", vault]).exits(0);
     }
@@ -134,6 +138,8 @@ impl Rig {
             keyring: false,
             #[cfg(target_os = "linux")]
             clock: None,
+            #[cfg(target_os = "linux")]
+            start: None,
             sandbox,
         }
     }
@@ -178,7 +184,7 @@ impl Rig {
 
     /// The program in a bare environment, with nobody there.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
+        let mut command = self.program();
         command
             .args(arguments)
             .env_clear()
@@ -198,6 +204,26 @@ impl Rig {
             }
         }
         command
+    }
+
+    /// The program itself, or as it runs at a later start of the machine.
+    fn program(&self) -> Command {
+        #[cfg(target_os = "linux")]
+        if let Some(start) = &self.start {
+            const LATER: &str = "mount --bind \"$0\" /proc/sys/kernel/random/boot_id && exec \"$@\"";
+            let mut command = Command::new("unshare");
+            command.args(["--mount", "sh", "-c", LATER]).arg(start).arg(PROGRAM);
+            return command;
+        }
+        Command::new(PROGRAM)
+    }
+
+    /// The machine starts anew: whatever runs from here on belongs to another start. Needs root.
+    #[cfg(target_os = "linux")]
+    pub fn starts_anew(&mut self) {
+        let start = self.elsewhere("start");
+        std::fs::write(&start, "00000000-0000-4000-8000-000000000002\n").unwrap();
+        self.start = Some(start);
     }
 
     pub fn run(&self, arguments: &[&str]) -> Run {
