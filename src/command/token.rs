@@ -2,7 +2,7 @@
 
 use super::{Bench, Call, online};
 use crate::custody::{AtHand, Fresh};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, LedgerError, Result};
 use crate::model::duration::parse;
 use crate::model::selection;
 use crate::report::token_document;
@@ -101,6 +101,10 @@ fn printed(call: &Call<'_>, fresh: &Fresh, format: Format) -> Result<Zeroizing<S
     }))
 }
 
+fn may_be_spent(error: &Error) -> bool {
+    matches!(error, Error::Ledger(LedgerError::MayBeSpent { .. }))
+}
+
 /// The access token of what a selector names; the provider is asked only where it must be.
 pub(super) fn fresh<'a>(
     call: &Call<'a>,
@@ -124,8 +128,9 @@ pub(super) fn fresh<'a>(
         return Err(Error::Interrupted { next: None });
     }
     match asked {
-        // Reporting goes on while BioTrack is away, or doesn't say what became of a refresh, or somebody else is long at it.
-        Err(e) if matches!(e.kind(), Kind::Network | Kind::Provider | Kind::Busy) => {
+        // Reporting goes on while BioTrack is away, or doesn't say what became of a refresh, or somebody else is long at it;
+        // and where the ledger went back in time.
+        Err(e) if matches!(e.kind(), Kind::Network | Kind::Provider | Kind::Busy) || may_be_spent(&e) => {
             let AtHand::Unsettled(fresh) = bench.custody.at_hand(&key, min)? else { return Err(e) };
             let until =
                 fresh.expires_at.map_or_else(String::new, |at| format!(", until {}", provider.zone.time(at)));

@@ -62,11 +62,12 @@ pub(super) struct Live {
 }
 
 impl Custody<'_> {
-    /// The access token without the network: whether it's valid for `min` more. Once the answer to a refresh is lost, it
-    /// goes on being used for as long as it lives, whatever more was wished for.
+    /// The access token without the network: whether it's valid for `min` more. Once the answer to a refresh is lost, or the
+    /// refresh token may be spent, it goes on being used for as long as it lives, whatever more was wished for.
     pub fn at_hand(&self, key: &Key, min: SignedDuration) -> Result<AtHand> {
         let live = self.live(key)?;
-        let unsettled = live.standing.has_lost_refresh();
+        let unsettled =
+            live.standing.has_lost_refresh() || self.ledger.doubts(&self.provider.profile, key)?;
         let wanted = if unsettled { SignedDuration::ZERO } else { min };
         Ok(match (self.lasts(&live.granted, wanted), unsettled) {
             (true, false) => AtHand::Lasts(self.handed_out(live, false)?),

@@ -269,6 +269,11 @@ impl Ledger {
         Ok(found)
     }
 
+    /// Whether a license's refresh token may be spent, because the ledger went back in time.
+    pub fn doubts(&self, profile: &str, key: &Key) -> Result<bool> {
+        may_be_sent(self.engine.db(), profile, key).map(|may| !may).map_err(|e| self.fault("be read", e))
+    }
+
     /// Somebody has said that these are used all the same.
     pub fn trusts(&mut self, profile: &str, keys: &[Key]) -> Result<()> {
         self.transaction("note what is trusted", |tx| {

@@ -78,6 +78,11 @@ fn a_living_access_token_is_handed_out_all_the_same() {
     rig.run("history --since 0s").exits(0);
     assert!(rig.run(&format!("token {LICENSE}")).exits(7).err.contains(LICENSE));
     rig.run(&format!("token {LICENSE}")).exits(0);
+    // Also where it doesn't live for as long as was wished.
+    rig.minutes_pass(5);
+    let sent = rig.provider.log().len();
+    snapshot!("for_as_long_as_it_lives", rig.run(&format!("token {LICENSE} --min-valid 2h")));
+    assert_eq!(rig.provider.log().len(), sent, "nothing was sent");
 }
 
 #[test]
