@@ -1,8 +1,8 @@
 //! The top of the command line: global flags, dispatch, and how an error ends.
 
 use crate::command::{self, Call, Command, completions, exec};
-use crate::edge::{Clock, Colour, Env, Talk};
 use crate::error::{EXIT_CODES, Error, Result, shell};
+use crate::system::{Clock, Colour, Env, Talk};
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;

@@ -5,25 +5,24 @@
 //!
 //! | room | what it is for | may import |
 //! |---|---|---|
-//! | [`cli`] | the top parser, global flags, and how an error ends | command, edge |
-//! | [`command`] | a file a command: its arguments' docs are its help | config, custody, session, grant, vault, ledger, report, sandbox, edge |
-//! | [`custody`] | the order of writing: where grant, vault and ledger meet | session, grant, vault, ledger, edge |
-//! | [`session`] | grants in flight over one listener; it never writes | grant, edge |
-//! | [`grant`] | the protocol: ask, catch the redirect, exchange, revoke, look up | edge |
-//! | [`vault`] | secrets: the OS keyring, or sealed with age | edge |
-//! | [`ledger`] | records, journal and history, in SQLite or PostgreSQL: the one commit point | edge |
-//! | [`config`] | file, environment and flags, each value with its origin | edge |
+//! | [`cli`] | the top parser, global flags, and how an error ends | command, system |
+//! | [`command`] | a file a command: its arguments' docs are its help | config, custody, session, grant, vault, ledger, report, sandbox, system |
+//! | [`custody`] | the order of writing: where grant, vault and ledger meet | session, grant, vault, ledger, system |
+//! | [`session`] | grants in flight over one listener; it never writes | grant, system |
+//! | [`grant`] | the protocol: ask, catch the redirect, exchange, revoke, look up | system |
+//! | [`vault`] | secrets: the OS keyring, or sealed with age | system |
+//! | [`ledger`] | records, journal and history, in SQLite or PostgreSQL: the one commit point | system |
+//! | [`config`] | file, environment and flags, each value with its origin | system |
 //! | [`report`] | records in, text out: table, card, JSON, CSV, check, Prometheus, calendar | nothing more |
 //! | [`model`] | the field, pure: what an authorization is at an instant | nothing more |
-//! | [`sandbox`] | the stand-in BioTrack; it shares no types with the client | edge |
-//! | [`edge`] | all that touches the machine: clock, network, browser, folders, terminal | nothing above it |
+//! | [`sandbox`] | the stand-in BioTrack; it shares no types with the client | system |
+//! | [`system`] | all that touches the machine: clock, network, browser, folders, terminal | nothing above it |
 //! | [`error`] | one error, its sentences and the exit-code table | nothing above it |
 
 pub mod cli;
 pub mod command;
 pub mod config;
 pub mod custody;
-pub mod edge;
 pub mod error;
 pub mod grant;
 pub mod ledger;
@@ -31,4 +30,5 @@ pub mod model;
 pub mod report;
 pub mod sandbox;
 pub mod session;
+pub mod system;
 pub mod vault;

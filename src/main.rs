@@ -1,7 +1,7 @@
 //! The process: the machine's Env, the program, the exit code, and nothing else.
 
 use biotrack_auth::cli;
-use biotrack_auth::edge::{Env, fault};
+use biotrack_auth::system::{Env, fault};
 use std::ffi::OsString;
 use std::process::ExitCode;
 

@@ -2,7 +2,6 @@
 
 use biotrack_auth::config::{Config, missing};
 use biotrack_auth::custody::Bundle;
-use biotrack_auth::edge::presentable;
 use biotrack_auth::error::Complaint;
 use biotrack_auth::model::authorization::Authorization;
 use biotrack_auth::model::granted::Granted;
@@ -11,6 +10,7 @@ use biotrack_auth::model::rows;
 use biotrack_auth::model::secret::Sealable;
 use biotrack_auth::model::transfer::{ExportDocument, Here, Incoming, Tokens, merge};
 use biotrack_auth::report::{ImportDocument, export_csv, export_json};
+use biotrack_auth::system::presentable;
 use std::path::Path;
 
 /// A configuration: every refusal can be printed, and what is accepted leads nowhere but to addresses that may be called.

@@ -1,10 +1,10 @@
 //! What a browser brings, or a person pastes; and what a browser is given.
 
-use biotrack_auth::edge::presentable;
 use biotrack_auth::grant::listener::Method;
 use biotrack_auth::grant::listener::head::{LIMIT, Verdict, judge};
 use biotrack_auth::grant::{Answered, Callback, Endpoints, LONGEST_PASTE, Returned};
 use biotrack_auth::grant::{judge as judge_callback, read_callback};
+use biotrack_auth::system::presentable;
 
 const ISSUER: &str = "https://as.example";
 

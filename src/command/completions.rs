@@ -2,10 +2,10 @@
 
 use super::Call;
 use crate::config::Config;
-use crate::edge::{Env, files};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::model::authorization::{Standing, State};
+use crate::system::{Env, files};
 use clap::{Arg, Command};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::Shells;

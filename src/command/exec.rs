@@ -1,9 +1,9 @@
 //! `exec`: runs a command with a fresh access token in its environment, in this process's place.
 
 use super::{Call, token};
-use crate::edge::Place;
 use crate::error::{Error, Result, clean};
 use crate::model::duration::parse;
+use crate::system::Place;
 use std::ffi::OsString;
 
 /// What `env` and `timeout` end with too: their own failure, a command that can't be run, and one that isn't there.

@@ -3,12 +3,12 @@
 use super::form::format_of;
 use super::{Bench, Call};
 use crate::custody::HandedOver;
-use crate::edge::files;
 use crate::error::{Error, Result, clean, counted};
 use crate::ledger::unfinished;
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::selection;
 use crate::report::{export_csv, export_json};
+use crate::system::files;
 use crate::vault::check_recipient;
 use std::path::{Path, PathBuf};
 

@@ -1,12 +1,12 @@
 //! Running the hooks of what has happened: after a change, and again in `remind` what failed.
 
 use super::Call;
-use crate::edge::hook;
 use crate::error::Result;
 use crate::ledger::{Ledger, Waiting};
 use crate::model::provider::Provider;
 use crate::model::reminder::{EventId, Hooks, Occasion};
 use crate::report::{HookEvent, Row};
+use crate::system::hook;
 use jiff::Timestamp;
 
 /// What a run of hooks came to.

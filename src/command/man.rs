@@ -1,8 +1,8 @@
 //! `man`: a page for each command, out of the definitions that make the help.
 
 use super::Call;
-use crate::edge::files;
 use crate::error::{EXIT_CODES, Error, Result};
+use crate::system::files;
 use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};

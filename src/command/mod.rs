@@ -26,7 +26,6 @@ mod token;
 
 use crate::config::Config;
 use crate::custody::Custody;
-use crate::edge::Env;
 use crate::error::{ConfigError, Error, Kind, Result};
 use crate::ledger::Ledger;
 use crate::model::authorization::Standing;
@@ -37,6 +36,7 @@ use crate::model::reminder::Hooks;
 use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
 use crate::report::{ErrorDocument, Row, View, card, results, unknown};
+use crate::system::Env;
 use crate::vault::{IdentityFile, Vault};
 use clap::Subcommand;
 use jiff::Timestamp;

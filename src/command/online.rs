@@ -3,12 +3,12 @@
 use super::Call;
 use crate::config;
 use crate::custody::Custody;
-use crate::edge::HttpOptions;
 use crate::error::{Error, Result, clean};
 use crate::grant::{self, Patience, SKEW};
 use crate::model::duration::in_words;
 use crate::model::provider::Provider;
 use crate::session::Exchange;
+use crate::system::HttpOptions;
 use std::sync::Arc;
 
 /// Reads the client's secret, makes the HTTP client, and sees that the provider answers.

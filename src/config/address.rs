@@ -1,7 +1,7 @@
 //! Addresses: what may stand in a profile, and how `{url}` is filled in.
 
-use crate::edge::written_authority;
 use crate::error::clean;
+use crate::system::written_authority;
 use url::{Host, Url};
 
 /// Why an address is refused, and what would be right.

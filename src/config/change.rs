@@ -2,9 +2,9 @@
 //! never written.
 
 use super::{Config, read_file};
-use crate::edge::{Paths, files};
 use crate::error::{ConfigError, Error, Result, clean};
 use crate::model::vault_kind::VaultKind;
+use crate::system::{Paths, files};
 use std::path::Path;
 use toml_edit::{DocumentMut, Item, TableLike, Value};
 

@@ -24,13 +24,13 @@ pub use layer::{Origin, Setting};
 pub use presets::Preset;
 pub use ready::{missing, needs_secret, ready};
 
-use crate::edge::{Paths, Variables, files};
 use crate::error::clean;
 use crate::error::{ConfigError, Result};
 use crate::model::provider::Provider;
 use crate::model::reminder::{Hooks, Occasion};
 use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
+use crate::system::{Paths, Variables, files};
 use layer::{Entry, Layer};
 use settings::{FILE, Scope};
 use settle::Settling;

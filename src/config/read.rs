@@ -31,7 +31,7 @@ pub(super) fn command(text: &str) -> Result<Vec<String>, Wrong> {
 
 /// A time zone by its name.
 pub(super) fn zone(name: &str) -> Result<Zone, Wrong> {
-    if let Some(zone) = crate::edge::zone(name) {
+    if let Some(zone) = crate::system::zone(name) {
         return Ok(zone.into());
     }
     let right = if jiff::tz::db().is_definitively_empty() {

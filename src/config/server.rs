@@ -4,10 +4,10 @@
 //! Sources: PostgreSQL's manual, 34.1.1.2 (connection URIs), 34.16 (`.pgpass`) and 34.17 (service files).
 
 use super::address::Wrong;
-use crate::edge::Variables;
 use crate::error::{ConfigError, Result, clean};
 use crate::model::secret::Secret;
 use crate::model::server::{Encryption, Host, Server};
+use crate::system::Variables;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -2,7 +2,6 @@
 //! away aren't used here again, and those out of a backup aren't used until someone says that this is their home now.
 
 use super::{Custody, TRIES, event, unknown, was_changed};
-use crate::edge::files;
 use crate::error::{Error, LedgerError, Result, VaultError, clean, first_few};
 use crate::ledger::{Export, unfinished};
 use crate::model::authorization::{Authorization, ExportedRecord, Standing};
@@ -12,6 +11,7 @@ use crate::model::history::Happened;
 use crate::model::ids::Key;
 use crate::model::secret::Sealable;
 use crate::model::transfer::{Effect, Here, Merged, WrittenRecord};
+use crate::system::files;
 use crate::vault::seal_to;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,13 +1,13 @@
 //! Answers that come from elsewhere: to a question that was handed out, or whose process has ended before it came.
 
 use super::{Custody, InFlight, unknown};
-use crate::edge::Interrupts;
 use crate::error::{Error, HandoffError, ProviderError, Result};
 use crate::grant::{self, Endpoints, Memo, Returned};
 use crate::model::authorization::{hand_out_again, next, register_again};
 use crate::model::flow::{Flow, Stage};
 use crate::model::ids::FlowId;
 use crate::model::secret::{Secret, fingerprint};
+use crate::system::Interrupts;
 
 /// A question, found by its answer.
 #[derive(Debug)]

@@ -24,7 +24,6 @@ pub use moving::{move_ledger, move_secrets, reseal};
 pub use recover::Recovered;
 pub use surrender::{Asking, Extent, Revocation, Surrendered};
 
-use crate::edge::{Env, Interrupts, Random};
 use crate::error::{ConfigError, Error, HandoffError, LedgerError, ProviderError, Result};
 use crate::grant::{Ask, Code, Memo};
 use crate::ledger::{Export, Intended, Intent, Ledger, Spool};
@@ -37,6 +36,7 @@ use crate::model::provider::{ClientAuth, Provider};
 use crate::model::secret::{Sealable, Secret, fingerprint};
 use crate::model::vault_kind::VaultKind;
 use crate::session::Exchange;
+use crate::system::{Env, Interrupts, Random};
 use crate::vault::{Seal, Vault};
 use jiff::Timestamp;
 use std::collections::{BTreeSet, HashMap};

@@ -1,13 +1,13 @@
 //! All secrets at once: into the other vault, or sealed to other recipients. The new ones are made first, then one commit
 //! names them all; only then the old ones go. Killed anywhere, the same command goes on.
 
-use crate::edge::Env;
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::{Carried, Holder, Ledger, Secret};
 use crate::model::flow::{Flow, Place, Role, Stage};
 use crate::model::history::Chore;
 use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
+use crate::system::Env;
 use crate::vault::Vault;
 use jiff::Timestamp;
 

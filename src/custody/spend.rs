@@ -2,7 +2,6 @@
 
 use super::fresh::Live;
 use super::{Custody, changed, event, unknown};
-use crate::edge::Interrupts;
 use crate::error::{Error, ProviderError, Result};
 use crate::grant::{Liveness, Spent};
 use crate::model::authorization::{Authorization, State};
@@ -11,6 +10,7 @@ use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key};
 use crate::model::secret::{Sealable, Secret};
+use crate::system::Interrupts;
 use crate::vault::Seal;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Asking again what may safely be asked twice: with growing waits and jitter, never sooner than the provider asks.
 
-use crate::edge::{Clock, Event, Interrupts};
 use crate::error::{Error, Result};
+use crate::system::{Clock, Event, Interrupts};
 use backon::{ExponentialBuilder, Retryable, Sleeper};
 use std::future::pending;
 use std::sync::Arc;

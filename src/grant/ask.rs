@@ -1,11 +1,11 @@
 //! The question: an authorize address with a fresh state and verifier, bound to one licence.
 
 use super::endpoints::Endpoints;
-use crate::edge::Random;
 use crate::error::{ConfigError, Result};
 use crate::model::ids::{FlowId, Key, Username};
 use crate::model::provider::{Pkce, Provider, StateIn, fill};
 use crate::model::secret::{Sealable, Secret, Written};
+use crate::system::Random;
 use oauth2::{
     AuthUrl, AuthorizationCode, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
 };

@@ -2,10 +2,10 @@
 
 use super::answer::members;
 use super::callback::short;
-use crate::edge::{Http, HttpFault};
 use crate::error::{ConfigError, Error, ProviderError, Result};
 use crate::model::provider::{Pkce, Provider};
 use crate::model::secret::Secret;
+use crate::system::{Http, HttpFault};
 use jiff::{SignedDuration, Timestamp};
 use oauth2::basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
 use oauth2::http::{HeaderValue, Request};
@@ -156,7 +156,7 @@ fn complete(endpoints: Endpoints, provider: &Provider) -> Result<Endpoints> {
 
 /// An address out of metadata may be https anywhere, or http on this machine; nothing else is ever called or opened.
 fn checked(address: &str, host: &str) -> Result<()> {
-    crate::edge::presentable(address).map_err(|problem| {
+    crate::system::presentable(address).map_err(|problem| {
         ProviderError::Metadata {
             host: host.to_owned(),
             problem: format!("hold an address that can't be used: {problem}"),

@@ -2,10 +2,10 @@
 
 use super::endpoints::client;
 use super::whole::Whole;
-use crate::edge::{Http, HttpFault};
 use crate::model::granted::Granted;
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;
+use crate::system::{Http, HttpFault};
 use oauth2::basic::{BasicErrorResponse, BasicTokenIntrospectionResponse};
 use oauth2::{AccessToken, IntrospectionUrl, RequestTokenError, TokenIntrospectionResponse};
 

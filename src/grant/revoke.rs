@@ -2,12 +2,12 @@
 
 use super::endpoints::useless;
 use super::exchange::failed;
-use crate::edge::Http;
 use crate::error::{ProviderError, Result};
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::provider::{ClientAuth, Provider};
 use crate::model::secret::Secret;
+use crate::system::Http;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use oauth2::HttpRequest;
 use oauth2::http::Request;

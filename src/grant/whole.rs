@@ -2,7 +2,7 @@
 //! a list for an error; a proxy that reads the whole of it, or the last of two members, would hear something else.
 
 use super::answer::members;
-use crate::edge::{Http, HttpFault};
+use crate::system::{Http, HttpFault};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use std::pin::Pin;
 

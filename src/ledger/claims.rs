@@ -4,9 +4,9 @@
 use super::Ledger;
 use super::engine::Engine;
 use super::engine::postgres::ServerLock;
-use crate::edge::{Step, files};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::ids::Key;
+use crate::system::{Step, files};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};

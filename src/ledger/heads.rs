@@ -3,10 +3,10 @@
 
 use super::engine::{Db, Fault, values};
 use super::{Ledger, history, records};
-use crate::edge::files;
 use crate::error::{Error, LedgerError, Result, first_few};
 use crate::model::history::Chore;
 use crate::model::ids::{Key, License, Ubi};
+use crate::system::files;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

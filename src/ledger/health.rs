@@ -3,8 +3,8 @@
 use super::Ledger;
 use super::engine::{Engine, Fault};
 use super::owners::Mark;
-use crate::edge::{Paths, files};
 use crate::error::{Error, Result};
+use crate::system::{Paths, files};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;

@@ -35,13 +35,13 @@ pub use runs::{LeftRun, RunId};
 pub use spool::notes;
 pub use spool::{Spool, Spooled};
 
-use crate::edge::{Env, Paths, Random, Step, Steps, Who, files};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::flow::{Change, Flow, Logged, Owner, Place, Role, Stage};
 use crate::model::ids::{FlowId, Key};
 use crate::model::reminder::Occasion;
 use crate::model::secret::Fingerprint;
 use crate::model::server::LedgerPlace;
+use crate::system::{Env, Paths, Random, Step, Steps, Who, files};
 use engine::sqlite::LedgerFile;
 use engine::{Db, Engine, Fault, postgres, values};
 use journal::Closed;

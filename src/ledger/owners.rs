@@ -1,9 +1,9 @@
 //! Who lives: each process that works on questions keeps a file locked, and the lock goes with it, however it ends.
 
 use super::engine::{Db, Fault};
-use crate::edge::{Random, Who, files};
 use crate::error::{Error, Result};
 use crate::model::flow::Owner;
+use crate::system::{Random, Who, files};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,10 @@
 //! Room on the disk that is really there: where an answer goes when the ledger itself can't take it.
 
 use super::owners::Mark;
-use crate::edge::files;
 use crate::error::{Error, Result};
 use crate::model::flow::{Flow, Logged, Place, Purpose, Sealed, Stage};
 use crate::model::ids::{FlowId, Generation, Key, License, Ubi, Username};
+use crate::system::files;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -3,8 +3,8 @@
 use super::Ledger;
 use super::engine::Engine;
 use super::engine::postgres::ServerLock;
-use crate::edge::files;
 use crate::error::{Error, LedgerError, Result};
+use crate::system::files;
 use std::fs::{File, TryLockError};
 use std::time::Duration;
 

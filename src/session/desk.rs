@@ -1,13 +1,13 @@
 //! A listener behind a TLS proxy: it takes the answers of many admins, whoever asked them. It never writes.
 
 use super::{Exchange, Reply, Turn, Turns, on_interrupt, private_folder, unbound};
-use crate::edge::Env;
 use crate::error::Result;
 use crate::grant::listener::{Listener, Method, Page, Request, Serving};
 use crate::grant::{Code, Returned, pages};
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
+use crate::system::Env;
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;

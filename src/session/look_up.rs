@@ -1,11 +1,11 @@
 //! Looking many grants up at the provider (RFC 7662), a few at once.
 
 use super::{AT_ONCE, Exchange};
-use crate::edge::Env;
 use crate::error::Result;
 use crate::grant::{self, Liveness};
 use crate::model::granted::Granted;
 use crate::model::ids::Key;
+use crate::system::Env;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use tokio::sync::Semaphore;

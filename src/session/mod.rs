@@ -10,7 +10,6 @@ pub use look_up::{Both, LookedUp, look_up};
 pub use switchboard::Reply;
 pub use worklist::{Clicked, Entry, Sheet, Wish, Worklist};
 
-use crate::edge::{BrowserChoice, Clock, Env, Http, Listening, Opened, Typed};
 use crate::error::{Error, ProviderError, Result};
 use crate::grant::listener::{Host, Listener, Serving};
 use crate::grant::{self, Ask, Code, Endpoints, Returned, Spent};
@@ -19,6 +18,7 @@ use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
 use crate::model::provider::{Provider, RedirectHost};
 use crate::model::secret::Secret;
+use crate::system::{BrowserChoice, Clock, Env, Http, Listening, Opened, Typed};
 use std::future::pending;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};

@@ -2,11 +2,11 @@
 
 use super::envelope::{Envelope, Opener, Seal};
 use super::parts::{self, Head};
-use crate::edge::{KeyringFault, KeyringStore, KeyringThread};
 use crate::error::clean;
 use crate::error::{Error, Result, VaultError};
 use crate::model::flow::Place;
 use crate::model::secret::Sealable;
+use crate::system::{KeyringFault, KeyringStore, KeyringThread};
 use age::x25519::Identity;
 use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;

@@ -17,11 +17,11 @@ pub use sealed::{
     IdentityFile, SealedVault, check_recipient, create_identity, find_or_create_identity, recipient_of,
 };
 
-use crate::edge::{KeyringThread, Random};
 use crate::error::{Result, VaultError};
 use crate::model::flow::{Place, Sealed};
 use crate::model::secret::Sealable;
 use crate::model::vault_kind::VaultKind;
+use crate::system::{KeyringThread, Random};
 use std::sync::Arc;
 
 /// How many random bytes a probe keeps: as many as a generous set of tokens, so that a limit on size shows.

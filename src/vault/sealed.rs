@@ -2,11 +2,11 @@
 
 use super::Sealed;
 use super::envelope::{Envelope, Opener, Seal};
-use crate::edge::{Asker, files};
 use crate::error::clean;
 use crate::error::{Error, Result, VaultError};
 use crate::model::flow::Place;
 use crate::model::secret::Sealable;
+use crate::system::{Asker, files};
 use age::armor::ArmoredReader;
 use age::x25519::{Identity, Recipient};
 use age::{DecryptError, Decryptor};
@@ -306,8 +306,8 @@ fn read_bytes(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::OsRandom;
     use crate::model::vault_kind::VaultKind;
+    use crate::system::OsRandom;
     use crate::vault::Vault;
     use std::fs;
 
@@ -491,7 +491,7 @@ mod tests {
         message(sealed.forget(&item));
         message(sealed.unfold(&item, "x"));
         let blob = sealed.put("item", &secret("x")).unwrap();
-        let keyring = Vault::keyring(crate::edge::KeyringThread::of_the_platform());
+        let keyring = Vault::keyring(crate::system::KeyringThread::of_the_platform());
         assert!(message(keyring.get(&blob, "x")).contains("is in the sealed vault"));
         keyring.forget(&blob).unwrap();
     }

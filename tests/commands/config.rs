@@ -2,7 +2,7 @@
 
 use crate::rig::{Person, Rig};
 use crate::snapshot;
-use biotrack_auth::edge::KeyringFault;
+use biotrack_auth::system::KeyringFault;
 use biotrack_auth::vault::create_identity;
 
 /// A recipient that isn't this host's.

@@ -2,7 +2,7 @@
 
 use crate::rig::{Done, Reply, Rig};
 use crate::snapshot;
-use biotrack_auth::edge::{KeyringStore, Surroundings};
+use biotrack_auth::system::{KeyringStore, Surroundings};
 use jiff::SignedDuration;
 use rusqlite::Connection;
 use serde_json::Value;

@@ -6,25 +6,25 @@ use std::path::{Path, PathBuf};
 
 /// HOUSE, Rooms: what each may import besides `model`, `error` and itself.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("main", &["cli", "edge"]),
+    ("main", &["cli", "system"]),
     ("lib", &[]),
-    ("cli", &["command", "edge"]),
-    ("command", &["config", "custody", "session", "grant", "vault", "ledger", "report", "sandbox", "edge"]),
-    ("custody", &["session", "grant", "vault", "ledger", "edge"]),
-    ("session", &["grant", "edge"]),
-    ("grant", &["edge"]),
-    ("vault", &["edge"]),
-    ("ledger", &["edge"]),
-    ("config", &["edge"]),
+    ("cli", &["command", "system"]),
+    ("command", &["config", "custody", "session", "grant", "vault", "ledger", "report", "sandbox", "system"]),
+    ("custody", &["session", "grant", "vault", "ledger", "system"]),
+    ("session", &["grant", "system"]),
+    ("grant", &["system"]),
+    ("vault", &["system"]),
+    ("ledger", &["system"]),
+    ("config", &["system"]),
     ("report", &[]),
     ("model", &[]),
-    ("sandbox", &["edge"]),
-    ("edge", &[]),
+    ("sandbox", &["system"]),
+    ("system", &[]),
     ("error", &[]),
 ];
 
 /// Rooms that may not even import what all others may.
-const NOT_MODEL: &[&str] = &["sandbox", "edge", "error"];
+const NOT_MODEL: &[&str] = &["sandbox", "system", "error"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -244,6 +244,6 @@ fn every_test_file_is_a_module_of_its_binary() {
 
 #[test]
 fn the_reader_of_paths_sees_what_it_should() {
-    let text = "use crate::{edge::{Env, Paths}, error::Result};\n// crate::no\nfn f() { crate::vault::x(\"crate::no\"); }";
-    assert_eq!(heads(&code(text), "crate::"), ["edge", "error", "vault"]);
+    let text = "use crate::{system::{Env, Paths}, error::Result};\n// crate::no\nfn f() { crate::vault::x(\"crate::no\"); }";
+    assert_eq!(heads(&code(text), "crate::"), ["system", "error", "vault"]);
 }

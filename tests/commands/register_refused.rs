@@ -2,7 +2,7 @@
 
 use crate::rig::{Person, Reply, Rig, Visit, get, register};
 use crate::snapshot;
-use biotrack_auth::edge::KeyringFault;
+use biotrack_auth::system::KeyringFault;
 use serde_json::json;
 
 const LICENSE: &str = "101-X0007-D1";

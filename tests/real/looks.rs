@@ -3,7 +3,6 @@
 use crate::support::seed::store;
 use crate::support::{PROGRAM, Rig, outside};
 use biotrack_auth::config::Config;
-use biotrack_auth::edge::{Env, Paths, SystemBrowser, SystemClock};
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::authorization::{Authorization, Standing};
 use biotrack_auth::model::expiry::horizon;
@@ -12,6 +11,7 @@ use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::selection::{self, Narrowing};
 use biotrack_auth::model::server::LedgerPlace;
 use biotrack_auth::report::{Row, Threshold, check};
+use biotrack_auth::system::{Env, Paths, SystemBrowser, SystemClock};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use std::sync::Arc;

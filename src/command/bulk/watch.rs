@@ -4,7 +4,6 @@
 use crate::command::Call;
 use crate::command::consent::{How, View};
 use crate::command::form::Form;
-use crate::edge::Opened;
 use crate::error::{clean, licenses};
 use crate::model::authorization::Standing;
 use crate::model::duration::in_words;
@@ -15,6 +14,7 @@ use crate::model::plan::Planned;
 use crate::model::provider::Provider;
 use crate::model::run_counts::RunCounts;
 use crate::report::{Happening, RunEvent};
+use crate::system::Opened;
 use indicatif::ProgressBar;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;

@@ -2,9 +2,9 @@
 
 use super::{Globals, answer_json};
 use crate::config::{Config, missing};
-use crate::edge::Env;
 use crate::error::clean;
 use crate::error::{Error, Report, Result};
+use crate::system::Env;
 use serde::Serialize;
 
 /// What was found.

@@ -2,12 +2,12 @@
 
 use super::{Choice, Globals, Keeper, answer_json, set_secret};
 use crate::config::{Config, NewProfile, NewVault, Preset, add_profile, missing, needs_secret};
-use crate::edge::Env;
 use crate::error::clean;
 use crate::error::{ConfigError, Error, Result};
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;
 use crate::model::vault_kind::VaultKind;
+use crate::system::Env;
 use clap::ValueEnum;
 use serde::Serialize;
 

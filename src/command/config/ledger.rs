@@ -3,10 +3,10 @@
 use super::{Globals, answer_json};
 use crate::config::{Config, change_ledger, server_at};
 use crate::custody::move_ledger;
-use crate::edge::Env;
 use crate::error::{Error, Result, clean, counted, licenses};
 use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
+use crate::system::Env;
 use serde::Serialize;
 
 /// What to do with the ledger.

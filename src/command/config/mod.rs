@@ -15,8 +15,8 @@ mod vaults;
 pub use keeper::{Choice, Keeper};
 pub use vaults::Vaults;
 
-use crate::edge::Env;
 use crate::error::{ConfigError, Error, Result, clean};
+use crate::system::Env;
 use serde::Serialize;
 
 /// What to do with the configuration.

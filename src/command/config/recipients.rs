@@ -4,9 +4,9 @@ use super::{Globals, answer_json};
 use crate::command::{identity, open_ledger, read_ledger, vault};
 use crate::config::{Config, NewVault, change_vault};
 use crate::custody::reseal;
-use crate::edge::Env;
 use crate::error::{ConfigError, Error, Result, counted};
 use crate::model::vault_kind::VaultKind;
+use crate::system::Env;
 use crate::vault::{check_recipient, recipient_of};
 use serde::Serialize;
 

@@ -2,10 +2,10 @@
 
 use super::{Globals, Keeper, answer_json};
 use crate::config::{Config, needs_secret};
-use crate::edge::Env;
 use crate::error::{Error, Result};
 use crate::model::secret::Secret;
 use crate::model::vault_kind::VaultKind;
+use crate::system::Env;
 use serde::Serialize;
 
 /// Where the secret is now.

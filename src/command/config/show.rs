@@ -2,9 +2,9 @@
 
 use super::{Globals, answer_json};
 use crate::config::{Config, Origin, Setting};
-use crate::edge::Env;
 use crate::error::Result;
 use crate::error::clean;
+use crate::system::Env;
 use serde::Serialize;
 
 /// How much is shown.

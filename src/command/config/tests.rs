@@ -1,10 +1,10 @@
 //! `config` as scripts meet it: nobody to ask, flags in, exit codes and JSON out, secrets to the vault alone.
 
 use super::*;
-use crate::edge::{Paths, Terminal};
 use crate::error::Error;
 use crate::model::secret::Secret;
 use crate::model::vault_kind::VaultKind;
+use crate::system::{Paths, Terminal};
 use clap::Parser;
 use std::io::Write;
 use std::sync::{Arc, Mutex};

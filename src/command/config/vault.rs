@@ -4,9 +4,9 @@ use super::{Globals, answer_json};
 use crate::command::{identity, open_ledger, vault};
 use crate::config::{Config, NewVault, change_vault};
 use crate::custody::move_secrets;
-use crate::edge::Env;
 use crate::error::{Error, Result, clean, counted};
 use crate::model::vault_kind::VaultKind;
+use crate::system::Env;
 use crate::vault::find_or_create_identity;
 use serde::Serialize;
 

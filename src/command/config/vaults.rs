@@ -2,10 +2,10 @@
 
 use super::keeper::{Choice, Keeper};
 use crate::custody::keep_client_secret;
-use crate::edge::Env;
 use crate::error::{Error, Result, VaultError};
 use crate::model::secret::Secret;
 use crate::model::vault_kind::VaultKind;
+use crate::system::Env;
 use crate::vault::{Vault, find_or_create_identity};
 
 /// The vaults of this machine.

@@ -2,7 +2,6 @@
 
 use super::{HandingOff, How, View};
 use crate::command::Call;
-use crate::edge::Opened;
 use crate::error::clean;
 use crate::model::duration::in_words;
 use crate::model::outcome::Outcome;
@@ -10,6 +9,7 @@ use crate::model::pace::Pace;
 use crate::model::plan::Planned;
 use crate::model::provider::Provider;
 use crate::report::consent_card;
+use crate::system::Opened;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use jiff::SignedDuration;
 use std::fmt::Write;

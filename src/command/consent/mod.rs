@@ -13,7 +13,6 @@ pub(super) use round::{How, Round, Terms, View};
 
 use super::{Bench, Call, outcome_or_error};
 use crate::custody::{Custody, Found, Kept, Recovered};
-use crate::edge::{BrowserChoice, Env};
 use crate::error::{Error, HandoffError, Result};
 use crate::grant::{Endpoints, Returned};
 use crate::model::authorization::next;
@@ -22,6 +21,7 @@ use crate::model::outcome::{Ending, Outcome};
 use crate::model::pace::Pace;
 use crate::model::plan::Planned;
 use crate::session::{Exchange, Session};
+use crate::system::{BrowserChoice, Env};
 use alone::Alone;
 use jiff::SignedDuration;
 

@@ -2,10 +2,10 @@
 
 use super::Examination;
 use crate::command::{ledger_of, ledger_place};
-use crate::edge::files;
 use crate::error::{Error, LedgerError, clean, counted, first_few};
 use crate::ledger::{Ledger, Migration, SCHEMA};
 use crate::model::server::LedgerPlace;
+use crate::system::files;
 use std::time::Duration;
 
 /// With less on the disk, a consent is refused before it begins, or soon will be.

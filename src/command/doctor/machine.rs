@@ -1,7 +1,7 @@
 //! This machine: the redirect's port, a browser, what kind of place it is, and the shell's completions.
 
 use super::Examination;
-use crate::edge::{Port, can_listen, found};
+use crate::system::{Port, can_listen, found};
 use std::path::{Path, PathBuf};
 
 impl Examination<'_, '_> {

@@ -2,11 +2,11 @@
 
 use super::Examination;
 use crate::config;
-use crate::edge::{HttpOptions, Proxy};
 use crate::error::Result;
 use crate::grant::{Endpoints, SKEW, prepare};
 use crate::model::duration::in_words;
 use crate::model::provider::{Pkce, Provider};
+use crate::system::{HttpOptions, Proxy};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! `sandbox demo`: the whole program at work in a home of its own, which is gone afterwards.
 
 use crate::command::{Call, Command, run as run_command};
-use crate::edge::{Browser, BrowserChoice, Clock, Env, Opened, Paths, SystemBrowser, Variables};
 use crate::error::{Error, Result, shell};
 use crate::sandbox::{Options, Sandbox, visitor};
+use crate::system::{Browser, BrowserChoice, Clock, Env, Opened, Paths, SystemBrowser, Variables};
 use clap::{FromArgMatches, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -5,7 +5,6 @@ mod reader;
 
 use super::{Call, as_json, read_ledger};
 use crate::config::Config;
-use crate::edge::files;
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::model::authorization::State;
@@ -15,6 +14,7 @@ use crate::model::selection::Narrowing;
 use crate::report::{
     Document, Row, Threshold, Verdict, View, calendar, check, csv, document, lines, prometheus, schema, table,
 };
+use crate::system::files;
 use jiff::{SignedDuration, Timestamp};
 use reader::Reader;
 use std::io::{self, Write};

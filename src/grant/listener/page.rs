@@ -1,6 +1,6 @@
 //! Prints an answer: a page under headers that never vary.
 
-use crate::edge::presentable;
+use crate::system::presentable;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use sha2::{Digest, Sha256};
 use tiny_http::{HTTPVersion, Header, Response, StatusCode};

@@ -1,8 +1,8 @@
 //! The ledger's file as it is before a migration: whole in one file beside it, with what the log of commits holds.
 
 use super::sqlite::PATIENCE;
-use crate::edge::files;
 use crate::error::{Error, LedgerError, Result};
+use crate::system::files;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

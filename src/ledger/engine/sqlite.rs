@@ -1,10 +1,10 @@
 //! The ledger in a file: private, migrated, waited for; and what SQLite's errors mean here.
 
 use super::{Beginning, Db, Fault, safety_copy};
-use crate::edge::{Paths, Random, files};
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::migrations::{self, KNOWN, Migration, NOTHING};
 use crate::ledger::moving::{elsewhere, whereabouts};
+use crate::system::{Paths, Random, files};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, InterruptHandle, OpenFlags, Transaction, TransactionBehavior};
 use std::fs::File;

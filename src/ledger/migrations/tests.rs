@@ -1,12 +1,12 @@
 //! The list of steps, and what they do to a ledger in a file. On a server they are tried with a real one.
 
 use super::{KNOWN, STEPS};
-use crate::edge::{Env, OsRandom, Paths, Random};
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::engine::sqlite::LedgerFile;
 use crate::ledger::{Ledger, history};
 use crate::model::history::Chore;
 use crate::model::server::LedgerPlace;
+use crate::system::{Env, OsRandom, Paths, Random};
 use jiff::Timestamp;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ impl Home {
 
     fn with_schema(number: i64) -> Self {
         let home = Self::empty();
-        crate::edge::files::create_private(&home.ledger()).unwrap();
+        crate::system::files::create_private(&home.ledger()).unwrap();
         let db = home.db();
         db.pragma_update(None, "journal_mode", "WAL").unwrap();
         STEPS
@@ -312,7 +312,7 @@ fn who_has_it_open_while_a_newer_program_migrates_it_neither_writes_nor_reads_an
 #[test]
 fn another_programs_database_is_no_ledger() {
     let home = Home::empty();
-    crate::edge::files::create_private(&home.ledger()).unwrap();
+    crate::system::files::create_private(&home.ledger()).unwrap();
     home.db().execute_batch("CREATE TABLE customer (name TEXT)").unwrap();
     let before = home.settled();
     for refused in [home.open().map(drop), home.read().map(drop)] {

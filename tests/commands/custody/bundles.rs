@@ -232,7 +232,7 @@ fn records_are_taken_in_all_or_none_and_what_went_into_the_vault_for_them_goes_a
     drop(elsewhere.grant("L-2"));
     let bundle = exported(&elsewhere, "", &rig);
     for calls in 0..2 {
-        rig.keyring.fails_after(calls, biotrack_auth::edge::KeyringFault::Failed("it crashed".into()));
+        rig.keyring.fails_after(calls, biotrack_auth::system::KeyringFault::Failed("it crashed".into()));
         drop(imported(&rig, &bundle).exits(7));
         assert_eq!((rig.ledger().standings(PROFILE).unwrap(), rig.keyring.accounts()), (vec![], vec![]));
     }

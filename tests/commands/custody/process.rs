@@ -5,7 +5,6 @@ use biotrack_auth::custody::{
     Asked, Asking, AtHand, Custody, Extent, Found, Fresh, HandedOver, Kept, Looked, Question, Recovered,
     Revocation,
 };
-use biotrack_auth::edge::{Env, HttpOptions};
 use biotrack_auth::error::{Error, Result};
 use biotrack_auth::grant::{self, Code, Patience, Returned};
 use biotrack_auth::model::authorization::Authorization;
@@ -15,6 +14,7 @@ use biotrack_auth::model::ids::{FlowId, Username};
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::secret::Secret;
 use biotrack_auth::session::Exchange;
+use biotrack_auth::system::{Env, HttpOptions};
 use jiff::SignedDuration;
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,11 +3,11 @@
 use super::*;
 use crate::rig::{Visit, World, oracle, register};
 use biotrack_auth::custody::{Question, client_secret_place, keep_client_secret};
-use biotrack_auth::edge::KeyringFault;
 use biotrack_auth::model::flow::{Place, Stage};
 use biotrack_auth::model::provider::ClientAuth;
 use biotrack_auth::model::secret::Secret;
 use biotrack_auth::model::vault_kind::VaultKind;
+use biotrack_auth::system::KeyringFault;
 use serde_json::json;
 use std::sync::Mutex;
 

@@ -2,7 +2,7 @@
 
 use super::person::Hand;
 use super::provider::ScriptedProvider;
-use biotrack_auth::edge::{Browser, BrowserChoice, Opened, Variables};
+use biotrack_auth::system::{Browser, BrowserChoice, Opened, Variables};
 use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,8 +1,8 @@
 //! A clock that stands, and random bytes that are the same in every run.
 
 use super::moments::{Moment, Watch};
-use biotrack_auth::edge::{Clock, Event, Random};
 use biotrack_auth::error::Result;
+use biotrack_auth::system::{Clock, Event, Random};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use std::future::ready;

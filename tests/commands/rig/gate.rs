@@ -2,10 +2,10 @@
 
 use super::keyring::FakeKeyring;
 use super::provider::{ScriptedProvider, Wire};
-use biotrack_auth::edge::{
+use biotrack_auth::error::Result;
+use biotrack_auth::system::{
     Http, HttpOptions, KeyringFault, KeyringStore, Network, Sending, Step, Steps, Transport, Variables,
 };
-use biotrack_auth::error::Result;
 use oauth2::HttpRequest;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex};

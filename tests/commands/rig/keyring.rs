@@ -1,7 +1,7 @@
 //! A keyring in memory that can be told to fail one of its next calls.
 
 use super::moments::{Moment, Watch};
-use biotrack_auth::edge::{KeyringFault, KeyringStore};
+use biotrack_auth::system::{KeyringFault, KeyringStore};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

@@ -44,15 +44,15 @@ pub use world::World;
 use biotrack_auth::cli;
 use biotrack_auth::config::Config;
 use biotrack_auth::custody::Custody;
-use biotrack_auth::edge::{
-    Env, KeyringThread, LazyRuntime, Paths, Surroundings, SystemNetwork, Terminal, Unwatched, Variables, Who,
-};
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::authorization::{Authorization, Standing};
 use biotrack_auth::model::flow::Place;
 use biotrack_auth::model::ids::{Key, License, Ubi, Username};
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::vault_kind::VaultKind;
+use biotrack_auth::system::{
+    Env, KeyringThread, LazyRuntime, Paths, Surroundings, SystemNetwork, Terminal, Unwatched, Variables, Who,
+};
 use biotrack_auth::vault::{IdentityFile, Vault};
 use browser::ScriptedBrowser;
 use gate::{GatedKeyring, GatedWire};
@@ -386,7 +386,7 @@ impl Rig {
 
     /// The time now.
     pub fn now(&self) -> Timestamp {
-        biotrack_auth::edge::Clock::now(self.world.clock.as_ref())
+        biotrack_auth::system::Clock::now(self.world.clock.as_ref())
     }
 
     /// Moves the clock ahead.

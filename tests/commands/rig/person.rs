@@ -1,7 +1,7 @@
 //! Whoever sits at the terminal, or what standard input holds.
 
 use super::transcript::Captured;
-use biotrack_auth::edge::{Input, Listening, Signals, Terminal, Typed};
+use biotrack_auth::system::{Input, Listening, Signals, Terminal, Typed};
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Cursor};
 use std::sync::{Arc, Mutex};

@@ -1,6 +1,6 @@
 //! Notes which program would have taken this process's place.
 
-use biotrack_auth::edge::{Place, Successor};
+use biotrack_auth::system::{Place, Successor};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::sync::Mutex;

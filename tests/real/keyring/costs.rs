@@ -2,7 +2,7 @@
 
 use super::session::{Session, within};
 use super::{item, secret};
-use biotrack_auth::edge::{KeyringThread, OsRandom};
+use biotrack_auth::system::{KeyringThread, OsRandom};
 use biotrack_auth::vault::{Vault, create_identity};
 use std::time::Instant;
 

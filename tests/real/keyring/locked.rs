@@ -2,9 +2,9 @@
 
 use super::session::{Session, accounts, lock, look_up_after_login, within};
 use super::{fault, item, secret};
-use biotrack_auth::edge::{KeyringThread, OsRandom};
 use biotrack_auth::error::VaultError;
 use biotrack_auth::model::flow::Place;
+use biotrack_auth::system::{KeyringThread, OsRandom};
 use biotrack_auth::vault::Vault;
 use std::time::{Duration, Instant};
 

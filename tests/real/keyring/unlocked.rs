@@ -2,10 +2,10 @@
 
 use super::session::{Session, accounts, within};
 use super::{fault, item, secret};
-use biotrack_auth::edge::{KeyringThread, OsRandom};
 use biotrack_auth::error::VaultError;
 use biotrack_auth::model::flow::Place;
 use biotrack_auth::model::vault_kind::VaultKind;
+use biotrack_auth::system::{KeyringThread, OsRandom};
 use biotrack_auth::vault::Vault;
 
 #[test]

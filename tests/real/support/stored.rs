@@ -2,13 +2,13 @@
 
 use super::Rig;
 use biotrack_auth::config::Config;
-use biotrack_auth::edge::{Env, Paths, Terminal, Variables};
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::flow::{Change, Move, Place, Role, Sealed};
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::ids::{Key, License, Ubi};
 use biotrack_auth::model::secret::Sealable;
 use biotrack_auth::model::server::LedgerPlace;
+use biotrack_auth::system::{Env, Paths, Terminal, Variables};
 use biotrack_auth::vault::Vault;
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
@@ -36,7 +36,7 @@ fn kept_in_keyring(item: &str) -> Sealable {
 
 #[cfg(not(target_os = "linux"))]
 fn kept_in_keyring(item: &str) -> Sealable {
-    Vault::keyring(biotrack_auth::edge::KeyringThread::of_the_platform())
+    Vault::keyring(biotrack_auth::system::KeyringThread::of_the_platform())
         .get(&Place::Item(item.to_owned()), item)
         .unwrap()
 }

@@ -10,8 +10,8 @@ mod server;
 use crate::support::team::Server;
 use crate::support::{Rig, Run};
 use biotrack_auth::config::Config;
-use biotrack_auth::edge::{Paths, Variables};
 use biotrack_auth::ledger::Ledger;
+use biotrack_auth::system::{Paths, Variables};
 use std::path::PathBuf;
 use std::process::Command;
 

@@ -11,11 +11,11 @@ mod values;
 pub(super) use values::cell;
 
 use super::{Beginning, Db, Fault, Value};
-use crate::edge::Random;
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::migrations::{self, KNOWN, Migration};
 use crate::ledger::moving::{Whereabouts, elsewhere};
 use crate::model::server::Server;
+use crate::system::Random;
 use connect::{Reason, connect, is_away};
 use presence::Presence;
 use std::cell::{Cell as Mutable, RefCell};

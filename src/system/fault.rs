@@ -47,7 +47,7 @@ mod tests {
     fn a_panic_says_where_it_happened_and_nothing_of_what_was_worked_on() {
         let ours = std::env::current_exe().unwrap();
         let output = Command::new(ours)
-            .args(["--ignored", "--exact", "edge::fault::tests::panicking", "--nocapture"])
+            .args(["--ignored", "--exact", "system::fault::tests::panicking", "--nocapture"])
             .env("RUST_BACKTRACE", "full")
             .output()
             .unwrap();
