@@ -6,10 +6,11 @@
 //! | room | what it is for | may import |
 //! |---|---|---|
 //! | [`cli`] | the top parser, global flags, and how an error ends | command, system |
-//! | [`command`] | a file a command: its arguments' docs are its help | config, custody, session, grant, vault, ledger, report, sandbox, system |
-//! | [`custody`] | the order of writing: where grant, vault and ledger meet | session, grant, vault, ledger, system |
-//! | [`session`] | grants in flight over one listener; it never writes | grant, system |
-//! | [`grant`] | the protocol: ask, catch the redirect, exchange, revoke, look up | system |
+//! | [`command`] | a file a command: its arguments' docs are its help | config, custody, session, web, oauth, vault, ledger, report, sandbox, system |
+//! | [`custody`] | the order of writing: where grant, vault and ledger meet | session, oauth, vault, ledger, system |
+//! | [`session`] | grants in flight over one listener; it never writes | web, oauth, system |
+//! | [`web`] | what a browser meets: the listener, and the pages that it's shown | oauth, system |
+//! | [`oauth`] | the protocol: ask, catch the redirect, exchange, revoke, look up | system |
 //! | [`vault`] | secrets: the OS keyring, or sealed with age | system |
 //! | [`ledger`] | records, journal and history, in SQLite or PostgreSQL: the one commit point | system |
 //! | [`config`] | file, environment and flags, each value with its origin | system |
@@ -24,11 +25,12 @@ pub mod command;
 pub mod config;
 pub mod custody;
 pub mod error;
-pub mod grant;
 pub mod ledger;
 pub mod model;
+pub mod oauth;
 pub mod report;
 pub mod sandbox;
 pub mod session;
 pub mod system;
 pub mod vault;
+pub mod web;

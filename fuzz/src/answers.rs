@@ -1,11 +1,11 @@
 //! What the provider answers. The first byte of an input chooses its status and what it says to be; the rest is its body.
 
 use biotrack_auth::error::{Error, ProviderError, Result};
-use biotrack_auth::grant::Liveness;
-use biotrack_auth::grant::outside::{Heard, described, exchanged, looked_up, refreshed};
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::secret::Secret;
+use biotrack_auth::oauth::Liveness;
+use biotrack_auth::oauth::outside::{Heard, described, exchanged, looked_up, refreshed};
 use biotrack_auth::system::presentable;
 use serde_json::{Map, Value};
 use std::sync::LazyLock;

@@ -1,10 +1,10 @@
 //! What a browser brings, or a person pastes; and what a browser is given.
 
-use biotrack_auth::grant::listener::Method;
-use biotrack_auth::grant::listener::head::{LIMIT, Verdict, judge};
-use biotrack_auth::grant::{Answered, Callback, Endpoints, LONGEST_PASTE, Returned};
-use biotrack_auth::grant::{judge as judge_callback, read_callback};
+use biotrack_auth::oauth::{Answered, Callback, Endpoints, LONGEST_PASTE, Returned};
+use biotrack_auth::oauth::{judge as judge_callback, read_callback};
 use biotrack_auth::system::presentable;
+use biotrack_auth::web::listener::Method;
+use biotrack_auth::web::listener::head::{LIMIT, Verdict, judge};
 
 const ISSUER: &str = "https://as.example";
 

@@ -4,8 +4,8 @@ use super::consent::{answered, settled};
 use super::{Bench, Call, online, outcome_or_error};
 use crate::custody::Found;
 use crate::error::{HandoffError, Result};
-use crate::grant::Returned;
 use crate::model::secret::Secret;
+use crate::oauth::Returned;
 
 /// Finish a hand-off: take the address that the admin's browser ended at
 ///
@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
         false => args.address.0.clone(),
         true => {
             let question = "Paste the address that the admin's browser shows, then press Enter:";
-            Secret::from(call.env.terminal.read_pasted(question, crate::grant::LONGEST_PASTE)?)
+            Secret::from(call.env.terminal.read_pasted(question, crate::oauth::LONGEST_PASTE)?)
         }
     };
     let returned = Returned::of(text.expose()).map_err(|problem| HandoffError::Unreadable { problem })?;

@@ -4,9 +4,9 @@ use super::Call;
 use crate::config;
 use crate::custody::Custody;
 use crate::error::{Error, Result, clean};
-use crate::grant::{self, Patience, SKEW};
 use crate::model::duration::in_words;
 use crate::model::provider::Provider;
+use crate::oauth::{self, Patience, SKEW};
 use crate::session::Exchange;
 use crate::system::HttpOptions;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(super) fn exchange(call: &Call<'_>, provider: &Arc<Provider>, custody: &Cust
         let (http, provider, clock, now) = (http.clone(), provider.clone(), clock.clone(), clock.now());
         let told = |e: &Error, _| tracing::info!("{e}; it's asked again");
         call.env.wait(async move {
-            grant::again(Patience::LOOK, clock, None, told, || grant::prepare(&http, &provider, now)).await
+            oauth::again(Patience::LOOK, clock, None, told, || oauth::prepare(&http, &provider, now)).await
         })??
     };
     tracing::info!("{} answers; codes are exchanged at {}", provider.host(), prepared.token);

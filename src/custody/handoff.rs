@@ -2,11 +2,11 @@
 
 use super::{Custody, InFlight, unknown};
 use crate::error::{Error, HandoffError, ProviderError, Result};
-use crate::grant::{self, Endpoints, Memo, Returned};
 use crate::model::authorization::{hand_out_again, next, register_again};
 use crate::model::flow::{Flow, Stage};
 use crate::model::ids::FlowId;
 use crate::model::secret::{Secret, fingerprint};
+use crate::oauth::{self, Endpoints, Memo, Returned};
 use crate::system::Interrupts;
 
 /// A question, found by its answer.
@@ -83,7 +83,7 @@ impl Custody<'_> {
     /// an answer of somebody else, closes the question.
     pub fn take_up(&mut self, flow: Flow, returned: Returned, endpoints: &Endpoints) -> Result<Secret> {
         let (id, license) = (flow.id.clone(), flow.key.license.to_string());
-        let judged = grant::judge(returned.callback, license, endpoints);
+        let judged = oauth::judge(returned.callback, license, endpoints);
         let code = match judged {
             Ok(code) => code,
             Err(refused) => {

@@ -2,7 +2,6 @@
 
 use super::{Custody, Kept, event, unknown};
 use crate::error::{Error, FactDifference, LedgerError, ProviderError, Result};
-use crate::grant::{Liveness, introspect};
 use crate::ledger::Ledger;
 use crate::model::authorization::Authorization;
 use crate::model::consent::{account, compare};
@@ -14,6 +13,7 @@ use crate::model::ids::{FlowId, Key, Username};
 use crate::model::instant::{for_machines, whole_second};
 use crate::model::provider::{Provider, RevocationScope};
 use crate::model::vault_kind::VaultKind;
+use crate::oauth::{Liveness, introspect};
 use jiff::Timestamp;
 use std::collections::HashMap;
 

@@ -25,7 +25,6 @@ pub use recover::Recovered;
 pub use surrender::{Asking, Extent, Revocation, Surrendered};
 
 use crate::error::{ConfigError, Error, HandoffError, LedgerError, ProviderError, Result};
-use crate::grant::{Ask, Code, Memo};
 use crate::ledger::{Export, Intended, Intent, Ledger, Spool};
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::flow::{Change, Flow, Logged, Owner, Place, Purpose, Sealed, Stage};
@@ -35,6 +34,7 @@ use crate::model::instant::for_machines;
 use crate::model::provider::{ClientAuth, Provider};
 use crate::model::secret::{Sealable, Secret, fingerprint};
 use crate::model::vault_kind::VaultKind;
+use crate::oauth::{Ask, Code, Memo};
 use crate::session::Exchange;
 use crate::system::{Env, Interrupts, Random};
 use crate::vault::{Seal, Vault};

@@ -2,12 +2,12 @@
 
 use super::{Custody, InFlight, Kept};
 use crate::error::{Error, Result};
-use crate::grant::Memo;
 use crate::model::flow::{Flow, Place, Purpose, Sealed, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::{Key, Username};
 use crate::model::secret::Secret;
+use crate::oauth::Memo;
 use crate::vault::Opener;
 use jiff::{SignedDuration, Timestamp};
 

@@ -3,13 +3,13 @@
 use super::fresh::Live;
 use super::{Custody, changed, event, unknown};
 use crate::error::{Error, ProviderError, Result};
-use crate::grant::{Liveness, Spent};
 use crate::model::authorization::{Authorization, State};
 use crate::model::flow::{Change, Flow, Logged, Purpose, Role, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key};
 use crate::model::secret::{Sealable, Secret};
+use crate::oauth::{Liveness, Spent};
 use crate::system::Interrupts;
 use crate::vault::Seal;
 use jiff::{SignedDuration, Timestamp};

@@ -2,7 +2,6 @@
 
 use super::{Custody, TRIES, event, unknown, was_changed};
 use crate::error::{Error, Result};
-use crate::grant::{self, Patience};
 use crate::ledger::{Intent, Leaving};
 use crate::model::authorization::Authorization;
 use crate::model::flow::{Change, Flow, Logged, Move, Place, Purpose, Role, Stage};
@@ -11,6 +10,7 @@ use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key, Username};
 use crate::model::instant::whole_second;
 use crate::model::provider::RevocationScope;
+use crate::oauth::{self, Patience};
 use std::time::Duration;
 
 /// What the provider did about a deactivation.
@@ -415,8 +415,8 @@ impl Custody<'_> {
                 tell(format!("{e}. It's asked again in {} s.", wait.as_millis().div_ceil(1000)));
             };
             let (http, provider, secret) = (&exchange.http, &exchange.provider, exchange.secret.as_ref());
-            grant::again(patience, clock, run, told, || {
-                grant::revoke(http, provider, &address, secret, &granted, &go)
+            oauth::again(patience, clock, run, told, || {
+                oauth::revoke(http, provider, &address, secret, &granted, &go)
             })
             .await
         })?

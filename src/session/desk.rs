@@ -2,12 +2,13 @@
 
 use super::{Exchange, Reply, Turn, Turns, on_interrupt, private_folder, unbound};
 use crate::error::Result;
-use crate::grant::listener::{Listener, Method, Page, Request, Serving};
-use crate::grant::{Code, Returned, pages};
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
+use crate::oauth::{Code, Returned};
 use crate::system::Env;
+use crate::web::listener::{Listener, Method, Page, Request, Serving};
+use crate::web::pages;
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;

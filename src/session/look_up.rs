@@ -2,9 +2,9 @@
 
 use super::{AT_ONCE, Exchange};
 use crate::error::Result;
-use crate::grant::{self, Liveness};
 use crate::model::granted::Granted;
 use crate::model::ids::Key;
+use crate::oauth::{self, Liveness};
 use crate::system::Env;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -63,8 +63,8 @@ impl Exchange {
         };
         let (http, provider, secret) = (&self.http, &self.provider, self.secret.as_ref());
         Both {
-            access: grant::introspect(http, provider, address, secret, granted).await,
-            refresh: grant::introspect_refresh(http, provider, address, secret, granted).await,
+            access: oauth::introspect(http, provider, address, secret, granted).await,
+            refresh: oauth::introspect_refresh(http, provider, address, secret, granted).await,
         }
     }
 
@@ -75,12 +75,12 @@ impl Exchange {
         let lapsed = granted.access_expires_at.is_none_or(|at| at <= self.clock.now());
         let access = match granted.access_expires_at {
             Some(_) if lapsed => Liveness::Unknown,
-            _ => grant::introspect(http, provider, address, secret, granted).await,
+            _ => oauth::introspect(http, provider, address, secret, granted).await,
         };
         if access == Liveness::Active {
             return LookedUp::Active { by_refresh: false };
         }
-        let refresh = grant::introspect_refresh(http, provider, address, secret, granted).await;
+        let refresh = oauth::introspect_refresh(http, provider, address, secret, granted).await;
         match (access, refresh) {
             (_, Liveness::Active) => LookedUp::Active { by_refresh: true },
             (Liveness::Inactive, Liveness::Inactive) if !lapsed => LookedUp::Inactive,

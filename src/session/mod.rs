@@ -11,14 +11,14 @@ pub use switchboard::Reply;
 pub use worklist::{Clicked, Entry, Sheet, Wish, Worklist};
 
 use crate::error::{Error, ProviderError, Result};
-use crate::grant::listener::{Host, Listener, Serving};
-use crate::grant::{self, Ask, Code, Endpoints, Returned, Spent};
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
 use crate::model::provider::{Provider, RedirectHost};
 use crate::model::secret::Secret;
+use crate::oauth::{self, Ask, Code, Endpoints, Returned, Spent};
 use crate::system::{BrowserChoice, Clock, Env, Http, Listening, Opened, Typed};
+use crate::web::listener::{Host, Listener, Serving};
 use std::future::pending;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -106,7 +106,7 @@ impl Exchange {
         let mut tried = 1;
         loop {
             let now = || self.clock.now();
-            match grant::exchange(&self.http, &self.provider, &self.endpoints, self.secret.as_ref(), &go, now)
+            match oauth::exchange(&self.http, &self.provider, &self.endpoints, self.secret.as_ref(), &go, now)
                 .await
             {
                 Err(Error::Provider(ProviderError::Unreachable { .. })) if tried < TRIES => {
@@ -121,7 +121,7 @@ impl Exchange {
     /// Sends a refresh token, once.
     pub async fn refresh(&self, go: Logged<(FlowId, Spent)>) -> Result<Granted> {
         let now = || self.clock.now();
-        grant::refresh(&self.http, &self.provider, &self.endpoints, self.secret.as_ref(), &go, now).await
+        oauth::refresh(&self.http, &self.provider, &self.endpoints, self.secret.as_ref(), &go, now).await
     }
 }
 
@@ -224,7 +224,7 @@ impl Session {
 
     /// Where browsers are sent back to.
     pub fn redirect_uri(&self) -> String {
-        grant::redirect_uri(&self.turns.exchange.provider, self.serving.port())
+        oauth::redirect_uri(&self.turns.exchange.provider, self.serving.port())
     }
 
     /// Serves a worklist from now on; what is clicked there comes as steps.
@@ -277,7 +277,7 @@ impl Session {
     pub fn look(&self) {
         let (exchange, sender) = (self.turns.exchange.clone(), self.sender.clone());
         self.turns.runtime.spawn(async move {
-            let found = grant::prepare(&exchange.http, &exchange.provider, exchange.clock.now()).await;
+            let found = oauth::prepare(&exchange.http, &exchange.provider, exchange.clock.now()).await;
             let _ = sender.send(Step::Looked(found.map(drop)));
         });
     }

@@ -2,12 +2,12 @@
 
 use super::{Exchange, Step, Worklist};
 use crate::error::{Error, HandoffError, ProviderError, clean};
-use crate::grant::listener::{Method, Page, Request};
-use crate::grant::pages::Reader;
-use crate::grant::{Ask, Callback, Endpoints, Returned, callback_path, judge, pages, read_callback};
 use crate::model::ids::FlowId;
 use crate::model::provider::StateIn;
 use crate::model::secret::{Fingerprint, fingerprint};
+use crate::oauth::{Ask, Callback, Endpoints, Returned, callback_path, judge, read_callback};
+use crate::web::listener::{Method, Page, Request};
+use crate::web::pages::{self, Reader};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -2,11 +2,11 @@
 
 use biotrack_auth::config::Config;
 use biotrack_auth::error::{Error, ProviderError};
-use biotrack_auth::grant::Liveness;
-use biotrack_auth::grant::outside::{Heard, described, exchanged, looked_up, refreshed};
 use biotrack_auth::model::ids::License;
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::secret::Secret;
+use biotrack_auth::oauth::Liveness;
+use biotrack_auth::oauth::outside::{Heard, described, exchanged, looked_up, refreshed};
 use jiff::Timestamp;
 use std::path::Path;
 

@@ -4,13 +4,13 @@ use super::{Waiting, finish_left_over, fits, outcome_of_left};
 use crate::command::{Bench, Call, outcome_or_error};
 use crate::custody::{Decision, Question};
 use crate::error::{Error, Result};
-use crate::grant::{self, Endpoints};
 use crate::model::authorization::Standing;
 use crate::model::duration::{in_words, parse};
 use crate::model::instant::whole_second;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::plan::Planned;
 use crate::model::provider::Provider;
+use crate::oauth::{self, Endpoints};
 use crate::report::{Link, Message, message, qr};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -123,11 +123,11 @@ pub(in crate::command) fn hand_out<'a>(
     let until = now.saturating_add(life).unwrap_or(Timestamp::MAX);
     // Whole seconds, as the ledger keeps them: what is told is what counts.
     let until = whole_second(until);
-    let base = grant::handoff_uri(&provider, port);
+    let base = oauth::handoff_uri(&provider, port);
     let mut questions = Vec::with_capacity(items.len());
     for item in &items {
         let random = call.env.random.as_ref();
-        let ask = grant::ask(&provider, endpoints, &item.key, &item.username, &base, random)?;
+        let ask = oauth::ask(&provider, endpoints, &item.key, &item.username, &base, random)?;
         let record: Decision<'_> = Box::new(|known| {
             fits(item.purpose, known.as_ref(), &provider, now)?;
             Ok(item.on(known, &provider.profile))

@@ -3,9 +3,9 @@
 use super::Examination;
 use crate::config;
 use crate::error::Result;
-use crate::grant::{Endpoints, SKEW, prepare};
 use crate::model::duration::in_words;
 use crate::model::provider::{Pkce, Provider};
+use crate::oauth::{Endpoints, SKEW, prepare};
 use crate::system::{HttpOptions, Proxy};
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,10 +6,10 @@ use crate::command::consent::consent;
 use crate::command::{Bench, Call, deactivate, online};
 use crate::custody::{Asking, Kept, Recovered, Revocation};
 use crate::error::{Error, Result};
-use crate::grant::Patience;
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::plan::Planned;
+use crate::oauth::Patience;
 
 /// Break before make: the old grant goes, once all that the new one needs was tried. Until somebody grants, the licence is
 /// expired, and its record names the admin who is to be asked.

@@ -11,12 +11,12 @@ pub use wish::{Clicked, Wish};
 
 use super::Step;
 use crate::error::{Result, clean};
-use crate::grant::listener::{Method, Page, Request};
-use crate::grant::pages;
 use crate::model::ids::{Key, OcmLicense, StoreName, Username};
 use crate::model::plan::Progress;
 use crate::model::secret::{Fingerprint, Secret, fingerprint};
 use crate::system::Random;
+use crate::web::listener::{Method, Page, Request};
+use crate::web::pages;
 use news::News;
 use serde_json::Value;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

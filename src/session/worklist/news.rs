@@ -1,7 +1,7 @@
 //! What has changed on the worklist, and the pages that wait to hear of it.
 
-use crate::grant::listener::Request;
 use crate::model::plan::Progress;
+use crate::web::listener::Request;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -2,9 +2,9 @@
 
 use super::news::{News, Row};
 use super::{Entry, Sheet};
-use crate::grant::listener::{Page, policy_hash};
 use crate::model::plan::Progress;
 use crate::model::run_counts::RunCounts;
+use crate::web::listener::{Page, policy_hash};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::sync::LazyLock;
 

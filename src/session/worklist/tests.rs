@@ -1,9 +1,9 @@
 //! Asks the page over a real listener, as its script does and as whoever means it ill.
 
 use super::*;
-use crate::grant::listener::{Host, Listener, Serving};
 use crate::model::ids::{License, Ubi};
 use crate::system::OsRandom;
+use crate::web::listener::{Host, Listener, Serving};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;

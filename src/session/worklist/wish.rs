@@ -1,8 +1,8 @@
 //! What a person wishes on the worklist, and the browser that waits for what becomes of it.
 
 use crate::error::clean;
-use crate::grant::listener::{Page, Request};
-use crate::grant::pages;
+use crate::web::listener::{Page, Request};
+use crate::web::pages;
 
 /// What was clicked; the number is the entry's place in the sheet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,13 +6,13 @@ use biotrack_auth::custody::{
     Revocation,
 };
 use biotrack_auth::error::{Error, Result};
-use biotrack_auth::grant::{self, Code, Patience, Returned};
 use biotrack_auth::model::authorization::Authorization;
 use biotrack_auth::model::flow::{Flow, Logged, Purpose};
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::ids::{FlowId, Username};
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::secret::Secret;
+use biotrack_auth::oauth::{self, Code, Patience, Returned};
 use biotrack_auth::session::Exchange;
 use biotrack_auth::system::{Env, HttpOptions};
 use jiff::SignedDuration;
@@ -73,7 +73,7 @@ impl Process<'_> {
         let options = HttpOptions { deadline: self.provider.deadline, ca_file: None, loopback: true };
         let (http, clock) = (self.env.http(&options).unwrap(), self.env.clock.clone());
         let (http_there, provider, now) = (http.clone(), self.provider.clone(), clock.now());
-        let look = async move { grant::prepare(&http_there, &provider, now).await };
+        let look = async move { oauth::prepare(&http_there, &provider, now).await };
         let endpoints = Arc::new(self.env.wait(look).unwrap().unwrap());
         Exchange {
             http,
@@ -89,7 +89,7 @@ impl Process<'_> {
         let (key, admin) = (key(license), Username::parse(admin).unwrap());
         let endpoints = self.exchange().endpoints;
         let random = self.env.random.as_ref();
-        let ask = grant::ask(&self.provider, &endpoints, &key, &admin, REDIRECT, random).unwrap();
+        let ask = oauth::ask(&self.provider, &endpoints, &key, &admin, REDIRECT, random).unwrap();
         let known = self.custody.standing(&key).unwrap().map(|it| it.record);
         let renews = known.as_ref().is_some_and(|it| it.created_at.is_some() && it.deactivated_at.is_none());
         Question {

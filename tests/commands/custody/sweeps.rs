@@ -3,8 +3,8 @@
 
 use crate::rig::oracle::Books;
 use crate::rig::{Done, Moment, Reply, Rig, URL, Visit, World, oracle, register};
-use biotrack_auth::grant::HANDOFF_PORT;
 use biotrack_auth::model::authorization::State;
+use biotrack_auth::oauth::HANDOFF_PORT;
 use biotrack_auth::system::KeyringFault;
 use std::sync::{Arc, Mutex};
 

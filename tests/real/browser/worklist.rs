@@ -4,9 +4,9 @@ use super::Browser;
 use super::accessible::{is_for_everybody, tabbed};
 use crate::support::Rig;
 use biotrack_auth::config::Config;
-use biotrack_auth::grant;
 use biotrack_auth::model::ids::{Key, License, OcmLicense, StoreName, Ubi, Username};
 use biotrack_auth::model::plan::Progress;
+use biotrack_auth::oauth;
 use biotrack_auth::session::{Clicked, Entry, Exchange, Session, Sheet, Step, Wish, Worklist};
 use biotrack_auth::system::{Env, HttpOptions, OsRandom, Paths, SystemBrowser, SystemClock};
 use serde_json::json;
@@ -53,7 +53,7 @@ impl Shown {
         let http = env.http(&options).unwrap();
         let endpoints = {
             let (http, provider, now) = (http.clone(), provider.clone(), env.clock.now());
-            env.wait(async move { grant::prepare(&http, &provider, now).await }).unwrap().unwrap()
+            env.wait(async move { oauth::prepare(&http, &provider, now).await }).unwrap().unwrap()
         };
         let exchange = Exchange {
             http,

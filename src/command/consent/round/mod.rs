@@ -11,7 +11,6 @@ use super::outcome_of;
 use crate::command::{Bench, Call, hooks};
 use crate::custody::{Decision, Kept, Question};
 use crate::error::{Error, LedgerError, ProviderError, Result};
-use crate::grant::{self};
 use crate::ledger::RunId;
 use crate::model::duration::in_words;
 use crate::model::flow::Purpose;
@@ -22,6 +21,7 @@ use crate::model::pace::{Now, Pace, Pause};
 use crate::model::plan::{Planned, Progress};
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;
+use crate::oauth::{self};
 use crate::session::{Exchange, Reply, Session, Step, Turn, Worklist};
 use crate::system::{BrowserChoice, Opened};
 use jiff::{SignedDuration, Timestamp};
@@ -387,7 +387,7 @@ impl<'r, 'e> Round<'r, 'e> {
         let (provider, several) = (self.bench.provider.clone(), self.several());
         let base = self.session.redirect_uri();
         let random = self.call.env.random.as_ref();
-        let ask = grant::ask(&provider, &self.exchange.endpoints, &item.key, &item.username, &base, random)?;
+        let ask = oauth::ask(&provider, &self.exchange.endpoints, &item.key, &item.username, &base, random)?;
         let record: Decision<'r> = Box::new(move |known| {
             if several && known.as_ref().is_some_and(|known| known.generation != item.base) {
                 return Err(LedgerError::Changed { license: item.key.license.to_string() }.into());

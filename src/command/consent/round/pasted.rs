@@ -4,10 +4,10 @@ use super::super::handoff::{LIFE, hand_out, outcome_of_handed};
 use super::{Open, Round};
 use crate::custody::Found;
 use crate::error::{Error, HandoffError, Result, clean};
-use crate::grant::Returned;
 use crate::model::flow::Stage;
 use crate::model::plan::Progress;
 use crate::model::secret::Secret;
+use crate::oauth::Returned;
 use crate::session::{Clicked, Reply};
 use std::time::Instant;
 

@@ -85,7 +85,7 @@ fn tidied(pasted: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grant::callback::Answered;
+    use crate::oauth::callback::Answered;
 
     const PLAIN: &str = "http://127.0.0.1:18273/callback?code=c%2F1&state=s-1&iss=https%3A%2F%2Fx";
 

@@ -8,10 +8,8 @@ mod echo;
 mod endpoints;
 mod exchange;
 mod introspect;
-pub mod listener;
 #[doc(hidden)]
 pub mod outside;
-pub mod pages;
 mod refresh;
 mod returned;
 mod revoke;

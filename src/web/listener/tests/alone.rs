@@ -15,7 +15,7 @@ fn command(name: &str, descriptors: u32) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("ulimit -S -n {descriptors}; exec \"$0\" \"$@\"")]);
     command.arg(std::env::current_exe().unwrap());
-    command.args([&format!("grant::listener::tests::{name}"), "--exact", "--ignored", "--nocapture"]);
+    command.args([&format!("web::listener::tests::{name}"), "--exact", "--ignored", "--nocapture"]);
     command
 }
 
