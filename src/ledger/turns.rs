@@ -44,6 +44,7 @@ impl Ledger {
             let taken = ServerLock::take(session, number, Duration::ZERO)?;
             return Ok(taken.map(|(lock, _)| Turn { file: None, _server: Some(lock) }));
         }
+        files::private_folder(&self.paths.data)?;
         let file = files::open_private(&self.paths.data.join(file))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Turn { file: Some(file), _server: None })),

@@ -19,7 +19,14 @@ fn the_one_item(rig: &Rig) -> (String, u64) {
     let accounts = accounts();
     let [account] = &accounts[..] else { panic!("{accounts:?}") };
     let generation = account.strip_prefix(&format!("{}/{PROFILE}/604001/L-1/", ledger.id()));
-    (account.clone(), generation.unwrap_or_else(|| panic!("{account}")).parse().unwrap())
+    (
+        account.clone(),
+        generation
+            .and_then(|it| it.split('-').next())
+            .unwrap_or_else(|| panic!("{account}"))
+            .parse()
+            .unwrap(),
+    )
 }
 
 /// A browser that locks the keyring before its admin consents.
