@@ -3,7 +3,7 @@
 use super::consent::{finish_left_over, outcome_of};
 use super::{Bench, Call, hooks, online};
 use crate::custody::{Found, Kept};
-use crate::error::{ConfigError, Error, HandoffError, Result};
+use crate::error::{ConfigError, Error, HandoffError, LedgerError, Result};
 use crate::model::ids::{FlowId, Key};
 use crate::model::outcome::Ending;
 use crate::model::plan::Planned;
@@ -246,6 +246,17 @@ impl Listening<'_, '_> {
             let Some(it) = self.under_way.get(&flow) else { continue };
             match self.bench.custody.sending(&flow, &it.code) {
                 Ok(go) => self.desk.exchange(turn, go),
+                // A ledger that can't be written for a moment costs no code: it's noted as what has arrived, and sent later.
+                Err(e @ Error::Ledger(_))
+                    if !matches!(e, Error::Ledger(LedgerError::TakenOver | LedgerError::WentBack { .. }))
+                        && it.came.elapsed() < CODE_LIVES
+                        && !self.stopping =>
+                {
+                    tracing::warn!("a code waits, for it can't be noted as sent: {e}");
+                    if let Some(it) = self.under_way.get_mut(&flow) {
+                        it.again = Some(Instant::now() + AGAIN);
+                    }
+                }
                 Err(e) => {
                     if let Some(mut it) = self.under_way.remove(&flow) {
                         if let Some(reply) = it.reply.take() {

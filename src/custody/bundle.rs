@@ -169,18 +169,27 @@ impl Custody<'_> {
         let mut told = Vec::new();
         for (export, here) in self.ledger.exports_cut_short()? {
             let whose = first_few(&export.licenses, NAMED);
+            if !here {
+                told.push(format!(
+                    "An export of {whose} was cut short by {}. Run any command that writes there, to finish it.",
+                    clean(export.owner())
+                ));
+                continue;
+            }
+            // As it is once whatever its process had left in the server's hands is decided.
+            let Some(export) = self.ledger.export_as_it_is(&export)? else { continue };
             let said = match export.file.clone() {
-                _ if !here => {
-                    told.push(format!(
-                        "An export of {whose} was cut short by {}. Run any command that writes there, to finish it.",
-                        export.owner()
-                    ));
-                    continue;
-                }
                 None => format!(
                     "An export of {whose} to standard output was cut short. The tokens are still live here: throw away what was written, and don't import it."
                 ),
-                Some(file) => in_file(&export, &file, &whose)?,
+                Some(file) => match in_file(&export, &file, &whose) {
+                    Ok(said) => said,
+                    // It stays noted, and stops nothing else.
+                    Err(e) => {
+                        told.push(e.to_string());
+                        continue;
+                    }
+                },
             };
             let now = self.env.clock.now();
             self.ledger.end_export(&export, Some((&said, now)))?;
@@ -337,21 +346,22 @@ impl Custody<'_> {
                 let doubted = custody.ledger.doubted(&profile)?;
                 for standing in custody.ledger.standings(&profile)? {
                     let record = &standing.record;
+                    let here = !custody.ledger.secrets(&profile, &record.key, Role::Live)?.is_empty();
                     if doubted.contains(&record.key) && wanted(record) {
+                        let after = Authorization { held_elsewhere: false, ..record.clone() };
                         changes.push(Change {
                             moves: Vec::new(),
                             closes: None,
                             events: vec![event(
-                                record,
+                                &after,
                                 Happened::Adopted,
                                 "used though the ledger went back",
                                 now,
                             )],
-                            record: record.clone(),
+                            record: after,
                         });
                         continue;
                     }
-                    let here = !custody.ledger.secrets(&profile, &record.key, Role::Live)?.is_empty();
                     if !record.held_elsewhere || !here || !wanted(record) {
                         continue;
                     }
@@ -401,7 +411,12 @@ fn in_file(export: &Export, file: &Path, whose: &str) -> Result<String> {
     let is_there = file.symlink_metadata().is_ok();
     Ok(match (export.has_left, is_part_there) {
         (false, true) => {
-            std::fs::remove_file(&part).map_err(|e| Error::File {
+            let removed = match std::fs::remove_file(&part) {
+                // Another command was quicker.
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+                removed => removed,
+            };
+            removed.map_err(|e| Error::File {
                 path: part.display().to_string(),
                 reason: format!("it's a bundle that must not be imported, and can't be removed: {e}"),
             })?;

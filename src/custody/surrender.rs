@@ -118,7 +118,7 @@ impl Custody<'_> {
         self.give_up(key, extent, None, asking, reason)
     }
 
-    /// Gives a licence's grant up before another admin, its heir, is asked for a new one. In the same commit the record says
+    /// Gives a license's grant up before another admin, its heir, is asked for a new one. In the same commit the record says
     /// that the grant has ended and who is to be asked, so that it's told until somebody grants, whatever comes between.
     pub fn break_first(
         &mut self,

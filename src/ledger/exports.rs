@@ -59,6 +59,15 @@ impl Ledger {
         Ok(export)
     }
 
+    /// What is noted of an export, read behind every commit that is on its way; `None` where another command has settled it.
+    pub fn export_as_it_is(&mut self, export: &Export) -> Result<Option<Export>> {
+        let noted: Option<String> = self.transaction("read the exports", |tx| {
+            tx.row("SELECT value FROM meta WHERE name = ?1", values![&export.id], |row| row.get(0))
+        })?;
+        let noted = noted.and_then(|value| serde_json::from_str::<Export>(&value).ok());
+        Ok(noted.map(|noted| Export { id: export.id.clone(), ..noted }))
+    }
+
     /// A bundle is where it belongs, or was taken back: nothing is noted of it any more. With a line in the history for
     /// one that was cut short.
     pub fn end_export(&mut self, export: &Export, cut_short: Option<(&str, Timestamp)>) -> Result<()> {
@@ -82,6 +91,10 @@ impl Ledger {
         let mut left = Vec::new();
         for (id, value) in noted.map_err(|e| self.fault("read the exports", e))? {
             let Ok(export) = serde_json::from_str::<Export>(&value) else { continue };
+            // Whoever may write to the ledger may have written that: a mark is one file's name, and no way to another.
+            if export.mark.contains(['/', '\\']) || export.mark.starts_with('.') {
+                continue;
+            }
             let owner = Owner { mark: export.mark.clone(), label: export.label.clone() };
             let living = self.living().has(self.engine.db(), &owner);
             if !living.map_err(|e| self.fault("read who is at work", e))? {

@@ -4,6 +4,7 @@
 use super::engine::{Db, Fault, values};
 use super::{Ledger, history, records};
 use crate::error::{Error, LedgerError, Result, first_few};
+use crate::model::flow::Role;
 use crate::model::history::Chore;
 use crate::model::ids::{Key, License, Ubi};
 use crate::system::files;
@@ -66,14 +67,17 @@ fn key_of(ubi: &str, license: &str) -> Option<Key> {
     Some(Key { ubi: Ubi::parse(ubi).ok()?, license: License::parse(license).ok()? })
 }
 
-/// The lines of the file; what isn't one, because the power went, is left out.
+/// The lines of the file, oldest first: two processes may have written theirs in the other order. What isn't one, because the
+/// power went, is left out.
 fn read(file: &Path) -> Vec<Seen> {
-    let mut text = String::new();
-    let read = files::open_to_look(file).and_then(|mut file| file.read_to_string(&mut text));
-    match read {
-        Ok(_) => text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
+    let mut text = Vec::new();
+    let read = files::open_to_look(file).and_then(|mut file| file.read_to_end(&mut text));
+    let mut lines: Vec<Seen> = match read {
+        Ok(_) => text.split(|it| *it == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect(),
         Err(_) => Vec::new(),
-    }
+    };
+    lines.sort_by_key(|line| line.seq);
+    lines
 }
 
 /// Adds a line. It isn't synced: one that a power cut takes only says less.
@@ -83,6 +87,12 @@ fn add(file: &Path, seen: &Seen) -> Result<()> {
     let line = serde_json::to_string(seen).map_err(|e| Error::Failed(e.to_string()))? + "\n";
     open.lock().map_err(fault)?;
     let end = open.seek(SeekFrom::End(0)).map_err(fault)?;
+    // One that was cut short isn't gone on with. Reading nothing means the same: then there is an empty line.
+    let mut last = [0];
+    let whole = end == 0
+        || open.seek(SeekFrom::End(-1)).and_then(|_| open.read(&mut last)).is_ok_and(|_| last == [b'\n']);
+    let line = if whole { line } else { format!("\n{line}") };
+    open.seek(SeekFrom::End(0)).map_err(fault)?;
     open.write_all(line.as_bytes()).map_err(fault)?;
     drop(open);
     if end > LONG { keep(file, &shortened(read(file))) } else { Ok(()) }
@@ -182,11 +192,11 @@ impl Ledger {
         self.transaction("note that it went back in time", |tx| {
             for it in &changed {
                 let Some(key) = key_of(&it.ubi, &it.license) else { continue };
-                if let Some(found) = records::generation(tx, &it.profile, &key)? {
+                if let Some((row, _)) = records::secrets(tx, &it.profile, &key, Role::Live)?.pop() {
                     tx.execute(
                         "INSERT INTO meta (name, value) VALUES (?1, ?2)
                          ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                        values![&it.name(), &found.0.to_string()],
+                        values![&it.name(), &row.to_string()],
                     )?;
                 }
             }
@@ -256,13 +266,12 @@ impl Ledger {
             |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)),
         );
         let mut found = BTreeSet::new();
-        for (name, generation) in noted.map_err(|e| self.fault("be read", e))? {
+        for (name, row) in noted.map_err(|e| self.fault("be read", e))? {
             let named = name.strip_prefix(DOUBT).and_then(|it| serde_json::from_str::<[String; 3]>(it).ok());
             let Some([of, ubi, license]) = named else { continue };
             let Some(key) = key_of(&ubi, &license).filter(|_| of == profile) else { continue };
-            let now = records::generation(self.engine.db(), profile, &key);
-            let now = now.map_err(|e| self.fault("be read", e))?;
-            if now.is_some_and(|now| now.0.to_string() == generation) {
+            let lives = is_live(self.engine.db(), profile, &key, &row);
+            if lives.map_err(|e| self.fault("be read", e))? {
                 found.insert(key);
             }
         }
@@ -285,13 +294,19 @@ impl Ledger {
     }
 }
 
-/// Refuses a refresh token that may be spent: no later grant has taken its place since that was noted.
+/// Whether the row that was noted still names the living tokens: it keeps its number where they are sealed anew or moved.
+fn is_live(db: Db<'_>, profile: &str, key: &Key, row: &str) -> Result<bool, Fault> {
+    let live = records::secrets(db, profile, key, Role::Live)?;
+    Ok(live.iter().any(|(id, _)| id.to_string() == row))
+}
+
+/// Whether a license's refresh token may be sent: it isn't noted as one that may be spent, or other tokens have taken its
+/// place since.
 pub(super) fn may_be_sent(tx: Db<'_>, profile: &str, key: &Key) -> Result<bool, Fault> {
     let noted: Option<String> =
         tx.row("SELECT value FROM meta WHERE name = ?1", values![&name_of(profile, key)], |row| row.get(0))?;
     let Some(noted) = noted else { return Ok(true) };
-    let now = records::generation(tx, profile, key)?;
-    Ok(now.is_none_or(|now| now.0.to_string() != noted))
+    Ok(!is_live(tx, profile, key, &noted)?)
 }
 
 fn name_of(profile: &str, key: &Key) -> String {

@@ -227,19 +227,23 @@ pub(super) fn refresh_of_licence(db: Db<'_>, profile: &str, key: &Key) -> Result
     Ok(open.into_iter().find(|flow| flow.purpose == Purpose::Refresh))
 }
 
-/// A question stays open, and nobody is at it: no process ever has this mark.
-pub(super) fn leave(tx: Db<'_>, flow: &FlowId) -> Result<(), Fault> {
-    tx.execute("UPDATE flow SET owner_mark = ?2 WHERE id = ?1", values![&flow.0, LEFT])?;
+/// A question that this process owns stays open, and nobody is at it: no process ever has this mark. One that others have
+/// taken over stays theirs.
+pub(super) fn leave(tx: Db<'_>, flow: &FlowId, ours: &Owner) -> Result<(), Fault> {
+    tx.execute(
+        "UPDATE flow SET owner_mark = ?2 WHERE id = ?1 AND owner_mark = ?3",
+        values![&flow.0, LEFT, &ours.mark],
+    )?;
     Ok(())
 }
 
-/// A question is put once more: from now on until `deadline`.
-pub(super) fn again(tx: Db<'_>, flow: &Flow) -> Result<(), Fault> {
-    tx.execute(
-        "UPDATE flow SET stage = 'sent', sealed = NULL, opened = ?2, deadline = ?3 WHERE id = ?1",
-        values![&flow.id.0, flow.opened.as_second(), flow.deadline.as_second()],
+/// A question that this process owns is put once more: from now on until `deadline`. `false` where it doesn't own it any more.
+pub(super) fn again(tx: Db<'_>, flow: &Flow, ours: &Owner) -> Result<bool, Fault> {
+    let put = tx.execute(
+        "UPDATE flow SET stage = 'sent', sealed = NULL, opened = ?2, deadline = ?3 WHERE id = ?1 AND owner_mark = ?4",
+        values![&flow.id.0, flow.opened.as_second(), flow.deadline.as_second(), &ours.mark],
     )?;
-    Ok(())
+    Ok(put == 1)
 }
 
 /// The questions about one licence.

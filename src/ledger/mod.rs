@@ -378,13 +378,24 @@ impl Ledger {
 
     /// Lets go of a question of ours that stays open, before this process ends.
     pub fn leave(&mut self, flow: &FlowId) -> Result<()> {
-        self.relaxed(|tx| journal::leave(tx, flow))
+        let ours = self.mark()?.owner();
+        self.relaxed(|tx| journal::leave(tx, flow, &ours))
     }
 
-    /// Commits that a question of ours is put once more, synced.
+    /// Commits that a refresh token of ours is sent once more, synced. Refused where it may be spent, because the ledger went
+    /// back in time, and where others have taken the question over.
     pub fn intend_again(&mut self, flow: &Flow) -> Result<Logged<FlowId>> {
-        self.transaction("write the intent", |tx| journal::again(tx, flow))?;
-        Ok(Logged::attested_by_the_ledger(flow.id.clone()))
+        let ours = self.mark()?.owner();
+        let refused = self.transaction("write the intent", |tx| {
+            if !heads::may_be_sent(tx, &flow.profile, &flow.key)? {
+                return Ok(Some(LedgerError::MayBeSpent { license: flow.key.license.to_string() }));
+            }
+            Ok((!journal::again(tx, flow, &ours)?).then_some(LedgerError::TakenOver))
+        })?;
+        match refused {
+            Some(refused) => Err(refused.into()),
+            None => Ok(Logged::attested_by_the_ledger(flow.id.clone())),
+        }
     }
 
     /// Notes how far a question has come. Survives the process's end at once, a power cut only once something is

@@ -1,7 +1,7 @@
 //! A ledger that goes back in time, because a dump or a snapshot of it is restored: it's told, and no refresh token that may
 //! be spent is sent before somebody says so.
 
-use crate::rig::Rig;
+use crate::rig::{Rig, Visit};
 use crate::snapshot;
 
 const LICENSE: &str = "101-X0007-D1";
@@ -120,4 +120,38 @@ fn a_line_that_the_power_cut_is_left_out() {
         std::fs::write(&seen, &whole[..cut]).unwrap();
         rig.run(&format!("token {LICENSE}")).exits(0);
     }
+}
+
+/// Whatever step of a refresh the restored ledger was saved at: what that refresh spent is sent by nobody.
+#[test]
+fn a_refresh_that_was_under_way_is_not_gone_on_with() {
+    for step in 0.. {
+        let rig = Rig::new();
+        rig.grant(LICENSE).exits(0);
+        rig.minutes_pass(61);
+        let mut before = Vec::new();
+        let ended = rig.stopped_at(&format!("token {LICENSE}"), step, || before = saved(&rig));
+        let Some(code) = ended else {
+            assert!(step > 5, "{step}");
+            break;
+        };
+        assert_eq!(code, 0);
+        restores(&rig, &before);
+        for _ in 0..3 {
+            drop(rig.run(&format!("token {LICENSE}")));
+            rig.minutes_pass(61);
+        }
+        assert_eq!(rig.provider.living().len(), 1, "step {step}: {:#?}", rig.provider.log());
+    }
+}
+
+#[test]
+fn another_admins_grant_that_waits_ends_no_doubt() {
+    let rig = behind_a_refresh();
+    rig.run(&format!("token {LICENSE}")).exits(7);
+    rig.visits([Visit::GrantsAs("max@example.com".into())]);
+    rig.run(&format!("renew {LICENSE} --browser scripted")).exits(6);
+    let sent = rig.provider.log().len();
+    rig.run(&format!("token {LICENSE}")).exits(7);
+    assert_eq!(rig.provider.log().len(), sent, "nothing was sent");
 }

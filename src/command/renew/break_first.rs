@@ -11,7 +11,7 @@ use crate::model::outcome::{Ending, Outcome};
 use crate::model::plan::Planned;
 use crate::oauth::Patience;
 
-/// Break before make: the old grant goes, once all that the new one needs was tried. Until somebody grants, the licence is
+/// Break before make: the old grant goes, once all that the new one needs was tried. Until somebody grants, the license is
 /// expired, and its record names the admin who is to be asked.
 pub(super) fn renew<'a>(
     item: Planned,
@@ -59,7 +59,7 @@ pub(super) fn renew<'a>(
         return bench.finish(call, outcome);
     }
     terminal.say(&format!("{}'s old grant is given up. The new one is asked for now.", key.license));
-    // It has ended: the next command on the licence, whichever it is, says so and goes on.
+    // It has ended: the next command on the license, whichever it is, says so and goes on.
     let item = Planned { expires_at: Some(call.env.clock.now()), ..item };
     let outcome = consent(call, bench, item, false, &args.waiting)?;
     bench.finish(call, outcome)

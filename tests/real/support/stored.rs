@@ -156,6 +156,13 @@ impl Rig {
             Place::Blob(_) => "aged",
         };
         if let Place::Blob(Sealed(blob)) = vault.put(item, &granted.to_sealable(&key)).unwrap() {
+            #[cfg(target_os = "linux")]
+            if let LedgerPlace::Server(server) = self.ledger_place() {
+                let blob = hex::encode(blob);
+                let change = format!("UPDATE biotrack_auth.secret SET blob = '\\x{blob}' WHERE id = {id}");
+                super::team::shared().says(&server.database, &change);
+                return;
+            }
             let ledger = rusqlite::Connection::open(self.file("ledger.db")).unwrap();
             // The ledger's log stays as the program leaves it.
             ledger.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();

@@ -413,7 +413,7 @@ impl<'r, 'e> Round<'r, 'e> {
         }
     }
 
-    /// A licence's code is to be sent when its turn comes.
+    /// A license's code is to be sent when its turn comes.
     fn enqueue(&mut self, at: usize) {
         let Some(open) = self.open.get_mut(&at) else { return };
         (open.until, open.queued) = (None, true);
