@@ -1,7 +1,7 @@
 //! The list of steps, and what they do to a ledger in a file. On a server they are tried with a real one.
 
 use super::{KNOWN, STEPS};
-use crate::edge::{Env, OsRandom, Paths, Random};
+use crate::edge::{Env, OsRandom, Paths, Random, Unwatched};
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::engine::sqlite::LedgerFile;
 use crate::ledger::{Ledger, history};
@@ -327,7 +327,9 @@ fn several_at_the_same_moment_migrate_it_once() {
     let home = Home::with_schema(1);
     std::thread::scope(|scope| {
         for _ in 0..6 {
-            scope.spawn(|| LedgerFile::write(&home.paths(), &OsRandom as &dyn Random).map(drop).unwrap());
+            scope.spawn(|| {
+                LedgerFile::write(&home.paths(), &OsRandom as &dyn Random, &Unwatched).map(drop).unwrap()
+            });
         }
     });
     assert_eq!((schema(&home.ledger()), home.copies()), (KNOWN, names(&["ledger.db.schema-1"])));
