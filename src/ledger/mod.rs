@@ -123,7 +123,9 @@ impl Ledger {
     /// Where a newer program migrated it, or, on a server, its owner didn't yet: nothing is changed.
     pub fn open(env: &Env, place: &LedgerPlace) -> Result<Self> {
         let mut ledger = match place {
-            LedgerPlace::File => Self::of_file(LedgerFile::write(&env.paths, env.random.as_ref())?, env),
+            LedgerPlace::File => {
+                Self::of_file(LedgerFile::write(&env.paths, env.random.as_ref(), env.steps.as_ref())?, env)
+            }
             LedgerPlace::Server(server) => {
                 // Marks and spools are here all the same.
                 files::private_folder(&env.paths.data)?;
@@ -180,7 +182,7 @@ impl Ledger {
     /// Where a newer program migrated it, or it can't be migrated from here: nothing is changed.
     pub fn migrate(env: &Env, place: &LedgerPlace) -> Result<Option<Migration>> {
         let migration = match place {
-            LedgerPlace::File => LedgerFile::migrate(&env.paths, env.random.as_ref())?,
+            LedgerPlace::File => LedgerFile::migrate(&env.paths, env.random.as_ref(), env.steps.as_ref())?,
             LedgerPlace::Server(server) => postgres::Session::migrate(server)?,
         };
         if let Some(Migration { from, to, copy }) = &migration {

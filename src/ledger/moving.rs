@@ -8,7 +8,7 @@ use super::{Ledger, history};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::history::Chore;
 use crate::model::server::LedgerPlace;
-use crate::system::{Env, Paths};
+use crate::system::{Env, Paths, Step};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -54,7 +54,9 @@ impl Ledger {
             }
         };
         if there.moved.is_none() {
+            env.steps.reached(Step::BeforeCommit);
             source.copy_to(&target)?;
+            env.steps.reached(Step::AfterCommit);
         }
         target.id.clone_from(&source.id);
         let from = source.path.clone();
@@ -65,6 +67,7 @@ impl Ledger {
                 history::append_chore(tx, Chore::LedgerMoved, now, &format!("from {from}"), &hand)
             });
             done.map_err(|e| target.fault("finish the move", e))?;
+            env.steps.reached(Step::AfterCommit);
         }
         let count = |table: &str| -> Result<usize> {
             let counted = target.engine.db().number(&format!("SELECT count(*) FROM {table}"), values![]);
@@ -76,7 +79,9 @@ impl Ledger {
     /// Opened whether or not its records are elsewhere.
     fn as_it_is(env: &Env, place: &LedgerPlace) -> Result<Self> {
         Ok(match place {
-            LedgerPlace::File => Self::of_file(LedgerFile::as_it_is(&env.paths, env.random.as_ref())?, env),
+            LedgerPlace::File => {
+                Self::of_file(LedgerFile::as_it_is(&env.paths, env.random.as_ref(), env.steps.as_ref())?, env)
+            }
             LedgerPlace::Server(server) => {
                 Self::of_server(postgres::Session::as_it_is(server, env.random.as_ref())?, env)
             }

@@ -2,7 +2,7 @@
 //! `tests/fixtures/ledgers/README.md` says how they were made.
 
 #[path = "../fixtures/ledgers/home.rs"]
-mod home;
+pub mod home;
 
 use biotrack_auth::ledger::SCHEMA;
 use home::{OldHome, rows};

@@ -69,7 +69,7 @@ fn cut(before: Before, keyring: bool, job: Job, at: usize, noted: usize) -> Opti
     let left = std::mem::take(&mut *disk.lock().unwrap());
     let judged = match &halted {
         Halt::At(step) => left.into_iter().nth(noted).map(|rig| {
-            let later = Home { rig, answer: home.answer.clone() };
+            let later = Home { rig, before, answer: home.answer.clone() };
             // What is found, and what is left once the next command on the license has recovered it.
             let next = || {
                 drop(later.rig.run(&format!("renew {LICENSE} --no-wait")));
@@ -92,8 +92,8 @@ fn cut(before: Before, keyring: bool, job: Job, at: usize, noted: usize) -> Opti
 /// The power is cut at each step of each job.
 fn cuts(before: Before, keyring: bool, jobs: &[Job]) {
     let mut tally = Tally::default();
-    for (row, job) in jobs.iter().enumerate() {
-        let (begin, stride) = tally.stride(row, 3);
+    for job in jobs {
+        let (begin, stride) = tally.stride(job.name, 3);
         for at in (begin..).step_by(stride) {
             let mut noted = 0;
             while let Some(judged) = cut(before, keyring, *job, at, noted) {

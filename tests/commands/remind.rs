@@ -291,7 +291,7 @@ fn hooks_that_cannot_be_are_refused_with_their_line() {
 /// At each step of a `remind` that is killed: the next one runs what is left to run. What was run already comes again only
 /// where the killed one couldn't note it any more, with the same id, and no event is ever empty or cut.
 #[test]
-fn a_remind_that_is_killed_repeats_nothing_but_what_it_could_not_note() {
+fn in_a_file_a_remind_that_is_killed_repeats_nothing_but_what_it_could_not_note() {
     for at in 0.. {
         let rig = weekly();
         for license in ["L-2", "L-3"] {

@@ -4,7 +4,7 @@ use super::{Beginning, Db, Fault, safety_copy};
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::migrations::{self, KNOWN, Migration, NOTHING};
 use crate::ledger::moving::{elsewhere, whereabouts};
-use crate::system::{Paths, Random, files};
+use crate::system::{Paths, Random, Step, Steps, files};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, InterruptHandle, OpenFlags, Transaction, TransactionBehavior};
 use std::fs::File;
@@ -26,18 +26,22 @@ pub(in crate::ledger) struct LedgerFile {
 
 impl LedgerFile {
     /// Opens it for writing; makes or migrates it where needed.
-    pub(in crate::ledger) fn write(paths: &Paths, random: &dyn Random) -> Result<Self> {
-        Self::up_to_date(paths, random, false).map(|(file, _)| file)
+    pub(in crate::ledger) fn write(paths: &Paths, random: &dyn Random, steps: &dyn Steps) -> Result<Self> {
+        Self::up_to_date(paths, random, steps, false).map(|(file, _)| file)
     }
 
     /// The same for whoever moves its records.
-    pub(in crate::ledger) fn as_it_is(paths: &Paths, random: &dyn Random) -> Result<Self> {
-        Self::up_to_date(paths, random, true).map(|(file, _)| file)
+    pub(in crate::ledger) fn as_it_is(paths: &Paths, random: &dyn Random, steps: &dyn Steps) -> Result<Self> {
+        Self::up_to_date(paths, random, steps, true).map(|(file, _)| file)
     }
 
     /// Migrates it where that is needed; what that did.
-    pub(in crate::ledger) fn migrate(paths: &Paths, random: &dyn Random) -> Result<Option<Migration>> {
-        Self::up_to_date(paths, random, false).map(|(_, migration)| migration)
+    pub(in crate::ledger) fn migrate(
+        paths: &Paths,
+        random: &dyn Random,
+        steps: &dyn Steps,
+    ) -> Result<Option<Migration>> {
+        Self::up_to_date(paths, random, steps, false).map(|(_, migration)| migration)
     }
 
     /// Opens it for reading; `None` where there is none.
@@ -69,7 +73,12 @@ impl LedgerFile {
         file.named().map(Some)
     }
 
-    fn up_to_date(paths: &Paths, random: &dyn Random, anyway: bool) -> Result<(Self, Option<Migration>)> {
+    fn up_to_date(
+        paths: &Paths,
+        random: &dyn Random,
+        steps: &dyn Steps,
+        anyway: bool,
+    ) -> Result<(Self, Option<Migration>)> {
         let file = paths.ledger();
         let place = file.display().to_string();
         let unopened =
@@ -87,12 +96,15 @@ impl LedgerFile {
             if found != NOTHING {
                 file.stays()?;
             }
+            steps.reached(Step::BeforeCommit);
             // Two processes that start at once must not both make it: SQLite doesn't wait while the mode changes.
             let turn = files::open_private(&turn(paths)).map_err(unopened)?;
             turn.lock().map_err(|e| LedgerError::Open { path: place.clone(), reason: e.to_string() })?;
             let id = random.name()?;
             let made = file.make_or_migrate(paths, &id);
             migration = made.map_err(|e| e.named(&place, "be made or migrated"))?;
+            drop(turn);
+            steps.reached(Step::AfterCommit);
         }
         let file = file.named()?;
         if named_beside(paths).is_none() {

@@ -6,7 +6,7 @@ use crate::ledger::engine::sqlite::LedgerFile;
 use crate::ledger::{Ledger, history};
 use crate::model::history::Chore;
 use crate::model::server::LedgerPlace;
-use crate::system::{Env, OsRandom, Paths, Random};
+use crate::system::{Env, OsRandom, Paths, Random, Unwatched};
 use jiff::Timestamp;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -327,7 +327,9 @@ fn several_at_the_same_moment_migrate_it_once() {
     let home = Home::with_schema(1);
     std::thread::scope(|scope| {
         for _ in 0..6 {
-            scope.spawn(|| LedgerFile::write(&home.paths(), &OsRandom as &dyn Random).map(drop).unwrap());
+            scope.spawn(|| {
+                LedgerFile::write(&home.paths(), &OsRandom as &dyn Random, &Unwatched).map(drop).unwrap()
+            });
         }
     });
     assert_eq!((schema(&home.ledger()), home.copies()), (KNOWN, names(&["ledger.db.schema-1"])));

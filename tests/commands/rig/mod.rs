@@ -108,6 +108,22 @@ impl Rig {
         Self::configured("keyring")
     }
 
+    /// The same, with its ledger in a file wherever those of other tests are.
+    pub fn in_a_file() -> Self {
+        let rig = Self::bare();
+        rig.init("sealed");
+        rig
+    }
+
+    /// What makes an empty database and gives its address, where this run of the tests has a server.
+    #[cfg(all(feature = "real-parts", target_os = "linux"))]
+    pub fn a_server() -> Option<impl Fn() -> String> {
+        team::wanted().then(|| {
+            let server = team::shared();
+            move || server.address(&server.database(), "postgres")
+        })
+    }
+
     fn configured(vault: &str) -> Self {
         let rig = Self::bare();
         rig.init(vault);

@@ -1,0 +1,99 @@
+//! Whether what the provider has is what we have and tell.
+
+use super::jobs::{ADOPT, BUNDLES, Before, Home, LICENSE};
+use crate::rig::{PROFILE, key};
+use biotrack_auth::model::flow::Role;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Judges it, with what a person would do next where something is left to a person.
+pub fn judge(home: &Home) -> Result<(), String> {
+    let rig = &home.rig;
+    if rig.run("history verify").code != 0 {
+        return Err("the history isn't whole".into());
+    }
+    reminded_once(home)?;
+    if home.before == Before::Ended {
+        // Only the provider knows that it's over, until somebody asks for a token.
+        let _ = rig.run(&format!("token {LICENSE}"));
+    }
+    let found = || rig.run("status --json").exits(0).json()["authorizations"][0].clone();
+    let mut record = found();
+    let is_elsewhere = |record: &Value| conditions(record).contains(&"held_elsewhere");
+    if home.before == Before::Restored && is_elsewhere(&record) {
+        rig.run(&(ADOPT.line)(home)).exits(0);
+        record = found();
+    }
+    if is_elsewhere(&record) {
+        return moved(home);
+    }
+    let (state, conditions) = (record["state"].as_str().unwrap_or("unknown"), conditions(&record));
+    let has = |condition: &str| conditions.contains(&condition);
+    let ask = || rig.run(&format!("token {LICENSE}"));
+    let mut token = ask();
+    // What was taken in as the vault changed is found in the other one, and the error names the command that moves it.
+    let names = |vault: &&&str| token.err.contains(&format!("biotrack-auth config vault {vault}."));
+    if let Some(vault) = ["keyring", "sealed"].iter().find(names) {
+        rig.run(&format!("config vault {vault}")).exits(0);
+        token = ask();
+    }
+    let ours = token.out.trim().to_owned();
+    let open = ["uncertain", "revocation_pending", "handoff_lapsed"].into_iter().any(has);
+    if ["active", "due"].contains(&state) && !open {
+        if token.code != 0 {
+            return Err(format!("{state} {conditions:?}, but no token is to be had: {}", token.err));
+        }
+        if !rig.provider.honors(&ours) {
+            return Err(format!("{state} {conditions:?}, but its token is dead"));
+        }
+    } else if token.code == 0 && !rig.provider.honors(&ours) {
+        return Err(format!("{state} {conditions:?}, and a dead token is handed out"));
+    }
+    let others: Vec<_> = rig.provider.living().into_iter().filter(|(_, access)| *access != ours).collect();
+    // A grant that awaits approval lives, and is told; so is what an answer that was lost may have made.
+    // And so does what was handed over to another home before this one had a new grant, or is another home's until it's
+    // taken in here.
+    let theirs = [Before::Arriving, Before::Restored].contains(&home.before);
+    let bundles = [BUNDLES.iter().any(|file| rig.file(file).exists()), theirs];
+    let bundled = bundles.into_iter().filter(|it| *it).count();
+    // What a newer grant replaced is kept until the next command on the license has revoked it.
+    let ledger = rig.ledger();
+    let replaced = ledger.secrets(PROFILE, &key(LICENSE), Role::Superseded).unwrap().len();
+    let explained = bundled + replaced + usize::from(has("held")) + if open { usize::MAX / 2 } else { 0 };
+    if others.len() > explained {
+        return Err(format!("{state} {conditions:?}, and nobody tells of {others:?}"));
+    }
+    Ok(())
+}
+
+/// What is told of a license besides its state.
+pub fn conditions(record: &Value) -> Vec<&str> {
+    record["conditions"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// No reminder was given twice.
+fn reminded_once(home: &Home) -> Result<(), String> {
+    let told = std::fs::read_to_string(home.rig.file("due")).unwrap_or_default();
+    let events: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let once: BTreeSet<_> = events.iter().map(|event| event["id"].to_string()).collect();
+    if once.len() == events.len() { Ok(()) } else { Err(format!("reminded twice: {told}")) }
+}
+
+/// The tokens live in another home: those in a bundle, which must be good there.
+fn moved(home: &Home) -> Result<(), String> {
+    let rig = &home.rig;
+    let other = rig.another_home();
+    let identity = rig.file("key.txt");
+    for bundle in BUNDLES.map(|file| rig.file(file)).iter().filter(|it| it.exists()) {
+        let import = format!("import --yes {} --identity {}", bundle.display(), identity.display());
+        let taken = other.run(&import);
+        if taken.code != 0 {
+            return Err(format!("the bundle can't be taken in: {}", taken.err));
+        }
+    }
+    let token = other.run(&format!("token {LICENSE}"));
+    match token.code == 0 && rig.provider.honors(token.out.trim()) {
+        true => Ok(()),
+        false => Err(format!("the moved grant is dead in both homes: {}", token.err)),
+    }
+}

@@ -1,0 +1,67 @@
+//! What was tried, and what went wrong; which steps are left out, and which pairs an earlier run has done.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+/// What was tried, and what went wrong.
+#[derive(Default)]
+pub struct Tally {
+    tried: usize,
+    wrong: Vec<String>,
+}
+
+impl Tally {
+    /// Where to begin, and how many steps to go on by: others for each name.
+    pub fn stride(&self, name: &str, usual: usize) -> (usize, usize) {
+        if variable("BIOTRACK_TEST_ALL").is_some() {
+            return (0, 1);
+        }
+        // FNV-1a: the same at every run.
+        let mixed = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let mixed = usize::try_from(mixed >> 33).unwrap();
+        let stride = usual + mixed % 3;
+        (mixed / 3 % stride, stride)
+    }
+
+    /// Tries a pair, unless an earlier run has noted that nothing of it was wrong; notes it where nothing is.
+    pub fn pair(&mut self, name: &str, tries: impl FnOnce(&mut Self)) {
+        let ledger = variable("BIOTRACK_TEST_LEDGER").map_or("sqlite".into(), |it| it.display().to_string());
+        let name = format!("{ledger} {name}");
+        let note = variable("BIOTRACK_TEST_DONE").map(PathBuf::from);
+        let noted = note.as_ref().and_then(|note| fs::read_to_string(note).ok()).unwrap_or_default();
+        let of_it = |line: &str| line.strip_prefix(&name)?.strip_prefix(": ")?.parse::<usize>().ok();
+        if let Some(tried) = noted.lines().find_map(of_it) {
+            self.tried += tried;
+            return;
+        }
+        let (tried, wrong) = (self.tried, self.wrong.len());
+        tries(self);
+        if let (Some(note), true) = (note, self.wrong.len() == wrong) {
+            let mut line = String::new();
+            writeln!(line, "{name}: {}", self.tried - tried).unwrap();
+            // One write: tests that run beside this one note theirs, too.
+            let mut file = fs::OpenOptions::new().create(true).append(true).open(note).unwrap();
+            file.write_all(line.as_bytes()).unwrap();
+        }
+    }
+
+    pub fn count(&mut self, done: Result<(), String>) {
+        self.tried += 1;
+        self.wrong.extend(done.err());
+    }
+
+    #[expect(clippy::disallowed_macros, reason = "the figures of a whole run")]
+    pub fn end(self) {
+        println!("{} tried, {} wrong", self.tried, self.wrong.len());
+        assert!(self.wrong.is_empty(), "{} of {}:\n{}", self.wrong.len(), self.tried, self.wrong.join("\n"));
+    }
+}
+
+fn variable(name: &str) -> Option<std::ffi::OsString> {
+    #[expect(clippy::disallowed_methods, reason = "a test has no Env")]
+    std::env::var_os(name)
+}
