@@ -2,7 +2,7 @@
 
 use crate::command::{self, Call, Command, completions, exec};
 use crate::error::{EXIT_CODES, Error, Result, shell};
-use crate::system::{Clock, Colour, Env, Talk};
+use crate::system::{Clock, Color, Env, Talk};
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;
@@ -60,9 +60,9 @@ struct Global {
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
 
-    /// Use colour
+    /// Use color
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
-    color: Colour,
+    color: Color,
 }
 
 /// The clap tree, for help, completions and man pages.
@@ -148,7 +148,7 @@ fn is_exec(arguments: &[OsString]) -> bool {
 
 /// Arguments that don't parse; and help and version, which clap hands over the same way.
 fn unparsed(e: &clap::Error, arguments: &[OsString], env: &Env) -> u8 {
-    let text = if env.terminal.colour_out() { e.render().ansi().to_string() } else { e.render().to_string() };
+    let text = if env.terminal.color_out() { e.render().ansi().to_string() } else { e.render().to_string() };
     match e.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => finish(env.terminal.answer(&text)),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {

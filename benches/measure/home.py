@@ -43,7 +43,7 @@ class Home:
         self.bench.run(self.command("sandbox", "seed", count), self.env)
 
     def settle(self, but):
-        """Gives all licences but so many 90 days more: few are left that need somebody, however many are stored."""
+        """Gives all licenses but so many 90 days more: few are left that need somebody, however many are stored."""
         db = sqlite3.connect(self.ledger)
         now = int(time.time())
         db.execute(
@@ -54,7 +54,7 @@ class Home:
         db.close()
 
     def register(self, license):
-        """The words that ask for a licence and print the address."""
+        """The words that ask for a license and print the address."""
         return self.command("register", "--ubi", UBI, "--license", license, "--username", ADMIN, "--no-browser")
 
 

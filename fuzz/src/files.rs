@@ -1,4 +1,4 @@
-//! Files that a person gives: configuration, lists of licences, records that were exported, and what is written again.
+//! Files that a person gives: configuration, lists of licenses, records that were exported, and what is written again.
 
 use biotrack_auth::config::{Config, missing};
 use biotrack_auth::custody::Bundle;
@@ -45,7 +45,7 @@ pub fn config(bytes: &[u8]) {
     }
 }
 
-/// A list of licences: all of its rows, or every complaint with its line.
+/// A list of licenses: all of its rows, or every complaint with its line.
 pub fn rows(bytes: &[u8]) {
     let complaints = |complaints: Vec<Complaint>| {
         assert!(!complaints.is_empty());
@@ -123,7 +123,7 @@ pub fn import_json(bytes: &[u8]) {
     }
 }
 
-/// An opened bundle: records, and tokens that are their own licence's.
+/// An opened bundle: records, and tokens that are their own license's.
 pub fn bundle(bytes: &[u8]) {
     let bundle = match Bundle::read(&Sealable::from_bytes(bytes.to_vec()), "moving.age") {
         Ok(bundle) => bundle,

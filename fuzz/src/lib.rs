@@ -25,10 +25,10 @@ fn now() -> Timestamp {
     Timestamp::from_second(1_767_225_600).expect("a good year")
 }
 
-/// A licence.
+/// A license.
 fn key() -> Key {
     let (ubi, license) = (Ubi::parse("604001"), License::parse("L-1"));
-    Key { ubi: ubi.expect("a UBI"), license: license.expect("a licence") }
+    Key { ubi: ubi.expect("a UBI"), license: license.expect("a license") }
 }
 
 /// The profile that a configuration of one describes.

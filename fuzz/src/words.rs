@@ -28,7 +28,7 @@ pub fn words(bytes: &[u8]) {
             assert_eq!(near_duplicates(&license, &other), near_duplicates(&other, &license));
             assert!(!near_duplicates(&license, &license));
             odd_shape(shown).into_iter().for_each(super::harmless);
-            let _ = Tag::parse(shown).expect("as long as a licence");
+            let _ = Tag::parse(shown).expect("as long as a license");
         }
         Err(e) => super::printable(&e),
     }

@@ -26,7 +26,7 @@ else
     compdef _clap_dynamic_completer_biotrack_auth biotrack-auth
 fi";
 
-/// Print a shell's completion script: flags and commands, and licences, tags and profiles out of the ledger
+/// Print a shell's completion script: flags and commands, and licenses, tags and profiles out of the ledger
 ///
 /// The script asks the program itself, which reads the configuration and the ledger and nothing else. A name that a
 /// shell would have to quote isn't offered.
@@ -163,7 +163,7 @@ impl Names {
             .collect()
     }
 
-    /// A licence where it names one authorization, else `UBI/LICENSE`; soonest expiry first.
+    /// A license where it names one authorization, else `UBI/LICENSE`; soonest expiry first.
     fn selectors(&self, past: bool, with_ubi: bool) -> Vec<(String, Option<String>)> {
         let mut all = self.standings().unwrap_or_default();
         let mut bearers: BTreeMap<String, usize> = BTreeMap::new();

@@ -24,7 +24,7 @@ Examples:
   biotrack-auth exec 101-X0007-D1 -- ./report-sales --yesterday
   biotrack-auth exec 101-X0007-D1 -- sh -c 'curl -H \"Authorization: Bearer $BIOTRACK_ACCESS_TOKEN\" …'")]
 pub struct Args {
-    /// Which: a licence, UBI/LICENSE, an OCM licence or a store's name
+    /// Which: a license, UBI/LICENSE, an OCM license or a store's name
     #[arg(value_name = "SELECTOR")]
     selector: String,
 

@@ -27,7 +27,7 @@ Examples:
   biotrack-auth export --with-secrets --backup --recipient age1… --output backup.age
   biotrack-auth export 101-X0007-D1 --with-secrets --recipient age1… --output moving.age")]
 pub struct Args {
-    /// Only these: a licence, UBI/LICENSE, an OCM licence or a store's name
+    /// Only these: a license, UBI/LICENSE, an OCM license or a store's name
     #[arg(value_name = "SELECTOR")]
     selectors: Vec<String>,
 

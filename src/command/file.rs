@@ -1,4 +1,4 @@
-//! Files of licences, read whole before anything else happens.
+//! Files of licenses, read whole before anything else happens.
 
 use super::Call;
 use crate::error::{Complaint, Error, Result, clean};

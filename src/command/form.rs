@@ -1,4 +1,4 @@
-//! The form in which a command about several licences answers.
+//! The form in which a command about several licenses answers.
 
 use super::{Call, error_as_json};
 use crate::error::{Error, Result};

@@ -39,7 +39,7 @@ pub struct Args {
     #[command(subcommand)]
     action: Option<Action>,
 
-    /// Only of these: a licence, UBI/LICENSE, an OCM licence or a store's name
+    /// Only of these: a license, UBI/LICENSE, an OCM license or a store's name
     #[arg(value_name = "SELECTOR")]
     selectors: Vec<String>,
 

@@ -1,4 +1,4 @@
-//! `import`: records, and tokens out of a sealed bundle, merged by licence; all of them in one commit, or none.
+//! `import`: records, and tokens out of a sealed bundle, merged by license; all of them in one commit, or none.
 
 use super::{Call, file};
 use crate::custody::{Bundle, Taking, quiet};
@@ -228,7 +228,7 @@ fn whole<T>(rows: Vec<T>, complaints: Vec<Complaint>, path: String) -> Result<Ve
     if complaints.is_empty() { Ok(rows) } else { Err(Error::Rows { path, complaints }) }
 }
 
-/// Rows of profiles that aren't configured here, and licences that stand twice.
+/// Rows of profiles that aren't configured here, and licenses that stand twice.
 fn strangers(held: &Held, known: &BTreeSet<String>, from: &str) -> Result<()> {
     let mut seen = BTreeSet::new();
     let mut complaints = Vec::new();

@@ -269,7 +269,7 @@ impl Listening<'_, '_> {
         }
     }
 
-    /// What became of a licence, for the operator.
+    /// What became of a license, for the operator.
     fn told(&mut self, item: &Planned, kept: Result<Kept>) {
         self.untidy = true;
         let outcome = outcome_of(self.bench, item, kept, |_| false);

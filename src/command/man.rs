@@ -41,7 +41,7 @@ const ENVIRONMENT: [(&str, &str); 9] = [
     ("BIOTRACK_AUTH_IDENTITY", "the sealed vault's identity file"),
     ("CREDENTIALS_DIRECTORY", "systemd's: an identity in it is found as biotrack-auth-identity"),
     ("BROWSER", "what opens the Grant Access page"),
-    ("NO_COLOR", "no colour"),
+    ("NO_COLOR", "no color"),
     ("HTTPS_PROXY", "the proxy for requests to the provider"),
     ("NO_PROXY", "hosts that need none"),
     ("SSL_CERT_FILE", "the certificates to trust"),

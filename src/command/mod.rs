@@ -235,12 +235,12 @@ impl<'a> Call<'a> {
         View {
             now: self.env.clock.now(),
             profile: profile.map(str::to_owned),
-            colour: self.env.terminal.colour_out(),
+            color: self.env.terminal.color_out(),
             width: self.env.terminal.width(),
         }
     }
 
-    /// Answers with what became of each licence.
+    /// Answers with what became of each license.
     fn finish(&self, provider: &Provider, outcomes: &[Outcome], said: &str) -> Result<u8> {
         if self.json {
             self.env.terminal.answer(&self.json_text(&results(
@@ -299,7 +299,7 @@ impl<'a> Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Answers with what became of one licence: its card, where it went well.
+    /// Answers with what became of one license: its card, where it went well.
     fn finish(&self, call: &Call<'_>, outcome: Outcome) -> Result<u8> {
         let said = match (&outcome.standing, &outcome.error) {
             (Some(standing), None) => {
@@ -312,7 +312,7 @@ impl Bench<'_> {
     }
 }
 
-/// An error about one licence becomes its outcome; one about the call itself stays the call's.
+/// An error about one license becomes its outcome; one about the call itself stays the call's.
 fn outcome_or_error(key: &Key, standing: Option<Standing>, error: Error) -> Result<Outcome> {
     match error.kind() {
         Kind::Usage | Kind::Config | Kind::NotFound | Kind::Ambiguous | Kind::NeedsPerson => Err(error),

@@ -1,4 +1,4 @@
-//! `register`: a licence's first grant, or the first one after it was deactivated.
+//! `register`: a license's first grant, or the first one after it was deactivated.
 
 use super::bulk::{self, Run};
 use super::consent::{Waiting, consent, fits, hand_off, why_not};
@@ -16,10 +16,10 @@ use crate::model::rows::registrations;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-/// The UBI of a licence at a server that knows none.
+/// The UBI of a license at a server that knows none.
 const NO_UBI: &str = "none";
 
-/// Register a licence: have its admin user grant access on BioTrack's page
+/// Register a license: have its admin user grant access on BioTrack's page
 ///
 /// The admin user's password isn't asked for here, and never taken: it belongs on BioTrack's own page only.
 ///
@@ -45,7 +45,7 @@ pub struct Args {
     #[arg(long, value_name = "UBI", allow_hyphen_values = true)]
     ubi: Option<String>,
 
-    /// The BioTrack location licence; it may differ from the OCM licence
+    /// The BioTrack location license; it may differ from the OCM license
     #[arg(long, visible_alias = "licence", value_name = "LICENSE", allow_hyphen_values = true)]
     license: Option<String>,
 
@@ -57,7 +57,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     name: Option<StoreName>,
 
-    /// The official OCM licence, to find it by
+    /// The official OCM license, to find it by
     #[arg(long, value_name = "LICENSE")]
     ocm_license: Option<OcmLicense>,
 
@@ -197,7 +197,7 @@ fn register_several<'a>(
     bulk::run(call, bench, run, &args.bulk, &args.waiting)
 }
 
-/// New licences that are very like a known one, or another of the file, of the same company: said, never refused.
+/// New licenses that are very like a known one, or another of the file, of the same company: said, never refused.
 fn note_likely_slips(call: &Call<'_>, keys: &[&Key], standings: &[Standing]) {
     const SAID: usize = 10;
     let known: HashSet<_> = standings.iter().map(|it| &it.record.key).collect();
@@ -234,7 +234,7 @@ fn note_likely_slips(call: &Call<'_>, keys: &[&Key], standings: &[Standing]) {
 fn ask_for_missing(args: &mut Args, call: &Call<'_>) -> Result<()> {
     let wanted = [
         ("--ubi", "UBI of the company", &mut args.ubi),
-        ("--license", "BioTrack location licence", &mut args.license),
+        ("--license", "BioTrack location license", &mut args.license),
         ("--username", "Admin user (e-mail of the BioTrack account)", &mut args.username),
     ];
     let missing: Vec<_> = wanted.into_iter().filter(|(_, _, value)| value.is_none()).collect();
@@ -251,9 +251,9 @@ fn ask_for_missing(args: &mut Args, call: &Call<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A slip is likelier than an odd licence: said once, never refused.
+/// A slip is likelier than an odd license: said once, never refused.
 fn warn<'r>(call: &Call<'_>, key: &Key, known: impl Iterator<Item = &'r Authorization>) {
-    for (name, text) in [("UBI", key.ubi.as_str()), ("licence", key.license.as_str())] {
+    for (name, text) in [("UBI", key.ubi.as_str()), ("license", key.license.as_str())] {
         if let Some(odd) = odd_shape(text) {
             call.env.terminal.say(&format!("Note: the {name} \"{text}\" {odd}. It's kept exactly as typed."));
         }

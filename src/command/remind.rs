@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 /// Run the hooks of what has become due, once each
 ///
-/// A reminder is given once for each license, end and threshold: each of hooks.days, and the end itself. After a pause each licence is told of once, by its nearest threshold. A weekend's end counts as the Friday
+/// A reminder is given once for each license, end and threshold: each of hooks.days, and the end itself. After a pause each license is told of once, by its nearest threshold. A weekend's end counts as the Friday
 /// before. A hook that fails is reported, and run again next time. Hooks of grants, failures and deactivations that are
 /// still waiting are run too.
 ///

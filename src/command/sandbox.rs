@@ -49,12 +49,12 @@ pub struct Serve {
     #[arg(long, value_name = "TIME", default_value = "100d")]
     lifetime: String,
 
-    /// Misbehave in this way; may be given several times. KIND:5% does so for that share of the licences, or of each
-    /// licence's requests where it's about the token endpoint
+    /// Misbehave in this way; may be given several times. KIND:5% does so for that share of the licenses, or of each
+    /// license's requests where it's about the token endpoint
     #[arg(long = "fail", value_name = "KIND[:SHARE]", value_parser = Failing)]
     fail: Vec<Fail>,
 
-    /// Draw other licences and requests for a share: the same number draws the same ones
+    /// Draw other licenses and requests for a share: the same number draws the same ones
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
 

@@ -11,7 +11,7 @@ use secrecy::zeroize::Zeroizing;
 
 /// Print the access token of a living grant, refreshed first where it wouldn't last
 ///
-/// One process at a time refreshes a licence: the others wait for it, and print what it got. The new tokens are stored
+/// One process at a time refreshes a license: the others wait for it, and print what it got. The new tokens are stored
 /// before the access token is printed. Where BioTrack doesn't say how long an access token lives, an hour is assumed. The
 /// ledger notes once a day that a token was used: `status` shows when that was last.
 ///
@@ -25,7 +25,7 @@ Examples:
   biotrack-auth token 101-X0007-D1 --format header | curl -H @- https://…/api/v1/inventory
   biotrack-auth token 101-X0007-D1 --min-valid 30m --json")]
 pub struct Args {
-    /// Which: a licence, UBI/LICENSE, an OCM licence or a store's name
+    /// Which: a license, UBI/LICENSE, an OCM license or a store's name
     #[arg(value_name = "SELECTOR")]
     selector: String,
 
@@ -53,7 +53,7 @@ enum Format {
     Raw,
     /// An HTTP header: Authorization: Bearer …
     Header,
-    /// One document, with its end and its licence
+    /// One document, with its end and its license
     Json,
 }
 

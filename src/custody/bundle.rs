@@ -450,7 +450,7 @@ fn gone(whose: &str, file: &str) -> String {
     )
 }
 
-/// Refuses a licence that someone is at now, or of which a dead process left something to be finished.
+/// Refuses a license that someone is at now, or of which a dead process left something to be finished.
 pub fn quiet(standing: &Standing) -> Result<()> {
     let license = standing.record.key.license.to_string();
     match standing.flows.iter().find(|flow| !flow.handed_off) {

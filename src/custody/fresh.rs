@@ -1,6 +1,6 @@
 //! A refresh: a new access token inside a living grant, with nobody asked (RFC 6749 6).
 //!
-//! Under the claim on the licence's tokens, which spans processes: re-read, decide; envelope and intent, synced, before
+//! Under the claim on the license's tokens, which spans processes: re-read, decide; envelope and intent, synced, before
 //! the one POST; a new item in the vault; one synced commit; only then the access token is seen. A rotated refresh token
 //! that can't be kept in its place is kept sealed in the journal, and in the spool where the ledger itself can't.
 
@@ -151,7 +151,7 @@ impl Custody<'_> {
         Err(refused)
     }
 
-    /// The claim on a licence's tokens: from before they are read until what was done with them is committed.
+    /// The claim on a license's tokens: from before they are read until what was done with them is committed.
     pub(super) fn claim(&self, key: &Key) -> Result<Claim> {
         let provider = &self.provider;
         let issuer = provider.issuer.as_deref().unwrap_or(&provider.url);

@@ -131,7 +131,7 @@ impl Custody<'_> {
         self.probe()
     }
 
-    /// Closes a hand-off whose time is over, with its memo: whatever is done to a licence next clears it away.
+    /// Closes a hand-off whose time is over, with its memo: whatever is done to a license next clears it away.
     pub(super) fn clear_lapsed(&mut self, flow: &Flow) -> Result<()> {
         if flow.owner.is_none() && flow.stage == Stage::Asked && flow.deadline <= self.env.clock.now() {
             let memo = self.ledger.close_lapsed(&flow.id)?;

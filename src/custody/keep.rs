@@ -248,7 +248,7 @@ impl Custody<'_> {
             Ok(true) => match self.revoke_unwanted(key) {
                 Ok(()) => "The wrong grant was revoked, and nothing was stored.",
                 Err(_) => {
-                    "The wrong grant wasn't stored; its revocation hasn't been answered yet, and the next command on this licence tries again."
+                    "The wrong grant wasn't stored; its revocation hasn't been answered yet, and the next command on this license tries again."
                 }
             },
             Ok(false) => {
@@ -257,7 +257,7 @@ impl Custody<'_> {
             Err(e) => match self.set_aside(flow, key, sealed.clone(), &e) {
                 lost @ Error::Failed(_) => return lost,
                 _ => {
-                    "The wrong grant isn't in the record; it waits sealed in the journal, and the next command on this licence takes it back."
+                    "The wrong grant isn't in the record; it waits sealed in the journal, and the next command on this license takes it back."
                 }
             },
         };

@@ -115,7 +115,7 @@ pub struct Custody<'e> {
     in_flight: HashMap<FlowId, InFlight>,
     /// Items that nothing names any more, to be forgotten once the browser has been answered.
     loose: Vec<Place>,
-    /// Licences whose replaced grants are to be cleared away.
+    /// Licenses whose replaced grants are to be cleared away.
     touched: BTreeSet<Key>,
     /// How the provider is reached, once it was found to answer.
     online: Option<Exchange>,
@@ -125,7 +125,7 @@ pub struct Custody<'e> {
     leaving: Option<Export>,
     /// When this command began.
     began: Timestamp,
-    /// In a run over several licences, and from a refresh on: what came of Ctrl-C so far.
+    /// In a run over several licenses, and from a refresh on: what came of Ctrl-C so far.
     interrupts: Option<Interrupts>,
 }
 
@@ -179,7 +179,7 @@ impl<'e> Custody<'e> {
         self.online = Some(exchange);
     }
 
-    /// From now on Ctrl-C lets what is under way be finished; whoever runs over several licences sees to the rest.
+    /// From now on Ctrl-C lets what is under way be finished; whoever runs over several licenses sees to the rest.
     pub fn finish_what_is_under_way(&mut self, interrupts: Interrupts) {
         self.interrupts = Some(interrupts);
     }
@@ -249,7 +249,7 @@ impl<'e> Custody<'e> {
         kept.read(&format!("{profile}'s client secret")).map(|text: String| Some(Secret::new(text)))
     }
 
-    /// Whether a dead process left a grant of a licence that can be finished without a person.
+    /// Whether a dead process left a grant of a license that can be finished without a person.
     pub fn can_finish_alone(&mut self, key: &Key) -> Result<bool> {
         let open = self.ledger.unfinished(&self.provider.profile, Some(key))?;
         Ok(open.iter().any(|flow| {
@@ -260,7 +260,7 @@ impl<'e> Custody<'e> {
     }
 
     /// Commits questions to the journal, with all that their answers will need: before any browser opens.
-    /// A licence that someone else is at is refused alone.
+    /// A license that someone else is at is refused alone.
     pub fn ask(&mut self, questions: Vec<Question<'_>>) -> Result<Vec<Result<Asked>>> {
         self.puts_items()?;
         let here = questions.iter().filter(|question| !question.handed_off).count();
@@ -572,7 +572,7 @@ impl<'e> Custody<'e> {
         }
     }
 
-    /// A licence's keyring account (DESIGN, Files and vaults): the last part is a secret's generation, or its question.
+    /// A license's keyring account (DESIGN, Files and vaults): the last part is a secret's generation, or its question.
     fn item(&self, key: &Key, last: impl std::fmt::Display) -> String {
         format!("{}/{}/{}/{}/{last}", self.ledger.id(), self.provider.profile, key.ubi, key.license)
     }

@@ -18,7 +18,7 @@ const TRIES: usize = 5;
 /// old places, also those that an earlier move left. How many moved.
 ///
 /// # Errors
-/// Where a licence is being worked on, or what a dead process left of one must be finished first: nothing is changed.
+/// Where a license is being worked on, or what a dead process left of one must be finished first: nothing is changed.
 pub fn move_secrets(
     ledger: &mut Ledger,
     from: &Vault,
@@ -63,7 +63,7 @@ pub fn move_secrets(
 /// Moves the whole ledger to another place, and has it `named` in the configuration.
 ///
 /// # Errors
-/// Where a licence is being worked on: nothing is changed.
+/// Where a license is being worked on: nothing is changed.
 pub fn move_ledger(
     env: &Env,
     from: &LedgerPlace,

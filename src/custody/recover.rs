@@ -25,14 +25,14 @@ pub enum Recovered {
     },
     /// Its code had been sent, and the answer is lost: it's marked uncertain.
     Uncertain,
-    /// The licence was being given up, and whether the provider revoked its grant is unknown: it's marked uncertain.
+    /// The license was being given up, and whether the provider revoked its grant is unknown: it's marked uncertain.
     UncertainDeactivation,
     /// Its grant or code could not be used.
     Failed(Error),
 }
 
 impl Custody<'_> {
-    /// Finishes or reports what dead processes left of a licence. An error leaves it open for the next run.
+    /// Finishes or reports what dead processes left of a license. An error leaves it open for the next run.
     pub fn recover(&mut self, key: &Key) -> Result<Vec<Recovered>> {
         let recovered = self.take_over(true, key)?;
         if let Some(standing) = self.standing(key)?
@@ -46,7 +46,7 @@ impl Custody<'_> {
         Ok(recovered)
     }
 
-    /// Closes what dead processes left of a licence that is given up without asking the provider.
+    /// Closes what dead processes left of a license that is given up without asking the provider.
     pub fn abandon(&mut self, key: &Key) -> Result<Vec<Recovered>> {
         self.take_over(false, key)
     }
@@ -172,7 +172,7 @@ impl Custody<'_> {
         self.finished(flow, kept)
     }
 
-    /// When a licence was granted since a question about it was put: while this host was cut off from a shared ledger, others
+    /// When a license was granted since a question about it was put: while this host was cut off from a shared ledger, others
     /// may have closed the question and asked again.
     fn granted_since(&self, flow: &Flow) -> Result<Option<Timestamp>> {
         if !self.ledger.is_shared() {

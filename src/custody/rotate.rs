@@ -94,7 +94,7 @@ impl Custody<'_> {
         Ok(Some(flow))
     }
 
-    /// What dead processes left of a licence's refreshes is finished where it can be; returned are those whose answers are
+    /// What dead processes left of a license's refreshes is finished where it can be; returned are those whose answers are
     /// lost. Inside the claim.
     pub(super) fn settle_refreshes(&mut self, key: &Key) -> Result<Vec<Flow>> {
         let mut lost = Vec::new();

@@ -1,4 +1,4 @@
-//! Giving grants back: a licence that is deactivated, grants that nobody wants, grants that a newer one replaced.
+//! Giving grants back: a license that is deactivated, grants that nobody wants, grants that a newer one replaced.
 
 use super::{Custody, TRIES, event, unknown, was_changed};
 use crate::error::{Error, Result};
@@ -53,8 +53,8 @@ pub enum Asking {
 /// What a deactivation gives up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// The licence, with every grant of it.
-    Licence,
+    /// The license, with every grant of it.
+    License,
     /// Only another admin's grant, which is held beside a living one.
     Held,
     /// Only a grant that nobody wants, whose revocation the provider hasn't answered, beside a living one.
@@ -71,14 +71,14 @@ impl Extent {
         } else if living && record.revocation_pending {
             Self::Unwanted
         } else {
-            Self::Licence
+            Self::License
         }
     }
 
     /// The roles of the grants that go.
     fn roles(self) -> &'static [Role] {
         match self {
-            Self::Licence => &[Role::Live, Role::Held, Role::Superseded, Role::Unwanted],
+            Self::License => &[Role::Live, Role::Held, Role::Superseded, Role::Unwanted],
             Self::Held => &[Role::Held],
             Self::Unwanted => &[Role::Unwanted],
         }
@@ -93,10 +93,10 @@ struct IntendedSurrender {
 }
 
 impl Custody<'_> {
-    /// Whether anything of a licence is still to be given up: a grant, or an open question.
+    /// Whether anything of a license is still to be given up: a grant, or an open question.
     pub fn has_left(&self, key: &Key) -> Result<bool> {
         let open = self.standing(key)?.is_some_and(|standing| !standing.flows.is_empty());
-        Ok(open || !self.grants_of(key, Extent::Licence)?.is_empty())
+        Ok(open || !self.grants_of(key, Extent::License)?.is_empty())
     }
 
     fn grants_of(&self, key: &Key, extent: Extent) -> Result<Vec<(i64, Place)>> {
@@ -127,7 +127,7 @@ impl Custody<'_> {
         asking: Asking,
         reason: &str,
     ) -> Result<Surrendered> {
-        self.give_up(key, Extent::Licence, Some(heir), asking, reason)
+        self.give_up(key, Extent::License, Some(heir), asking, reason)
     }
 
     fn give_up(
@@ -141,7 +141,7 @@ impl Custody<'_> {
         // Until all is committed: a refresh in between would bring tokens that nobody revokes.
         let _claim = self.claim(key)?;
         let mut lost = Vec::new();
-        if extent == Extent::Licence {
+        if extent == Extent::License {
             match (self.settle_refreshes(key), &asking) {
                 // defense: S35 lost-refresh-stays-uncertain
                 (Ok(left), _) => lost = left,
@@ -153,7 +153,7 @@ impl Custody<'_> {
         }
         let IntendedSurrender { flow, record, grants } = self.begin_surrender(key, extent, heir)?;
         let revocation = match asking {
-            _ if record.held_elsewhere && extent == Extent::Licence => Revocation::Elsewhere,
+            _ if record.held_elsewhere && extent == Extent::License => Revocation::Elsewhere,
             _ if grants.is_empty() => Revocation::Nothing,
             Asking::Nobody => Revocation::NotAsked,
             Asking::Provider(patience) => self.revoke_all(&flow, key, &grants, extent, patience)?,
@@ -230,7 +230,7 @@ impl Custody<'_> {
     ) -> Result<Revocation> {
         // A grant beside a living one may share its account: revoked only where that reaches it alone.
         let address = match extent {
-            Extent::Licence => self.online()?.endpoints.revocation.clone(),
+            Extent::License => self.online()?.endpoints.revocation.clone(),
             Extent::Held | Extent::Unwanted => self.revocation_of_one(),
         };
         let Some(address) = address else { return Ok(Revocation::NotOffered) };
@@ -280,7 +280,7 @@ impl Custody<'_> {
             let mut events = Vec::new();
             if extent == Extent::Held && held.is_some() {
                 events.push(event(record, Happened::Failed, "the held grant was thrown away", now));
-            } else if extent == Extent::Licence && record.deactivated_at.is_none() {
+            } else if extent == Extent::License && record.deactivated_at.is_none() {
                 match heir {
                     Some(heir) => {
                         record.username = heir.clone();
@@ -336,7 +336,7 @@ impl Custody<'_> {
 
     /// What is left to do once the answer has been given: closed questions' memos go, and the grants that newer ones
     /// replaced; those are revoked only where that reaches them alone. A failure, or Ctrl-C, leaves them to the next
-    /// command on the licence.
+    /// command on the license.
     pub fn tidy(&mut self) {
         for place in std::mem::take(&mut self.loose) {
             self.forget(Some(place));

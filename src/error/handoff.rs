@@ -17,19 +17,19 @@ pub enum HandoffError {
     /// It came before, or its question was given up.
     #[error("the answer for {license} has been taken already, or its question was closed; nothing was sent")]
     Used {
-        /// Which licence.
+        /// Which license.
         license: String,
     },
     /// Its question gave way to a newer one.
     #[error("the link for {license} that this answers was replaced by a newer one; nothing was sent")]
     Replaced {
-        /// Which licence.
+        /// Which license.
         license: String,
     },
     /// The hand-off's time is over.
     #[error("the link for {license} had lapsed before this answer came; nothing was sent")]
     Lapsed {
-        /// Which licence.
+        /// Which license.
         license: String,
         /// The command that makes a new one.
         next: String,
@@ -37,17 +37,17 @@ pub enum HandoffError {
     /// It's the answer to a question of another profile.
     #[error("this is the answer for {license} of profile {theirs}, not of {ours}; nothing was sent")]
     OtherProfile {
-        /// Which licence.
+        /// Which license.
         license: String,
         /// Its profile.
         theirs: String,
         /// The profile that the command acts on.
         ours: String,
     },
-    /// It's for a licence that isn't part of the run at whose prompt it was pasted.
+    /// It's for a license that isn't part of the run at whose prompt it was pasted.
     #[error("this answers a link for {license}, which isn't waited for here; nothing was sent")]
     NotHere {
-        /// Which licence.
+        /// Which license.
         license: String,
     },
     /// It had come before; the process that had it has ended, and whether a grant was made is uncertain.
@@ -55,7 +55,7 @@ pub enum HandoffError {
         "an earlier run ended while the grant of {license} was on its way; whether it was made is uncertain"
     )]
     LeftUncertain {
-        /// Which licence.
+        /// Which license.
         license: String,
         /// The command that asks again.
         next: String,

@@ -1,4 +1,4 @@
-//! One error: what happened, to which licence, and the next command; the exit-code table; the one printer.
+//! One error: what happened, to which license, and the next command; the exit-code table; the one printer.
 
 mod config;
 mod handoff;
@@ -25,7 +25,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Exit codes and what they mean, as `--help`, the man page and the README print them.
 pub const EXIT_CODES: &[(u8, &str)] = &[
     (0, "done, or nothing to do"),
-    (1, "failed: someone else holds that licence, a doctor finding, a broken history, a failed hook"),
+    (1, "failed: someone else holds that license, a doctor finding, a broken history, a failed hook"),
     (2, "usage or configuration"),
     (3, "some of several failed"),
     (4, "a person must consent, and none could be asked here"),
@@ -50,7 +50,7 @@ pub enum Kind {
     NotFound,
     /// Several authorizations are named so.
     Ambiguous,
-    /// Someone else is at that licence now.
+    /// Someone else is at that license now.
     Busy,
     /// A person must consent, and none can be asked here.
     NeedsPerson,
@@ -131,7 +131,7 @@ pub enum Error {
     /// A value that can't be right.
     #[error("the {name} {problem}")]
     BadValue {
-        /// What the value is: "licence", "UBI", …
+        /// What the value is: "license", "UBI", …
         name: &'static str,
         /// What is wrong with it.
         problem: String,
@@ -154,7 +154,7 @@ pub enum Error {
         /// They are of several profiles.
         several_profiles: bool,
     },
-    /// The licence is registered already.
+    /// The license is registered already.
     #[error("{license} is registered already ({state})")]
     AlreadyRegistered {
         /// Which.
@@ -164,7 +164,7 @@ pub enum Error {
         /// The command that renews it.
         next: String,
     },
-    /// The licence was deactivated, or never granted, so there is nothing to renew.
+    /// The license was deactivated, or never granted, so there is nothing to renew.
     #[error("{license} is {state}: there is no grant to renew")]
     NotRenewable {
         /// Which.
@@ -174,7 +174,7 @@ pub enum Error {
         /// The command that registers it again.
         next: String,
     },
-    /// Another process is at that licence.
+    /// Another process is at that license.
     #[error("{license} is being worked on by {holder}")]
     Busy {
         /// Which.
@@ -230,7 +230,7 @@ pub enum Error {
         /// Answers that came and were ignored, because their state was of no grant under way.
         strays: usize,
     },
-    /// The provider was away for so long that an unattended run over several licences ended.
+    /// The provider was away for so long that an unattended run over several licenses ended.
     #[error("the provider hasn't answered for {lasted}: {reason}")]
     Away {
         /// How long was waited, in words.
@@ -306,7 +306,7 @@ pub enum Error {
         /// The system's word.
         reason: String,
     },
-    /// Rows of a file of licences that can't be right; none of the file was used.
+    /// Rows of a file of licenses that can't be right; none of the file was used.
     #[error("{}", rows::told(path, complaints))]
     Rows {
         /// Which file.
@@ -322,7 +322,7 @@ pub enum Error {
     Failed(String),
 }
 
-/// One licence, or how many and which.
+/// One license, or how many and which.
 fn needing(licenses: &[String]) -> String {
     const NAMED: usize = 50;
     match licenses {
@@ -482,7 +482,7 @@ pub struct Report {
     pub code: Kind,
     /// The exit code.
     pub exit: u8,
-    /// What happened, to which licence.
+    /// What happened, to which license.
     pub message: String,
     /// The next command to run.
     pub hint: Option<String>,

@@ -66,7 +66,7 @@ pub enum ProviderError {
     /// The provider refused the request at its authorization endpoint (RFC 6749 4.1.2.1).
     #[error("{license}: {}", authorization_error(.code, .description))]
     Refused {
-        /// Which licence.
+        /// Which license.
         license: String,
         /// The error code.
         code: String,
@@ -94,13 +94,13 @@ pub enum ProviderError {
     /// The code had lapsed, was used or isn't ours (`invalid_grant` at the exchange).
     #[error("{license}: the code that BioTrack sent had lapsed or was used already")]
     CodeLapsed {
-        /// Which licence.
+        /// Which license.
         license: String,
     },
     /// The redirect doesn't name the issuer that was asked (RFC 9207).
     #[error("{license}: the redirect came from {found}, not from {expected}")]
     Issuer {
-        /// Which licence.
+        /// Which license.
         license: String,
         /// Who was asked.
         expected: String,
@@ -110,7 +110,7 @@ pub enum ProviderError {
     /// The redirect is malformed: a parameter twice, or neither code nor error.
     #[error("{license}: the redirect is malformed ({problem})")]
     Redirect {
-        /// Which licence.
+        /// Which license.
         license: String,
         /// What is wrong with it.
         problem: &'static str,
@@ -118,7 +118,7 @@ pub enum ProviderError {
     /// What was granted isn't what was asked.
     #[error("{license}: what was granted isn't what was asked: {}", .differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Mismatch {
-        /// Which licence.
+        /// Which license.
         license: String,
         /// Each fact that differs.
         differences: Vec<FactDifference>,
@@ -128,7 +128,7 @@ pub enum ProviderError {
     /// What a refresh brought isn't what was granted; the grant's own tokens were kept.
     #[error("{license}: the refreshed token isn't what was granted: {}", .differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     OtherToken {
-        /// Which licence.
+        /// Which license.
         license: String,
         /// Each fact that differs.
         differences: Vec<FactDifference>,

@@ -1,4 +1,4 @@
-//! What is wrong with a file of licences, told line by line.
+//! What is wrong with a file of licenses, told line by line.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 /// How many complaints a person is shown; the rest is counted.
 const SHOWN: usize = 50;
 
-/// One thing that is wrong with a file of licences.
+/// One thing that is wrong with a file of licenses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Complaint {
     /// The line on which the row begins, counted from 1; `None`: the file as a whole.

@@ -1,4 +1,4 @@
-//! The claim on a licence's tokens: held for the seconds of a refresh, or of giving them up. It saves work; what
+//! The claim on a license's tokens: held for the seconds of a refresh, or of giving them up. It saves work; what
 //! proves is the compare on the record's generation (HOUSE, The order of writing).
 
 use super::Ledger;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// A licence's tokens, claimed until dropped, however the process ends.
+/// A license's tokens, claimed until dropped, however the process ends.
 pub struct Claim {
     /// Somebody else had it when it was asked for.
     pub waited: bool,
@@ -29,7 +29,7 @@ enum Lock {
 }
 
 impl Ledger {
-    /// Claims the tokens of a credential, which is what issuer, client, UBI and licence name together. Waits for so
+    /// Claims the tokens of a credential, which is what issuer, client, UBI and license name together. Waits for so
     /// long for another process; then it's busy.
     pub fn claim(
         &self,
@@ -79,7 +79,7 @@ impl Ledger {
     }
 }
 
-/// The file's name says nothing of the licence, and holds no character that a file system minds.
+/// The file's name says nothing of the license, and holds no character that a file system minds.
 fn name(issuer: &str, client: &str, key: &Key) -> String {
     hex::encode(&digest(issuer, client, key)[..16])
 }

@@ -224,7 +224,7 @@ fn prunable(db: Db<'_>, before: Timestamp) -> Result<Pruning, Fault> {
 }
 
 impl Ledger {
-    /// The last lines of a licence's history, oldest first.
+    /// The last lines of a license's history, oldest first.
     pub fn last_lines(&self, profile: &str, key: &Key, most: u32) -> Result<Vec<Line>> {
         let read = self.engine.db().rows(
             "SELECT at, event, user, host, detail FROM history

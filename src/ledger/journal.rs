@@ -43,7 +43,7 @@ pub(super) enum Closed {
 pub struct Spent {
     /// The profile it was asked in.
     pub profile: String,
-    /// About which licence.
+    /// About which license.
     pub key: Key,
     /// A newer question took its place before an answer came.
     pub replaced: bool,
@@ -122,7 +122,7 @@ pub(super) fn note_own(tx: Db<'_>, flow: &FlowId, stage: &Stage, ours: &Owner) -
 
 /// Puts a question into the journal again that others have closed, while this host alone had its answer, or knew that its
 /// code was sent. What is stored already, or was overtaken by a newer grant, stays as it is. `false` where another question
-/// about its licence is open: it has to wait.
+/// about its license is open: it has to wait.
 pub(super) fn put_again(tx: Db<'_>, spooled: &Spooled) -> Result<bool, Fault> {
     let Some(question) = &spooled.question else { return Ok(true) };
     let key = &question.key;
@@ -215,14 +215,14 @@ pub(super) fn adopt(tx: Db<'_>, flow: &FlowId, from: Option<&Owner>, to: &Owner)
     Ok(taken == 1)
 }
 
-/// The one consent or deactivation of a licence.
-pub(super) fn of_licence(db: Db<'_>, profile: &str, key: &Key) -> Result<Option<Flow>, Fault> {
+/// The one consent or deactivation of a license.
+pub(super) fn of_license(db: Db<'_>, profile: &str, key: &Key) -> Result<Option<Flow>, Fault> {
     let open = of_key(db, profile, key)?;
     Ok(open.into_iter().find(|flow| flow.purpose != Purpose::Refresh))
 }
 
-/// The one refresh of a licence.
-pub(super) fn refresh_of_licence(db: Db<'_>, profile: &str, key: &Key) -> Result<Option<Flow>, Fault> {
+/// The one refresh of a license.
+pub(super) fn refresh_of_license(db: Db<'_>, profile: &str, key: &Key) -> Result<Option<Flow>, Fault> {
     let open = of_key(db, profile, key)?;
     Ok(open.into_iter().find(|flow| flow.purpose == Purpose::Refresh))
 }
@@ -246,13 +246,13 @@ pub(super) fn again(tx: Db<'_>, flow: &Flow, ours: &Owner) -> Result<bool, Fault
     Ok(put == 1)
 }
 
-/// The questions about one licence.
+/// The questions about one license.
 pub(super) fn of_key(db: Db<'_>, profile: &str, key: &Key) -> Result<Vec<Flow>, Fault> {
     let values = values![profile, key.ubi.as_str(), key.license.as_str()];
     flows(db, "WHERE profile = ?1 AND ubi = ?2 AND license = ?3", values)
 }
 
-/// The questions about one licence, as whoever only looks sees them: no secret is read, sealed or not.
+/// The questions about one license, as whoever only looks sees them: no secret is read, sealed or not.
 pub(super) fn seen_of_key(db: Db<'_>, profile: &str, key: &Key) -> Result<Vec<Flow>, Fault> {
     let values = values![profile, key.ubi.as_str(), key.license.as_str()];
     seen(db, "WHERE profile = ?1 AND ubi = ?2 AND license = ?3", values)

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Records near their end, and how many others there are.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Near {
-    /// Those near their end, or with anything noted or open, by UBI and licence.
+    /// Those near their end, or with anything noted or open, by UBI and license.
     pub standings: Vec<Standing>,
     /// The others.
     pub quiet: Quiet,
@@ -25,7 +25,7 @@ pub struct Near {
 type Dead = BTreeSet<String>;
 
 impl Ledger {
-    /// Every record of a profile with its open questions, ordered by UBI and licence.
+    /// Every record of a profile with its open questions, ordered by UBI and license.
     pub fn standings(&self, profile: &str) -> Result<Vec<Standing>> {
         self.look(|db, dead| {
             let found = look_for(db, "profile = ?1", values![profile])?;
@@ -45,7 +45,7 @@ impl Ledger {
         })
     }
 
-    /// The records that selectors can mean (DESIGN, Selecting), each once, ordered by UBI and licence. Which of them a
+    /// The records that selectors can mean (DESIGN, Selecting), each once, ordered by UBI and license. Which of them a
     /// selector names, [`selection::one`](crate::model::selection::one) decides.
     pub fn standings_called(&self, profile: &str, selectors: &[String]) -> Result<Vec<Standing>> {
         self.look(|db, dead| {
@@ -66,7 +66,7 @@ impl Ledger {
         })
     }
 
-    /// The records whose living grant ends by `until`, and those with anything noted or open, by UBI and licence.
+    /// The records whose living grant ends by `until`, and those with anything noted or open, by UBI and license.
     pub fn standings_near(&self, profile: &str, until: Timestamp) -> Result<Vec<Standing>> {
         self.look(|db, dead| {
             let found = self.near(db, profile, until)?;

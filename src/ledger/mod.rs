@@ -99,7 +99,7 @@ pub enum Leaving {
 pub struct Intent {
     /// The question.
     pub flow: Flow,
-    /// The record as it shall be while the question is open, and its event; a new licence becomes pending here.
+    /// The record as it shall be while the question is open, and its event; a new license becomes pending here.
     pub change: Change,
     /// What an answer is matched by; `None` for a question that no browser answers.
     pub state: Option<Fingerprint>,
@@ -310,7 +310,7 @@ impl Ledger {
                 intent.flow.owner = (!intent.handed_off).then(|| owner.clone());
                 let mut replaced = None;
                 let license = intent.flow.key.license.to_string();
-                match journal::of_licence(tx, &intent.flow.profile, &intent.flow.key)? {
+                match journal::of_license(tx, &intent.flow.profile, &intent.flow.key)? {
                     Some(open) if open.owner.is_none() => replaced = Some(open),
                     Some(open) => {
                         let holder = match open.owner {
@@ -351,7 +351,7 @@ impl Ledger {
         flow.owner = Some(self.mark()?.owner());
         let living = self.living();
         let refused = self.transaction("write the intent", |tx| {
-            if let Some(open) = journal::refresh_of_licence(tx, &flow.profile, &flow.key)? {
+            if let Some(open) = journal::refresh_of_license(tx, &flow.profile, &flow.key)? {
                 return Ok(Some(match open.owner {
                     Some(owner) if living.has(tx, &owner)? => {
                         Error::Busy { license: flow.key.license.to_string(), holder: owner.label }
@@ -524,7 +524,7 @@ impl Ledger {
         })
     }
 
-    /// Questions about a licence, or a whole profile, that nobody works on any more: a dead process left them,
+    /// Questions about a license, or a whole profile, that nobody works on any more: a dead process left them,
     /// or they were handed off. What a spool holds of them is merged first.
     pub fn unfinished(&mut self, profile: &str, key: Option<&Key>) -> Result<Vec<Flow>> {
         self.merge_spools()?;
@@ -606,7 +606,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Where a licence's secrets of a role are.
+    /// Where a license's secrets of a role are.
     pub fn secrets(&self, profile: &str, key: &Key, role: Role) -> Result<Vec<(i64, Place)>> {
         records::secrets(self.engine.db(), profile, key, role).map_err(|e| self.fault("read", e))
     }

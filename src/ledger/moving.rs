@@ -26,7 +26,7 @@ pub(super) struct Whereabouts {
 /// What was moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Carried {
-    /// Licences' records.
+    /// Licenses' records.
     pub records: usize,
     /// Links of the history.
     pub links: usize,

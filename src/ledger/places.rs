@@ -13,13 +13,13 @@ use jiff::Timestamp;
 /// What a secret is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holder {
-    /// A licence's token set.
+    /// A license's token set.
     Tokens {
         /// Its row.
         id: i64,
         /// In which profile.
         profile: String,
-        /// Of which licence.
+        /// Of which license.
         key: Key,
         /// As what.
         role: Role,
@@ -39,7 +39,7 @@ pub enum Holder {
         flow: FlowId,
         /// In which profile.
         profile: String,
-        /// About which licence.
+        /// About which license.
         key: Key,
     },
 }

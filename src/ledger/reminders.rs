@@ -17,7 +17,7 @@ pub struct Waiting {
     pub seq: i64,
     /// When it happened.
     pub at: Timestamp,
-    /// To which licence.
+    /// To which license.
     pub key: Key,
     /// What for.
     pub occasion: Occasion,
@@ -85,7 +85,7 @@ impl Ledger {
         })
     }
 
-    /// The thresholds that a licence was reminded of for an end.
+    /// The thresholds that a license was reminded of for an end.
     pub fn reminded(&self, profile: &str, key: &Key, expires: Timestamp) -> Result<BTreeSet<u32>> {
         let read = self.engine.db().rows(
             "SELECT days FROM reminded WHERE profile = ?1 AND ubi = ?2 AND license = ?3 AND expires_at = ?4",

@@ -1,4 +1,4 @@
-//! Runs over several licences: what a killed one had still to do. The records tell what was granted, whatever a run says.
+//! Runs over several licenses: what a killed one had still to do. The records tell what was granted, whatever a run says.
 
 use super::engine::{Db, Fault, Row, strange, values};
 use super::journal::{instant, key};
@@ -27,13 +27,13 @@ pub struct LeftRun {
     pub began: Timestamp,
     /// Who had been at it.
     pub owner: String,
-    /// What it had left to do, with each licence's place in it.
+    /// What it had left to do, with each license's place in it.
     pub items: Vec<(usize, Planned)>,
 }
 
 impl Ledger {
-    /// Begins a run, synced. A licence that a living run still has to do refuses it; from dead ones it's taken over. On a
-    /// shared ledger runs of several people split the work: each licence is whoever's who asks first.
+    /// Begins a run, synced. A license that a living run still has to do refuses it; from dead ones it's taken over. On a
+    /// shared ledger runs of several people split the work: each license is whoever's who asks first.
     pub fn begin_run(&mut self, profile: &str, items: &[Planned], now: Timestamp) -> Result<RunId> {
         let ours = self.mark()?.owner();
         let (living, shared) = (self.living(), self.is_shared());
@@ -105,7 +105,7 @@ impl Ledger {
         })
     }
 
-    /// Notes how far a licence of a run has come. Not synced: the record itself says what was granted.
+    /// Notes how far a license of a run has come. Not synced: the record itself says what was granted.
     pub fn note_run(&mut self, run: RunId, at: usize, progress: Progress) -> Result<()> {
         self.relaxed(|tx| {
             tx.execute(

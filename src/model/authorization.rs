@@ -254,7 +254,7 @@ pub fn next_of(command: &str, flags: &[&str], profile: Option<&String>, keys: &[
     let mut words = vec!["biotrack-auth", command];
     words.extend(profile.iter().flat_map(|profile| ["--profile", profile]));
     words.extend(flags);
-    // A licence that begins with a dash must not be read as a flag.
+    // A license that begins with a dash must not be read as a flag.
     if selectors.iter().any(|selector| selector.starts_with('-')) {
         words.push("--");
     }

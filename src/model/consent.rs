@@ -17,7 +17,7 @@ pub enum Fact {
     Ubi,
     /// "Integrator".
     AccessType,
-    /// The BioTrack location licence; the page calls it Location.
+    /// The BioTrack location license; the page calls it Location.
     License,
     /// "*".
     Resource,
@@ -50,7 +50,7 @@ impl Fact {
         }
     }
 
-    /// What this fact must be for a licence.
+    /// What this fact must be for a license.
     pub fn expected<'a>(self, provider: &'a Provider, key: &'a Key) -> &'a str {
         match self {
             Self::Company => &provider.company,

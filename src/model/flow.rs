@@ -119,7 +119,7 @@ pub struct Flow {
     pub id: FlowId,
     /// The profile it's asked in.
     pub profile: String,
-    /// About which licence.
+    /// About which license.
     pub key: Key,
     /// What for.
     pub purpose: Purpose,
@@ -186,7 +186,7 @@ impl<T> Logged<T> {
     }
 }
 
-/// One of a licence's secrets.
+/// One of a license's secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// The grant in use.
@@ -216,7 +216,7 @@ impl Role {
     }
 }
 
-/// What happens to a licence's secrets in one commit.
+/// What happens to a license's secrets in one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Move {
     /// A new secret in a role; one that has the role already becomes superseded.

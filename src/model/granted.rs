@@ -31,7 +31,7 @@ pub struct Granted {
     pub received_at: Timestamp,
 }
 
-/// The sealed form. It names its licence, so that a blob moved to another row is noticed.
+/// The sealed form. It names its license, so that a blob moved to another row is noticed.
 #[derive(Serialize, Deserialize)]
 struct Form {
     ubi: String,
@@ -95,14 +95,14 @@ impl Granted {
         })
     }
 
-    /// Out of the vault; an error where it's another licence's.
+    /// Out of the vault; an error where it's another license's.
     pub fn from_sealable(sealed: &Sealable, key: &Key) -> Result<Self> {
         let form: Form = sealed.read(key.license.as_str())?;
         // defense: S31 tokens-of-their-own-license
         if form.ubi != key.ubi.as_str() || form.license != key.license.as_str() {
             return Err(Error::Vault(VaultError::Sealed {
                 what: key.to_string(),
-                reason: "it is another licence's".into(),
+                reason: "it is another license's".into(),
             }));
         }
         Ok(Self {

@@ -3,7 +3,7 @@
 use super::ids::Key;
 use jiff::Timestamp;
 
-/// What happened to a licence.
+/// What happened to a license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Happened {
     /// A consent was asked for.
@@ -18,7 +18,7 @@ pub enum Happened {
     Failed,
     /// An answer was lost.
     Uncertain,
-    /// The licence was given up.
+    /// The license was given up.
     Deactivated,
     /// The provider confirmed a revocation.
     Revoked,
@@ -34,7 +34,7 @@ pub enum Happened {
     Prolonged,
 }
 
-/// What happened to the ledger as a whole: events of no licence.
+/// What happened to the ledger as a whole: events of no license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chore {
     /// Old links of the history were removed, an anchor left.
@@ -93,7 +93,7 @@ pub struct Event {
     pub at: Timestamp,
     /// In which profile.
     pub profile: String,
-    /// To which licence.
+    /// To which license.
     pub key: Key,
     /// What.
     pub happened: Happened,
@@ -116,7 +116,7 @@ pub struct Line {
     pub detail: String,
 }
 
-/// A link of the history's chain, as it stands in the ledger; profile and licence are empty where the event was of the
+/// A link of the history's chain, as it stands in the ledger; profile and license are empty where the event was of the
 /// whole ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
@@ -128,7 +128,7 @@ pub struct Link {
     pub profile: String,
     /// To which company.
     pub ubi: String,
-    /// To which licence.
+    /// To which license.
     pub license: String,
     /// What: one of [`Happened`]'s or [`Chore`]'s words.
     pub event: String,
@@ -186,7 +186,7 @@ pub struct Broken {
     pub seq: i64,
     /// When, by its own word; `None` where the link is missing.
     pub at: Option<String>,
-    /// Of which licence, by its own word.
+    /// Of which license, by its own word.
     pub license: Option<String>,
     /// What is wrong.
     pub why: &'static str,

@@ -1,4 +1,4 @@
-//! Names: UBI, licence, user, and what binds a grant's parts together.
+//! Names: UBI, license, user, and what binds a grant's parts together.
 
 use crate::error::{Error, Result, clean, is_clean};
 use serde::{Deserialize, Serialize};
@@ -73,12 +73,12 @@ name!(
     Ubi, "UBI", LONGEST
 );
 name!(
-    /// A BioTrack location licence: one store. It may differ from the OCM licence.
-    License, "licence", LONGEST
+    /// A BioTrack location license: one store. It may differ from the OCM license.
+    License, "license", LONGEST
 );
 name!(
-    /// The official OCM licence, where someone noted it: `OCM-RETL-24-000064`.
-    OcmLicense, "OCM licence", LONGEST
+    /// The official OCM license, where someone noted it: `OCM-RETL-24-000064`.
+    OcmLicense, "OCM license", LONGEST
 );
 name!(
     /// The e-mail address of an admin user's BioTrack account.
@@ -93,7 +93,7 @@ name!(
     Contact, "contact", 254
 );
 name!(
-    /// A word to group licences by.
+    /// A word to group licenses by.
     Tag, "tag", LONGEST
 );
 
@@ -150,7 +150,7 @@ impl fmt::Display for FlowId {
     }
 }
 
-/// Whether a licence or UBI has a shape that deserves a second look (DOMAIN.md: warn, don't refuse).
+/// Whether a license or UBI has a shape that deserves a second look (DOMAIN.md: warn, don't refuse).
 pub fn odd_shape(text: &str) -> Option<&'static str> {
     if text.chars().any(char::is_whitespace) {
         Some("has a blank in it")
@@ -165,7 +165,7 @@ pub fn odd_shape(text: &str) -> Option<&'static str> {
     }
 }
 
-/// A licence as a hasty reader sees it: without case and dashes, and without a location suffix such as `-D1`.
+/// A license as a hasty reader sees it: without case and dashes, and without a location suffix such as `-D1`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Likeness {
     /// Its letters and digits.
@@ -189,7 +189,7 @@ impl License {
     }
 }
 
-/// Whether two licences are so alike that one may be a slip.
+/// Whether two licenses are so alike that one may be a slip.
 pub fn near_duplicates(one: &License, other: &License) -> bool {
     let (left, right) = (one.likeness(), other.likeness());
     one != other
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn slips_of_a_known_licence_are_noticed() {
+    fn slips_of_a_known_license_are_noticed() {
         let near = |a, b| near_duplicates(&License::parse(a).unwrap(), &License::parse(b).unwrap());
         assert!(near("OCM-RETL-24-000064", "ocm-retl-24-000064"));
         assert!(near("OCM-RETL-24-000064", "OCMRETL24000064"));

@@ -1,4 +1,4 @@
-//! What became of one licence in a command that changes something.
+//! What became of one license in a command that changes something.
 
 use super::authorization::Standing;
 use super::ids::Key;
@@ -15,7 +15,7 @@ pub enum Ending {
     Held,
     /// A link was handed out.
     HandedOff,
-    /// The licence was given up.
+    /// The license was given up.
     Deactivated,
     /// It was left out.
     Skipped,
@@ -25,7 +25,7 @@ pub enum Ending {
     Unchanged,
 }
 
-/// What became of one licence.
+/// What became of one license.
 #[derive(Debug)]
 pub struct Outcome {
     /// Which.

@@ -1,4 +1,4 @@
-//! Which licence of a run is opened when: so many at a time, one admin after the other, and none while the provider is
+//! Which license of a run is opened when: so many at a time, one admin after the other, and none while the provider is
 //! away. Pure: the steady clock's instant comes as an argument.
 
 use super::plan::Progress;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// Why nothing is opened for now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pause {
-    /// The next licence is another admin's: a browser that is signed in as the last one would grant as them.
+    /// The next license is another admin's: a browser that is signed in as the last one would grant as them.
     Admin(String),
     /// Nobody answered in time: perhaps nobody is there.
     Silence,
@@ -61,7 +61,7 @@ const FRESH: Duration = Duration::from_secs(1);
 const BAD_LUCK: u32 = 2;
 
 impl Pace {
-    /// Over licences with their admins, in the order in which they are opened. No tabs: only by hand.
+    /// Over licenses with their admins, in the order in which they are opened. No tabs: only by hand.
     pub fn new(tabs: usize, attended: bool, admins: Vec<String>) -> Self {
         Self {
             tabs,
@@ -103,7 +103,7 @@ impl Pace {
         self.count(Progress::Opened) + self.count(Progress::Storing)
     }
 
-    /// A licence has come further.
+    /// A license has come further.
     pub fn set(&mut self, at: usize, progress: Progress) {
         if let Some(it) = self.progress.get_mut(at) {
             *it = progress;
@@ -189,7 +189,7 @@ impl Pace {
         }
     }
 
-    /// Nobody answered a licence in time.
+    /// Nobody answered a license in time.
     pub fn silence(&mut self) {
         if self.attended && self.pause.is_none() {
             self.pause = Some(Pause::Silence);

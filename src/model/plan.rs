@@ -1,4 +1,4 @@
-//! What a run over several licences is going to do: which, in which order, why, and what is left out.
+//! What a run over several licenses is going to do: which, in which order, why, and what is left out.
 
 use super::authorization::Authorization;
 use super::flow::Purpose;
@@ -6,7 +6,7 @@ use super::ids::{Contact, Generation, Key, OcmLicense, StoreName, Tag, Username}
 use jiff::Timestamp;
 use std::fmt;
 
-/// One licence of a plan.
+/// One license of a plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Planned {
     /// Which.
@@ -17,7 +17,7 @@ pub struct Planned {
     pub purpose: Purpose,
     /// What the store is called.
     pub name: Option<StoreName>,
-    /// The official OCM licence, where noted.
+    /// The official OCM license, where noted.
     pub ocm_license: Option<OcmLicense>,
     /// Whom to write to.
     pub contact: Option<Contact>,
@@ -68,7 +68,7 @@ impl Planned {
     }
 }
 
-/// One licence that isn't taken.
+/// One license that isn't taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
     /// Which.
@@ -87,7 +87,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// One admin after the other, for a browser shared by two grants as the wrong user; then by UBI and licence.
+    /// One admin after the other, for a browser shared by two grants as the wrong user; then by UBI and license.
     pub fn ordered(mut self) -> Self {
         self.items.sort_by(|a, b| {
             let admin = |it: &Planned| it.username.as_str().to_lowercase();
@@ -98,7 +98,7 @@ impl Plan {
     }
 }
 
-/// How far one licence of a run has come.
+/// How far one license of a run has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Progress {

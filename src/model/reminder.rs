@@ -21,7 +21,7 @@ pub enum Occasion {
     Granted,
     /// A question ended without a grant.
     Failed,
-    /// A licence was given up.
+    /// A license was given up.
     Deactivated,
 }
 
@@ -112,7 +112,7 @@ pub struct Reminder {
 }
 
 /// The reminder that a record deserves now: the nearest threshold that was passed. A wider one that was missed is
-/// covered by it, so that after a pause each licence is told of once. A weekend's end counts as the Friday before.
+/// covered by it, so that after a pause each license is told of once. A weekend's end counts as the Friday before.
 pub fn reminder(
     record: &Authorization,
     provider: &Provider,

@@ -1,4 +1,4 @@
-//! The rows of a CSV file of licences, for `register --from` and `renew --from`. All or nothing: every bad cell is
+//! The rows of a CSV file of licenses, for `register --from` and `renew --from`. All or nothing: every bad cell is
 //! named with its line and column before anything else happens.
 
 use super::authorization::{Authorization, Column, Part};
@@ -36,7 +36,7 @@ pub struct Sheet<R> {
 pub struct Details {
     /// What the store is called.
     pub name: Option<StoreName>,
-    /// The official OCM licence.
+    /// The official OCM license.
     pub ocm_license: Option<OcmLicense>,
     /// Whom to write to.
     pub contact: Option<Contact>,
@@ -49,7 +49,7 @@ pub struct Details {
 pub struct Registration {
     /// The line of the file on which the row begins, counted from 1.
     pub line: u64,
-    /// UBI and licence.
+    /// UBI and license.
     pub key: Key,
     /// The admin to ask.
     pub username: Username,
@@ -62,7 +62,7 @@ pub struct Registration {
 pub struct Renewal {
     /// The line of the file on which the row begins, counted from 1.
     pub line: u64,
-    /// The company, where it's said; without it the licence must name one record.
+    /// The company, where it's said; without it the license must name one record.
     pub ubi: Option<Ubi>,
     /// The location.
     pub license: License,
@@ -72,7 +72,7 @@ pub struct Renewal {
     pub details: Details,
 }
 
-/// Reads a file for `register --from`: `ubi`, `license` and `username` are needed. Two rows of one licence are
+/// Reads a file for `register --from`: `ubi`, `license` and `username` are needed. Two rows of one license are
 /// complained about, with both lines.
 ///
 /// # Errors
@@ -82,7 +82,7 @@ pub fn registrations(text: &[u8]) -> Result<Sheet<Registration>, Vec<Complaint>>
     read(text)
 }
 
-/// Reads a file for `renew --from`: only `license` is needed. Whether a licence without a UBI means the same record
+/// Reads a file for `renew --from`: only `license` is needed. Whether a license without a UBI means the same record
 /// as another row, only the ledger can tell.
 ///
 /// # Errors
@@ -310,7 +310,7 @@ impl Header {
     }
 }
 
-/// The name of a column that we know: case, blanks at the ends, `licence`, and a blank or dash for `_` don't matter.
+/// The name of a column that we know: case, blanks at the ends, `license`, and a blank or dash for `_` don't matter.
 fn known(name: &str) -> Option<&'static str> {
     let name = name.trim().to_lowercase().replace([' ', '-'], "_").replace("licence", "license");
     let carried = Authorization::COLUMNS.iter().filter(|column| column.part.is_carried());
@@ -445,7 +445,7 @@ fn read<R: Row>(bytes: &[u8]) -> Result<Sheet<R>, Vec<Complaint>> {
         let cells = &mut Cells { line, record: &record, header: &header, complaints: &mut complaints };
         let Some(row) = R::of(cells) else { continue };
         if let Some(before) = seen.insert((row.profile().to_owned(), row.named()), line) {
-            let problem = format!("is the same licence as line {before}: {}", row.named().1);
+            let problem = format!("is the same license as line {before}: {}", row.named().1);
             complaints.push(Complaint { line: Some(line), column: Some("license"), problem });
         }
         rows.push(row);
@@ -510,7 +510,7 @@ mod tests {
                 "line 4, column license: has a control character or an invisible one: L��2",
                 "line 6: has 3 cells, where the header has 4",
                 "line 7: has 5 cells, where the header has 4",
-                "line 10, column license: is the same licence as line 9: L5",
+                "line 10, column license: is the same license as line 9: L5",
             ]
         );
     }
@@ -612,7 +612,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renewal_needs_only_its_licence() {
+    fn a_renewal_needs_only_its_license() {
         let sheet = renewals(b"License,UBI,Username,Password\nL1,,,x\nL1,604001,new@x.example,y\n").unwrap();
         assert_eq!(sheet.unused, ["Password"]);
         assert_eq!((&sheet.rows[0].ubi, &sheet.rows[0].username), (&None, &None));

@@ -7,7 +7,7 @@ use super::provider::Provider;
 use crate::error::{Error, Result};
 use jiff::{SignedDuration, Timestamp};
 
-/// Finds the one record that a selector names: a licence, `UBI/LICENSE`, an OCM licence or a store name.
+/// Finds the one record that a selector names: a license, `UBI/LICENSE`, an OCM license or a store name.
 /// `UBI/LICENSE` is exact and goes before the others; none is an error, and so are several, the same license in several
 /// profiles too.
 pub fn one<'a, T>(
@@ -39,7 +39,7 @@ pub fn one<'a, T>(
     }
 }
 
-/// Finds what each selector names, each once however often it was named, by UBI and licence.
+/// Finds what each selector names, each once however often it was named, by UBI and license.
 pub fn several<'a, T>(
     selectors: &[String],
     profile: &str,

@@ -3,11 +3,11 @@
 //! The rule, in three sentences. What can't wait (lapsed, or in the second half of its window) is renewed today. Of
 //! what is due besides, so many are taken that today's grants come to a level share of the fleet, or to the pace at
 //! which nothing is left to pile up; the others are left for the next days. What is free of the level share then goes
-//! to days ahead on which more licences end than that, soonest first, and only to what is too many there.
+//! to days ahead on which more licenses end than that, soonest first, and only to what is too many there.
 //!
 //! A day here is the day on which a grant ends, as the calendar has it, and not the working day before it: with 100
 //! days the grants of a Wednesday, Thursday and Friday all end by one Friday's work, so that shares counted by working
-//! days let two working days in five do nothing, and 200 licences granted on one day stood at 48 on one Friday after 300
+//! days let two working days in five do nothing, and 200 licenses granted on one day stood at 48 on one Friday after 300
 //! days. By calendar days they stand at 4. Without the pace, 200 that are all due at once would be taken four a day
 //! and the other 184 on one day.
 
@@ -20,10 +20,10 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The longest time before its end at which a licence can't be left for another day.
+/// The longest time before its end at which a license can't be left for another day.
 const CANNOT_WAIT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// One licence of the fleet.
+/// One license of the fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     /// Which.
@@ -50,7 +50,7 @@ impl Member {
     }
 }
 
-/// One licence, and why it's where it is.
+/// One license, and why it's where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
     /// Which.
@@ -59,7 +59,7 @@ pub struct Choice {
     pub why: String,
 }
 
-/// What `--spread` would renew today. No licence stands in two lists; one that is in none stays as it is.
+/// What `--spread` would renew today. No license stands in two lists; one that is in none stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proposal {
     /// Due, and renewed now: soonest end first.
@@ -127,7 +127,7 @@ impl Clock<'_> {
         at.to_zoned(self.zone.clone()).date()
     }
 
-    /// Whether a licence that isn't active can't wait.
+    /// Whether a license that isn't active can't wait.
     fn must(&self, member: &Member) -> bool {
         let Some(expires) = member.expires_at.filter(|_| member.state == State::Due) else { return true };
         working_day(expires, self.zone) <= self.horizon()
@@ -157,7 +157,7 @@ impl Clock<'_> {
     }
 }
 
-/// Active licences of crowded days: only what is too many there, soonest day first, and a company's together.
+/// Active licenses of crowded days: only what is too many there, soonest day first, and a company's together.
 fn along(
     living: &[&Member],
     taken: &[&Member],
@@ -180,7 +180,7 @@ fn along(
         let mut active: Vec<_> = members.iter().filter(|member| member.state == State::Active).collect();
         active.sort_by_key(|member| &member.key);
         let some = free.min(members.len().saturating_sub(level)).min(active.len());
-        let why = format!("taken along: {} licences expire on {day}, where {level} a day do", members.len());
+        let why = format!("taken along: {} licenses expire on {day}, where {level} a day do", members.len());
         chosen.extend(active.into_iter().take(some).map(|member| choice(member, why.clone())));
         free -= some;
     }
@@ -191,7 +191,7 @@ fn choice(member: &Member, why: String) -> Choice {
     Choice { key: member.key.clone(), why }
 }
 
-/// Why a licence is renewed, in words.
+/// Why a license is renewed, in words.
 fn reason(member: &Member, now: Timestamp) -> String {
     let days = member.expires_at.map_or(0, |expires| days_left(expires, now));
     match (member.state, days) {
@@ -385,7 +385,7 @@ mod tests {
 
     #[test]
     fn each_choice_says_why() {
-        // A Monday; ten licences a lifetime: one a day.
+        // A Monday; ten licenses a lifetime: one a day.
         let now = at("2026-01-05T12:00:00-05:00");
         let bit = SignedDuration::from_secs(1);
         let lapsed = [now - days(3) - bit, now - days(1) - bit, now - bit, now + days(2)];
@@ -403,7 +403,7 @@ mod tests {
             ))
         );
         let crowded = propose(now, &fleet(now, &[now + days(60), now + days(60), now + days(61)]));
-        assert_eq!(whys(&crowded.along), ["taken along: 2 licences expire on 2026-03-06, where 1 a day do"]);
+        assert_eq!(whys(&crowded.along), ["taken along: 2 licenses expire on 2026-03-06, where 1 a day do"]);
         assert_eq!(crowded.along[0].key, key(0));
     }
 

@@ -144,7 +144,7 @@ pub struct FieldChange {
     pub after: Option<String>,
 }
 
-/// What becomes of a licence.
+/// What becomes of a license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {

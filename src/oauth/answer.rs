@@ -181,7 +181,7 @@ fn number(value: &Value) -> Option<f64> {
     .filter(|number: &f64| number.is_finite())
 }
 
-/// A reported fact: a text, or a number where the provider writes licences so.
+/// A reported fact: a text, or a number where the provider writes licenses so.
 fn as_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

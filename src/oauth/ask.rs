@@ -1,4 +1,4 @@
-//! The question: an authorize address with a fresh state and verifier, bound to one licence.
+//! The question: an authorize address with a fresh state and verifier, bound to one license.
 
 use super::endpoints::Endpoints;
 use crate::error::{ConfigError, Result};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub struct Ask {
     /// Its name in the journal.
     pub flow: FlowId,
-    /// About which licence.
+    /// About which license.
     pub key: Key,
     /// Who is asked.
     pub username: Username,

@@ -20,7 +20,7 @@ use oauth2::{PkceCodeVerifier, RedirectUrl, RequestTokenError, TokenUrl};
 /// A code with all that its exchange needs.
 #[derive(Debug, Clone)]
 pub struct Code {
-    /// About which licence.
+    /// About which license.
     pub key: Key,
     /// Who was asked.
     pub username: Username,

@@ -56,7 +56,7 @@ pub fn calendar(rows: &[Row<'_>], reminder_days: &[u32], now: Timestamp) -> Stri
     calendar.done().to_string()
 }
 
-/// Stable, and safe whatever the licence holds.
+/// Stable, and safe whatever the license holds.
 fn uid(row: &Row<'_>) -> String {
     let record = &row.standing.record;
     let name = format!("{}\n{}\n{}", record.profile, record.key.ubi, record.key.license);

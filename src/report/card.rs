@@ -1,4 +1,4 @@
-//! One licence on a card, in words that a support engineer can paste to a customer; and the card before a consent.
+//! One license on a card, in words that a support engineer can paste to a customer; and the card before a consent.
 
 use super::{Row, days_in_words, sign};
 use crate::model::authorization::{Condition, State};
@@ -29,7 +29,7 @@ pub fn card(row: &Row<'_>, history: &[Line], now: Timestamp) -> String {
         ("UBI", record.key.ubi.to_string()),
         ("Location", record.key.license.to_string()),
     ];
-    pairs.extend(record.ocm_license.as_ref().map(|ocm| ("OCM licence", ocm.to_string())));
+    pairs.extend(record.ocm_license.as_ref().map(|ocm| ("OCM license", ocm.to_string())));
     pairs.push(("Admin user", record.username.to_string()));
     pairs.extend(record.granted_by.as_ref().map(|who| ("Granted by", who.clone())));
     pairs.extend(record.held_by.as_ref().map(|who| ("Held grant of", who.clone())));

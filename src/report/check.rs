@@ -59,7 +59,7 @@ impl Threshold {
 pub struct Verdict {
     /// 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
     pub exit: u8,
-    /// The summary line, and a line for each licence that isn't well.
+    /// The summary line, and a line for each license that isn't well.
     pub text: String,
 }
 

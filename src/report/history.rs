@@ -178,7 +178,7 @@ impl VerifyDocument {
         match &self.broken {
             Some(broken) => {
                 let when = broken.at.as_deref().map_or(String::new(), |at| format!(" of {}", told(at)));
-                let whose = broken.license.as_deref().map_or(String::new(), |it| format!(", licence {it}"));
+                let whose = broken.license.as_deref().map_or(String::new(), |it| format!(", license {it}"));
                 let _ = writeln!(
                     text,
                     "BROKEN: the first link that doesn't fit is number {}{when}{whose}: {}. {} before it fit.",
@@ -306,12 +306,12 @@ mod tests {
     fn no_line_is_wider_than_the_terminal_and_piped_nothing_is_cut() {
         let links = [link("OCM-RETL-24-000064-D1", &"=long 店 ".repeat(20)), link("L", "x")];
         for width in [40, 80, 100, 200] {
-            let view = View { now: Timestamp::UNIX_EPOCH, profile: None, colour: false, width: Some(width) };
+            let view = View { now: Timestamp::UNIX_EPOCH, profile: None, color: false, width: Some(width) };
             let text = history_table(&links, &Zone::default(), &view);
             assert!(width < 80 || text.lines().all(|line| line.width() <= usize::from(width)), "{text}");
             assert_eq!(text.lines().count(), 3);
         }
-        let view = View { now: Timestamp::UNIX_EPOCH, profile: None, colour: false, width: None };
+        let view = View { now: Timestamp::UNIX_EPOCH, profile: None, color: false, width: None };
         let piped = history_table(&links, &Zone::default(), &view);
         assert!(piped.contains("ann@support-desk-17") && !piped.contains('…'));
     }

@@ -88,12 +88,12 @@ pub struct AuthorizationJson<'r> {
 pub struct Results {
     schema: u8,
     results: Vec<ResultJson>,
-    /// Only where the command ended with an error of its own, or was about one licence: where every command's stands.
+    /// Only where the command ended with an error of its own, or was about one license: where every command's stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Report>,
 }
 
-/// What became of one licence.
+/// What became of one license.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct ResultJson {
@@ -359,7 +359,7 @@ pub fn token_document<'t>(
     }
 }
 
-/// What happens in a run over several licences.
+/// What happens in a run over several licenses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Happening {
@@ -399,7 +399,7 @@ impl From<Ending> for Happening {
     }
 }
 
-/// One line of `--format jsonl` of a command over several licences.
+/// One line of `--format jsonl` of a command over several licenses.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct RunEvent {
@@ -408,7 +408,7 @@ pub struct RunEvent {
     /// RFC 3339, UTC.
     #[schemars(with = "String", extend("format" = "date-time"))]
     at: Timestamp,
-    /// `null` in the summary, as all that is about one licence.
+    /// `null` in the summary, as all that is about one license.
     ubi: Option<String>,
     license: Option<String>,
     /// How it ended; `null` before.
@@ -425,7 +425,7 @@ pub struct RunEvent {
 }
 
 impl RunEvent {
-    /// Something that happens to a licence before it ends: planned, opened, left out.
+    /// Something that happens to a license before it ends: planned, opened, left out.
     pub fn about(
         event: Happening,
         at: Timestamp,
@@ -451,7 +451,7 @@ impl RunEvent {
         }
     }
 
-    /// How a licence ended.
+    /// How a license ended.
     pub fn ended(outcome: &Outcome, at: Timestamp, provider: &Provider) -> Self {
         let ResultJson { ubi, license, outcome: ending, exit, authorize_url, authorization, error } =
             ResultJson::of(outcome, provider, at);

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 /// One link of a message.
 pub struct Link<'l> {
-    /// The licence.
+    /// The license.
     pub key: &'l Key,
     /// What the store is called.
     pub name: Option<&'l StoreName>,

@@ -80,7 +80,7 @@ impl<'a> Row<'a> {
         self.provider.zone.time(at)
     }
 
-    /// What the store is called, else its licence.
+    /// What the store is called, else its license.
     fn called(&self) -> String {
         let record = &self.standing.record;
         record.name.as_ref().map_or_else(|| record.key.license.to_string(), ToString::to_string)
@@ -93,13 +93,13 @@ pub struct View {
     pub now: Timestamp,
     /// The profile that is reported on; `None`: all of them.
     pub profile: Option<String>,
-    /// Colours may be used.
-    pub colour: bool,
+    /// Colors may be used.
+    pub color: bool,
     /// The terminal's width, where there is one.
     pub width: Option<u16>,
 }
 
-/// A sign for each state, so that colour is never the only one.
+/// A sign for each state, so that color is never the only one.
 fn sign(state: State) -> &'static str {
     match state {
         State::Active => "✓",

@@ -1,4 +1,4 @@
-//! The dry run's report: what a run over several licences is going to do, in words and as JSON.
+//! The dry run's report: what a run over several licenses is going to do, in words and as JSON.
 
 use super::View;
 use super::days_in_words;
@@ -17,20 +17,20 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use unicode_width::UnicodeWidthStr;
 
-/// Above so many licences, each admin's are told on one line: a list that nobody reads hides what matters.
+/// Above so many licenses, each admin's are told on one line: a list that nobody reads hides what matters.
 const IN_FULL: usize = 60;
-/// Above so many licences, an admin's first ones are told and the rest is counted.
+/// Above so many licenses, an admin's first ones are told and the rest is counted.
 const OF_ONE_ADMIN: usize = 20;
 /// How many those first ones are.
 const FIRST: usize = 5;
-/// Up to so many licences with one reason are named.
+/// Up to so many licenses with one reason are named.
 const NAMED: usize = 10;
-/// The widest that a licence's column and a name's are made.
+/// The widest that a license's column and a name's are made.
 const WIDEST: usize = 24;
 /// Narrower than this, the last column isn't made for the sake of the names.
 const LEAST_WORDS: usize = 28;
 
-/// The plan in words: the sum, each company's admins with their licences, what is left out, and the proposal of
+/// The plan in words: the sum, each company's admins with their licenses, what is left out, and the proposal of
 /// `--spread` where it wasn't asked for. It fits the view's width; the command to run is the caller's last line.
 pub fn plan(plan: &Plan, proposal: Option<&Proposal>, view: &View) -> String {
     let page = Page { width: view.width.map_or(usize::MAX, usize::from), now: view.now };
@@ -48,7 +48,7 @@ pub fn plan(plan: &Plan, proposal: Option<&Proposal>, view: &View) -> String {
     text
 }
 
-/// The licences by UBI, then by admin (whose case doesn't matter), each admin's soonest end first.
+/// The licenses by UBI, then by admin (whose case doesn't matter), each admin's soonest end first.
 struct Groups<'p> {
     of_admins: BTreeMap<(&'p Ubi, String), Vec<&'p Planned>>,
 }
@@ -59,8 +59,8 @@ impl<'p> Groups<'p> {
         for item in &plan.items {
             of_admins.entry((&item.key.ubi, admin(item))).or_default().push(item);
         }
-        for licences in of_admins.values_mut() {
-            licences.sort_by_key(|item| (item.expires_at.is_none(), item.expires_at, &item.key));
+        for licenses in of_admins.values_mut() {
+            licenses.sort_by_key(|item| (item.expires_at.is_none(), item.expires_at, &item.key));
         }
         Self { of_admins }
     }
@@ -84,9 +84,9 @@ fn admin(item: &Planned) -> String {
     item.username.as_str().to_lowercase()
 }
 
-/// How wide the columns of a licence's line are; a name's is 0 where none has a name.
+/// How wide the columns of a license's line are; a name's is 0 where none has a name.
 struct Columns {
-    licence: usize,
+    license: usize,
     name: usize,
 }
 
@@ -95,24 +95,24 @@ impl Columns {
         let widest = |text: fn(&Planned) -> &str| {
             plan.items.iter().map(|item| text(item).width()).max().unwrap_or_default().min(WIDEST)
         };
-        let licence = widest(|item| item.key.license.as_str());
+        let license = widest(|item| item.key.license.as_str());
         let name = widest(name);
-        Self { licence, name: name.min(width.saturating_sub(licence + LEAST_WORDS + 8).max(12)) }
+        Self { license, name: name.min(width.saturating_sub(license + LEAST_WORDS + 8).max(12)) }
     }
 
-    /// A licence's line up to its last column. A licence is never cut: it's what a person would type.
+    /// A license's line up to its last column. A license is never cut: it's what a person would type.
     fn head(&self, item: &Planned) -> String {
-        let licence = padded(item.key.license.as_str(), self.licence);
+        let license = padded(item.key.license.as_str(), self.license);
         if self.name == 0 {
-            return format!("    {licence}  ");
+            return format!("    {license}  ");
         }
-        format!("    {licence}  {}  ", padded(&cut(name(item), self.name), self.name))
+        format!("    {license}  {}  ", padded(&cut(name(item), self.name), self.name))
     }
 
     /// Where the last column begins.
     fn indent(&self) -> String {
         let name = if self.name == 0 { 0 } else { self.name + 2 };
-        " ".repeat(4 + self.licence + 2 + name)
+        " ".repeat(4 + self.license + 2 + name)
     }
 }
 
@@ -131,7 +131,7 @@ struct Page {
 }
 
 impl Page {
-    /// Each company's admins, and a line for each of their licences.
+    /// Each company's admins, and a line for each of their licenses.
     fn full(&self, groups: &Groups<'_>, plan: &Plan) -> String {
         let columns = Columns::of(plan, self.width);
         let mut text = String::new();
@@ -155,7 +155,7 @@ impl Page {
         text
     }
 
-    /// Each company's admins, and how things stand with their licences.
+    /// Each company's admins, and how things stand with their licenses.
     fn brief(&self, groups: &Groups<'_>) -> String {
         let all: Vec<_> = groups.of_admins.values().flatten().copied().collect();
         let mut text = format!("{}\n", self.folded(&format!("{}.", self.endings(&all)), ""));
@@ -170,7 +170,7 @@ impl Page {
             let line = format!("  {who}  {}", self.endings(of_admin));
             text.push_str(&self.folded(&line, "      "));
         }
-        text + "\nEach licence, and why it's taken: add --json.\n"
+        text + "\nEach license, and why it's taken: add --json.\n"
     }
 
     /// When it ends and why it's in the plan, each said once.
@@ -191,7 +191,7 @@ impl Page {
         }
     }
 
-    /// How things stand with several licences.
+    /// How things stand with several licenses.
     fn endings(&self, items: &[&Planned]) -> String {
         let days: Vec<i64> =
             items.iter().filter_map(|item| item.expires_at).map(|at| days_left(at, self.now)).collect();
@@ -284,7 +284,7 @@ fn words(line: &str) -> Vec<&str> {
     found
 }
 
-/// An admin, and how many licences are theirs.
+/// An admin, and how many licenses are theirs.
 fn who(of_admin: &[&Planned]) -> String {
     let name = of_admin.first().map_or("", |item| item.username.as_str());
     format!("{name}: {}", licenses(of_admin.len()))
@@ -307,7 +307,7 @@ pub struct PlanDocument {
     spread: Option<SpreadJson>,
 }
 
-/// One licence that would be asked.
+/// One license that would be asked.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct PlannedJson {
@@ -323,7 +323,7 @@ struct PlannedJson {
     why: String,
 }
 
-/// One licence, and why it stands here, in words.
+/// One license, and why it stands here, in words.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct ChoiceJson {
@@ -332,7 +332,7 @@ struct ChoiceJson {
     why: String,
 }
 
-/// The planned licences, counted.
+/// The planned licenses, counted.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct GroupsJson {
@@ -340,7 +340,7 @@ struct GroupsJson {
     companies: Vec<CompanyJson>,
 }
 
-/// How many of the planned licences one admin would be asked for.
+/// How many of the planned licenses one admin would be asked for.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct AdminJson {
@@ -348,7 +348,7 @@ struct AdminJson {
     licenses: usize,
 }
 
-/// How many of the planned licences are one company's.
+/// How many of the planned licenses are one company's.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct CompanyJson {
@@ -381,7 +381,7 @@ impl ChoiceJson {
 }
 
 impl PlanDocument {
-    /// The document of a plan at `now`. Every licence stands in it, however many they are.
+    /// The document of a plan at `now`. Every license stands in it, however many they are.
     pub fn of(plan: &Plan, profile: &str, now: Timestamp, proposal: Option<&Proposal>) -> Self {
         let planned = |item: &Planned| PlannedJson {
             ubi: item.key.ubi.to_string(),
@@ -442,7 +442,7 @@ mod tests {
     }
 
     fn view(width: u16) -> View {
-        View { now: now(), profile: Some("ny".into()), colour: false, width: Some(width) }
+        View { now: now(), profile: Some("ny".into()), color: false, width: Some(width) }
     }
 
     fn key(company: usize, number: usize) -> Key {
@@ -491,14 +491,14 @@ mod tests {
         };
         Proposal {
             take: choices(0, 3, "2 days left"),
-            along: choices(10, 2, "taken along: 200 licences expire on 2026-05-03, where 4 a day do"),
+            along: choices(10, 2, "taken along: 200 licenses expire on 2026-05-03, where 4 a day do"),
             leave: choices(20, 12, "12 days left: left for later, so that no more than 4 expire on one day"),
             per_day: 4,
         }
     }
 
     #[test]
-    fn twelve_licences_are_told_one_by_one() {
+    fn twelve_licenses_are_told_one_by_one() {
         let mut it = plan_of(12, 7, 4);
         left_out(&mut it, 3, "registered already");
         left_out(&mut it, 14, "deactivated");
@@ -545,7 +545,7 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_page_breaks_between_words_and_cuts_no_licence() {
+    fn a_narrow_page_breaks_between_words_and_cuts_no_license() {
         let mut it = plan_of(3, 7, 4);
         it.items[0].key.license = License::parse(&"L".repeat(64)).unwrap();
         let text = plan(&it, None, &view(50));

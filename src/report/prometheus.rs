@@ -15,7 +15,7 @@ struct Metric {
 pub fn prometheus(rows: &[Row<'_>], profiles: &[String], now: Timestamp) -> String {
     let mut expires = Metric {
         name: "biotrack_auth_expires_timestamp_seconds",
-        help: "When the grant of a licence ends, in Unix time.",
+        help: "When the grant of a license ends, in Unix time.",
         lines: Vec::new(),
     };
     let mut counted = Metric {

@@ -1,4 +1,4 @@
-//! All licences in a table, soonest expiry first: what fits the terminal, and plain text where it's piped.
+//! All licenses in a table, soonest expiry first: what fits the terminal, and plain text where it's piped.
 
 use super::{Row, Summary, View, sign};
 use crate::model::authorization::State;
@@ -86,8 +86,8 @@ fn attention<'r>(row: &'r Row<'_>) -> Cow<'r, str> {
     row.conditions.iter().map(|one| one.word()).collect::<Vec<_>>().join(", ").into()
 }
 
-/// The plain colours of the terminal's theme: the bright ones, yellow above all, vanish on a light ground.
-fn colour(state: State) -> Color {
+/// The plain colors of the terminal's theme: the bright ones, yellow above all, vanish on a light ground.
+fn color(state: State) -> Color {
     match state {
         State::Active => Color::DarkGreen,
         State::Due => Color::DarkYellow,
@@ -118,7 +118,7 @@ pub fn table(rows: &[Row<'_>], view: &View, out: &mut dyn Write) -> io::Result<(
         .collect();
     fit(&mut columns, view.width);
     for (number, rows) in sorted.chunks(AT_ONCE).enumerate() {
-        for line in drawn(rows, number == 0, &columns, view.colour).lines() {
+        for line in drawn(rows, number == 0, &columns, view.color).lines() {
             writeln!(out, "{}", line.trim_end())?;
         }
     }
@@ -141,10 +141,10 @@ impl Laid {
 }
 
 /// Some of the rows; with the header above the first of all.
-fn drawn(rows: &[&Row<'_>], headed: bool, columns: &[Laid], colours: bool) -> Table {
+fn drawn(rows: &[&Row<'_>], headed: bool, columns: &[Laid], colors: bool) -> Table {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    if colours {
+    if colors {
         table.enforce_styling();
         // `--color always` goes before NO_COLOR, which was weighed where the view was made.
         crossterm::style::force_color_output(true);
@@ -158,7 +158,7 @@ fn drawn(rows: &[&Row<'_>], headed: bool, columns: &[Laid], colours: bool) -> Ta
         table.add_row(columns.iter().map(|laid| {
             let cell = Cell::new_owned(cut(&(laid.column.cell)(row), laid.width));
             match laid.column.title {
-                "State" if colours => cell.fg(colour(row.state)),
+                "State" if colors => cell.fg(color(row.state)),
                 "Days" => cell.set_alignment(CellAlignment::Right),
                 _ => cell,
             }
@@ -197,7 +197,7 @@ fn whole(widths: &[usize]) -> usize {
 }
 
 /// Where the terminal isn't wide enough for all that the columns hold, the widest of those that may be cut give way,
-/// each as far as it may. One line a licence: what doesn't fit is cut, not wrapped.
+/// each as far as it may. One line a license: what doesn't fit is cut, not wrapped.
 fn narrow(columns: &[Laid], widths: &mut [usize], terminal: usize) {
     while whole(widths) > terminal {
         let may = |at: &usize| {
@@ -274,7 +274,7 @@ mod tests {
         }
     }
 
-    /// The columns of a terminal that wide, each with one cell: a licence and a store as wide as this, in two profiles.
+    /// The columns of a terminal that wide, each with one cell: a license and a store as wide as this, in two profiles.
     fn laid(terminal: u16, location: usize, store: usize) -> Vec<Laid> {
         let columns = COLUMNS.iter().filter(|column| column.from <= terminal);
         let mut laid: Vec<_> = columns.map(|column| Laid::of(column, &[])).collect();

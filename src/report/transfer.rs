@@ -41,7 +41,7 @@ pub struct ImportDocument {
     rows: Vec<ImportRow>,
 }
 
-/// What becomes of one licence.
+/// What becomes of one license.
 #[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct ImportRow {

@@ -28,7 +28,7 @@ pub(super) struct What {
     pub(super) grant: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ubi: Option<String>,
-    /// The location licence that was asked for.
+    /// The location license that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) license: Option<String>,
     /// The location that was granted: another one under `--fail wrong-location`.

@@ -68,7 +68,7 @@ mishaps! {
 }
 
 impl Mishap {
-    /// Whether a share of it is drawn anew for each request. Of the others it's drawn once for each licence, for the
+    /// Whether a share of it is drawn anew for each request. Of the others it's drawn once for each license, for the
     /// page that an admin sees and the grant that comes of it must agree.
     fn is_per_request(self) -> bool {
         match self {
@@ -121,12 +121,12 @@ pub struct Fail {
 }
 
 impl Fail {
-    /// Whether it befalls a licence: the same every time for the same seed, so that a test can tell beforehand.
-    /// `nth` counts the licence's requests to the token endpoint from 1 (to the revocation endpoint there), and
+    /// Whether it befalls a license: the same every time for the same seed, so that a test can tell beforehand.
+    /// `nth` counts the license's requests to the token endpoint from 1 (to the revocation endpoint there), and
     /// matters only to what those endpoints do wrong.
     pub fn befalls(self, seed: u64, ubi: &str, license: &str, nth: u32) -> bool {
         let nth = if self.mishap.is_per_request() { nth } else { 0 };
-        // No name holds a line's end: two licences are never written alike.
+        // No name holds a line's end: two licenses are never written alike.
         let drawn = Sha256::digest(format!("{seed}\n{}\n{ubi}\n{license}\n{nth}", self.mishap));
         let drawn = drawn.iter().take(8).fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
         drawn % 100 < u64::from(self.percent)
@@ -169,7 +169,7 @@ impl FromStr for Fail {
 pub(super) struct Turn<'t> {
     pub(super) ubi: &'t str,
     pub(super) license: &'t str,
-    /// Which of the licence's requests to that endpoint it is, from 1.
+    /// Which of the license's requests to that endpoint it is, from 1.
     pub(super) nth: u32,
 }
 
@@ -181,7 +181,7 @@ pub(super) struct Mishaps {
 }
 
 impl Mishaps {
-    /// Whether this goes wrong now. A request that belongs to no licence has no share in what befalls only some.
+    /// Whether this goes wrong now. A request that belongs to no license has no share in what befalls only some.
     pub(super) fn befall(&self, mishap: Mishap, turn: Option<Turn<'_>>) -> bool {
         self.list.iter().filter(|fail| fail.mishap == mishap).any(|fail| match turn {
             _ if fail.percent >= 100 => true,
@@ -246,7 +246,7 @@ mod tests {
         assert!((60..=140).contains(&first.len()), "{}", first.len());
         assert_eq!(first, hit(lost, 0, 1));
         assert_ne!(first, hit(lost, 1, 1));
-        // Each request of a licence is drawn anew, its consent isn't.
+        // Each request of a license is drawn anew, its consent isn't.
         assert_ne!(first, hit(lost, 0, 2));
         let denied = Fail { mishap: Mishap::Denied, percent: 5 };
         assert_ne!(first, hit(denied, 0, 1));
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_spares_a_request_of_no_licence() {
+    fn a_share_spares_a_request_of_no_license() {
         let all_but = Fail { mishap: Mishap::Lost, percent: 99 };
         let set = Mishaps { seed: 0, list: vec![all_but] };
         assert!(!set.befall(Mishap::Lost, None));

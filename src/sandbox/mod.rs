@@ -1,6 +1,6 @@
 //! A stand-in BioTrack with its own Grant Access page, for training, demos and tests; on loopback only.
 
-mod behaviour;
+mod behavior;
 mod clock;
 mod log;
 mod mishaps;
@@ -28,7 +28,7 @@ pub const CLIENT_ID: &str = "biotrack-auth-sandbox";
 /// That client's secret: no secret at all, for it opens nothing but a sandbox.
 pub const CLIENT_SECRET: &str = "sandbox-secret";
 /// The password that signs any username in on the Grant Access page.
-pub const PASSWORD: &str = behaviour::PASSWORD;
+pub const PASSWORD: &str = behavior::PASSWORD;
 
 /// What the sandbox is told to be.
 #[derive(Clone, Debug)]

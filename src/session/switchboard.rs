@@ -63,12 +63,12 @@ impl Reply {
         Self { license, reader: Reader::Operator, request: None }
     }
 
-    /// An admin waits, who sits elsewhere and knows of no terminal; about which licence, isn't known yet.
+    /// An admin waits, who sits elsewhere and knows of no terminal; about which license, isn't known yet.
     pub(super) fn of_admin(request: Request) -> Self {
         Self { license: String::new(), reader: Reader::Admin, request: Some(request) }
     }
 
-    /// The same, once it's known which licence it's about.
+    /// The same, once it's known which license it's about.
     pub fn about(self, license: &str) -> Self {
         Self { license: license.to_owned(), ..self }
     }

@@ -71,7 +71,7 @@ pub fn found(variables: &Variables) -> Option<String> {
         .map(|program| program.display().to_string())
 }
 
-/// Whether a command's program is there at all. A run over many licences asks before it begins.
+/// Whether a command's program is there at all. A run over many licenses asks before it begins.
 pub fn is_there(words: &[String], variables: &Variables) -> bool {
     // Windows has its own ways of finding programs.
     cfg!(windows) || words.first().is_some_and(|program| there(Path::new(program), variables))

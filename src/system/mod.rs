@@ -34,7 +34,7 @@ pub use replace::{Place, Successor};
 pub use signals::{Interrupts, Signals};
 pub use steps::{Step, Steps, Unwatched};
 pub use surroundings::{Port, Surroundings, can_listen};
-pub use terminal::{Asker, Colour, Talk, Terminal};
+pub use terminal::{Asker, Color, Talk, Terminal};
 pub use zones::zone;
 
 use crate::error::{Error, Result, clean};

@@ -91,7 +91,7 @@ impl Paths {
         self.data.join(format!("spool-{ledger}"))
     }
 
-    /// Where processes claim a licence's tokens for seconds: with a keyring where every home of the user looks, else
+    /// Where processes claim a license's tokens for seconds: with a keyring where every home of the user looks, else
     /// beside the ledger, which holds the tokens.
     pub fn claims(&self, keyring: bool) -> PathBuf {
         match &self.shared_claims {

@@ -9,9 +9,9 @@ use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// When to use colour.
+/// When to use color.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Colour {
+pub enum Color {
     /// In a terminal, unless `NO_COLOR` is set.
     #[default]
     Auto,
@@ -42,7 +42,7 @@ pub struct Terminal {
     out_is_terminal: bool,
     err_is_terminal: bool,
     plain: bool,
-    colour: Colour,
+    color: Color,
     talk: Talk,
     /// The answer's width, where it isn't the system's to say.
     columns: Option<u16>,
@@ -84,7 +84,7 @@ impl Terminal {
             out_is_terminal: false,
             err_is_terminal: false,
             plain: false,
-            colour: Colour::Auto,
+            color: Color::Auto,
             talk: Talk::Normal,
             columns: Some(100),
             reader_gone: AtomicBool::new(false),
@@ -110,8 +110,8 @@ impl Terminal {
     }
 
     /// Applies the global flags.
-    pub fn configure(&mut self, colour: Colour, no_input: bool, talk: Talk) {
-        self.colour = colour;
+    pub fn configure(&mut self, color: Color, no_input: bool, talk: Talk) {
+        self.color = color;
         self.talk = talk;
         self.attended &= !no_input;
     }
@@ -126,21 +126,21 @@ impl Terminal {
         self.out_is_terminal
     }
 
-    /// Whether the answer may have colour.
-    pub fn colour_out(&self) -> bool {
-        self.colour_for(self.out_is_terminal)
+    /// Whether the answer may have color.
+    pub fn color_out(&self) -> bool {
+        self.color_for(self.out_is_terminal)
     }
 
-    /// Whether the talk may have colour.
-    pub fn colour_err(&self) -> bool {
-        self.colour_for(self.err_is_terminal)
+    /// Whether the talk may have color.
+    pub fn color_err(&self) -> bool {
+        self.color_for(self.err_is_terminal)
     }
 
-    fn colour_for(&self, terminal: bool) -> bool {
-        match self.colour {
-            Colour::Always => true,
-            Colour::Never => false,
-            Colour::Auto => terminal && !self.plain,
+    fn color_for(&self, terminal: bool) -> bool {
+        match self.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal && !self.plain,
         }
     }
 
@@ -217,16 +217,16 @@ impl Terminal {
 
     /// Says what went wrong and what to do about it, on standard error, whatever `--quiet` says.
     pub fn complain(&self, error: &Error) {
-        let (bold, plain) = if self.colour_err() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
+        let (bold, plain) = if self.color_err() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
         self.talk(&format!("{bold}error:{plain} {}", clean_lines(&error.to_string())));
         if let Some(hint) = error.hint() {
             self.talk(&format!("  {}", clean_lines(&hint).replace('\n', "\n  ")));
         }
     }
 
-    /// Draws a picture of half blocks on standard error; black on white, where colours may be used.
+    /// Draws a picture of half blocks on standard error; black on white, where colors may be used.
     pub fn picture(&self, lines: &str) {
-        let (on, off) = if self.colour_err() { ("\x1b[30;107m", "\x1b[0m") } else { ("", "") };
+        let (on, off) = if self.color_err() { ("\x1b[30;107m", "\x1b[0m") } else { ("", "") };
         let drawn: Vec<_> = lines.lines().map(|line| format!("{on}{}{off}", clean(line))).collect();
         self.talk(&drawn.join("\n"));
     }

@@ -14,7 +14,7 @@ fn no_byte_of_a_sealed_secret_can_be_changed_or_cut_off_unnoticed() {
         Place::Blob(sealed) => sealed.0,
         Place::Item(item) => panic!("{item}"),
     };
-    let (whole, neighbour) = (seal(b"canary of a token set"), Place::Blob(Sealed(seal(b"neighbour"))));
+    let (whole, neighbor) = (seal(b"canary of a token set"), Place::Blob(Sealed(seal(b"neighbor"))));
     let mut tried = 0;
     for at in 0..whole.len() {
         let flipped = (0..8).map(|bit| {
@@ -35,7 +35,7 @@ fn no_byte_of_a_sealed_secret_can_be_changed_or_cut_off_unnoticed() {
             tried += 1;
         }
         if at % 32 == 0 {
-            assert_eq!(vault.get(&neighbour, "x").unwrap().bytes(), b"neighbour");
+            assert_eq!(vault.get(&neighbor, "x").unwrap().bytes(), b"neighbor");
         }
     }
     assert_eq!(

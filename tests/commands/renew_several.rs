@@ -221,7 +221,7 @@ fn another_admin_for_all_is_recorded_with_their_grants() {
 #[test]
 fn a_person_confirms_another_admin_for_all_first() {
     let rig = fleet();
-    let answers = [("3 licences were granted by other admins", "n")];
+    let answers = [("3 licenses were granted by other admins", "n")];
     snapshot!(rig.with(Person::answering(&answers)).run("renew --due --username bob@example.com"));
     assert!(rig.opened().is_empty());
 }

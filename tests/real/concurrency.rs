@@ -16,7 +16,7 @@ fn end(child: Child) -> Run {
 }
 
 #[test]
-fn registering_many_licences_at_once_on_a_fresh_home_loses_none() {
+fn registering_many_licenses_at_once_on_a_fresh_home_loses_none() {
     let rig = Rig::new();
     let licenses: Vec<_> = (0..MANY).map(|n| format!("L-{n:02}-{}", "x".repeat(n))).collect();
     let mut children: Vec<_> = licenses.iter().map(|license| rig.start(&register(license, &[]))).collect();
@@ -38,7 +38,7 @@ fn registering_many_licences_at_once_on_a_fresh_home_loses_none() {
 }
 
 #[test]
-fn of_many_that_renew_one_licence_one_wins_and_the_others_are_told_who() {
+fn of_many_that_renew_one_license_one_wins_and_the_others_are_told_who() {
     let rig = Rig::new();
     rig.register("L-1").exits(0);
     let gate = rig.file("go");

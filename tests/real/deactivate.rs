@@ -14,7 +14,7 @@ use std::sync::mpsc::channel;
 const BUSY: &str = "429 Too Many Requests\r\nretry-after: 1";
 const DOWN: &str = "503 Service Unavailable";
 
-/// A rig with these licences granted.
+/// A rig with these licenses granted.
 fn granted(licenses: &[&str]) -> Rig {
     let rig = Rig::new();
     licenses.iter().for_each(|license| drop(rig.register(license).exits(0)));
@@ -26,7 +26,7 @@ fn tagged(license: &str, tag: &str) -> Authorization {
     Authorization { tags: vec![tag.parse().unwrap()], ..store(license, "2099-01-01T00:00:00Z") }
 }
 
-/// State and conditions of a licence.
+/// State and conditions of a license.
 fn now(rig: &Rig, license: &str) -> (String, Value) {
     let status = rig.status();
     let all = status["authorizations"].as_array().unwrap();

@@ -34,7 +34,7 @@ fn verbose_tells_the_steps_on_standard_error() {
 }
 
 #[test]
-fn a_licence_is_given_up_even_while_the_provider_is_away() {
+fn a_license_is_given_up_even_while_the_provider_is_away() {
     let rig = Rig::new();
     rig.register("L-1").exits(0);
     let config = rig.file("config.toml");
@@ -48,7 +48,7 @@ fn a_licence_is_given_up_even_while_the_provider_is_away() {
 }
 
 #[test]
-fn giving_up_an_uncertain_licence_does_not_claim_that_nothing_stands() {
+fn giving_up_an_uncertain_license_does_not_claim_that_nothing_stands() {
     let rig = Rig::with(&[Mishap::Html]);
     rig.register("L-1").exits(8);
     rig.run(&["deactivate", "L-1", "--yes"]).exits(0).answers("a grant may still stand");
@@ -58,17 +58,17 @@ fn giving_up_an_uncertain_licence_does_not_claim_that_nothing_stands() {
 fn a_flag_goes_before_the_environment() {
     let rig = Rig::new();
     rig.register("L-1").exits(0);
-    let coloured = |color: &str| {
+    let colored = |color: &str| {
         let mut command = rig.command(&["status", "--color", color]);
         Run::of(command.env("NO_COLOR", "1").output().unwrap()).exits(0).out
     };
     assert!(
-        coloured("always").contains("\u{1b}[38;5;2m✓ active")
-            || coloured("always").contains("\u{1b}[32m✓ active"),
+        colored("always").contains("\u{1b}[38;5;2m✓ active")
+            || colored("always").contains("\u{1b}[32m✓ active"),
         "{:?}",
-        coloured("always")
+        colored("always")
     );
-    assert!(!coloured("auto").contains('\u{1b}'));
+    assert!(!colored("auto").contains('\u{1b}'));
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_held_first_grant_is_named_where_someone_would_renew() {
 }
 
 #[test]
-fn every_failed_command_about_one_licence_tells_its_error_in_the_same_place() {
+fn every_failed_command_about_one_license_tells_its_error_in_the_same_place() {
     let rig = Rig::with(&[Mishap::OtherUser]);
     let answer = rig.run(&crate::support::register("L-1", &["--json"])).exits(6).json();
     assert_eq!(

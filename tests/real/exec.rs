@@ -11,7 +11,7 @@ fn granted() -> Rig {
 }
 
 #[test]
-fn the_command_finds_token_ubi_and_licence_in_its_environment() {
+fn the_command_finds_token_ubi_and_license_in_its_environment() {
     let rig = granted();
     let script =
         "printf '%s|%s|%s|%s' \"$BIOTRACK_ACCESS_TOKEN\" \"$BIOTRACK_UBI\" \"$BIOTRACK_LICENSE\" \"$1\"";

@@ -207,7 +207,7 @@ fn a_backup_of_a_keyring_is_restored_into_a_sealed_vault() {
         there.run(&["export", "--with-secrets", "--recipient", &to, "--output", text(&back)]).exits(0);
         here.run(&["deactivate", "L-1", "--yes", "--local-only"]).exits(0);
         assert!(accounts().is_empty());
-        // A licence that was given up is left given up: what is in the file is older.
+        // A license that was given up is left given up: what is in the file is older.
         here.run(&["import", text(&back), "--identity", text(&identity), "--yes"]).exits(0).says("is newer");
         assert_eq!(here.only()["state"], "deactivated");
         let fresh = Rig::with_keyring(&[]);

@@ -42,7 +42,7 @@ fn a_provider_that_stops_answering_does_not_hold_the_answer_back() {
     with_setting(&rig, &setting, || {
         rig.run(&["renew", "L-1", "--browser", &admin()]).exits(0).answers("Renewed");
     });
-    // What couldn't be cleared away is cleared away by the next command on the licence.
+    // What couldn't be cleared away is cleared away by the next command on the license.
     rig.run(&["renew", "L-1", "--browser", &admin()]).exits(0);
     assert_eq!(rig.counted("token_revoked"), 2);
 }

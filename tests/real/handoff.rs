@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 impl Rig {
-    /// Hands a link out for a licence; the address.
+    /// Hands a link out for a license; the address.
     #[track_caller]
     fn hands_out(&self, arguments: &[&str]) -> String {
         self.run(arguments).exits(0).out.trim_end().to_owned()

@@ -6,7 +6,7 @@ use crate::support::{Rig, admin, valid};
 use biotrack_auth::model::flow::Change;
 use biotrack_auth::model::history::{Event, Happened};
 
-/// A rig with a licence that was granted and renewed, and another.
+/// A rig with a license that was granted and renewed, and another.
 fn lived() -> Rig {
     let rig = Rig::new();
     rig.register("L-1").exits(0);

@@ -29,7 +29,7 @@ fn fed(rig: &Rig, arguments: &[&str], input: &[u8]) -> Run {
 }
 
 #[test]
-fn a_licence_that_cannot_be_one_is_refused_before_anyone_is_asked() {
+fn a_license_that_cannot_be_one_is_refused_before_anyone_is_asked() {
     let rig = Rig::new();
     for (license, why) in impossible() {
         let named = format!("--license={license}");
@@ -54,7 +54,7 @@ fn a_licence_that_cannot_be_one_is_refused_before_anyone_is_asked() {
 }
 
 #[test]
-fn a_file_that_is_no_list_of_licences_is_refused_whole() {
+fn a_file_that_is_no_list_of_licenses_is_refused_whole() {
     let rig = Rig::new();
     let long = format!("ubi,license,username\n604001,{},a@example.com\n", "L".repeat(1 << 20));
     let files: [(&[u8], &str); 6] = [
@@ -76,7 +76,7 @@ fn a_file_that_is_no_list_of_licences_is_refused_whole() {
 }
 
 #[test]
-fn an_odd_licence_is_kept_to_the_letter_and_is_nothing_else_anywhere() {
+fn an_odd_license_is_kept_to_the_letter_and_is_nothing_else_anywhere() {
     let rig = Rig::new();
     let files = |rig: &Rig| {
         let listed = std::fs::read_dir(rig.home()).unwrap().map(|entry| entry.unwrap().file_name());
@@ -118,7 +118,7 @@ fn an_odd_licence_is_kept_to_the_letter_and_is_nothing_else_anywhere() {
     rig.run(&["history", "verify"]).exits(0);
 }
 
-/// What each way of showing one licence makes of its name.
+/// What each way of showing one license makes of its name.
 #[track_caller]
 fn one_is_read_everywhere(rig: &Rig, license: &str) {
     let selector = format!("604001/{license}");
@@ -126,7 +126,7 @@ fn one_is_read_everywhere(rig: &Rig, license: &str) {
     shown(&card);
     let token = rig.run(&["token", &selector]).exits(0);
     assert_eq!(token.out.lines().count(), 1, "{license}");
-    // What exec hands on is the licence, and no word of it is a command's.
+    // What exec hands on is the license, and no word of it is a command's.
     let run = rig.run(&["exec", &selector, "--", "sh", "-c", "printf %s \"$BIOTRACK_LICENSE\""]).exits(0);
     assert_eq!(run.out, license);
     // A command to paste names this one alone.

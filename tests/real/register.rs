@@ -3,7 +3,7 @@
 use crate::support::{Rig, Run, admin, register};
 
 #[test]
-fn a_licence_is_registered_through_the_page() {
+fn a_license_is_registered_through_the_page() {
     let rig = Rig::new();
     rig.run(&register(
         "L-1",
@@ -25,7 +25,7 @@ fn a_licence_is_registered_through_the_page() {
 }
 
 #[test]
-fn two_registers_of_one_licence_at_once_make_one_grant() {
+fn two_registers_of_one_license_at_once_make_one_grant() {
     let rig = Rig::new();
     let gate = rig.file("go");
     let browser = format!("{} --wait {}", admin(), gate.display());

@@ -22,7 +22,7 @@ fn rig() -> Rig {
     rig
 }
 
-/// What a person sees: a licence, a tag and a profile are finished for them.
+/// What a person sees: a license, a tag and a profile are finished for them.
 fn finishes_names(screen: &Screen) {
     screen.types("biotrack-auth renew 101").key("Tab").shows("renew 101-X0007-D1");
     screen.key("C-u").types("biotrack-auth renew 999").key("Tab").key("C-u");

@@ -45,10 +45,10 @@ fn shown(rig: &Rig, width: u16, arguments: &str) -> (String, String) {
         .types(&format!("PS1=; clear; biotrack-auth status --at {AT} {arguments}; echo do''ne"))
         .key("Enter");
     let seen = screen.shows("done");
-    (seen, screen.coloured())
+    (seen, screen.colored())
 }
 
-/// One line a licence, none wider than the terminal, and the dates of all in one column.
+/// One line a license, none wider than the terminal, and the dates of all in one column.
 fn well_laid(seen: &str, width: usize) {
     let lines: Vec<_> = seen.lines().take_while(|line| !line.is_empty()).collect();
     assert_eq!(lines.len(), 8, "{seen}");
@@ -72,13 +72,13 @@ fn eighty_columns_show_what_matters_and_cut_the_rest() {
 }
 
 #[test]
-fn the_colours_are_the_themes_own_and_can_be_refused() {
+fn the_colors_are_the_themes_own_and_can_be_refused() {
     let rig = rig();
-    let (_, coloured) = shown(&rig, 80, "");
+    let (_, colored) = shown(&rig, 80, "");
     // Not the bright ones, which vanish on a light ground; tmux writes the plain ones in either form.
     for (code, sign) in [("1", "✗ expired"), ("3", "! due"), ("2", "✓ active")] {
         let forms = [format!("\u{1b}[3{code}m{sign}"), format!("\u{1b}[38;5;{code}m{sign}")];
-        assert!(forms.iter().any(|form| coloured.contains(form)), "{coloured}");
+        assert!(forms.iter().any(|form| colored.contains(form)), "{colored}");
     }
     let (_, plain) = shown(&rig, 80, "--color never");
     assert!(!plain.contains('\u{1b}') && plain.contains("✗ expired"), "{plain}");
@@ -87,8 +87,8 @@ fn the_colours_are_the_themes_own_and_can_be_refused() {
 #[test]
 fn piped_it_is_plain_and_whole() {
     let rig = rig();
-    for colour in [&["status", "--at", AT][..], &["status", "--at", AT, "--color", "never"]] {
-        let out = rig.run(colour).exits(0).says_nothing().out;
+    for color in [&["status", "--at", AT][..], &["status", "--at", AT, "--color", "never"]] {
+        let out = rig.run(color).exits(0).says_nothing().out;
         assert!(!out.contains('\u{1b}') && !out.contains('…'), "{out}");
         assert!(!out.chars().any(|c| ('\u{2500}'..='\u{257f}').contains(&c) || c == '|'), "{out}");
         assert!(out.contains(&"X".repeat(64)) && out.contains("could show  "), "{out}");

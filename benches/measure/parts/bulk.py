@@ -23,7 +23,7 @@ def measure(bench):
 
 
 def run(bench, template, flight, many):
-    """One run over a file of licences, each time in a fresh copy of the home."""
+    """One run over a file of licenses, each time in a fresh copy of the home."""
     words = ["register", "--from", "stores.csv", "--tabs", flight, "--no-browser", "--format", "jsonl"]
 
     def once(at):

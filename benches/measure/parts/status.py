@@ -23,7 +23,7 @@ def measure(bench):
     for size in sizes:
         home = Home(bench, NOWHERE)
         home.seed(size)
-        # Expired licences are among them: a check says so by its exit code.
+        # Expired licenses are among them: a check says so by its exit code.
         contestants = [
             Contestant(OURS, name, bench.timed(home.command("status", *words), home.env, codes=(0, 2)))
             for name, words in WAYS.items()
@@ -32,13 +32,13 @@ def measure(bench):
         contestants.append(Contestant(FLOOR, "bare read of the rows", bench.timed([bench.floors / "read", home.ledger], home.env)))
         contestants += peers(bench, size)
         rounds = None if size < 100_000 else 11
-        seen[size] = bench.contest("status", f"{size:,} licences", contestants, rounds)
+        seen[size] = bench.contest("status", f"{size:,} licenses", contestants, rounds)
         home.settle(FEW)
         few = [
             Contestant(OURS, name, bench.timed(home.command("status", *WAYS[name]), home.env, codes=(0, 1)))
             for name in ("status --check", "status --due")
         ]
-        quiet[size] = bench.contest("status, few due", f"{size:,} licences, {FEW} of them due", few, rounds)
+        quiet[size] = bench.contest("status, few due", f"{size:,} licenses, {FEW} of them due", few, rounds)
     goals(bench, seen, quiet)
 
 

@@ -1,4 +1,4 @@
-//! Hand-offs for several licences: their links are made in one commit, and nobody waits here.
+//! Hand-offs for several licenses: their links are made in one commit, and nobody waits here.
 
 use super::watch::Watch;
 use super::{Resumed, Run, answer, partial};

@@ -1,4 +1,4 @@
-//! Consents for several licences in one run: planned first, journaled, and gone on with after whatever ended it.
+//! Consents for several licenses in one run: planned first, journaled, and gone on with after whatever ended it.
 
 mod handoff;
 mod watch;
@@ -26,14 +26,14 @@ use std::time::Instant;
 use url::Url;
 use watch::Watch;
 
-/// How a run over several licences is shown and paced.
+/// How a run over several licenses is shown and paced.
 #[derive(Debug, clap::Args)]
 pub struct Pacing {
-    /// With several licences: have so many Grant Access pages open at a time
+    /// With several licenses: have so many Grant Access pages open at a time
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub tabs: u16,
 
-    /// With several licences: how to answer [default: text]
+    /// With several licenses: how to answer [default: text]
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub format: Option<Form>,
 }
@@ -56,14 +56,14 @@ pub(super) struct Run {
     pub form: Form,
 }
 
-/// A profile's records with their open questions, by licence.
+/// A profile's records with their open questions, by license.
 pub(super) type Known = HashMap<Key, Standing>;
 
 /// A run in the ledger that is gone on with.
 pub(super) struct Resumed {
     /// Which.
     pub run: RunId,
-    /// Each licence's place in it.
+    /// Each license's place in it.
     pub places: Vec<usize>,
 }
 
@@ -247,7 +247,7 @@ fn partial(call: &Call<'_>, provider: &Provider, verb: &str, outcomes: &[Outcome
     partial_of(outcomes, again)
 }
 
-/// What earlier runs left of these licences is finished before anyone is asked: a code lives minutes.
+/// What earlier runs left of these licenses is finished before anyone is asked: a code lives minutes.
 fn left_over(
     call: &Call<'_>,
     bench: &mut Bench<'_>,

@@ -1,5 +1,5 @@
-//! A run over several licences as people and scripts see it: the state of the whole in a terminal, a line for each
-//! licence elsewhere, events for scripts.
+//! A run over several licenses as people and scripts see it: the state of the whole in a terminal, a line for each
+//! license elsewhere, events for scripts.
 
 use crate::command::Call;
 use crate::command::consent::{How, View};
@@ -271,7 +271,7 @@ fn rounded(time: SignedDuration) -> SignedDuration {
     }
 }
 
-/// A licence with its store and admin.
+/// A license with its store and admin.
 fn called(item: &Planned) -> String {
     match &item.name {
         Some(name) => format!("{} ({name}), {}", item.key, item.username),

@@ -34,7 +34,7 @@ pub struct Move {
 pub struct Answer {
     schema: u8,
     ledger: String,
-    /// How many licences' records it has.
+    /// How many licenses' records it has.
     records: usize,
     /// How many links its history has.
     links: usize,

@@ -1,4 +1,4 @@
-//! One licence's consent as a person at the terminal sees it.
+//! One license's consent as a person at the terminal sees it.
 
 use super::{HandingOff, How, View};
 use crate::command::Call;

@@ -1,4 +1,4 @@
-//! Whether a licence can be asked about as it is.
+//! Whether a license can be asked about as it is.
 
 use crate::error::{Error, Result};
 use crate::model::authorization::{Authorization, State, next, register_again};
@@ -6,7 +6,7 @@ use crate::model::flow::Purpose;
 use crate::model::provider::Provider;
 use jiff::Timestamp;
 
-/// Whether a record can be asked about: a pending licence or a deactivated one has `register`, any other `renew`.
+/// Whether a record can be asked about: a pending license or a deactivated one has `register`, any other `renew`.
 pub(in crate::command) fn fits(
     purpose: Purpose,
     known: Option<&Authorization>,
@@ -42,7 +42,7 @@ pub(in crate::command) fn fits(
     }
 }
 
-/// Why a licence that doesn't fit is left out of a run, in words.
+/// Why a license that doesn't fit is left out of a run, in words.
 pub(in crate::command) fn why_not(e: &Error) -> String {
     match e {
         Error::AlreadyRegistered { state, .. } => format!("registered already ({state}), so it has renew"),

@@ -76,7 +76,7 @@ impl HandingOff {
         }
         if several && !self.no_wait && (self.qr || self.copy) {
             return wrong(
-                "--qr and --copy are for one licence, or for --no-wait",
+                "--qr and --copy are for one license, or for --no-wait",
                 "Leave them out, or add --no-wait.",
             );
         }
@@ -87,7 +87,7 @@ impl HandingOff {
     pub(in crate::command) fn show(&self, call: &Call<'_>, address: &str, copied: Option<&str>) {
         let terminal = &call.env.terminal;
         if self.qr {
-            match qr(address, !terminal.colour_err()) {
+            match qr(address, !terminal.color_err()) {
                 Some(code) => terminal.picture(&code),
                 None => terminal.insist("The address is too long for a QR code."),
             }
@@ -153,7 +153,7 @@ pub(in crate::command) fn hand_out<'a>(
     Ok(made)
 }
 
-/// `--no-wait` for one licence.
+/// `--no-wait` for one license.
 pub(in crate::command) fn one<'a>(
     call: &Call<'a>,
     bench: &mut Bench<'a>,
@@ -202,7 +202,7 @@ pub(in crate::command) fn one<'a>(
     Ok(exit)
 }
 
-/// The outcome of a licence whose link is out.
+/// The outcome of a license whose link is out.
 pub(in crate::command) fn outcome_of_handed(handed: &Handed, standing: Option<Standing>) -> Outcome {
     let authorize_url = Some(handed.address.clone());
     Outcome { authorize_url, ..Outcome::of(handed.item.key.clone(), Ending::HandedOff, standing) }

@@ -95,7 +95,7 @@ impl Waiting {
     }
 }
 
-/// Has one licence consented, after what an earlier run had left of it is recovered.
+/// Has one license consented, after what an earlier run had left of it is recovered.
 pub(super) fn consent<'a>(
     call: &Call<'a>,
     bench: &mut Bench<'a>,
@@ -247,7 +247,7 @@ pub(super) fn settled<'a>(call: &Call<'a>, bench: &mut Bench<'a>, mut outcome: O
     }
 }
 
-/// What an answer means for its licence: a held grant is taken where `take` says so of whoever granted.
+/// What an answer means for its license: a held grant is taken where `take` says so of whoever granted.
 pub(super) fn outcome_of(
     bench: &mut Bench<'_>,
     item: &Planned,
@@ -282,7 +282,7 @@ pub(super) fn outcome_of(
     Outcome { error, ..Outcome::of(key.clone(), ending, standing) }
 }
 
-/// Finishes what an earlier run had left of this licence. A grant that came of it is this command's answer.
+/// Finishes what an earlier run had left of this license. A grant that came of it is this command's answer.
 pub(super) fn finish_left_over(
     call: &Call<'_>,
     custody: &mut Custody<'_>,

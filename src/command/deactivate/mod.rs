@@ -19,15 +19,15 @@ use std::time::{Duration, Instant};
 use telling::Telling;
 pub(super) use words::LOST;
 
-/// Up to so many licences are named in the question; for more, their number must be typed.
+/// Up to so many licenses are named in the question; for more, their number must be typed.
 const NAMED: usize = 10;
 
-/// Give licences up: revoke their grants at BioTrack, forget the tokens, keep the history
+/// Give licenses up: revoke their grants at BioTrack, forget the tokens, keep the history
 ///
 /// The stores' reporting through this integrator stops at once. During business hours (8:00 to 22:00 in the profile's
 /// zone) that is warned about, unless the grant has expired or is invalid already.
 ///
-/// Of several licences each ends for itself: one that fails doesn't stop the others, and the same command again does
+/// Of several licenses each ends for itself: one that fails doesn't stop the others, and the same command again does
 /// only what is left. Above 10, their number must be typed. A revocation that BioTrack is too busy for is asked again
 /// a few times; after that the tokens are kept for it, and the next `deactivate` tries again.
 #[derive(Debug, clap::Args)]
@@ -36,14 +36,14 @@ Examples:
   biotrack-auth deactivate 101-X0007-D1
   biotrack-auth deactivate 101-X0007-D1 --yes --reason \"store closed\"
   biotrack-auth deactivate 101-X0007-D1 101-X0012-D1 --dry-run
-  biotrack-auth deactivate --tag downstate                     # every licence with the tag
+  biotrack-auth deactivate --tag downstate                     # every license with the tag
   biotrack-auth deactivate --tag downstate --yes --format jsonl")]
 pub struct Args {
-    /// Which: a licence, UBI/LICENSE, an OCM licence or a store's name; several may be given
+    /// Which: a license, UBI/LICENSE, an OCM license or a store's name; several may be given
     #[arg(value_name = "SELECTOR", required_unless_present = "tag")]
     selectors: Vec<String>,
 
-    /// Every licence with this tag; with SELECTOR, only those of them
+    /// Every license with this tag; with SELECTOR, only those of them
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
 
@@ -68,7 +68,7 @@ pub struct Args {
     format: Option<Form>,
 }
 
-/// A licence that is meant.
+/// A license that is meant.
 struct Chosen<'s> {
     standing: &'s Standing,
     /// What goes; `None` where nothing of it is left.
@@ -110,7 +110,7 @@ fn deactivate<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench<'a
     telling.close()
 }
 
-/// What a person should know before one licence's grant is given up.
+/// What a person should know before one license's grant is given up.
 pub(super) fn warnings(
     record: &Authorization,
     all: &[Standing],
@@ -118,7 +118,7 @@ pub(super) fn warnings(
     now: Timestamp,
 ) -> Vec<String> {
     let of_it = all.iter().find(|it| it.record.key == record.key);
-    of_it.map_or_else(Vec::new, |it| warnings::of(&[(it, Extent::Licence)], all, provider, now))
+    of_it.map_or_else(Vec::new, |it| warnings::of(&[(it, Extent::License)], all, provider, now))
 }
 
 /// Whether a grant may still stand that nobody here has a token of: the answer to a code or a refresh was lost. A revocation
@@ -129,7 +129,7 @@ pub(super) fn is_in_doubt(before: &Authorization, recovered: &[Recovered], given
         || recovered.iter().any(|it| matches!(it, Recovered::Uncertain))
 }
 
-/// What the arguments mean, by UBI and licence. A tag alone passes over what was given up and has nothing left.
+/// What the arguments mean, by UBI and license. A tag alone passes over what was given up and has nothing left.
 fn chosen<'s>(args: &Args, bench: &Bench<'_>, standings: &'s [Standing]) -> Result<Vec<Chosen<'s>>> {
     let named = match args.selectors[..] {
         [] => standings.iter().collect(),
@@ -291,7 +291,7 @@ fn give_up<'a>(
     let revocation = given_up.revocation;
     reach.learn(&revocation);
     let said = words::results(key, extent, &revocation, in_doubt);
-    let ending = if extent == Extent::Licence { Ending::Deactivated } else { Ending::Unchanged };
+    let ending = if extent == Extent::License { Ending::Deactivated } else { Ending::Unchanged };
     let mut outcome = Outcome::of(key.clone(), ending, custody.standing(key)?);
     if let Revocation::Pending(e) = revocation {
         outcome.error = Some(e);

@@ -1,4 +1,4 @@
-//! Telling what becomes of each licence, in the form that was asked for, as it happens.
+//! Telling what becomes of each license, in the form that was asked for, as it happens.
 
 use super::super::Call;
 use super::super::form::Form;
@@ -23,12 +23,12 @@ pub(super) struct Telling<'c, 'a> {
     outcomes: Vec<Outcome>,
     /// Those whose turn didn't come before Ctrl-C.
     untouched: Vec<Outcome>,
-    /// Complaints, so that 200 licences don't make the same one 200 times.
+    /// Complaints, so that 200 licenses don't make the same one 200 times.
     complained: BTreeSet<String>,
 }
 
 impl<'c, 'a> Telling<'c, 'a> {
-    /// Of so many licences.
+    /// Of so many licenses.
     pub(super) fn new(form: Form, call: &'c Call<'a>, provider: &'c Provider, planned: usize) -> Self {
         let (outcomes, untouched) = (Vec::with_capacity(planned), Vec::new());
         Self { form, call, provider, planned, dry: false, outcomes, untouched, complained: BTreeSet::new() }
@@ -116,7 +116,7 @@ impl<'c, 'a> Telling<'c, 'a> {
         let counts = RunCounts::of(&self.outcomes, left);
         match self.form {
             Form::Text if self.planned == 0 => {
-                terminal.answer("Nothing to do: no such licence is left to give up.\n")?
+                terminal.answer("Nothing to do: no such license is left to give up.\n")?
             }
             Form::Text if self.planned > 1 && self.dry => {
                 let would = self.outcomes.iter().filter(|it| it.ending == Ending::Skipped).count();

@@ -1,4 +1,4 @@
-//! What a person should know before saying yes; of several licences in a few lines, not in one each.
+//! What a person should know before saying yes; of several licenses in a few lines, not in one each.
 
 use super::words::names;
 use crate::custody::Extent;
@@ -22,7 +22,7 @@ pub(super) fn of(
     provider: &Provider,
     now: Timestamp,
 ) -> Vec<String> {
-    let whole: Vec<_> = going.iter().filter(|(_, extent)| *extent == Extent::Licence).collect();
+    let whole: Vec<_> = going.iter().filter(|(_, extent)| *extent == Extent::License).collect();
     let mut warnings = Vec::from_iter(stops_reporting(&whole, provider, now));
     let revoking = provider.revocation_url.is_some() || provider.metadata;
     if provider.revocation_scope == RevocationScope::Grant && revoking {

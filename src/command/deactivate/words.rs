@@ -6,11 +6,11 @@ use crate::model::authorization::{Authorization, Standing};
 use crate::model::ids::Key;
 use crate::model::run_counts::RunCounts;
 
-/// What will be given up of one licence, after "to".
+/// What will be given up of one license, after "to".
 pub(super) fn intent(record: &Authorization, extent: Extent) -> String {
     let license = &record.key.license;
     match extent {
-        Extent::Licence => format!("deactivate {license}"),
+        Extent::License => format!("deactivate {license}"),
         Extent::Held => {
             let other = record.held_by.as_deref().unwrap_or("another admin");
             format!("throw away the held grant of {other} for {license}, whose own grant stays")
@@ -24,7 +24,7 @@ pub(super) fn intents(going: &[(&Standing, Extent)], named: usize) -> String {
     if let [(only, extent)] = going {
         return intent(&only.record, *extent);
     }
-    let (whole, beside): (Vec<_>, Vec<_>) = going.iter().partition(|(_, extent)| *extent == Extent::Licence);
+    let (whole, beside): (Vec<_>, Vec<_>) = going.iter().partition(|(_, extent)| *extent == Extent::License);
     if going.len() > named {
         let part = |what: &str, of: &[_]| (!of.is_empty()).then(|| format!("{what} {}", licenses(of.len())));
         let parts = [
@@ -39,7 +39,7 @@ pub(super) fn intents(going: &[(&Standing, Extent)], named: usize) -> String {
     whole.into_iter().chain(beside).collect::<Vec<_>>().join("; ")
 }
 
-/// Their licences, with the UBI where they aren't all of one company.
+/// Their licenses, with the UBI where they aren't all of one company.
 pub(super) fn names(of: &[&(&Standing, Extent)]) -> Vec<String> {
     let keys: Vec<_> = of.iter().map(|(it, _)| &it.record.key).collect();
     let one_company = keys.windows(2).all(|pair| pair[0].ubi == pair[1].ubi);
@@ -69,16 +69,16 @@ pub(in super::super) const LOST: &str = "A grant whose answer was lost may still
 pub(super) fn results(key: &Key, extent: Extent, revocation: &Revocation, in_doubt: bool) -> String {
     let license = &key.license;
     let here = match extent {
-        Extent::Licence => format!("{license} is deactivated here; its history is kept."),
+        Extent::License => format!("{license} is deactivated here; its history is kept."),
         Extent::Held => {
-            format!("{license}: the held grant is thrown away; the licence's own grant is untouched.")
+            format!("{license}: the held grant is thrown away; the license's own grant is untouched.")
         }
-        Extent::Unwanted => format!("{license}: the licence's own grant is untouched."),
+        Extent::Unwanted => format!("{license}: the license's own grant is untouched."),
     };
     let there = match revocation {
         Revocation::Revoked => "At BioTrack: revoked.",
-        Revocation::NotOffered if extent != Extent::Licence => {
-            "At BioTrack: not revoked, because that could end the licence's own grant too; it stays valid there until it lapses."
+        Revocation::NotOffered if extent != Extent::License => {
+            "At BioTrack: not revoked, because that could end the license's own grant too; it stays valid there until it lapses."
         }
         Revocation::NotOffered => {
             "At BioTrack: not revoked, because it offers no way to; the grant stays valid there until it lapses or the admin removes it."
@@ -99,7 +99,7 @@ pub(super) fn results(key: &Key, extent: Extent, revocation: &Revocation, in_dou
     };
     match revocation {
         Revocation::Nothing => format!("{here}\n{there}\n"),
-        _ if in_doubt && extent == Extent::Licence => format!("{here}\n{there}\n{LOST}\n"),
+        _ if in_doubt && extent == Extent::License => format!("{here}\n{there}\n{LOST}\n"),
         _ => format!("{here}\n{there}\n"),
     }
 }

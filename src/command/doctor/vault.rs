@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// No longer is read in the vault.
 const LONGEST: Duration = Duration::from_secs(15);
 
-/// So many licences are named.
+/// So many licenses are named.
 const NAMED: usize = 10;
 
 impl Examination<'_, '_> {

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 ///
 /// The old grant stays in use until the new one is proven and stored, whatever its days left.
 ///
-/// With several licences a run is planned, kept in the ledger and paced: one Grant Access page after the other, one admin
+/// With several licenses a run is planned, kept in the ledger and paced: one Grant Access page after the other, one admin
 /// user after the other. Whatever ends it, `renew --resume` goes on with what was left, of a `register --from` too.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -35,7 +35,7 @@ Examples:
   biotrack-auth renew --all --tag downstate --tabs 3")]
 #[group(id = "which", required = true, multiple = true)]
 pub struct Args {
-    /// Which: a licence, UBI/LICENSE, an OCM licence or a store's name
+    /// Which: a license, UBI/LICENSE, an OCM license or a store's name
     #[arg(value_name = "SELECTOR", group = "which")]
     selectors: Vec<String>,
 
@@ -71,7 +71,7 @@ pub struct Args {
     #[arg(long, value_name = "EMAIL")]
     username: Option<Username>,
 
-    /// With --username and one licence: give the old grant up before the new one is asked for, where BioTrack allows one at
+    /// With --username and one license: give the old grant up before the new one is asked for, where BioTrack allows one at
     /// a time; reporting stops in between
     #[arg(long, requires = "username", conflicts_with_all = ["due", "expired", "all", "from", "resume", "tag", "user"])]
     break_first: bool,
@@ -136,8 +136,8 @@ fn renew_one<'a>(selector: &str, args: &Args, call: &Call<'a>, bench: &mut Bench
 fn renew_several<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
     if args.break_first {
         return Err(Error::Usage {
-            what: "--break-first is for one licence at a time".into(),
-            hint: "Name one licence, without --dry-run and --format.".into(),
+            what: "--break-first is for one license at a time".into(),
+            hint: "Name one license, without --dry-run and --format.".into(),
         });
     }
     let provider = bench.provider.clone();
@@ -151,7 +151,7 @@ fn renew_several<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench
         true => resume::plan(call, bench, &standings, now)?,
         false => {
             let (plan, _) = select::plan(args, call, &standings, &provider, now)?;
-            // Who named each licence hears of each; who named none needn't hear what isn't due.
+            // Who named each license hears of each; who named none needn't hear what isn't due.
             let left_out = if args.from.is_some() { plan.left_out } else { Vec::new() };
             (Plan { left_out, ..plan }, None)
         }
@@ -200,7 +200,7 @@ fn ask_another(args: &Args, items: &mut [Planned], call: &Call<'_>) -> Result<()
             format!("{} was granted by {} so far. Ask {new} from now on?", one.key.license, one.username)
         }
         several => {
-            format!("{} licences were granted by other admins so far. Ask {new} from now on?", several.len())
+            format!("{} licenses were granted by other admins so far. Ask {new} from now on?", several.len())
         }
     };
     if call.env.terminal.attended() && !call.env.terminal.confirm(&question)? {

@@ -1,4 +1,4 @@
-//! Which licences a renewal is about, and why.
+//! Which licenses a renewal is about, and why.
 
 use super::Args;
 use crate::command::consent::{fits, why_not};

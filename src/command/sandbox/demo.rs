@@ -111,7 +111,7 @@ struct Demo {
 
 impl Demo {
     fn heading(&self, text: &str) -> Result<()> {
-        let (bold, plain) = if self.env.terminal.colour_out() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+        let (bold, plain) = if self.env.terminal.color_out() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
         self.env.terminal.answer(&format!("\n{bold}{text}{plain}\n"))
     }
 

@@ -33,7 +33,7 @@ Examples:
   biotrack-auth status --check -w 14d -c 3d              # for a monitoring daemon
   biotrack-auth status --format prometheus --output /var/lib/node_exporter/biotrack.prom")]
 pub struct Args {
-    /// Only these: a licence, UBI/LICENSE, an OCM licence or a store's name
+    /// Only these: a license, UBI/LICENSE, an OCM license or a store's name
     #[arg(value_name = "SELECTOR")]
     selectors: Vec<String>,
 
@@ -97,7 +97,7 @@ pub struct Args {
 /// How authorizations are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// For people; one licence as a card
+    /// For people; one license as a card
     Table,
     /// One document
     Json,
@@ -209,7 +209,7 @@ fn narrowing(args: &Args, window: Option<SignedDuration>, provider: &Provider) -
     }
 }
 
-/// The table; the card, where one licence was named; what to do next, where there is nothing.
+/// The table; the card, where one license was named; what to do next, where there is nothing.
 fn for_people<'a>(
     args: &Args,
     call: &Call<'_>,

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 /// Records of a profile, with its settings.
 pub(super) struct Found<'p> {
     pub provider: &'p Provider,
-    /// By UBI and licence.
+    /// By UBI and license.
     pub standings: Vec<Standing>,
 }
 

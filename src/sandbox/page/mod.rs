@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
-use super::behaviour::{Facts, Fault, PASSWORD};
+use super::behavior::{Facts, Fault, PASSWORD};
 
 const STYLE: &str = include_str!("style.css");
 

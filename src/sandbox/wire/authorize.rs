@@ -10,12 +10,12 @@ use url::{Host, Url};
 
 use super::params::Params;
 use super::{Broken, House, back, html};
-use crate::sandbox::behaviour::{Ask, fresh};
+use crate::sandbox::behavior::{Ask, fresh};
 use crate::sandbox::log::What;
 use crate::sandbox::mishaps::{Mishap, Turn};
 use crate::sandbox::{CLIENT_ID, page};
 
-/// The longest UBI or licence, in characters.
+/// The longest UBI or license, in characters.
 const MOST_ID: usize = 64;
 
 pub(super) async fn authorize(

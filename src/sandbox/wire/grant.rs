@@ -9,7 +9,7 @@ use axum::response::Response;
 
 use super::params::Params;
 use super::{Broken, House, back, html};
-use crate::sandbox::behaviour::{Ask, Decision, SignIn, fresh};
+use crate::sandbox::behavior::{Ask, Decision, SignIn, fresh};
 use crate::sandbox::mishaps::Mishap;
 use crate::sandbox::page;
 

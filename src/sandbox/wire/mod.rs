@@ -29,7 +29,7 @@ use maud::Markup;
 use serde::Serialize;
 use tokio::net::TcpListener;
 
-use super::behaviour::{Ask, Authority, Facts, Terms};
+use super::behavior::{Ask, Authority, Facts, Terms};
 use super::clock::{Clock, MovableClock};
 use super::log::Log;
 use super::mishaps::{Fail, Mishap, Mishaps, Turn};
@@ -49,7 +49,7 @@ pub(super) struct House {
     application: String,
     authority: Mutex<Authority>,
     mishaps: RwLock<Mishaps>,
-    /// How many requests came while it could be down: they have no licence to draw by.
+    /// How many requests came while it could be down: they have no license to draw by.
     requests: AtomicU32,
     log: Option<Log>,
 }
@@ -98,7 +98,7 @@ impl House {
         Ok(result)
     }
 
-    /// What the page shows: the licence that was asked for, whatever will be granted.
+    /// What the page shows: the license that was asked for, whatever will be granted.
     fn shown(&self, ask: &Ask, username: &str) -> Facts {
         let other = self.fails(Mishap::WrongCompany, Some(ask.turn()));
         Facts {
@@ -117,7 +117,7 @@ impl House {
     fn granted(&self, ask: &Ask, username: &str) -> Facts {
         let mut facts = self.shown(ask, username);
         if self.fails(Mishap::WrongLocation, Some(ask.turn())) {
-            // A neighbour that differs by a suffix, the way real ones do.
+            // A neighbor that differs by a suffix, the way real ones do.
             facts.location.push_str("-D2");
         }
         if self.fails(Mishap::OtherUser, Some(ask.turn())) {

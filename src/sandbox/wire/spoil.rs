@@ -15,7 +15,7 @@ use http_body::Frame;
 
 use super::params::Params;
 use super::{Broken, House};
-use crate::sandbox::behaviour::Caller;
+use crate::sandbox::behavior::Caller;
 use crate::sandbox::log::What;
 use crate::sandbox::mishaps::Mishap;
 
@@ -37,7 +37,7 @@ const ON_THE_WAY: [Mishap; 7] = [
 ];
 
 impl House {
-    /// Counts a request to an endpoint for the licence of the code or token in it, if it's one of ours.
+    /// Counts a request to an endpoint for the license of the code or token in it, if it's one of ours.
     pub(super) fn caller(&self, endpoint: &'static str, body: &Bytes) -> Result<Option<Caller>, Broken> {
         let params = Params::parse(body);
         let Some(secret) = ["code", "refresh_token", "token"].iter().find_map(|name| params.get(name)) else {

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::client::Refusal;
 use super::spoil::spoil;
 use super::{Broken, House, reply};
-use crate::sandbox::behaviour::{Answer, Caller, Facts, InvalidGrant, Minted};
+use crate::sandbox::behavior::{Answer, Caller, Facts, InvalidGrant, Minted};
 use crate::sandbox::mishaps::Mishap;
 
 /// The success answer (RFC 6749 5.1), with the dates and facts of the grant.

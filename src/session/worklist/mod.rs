@@ -1,4 +1,4 @@
-//! The worklist: a page on the listener's port that shows how far every licence of a run has come, and leads to
+//! The worklist: a page on the listener's port that shows how far every license of a run has come, and leads to
 //! BioTrack's Grant Access pages one by one. What people wish there comes as a step; the page decides nothing.
 
 mod news;
@@ -25,7 +25,7 @@ use tokio::runtime::Handle;
 /// What the paths begin with.
 const PREFIX: &str = "/worklist/";
 
-/// What the page shows of one licence. All of it is text, which the page escapes.
+/// What the page shows of one license. All of it is text, which the page escapes.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// Which.
@@ -34,7 +34,7 @@ pub struct Entry {
     pub username: Username,
     /// What the store is called.
     pub name: Option<StoreName>,
-    /// The official OCM licence, where noted.
+    /// The official OCM license, where noted.
     pub ocm_license: Option<OcmLicense>,
     /// When its living grant ends, in the profile's zone, ready to be shown.
     pub expires: Option<String>,
@@ -42,19 +42,19 @@ pub struct Entry {
     pub why: String,
 }
 
-/// What the page shows of a run: its licences in their order, one admin's beside each other.
+/// What the page shows of a run: its licenses in their order, one admin's beside each other.
 #[derive(Debug, Clone)]
 pub struct Sheet {
     /// The profile.
     pub profile: String,
     /// What every Grant Access page of the run must show: label and value.
     pub facts: Vec<(&'static str, String)>,
-    /// The licences.
+    /// The licenses.
     pub entries: Vec<Entry>,
 }
 
 /// A run's page. Clones are the same page: one is with the session, which serves it, one with whoever tells it what
-/// has come of a licence.
+/// has come of a license.
 #[derive(Clone)]
 pub struct Worklist(Arc<Inner>);
 
@@ -97,7 +97,7 @@ impl Worklist {
         format!("{PREFIX}{}", self.0.secret)
     }
 
-    /// Shows how far a licence has come, and what is to be said of it: why it failed, who holds it, its new expiry.
+    /// Shows how far a license has come, and what is to be said of it: why it failed, who holds it, its new expiry.
     /// Open pages show it at once.
     pub fn show(&self, entry: usize, progress: Progress, detail: &str) {
         self.tell(|news| news.show(entry, progress, &clean(detail)));

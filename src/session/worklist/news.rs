@@ -31,7 +31,7 @@ pub(super) struct News {
     pub(super) runtime: Option<Handle>,
 }
 
-/// How far one licence has come.
+/// How far one license has come.
 pub(super) struct Row {
     pub(super) progress: Progress,
     pub(super) detail: String,

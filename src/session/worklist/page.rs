@@ -47,7 +47,7 @@ pub(super) fn sheet(path: &str, sheet: &Sheet, news: &News) -> Page {
                             span data-count=(word) hidden[number == 0 && !always] { b { (number) } " " (word.replace('_', " ")) }
                         }
                     }
-                    progress #done max=(sheet.entries.len()) value=(sheet.entries.len() - left) aria-label="Licences done" {}
+                    progress #done max=(sheet.entries.len()) value=(sheet.entries.len() - left) aria-label="Licenses done" {}
                 }
                 main {
                     noscript { p.banner { "This list doesn’t update by itself, for scripts are off in this browser. Reload it to see how things stand." } }
@@ -61,7 +61,7 @@ pub(super) fn sheet(path: &str, sheet: &Sheet, news: &News) -> Page {
                     (tools(news.rows()))
                     @if news.ended_as().is_none() { (answer()) }
                     (table(path, sheet, news))
-                    p.nothing #nothing hidden { "No licence matches. Clear the filter, or choose another state." }
+                    p.nothing #nothing hidden { "No license matches. Clear the filter, or choose another state." }
                 }
                 script { (PreEscaped(SCRIPT)) }
             }
@@ -78,7 +78,7 @@ fn facts(sheet: &Sheet) -> Markup {
                 @for (label, value) in &sheet.facts { div { dt { (label) } dd { (value) } } }
                 div { dt { "UBI and location" } dd { "as in the row" } }
             }
-            p { "If anything differs, don’t grant: close the page and skip the licence." }
+            p { "If anything differs, don’t grant: close the page and skip the license." }
         }
     }
 }
@@ -88,7 +88,7 @@ fn tools(rows: &[Row]) -> Markup {
     html! {
         div.tools #tools role="search" hidden {
             label.filter { span { "Filter" } input #filter type="search" autocomplete="off" spellcheck="false"
-                placeholder="Licence, UBI, store or admin" aria-keyshortcuts="/"; }
+                placeholder="License, UBI, store or admin" aria-keyshortcuts="/"; }
             fieldset.states {
                 legend { "State" }
                 label { input type="radio" name="state" value="all" checked; span { "All " b { (rows.len()) } } }
@@ -97,7 +97,7 @@ fn tools(rows: &[Row]) -> Markup {
                 }
             }
             p.keys {
-                label { input #keys type="checkbox" checked aria-label="Keys: slash for the filter, n for the next waiting licence"; " Keys:" }
+                label { input #keys type="checkbox" checked aria-label="Keys: slash for the filter, n for the next waiting license"; " Keys:" }
                 span { kbd { "/" } " filter" }
                 span { kbd { "n" } " next waiting" }
             }
@@ -123,11 +123,11 @@ fn table(path: &str, sheet: &Sheet, news: &News) -> Markup {
     let over = news.ended_as().is_some();
     html! {
         table #list data-seq=(news.seq()) {
-            caption.aside { "The licences of this run, grouped by the admin user who is asked" }
+            caption.aside { "The licenses of this run, grouped by the admin user who is asked" }
             thead {
                 tr {
                     th scope="col" { "State" }
-                    th scope="col" { "Licence" }
+                    th scope="col" { "License" }
                     th scope="col" { "UBI" }
                     th scope="col" { "Grant expires" }
                     th scope="col" { "What’s known" }
@@ -140,7 +140,7 @@ fn table(path: &str, sheet: &Sheet, news: &News) -> Markup {
                     tr.admin {
                         th scope="rowgroup" colspan="6" {
                             bdi { (first.username) }
-                            span { (group.len()) @if group.len() == 1 { " licence" } @else { " licences" }
+                            span { (group.len()) @if group.len() == 1 { " license" } @else { " licenses" }
                                 " · the browser must be signed in to BioTrack as this admin" }
                         }
                     }
@@ -155,10 +155,10 @@ fn line(path: &str, n: usize, entry: &Entry, row: &Row, over: bool) -> Markup {
     html! {
         tr data-n=(n) data-state=(row.progress) {
             td.state { i aria-hidden="true" {} span { (row.progress.word().replace('_', " ")) } }
-            th.licence scope="row" {
+            th.license scope="row" {
                 bdi { (entry.key.license) }
                 @if let Some(name) = &entry.name { small { bdi { (name) } } }
-                @if let Some(ocm) = &entry.ocm_license { small { span.aside { "OCM licence " } bdi { (ocm) } } }
+                @if let Some(ocm) = &entry.ocm_license { small { span.aside { "OCM license " } bdi { (ocm) } } }
             }
             td.ubi { (entry.key.ubi) }
             td.expires { @match &entry.expires { Some(expires) => (expires), None => "–" } }

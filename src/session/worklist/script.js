@@ -25,10 +25,10 @@
   const rows = [...table.querySelectorAll("tr[data-n]")].map((tr) => ({
     tr,
     link: tr.querySelector(".do a"),
-    text: [tr.querySelector(".licence"), tr.querySelector(".ubi"), tr.parentNode.querySelector(".admin bdi")]
+    text: [tr.querySelector(".license"), tr.querySelector(".ubi"), tr.parentNode.querySelector(".admin bdi")]
       .map((cell) => cell.textContent).join(" ").toLowerCase(),
   }));
-  const license = (row) => row.tr.querySelector(".licence bdi").textContent;
+  const license = (row) => row.tr.querySelector(".license bdi").textContent;
   const state = (row) => row.tr.dataset.state;
 
   function act(row) {
@@ -220,7 +220,7 @@
   function next() {
     const waits = (row) => !row.tr.hidden && !row.link.hidden && state(row) === "waiting";
     const found = [...rows.keys()].map((at) => (last + 1 + at) % rows.length).find((at) => waits(rows[at]));
-    if (found === undefined) shown.textContent = "No waiting licence is shown.";
+    if (found === undefined) shown.textContent = "No waiting license is shown.";
     else rows[found].link.focus();
   }
 

@@ -204,7 +204,7 @@ fn a_link_leads_on_and_a_wish_is_a_post() {
     assert!(head.starts_with("HTTP/1.1 409 ") && !head.contains("Set-Cookie"), "{head}");
 
     let browser = rig.get("/go/1");
-    rig.wished().1.refuse("Already <granted>", "This licence is done.");
+    rig.wished().1.refuse("Already <granted>", "This license is done.");
     let (head, body) = all(browser);
     assert!(head.starts_with("HTTP/1.1 409 ") && body.contains("Already &lt;granted&gt;"), "{body}");
 

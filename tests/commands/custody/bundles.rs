@@ -349,7 +349,7 @@ fn tokens_of_another_license_than_their_record_are_refused() {
     let bundle = exported(&elsewhere, "", &rig);
     changed(&rig, &bundle, |it| it.replace("\"license\":\"L-1\"", "\"license\":\"L-2\""));
     let done = imported(&rig, &bundle).exits(7);
-    assert!(done.err.contains("it is another licence's"), "{}", done.err);
+    assert!(done.err.contains("it is another license's"), "{}", done.err);
     assert_eq!(rig.ledger().standings(PROFILE).unwrap(), []);
 }
 

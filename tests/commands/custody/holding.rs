@@ -151,7 +151,7 @@ fn giving_it_back_leaves_the_grant_in_use_and_revokes_only_where_that_cannot_end
         assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1)], "{scope}");
         assert_eq!(times(&rig, "revoked L-1: access-2"), revoked, "{scope}");
         assert_eq!(
-            done.out.contains("not revoked, because that could end the licence's own grant"),
+            done.out.contains("not revoked, because that could end the license's own grant"),
             scope == "grant"
         );
         assert_eq!(shown(&rig, "L-1"), (State::Active, vec![], None));

@@ -336,7 +336,7 @@ fn a_token_set_of_another_license_is_refused_wherever_it_stands() {
     let tokens = foreign.get(&Place::Item(other), "L-2").unwrap();
     rig.keyring.puts(&live_item(&rig), Sealable::bytes(&tokens));
     let done = rig.run("token L-1").exits(7);
-    assert!(done.out.is_empty() && done.err.contains("it is another licence's"), "{}", done.transcript());
+    assert!(done.out.is_empty() && done.err.contains("it is another license's"), "{}", done.transcript());
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn every_grant_of_the_license_goes_the_waiting_one_too_once_the_license_itself_g
     bob_waits(&rig);
     assert_eq!(kept(&rig, "L-1"), [(Role::Superseded, 1), (Role::Live, 2), (Role::Held, 3)]);
     process(&rig, |it| {
-        let revocation = it.surrender("L-1", Extent::Licence).unwrap();
+        let revocation = it.surrender("L-1", Extent::License).unwrap();
         assert!(matches!(revocation, Revocation::Revoked), "{revocation:?}");
     });
     assert_eq!((kept(&rig, "L-1"), rig.provider.living()), (vec![], vec![]));
@@ -70,14 +70,14 @@ fn every_grant_of_the_license_goes_the_waiting_one_too_once_the_license_itself_g
 fn beside_a_living_grant_only_what_is_to_be_cleared_away_is_given_up() {
     let rig = granted(Rig::new());
     let extent = |rig: &Rig| Extent::of(&record(rig, "L-1"));
-    assert_eq!(extent(&rig), Extent::Licence);
+    assert_eq!(extent(&rig), Extent::License);
     bob_waits(&rig);
     assert_eq!(extent(&rig), Extent::Held);
     revocation_fails(&rig);
     drop(rig.run(DEACTIVATE).exits(8));
     assert_eq!(extent(&rig), Extent::Unwanted);
     drop(rig.run(DEACTIVATE).exits(0));
-    assert_eq!((extent(&rig), shown(&rig, "L-1").0), (Extent::Licence, State::Active));
+    assert_eq!((extent(&rig), shown(&rig, "L-1").0), (Extent::License, State::Active));
     drop(rig.run(DEACTIVATE).exits(0));
     assert_eq!(shown(&rig, "L-1").0, State::Deactivated);
 }

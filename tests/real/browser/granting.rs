@@ -11,7 +11,7 @@ fn configure(rig: &Rig, keys: &str) {
 }
 
 #[test]
-fn a_click_registers_the_licence_and_the_page_names_it() {
+fn a_click_registers_the_license_and_the_page_names_it() {
     let rig = Rig::new();
     let (asked, browser) = at_the_page(&rig, &register("101-X0007-D1"));
     let facts = browser.text("dl");

@@ -13,12 +13,12 @@ use crate::support::Rig;
 use crate::support::asked::Asked;
 use chromium::Browser;
 
-/// Arguments that register a licence and leave the address to whoever reads it.
+/// Arguments that register a license and leave the address to whoever reads it.
 fn register(license: &str) -> Vec<&str> {
     crate::support::register(license, &["--no-browser"])
 }
 
-/// The program waiting for a licence's consent, and a browser at the page that it named.
+/// The program waiting for a license's consent, and a browser at the page that it named.
 fn at_the_page(rig: &Rig, arguments: &[&str]) -> (Asked, Browser) {
     let asked = Asked::start(rig, arguments);
     let browser = Browser::start();

@@ -1,4 +1,4 @@
-//! A person renews three licences from the worklist: the program, its page, BioTrack's page, a real browser.
+//! A person renews three licenses from the worklist: the program, its page, BioTrack's page, a real browser.
 
 use super::{Browser, grant};
 use crate::support::Rig;
@@ -8,14 +8,14 @@ use biotrack_auth::model::authorization::Authorization;
 use biotrack_auth::model::ids::Username;
 use jiff::SignedDuration;
 
-/// The words in a licence's row.
+/// The words in a license's row.
 fn row(license: &str) -> String {
     format!(
         "[...document.querySelectorAll('[role=row],tr')].find(row => row.innerText.includes('{license}'))"
     )
 }
 
-/// Clicks a licence's link or button, which may open a tab; goes there.
+/// Clicks a license's link or button, which may open a tab; goes there.
 fn press(browser: &Browser, license: &str, label: &str) {
     let control = format!(
         "const it = [...{}.querySelectorAll('a,button')].find(it => it.innerText.trim() === '{label}' && it.checkVisibility()); \
@@ -43,7 +43,7 @@ fn in_its_tab(browser: &Browser, before: usize, work: impl FnOnce()) {
 }
 
 #[test]
-fn three_licences_are_granted_refused_retried_and_skipped_from_the_worklist() {
+fn three_licenses_are_granted_refused_retried_and_skipped_from_the_worklist() {
     let rig = Rig::new();
     let store = |license: &str, name: &str, admin: &str, days: i64| {
         let ends = rig.env().clock.now() + SignedDuration::from_hours(days * 24 + 12);

@@ -55,7 +55,7 @@ fn the_pages_run_nothing_and_load_nothing_from_elsewhere() {
 }
 
 #[test]
-fn markup_in_a_licence_is_shown_as_it_is() {
+fn markup_in_a_license_is_shown_as_it_is() {
     const LICENSE: &str = "<b>x</b>&\"'";
     for end in ["#grant", "#refuse"] {
         let rig = Rig::new();
@@ -65,7 +65,7 @@ fn markup_in_a_licence_is_shown_as_it_is() {
         browser.enter("#password", "sandbox");
         browser.click(end);
         browser.headed(if end == "#grant" { "Access granted" } else { "Not authorized" });
-        // The one bold thing is the licence, and it is text alone.
+        // The one bold thing is the license, and it is text alone.
         assert_eq!(browser.text("main b"), LICENSE);
         assert_eq!(browser.script("return document.querySelectorAll('b').length"), 1);
         is_quiet(&browser);

@@ -23,7 +23,7 @@ struct Shown {
     rig: Rig,
 }
 
-/// One licence as the page shows it.
+/// One license as the page shows it.
 fn entry(admin: &str, license: &str, name: Option<&str>) -> Entry {
     Entry {
         key: Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() },
@@ -94,12 +94,12 @@ impl Shown {
         }
     }
 
-    /// The licences of the rows that are seen.
+    /// The licenses of the rows that are seen.
     #[track_caller]
     fn seen(&self) -> serde_json::Value {
         self.browser.script(
             "return [...document.querySelectorAll('tr[data-n]')].filter((it) => it.checkVisibility())\
-             .map((it) => it.querySelector('.licence bdi').textContent)",
+             .map((it) => it.querySelector('.license bdi').textContent)",
         )
     }
 
@@ -116,7 +116,7 @@ impl Shown {
 }
 
 #[test]
-fn the_page_shows_every_licence_and_what_must_be_granted_and_asks_nobody_else() {
+fn the_page_shows_every_license_and_what_must_be_granted_and_asks_nobody_else() {
     let shown = Shown::new(three());
     let browser = &shown.browser;
     assert_eq!(browser.text("h1"), "Worklist");
@@ -202,7 +202,7 @@ fn the_list_is_narrowed_by_words_and_by_state() {
         browser.enter("#filter", words);
         assert_eq!(shown.seen(), found, "{words}");
     }
-    assert!(browser.text("#nothing").contains("No licence matches"));
+    assert!(browser.text("#nothing").contains("No license matches"));
     browser.press("\u{e00c}");
     assert_eq!(shown.seen().as_array().unwrap().len(), 3);
 
@@ -237,12 +237,12 @@ fn a_link_opens_the_grant_access_page_in_a_tab_of_its_own() {
     assert_eq!(browser.text("h1"), "Worklist");
 
     browser.click("[data-n='2'] .do a");
-    shown.wished().1.refuse("Not now", "Somebody else is at this licence.");
+    shown.wished().1.refuse("Not now", "Somebody else is at this license.");
     let tabs = browser.tabs();
     let refused = tabs.iter().find(|it| **it != before[0] && **it != opened).unwrap();
     browser.switch(refused);
     browser.headed("Not now");
-    assert!(browser.text("main").contains("Somebody else is at this licence."));
+    assert!(browser.text("main").contains("Somebody else is at this license."));
 }
 
 #[test]
@@ -358,8 +358,8 @@ fn what_others_typed_is_text() {
     shown.worklist.show(0, Progress::Failed, "</td><script>alert(2)</script>\u{202e}x");
     shown.until("document.title === '0 left · worklist'");
     let browser = &shown.browser;
-    assert_eq!(browser.text("[data-n='0'] .licence > bdi"), "<b>1</b>&\"'");
-    assert_eq!(browser.text("[data-n='0'] .licence small bdi"), NAME);
+    assert_eq!(browser.text("[data-n='0'] .license > bdi"), "<b>1</b>&\"'");
+    assert_eq!(browser.text("[data-n='0'] .license small bdi"), NAME);
     let known = browser.text("[data-n='0'] .known");
     assert!(
         known.contains("</td><script>alert(2)</script>\u{fffd}x") && known.contains("why \u{fffd}gpj"),
@@ -393,7 +393,7 @@ fn the_end_is_told_though_the_program_goes_at_once() {
 }
 
 #[test]
-fn fifteen_hundred_licences_are_shown_and_found() {
+fn fifteen_hundred_licenses_are_shown_and_found() {
     let entries = (0..1500)
         .map(|n| {
             entry(&format!("admin{}@example.com", n / 50), &format!("101-X{n:04}-D1"), Some("Green Leaf"))

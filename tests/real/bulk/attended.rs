@@ -5,7 +5,7 @@ use crate::support::Rig;
 use crate::support::crowd::{Crowd, Will};
 use crate::support::screen::Screen;
 
-/// Two licences of Ann and one of Bob, and a terminal in which they are renewed.
+/// Two licenses of Ann and one of Bob, and a terminal in which they are renewed.
 fn renewing(will: Will, more: &str) -> (Rig, Crowd, Screen) {
     let rig = Rig::new();
     rig.seed(&[

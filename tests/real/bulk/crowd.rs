@@ -1,5 +1,5 @@
-//! Runs over many licences with a crowd of admins who answer in any order, while answers get lost and the program is
-//! killed. CI takes some licences and kills; BIOTRACK_TEST_ALL=1 takes a thousand and ten.
+//! Runs over many licenses with a crowd of admins who answer in any order, while answers get lost and the program is
+//! killed. CI takes some licenses and kills; BIOTRACK_TEST_ALL=1 takes a thousand and ten.
 
 use super::verdict::{Client, Name, Story, Verdict, judge};
 use crate::support::Rig;
@@ -20,14 +20,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 /// What draws the faults, the order of the clicks and the moments of the kills.
 const SEED: u64 = 20_260_801;
 
-/// How the provider's answers fail: each kind for one licence's request in a hundred.
+/// How the provider's answers fail: each kind for one license's request in a hundred.
 const FAULTS: [Mishap; 5] =
     [Mishap::ServerError, Mishap::BadJson, Mishap::Html, Mishap::Lost, Mishap::RateLimit];
 
 /// More rounds than a run needs to come to its end, however often the provider seems away.
 const ROUNDS: usize = 20;
 
-/// A licence by its number; five share an admin.
+/// A license by its number; five share an admin.
 fn key(at: usize) -> Key {
     Key {
         ubi: Ubi::parse(&format!("604{:06}", at / 5)).unwrap(),
@@ -39,7 +39,7 @@ fn name(key: &Key) -> Name {
     (key.ubi.to_string(), key.license.to_string())
 }
 
-/// One licence in twenty is refused.
+/// One license in twenty is refused.
 fn unwilling(license: &str) -> Will {
     let number: usize = license.trim_start_matches("101-X").trim_end_matches("-D1").parse().unwrap();
     if number % 20 == 7 { Will::Refuse } else { Will::Grant }
@@ -72,7 +72,7 @@ struct Ended {
     opened: usize,
 }
 
-/// Licences whose grants have lapsed or soon will, and a crowd.
+/// Licenses whose grants have lapsed or soon will, and a crowd.
 struct Trial {
     rig: Rig,
     crowd: Crowd,
@@ -241,7 +241,7 @@ impl Trial {
         std::fs::read_to_string(last).unwrap_or_default()
     }
 
-    /// Compares every licence with the sandbox's log.
+    /// Compares every license with the sandbox's log.
     #[track_caller]
     fn judged(&self) -> BTreeMap<Verdict, BTreeSet<Name>> {
         let story = Story::told(&self.rig.truth(), &self.ends);
@@ -283,7 +283,7 @@ impl Trial {
     }
 }
 
-/// What a fresh process says of each licence.
+/// What a fresh process says of each license.
 fn rows(rig: &Rig) -> BTreeMap<Name, Value> {
     let status = rig.status();
     let text = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
@@ -291,14 +291,14 @@ fn rows(rig: &Rig) -> BTreeMap<Name, Value> {
     rows.map(|row| ((text(row, "ubi"), text(row, "license")), row.clone())).collect()
 }
 
-/// How many licences, and how many kills.
+/// How many licenses, and how many kills.
 fn size() -> (usize, usize) {
     #[expect(clippy::disallowed_methods, reason = "a test has no Env")]
     if std::env::var_os("BIOTRACK_TEST_ALL").is_some() { (1_000, 10) } else { (150, 4) }
 }
 
 #[test]
-fn licences_without_faults_are_all_granted_in_any_order() {
+fn licenses_without_faults_are_all_granted_in_any_order() {
     let mut trial = Trial::of(60, &[], |_| Will::Grant);
     assert_eq!(trial.run(&["renew", "--all"], None).code, Some(0), "{}", trial.told());
     assert_eq!(trial.rig.counted("token_issued"), 60);
@@ -308,7 +308,7 @@ fn licences_without_faults_are_all_granted_in_any_order() {
 }
 
 #[test]
-fn a_thousand_licences_with_faults_killed_ten_times_end_as_the_provider_says() {
+fn a_thousand_licenses_with_faults_killed_ten_times_end_as_the_provider_says() {
     let (many, kills) = size();
     let faults = FAULTS.map(|mishap| Fail { mishap, percent: 1 });
     let mut trial = Trial::of(many, &faults, unwilling);
@@ -323,7 +323,7 @@ fn a_thousand_licences_with_faults_killed_ten_times_end_as_the_provider_says() {
     trial.has_nothing_left();
 
     let found = trial.judged();
-    trial.print(&format!("{many} licences, {kills} kills"), &found);
+    trial.print(&format!("{many} licenses, {kills} kills"), &found);
     let count = |verdict| found.get(&verdict).map_or(0, BTreeSet::len);
     assert_eq!(count(Verdict::Refused), (0..many).filter(|at| at % 20 == 7).count());
     assert!(count(Verdict::UncertainByKill) <= kills * 16, "more than were open as it was killed");
@@ -341,7 +341,7 @@ fn a_thousand_licences_with_faults_killed_ten_times_end_as_the_provider_says() {
     assert_eq!(trial.rig.counted("token_issued") - issued, left);
 }
 
-/// Each licence that was drawn for a fault at its first exchange had it: else the test would show nothing.
+/// Each license that was drawn for a fault at its first exchange had it: else the test would show nothing.
 #[track_caller]
 fn the_drawn_ones_failed(trial: &Trial, faults: &[Fail]) {
     let story = Story::told(&trial.rig.truth(), &trial.ends);

@@ -1,4 +1,4 @@
-//! Runs over many licences.
+//! Runs over many licenses.
 
 #[cfg(unix)]
 mod attended;
@@ -22,7 +22,7 @@ fn of(rig: &Rig, license: &str, admin: &str, days: i64) -> Authorization {
     }
 }
 
-/// Three due licences of Ann, one of Bob that isn't due.
+/// Three due licenses of Ann, one of Bob that isn't due.
 fn fleet() -> Rig {
     let rig = Rig::new();
     rig.seed(&[

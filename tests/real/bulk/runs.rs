@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::process::Child;
 
-/// Everyone grants, but for these licences, whose admins refuse.
+/// Everyone grants, but for these licenses, whose admins refuse.
 fn crowd(refused: &'static [&'static str]) -> Crowd {
     Crowd::of(1, |asked| if refused.contains(&asked.license.as_str()) { Will::Refuse } else { Will::Grant })
 }
@@ -22,7 +22,7 @@ fn events(run: &Run) -> Vec<Value> {
     run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Which licences an event of this kind was about, sorted.
+/// Which licenses an event of this kind was about, sorted.
 fn about(events: &[Value], kind: &str) -> Vec<String> {
     let of_kind = events.iter().filter(|event| event["event"] == kind);
     let mut found: Vec<_> =
@@ -124,7 +124,7 @@ fn interrupted_it_is_130_says_how_to_go_on_and_the_rest_is_done_then() {
 }
 
 #[test]
-fn in_a_file_a_second_run_over_the_same_licences_is_told_who_is_at_it() {
+fn in_a_file_a_second_run_over_the_same_licenses_is_told_who_is_at_it() {
     let rig = fleet();
     let nobody = nobody();
     let mut running = Running::start(&rig, &["renew", "--due", "--browser", &nobody.browser()]);
@@ -136,7 +136,7 @@ fn in_a_file_a_second_run_over_the_same_licences_is_told_who_is_at_it() {
         assert_eq!(run.json()["error"]["code"], "busy");
         run.says(&process);
     }
-    // Other licences are nobody's business.
+    // Other licenses are nobody's business.
     let crowd = crowd(&[]);
     rig.run(&["renew", "--user", "bob@example.com", "--browser", &crowd.browser()]).exits(0);
     drop(running);

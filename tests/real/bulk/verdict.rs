@@ -1,9 +1,9 @@
-//! The program's word on many licences against the sandbox's log: what was issued, and who knows of it.
+//! The program's word on many licenses against the sandbox's log: what was issued, and who knows of it.
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// UBI and licence.
+/// UBI and license.
 pub type Name = (String, String);
 
 /// One grant that the provider issued.
@@ -17,7 +17,7 @@ pub struct Issued {
     pub spoilt: Option<String>,
 }
 
-/// What the sandbox's log says of each licence.
+/// What the sandbox's log says of each license.
 #[derive(Debug, Default)]
 pub struct Story {
     issued: BTreeMap<Name, Vec<Issued>>,
@@ -58,7 +58,7 @@ impl Story {
                     story.limited.insert(name());
                 }
                 "refused" if text("why") != "denied" => story.wrong.push(line.to_string()),
-                // An older grant goes once a newer one is stored; a licence's newest never does.
+                // An older grant goes once a newer one is stored; a license's newest never does.
                 "token_revoked" => {
                     let newest = |(name, at): &(Name, usize)| at + 1 == story.issued(name).len();
                     if made_of.get(text("grant")).is_none_or(newest) {
@@ -71,18 +71,18 @@ impl Story {
         story
     }
 
-    /// The grants that were issued for a licence, the oldest first.
+    /// The grants that were issued for a license, the oldest first.
     pub fn issued(&self, name: &Name) -> &[Issued] {
         self.issued.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether a licence was told to come again later.
+    /// Whether a license was told to come again later.
     pub fn limited(&self, name: &Name) -> bool {
         self.limited.contains(name)
     }
 }
 
-/// What is known of one licence from the client's side.
+/// What is known of one license from the client's side.
 #[derive(Debug, Clone)]
 pub struct Client<'c> {
     /// Its row of `status --json` before anything.
@@ -99,7 +99,7 @@ pub struct Client<'c> {
     pub granted_in: Option<usize>,
 }
 
-/// How a licence stands.
+/// How a license stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     /// Its newest grant is in use.
@@ -114,7 +114,7 @@ pub enum Verdict {
     Limited,
 }
 
-/// Compares one licence with the log; an error says what is wrong.
+/// Compares one license with the log; an error says what is wrong.
 pub fn judge(name: &Name, story: &Story, client: &Client<'_>) -> Result<Verdict, String> {
     let issued = story.issued(name);
     let wrong = |what: &str| {
@@ -204,7 +204,7 @@ mod tests {
         json!({"state": state, "conditions": conditions, "expires_at": expires})
     }
 
-    /// What is found of a licence that had lapsed.
+    /// What is found of a license that had lapsed.
     struct Found {
         log: Vec<Value>,
         ends: Vec<usize>,

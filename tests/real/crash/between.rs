@@ -56,7 +56,7 @@ fn a_signal_during_an_exchange_that_is_never_answered_leaves_it_uncertain() {
 }
 
 #[test]
-fn a_reopened_licence_whose_answer_was_lost_says_so_too() {
+fn a_reopened_license_whose_answer_was_lost_says_so_too() {
     let rig = Rig::new();
     rig.register(LICENSE).exits(0);
     rig.run(&["deactivate", LICENSE, "--yes"]).exits(0);

@@ -1,4 +1,4 @@
-//! What the provider knows of each licence, read on from where its log was read last; and whether a record is true.
+//! What the provider knows of each license, read on from where its log was read last; and whether a record is true.
 
 use super::truth::gives_up;
 use crate::support::Rig;
@@ -64,7 +64,7 @@ impl Book {
         }
     }
 
-    /// Compares a licence's record, as a fresh process shows it, with the log; an error says what is untrue.
+    /// Compares a license's record, as a fresh process shows it, with the log; an error says what is untrue.
     pub fn judges(&mut self, rig: &Rig, license: &str, record: Option<&Value>) -> Result<(), &'static str> {
         let Some(newest) = self.newest.get(license).cloned() else {
             return match record {

@@ -5,7 +5,7 @@ use crate::support::{Rig, Run, admin};
 use rusqlite::Connection;
 use std::fs;
 
-/// A home with two licences, all of whose ledger is in its one file.
+/// A home with two licenses, all of whose ledger is in its one file.
 fn lived() -> Rig {
     let rig = Rig::new();
     rig.register("L-1").exits(0);

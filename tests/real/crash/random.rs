@@ -48,7 +48,7 @@ fn killed_at_random_instants_a_home_never_lies() {
     });
 }
 
-/// One home with its licences, and what the provider and the program said of them so far.
+/// One home with its licenses, and what the provider and the program said of them so far.
 struct Trial {
     rig: Rig,
     crowd: Crowd,
@@ -60,11 +60,11 @@ struct Trial {
     /// How long each command takes, by the last ones that came to their end.
     took: BTreeMap<What, Duration>,
     sealed: bool,
-    /// Each licence's state, as a fresh process told it last.
+    /// Each license's state, as a fresh process told it last.
     states: BTreeMap<String, String>,
     killed: BTreeMap<What, usize>,
     survived: usize,
-    /// Each command, its licence, and whether it was killed.
+    /// Each command, its license, and whether it was killed.
     last: Vec<(What, String, bool)>,
 }
 
@@ -118,7 +118,7 @@ impl Trial {
         );
     }
 
-    /// Kills one command, or finds it quicker; then compares its licence with the provider's log.
+    /// Kills one command, or finds it quicker; then compares its license with the provider's log.
     fn strike(&mut self) -> bool {
         let license = LICENSES[self.dice.roll(LICENSES.len())];
         let state = self.states.get(license).map(String::as_str);
@@ -137,7 +137,7 @@ impl Trial {
         killed
     }
 
-    /// A command that this licence takes.
+    /// A command that this license takes.
     fn drawn(&mut self, license: &str, asks: bool) -> (What, Vec<String>) {
         let browser = self.crowd.browser();
         let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
@@ -157,7 +157,7 @@ impl Trial {
             What::Move => words(&["config", "vault", if self.sealed { "keyring" } else { "sealed" }]),
             What::Complete => match self.handed_out(license, asks) {
                 Some(back) => words(&["complete", &back]),
-                // What an earlier kill left of this licence was finished instead.
+                // What an earlier kill left of this license was finished instead.
                 None => words(&["token", license, "--min-valid", "2h"]),
             },
         };
@@ -222,7 +222,7 @@ impl Trial {
         assert!(calm, "seed {}: {what:?}: {run:?}", self.seed);
     }
 
-    /// A move that was cut short is brought to its end, unless a licence must be finished first: then it's as it was.
+    /// A move that was cut short is brought to its end, unless a license must be finished first: then it's as it was.
     fn goes_on_moving(&mut self) {
         let to = if self.sealed { "keyring" } else { "sealed" };
         let run = self.rig.run(&["config", "vault", to]);
@@ -233,7 +233,7 @@ impl Trial {
         }
     }
 
-    /// What a fresh process says of these licences is what the provider knows.
+    /// What a fresh process says of these licenses is what the provider knows.
     fn is_true(&mut self, licenses: &[&str], what: What) {
         self.book.catch_up(&self.rig);
         let mut records = records(&self.rig);
@@ -266,7 +266,7 @@ impl Trial {
         );
     }
 
-    /// The whole home: every licence, its history, SQLite's own word, and no secret in it.
+    /// The whole home: every license, its history, SQLite's own word, and no secret in it.
     fn looks_through(&mut self) {
         self.is_true(&LICENSES, What::Move);
         self.rig.run(&["history", "verify"]).exits(0);
@@ -285,7 +285,7 @@ impl Trial {
         assert_eq!(sound, "ok", "seed {}", self.seed);
     }
 
-    /// Every licence can be brought back to a living grant by the commands that its record names.
+    /// Every license can be brought back to a living grant by the commands that its record names.
     fn ends_well(&mut self) {
         let browser = self.crowd.browser();
         for license in LICENSES {
@@ -315,7 +315,7 @@ impl Trial {
     }
 }
 
-/// Every record by its licence, as a fresh process shows it.
+/// Every record by its license, as a fresh process shows it.
 fn records(rig: &Rig) -> BTreeMap<String, Value> {
     let status = rig.status();
     let all = status["authorizations"].as_array().unwrap().iter();

@@ -1,4 +1,4 @@
-//! Runs over several licences, killed at every writing or talking call: each licence's grant is stored, or shown as
+//! Runs over several licenses, killed at every writing or talking call: each license's grant is stored, or shown as
 //! uncertain with its next command, and the run is gone on with.
 
 use super::points::at_each_point_slowly;
@@ -15,7 +15,7 @@ fn instant_admins() -> Crowd {
     Crowd::of(1, |_| Will::Grant)
 }
 
-/// The farthest that any licence of a killed run had come.
+/// The farthest that any license of a killed run had come.
 #[track_caller]
 fn farthest(rig: &Rig, known: usize) -> Found {
     LICENSES.map(|license| holds_of(rig, license, known)).into_iter().max().unwrap()

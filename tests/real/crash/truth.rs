@@ -6,7 +6,7 @@ use biotrack_auth::model::flow::Role;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// The licence of every test here.
+/// The license of every test here.
 pub const LICENSE: &str = "L-1";
 
 /// How a record stood after a crash.
@@ -24,12 +24,12 @@ fn of_event<'t>(truth: &'t [Value], event: &'t str) -> impl Iterator<Item = &'t 
     truth.iter().filter(move |line| line["event"] == event)
 }
 
-/// The grants that were issued for a licence.
+/// The grants that were issued for a license.
 fn issued<'t>(truth: &'t [Value], license: &str) -> impl Iterator<Item = &'t Value> {
     of_event(truth, "token_issued").filter(move |line| line["license"] == license)
 }
 
-/// The newest grant that was ever issued for a licence: its access token's hash.
+/// The newest grant that was ever issued for a license: its access token's hash.
 fn newest<'t>(truth: &'t [Value], license: &str) -> Option<&'t str> {
     issued(truth, license).last().and_then(|line| line["access_sha256"].as_str())
 }
@@ -39,7 +39,7 @@ pub fn record(rig: &Rig) -> Option<Value> {
     record_of(rig, LICENSE)
 }
 
-/// The same of any licence.
+/// The same of any license.
 pub fn record_of(rig: &Rig, license: &str) -> Option<Value> {
     let status = rig.status();
     status["authorizations"].as_array().unwrap().iter().find(|it| it["license"] == license).cloned()
@@ -51,7 +51,7 @@ pub fn holds(rig: &Rig, known: usize) -> Found {
     holds_of(rig, LICENSE, known)
 }
 
-/// The same of any licence.
+/// The same of any license.
 #[track_caller]
 pub fn holds_of(rig: &Rig, license: &str, known: usize) -> Found {
     let truth = rig.truth();
@@ -109,7 +109,7 @@ pub fn go_on(rig: &Rig, otherwise: &[&str]) -> Run {
     go_on_with(rig, LICENSE, otherwise)
 }
 
-/// The same of any licence.
+/// The same of any license.
 #[track_caller]
 pub fn go_on_with(rig: &Rig, license: &str, otherwise: &[&str]) -> Run {
     let next = record_of(rig, license).and_then(|record| record["next_command"].as_str().map(str::to_owned));
@@ -135,7 +135,7 @@ pub fn is_whole(rig: &Rig) {
     is_whole_of(rig, LICENSE);
 }
 
-/// The same of any licence.
+/// The same of any license.
 #[track_caller]
 pub fn is_whole_of(rig: &Rig, license: &str) {
     let record = record_of(rig, license).unwrap();

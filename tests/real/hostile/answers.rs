@@ -57,8 +57,8 @@ fn nonsense(good: &str) -> Vec<Hostile> {
         all.push(hostile(what, Sort::Nonsense, whole(head, body)));
     };
     add("HTML", "200 OK\r\ncontent-type: text/html", page.into());
-    add("HTML labelled JSON", JSON, page.into());
-    add("JSON labelled HTML", "200 OK\r\ncontent-type: text/html", good.into());
+    add("HTML labeled JSON", JSON, page.into());
+    add("JSON labeled HTML", "200 OK\r\ncontent-type: text/html", good.into());
     add("an image", "200 OK\r\ncontent-type: image/png", b"\x89PNG\r\n\x1a\n".to_vec());
     add("empty", JSON, Vec::new());
     add("a blank", JSON, b" \r\n".to_vec());
@@ -233,7 +233,7 @@ fn endless(good: &str) -> Vec<Hostile> {
             Answer::Bytes(whole(&format!("{JSON}\r\ncontent-encoding: gzip"), &bomb)),
         ),
         (
-            "labelled as gzip",
+            "labeled as gzip",
             Sort::Nonsense,
             Answer::Bytes(whole(&format!("{JSON}\r\ncontent-encoding: gzip"), "{}")),
         ),

@@ -28,7 +28,7 @@ impl Hostile {
         Self { rig, token, crowd: Crowd::of(1, |_| Will::Grant), asked: 0 }
     }
 
-    /// Registers a licence whose code is answered so; a code is never sent twice (S47).
+    /// Registers a license whose code is answered so; a code is never sent twice (S47).
     #[track_caller]
     pub fn registers(&mut self, license: &str, answer: Answer, more: &[&str]) -> Run {
         self.token.says(answer);

@@ -112,7 +112,7 @@ fn no_stranger_has_an_effect_at_the_public_address_either() {
         let request = String::from_utf8(from(get(HOST, &true_one))).unwrap().replacen("GET", method, 1);
         assert_eq!(status(&send(port, request.as_bytes())), 405, "{method}");
     }
-    // Each one's code under the other's state is sent by nobody: it would be the other's licence.
+    // Each one's code under the other's state is sent by nobody: it would be the other's license.
     assert_eq!((counted.get(), exchanged.asked(), rig.counted("token_issued")), (44, 0, 0));
     for back in [&first, &second] {
         let answer = send(port, &from(get(HOST, &format!("/callback?{}", back.query().unwrap()))));

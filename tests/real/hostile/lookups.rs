@@ -62,13 +62,8 @@ fn no_form_of_wrong_metadata_has_anybody_asked() {
     let good = it.with(&value!({}));
     // What the label says is of no consequence where the issuer stands in it to the letter, and what a member holds
     // that nobody reads isn't looked at.
-    let lenient = [
-        "JSON labelled HTML",
-        "a refresh header elsewhere",
-        "bad UTF-8",
-        "a lone surrogate",
-        "a deep member",
-    ];
+    let lenient =
+        ["JSON labeled HTML", "a refresh header elsewhere", "bad UTF-8", "a lone surrogate", "a deep member"];
     let cases: Vec<_> = by_form(&good, trap.address())
         .into_iter()
         .chain(odd_waits())

@@ -120,7 +120,7 @@ impl Drop for Front {
     }
 }
 
-/// A licence registered through TLS at this name; who may be trusted stands in the profile or the environment.
+/// A license registered through TLS at this name; who may be trusted stands in the profile or the environment.
 #[track_caller]
 fn registers(rig: &Rig, url: &str, crowd: &Crowd, license: &str, trusted: &[(&str, &Path)]) -> (i32, String) {
     let config = rig.file("config.toml");

@@ -103,7 +103,7 @@ fn gone_during_a_refresh_it_costs_no_token() {
 }
 
 #[test]
-fn gone_during_a_revocation_the_licence_is_given_up_and_the_item_goes_later() {
+fn gone_during_a_revocation_the_license_is_given_up_and_the_item_goes_later() {
     within(Session::Unlocked, || {
         for blow in Blow::BOTH {
             let rig = Rig::with_keyring(&[]);

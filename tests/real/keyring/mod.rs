@@ -12,7 +12,7 @@ mod unlocked;
 use biotrack_auth::error::{Error, Result, VaultError};
 use biotrack_auth::model::secret::Sealable;
 
-/// An item's name, with a licence of every odd sign that a licence may hold.
+/// An item's name, with a license of every odd sign that a license may hold.
 fn item(generation: u32) -> String {
     format!("bM3x-ledger/ny-sandbox/6010 11#/0;=\"'é漢-\\{{}}%/{generation}")
 }

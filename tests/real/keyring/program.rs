@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 const UNATTENDED: [&str; 7] =
     ["register", "--ubi", "604001", "--license", "L-1", "--username", "ann@example.com"];
 
-/// The generation of the licence's one item.
+/// The generation of the license's one item.
 #[track_caller]
 fn the_one_item(rig: &Rig) -> (String, u64) {
     let ledger = rig.read_ledger().unwrap();

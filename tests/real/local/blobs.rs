@@ -1,4 +1,4 @@
-//! S31: any byte of a sealed blob flipped, or the rest cut off: a clean error, and the neighbours stay readable. The
+//! S31: any byte of a sealed blob flipped, or the rest cut off: a clean error, and the neighbors stay readable. The
 //! vault's own test tries every position with the library; here the program meets them. CI takes some of the positions;
 //! `BIOTRACK_TEST_ALL=1` takes all.
 
@@ -18,7 +18,7 @@ fn lay(rig: &Rig, license: &str, bytes: &[u8]) {
 }
 
 #[test]
-fn a_damaged_blob_is_told_and_harms_no_other_licence() {
+fn a_damaged_blob_is_told_and_harms_no_other_license() {
     let rig = granted(&["L-1", "L-2"]);
     let whole = blob(&rig, "L-1");
     let other = rig.live("L-2").unwrap();
@@ -43,7 +43,7 @@ fn a_damaged_blob_is_told_and_harms_no_other_licence() {
 }
 
 #[test]
-fn a_licence_whose_tokens_cannot_be_read_can_be_renewed() {
+fn a_license_whose_tokens_cannot_be_read_can_be_renewed() {
     let rig = granted(&["L-1"]);
     lay(&rig, "L-1", b"age-encryption.org/v1\n");
     rig.ends(&["renew", "L-1", "--browser", &crate::support::admin()]).exits(0);
@@ -51,8 +51,8 @@ fn a_licence_whose_tokens_cannot_be_read_can_be_renewed() {
 }
 
 #[test]
-fn a_blob_of_another_licence_is_not_taken_for_its_own() {
+fn a_blob_of_another_license_is_not_taken_for_its_own() {
     let rig = granted(&["L-1", "L-2"]);
     lay(&rig, "L-1", &blob(&rig, "L-2"));
-    rig.ends(&["token", "L-1"]).exits(7).answers_nothing().says("another licence's");
+    rig.ends(&["token", "L-1"]).exits(7).answers_nothing().says("another license's");
 }

@@ -18,7 +18,7 @@ fn all() -> bool {
     std::env::var_os("BIOTRACK_TEST_ALL").is_some()
 }
 
-/// A rig with a grant of each of these licences.
+/// A rig with a grant of each of these licenses.
 fn granted(licenses: &[&str]) -> Rig {
     let rig = Rig::new();
     licenses.iter().for_each(|license| drop(rig.register(license).exits(0)));

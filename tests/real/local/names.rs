@@ -1,4 +1,4 @@
-//! S33 and S34 for what users and imported files say (what servers say is tried elsewhere): nothing in a name, a licence or
+//! S33 and S34 for what users and imported files say (what servers say is tried elsewhere): nothing in a name, a license or
 //! an address of mail steers a terminal or runs in a spreadsheet, wherever it's shown.
 
 use super::{all, granted};

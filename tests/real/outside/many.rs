@@ -1,10 +1,10 @@
-//! Ten thousand licences in every format, each read by a tool that isn't ours.
+//! Ten thousand licenses in every format, each read by a tool that isn't ours.
 
 use super::{fed, python};
 use crate::support::{Rig, outside};
 
 #[test]
-fn ten_thousand_licences_are_valid_in_every_format() {
+fn ten_thousand_licenses_are_valid_in_every_format() {
     let rig = Rig::new();
     rig.run(&["sandbox", "seed", "10000"]).exits(0);
     let told = |format: &str| rig.run(&["status", "--format", format]).exits(0).says_nothing().out;

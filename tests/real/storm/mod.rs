@@ -1,4 +1,4 @@
-//! S36 S37: fifty processes at a time that register, renew, refresh, read and give up twenty licences of one home, at a
+//! S36 S37: fifty processes at a time that register, renew, refresh, read and give up twenty licenses of one home, at a
 //! provider that rotates refresh tokens and takes none twice. CI runs some hundred commands; BIOTRACK_TEST_ALL=1 runs
 //! minutes of them. The same seed draws the same commands.
 
@@ -23,7 +23,7 @@ const FEWER: usize = 12;
 /// than five: what couldn't be stored then waits sealed, `status --check` warns of it, and the next command stores it.
 const BUSY: [i32; 2] = [7, 1];
 
-/// How many licences they are about.
+/// How many licenses they are about.
 const LICENSES: usize = 20;
 
 const SEED: u64 = 20_261_123;
@@ -37,12 +37,12 @@ fn commands() -> usize {
     if takes_all() { 6_000 } else { 350 }
 }
 
-/// The licences' names: none is the beginning of another.
+/// The licenses' names: none is the beginning of another.
 fn license(at: usize) -> String {
     format!("L-{at:02}")
 }
 
-/// A command, and the exit codes that it may have while others are at the same licence.
+/// A command, and the exit codes that it may have while others are at the same license.
 struct Deed {
     arguments: Vec<String>,
     may: &'static [i32],
@@ -53,7 +53,7 @@ impl Deed {
         Self { arguments: arguments.iter().map(|&word| word.to_owned()).collect(), may }
     }
 
-    /// Any of what people and scripts do, and how it may end: done; busy (1); the wrong command for what the licence
+    /// Any of what people and scripts do, and how it may end: done; busy (1); the wrong command for what the license
     /// is by now (2); a person must consent (4; 125 from `exec`). A check warns of nothing here.
     fn drawn(dice: &mut Dice, browser: &str) -> Self {
         let license = license(dice.roll(LICENSES));
@@ -118,7 +118,7 @@ fn storm(rig: &Rig, browser: &str, many: usize, commands: usize, also: &[i32]) -
     tally
 }
 
-/// All licences, granted by a crowd; few at once, for this is before the storm.
+/// All licenses, granted by a crowd; few at once, for this is before the storm.
 fn granted(rig: &Rig, browser: &str) {
     let licenses: Vec<_> = (0..LICENSES).map(license).collect();
     for few in licenses.chunks(4) {
@@ -184,7 +184,7 @@ fn in_good_weather(rig: &Rig, what: &str, many: usize, also: &[i32]) {
 }
 
 #[test]
-fn fifty_processes_on_twenty_licences_lose_no_grant() {
+fn fifty_processes_on_twenty_licenses_lose_no_grant() {
     in_good_weather(&Rig::new(), "sealed", MANY, &BUSY);
 }
 
@@ -223,7 +223,7 @@ fn who_looks_while_others_refresh_sees_nothing_uncertain() {
 /// A keyring does one thing after the other: on a busy machine some of fifty wait longer than the five seconds that
 /// each is willing to, and end with 7. What they couldn't store waits sealed, and the next command stores it.
 #[test]
-fn many_processes_on_twenty_licences_lose_no_item_of_the_keyring() {
+fn many_processes_on_twenty_licenses_lose_no_item_of_the_keyring() {
     within(Session::Unlocked, || {
         let rig = Rig::with_keyring(&[]);
         in_good_weather(&rig, "keyring", if takes_all() { MANY } else { FEWER }, &BUSY);

@@ -34,16 +34,16 @@ pub struct Verdict {
     pub replayed: usize,
     /// Answers that the provider never got through.
     pub lost: usize,
-    /// Licences whose records say themselves that something is open, or that the grant is dead.
+    /// Licenses whose records say themselves that something is open, or that the grant is dead.
     pub in_doubt: BTreeSet<String>,
 }
 
-/// Compares them, licence by licence.
+/// Compares them, license by license.
 #[track_caller]
 pub fn judge(rig: &Rig, licenses: &[String]) -> Verdict {
     let mut verdict = Verdict::default();
     let mut grants: BTreeMap<String, Given> = BTreeMap::new();
-    // The grant that was issued last for each licence: only that one may be in use.
+    // The grant that was issued last for each license: only that one may be in use.
     let mut newest: BTreeMap<String, String> = BTreeMap::new();
     for line in rig.truth() {
         let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
@@ -103,7 +103,7 @@ pub fn judge(rig: &Rig, licenses: &[String]) -> Verdict {
         };
         assert_eq!(state, "active", "{record}");
         let [(id, given)] = living[..] else {
-            // Both sides' word on the licence, for whoever looks for what was lost.
+            // Both sides' word on the license, for whoever looks for what was lost.
             let mut truth = rig.truth();
             truth.retain(|line| line["license"] == *license);
             let history = rig.run(&["history", license]).out;
@@ -123,7 +123,7 @@ fn records(rig: &Rig) -> BTreeMap<String, Value> {
     all.map(|it| (it["license"].as_str().unwrap().to_owned(), it.clone())).collect()
 }
 
-/// The hashes of what is kept of each licence: of access and refresh token.
+/// The hashes of what is kept of each license: of access and refresh token.
 fn kept(rig: &Rig, licenses: &[String]) -> Vec<Option<(String, String)>> {
     let keys: Vec<_> = licenses.iter().map(|license| key(license)).collect();
     for role in [Role::Superseded, Role::Unwanted, Role::Held] {

@@ -16,7 +16,7 @@ fn shapes(secret: &str) -> Vec<Vec<u8>> {
         shapes.push(secret.bytes().map(hex).collect::<String>().into_bytes());
         shapes.push(secret.bytes().map(|byte| format!("%{}", hex(byte))).collect::<String>().into_bytes());
     }
-    // Inside a longer text base64 has three alignments; the letters at either end also hold their neighbours.
+    // Inside a longer text base64 has three alignments; the letters at either end also hold their neighbors.
     for before in 0..3 {
         let text = [&[0; 3][..before], secret.as_bytes()].concat();
         for encoded in [BASE64_STANDARD_NO_PAD.encode(&text), BASE64_URL_SAFE_NO_PAD.encode(&text)] {

@@ -234,7 +234,7 @@ impl Rig {
         self.command(arguments).spawn().unwrap()
     }
 
-    /// Registers a licence through the admin.
+    /// Registers a license through the admin.
     pub fn register(&self, license: &str) -> Run {
         self.run(&register(license, &[]))
     }
@@ -294,7 +294,7 @@ pub fn outside(program: &str) -> Command {
     Command::new(found.unwrap_or_else(|| panic!("{program} isn't installed: tests/run installs it")))
 }
 
-/// The arguments that register a licence through the admin, and more.
+/// The arguments that register a license through the admin, and more.
 pub fn register<'a>(license: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut arguments =
         vec!["register", "--ubi", "604001", "--license", license, "--username", "ann@example.com"];

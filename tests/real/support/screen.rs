@@ -74,8 +74,8 @@ impl Screen {
         }
     }
 
-    /// What it holds, with its colours as escapes.
-    pub fn coloured(&self) -> String {
+    /// What it holds, with its colors as escapes.
+    pub fn colored(&self) -> String {
         self.tmux(&["capture-pane", "-p", "-e"])
     }
 

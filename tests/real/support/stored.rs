@@ -1,4 +1,4 @@
-//! What the program really keeps of a licence, read through the library, and whether the provider takes it.
+//! What the program really keeps of a license, read through the library, and whether the provider takes it.
 
 use super::Rig;
 use biotrack_auth::config::Config;
@@ -18,7 +18,7 @@ use std::path::PathBuf;
 /// The profile of every rig.
 pub const PROFILE: &str = "local-sandbox";
 
-/// The key of a licence as [`super::register`] asks for it.
+/// The key of a license as [`super::register`] asks for it.
 pub fn key(license: &str) -> Key {
     Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() }
 }
@@ -94,12 +94,12 @@ impl Rig {
         }
     }
 
-    /// The grants that a licence has in a role, opened with the home's own identity.
+    /// The grants that a license has in a role, opened with the home's own identity.
     pub fn grants(&self, license: &str, role: Role) -> Vec<Granted> {
         self.all_grants(&[key(license)], role).pop().unwrap_or_default()
     }
 
-    /// The same of many licences, in their order.
+    /// The same of many licenses, in their order.
     pub fn all_grants(&self, keys: &[Key], role: Role) -> Vec<Vec<Granted>> {
         let env = self.env();
         let Some(ledger) = self.read_ledger() else { return vec![Vec::new(); keys.len()] };

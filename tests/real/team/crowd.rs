@@ -1,4 +1,4 @@
-//! Eight engineers at one bulk run, and a server that dies under them: CI takes a few hundred licences, and
+//! Eight engineers at one bulk run, and a server that dies under them: CI takes a few hundred licenses, and
 //! BIOTRACK_TEST_ALL=1 two thousand.
 
 use super::Team;
@@ -78,7 +78,7 @@ fn worker(team: &Team, host: usize, round: usize, words: &[&str]) -> (Child, std
     (child, told)
 }
 
-/// Licences that lapse in some days, and so are renewed once.
+/// Licenses that lapse in some days, and so are renewed once.
 fn seeded(team: &Team, many: usize) {
     let now = team.rig.env().clock.now();
     let records: Vec<_> = (0..many)
@@ -95,7 +95,7 @@ fn seeded(team: &Team, many: usize) {
     seed(&mut team.ledger(0), &records);
 }
 
-/// Every licence is live with the newest grant that the sandbox issued for it, and none was issued that nobody knows of.
+/// Every license is live with the newest grant that the sandbox issued for it, and none was issued that nobody knows of.
 fn agrees(team: &Team, many: usize) {
     let status = team.run(0, &["status", "--json"]).exits(0).json();
     assert_eq!((&status["summary"]["active"], &status["summary"]["total"]), (&many.into(), &many.into()));

@@ -9,7 +9,7 @@ use crate::support::{Rig, admin};
 use serde_json::Value;
 use std::fs;
 
-/// Licences in every state that a ledger can have without waiting a hundred days.
+/// Licenses in every state that a ledger can have without waiting a hundred days.
 fn lived() -> Rig {
     let rig = Rig::with_file(&[]);
     for license in ["L-1", "L-2", "L-3"] {

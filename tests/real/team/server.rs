@@ -32,7 +32,7 @@ fn hosts_see_one_truth_and_each_can_use_every_grant() {
 }
 
 #[test]
-fn two_cannot_renew_one_licence_at_the_same_moment_and_the_loser_is_told_who_is_at_it() {
+fn two_cannot_renew_one_license_at_the_same_moment_and_the_loser_is_told_who_is_at_it() {
     let team = Team::of(shared(), 2);
     team.run(0, &register("L-1", &[])).exits(0);
     let gate = team.rig.elsewhere("go");
@@ -406,7 +406,7 @@ fn a_pool_in_transaction_mode_is_refused_and_one_in_session_mode_serves() {
     }
 }
 
-/// Many licences of which few are shown: what the server counts of the rows and pages it has read.
+/// Many licenses of which few are shown: what the server counts of the rows and pages it has read.
 #[test]
 fn a_look_reads_what_it_shows_and_not_what_is_stored() {
     const STORED: usize = 5_000;

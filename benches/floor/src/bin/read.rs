@@ -1,5 +1,5 @@
 //! `read LEDGER [UBI/LICENSE]`: the floor of `status`: every column of every row, and nothing made of them. With a
-//! licence, the floor of `token`: that row and its live secret.
+//! license, the floor of `token`: that row and its live secret.
 #![forbid(unsafe_code)]
 
 use rusqlite::types::ValueRef;
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             read(&db, all, [PROFILE])?
         }
         Some(key) => {
-            let (ubi, license) = key.split_once('/').ok_or("a licence is UBI/LICENSE")?;
+            let (ubi, license) = key.split_once('/').ok_or("a license is UBI/LICENSE")?;
             let of = "WHERE profile = ?1 AND ubi = ?2 AND license = ?3";
             let row = read(&db, &format!("SELECT * FROM authorization {of}"), [PROFILE, ubi, license])?;
             let live = format!("SELECT item, blob FROM secret {of} AND role = 'live'");

@@ -1,5 +1,5 @@
 //! A round of consents: questions are put, answers come in any order, and each grant is stored before its browser hears
-//! of it. One licence is a round of one; one failure never stops the others.
+//! of it. One license is a round of one; one failure never stops the others.
 
 mod outage;
 mod pasted;
@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 
 /// What people and scripts see of a round.
 pub(in crate::command) trait View {
-    /// A licence's page was opened, or its address is to be opened by hand.
+    /// A license's page was opened, or its address is to be opened by hand.
     fn opened(&mut self, item: &Planned, address: &str, how: How, until: Instant);
     /// Its answer came.
     fn storing(&mut self, item: &Planned);
@@ -46,7 +46,7 @@ pub(in crate::command) trait View {
     fn every(&self) -> Option<Duration>;
 }
 
-/// How a licence's page was opened.
+/// How a license's page was opened.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::command) enum How {
     /// By a browser that was started, or wasn't.
@@ -81,7 +81,7 @@ pub(in crate::command) struct Terms {
 
 /// How a round ended.
 pub(in crate::command) struct Ended {
-    /// Of each licence; `None`: it's left to do.
+    /// Of each license; `None`: it's left to do.
     pub outcomes: Vec<Option<Outcome>>,
     /// A person, or a signal, ended it.
     pub interrupted: bool,
@@ -116,7 +116,7 @@ pub(in crate::command) struct Round<'r, 'e> {
     exchange: &'r Exchange,
     session: &'r mut Session,
     terms: Terms,
-    /// The licences with their places in the ledger's run.
+    /// The licenses with their places in the ledger's run.
     items: &'r [(usize, Planned)],
     pace: Pace,
     view: &'r mut dyn View,
@@ -175,7 +175,7 @@ impl<'r, 'e> Round<'r, 'e> {
         }
     }
 
-    /// What was found out of a licence before the round began.
+    /// What was found out of a license before the round began.
     pub fn known(&mut self, at: usize, kept: Result<Kept>) {
         match kept {
             Err(e) if self.others_have(&e).is_some() => {
@@ -185,7 +185,7 @@ impl<'r, 'e> Round<'r, 'e> {
         }
     }
 
-    /// Until every licence has ended, or nothing more is wanted.
+    /// Until every license has ended, or nothing more is wanted.
     pub fn run(mut self) -> Ended {
         loop {
             self.lapse();
@@ -357,7 +357,7 @@ impl<'r, 'e> Round<'r, 'e> {
         }
     }
 
-    /// How far a licence has come, for the pace and the worklist.
+    /// How far a license has come, for the pace and the worklist.
     fn set(&mut self, at: usize, progress: Progress, detail: &str) {
         self.pace.set(at, progress);
         if let Some(worklist) = &self.terms.worklist {
@@ -371,7 +371,7 @@ impl<'r, 'e> Round<'r, 'e> {
         worklist.notice(self.pace.pause().map(|pause| match pause {
             Pause::Admin(next) => {
                 format!(
-                    "The next licences are {next}'s. Sign out of BioTrack in the browser before you go on."
+                    "The next licenses are {next}'s. Sign out of BioTrack in the browser before you go on."
                 )
             }
             Pause::Silence => "Nobody answered in time. Go on when the admin is there.".into(),
@@ -432,7 +432,7 @@ impl<'r, 'e> Round<'r, 'e> {
         }
     }
 
-    /// Sends a licence's code, noted before a byte of it leaves.
+    /// Sends a license's code, noted before a byte of it leaves.
     fn send(&mut self, at: usize, turn: Turn) {
         let until = self.exchange_until();
         let Some(open) = self.open.get_mut(&at) else { return };
@@ -527,7 +527,7 @@ impl<'r, 'e> Round<'r, 'e> {
         }
     }
 
-    /// A licence has ended, well or not.
+    /// A license has ended, well or not.
     fn settle(&mut self, at: usize, kept: Result<Kept>) {
         // defense: S48 one-failure-ends-no-other
         let item = &self.items[at].1;
@@ -633,7 +633,7 @@ impl<'r, 'e> Round<'r, 'e> {
     }
 }
 
-/// Why a licence is left out that has another grant since the run was planned.
+/// Why a license is left out that has another grant since the run was planned.
 const MEANWHILE: &str = "somebody else was at it meanwhile";
 
 /// Who has a page opened.
@@ -647,7 +647,7 @@ enum By {
     Click,
 }
 
-/// How a licence ended, in the words of the worklist.
+/// How a license ended, in the words of the worklist.
 fn detail(outcome: &Outcome, why: Option<&str>, provider: &Provider) -> String {
     let expires = outcome.standing.as_ref().and_then(|it| it.record.expires_at);
     match (outcome.ending, &outcome.error, expires) {

@@ -33,7 +33,7 @@ impl Round<'_, '_> {
         }
     }
 
-    /// The answer to a link of one of this round's licences.
+    /// The answer to a link of one of this round's licenses.
     pub(super) fn take_up(&mut self, returned: Returned) -> Result<()> {
         let (Found::Waiting(flow) | Found::Left(flow)) = self.bench.custody.find(&returned)?;
         let license = flow.key.license.to_string();

@@ -105,7 +105,7 @@ impl Round<'_, '_> {
         reply.done();
     }
 
-    /// The worklist's link to a licence's page: the state is made when it's clicked.
+    /// The worklist's link to a license's page: the state is made when it's clicked.
     pub(super) fn follow(&mut self, at: usize, reply: Clicked) {
         match self.pace.progress().get(at) {
             Some(Progress::Waiting | Progress::HandedOff | Progress::Failed | Progress::Skipped) => {

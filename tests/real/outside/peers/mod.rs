@@ -201,7 +201,7 @@ fn rig(peer: &Peer) -> Rig {
     rig
 }
 
-/// The grant in use of the one licence.
+/// The grant in use of the one license.
 fn live(rig: &Rig) -> Granted {
     let env = rig.env();
     let ledger = Ledger::read(&env, &LedgerPlace::File).unwrap().unwrap();

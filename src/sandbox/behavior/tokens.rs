@@ -7,7 +7,7 @@ use crate::sandbox::clock::later;
 use crate::sandbox::log::What;
 use crate::sandbox::mishaps::Turn;
 
-/// Why a code or refresh token wasn't honoured: `invalid_grant` (RFC 6749 5.2) and its description.
+/// Why a code or refresh token wasn't honored: `invalid_grant` (RFC 6749 5.2) and its description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::sandbox) struct InvalidGrant(pub(in crate::sandbox) &'static str);
 
@@ -49,7 +49,7 @@ impl Caller {
 }
 
 impl Authority {
-    /// Counts a request to an endpoint for the licence that its code or token was made for; none for unknown ones.
+    /// Counts a request to an endpoint for the license that its code or token was made for; none for unknown ones.
     pub(in crate::sandbox) fn caller(
         &mut self,
         now: Timestamp,

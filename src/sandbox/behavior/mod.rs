@@ -51,7 +51,7 @@ pub(super) struct Ask {
 }
 
 impl Ask {
-    /// Whom something may befall that is drawn once for each licence.
+    /// Whom something may befall that is drawn once for each license.
     pub(super) fn turn(&self) -> Turn<'_> {
         Turn { ubi: &self.ubi, license: &self.license, nth: 0 }
     }
@@ -74,7 +74,7 @@ pub(super) struct Facts {
 #[derive(Clone, Debug)]
 struct Consent {
     id: String,
-    /// The licence that was asked for.
+    /// The license that was asked for.
     license: String,
     /// Who typed the password.
     signed_in: String,
@@ -127,7 +127,7 @@ pub(super) struct Authority {
     tokens: HashMap<Digest, Token>,
     /// When a company, UBI and location first came together.
     first: HashMap<(String, String, String), Timestamp>,
-    /// How many requests of a UBI and licence came to an endpoint.
+    /// How many requests of a UBI and license came to an endpoint.
     turns: HashMap<(&'static str, String, String), u32>,
     lines: u64,
     events: Vec<Event>,
