@@ -1,7 +1,7 @@
 //! Bundles on their way out: noted before a byte of one is written, so that one that is cut short is finished or taken back.
 
-use super::engine::{Db, Fault, values};
-use super::{Hand, Ledger, history};
+use super::engine::{Db, Fault};
+use super::{Hand, Ledger, history, meta};
 use crate::error::{Error, Result};
 use crate::model::flow::Owner;
 use crate::model::history::Chore;
@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// What stands before an export's own name in the ledger's table of what it says of itself.
-const NOTED: &str = "export ";
+/// What stands before an export's own name where the ledger says that it's under way.
+const NOTED: &str = "export";
 
 /// A bundle with tokens that leave for another home.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ impl Ledger {
     /// Notes, synced, that a bundle is about to be written.
     pub fn begin_export(&mut self, file: Option<&Path>, licenses: Vec<String>) -> Result<Export> {
         let Owner { mark, label } = self.mark()?.owner();
-        let id = format!("{NOTED}{}", self.random.name()?);
+        let id = format!("{NOTED} {}", self.random.name()?);
         let export = Export { id, file: file.map(Path::to_owned), licenses, has_left: false, mark, label };
         self.transaction("note the export", |tx| note(tx, &export))?;
         Ok(export)
@@ -61,9 +61,7 @@ impl Ledger {
 
     /// What is noted of an export, read behind every commit that is on its way; `None` where another command has settled it.
     pub fn export_as_it_is(&mut self, export: &Export) -> Result<Option<Export>> {
-        let noted: Option<String> = self.transaction("read the exports", |tx| {
-            tx.row("SELECT value FROM meta WHERE name = ?1", values![&export.id], |row| row.get(0))
-        })?;
+        let noted = self.transaction("read the exports", |tx| meta::get(tx, &export.id))?;
         let noted = noted.and_then(|value| serde_json::from_str::<Export>(&value).ok());
         Ok(noted.map(|noted| Export { id: export.id.clone(), ..noted }))
     }
@@ -73,7 +71,7 @@ impl Ledger {
     pub fn end_export(&mut self, export: &Export, cut_short: Option<(&str, Timestamp)>) -> Result<()> {
         let hand: Hand = self.hand();
         self.transaction("note the export", |tx| {
-            forget(tx, export)?;
+            meta::remove(tx, &export.id)?;
             match cut_short {
                 Some((detail, at)) => history::append_chore(tx, Chore::ExportCutShort, at, detail, &hand),
                 None => Ok(()),
@@ -83,11 +81,7 @@ impl Ledger {
 
     /// Bundles whose process has ended before they were where they belong; whether it was one of this host.
     pub fn exports_cut_short(&self) -> Result<Vec<(Export, bool)>> {
-        let noted = self.engine.db().rows(
-            "SELECT name, value FROM meta WHERE name >= ?1 AND name < ?2 ORDER BY name",
-            values![NOTED, "export!"],
-            |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)),
-        );
+        let noted = meta::of_kind(self.engine.db(), NOTED);
         let mut left = Vec::new();
         for (id, value) in noted.map_err(|e| self.fault("read the exports", e))? {
             let Ok(export) = serde_json::from_str::<Export>(&value) else { continue };
@@ -110,20 +104,11 @@ impl Ledger {
 pub(super) fn leaves(tx: Db<'_>, export: &Export) -> Result<(), Fault> {
     match export.file {
         Some(_) => note(tx, &Export { has_left: true, ..export.clone() }),
-        None => forget(tx, export),
+        None => meta::remove(tx, &export.id),
     }
 }
 
 fn note(tx: Db<'_>, export: &Export) -> Result<(), Fault> {
     let value = serde_json::to_string(export).map_err(|e| Error::Failed(e.to_string()))?;
-    tx.execute(
-        "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        values![&export.id, &value],
-    )?;
-    Ok(())
-}
-
-fn forget(tx: Db<'_>, export: &Export) -> Result<(), Fault> {
-    tx.execute("DELETE FROM meta WHERE name = ?1", values![&export.id])?;
-    Ok(())
+    meta::put(tx, &export.id, &value)
 }

@@ -2,7 +2,7 @@
 //! standby was promoted behind, or a dump or a machine's snapshot was restored, doesn't hold it.
 
 use super::engine::{Db, Fault, values};
-use super::{Ledger, history, records};
+use super::{Ledger, history, meta, records};
 use crate::error::{Error, LedgerError, Result, first_few};
 use crate::model::flow::Role;
 use crate::model::history::Chore;
@@ -21,7 +21,7 @@ const LONG: u64 = 256 * 1024;
 const NAMED: usize = 20;
 
 /// What stands before a license's name where the ledger says that its refresh token may be spent.
-const DOUBT: &str = "may be spent ";
+const DOUBT: &str = "may be spent";
 
 /// One look at the ledger, or one commit of this host: a line of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -45,8 +45,17 @@ pub(super) struct Changed {
 
 impl Changed {
     fn name(&self) -> String {
-        format!("{DOUBT}{}", serde_json::json!([self.profile, self.ubi, self.license]))
+        name_of(&self.profile, &self.ubi, &self.license)
     }
+}
+
+/// Under which name the ledger says that a license's refresh token may be spent.
+fn name_of(profile: &str, ubi: &str, license: &str) -> String {
+    format!("{DOUBT} {}", serde_json::json!([profile, ubi, license]))
+}
+
+fn name_of_key(profile: &str, key: &Key) -> String {
+    name_of(profile, key.ubi.as_str(), key.license.as_str())
 }
 
 /// What a transaction has written so far.
@@ -180,8 +189,7 @@ impl Ledger {
             return Ok(());
         }
         let changed: BTreeSet<_> = lost.iter().flat_map(|line| &line.changed).cloned().collect();
-        let licenses: BTreeSet<_> = changed.iter().map(|it| it.license.clone()).collect();
-        let licenses: Vec<_> = licenses.into_iter().collect();
+        let licenses = licenses_of(&lost);
         let seen = lost.iter().map(|line| line.seq).max().unwrap_or_default();
         let whose = match licenses.is_empty() {
             true => "no license".to_owned(),
@@ -193,11 +201,7 @@ impl Ledger {
             for it in &changed {
                 let Some(key) = key_of(&it.ubi, &it.license) else { continue };
                 if let Some((row, _)) = records::secrets(tx, &it.profile, &key, Role::Live)?.pop() {
-                    tx.execute(
-                        "INSERT INTO meta (name, value) VALUES (?1, ?2)
-                         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                        values![&it.name(), &row.to_string()],
-                    )?;
+                    meta::put(tx, &it.name(), &row.to_string())?;
                 }
             }
             history::append_chore(tx, Chore::WentBack, now, &detail, &hand)
@@ -228,9 +232,7 @@ impl Ledger {
     /// The licenses whose changes by this host the ledger doesn't hold any more; for a look that changes nothing.
     pub fn went_back(&self) -> Result<Option<Vec<String>>> {
         let lost = self.lost_of(&mut read(&self.heads()))?;
-        let licenses: BTreeSet<_> =
-            lost.iter().flat_map(|it| &it.changed).map(|it| it.license.clone()).collect();
-        Ok((!lost.is_empty()).then(|| licenses.into_iter().collect()))
+        Ok((!lost.is_empty()).then(|| licenses_of(&lost)))
     }
 
     /// Remembers what a commit wrote, now that it's done.
@@ -260,14 +262,12 @@ impl Ledger {
 
     /// The licenses of a profile whose refresh tokens may be spent, because the ledger went back in time.
     pub fn doubted(&self, profile: &str) -> Result<BTreeSet<Key>> {
-        let noted = self.engine.db().rows(
-            "SELECT name, value FROM meta WHERE name >= ?1 AND name < 'may be spent!'",
-            values![DOUBT],
-            |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)),
-        );
+        let noted = meta::of_kind(self.engine.db(), DOUBT);
         let mut found = BTreeSet::new();
         for (name, row) in noted.map_err(|e| self.fault("be read", e))? {
-            let named = name.strip_prefix(DOUBT).and_then(|it| serde_json::from_str::<[String; 3]>(it).ok());
+            let named = name
+                .strip_prefix(DOUBT)
+                .and_then(|it| serde_json::from_str::<[String; 3]>(it.trim_start()).ok());
             let Some([of, ubi, license]) = named else { continue };
             let Some(key) = key_of(&ubi, &license).filter(|_| of == profile) else { continue };
             let lives = is_live(self.engine.db(), profile, &key, &row);
@@ -286,12 +286,15 @@ impl Ledger {
     /// Somebody has said that these are used all the same.
     pub fn trusts(&mut self, profile: &str, keys: &[Key]) -> Result<()> {
         self.transaction("note what is trusted", |tx| {
-            for key in keys {
-                tx.execute("DELETE FROM meta WHERE name = ?1", values![&name_of(profile, key)])?;
-            }
-            Ok(())
+            keys.iter().try_for_each(|key| meta::remove(tx, &name_of_key(profile, key)))
         })
     }
+}
+
+/// The licenses that these lines say were changed, each once.
+fn licenses_of(lines: &[Seen]) -> Vec<String> {
+    let licenses: BTreeSet<_> = lines.iter().flat_map(|it| &it.changed).map(|it| &it.license).collect();
+    licenses.into_iter().cloned().collect()
 }
 
 /// Whether the row that was noted still names the living tokens: it keeps its number where they are sealed anew or moved.
@@ -303,13 +306,8 @@ fn is_live(db: Db<'_>, profile: &str, key: &Key, row: &str) -> Result<bool, Faul
 /// Whether a license's refresh token may be sent: it isn't noted as one that may be spent, or other tokens have taken its
 /// place since.
 pub(super) fn may_be_sent(tx: Db<'_>, profile: &str, key: &Key) -> Result<bool, Fault> {
-    let noted: Option<String> =
-        tx.row("SELECT value FROM meta WHERE name = ?1", values![&name_of(profile, key)], |row| row.get(0))?;
-    let Some(noted) = noted else { return Ok(true) };
-    Ok(!is_live(tx, profile, key, &noted)?)
-}
-
-fn name_of(profile: &str, key: &Key) -> String {
-    let (profile, ubi, license) = (profile.to_owned(), key.ubi.to_string(), key.license.to_string());
-    Changed { profile, ubi, license, generation: 0 }.name()
+    match meta::get(tx, &name_of_key(profile, key))? {
+        Some(noted) => Ok(!is_live(tx, profile, key, &noted)?),
+        None => Ok(true),
+    }
 }

@@ -9,6 +9,7 @@ mod health;
 mod history;
 mod journal;
 mod looks;
+mod meta;
 mod migrations;
 mod moving;
 mod owners;

@@ -4,7 +4,7 @@
 use super::catalog::{self, Table};
 use super::engine::sqlite::{self, LedgerFile};
 use super::engine::{Cell, Db, Engine, Fault, Value, postgres, values};
-use super::{Ledger, history};
+use super::{Ledger, history, meta};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::history::Chore;
 use crate::model::server::LedgerPlace;
@@ -63,7 +63,7 @@ impl Ledger {
         if is(&target.whereabouts()?.arriving, &from) {
             let hand = target.hand();
             let done = target.engine.transaction(|tx| {
-                tx.execute("DELETE FROM meta WHERE name = 'arriving'", values![])?;
+                meta::remove(tx, "arriving")?;
                 history::append_chore(tx, Chore::LedgerMoved, now, &format!("from {from}"), &hand)
             });
             done.map_err(|e| target.fault("finish the move", e))?;
@@ -224,11 +224,7 @@ fn copy_all(from: Db<'_>, to: Db<'_>) -> Result<(), Fault> {
 fn copy_what_is_said(from: Db<'_>, to: Db<'_>) -> Result<(), Fault> {
     let said = "SELECT name, value FROM meta WHERE name NOT IN ('id', 'schema', 'moved', 'arriving')";
     from.each(said, values![], |row| {
-        to.execute(
-            "INSERT INTO meta (name, value) VALUES (?1, ?2)
-             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            values![row.get::<&str>(0)?, row.get::<&str>(1)?],
-        )?;
+        meta::put(to, row.get(0)?, row.get(1)?)?;
         Ok(true)
     })
 }

@@ -2,7 +2,7 @@
 
 use super::engine::{Db, Fault, strange, values};
 use super::journal::{self, columns, key, place};
-use super::{Ledger, history, records};
+use super::{Ledger, history, meta, records};
 use crate::error::{LedgerError, Result};
 use crate::model::flow::{Flow, Place, Role};
 use crate::model::history::Chore;
@@ -150,19 +150,13 @@ impl Ledger {
 const VAULT: &str = "vault";
 
 fn note_vault(tx: Db<'_>, vault: VaultKind) -> Result<(), Fault> {
-    tx.execute(
-        "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        values![VAULT, vault.word()],
-    )?;
-    Ok(())
+    meta::put(tx, VAULT, vault.word())
 }
 
 /// Refuses a secret of another vault than the one that all were moved to: whoever made it read the configuration before that.
 pub(super) fn is_the_vault(tx: Db<'_>, place: &Place) -> Result<(), Fault> {
     let kind = place.vault().word();
-    let moved: Option<String> =
-        tx.row("SELECT value FROM meta WHERE name = ?1", values![VAULT], |row| row.get(0))?;
-    match moved {
+    match meta::get(tx, VAULT)? {
         Some(moved) if moved != kind => Err(LedgerError::OtherVault { moved, kind }.into()),
         _ => Ok(()),
     }

@@ -5,6 +5,7 @@ mod safety_copy;
 pub(super) mod sqlite;
 
 use crate::error::{Error, LedgerError};
+use crate::ledger::meta;
 use crate::model::secret::Fingerprint;
 use rusqlite::Connection;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -158,11 +159,7 @@ impl Db<'_> {
     pub(super) fn set_schema(self, number: i64) -> Result<(), Fault> {
         match self {
             Self::Sqlite(db) => Ok(db.pragma_update(None, "user_version", number)?),
-            Self::Postgres(session) => {
-                let note = "INSERT INTO meta (name, value) VALUES ('schema', ?1)
-                            ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-                session.execute(note, values![&number.to_string()]).map(drop)
-            }
+            Self::Postgres(_) => meta::put(self, "schema", &number.to_string()),
         }
     }
 
