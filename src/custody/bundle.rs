@@ -1,9 +1,9 @@
 //! Records and tokens that leave in a sealed bundle, and those that come in one. A grant has one home: tokens that move
 //! away aren't used here again, and those out of a backup aren't used until someone says that this is their home now.
 
-use super::{Custody, TRIES, event, unknown, was_changed};
-use crate::error::{Error, LedgerError, Result, VaultError, clean, first_few};
-use crate::ledger::{Export, unfinished};
+use super::{Custody, anew_where_changed, event, unknown};
+use crate::error::{Error, Result, VaultError, clean, first_few};
+use crate::ledger::{Export, changed, unfinished};
 use crate::model::authorization::{Authorization, ExportedRecord, Standing};
 use crate::model::flow::{Change, Move, Place, Role};
 use crate::model::granted::Granted;
@@ -223,14 +223,13 @@ impl Custody<'_> {
     ) -> Result<Vec<Change>> {
         let mut changes = Vec::with_capacity(packed.leaving.len());
         for (written, places) in &packed.leaving {
-            let Key { license, .. } = &written.key;
             let record = self.ledger.standing(&written.profile, &written.key)?.ok_or_else(unknown)?.record;
             let mut carried = Authorization::COLUMNS.iter().filter(|column| column.part.is_carried());
             let is_the_same = carried.all(|column| column.value(&record) == column.value(written))
                 && record.generation == written.generation
                 && self.ledger.secrets(&record.profile, &record.key, Role::Live)? == *places;
             if !is_the_same {
-                return Err(LedgerError::Changed { license: license.to_string() }.into());
+                return Err(changed(&written.key));
             }
             let mut after = record.clone();
             let mut moves = Vec::new();
@@ -255,14 +254,11 @@ impl Custody<'_> {
         export: Option<Export>,
         decide: impl Fn(&Self) -> Result<Vec<Change>>,
     ) -> Result<Vec<Change>> {
-        let mut tried = 1;
-        loop {
-            let changes = decide(self)?;
-            match self.ledger.commit_export(&changes, export.as_ref()) {
-                refused if was_changed(&refused) && tried < TRIES => tried += 1,
-                done => return done.map(|()| changes),
-            }
-        }
+        anew_where_changed(self, |custody| {
+            let changes = decide(custody)?;
+            custody.ledger.commit_export(&changes, export.as_ref())?;
+            Ok(changes)
+        })
     }
 
     /// Which tokens of a license are here, beside those that a file has of it.
@@ -289,7 +285,7 @@ impl Custody<'_> {
     /// Takes records in: the vault first, then one synced commit for all of them, or none.
     ///
     /// # Errors
-    /// [`LedgerError::Changed`] where others have written a record since it was merged with what the file says.
+    /// [`crate::error::LedgerError::Changed`] where others have written a record since it was merged with what the file says.
     pub fn take_in(&mut self, rows: Vec<Taking<'_>>, from: &str) -> Result<()> {
         self.puts_items()?;
         let now = self.env.clock.now();
@@ -346,45 +342,31 @@ impl Custody<'_> {
                 let doubted = custody.ledger.doubted(&profile)?;
                 for standing in custody.ledger.standings(&profile)? {
                     let record = &standing.record;
-                    let here = !custody.ledger.secrets(&profile, &record.key, Role::Live)?.is_empty();
-                    if doubted.contains(&record.key) && wanted(record) {
-                        let after = Authorization { held_elsewhere: false, ..record.clone() };
-                        changes.push(Change {
-                            moves: Vec::new(),
-                            closes: None,
-                            events: vec![event(
-                                &after,
-                                Happened::Adopted,
-                                "used though the ledger went back",
-                                now,
-                            )],
-                            record: after,
-                        });
+                    if !wanted(record) {
                         continue;
                     }
-                    if !record.held_elsewhere || !here || !wanted(record) {
+                    let detail = if doubted.contains(&record.key) {
+                        "used though the ledger went back"
+                    } else if record.held_elsewhere
+                        && !custody.ledger.secrets(&profile, &record.key, Role::Live)?.is_empty()
+                    {
+                        quiet(&standing)?;
+                        "this is its home now"
+                    } else {
                         continue;
-                    }
-                    quiet(&standing)?;
-                    let mut after = record.clone();
-                    after.held_elsewhere = false;
+                    };
+                    let after = Authorization { held_elsewhere: false, ..record.clone() };
                     changes.push(Change {
                         moves: Vec::new(),
                         closes: None,
-                        events: vec![event(&after, Happened::Adopted, "this is its home now", now)],
+                        events: vec![event(&after, Happened::Adopted, detail, now)],
                         record: after,
                     });
                 }
             }
             Ok(changes)
         })?;
-        for profile in self.ledger.profiles()? {
-            let doubted = self.ledger.doubted(&profile)?;
-            let of_it = changes.iter().map(|it| &it.record).filter(|it| it.profile == profile);
-            let trusted: Vec<_> =
-                of_it.map(|it| it.key.clone()).filter(|key| doubted.contains(key)).collect();
-            self.ledger.trusts(&profile, &trusted)?;
-        }
+        self.ledger.trusts(changes.iter().map(|it| &it.record))?;
         Ok(changes.into_iter().map(|it| it.record.key).collect())
     }
 

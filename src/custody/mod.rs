@@ -25,7 +25,7 @@ pub use recover::Recovered;
 pub use surrender::{Asking, Extent, Revocation, Surrendered};
 
 use crate::error::{ConfigError, Error, HandoffError, LedgerError, ProviderError, Result};
-use crate::ledger::{Export, Intended, Intent, Ledger, Spool};
+use crate::ledger::{Export, Intended, Intent, Ledger, Spool, changed};
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::flow::{Change, Flow, Logged, Owner, Place, Purpose, Sealed, Stage};
 use crate::model::history::{Event, Happened};
@@ -608,13 +608,20 @@ pub fn keep_client_secret(
     }
 }
 
+/// Does what is decided on what was read; where others have written in between, all of it anew.
+fn anew_where_changed<C, T>(custody: &mut C, mut decide: impl FnMut(&mut C) -> Result<T>) -> Result<T> {
+    for _ in 1..TRIES {
+        match decide(custody) {
+            refused if was_changed(&refused) => {}
+            done => return done,
+        }
+    }
+    decide(custody)
+}
+
 /// Whether the ledger refused something because others have written its record since it was read.
 fn was_changed<T>(outcome: &Result<T>) -> bool {
     matches!(outcome, Err(Error::Ledger(LedgerError::Changed { .. })))
-}
-
-fn changed(key: &Key) -> Error {
-    LedgerError::Changed { license: key.license.to_string() }.into()
 }
 
 fn unknown() -> Error {

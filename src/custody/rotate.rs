@@ -2,7 +2,7 @@
 //! that died in between.
 
 use super::fresh::{Fresh, Live};
-use super::{Custody, TRIES, event, unknown};
+use super::{Custody, event, unknown};
 use crate::error::{Error, FactDifference, LedgerError, ProviderError, Result, VaultError};
 use crate::ledger::Claim;
 use crate::model::authorization::{Authorization, Standing};
@@ -10,9 +10,10 @@ use crate::model::consent::compare;
 use crate::model::expiry::estimate;
 use crate::model::flow::{Change, Flow, Move, Place, Purpose, Role, Sealed, Stage};
 use crate::model::granted::Granted;
-use crate::model::history::Happened;
+use crate::model::history::{Event, Happened};
 use crate::model::ids::Key;
 use crate::model::instant::{for_machines, whole_second};
+use crate::model::provider::Provider;
 use crate::model::vault_kind::VaultKind;
 use crate::vault::Seal;
 use jiff::Timestamp;
@@ -163,15 +164,12 @@ impl Custody<'_> {
         place: Place,
         granted: &Granted,
     ) -> Result<Option<Authorization>> {
-        let key = &flow.key;
-        let now = self.env.clock.now();
-        let mut refused = unknown();
-        for _ in 0..TRIES {
-            let standing = self.standing(key)?.ok_or_else(unknown)?;
-            let mut record = standing.record;
-            let live = self.ledger.secrets(&self.provider.profile, key, Role::Live)?.pop();
+        let (key, provider, now) = (&flow.key, self.provider.clone(), self.env.clock.now());
+        let (mut old, mut after) = (None, None);
+        let kept = self.commit_if(key, |ledger, record| {
+            let live = ledger.secrets(&provider.profile, key, Role::Live)?.pop();
             // Another admin's grant that is set aside moves the generation as well, but not the live grant.
-            let old = live.filter(|(id, _)| match base {
+            old = live.filter(|(id, _)| match base {
                 Some(base) => base == *id,
                 None => record.generation == flow.base,
             });
@@ -179,51 +177,25 @@ impl Custody<'_> {
             let moves = match &old {
                 Some((id, _)) => {
                     record.generation = record.generation.next();
-                    if self.provider.rolling {
-                        events.extend(self.prolonged(&mut record, granted, now));
+                    if provider.rolling {
+                        events.extend(prolonged(record, &provider, granted, now));
                     }
                     // Not superseded: its refresh token is spent, and revoking it would end the whole grant.
                     vec![Move::Drop(*id), Move::Put(Role::Live, place.clone())]
                 }
                 None => vec![Move::Put(Role::Superseded, place.clone())],
             };
-            let change = Change { record: record.clone(), moves, closes: Some(flow.id.clone()), events };
-            match self.ledger.commit(std::slice::from_ref(&change))?.pop() {
-                Some(Ok(kept)) => {
-                    self.settled([&flow.id]);
-                    // Forgotten only once nobody waits for the token any more.
-                    self.loose.extend(kept.memo);
-                    let Some((_, old)) = old else {
-                        self.touched.insert(key.clone());
-                        return Ok(None);
-                    };
-                    self.loose.push(old);
-                    return Ok(Some(record));
-                }
-                Some(Err(e)) => refused = e,
-                None => {}
-            }
-        }
-        Err(refused)
-    }
-
-    /// Where the provider prolongs a grant with each refresh, its end moves.
-    fn prolonged(
-        &self,
-        record: &mut Authorization,
-        granted: &Granted,
-        now: Timestamp,
-    ) -> Option<crate::model::history::Event> {
-        let provider = &self.provider;
-        let told = granted.expires_at;
-        let ends = told.unwrap_or_else(|| estimate(granted.received_at, provider.lifetime, &provider.zone));
-        let ends = whole_second(ends);
-        if record.expires_at == Some(ends) {
-            return None;
-        }
-        record.expires_at = Some(ends);
-        record.expires_estimated = told.is_none();
-        Some(event(record, Happened::Prolonged, &format!("by a refresh, until {}", for_machines(ends)), now))
+            after = Some(record.clone());
+            Ok(Change { record: record.clone(), moves, closes: Some(flow.id.clone()), events })
+        })?;
+        // Forgotten only once nobody waits for the token any more.
+        self.loose.extend(kept.memo);
+        let Some((_, old)) = old else {
+            self.touched.insert(key.clone());
+            return Ok(None);
+        };
+        self.loose.push(old);
+        Ok(after)
     }
 
     /// The tokens can't be kept in their place: they are kept sealed in the journal, else in the spool.
@@ -242,4 +214,22 @@ impl Custody<'_> {
             )),
         }
     }
+}
+
+/// Where the provider prolongs a grant with each refresh, its end moves.
+fn prolonged(
+    record: &mut Authorization,
+    provider: &Provider,
+    granted: &Granted,
+    now: Timestamp,
+) -> Option<Event> {
+    let told = granted.expires_at;
+    let ends = told.unwrap_or_else(|| estimate(granted.received_at, provider.lifetime, &provider.zone));
+    let ends = whole_second(ends);
+    if record.expires_at == Some(ends) {
+        return None;
+    }
+    record.expires_at = Some(ends);
+    record.expires_estimated = told.is_none();
+    Some(event(record, Happened::Prolonged, &format!("by a refresh, until {}", for_machines(ends)), now))
 }

@@ -1,6 +1,6 @@
 //! Giving grants back: a license that is deactivated, grants that nobody wants, grants that a newer one replaced.
 
-use super::{Custody, TRIES, event, unknown, was_changed};
+use super::{Custody, anew_where_changed, event, unknown};
 use crate::error::{Error, Result};
 use crate::ledger::{Intent, Leaving};
 use crate::model::authorization::Authorization;
@@ -180,15 +180,12 @@ impl Custody<'_> {
         extent: Extent,
         heir: Option<&Username>,
     ) -> Result<IntendedSurrender> {
-        let mut tried = 1;
-        loop {
-            let record = self.standing(key)?.ok_or_else(unknown)?.record;
-            let grants = self.grants_of(key, extent)?;
-            match self.intend_surrender(key, &record, heir) {
-                refused if was_changed(&refused) && tried < TRIES => tried += 1,
-                intended => return Ok(IntendedSurrender { flow: intended?, record, grants }),
-            }
-        }
+        anew_where_changed(self, |custody| {
+            let record = custody.standing(key)?.ok_or_else(unknown)?.record;
+            let grants = custody.grants_of(key, extent)?;
+            let flow = custody.intend_surrender(key, &record, heir)?;
+            Ok(IntendedSurrender { flow, record, grants })
+        })
     }
 
     /// The intent, synced, before anything is revoked; and nobody else may work on the license meanwhile.

@@ -4,6 +4,7 @@
 use super::engine::{Db, Fault, values};
 use super::{Ledger, history, meta, records};
 use crate::error::{Error, LedgerError, Result, first_few};
+use crate::model::authorization::Authorization;
 use crate::model::flow::Role;
 use crate::model::history::Chore;
 use crate::model::ids::{Key, License, Ubi};
@@ -280,13 +281,13 @@ impl Ledger {
 
     /// Whether a license's refresh token may be spent, because the ledger went back in time.
     pub fn doubts(&self, profile: &str, key: &Key) -> Result<bool> {
-        may_be_sent(self.engine.db(), profile, key).map(|may| !may).map_err(|e| self.fault("be read", e))
+        is_doubted(self.engine.db(), profile, key).map_err(|e| self.fault("be read", e))
     }
 
-    /// Somebody has said that these are used all the same.
-    pub fn trusts(&mut self, profile: &str, keys: &[Key]) -> Result<()> {
+    /// Somebody has said that the tokens of these are used all the same.
+    pub fn trusts<'r>(&mut self, mut records: impl Iterator<Item = &'r Authorization>) -> Result<()> {
         self.transaction("note what is trusted", |tx| {
-            keys.iter().try_for_each(|key| meta::remove(tx, &name_of_key(profile, key)))
+            records.try_for_each(|it| meta::remove(tx, &name_of_key(&it.profile, &it.key)))
         })
     }
 }
@@ -303,11 +304,18 @@ fn is_live(db: Db<'_>, profile: &str, key: &Key, row: &str) -> Result<bool, Faul
     Ok(live.iter().any(|(id, _)| id.to_string() == row))
 }
 
-/// Whether a license's refresh token may be sent: it isn't noted as one that may be spent, or other tokens have taken its
-/// place since.
-pub(super) fn may_be_sent(tx: Db<'_>, profile: &str, key: &Key) -> Result<bool, Fault> {
-    match meta::get(tx, &name_of_key(profile, key))? {
-        Some(noted) => Ok(!is_live(tx, profile, key, &noted)?),
-        None => Ok(true),
+/// Whether a license's refresh token is noted as one that may be spent, and no other tokens have taken its place since.
+fn is_doubted(db: Db<'_>, profile: &str, key: &Key) -> Result<bool, Fault> {
+    match meta::get(db, &name_of_key(profile, key))? {
+        Some(noted) => is_live(db, profile, key, &noted),
+        None => Ok(false),
+    }
+}
+
+/// Refuses to send a refresh token that may be spent.
+pub(super) fn refuse_doubted(tx: Db<'_>, profile: &str, key: &Key) -> Result<(), Fault> {
+    match is_doubted(tx, profile, key)? {
+        true => Err(LedgerError::MayBeSpent { license: key.license.to_string() }.into()),
+        false => Ok(()),
     }
 }

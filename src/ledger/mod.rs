@@ -351,32 +351,26 @@ impl Ledger {
     pub fn intend_refresh(&mut self, mut flow: Flow, id: i64, place: &Place) -> Result<Logged<FlowId>> {
         flow.owner = Some(self.mark()?.owner());
         let living = self.living();
-        let refused = self.transaction("write the intent", |tx| {
+        self.transaction("write the intent", |tx| {
             if let Some(open) = journal::refresh_of_license(tx, &flow.profile, &flow.key)? {
-                return Ok(Some(match open.owner {
+                let refused = match open.owner {
                     Some(owner) if living.has(tx, &owner)? => {
                         Error::Busy { license: flow.key.license.to_string(), holder: owner.label }
                     }
                     // It has ended just now: whoever asks looks again.
                     _ => changed(&flow.key),
-                }));
+                };
+                return Err(refused.into());
             }
+            heads::refuse_doubted(tx, &flow.profile, &flow.key)?;
             let found = records::secrets(tx, &flow.profile, &flow.key, Role::Live)?;
-            if !heads::may_be_sent(tx, &flow.profile, &flow.key)? {
-                let license = flow.key.license.to_string();
-                return Ok(Some(LedgerError::MayBeSpent { license }.into()));
-            }
             let is_there = found.iter().any(|(found, there)| *found == id && there == place);
             if !is_there || records::generation(tx, &flow.profile, &flow.key)? != Some(flow.base) {
-                return Ok(Some(changed(&flow.key)));
+                return Err(changed(&flow.key).into());
             }
-            journal::insert(tx, &flow, None)?;
-            Ok(None)
+            journal::insert(tx, &flow, None)
         })?;
-        match refused {
-            Some(refused) => Err(refused),
-            None => Ok(Logged::attested_by_the_ledger(flow.id)),
-        }
+        Ok(Logged::attested_by_the_ledger(flow.id))
     }
 
     /// Lets go of a question of ours that stays open, before this process ends.
@@ -389,16 +383,14 @@ impl Ledger {
     /// back in time, and where others have taken the question over.
     pub fn intend_again(&mut self, flow: &Flow) -> Result<Logged<FlowId>> {
         let ours = self.mark()?.owner();
-        let refused = self.transaction("write the intent", |tx| {
-            if !heads::may_be_sent(tx, &flow.profile, &flow.key)? {
-                return Ok(Some(LedgerError::MayBeSpent { license: flow.key.license.to_string() }));
+        self.transaction("write the intent", |tx| {
+            heads::refuse_doubted(tx, &flow.profile, &flow.key)?;
+            match journal::again(tx, flow, &ours)? {
+                true => Ok(()),
+                false => Err(LedgerError::TakenOver.into()),
             }
-            Ok((!journal::again(tx, flow, &ours)?).then_some(LedgerError::TakenOver))
         })?;
-        match refused {
-            Some(refused) => Err(refused.into()),
-            None => Ok(Logged::attested_by_the_ledger(flow.id.clone())),
-        }
+        Ok(Logged::attested_by_the_ledger(flow.id.clone()))
     }
 
     /// Notes how far a question has come. Survives the process's end at once, a power cut only once something is
@@ -708,7 +700,8 @@ fn profile_secret(db: Db<'_>, profile: &str, name: &str) -> Result<Option<Place>
     Ok(db.row(place, values![profile, name], |row| journal::place(row, 0))?.flatten())
 }
 
-fn changed(key: &Key) -> Error {
+/// Others have written a license's record since it was read.
+pub(crate) fn changed(key: &Key) -> Error {
     LedgerError::Changed { license: key.license.to_string() }.into()
 }
 
