@@ -66,14 +66,15 @@ impl Custody<'_> {
     /// refresh token may be spent, it goes on being used for as long as it lives, whatever more was wished for.
     pub fn at_hand(&self, key: &Key, min: SignedDuration) -> Result<AtHand> {
         let live = self.live(key)?;
-        let unsettled =
-            live.standing.has_lost_refresh() || self.ledger.doubts(&self.provider.profile, key)?;
-        let wanted = if unsettled { SignedDuration::ZERO } else { min };
-        Ok(match (self.lasts(&live.granted, wanted), unsettled) {
-            (true, false) => AtHand::Lasts(self.handed_out(live, false)?),
-            (true, true) => AtHand::Unsettled(self.handed_out(live, false)?),
-            (false, _) => AtHand::Stale,
-        })
+        let lost = live.standing.has_lost_refresh();
+        if !lost && self.lasts(&live.granted, min) {
+            return Ok(AtHand::Lasts(self.handed_out(live, false)?));
+        }
+        let unsettled = lost || self.ledger.doubts(&self.provider.profile, key)?;
+        if unsettled && self.lasts(&live.granted, SignedDuration::ZERO) {
+            return Ok(AtHand::Unsettled(self.handed_out(live, false)?));
+        }
+        Ok(AtHand::Stale)
     }
 
     /// Notes that an access token of a grant is handed out, once a day at most. Whatever hinders that withholds no token.
