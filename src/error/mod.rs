@@ -388,11 +388,6 @@ impl Error {
         matches!(self, Self::Ledger(LedgerError::Io { .. } | LedgerError::Away { .. }))
     }
 
-    /// Whether the ledger's server is away: nothing more can be begun.
-    pub fn is_ledger_away(&self) -> bool {
-        matches!(self, Self::Ledger(LedgerError::Away { .. }))
-    }
-
     /// Whether the provider is away or overloaded: others would fare no better now.
     pub fn is_outage(&self) -> bool {
         use ProviderError::{Lost, Overloaded, Unreachable};

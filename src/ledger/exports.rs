@@ -31,11 +31,6 @@ pub struct Export {
 }
 
 impl Export {
-    /// Where the bundle stands until its tokens have left.
-    pub fn unfinished(&self) -> Option<PathBuf> {
-        self.file.as_deref().map(unfinished)
-    }
-
     /// The process that writes it, and which host's.
     pub fn owner(&self) -> &str {
         &self.label

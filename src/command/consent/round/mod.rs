@@ -11,7 +11,7 @@ use super::outcome_of;
 use crate::command::{Bench, Call, hooks};
 use crate::custody::{Decision, Kept, Question};
 use crate::error::{Error, LedgerError, ProviderError, Result};
-use crate::ledger::RunId;
+use crate::ledger::{RunId, changed};
 use crate::model::duration::in_words;
 use crate::model::flow::Purpose;
 use crate::model::granted::Granted;
@@ -390,7 +390,7 @@ impl<'r, 'e> Round<'r, 'e> {
         let ask = oauth::ask(&provider, &self.exchange.endpoints, &item.key, &item.username, &base, random)?;
         let record: Decision<'r> = Box::new(move |known| {
             if several && known.as_ref().is_some_and(|known| known.generation != item.base) {
-                return Err(LedgerError::Changed { license: item.key.license.to_string() }.into());
+                return Err(changed(&item.key));
             }
             fits(item.purpose, known.as_ref(), &provider, now)?;
             Ok(item.on(known, &provider.profile))
