@@ -4,7 +4,6 @@ use super::form::format_of;
 use super::{Bench, Call};
 use crate::custody::HandedOver;
 use crate::error::{Error, Result, clean, counted};
-use crate::ledger::unfinished;
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::selection;
 use crate::report::{export_csv, export_json};
@@ -200,8 +199,7 @@ fn give_away(
     call: &Call<'_>,
 ) -> Result<()> {
     let terminal = &call.env.terminal;
-    let part = output.map(unfinished);
-    bench.custody.announce(&packed, output)?;
+    let part = bench.custody.announce(&packed, output)?;
     let written = match &part {
         Some(part) => files::write_unfinished(part, &packed.bytes),
         None => terminal.hand_over(&packed.bytes),
@@ -211,7 +209,7 @@ fn give_away(
             terminal
                 .insist("The tokens are still live here: throw away what was written, and don't import it.");
         }
-        bench.custody.announced_is_settled()?;
+        bench.custody.announced_is_taken_back()?;
         return Err(e);
     }
     if let Err(e) = bench.custody.hand_over(packed, false, to) {
@@ -223,14 +221,11 @@ fn give_away(
                     "The tokens are still live here: throw away what was written, and don't import it.",
                 ),
             }
-            bench.custody.announced_is_settled()?;
+            bench.custody.announced_is_taken_back()?;
         }
         return Err(e);
     }
-    if let (Some(part), Some(file)) = (&part, output) {
-        files::rename_new(part, file)?;
-    }
-    bench.custody.announced_is_settled()
+    bench.custody.announced_has_left()
 }
 
 /// What `export --with-secrets --output FILE --json` prints.

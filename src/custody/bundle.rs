@@ -3,7 +3,7 @@
 
 use super::{Custody, anew_where_changed, event, unknown};
 use crate::error::{Error, Result, VaultError, clean, first_few};
-use crate::ledger::{Export, changed, unfinished};
+use crate::ledger::{Export, changed};
 use crate::model::authorization::{Authorization, ExportedRecord, Standing};
 use crate::model::flow::{Change, Move, Place, Role};
 use crate::model::granted::Granted;
@@ -16,7 +16,7 @@ use crate::vault::seal_to;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The number of this form of the bundle.
 const SCHEMA: u8 = 1;
@@ -152,16 +152,25 @@ impl Custody<'_> {
     }
 
     /// A bundle is about to be written whose tokens leave: noted first, so that whoever comes after a process that was killed
-    /// knows of the file.
-    pub fn announce(&mut self, packed: &HandedOver, file: Option<&Path>) -> Result<()> {
+    /// knows of the file. The name that the file has until then.
+    pub fn announce(&mut self, packed: &HandedOver, file: Option<&Path>) -> Result<Option<PathBuf>> {
         let licenses = packed.leaving.iter().map(|(record, _)| record.key.license.to_string()).collect();
-        self.leaving = Some(self.ledger.begin_export(file, licenses)?);
-        Ok(())
+        let export = self.leaving.insert(self.ledger.begin_export(file, licenses)?);
+        Ok(export.unfinished())
     }
 
-    /// The bundle that was announced is where it belongs, or nowhere: nothing more has to be known of it.
-    pub fn announced_is_settled(&mut self) -> Result<()> {
+    /// The bundle that was announced is nowhere: nothing more has to be known of it.
+    pub fn announced_is_taken_back(&mut self) -> Result<()> {
         self.leaving.take().map_or(Ok(()), |export| self.ledger.end_export(&export, None))
+    }
+
+    /// The tokens of the bundle that was announced have left: its file gets its name, and nothing more has to be known of it.
+    pub fn announced_has_left(&mut self) -> Result<()> {
+        let Some(export) = self.leaving.take() else { return Ok(()) };
+        if let (Some(part), Some(file)) = (export.unfinished(), &export.file) {
+            named(&part, file, &first_few(&export.licenses, NAMED))?;
+        }
+        self.ledger.end_export(&export, None)
     }
 
     /// Finishes what killed processes left of bundles on their way out, or takes it back; what a person must hear of it.
@@ -388,7 +397,7 @@ impl Custody<'_> {
 
 /// What becomes of a bundle that was cut short on its way into a file.
 fn in_file(export: &Export, file: &Path, whose: &str) -> Result<String> {
-    let part = unfinished(file);
+    let part = export.unfinished().unwrap_or_default();
     let (shown, is_part_there) = (clean(&file.display().to_string()), part.symlink_metadata().is_ok());
     let is_there = file.symlink_metadata().is_ok();
     Ok(match (export.has_left, is_part_there) {
@@ -407,22 +416,27 @@ fn in_file(export: &Export, file: &Path, whose: &str) -> Result<String> {
             )
         }
         (false, false) => format!("An export of {whose} was cut short: nothing has left. Export again."),
-        (true, true) if is_there => {
-            return Err(Error::File {
-                path: part.display().to_string(),
-                reason: format!(
-                    "it's the bundle with the tokens of {whose}, and another file has its name: move that away, then run the command again"
-                ),
-            });
-        }
         (true, true) => {
-            files::rename_new(&part, file)?;
+            named(&part, file, whose)?;
             gone(whose, &shown)
         }
         (true, false) if is_there => gone(whose, &shown),
         (true, false) => format!(
             "An export of {whose} was cut short once the tokens had left, and {shown} isn't there. Unless it has been imported, ask the admins to grant access again: biotrack-auth renew"
         ),
+    })
+}
+
+/// Gives a bundle whose tokens have left its name.
+fn named(part: &Path, file: &Path, whose: &str) -> Result<()> {
+    files::rename_new(part, file).map_err(|e| match file.symlink_metadata().is_ok() {
+        true => Error::File {
+            path: part.display().to_string(),
+            reason: format!(
+                "it's the bundle with the tokens of {whose}, and another file has its name: move that away, then run any command that writes"
+            ),
+        },
+        false => e,
     })
 }
 

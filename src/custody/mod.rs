@@ -386,7 +386,7 @@ impl<'e> Custody<'e> {
         };
         let license = asked.key.license.to_string();
         asked.taken_up = true;
-        if !self.ledger.take_up(flow, from.as_ref(), &Stage::Arrived(sealed))? {
+        if !self.ledger.take_up(flow, from.as_ref(), &Stage::Arrived(sealed), self.vault.kind())? {
             return Err(HandoffError::Used { license }.into());
         }
         self.handed_in(flow);
@@ -602,10 +602,12 @@ pub fn keep_client_secret(
     let item = format!("{}/{profile}/client-secret-{}", ledger.id(), random.name()?);
     let place = vault.put_own(&item, &Sealable::of(&secret.expose()))?;
     let name = client_secret_name(ledger, vault)?;
-    match ledger.set_profile_secret(profile, &name, &place)? {
-        Some(old) => vault.forget(&old),
-        None => Ok(()),
-    }
+    let set = ledger.set_profile_secret(profile, &name, &place).inspect_err(|e| {
+        if !e.may_show_up() {
+            let _ = vault.forget(&place);
+        }
+    });
+    set?.map_or(Ok(()), |old| vault.forget(&old))
 }
 
 /// Does what is decided on what was read; where others have written in between, all of it anew.

@@ -35,14 +35,16 @@ pub fn move_secrets(
         let known = all.len();
         let rest: Vec<_> = all.into_iter().filter(|it| it.place.vault() != to.kind()).collect();
         count = rest.len();
-        if rest.is_empty() {
-            ledger.keeps_secrets_in(to.kind())?;
-            break;
-        }
         if tried == TRIES {
             return Err(Error::Failed(
                 "others keep changing secrets: run the command again when they have ended".into(),
             ));
+        }
+        if rest.is_empty() {
+            if ledger.keeps_secrets_in(to.kind(), &seen)? {
+                break;
+            }
+            continue;
         }
         let mut moved = Vec::with_capacity(rest.len());
         for secret in rest {

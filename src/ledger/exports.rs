@@ -2,7 +2,7 @@
 
 use super::engine::{Db, Fault};
 use super::{Hand, Ledger, history, meta};
-use crate::error::{Error, Result};
+use crate::error::{Error, LedgerError, Result};
 use crate::model::flow::Owner;
 use crate::model::history::Chore;
 use jiff::Timestamp;
@@ -31,17 +31,32 @@ pub struct Export {
 }
 
 impl Export {
+    /// The mark of the process that writes it.
+    pub(super) fn mark(&self) -> &str {
+        &self.mark
+    }
+
     /// The process that writes it, and which host's.
     pub fn owner(&self) -> &str {
         &self.label
     }
+
+    /// The bundle's file until its tokens have left: one of its own, whatever else is on its way to the same name.
+    pub fn unfinished(&self) -> Option<PathBuf> {
+        let file = self.file.as_deref()?;
+        let mut name = file.file_name().unwrap_or_default().to_os_string();
+        name.push(format!(".{}.unfinished", own_name(&self.id)));
+        Some(file.with_file_name(name))
+    }
 }
 
-/// The name of a bundle's file until its tokens have left.
-pub fn unfinished(file: &Path) -> PathBuf {
-    let mut name = file.file_name().unwrap_or_default().to_os_string();
-    name.push(".unfinished");
-    file.with_file_name(name)
+/// What makes an export's name in the ledger its own.
+fn own_name(id: &str) -> &str {
+    id.strip_prefix(NOTED).unwrap_or(id).trim_start()
+}
+
+fn is_part_of_a_name(text: &str) -> bool {
+    !text.contains(['/', '\\']) && !text.starts_with('.')
 }
 
 impl Ledger {
@@ -80,8 +95,8 @@ impl Ledger {
         let mut left = Vec::new();
         for (id, value) in noted.map_err(|e| self.fault("read the exports", e))? {
             let Ok(export) = serde_json::from_str::<Export>(&value) else { continue };
-            // Whoever may write to the ledger may have written that: a mark is one file's name, and no way to another.
-            if export.mark.contains(['/', '\\']) || export.mark.starts_with('.') {
+            // Whoever may write to the ledger may have written that: both are parts of a file's name, and no way to another.
+            if !is_part_of_a_name(&export.mark) || !is_part_of_a_name(own_name(&id)) {
                 continue;
             }
             let owner = Owner { mark: export.mark.clone(), label: export.label.clone() };
@@ -95,10 +110,21 @@ impl Ledger {
     }
 }
 
+/// How many bundles a process has noted that aren't settled yet.
+pub(super) fn of_process(db: Db<'_>, mark: &str) -> Result<usize, Fault> {
+    let noted = meta::of_kind(db, NOTED)?;
+    let noted = noted.iter().filter_map(|(_, value)| serde_json::from_str::<Export>(value).ok());
+    Ok(noted.filter(|export| export.mark == mark).count())
+}
+
 /// The tokens leave, in the commit in which this is noted. What goes to standard output is there by then.
 pub(super) fn leaves(tx: Db<'_>, export: &Export) -> Result<(), Fault> {
     match export.file {
-        Some(_) => note(tx, &Export { has_left: true, ..export.clone() }),
+        // One that another command has taken back by now isn't noted again.
+        Some(_) => match meta::get(tx, &export.id)? {
+            Some(_) => note(tx, &Export { has_left: true, ..export.clone() }),
+            None => Err(Error::from(LedgerError::TakenOver).into()),
+        },
         None => meta::remove(tx, &export.id),
     }
 }

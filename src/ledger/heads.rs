@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// A longer file is written anew, without what a later line says again.
+/// A file that has grown to so many bytes, to twice as many, and so on, is written anew, without what a later line says again.
 const LONG: u64 = 256 * 1024;
 
 /// So many licenses are named.
@@ -90,22 +90,42 @@ fn read(file: &Path) -> Vec<Seen> {
     lines
 }
 
+/// Writes to the file one process at a time: it's written anew now and then, and a line that is added meanwhile would be lost
+/// with the file as it was.
+fn in_turn<T>(file: &Path, write: impl FnOnce() -> Result<T>) -> Result<T> {
+    let mut name = file.file_name().unwrap_or_default().to_os_string();
+    name.push(".lock");
+    let lock = files::open_lock(&file.with_file_name(name))?;
+    lock.lock().map_err(|e| unusable(file, &e))?;
+    let written = write();
+    // Closing alone would leave it to a child that has just been started and still has a copy.
+    let _ = lock.unlock();
+    written
+}
+
+fn unusable(file: &Path, e: &std::io::Error) -> Error {
+    Error::File { path: file.display().to_string(), reason: e.to_string() }
+}
+
 /// Adds a line. It isn't synced: one that a power cut takes only says less.
 fn add(file: &Path, seen: &Seen) -> Result<()> {
-    let mut open = files::open_private(file)?;
-    let fault = |e: std::io::Error| Error::File { path: file.display().to_string(), reason: e.to_string() };
+    let fault = |e: std::io::Error| unusable(file, &e);
     let line = serde_json::to_string(seen).map_err(|e| Error::Failed(e.to_string()))? + "\n";
-    open.lock().map_err(fault)?;
-    let end = open.seek(SeekFrom::End(0)).map_err(fault)?;
-    // One that was cut short isn't gone on with. Reading nothing means the same: then there is an empty line.
-    let mut last = [0];
-    let whole = end == 0
-        || open.seek(SeekFrom::End(-1)).and_then(|_| open.read(&mut last)).is_ok_and(|_| last == [b'\n']);
-    let line = if whole { line } else { format!("\n{line}") };
-    open.seek(SeekFrom::End(0)).map_err(fault)?;
-    open.write_all(line.as_bytes()).map_err(fault)?;
-    drop(open);
-    if end > LONG { keep(file, &shortened(read(file))) } else { Ok(()) }
+    in_turn(file, || {
+        let mut open = files::open_private(file)?;
+        let end = open.seek(SeekFrom::End(0)).map_err(fault)?;
+        // One that was cut short isn't gone on with. Reading nothing means the same: then there is an empty line.
+        let mut last = [0];
+        let whole = end == 0
+            || open.seek(SeekFrom::End(-1)).and_then(|_| open.read(&mut last)).is_ok_and(|_| last == [b'\n']);
+        let line = if whole { line } else { format!("\n{line}") };
+        open.seek(SeekFrom::End(0)).map_err(fault)?;
+        open.write_all(line.as_bytes()).map_err(fault)?;
+        drop(open);
+        let long = LONG.max((end + 1).next_power_of_two());
+        let is_long = end + line.len() as u64 >= long;
+        if is_long { keep(file, &shortened(read(file))) } else { Ok(()) }
+    })
 }
 
 /// The newest of what is said of each record, and the newest line.
@@ -208,8 +228,14 @@ impl Ledger {
             history::append_chore(tx, Chore::WentBack, now, &detail, &hand)
         })?;
         // What it doesn't hold is told, and from here on it's measured by what it holds.
-        lines.push(self.seen.clone());
-        keep(&file, &lines)?;
+        in_turn(&file, || {
+            // Also by what others have written there meanwhile.
+            let others = read(&file).into_iter().filter(|line| !lost.contains(line) && !lines.contains(line));
+            let others: Vec<_> = others.collect();
+            lines.extend(others);
+            lines.push(self.seen.clone());
+            keep(&file, &lines)
+        })?;
         Err(LedgerError::WentBack { path: self.path.clone(), licenses: whose }.into())
     }
 
@@ -228,6 +254,15 @@ impl Ledger {
             lost.push(last);
         }
         Ok(lost)
+    }
+
+    /// Whether this host can remember what it sees of the ledger.
+    ///
+    /// # Errors
+    /// Why it can't: a ledger that goes back in time isn't known by it then.
+    pub fn can_remember(&self) -> Result<()> {
+        let file = self.heads();
+        in_turn(&file, || files::open_private(&file).map(drop))
     }
 
     /// The licenses whose changes by this host the ledger doesn't hold any more; for a look that changes nothing.
@@ -317,5 +352,45 @@ pub(super) fn refuse_doubted(tx: Db<'_>, profile: &str, key: &Key) -> Result<(),
     match is_doubted(tx, profile, key)? {
         true => Err(LedgerError::MayBeSpent { license: key.license.to_string() }.into()),
         false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(seq: i64, license: &str) -> Seen {
+        let changed =
+            Changed { profile: "ny".into(), ubi: "604001".into(), license: license.into(), generation: seq };
+        Seen { seq, hash: "00".repeat(32), changed: vec![changed] }
+    }
+
+    #[test]
+    fn nothing_that_several_processes_add_at_once_is_lost_while_one_of_them_shortens_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("seen");
+        const EACH: i64 = 1000;
+        std::thread::scope(|scope| {
+            for process in 0..4 {
+                let file = &file;
+                scope.spawn(move || {
+                    for n in 1..=EACH {
+                        add(file, &line(n, &format!("L-{process}-{}", n % 100))).unwrap();
+                    }
+                });
+            }
+        });
+        let size = file.metadata().unwrap().len();
+        assert!(size < LONG * 2, "it was never shortened: {size} bytes");
+        let mut newest = std::collections::BTreeMap::new();
+        for it in read(&file).into_iter().flat_map(|line| line.changed) {
+            let known = newest.entry(it.license).or_insert(0);
+            *known = it.generation.max(*known);
+        }
+        for process in 0..4 {
+            for n in EACH - 99..=EACH {
+                assert_eq!(newest.get(&format!("L-{process}-{}", n % 100)), Some(&n));
+            }
+        }
     }
 }

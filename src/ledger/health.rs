@@ -94,8 +94,11 @@ impl Ledger {
 
     /// Clears away what dead processes left: what their spools hold goes into the journal first. How many files went.
     pub fn clear_leftovers(&mut self) -> Result<usize> {
-        let left = self.leftovers();
+        let mut left = self.leftovers();
         self.merge_spools()?;
+        // By its mark this host knows that an unfinished bundle is its own to finish.
+        let bundles = self.exports_cut_short()?;
+        left.marks.retain(|mark| bundles.iter().all(|(export, _)| !mark.ends_with(export.mark())));
         for mark in &left.marks {
             fs::remove_file(mark)
                 .map_err(|e| Error::File { path: mark.display().to_string(), reason: e.to_string() })?;

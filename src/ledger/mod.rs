@@ -21,7 +21,7 @@ mod spool;
 mod turns;
 
 pub use claims::Claim;
-pub use exports::{Export, unfinished};
+pub use exports::Export;
 pub use health::Leftovers;
 pub use history::Pruning;
 pub use journal::Spent;
@@ -37,12 +37,13 @@ pub use spool::notes;
 pub use spool::{Spool, Spooled};
 
 use crate::error::{Error, LedgerError, Result};
-use crate::model::flow::{Change, Flow, Logged, Owner, Place, Role, Stage};
+use crate::model::flow::{Change, Flow, Logged, Move, Owner, Place, Role, Stage};
 use crate::model::ids::{FlowId, Key};
 use crate::model::reminder::Occasion;
 use crate::model::secret::Fingerprint;
 use crate::model::server::LedgerPlace;
-use crate::system::{Env, Paths, Random, Step, Steps, Who, files};
+use crate::model::vault_kind::VaultKind;
+use crate::system::{Clock, Env, Paths, Random, Step, Steps, Who, files};
 use engine::sqlite::LedgerFile;
 use engine::{Db, Engine, Fault, postgres, values};
 use journal::Closed;
@@ -66,6 +67,7 @@ pub struct Ledger {
     who: Who,
     random: Arc<dyn Random>,
     steps: Arc<dyn Steps>,
+    clock: Arc<dyn Clock>,
     boot: Option<String>,
     mark: Option<Mark>,
     hooks: BTreeSet<Occasion>,
@@ -215,6 +217,7 @@ impl Ledger {
             who: env.who.clone(),
             random: env.random.clone(),
             steps: env.steps.clone(),
+            clock: env.clock.clone(),
             boot: env.boot.clone(),
             mark: None,
             hooks: BTreeSet::new(),
@@ -306,7 +309,7 @@ impl Ledger {
         self.transaction("write the intent", |tx| {
             for mut intent in intents {
                 if let Some(memo) = &intent.flow.memo {
-                    places::is_the_vault(tx, memo)?;
+                    places::is_the_vault(tx, memo.vault())?;
                 }
                 intent.flow.owner = (!intent.handed_off).then(|| owner.clone());
                 let mut replaced = None;
@@ -451,10 +454,20 @@ impl Ledger {
 
     /// Takes a question over that waits for its answer and that nobody is at, together with the sealed code that came:
     /// one commit, so that it's either still waiting or can be gone on with. Not synced: what is noted before the code
-    /// is sent is. `false` where somebody else was quicker.
-    pub fn take_up(&mut self, flow: &FlowId, from: Option<&Owner>, code: &Stage) -> Result<bool> {
+    /// is sent is. `false` where somebody else was quicker; refused where the secrets were moved to another vault than
+    /// the one in which the grant will be kept.
+    pub fn take_up(
+        &mut self,
+        flow: &FlowId,
+        from: Option<&Owner>,
+        code: &Stage,
+        vault: VaultKind,
+    ) -> Result<bool> {
         let ours = self.mark()?.owner();
-        self.relaxed(|tx| journal::take_up(tx, flow, from, &ours, code))
+        self.relaxed(|tx| {
+            places::is_the_vault(tx, vault)?;
+            journal::take_up(tx, flow, from, &ours, code)
+        })
     }
 
     /// Keeps an answer in the journal, synced, because its proper place couldn't take it.
@@ -493,7 +506,8 @@ impl Ledger {
     }
 
     /// Commits changes that belong together, one synced commit: all of them, or none where others have written any record
-    /// since it was read, or somebody is at a license: what they bring belongs to what they began with.
+    /// since it was read, or somebody is at a license: what they bring belongs to what they began with. Secrets of another
+    /// vault than the one that all were moved to are refused: no question stood open that would have held up the move.
     pub fn commit_all(&mut self, changes: &[Change]) -> Result<()> {
         self.commit_export(changes, None)
     }
@@ -508,6 +522,11 @@ impl Ledger {
                 if let Some(owner) = open.into_iter().find_map(|flow| flow.owner) {
                     let license = record.key.license.to_string();
                     return Err(Error::Busy { license, holder: owner.label }.into());
+                }
+                for step in &change.moves {
+                    if let Move::Put(_, place) = step {
+                        places::is_the_vault(tx, place.vault())?;
+                    }
                 }
                 if !records::apply(tx, change, &hand)? {
                     return Err(changed(&change.record.key).into());
@@ -622,6 +641,7 @@ impl Ledger {
     pub fn set_profile_secret(&mut self, profile: &str, name: &str, place: &Place) -> Result<Option<Place>> {
         let (item, blob) = journal::columns(place);
         self.transaction("keep the secret", |tx| {
+            places::is_the_vault(tx, place.vault())?;
             let old = profile_secret(tx, profile, name)?;
             tx.execute(
                 "INSERT INTO profile_secret (profile, name, item, blob) VALUES (?1, ?2, ?3, ?4)
@@ -647,14 +667,21 @@ impl Ledger {
         self.written.take();
         let (path, known, engine, seen) = (&self.path, self.connection, &self.engine, &self.seen);
         let mut connection = known;
+        let mut went_back = false;
         let done = engine.transaction(|tx| {
             connection = engine.connection();
-            if connection != known && !Self::is_still_there(tx, seen)? {
+            went_back = connection != known && !Self::is_still_there(tx, seen)?;
+            if went_back {
                 let licenses = "what the next command says".to_owned();
                 return Err(Error::from(LedgerError::WentBack { path: path.clone(), licenses }).into());
             }
             work(tx)
         });
+        if went_back {
+            // It's noted at once for all hosts, and a process that goes on, a listener, measures by what is there now.
+            self.connection = connection;
+            self.looks_back(self.clock.now())?;
+        }
         if done.is_ok() {
             self.connection = connection;
             self.remembers();
@@ -687,9 +714,10 @@ impl Drop for Ledger {
     fn drop(&mut self) {
         // Where others still take this process for one that lives, or it leaves something that this host alone can finish,
         // its mark stays: by its lock, which goes, this host knows better.
-        if let (Engine::Postgres(session), Some(mark)) = (&self.engine, &mut self.mark)
-            && !session.leaves()
-        {
+        let Some(mark) = &mut self.mark else { return };
+        let Engine::Postgres(session) = &self.engine else { return };
+        let exports = || exports::of_process(self.engine.db(), &mark.owner().mark).is_ok_and(|left| left > 0);
+        if !session.leaves() || exports() {
             mark.stays();
         }
     }

@@ -123,9 +123,17 @@ impl Ledger {
         }
     }
 
-    /// From now on secrets are kept in this vault, and whoever began with another one is refused.
-    pub fn keeps_secrets_in(&mut self, vault: VaultKind) -> Result<()> {
-        self.transaction("note the vault", |tx| note_vault(tx, vault))
+    /// From now on secrets are kept in this vault, where all of them are, and whoever began with another one is refused.
+    /// `false`, and nothing is noted, where one came to another vault, or the open questions aren't those that were `seen`.
+    pub fn keeps_secrets_in(&mut self, vault: VaultKind, seen: &[Flow]) -> Result<bool> {
+        self.transaction("note the vault", |tx| {
+            let others = named_secrets(tx)?.iter().any(|secret| secret.place.vault() != vault);
+            if others || journal::of_all(tx)? != seen {
+                return Ok(false);
+            }
+            note_vault(tx, vault)?;
+            Ok(true)
+        })
     }
 
     /// Items of the keyring that nothing names since a commit, and that weren't forgotten yet.
@@ -153,9 +161,10 @@ fn note_vault(tx: Db<'_>, vault: VaultKind) -> Result<(), Fault> {
     meta::put(tx, VAULT, vault.word())
 }
 
-/// Refuses a secret of another vault than the one that all were moved to: whoever made it read the configuration before that.
-pub(super) fn is_the_vault(tx: Db<'_>, place: &Place) -> Result<(), Fault> {
-    let kind = place.vault().word();
+/// Refuses another vault than the one that all secrets were moved to: whoever keeps one there read the configuration before
+/// that.
+pub(super) fn is_the_vault(tx: Db<'_>, kind: VaultKind) -> Result<(), Fault> {
+    let kind = kind.word();
     match meta::get(tx, VAULT)? {
         Some(moved) if moved != kind => Err(LedgerError::OtherVault { moved, kind }.into()),
         _ => Ok(()),

@@ -184,7 +184,11 @@ pub fn find_or_create_identity(identity: impl Into<IdentityFile>) -> Result<Stri
     files::remove_empty(&identity.path)?;
     match identity.path.symlink_metadata() {
         Ok(_) => recipient_of(identity),
-        Err(_) => create_identity(&identity.path),
+        // Another process may have made one by now.
+        Err(_) => create_identity(&identity.path).or_else(|e| match identity.path.symlink_metadata() {
+            Ok(_) => recipient_of(identity),
+            Err(_) => Err(e),
+        }),
     }
 }
 

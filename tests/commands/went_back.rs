@@ -58,6 +58,13 @@ fn a_spent_token_is_not_sent() {
 }
 
 #[test]
+fn who_gives_it_up_is_told_that_newer_tokens_may_live_on() {
+    let rig = behind_a_refresh();
+    rig.run(&format!("token {LICENSE}")).exits(7);
+    snapshot!("given_up", rig.run(&format!("deactivate {LICENSE} L-2 --yes")));
+}
+
+#[test]
 fn it_is_tried_when_somebody_says_so() {
     let rig = behind_a_refresh();
     rig.run(&format!("token {LICENSE}")).exits(7);

@@ -124,6 +124,18 @@ pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) ->
     }
 }
 
+/// Runs what changes the configuration; anew on what that names by then, where others have named something else meanwhile.
+fn on_what_is_named(run_once: impl Fn() -> Result<u8>) -> Result<u8> {
+    const TRIES: usize = 5;
+    for _ in 1..TRIES {
+        match run_once() {
+            Err(Error::Config(ConfigError::Changed { .. })) => {}
+            done => return done,
+        }
+    }
+    run_once()
+}
+
 /// `init`, offered to whoever begins without it: a person who is there and says yes is asked for what it needs. Else the
 /// error that there is nothing configured.
 pub fn offer_init(nothing: Error, globals: Globals, env: &Env, keeper: &mut dyn Keeper) -> Result<()> {

@@ -1,10 +1,10 @@
 //! `config recipients`: who may read the sealed token sets.
 
-use super::{Globals, answer_json};
+use super::{Globals, answer_json, on_what_is_named};
 use crate::command::{identity, open_ledger, read_ledger, vault};
 use crate::config::{Config, NewVault, change_vault};
 use crate::custody::reseal;
-use crate::error::{ConfigError, Error, Result, counted};
+use crate::error::{Error, Result, counted};
 use crate::model::vault_kind::VaultKind;
 use crate::system::Env;
 use crate::vault::{check_recipient, recipient_of};
@@ -59,16 +59,9 @@ pub struct Shown {
     own: bool,
 }
 
-/// Runs it; anew on what the configuration names by then, where others have named other recipients meanwhile.
+/// Runs it.
 pub fn run(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
-    const TRIES: usize = 5;
-    let mut tried = 1;
-    loop {
-        match run_once(action, globals, env) {
-            Err(Error::Config(ConfigError::Changed { .. })) if tried < TRIES => tried += 1,
-            done => return done,
-        }
-    }
+    on_what_is_named(|| run_once(action, globals, env))
 }
 
 fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {

@@ -1,6 +1,6 @@
 //! `config vault`: every secret moves to the other vault.
 
-use super::{Globals, answer_json};
+use super::{Globals, answer_json, on_what_is_named};
 use crate::command::{identity, open_ledger, vault};
 use crate::config::{Config, NewVault, change_vault};
 use crate::custody::move_secrets;
@@ -31,6 +31,10 @@ pub struct Answer {
 
 /// Runs it.
 pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
+    on_what_is_named(|| run_once(args, globals, env))
+}
+
+fn run_once(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     let config = Config::load(&env.paths)?;
     if let (VaultKind::Keyring, Some(address)) = (args.kind, &config.ledger) {
         return Err(Error::Usage {

@@ -15,6 +15,7 @@ use crate::model::provider::Provider;
 use crate::model::selection;
 use crate::oauth::Patience;
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use telling::Telling;
 pub(super) use words::LOST;
@@ -98,7 +99,8 @@ fn deactivate<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench<'a
     let chosen = chosen(args, bench, &standings)?;
     let going: Vec<_> = chosen.iter().filter_map(|it| Some((it.standing, it.extent?))).collect();
     let mut telling = Telling::new(form, call, &provider, chosen.len());
-    warnings::of(&going, &standings, &provider, call.env.clock.now())
+    let doubted = bench.custody.ledger().doubted(&provider.profile)?;
+    warnings::of(&going, &standings, &doubted, &provider, call.env.clock.now())
         .iter()
         .for_each(|warning| call.env.terminal.say(warning));
     if args.dry_run {
@@ -118,7 +120,9 @@ pub(super) fn warnings(
     now: Timestamp,
 ) -> Vec<String> {
     let of_it = all.iter().find(|it| it.record.key == record.key);
-    of_it.map_or_else(Vec::new, |it| warnings::of(&[(it, Extent::License)], all, provider, now))
+    of_it.map_or_else(Vec::new, |it| {
+        warnings::of(&[(it, Extent::License)], all, &BTreeSet::new(), provider, now)
+    })
 }
 
 /// Whether a grant may still stand that nobody here has a token of: the answer to a code or a refresh was lost. A revocation

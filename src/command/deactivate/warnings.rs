@@ -4,7 +4,7 @@ use super::words::names;
 use crate::custody::Extent;
 use crate::error::{first_few, licenses};
 use crate::model::authorization::{Authorization, Standing, State};
-use crate::model::ids::same_account;
+use crate::model::ids::{Key, same_account};
 use crate::model::provider::{Provider, RevocationScope};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,15 +15,18 @@ const SHOWN: usize = 5;
 /// The hours of the profile's zone in which stores sell.
 const BUSINESS_HOURS: std::ops::Range<i8> = 8..22;
 
-/// The warnings about what is going to be given up, out of all that there is.
+/// The warnings about what is going to be given up, out of all that there is; `doubted` are those whose refresh tokens may
+/// be spent, because the ledger went back in time.
 pub(super) fn of(
     going: &[(&Standing, Extent)],
     all: &[Standing],
+    doubted: &BTreeSet<Key>,
     provider: &Provider,
     now: Timestamp,
 ) -> Vec<String> {
     let whole: Vec<_> = going.iter().filter(|(_, extent)| *extent == Extent::License).collect();
     let mut warnings = Vec::from_iter(stops_reporting(&whole, provider, now));
+    warnings.extend(may_miss(going, doubted));
     let revoking = provider.revocation_url.is_some() || provider.metadata;
     if provider.revocation_scope == RevocationScope::Grant && revoking {
         warnings.extend(shared_accounts(&whole, all));
@@ -59,6 +62,18 @@ fn stops_reporting(whole: &[&(&Standing, Extent)], provider: &Provider, now: Tim
             first_few(&names, SHOWN)
         )),
     }
+}
+
+/// Whose newest tokens aren't here.
+fn may_miss(going: &[(&Standing, Extent)], doubted: &BTreeSet<Key>) -> Option<String> {
+    let missed = going.iter().map(|(it, _)| &it.record.key).filter(|key| doubted.contains(key));
+    let missed: Vec<_> = missed.map(|key| key.license.to_string()).collect();
+    (!missed.is_empty()).then(|| {
+        format!(
+            "Warning: the ledger went back in time, and newer tokens of {} than those that are here may live on at BioTrack: see there that the grant has ended.",
+            first_few(&missed, SHOWN)
+        )
+    })
 }
 
 /// Whose grants may end with these, though nobody named them: a line an account.

@@ -85,6 +85,14 @@ impl Examination<'_, '_> {
             );
             self.note("ledger", found, Some("Set synchronous_standby_names on the primary, or know that each host tells of it: docs/team.md.".into()));
         }
+        if let Err(e) = ledger.can_remember() {
+            let found = format!("what this host has seen of it can't be remembered: {e}");
+            self.problem(
+                "ledger",
+                found,
+                "Make that file writable for you: by it a ledger is known that goes back in time.",
+            );
+        }
         if let Some(licenses) = ledger.went_back()? {
             let whose = if licenses.is_empty() { "none".into() } else { first_few(&licenses, 10) };
             let found = format!(

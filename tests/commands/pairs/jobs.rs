@@ -83,7 +83,7 @@ pub const IMPORT_TOKENS: Job = Job {
 };
 pub const ADOPT: Job = Job { name: "import --adopt", line: |_| "import --adopt --yes".into() };
 pub const EXPORT: Job = Job { name: "export --with-secrets", line: |home| export(home, BUNDLES[0]) };
-/// The same at another terminal, into a file of its own.
+/// The same into a file of its own.
 pub const EXPORT_TOO: Job =
     Job { name: "export --with-secrets elsewhere", line: |home| export(home, BUNDLES[1]) };
 pub const RECIPIENTS: Job =

@@ -121,7 +121,7 @@ in_both_vaults! {
         both_ways(take, Before::Living, &OF_ALL, &OF_ONE);
     };
     of_two_jobs_of_all / in_a_file_of_two_jobs_of_all_in_the_keyring: |take| {
-        take(Before::Living, &OF_ALL, Second::Ends, &[IMPORT, EXPORT_TOO, PRUNE, FIX]);
+        take(Before::Living, &OF_ALL, Second::Ends, &[IMPORT, EXPORT, EXPORT_TOO, PRUNE, FIX]);
     };
     of_two_that_both_stop / in_a_file_of_two_that_both_stop_in_the_keyring: |take| {
         take(Before::Living, &[TOKEN, DEACTIVATE, ONLINE], Second::Stops, &[RENEW]);
