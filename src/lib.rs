@@ -6,10 +6,9 @@
 //! | room | what it is for | may import |
 //! |---|---|---|
 //! | [`cli`] | the top parser, global flags, and how an error ends | command, system |
-//! | [`command`] | a file a command: its arguments' docs are its help | config, custody, session, web, oauth, vault, ledger, report, sandbox, system |
-//! | [`custody`] | the order of writing: where grant, vault and ledger meet | session, oauth, vault, ledger, system |
-//! | [`session`] | grants in flight over one listener; it never writes | web, oauth, system |
-//! | [`web`] | what a browser meets: the listener, and the pages that it's shown | oauth, system |
+//! | [`command`] | a file a command: its arguments' docs are its help | config, custody, web, oauth, vault, ledger, report, sandbox, system |
+//! | [`custody`] | the order of writing: where grant, vault and ledger meet | oauth, vault, ledger, system |
+//! | [`web`] | what a browser meets: listener, callbacks, worklist and pages; it never writes | oauth, system |
 //! | [`oauth`] | the protocol: ask, catch the redirect, exchange, revoke, look up | system |
 //! | [`vault`] | secrets: the OS keyring, or sealed with age | system |
 //! | [`ledger`] | records, journal and history, in SQLite or PostgreSQL: the one commit point | system |
@@ -30,7 +29,6 @@ pub mod model;
 pub mod oauth;
 pub mod report;
 pub mod sandbox;
-pub mod session;
 pub mod system;
 pub mod vault;
 pub mod web;

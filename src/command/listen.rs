@@ -8,9 +8,9 @@ use crate::model::ids::{FlowId, Key};
 use crate::model::outcome::Ending;
 use crate::model::plan::Planned;
 use crate::model::secret::Secret;
-use crate::oauth::Returned;
+use crate::oauth::{ProviderClient, Returned};
 use crate::report::RunEvent;
-use crate::session::{Desk, Exchange, Reply, Visit};
+use crate::web::{BrowserReply, CallbackServer, ServerEvent};
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -54,7 +54,7 @@ pub struct Args {
 /// An answer whose code is being exchanged, or waits for the provider.
 struct UnderWay {
     item: Planned,
-    reply: Option<Reply>,
+    reply: Option<BrowserReply>,
     code: Secret,
     came: Instant,
     /// When it's sent again, where not a byte of it left.
@@ -64,8 +64,8 @@ struct UnderWay {
 struct Listening<'l, 'a> {
     call: &'l Call<'a>,
     bench: &'l mut Bench<'a>,
-    exchange: Exchange,
-    desk: Desk,
+    exchange: ProviderClient,
+    server: CallbackServer,
     under_way: HashMap<FlowId, UnderWay>,
     /// Whose codes wait for their turns to be sent, in their order.
     queue: VecDeque<FlowId>,
@@ -84,11 +84,11 @@ fn listen<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8>
     bench.custody.connect(exchange.clone());
     bench.custody.probe()?;
     let bind = SocketAddr::new(args.bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), args.port);
-    let desk = Desk::open(call.env, exchange.clone(), &public, bind)?;
+    let server = CallbackServer::open(call.env, exchange.clone(), &public, bind)?;
     let terminal = &call.env.terminal;
     terminal.insist(&format!(
         "Listening on {} for {public}. The proxy must keep the Host header; Ctrl-C or SIGTERM stops.",
-        SocketAddr::new(bind.ip(), desk.port())
+        SocketAddr::new(bind.ip(), server.port())
     ));
     if bench.provider.redirect.public_url.as_deref().is_none_or(|configured| configured != public.as_str()) {
         terminal.say(&format!(
@@ -97,7 +97,7 @@ fn listen<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8>
         ));
     }
     let (under_way, queue, stopping, untidy) = (HashMap::new(), VecDeque::new(), false, false);
-    Listening { call, bench, exchange, desk, under_way, queue, stopping, untidy }.run();
+    Listening { call, bench, exchange, server, under_way, queue, stopping, untidy }.run();
     Ok(0)
 }
 
@@ -130,21 +130,21 @@ impl Listening<'_, '_> {
         while !(self.stopping && self.under_way.values().all(|it| it.again.is_some())) {
             let soonest = self.under_way.values().filter_map(|it| it.again).min();
             let idle = Instant::now() + if self.untidy { Duration::from_millis(200) } else { AGAIN };
-            match self.desk.next(soonest.map_or(idle, |soonest| soonest.min(idle))) {
-                Some(Visit::Answer { reply, .. }) if self.stopping => drop(reply),
-                Some(Visit::Answer { returned, reply }) => self.answer(returned, reply),
-                Some(Visit::Health(asked)) => {
+            match self.server.next(soonest.map_or(idle, |soonest| soonest.min(idle))) {
+                Some(ServerEvent::Answer { reply, .. }) if self.stopping => drop(reply),
+                Some(ServerEvent::Answer { returned, reply }) => self.answer(returned, reply),
+                Some(ServerEvent::Health(asked)) => {
                     let well = self.bench.custody.is_well();
                     asked.answer(&match self.stopping {
                         true => Err(Error::Failed("it is being stopped".into())),
                         false => well,
                     });
                 }
-                Some(Visit::Exchanged { flow, result }) => {
+                Some(ServerEvent::Exchanged { flow, result }) => {
                     self.send_queued();
                     self.exchanged(&flow, *result);
                 }
-                Some(Visit::Interrupted) => {
+                Some(ServerEvent::Interrupted) => {
                     self.stopping = true;
                     self.call.env.terminal.say("Stopping; what is under way is finished first.");
                 }
@@ -156,7 +156,7 @@ impl Listening<'_, '_> {
         }
     }
 
-    fn answer(&mut self, returned: Returned, reply: Reply) {
+    fn answer(&mut self, returned: Returned, reply: BrowserReply) {
         let found = match self.bench.custody.find(&returned) {
             Ok(found) => found,
             Err(e) => {
@@ -240,12 +240,12 @@ impl Listening<'_, '_> {
     /// has arrived: whoever goes on after a crash may send them.
     fn send_queued(&mut self) {
         while !self.queue.is_empty()
-            && let Some(turn) = self.desk.turn()
+            && let Some(slot) = self.server.slot()
             && let Some(flow) = self.queue.pop_front()
         {
             let Some(it) = self.under_way.get(&flow) else { continue };
             match self.bench.custody.sending(&flow, &it.code) {
-                Ok(go) => self.desk.exchange(turn, go),
+                Ok(go) => self.server.exchange(slot, go),
                 // A ledger that can't be written for a moment costs no code: it's noted as what has arrived, and sent later.
                 Err(e @ Error::Ledger(_))
                     if !matches!(e, Error::Ledger(LedgerError::TakenOver | LedgerError::WentBack { .. }))

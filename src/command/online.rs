@@ -6,13 +6,16 @@ use crate::custody::Custody;
 use crate::error::{Error, Result, clean};
 use crate::model::duration::in_words;
 use crate::model::provider::Provider;
-use crate::oauth::{self, Patience, SKEW};
-use crate::session::Exchange;
+use crate::oauth::{self, Patience, ProviderClient, SKEW};
 use crate::system::HttpOptions;
 use std::sync::Arc;
 
 /// Reads the client's secret, makes the HTTP client, and sees that the provider answers.
-pub(super) fn exchange(call: &Call<'_>, provider: &Arc<Provider>, custody: &Custody<'_>) -> Result<Exchange> {
+pub(super) fn exchange(
+    call: &Call<'_>,
+    provider: &Arc<Provider>,
+    custody: &Custody<'_>,
+) -> Result<ProviderClient> {
     config::ready(provider)?;
     let secret = custody.client_secret()?;
     let http = call.env.http(&HttpOptions {
@@ -44,5 +47,5 @@ pub(super) fn exchange(call: &Call<'_>, provider: &Arc<Provider>, custody: &Cust
             in_words(skew.abs()),
         ));
     }
-    Ok(Exchange { http, provider: provider.clone(), endpoints: Arc::new(prepared), secret, clock })
+    Ok(ProviderClient { http, provider: provider.clone(), endpoints: Arc::new(prepared), secret, clock })
 }

@@ -121,7 +121,8 @@ impl Custody<'_> {
     /// Exchanges a code that was taken up, and stores what comes of it. Ctrl-C waits for it; a second one doesn't.
     pub fn finish(&mut self, flow: &FlowId, code: &Secret, interrupts: &Interrupts) -> Result<super::Kept> {
         let (exchange, go) = (self.online()?, self.sending(flow, code)?);
-        let result = self.env.wait_and_tell(Some(interrupts), |_| async move { exchange.run(go).await })?;
+        let result =
+            self.env.wait_and_tell(Some(interrupts), |_| async move { exchange.exchange(go).await })?;
         self.exchanged(flow, result)
     }
 

@@ -3,7 +3,7 @@
 use super::Custody;
 use crate::error::Result;
 use crate::model::ids::Key;
-use crate::session::{self, LookedUp};
+use crate::oauth::{self, LookedUp};
 
 /// What a look at many grants came to.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ impl Custody<'_> {
             }
         }
         let unread = looked.unknown.len();
-        let answers = session::look_up(self.env, &exchange, grants)?;
+        let answers = oauth::look_up(self.env, &exchange, grants)?;
         let (mut dead, mut doubtful, mut knows_refresh_tokens) = (Vec::new(), Vec::new(), false);
         for (asked, (key, said)) in answers.into_iter().enumerate() {
             told(unread + asked + 1);
@@ -80,7 +80,7 @@ impl Custody<'_> {
             return Ok(None);
         }
         let mut answers =
-            session::look_up(self.env, &self.online()?, vec![(key.clone(), live.granted)])?.into_iter();
+            oauth::look_up(self.env, &self.online()?, vec![(key.clone(), live.granted)])?.into_iter();
         let dead = match answers.next() {
             Some((_, LookedUp::Inactive)) => true,
             Some((_, LookedUp::RefreshInactive)) if knows_refresh_tokens => true,

@@ -34,8 +34,7 @@ use crate::model::instant::for_machines;
 use crate::model::provider::{ClientAuth, Provider};
 use crate::model::secret::{Sealable, Secret, fingerprint};
 use crate::model::vault_kind::VaultKind;
-use crate::oauth::{Ask, Code, Memo};
-use crate::session::Exchange;
+use crate::oauth::{Ask, Code, Memo, ProviderClient};
 use crate::system::{Env, Interrupts, Random};
 use crate::vault::{Seal, Vault};
 use jiff::Timestamp;
@@ -118,7 +117,7 @@ pub struct Custody<'e> {
     /// Licenses whose replaced grants are to be cleared away.
     touched: BTreeSet<Key>,
     /// How the provider is reached, once it was found to answer.
-    online: Option<Exchange>,
+    online: Option<ProviderClient>,
     /// The refresh that this process has under way.
     refreshing: Option<FlowId>,
     /// The bundle that is on its way out.
@@ -175,7 +174,7 @@ impl<'e> Custody<'e> {
     }
 
     /// The provider was found to answer, and this is how it's reached.
-    pub fn connect(&mut self, exchange: Exchange) {
+    pub fn connect(&mut self, exchange: ProviderClient) {
         self.online = Some(exchange);
     }
 
@@ -194,7 +193,7 @@ impl<'e> Custody<'e> {
         self.interrupts.clone()
     }
 
-    fn online(&self) -> Result<Exchange> {
+    fn online(&self) -> Result<ProviderClient> {
         self.online.clone().ok_or_else(|| Error::Failed("the provider was never reached".into()))
     }
 

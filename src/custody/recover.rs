@@ -149,7 +149,7 @@ impl Custody<'_> {
         self.in_flight.insert(flow.id.clone(), in_flight);
         let go = self.sending(&flow.id, &Secret::new(code))?;
         let exchange = self.online()?;
-        let result = self.env.wait(async move { exchange.run(go).await })?;
+        let result = self.env.wait(async move { exchange.exchange(go).await })?;
         let kept = self.exchanged(&flow.id, result);
         self.finished(flow, kept)
     }

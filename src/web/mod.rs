@@ -1,4 +1,19 @@
-//! What a browser meets: the listener, and the pages that it's shown. It never writes.
+//! What a browser meets: the listener, the router of its callbacks, the worklist, and the pages that it's shown. It never writes.
 
+mod callback_router;
+mod callback_server;
+mod event;
+mod exchange_pool;
 pub mod listener;
 pub mod pages;
+mod reply;
+mod session;
+mod socket;
+mod worklist;
+
+pub use callback_server::{CallbackServer, HealthCheck, ServerEvent};
+pub use event::SessionEvent;
+pub use exchange_pool::ExchangeSlot;
+pub use reply::BrowserReply;
+pub use session::{Session, open};
+pub use worklist::{ActionResponder, Entry, Worklist, WorklistAction, WorklistView};

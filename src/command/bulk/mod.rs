@@ -19,8 +19,9 @@ use crate::model::provider::Provider;
 use crate::model::run_counts::RunCounts;
 use crate::model::spread::Proposal;
 use crate::report::{Happening, PlanDocument, RunEvent, plan, results, run_summary};
-use crate::session::{Entry, Session, Sheet, Worklist};
+
 use crate::system::{BrowserChoice, is_there};
+use crate::web::{Entry, Session, Worklist, WorklistView};
 use std::collections::HashMap;
 use std::time::Instant;
 use url::Url;
@@ -181,7 +182,7 @@ fn worklist(
         common.map(|fact| (fact.label(), fact.expected(provider, &first.key).to_owned())).collect()
     });
     let entries = items.iter().map(|(_, item)| entry(item)).collect();
-    let sheet = Sheet { profile: provider.profile.clone(), facts, entries };
+    let sheet = WorklistView { profile: provider.profile.clone(), facts, entries };
     let worklist = Worklist::new(call.env.random.as_ref(), sheet)?;
     session.show_worklist(worklist.clone());
     if let Some(address) = session.worklist_address() {

@@ -19,9 +19,9 @@ use crate::model::duration::parse;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::pace::Pace;
 use crate::model::plan::Planned;
-use crate::oauth::{Endpoints, Returned};
-use crate::session::{Exchange, Session};
+use crate::oauth::{Endpoints, ProviderClient, Returned};
 use crate::system::{BrowserChoice, Env};
+use crate::web::Session;
 use alone::Alone;
 use jiff::SignedDuration;
 
@@ -197,7 +197,7 @@ fn alone<'a>(
     bench: &mut Bench<'a>,
     item: Planned,
     terms: Terms,
-    exchange: &Exchange,
+    exchange: &ProviderClient,
     waiting: &Waiting,
 ) -> Result<Outcome> {
     bench.custody.probe()?;

@@ -12,8 +12,8 @@ use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::ids::{FlowId, Username};
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::secret::Secret;
+use biotrack_auth::oauth::ProviderClient;
 use biotrack_auth::oauth::{self, Code, Patience, Returned};
-use biotrack_auth::session::Exchange;
 use biotrack_auth::system::{Env, HttpOptions};
 use jiff::SignedDuration;
 use std::sync::Arc;
@@ -69,13 +69,13 @@ pub(super) fn offline_with<T>(
 
 impl Process<'_> {
     /// The way to the provider.
-    pub(super) fn exchange(&self) -> Exchange {
+    pub(super) fn exchange(&self) -> ProviderClient {
         let options = HttpOptions { deadline: self.provider.deadline, ca_file: None, loopback: true };
         let (http, clock) = (self.env.http(&options).unwrap(), self.env.clock.clone());
         let (http_there, provider, now) = (http.clone(), self.provider.clone(), clock.now());
         let look = async move { oauth::prepare(&http_there, &provider, now).await };
         let endpoints = Arc::new(self.env.wait(look).unwrap().unwrap());
-        Exchange {
+        ProviderClient {
             http,
             provider: self.provider.clone(),
             endpoints,
@@ -147,7 +147,7 @@ impl Process<'_> {
     /// The one POST.
     pub(super) fn exchanged(&self, go: Logged<(FlowId, Code)>) -> Result<Granted> {
         let exchange = self.exchange();
-        self.env.wait(async move { exchange.run(go).await }).unwrap()
+        self.env.wait(async move { exchange.exchange(go).await }).unwrap()
     }
 
     /// A question is asked, answered by this admin and exchanged: all but stored.

@@ -7,8 +7,11 @@ use biotrack_auth::config::Config;
 use biotrack_auth::model::ids::{Key, License, OcmLicense, StoreName, Ubi, Username};
 use biotrack_auth::model::plan::Progress;
 use biotrack_auth::oauth;
-use biotrack_auth::session::{Clicked, Entry, Exchange, Session, Sheet, Step, Wish, Worklist};
+use biotrack_auth::oauth::ProviderClient;
 use biotrack_auth::system::{Env, HttpOptions, OsRandom, Paths, SystemBrowser, SystemClock};
+use biotrack_auth::web::{
+    ActionResponder, Entry, Session, SessionEvent, Worklist, WorklistAction, WorklistView,
+};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -55,7 +58,7 @@ impl Shown {
             let (http, provider, now) = (http.clone(), provider.clone(), env.clock.now());
             env.wait(async move { oauth::prepare(&http, &provider, now).await }).unwrap().unwrap()
         };
-        let exchange = Exchange {
+        let exchange = ProviderClient {
             http,
             provider,
             endpoints: Arc::new(endpoints),
@@ -71,7 +74,8 @@ impl Shown {
         ];
         let facts = facts.map(|(label, value)| (label, value.to_owned())).into();
         let worklist =
-            Worklist::new(&OsRandom, Sheet { profile: "local-sandbox".into(), facts, entries }).unwrap();
+            Worklist::new(&OsRandom, WorklistView { profile: "local-sandbox".into(), facts, entries })
+                .unwrap();
         let mut session = Session::bind(&env, exchange, None).unwrap();
         assert_eq!(session.worklist_address(), None);
         session.show_worklist(worklist.clone());
@@ -87,9 +91,9 @@ impl Shown {
 
     /// What was clicked.
     #[track_caller]
-    fn wished(&self) -> (Wish, Clicked) {
+    fn wished(&self) -> (WorklistAction, ActionResponder) {
         match self.session().next(Instant::now() + Duration::from_secs(60)) {
-            Some(Step::Wished { wish, reply }) => (wish, reply),
+            Some(SessionEvent::Clicked { action, reply }) => (action, reply),
             other => panic!("{other:?}"),
         }
     }
@@ -226,8 +230,8 @@ fn a_link_opens_the_grant_access_page_in_a_tab_of_its_own() {
     let browser = &shown.browser;
     let before = browser.tabs();
     browser.click("[data-n='1'] .do a");
-    let (wish, reply) = shown.wished();
-    assert_eq!(wish, Wish::Open(1));
+    let (action, reply) = shown.wished();
+    assert_eq!(action, WorklistAction::Open(1));
     reply.go_to(&format!("{}/", shown.rig.sandbox().address()));
     let opened = browser.tabs().into_iter().find(|it| !before.contains(it)).unwrap();
     browser.switch(&opened);
@@ -250,22 +254,22 @@ fn buttons_say_what_is_wished() {
     let shown = Shown::new(three());
     let browser = &shown.browser;
     browser.click("[data-n='2'] .do button");
-    let (wish, reply) = shown.wished();
-    assert_eq!(wish, Wish::Skip(2));
+    let (action, reply) = shown.wished();
+    assert_eq!(action, WorklistAction::Skip(2));
     shown.worklist.show(2, Progress::Skipped, "");
     reply.done();
     shown.until("document.querySelector('[data-n=\"2\"] .do button')?.innerText === 'Take back'");
     // The button is gone; who pressed it is still in its row.
     shown.until("document.activeElement.closest('tr')?.dataset.n === '2'");
     browser.click("[data-n='2'] .do button");
-    let (wish, reply) = shown.wished();
-    assert_eq!(wish, Wish::Retry(2));
+    let (action, reply) = shown.wished();
+    assert_eq!(action, WorklistAction::Retry(2));
     reply.done();
     shown.worklist.notice(Some("BioTrack doesn't answer; trying again at 14:05".into()));
     browser.until("return document.querySelector('#notice button')");
     browser.click("#notice button");
-    let (wish, reply) = shown.wished();
-    assert_eq!(wish, Wish::GoOn);
+    let (action, reply) = shown.wished();
+    assert_eq!(action, WorklistAction::GoOn);
     reply.done();
     shown.is_quiet();
 }
@@ -418,9 +422,9 @@ fn a_link_for_elsewhere_is_shown_and_what_comes_back_is_given_to_the_program() {
     const LINK: &str = "https://biotr.ac/oauth?state=%3Cb%3E&a=b";
     let shown = Shown::new(three());
     let browser = &shown.browser;
-    browser.click("[data-n='1'] .do button[data-wish^=handoff]");
-    let (wish, reply) = shown.wished();
-    assert_eq!(wish, Wish::HandOff(1));
+    browser.click("[data-n='1'] .do button[data-action^=handoff]");
+    let (action, reply) = shown.wished();
+    assert_eq!(action, WorklistAction::HandOff(1));
     shown.worklist.show(1, Progress::HandedOff, "a link for elsewhere is out");
     reply.tell(&json!({ "address": LINK }));
     shown.until("document.querySelector('[data-n=\"1\"] .link input')?.value");
@@ -436,7 +440,7 @@ fn a_link_for_elsewhere_is_shown_and_what_comes_back_is_given_to_the_program() {
     browser.enter("#pasted", pasted);
     browser.click("#take");
     let text = match shown.session().next(Instant::now() + Duration::from_secs(60)) {
-        Some(Step::Pasted { text, from: Some(page) }) => {
+        Some(SessionEvent::Pasted { text, from: Some(page) }) => {
             page.tell(&json!({ "taken": false, "said": "That <b>isn't</b> one." }));
             text
         }
@@ -449,7 +453,9 @@ fn a_link_for_elsewhere_is_shown_and_what_comes_back_is_given_to_the_program() {
     browser.script("document.querySelector('#pasted').focus()");
     browser.press("\u{e007}");
     match shown.session().next(Instant::now() + Duration::from_secs(60)) {
-        Some(Step::Pasted { from: Some(page), .. }) => page.tell(&json!({ "taken": true, "said": "Taken." })),
+        Some(SessionEvent::Pasted { from: Some(page), .. }) => {
+            page.tell(&json!({ "taken": true, "said": "Taken." }))
+        }
         other => panic!("{other:?}"),
     }
     shown.until("document.querySelector('#pasted').value === ''");

@@ -21,9 +21,9 @@ use crate::model::pace::{Now, Pace, Pause};
 use crate::model::plan::{Planned, Progress};
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;
-use crate::oauth::{self};
-use crate::session::{Exchange, Reply, Session, Step, Turn, Worklist};
+use crate::oauth::{self, ProviderClient};
 use crate::system::{BrowserChoice, Opened};
+use crate::web::{BrowserReply, ExchangeSlot, Session, SessionEvent, Worklist};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -98,7 +98,7 @@ struct Open {
     until: Option<Instant>,
     /// Its code waits for its turn.
     queued: bool,
-    reply: Option<Reply>,
+    reply: Option<BrowserReply>,
     /// The code, once it came.
     code: Option<Secret>,
 }
@@ -113,7 +113,7 @@ impl Open {
 pub(in crate::command) struct Round<'r, 'e> {
     call: &'r Call<'e>,
     bench: &'r mut Bench<'e>,
-    exchange: &'r Exchange,
+    exchange: &'r ProviderClient,
     session: &'r mut Session,
     terms: Terms,
     /// The licenses with their places in the ledger's run.
@@ -145,7 +145,7 @@ impl<'r, 'e> Round<'r, 'e> {
     pub fn new(
         call: &'r Call<'e>,
         bench: &'r mut Bench<'e>,
-        exchange: &'r Exchange,
+        exchange: &'r ProviderClient,
         session: &'r mut Session,
         terms: Terms,
         pace: Pace,
@@ -243,7 +243,7 @@ impl<'r, 'e> Round<'r, 'e> {
         for _ in 0..AT_ONCE {
             match next.take() {
                 // Codes go out while answers are stored.
-                Some(Step::Exchanged { flow, result }) => {
+                Some(SessionEvent::Exchanged { flow, result }) => {
                     answers.push((flow, *result));
                     self.send_queued();
                 }
@@ -258,29 +258,29 @@ impl<'r, 'e> Round<'r, 'e> {
         }
     }
 
-    fn step(&mut self, step: Step) {
+    fn step(&mut self, step: SessionEvent) {
         match step {
-            Step::Arrived { flow, code, reply } => match self.at(&flow) {
+            SessionEvent::Arrived { flow, code, reply } => match self.at(&flow) {
                 Some(at) => self.arrived(at, code, reply),
                 None => drop(reply),
             },
-            Step::Refused { flow, error, reply } => {
+            SessionEvent::Refused { flow, error, reply } => {
                 if let Some(at) = self.at(&flow) {
                     let error = self.bench.custody.ended(&flow, error);
                     reply.failed(&error);
                     self.settle(at, Err(error));
                 }
             }
-            Step::Exchanged { flow, result } => {
+            SessionEvent::Exchanged { flow, result } => {
                 self.send_queued();
                 self.exchanged(vec![(flow, *result)]);
             }
-            Step::Looked(found) => self.looked(found),
-            Step::Key(key) if self.several() => self.key(key),
-            Step::Key(_) => {}
-            Step::Pasted { text, from } => self.pasted(&text, from),
-            Step::Wished { wish, reply } => self.wished(wish, reply),
-            Step::Interrupted => self.interrupt(),
+            SessionEvent::Looked(found) => self.looked(found),
+            SessionEvent::Key(key) if self.several() => self.key(key),
+            SessionEvent::Key(_) => {}
+            SessionEvent::Pasted { text, from } => self.pasted(&text, from),
+            SessionEvent::Clicked { action, reply } => self.wished(action, reply),
+            SessionEvent::Interrupted => self.interrupt(),
         }
     }
 
@@ -398,7 +398,7 @@ impl<'r, 'e> Round<'r, 'e> {
         Ok(Question { ask, record, purpose: item.purpose, deadline, handed_off: false })
     }
 
-    fn arrived(&mut self, at: usize, code: Secret, reply: Reply) {
+    fn arrived(&mut self, at: usize, code: Secret, reply: BrowserReply) {
         self.view.storing(&self.items[at].1);
         let Some(open) = self.open.get_mut(&at) else { return };
         match self.bench.custody.arrived(&open.flow, &code) {
@@ -425,22 +425,22 @@ impl<'r, 'e> Round<'r, 'e> {
     /// Sends what waits for its turn, as far as there are places.
     fn send_queued(&mut self) {
         while !self.queue.is_empty()
-            && let Some(turn) = self.session.turn()
+            && let Some(slot) = self.session.slot()
             && let Some(at) = self.queue.pop_front()
         {
-            self.send(at, turn);
+            self.send(at, slot);
         }
     }
 
     /// Sends a license's code, noted before a byte of it leaves.
-    fn send(&mut self, at: usize, turn: Turn) {
+    fn send(&mut self, at: usize, slot: ExchangeSlot) {
         let until = self.exchange_until();
         let Some(open) = self.open.get_mut(&at) else { return };
         let (true, Some(code)) = (std::mem::take(&mut open.queued), &open.code) else { return };
         match self.bench.custody.sending(&open.flow, code) {
             Ok(go) => {
                 open.until = until;
-                self.session.exchange(turn, go);
+                self.session.exchange(slot, go);
             }
             Err(e) => {
                 if let Some(reply) = open.reply.take() {

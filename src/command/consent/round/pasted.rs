@@ -8,12 +8,12 @@ use crate::model::flow::Stage;
 use crate::model::plan::Progress;
 use crate::model::secret::Secret;
 use crate::oauth::Returned;
-use crate::session::{Clicked, Reply};
+use crate::web::{ActionResponder, BrowserReply};
 use std::time::Instant;
 
 impl Round<'_, '_> {
     /// An answer that was sent back from elsewhere, to a question of this round or a link that was handed out before.
-    pub(super) fn pasted(&mut self, text: &Secret, from: Option<Clicked>) {
+    pub(super) fn pasted(&mut self, text: &Secret, from: Option<ActionResponder>) {
         let unreadable = |problem| HandoffError::Unreadable { problem }.into();
         let taken = Returned::of(text.expose()).map_err(unreadable).and_then(|it| self.take(it));
         let said = match &taken {
@@ -48,7 +48,7 @@ impl Round<'_, '_> {
         match self.bench.custody.take_up(*flow, returned, &self.exchange.endpoints) {
             Ok(code) => {
                 self.view.storing(&self.items[at].1);
-                let (address, reply, code) = (String::new(), Some(Reply::nobody(license)), Some(code));
+                let (address, reply, code) = (String::new(), Some(BrowserReply::nobody(license)), Some(code));
                 self.open.insert(at, Open { flow: id, address, until: None, queued: false, reply, code });
                 self.enqueue(at);
             }
@@ -58,7 +58,7 @@ impl Round<'_, '_> {
     }
 
     /// The worklist's button for an admin who sits elsewhere: a link that outlives this run.
-    pub(super) fn hand_off(&mut self, at: usize, page: Clicked) {
+    pub(super) fn hand_off(&mut self, at: usize, page: ActionResponder) {
         let may = !matches!(
             self.pace.progress().get(at),
             None | Some(Progress::Storing | Progress::Granted | Progress::Held)

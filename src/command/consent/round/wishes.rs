@@ -5,7 +5,7 @@ use crate::custody::Kept;
 use crate::model::ids::same_account;
 use crate::model::outcome::Ending;
 use crate::model::plan::Progress;
-use crate::session::{self, Clicked, Wish};
+use crate::web::{self, ActionResponder, WorklistAction};
 use std::time::Instant;
 
 impl Round<'_, '_> {
@@ -53,7 +53,7 @@ impl Round<'_, '_> {
     /// Its tab may have been closed: the same question, once more.
     pub(super) fn open_again(&mut self, at: usize) {
         if let Some(open) = self.open.get(&at) {
-            let browser = session::open(self.call.env, &open.address, &self.terms.choice);
+            let browser = web::open(self.call.env, &open.address, &self.terms.choice);
             let until = open.until.unwrap_or_else(Instant::now);
             self.view.opened(&self.items[at].1, &open.address, How::of(browser), until);
         }
@@ -81,22 +81,22 @@ impl Round<'_, '_> {
     }
 
     /// A click on the worklist.
-    pub(super) fn wished(&mut self, wish: Wish, reply: Clicked) {
+    pub(super) fn wished(&mut self, action: WorklistAction, reply: ActionResponder) {
         let progress = |at: usize| self.pace.progress().get(at).copied();
         if self.pace.is_stopping() {
             return reply.refuse("The run has ended", "The terminal says how, and what to do next.");
         }
-        match wish {
-            Wish::GoOn => self.go_on(),
-            Wish::Open(at) => return self.follow(at, reply),
-            Wish::HandOff(at) => return self.hand_off(at, reply),
-            Wish::Skip(at) => {
+        match action {
+            WorklistAction::GoOn => self.go_on(),
+            WorklistAction::Open(at) => return self.follow(at, reply),
+            WorklistAction::HandOff(at) => return self.hand_off(at, reply),
+            WorklistAction::Skip(at) => {
                 if matches!(progress(at), Some(Progress::Waiting | Progress::Opened)) {
                     self.let_go(at);
                     self.skip(at, "skipped on the worklist");
                 }
             }
-            Wish::Retry(at) => {
+            WorklistAction::Retry(at) => {
                 if matches!(progress(at), Some(Progress::HandedOff | Progress::Failed | Progress::Skipped)) {
                     self.try_again(at);
                 }
@@ -106,7 +106,7 @@ impl Round<'_, '_> {
     }
 
     /// The worklist's link to a license's page: the state is made when it's clicked.
-    pub(super) fn follow(&mut self, at: usize, reply: Clicked) {
+    pub(super) fn follow(&mut self, at: usize, reply: ActionResponder) {
         match self.pace.progress().get(at) {
             Some(Progress::Waiting | Progress::HandedOff | Progress::Failed | Progress::Skipped) => {
                 self.try_again(at);

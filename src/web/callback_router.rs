@@ -1,27 +1,29 @@
 //! Which answer belongs to which question: the state decides, before anything has an effect.
 
-use super::{Exchange, Step, Worklist};
-use crate::error::{Error, HandoffError, ProviderError, clean};
+use super::event::SessionEvent;
+use super::reply::BrowserReply;
+use super::worklist::Worklist;
+use crate::error::{Error, HandoffError, ProviderError};
 use crate::model::ids::FlowId;
 use crate::model::provider::StateIn;
 use crate::model::secret::{Fingerprint, fingerprint};
-use crate::oauth::{Ask, Callback, Endpoints, Returned, callback_path, judge, read_callback};
-use crate::web::listener::{Method, Page, Request};
-use crate::web::pages::{self, Reader};
+use crate::oauth::{Ask, Callback, Endpoints, ProviderClient, Returned, callback_path, judge, read_callback};
+use crate::web::listener::{Method, Request};
+use crate::web::pages;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The questions that may be answered, by their states' fingerprints: looking one up tells no time about the state.
-pub(super) struct Switchboard {
+pub(super) struct CallbackRouter {
     path: String,
     state_in: StateIn,
     endpoints: Arc<Endpoints>,
-    open: HashMap<Fingerprint, Waiting>,
+    open: HashMap<Fingerprint, PendingRequest>,
     pub(super) strays: usize,
     pub(super) worklist: Option<Worklist>,
 }
 
-struct Waiting {
+struct PendingRequest {
     flow: FlowId,
     redirect_uri: String,
     license: String,
@@ -29,102 +31,29 @@ struct Waiting {
     over: bool,
 }
 
-impl Waiting {
+impl PendingRequest {
     /// Its one answer.
-    fn answer(&mut self, callback: Callback, reply: Reply, endpoints: &Endpoints) -> Step {
+    fn answer(&mut self, callback: Callback, reply: BrowserReply, endpoints: &Endpoints) -> SessionEvent {
         // defense: S19 an-answer-counts-once
         self.answered = true;
         let flow = self.flow.clone();
         match judge(callback, self.license.clone(), endpoints) {
-            Ok(code) => Step::Arrived { flow, code, reply },
-            Err(error) => Step::Refused { flow, error: error.into(), reply },
+            Ok(code) => SessionEvent::Arrived { flow, code, reply },
+            Err(error) => SessionEvent::Refused { flow, error: error.into(), reply },
         }
     }
 }
 
-/// The browser that waits for a page.
-#[derive(Debug)]
-pub struct Reply {
-    license: String,
-    reader: Reader,
-    request: Option<Request>,
+pub(super) fn lock(router: &Mutex<CallbackRouter>) -> MutexGuard<'_, CallbackRouter> {
+    router.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl std::fmt::Debug for Request {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Its query holds the code.
-        f.write_str("Request(…)")
-    }
-}
-
-impl Reply {
-    /// Nobody waits: the answer came another way.
-    pub fn nobody(license: String) -> Self {
-        Self { license, reader: Reader::Operator, request: None }
-    }
-
-    /// An admin waits, who sits elsewhere and knows of no terminal; about which license, isn't known yet.
-    pub(super) fn of_admin(request: Request) -> Self {
-        Self { license: String::new(), reader: Reader::Admin, request: Some(request) }
-    }
-
-    /// The same, once it's known which license it's about.
-    pub fn about(self, license: &str) -> Self {
-        Self { license: license.to_owned(), ..self }
-    }
-
-    /// It's no answer to a question that waits for one.
-    pub fn no_question(self, error: &Error) {
-        let page = pages::unasked(&clean(&error.to_string()));
-        self.answer(page);
-    }
-
-    /// The grant is stored.
-    pub fn granted(self) {
-        // defense: S27 page-names-the-license
-        let page = pages::granted(self.reader, &self.license);
-        self.answer(page);
-    }
-
-    /// It came before.
-    pub fn already(self) {
-        let page = pages::already(&self.license);
-        self.answer(page);
-    }
-
-    /// Another admin's grant is held.
-    pub fn held(self, granted_by: &str) {
-        let page = pages::held(self.reader, &self.license, granted_by);
-        self.answer(page);
-    }
-
-    /// Nothing is stored.
-    pub fn failed(self, error: &Error) {
-        let reason = clean(&error.to_string());
-        let page = match error.answer_lost() {
-            true => pages::uncertain(self.reader, &self.license, &reason),
-            false => pages::failed(self.reader, &self.license, &reason),
-        };
-        self.answer(page);
-    }
-
-    fn answer(self, page: Page) {
-        if let Some(request) = self.request {
-            request.answer(page);
-        }
-    }
-}
-
-pub(super) fn lock(board: &Mutex<Switchboard>) -> MutexGuard<'_, Switchboard> {
-    board.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Switchboard {
-    pub(super) fn new(exchange: &Exchange) -> Self {
+impl CallbackRouter {
+    pub(super) fn new(client: &ProviderClient) -> Self {
         Self {
-            path: callback_path(&exchange.provider).to_owned(),
-            state_in: exchange.provider.state_in,
-            endpoints: exchange.endpoints.clone(),
+            path: callback_path(&client.provider).to_owned(),
+            state_in: client.provider.state_in,
+            endpoints: client.endpoints.clone(),
             open: HashMap::new(),
             strays: 0,
             worklist: None,
@@ -134,7 +63,7 @@ impl Switchboard {
     /// Waits for the answer to a question.
     pub(super) fn expect(&mut self, flow: FlowId, ask: &Ask) {
         let (license, redirect_uri) = (ask.key.license.to_string(), ask.redirect_uri.clone());
-        let waiting = Waiting { flow, redirect_uri, license, answered: false, over: false };
+        let waiting = PendingRequest { flow, redirect_uri, license, answered: false, over: false };
         self.open.insert(fingerprint(ask.memo.state.expose()), waiting);
     }
 
@@ -146,7 +75,7 @@ impl Switchboard {
     }
 
     /// Decides about one request: a step for the loop, or a page at once.
-    pub(super) fn connect(&mut self, request: Request) -> Option<Step> {
+    pub(super) fn connect(&mut self, request: Request) -> Option<SessionEvent> {
         if let Some(worklist) = self.worklist.as_ref().filter(|it| it.owns(&request.path)) {
             return worklist.connect(request);
         }
@@ -178,13 +107,12 @@ impl Switchboard {
             request.answer(pages::already(&waiting.license));
             return None;
         }
-        let reply =
-            Reply { license: waiting.license.clone(), reader: Reader::Operator, request: Some(request) };
+        let reply = BrowserReply::of_operator(waiting.license.clone(), request);
         Some(waiting.answer(callback, reply, &self.endpoints))
     }
 
     /// The same for an answer that was pasted. `None` where it belongs to no question of ours.
-    pub(super) fn pasted(&mut self, returned: &Returned) -> Option<Result<Step, Error>> {
+    pub(super) fn pasted(&mut self, returned: &Returned) -> Option<Result<SessionEvent, Error>> {
         let state = returned.states().iter().map(|state| fingerprint(state.expose()));
         let state = state.into_iter().find(|state| self.open.contains_key(state))?;
         let waiting = self.open.get_mut(&state)?;
@@ -196,7 +124,7 @@ impl Switchboard {
         if waiting.over || waiting.answered {
             return Some(Err(HandoffError::Used { license }.into()));
         }
-        let reply = Reply::nobody(license);
+        let reply = BrowserReply::nobody(license);
         Some(Ok(waiting.answer(returned.callback.clone(), reply, &self.endpoints)))
     }
 

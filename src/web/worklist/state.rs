@@ -16,13 +16,13 @@ const PARKED: usize = 8;
 const AWAY: Duration = Duration::from_millis(1500);
 
 /// How the run stands, and who waits for a change.
-pub(super) struct News {
+pub(super) struct WorklistState {
     rows: Vec<Row>,
     notice: Option<String>,
     ended: Option<String>,
     /// Counts the changes.
     seq: u64,
-    parked: VecDeque<(Ticket, Request)>,
+    parked: VecDeque<(WaiterId, Request)>,
     last: u64,
     /// When pages were answered that haven't asked again.
     away: VecDeque<Instant>,
@@ -40,9 +40,9 @@ pub(super) struct Row {
 
 /// One waiting page.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ticket(u64);
+pub(super) struct WaiterId(u64);
 
-impl News {
+impl WorklistState {
     pub(super) fn new(rows: usize) -> Self {
         let row = || Row { progress: Progress::Waiting, detail: String::new(), changed: 0 };
         Self {
@@ -105,10 +105,10 @@ impl News {
         json!({ "seq": self.seq, "ended": self.ended, "notice": self.notice, "rows": rows })
     }
 
-    pub(super) fn park(&mut self, request: Request) -> Ticket {
+    pub(super) fn park(&mut self, request: Request) -> WaiterId {
         self.last += 1;
-        self.parked.push_back((Ticket(self.last), request));
-        Ticket(self.last)
+        self.parked.push_back((WaiterId(self.last), request));
+        WaiterId(self.last)
     }
 
     /// Those that wait longest, where more wait than may.
@@ -127,7 +127,7 @@ impl News {
     }
 
     /// One that still waits.
-    pub(super) fn take(&mut self, ticket: Ticket) -> Vec<Request> {
+    pub(super) fn take(&mut self, ticket: WaiterId) -> Vec<Request> {
         let at = self.parked.iter().position(|(parked, _)| *parked == ticket);
         at.and_then(|at| self.parked.remove(at)).map(|(_, request)| request).into_iter().collect()
     }

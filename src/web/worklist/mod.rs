@@ -1,15 +1,15 @@
 //! The worklist: a page on the listener's port that shows how far every license of a run has come, and leads to
-//! BioTrack's Grant Access pages one by one. What people wish there comes as a step; the page decides nothing.
+//! BioTrack's Grant Access pages one by one. What people action there comes as a step; the page decides nothing.
 
-mod news;
+mod action;
 mod page;
+mod state;
 #[cfg(test)]
 mod tests;
-mod wish;
 
-pub use wish::{Clicked, Wish};
+pub use action::{ActionResponder, WorklistAction};
 
-use super::Step;
+use super::event::SessionEvent;
 use crate::error::{Result, clean};
 use crate::model::ids::{Key, OcmLicense, StoreName, Username};
 use crate::model::plan::Progress;
@@ -17,8 +17,8 @@ use crate::model::secret::{Fingerprint, Secret, fingerprint};
 use crate::system::Random;
 use crate::web::listener::{Method, Page, Request};
 use crate::web::pages;
-use news::News;
 use serde_json::Value;
+use state::WorklistState;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
 
@@ -44,7 +44,7 @@ pub struct Entry {
 
 /// What the page shows of a run: its licenses in their order, one admin's beside each other.
 #[derive(Debug, Clone)]
-pub struct Sheet {
+pub struct WorklistView {
     /// The profile.
     pub profile: String,
     /// What every Grant Access page of the run must show: label and value.
@@ -61,8 +61,8 @@ pub struct Worklist(Arc<Inner>);
 struct Inner {
     secret: String,
     fingerprint: Fingerprint,
-    sheet: Sheet,
-    news: Mutex<News>,
+    sheet: WorklistView,
+    state: Mutex<WorklistState>,
     /// Told when a page has heard of the end.
     heard: Condvar,
 }
@@ -77,17 +77,17 @@ fn pasted(query: &str) -> Secret {
 
 impl Worklist {
     /// A page under a path that nobody can guess: 256 random bits.
-    pub fn new(random: &dyn Random, mut sheet: Sheet) -> Result<Self> {
+    pub fn new(random: &dyn Random, mut sheet: WorklistView) -> Result<Self> {
         for entry in &mut sheet.entries {
             entry.why = clean(&entry.why);
         }
         let secret = random.token()?;
-        let news = Mutex::new(News::new(sheet.entries.len()));
+        let state = Mutex::new(WorklistState::new(sheet.entries.len()));
         Ok(Self(Arc::new(Inner {
             fingerprint: fingerprint(&secret),
             secret,
             sheet,
-            news,
+            state,
             heard: Condvar::new(),
         })))
     }
@@ -100,47 +100,47 @@ impl Worklist {
     /// Shows how far a license has come, and what is to be said of it: why it failed, who holds it, its new expiry.
     /// Open pages show it at once.
     pub fn show(&self, entry: usize, progress: Progress, detail: &str) {
-        self.tell(|news| news.show(entry, progress, &clean(detail)));
+        self.tell(|state| state.show(entry, progress, &clean(detail)));
     }
 
     /// Shows a notice above the list, with a button that wishes to go on; `None` takes it away.
     pub fn notice(&self, text: Option<String>) {
-        self.tell(|news| news.notice(text.map(|text| clean(&text))));
+        self.tell(|state| state.notice(text.map(|text| clean(&text))));
     }
 
     /// The run is over: pages say so, and nothing can be wished any more.
     pub fn ended(&self, text: String) {
-        self.tell(|news| news.end(clean(&text)));
+        self.tell(|state| state.end(clean(&text)));
     }
 
     /// Changes what is shown, and answers every page that waits for a change.
-    fn tell(&self, change: impl FnOnce(&mut News)) {
-        let mut news = self.news();
-        let before = news.seq();
-        change(&mut news);
-        if news.seq() == before {
+    fn tell(&self, change: impl FnOnce(&mut WorklistState)) {
+        let mut state = self.state();
+        let before = state.seq();
+        change(&mut state);
+        if state.seq() == before {
             return;
         }
-        let (waiting, json) = (news.all_parked(), news.since(before));
-        Self::answer(news, waiting, &json);
+        let (waiting, json) = (state.all_parked(), state.since(before));
+        Self::answer(state, waiting, &json);
     }
 
     /// Tells pages; one that is gone by now is nobody's loss. Nothing is written under the lock.
-    fn answer(mut news: MutexGuard<'_, News>, waiting: Vec<Request>, json: &Value) {
-        waiting.iter().for_each(|_| news.goes());
-        drop(news);
+    fn answer(mut state: MutexGuard<'_, WorklistState>, waiting: Vec<Request>, json: &Value) {
+        waiting.iter().for_each(|_| state.goes());
+        drop(state);
         for request in waiting {
             request.answer_apart(Page::json(json.to_string()));
         }
     }
 
-    fn news(&self) -> MutexGuard<'_, News> {
-        self.0.news.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, WorklistState> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// From now on pages that wait for a change are answered after a while though there is none.
     pub(super) fn served_on(&self, runtime: &Handle) {
-        self.news().runtime = Some(runtime.clone());
+        self.state().runtime = Some(runtime.clone());
     }
 
     /// Whether a path is this page's or leads on from it. Compared by fingerprints, as states are: the time it takes
@@ -151,16 +151,16 @@ impl Worklist {
     }
 
     /// Answers a request for a path that it owns, or makes a step of it for the loop to answer.
-    pub(super) fn connect(&self, request: Request) -> Option<Step> {
+    pub(super) fn connect(&self, request: Request) -> Option<SessionEvent> {
         let path = request.path.clone();
         let below = path[PREFIX.len()..].split_once('/').map_or("", |(_, below)| below);
         let entry = |number: &str| number.parse().ok().filter(|number| *number < self.0.sheet.entries.len());
-        let wish = match (request.method, below.split_once('/')) {
+        let action = match (request.method, below.split_once('/')) {
             (Method::Get, None) if below.is_empty() => {
-                let mut news = self.news();
-                let page = page::sheet(&self.path(), &self.0.sheet, &news);
-                news.goes();
-                drop(news);
+                let mut state = self.state();
+                let page = page::sheet(&self.path(), &self.0.sheet, &state);
+                state.goes();
+                drop(state);
                 request.answer_apart(page);
                 return None;
             }
@@ -168,21 +168,23 @@ impl Worklist {
                 self.park(request);
                 return None;
             }
-            (Method::Get, Some(("go", number))) => entry(number).map(Wish::Open),
-            (Method::Post, Some(("skip", number))) => entry(number).map(Wish::Skip),
-            (Method::Post, Some(("retry", number))) => entry(number).map(Wish::Retry),
-            (Method::Post, Some(("handoff", number))) => entry(number).map(Wish::HandOff),
-            (Method::Post, None) if below == "answer" && self.news().ended_as().is_none() => {
+            (Method::Get, Some(("go", number))) => entry(number).map(WorklistAction::Open),
+            (Method::Post, Some(("skip", number))) => entry(number).map(WorklistAction::Skip),
+            (Method::Post, Some(("retry", number))) => entry(number).map(WorklistAction::Retry),
+            (Method::Post, Some(("handoff", number))) => entry(number).map(WorklistAction::HandOff),
+            (Method::Post, None) if below == "answer" && self.state().ended_as().is_none() => {
                 let text = pasted(request.query.as_deref().unwrap_or_default());
-                return Some(Step::Pasted { text, from: Some(Clicked::new(request)) });
+                return Some(SessionEvent::Pasted { text, from: Some(ActionResponder::new(request)) });
             }
-            (Method::Post, None) if below == "on" => Some(Wish::GoOn),
+            (Method::Post, None) if below == "on" => Some(WorklistAction::GoOn),
             _ => None,
         };
-        let over = self.news().ended_as().map(str::to_owned);
-        match (wish, over) {
+        let over = self.state().ended_as().map(str::to_owned);
+        match (action, over) {
             (Some(_), Some(over)) => request.answer(pages::refused("This run is over", &over)),
-            (Some(wish), None) => return Some(Step::Wished { wish, reply: Clicked::new(request) }),
+            (Some(action), None) => {
+                return Some(SessionEvent::Clicked { action, reply: ActionResponder::new(request) });
+            }
             (None, _) if request.method == Method::Post => request.answer(pages::not_allowed()),
             (None, _) => request.answer(pages::not_found()),
         }
@@ -192,16 +194,16 @@ impl Worklist {
     /// Answers with what has changed since the page last heard, or waits until something does.
     fn park(&self, request: Request) {
         let after = request.query.as_deref().and_then(|query| query.strip_prefix("after=")?.parse().ok());
-        let mut news = self.news();
-        let over = news.ended_as().is_some();
+        let mut state = self.state();
+        let over = state.ended_as().is_some();
         if !over {
-            news.comes();
+            state.comes();
         }
         let (waiting, json) = match after {
-            Some(after) if after == news.seq() && !over => {
-                let parked = news.park(request);
-                if let Some(runtime) = &news.runtime {
-                    let (worklist, patience) = (Arc::downgrade(&self.0), news.patience);
+            Some(after) if after == state.seq() && !over => {
+                let parked = state.park(request);
+                if let Some(runtime) = &state.runtime {
+                    let (worklist, patience) = (Arc::downgrade(&self.0), state.patience);
                     runtime.spawn(async move {
                         tokio::time::sleep(patience).await;
                         if let Some(inner) = worklist.upgrade() {
@@ -209,30 +211,30 @@ impl Worklist {
                         }
                     });
                 }
-                (news.one_too_many(), news.since(after))
+                (state.one_too_many(), state.since(after))
             }
-            after => (vec![request], news.since(after.filter(|after| *after <= news.seq()).unwrap_or(0))),
+            after => (vec![request], state.since(after.filter(|after| *after <= state.seq()).unwrap_or(0))),
         };
-        Self::answer(news, waiting, &json);
+        Self::answer(state, waiting, &json);
         if over {
             // Only now that its answer is on its way: whoever waits for this closes the port next.
-            self.news().comes();
+            self.state().comes();
             self.0.heard.notify_all();
         }
     }
 
     /// Answers a page that has waited long enough; it asks again.
-    fn give_up(&self, parked: news::Ticket) {
-        let mut news = self.news();
-        let (waiting, json) = (news.take(parked), news.since(news.seq()));
-        Self::answer(news, waiting, &json);
+    fn give_up(&self, parked: state::WaiterId) {
+        let mut state = self.state();
+        let (waiting, json) = (state.take(parked), state.since(state.seq()));
+        Self::answer(state, waiting, &json);
     }
 
     /// Waits a moment, where the run is over, for the pages that are between two questions: they would find the port
     /// closed, and take it for a crash.
     pub(super) fn part(&self) {
-        let news = self.news();
-        let limit = news.away_at_most;
-        drop(self.0.heard.wait_timeout_while(news, limit, |news| news.owes_the_end()));
+        let state = self.state();
+        let limit = state.away_at_most;
+        drop(self.0.heard.wait_timeout_while(state, limit, |state| state.owes_the_end()));
     }
 }

@@ -6,7 +6,7 @@ use crate::web::pages;
 
 /// What was clicked; the number is the entry's place in the sheet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
+pub enum WorklistAction {
     /// To be led to the Grant Access page of an entry.
     Open(usize),
     /// To leave an entry out.
@@ -21,9 +21,9 @@ pub enum Wish {
 
 /// The browser that waits after a click. Dropped unanswered, it's told that there is nobody to serve it.
 #[derive(Debug)]
-pub struct Clicked(Request);
+pub struct ActionResponder(Request);
 
-impl Clicked {
+impl ActionResponder {
     pub(super) fn new(request: Request) -> Self {
         Self(request)
     }
@@ -40,8 +40,8 @@ impl Clicked {
     }
 
     /// Tells the page's script what came of it.
-    pub fn tell(self, news: &serde_json::Value) {
-        self.0.answer(Page::json(news.to_string()));
+    pub fn tell(self, said: &serde_json::Value) {
+        self.0.answer(Page::json(said.to_string()));
     }
 
     /// It's done, and the page will hear of it.

@@ -17,7 +17,7 @@ const LONG: Duration = Duration::from_secs(20);
 struct Rig {
     worklist: Worklist,
     serving: Option<Serving>,
-    steps: Receiver<Step>,
+    steps: Receiver<SessionEvent>,
     port: u16,
     runtime: Runtime,
     _folder: tempfile::TempDir,
@@ -34,17 +34,17 @@ fn entry(license: &str, why: &str) -> Entry {
     }
 }
 
-fn sheet(entries: Vec<Entry>) -> Sheet {
-    Sheet { profile: "ny".into(), facts: vec![("Company", "Treez Inc".into())], entries }
+fn sheet(entries: Vec<Entry>) -> WorklistView {
+    WorklistView { profile: "ny".into(), facts: vec![("Company", "Treez Inc".into())], entries }
 }
 
-fn three() -> Sheet {
+fn three() -> WorklistView {
     sheet(["L-0", "L-1", "L-2"].map(|license| entry(license, "expired 3 days ago")).into())
 }
 
 impl Rig {
     /// What belongs to the page goes to it, the rest is answered as the switchboard does.
-    fn new(sheet: Sheet) -> Rig {
+    fn new(sheet: WorklistView) -> Rig {
         let worklist = Worklist::new(&OsRandom, sheet).unwrap();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -83,15 +83,15 @@ impl Rig {
         self.send("POST", below, "Sec-Fetch-Site: same-origin\r\nContent-Length: 0\r\n")
     }
 
-    fn wished(&self) -> (Wish, Clicked) {
+    fn wished(&self) -> (WorklistAction, ActionResponder) {
         match self.steps.recv_timeout(LONG).unwrap() {
-            Step::Wished { wish, reply } => (wish, reply),
+            SessionEvent::Clicked { action, reply } => (action, reply),
             other => panic!("{other:?}"),
         }
     }
 
     fn parked(&self) -> usize {
-        self.worklist.news().parked()
+        self.worklist.state().parked()
     }
 
     /// Asks for news, and returns once the page has parked the question.
@@ -191,7 +191,7 @@ fn a_link_leads_on_and_a_wish_is_a_post() {
     let rig = Rig::new(three());
     let browser = rig.get("/go/1");
     let (wish, reply) = rig.wished();
-    assert_eq!(wish, Wish::Open(1));
+    assert_eq!(wish, WorklistAction::Open(1));
     reply.go_to("https://biotr.ac/oauth?state=x");
     let (head, body) = all(browser);
     assert!(head.starts_with("HTTP/1.1 303 "), "{head}");
@@ -208,7 +208,11 @@ fn a_link_leads_on_and_a_wish_is_a_post() {
     let (head, body) = all(browser);
     assert!(head.starts_with("HTTP/1.1 409 ") && body.contains("Already &lt;granted&gt;"), "{body}");
 
-    for (path, wanted) in [("/skip/0", Wish::Skip(0)), ("/retry/2", Wish::Retry(2)), ("/on", Wish::GoOn)] {
+    for (path, wanted) in [
+        ("/skip/0", WorklistAction::Skip(0)),
+        ("/retry/2", WorklistAction::Retry(2)),
+        ("/on", WorklistAction::GoOn),
+    ] {
         let browser = rig.post(path);
         let (wish, reply) = rig.wished();
         assert_eq!(wish, wanted);
@@ -301,7 +305,7 @@ fn one_too_many_sends_the_oldest_away_with_nothing_new() {
 #[test]
 fn who_waits_in_vain_is_answered_in_time() {
     let rig = Rig::new(three());
-    rig.worklist.news().patience = Duration::from_millis(20);
+    rig.worklist.state().patience = Duration::from_millis(20);
     rig.worklist.served_on(rig.runtime.handle());
     assert_eq!(news(rig.get("/news?after=0"))["rows"], json!([]));
     assert_eq!(rig.parked(), 0);
@@ -333,12 +337,12 @@ fn the_end_is_told_to_all_and_ends_all_wishes() {
 #[test]
 fn a_page_between_two_questions_still_hears_of_the_end() {
     let mut rig = Rig::new(three());
-    rig.worklist.news().away_at_most = LONG;
+    rig.worklist.state().away_at_most = LONG;
     let page = rig.parks(0);
     rig.worklist.show(0, Progress::Granted, "");
     news(page);
     rig.worklist.ended("Over.".into());
-    assert!(rig.worklist.news().owes_the_end());
+    assert!(rig.worklist.state().owes_the_end());
     let (worklist, serving) = (rig.worklist.clone(), rig.serving.take());
     let parting = std::thread::spawn(move || {
         worklist.part();
@@ -351,10 +355,10 @@ fn a_page_between_two_questions_still_hears_of_the_end() {
 #[test]
 fn a_page_that_was_closed_is_waited_for_only_a_moment() {
     let rig = Rig::new(three());
-    rig.worklist.news().away_at_most = Duration::from_millis(50);
+    rig.worklist.state().away_at_most = Duration::from_millis(50);
     all(rig.get(""));
     rig.worklist.part();
-    assert!(!rig.worklist.news().owes_the_end(), "the run isn't over");
+    assert!(!rig.worklist.state().owes_the_end(), "the run isn't over");
     rig.worklist.ended("Over.".into());
     let began = Instant::now();
     rig.worklist.part();

@@ -1,7 +1,7 @@
 //! The worklist as a document. Its script changes text and attributes only; the style gives each state its sign.
 
-use super::news::{News, Row};
-use super::{Entry, Sheet};
+use super::state::{Row, WorklistState};
+use super::{Entry, WorklistView};
 use crate::model::plan::Progress;
 use crate::model::run_counts::RunCounts;
 use crate::web::listener::{Page, policy_hash};
@@ -25,8 +25,8 @@ const COUNTS: [(&str, bool); 6] = [
 ];
 
 /// The whole page as things stand.
-pub(super) fn sheet(path: &str, sheet: &Sheet, news: &News) -> Page {
-    let left = count(news.rows(), "left");
+pub(super) fn sheet(path: &str, sheet: &WorklistView, state: &WorklistState) -> Page {
+    let left = count(state.rows(), "left");
     let document = html! {
         (DOCTYPE)
         html lang="en" {
@@ -34,16 +34,16 @@ pub(super) fn sheet(path: &str, sheet: &Sheet, news: &News) -> Page {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { @match news.ended_as() { Some(_) => "Over · worklist", None => { (left) " left · worklist" } } }
+                title { @match state.ended_as() { Some(_) => "Over · worklist", None => { (left) " left · worklist" } } }
                 style { (PreEscaped(STYLE)) }
             }
-            body data-over=[news.ended_as().map(|_| "ended")] {
+            body data-over=[state.ended_as().map(|_| "ended")] {
                 header {
                     p.program { "biotrack-auth" span.profile { "profile " (sheet.profile) } }
                     h1 { "Worklist" }
                     p.counts #counts role="status" {
                         @for (word, always) in COUNTS {
-                            @let number = count(news.rows(), word);
+                            @let number = count(state.rows(), word);
                             span data-count=(word) hidden[number == 0 && !always] { b { (number) } " " (word.replace('_', " ")) }
                         }
                     }
@@ -52,15 +52,15 @@ pub(super) fn sheet(path: &str, sheet: &Sheet, news: &News) -> Page {
                 main {
                     noscript { p.banner { "This list doesn’t update by itself, for scripts are off in this browser. Reload it to see how things stand." } }
                     div.banner.note #notice role="alert" {
-                        @if let Some(text) = news.noticed() { p { (text) } }
+                        @if let Some(text) = state.noticed() { p { (text) } }
                     }
                     div.banner.end #end role="alert" {
-                        @if let Some(text) = news.ended_as() { p { (text) } }
+                        @if let Some(text) = state.ended_as() { p { (text) } }
                     }
                     (facts(sheet))
-                    (tools(news.rows()))
-                    @if news.ended_as().is_none() { (answer()) }
-                    (table(path, sheet, news))
+                    (tools(state.rows()))
+                    @if state.ended_as().is_none() { (answer()) }
+                    (table(path, sheet, state))
                     p.nothing #nothing hidden { "No license matches. Clear the filter, or choose another state." }
                 }
                 script { (PreEscaped(SCRIPT)) }
@@ -70,7 +70,7 @@ pub(super) fn sheet(path: &str, sheet: &Sheet, news: &News) -> Page {
     Page::html(200, document.into_string()).styled(&STYLE_HASH).scripted(&SCRIPT_HASH)
 }
 
-fn facts(sheet: &Sheet) -> Markup {
+fn facts(sheet: &WorklistView) -> Markup {
     html! {
         section.facts aria-labelledby="facts" {
             h2 #facts { "What the Grant Access page must show" }
@@ -118,11 +118,11 @@ fn answer() -> Markup {
     }
 }
 
-fn table(path: &str, sheet: &Sheet, news: &News) -> Markup {
-    let numbered: Vec<_> = sheet.entries.iter().zip(news.rows()).enumerate().collect();
-    let over = news.ended_as().is_some();
+fn table(path: &str, sheet: &WorklistView, state: &WorklistState) -> Markup {
+    let numbered: Vec<_> = sheet.entries.iter().zip(state.rows()).enumerate().collect();
+    let over = state.ended_as().is_some();
     html! {
-        table #list data-seq=(news.seq()) {
+        table #list data-seq=(state.seq()) {
             caption.aside { "The licenses of this run, grouped by the admin user who is asked" }
             thead {
                 tr {

@@ -1,11 +1,13 @@
 //! A listener behind a TLS proxy: it takes the answers of many admins, whoever asked them. It never writes.
 
-use super::{Exchange, Reply, Turn, Turns, on_interrupt, private_folder, unbound};
+use super::exchange_pool::{ExchangePool, ExchangeSlot};
+use super::reply::BrowserReply;
+use super::socket;
 use crate::error::Result;
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
-use crate::oauth::{Code, Returned};
+use crate::oauth::{Code, ProviderClient, Returned};
 use crate::system::Env;
 use crate::web::listener::{Listener, Method, Page, Request, Serving};
 use crate::web::pages;
@@ -17,18 +19,18 @@ use url::Url;
 /// Where a monitor asks whether all is well.
 const HEALTH: &str = "/healthz";
 
-/// What comes to the desk.
+/// What comes to the server.
 #[derive(Debug)]
-pub enum Visit {
+pub enum ServerEvent {
     /// An admin's browser brings an answer, and waits for its page.
     Answer {
         /// What it brings.
         returned: Returned,
         /// Where the page goes.
-        reply: Reply,
+        reply: BrowserReply,
     },
     /// A monitor asks.
-    Health(Asked),
+    Health(HealthCheck),
     /// A code was exchanged, or wasn't.
     Exchanged {
         /// Which question's.
@@ -42,9 +44,9 @@ pub enum Visit {
 
 /// A monitor that waits.
 #[derive(Debug)]
-pub struct Asked(Request);
+pub struct HealthCheck(Request);
 
-impl Asked {
+impl HealthCheck {
     /// All is well, or why not.
     pub fn answer(self, well: &Result<()>) {
         let (status, reason) = match well {
@@ -56,33 +58,33 @@ impl Asked {
     }
 }
 
-/// The desk, open.
-pub struct Desk {
-    visits: Receiver<Visit>,
-    sender: Sender<Visit>,
-    turns: Turns,
+/// The server, open.
+pub struct CallbackServer {
+    events: Receiver<ServerEvent>,
+    sender: Sender<ServerEvent>,
+    pool: ExchangePool,
     serving: Serving,
 }
 
-impl Desk {
+impl CallbackServer {
     /// Binds the address and takes what comes for the public one.
-    pub fn open(env: &Env, exchange: Exchange, public: &Url, bind: SocketAddr) -> Result<Self> {
-        let unbound = unbound(Some(bind.port()).filter(|port| *port != 0));
+    pub fn open(env: &Env, client: ProviderClient, public: &Url, bind: SocketAddr) -> Result<Self> {
+        let unbound = socket::unbound(Some(bind.port()).filter(|port| *port != 0));
         let runtime = env.net()?;
         let listener = Listener::behind_proxy(bind, public).map_err(&unbound)?;
-        let (sender, visits) = channel();
+        let (sender, events) = channel();
         let to_loop = sender.clone();
         let base = public.as_str().trim_end_matches('/').to_owned();
         let root = public.path().trim_end_matches('/').to_owned();
         let serving = listener
-            .serve(&runtime, &private_folder(env), move |request| {
-                if let Some(visit) = received(request, &base, &root) {
-                    let _ = to_loop.send(visit);
+            .serve(&runtime, &socket::private_folder(env), move |request| {
+                if let Some(event) = received(request, &base, &root) {
+                    let _ = to_loop.send(event);
                 }
             })
             .map_err(unbound)?;
-        on_interrupt(env, &runtime, &sender, Visit::Interrupted)?;
-        Ok(Self { visits, sender, turns: Turns::new(runtime, exchange), serving })
+        socket::on_interrupt(env, &runtime, &sender, ServerEvent::Interrupted)?;
+        Ok(Self { events, sender, pool: ExchangePool::new(runtime, client), serving })
     }
 
     /// The port taken.
@@ -90,30 +92,30 @@ impl Desk {
         self.serving.port()
     }
 
-    /// The next visit, or `None` once the time is over.
-    pub fn next(&self, until: Instant) -> Option<Visit> {
-        self.visits.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
+    /// The next event, or `None` once the time is over.
+    pub fn next(&self, until: Instant) -> Option<ServerEvent> {
+        self.events.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
     }
 
     /// A place among the few exchanges at once, where one is free: there is one again when an answer comes.
-    pub fn turn(&self) -> Option<Turn> {
-        self.turns.turn()
+    pub fn slot(&self) -> Option<ExchangeSlot> {
+        self.pool.slot()
     }
 
-    /// Exchanges a code whose sending the ledger knows of; the answer comes as a visit.
-    pub fn exchange(&self, turn: Turn, go: Logged<(FlowId, Code)>) {
-        self.turns.exchange(turn, go, &self.sender, |flow, result| Visit::Exchanged { flow, result });
+    /// Exchanges a code whose sending the ledger knows of; the answer comes as a event.
+    pub fn exchange(&self, slot: ExchangeSlot, go: Logged<(FlowId, Code)>) {
+        self.pool.exchange(slot, go, &self.sender, |flow, result| ServerEvent::Exchanged { flow, result });
     }
 }
 
 /// An answer for the loop, or a page at once.
-fn received(request: Request, base: &str, root: &str) -> Option<Visit> {
+fn received(request: Request, base: &str, root: &str) -> Option<ServerEvent> {
     if request.method != Method::Get {
         request.answer(pages::not_allowed());
         return None;
     }
     if request.path == HEALTH {
-        return Some(Visit::Health(Asked(request)));
+        return Some(ServerEvent::Health(HealthCheck(request)));
     }
     let below = request.path.strip_prefix(root);
     let ours = below.is_some_and(|below| below.is_empty() || below.starts_with('/'));
@@ -122,7 +124,7 @@ fn received(request: Request, base: &str, root: &str) -> Option<Visit> {
         false => None,
     };
     match returned {
-        Some(returned) => Some(Visit::Answer { returned, reply: Reply::of_admin(request) }),
+        Some(returned) => Some(ServerEvent::Answer { returned, reply: BrowserReply::of_admin(request) }),
         None => {
             request.answer(pages::not_found());
             None

@@ -1,14 +1,17 @@
 //! Looking many grants up at the provider (RFC 7662), a few at once.
 
-use super::{AT_ONCE, Exchange};
+use super::client::ProviderClient;
+use super::introspect::{Liveness, introspect, introspect_refresh};
 use crate::error::Result;
 use crate::model::granted::Granted;
 use crate::model::ids::Key;
-use crate::oauth::{self, Liveness};
 use crate::system::Env;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use tokio::sync::Semaphore;
+
+/// How many codes are exchanged, or grants looked up, at once: many in one moment are no storm at the provider.
+pub const AT_ONCE: usize = 8;
 
 /// What the provider says of a grant's tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,16 +33,16 @@ pub enum LookedUp {
 /// Asks about each of these; what is said of one comes as soon as it's there.
 pub fn look_up(
     env: &Env,
-    exchange: &Exchange,
+    client: &ProviderClient,
     grants: Vec<(Key, Granted)>,
 ) -> Result<Receiver<(Key, LookedUp)>> {
     let (net, turns) = (env.net()?, Arc::new(Semaphore::new(AT_ONCE)));
     let (sender, answers) = channel();
     for (key, granted) in grants {
-        let (exchange, turns, sender) = (exchange.clone(), turns.clone(), sender.clone());
+        let (client, turns, sender) = (client.clone(), turns.clone(), sender.clone());
         net.spawn(async move {
             let _turn = turns.acquire().await;
-            let said = exchange.look_up(&granted).await;
+            let said = client.look_up(&granted).await;
             let _ = sender.send((key, said));
         });
     }
@@ -55,7 +58,7 @@ pub struct Both {
     pub refresh: Liveness,
 }
 
-impl Exchange {
+impl ProviderClient {
     /// Asks about both tokens of a grant; nothing is known where the provider offers no place to ask.
     pub async fn look_at_both(&self, granted: &Granted) -> Both {
         let Some(address) = self.endpoints.introspection.as_deref() else {
@@ -63,8 +66,8 @@ impl Exchange {
         };
         let (http, provider, secret) = (&self.http, &self.provider, self.secret.as_ref());
         Both {
-            access: oauth::introspect(http, provider, address, secret, granted).await,
-            refresh: oauth::introspect_refresh(http, provider, address, secret, granted).await,
+            access: introspect(http, provider, address, secret, granted).await,
+            refresh: introspect_refresh(http, provider, address, secret, granted).await,
         }
     }
 
@@ -75,12 +78,12 @@ impl Exchange {
         let lapsed = granted.access_expires_at.is_none_or(|at| at <= self.clock.now());
         let access = match granted.access_expires_at {
             Some(_) if lapsed => Liveness::Unknown,
-            _ => oauth::introspect(http, provider, address, secret, granted).await,
+            _ => introspect(http, provider, address, secret, granted).await,
         };
         if access == Liveness::Active {
             return LookedUp::Active { by_refresh: false };
         }
-        let refresh = oauth::introspect_refresh(http, provider, address, secret, granted).await;
+        let refresh = introspect_refresh(http, provider, address, secret, granted).await;
         match (access, refresh) {
             (_, Liveness::Active) => LookedUp::Active { by_refresh: true },
             (Liveness::Inactive, Liveness::Inactive) if !lapsed => LookedUp::Inactive,

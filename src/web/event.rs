@@ -1,0 +1,59 @@
+//! What a browser, a terminal or the provider brings while consents are under way.
+
+use super::reply::BrowserReply;
+use super::worklist::{ActionResponder, WorklistAction};
+use crate::error::{Error, Result};
+use crate::model::granted::Granted;
+use crate::model::ids::FlowId;
+use crate::model::secret::Secret;
+
+/// What comes while grants are in flight.
+#[derive(Debug)]
+pub enum SessionEvent {
+    /// A code came; the browser waits for its page.
+    Arrived {
+        /// Which question it answers.
+        flow: FlowId,
+        /// The code.
+        code: Secret,
+        /// Where the page goes.
+        reply: BrowserReply,
+    },
+    /// The question was answered with something else than a code.
+    Refused {
+        /// Which question.
+        flow: FlowId,
+        /// Why.
+        error: Error,
+        /// Where the page goes.
+        reply: BrowserReply,
+    },
+    /// A code was exchanged, or wasn't.
+    Exchanged {
+        /// Which question.
+        flow: FlowId,
+        /// What came of it.
+        result: Box<Result<Granted>>,
+    },
+    /// What a look at the provider found, after it had been away.
+    Looked(Result<()>),
+    /// A key at the terminal.
+    Key(char),
+    /// A redirect address that somebody sent back, as it was pasted: at the terminal, or on the worklist, whose browser
+    /// waits. It holds a code.
+    Pasted {
+        /// What was pasted.
+        text: Secret,
+        /// Where the answer goes; `None`: to the terminal.
+        from: Option<ActionResponder>,
+    },
+    /// Somebody clicked on the worklist; the browser waits.
+    Clicked {
+        /// What is wanted.
+        action: WorklistAction,
+        /// Where the answer goes.
+        reply: ActionResponder,
+    },
+    /// Ctrl-C, or a polite signal.
+    Interrupted,
+}

@@ -1,0 +1,83 @@
+//! The browser that waits for its page, and which page that is.
+
+use super::listener::{Page, Request};
+use super::pages::{self, Reader};
+use crate::error::{Error, clean};
+
+/// The browser that waits for a page.
+#[derive(Debug)]
+pub struct BrowserReply {
+    license: String,
+    reader: Reader,
+    request: Option<Request>,
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Its query holds the code.
+        f.write_str("Request(…)")
+    }
+}
+
+impl BrowserReply {
+    /// Nobody waits: the answer came another way.
+    pub fn nobody(license: String) -> Self {
+        Self { license, reader: Reader::Operator, request: None }
+    }
+
+    /// A person at this machine waits, about whose license it's known.
+    pub(super) fn of_operator(license: String, request: Request) -> Self {
+        Self { license, reader: Reader::Operator, request: Some(request) }
+    }
+
+    /// An admin waits, who sits elsewhere and knows of no terminal; about which license, isn't known yet.
+    pub(super) fn of_admin(request: Request) -> Self {
+        Self { license: String::new(), reader: Reader::Admin, request: Some(request) }
+    }
+
+    /// The same, once it's known which license it's about.
+    pub fn about(self, license: &str) -> Self {
+        Self { license: license.to_owned(), ..self }
+    }
+
+    /// It's no answer to a question that waits for one.
+    pub fn no_question(self, error: &Error) {
+        let page = pages::unasked(&clean(&error.to_string()));
+        self.answer(page);
+    }
+
+    /// The grant is stored.
+    pub fn granted(self) {
+        // defense: S27 page-names-the-license
+        let page = pages::granted(self.reader, &self.license);
+        self.answer(page);
+    }
+
+    /// It came before.
+    pub fn already(self) {
+        let page = pages::already(&self.license);
+        self.answer(page);
+    }
+
+    /// Another admin's grant is held.
+    pub fn held(self, granted_by: &str) {
+        let page = pages::held(self.reader, &self.license, granted_by);
+        self.answer(page);
+    }
+
+    /// Nothing is stored.
+    pub fn failed(self, error: &Error) {
+        let reason = clean(&error.to_string());
+        let page = match error.answer_lost() {
+            true => pages::uncertain(self.reader, &self.license, &reason),
+            false => pages::failed(self.reader, &self.license, &reason),
+        };
+        self.answer(page);
+    }
+
+    fn answer(self, page: Page) {
+        if let Some(request) = self.request {
+            request.answer(page);
+        }
+    }
+}

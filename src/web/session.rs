@@ -1,0 +1,161 @@
+//! Grants in flight over one listener: opens addresses, waits, and yields what comes as values. It never writes.
+
+use super::callback_router::{self, CallbackRouter};
+use super::event::SessionEvent;
+use super::exchange_pool::{ExchangePool, ExchangeSlot};
+use super::socket;
+use super::worklist::Worklist;
+use crate::error::Result;
+use crate::model::flow::Logged;
+use crate::model::ids::FlowId;
+use crate::model::provider::RedirectHost;
+use crate::model::secret::Secret;
+use crate::oauth::{self, Ask, Code, ProviderClient, Returned};
+use crate::system::{BrowserChoice, Env, Listening, Opened, Typed};
+use crate::web::listener::{Host, Listener, Serving};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+/// A listener with the questions it waits for.
+pub struct Session {
+    router: Arc<Mutex<CallbackRouter>>,
+    events: Receiver<SessionEvent>,
+    sender: Sender<SessionEvent>,
+    pool: ExchangePool,
+    serving: Serving,
+}
+
+impl Session {
+    /// Binds the listener, and keeps the port until the session ends. An error here comes before any browser.
+    pub fn bind(env: &Env, client: ProviderClient, port: Option<u16>) -> Result<Self> {
+        let provider = &client.provider;
+        let host = match provider.redirect.host {
+            RedirectHost::Ipv4Literal => Host::Ipv4Literal,
+            RedirectHost::Localhost => Host::Localhost,
+        };
+        let wanted = port.or(provider.redirect.port).filter(|port| *port != 0);
+        let unbound = socket::unbound(wanted);
+        let runtime = env.net()?;
+        let listener = Listener::bind(host, wanted).map_err(&unbound)?;
+        let (sender, events) = channel();
+        let router = Arc::new(Mutex::new(CallbackRouter::new(&client)));
+        let serving = {
+            let (router, sender) = (router.clone(), sender.clone());
+            listener.serve(&runtime, &socket::private_folder(env), move |request| {
+                let step = callback_router::lock(&router).connect(request);
+                if let Some(step) = step {
+                    // Nobody waits any more: the page says so by being a 503.
+                    let _ = sender.send(step);
+                }
+            })
+        }
+        .map_err(unbound)?;
+        socket::on_interrupt(env, &runtime, &sender, SessionEvent::Interrupted)?;
+        tracing::info!("answers are caught on port {}", serving.port());
+        Ok(Self { router, events, sender, pool: ExchangePool::new(runtime, client), serving })
+    }
+
+    /// Where browsers are sent back to.
+    pub fn redirect_uri(&self) -> String {
+        oauth::redirect_uri(&self.pool.client.provider, self.serving.port())
+    }
+
+    /// Serves a worklist from now on; what is clicked there comes as events.
+    pub fn show_worklist(&mut self, worklist: Worklist) {
+        worklist.served_on(&self.pool.runtime);
+        callback_router::lock(&self.router).worklist = Some(worklist);
+    }
+
+    /// Where the worklist is, for a browser on this machine; `None` where none is served.
+    pub fn worklist_address(&self) -> Option<String> {
+        let path = callback_router::lock(&self.router).worklist.as_ref().map(Worklist::path)?;
+        let host = self.pool.client.provider.redirect.host.as_str();
+        Some(format!("http://{host}:{}{path}", self.serving.port()))
+    }
+
+    /// Waits for a question's answer from now on, and opens its address where a browser is wanted.
+    pub fn open(
+        &mut self,
+        env: &Env,
+        asked: &Logged<(FlowId, Ask)>,
+        choice: &BrowserChoice,
+    ) -> Option<Opened> {
+        let (flow, ask) = asked.get();
+        callback_router::lock(&self.router).expect(flow.clone(), ask);
+        open(env, &ask.address, choice)
+    }
+
+    /// A place among the few exchanges at once, where one is free: there is one again when an answer comes.
+    pub fn slot(&self) -> Option<ExchangeSlot> {
+        self.pool.slot()
+    }
+
+    /// Exchanges a code whose sending the ledger knows of; the answer comes as a step.
+    pub fn exchange(&self, slot: ExchangeSlot, go: Logged<(FlowId, Code)>) {
+        self.pool.exchange(slot, go, &self.sender, |flow, result| SessionEvent::Exchanged { flow, result });
+    }
+
+    /// The question isn't waited for any more: an answer that still comes is told so, and has no effect.
+    pub fn forget(&self, flow: &FlowId) {
+        callback_router::lock(&self.router).forget(flow);
+    }
+
+    /// What a pasted answer means for the questions that are waited for, by the same checks as one that a browser
+    /// brings; whichever comes first counts. `None`: it belongs to none of them.
+    pub fn pasted(&self, returned: &Returned) -> Option<Result<SessionEvent>> {
+        callback_router::lock(&self.router).pasted(returned)
+    }
+
+    /// Looks whether the provider answers; what it finds comes as a step.
+    pub fn look(&self) {
+        let (client, sender) = (self.pool.client.clone(), self.sender.clone());
+        self.pool.runtime.spawn(async move {
+            let found = oauth::prepare(&client.http, &client.provider, client.clock.now()).await;
+            let _ = sender.send(SessionEvent::Looked(found.map(drop)));
+        });
+    }
+
+    /// Keys at the terminal come as events, as long as what is returned is kept.
+    pub fn keys(&self, env: &Env) -> Option<Listening> {
+        let sender = self.sender.clone();
+        env.terminal.keys(move |typed| {
+            let _ = sender.send(match typed {
+                Typed::Key(key) => SessionEvent::Key(key),
+                Typed::Address(text) => SessionEvent::Pasted { text: Secret::new(text), from: None },
+            });
+        })
+    }
+
+    /// The next step, or `None` once the time is over. Measured by the machine's steady clock.
+    pub fn next(&self, until: Instant) -> Option<SessionEvent> {
+        self.events.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
+    }
+
+    /// A step that is there already.
+    pub fn ready(&self) -> Option<SessionEvent> {
+        self.events.try_recv().ok()
+    }
+
+    /// How many answers came that belong to no question of ours.
+    pub fn strays(&self) -> usize {
+        callback_router::lock(&self.router).strays
+    }
+}
+
+/// Opens an address, where a browser is wanted.
+pub fn open(env: &Env, address: &str, choice: &BrowserChoice) -> Option<Opened> {
+    match choice {
+        BrowserChoice::None => None,
+        choice => Some(env.browser.open(address, choice, &env.variables)),
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let worklist = callback_router::lock(&self.router).worklist.clone();
+        if let Some(worklist) = worklist {
+            worklist.part();
+        }
+    }
+}
