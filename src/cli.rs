@@ -1,7 +1,7 @@
 //! The top of the command line: global flags, dispatch, and how an error ends.
 
 use crate::command::{self, Call, Command, completions, exec};
-use crate::error::{EXIT_CODES, Error, Result, shell};
+use crate::error::{EXIT_CODES, Error, Kind, Result, shell};
 use crate::system::{Clock, Color, Env, Talk};
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
@@ -188,7 +188,7 @@ pub fn broken(arguments: &[OsString]) -> u8 {
     } else if arguments.iter().any(|argument| argument == "--check") {
         UNKNOWN
     } else {
-        Error::Failed(String::new()).exit()
+        Kind::Failed.exit()
     }
 }
 

@@ -64,9 +64,9 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
     let mut script = Vec::new();
     Shells::builtins()
         .completer(shell)
-        .ok_or_else(|| Error::Failed(format!("there is no script for {shell}")))?
+        .ok_or_else(|| Error::Internal(format!("there is no script for {shell}")))?
         .write_registration(VARIABLE, NAME, NAME, NAME, &mut script)
-        .map_err(|e| Error::Failed(format!("the script can't be made: {e}")))?;
+        .map_err(|e| Error::Internal(format!("the script can't be made: {e}")))?;
     let mut script =
         String::from_utf8_lossy(&script).lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
     if let Shell::Zsh = args.shell {

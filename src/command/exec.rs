@@ -46,9 +46,9 @@ pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
         // It came while the hooks ran: the command isn't wanted any more.
         return Err(Error::Interrupted { next: None });
     }
-    let Some(fresh) = fresh else { return Err(Error::Failed("the token vanished".into())) };
+    let Some(fresh) = fresh else { return Err(Error::Internal("the token vanished".into())) };
     let (program, arguments) =
-        args.command.split_first().ok_or_else(|| Error::Failed("an argument vanished".into()))?;
+        args.command.split_first().ok_or_else(|| Error::Internal("an argument vanished".into()))?;
     let key = &fresh.record.key;
     let variables = [
         // defense: S28 exec-tells-no-token

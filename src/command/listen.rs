@@ -134,9 +134,9 @@ impl Listening<'_, '_> {
                 Some(ServerEvent::Answer { reply, .. }) if self.stopping => drop(reply),
                 Some(ServerEvent::Answer { returned, reply }) => self.answer(returned, reply),
                 Some(ServerEvent::Health(asked)) => {
-                    let well = self.bench.custody.is_well();
+                    let well = self.bench.custody.is_well().map_err(|e| e.to_string());
                     asked.answer(&match self.stopping {
-                        true => Err(Error::Failed("it is being stopped".into())),
+                        true => Err("it is being stopped".into()),
                         false => well,
                     });
                 }
@@ -166,7 +166,7 @@ impl Listening<'_, '_> {
                     Error::Handoff(HandoffError::Used { license }) | Error::Busy { license, .. } => {
                         reply.about(license).already()
                     }
-                    _ => reply.no_question(&public_words(&e)),
+                    _ => reply.no_question(public_words(&e)),
                 };
             }
         };
@@ -200,7 +200,7 @@ impl Listening<'_, '_> {
 
     fn item(&self, key: &Key) -> Result<Planned> {
         let standing = self.bench.custody.standing(key)?;
-        let record = standing.ok_or_else(|| Error::Failed("the record vanished".into()))?.record;
+        let record = standing.ok_or_else(|| Error::Internal("the record vanished".into()))?.record;
         Ok(Planned::of(&record, crate::model::flow::Purpose::Renew, String::new()))
     }
 
@@ -321,14 +321,11 @@ impl Listening<'_, '_> {
 }
 
 /// Why an answer isn't taken, in words for the public: no profile, no process and no path of ours is named there.
-fn public_words(e: &Error) -> Error {
-    Error::Failed(
-        match e {
-            Error::Handoff(HandoffError::Lapsed { .. }) => "The time of this link is over",
-            Error::Handoff(HandoffError::Replaced { .. }) => "A newer link was sent in the place of this one",
-            Error::Vault(_) | Error::Ledger(_) => "This can't be taken just now",
-            _ => "This address doesn't belong to a link that waits for its answer",
-        }
-        .into(),
-    )
+fn public_words(e: &Error) -> &'static str {
+    match e {
+        Error::Handoff(HandoffError::Lapsed { .. }) => "The time of this link is over",
+        Error::Handoff(HandoffError::Replaced { .. }) => "A newer link was sent in the place of this one",
+        Error::Vault(_) | Error::Ledger(_) => "This can't be taken just now",
+        _ => "This address doesn't belong to a link that waits for its answer",
+    }
 }

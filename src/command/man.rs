@@ -106,7 +106,7 @@ fn name(command: &Command) -> &str {
 
 /// One command's page.
 fn page(command: &Command, above: Option<&Command>, top: &Command) -> Result<String> {
-    let unmade = |e: std::io::Error| Error::Failed(format!("a manual page can't be made: {e}"));
+    let unmade = |e: std::io::Error| Error::Internal(format!("a manual page can't be made: {e}"));
     // Options that every command takes stand once, at their own heading.
     let own = command.clone().mut_args(|arg| if arg.is_global_set() { arg.hide(true) } else { arg });
     let man = Man::new(command.clone());

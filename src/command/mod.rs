@@ -136,7 +136,7 @@ fn identity(env: &Env) -> IdentityFile {
 
 /// What came of writing JSON, as an answer or the program's own error.
 fn as_json(written: serde_json::Result<String>) -> Result<String> {
-    written.map_err(|e| Error::Failed(format!("the answer can't be written as JSON: {e}")))
+    written.map_err(|e| Error::Internal(format!("the answer can't be written as JSON: {e}")))
 }
 
 /// An error as a script gets it, with the code that the process ends with.

@@ -107,7 +107,7 @@ pub(super) fn run<'a>(mut args: Args, call: &Call<'a>) -> Result<u8> {
     }
     ask_for_missing(&mut args, call)?;
     let (Some(ubi), Some(license), Some(username)) = (&args.ubi, &args.license, &args.username) else {
-        return Err(Error::Failed("an argument vanished".into()));
+        return Err(Error::Internal("an argument vanished".into()));
     };
     let key = Key { ubi: Ubi::parse(ubi)?, license: License::parse(license)? };
     let username = Username::parse(username)?;

@@ -62,7 +62,7 @@ pub(super) fn run_command(args: &Args, call: &Call<'_>) -> Result<u8> {
     }
     let mut ledger = open_ledger(call.env, &config)?;
     let Some(_turn) = ledger.hooks_turn()? else {
-        return Err(Error::Failed("another process is running the hooks: it reminds of what is due".into()));
+        return Err(Error::HooksRunning);
     };
     let (mut events, mut succeeded, mut failed) = (Vec::new(), 0, 0);
     for provider in &providers {

@@ -97,7 +97,7 @@ fn serve(args: Serve, call: &Call<'_>) -> Result<u8> {
             what: format!("port {port} is in use: the sandbox can't listen there"),
             hint: "Stop what uses it, or leave --port out to take any free one.".into(),
         },
-        _ => Error::Failed(format!("the sandbox can't be started: {e}")),
+        _ => Error::Sandbox { reason: e.to_string() },
     })?;
     call.env.terminal.answer(&format!("{}\n", sandbox.address()))?;
     call.env.terminal.say(&format!(

@@ -2,7 +2,7 @@
 //! away aren't used here again, and those out of a backup aren't used until someone says that this is their home now.
 
 use super::{Custody, anew_where_changed, event, unknown};
-use crate::error::{Error, Result, VaultError, clean, first_few};
+use crate::error::{Error, Result, Unopened, VaultError, clean, first_few};
 use crate::ledger::{Export, changed};
 use crate::model::authorization::{Authorization, ExportedRecord, Standing};
 use crate::model::flow::{Change, Move, Place, Role};
@@ -74,7 +74,7 @@ impl Bundle {
     pub fn read(opened: &Sealable, whose: &str) -> Result<Self> {
         let Read { schema, backup, authorizations } = opened.read(whose)?;
         if schema != SCHEMA {
-            let reason = format!("a newer biotrack-auth wrote it (form {schema}; this one knows {SCHEMA})");
+            let reason = Unopened::NewerForm { found: schema, known: SCHEMA };
             return Err(VaultError::Sealed { what: whose.into(), reason }.into());
         }
         let row = |ReadRow { record, tokens }| Bundled {
@@ -143,7 +143,7 @@ impl Custody<'_> {
         let mut authorizations = Vec::with_capacity(rows.len());
         for &(record, ref tokens) in &rows {
             let text = tokens.as_ref().map(|it| str::from_utf8(it.bytes())).transpose();
-            let tokens = text.map_err(|_| Error::Failed("a token set isn't text".into()))?;
+            let tokens = text.map_err(|_| Error::Internal("a token set isn't text".into()))?;
             authorizations.push(WrittenRow { record, tokens });
         }
         let whole = Sealable::of(&Written { schema: SCHEMA, backup, authorizations });

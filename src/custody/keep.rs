@@ -1,7 +1,7 @@
 //! A grant came: it's compared, stored and committed, in that order; or set aside, sealed.
 
 use super::{Custody, Kept, event, unknown};
-use crate::error::{Error, FactDifference, LedgerError, ProviderError, Result};
+use crate::error::{CustodyError, Error, FactDifference, LedgerError, ProviderError, Result};
 use crate::ledger::Ledger;
 use crate::model::authorization::Authorization;
 use crate::model::consent::{account, compare};
@@ -234,9 +234,7 @@ impl Custody<'_> {
         let license = key.license.to_string();
         match kept {
             Ok(()) => LedgerError::NotKept { license, reason: why.to_string() }.into(),
-            Err(e) => Error::Failed(format!(
-                "{license} was granted, but neither vault, ledger nor spool could keep it ({why}; {e}): it must be consented again"
-            )),
+            Err(e) => CustodyError::GrantLost { license, why: why.to_string(), spool: e.to_string() }.into(),
         }
     }
 
@@ -255,7 +253,7 @@ impl Custody<'_> {
                 "The wrong grant wasn't stored. It can't be revoked alone here, so it stays valid at BioTrack until it lapses or the admin removes it."
             }
             Err(e) => match self.set_aside(flow, key, sealed.clone(), &e) {
-                lost @ Error::Failed(_) => return lost,
+                lost @ Error::Custody(CustodyError::GrantLost { .. }) => return lost,
                 _ => {
                     "The wrong grant isn't in the record; it waits sealed in the journal, and the next command on this license takes it back."
                 }

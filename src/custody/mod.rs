@@ -194,7 +194,7 @@ impl<'e> Custody<'e> {
     }
 
     fn online(&self) -> Result<ProviderClient> {
-        self.online.clone().ok_or_else(|| Error::Failed("the provider was never reached".into()))
+        self.online.clone().ok_or_else(|| Error::Internal("the provider was never reached".into()))
     }
 
     /// The ledger, for what isn't custody's: the hooks' queue.
@@ -626,7 +626,7 @@ fn was_changed<T>(outcome: &Result<T>) -> bool {
 }
 
 fn unknown() -> Error {
-    Error::Failed("an answer came to a question that isn't open".into())
+    Error::Internal("an answer came to a question that isn't open".into())
 }
 
 fn event(record: &Authorization, happened: Happened, detail: &str, at: Timestamp) -> Event {

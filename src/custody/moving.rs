@@ -1,7 +1,7 @@
 //! All secrets at once: into the other vault, or sealed to other recipients. The new ones are made first, then one commit
 //! names them all; only then the old ones go. Killed anywhere, the same command goes on.
 
-use crate::error::{Error, LedgerError, Result};
+use crate::error::{CustodyError, Error, LedgerError, Result};
 use crate::ledger::{Carried, Holder, Ledger, Secret};
 use crate::model::flow::{Flow, Place, Role, Stage};
 use crate::model::history::Chore;
@@ -26,7 +26,7 @@ pub fn move_secrets(
     now: Timestamp,
     named: &mut dyn FnMut() -> Result<()>,
 ) -> Result<usize> {
-    let Some(_turn) = ledger.vault_turn()? else { return Err(another_moves()) };
+    let Some(_turn) = ledger.vault_turn()? else { return Err(CustodyError::OtherMove.into()) };
     ledger.shows_that_we_live()?;
     let mut count = 0;
     for tried in 0..=TRIES {
@@ -36,9 +36,7 @@ pub fn move_secrets(
         let rest: Vec<_> = all.into_iter().filter(|it| it.place.vault() != to.kind()).collect();
         count = rest.len();
         if tried == TRIES {
-            return Err(Error::Failed(
-                "others keep changing secrets: run the command again when they have ended".into(),
-            ));
+            return Err(CustodyError::SecretsKeepChanging.into());
         }
         if rest.is_empty() {
             if ledger.keeps_secrets_in(to.kind(), &seen)? {
@@ -110,7 +108,7 @@ fn moved_one(ledger: &Ledger, secret: &Secret, from: &Vault, to: &Vault) -> Resu
 /// # Errors
 /// Where one can't be opened here: nothing is changed.
 pub fn reseal(ledger: &mut Ledger, vault: &Vault, detail: &str, now: Timestamp) -> Result<usize> {
-    let Some(_turn) = ledger.vault_turn()? else { return Err(another_moves()) };
+    let Some(_turn) = ledger.vault_turn()? else { return Err(CustodyError::OtherMove.into()) };
     for _ in 0..TRIES {
         let seen = calm(ledger, false)?;
         let all = ledger.all_secrets()?;
@@ -127,14 +125,7 @@ pub fn reseal(ledger: &mut Ledger, vault: &Vault, detail: &str, now: Timestamp) 
             return Ok(count);
         }
     }
-    Err(Error::Failed("others keep changing secrets: run the command again when they have ended".into()))
-}
-
-fn another_moves() -> Error {
-    Error::Failed(
-        "another process is moving secrets, or clearing away what nothing names: run the command again when it has ended"
-            .into(),
-    )
+    Err(CustodyError::SecretsKeepChanging.into())
 }
 
 /// Items of the keyring that an earlier commit left behind, and which nothing names any more.

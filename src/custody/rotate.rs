@@ -3,7 +3,7 @@
 
 use super::fresh::{Fresh, Live};
 use super::{Custody, event, unknown};
-use crate::error::{Error, FactDifference, LedgerError, ProviderError, Result, VaultError};
+use crate::error::{CustodyError, Error, FactDifference, LedgerError, ProviderError, Result, VaultError};
 use crate::ledger::Claim;
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::consent::compare;
@@ -209,9 +209,7 @@ impl Custody<'_> {
         let license = flow.key.license.to_string();
         match kept {
             Ok(()) => LedgerError::NotRefreshed { license, reason: why.to_string() }.into(),
-            Err(e) => Error::Failed(format!(
-                "{license} was refreshed, but neither vault, ledger nor spool could keep its new tokens ({why}; {e}): it may have to be consented again"
-            )),
+            Err(e) => CustodyError::TokensLost { license, why: why.to_string(), spool: e.to_string() }.into(),
         }
     }
 }

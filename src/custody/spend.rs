@@ -361,9 +361,10 @@ fn meaning(error: &Error) -> Meaning {
         Error::Provider(ProviderError::Overloaded { status, .. }) if *status != TOO_MANY_REQUESTS => {
             Meaning::Uncertain
         }
-        Error::Provider(ProviderError::Useless { .. }) | Error::Interrupted { .. } | Error::Failed(_) => {
-            Meaning::Uncertain
-        }
+        Error::Provider(ProviderError::Useless { .. })
+        | Error::Interrupted { .. }
+        | Error::System { .. }
+        | Error::Internal(_) => Meaning::Uncertain,
         _ => Meaning::Unsent,
     }
 }

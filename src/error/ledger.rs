@@ -140,6 +140,9 @@ pub enum LedgerError {
         /// Which.
         license: String,
     },
+    /// Another process was quicker: a secret that was to be moved isn't any more where it was read.
+    #[error("a secret was changed in the meantime")]
+    SecretMoved,
     /// All secrets were moved to another vault since this command began.
     #[error("the secrets were moved to the {moved} vault while this command still used the {kind} vault")]
     OtherVault {
@@ -189,7 +192,9 @@ impl LedgerError {
     /// Its kind: a record that someone else changed is `busy`, all else is the ledger's.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Changed { .. } | Self::TakenOver | Self::OtherVault { .. } => Kind::Busy,
+            Self::Changed { .. } | Self::SecretMoved | Self::TakenOver | Self::OtherVault { .. } => {
+                Kind::Busy
+            }
             Self::BrokenHistory => Kind::Failed,
             _ => Kind::Ledger,
         }
@@ -214,6 +219,7 @@ impl LedgerError {
             Self::TakenOver => "Look at it: biotrack-auth status.",
             Self::Io { .. } => "Check the disk's space and health, then run the command again.",
             Self::Changed { .. } => "Look at it (biotrack-auth status), then run the command again if it's still needed.",
+            Self::SecretMoved => "Run the command again when the others have ended.",
             Self::OtherVault { moved, .. } => {
                 return Some(format!("Run the command again; where it says so still: biotrack-auth config vault {moved}."));
             }

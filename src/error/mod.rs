@@ -1,7 +1,9 @@
 //! One error: what happened, to which license, and the next command; the exit-code table; the one printer.
 
 mod config;
+mod custody;
 mod handoff;
+mod kind;
 mod ledger;
 mod provider;
 mod rows;
@@ -9,90 +11,19 @@ mod text;
 mod vault;
 
 pub use config::ConfigError;
+pub use custody::CustodyError;
 pub use handoff::HandoffError;
+pub use kind::{EXIT_CODES, Kind, Report};
 pub use ledger::LedgerError;
 pub use provider::{FactDifference, ProviderError};
 pub use rows::Complaint;
 pub use text::{clean, counted, excerpt, first_few, is_clean, is_unprintable, licenses, shell};
-pub use vault::VaultError;
+pub use vault::{Unopened, VaultError};
 
-use serde::Serialize;
 use std::time::Duration;
 
 /// A result whose error is the program's own.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// Exit codes and what they mean, as `--help`, the man page and the README print them.
-pub const EXIT_CODES: &[(u8, &str)] = &[
-    (0, "done, or nothing to do"),
-    (1, "failed: someone else holds that license, a doctor finding, a broken history, a failed hook"),
-    (2, "usage or configuration"),
-    (3, "some of several failed"),
-    (4, "a person must consent, and none could be asked here"),
-    (5, "nobody consented in time, or the code had lapsed"),
-    (6, "denied, or the answer or grant doesn't match what was asked"),
-    (7, "vault or ledger unavailable"),
-    (8, "provider or network failed: try again"),
-    (9, "no such authorization"),
-    (125, "`exec` itself failed; 126: CMD can't be run; 127: there is no CMD; else CMD's own code"),
-    (130, "interrupted"),
-];
-
-/// What kind of error it is: the `code` of the JSON error, and with it the exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// Wrong or missing arguments.
-    Usage,
-    /// The configuration can't be read or doesn't fit.
-    Config,
-    /// No authorization is named so.
-    NotFound,
-    /// Several authorizations are named so.
-    Ambiguous,
-    /// Someone else is at that license now.
-    Busy,
-    /// A person must consent, and none can be asked here.
-    NeedsPerson,
-    /// Nobody consented in time, or the code had lapsed.
-    Timeout,
-    /// The admin, or BioTrack, refused.
-    Denied,
-    /// The grant isn't the one that was asked for.
-    Mismatch,
-    /// The vault can't be reached, read or written.
-    Vault,
-    /// The ledger can't be reached, read or written.
-    Ledger,
-    /// The provider answered with a failure.
-    Provider,
-    /// The provider could not be reached, or its answer was lost.
-    Network,
-    /// Ctrl-C, or a polite signal.
-    Interrupted,
-    /// Some of several failed.
-    Partial,
-    /// Anything else.
-    Failed,
-}
-
-impl Kind {
-    /// The exit code of this kind, out of [`EXIT_CODES`].
-    pub fn exit(self) -> u8 {
-        match self {
-            Self::Busy | Self::Failed => 1,
-            Self::Usage | Self::Config | Self::Ambiguous => 2,
-            Self::Partial => 3,
-            Self::NeedsPerson => 4,
-            Self::Timeout => 5,
-            Self::Denied | Self::Mismatch => 6,
-            Self::Vault | Self::Ledger => 7,
-            Self::Provider | Self::Network => 8,
-            Self::NotFound => 9,
-            Self::Interrupted => 130,
-        }
-    }
-}
 
 /// Everything that can go wrong. Variants carry data; the sentences stand here and nowhere else.
 /// No variant ever carries a secret, or a server's body that might hold one.
@@ -113,6 +44,9 @@ pub enum Error {
     /// What is wrong with an answer that came from elsewhere.
     #[error(transparent)]
     Handoff(#[from] HandoffError),
+    /// What keeps grants from being stored, and secrets from being moved.
+    #[error(transparent)]
+    Custody(#[from] CustodyError),
 
     /// The arguments don't fit together.
     #[error("{what}")]
@@ -317,9 +251,32 @@ pub enum Error {
     /// The answer could not be written to standard output.
     #[error("standard output can't be written: {0}")]
     Output(#[source] std::io::Error),
-    /// Something that this program should never meet.
+    /// Another process runs the hooks.
+    #[error("another process is running the hooks: it reminds of what is due")]
+    HooksRunning,
+    /// The stand-in provider can't listen.
+    #[error("the sandbox can't be started: {reason}")]
+    Sandbox {
+        /// The system's word.
+        reason: String,
+    },
+    /// A command that the demo shows failed.
+    #[error("the demo's command ended with exit code {code}")]
+    Demo {
+        /// Its exit code.
+        code: u8,
+    },
+    /// The operating system refused what the program can't run without.
+    #[error("{what}: {reason}")]
+    System {
+        /// What it refused, as a sentence: "no thread can be started", …
+        what: &'static str,
+        /// The system's word.
+        reason: String,
+    },
+    /// A bug: something that this program should never meet.
     #[error("{0}")]
-    Failed(String),
+    Internal(String),
 }
 
 /// One license, or how many and which.
@@ -365,8 +322,13 @@ impl Error {
             | Self::NotConfirmed { .. }
             | Self::File { .. }
             | Self::HooksFailed { .. }
+            | Self::HooksRunning
+            | Self::Sandbox { .. }
+            | Self::Demo { .. }
+            | Self::System { .. }
+            | Self::Custody(_)
             | Self::Output(_)
-            | Self::Failed(_) => Kind::Failed,
+            | Self::Internal(_) => Kind::Failed,
         }
     }
 
@@ -459,55 +421,18 @@ impl Error {
             | Self::NotRun { .. }
             | Self::NotConfirmed { .. }
             | Self::File { .. }
+            | Self::HooksRunning
+            | Self::Sandbox { .. }
+            | Self::Demo { .. }
+            | Self::System { .. }
+            | Self::Custody(_)
             | Self::Output(_)
-            | Self::Failed(_) => None,
+            | Self::Internal(_) => None,
         }
     }
 
     /// The error as scripts get it.
     pub fn report(&self) -> Report {
         Report { code: self.kind(), exit: self.exit(), message: self.to_string(), hint: self.hint() }
-    }
-}
-
-/// An error as JSON: DESIGN's `{"code","exit","message","hint"}`.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
-pub struct Report {
-    /// The kind.
-    pub code: Kind,
-    /// The exit code.
-    pub exit: u8,
-    /// What happened, to which license.
-    pub message: String,
-    /// The next command to run.
-    pub hint: Option<String>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_kind_exits_with_a_documented_code() {
-        for kind in [
-            Kind::Usage,
-            Kind::Config,
-            Kind::NotFound,
-            Kind::Ambiguous,
-            Kind::Busy,
-            Kind::NeedsPerson,
-            Kind::Timeout,
-            Kind::Denied,
-            Kind::Mismatch,
-            Kind::Vault,
-            Kind::Ledger,
-            Kind::Provider,
-            Kind::Network,
-            Kind::Interrupted,
-            Kind::Partial,
-            Kind::Failed,
-        ] {
-            assert!(EXIT_CODES.iter().any(|(code, _)| *code == kind.exit()), "{kind:?}");
-        }
     }
 }

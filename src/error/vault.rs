@@ -93,7 +93,7 @@ pub enum VaultError {
         /// Whose.
         what: String,
         /// Why.
-        reason: String,
+        reason: Unopened,
     },
     /// Sealed bytes that are for other hosts alone, by the configuration.
     #[error("what is sealed for {what} opens only where the identity of {} is", .recipients.join(" or "))]
@@ -111,6 +111,37 @@ pub enum VaultError {
         /// Why not.
         reason: String,
     },
+}
+
+/// Why sealed bytes can't be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unopened {
+    /// No identity here opens them.
+    #[error("it is sealed to another identity, or damaged")]
+    OtherIdentity,
+    /// A format that this program's age doesn't know.
+    #[error("a newer age sealed it")]
+    NewerAge,
+    /// They don't decrypt.
+    #[error("it is damaged")]
+    Damaged,
+    /// Their armor doesn't decode.
+    #[error("its armor is damaged")]
+    Armor,
+    /// They hold something else than this program seals.
+    #[error("it isn't what this program seals")]
+    Content,
+    /// A newer program sealed them.
+    #[error("a newer biotrack-auth wrote it (form {found}; this one knows {known})")]
+    NewerForm {
+        /// Its form.
+        found: u8,
+        /// The newest form this program knows.
+        known: u8,
+    },
+    /// They hold the tokens of another license.
+    #[error("it is another license's")]
+    OtherLicense,
 }
 
 impl VaultError {

@@ -76,7 +76,7 @@ fn in_order(mut rest: Vec<Table>) -> Result<Vec<Table>, Fault> {
             |table: &Table| table.refers_to.iter().all(|name| ordered.iter().any(|it| it.name == *name));
         let Some(next) = rest.iter().position(is_next) else {
             let all: Vec<_> = rest.iter().map(|table| table.name.as_str()).collect();
-            return Err(Error::Failed(format!("the tables {} refer to each other", all.join(", "))).into());
+            return Err(Error::Internal(format!("the tables {} refer to each other", all.join(", "))).into());
         };
         ordered.push(rest.remove(next));
     }

@@ -130,6 +130,6 @@ pub(super) fn leaves(tx: Db<'_>, export: &Export) -> Result<(), Fault> {
 }
 
 fn note(tx: Db<'_>, export: &Export) -> Result<(), Fault> {
-    let value = serde_json::to_string(export).map_err(|e| Error::Failed(e.to_string()))?;
+    let value = serde_json::to_string(export).map_err(|e| Error::Internal(e.to_string()))?;
     meta::put(tx, &export.id, &value)
 }

@@ -110,7 +110,7 @@ fn unusable(file: &Path, e: &std::io::Error) -> Error {
 /// Adds a line. It isn't synced: one that a power cut takes only says less.
 fn add(file: &Path, seen: &Seen) -> Result<()> {
     let fault = |e: std::io::Error| unusable(file, &e);
-    let line = serde_json::to_string(seen).map_err(|e| Error::Failed(e.to_string()))? + "\n";
+    let line = serde_json::to_string(seen).map_err(|e| Error::Internal(e.to_string()))? + "\n";
     in_turn(file, || {
         let mut open = files::open_private(file)?;
         let end = open.seek(SeekFrom::End(0)).map_err(fault)?;
@@ -147,7 +147,7 @@ fn shortened(all: Vec<Seen>) -> Vec<Seen> {
 
 fn keep(file: &Path, lines: &[Seen]) -> Result<()> {
     let lines = lines.iter().map(serde_json::to_string).collect::<serde_json::Result<Vec<_>>>();
-    let text = lines.map_err(|e| Error::Failed(e.to_string()))?.join("\n") + "\n";
+    let text = lines.map_err(|e| Error::Internal(e.to_string()))?.join("\n") + "\n";
     files::replace(file, text.as_bytes(), 0o600)
 }
 

@@ -78,7 +78,7 @@ impl Ledger {
                 interrupt.interrupt();
             }
         });
-        watch.map_err(|e| Error::Failed(format!("no thread can be started: {e}")))?;
+        watch.map_err(|e| Error::System { what: "no thread can be started", reason: e.to_string() })?;
         let read = self.engine.db().rows("PRAGMA integrity_check(5)", &[], |row| row.get::<String>(0));
         drop(done);
         match read {

@@ -285,7 +285,7 @@ impl Ledger {
             }
             self.mark = Some(made);
         }
-        self.mark.as_ref().ok_or_else(|| Error::Failed("the owner's mark vanished".into()))
+        self.mark.as_ref().ok_or_else(|| Error::Internal("the owner's mark vanished".into()))
     }
 
     /// From now on whoever clears away what nobody names sees that this process lives: called before the vault is given

@@ -3,7 +3,7 @@
 use super::engine::{Db, Fault, strange, values};
 use super::journal::{self, columns, key, place};
 use super::{Ledger, history, meta, records};
-use crate::error::{LedgerError, Result};
+use crate::error::{Error, LedgerError, Result};
 use crate::model::flow::{Flow, Place, Role};
 use crate::model::history::Chore;
 use crate::model::ids::{FlowId, Generation, Key};
@@ -89,11 +89,11 @@ impl Ledger {
         let hand = self.hand();
         let done = self.transaction("move the secrets", |tx| {
             if named_secrets(tx)?.len() != known || journal::of_all(tx)? != seen {
-                return Err(Moved.into());
+                return Err(LedgerError::SecretMoved.into());
             }
             for (secret, to) in moved {
                 if !put(tx, secret, to)? {
-                    return Err(Moved.into());
+                    return Err(LedgerError::SecretMoved.into());
                 }
             }
             for (secret, _) in moved {
@@ -118,7 +118,7 @@ impl Ledger {
         });
         match done {
             Ok(()) => Ok(true),
-            Err(crate::error::Error::Failed(words)) if words == MOVED => Ok(false),
+            Err(Error::Ledger(LedgerError::SecretMoved)) => Ok(false),
             Err(e) => Err(e),
         }
     }
@@ -202,17 +202,6 @@ fn named_secrets(db: Db<'_>) -> Result<Vec<Secret>, Fault> {
         },
     )?);
     Ok(all.into_iter().flatten().collect())
-}
-
-/// Says, inside a transaction, that it must be rolled back because another process was quicker.
-struct Moved;
-
-const MOVED: &str = "a secret was changed in the meantime";
-
-impl From<Moved> for Fault {
-    fn from(_: Moved) -> Self {
-        crate::error::Error::Failed(MOVED.into()).into()
-    }
 }
 
 /// `false` where it isn't where it was.

@@ -212,7 +212,7 @@ impl Spool {
             sealed: sealed.map(|bytes| BASE64_STANDARD.encode(bytes)),
             question: self.questions.get(flow).map(Question::of),
         };
-        let mut bytes = serde_json::to_vec(&line).map_err(|e| Error::Failed(e.to_string()))?;
+        let mut bytes = serde_json::to_vec(&line).map_err(|e| Error::Internal(e.to_string()))?;
         bytes.resize(bytes.len().next_multiple_of(SLOT), b'\n');
         let place = if bytes.len() > SLOT {
             // Larger than any slot: at the end, where there may be room.

@@ -3,7 +3,7 @@
 use super::consent::Reported;
 use super::ids::Key;
 use super::secret::{Sealable, Secret, Written};
-use crate::error::{Error, Result, VaultError};
+use crate::error::{Error, Result, Unopened, VaultError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -102,7 +102,7 @@ impl Granted {
         if form.ubi != key.ubi.as_str() || form.license != key.license.as_str() {
             return Err(Error::Vault(VaultError::Sealed {
                 what: key.to_string(),
-                reason: "it is another license's".into(),
+                reason: Unopened::OtherLicense,
             }));
         }
         Ok(Self {

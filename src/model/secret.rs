@@ -112,7 +112,7 @@ impl Sealable {
         serde_json::from_slice(&self.0).map_err(|_| {
             Error::Vault(crate::error::VaultError::Sealed {
                 what: whose.to_owned(),
-                reason: "it isn't what this program seals".into(),
+                reason: crate::error::Unopened::Content,
             })
         })
     }

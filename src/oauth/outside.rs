@@ -33,7 +33,7 @@ impl Heard<'_> {
         if let Some(kind) = self.content_type {
             answer = answer.header("content-type", kind);
         }
-        answer.body(self.body.to_vec()).map(whole).map_err(|e| Error::Failed(e.to_string()))
+        answer.body(self.body.to_vec()).map(whole).map_err(|e| Error::Internal(e.to_string()))
     }
 }
 
@@ -81,5 +81,5 @@ fn answering(answer: HttpResponse) -> impl Fn(HttpRequest) -> Result<HttpRespons
 }
 
 fn address<T, E: std::fmt::Display>(new: impl Fn(String) -> Result<T, E>) -> Result<T> {
-    new(ADDRESS.into()).map_err(|e| Error::Failed(e.to_string()))
+    new(ADDRESS.into()).map_err(|e| Error::Internal(e.to_string()))
 }

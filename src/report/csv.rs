@@ -46,7 +46,7 @@ pub(super) fn sheet<C: AsRef<[u8]>>(
     columns: impl IntoIterator<Item = C>,
     rows: impl IntoIterator<Item = impl IntoIterator<Item = String>>,
 ) -> Result<String> {
-    let unwritten = |e: &dyn std::fmt::Display| Error::Failed(format!("the CSV can't be written: {e}"));
+    let unwritten = |e: &dyn std::fmt::Display| Error::Internal(format!("the CSV can't be written: {e}"));
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     writer.write_record(columns).map_err(|e| unwritten(&e))?;
     for cells in rows {

@@ -178,7 +178,10 @@ impl Env {
             .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&log)))
             .enable_all()
             .build()
-            .map_err(|e| Error::Failed(format!("the network runtime can't be started: {e}")))?;
+            .map_err(|e| Error::System {
+                what: "the network runtime can't be started",
+                reason: e.to_string(),
+            })?;
         Ok(self.runtime.0.get_or_init(|| built).handle().clone())
     }
 
@@ -188,7 +191,7 @@ impl Env {
         self.net()?.spawn(async move {
             let _ = done.send(work.await);
         });
-        wait.recv().map_err(|_| Error::Failed("a network task ended without an answer".into()))
+        wait.recv().map_err(|_| Error::Internal("a network task ended without an answer".into()))
     }
 
     /// Counts Ctrl-C and the polite signals from now on: for a run that ends between two of its steps.
@@ -241,7 +244,7 @@ impl Env {
                     .terminal
                     .say("One moment: what is under way is finished first. Ctrl-C again ends it at once."),
                 Ok(News::Interrupted { at_once: true }) => break Err(Error::Interrupted { next: None }),
-                Err(_) => break Err(Error::Failed("a network task ended without an answer".into())),
+                Err(_) => break Err(Error::Internal("a network task ended without an answer".into())),
             }
         };
         watch.abort();

@@ -34,6 +34,7 @@ pub struct OsRandom;
 
 impl Random for OsRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<()> {
-        getrandom::fill(bytes).map_err(|e| Error::Failed(format!("the system gives no random bytes: {e}")))
+        getrandom::fill(bytes)
+            .map_err(|e| Error::System { what: "the system gives no random bytes", reason: e.to_string() })
     }
 }

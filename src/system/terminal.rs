@@ -356,7 +356,7 @@ impl Asker {
 fn asked(e: io::Error) -> Error {
     match e.kind() {
         io::ErrorKind::Interrupted => Error::Interrupted { next: None },
-        _ => Error::Failed(format!("the terminal can't be asked: {e}")),
+        _ => Error::System { what: "the terminal can't be asked", reason: e.to_string() },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::envelope::{Opener, Seal};
 use super::sealed::{IdentityFile, opener, recipient};
-use crate::error::{Result, VaultError};
+use crate::error::{Result, Unopened, VaultError};
 use crate::model::flow::Sealed;
 use crate::model::secret::Sealable;
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
@@ -44,7 +44,7 @@ pub fn open_with(identity: &IdentityFile, bytes: &[u8], whose: &str) -> Result<S
 pub fn unarmored(bytes: &[u8], whose: &str) -> Result<Vec<u8>> {
     let mut sealed = Vec::new();
     let read = ArmoredReader::new(bytes.trim_ascii_start()).read_to_end(&mut sealed);
-    read.map_err(|_| VaultError::Sealed { what: whose.into(), reason: "its armor is damaged".into() })?;
+    read.map_err(|_| VaultError::Sealed { what: whose.into(), reason: Unopened::Armor })?;
     Ok(sealed)
 }
 

@@ -1,7 +1,7 @@
 //! Envelopes: what seals a code and an answer later with no I/O and no waiting, and what opens them after a crash.
 
 use super::Sealed;
-use crate::error::{Result, VaultError};
+use crate::error::{Result, Unopened, VaultError};
 use crate::model::secret::Sealable;
 use age::x25519::{Identity, Recipient};
 use age::{DecryptError, Decryptor, Encryptor};
@@ -66,11 +66,11 @@ impl Opener {
         };
         let mut secret = read().map_err(|e: DecryptError| {
             let reason = match e {
-                DecryptError::NoMatchingKeys => "it is sealed to another identity, or damaged",
-                DecryptError::UnknownFormat => "a newer age sealed it",
-                _ => "it is damaged",
+                DecryptError::NoMatchingKeys => Unopened::OtherIdentity,
+                DecryptError::UnknownFormat => Unopened::NewerAge,
+                _ => Unopened::Damaged,
             };
-            VaultError::Sealed { what: whose.into(), reason: reason.into() }
+            VaultError::Sealed { what: whose.into(), reason }
         })?;
         Ok(Sealable::from_bytes(std::mem::take(&mut *secret)))
     }

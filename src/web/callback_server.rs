@@ -48,10 +48,10 @@ pub struct HealthCheck(Request);
 
 impl HealthCheck {
     /// All is well, or why not.
-    pub fn answer(self, well: &Result<()>) {
+    pub fn answer(self, well: &Result<(), String>) {
         let (status, reason) = match well {
             Ok(()) => (200, None),
-            Err(e) => (503, Some(crate::error::clean(&e.to_string()))),
+            Err(e) => (503, Some(crate::error::clean(e))),
         };
         let text = serde_json::json!({ "ok": well.is_ok(), "reason": reason }).to_string();
         self.0.answer(Page::json(text).with_status(status));

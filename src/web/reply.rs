@@ -41,8 +41,8 @@ impl BrowserReply {
     }
 
     /// It's no answer to a question that waits for one.
-    pub fn no_question(self, error: &Error) {
-        let page = pages::unasked(&clean(&error.to_string()));
+    pub fn no_question(self, why: &str) {
+        let page = pages::unasked(&clean(why));
         self.answer(page);
     }
 

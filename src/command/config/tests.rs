@@ -44,7 +44,7 @@ struct Fake {
 impl Keeper for Fake {
     fn choose(&mut self, asked: Option<VaultKind>) -> Result<Choice> {
         if self.broken {
-            return Err(Error::Failed("no vault".into()));
+            return Err(Error::Internal("no vault".into()));
         }
         self.chosen += 1;
         Ok(Choice {

@@ -16,7 +16,7 @@ pub(in crate::command) fn fits(
     let Some(record) = known else {
         return match purpose {
             Purpose::Register => Ok(()),
-            _ => Err(Error::Failed("the record vanished".into())),
+            _ => Err(Error::Internal("the record vanished".into())),
         };
     };
     let state = record.state(now, provider.due_window, &provider.zone);

@@ -178,7 +178,7 @@ pub(in crate::command) fn one<'a>(
             let made = hand_out(call, bench, &exchange.endpoints, vec![item], waiting.port, life)?
                 .into_iter()
                 .next();
-            made.ok_or_else(|| Error::Failed("nothing was handed out".into()))?.1
+            made.ok_or_else(|| Error::Internal("nothing was handed out".into()))?.1
         }),
         Err(e) => Err(e),
     };

@@ -110,7 +110,7 @@ pub(super) fn consent<'a>(
     if choice.is_err() && !bench.custody.can_finish_alone(&key)? {
         // At once, before anything is touched.
         choice?;
-        return Err(Error::Failed("nobody was asked".into()));
+        return Err(Error::Internal("nobody was asked".into()));
     }
     let ready = super::online::exchange(call, &bench.provider, &bench.custody).and_then(|exchange| {
         bench.custody.connect(exchange.clone());
@@ -145,7 +145,7 @@ pub(super) fn answered<'a>(
     let (Found::Waiting(flow) | Found::Left(flow)) = &found;
     let key = flow.key.clone();
     let record =
-        bench.custody.standing(&key)?.ok_or_else(|| Error::Failed("the record vanished".into()))?.record;
+        bench.custody.standing(&key)?.ok_or_else(|| Error::Internal("the record vanished".into()))?.record;
     let item =
         Planned { username: flow.username.clone(), ..Planned::of(&record, flow.purpose, String::new()) };
     let kept = match found {
@@ -211,7 +211,7 @@ fn alone<'a>(
     let round = Round::new(call, bench, exchange, &mut session, terms, pace, &items, &mut view);
     let outcome = round.run().outcomes.pop().flatten();
     drop(keys);
-    outcome.ok_or_else(|| Error::Failed("nothing was asked".into()))
+    outcome.ok_or_else(|| Error::Internal("nothing was asked".into()))
 }
 
 /// A held grant is asked about where a person is; an error about the call itself stays the call's.

@@ -3,7 +3,7 @@
 use super::Examination;
 use crate::config::{Config, needs_secret};
 use crate::custody::client_secret_place;
-use crate::error::{Error, LedgerError, Result, counted, first_few};
+use crate::error::{Error, LedgerError, Result, Unopened, VaultError, counted, first_few};
 use crate::ledger::{Holder, Ledger, Secret};
 use crate::model::flow::{Place, Role};
 use crate::model::vault_kind::VaultKind;
@@ -121,16 +121,12 @@ impl Examination<'_, '_> {
                 _ if began.elapsed() > LONGEST => break,
                 (place, _) => match vault.get(place, &secret.holder.whose()) {
                     Ok(_) => true,
-                    Err(Error::Vault(crate::error::VaultError::Sealed { reason, .. }))
-                        if reason.contains("another identity") =>
-                    {
+                    Err(Error::Vault(VaultError::Sealed { reason: Unopened::OtherIdentity, .. })) => {
                         foreign += 1;
                         true
                     }
                     Err(Error::Vault(
-                        crate::error::VaultError::Gone { .. }
-                        | crate::error::VaultError::Broken { .. }
-                        | crate::error::VaultError::Sealed { .. },
+                        VaultError::Gone { .. } | VaultError::Broken { .. } | VaultError::Sealed { .. },
                     )) => false,
                     Err(e) => return Err(e),
                 },

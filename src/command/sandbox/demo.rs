@@ -43,7 +43,7 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
     let sandbox = {
         let real = machine.clock.clone();
         Sandbox::start(Options::default(), Arc::new(move || real.now()))
-            .map_err(|e| Error::Failed(format!("the sandbox can't be started: {e}")))?
+            .map_err(|e| Error::Sandbox { reason: e.to_string() })?
     };
     let a_person = !args.auto && machine.terminal.attended() && has_display(&machine.variables);
     let browser: Arc<dyn Browser> = match a_person {
@@ -136,7 +136,7 @@ impl Demo {
 
     fn run<'w>(&self, words: impl Iterator<Item = &'w str>) -> Result<()> {
         let tree = Command::augment_subcommands(clap::Command::new("biotrack-auth").no_binary_name(true));
-        let unparsed = |e: clap::Error| Error::Failed(e.to_string());
+        let unparsed = |e: clap::Error| Error::Internal(e.to_string());
         let matches = tree.try_get_matches_from(words).map_err(unparsed)?;
         let command = Command::from_arg_matches(&matches).map_err(unparsed)?;
         let call = Call {
@@ -151,7 +151,7 @@ impl Demo {
         };
         match run_command(command, &call)? {
             0 => Ok(()),
-            code => Err(Error::Failed(format!("the demo's command ended with exit code {code}"))),
+            code => Err(Error::Demo { code }),
         }
     }
 }

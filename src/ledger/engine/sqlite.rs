@@ -109,10 +109,9 @@ impl LedgerFile {
         let file = file.named()?;
         if named_beside(paths).is_none() {
             files::open_private(&turn(paths))
-                .and_then(|mut beside| {
-                    beside.write_all(file.id.as_bytes()).map_err(|e| Error::Failed(e.to_string()))
-                })
-                .map_err(unopened)?;
+                .map_err(unopened)?
+                .write_all(file.id.as_bytes())
+                .map_err(|e| LedgerError::Open { path: place.clone(), reason: e.to_string() })?;
         }
         Ok((file, migration))
     }

@@ -446,11 +446,11 @@ fn an_answer_to_no_question_changes_nothing() {
     drop(rig.grant("L-1"));
     process(&rig, |it| {
         let stranger = FlowId("stranger".into());
-        let told = it.ended(&stranger, Error::Failed("as it was".into()));
+        let told = it.ended(&stranger, Error::Internal("as it was".into()));
         assert_eq!(told.to_string(), "as it was");
         let code = Secret::new("code-9");
         assert!(it.arrived_for(&stranger, &code).is_err());
-        let error = it.store(vec![(stranger, Err(Error::Failed("no".into())))]).pop().unwrap();
+        let error = it.store(vec![(stranger, Err(Error::Internal("no".into())))]).pop().unwrap();
         assert!(error.is_err());
     });
     assert_eq!(history(&rig, "L-1"), ["asked", "granted"]);

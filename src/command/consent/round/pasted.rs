@@ -73,7 +73,7 @@ impl Round<'_, '_> {
         let handed = made.and_then(|made| {
             made.into_iter()
                 .next()
-                .map_or_else(|| Err(Error::Failed("nothing was handed out".into())), |it| it.1)
+                .map_or_else(|| Err(Error::Internal("nothing was handed out".into())), |it| it.1)
         });
         match handed {
             Ok(handed) => {

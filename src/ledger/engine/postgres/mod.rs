@@ -173,7 +173,7 @@ impl Session {
             .thread_name("postgres")
             .enable_all()
             .build()
-            .map_err(|e| Error::Failed(format!("no thread can be started: {e}")))?;
+            .map_err(|e| Error::System { what: "no thread can be started", reason: e.to_string() })?;
         let session = Self {
             runtime,
             server: server.clone(),

@@ -1,0 +1,117 @@
+//! What kinds of error there are, and the exit code of each.
+
+use serde::Serialize;
+
+/// Exit codes and what they mean, as `--help`, the man page and the README print them.
+pub const EXIT_CODES: &[(u8, &str)] = &[
+    (0, "done, or nothing to do"),
+    (1, "failed: someone else holds that license, a doctor finding, a broken history, a failed hook"),
+    (2, "usage or configuration"),
+    (3, "some of several failed"),
+    (4, "a person must consent, and none could be asked here"),
+    (5, "nobody consented in time, or the code had lapsed"),
+    (6, "denied, or the answer or grant doesn't match what was asked"),
+    (7, "vault or ledger unavailable"),
+    (8, "provider or network failed: try again"),
+    (9, "no such authorization"),
+    (125, "`exec` itself failed; 126: CMD can't be run; 127: there is no CMD; else CMD's own code"),
+    (130, "interrupted"),
+];
+
+/// What kind of error it is: the `code` of the JSON error, and with it the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Wrong or missing arguments.
+    Usage,
+    /// The configuration can't be read or doesn't fit.
+    Config,
+    /// No authorization is named so.
+    NotFound,
+    /// Several authorizations are named so.
+    Ambiguous,
+    /// Someone else is at that license now.
+    Busy,
+    /// A person must consent, and none can be asked here.
+    NeedsPerson,
+    /// Nobody consented in time, or the code had lapsed.
+    Timeout,
+    /// The admin, or BioTrack, refused.
+    Denied,
+    /// The grant isn't the one that was asked for.
+    Mismatch,
+    /// The vault can't be reached, read or written.
+    Vault,
+    /// The ledger can't be reached, read or written.
+    Ledger,
+    /// The provider answered with a failure.
+    Provider,
+    /// The provider could not be reached, or its answer was lost.
+    Network,
+    /// Ctrl-C, or a polite signal.
+    Interrupted,
+    /// Some of several failed.
+    Partial,
+    /// Anything else.
+    Failed,
+}
+
+impl Kind {
+    /// The exit code of this kind, out of [`EXIT_CODES`].
+    pub fn exit(self) -> u8 {
+        match self {
+            Self::Busy | Self::Failed => 1,
+            Self::Usage | Self::Config | Self::Ambiguous => 2,
+            Self::Partial => 3,
+            Self::NeedsPerson => 4,
+            Self::Timeout => 5,
+            Self::Denied | Self::Mismatch => 6,
+            Self::Vault | Self::Ledger => 7,
+            Self::Provider | Self::Network => 8,
+            Self::NotFound => 9,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// An error as JSON: DESIGN's `{"code","exit","message","hint"}`.
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct Report {
+    /// The kind.
+    pub code: Kind,
+    /// The exit code.
+    pub exit: u8,
+    /// What happened, to which license.
+    pub message: String,
+    /// The next command to run.
+    pub hint: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_exits_with_a_documented_code() {
+        for kind in [
+            Kind::Usage,
+            Kind::Config,
+            Kind::NotFound,
+            Kind::Ambiguous,
+            Kind::Busy,
+            Kind::NeedsPerson,
+            Kind::Timeout,
+            Kind::Denied,
+            Kind::Mismatch,
+            Kind::Vault,
+            Kind::Ledger,
+            Kind::Provider,
+            Kind::Network,
+            Kind::Interrupted,
+            Kind::Partial,
+            Kind::Failed,
+        ] {
+            assert!(EXIT_CODES.iter().any(|(code, _)| *code == kind.exit()), "{kind:?}");
+        }
+    }
+}
