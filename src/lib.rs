@@ -6,7 +6,8 @@
 //! | room | what it is for | may import |
 //! |---|---|---|
 //! | [`cli`] | the top parser, global flags, and how an error ends | command, system |
-//! | [`command`] | a file a command: its arguments' docs are its help | config, custody, web, oauth, vault, ledger, report, sandbox, system |
+//! | [`command`] | a file a command: its arguments' docs are its help | config, consent, custody, web, oauth, vault, ledger, report, sandbox, system |
+//! | [`consent`] | consents from the question to the stored grant, whoever starts them | custody, web, oauth, system |
 //! | [`custody`] | the order of writing: where grant, vault and ledger meet | oauth, vault, ledger, system |
 //! | [`web`] | what a browser meets: listener, callbacks, worklist and pages; it never writes | oauth, system |
 //! | [`oauth`] | the protocol: ask, catch the redirect, exchange, revoke, look up | system |
@@ -22,6 +23,7 @@
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod consent;
 pub mod custody;
 pub mod error;
 pub mod ledger;

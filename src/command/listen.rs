@@ -1,7 +1,7 @@
 //! `listen`: takes the redirects of hand-offs from many admins' browsers, behind a TLS proxy.
 
-use super::consent::{finish_left_over, outcome_of};
 use super::{Bench, Call, hooks, online};
+use crate::consent::{finish_left_over, outcome_of};
 use crate::custody::{Found, Kept};
 use crate::error::{ConfigError, Error, HandoffError, LedgerError, Result};
 use crate::model::ids::{FlowId, Key};
@@ -272,7 +272,7 @@ impl Listening<'_, '_> {
     /// What became of a license, for the operator.
     fn told(&mut self, item: &Planned, kept: Result<Kept>) {
         self.untidy = true;
-        let outcome = outcome_of(self.bench, item, kept, |_| false);
+        let outcome = outcome_of(&mut self.bench.custody, item, kept, |_| false);
         let (terminal, now) = (&self.call.env.terminal, self.call.env.clock.now());
         if self.call.json
             && let Ok(line) = self.call.json_line(&RunEvent::ended(&outcome, now, &self.bench.provider))
@@ -298,7 +298,7 @@ impl Listening<'_, '_> {
     fn finish_left(&mut self, key: &Key) {
         self.untidy = true;
         let finished =
-            self.item(key).and_then(|item| finish_left_over(self.call, &mut self.bench.custody, &item));
+            self.item(key).and_then(|item| finish_left_over(self.call.env, &mut self.bench.custody, &item));
         if let Err(e) = finished {
             self.call.env.terminal.complain(&e);
         }

@@ -1,9 +1,10 @@
 //! `register`: a license's first grant, or the first one after it was deactivated.
 
 use super::bulk::{self, Run};
-use super::consent::{Waiting, consent, fits, hand_off, why_not};
+use super::consent::{Waiting, consent, hand_off};
 use super::form::{self, Form};
 use super::{Bench, Call, file};
+use crate::consent::{fits, why_not};
 use crate::error::{Error, Result};
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::flow::Purpose;

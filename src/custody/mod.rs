@@ -173,6 +173,11 @@ impl<'e> Custody<'e> {
         }
     }
 
+    /// The provider whose grants these are.
+    pub fn provider(&self) -> &Arc<Provider> {
+        &self.provider
+    }
+
     /// The provider was found to answer, and this is how it's reached.
     pub fn connect(&mut self, exchange: ProviderClient) {
         self.online = Some(exchange);

@@ -31,7 +31,7 @@ pub use moving::Carried;
 pub use owners::Mark;
 pub use places::{Holder, Secret};
 pub use reminders::Waiting;
-pub use runs::{LeftRun, RunId};
+pub use runs::LeftRun;
 #[doc(hidden)]
 pub use spool::notes;
 pub use spool::{Spool, Spooled};

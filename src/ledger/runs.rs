@@ -5,7 +5,7 @@ use super::journal::{instant, key};
 use super::{Ledger, records};
 use crate::error::{Error, Result};
 use crate::model::flow::{Owner, Purpose};
-use crate::model::ids::{Generation, Username};
+use crate::model::ids::{Generation, RunId, Username};
 use crate::model::plan::{Planned, Progress};
 use jiff::Timestamp;
 use std::collections::HashSet;
@@ -13,10 +13,6 @@ use std::collections::HashSet;
 /// What a run has to do for a license, as it's written and read.
 const ITEM: &str =
     "place, ubi, license, username, purpose, name, ocm_license, contact, tags, base, why, progress";
-
-/// The name of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RunId(i64);
 
 /// What an earlier run left.
 #[derive(Debug)]

@@ -9,7 +9,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("main", &["cli", "system"]),
     ("lib", &[]),
     ("cli", &["command", "system"]),
-    ("command", &["config", "custody", "web", "oauth", "vault", "ledger", "report", "sandbox", "system"]),
+    (
+        "command",
+        &["config", "consent", "custody", "web", "oauth", "vault", "ledger", "report", "sandbox", "system"],
+    ),
+    ("consent", &["custody", "web", "oauth", "system"]),
     ("custody", &["oauth", "vault", "ledger", "system"]),
     ("web", &["oauth", "system"]),
     ("oauth", &["system"]),

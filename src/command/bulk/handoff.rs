@@ -1,10 +1,11 @@
 //! Hand-offs for several licenses: their links are made in one commit, and nobody waits here.
 
-use super::watch::Watch;
+use super::reporter::BulkReporter;
 use super::{Resumed, Run, answer, partial};
-use crate::command::consent::{Handed, Waiting, hand_out, messages, outcome_of_handed, say_what_comes};
+use crate::command::consent::{Waiting, messages, say_what_comes};
 use crate::command::form::Form;
 use crate::command::{Bench, Call, online};
+use crate::consent::{IssuedLink, hand_out, outcome_of, outcome_of_handed};
 use crate::error::Result;
 use crate::model::outcome::{Ending, Outcome, exit_of};
 use crate::model::plan::{Planned, Progress};
@@ -18,7 +19,8 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
     bench.custody.connect(exchange.clone());
     bench.custody.probe()?;
     // No moving line: nothing is waited for.
-    let mut watch = Watch::new(call, &provider, form, verb, 0);
+    let hooks = bench.hooks.clone();
+    let mut watch = BulkReporter::new(call, &provider, &hooks, form, verb, 0);
     for item in &plan.items {
         watch.planned(item, known.get(&item.key));
     }
@@ -32,15 +34,17 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
         match left_over.iter().position(|(found, _)| *found == at) {
             Some(found) => {
                 let (_, kept) = left_over.swap_remove(found);
-                let outcome = super::super::consent::outcome_of(bench, item, kept, |_| any_user);
+                let outcome = outcome_of(&mut bench.custody, item, kept, |_| any_user);
                 watch.ended_here(item, &outcome);
                 outcomes.push(outcome);
             }
             None => asked.push(item.clone()),
         }
     }
-    let mut handed: Vec<Handed> = Vec::with_capacity(asked.len());
-    for (item, made) in hand_out(call, bench, &exchange.endpoints, asked, waiting.port, life)? {
+    let mut handed: Vec<IssuedLink> = Vec::with_capacity(asked.len());
+    for (item, made) in
+        hand_out(call.env, &mut bench.custody, &exchange.endpoints, asked, waiting.port, life)?
+    {
         let standing = bench.custody.standing(&item.key)?;
         let outcome = match made {
             Ok(made) => {

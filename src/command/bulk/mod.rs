@@ -1,17 +1,17 @@
 //! Consents for several licenses in one run: planned first, journaled, and gone on with after whatever ended it.
 
 mod handoff;
-mod watch;
+mod reporter;
 
-use super::consent::{Round, Terms, Waiting, finish_left_over, from_afar};
+use super::consent::{Waiting, from_afar};
 use super::form::Form;
 use super::{Bench, Call};
+use crate::consent::{ConsentRun, RunOptions, finish_left_over};
 use crate::custody::Kept;
 use crate::error::{Error, Kind, Result, clean};
-use crate::ledger::RunId;
 use crate::model::authorization::{Standing, next_of};
 use crate::model::consent::Fact;
-use crate::model::ids::Key;
+use crate::model::ids::{Key, RunId};
 use crate::model::outcome::{Ending, Outcome, exit_of, partial_of};
 use crate::model::pace::Pace;
 use crate::model::plan::{LeftOut, Plan, Planned};
@@ -22,10 +22,10 @@ use crate::report::{Happening, PlanDocument, RunEvent, plan, results, run_summar
 
 use crate::system::{BrowserChoice, is_there};
 use crate::web::{Entry, Session, Worklist, WorklistView};
+use reporter::BulkReporter;
 use std::collections::HashMap;
 use std::time::Instant;
 use url::Url;
-use watch::Watch;
 
 /// How a run over several licenses is shown and paced.
 #[derive(Debug, clap::Args)]
@@ -113,7 +113,8 @@ pub(super) fn run<'a>(
     let tabs = if attended && choice == BrowserChoice::None { 0 } else { usize::from(args.tabs) };
     let admins = plan.items.iter().map(|item| item.username.as_str().to_lowercase()).collect();
     let items: Vec<(usize, Planned)> = places.into_iter().zip(plan.items).collect();
-    let mut watch = Watch::new(call, &provider, form, verb, items.len());
+    let hooks = bench.hooks.clone();
+    let mut watch = BulkReporter::new(call, &provider, &hooks, form, verb, items.len());
     for (_, item) in &items {
         watch.planned(item, known.get(&item.key));
     }
@@ -125,10 +126,19 @@ pub(super) fn run<'a>(
         false => None,
     };
     let keys = attended.then(|| session.keys(call.env)).flatten();
-    let terms = Terms { choice, timeout, any_user, run: Some(id), keys: keys.is_some(), worklist };
+    let options = RunOptions { choice, timeout, any_user, run: Some(id), keys: keys.is_some(), worklist };
     let mut pace = Pace::new(tabs, attended, admins);
     pace.heard(Instant::now());
-    let mut round = Round::new(call, bench, &exchange, &mut session, terms, pace, &items, &mut watch);
+    let mut round = ConsentRun::new(
+        call.env,
+        &mut bench.custody,
+        &exchange,
+        &mut session,
+        options,
+        pace,
+        &items,
+        &mut watch,
+    );
     for (at, kept) in left_over {
         round.known(at, kept);
     }
@@ -259,7 +269,7 @@ fn left_over(
     for (at, (_, item)) in items.iter().enumerate() {
         let left = |it: &Standing| !it.flows.is_empty() || it.record.revocation_pending;
         if known.get(&item.key).is_some_and(left) {
-            match finish_left_over(call, &mut bench.custody, item) {
+            match finish_left_over(call.env, &mut bench.custody, item) {
                 Ok(Some(kept)) => found.push((at, Ok(kept))),
                 Ok(None) => {}
                 Err(e) => found.push((at, Err(e))),
@@ -273,7 +283,8 @@ fn left_over(
 fn nothing<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run) -> Result<u8> {
     let Run { plan, known, done, verb, form, .. } = run;
     let provider = bench.provider.clone();
-    before(&mut Watch::new(call, &provider, form, verb, 0), &known, &plan.left_out, &done);
+    let hooks = bench.hooks.clone();
+    before(&mut BulkReporter::new(call, &provider, &hooks, form, verb, 0), &known, &plan.left_out, &done);
     if form == Form::Text && done.is_empty() {
         call.env.terminal.say(&format!("Nothing to {verb}."));
         return Ok(0);
@@ -285,7 +296,7 @@ fn nothing<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run) -> Result<u8> {
 }
 
 /// What is known before anybody is asked.
-fn before(watch: &mut Watch<'_>, known: &Known, left_out: &[LeftOut], done: &[Outcome]) {
+fn before(watch: &mut BulkReporter<'_>, known: &Known, left_out: &[LeftOut], done: &[Outcome]) {
     done.iter().for_each(|outcome| watch.done(outcome));
     left_out.iter().for_each(|left| watch.left_out(&left.key, known.get(&left.key), &left.why));
 }

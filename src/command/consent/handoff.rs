@@ -1,22 +1,15 @@
 //! Hand-offs: a link is made for an admin who sits elsewhere, and nobody waits for its answer here.
 
-use super::{Waiting, finish_left_over, fits, outcome_of_left};
+use super::{Waiting, outcome_of_left};
 use crate::command::{Bench, Call, outcome_or_error};
-use crate::custody::{Decision, Question};
+use crate::consent::{IssuedLink, LIFE, finish_left_over, hand_out, outcome_of_handed};
 use crate::error::{Error, Result};
-use crate::model::authorization::Standing;
 use crate::model::duration::{in_words, parse};
-use crate::model::instant::whole_second;
-use crate::model::outcome::{Ending, Outcome};
 use crate::model::plan::Planned;
 use crate::model::provider::Provider;
-use crate::oauth::{self, Endpoints};
 use crate::report::{Link, Message, message, qr};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
-
-/// How long a hand-off lives where nothing else is said.
-pub(in crate::command) const LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// How a hand-off is made and shown.
 #[derive(Debug, clap::Args)]
@@ -101,58 +94,6 @@ impl HandingOff {
     }
 }
 
-/// A question that was handed out.
-pub(in crate::command) struct Handed {
-    pub item: Planned,
-    pub address: String,
-    pub redirect_uri: String,
-    pub until: Timestamp,
-}
-
-/// Makes the links: one commit for all of them. What went wrong with one is its outcome, and the others are made.
-pub(in crate::command) fn hand_out<'a>(
-    call: &Call<'a>,
-    bench: &mut Bench<'a>,
-    endpoints: &Endpoints,
-    items: Vec<Planned>,
-    port: Option<u16>,
-    life: SignedDuration,
-) -> Result<Vec<(Planned, Result<Handed>)>> {
-    let provider = bench.provider.clone();
-    let now = call.env.clock.now();
-    let until = now.saturating_add(life).unwrap_or(Timestamp::MAX);
-    // Whole seconds, as the ledger keeps them: what is told is what counts.
-    let until = whole_second(until);
-    let base = oauth::handoff_uri(&provider, port);
-    let mut questions = Vec::with_capacity(items.len());
-    for item in &items {
-        let random = call.env.random.as_ref();
-        let ask = oauth::ask(&provider, endpoints, &item.key, &item.username, &base, random)?;
-        let record: Decision<'_> = Box::new(|known| {
-            fits(item.purpose, known.as_ref(), &provider, now)?;
-            Ok(item.on(known, &provider.profile))
-        });
-        questions.push(Question { ask, record, purpose: item.purpose, deadline: until, handed_off: true });
-    }
-    let outcomes = bench.custody.ask(questions)?;
-    let mut made = Vec::with_capacity(items.len());
-    for (item, logged) in items.into_iter().zip(outcomes) {
-        // What is known of the store, whether it was typed now or before.
-        let known = bench.custody.standing(&item.key)?.map(|standing| standing.record);
-        let item = match known {
-            Some(record) if logged.is_ok() => Planned { name: record.name, contact: record.contact, ..item },
-            _ => item,
-        };
-        let handed = logged.map(|logged| {
-            let (_, ask) = logged.get();
-            let (address, redirect_uri) = (ask.address.clone(), ask.redirect_uri.clone());
-            Handed { item: item.clone(), address, redirect_uri, until }
-        });
-        made.push((item, handed));
-    }
-    Ok(made)
-}
-
 /// `--no-wait` for one license.
 pub(in crate::command) fn one<'a>(
     call: &Call<'a>,
@@ -166,7 +107,7 @@ pub(in crate::command) fn one<'a>(
     let (key, life) = (item.key.clone(), handing.life()?);
     let ready = super::super::online::exchange(call, &bench.provider, &bench.custody).and_then(|exchange| {
         bench.custody.connect(exchange.clone());
-        Ok((finish_left_over(call, &mut bench.custody, &item)?, exchange))
+        Ok((finish_left_over(call.env, &mut bench.custody, &item)?, exchange))
     });
     let made = match ready {
         // Nobody is to be asked any more.
@@ -175,9 +116,10 @@ pub(in crate::command) fn one<'a>(
             return bench.finish(call, outcome);
         }
         Ok((None, exchange)) => bench.custody.probe().and_then(|()| {
-            let made = hand_out(call, bench, &exchange.endpoints, vec![item], waiting.port, life)?
-                .into_iter()
-                .next();
+            let made =
+                hand_out(call.env, &mut bench.custody, &exchange.endpoints, vec![item], waiting.port, life)?
+                    .into_iter()
+                    .next();
             made.ok_or_else(|| Error::Internal("nothing was handed out".into()))?.1
         }),
         Err(e) => Err(e),
@@ -202,17 +144,11 @@ pub(in crate::command) fn one<'a>(
     Ok(exit)
 }
 
-/// The outcome of a license whose link is out.
-pub(in crate::command) fn outcome_of_handed(handed: &Handed, standing: Option<Standing>) -> Outcome {
-    let authorize_url = Some(handed.address.clone());
-    Outcome { authorize_url, ..Outcome::of(handed.item.key.clone(), Ending::HandedOff, standing) }
-}
-
 /// What the person at the terminal does next.
 pub(in crate::command) fn say_what_comes(
     call: &Call<'_>,
     provider: &Provider,
-    handed: &[Handed],
+    handed: &[IssuedLink],
     life: SignedDuration,
 ) {
     let Some(first) = handed.first() else { return };
@@ -237,8 +173,8 @@ pub(in crate::command) fn say_what_comes(
 }
 
 /// One message for each admin user, with all their locations; a line between two.
-pub(in crate::command) fn messages(handed: &[Handed], provider: &Provider, now: Timestamp) -> String {
-    let mut admins: BTreeMap<String, Vec<&Handed>> = BTreeMap::new();
+pub(in crate::command) fn messages(handed: &[IssuedLink], provider: &Provider, now: Timestamp) -> String {
+    let mut admins: BTreeMap<String, Vec<&IssuedLink>> = BTreeMap::new();
     for one in handed {
         admins.entry(one.item.username.as_str().to_lowercase()).or_default().push(one);
     }
@@ -274,7 +210,7 @@ pub(in crate::command) fn messages(handed: &[Handed], provider: &Provider, now: 
 }
 
 /// The redirect address without a state that stands in its path.
-fn provider_redirect<'h>(handed: &'h Handed, provider: &Provider) -> &'h str {
+fn provider_redirect<'h>(handed: &'h IssuedLink, provider: &Provider) -> &'h str {
     match provider.state_in {
         crate::model::provider::StateIn::Query => &handed.redirect_uri,
         crate::model::provider::StateIn::Path => {

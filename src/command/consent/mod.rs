@@ -1,20 +1,14 @@
 //! Consents, from the question to the stored grant: what register and renew share.
 
-mod alone;
-mod fit;
 mod handoff;
-mod round;
+mod single_reporter;
 
-pub(super) use fit::{fits, why_not};
-pub(super) use handoff::{
-    Handed, HandingOff, hand_out, messages, one as hand_off, outcome_of_handed, say_what_comes,
-};
-pub(super) use round::{How, Round, Terms, View};
+pub(super) use handoff::{HandingOff, messages, one as hand_off, say_what_comes};
 
 use super::{Bench, Call, outcome_or_error};
-use crate::custody::{Custody, Found, Kept, Recovered};
+use crate::consent::{ConsentRun, RunOptions, finish_left_over, outcome_of};
+use crate::custody::{Found, Kept};
 use crate::error::{Error, HandoffError, Result};
-use crate::model::authorization::next;
 use crate::model::duration::parse;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::pace::Pace;
@@ -22,8 +16,8 @@ use crate::model::plan::Planned;
 use crate::oauth::{Endpoints, ProviderClient, Returned};
 use crate::system::{BrowserChoice, Env};
 use crate::web::Session;
-use alone::Alone;
 use jiff::SignedDuration;
+use single_reporter::SingleReporter;
 
 /// What a person at a terminal without a display is told: only a browser that reaches this machine's own address can come
 /// back to the port that waits here. `$BROWSER` names one that does.
@@ -114,15 +108,16 @@ pub(super) fn consent<'a>(
     }
     let ready = super::online::exchange(call, &bench.provider, &bench.custody).and_then(|exchange| {
         bench.custody.connect(exchange.clone());
-        let kept = finish_left_over(call, &mut bench.custody, &item)?;
+        let kept = finish_left_over(call.env, &mut bench.custody, &item)?;
         Ok((exchange, kept))
     });
     let asked = match ready {
         // Nobody is to be asked any more.
         Ok((_, Some(kept))) => Ok(outcome_of_left(call, bench, &item, kept, any_user)),
         Ok((exchange, None)) => {
-            let terms = Terms { choice: choice?, timeout, any_user, run: None, keys: false, worklist: None };
-            alone(call, bench, item, terms, &exchange, waiting)
+            let options =
+                RunOptions { choice: choice?, timeout, any_user, run: None, keys: false, worklist: None };
+            alone(call, bench, item, options, &exchange, waiting)
         }
         Err(e) => Err(e),
     };
@@ -155,7 +150,7 @@ pub(super) fn answered<'a>(
             let code = bench.custody.take_up(*flow, returned, endpoints)?;
             bench.custody.finish(&id, &code, &interrupts)?
         }
-        Found::Left(flow) => match finish_left_over(call, &mut bench.custody, &item)? {
+        Found::Left(flow) => match finish_left_over(call.env, &mut bench.custody, &item)? {
             Some(kept) => kept,
             None => {
                 let license = key.license.to_string();
@@ -181,7 +176,7 @@ fn outcome_of_left(
     if let Kept::Live { unconfirmed } = &kept {
         told_unconfirmed(call, unconfirmed);
     }
-    outcome_of(bench, item, Ok(kept), |_| any_user)
+    outcome_of(&mut bench.custody, item, Ok(kept), |_| any_user)
 }
 
 /// Facts that the provider didn't report are told, never passed off as verified.
@@ -196,19 +191,28 @@ fn alone<'a>(
     call: &Call<'a>,
     bench: &mut Bench<'a>,
     item: Planned,
-    terms: Terms,
+    options: RunOptions,
     exchange: &ProviderClient,
     waiting: &Waiting,
 ) -> Result<Outcome> {
     bench.custody.probe()?;
     let mut session = Session::bind(call.env, exchange.clone(), waiting.port)?;
     let provider = bench.provider.clone();
-    let mut view = Alone::new(call, &waiting.handing_off, &provider);
+    let mut view = SingleReporter::new(call, &waiting.handing_off, &provider);
     let pace = Pace::new(1, false, vec![item.username.to_string()]);
     let items = [(0, item)];
     // An address that was sent back can be pasted meanwhile.
     let keys = call.env.terminal.attended().then(|| session.keys(call.env)).flatten();
-    let round = Round::new(call, bench, exchange, &mut session, terms, pace, &items, &mut view);
+    let round = ConsentRun::new(
+        call.env,
+        &mut bench.custody,
+        exchange,
+        &mut session,
+        options,
+        pace,
+        &items,
+        &mut view,
+    );
     let outcome = round.run().outcomes.pop().flatten();
     drop(keys);
     outcome.ok_or_else(|| Error::Internal("nothing was asked".into()))
@@ -245,75 +249,4 @@ pub(super) fn settled<'a>(call: &Call<'a>, bench: &mut Bench<'a>, mut outcome: O
         }
         error => Ok(Outcome { error, ..outcome }),
     }
-}
-
-/// What an answer means for its license: a held grant is taken where `take` says so of whoever granted.
-pub(super) fn outcome_of(
-    bench: &mut Bench<'_>,
-    item: &Planned,
-    kept: Result<Kept>,
-    take: impl FnOnce(&str) -> bool,
-) -> Outcome {
-    let (key, provider) = (&item.key, bench.provider.clone());
-    let (ending, error) = match kept {
-        Ok(Kept::Live { .. }) => (Ending::Granted, None),
-        Ok(Kept::Held { granted_by }) if take(&granted_by) => match bench.custody.take_held(key) {
-            Ok(()) => (Ending::Granted, None),
-            Err(e) => (Ending::Held, Some(e)),
-        },
-        Ok(Kept::Held { granted_by }) => {
-            let record = item.on(None, &provider.profile);
-            let command = |name| next(name, &record, provider.other_profile);
-            let error = Error::OtherAdmin {
-                license: key.license.to_string(),
-                granted_by,
-                username: item.username.to_string(),
-                take: format!("{} --any-user", command("renew")),
-                throw_away: command("deactivate"),
-            };
-            (Ending::Held, Some(error))
-        }
-        Err(e) => (Ending::Failed, Some(e)),
-    };
-    let (standing, error) = match bench.custody.standing(key) {
-        Ok(standing) => (standing, error),
-        Err(e) => (None, error.or(Some(e))),
-    };
-    Outcome { error, ..Outcome::of(key.clone(), ending, standing) }
-}
-
-/// Finishes what an earlier run had left of this license. A grant that came of it is this command's answer.
-pub(super) fn finish_left_over(
-    call: &Call<'_>,
-    custody: &mut Custody<'_>,
-    asked: &Planned,
-) -> Result<Option<Kept>> {
-    let license = &asked.key.license;
-    let say = |text: &str| call.env.terminal.say(text);
-    let mut done = None;
-    for recovered in custody.recover(&asked.key)? {
-        match recovered {
-            Recovered::Dropped => {}
-            Recovered::Finished { kept, username } => {
-                say(&format!("Finished the grant of {license} that an earlier run had left."));
-                if !username.same_as(asked.username.as_str()) {
-                    say(&format!(
-                        "It was asked of {username}; to ask {}, run the command again.",
-                        asked.username
-                    ));
-                }
-                done = Some(kept);
-            }
-            Recovered::Uncertain => say(&format!(
-                "An earlier run ended while a grant of {license} was on its way; whether it was made is uncertain. Asking again."
-            )),
-            Recovered::UncertainDeactivation => say(&format!(
-                "An earlier run ended while {license} was being deactivated; whether BioTrack revoked its grant is uncertain. Asking for a new one."
-            )),
-            Recovered::Failed(e) => {
-                say(&format!("What an earlier run had left of {license} can't be used: {e}"));
-            }
-        }
-    }
-    Ok(done)
 }

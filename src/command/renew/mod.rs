@@ -5,9 +5,10 @@ mod resume;
 mod select;
 
 use super::bulk::{self, Run};
-use super::consent::{Waiting, consent, fits, hand_off};
+use super::consent::{Waiting, consent, hand_off};
 use super::form::{self, Form};
 use super::{Bench, Call};
+use crate::consent::fits;
 use crate::error::{Error, Result};
 use crate::model::authorization::Standing;
 use crate::model::flow::Purpose;

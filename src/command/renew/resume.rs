@@ -1,8 +1,8 @@
 //! What an earlier run left.
 
 use crate::command::bulk::Resumed;
-use crate::command::consent::{fits, why_not};
 use crate::command::{Bench, Call};
+use crate::consent::{fits, why_not};
 use crate::error::{Result, licenses};
 use crate::model::authorization::Standing;
 use crate::model::plan::{LeftOut, Plan, Progress};

@@ -1,8 +1,8 @@
 //! Which licenses a renewal is about, and why.
 
 use super::Args;
-use crate::command::consent::{fits, why_not};
 use crate::command::{Call, file};
+use crate::consent::{fits, why_not};
 use crate::error::{Complaint, Error, Result};
 use crate::model::authorization::{Authorization, Standing, State};
 use crate::model::duration::parse;

@@ -1,11 +1,11 @@
-//! What a round does while the provider is away: it waits, looks, and goes on.
+//! What a run does while the provider is away: it waits, looks, and goes on.
 
-use super::Round;
+use super::ConsentRun;
 use crate::error::{Error, ProviderError, Result};
 use crate::model::duration::in_words;
 use std::time::{Duration, Instant};
 
-impl Round<'_, '_> {
+impl ConsentRun<'_, '_> {
     pub(super) fn trouble(&mut self, e: &Error) {
         let unreachable = matches!(e, Error::Provider(ProviderError::Unreachable { .. }));
         let jitter = self.jitter();
@@ -17,8 +17,8 @@ impl Round<'_, '_> {
     /// person would be waited for.
     pub(super) fn give_up_waiting(&mut self, e: &Error) {
         let lasted = self.pace.away_since().map_or(Duration::ZERO, |since| since.elapsed());
-        if !self.call.env.terminal.attended() && lasted > self.terms.timeout.unsigned_abs() {
-            self.stop(Some(Error::Away { lasted: in_words(self.terms.timeout), reason: e.to_string() }));
+        if !self.env.terminal.attended() && lasted > self.options.timeout.unsigned_abs() {
+            self.stop(Some(Error::Away { lasted: in_words(self.options.timeout), reason: e.to_string() }));
         }
     }
 
@@ -43,7 +43,7 @@ impl Round<'_, '_> {
     pub(super) fn jitter(&self) -> f64 {
         let mut byte = [0];
         // Without randomness the waits are only less spread.
-        let _ = self.call.env.random.fill(&mut byte);
+        let _ = self.env.random.fill(&mut byte);
         f64::from(byte[0]) / 255.0
     }
 }

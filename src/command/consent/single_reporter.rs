@@ -1,7 +1,9 @@
 //! One license's consent as a person at the terminal sees it.
 
-use super::{HandingOff, How, View};
+use super::HandingOff;
 use crate::command::Call;
+use crate::consent::{OpenMethod, ProgressReporter};
+use crate::custody::Custody;
 use crate::error::clean;
 use crate::model::duration::in_words;
 use crate::model::outcome::Outcome;
@@ -17,34 +19,34 @@ use std::time::{Duration, Instant};
 use url::Url;
 
 /// The consent card, the address, and a moving line with the time left.
-pub(super) struct Alone<'v> {
+pub(super) struct SingleReporter<'v> {
     call: &'v Call<'v>,
     handing_off: &'v HandingOff,
     provider: &'v Provider,
     spinner: ProgressBar,
 }
 
-impl<'v> Alone<'v> {
+impl<'v> SingleReporter<'v> {
     pub fn new(call: &'v Call<'v>, handing_off: &'v HandingOff, provider: &'v Provider) -> Self {
         Self { call, handing_off, provider, spinner: ProgressBar::hidden() }
     }
 }
 
-impl View for Alone<'_> {
-    fn opened(&mut self, item: &Planned, address: &str, how: How, until: Instant) {
+impl ProgressReporter for SingleReporter<'_> {
+    fn opened(&mut self, item: &Planned, address: &str, how: OpenMethod, until: Instant) {
         let terminal = &self.call.env.terminal;
         terminal.say(&consent_card(self.provider, &item.key, &item.username));
         terminal.insist(&format!("Open this address in a browser on this machine:\n\n  {address}\n"));
         self.handing_off.show(self.call, address, Some(address));
         match how {
-            How::Browser(Opened::Failed(why)) => {
+            OpenMethod::Browser(Opened::Failed(why)) => {
                 let why = clean(&why);
                 // defense: S25 no-browser-is-no-end
                 terminal
                     .insist(&format!("No browser could be opened ({why}). Open the address above by hand."));
             }
-            How::Browser(Opened::Started) => terminal.say("A browser has been asked to open it."),
-            How::Address | How::Worklist => {}
+            OpenMethod::Browser(Opened::Started) => terminal.say("A browser has been asked to open it."),
+            OpenMethod::Address | OpenMethod::Worklist => {}
         }
         if let Some(advice) = super::from_afar(self.call.env, waiting_port(address)) {
             terminal.say(&advice);
@@ -72,6 +74,8 @@ impl View for Alone<'_> {
     fn notice(&mut self, text: &str) {
         self.spinner.suspend(|| self.call.env.terminal.say(text));
     }
+
+    fn between(&mut self, _: &mut Custody<'_>) {}
 
     fn turn(&mut self, _: &Pace, _: Option<&str>) {}
 

@@ -1,37 +1,35 @@
-//! A round of consents: questions are put, answers come in any order, and each grant is stored before its browser hears
-//! of it. One license is a round of one; one failure never stops the others.
+//! A run of consents: questions are put, answers come in any order, and each grant is stored before its browser hears
+//! of it. One license is a run of one; one failure never stops the others.
 
+mod actions;
 mod outage;
 mod pasted;
 mod strays;
-mod wishes;
 
 use super::fit::fits;
-use super::outcome_of;
-use crate::command::{Bench, Call, hooks};
-use crate::custody::{Decision, Kept, Question};
+use super::outcome::outcome_of;
+use crate::custody::{Custody, Decision, Kept, Question};
 use crate::error::{Error, LedgerError, ProviderError, Result};
-use crate::ledger::{RunId, changed};
 use crate::model::duration::in_words;
 use crate::model::flow::Purpose;
 use crate::model::granted::Granted;
-use crate::model::ids::FlowId;
+use crate::model::ids::{FlowId, RunId};
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::pace::{Now, Pace, Pause};
 use crate::model::plan::{Planned, Progress};
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;
 use crate::oauth::{self, ProviderClient};
-use crate::system::{BrowserChoice, Opened};
+use crate::system::{BrowserChoice, Env, Opened};
 use crate::web::{BrowserReply, ExchangeSlot, Session, SessionEvent, Worklist};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// What people and scripts see of a round.
-pub(in crate::command) trait View {
+/// What people and scripts see of a run.
+pub trait ProgressReporter {
     /// A license's page was opened, or its address is to be opened by hand.
-    fn opened(&mut self, item: &Planned, address: &str, how: How, until: Instant);
+    fn opened(&mut self, item: &Planned, address: &str, how: OpenMethod, until: Instant);
     /// Its answer came.
     fn storing(&mut self, item: &Planned);
     /// Facts that the provider didn't report.
@@ -40,15 +38,17 @@ pub(in crate::command) trait View {
     fn ended(&mut self, item: &Planned, outcome: &Outcome, why: Option<&str>);
     /// Something that a person wants to know.
     fn notice(&mut self, text: &str);
-    /// The state of the round, looked at in every turn; `asked`: the admin whose grants wait for a yes or a no.
+    /// The state of the run, looked at in every turn; `asked`: the admin whose grants wait for a yes or a no.
     fn turn(&mut self, pace: &Pace, asked: Option<&str>);
+    /// Grants were stored, and no browser waits at this moment: others want to hear of them now.
+    fn between(&mut self, custody: &mut Custody<'_>);
     /// How often it wants to be shown the state.
     fn every(&self) -> Option<Duration>;
 }
 
 /// How a license's page was opened.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::command) enum How {
+pub enum OpenMethod {
     /// By a browser that was started, or wasn't.
     Browser(Opened),
     /// By nobody yet: a person has the address.
@@ -57,14 +57,14 @@ pub(in crate::command) enum How {
     Worklist,
 }
 
-impl How {
+impl OpenMethod {
     fn of(opened: Option<Opened>) -> Self {
         opened.map_or(Self::Address, Self::Browser)
     }
 }
 
-/// How a round is run.
-pub(in crate::command) struct Terms {
+/// How a run is run.
+pub struct RunOptions {
     /// What opens the addresses.
     pub choice: BrowserChoice,
     /// How long a person may take, from the opening.
@@ -79,8 +79,8 @@ pub(in crate::command) struct Terms {
     pub worklist: Option<Worklist>,
 }
 
-/// How a round ended.
-pub(in crate::command) struct Ended {
+/// How a run ended.
+pub struct Ended {
     /// Of each license; `None`: it's left to do.
     pub outcomes: Vec<Option<Outcome>>,
     /// A person, or a signal, ended it.
@@ -109,17 +109,17 @@ impl Open {
     }
 }
 
-/// The round.
-pub(in crate::command) struct Round<'r, 'e> {
-    call: &'r Call<'e>,
-    bench: &'r mut Bench<'e>,
-    exchange: &'r ProviderClient,
+/// The run.
+pub struct ConsentRun<'r, 'e> {
+    env: &'r Env,
+    custody: &'r mut Custody<'e>,
+    client: &'r ProviderClient,
     session: &'r mut Session,
-    terms: Terms,
+    options: RunOptions,
     /// The licenses with their places in the ledger's run.
     items: &'r [(usize, Planned)],
     pace: Pace,
-    view: &'r mut dyn View,
+    reporter: &'r mut dyn ProgressReporter,
     open: BTreeMap<usize, Open>,
     /// Whose codes wait for their turns to be sent, in their order.
     queue: VecDeque<usize>,
@@ -131,36 +131,34 @@ pub(in crate::command) struct Round<'r, 'e> {
     links: BTreeMap<usize, Instant>,
     interrupted: bool,
     stopped: Option<Error>,
-    /// The last event whose hook was run.
-    hooked: i64,
-    /// Something has ended since.
     /// Something may have happened since whose hook waits: the queue isn't read in every turn.
     news: bool,
     /// It has been said that an answer came which nobody asked for.
     told_of_strays: bool,
 }
 
-impl<'r, 'e> Round<'r, 'e> {
-    #[expect(clippy::too_many_arguments, reason = "each is one part of a round")]
+impl<'r, 'e> ConsentRun<'r, 'e> {
+    /// Over these licenses, which nobody has been asked about yet.
+    #[expect(clippy::too_many_arguments, reason = "each is one part of a run")]
     pub fn new(
-        call: &'r Call<'e>,
-        bench: &'r mut Bench<'e>,
-        exchange: &'r ProviderClient,
+        env: &'r Env,
+        custody: &'r mut Custody<'e>,
+        client: &'r ProviderClient,
         session: &'r mut Session,
-        terms: Terms,
+        options: RunOptions,
         pace: Pace,
         items: &'r [(usize, Planned)],
-        view: &'r mut dyn View,
+        reporter: &'r mut dyn ProgressReporter,
     ) -> Self {
         Self {
-            call,
-            bench,
-            exchange,
+            env,
+            custody,
+            client,
             session,
-            terms,
+            options,
             items,
             pace,
-            view,
+            reporter,
             open: BTreeMap::new(),
             queue: VecDeque::new(),
             outcomes: items.iter().map(|_| None).collect(),
@@ -169,13 +167,12 @@ impl<'r, 'e> Round<'r, 'e> {
             links: BTreeMap::new(),
             interrupted: false,
             stopped: None,
-            hooked: 0,
             news: true,
             told_of_strays: false,
         }
     }
 
-    /// What was found out of a license before the round began.
+    /// What was found out of a license before the run began.
     pub fn known(&mut self, at: usize, kept: Result<Kept>) {
         match kept {
             Err(e) if self.others_have(&e).is_some() => {
@@ -189,7 +186,7 @@ impl<'r, 'e> Round<'r, 'e> {
     pub fn run(mut self) -> Ended {
         loop {
             self.lapse();
-            if self.several() && self.call.env.terminal.nobody_reads() && !self.pace.is_stopping() {
+            if self.several() && self.env.terminal.nobody_reads() && !self.pace.is_stopping() {
                 // Who wanted to hear of it has gone.
                 self.interrupt();
             }
@@ -197,16 +194,16 @@ impl<'r, 'e> Round<'r, 'e> {
             self.tell_of_strays();
             self.post_notice();
             self.run_hooks();
-            self.view.turn(&self.pace, self.to_ask.front().map(String::as_str));
+            self.reporter.turn(&self.pace, self.to_ask.front().map(String::as_str));
             match self.pace.next(Instant::now()) {
                 Now::Finish if self.to_ask.is_empty() && self.links.is_empty() => break,
                 Now::Finish => self.wait(None),
-                Now::Open(which) => self.ask(&which, By::Turn),
+                Now::Open(which) => self.ask(&which, OpenTrigger::Turn),
                 Now::Look => self.session.look(),
                 Now::Wait(until) => self.wait(until),
             }
         }
-        if let Some(worklist) = &self.terms.worklist {
+        if let Some(worklist) = &self.options.worklist {
             worklist.ended("This run has ended. The terminal says how, and what to do next.".into());
         }
         Ended { outcomes: self.outcomes, interrupted: self.interrupted, stopped: self.stopped }
@@ -218,15 +215,11 @@ impl<'r, 'e> Round<'r, 'e> {
             return;
         }
         self.news = false;
-        let Bench { provider, custody, hooks } = &mut *self.bench;
-        match hooks::meanwhile(self.call, hooks, provider, custody.ledger_mut(), self.hooked) {
-            Ok(hooked) => self.hooked = hooked,
-            Err(e) => tracing::warn!("hooks are run when the run has ended: {e}"),
-        }
+        self.reporter.between(self.custody);
     }
 
     fn several(&self) -> bool {
-        self.terms.run.is_some()
+        self.options.run.is_some()
     }
 
     /// Waits for the next step, and takes it with all that have come by then: what they leave free is asked in one commit.
@@ -236,7 +229,7 @@ impl<'r, 'e> Round<'r, 'e> {
         let now = Instant::now();
         let times = self.open.values().filter_map(|open| open.until).chain(self.links.values().copied());
         let times = times.chain(until);
-        let until = times.chain(self.view.every().map(|every| now + every)).min().unwrap_or(now + LONG);
+        let until = times.chain(self.reporter.every().map(|every| now + every)).min().unwrap_or(now + LONG);
         let Some(first) = self.session.next(until) else { return };
         let mut answers = Vec::new();
         let mut next = Some(first);
@@ -266,7 +259,7 @@ impl<'r, 'e> Round<'r, 'e> {
             },
             SessionEvent::Refused { flow, error, reply } => {
                 if let Some(at) = self.at(&flow) {
-                    let error = self.bench.custody.ended(&flow, error);
+                    let error = self.custody.ended(&flow, error);
                     reply.failed(&error);
                     self.settle(at, Err(error));
                 }
@@ -286,7 +279,7 @@ impl<'r, 'e> Round<'r, 'e> {
 
     /// The exchange has its own deadline, a few tries of it at most.
     fn exchange_until(&self) -> Option<Instant> {
-        Some(Instant::now() + self.exchange.provider.deadline * 4)
+        Some(Instant::now() + self.client.provider.deadline * 4)
     }
 
     fn at(&self, flow: &FlowId) -> Option<usize> {
@@ -294,9 +287,9 @@ impl<'r, 'e> Round<'r, 'e> {
     }
 
     /// Puts the questions: in the ledger first, then to the people.
-    fn ask(&mut self, which: &[usize], by: By) {
-        let now = self.call.env.clock.now();
-        let deadline = now.saturating_add(self.terms.timeout).unwrap_or(now);
+    fn ask(&mut self, which: &[usize], by: OpenTrigger) {
+        let now = self.env.clock.now();
+        let deadline = now.saturating_add(self.options.timeout).unwrap_or(now);
         let (mut questions, mut places) = (Vec::new(), Vec::new());
         for at in which {
             match self.question(*at, now, deadline) {
@@ -307,7 +300,7 @@ impl<'r, 'e> Round<'r, 'e> {
                 Err(e) => self.settle(*at, Err(e)),
             }
         }
-        let asked = match self.bench.custody.ask(questions) {
+        let asked = match self.custody.ask(questions) {
             Ok(asked) => asked,
             Err(e) if self.several() => return self.stop(Some(e)),
             Err(e) => {
@@ -328,17 +321,17 @@ impl<'r, 'e> Round<'r, 'e> {
                     continue;
                 }
             };
-            let choice = if by == By::Click { &BrowserChoice::None } else { &self.terms.choice };
-            let browser = self.session.open(self.call.env, &logged, choice);
-            let until = Instant::now() + self.terms.timeout.unsigned_abs();
+            let choice = if by == OpenTrigger::Click { &BrowserChoice::None } else { &self.options.choice };
+            let browser = self.session.open(self.env, &logged, choice);
+            let until = Instant::now() + self.options.timeout.unsigned_abs();
             let (flow, ask) = logged.get();
             let (flow, address) = (flow.clone(), ask.address.clone());
-            if by != By::Turn {
+            if by != OpenTrigger::Turn {
                 self.pace.opened_by_hand(at);
             }
             self.set(at, Progress::Opened, "");
-            let how = if by == By::Click { How::Worklist } else { How::of(browser) };
-            self.view.opened(&self.items[at].1, &address, how, until);
+            let how = if by == OpenTrigger::Click { OpenMethod::Worklist } else { OpenMethod::of(browser) };
+            self.reporter.opened(&self.items[at].1, &address, how, until);
             let until = Some(until);
             self.open.insert(at, Open { flow, address, until, queued: false, reply: None, code: None });
         }
@@ -350,7 +343,7 @@ impl<'r, 'e> Round<'r, 'e> {
         match refused {
             _ if !self.several() => None,
             Error::Ledger(LedgerError::Changed { .. }) => Some(MEANWHILE.into()),
-            Error::Busy { holder, .. } if self.bench.custody.ledger().is_shared() => {
+            Error::Busy { holder, .. } if self.custody.ledger().is_shared() => {
                 Some(format!("{holder}, is at it"))
             }
             _ => None,
@@ -360,14 +353,14 @@ impl<'r, 'e> Round<'r, 'e> {
     /// How far a license has come, for the pace and the worklist.
     fn set(&mut self, at: usize, progress: Progress, detail: &str) {
         self.pace.set(at, progress);
-        if let Some(worklist) = &self.terms.worklist {
+        if let Some(worklist) = &self.options.worklist {
             worklist.show(at, progress, detail);
         }
     }
 
     /// Why nothing is opened for now, on the worklist.
     fn post_notice(&self) {
-        let Some(worklist) = &self.terms.worklist else { return };
+        let Some(worklist) = &self.options.worklist else { return };
         worklist.notice(self.pace.pause().map(|pause| match pause {
             Pause::Admin(next) => {
                 format!(
@@ -384,13 +377,14 @@ impl<'r, 'e> Round<'r, 'e> {
     /// The question about a license. What is decided on its record is decided when that is read: right before it's written.
     fn question(&self, at: usize, now: Timestamp, deadline: Timestamp) -> Result<Question<'r>> {
         let item = &self.items[at].1;
-        let (provider, several) = (self.bench.provider.clone(), self.several());
+        let (provider, several) = (self.custody.provider().clone(), self.several());
         let base = self.session.redirect_uri();
-        let random = self.call.env.random.as_ref();
-        let ask = oauth::ask(&provider, &self.exchange.endpoints, &item.key, &item.username, &base, random)?;
+        let random = self.env.random.as_ref();
+        let ask = oauth::ask(&provider, &self.client.endpoints, &item.key, &item.username, &base, random)?;
         let record: Decision<'r> = Box::new(move |known| {
             if several && known.as_ref().is_some_and(|known| known.generation != item.base) {
-                return Err(changed(&item.key));
+                let license = item.key.license.to_string();
+                return Err(LedgerError::Changed { license }.into());
             }
             fits(item.purpose, known.as_ref(), &provider, now)?;
             Ok(item.on(known, &provider.profile))
@@ -399,9 +393,9 @@ impl<'r, 'e> Round<'r, 'e> {
     }
 
     fn arrived(&mut self, at: usize, code: Secret, reply: BrowserReply) {
-        self.view.storing(&self.items[at].1);
+        self.reporter.storing(&self.items[at].1);
         let Some(open) = self.open.get_mut(&at) else { return };
-        match self.bench.custody.arrived(&open.flow, &code) {
+        match self.custody.arrived(&open.flow, &code) {
             Ok(()) => {
                 (open.code, open.reply) = (Some(code), Some(reply));
                 self.enqueue(at);
@@ -437,7 +431,7 @@ impl<'r, 'e> Round<'r, 'e> {
         let until = self.exchange_until();
         let Some(open) = self.open.get_mut(&at) else { return };
         let (true, Some(code)) = (std::mem::take(&mut open.queued), &open.code) else { return };
-        match self.bench.custody.sending(&open.flow, code) {
+        match self.custody.sending(&open.flow, code) {
             Ok(go) => {
                 open.until = until;
                 self.session.exchange(slot, go);
@@ -465,7 +459,7 @@ impl<'r, 'e> Round<'r, 'e> {
             places.push((at, matches!(result, Err(Error::Provider(ProviderError::Unreachable { .. })))));
             ours.push((flow, result));
         }
-        let kept = self.bench.custody.all_exchanged(ours);
+        let kept = self.custody.all_exchanged(ours);
         for ((at, never_left), kept) in places.into_iter().zip(kept) {
             self.kept(at, never_left, kept);
         }
@@ -505,18 +499,18 @@ impl<'r, 'e> Round<'r, 'e> {
             let timeout = match unanswered {
                 true => Error::Timeout {
                     license: self.items[at].1.key.license.to_string(),
-                    minutes: in_words(self.terms.timeout),
+                    minutes: in_words(self.options.timeout),
                     strays: self.session.strays(),
                 },
                 // The code left: whether it brought a grant isn't known.
                 false => ProviderError::Lost {
-                    host: self.exchange.provider.host(),
+                    host: self.client.provider.host(),
                     what: "the code",
                     reason: "it didn't come in time".into(),
                 }
                 .into(),
             };
-            let error = self.bench.custody.ended(&flow, timeout);
+            let error = self.custody.ended(&flow, timeout);
             if let Some(reply) = self.open.get_mut(&at).and_then(|open| open.reply.take()) {
                 reply.failed(&error);
             }
@@ -532,13 +526,13 @@ impl<'r, 'e> Round<'r, 'e> {
         // defense: S48 one-failure-ends-no-other
         let item = &self.items[at].1;
         if let Ok(Kept::Live { unconfirmed }) = &kept {
-            self.view.unconfirmed(item, unconfirmed);
+            self.reporter.unconfirmed(item, unconfirmed);
         }
-        let (any_user, decided) = (self.terms.any_user, &self.decided);
+        let (any_user, decided) = (self.options.any_user, &self.decided);
         let take = |granted_by: &str| any_user || decided.get(granted_by) == Some(&true);
-        let outcome = outcome_of(self.bench, item, kept, take);
+        let outcome = outcome_of(self.custody, item, kept, take);
         if let (Ending::Held, Some(other)) = (outcome.ending, held_by(&outcome))
-            && self.terms.keys
+            && self.options.keys
             && !self.to_ask.contains(&other)
             && !self.decided.contains_key(&other)
         {
@@ -549,7 +543,7 @@ impl<'r, 'e> Round<'r, 'e> {
 
     fn skip(&mut self, at: usize, why: &str) {
         let key = &self.items[at].1.key;
-        let standing = self.bench.custody.standing(key).ok().flatten();
+        let standing = self.custody.standing(key).ok().flatten();
         self.end(at, Outcome::of(key.clone(), Ending::Skipped, standing), Some(why));
     }
 
@@ -564,14 +558,14 @@ impl<'r, 'e> Round<'r, 'e> {
         let (place, item) = &self.items[at];
         self.news = true;
         self.open.remove(&at);
-        self.set(at, progress, &detail(&outcome, why, &self.bench.provider));
-        if let Some(run) = self.terms.run
-            && let Err(e) = self.bench.custody.ledger_mut().note_run(run, *place, progress)
+        self.set(at, progress, &detail(&outcome, why, self.custody.provider()));
+        if let Some(run) = self.options.run
+            && let Err(e) = self.custody.ledger_mut().note_run(run, *place, progress)
         {
             // The record itself says what was granted.
             tracing::warn!("how far {} came isn't noted in the run: {e}", item.key);
         }
-        self.view.ended(item, &outcome, why);
+        self.reporter.ended(item, &outcome, why);
         self.outcomes[at] = Some(outcome);
     }
 
@@ -579,7 +573,7 @@ impl<'r, 'e> Round<'r, 'e> {
     fn let_go(&mut self, at: usize) {
         if let Some(open) = self.open.remove(&at) {
             self.session.forget(&open.flow);
-            if let Err(e) = self.bench.custody.dropped(&open.flow) {
+            if let Err(e) = self.custody.dropped(&open.flow) {
                 tracing::warn!("{} stays open in the journal: {e}", self.items[at].1.key);
             }
         }
@@ -590,12 +584,12 @@ impl<'r, 'e> Round<'r, 'e> {
         // defense: S50 interrupt-ends-the-run
         self.stop(None);
         if self.pace.in_flight() > 0 {
-            self.view.notice("One moment: a grant has just arrived, and is being stored.");
+            self.reporter.notice("One moment: a grant has just arrived, and is being stored.");
         }
     }
 
     fn has_living_grant(&self, at: usize) -> bool {
-        self.items[at].1.expires_at.is_some_and(|ends| ends > self.call.env.clock.now())
+        self.items[at].1.expires_at.is_some_and(|ends| ends > self.env.clock.now())
     }
 
     /// Opens nothing more. What wasn't answered is left to do; what was is stored first.
@@ -623,7 +617,7 @@ impl<'r, 'e> Round<'r, 'e> {
                         _ => "run the same command again",
                     };
                     let interrupted = Error::Interrupted { next: Some(next.into()) };
-                    let error = self.bench.custody.ended(&flow, interrupted);
+                    let error = self.custody.ended(&flow, interrupted);
                     self.settle(at, Err(error));
                     continue;
                 }
@@ -638,7 +632,7 @@ const MEANWHILE: &str = "somebody else was at it meanwhile";
 
 /// Who has a page opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum By {
+enum OpenTrigger {
     /// Nobody: it's its turn.
     Turn,
     /// A person at the terminal.

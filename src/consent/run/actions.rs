@@ -1,6 +1,6 @@
 //! What a person wishes: by a key at the terminal, or a click on the worklist.
 
-use super::{By, How, Round, held_by};
+use super::{ConsentRun, OpenMethod, OpenTrigger, held_by};
 use crate::custody::Kept;
 use crate::model::ids::same_account;
 use crate::model::outcome::Ending;
@@ -8,7 +8,7 @@ use crate::model::plan::Progress;
 use crate::web::{self, ActionResponder, WorklistAction};
 use std::time::Instant;
 
-impl Round<'_, '_> {
+impl ConsentRun<'_, '_> {
     /// What the person answered about another admin's grants, those that came and those to come.
     pub(super) fn decide(&mut self, yes: bool) {
         let Some(admin) = self.to_ask.pop_front() else { return };
@@ -53,15 +53,15 @@ impl Round<'_, '_> {
     /// Its tab may have been closed: the same question, once more.
     pub(super) fn open_again(&mut self, at: usize) {
         if let Some(open) = self.open.get(&at) {
-            let browser = web::open(self.call.env, &open.address, &self.terms.choice);
+            let browser = web::open(self.env, &open.address, &self.options.choice);
             let until = open.until.unwrap_or_else(Instant::now);
-            self.view.opened(&self.items[at].1, &open.address, How::of(browser), until);
+            self.reporter.opened(&self.items[at].1, &open.address, OpenMethod::of(browser), until);
         }
     }
 
     pub(super) fn go_on(&mut self) {
         if let Some(at) = self.pace.go_on() {
-            self.ask(&[at], By::Key);
+            self.ask(&[at], OpenTrigger::Key);
         }
     }
 
@@ -110,7 +110,7 @@ impl Round<'_, '_> {
         match self.pace.progress().get(at) {
             Some(Progress::Waiting | Progress::HandedOff | Progress::Failed | Progress::Skipped) => {
                 self.try_again(at);
-                self.ask(&[at], By::Click);
+                self.ask(&[at], OpenTrigger::Click);
             }
             Some(Progress::Opened) => {}
             Some(Progress::Storing | Progress::Granted | Progress::Held) => {
@@ -120,7 +120,7 @@ impl Round<'_, '_> {
         }
         match self.open.get_mut(&at).filter(|open| open.unanswered()) {
             Some(open) => {
-                open.until = Some(Instant::now() + self.terms.timeout.unsigned_abs());
+                open.until = Some(Instant::now() + self.options.timeout.unsigned_abs());
                 reply.go_to(&open.address);
             }
             None => {

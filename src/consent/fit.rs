@@ -7,7 +7,7 @@ use crate::model::provider::Provider;
 use jiff::Timestamp;
 
 /// Whether a record can be asked about: a pending license or a deactivated one has `register`, any other `renew`.
-pub(in crate::command) fn fits(
+pub fn fits(
     purpose: Purpose,
     known: Option<&Authorization>,
     provider: &Provider,
@@ -43,7 +43,7 @@ pub(in crate::command) fn fits(
 }
 
 /// Why a license that doesn't fit is left out of a run, in words.
-pub(in crate::command) fn why_not(e: &Error) -> String {
+pub fn why_not(e: &Error) -> String {
     match e {
         Error::AlreadyRegistered { state, .. } => format!("registered already ({state}), so it has renew"),
         Error::NotRenewable { state, .. } => format!("{state}, so it has register"),

@@ -1,7 +1,7 @@
 //! Answers that come by hand, and links for admins who sit elsewhere.
 
-use super::super::handoff::{LIFE, hand_out, outcome_of_handed};
-use super::{Open, Round};
+use super::{ConsentRun, Open};
+use crate::consent::link::{LIFE, hand_out, outcome_of_handed};
 use crate::custody::Found;
 use crate::error::{Error, HandoffError, Result, clean};
 use crate::model::flow::Stage;
@@ -11,8 +11,8 @@ use crate::oauth::Returned;
 use crate::web::{ActionResponder, BrowserReply};
 use std::time::Instant;
 
-impl Round<'_, '_> {
-    /// An answer that was sent back from elsewhere, to a question of this round or a link that was handed out before.
+impl ConsentRun<'_, '_> {
+    /// An answer that was sent back from elsewhere, to a question of this run or a link that was handed out before.
     pub(super) fn pasted(&mut self, text: &Secret, from: Option<ActionResponder>) {
         let unreadable = |problem| HandoffError::Unreadable { problem }.into();
         let taken = Returned::of(text.expose()).map_err(unreadable).and_then(|it| self.take(it));
@@ -22,7 +22,7 @@ impl Round<'_, '_> {
         };
         match from {
             Some(page) => page.tell(&serde_json::json!({ "taken": taken.is_ok(), "said": clean(&said) })),
-            None => self.view.notice(&said),
+            None => self.reporter.notice(&said),
         }
     }
 
@@ -33,9 +33,9 @@ impl Round<'_, '_> {
         }
     }
 
-    /// The answer to a link of one of this round's licenses.
+    /// The answer to a link of one of this run's licenses.
     pub(super) fn take_up(&mut self, returned: Returned) -> Result<()> {
-        let (Found::Waiting(flow) | Found::Left(flow)) = self.bench.custody.find(&returned)?;
+        let (Found::Waiting(flow) | Found::Left(flow)) = self.custody.find(&returned)?;
         let license = flow.key.license.to_string();
         let Some(at) = self.items.iter().position(|(_, item)| item.key == flow.key) else {
             return Err(HandoffError::NotHere { license }.into());
@@ -45,9 +45,9 @@ impl Round<'_, '_> {
         }
         let id = flow.id.clone();
         self.links.remove(&at);
-        match self.bench.custody.take_up(*flow, returned, &self.exchange.endpoints) {
+        match self.custody.take_up(*flow, returned, &self.client.endpoints) {
             Ok(code) => {
-                self.view.storing(&self.items[at].1);
+                self.reporter.storing(&self.items[at].1);
                 let (address, reply, code) = (String::new(), Some(BrowserReply::nobody(license)), Some(code));
                 self.open.insert(at, Open { flow: id, address, until: None, queued: false, reply, code });
                 self.enqueue(at);
@@ -69,7 +69,7 @@ impl Round<'_, '_> {
         }
         self.let_go(at);
         let item = self.items[at].1.clone();
-        let made = hand_out(self.call, self.bench, &self.exchange.endpoints, vec![item], None, LIFE);
+        let made = hand_out(self.env, self.custody, &self.client.endpoints, vec![item], None, LIFE);
         let handed = made.and_then(|made| {
             made.into_iter()
                 .next()
@@ -77,8 +77,8 @@ impl Round<'_, '_> {
         });
         match handed {
             Ok(handed) => {
-                let standing = self.bench.custody.standing(&handed.item.key).ok().flatten();
-                self.links.insert(at, Instant::now() + self.terms.timeout.unsigned_abs());
+                let standing = self.custody.standing(&handed.item.key).ok().flatten();
+                self.links.insert(at, Instant::now() + self.options.timeout.unsigned_abs());
                 self.end(at, outcome_of_handed(&handed, standing), None);
                 page.tell(&serde_json::json!({ "address": handed.address }));
             }

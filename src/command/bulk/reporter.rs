@@ -2,8 +2,10 @@
 //! license elsewhere, events for scripts.
 
 use crate::command::Call;
-use crate::command::consent::{How, View};
 use crate::command::form::Form;
+use crate::command::hooks;
+use crate::consent::{OpenMethod, ProgressReporter};
+use crate::custody::Custody;
 use crate::error::{clean, licenses};
 use crate::model::authorization::Standing;
 use crate::model::duration::in_words;
@@ -12,6 +14,7 @@ use crate::model::outcome::{Ending, Outcome};
 use crate::model::pace::{Pace, Pause, time_left};
 use crate::model::plan::Planned;
 use crate::model::provider::Provider;
+use crate::model::reminder::Hooks;
 use crate::model::run_counts::RunCounts;
 use crate::report::{Happening, RunEvent};
 use crate::system::Opened;
@@ -23,9 +26,12 @@ use std::time::{Duration, Instant};
 /// How many open pages are named in the terminal.
 const NAMED: usize = 5;
 
-pub(super) struct Watch<'w> {
+pub(super) struct BulkReporter<'w> {
     call: &'w Call<'w>,
     provider: &'w Provider,
+    hooks: &'w Hooks,
+    /// The last event whose hook was run.
+    hooked: i64,
     form: Form,
     verb: &'static str,
     began: Instant,
@@ -35,10 +41,11 @@ pub(super) struct Watch<'w> {
     unconfirmed: Vec<String>,
 }
 
-impl<'w> Watch<'w> {
+impl<'w> BulkReporter<'w> {
     pub fn new(
         call: &'w Call<'w>,
         provider: &'w Provider,
+        hooks: &'w Hooks,
         form: Form,
         verb: &'static str,
         total: usize,
@@ -54,6 +61,8 @@ impl<'w> Watch<'w> {
         Self {
             call,
             provider,
+            hooks,
+            hooked: 0,
             form,
             verb,
             began: Instant::now(),
@@ -184,19 +193,19 @@ impl<'w> Watch<'w> {
     }
 }
 
-impl View for Watch<'_> {
-    fn opened(&mut self, item: &Planned, address: &str, how: How, until: Instant) {
+impl ProgressReporter for BulkReporter<'_> {
+    fn opened(&mut self, item: &Planned, address: &str, how: OpenMethod, until: Instant) {
         let named = called(item);
         self.event(Happening::Opened, &item.key, None, None, Some(address.to_owned()));
         match how {
-            How::Browser(Opened::Failed(why)) => self.insist(&format!(
+            OpenMethod::Browser(Opened::Failed(why)) => self.insist(&format!(
                 "No browser could be opened for {named} ({}). Open this address by hand:\n\n  {address}\n",
                 clean(&why)
             )),
-            How::Address => self.insist(&format!(
+            OpenMethod::Address => self.insist(&format!(
                 "{named}: open this address in a browser on this machine:\n\n  {address}\n"
             )),
-            How::Browser(Opened::Started) | How::Worklist => {}
+            OpenMethod::Browser(Opened::Started) | OpenMethod::Worklist => {}
         }
         self.open.insert(item.key.clone(), (named, until));
     }
@@ -249,6 +258,13 @@ impl View for Watch<'_> {
 
     fn notice(&mut self, text: &str) {
         self.say(text);
+    }
+
+    fn between(&mut self, custody: &mut Custody<'_>) {
+        match hooks::meanwhile(self.call, self.hooks, self.provider, custody.ledger_mut(), self.hooked) {
+            Ok(hooked) => self.hooked = hooked,
+            Err(e) => tracing::warn!("hooks are run when the run has ended: {e}"),
+        }
     }
 
     fn turn(&mut self, pace: &Pace, asked: Option<&str>) {

@@ -1,13 +1,13 @@
 //! Answers that belong to no question of ours: somebody follows an old link, or guesses.
 
-use super::Round;
+use super::ConsentRun;
 
-impl Round<'_, '_> {
+impl ConsentRun<'_, '_> {
     /// Says once that such an answer came; how many there were in all is said where the time runs out.
     pub(super) fn tell_of_strays(&mut self) {
         if !self.told_of_strays && self.session.strays() > 0 {
             self.told_of_strays = true;
-            self.view.notice(
+            self.reporter.notice(
                 "Note: an answer came whose state belongs to no grant under way, and was ignored. Use only the addresses \
                  that are shown here.",
             );

@@ -1,0 +1,77 @@
+//! Links for admins who sit elsewhere: made here, and nobody waits for their answers.
+
+use super::fit::fits;
+use crate::custody::{Custody, Decision, Question};
+use crate::error::Result;
+use crate::model::authorization::Standing;
+use crate::model::instant::whole_second;
+use crate::model::outcome::{Ending, Outcome};
+use crate::model::plan::Planned;
+use crate::oauth::{self, Endpoints};
+use crate::system::Env;
+use jiff::{SignedDuration, Timestamp};
+
+/// How long a hand-off lives where nothing else is said.
+pub const LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// A question that was handed out.
+pub struct IssuedLink {
+    /// About which license.
+    pub item: Planned,
+    /// What the admin opens.
+    pub address: String,
+    /// Where their browser ends.
+    pub redirect_uri: String,
+    /// Until when an answer counts.
+    pub until: Timestamp,
+}
+
+/// Makes the links: one commit for all of them. What went wrong with one is its outcome, and the others are made.
+pub fn hand_out(
+    env: &Env,
+    custody: &mut Custody<'_>,
+    endpoints: &Endpoints,
+    items: Vec<Planned>,
+    port: Option<u16>,
+    life: SignedDuration,
+) -> Result<Vec<(Planned, Result<IssuedLink>)>> {
+    let provider = custody.provider().clone();
+    let now = env.clock.now();
+    let until = now.saturating_add(life).unwrap_or(Timestamp::MAX);
+    // Whole seconds, as the ledger keeps them: what is told is what counts.
+    let until = whole_second(until);
+    let base = oauth::handoff_uri(&provider, port);
+    let mut questions = Vec::with_capacity(items.len());
+    for item in &items {
+        let random = env.random.as_ref();
+        let ask = oauth::ask(&provider, endpoints, &item.key, &item.username, &base, random)?;
+        let record: Decision<'_> = Box::new(|known| {
+            fits(item.purpose, known.as_ref(), &provider, now)?;
+            Ok(item.on(known, &provider.profile))
+        });
+        questions.push(Question { ask, record, purpose: item.purpose, deadline: until, handed_off: true });
+    }
+    let outcomes = custody.ask(questions)?;
+    let mut made = Vec::with_capacity(items.len());
+    for (item, logged) in items.into_iter().zip(outcomes) {
+        // What is known of the store, whether it was typed now or before.
+        let known = custody.standing(&item.key)?.map(|standing| standing.record);
+        let item = match known {
+            Some(record) if logged.is_ok() => Planned { name: record.name, contact: record.contact, ..item },
+            _ => item,
+        };
+        let handed = logged.map(|logged| {
+            let (_, ask) = logged.get();
+            let (address, redirect_uri) = (ask.address.clone(), ask.redirect_uri.clone());
+            IssuedLink { item: item.clone(), address, redirect_uri, until }
+        });
+        made.push((item, handed));
+    }
+    Ok(made)
+}
+
+/// The outcome of a license whose link is out.
+pub fn outcome_of_handed(handed: &IssuedLink, standing: Option<Standing>) -> Outcome {
+    let authorize_url = Some(handed.address.clone());
+    Outcome { authorize_url, ..Outcome::of(handed.item.key.clone(), Ending::HandedOff, standing) }
+}

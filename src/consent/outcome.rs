@@ -1,0 +1,42 @@
+//! What a consent's end means for its license.
+
+use crate::custody::{Custody, Kept};
+use crate::error::{Error, Result};
+use crate::model::authorization::next;
+use crate::model::outcome::{Ending, Outcome};
+use crate::model::plan::Planned;
+
+/// What an answer means for its license: a held grant is taken where `take` says so of whoever granted.
+pub fn outcome_of(
+    custody: &mut Custody<'_>,
+    item: &Planned,
+    kept: Result<Kept>,
+    take: impl FnOnce(&str) -> bool,
+) -> Outcome {
+    let (key, provider) = (&item.key, custody.provider().clone());
+    let (ending, error) = match kept {
+        Ok(Kept::Live { .. }) => (Ending::Granted, None),
+        Ok(Kept::Held { granted_by }) if take(&granted_by) => match custody.take_held(key) {
+            Ok(()) => (Ending::Granted, None),
+            Err(e) => (Ending::Held, Some(e)),
+        },
+        Ok(Kept::Held { granted_by }) => {
+            let record = item.on(None, &provider.profile);
+            let command = |name| next(name, &record, provider.other_profile);
+            let error = Error::OtherAdmin {
+                license: key.license.to_string(),
+                granted_by,
+                username: item.username.to_string(),
+                take: format!("{} --any-user", command("renew")),
+                throw_away: command("deactivate"),
+            };
+            (Ending::Held, Some(error))
+        }
+        Err(e) => (Ending::Failed, Some(e)),
+    };
+    let (standing, error) = match custody.standing(key) {
+        Ok(standing) => (standing, error),
+        Err(e) => (None, error.or(Some(e))),
+    };
+    Outcome { error, ..Outcome::of(key.clone(), ending, standing) }
+}
