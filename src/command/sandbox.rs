@@ -71,11 +71,16 @@ pub struct Serve {
     application: String,
 }
 
-pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
+/// Runs a command of `sandbox`; the demo runs others by `run_words`.
+pub(super) fn run(
+    args: Args,
+    call: &Call<'_>,
+    run_words: fn(&[&str], &Call<'_>) -> Result<u8>,
+) -> Result<u8> {
     match args {
         Args::Serve(args) => serve(args, call),
         Args::Seed(args) => seed::run(&args, call),
-        Args::Demo(args) => demo::run(args, call),
+        Args::Demo(args) => demo::run(&args, call, run_words),
     }
 }
 

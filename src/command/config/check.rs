@@ -1,6 +1,6 @@
 //! `config check`: everything that is wrong with the file or still missing in it, a line each.
 
-use super::{Globals, answer_json};
+use super::globals::{Globals, answer_json};
 use crate::config::{Config, missing};
 use crate::error::clean;
 use crate::error::{Error, Report, Result};

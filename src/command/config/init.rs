@@ -1,6 +1,8 @@
 //! `config init`: asks for what a profile needs, settles the vault, keeps the secret, and writes the file last.
 
-use super::{Choice, Globals, Keeper, answer_json, set_secret};
+use super::globals::{Globals, answer_json};
+use super::keeper::{Choice, Keeper};
+use super::set_secret;
 use crate::config::{Config, NewProfile, NewVault, Preset, add_profile, missing, needs_secret};
 use crate::error::clean;
 use crate::error::{ConfigError, Error, Result};

@@ -1,6 +1,6 @@
 //! `config ledger move`: the whole ledger moves to a server that several hosts share, or back.
 
-use super::{Globals, answer_json};
+use super::globals::{Globals, answer_json};
 use crate::config::{Config, change_ledger, server_at};
 use crate::custody::move_ledger;
 use crate::error::{Error, Result, clean, counted, licenses};

@@ -1,10 +1,13 @@
 //! `config`: make, show and check the configuration, and put client secrets where they belong.
 
 pub mod check;
+mod globals;
 pub mod init;
 pub mod keeper;
 pub mod ledger;
+mod offer;
 pub mod recipients;
+mod retry;
 pub mod set_secret;
 pub mod show;
 #[cfg(test)]
@@ -12,11 +15,13 @@ mod tests;
 pub mod vault;
 mod vaults;
 
+pub use globals::Globals;
 pub use keeper::{Choice, Keeper};
 pub use vaults::Vaults;
 
-use crate::error::{ConfigError, Error, Result, clean};
+use crate::error::{Result, clean};
 use crate::system::Env;
+use globals::answer_json;
 use serde::Serialize;
 
 /// What to do with the configuration.
@@ -99,17 +104,6 @@ Examples:
     Ledger(ledger::Action),
 }
 
-/// The global flags that matter here.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Globals<'a> {
-    /// `--profile`.
-    pub profile: Option<&'a str>,
-    /// Whether `--config` was given; its path is in `env.paths` already.
-    pub config_given: bool,
-    /// `--json`.
-    pub json: bool,
-}
-
 /// Runs it; the value is the exit code.
 pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) -> Result<u8> {
     match &args.action {
@@ -122,38 +116,6 @@ pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) ->
         Action::Ledger(action) => ledger::run(action, globals, env),
         Action::Recipients(action) => recipients::run(action, globals, env),
     }
-}
-
-/// Runs what changes the configuration; anew on what that names by then, where others have named something else meanwhile.
-fn on_what_is_named(run_once: impl Fn() -> Result<u8>) -> Result<u8> {
-    const TRIES: usize = 5;
-    for _ in 1..TRIES {
-        match run_once() {
-            Err(Error::Config(ConfigError::Changed { .. })) => {}
-            done => return done,
-        }
-    }
-    run_once()
-}
-
-/// `init`, offered to whoever begins without it: a person who is there and says yes is asked for what it needs. Else the
-/// error that there is nothing configured.
-pub fn offer_init(nothing: Error, globals: Globals, env: &Env, keeper: &mut dyn Keeper) -> Result<()> {
-    let first = match &nothing {
-        Error::Config(ConfigError::Missing { .. }) => true,
-        Error::Config(ConfigError::NoProfile { known, .. }) => known.is_empty(),
-        _ => false,
-    };
-    if !first || !env.terminal.attended() {
-        return Err(nothing);
-    }
-    let place = clean(&env.paths.config.display().to_string());
-    if !env.terminal.confirm(&format!("There is no {place} yet. Make it now, with a few questions?"))? {
-        return Err(nothing);
-    }
-    // The command that goes on has its own answer.
-    let profile = globals.profile.or(env.variables.get("BIOTRACK_AUTH_PROFILE"));
-    init::run(&init::Args::default(), Globals { json: false, profile, ..globals }, env, keeper).map(drop)
 }
 
 /// Where the configuration file is.
@@ -172,12 +134,4 @@ fn path(globals: Globals, env: &Env) -> Result<u8> {
         env.terminal.answer(&format!("{path}\n"))?;
     }
     Ok(0)
-}
-
-fn answer_json(env: &Env, answer: &impl Serialize) -> Result<()> {
-    env.terminal.answer(
-        &(super::as_json(serde_json::to_string(answer))?
-            + "
-"),
-    )
 }

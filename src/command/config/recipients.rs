@@ -1,6 +1,7 @@
 //! `config recipients`: who may read the sealed token sets.
 
-use super::{Globals, answer_json, on_what_is_named};
+use super::globals::{Globals, answer_json};
+use super::retry::on_what_is_named;
 use crate::command::{identity, open_ledger, read_ledger, vault};
 use crate::config::{Config, NewVault, change_vault};
 use crate::custody::reseal;

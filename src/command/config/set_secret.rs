@@ -1,6 +1,7 @@
 //! `config set-secret`: a client secret on its only way, from a hidden prompt or standard input into the vault.
 
-use super::{Globals, Keeper, answer_json};
+use super::globals::{Globals, answer_json};
+use super::keeper::Keeper;
 use crate::config::{Config, needs_secret};
 use crate::error::{Error, Result};
 use crate::model::secret::Secret;

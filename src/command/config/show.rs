@@ -1,6 +1,6 @@
 //! `config show`: every setting that holds, and who gave it.
 
-use super::{Globals, answer_json};
+use super::globals::{Globals, answer_json};
 use crate::config::{Config, Origin, Setting};
 use crate::error::Result;
 use crate::error::clean;

@@ -1,6 +1,7 @@
 //! `config vault`: every secret moves to the other vault.
 
-use super::{Globals, answer_json, on_what_is_named};
+use super::globals::{Globals, answer_json};
+use super::retry::on_what_is_named;
 use crate::command::{identity, open_ledger, vault};
 use crate::config::{Config, NewVault, change_vault};
 use crate::custody::move_secrets;

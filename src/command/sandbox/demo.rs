@@ -1,10 +1,9 @@
 //! `sandbox demo`: the whole program at work in a home of its own, which is gone afterwards.
 
-use crate::command::{Call, Command, run as run_command};
+use crate::command::Call;
 use crate::error::{Error, Result, shell};
 use crate::sandbox::{Options, Sandbox, visitor};
 use crate::system::{Browser, BrowserChoice, Clock, Env, Opened, Paths, SystemBrowser, Variables};
-use clap::{FromArgMatches, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
@@ -33,7 +32,10 @@ const STORES: [(&str, &str, &str); 3] = [
     ("204-X0031-D1", "Buffalo Grove", "carl@buffalo.example"),
 ];
 
-pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
+/// How the demo runs a command line.
+type RunWords = fn(&[&str], &Call<'_>) -> Result<u8>;
+
+pub(super) fn run(args: &Args, call: &Call<'_>, run_words: RunWords) -> Result<u8> {
     let machine = call.env;
     let home = tempfile::Builder::new()
         .prefix("biotrack-auth-demo-")
@@ -51,7 +53,7 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
         false => Arc::new(Visitor(machine.net()?)),
     };
     let env = machine.within(Paths::within(home.path()), time.clone(), browser);
-    let demo = Demo { env, a_person, tree: call.tree };
+    let demo = Demo { env, a_person, tree: call.tree, run_words };
     machine.terminal.say(&format!(
         "A stand-in BioTrack runs at {}, and this demo has a home of its own, which is gone afterwards.",
         sandbox.address()
@@ -107,6 +109,7 @@ struct Demo {
     env: Env,
     a_person: bool,
     tree: fn() -> clap::Command,
+    run_words: RunWords,
 }
 
 impl Demo {
@@ -118,7 +121,7 @@ impl Demo {
     /// Runs one command, shown as it would be typed; the demo ends with it if it fails.
     fn step(&self, words: &[&str]) -> Result<()> {
         self.show(words)?;
-        self.run(words.iter().copied())
+        self.run(words)
     }
 
     /// A command that waits for a person; where there is none, the demo's own visitor opens the page, whatever
@@ -126,7 +129,7 @@ impl Demo {
     fn consent(&self, words: &[&str]) -> Result<()> {
         self.show(words)?;
         let visitor: &[&str] = if self.a_person { &[] } else { &["--browser", "visitor"] };
-        self.run(words.iter().chain(visitor).copied())
+        self.run(&[words, visitor].concat())
     }
 
     fn show(&self, words: &[&str]) -> Result<()> {
@@ -134,11 +137,7 @@ impl Demo {
         self.env.terminal.answer(&format!("\n$ biotrack-auth {shown}\n"))
     }
 
-    fn run<'w>(&self, words: impl Iterator<Item = &'w str>) -> Result<()> {
-        let tree = Command::augment_subcommands(clap::Command::new("biotrack-auth").no_binary_name(true));
-        let unparsed = |e: clap::Error| Error::Internal(e.to_string());
-        let matches = tree.try_get_matches_from(words).map_err(unparsed)?;
-        let command = Command::from_arg_matches(&matches).map_err(unparsed)?;
+    fn run(&self, words: &[&str]) -> Result<()> {
         let call = Call {
             env: &self.env,
             // Whatever BIOTRACK_AUTH_PROFILE names outside.
@@ -149,7 +148,7 @@ impl Demo {
             line: String::new(),
             tree: self.tree,
         };
-        match run_command(command, &call)? {
+        match (self.run_words)(words, &call)? {
             0 => Ok(()),
             code => Err(Error::Demo { code }),
         }

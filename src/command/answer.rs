@@ -1,0 +1,101 @@
+//! How a command answers: its outcomes and errors, as text and as JSON.
+
+use super::context::{Bench, Call};
+use crate::error::{Error, Kind, Result};
+use crate::ledger::Ledger;
+use crate::model::authorization::Standing;
+use crate::model::ids::Key;
+use crate::model::outcome::{Ending, Outcome, exit_of};
+use crate::model::provider::Provider;
+use crate::report::{ErrorDocument, Row, View, card, results, unknown};
+use jiff::Timestamp;
+
+impl Call<'_> {
+    /// How the answer is shown.
+    pub(super) fn view(&self, profile: Option<&str>) -> View {
+        View {
+            now: self.env.clock.now(),
+            profile: profile.map(str::to_owned),
+            color: self.env.terminal.color_out(),
+            width: self.env.terminal.width(),
+        }
+    }
+
+    /// Answers with what became of each license.
+    pub(super) fn finish(&self, provider: &Provider, outcomes: &[Outcome], said: &str) -> Result<u8> {
+        if self.json {
+            self.env.terminal.answer(&self.json_text(&results(
+                outcomes,
+                provider,
+                self.env.clock.now(),
+            ))?)?;
+        } else if !said.is_empty() {
+            self.env.terminal.answer(said)?;
+        }
+        for error in outcomes.iter().filter_map(|outcome| outcome.error.as_ref()) {
+            self.env.terminal.complain(error);
+        }
+        Ok(exit_of(outcomes))
+    }
+
+    pub(super) fn json_line(&self, document: &impl serde::Serialize) -> Result<String> {
+        as_json(serde_json::to_string(document)).map(|text| text + "\n")
+    }
+
+    pub(super) fn json_text(&self, document: &impl serde::Serialize) -> Result<String> {
+        as_json(serde_json::to_string_pretty(document)).map(|text| text + "\n")
+    }
+
+    /// The card of a record, with its last events.
+    pub(super) fn card(&self, ledger: &Ledger, row: &Row<'_>, now: Timestamp) -> Result<String> {
+        const SHOWN: u32 = 6;
+        let record = &row.standing.record;
+        Ok(card(row, &ledger.last_lines(&record.profile, &record.key, SHOWN)?, now))
+    }
+}
+
+impl Bench<'_> {
+    /// Answers with what became of one license: its card, where it went well.
+    pub(super) fn finish(&self, call: &Call<'_>, outcome: Outcome) -> Result<u8> {
+        let said = match (&outcome.standing, &outcome.error) {
+            (Some(standing), None) => {
+                let now = call.env.clock.now();
+                call.card(self.custody.ledger(), &Row::at(now, standing, &self.provider), now)?
+            }
+            _ => String::new(),
+        };
+        call.finish(&self.provider, &[outcome], &said)
+    }
+}
+
+/// What came of writing JSON, as an answer or the program's own error.
+pub(super) fn as_json(written: serde_json::Result<String>) -> Result<String> {
+    written.map_err(|e| Error::Internal(format!("the answer can't be written as JSON: {e}")))
+}
+
+/// An error as a script gets it, with the code that the process ends with.
+pub fn error_as_json(error: &Error, exit: u8) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&ErrorDocument::of(error, exit))
+}
+
+/// An error as a monitoring daemon gets it: one line, UNKNOWN.
+pub fn error_for_monitoring(error: &Error) -> String {
+    unknown(&match error.hint() {
+        Some(hint) => format!("{error}. {hint}"),
+        None => error.to_string(),
+    })
+}
+
+/// An error about one license becomes its outcome; one about the call itself stays the call's.
+pub(super) fn outcome_or_error(key: &Key, standing: Option<Standing>, error: Error) -> Result<Outcome> {
+    match error.kind() {
+        Kind::Usage | Kind::Config | Kind::NotFound | Kind::Ambiguous | Kind::NeedsPerson => Err(error),
+        _ => Ok(Outcome {
+            key: key.clone(),
+            ending: Ending::Failed,
+            authorize_url: None,
+            standing,
+            error: Some(error),
+        }),
+    }
+}

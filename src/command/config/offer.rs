@@ -1,0 +1,39 @@
+//! `config init`, offered to whoever begins without a configuration.
+
+use super::globals::Globals;
+use super::init;
+use super::keeper::Keeper;
+use super::vaults::Vaults;
+use crate::command::{Bench, Call};
+use crate::error::{ConfigError, Error, Result, clean};
+use crate::system::Env;
+
+impl<'a> Call<'a> {
+    /// Vault and ledger of this call's profile for who may be new here: where nothing is configured yet, `config init` is offered.
+    pub(in crate::command) fn first_bench(&self) -> Result<Bench<'a>> {
+        self.bench().or_else(|nothing| {
+            offer_init(nothing, self.globals(), self.env, &mut Vaults { env: self.env })?;
+            self.bench()
+        })
+    }
+}
+
+/// `init`, offered to whoever begins without it: a person who is there and says yes is asked for what it needs. Else the
+/// error that there is nothing configured.
+fn offer_init(nothing: Error, globals: Globals, env: &Env, keeper: &mut dyn Keeper) -> Result<()> {
+    let first = match &nothing {
+        Error::Config(ConfigError::Missing { .. }) => true,
+        Error::Config(ConfigError::NoProfile { known, .. }) => known.is_empty(),
+        _ => false,
+    };
+    if !first || !env.terminal.attended() {
+        return Err(nothing);
+    }
+    let place = clean(&env.paths.config.display().to_string());
+    if !env.terminal.confirm(&format!("There is no {place} yet. Make it now, with a few questions?"))? {
+        return Err(nothing);
+    }
+    // The command that goes on has its own answer.
+    let profile = globals.profile.or(env.variables.get("BIOTRACK_AUTH_PROFILE"));
+    init::run(&init::Args::default(), Globals { json: false, profile, ..globals }, env, keeper).map(drop)
+}

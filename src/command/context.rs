@@ -1,0 +1,118 @@
+//! What a command works with: its call, and the vault and ledger of a profile.
+
+use crate::config::Config;
+use crate::custody::Custody;
+use crate::error::{ConfigError, Error, Result};
+use crate::ledger::Ledger;
+use crate::model::provider::Provider;
+use crate::model::reminder::Hooks;
+use crate::model::server::LedgerPlace;
+use crate::model::vault_kind::VaultKind;
+use crate::system::Env;
+use crate::vault::{IdentityFile, Vault};
+use std::sync::Arc;
+
+/// What every command is called with.
+pub struct Call<'a> {
+    /// The machine.
+    pub env: &'a Env,
+    /// `--profile`.
+    pub profile: Option<String>,
+    /// `--json`.
+    pub json: bool,
+    /// `--quiet`.
+    pub quiet: bool,
+    /// `--config` was given; its path is in `env.paths` already.
+    pub config_given: bool,
+    /// The command line itself, quoted for a shell: what a person runs again.
+    pub line: String,
+    /// The whole command line's definition, for the pages made from it.
+    pub tree: fn() -> clap::Command,
+}
+
+/// What a command that changes something works with.
+pub(super) struct Bench<'a> {
+    pub(super) provider: Arc<Provider>,
+    pub(super) custody: Custody<'a>,
+    pub(super) hooks: Hooks,
+}
+
+impl<'a> Call<'a> {
+    /// The configuration with the profile that this call acts on.
+    pub(super) fn provider(&self) -> Result<(Config, Arc<Provider>)> {
+        let config = Config::load(&self.env.paths)?;
+        let (name, _) = config.profile_name(self.profile.as_deref(), &self.env.variables)?;
+        let provider = config.provider(&name)?;
+        tracing::info!(target: "biotrack_auth::command", "profile {name} of {}", self.env.paths.config.display());
+        Ok((config, Arc::new(provider)))
+    }
+
+    /// The vault that the configuration names; nothing is touched yet.
+    pub(super) fn vault(&self, config: &Config) -> Vault {
+        vault(self.env, config.vault, &config.recipients)
+    }
+
+    /// Vault and ledger of this call's profile, ready to change something.
+    pub(super) fn bench(&self) -> Result<Bench<'a>> {
+        let (config, provider) = self.provider()?;
+        self.bench_at(config, provider)
+    }
+
+    /// The same of a profile by its name.
+    pub(super) fn bench_of(&self, profile: &str) -> Result<Bench<'a>> {
+        let config = Config::load(&self.env.paths)?;
+        let provider = Arc::new(config.provider(profile)?);
+        self.bench_at(config, provider)
+    }
+
+    fn bench_at(&self, config: Config, provider: Arc<Provider>) -> Result<Bench<'a>> {
+        let mut ledger = open_ledger(self.env, &config)?;
+        ledger.want_hooks(config.hooks.commands.keys().copied());
+        let mut custody = Custody::new(self.env, provider.clone(), self.vault(&config), ledger);
+        for told in custody.finish_exports()? {
+            self.env.terminal.insist(&told);
+        }
+        Ok(Bench { provider, custody, hooks: config.hooks })
+    }
+}
+
+/// A vault of a kind; nothing is touched yet.
+pub(super) fn vault(env: &Env, kind: VaultKind, recipients: &[String]) -> Vault {
+    match kind {
+        VaultKind::Keyring => Vault::keyring(env.keyring.clone()),
+        VaultKind::Sealed => Vault::sealed(identity(env), recipients.to_vec()),
+    }
+}
+
+/// This host's identity file; a person at the terminal is asked for the passphrase that wraps it.
+pub(super) fn identity(env: &Env) -> IdentityFile {
+    IdentityFile::at(&env.paths.identity).handed_over(env.paths.credential).asking(env.terminal.asker())
+}
+
+/// The ledger that the configuration names, for writing.
+pub(super) fn open_ledger(env: &Env, config: &Config) -> Result<Ledger> {
+    Ledger::open(env, &config.ledger_place(&env.variables, &env.who.user)?)
+}
+
+/// The same for reading; `None` where there is none yet.
+pub(super) fn read_ledger(env: &Env, config: &Config) -> Result<Option<Ledger>> {
+    Ledger::read(env, &config.ledger_place(&env.variables, &env.who.user)?)
+}
+
+/// The ledger for writing, for who needs no other setting: here, where there is no configuration.
+pub(super) fn ledger_of(env: &Env) -> Result<Ledger> {
+    Ledger::open(env, &ledger_place(env)?)
+}
+
+/// The same for reading.
+pub(super) fn ledger_to_read(env: &Env) -> Result<Option<Ledger>> {
+    Ledger::read(env, &ledger_place(env)?)
+}
+
+pub(super) fn ledger_place(env: &Env) -> Result<LedgerPlace> {
+    match Config::load(&env.paths) {
+        Ok(config) => config.ledger_place(&env.variables, &env.who.user),
+        Err(Error::Config(ConfigError::Missing { .. })) => Ok(LedgerPlace::File),
+        Err(e) => Err(e),
+    }
+}
