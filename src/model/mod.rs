@@ -5,6 +5,7 @@ pub mod column;
 pub mod consent;
 pub mod duration;
 pub mod expiry;
+pub mod fact;
 pub mod flow;
 pub mod granted;
 pub mod history;

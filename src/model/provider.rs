@@ -1,6 +1,6 @@
 //! One provider environment as a profile describes it, every value settled.
 
-use super::consent::Fact;
+use super::fact::Fact;
 use super::instant::Zone;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};

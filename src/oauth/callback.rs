@@ -1,7 +1,8 @@
 //! The redirect's query, read with suspicion (RFC 6749 4.1.2, RFC 9207): pure.
 
 use super::endpoints::Endpoints;
-use crate::error::{ProviderError, excerpt};
+use super::server_text::short;
+use crate::error::ProviderError;
 use crate::model::secret::Secret;
 
 /// What a redirect carries.
@@ -23,9 +24,6 @@ pub enum Answered {
     /// A refusal: the error's code, and the server's words, cleaned and cut.
     Error(String, Option<String>),
 }
-
-/// The longest server text that is ever shown.
-const SHOWN: usize = 200;
 
 /// Reads a redirect's query.
 pub fn read(query: &str) -> Callback {
@@ -87,12 +85,6 @@ fn issuer_differs(expected: Option<&str>, required: bool, found: Option<&str>) -
         (_, None) if required => Some("an unnamed issuer".into()),
         _ => None,
     }
-}
-
-/// Server text, cleaned and cut.
-pub(super) fn short(text: &str) -> String {
-    // defense: S33 refusal-is-cleaned
-    excerpt(text, SHOWN)
 }
 
 #[cfg(test)]

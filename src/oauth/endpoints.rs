@@ -1,15 +1,12 @@
 //! Where the provider listens: by configuration, by its metadata (RFC 8414), and tried before a browser opens.
 
-use super::answer::members;
-use super::callback::short;
+use super::members::members;
+use super::server_text::short;
 use crate::error::{ConfigError, Error, ProviderError, Result};
 use crate::model::provider::{Pkce, Provider};
-use crate::model::secret::Secret;
 use crate::system::{Http, HttpFault};
 use jiff::{SignedDuration, Timestamp};
-use oauth2::basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
 use oauth2::http::{HeaderValue, Request};
-use oauth2::{AuthType, ClientId, ClientSecret, StandardRevocableToken};
 use serde::Deserialize;
 
 /// The provider's addresses, and what it promises of its answers.
@@ -234,29 +231,6 @@ fn unanswered(host: &str, fault: HttpFault) -> Error {
             ProviderError::Overloaded { host: host.to_owned(), what, status, retry_after }.into()
         }
         other => ProviderError::Unreachable { host: host.to_owned(), reason: other.to_string() }.into(),
-    }
-}
-
-/// oauth2's client with our token answer, which takes a provider's extra fields and no nonsense.
-pub(super) type Client = oauth2::Client<
-    BasicErrorResponse,
-    super::answer::TokenAnswer,
-    BasicTokenIntrospectionResponse,
-    StandardRevocableToken,
-    BasicRevocationErrorResponse,
->;
-
-/// The client with its way of proving itself.
-pub(super) fn client(provider: &Provider, secret: Option<&Secret>) -> Client {
-    use crate::model::provider::ClientAuth;
-    let client =
-        Client::new(ClientId::new(provider.client_id.clone())).set_auth_type(match provider.client_auth {
-            ClientAuth::Basic => AuthType::BasicAuth,
-            ClientAuth::Post | ClientAuth::None => AuthType::RequestBody,
-        });
-    match (provider.client_auth, secret) {
-        (ClientAuth::None, _) | (_, None) => client,
-        (_, Some(secret)) => client.set_client_secret(ClientSecret::new(secret.expose().to_owned())),
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::answer::TokenAnswer;
 use super::ask::{code, parameters};
-use super::callback::short;
 use super::echo::{Shared, without_tokens};
-use super::endpoints::{Endpoints, client, useless};
+use super::endpoints::{Endpoints, useless};
+use super::server_text::short;
+use super::token_client::client;
 use super::whole::Whole;
 use crate::error::{ConfigError, Error, ProviderError, Result};
 use crate::model::flow::Logged;

@@ -1,6 +1,6 @@
 //! Looking a grant up at the provider (RFC 7662). Only a clear "inactive" means dead; anything else means unknown.
 
-use super::endpoints::client;
+use super::token_client::client;
 use super::whole::Whole;
 use crate::model::granted::Granted;
 use crate::model::provider::Provider;

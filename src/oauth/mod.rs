@@ -10,11 +10,14 @@ mod endpoints;
 mod exchange;
 mod introspect;
 mod introspect_all;
+mod members;
 #[doc(hidden)]
 pub mod outside;
 mod refresh;
 mod returned;
 mod revoke;
+mod server_text;
+mod token_client;
 mod whole;
 
 pub use again::{Patience, again};

@@ -2,8 +2,9 @@
 
 use super::ask::code;
 use super::echo::Shared;
-use super::endpoints::{Endpoints, client, settled};
+use super::endpoints::{Endpoints, settled};
 use super::introspect::{self, Liveness};
+use super::token_client::client;
 use super::whole::whole;
 use super::{exchange, refresh};
 use crate::error::{Error, Result};

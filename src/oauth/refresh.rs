@@ -3,8 +3,9 @@
 use super::answer::TokenAnswer;
 use super::ask::parameters;
 use super::echo::{Shared, without_tokens};
-use super::endpoints::{Endpoints, client};
+use super::endpoints::Endpoints;
 use super::exchange::meaning;
+use super::token_client::client;
 use super::whole::Whole;
 use crate::error::{ConfigError, Result};
 use crate::model::flow::Logged;

@@ -1,7 +1,7 @@
 //! An answer is one JSON object and nothing else. oauth2 stops reading at the object's end, whatever follows it, and takes
 //! a list for an error; a proxy that reads the whole of it, or the last of two members, would hear something else.
 
-use super::answer::members;
+use super::members::members;
 use crate::system::{Http, HttpFault};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use std::pin::Pin;

@@ -1,6 +1,6 @@
 //! Expiries in a calendar (RFC 5545): an event each, with alarms on the reminder days; weekends pulled to Friday.
 
-use super::{Row, days_in_words};
+use super::row::{Row, days_in_words};
 use crate::model::expiry::working_day;
 use crate::model::instant::for_calendars;
 use icalendar::{Alarm, Calendar, Component, Event, EventLike, Property, Trigger};

@@ -1,6 +1,6 @@
 //! One license on a card, in words that a support engineer can paste to a customer; and the card before a consent.
 
-use super::{Row, days_in_words, sign};
+use super::row::{Row, days_in_words, sign};
 use crate::model::authorization::{Condition, State};
 use crate::model::consent::Fact;
 use crate::model::duration::in_words;

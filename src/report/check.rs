@@ -1,6 +1,7 @@
 //! `status --check`: the monitoring-plugin convention, one summary line with perfdata, then details.
 
-use super::{Row, Summary, days_in_words};
+use super::json::Summary;
+use super::row::{Row, days_in_words};
 use crate::error::{Error, Result};
 use crate::model::authorization::{Condition, State};
 use crate::model::duration;

@@ -1,6 +1,6 @@
 //! Records as CSV (RFC 4180), safe to open in a spreadsheet.
 
-use super::Row;
+use super::row::Row;
 use crate::error::{Error, Result};
 use crate::model::authorization::{Authorization, Column};
 use crate::model::column::Kind;

@@ -1,8 +1,8 @@
 //! The history as people and scripts see it: a table, JSON, lines, CSV; and what came of verifying and pruning.
 
-use super::View;
 use super::csv::sheet;
 use super::json::{SCHEMA, line};
+use super::row::View;
 use super::table::cut;
 use crate::error::{Result, clean, counted};
 use crate::model::history::{Anchor, Broken, Chain, Link};

@@ -1,6 +1,6 @@
 //! JSON, schema 1: arrays, never dynamic keys; every key always present, null where unknown (DESIGN, JSON).
 
-use super::{Row, View};
+use super::row::{Row, View};
 use crate::error::{Error, Report};
 use crate::model::authorization::{Authorization, Condition, ReportedRecord, Standing, State};
 use crate::model::ids::Key;

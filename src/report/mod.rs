@@ -10,6 +10,7 @@ mod json;
 mod message;
 mod plan;
 mod prometheus;
+mod row;
 mod run;
 mod table;
 mod transfer;
@@ -30,94 +31,7 @@ pub use json::{
 pub use message::{Link, Message, message, qr};
 pub use plan::{PlanDocument, plan};
 pub use prometheus::prometheus;
+pub use row::{Row, View, days_in_words};
 pub use run::run_summary;
 pub use table::table;
 pub use transfer::{ImportDocument, export_csv, export_json};
-
-use crate::model::authorization::{Condition, Standing, State};
-use crate::model::provider::Provider;
-use jiff::Timestamp;
-
-/// A record at an instant: what every form of report shows, worked out once.
-#[derive(Debug)]
-pub struct Row<'a> {
-    /// The record and its open questions.
-    pub standing: &'a Standing,
-    /// Its profile: zone and window.
-    pub provider: &'a Provider,
-    /// Its state.
-    pub state: State,
-    /// What holds beside the state.
-    pub conditions: Vec<Condition>,
-    /// Whole days left, rounded down.
-    pub days_left: Option<i64>,
-}
-
-impl<'a> Row<'a> {
-    /// The record at `now`.
-    pub fn at(now: Timestamp, standing: &'a Standing, provider: &'a Provider) -> Self {
-        Self {
-            state: standing.record.state(now, provider.due_window, &provider.zone),
-            conditions: standing.conditions(now),
-            days_left: standing.record.days_left(now),
-            standing,
-            provider,
-        }
-    }
-
-    /// Whether a condition asks for a look: any but a hand-off that is out.
-    fn needs_attention(&self) -> bool {
-        self.conditions.iter().any(|condition| *condition != Condition::RenewalPending)
-    }
-
-    /// The command that a person should run next.
-    fn next_command(&self) -> Option<String> {
-        self.standing.next_command_in(self.state, &self.conditions, self.provider.other_profile)
-    }
-
-    /// An instant in the profile's zone, with the zone named.
-    fn when(&self, at: Timestamp) -> String {
-        self.provider.zone.time(at)
-    }
-
-    /// What the store is called, else its license.
-    fn called(&self) -> String {
-        let record = &self.standing.record;
-        record.name.as_ref().map_or_else(|| record.key.license.to_string(), ToString::to_string)
-    }
-}
-
-/// How a report is shown.
-pub struct View {
-    /// The instant that is reported on.
-    pub now: Timestamp,
-    /// The profile that is reported on; `None`: all of them.
-    pub profile: Option<String>,
-    /// Colors may be used.
-    pub color: bool,
-    /// The terminal's width, where there is one.
-    pub width: Option<u16>,
-}
-
-/// A sign for each state, so that color is never the only one.
-fn sign(state: State) -> &'static str {
-    match state {
-        State::Active => "✓",
-        State::Due => "!",
-        State::Expired => "✗",
-        State::Invalid => "⊘",
-        State::Pending => "…",
-        State::Deactivated => "–",
-    }
-}
-
-/// How many days, in words.
-pub fn days_in_words(days: i64) -> String {
-    match days {
-        1 => "1 day left".into(),
-        0.. => format!("{days} days left"),
-        -1 => "lapsed less than a day ago".into(),
-        -2 => "lapsed 1 day ago".into(),
-        _ => format!("lapsed {} days ago", -days - 1),
-    }
-}

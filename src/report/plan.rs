@@ -1,8 +1,8 @@
 //! The dry run's report: what a run over several licenses is going to do, in words and as JSON.
 
-use super::View;
-use super::days_in_words;
 use super::json::SCHEMA;
+use super::row::View;
+use super::row::days_in_words;
 use super::table::cut;
 use crate::error::{counted, licenses};
 use crate::model::expiry::days_left;

@@ -1,6 +1,7 @@
 //! Gauges in Prometheus' text format, for a textfile collector. Instants, not ages: an alert stays true after expiry.
 
-use super::{Row, Summary};
+use super::json::Summary;
+use super::row::Row;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 

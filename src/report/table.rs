@@ -1,6 +1,7 @@
 //! All licenses in a table, soonest expiry first: what fits the terminal, and plain text where it's piped.
 
-use super::{Row, Summary, View, sign};
+use super::json::Summary;
+use super::row::{Row, View, sign};
 use crate::model::authorization::State;
 use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width};
 use std::borrow::Cow;

@@ -30,7 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// Rooms that may not even import what all others may.
 const NOT_MODEL: &[&str] = &["sandbox", "system", "error"];
 
-fn root() -> &'static Path {
+pub(super) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -50,7 +50,7 @@ pub(super) fn sources(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The text without comments and without what stands in plain string literals.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     let mut kept = String::new();
     let mut rest = text;
     while let Some(at) = rest.find(['"', '/', '\'']) {

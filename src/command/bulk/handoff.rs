@@ -1,7 +1,9 @@
 //! Hand-offs for several licenses: their links are made in one commit, and nobody waits here.
 
+use super::answer::{answer, partial};
+use super::beginning::{before, left_over, skipped};
 use super::reporter::BulkReporter;
-use super::{Resumed, Run, answer, partial};
+use super::run::{Resumed, Run};
 use crate::command::consent::{Waiting, messages, say_what_comes};
 use crate::command::form::Form;
 use crate::command::{Bench, Call, online};
@@ -24,11 +26,11 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
     for item in &plan.items {
         watch.planned(item, known.get(&item.key));
     }
-    super::before(&mut watch, &known, &plan.left_out, &done);
+    before(&mut watch, &known, &plan.left_out, &done);
     let places = resumed.as_ref().map_or_else(|| (0..plan.items.len()).collect(), |it| it.places.clone());
     let items: Vec<(usize, Planned)> = places.into_iter().zip(plan.items).collect();
     let mut outcomes = done;
-    let mut left_over = super::left_over(call, bench, &known, &items);
+    let mut left_over = left_over(call, bench, &known, &items);
     let mut asked = Vec::with_capacity(items.len());
     for (at, (_, item)) in items.iter().enumerate() {
         match left_over.iter().position(|(found, _)| *found == at) {
@@ -66,7 +68,7 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
         }
         bench.custody.ledger_mut().end_run(run)?;
     }
-    outcomes.extend(super::skipped(&known, &plan.left_out));
+    outcomes.extend(skipped(&known, &plan.left_out));
     let error = partial(call, &provider, verb, &outcomes);
     let exit = exit_of(&outcomes);
     let counts = RunCounts::of(&outcomes, 0);

@@ -1,7 +1,12 @@
 //! Consents for several licenses in one run: planned first, journaled, and gone on with after whatever ended it.
 
+mod answer;
+mod beginning;
 mod handoff;
 mod reporter;
+mod run;
+
+pub(super) use run::{Resumed, Run};
 
 use super::consent::{Waiting, from_afar};
 use super::form::Form;
@@ -22,6 +27,8 @@ use crate::report::{Happening, PlanDocument, RunEvent, plan, results, run_summar
 
 use crate::system::{BrowserChoice, is_there};
 use crate::web::{Entry, Session, Worklist, WorklistView};
+use answer::{answer, partial};
+use beginning::{before, left_over, skipped};
 use reporter::BulkReporter;
 use std::collections::HashMap;
 use std::time::Instant;
@@ -37,35 +44,6 @@ pub struct Pacing {
     /// With several licenses: how to answer [default: text]
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub format: Option<Form>,
-}
-
-/// A run to be done.
-pub(super) struct Run {
-    /// What is to be done.
-    pub plan: Plan,
-    /// The records that it was made of.
-    pub known: Known,
-    /// What came out already, without asking anybody.
-    pub done: Vec<Outcome>,
-    /// The run in the ledger that is gone on with.
-    pub resumed: Option<Resumed>,
-    /// Whichever admin user grants will do.
-    pub any_user: bool,
-    /// What is done, in a word: "renew", "register".
-    pub verb: &'static str,
-    /// How it's answered.
-    pub form: Form,
-}
-
-/// A profile's records with their open questions, by license.
-pub(super) type Known = HashMap<Key, Standing>;
-
-/// A run in the ledger that is gone on with.
-pub(super) struct Resumed {
-    /// Which.
-    pub run: RunId,
-    /// Each license's place in it.
-    pub places: Vec<usize>,
 }
 
 /// Does it, and answers.
@@ -233,52 +211,6 @@ pub(super) fn dry_run(
     Ok(0)
 }
 
-/// What the run ends with where some failed: the command that tries those again, and no other.
-fn partial(call: &Call<'_>, provider: &Provider, verb: &str, outcomes: &[Outcome]) -> Option<Error> {
-    const NAMED: usize = 50;
-    let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.error.is_some()).collect();
-    // A held grant isn't asked for again: it's there to be taken.
-    let (held, to_ask): (Vec<&Outcome>, Vec<_>) =
-        failed.iter().partition(|outcome| outcome.ending == Ending::Held);
-    let renewing = |which: &[&Outcome], flags: &[&str]| {
-        let keys: Vec<_> = which.iter().map(|outcome| &outcome.key).collect();
-        next_of("renew", flags, provider.other(), &keys)
-    };
-    let take = (1..=NAMED).contains(&held.len()).then(|| renewing(&held, &["--any-user"]));
-    let ask = match to_ask.len() {
-        0 => None,
-        1..=NAMED if verb == "renew" => Some(renewing(&to_ask, &[])),
-        // It leaves out what has been granted.
-        _ => Some(call.line.clone()),
-    };
-    let again = match (ask, take) {
-        (Some(ask), Some(take)) => format!("{ask}\nTo take those that are held: {take}"),
-        (ask, take) => ask.or(take).unwrap_or_else(|| call.line.clone()),
-    };
-    partial_of(outcomes, again)
-}
-
-/// What earlier runs left of these licenses is finished before anyone is asked: a code lives minutes.
-fn left_over(
-    call: &Call<'_>,
-    bench: &mut Bench<'_>,
-    known: &Known,
-    items: &[(usize, Planned)],
-) -> Vec<(usize, Result<Kept>)> {
-    let mut found = Vec::new();
-    for (at, (_, item)) in items.iter().enumerate() {
-        let left = |it: &Standing| !it.flows.is_empty() || it.record.revocation_pending;
-        if known.get(&item.key).is_some_and(left) {
-            match finish_left_over(call.env, &mut bench.custody, item) {
-                Ok(Some(kept)) => found.push((at, Ok(kept))),
-                Ok(None) => {}
-                Err(e) => found.push((at, Err(e))),
-            }
-        }
-    }
-    found
-}
-
 /// Nobody is to be asked: said, and no error.
 fn nothing<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run) -> Result<u8> {
     let Run { plan, known, done, verb, form, .. } = run;
@@ -293,39 +225,4 @@ fn nothing<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run) -> Result<u8> {
     outcomes.extend(skipped(&known, &plan.left_out));
     answer(call, bench, form, &outcomes, RunCounts::of(&outcomes, 0), 0, None)?;
     Ok(0)
-}
-
-/// What is known before anybody is asked.
-fn before(watch: &mut BulkReporter<'_>, known: &Known, left_out: &[LeftOut], done: &[Outcome]) {
-    done.iter().for_each(|outcome| watch.done(outcome));
-    left_out.iter().for_each(|left| watch.left_out(&left.key, known.get(&left.key), &left.why));
-}
-
-/// What wasn't taken, as it stands.
-fn skipped(known: &Known, left_out: &[LeftOut]) -> impl Iterator<Item = Outcome> {
-    left_out.iter().map(|left| Outcome::of(left.key.clone(), Ending::Skipped, known.get(&left.key).cloned()))
-}
-
-fn answer(
-    call: &Call<'_>,
-    bench: &Bench<'_>,
-    form: Form,
-    outcomes: &[Outcome],
-    counts: RunCounts,
-    exit: u8,
-    error: Option<&Error>,
-) -> Result<()> {
-    let terminal = &call.env.terminal;
-    let now = call.env.clock.now();
-    match form {
-        Form::Text => terminal.answer(&run_summary(outcomes, counts))?,
-        Form::Json => {
-            terminal.answer(&call.json_text(&results(outcomes, &bench.provider, now).with(error))?)?;
-        }
-        Form::Jsonl => terminal.answer(&call.json_line(&RunEvent::summary(now, counts, exit, error))?)?,
-    }
-    if let Some(error) = error {
-        terminal.complain(error);
-    }
-    Ok(())
 }

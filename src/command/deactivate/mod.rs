@@ -1,5 +1,6 @@
 //! `deactivate`: revoke at the provider, forget the tokens, keep the history; the two results told apart.
 
+mod chosen;
 mod telling;
 mod warnings;
 mod words;
@@ -14,6 +15,7 @@ use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
 use crate::model::selection;
 use crate::oauth::Patience;
+use chosen::Chosen;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -67,13 +69,6 @@ pub struct Args {
     /// How to answer [default: text]
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Form>,
-}
-
-/// A license that is meant.
-struct Chosen<'s> {
-    standing: &'s Standing,
-    /// What goes; `None` where nothing of it is left.
-    extent: Option<Extent>,
 }
 
 /// Who is asked to revoke, found out once for all.

@@ -2,7 +2,8 @@
 
 use super::super::Call;
 use super::super::form::Form;
-use super::{Chosen, words};
+use super::chosen::Chosen;
+use super::words;
 use crate::error::{Error, Result, licenses};
 use crate::model::authorization::Standing;
 use crate::model::ids::Ubi;

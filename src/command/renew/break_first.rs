@@ -1,7 +1,7 @@
 //! Where a provider allows one grant at a time, the old one goes before the new one is asked for (DOMAIN.md, Renewal with
 //! new credentials). Everywhere else make comes before break.
 
-use super::Args;
+use super::args::Args;
 use crate::command::consent::consent;
 use crate::command::{Bench, Call, deactivate, online};
 use crate::custody::{Asking, Kept, Recovered, Revocation};

@@ -1,6 +1,6 @@
 //! Which licenses a renewal is about, and why.
 
-use super::Args;
+use super::args::Args;
 use crate::command::{Call, file};
 use crate::consent::{fits, why_not};
 use crate::error::{Complaint, Error, Result};

@@ -1,6 +1,6 @@
 //! `status --online`: the provider is asked before the ledger is shown.
 
-use super::Args;
+use super::args::Args;
 use super::reader::Found;
 use crate::command::{Bench, Call, online};
 use crate::custody::Looked;

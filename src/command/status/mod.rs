@@ -1,13 +1,15 @@
 //! `status`: what there is, from the ledger alone: no keyring, no network, unless `--online` asks the provider first.
 
+mod args;
 mod look;
 mod reader;
+
+pub use args::Args;
 
 use super::{Call, as_json, read_ledger};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
-use crate::model::authorization::State;
 use crate::model::duration::parse;
 use crate::model::provider::Provider;
 use crate::model::selection::Narrowing;
@@ -15,101 +17,11 @@ use crate::report::{
     Document, Row, Threshold, Verdict, View, calendar, check, csv, document, lines, prometheus, schema, table,
 };
 use crate::system::files;
-use jiff::{SignedDuration, Timestamp};
+use args::Format;
+use jiff::SignedDuration;
 use reader::Reader;
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
-use std::path::PathBuf;
-
-/// Show every authorization, or one as a card
-///
-/// Reads the ledger and nothing else: no keyring, no network, milliseconds. Only --online asks the provider.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  biotrack-auth status
-  biotrack-auth status 101-X0007-D1
-  biotrack-auth status --due --quiet                     # prints only when someone must act
-  biotrack-auth status --check -w 14d -c 3d              # for a monitoring daemon
-  biotrack-auth status --format prometheus --output /var/lib/node_exporter/biotrack.prom")]
-pub struct Args {
-    /// Only these: a license, UBI/LICENSE, an OCM license or a store's name
-    #[arg(value_name = "SELECTOR")]
-    selectors: Vec<String>,
-
-    /// Only those that must be renewed: expired, invalid, or due within TIME [default: the profile's window]
-    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true)]
-    due: Option<Option<String>>,
-
-    /// Only those in this state; may be given several times
-    #[arg(long = "state", value_name = "STATE", value_enum)]
-    states: Vec<State>,
-
-    /// Only those with this tag
-    #[arg(long, value_name = "TAG")]
-    tag: Option<String>,
-
-    /// Only those that hang on this admin user
-    #[arg(long, value_name = "EMAIL")]
-    user: Option<String>,
-
-    /// Show them as they will be at this instant (RFC 3339)
-    #[arg(long, value_name = "TIME")]
-    at: Option<Timestamp>,
-
-    /// Ask the provider first whether these grants live; those that it calls inactive become invalid
-    #[arg(long, conflicts_with = "at")]
-    online: bool,
-
-    /// Show every profile's
-    #[arg(long)]
-    all_profiles: bool,
-
-    /// Print the JSON Schema of --json, and nothing else
-    #[arg(long)]
-    schema: bool,
-
-    /// Answer as a monitoring plugin: 0 OK, 1 warning, 2 critical, 3 unknown
-    #[arg(long)]
-    check: bool,
-
-    /// With --check: warn this long before the end, or when this share of the grant's life is left
-    #[arg(short, long, value_name = "TIME|PERCENT", default_value = "14d", requires = "check")]
-    warning: String,
-
-    /// With --check: critical this long before the end, or when this share is left
-    #[arg(short, long, value_name = "TIME|PERCENT", default_value = "0d", requires = "check")]
-    critical: String,
-
-    /// With --check: nothing registered is fine
-    #[arg(long, requires = "check")]
-    allow_empty: bool,
-
-    /// How to show them [default: table]
-    #[arg(long, value_name = "FORMAT", value_enum, conflicts_with = "check")]
-    format: Option<Format>,
-
-    /// Write the answer to FILE in one step, readable for all
-    #[arg(long, value_name = "FILE")]
-    output: Option<PathBuf>,
-}
-
-/// How authorizations are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For people; one license as a card
-    Table,
-    /// One document
-    Json,
-    /// A line an authorization
-    Jsonl,
-    /// For spreadsheets
-    Csv,
-    /// For a textfile collector
-    Prometheus,
-    /// A calendar with alarms on the reminder days
-    Ics,
-}
 
 pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
     if args.schema {

@@ -1,6 +1,6 @@
 //! Which records a look at the status reads: those that are named, or near enough their end to be shown, or all.
 
-use super::Args;
+use super::args::Args;
 use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::model::authorization::{Authorization, Standing};

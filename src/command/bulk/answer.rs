@@ -1,0 +1,65 @@
+//! How a run over several licenses ends and answers.
+
+use crate::command::form::Form;
+use crate::command::{Bench, Call};
+use crate::error::{Error, Result};
+use crate::model::authorization::next_of;
+use crate::model::outcome::{Ending, Outcome, partial_of};
+use crate::model::provider::Provider;
+use crate::model::run_counts::RunCounts;
+use crate::report::{RunEvent, results, run_summary};
+
+/// What the run ends with where some failed: the command that tries those again, and no other.
+pub(super) fn partial(
+    call: &Call<'_>,
+    provider: &Provider,
+    verb: &str,
+    outcomes: &[Outcome],
+) -> Option<Error> {
+    const NAMED: usize = 50;
+    let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.error.is_some()).collect();
+    // A held grant isn't asked for again: it's there to be taken.
+    let (held, to_ask): (Vec<&Outcome>, Vec<_>) =
+        failed.iter().partition(|outcome| outcome.ending == Ending::Held);
+    let renewing = |which: &[&Outcome], flags: &[&str]| {
+        let keys: Vec<_> = which.iter().map(|outcome| &outcome.key).collect();
+        next_of("renew", flags, provider.other(), &keys)
+    };
+    let take = (1..=NAMED).contains(&held.len()).then(|| renewing(&held, &["--any-user"]));
+    let ask = match to_ask.len() {
+        0 => None,
+        1..=NAMED if verb == "renew" => Some(renewing(&to_ask, &[])),
+        // It leaves out what has been granted.
+        _ => Some(call.line.clone()),
+    };
+    let again = match (ask, take) {
+        (Some(ask), Some(take)) => format!("{ask}\nTo take those that are held: {take}"),
+        (ask, take) => ask.or(take).unwrap_or_else(|| call.line.clone()),
+    };
+    partial_of(outcomes, again)
+}
+
+/// What came of the run, in the form that was asked for.
+pub(super) fn answer(
+    call: &Call<'_>,
+    bench: &Bench<'_>,
+    form: Form,
+    outcomes: &[Outcome],
+    counts: RunCounts,
+    exit: u8,
+    error: Option<&Error>,
+) -> Result<()> {
+    let terminal = &call.env.terminal;
+    let now = call.env.clock.now();
+    match form {
+        Form::Text => terminal.answer(&run_summary(outcomes, counts))?,
+        Form::Json => {
+            terminal.answer(&call.json_text(&results(outcomes, &bench.provider, now).with(error))?)?;
+        }
+        Form::Jsonl => terminal.answer(&call.json_line(&RunEvent::summary(now, counts, exit, error))?)?,
+    }
+    if let Some(error) = error {
+        terminal.complain(error);
+    }
+    Ok(())
+}

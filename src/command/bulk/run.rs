@@ -1,0 +1,37 @@
+//! A run over several licenses, to be done.
+
+use crate::command::form::Form;
+use crate::model::authorization::Standing;
+use crate::model::ids::{Key, RunId};
+use crate::model::outcome::Outcome;
+use crate::model::plan::Plan;
+use std::collections::HashMap;
+
+/// A run to be done.
+pub(in crate::command) struct Run {
+    /// What is to be done.
+    pub plan: Plan,
+    /// The records that it was made of.
+    pub known: Known,
+    /// What came out already, without asking anybody.
+    pub done: Vec<Outcome>,
+    /// The run in the ledger that is gone on with.
+    pub resumed: Option<Resumed>,
+    /// Whichever admin user grants will do.
+    pub any_user: bool,
+    /// What is done, in a word: "renew", "register".
+    pub verb: &'static str,
+    /// How it's answered.
+    pub form: Form,
+}
+
+/// A profile's records with their open questions, by license.
+pub(in crate::command) type Known = HashMap<Key, Standing>;
+
+/// A run in the ledger that is gone on with.
+pub(in crate::command) struct Resumed {
+    /// Which.
+    pub run: RunId,
+    /// Each license's place in it.
+    pub places: Vec<usize>,
+}
