@@ -1,6 +1,6 @@
 //! Asking again what may safely be asked twice: with growing waits and jitter, never sooner than the provider asks.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ProviderError, Result};
 use crate::system::{Clock, Event, Interrupts};
 use backon::{ExponentialBuilder, Retryable, Sleeper};
 use std::future::pending;
@@ -18,6 +18,8 @@ pub struct Patience {
     longest: Duration,
     /// No try begins later than this.
     total: Duration,
+    /// It's asked again only where no byte of the question left.
+    only_unsent: bool,
 }
 
 impl Patience {
@@ -27,6 +29,7 @@ impl Patience {
         first: Duration::from_millis(250),
         longest: Duration::from_secs(1),
         total: Duration::from_secs(2),
+        only_unsent: false,
     };
 
     /// For a revocation, which has the same effect however often it's asked (RFC 7009 2.2).
@@ -35,17 +38,40 @@ impl Patience {
         first: Duration::from_millis(500),
         longest: Duration::from_secs(60),
         total: Duration::from_secs(90),
+        only_unsent: false,
     };
 
     /// For what is asked once, because something else tries again.
-    pub const NONE: Self =
-        Self { tries: 1, first: Duration::ZERO, longest: Duration::ZERO, total: Duration::ZERO };
+    pub const NONE: Self = Self {
+        tries: 1,
+        first: Duration::ZERO,
+        longest: Duration::ZERO,
+        total: Duration::ZERO,
+        only_unsent: true,
+    };
+
+    /// For a code, which is never sent twice: each wait is for a connection.
+    pub const CODE: Self = Self {
+        tries: 3,
+        first: Duration::from_millis(300),
+        longest: Duration::from_millis(600),
+        total: Duration::MAX,
+        only_unsent: true,
+    };
+
+    /// Whether what failed may be asked again.
+    fn allows(&self, error: &Error) -> bool {
+        match self.only_unsent {
+            true => matches!(error, Error::Provider(ProviderError::Unreachable { .. })),
+            false => error.is_outage(),
+        }
+    }
 
     /// How long to wait after a failure, if at all.
     fn wait(&self, error: &Error, backoff: Option<Duration>, passed: Duration) -> Option<Duration> {
         // defense: S42 left-alone-for-long
         let wait = backoff?.max(error.retry_after().unwrap_or_default());
-        (wait <= self.longest && passed + wait <= self.total).then_some(wait)
+        (wait <= self.longest && passed.saturating_add(wait) <= self.total).then_some(wait)
     }
 }
 
@@ -63,10 +89,11 @@ pub async fn again<T, F: Future<Output = Result<T>>>(
     let waits = ExponentialBuilder::new()
         .with_min_delay(patience.first)
         .with_factor(2.0)
-        .with_max_times(patience.tries - 1)
-        .with_jitter();
+        .with_max_times(patience.tries - 1);
+    // Where nothing was sent, nobody was overloaded by many who come back at once.
+    let waits = if patience.only_unsent { waits } else { waits.with_jitter() };
     ask.retry(waits)
-        .when(|e| e.is_outage() && !hurried.as_ref().is_some_and(Interrupts::any))
+        .when(|e| patience.allows(e) && !hurried.as_ref().is_some_and(Interrupts::any))
         .adjust(|e, backoff| patience.wait(e, backoff, began.elapsed()))
         .notify(told)
         .sleep(Pace { clock, run })
@@ -94,7 +121,6 @@ impl Sleeper for Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ProviderError;
 
     fn overloaded(seconds: Option<u64>) -> Error {
         let retry_after = seconds.map(Duration::from_secs);

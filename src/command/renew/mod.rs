@@ -8,14 +8,13 @@ mod select;
 pub use args::Args;
 
 use super::bulk::{self, Run};
-use super::consent::{Waiting, consent, hand_off};
+use super::consent::{consent, hand_off};
 use super::form::{self, Form};
 use super::{Bench, Call};
 use crate::consent::fits;
 use crate::error::{Error, Result};
 use crate::model::authorization::Standing;
 use crate::model::flow::Purpose;
-use crate::model::ids::Username;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::plan::{Plan, Planned};
 use crate::model::selection;
