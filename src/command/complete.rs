@@ -58,7 +58,7 @@ fn complete<'a>(returned: Returned, call: &Call<'a>, bench: &mut Bench<'a>) -> R
     let key = flow.key.clone();
     let done = online::exchange(call, &bench.provider, &bench.custody).and_then(|exchange| {
         bench.custody.connect(exchange.clone());
-        answered(call, bench, returned, &exchange.endpoints)
+        answered(call, bench, returned, &exchange)
     });
     let outcome = match done {
         Ok(outcome) => settled(call, bench, outcome)?,

@@ -4,10 +4,8 @@ use super::{Custody, InFlight, unknown};
 use crate::error::{Error, HandoffError, ProviderError, Result};
 use crate::model::authorization::{hand_out_again, next, register_again};
 use crate::model::flow::{Flow, Stage};
-use crate::model::ids::FlowId;
 use crate::model::secret::{Secret, fingerprint};
 use crate::oauth::{self, Endpoints, Memo, Returned};
-use crate::system::Interrupts;
 
 /// A question, found by its answer.
 #[derive(Debug)]
@@ -116,14 +114,6 @@ impl Custody<'_> {
             InFlight { code_seal, answer_seal, from, ..super::recover::in_flight(flow, Some(memo), kept) };
         self.in_flight.insert(flow.id.clone(), in_flight);
         Ok(())
-    }
-
-    /// Exchanges a code that was taken up, and stores what comes of it. Ctrl-C waits for it; a second one doesn't.
-    pub fn finish(&mut self, flow: &FlowId, code: &Secret, interrupts: &Interrupts) -> Result<super::Kept> {
-        let (exchange, go) = (self.online()?, self.sending(flow, code)?);
-        let result =
-            self.env.wait_and_tell(Some(interrupts), |_| async move { exchange.exchange(go).await })?;
-        self.exchanged(flow, result)
     }
 
     /// Whether ledger and vault can be used now.

@@ -6,14 +6,14 @@ mod single_reporter;
 pub(super) use handoff::{HandingOff, messages, one as hand_off, say_what_comes};
 
 use super::{Bench, Call, outcome_or_error};
-use crate::consent::{ConsentRun, RunOptions, finish_left_over, outcome_of};
-use crate::custody::{Found, Kept};
-use crate::error::{Error, HandoffError, Result};
+use crate::consent::{ConsentRun, RunOptions, answer, finish_left_over, outcome_of};
+use crate::custody::Kept;
+use crate::error::{Error, Result};
 use crate::model::duration::parse;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::pace::Pace;
 use crate::model::plan::Planned;
-use crate::oauth::{Endpoints, ProviderClient, Returned};
+use crate::oauth::{ProviderClient, Returned};
 use crate::system::{BrowserChoice, Env};
 use crate::web::Session;
 use jiff::SignedDuration;
@@ -127,41 +127,14 @@ pub(super) fn consent<'a>(
     }
 }
 
-/// What an answer from elsewhere comes to: the question that it belongs to is taken up, and its code exchanged. What an
-/// earlier run had of it is finished instead.
+/// What an answer from elsewhere comes to.
 pub(super) fn answered<'a>(
     call: &Call<'a>,
     bench: &mut Bench<'a>,
     returned: Returned,
-    endpoints: &Endpoints,
+    client: &ProviderClient,
 ) -> Result<Outcome> {
-    // Looked at again: others may have been at it while the provider was.
-    let found = bench.custody.find(&returned)?;
-    let (Found::Waiting(flow) | Found::Left(flow)) = &found;
-    let key = flow.key.clone();
-    let record =
-        bench.custody.standing(&key)?.ok_or_else(|| Error::Internal("the record vanished".into()))?.record;
-    let item =
-        Planned { username: flow.username.clone(), ..Planned::of(&record, flow.purpose, String::new()) };
-    let kept = match found {
-        Found::Waiting(flow) => {
-            let interrupts = call.env.interrupts()?;
-            let id = flow.id.clone();
-            let code = bench.custody.take_up(*flow, returned, endpoints)?;
-            bench.custody.finish(&id, &code, &interrupts)?
-        }
-        Found::Left(flow) => match finish_left_over(call.env, &mut bench.custody, &item)? {
-            Some(kept) => kept,
-            None => {
-                let license = key.license.to_string();
-                return Err(HandoffError::LeftUncertain {
-                    license,
-                    next: bench.custody.next_consent(&flow)?,
-                }
-                .into());
-            }
-        },
-    };
+    let (item, kept) = answer(call.env, &mut bench.custody, client, returned)?;
     Ok(outcome_of_left(call, bench, &item, kept, false))
 }
 

@@ -1,6 +1,7 @@
 //! What a person wishes: by a key at the terminal, or a click on the worklist.
 
 use super::{ConsentRun, OpenMethod, OpenTrigger, held_by};
+use crate::consent::engine::Stage;
 use crate::custody::Kept;
 use crate::model::ids::same_account;
 use crate::model::outcome::Ending;
@@ -28,7 +29,7 @@ impl ConsentRun<'_, '_> {
 
     /// A key at the terminal.
     pub(super) fn key(&mut self, key: char) {
-        let oldest = self.open.iter().find(|(_, open)| open.unanswered()).map(|(at, _)| *at);
+        let oldest = self.flows.first_asked();
         match key.to_ascii_lowercase() {
             answer @ ('y' | 'n') if !self.to_ask.is_empty() => self.decide(answer == 'y'),
             'n' | '\n' | '\r' => {
@@ -37,7 +38,7 @@ impl ConsentRun<'_, '_> {
             's' => {
                 let waiting = self.pace.progress().iter().position(|it| *it == Progress::Waiting);
                 if let Some(at) = oldest.or(waiting) {
-                    self.let_go(at);
+                    self.flows.cancel(at);
                     self.skip(at, "skipped at the terminal");
                 }
             }
@@ -52,10 +53,10 @@ impl ConsentRun<'_, '_> {
 
     /// Its tab may have been closed: the same question, once more.
     pub(super) fn open_again(&mut self, at: usize) {
-        if let Some(open) = self.open.get(&at) {
-            let browser = web::open(self.env, &open.address, &self.options.choice);
-            let until = open.until.unwrap_or_else(Instant::now);
-            self.reporter.opened(&self.items[at].1, &open.address, OpenMethod::of(browser), until);
+        if let Some(flow) = self.flows.about(at) {
+            let browser = web::open(self.env, &flow.address, &self.options.choice);
+            let until = flow.until.unwrap_or_else(Instant::now);
+            self.reporter.opened(&self.items[at].1, &flow.address, OpenMethod::of(browser), until);
         }
     }
 
@@ -92,7 +93,7 @@ impl ConsentRun<'_, '_> {
             WorklistAction::HandOff(at) => return self.hand_off(at, reply),
             WorklistAction::Skip(at) => {
                 if matches!(progress(at), Some(Progress::Waiting | Progress::Opened)) {
-                    self.let_go(at);
+                    self.flows.cancel(at);
                     self.skip(at, "skipped on the worklist");
                 }
             }
@@ -118,11 +119,9 @@ impl ConsentRun<'_, '_> {
             }
             None => return reply.refuse("Nothing here", "This list has no such location."),
         }
-        match self.open.get_mut(&at).filter(|open| open.unanswered()) {
-            Some(open) => {
-                open.until = Some(Instant::now() + self.options.timeout.unsigned_abs());
-                reply.go_to(&open.address);
-            }
+        self.flows.prolong(at, Instant::now() + self.options.timeout.unsigned_abs());
+        match self.flows.about(at).filter(|flow| flow.stage == Stage::Asked) {
+            Some(flow) => reply.go_to(&flow.address),
             None => {
                 let why = self.outcomes[at].as_ref().and_then(|outcome| outcome.error.as_ref());
                 let why = why.map_or_else(|| "The terminal says why.".to_owned(), ToString::to_string);

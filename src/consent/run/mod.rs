@@ -6,7 +6,9 @@ mod outage;
 mod pasted;
 mod strays;
 
+use super::engine::{Stage, Starter};
 use super::fit::fits;
+use super::flows::Flows;
 use super::outcome::outcome_of;
 use crate::custody::{Custody, Decision, Kept, Question};
 use crate::error::{Error, LedgerError, ProviderError, Result};
@@ -21,7 +23,7 @@ use crate::model::provider::Provider;
 use crate::model::secret::Secret;
 use crate::oauth::{self, ProviderClient};
 use crate::system::{BrowserChoice, Env, Opened};
-use crate::web::{BrowserReply, ExchangeSlot, Session, SessionEvent, Worklist};
+use crate::web::{BrowserReply, Session, SessionEvent, Worklist};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -89,40 +91,15 @@ pub struct Ended {
     pub stopped: Option<Error>,
 }
 
-/// A question that is out.
-struct Open {
-    flow: FlowId,
-    address: String,
-    /// Until when its answer, or that of the exchange, is waited for; `None` while its code waits for its turn, or for the
-    /// provider, which is away.
-    until: Option<Instant>,
-    /// Its code waits for its turn.
-    queued: bool,
-    reply: Option<BrowserReply>,
-    /// The code, once it came.
-    code: Option<Secret>,
-}
-
-impl Open {
-    fn unanswered(&self) -> bool {
-        self.code.is_none()
-    }
-}
-
 /// The run.
 pub struct ConsentRun<'r, 'e> {
     env: &'r Env,
-    custody: &'r mut Custody<'e>,
-    client: &'r ProviderClient,
-    session: &'r mut Session,
+    flows: Flows<'r, 'e, &'r mut Session>,
     options: RunOptions,
     /// The licenses with their places in the ledger's run.
     items: &'r [(usize, Planned)],
     pace: Pace,
     reporter: &'r mut dyn ProgressReporter,
-    open: BTreeMap<usize, Open>,
-    /// Whose codes wait for their turns to be sent, in their order.
-    queue: VecDeque<usize>,
     outcomes: Vec<Option<Outcome>>,
     /// Admins who granted what others were asked for, still to be asked about.
     to_ask: VecDeque<String>,
@@ -150,17 +127,14 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         items: &'r [(usize, Planned)],
         reporter: &'r mut dyn ProgressReporter,
     ) -> Self {
+        let starter = if options.run.is_some() { Starter::Run } else { Starter::One };
         Self {
             env,
-            custody,
-            client,
-            session,
+            flows: Flows::new(starter, custody, client, session),
             options,
             items,
             pace,
             reporter,
-            open: BTreeMap::new(),
-            queue: VecDeque::new(),
             outcomes: items.iter().map(|_| None).collect(),
             to_ask: VecDeque::new(),
             decided: HashMap::new(),
@@ -199,7 +173,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
                 Now::Finish if self.to_ask.is_empty() && self.links.is_empty() => break,
                 Now::Finish => self.wait(None),
                 Now::Open(which) => self.ask(&which, OpenTrigger::Turn),
-                Now::Look => self.session.look(),
+                Now::Look => self.flows.server.look(),
                 Now::Wait(until) => self.wait(until),
             }
         }
@@ -215,7 +189,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             return;
         }
         self.news = false;
-        self.reporter.between(self.custody);
+        self.reporter.between(self.flows.custody);
     }
 
     fn several(&self) -> bool {
@@ -227,10 +201,10 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         const LONG: Duration = Duration::from_secs(60 * 60);
         const AT_ONCE: usize = 256;
         let now = Instant::now();
-        let times = self.open.values().filter_map(|open| open.until).chain(self.links.values().copied());
+        let times = self.flows.soonest().into_iter().chain(self.links.values().copied());
         let times = times.chain(until);
         let until = times.chain(self.reporter.every().map(|every| now + every)).min().unwrap_or(now + LONG);
-        let Some(first) = self.session.next(until) else { return };
+        let Some(first) = self.flows.server.next(until) else { return };
         let mut answers = Vec::new();
         let mut next = Some(first);
         for _ in 0..AT_ONCE {
@@ -238,12 +212,12 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
                 // Codes go out while answers are stored.
                 Some(SessionEvent::Exchanged { flow, result }) => {
                     answers.push((flow, *result));
-                    self.send_queued();
+                    self.flows.send_queued();
                 }
                 Some(step) => self.step(step),
                 None => break,
             }
-            next = self.session.ready();
+            next = self.flows.server.ready();
         }
         self.exchanged(answers);
         if let Some(step) = next {
@@ -253,19 +227,10 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
 
     fn step(&mut self, step: SessionEvent) {
         match step {
-            SessionEvent::Arrived { flow, code, reply } => match self.at(&flow) {
-                Some(at) => self.arrived(at, code, reply),
-                None => drop(reply),
-            },
-            SessionEvent::Refused { flow, error, reply } => {
-                if let Some(at) = self.at(&flow) {
-                    let error = self.custody.ended(&flow, error);
-                    reply.failed(&error);
-                    self.settle(at, Err(error));
-                }
-            }
+            SessionEvent::Arrived { flow, code, reply } => self.arrived(&flow, code, reply),
+            SessionEvent::Refused { flow, error, reply } => self.flows.refused(&flow, error, reply),
             SessionEvent::Exchanged { flow, result } => {
-                self.send_queued();
+                self.flows.send_queued();
                 self.exchanged(vec![(flow, *result)]);
             }
             SessionEvent::Looked(found) => self.looked(found),
@@ -275,15 +240,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             SessionEvent::Clicked { action, reply } => self.wished(action, reply),
             SessionEvent::Interrupted => self.interrupt(),
         }
-    }
-
-    /// The exchange has its own deadline, a few tries of it at most.
-    fn exchange_until(&self) -> Option<Instant> {
-        Some(Instant::now() + self.client.provider.deadline * 4)
-    }
-
-    fn at(&self, flow: &FlowId) -> Option<usize> {
-        self.open.iter().find(|(_, open)| open.flow == *flow).map(|(at, _)| *at)
+        self.settle_what_is_over();
     }
 
     /// Puts the questions: in the ledger first, then to the people.
@@ -300,7 +257,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
                 Err(e) => self.settle(*at, Err(e)),
             }
         }
-        let asked = match self.custody.ask(questions) {
+        let asked = match self.flows.intend(questions) {
             Ok(asked) => asked,
             Err(e) if self.several() => return self.stop(Some(e)),
             Err(e) => {
@@ -322,7 +279,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
                 }
             };
             let choice = if by == OpenTrigger::Click { &BrowserChoice::None } else { &self.options.choice };
-            let browser = self.session.open(self.env, &logged, choice);
+            let browser = self.flows.server.open(self.env, &logged, choice);
             let until = Instant::now() + self.options.timeout.unsigned_abs();
             let (flow, ask) = logged.get();
             let (flow, address) = (flow.clone(), ask.address.clone());
@@ -332,8 +289,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             self.set(at, Progress::Opened, "");
             let how = if by == OpenTrigger::Click { OpenMethod::Worklist } else { OpenMethod::of(browser) };
             self.reporter.opened(&self.items[at].1, &address, how, until);
-            let until = Some(until);
-            self.open.insert(at, Open { flow, address, until, queued: false, reply: None, code: None });
+            self.flows.asked(flow, at, address, until);
         }
     }
 
@@ -343,7 +299,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         match refused {
             _ if !self.several() => None,
             Error::Ledger(LedgerError::Changed { .. }) => Some(MEANWHILE.into()),
-            Error::Busy { holder, .. } if self.custody.ledger().is_shared() => {
+            Error::Busy { holder, .. } if self.flows.custody.ledger().is_shared() => {
                 Some(format!("{holder}, is at it"))
             }
             _ => None,
@@ -377,10 +333,11 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     /// The question about a license. What is decided on its record is decided when that is read: right before it's written.
     fn question(&self, at: usize, now: Timestamp, deadline: Timestamp) -> Result<Question<'r>> {
         let item = &self.items[at].1;
-        let (provider, several) = (self.custody.provider().clone(), self.several());
-        let base = self.session.redirect_uri();
+        let (provider, several) = (self.flows.custody.provider().clone(), self.several());
+        let base = self.flows.server.redirect_uri();
         let random = self.env.random.as_ref();
-        let ask = oauth::ask(&provider, &self.client.endpoints, &item.key, &item.username, &base, random)?;
+        let ask =
+            oauth::ask(&provider, &self.flows.client.endpoints, &item.key, &item.username, &base, random)?;
         let record: Decision<'r> = Box::new(move |known| {
             if several && known.as_ref().is_some_and(|known| known.generation != item.base) {
                 let license = item.key.license.to_string();
@@ -392,95 +349,34 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         Ok(Question { ask, record, purpose: item.purpose, deadline, handed_off: false })
     }
 
-    fn arrived(&mut self, at: usize, code: Secret, reply: BrowserReply) {
+    fn arrived(&mut self, flow: &FlowId, code: Secret, reply: BrowserReply) {
+        let Some(at) = self.flows.item(flow) else { return };
         self.reporter.storing(&self.items[at].1);
-        let Some(open) = self.open.get_mut(&at) else { return };
-        match self.custody.arrived(&open.flow, &code) {
-            Ok(()) => {
-                (open.code, open.reply) = (Some(code), Some(reply));
-                self.enqueue(at);
-            }
-            Err(e) => {
-                reply.failed(&e);
-                self.settle(at, Err(e));
-            }
-        }
+        self.flows.code_came(flow, code, reply);
+        self.send_queued(at);
     }
 
-    /// A license's code is to be sent when its turn comes.
-    fn enqueue(&mut self, at: usize) {
-        let Some(open) = self.open.get_mut(&at) else { return };
-        (open.until, open.queued) = (None, true);
-        self.queue.push_back(at);
-        self.set(at, Progress::Storing, "");
-        self.send_queued();
-    }
-
-    /// Sends what waits for its turn, as far as there are places.
-    fn send_queued(&mut self) {
-        while !self.queue.is_empty()
-            && let Some(slot) = self.session.slot()
-            && let Some(at) = self.queue.pop_front()
-        {
-            self.send(at, slot);
+    /// The code of a license waits for its turn, unless that was in vain.
+    fn send_queued(&mut self, at: usize) {
+        if self.flows.about(at).is_some() {
+            self.set(at, Progress::Storing, "");
         }
-    }
-
-    /// Sends a license's code, noted before a byte of it leaves.
-    fn send(&mut self, at: usize, slot: ExchangeSlot) {
-        let until = self.exchange_until();
-        let Some(open) = self.open.get_mut(&at) else { return };
-        let (true, Some(code)) = (std::mem::take(&mut open.queued), &open.code) else { return };
-        match self.custody.sending(&open.flow, code) {
-            Ok(go) => {
-                open.until = until;
-                self.session.exchange(slot, go);
-            }
-            Err(e) => {
-                if let Some(reply) = open.reply.take() {
-                    reply.failed(&e);
-                }
-                self.settle(at, Err(e));
-            }
-        }
+        self.flows.send_queued();
+        self.settle_what_is_over();
     }
 
     /// What came of exchanges is stored, all in one commit, and then told to each.
     fn exchanged(&mut self, answers: Vec<(FlowId, Result<Granted>)>) {
-        let (mut places, mut ours) = (Vec::new(), Vec::new());
-        for (flow, result) in answers {
-            let Some(at) = self.at(&flow) else { continue };
-            if self.several() {
-                match &result {
-                    Err(e) if e.is_outage() => self.trouble(e),
-                    _ => self.pace.well(Instant::now()),
-                }
-            }
-            places.push((at, matches!(result, Err(Error::Provider(ProviderError::Unreachable { .. })))));
-            ours.push((flow, result));
-        }
-        let kept = self.custody.all_exchanged(ours);
-        for ((at, never_left), kept) in places.into_iter().zip(kept) {
-            self.kept(at, never_left, kept);
-        }
-    }
-
-    fn kept(&mut self, at: usize, never_left: bool, kept: Result<Kept>) {
-        if never_left && self.several() && !self.pace.is_stopping() {
-            // Not a byte of it left: it's sent when the provider is back.
-            if let Some(open) = self.open.get_mut(&at) {
-                open.until = None;
-            }
-            return;
-        }
-        if let Some(reply) = self.open.get_mut(&at).and_then(|open| open.reply.take()) {
-            match &kept {
-                Ok(Kept::Live { .. }) => reply.granted(),
-                Ok(Kept::Held { granted_by }) => reply.held(granted_by),
-                Err(e) => reply.failed(e),
+        let several = self.several();
+        for (flow, result) in &answers {
+            match result {
+                _ if !several || self.flows.item(flow).is_none() => {}
+                Err(e) if e.is_outage() => self.trouble(e),
+                _ => self.pace.well(Instant::now()),
             }
         }
-        self.settle(at, kept);
+        self.flows.exchanged(answers);
+        self.settle_what_is_over();
     }
 
     /// Ends what nobody answered in time.
@@ -488,35 +384,34 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         let now = Instant::now();
         // A link outlives the run: only the waiting for its answer ends.
         self.links.retain(|_, until| *until > now);
-        let lapsed: Vec<_> = self
-            .open
-            .iter()
-            .filter(|(_, open)| open.until.is_some_and(|until| until <= now))
-            .map(|(at, open)| (*at, open.flow.clone(), open.unanswered()))
-            .collect();
-        for (at, flow, unanswered) in lapsed {
-            self.session.forget(&flow);
-            let timeout = match unanswered {
-                true => Error::Timeout {
-                    license: self.items[at].1.key.license.to_string(),
-                    minutes: in_words(self.options.timeout),
-                    strays: self.session.strays(),
-                },
-                // The code left: whether it brought a grant isn't known.
-                false => ProviderError::Lost {
-                    host: self.client.provider.host(),
-                    what: "the code",
-                    reason: "it didn't come in time".into(),
-                }
-                .into(),
-            };
-            let error = self.custody.ended(&flow, timeout);
-            if let Some(reply) = self.open.get_mut(&at).and_then(|open| open.reply.take()) {
-                reply.failed(&error);
+        let (items, minutes, strays) =
+            (self.items, in_words(self.options.timeout), self.flows.server.strays());
+        let host = self.flows.client.provider.host();
+        let lapsed = self.flows.end_lapsed(|at, stage| match stage {
+            Stage::Asked => {
+                let license = items[at].1.key.license.to_string();
+                Error::Timeout { license, minutes: minutes.clone(), strays }
             }
-            self.settle(at, Err(error));
-            if unanswered {
-                self.pace.silence();
+            // The code left: whether it brought a grant isn't known.
+            _ => ProviderError::Lost {
+                host: host.clone(),
+                what: "the code",
+                reason: "it didn't come in time".into(),
+            }
+            .into(),
+        });
+        self.settle_what_is_over();
+        for _ in lapsed.iter().filter(|(_, stage)| *stage == Stage::Asked) {
+            self.pace.silence();
+        }
+    }
+
+    /// What has ended is told; what is left to do waits for its turn, or for the next run.
+    fn settle_what_is_over(&mut self) {
+        while let Some(over) = self.flows.next_over() {
+            match over.kept {
+                Some(kept) => self.settle(over.item, kept),
+                None => self.set(over.item, Progress::Waiting, ""),
             }
         }
     }
@@ -530,7 +425,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         }
         let (any_user, decided) = (self.options.any_user, &self.decided);
         let take = |granted_by: &str| any_user || decided.get(granted_by) == Some(&true);
-        let outcome = outcome_of(self.custody, item, kept, take);
+        let outcome = outcome_of(&mut *self.flows.custody, item, kept, take);
         if let (Ending::Held, Some(other)) = (outcome.ending, held_by(&outcome))
             && self.options.keys
             && !self.to_ask.contains(&other)
@@ -543,7 +438,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
 
     fn skip(&mut self, at: usize, why: &str) {
         let key = &self.items[at].1.key;
-        let standing = self.custody.standing(key).ok().flatten();
+        let standing = self.flows.custody.standing(key).ok().flatten();
         self.end(at, Outcome::of(key.clone(), Ending::Skipped, standing), Some(why));
     }
 
@@ -557,26 +452,15 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         };
         let (place, item) = &self.items[at];
         self.news = true;
-        self.open.remove(&at);
-        self.set(at, progress, &detail(&outcome, why, self.custody.provider()));
+        self.set(at, progress, &detail(&outcome, why, self.flows.custody.provider()));
         if let Some(run) = self.options.run
-            && let Err(e) = self.custody.ledger_mut().note_run(run, *place, progress)
+            && let Err(e) = self.flows.custody.ledger_mut().note_run(run, *place, progress)
         {
             // The record itself says what was granted.
             tracing::warn!("how far {} came isn't noted in the run: {e}", item.key);
         }
         self.reporter.ended(item, &outcome, why);
         self.outcomes[at] = Some(outcome);
-    }
-
-    /// Closes a question that nobody wants answered any more.
-    fn let_go(&mut self, at: usize) {
-        if let Some(open) = self.open.remove(&at) {
-            self.session.forget(&open.flow);
-            if let Err(e) = self.custody.dropped(&open.flow) {
-                tracing::warn!("{} stays open in the journal: {e}", self.items[at].1.key);
-            }
-        }
     }
 
     fn interrupt(&mut self) {
@@ -588,42 +472,26 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         }
     }
 
-    fn has_living_grant(&self, at: usize) -> bool {
-        self.items[at].1.expires_at.is_some_and(|ends| ends > self.env.clock.now())
-    }
-
     /// Opens nothing more. What wasn't answered is left to do; what was is stored first.
     fn stop(&mut self, why: Option<Error>) {
         self.stopped = self.stopped.take().or(why);
         self.pace.stop();
         self.to_ask.clear();
         self.links.clear();
-        let left: Vec<_> = self
-            .open
-            .iter()
-            .filter(|(_, open)| open.unanswered() || open.until.is_none() && !open.queued)
-            .map(|(at, open)| (*at, open.flow.clone(), open.unanswered()))
-            .collect();
-        for (at, flow, unanswered) in left {
-            match (self.several(), unanswered) {
-                (true, true) => self.let_go(at),
-                // Its code waits in the journal, and the next run sends it.
-                (true, false) => drop(self.open.remove(&at)),
-                (false, _) => {
-                    let next = match self.items[at].1.purpose {
-                        Purpose::Renew if self.has_living_grant(at) => {
-                            "run the same command again; the old grant is untouched"
-                        }
-                        _ => "run the same command again",
-                    };
-                    let interrupted = Error::Interrupted { next: Some(next.into()) };
-                    let error = self.custody.ended(&flow, interrupted);
-                    self.settle(at, Err(error));
-                    continue;
+        let (items, several) = (self.items, self.several());
+        let now = self.env.clock.now();
+        self.flows.stop(|at| {
+            let item = &items[at].1;
+            let lives = item.expires_at.is_some_and(|ends| ends > now);
+            let next = match item.purpose {
+                Purpose::Renew if lives && !several => {
+                    "run the same command again; the old grant is untouched"
                 }
-            }
-            self.set(at, Progress::Waiting, "");
-        }
+                _ => "run the same command again",
+            };
+            Error::Interrupted { next: Some(next.into()) }
+        });
+        self.settle_what_is_over();
     }
 }
 

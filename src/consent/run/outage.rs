@@ -28,16 +28,9 @@ impl ConsentRun<'_, '_> {
         self.pace.looked(Instant::now(), found.is_ok(), wish, jitter);
         match found {
             Err(e) => self.give_up_waiting(&e),
-            Ok(()) => {
-                let unsent: Vec<_> = self
-                    .open
-                    .iter()
-                    .filter(|(_, open)| open.code.is_some() && open.until.is_none() && !open.queued)
-                    .map(|(at, _)| *at)
-                    .collect();
-                unsent.into_iter().for_each(|at| self.enqueue(at));
-            }
+            Ok(()) => self.flows.retry_deferred(),
         }
+        self.settle_what_is_over();
     }
 
     pub(super) fn jitter(&self) -> f64 {

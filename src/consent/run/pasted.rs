@@ -1,6 +1,6 @@
 //! Answers that come by hand, and links for admins who sit elsewhere.
 
-use super::{ConsentRun, Open};
+use super::ConsentRun;
 use crate::consent::link::{LIFE, hand_out, outcome_of_handed};
 use crate::custody::Found;
 use crate::error::{Error, HandoffError, Result, clean};
@@ -27,7 +27,7 @@ impl ConsentRun<'_, '_> {
     }
 
     pub(super) fn take(&mut self, returned: Returned) -> Result<()> {
-        match self.session.pasted(&returned) {
+        match self.flows.server.pasted(&returned) {
             Some(step) => step.map(|step| self.step(step)),
             None => self.take_up(returned),
         }
@@ -35,22 +35,20 @@ impl ConsentRun<'_, '_> {
 
     /// The answer to a link of one of this run's licenses.
     pub(super) fn take_up(&mut self, returned: Returned) -> Result<()> {
-        let (Found::Waiting(flow) | Found::Left(flow)) = self.custody.find(&returned)?;
+        let found = self.flows.custody.find(&returned)?;
+        let (Found::Waiting(flow) | Found::Left(flow)) = &found;
         let license = flow.key.license.to_string();
         let Some(at) = self.items.iter().position(|(_, item)| item.key == flow.key) else {
             return Err(HandoffError::NotHere { license }.into());
         };
-        if flow.stage != Stage::Asked || self.open.contains_key(&at) {
+        if flow.stage != Stage::Asked || self.flows.about(at).is_some() {
             return Err(HandoffError::NotHere { license }.into());
         }
-        let id = flow.id.clone();
         self.links.remove(&at);
-        match self.custody.take_up(*flow, returned, &self.client.endpoints) {
-            Ok(code) => {
+        match self.flows.claim(found, at, returned, BrowserReply::nobody(license)) {
+            Ok(()) => {
                 self.reporter.storing(&self.items[at].1);
-                let (address, reply, code) = (String::new(), Some(BrowserReply::nobody(license)), Some(code));
-                self.open.insert(at, Open { flow: id, address, until: None, queued: false, reply, code });
-                self.enqueue(at);
+                self.send_queued(at);
             }
             Err(e) => self.settle(at, Err(e)),
         }
@@ -67,9 +65,10 @@ impl ConsentRun<'_, '_> {
             return page
                 .tell(&serde_json::json!({ "said": "There is nothing more to do for this location." }));
         }
-        self.let_go(at);
+        self.flows.cancel(at);
         let item = self.items[at].1.clone();
-        let made = hand_out(self.env, self.custody, &self.client.endpoints, vec![item], None, LIFE);
+        let made =
+            hand_out(self.env, self.flows.custody, &self.flows.client.endpoints, vec![item], None, LIFE);
         let handed = made.and_then(|made| {
             made.into_iter()
                 .next()
@@ -77,7 +76,7 @@ impl ConsentRun<'_, '_> {
         });
         match handed {
             Ok(handed) => {
-                let standing = self.custody.standing(&handed.item.key).ok().flatten();
+                let standing = self.flows.custody.standing(&handed.item.key).ok().flatten();
                 self.links.insert(at, Instant::now() + self.options.timeout.unsigned_abs());
                 self.end(at, outcome_of_handed(&handed, standing), None);
                 page.tell(&serde_json::json!({ "address": handed.address }));

@@ -5,7 +5,7 @@ use super::ConsentRun;
 impl ConsentRun<'_, '_> {
     /// Says once that such an answer came; how many there were in all is said where the time runs out.
     pub(super) fn tell_of_strays(&mut self) {
-        if !self.told_of_strays && self.session.strays() > 0 {
+        if !self.told_of_strays && self.flows.server.strays() > 0 {
             self.told_of_strays = true;
             self.reporter.notice(
                 "Note: an answer came whose state belongs to no grant under way, and was ignored. Use only the addresses \

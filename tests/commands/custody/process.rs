@@ -1,6 +1,7 @@
 //! A process at work, step by step: the one place that knows custody's methods by their names.
 
 use crate::rig::{ADMIN, PROFILE, Rig, key};
+use biotrack_auth::consent::answer;
 use biotrack_auth::custody::{
     Asked, Asking, AtHand, Custody, Extent, Found, Fresh, HandedOver, Kept, Looked, Question, Recovered,
     Revocation,
@@ -290,11 +291,8 @@ impl Process<'_> {
 
     /// The same, exchanged and stored.
     pub(super) fn complete(&mut self, address: &str) -> Result<Kept> {
-        let (Found::Waiting(flow) | Found::Left(flow)) = self.find(address)?;
-        let (endpoints, id) = (self.exchange().endpoints, flow.id.clone());
-        let code = self.custody.take_up(*flow, returned(address), &endpoints)?;
-        let interrupts = self.env.interrupts().unwrap();
-        self.custody.finish(&id, &code, &interrupts)
+        let client = self.exchange();
+        answer(self.env, &mut self.custody, &client, returned(address)).map(|(_, kept)| kept)
     }
 }
 

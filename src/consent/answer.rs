@@ -1,0 +1,77 @@
+//! The starter of one answer that somebody sent back: its flow is claimed, and its code exchanged while this command waits.
+
+use super::engine::Starter;
+use super::flows::{Exchanges, Flows};
+use super::recovery::finish_left_over;
+use crate::custody::{Custody, Found, Kept};
+use crate::error::{Error, HandoffError, Result};
+use crate::model::flow::Logged;
+use crate::model::granted::Granted;
+use crate::model::ids::FlowId;
+use crate::model::plan::Planned;
+use crate::oauth::{Code, ProviderClient, Returned};
+use crate::system::{Env, Interrupts};
+use crate::web::BrowserReply;
+use std::cell::RefCell;
+
+/// The license's place among the one that it's about.
+const ITEM: usize = 0;
+
+/// What an answer from elsewhere comes to. What an earlier run had of its flow is finished instead.
+pub fn answer(
+    env: &Env,
+    custody: &mut Custody<'_>,
+    client: &ProviderClient,
+    returned: Returned,
+) -> Result<(Planned, Kept)> {
+    // Looked at again: others may have been at it while the provider was.
+    let found = custody.find(&returned)?;
+    let (Found::Waiting(flow) | Found::Left(flow)) = &found;
+    let key = flow.key.clone();
+    let record = custody.standing(&key)?.ok_or_else(|| Error::Internal("the record vanished".into()))?.record;
+    let item =
+        Planned { username: flow.username.clone(), ..Planned::of(&record, flow.purpose, String::new()) };
+    if let Found::Left(flow) = &found {
+        let kept = finish_left_over(env, custody, &item)?.ok_or_else(|| {
+            let license = key.license.to_string();
+            custody
+                .next_consent(flow)
+                .map_or_else(|e| e, |next| HandoffError::LeftUncertain { license, next }.into())
+        });
+        return Ok((item, kept?));
+    }
+    let waited_for = WaitedFor { env, client, interrupts: env.interrupts()?, answer: RefCell::default() };
+    let mut flows = Flows::new(Starter::One, custody, client, waited_for);
+    flows.claim(found, ITEM, returned, BrowserReply::nobody(key.license.to_string()))?;
+    flows.send_queued();
+    if let Some((flow, answer)) = flows.server.answer.take() {
+        flows.exchanged(vec![(flow, answer?)]);
+    }
+    let over = flows.next_over().and_then(|over| over.kept);
+    over.ok_or_else(|| Error::Internal("a flow had no end".into()))?.map(|kept| (item, kept))
+}
+
+/// One exchange, which the command waits for. Ctrl-C waits for it, too; a second one doesn't.
+struct WaitedFor<'w> {
+    env: &'w Env,
+    client: &'w ProviderClient,
+    interrupts: Interrupts,
+    answer: RefCell<Option<(FlowId, Result<Result<Granted>>)>>,
+}
+
+impl Exchanges for WaitedFor<'_> {
+    type Slot = ();
+
+    fn slot(&self) -> Option<()> {
+        Some(())
+    }
+
+    fn exchange(&self, (): (), go: Logged<(FlowId, Code)>) {
+        let (client, flow) = (self.client.clone(), go.get().0.clone());
+        let answer =
+            self.env.wait_and_tell(Some(&self.interrupts), |_| async move { client.exchange(go).await });
+        *self.answer.borrow_mut() = Some((flow, answer));
+    }
+
+    fn unroute(&self, _: &FlowId) {}
+}

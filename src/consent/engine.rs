@@ -1,0 +1,253 @@
+//! The one engine of consents: what becomes of a flow at each event. Pure: it's told what happened, and when, and says what is
+//! to be done. Its whole table stands in docs/architecture.md, where a test writes it.
+
+use crate::model::ids::FlowId;
+use crate::model::secret::Secret;
+use crate::web::BrowserReply;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// How far a flow has come in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// An admin was asked, and hasn't answered.
+    Asked,
+    /// A code came and is noted; it waits for its turn to be sent.
+    Arrived,
+    /// The code is being exchanged.
+    Sent,
+    /// Not a byte of the code has left, and it's sent later.
+    Deferred,
+    /// It's over.
+    Ended,
+}
+
+/// What happened to a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// An answer with a code came.
+    CodeCame,
+    /// An answer came from elsewhere, and custody noted its code when it claimed the flow.
+    CodeClaimed,
+    /// Another answer than a code came.
+    Refused,
+    /// There is room for one exchange more, and it's the flow's turn.
+    SlotFree,
+    /// The ledger can't note for the moment that the code is being sent, so it isn't sent.
+    Unnoted,
+    /// The provider couldn't be reached: not a byte of the code has left.
+    NeverLeft,
+    /// How it ended is known, and stored.
+    Settled,
+    /// Nobody answered in time.
+    TimeOver,
+    /// It's worth trying again to send the code.
+    Retry,
+    /// The command ends before its time.
+    Stopped,
+    /// A person wants no answer any more.
+    Canceled,
+}
+
+/// What is to be done, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Seal the code, and note it in the ledger: a process that is killed loses no consent.
+    Note,
+    /// Wait for a turn to be sent.
+    Queue,
+    /// Note in the ledger that the code is being sent; then one POST.
+    Send,
+    /// An answer that still comes has no effect.
+    Unroute,
+    /// Close the flow in the ledger, with the reason in the history.
+    Close,
+    /// Close it in the ledger, and say nothing of it.
+    Drop,
+    /// Answer the browser that waits.
+    Reply,
+    /// Tell whoever started it how it ended.
+    Report,
+    /// Tell whoever started it that it's left to do, or to the next run.
+    Leave,
+}
+
+/// Who started a flow, and so what happens where it can't go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Starter {
+    /// One license's command: a person waits for it.
+    One,
+    /// A run over many licenses: it waits while the provider is away, and can be gone on with.
+    Run,
+    /// A server of many admins' browsers: none of them waits for longer than an exchange takes.
+    Server,
+}
+
+/// What an event means for a flow; `None`: nothing.
+fn decide(starter: Starter, stage: Stage, event: Event) -> Option<(Stage, &'static [Effect])> {
+    use Effect::{Close, Drop, Leave, Note, Queue, Reply, Report, Send, Unroute};
+    use Stage::{Arrived, Asked, Deferred, Ended, Sent};
+    Some(match (stage, event, starter) {
+        (Asked, Event::CodeCame, _) => (Arrived, &[Note, Queue]),
+        (Asked, Event::CodeClaimed, _) => (Arrived, &[Queue]),
+        (Asked, Event::Refused, _) => (Ended, &[Close, Reply, Report]),
+        (Asked | Sent, Event::TimeOver, _) => (Ended, &[Unroute, Close, Reply, Report]),
+        (Asked, Event::Stopped, Starter::Run) => (Ended, &[Unroute, Drop, Leave]),
+        (Asked, Event::Stopped, _) => (Ended, &[Unroute, Close, Report]),
+        (Asked, Event::Canceled, _) => (Ended, &[Unroute, Drop]),
+        (Arrived, Event::SlotFree, _) => (Sent, &[Send]),
+        (Sent, Event::Unnoted, Starter::Server) => (Deferred, &[]),
+        (Sent, Event::NeverLeft, Starter::Run) => (Deferred, &[]),
+        (Sent, Event::NeverLeft, Starter::Server) => (Deferred, &[Reply]),
+        (Arrived | Sent, Event::Settled, _) | (Sent, Event::Unnoted | Event::NeverLeft, _) => {
+            (Ended, &[Reply, Report])
+        }
+        (Deferred, Event::Retry, _) => (Arrived, &[Queue]),
+        (Deferred, Event::Stopped, _) => (Ended, &[Leave]),
+        _ => return None,
+    })
+}
+
+/// How soon a server tries again to send a code, and for how long: a code lives minutes.
+const RETRY: Duration = Duration::from_secs(5);
+const CODE_LIVES: Duration = Duration::from_secs(10 * 60);
+
+/// One flow in this process.
+#[derive(Debug)]
+pub struct Flow {
+    /// The license's place among those that the command is about.
+    pub item: usize,
+    /// How far it has come.
+    pub stage: Stage,
+    /// The address that the admin opens; empty where the answer came from elsewhere.
+    pub address: String,
+    /// Until when the answer, or that of the exchange, is waited for, or when the code is sent again; `None`: something else
+    /// goes first.
+    pub until: Option<Instant>,
+    /// The code, once it came.
+    pub code: Option<Secret>,
+    /// The browser that waits.
+    pub reply: Option<BrowserReply>,
+    /// When the code came.
+    came: Option<Instant>,
+}
+
+/// The flows of a process: the one map of them. Everything else names a flow by its [`FlowId`].
+#[derive(Debug)]
+pub struct Engine {
+    starter: Starter,
+    flows: BTreeMap<FlowId, Flow>,
+    /// Whose codes wait for their turns to be sent, in their order.
+    queue: VecDeque<FlowId>,
+    stopping: bool,
+}
+
+impl Engine {
+    /// Without a flow.
+    pub fn new(starter: Starter) -> Self {
+        Self { starter, flows: BTreeMap::new(), queue: VecDeque::new(), stopping: false }
+    }
+
+    /// An admin is asked, and has until then.
+    pub fn asked(&mut self, flow: FlowId, item: usize, address: String, until: Option<Instant>) {
+        let asked = Flow { item, stage: Stage::Asked, address, until, code: None, reply: None, came: None };
+        self.flows.insert(flow, asked);
+    }
+
+    /// A code that came, and the browser that waits: what [`Event::CodeCame`] or [`Event::CodeClaimed`] is about.
+    pub fn came(&mut self, flow: &FlowId, code: Secret, reply: BrowserReply, now: Instant) {
+        if let Some(flow) = self.flows.get_mut(flow) {
+            (flow.code, flow.reply, flow.came) = (Some(code), Some(reply), Some(now));
+        }
+    }
+
+    /// Something happened to a flow: what is to be done. One that has ended stays for its reply to be taken, until it's
+    /// [removed](Self::remove).
+    pub fn on(&mut self, id: &FlowId, event: Event, now: Instant) -> &'static [Effect] {
+        let Some(flow) = self.flows.get_mut(id) else { return &[] };
+        let Some((stage, effects)) = decide(self.starter, flow.stage, event) else { return &[] };
+        tracing::trace!("flow {}: {event:?} in {:?} leads to {stage:?}", id.0, flow.stage);
+        flow.stage = stage;
+        flow.until = match (stage, self.starter) {
+            (Stage::Deferred, Starter::Server) => Some(now + RETRY),
+            _ => None,
+        };
+        effects
+    }
+
+    /// The code waits for its turn.
+    pub fn queue(&mut self, flow: &FlowId) {
+        self.queue.push_back(flow.clone());
+    }
+
+    /// Whose code's turn it is to be sent, if any waits.
+    pub fn next_to_send(&mut self) -> Option<FlowId> {
+        self.queue.pop_front()
+    }
+
+    /// Whether any code waits for its turn.
+    pub fn has_queued(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// Whether what couldn't leave now may be sent later.
+    pub fn may_defer(&self, flow: &FlowId, now: Instant) -> bool {
+        let came = self.flows.get(flow).and_then(|flow| flow.came);
+        let is_young = came.is_none_or(|came| now.saturating_duration_since(came) < CODE_LIVES);
+        !self.stopping && (self.starter != Starter::Server || is_young)
+    }
+
+    /// Nothing more is deferred: the command ends.
+    pub fn stop(&mut self) {
+        self.stopping = true;
+    }
+
+    /// A flow, while it's under way.
+    pub fn get(&self, flow: &FlowId) -> Option<&Flow> {
+        self.flows.get(flow)
+    }
+
+    /// The same, to be changed.
+    pub fn get_mut(&mut self, flow: &FlowId) -> Option<&mut Flow> {
+        self.flows.get_mut(flow)
+    }
+
+    /// Its end is told: it's under way no longer.
+    pub fn remove(&mut self, flow: &FlowId) -> Option<Flow> {
+        self.flows.remove(flow)
+    }
+
+    /// The flow about a license, where there is one.
+    pub fn of_item(&self, item: usize) -> Option<(&FlowId, &Flow)> {
+        self.flows.iter().find(|(_, flow)| flow.item == item)
+    }
+
+    /// All that are at a stage, in their licenses' order.
+    pub fn at(&self, stage: Stage) -> Vec<FlowId> {
+        self.in_order(|flow| flow.stage == stage)
+    }
+
+    /// Those whose time has come, in their licenses' order.
+    pub fn due(&self, now: Instant) -> Vec<FlowId> {
+        self.in_order(|flow| flow.until.is_some_and(|until| until <= now))
+    }
+
+    fn in_order(&self, which: impl Fn(&Flow) -> bool) -> Vec<FlowId> {
+        let mut found: Vec<_> = self.flows.iter().filter(|(_, flow)| which(flow)).collect();
+        found.sort_by_key(|(_, flow)| flow.item);
+        found.into_iter().map(|(id, _)| id.clone()).collect()
+    }
+
+    /// When the next one's time comes.
+    pub fn soonest(&self) -> Option<Instant> {
+        self.flows.values().filter_map(|flow| flow.until).min()
+    }
+
+    /// Whether none is under way.
+    pub fn is_empty(&self) -> bool {
+        self.flows.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+use super::*;
+use std::fmt::Write as _;
+
+const STAGES: [Stage; 5] = [Stage::Asked, Stage::Arrived, Stage::Sent, Stage::Deferred, Stage::Ended];
+const STARTERS: [Starter; 3] = [Starter::One, Starter::Run, Starter::Server];
+const EVENTS: [Event; 11] = [
+    Event::CodeCame,
+    Event::CodeClaimed,
+    Event::Refused,
+    Event::SlotFree,
+    Event::Unnoted,
+    Event::NeverLeft,
+    Event::Settled,
+    Event::TimeOver,
+    Event::Retry,
+    Event::Stopped,
+    Event::Canceled,
+];
+
+fn all() -> impl Iterator<Item = (Stage, Event, Starter)> {
+    STAGES.into_iter().flat_map(|stage| {
+        EVENTS.into_iter().flat_map(move |event| STARTERS.into_iter().map(move |it| (stage, event, it)))
+    })
+}
+
+/// A name in the words of the table: `NeverLeft` is "never left".
+fn words(name: &impl std::fmt::Debug) -> String {
+    let mut words = String::new();
+    for c in format!("{name:?}").chars() {
+        if c.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.extend(c.to_lowercase());
+    }
+    words
+}
+
+fn table() -> String {
+    let mut table =
+        String::from("| stage | event | starter | next stage | effects |\n|---|---|---|---|---|\n");
+    for stage in STAGES {
+        for event in EVENTS {
+            let decided = STARTERS.map(|starter| (starter, decide(starter, stage, event)));
+            let mut told: Vec<Option<(Stage, &[Effect])>> = Vec::new();
+            for (_, decision) in decided {
+                if decision.is_none() || told.contains(&decision) {
+                    continue;
+                }
+                told.push(decision);
+                let whose: Vec<_> =
+                    decided.iter().filter(|(_, it)| *it == decision).map(|(it, _)| words(it)).collect();
+                let whose = if whose.len() == STARTERS.len() { "any".into() } else { whose.join(", ") };
+                let Some((next, effects)) = decision else { continue };
+                let effects: Vec<_> = effects.iter().map(words).collect();
+                let (stage, event, next, effects) =
+                    (words(&stage), words(&event), words(&next), effects.join(", "));
+                writeln!(table, "| {stage} | {event} | {whose} | {next} | {effects} |").unwrap();
+            }
+        }
+    }
+    table
+}
+
+#[test]
+fn the_whole_table_stands_in_the_documents() {
+    const BEGIN: &str = "<!-- The engine's table, written by its test. -->\n";
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/architecture.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    let (before, rest) = document.split_once(BEGIN).unwrap();
+    let after = rest.find("\n\n").map_or("", |end| &rest[end + 1..]);
+    let written = format!("{before}{BEGIN}{}{after}", table());
+    if written != document {
+        std::fs::write(path, written).unwrap();
+        panic!("docs/architecture.md was stale and is written anew: look at it and commit");
+    }
+}
+
+#[test]
+fn a_code_is_noted_before_it_waits_and_sent_only_from_there() {
+    for (stage, event, starter) in all() {
+        let Some((next, effects)) = decide(starter, stage, event) else { continue };
+        let at = |which| effects.iter().position(|it| *it == which);
+        if let Some(queued) = at(Effect::Queue) {
+            assert_eq!(next, Stage::Arrived);
+            assert!(event != Event::CodeCame || at(Effect::Note).is_some_and(|noted| noted < queued));
+        }
+        assert_eq!(at(Effect::Send).is_some(), (stage, next) == (Stage::Arrived, Stage::Sent));
+    }
+}
+
+#[test]
+fn a_browser_is_answered_only_once_the_end_is_in_the_ledger() {
+    for (stage, event, starter) in all() {
+        let Some((_, effects)) = decide(starter, stage, event) else { continue };
+        let at = |which| effects.iter().position(|it| *it == which);
+        if let (Some(closed), Some(replied)) = (at(Effect::Close), at(Effect::Reply)) {
+            assert!(closed < replied, "{stage:?} {event:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_answered_is_never_stopped_or_canceled() {
+    for starter in STARTERS {
+        for stage in [Stage::Arrived, Stage::Sent] {
+            assert_eq!(decide(starter, stage, Event::Stopped), None);
+            assert_eq!(decide(starter, stage, Event::Canceled), None);
+        }
+    }
+}
+
+#[test]
+fn what_ended_stays_ended_and_its_starter_hears_of_it_once() {
+    for (stage, event, starter) in all() {
+        let Some((next, effects)) = decide(starter, stage, event) else { continue };
+        assert_ne!(stage, Stage::Ended, "{event:?}");
+        let told = effects.iter().filter(|it| matches!(it, Effect::Report | Effect::Leave)).count();
+        // Who cancels knows.
+        let expected = usize::from(next == Stage::Ended && event != Event::Canceled);
+        assert_eq!(told, expected, "{starter:?} {stage:?} {event:?}");
+    }
+}
+
+/// A flow whose code came, after these events, and what each of them led to.
+fn driven(starter: Starter, events: &[Event]) -> (Engine, FlowId, Vec<&'static [Effect]>) {
+    let (mut engine, flow, now) = (Engine::new(starter), FlowId("flow".into()), Instant::now());
+    engine.asked(flow.clone(), 0, "https://biotrack.example/grant".into(), Some(now));
+    engine.came(&flow, Secret::new("a code"), BrowserReply::nobody("L-1".into()), now);
+    let effects = events.iter().map(|event| {
+        let effects = engine.on(&flow, *event, now);
+        effects.iter().filter(|it| **it == Effect::Queue).for_each(|_| engine.queue(&flow));
+        if effects.contains(&Effect::Send) {
+            assert_eq!(engine.next_to_send().as_ref(), Some(&flow));
+        }
+        effects
+    });
+    let effects = effects.collect();
+    (engine, flow, effects)
+}
+
+#[test]
+fn a_run_that_loses_the_provider_sends_the_code_when_it_is_back() {
+    use Event::{CodeCame, NeverLeft, Retry, Settled, SlotFree};
+    let (engine, flow, effects) =
+        driven(Starter::Run, &[CodeCame, SlotFree, NeverLeft, Retry, SlotFree, Settled]);
+    let expected: [&[Effect]; 6] = [
+        &[Effect::Note, Effect::Queue],
+        &[Effect::Send],
+        &[],
+        &[Effect::Queue],
+        &[Effect::Send],
+        &[Effect::Reply, Effect::Report],
+    ];
+    assert_eq!(effects, expected);
+    assert_eq!(engine.get(&flow).map(|flow| flow.stage), Some(Stage::Ended));
+}
+
+#[test]
+fn a_server_retries_for_as_long_as_a_code_lives_and_not_while_it_ends() {
+    let (mut engine, flow, _) =
+        driven(Starter::Server, &[Event::CodeCame, Event::SlotFree, Event::NeverLeft]);
+    let came = engine.get(&flow).and_then(|flow| flow.came).unwrap();
+    let again = engine.soonest().unwrap();
+    assert_eq!(again, came + RETRY);
+    assert_eq!(engine.due(again), std::slice::from_ref(&flow));
+    assert!(engine.due(came).is_empty());
+    assert!(engine.may_defer(&flow, came + CODE_LIVES - RETRY));
+    assert!(!engine.may_defer(&flow, came + CODE_LIVES));
+    engine.stop();
+    assert!(!engine.may_defer(&flow, came));
+}
+
+#[test]
+fn codes_are_sent_in_the_order_in_which_they_came() {
+    let (mut engine, now) = (Engine::new(Starter::Run), Instant::now());
+    let flows = ["c", "a", "b"].map(|name| FlowId(name.into()));
+    for (item, flow) in flows.iter().enumerate() {
+        engine.asked(flow.clone(), item, String::new(), None);
+        engine.on(flow, Event::CodeClaimed, now);
+        engine.queue(flow);
+    }
+    assert_eq!(engine.at(Stage::Arrived), flows, "in their licenses' order");
+    let sent: Vec<_> = std::iter::from_fn(|| engine.next_to_send()).collect();
+    assert_eq!(sent, flows);
+}

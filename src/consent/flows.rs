@@ -1,0 +1,326 @@
+//! The way from a browser that opens to a grant that is stored, on one page.
+//!
+//! Before the browser, all synced to disk: a probe in the vault; the flows in one commit; verifier and envelope, so that sealing
+//! later needs nothing that could block; room on the disk for an answer that the ledger can't take.
+//!
+//! After the redirect: (1) the code is sealed and noted; (2) it's noted that it's being sent, then there is one POST; (3) a
+//! keyring gets a new item; (4) one commit has grant, record, history and the flow's end; (5) the browser is answered;
+//! (6) what was superseded goes. Where (3) or (4) fails the answer is kept sealed: nothing is thrown away.
+//!
+//! What an event leads to, [`Engine`] decides. Here it's done, step by step, by custody and the server of the browsers.
+
+use super::engine::{Effect, Engine, Event, Flow, Stage, Starter};
+use crate::custody::{Asked, Custody, Found, Kept, Question};
+use crate::error::{Error, LedgerError, ProviderError, Result};
+use crate::model::flow::Logged;
+use crate::model::granted::Granted;
+use crate::model::ids::FlowId;
+use crate::model::secret::Secret;
+use crate::oauth::{Code, ProviderClient, Returned};
+use crate::web::{BrowserReply, CallbackServer, ExchangeSlot, Session};
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// Where codes are exchanged, a few at once; what comes of one is brought back as an event.
+pub trait Exchanges {
+    /// Room for one exchange.
+    type Slot;
+    /// Room for one exchange, where there is any.
+    fn slot(&self) -> Option<Self::Slot>;
+    /// Exchanges a code whose sending the ledger knows of.
+    fn exchange(&self, slot: Self::Slot, go: Logged<(FlowId, Code)>);
+    /// An answer that still comes to a flow has no effect.
+    fn unroute(&self, flow: &FlowId);
+}
+
+impl Exchanges for &mut Session {
+    type Slot = ExchangeSlot;
+
+    fn slot(&self) -> Option<ExchangeSlot> {
+        Session::slot(self)
+    }
+
+    fn exchange(&self, slot: ExchangeSlot, go: Logged<(FlowId, Code)>) {
+        Session::exchange(self, slot, go);
+    }
+
+    fn unroute(&self, flow: &FlowId) {
+        self.forget(flow);
+    }
+}
+
+impl Exchanges for CallbackServer {
+    type Slot = ExchangeSlot;
+
+    fn slot(&self) -> Option<ExchangeSlot> {
+        Self::slot(self)
+    }
+
+    fn exchange(&self, slot: ExchangeSlot, go: Logged<(FlowId, Code)>) {
+        Self::exchange(self, slot, go);
+    }
+
+    /// Whose flow an answer belongs to is looked up in the ledger each time.
+    fn unroute(&self, _: &FlowId) {}
+}
+
+/// A flow that is over.
+pub struct Over {
+    /// The license's place among those that the command is about.
+    pub item: usize,
+    /// How it ended; `None`: it's left to do.
+    pub kept: Option<Result<Kept>>,
+}
+
+/// The flows of a command, with custody to store what comes of them.
+pub struct Flows<'f, 'e, S> {
+    /// Stores what comes.
+    pub custody: &'f mut Custody<'e>,
+    /// How the provider is reached.
+    pub client: &'f ProviderClient,
+    /// Where the browsers come.
+    pub server: S,
+    engine: Engine,
+    over: VecDeque<Over>,
+}
+
+impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
+    /// Without a flow.
+    pub fn new(
+        starter: Starter,
+        custody: &'f mut Custody<'e>,
+        client: &'f ProviderClient,
+        server: S,
+    ) -> Self {
+        Self { custody, client, server, engine: Engine::new(starter), over: VecDeque::new() }
+    }
+
+    /// Commits that admins are about to be asked: before any browser opens, and all in one commit.
+    pub fn intend(&mut self, questions: Vec<Question<'_>>) -> Result<Vec<Result<Asked>>> {
+        self.custody.ask(questions)
+    }
+
+    /// An admin is being asked, and has until then to answer.
+    pub fn asked(&mut self, flow: FlowId, item: usize, address: String, until: Instant) {
+        self.engine.asked(flow, item, address, Some(until));
+    }
+
+    /// An answer with a code came.
+    pub fn code_came(&mut self, flow: &FlowId, code: Secret, reply: BrowserReply) {
+        self.engine.came(flow, code, reply, Instant::now());
+        self.on(flow, Event::CodeCame, None);
+    }
+
+    /// Another answer than a code came.
+    pub fn refused(&mut self, flow: &FlowId, why: Error, reply: BrowserReply) {
+        if let Some(flow) = self.engine.get_mut(flow) {
+            flow.reply = Some(reply);
+        }
+        self.on(flow, Event::Refused, Some(Err(why)));
+    }
+
+    /// Claims a flow that waits for an answer from elsewhere, with that answer. An error ends it before it began.
+    pub fn claim(
+        &mut self,
+        found: Found,
+        item: usize,
+        returned: Returned,
+        reply: BrowserReply,
+    ) -> Result<()> {
+        let (Found::Waiting(flow) | Found::Left(flow)) = found;
+        let id = flow.id.clone();
+        let code = match self.custody.take_up(*flow, returned, &self.client.endpoints) {
+            Ok(code) => code,
+            Err(e) => {
+                reply.failed(&e);
+                return Err(e);
+            }
+        };
+        self.engine.asked(id.clone(), item, String::new(), None);
+        self.engine.came(&id, code, reply, Instant::now());
+        self.on(&id, Event::CodeClaimed, None);
+        Ok(())
+    }
+
+    /// Sends what waits for its turn, as far as there is room: what still waits isn't noted as sent.
+    pub fn send_queued(&mut self) {
+        while self.engine.has_queued()
+            && let Some(slot) = self.server.slot()
+            && let Some(flow) = self.engine.next_to_send()
+        {
+            let effects = self.engine.on(&flow, Event::SlotFree, Instant::now());
+            if effects.contains(&Effect::Send) {
+                self.send(&flow, slot);
+            }
+        }
+    }
+
+    /// That it's being sent is noted before a byte of it leaves.
+    fn send(&mut self, id: &FlowId, slot: S::Slot) {
+        let now = Instant::now();
+        let Some(flow) = self.engine.get_mut(id) else { return };
+        let Some(code) = &flow.code else { return };
+        match self.custody.sending(id, code) {
+            Ok(go) => {
+                // The exchange has a deadline of its own, and a few tries at most.
+                flow.until = Some(now + self.client.provider.deadline * 4);
+                self.server.exchange(slot, go);
+            }
+            // A ledger that can't be written for a moment costs no code: it's noted as what has arrived.
+            Err(e) if is_for_a_moment(&e) && self.engine.may_defer(id, now) => {
+                self.on(id, Event::Unnoted, Some(Err(e)));
+            }
+            Err(e) => self.on(id, Event::Settled, Some(Err(e))),
+        }
+    }
+
+    /// What came of exchanges is stored, all in one commit, and then each is told.
+    pub fn exchanged(&mut self, answers: Vec<(FlowId, Result<Granted>)>) {
+        let unsent =
+            |answer: &Result<_>| matches!(answer, Err(Error::Provider(ProviderError::Unreachable { .. })));
+        let answers: Vec<_> = answers.into_iter().filter(|(id, _)| self.engine.get(id).is_some()).collect();
+        let told: Vec<_> = answers.iter().map(|(id, answer)| (id.clone(), unsent(answer))).collect();
+        let kept = self.custody.all_exchanged(answers);
+        for ((id, never_left), kept) in told.into_iter().zip(kept) {
+            let event = match never_left && self.engine.may_defer(&id, Instant::now()) {
+                true => Event::NeverLeft,
+                false => Event::Settled,
+            };
+            self.on(&id, event, Some(kept));
+        }
+    }
+
+    /// Ends what nobody answered in time, with the error that says so; and what waited to be sent again, waits for its turn.
+    /// Which were ended that way.
+    pub fn end_lapsed(&mut self, mut error: impl FnMut(usize, Stage) -> Error) -> Vec<(usize, Stage)> {
+        let mut lapsed = Vec::new();
+        for id in self.engine.due(Instant::now()) {
+            let Some((item, stage)) = self.engine.get(&id).map(|flow| (flow.item, flow.stage)) else {
+                continue;
+            };
+            if stage == Stage::Deferred {
+                self.on(&id, Event::Retry, None);
+                continue;
+            }
+            self.on(&id, Event::TimeOver, Some(Err(error(item, stage))));
+            lapsed.push((item, stage));
+        }
+        self.send_queued();
+        lapsed
+    }
+
+    /// What couldn't leave is sent now.
+    pub fn retry_deferred(&mut self) {
+        self.engine.at(Stage::Deferred).iter().for_each(|id| self.on(id, Event::Retry, None));
+        self.send_queued();
+    }
+
+    /// The command ends: what was answered is stored first.
+    pub fn stop(&mut self, mut error: impl FnMut(usize) -> Error) {
+        self.engine.stop();
+        let mut left = self.engine.at(Stage::Asked);
+        left.extend(self.engine.at(Stage::Deferred));
+        for id in left {
+            let Some(item) = self.engine.get(&id).map(|flow| flow.item) else { continue };
+            self.on(&id, Event::Stopped, Some(Err(error(item))));
+        }
+    }
+
+    /// Nobody wants an answer about a license any more.
+    pub fn cancel(&mut self, item: usize) {
+        if let Some(id) = self.engine.of_item(item).map(|(id, _)| id.clone()) {
+            self.on(&id, Event::Canceled, None);
+        }
+    }
+
+    /// Does what the engine decides. `end`: how the flow ends by this event, where that is known.
+    fn on(&mut self, id: &FlowId, event: Event, end: Option<Result<Kept>>) {
+        let mut end = end;
+        for effect in self.engine.on(id, event, Instant::now()) {
+            match effect {
+                Effect::Note => {
+                    let code = self.engine.get(id).and_then(|flow| flow.code.clone());
+                    if let Some(code) = code
+                        && let Err(e) = self.custody.arrived(id, &code)
+                    {
+                        return self.on(id, Event::Settled, Some(Err(e)));
+                    }
+                }
+                Effect::Queue => self.engine.queue(id),
+                // Only where there is room: see above.
+                Effect::Send => {}
+                Effect::Unroute => self.server.unroute(id),
+                Effect::Close => end = end.map(|end| end.map_err(|e| self.custody.ended(id, e))),
+                Effect::Drop => {
+                    if let Err(e) = self.custody.dropped(id) {
+                        tracing::warn!("flow {} stays open in the ledger: {e}", id.0);
+                    }
+                }
+                Effect::Reply => {
+                    let reply = self.engine.get_mut(id).and_then(|flow| flow.reply.take());
+                    if let (Some(reply), Some(end)) = (reply, &end) {
+                        match end {
+                            Ok(Kept::Live { .. }) => reply.granted(),
+                            Ok(Kept::Held { granted_by }) => reply.held(granted_by),
+                            Err(e) => reply.failed(e),
+                        }
+                    }
+                }
+                Effect::Report => self.is_over(id, end.take()),
+                Effect::Leave => self.is_over(id, None),
+            }
+        }
+        if self.engine.get(id).is_some_and(|flow| flow.stage == Stage::Ended) {
+            self.engine.remove(id);
+        }
+    }
+
+    fn is_over(&mut self, id: &FlowId, kept: Option<Result<Kept>>) {
+        if let Some(flow) = self.engine.get(id) {
+            self.over.push_back(Over { item: flow.item, kept });
+        }
+    }
+
+    /// The next flow that is over and wasn't told of.
+    pub fn next_over(&mut self) -> Option<Over> {
+        self.over.pop_front()
+    }
+
+    /// The flow about a license, while it's under way.
+    pub fn about(&self, item: usize) -> Option<&Flow> {
+        self.engine.of_item(item).map(|(_, flow)| flow)
+    }
+
+    /// Which license a flow is about.
+    pub fn item(&self, flow: &FlowId) -> Option<usize> {
+        self.engine.get(flow).map(|flow| flow.item)
+    }
+
+    /// The first license whose admin hasn't answered.
+    pub fn first_asked(&self) -> Option<usize> {
+        self.engine.at(Stage::Asked).first().and_then(|id| self.item(id))
+    }
+
+    /// An admin has longer to answer about a license.
+    pub fn prolong(&mut self, item: usize, until: Instant) {
+        let id = self.engine.of_item(item).map(|(id, _)| id.clone());
+        if let Some(flow) = id.and_then(|id| self.engine.get_mut(&id)).filter(|it| it.stage == Stage::Asked) {
+            flow.until = Some(until);
+        }
+    }
+
+    /// When something is to be done though nothing comes.
+    pub fn soonest(&self) -> Option<Instant> {
+        self.engine.soonest()
+    }
+
+    /// Whether nothing is under way.
+    pub fn is_empty(&self) -> bool {
+        self.engine.is_empty()
+    }
+}
+
+/// Whether the ledger may be able to note it a moment later.
+fn is_for_a_moment(e: &Error) -> bool {
+    matches!(e, Error::Ledger(e) if !matches!(e, LedgerError::TakenOver | LedgerError::WentBack { .. }))
+}

@@ -1,0 +1,189 @@
+//! The starter of a server: answers come from many admins' browsers, whoever asked them. It runs until it's stopped.
+
+use super::engine::Starter;
+use super::flows::Flows;
+use super::outcome::outcome_of;
+use super::recovery::finish_left_over;
+use crate::custody::{Custody, Found, Kept};
+use crate::error::{Error, HandoffError, ProviderError, Result};
+use crate::model::flow::Purpose;
+use crate::model::ids::Key;
+use crate::model::outcome::Outcome;
+use crate::model::plan::Planned;
+use crate::oauth::{ProviderClient, Returned};
+use crate::system::Env;
+use crate::web::{BrowserReply, CallbackServer, ServerEvent};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// How soon it's tidied up behind what was stored, and how long it waits where nothing is to be done.
+const TIDY: Duration = Duration::from_millis(200);
+const IDLE: Duration = Duration::from_secs(5);
+
+/// What an operator sees of a server.
+pub trait ListeningReporter {
+    /// A license's flow has ended, well or not.
+    fn ended(&mut self, outcome: &Outcome);
+    /// Nobody waits, and something was stored: others want to hear of it now.
+    fn idle(&mut self, custody: &mut Custody<'_>);
+}
+
+/// A server of many admins' browsers.
+pub struct Listening<'l, 'e> {
+    env: &'l Env,
+    flows: Flows<'l, 'e, CallbackServer>,
+    reporter: &'l mut dyn ListeningReporter,
+    /// What the flows under way are about.
+    items: HashMap<usize, Planned>,
+    next_item: usize,
+    stopping: bool,
+    /// Something was stored since the last tidying.
+    untidy: bool,
+}
+
+impl<'l, 'e> Listening<'l, 'e> {
+    /// Over a server that listens already.
+    pub fn new(
+        env: &'l Env,
+        custody: &'l mut Custody<'e>,
+        client: &'l ProviderClient,
+        server: CallbackServer,
+        reporter: &'l mut dyn ListeningReporter,
+    ) -> Self {
+        let flows = Flows::new(Starter::Server, custody, client, server);
+        Self { env, flows, reporter, items: HashMap::new(), next_item: 0, stopping: false, untidy: false }
+    }
+
+    /// Until it's stopped, and what was under way by then has ended or is left to the next run.
+    pub fn run(mut self) {
+        // What an earlier run left is finished before anything else: a code lives minutes.
+        self.finish_all_left();
+        while !(self.stopping && self.flows.is_empty()) {
+            let idle = Instant::now() + if self.untidy { TIDY } else { IDLE };
+            match self.flows.server.next(self.flows.soonest().map_or(idle, |soonest| soonest.min(idle))) {
+                Some(ServerEvent::Answer { reply, .. }) if self.stopping => drop(reply),
+                Some(ServerEvent::Answer { returned, reply }) => self.answer(returned, reply),
+                Some(ServerEvent::Health(asked)) => {
+                    let well = self.flows.custody.is_well().map_err(|e| e.to_string());
+                    asked.answer(&match self.stopping {
+                        true => Err("it is being stopped".into()),
+                        false => well,
+                    });
+                }
+                Some(ServerEvent::Exchanged { flow, result }) => {
+                    self.flows.send_queued();
+                    self.flows.exchanged(vec![(flow, *result)]);
+                }
+                Some(ServerEvent::Interrupted) => self.stop(),
+                None => self.lapse(),
+            }
+            self.tell_what_is_over();
+            if self.untidy && self.flows.is_empty() {
+                self.untidy = false;
+                self.flows.custody.tidy();
+                self.reporter.idle(self.flows.custody);
+            }
+        }
+    }
+
+    fn answer(&mut self, returned: Returned, reply: BrowserReply) {
+        let found = match self.flows.custody.find(&returned) {
+            Ok(found) => found,
+            Err(e) => {
+                tracing::info!("an answer isn't taken: {e}");
+                return match &e {
+                    // A browser that asks again while its answer is being exchanged.
+                    Error::Handoff(HandoffError::Used { license }) | Error::Busy { license, .. } => {
+                        reply.about(license).already()
+                    }
+                    _ => reply.no_question(public_words(&e)),
+                };
+            }
+        };
+        let flow = match &found {
+            Found::Waiting(flow) => flow,
+            Found::Left(flow) => {
+                let key = flow.key.clone();
+                self.finish_left(&key);
+                return reply.about(key.license.as_str()).already();
+            }
+        };
+        let reply = reply.about(flow.key.license.as_str());
+        let planned = match self.planned(&flow.key) {
+            Ok(planned) => Planned { username: flow.username.clone(), purpose: flow.purpose, ..planned },
+            Err(e) => return reply.failed(&e),
+        };
+        let item = self.next_item;
+        self.next_item += 1;
+        match self.flows.claim(found, item, returned, reply) {
+            Ok(()) => {
+                self.items.insert(item, planned);
+                self.flows.send_queued();
+            }
+            Err(e) => self.ended(&planned, Err(e)),
+        }
+    }
+
+    fn planned(&self, key: &Key) -> Result<Planned> {
+        let standing = self.flows.custody.standing(key)?;
+        let record = standing.ok_or_else(|| Error::Internal("the record vanished".into()))?.record;
+        Ok(Planned::of(&record, Purpose::Renew, String::new()))
+    }
+
+    fn stop(&mut self) {
+        self.stopping = true;
+        self.env.terminal.say("Stopping; what is under way is finished first.");
+        self.flows.stop(|_| Error::Interrupted { next: None });
+    }
+
+    fn lapse(&mut self) {
+        let host = self.flows.client.provider.host();
+        // Whether it brought a grant isn't known.
+        self.flows.end_lapsed(|_, _| {
+            let reason = "it didn't come in time".into();
+            ProviderError::Lost { host: host.clone(), what: "the code", reason }.into()
+        });
+    }
+
+    /// What became of licenses, for the operator; what is left to the next run waits in the ledger.
+    fn tell_what_is_over(&mut self) {
+        while let Some(over) = self.flows.next_over() {
+            let item = self.items.remove(&over.item);
+            if let (Some(item), Some(kept)) = (item, over.kept) {
+                self.ended(&item, kept);
+            }
+        }
+    }
+
+    fn ended(&mut self, item: &Planned, kept: Result<Kept>) {
+        self.untidy = true;
+        self.reporter.ended(&outcome_of(self.flows.custody, item, kept, |_| false));
+    }
+
+    fn finish_all_left(&mut self) {
+        let profile = self.flows.custody.provider().profile.clone();
+        let left = self.flows.custody.ledger_mut().unfinished(&profile, None).unwrap_or_default();
+        for flow in left.iter().filter(|flow| flow.owner.is_some()) {
+            self.finish_left(&flow.key);
+        }
+    }
+
+    fn finish_left(&mut self, key: &Key) {
+        self.untidy = true;
+        let finished =
+            self.planned(key).and_then(|item| finish_left_over(self.env, self.flows.custody, &item));
+        if let Err(e) = finished {
+            self.env.terminal.complain(&e);
+        }
+    }
+}
+
+/// Why an answer isn't taken, in words for the public: no profile, no process and no path of ours is named there.
+fn public_words(e: &Error) -> &'static str {
+    match e {
+        Error::Handoff(HandoffError::Lapsed { .. }) => "The time of this link is over",
+        Error::Handoff(HandoffError::Replaced { .. }) => "A newer link was sent in the place of this one",
+        Error::Vault(_) | Error::Ledger(_) => "This can't be taken just now",
+        _ => "This address doesn't belong to a link that waits for its answer",
+    }
+}
