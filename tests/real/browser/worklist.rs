@@ -422,7 +422,7 @@ fn a_link_for_elsewhere_is_shown_and_what_comes_back_is_given_to_the_program() {
     const LINK: &str = "https://biotr.ac/oauth?state=%3Cb%3E&a=b";
     let shown = Shown::new(three());
     let browser = &shown.browser;
-    browser.click("[data-n='1'] .do button[data-action^=handoff]");
+    browser.click("[data-n='1'] .do button[data-wish^=handoff]");
     let (action, reply) = shown.wished();
     assert_eq!(action, WorklistAction::HandOff(1));
     shown.worklist.show(1, Progress::HandedOff, "a link for elsewhere is out");
