@@ -18,17 +18,19 @@ impl Tally {
         if variable("BIOTRACK_TEST_ALL").is_some() {
             return (0, 1);
         }
-        // FNV-1a: the same at every run.
-        let mixed = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        let mixed = usize::try_from(mixed >> 33).unwrap();
+        let mixed = mixed(name);
         let stride = usual + mixed % 3;
         (mixed / 3 % stride, stride)
     }
 
-    /// Tries a pair, unless an earlier run has noted that nothing of it was wrong; notes it where nothing is.
+    /// Tries a pair, unless an earlier run has noted that nothing of it was wrong; notes it where nothing is. A home on a
+    /// server takes long to make: there a usual run takes a part of the pairs alone.
     pub fn pair(&mut self, name: &str, tries: impl FnOnce(&mut Self)) {
+        const PART: usize = 4;
+        let is_left_out = variable("BIOTRACK_TEST_LEDGER").is_some() && !mixed(name).is_multiple_of(PART);
+        if is_left_out && variable("BIOTRACK_TEST_ALL").is_none() {
+            return;
+        }
         let ledger = variable("BIOTRACK_TEST_LEDGER").map_or("sqlite".into(), |it| it.display().to_string());
         let name = format!("{ledger} {name}");
         let note = variable("BIOTRACK_TEST_DONE").map(PathBuf::from);
@@ -59,6 +61,14 @@ impl Tally {
         println!("{} tried, {} wrong", self.tried, self.wrong.len());
         assert!(self.wrong.is_empty(), "{} of {}:\n{}", self.wrong.len(), self.tried, self.wrong.join("\n"));
     }
+}
+
+/// FNV-1a: the same at every run, and another for each name.
+fn mixed(name: &str) -> usize {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    usize::try_from(hash >> 33).unwrap()
 }
 
 fn variable(name: &str) -> Option<std::ffi::OsString> {
