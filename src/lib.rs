@@ -22,6 +22,7 @@
 
 pub mod cli;
 pub mod command;
+#[path = "config/configuration.rs"]
 pub mod config;
 pub mod consent;
 pub mod custody;
@@ -31,6 +32,7 @@ pub mod model;
 pub mod oauth;
 pub mod report;
 pub mod sandbox;
+#[path = "system/env.rs"]
 pub mod system;
 pub mod vault;
 pub mod web;

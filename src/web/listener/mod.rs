@@ -1,19 +1,20 @@
 //! The loopback port on which the provider's redirect arrives (RFC 8252, 7.3).
 
-mod gate;
+mod backend_server;
+mod front_server;
 #[doc(hidden)]
 pub mod head;
+mod in_flight_requests;
 mod limits;
 mod page;
-mod private;
 #[cfg(test)]
 mod tests;
-mod traffic;
 
 pub use page::{Page, policy_hash};
 
-use gate::{Door, Gate};
-use private::{Private, Thread};
+use backend_server::{Private, Thread};
+use front_server::{Door, Gate};
+use in_flight_requests::Traffic;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -21,7 +22,6 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
-use traffic::Traffic;
 use url::Url;
 
 /// How long stopping waits for answers under way.
@@ -129,7 +129,7 @@ impl Listener {
         private_folder: &Path,
         handle: impl FnMut(Request) + Send + 'static,
     ) -> io::Result<Serving> {
-        self.serve_within(gate::HEAD_TIME, runtime, private_folder, handle)
+        self.serve_within(front_server::HEAD_TIME, runtime, private_folder, handle)
     }
 
     fn serve_within(

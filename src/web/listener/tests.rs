@@ -36,7 +36,7 @@ fn page(html: impl Into<String>) -> Page {
 
 impl Rig {
     fn new(host: Host) -> Rig {
-        Rig::within(gate::HEAD_TIME, host)
+        Rig::within(front_server::HEAD_TIME, host)
     }
 
     /// The handler only passes on.
@@ -47,7 +47,7 @@ impl Rig {
 
     /// The handler answers at once, naming the path.
     fn echo(host: Host) -> Rig {
-        Rig::echo_within(gate::HEAD_TIME, host)
+        Rig::echo_within(front_server::HEAD_TIME, host)
     }
 
     /// The same, for a storm: what holds its place by saying nothing loses none by the clock, so that whoever is answered
@@ -445,7 +445,7 @@ fn a_request_left_unanswered_holds_up_nothing_and_gets_a_word() {
 #[test]
 fn a_handler_that_never_returns_does_not_stop_the_end() {
     let (block, never) = mpsc::channel::<()>();
-    let mut rig = Rig::with(gate::HEAD_TIME, Host::Ipv4Literal, mpsc::channel().1, move |_request| {
+    let mut rig = Rig::with(front_server::HEAD_TIME, Host::Ipv4Literal, mpsc::channel().1, move |_request| {
         let _ = never.recv();
     });
     let browser = rig.ask("/callback");

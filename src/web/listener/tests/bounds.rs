@@ -6,11 +6,11 @@ use std::io::ErrorKind;
 #[test]
 fn s22_the_connection_evicted_is_the_oldest() {
     let rig = Rig::echo(Host::Ipv4Literal);
-    let _crowd: Vec<_> = (0..gate::OPEN).map(|_| rig.connect()).collect();
+    let _crowd: Vec<_> = (0..front_server::OPEN).map(|_| rig.connect()).collect();
     let head = get(rig.port, "/callback");
     let (some, rest) = head.split_at(9);
     let mut slow = rig.send(some);
-    let _more: Vec<_> = (0..gate::OPEN / 2).map(|_| rig.connect()).collect();
+    let _more: Vec<_> = (0..front_server::OPEN / 2).map(|_| rig.connect()).collect();
     callback(rig.port);
     slow.write_all(rest.as_bytes()).unwrap();
     assert!(all(slow).ends_with("you asked for /callback"));
@@ -60,9 +60,10 @@ fn s22_a_slow_head_is_ended_at_its_deadline() {
 fn s22_more_held_than_pass_at_once_are_all_served() {
     let rig = Rig::new(Host::Ipv4Literal);
     let browsers: Vec<_> = (0..150).map(|_| rig.ask("/callback")).collect();
-    let mut held: std::collections::VecDeque<Request> = (0..gate::RELAYS).map(|_| rig.next()).collect();
+    let mut held: std::collections::VecDeque<Request> =
+        (0..front_server::RELAYS).map(|_| rig.next()).collect();
     assert!(rig.requests.recv_timeout(Duration::from_millis(50)).is_err(), "more than may pass at once");
-    for _ in gate::RELAYS..150 {
+    for _ in front_server::RELAYS..150 {
         // One is answered for each one more.
         held.pop_front().unwrap().answer(page("done"));
         held.push_back(rig.next());

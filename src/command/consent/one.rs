@@ -1,9 +1,9 @@
 //! Consents, from the question to the stored grant: what register and renew share.
 
-mod handoff;
+mod link;
 mod single_reporter;
 
-pub(super) use handoff::{HandingOff, messages, one as hand_off, say_what_comes};
+pub(super) use link::{HandingOff, messages, one as hand_off, say_what_comes};
 
 use super::{Bench, Call, outcome_or_error};
 use crate::consent::{ConsentRun, RunOptions, answer, finish_left_over, outcome_of};

@@ -12,6 +12,7 @@ mod ready;
 #[cfg(test)]
 mod reference;
 mod server;
+#[path = "settings/setting.rs"]
 mod settings;
 mod settle;
 mod suggest;

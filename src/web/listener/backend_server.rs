@@ -1,6 +1,6 @@
 //! Runs tiny_http on a socket that only the gate can reach, and starts it anew when it dies.
 
-use super::traffic::Traffic;
+use super::in_flight_requests::Traffic;
 use super::{Method, Page, Request};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

@@ -1,11 +1,11 @@
 //! The bounded gate on the real port: whole, clean requests pass to tiny_http; all else ends here.
 
 use super::Method;
+use super::backend_server::Private;
 use super::head::{self, Verdict};
+use super::in_flight_requests::Traffic;
 use super::limits::{self, Limits};
 use super::page::Page;
-use super::private::Private;
-use super::traffic::Traffic;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
