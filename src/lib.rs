@@ -32,7 +32,6 @@ pub mod model;
 pub mod oauth;
 pub mod report;
 pub mod sandbox;
-#[path = "system/env.rs"]
 pub mod system;
 pub mod vault;
 pub mod web;

@@ -1,6 +1,6 @@
 //! Opening an address for a person: a plain argument, never a shell, and only an address that is one.
 
-use super::Variables;
+use super::variables::Variables;
 use std::path::Path;
 use std::process::{Command, Stdio};
 

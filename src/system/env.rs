@@ -1,44 +1,11 @@
-//! Everything that touches the machine: clock, environment, randomness, network, browser, folders, terminal.
-//! `main` makes one [`Env`] and hands it down; nothing else in the program asks the machine anything.
+//! The machine as the program sees it: what `main` makes once and hands down, and the network's runtime with it.
 
-mod boot;
-mod browser;
-mod clock;
-pub mod fault;
-pub mod files;
-pub mod hook;
-mod http;
-mod input;
-mod keyring;
-mod keys;
-mod paths;
-mod random;
-mod replace;
-pub mod signals;
-mod steps;
-mod surroundings;
-mod terminal;
-mod zones;
-
-pub use browser::{
-    Browser, BrowserChoice, Opened, SystemBrowser, found, is_there, presentable, written_authority,
+use super::{
+    Browser, Clock, Http, HttpOptions, Interrupts, KeyringThread, Network, OsRandom, Paths, Place, Random,
+    Signals, Steps, Successor, Surroundings, SystemBrowser, SystemClock, SystemNetwork, Terminal, Unwatched,
+    Variables, boot, files, replace,
 };
-pub use clock::{Clock, Event, SystemClock};
-pub use http::{Http, HttpFault, HttpOptions, Network, Proxy, Sending, SystemNetwork, Transport};
-pub use input::{Input, Listening};
-pub use keyring::{KeyringFault, KeyringStore, KeyringThread};
-pub use keys::Typed;
-pub use paths::Paths;
-pub use random::{OsRandom, Random};
-pub use replace::{Place, Successor};
-pub use signals::{Interrupts, Signals};
-pub use steps::{Step, Steps, Unwatched};
-pub use surroundings::{Port, Surroundings, can_listen};
-pub use terminal::{Asker, Color, Talk, Terminal};
-pub use zones::zone;
-
 use crate::error::{Error, Result, clean};
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 /// The machine, as far as the program may see it.
@@ -79,22 +46,6 @@ pub struct Env {
 #[derive(Default)]
 pub struct LazyRuntime(OnceLock<tokio::runtime::Runtime>);
 
-/// The environment's variables. Empty ones count as unset, as is the custom.
-#[derive(Debug, Clone, Default)]
-pub struct Variables(BTreeMap<String, String>);
-
-impl Variables {
-    /// Those given; what isn't UTF-8 is left out.
-    pub fn new(all: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self(all.into_iter().filter(|(_, value)| !value.is_empty()).collect())
-    }
-
-    /// One variable's value.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-}
-
 /// Where a piece of work under way puts a line for the person who waits.
 pub type Tell = Box<dyn Fn(String) + Send + Sync>;
 
@@ -121,7 +72,7 @@ impl Env {
         Ok(Self {
             clock: Arc::new(SystemClock),
             random: Arc::new(OsRandom),
-            browser: Arc::new(browser::SystemBrowser),
+            browser: Arc::new(SystemBrowser),
             who: Who::find(&variables),
             terminal: Terminal::system(&variables),
             paths,

@@ -1,6 +1,7 @@
 //! The HTTP client: one total deadline, answers capped, redirects never followed, and the cause of a failure told apart.
 
-use super::{Clock, SystemClock, Variables};
+use super::clock::{Clock, SystemClock};
+use super::variables::Variables;
 use crate::error::{ProviderError, Result};
 use jiff::Timestamp;
 use oauth2::http::HeaderMap;

@@ -1,6 +1,6 @@
 //! Where config, ledger, identity, spool and private sockets live.
 
-use super::Variables;
+use super::variables::Variables;
 use crate::error::{Error, Result};
 use etcetera::app_strategy::{AppStrategy, AppStrategyArgs, choose_native_strategy};
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! What kind of place this is, as far as it matters to a consent: a desk with a screen, or somewhere far from one.
 
-use super::Variables;
+use super::variables::Variables;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::Path;
 

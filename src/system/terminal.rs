@@ -1,8 +1,8 @@
 //! Standard input, output and error: the answer goes out on one, the talk on the other, and both are clean.
 
-use super::Variables;
 use super::input::{Input, Listening, SystemInput};
 use super::keys::Typed;
+use super::variables::Variables;
 use crate::error::{Error, Result, clean};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use std::io::{self, BufRead, IsTerminal, Read, Write};

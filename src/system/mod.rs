@@ -1,0 +1,42 @@
+//! Everything that touches the machine: clock, environment, randomness, network, browser, folders, terminal.
+//! `main` makes one [`Env`] and hands it down; nothing else in the program asks the machine anything.
+
+mod boot;
+mod browser;
+mod clock;
+mod env;
+pub mod fault;
+pub mod files;
+pub mod hook;
+mod http;
+mod input;
+mod keyring;
+mod keys;
+mod paths;
+mod random;
+mod replace;
+pub mod signals;
+mod steps;
+mod surroundings;
+mod terminal;
+mod variables;
+mod zones;
+
+pub use browser::{
+    Browser, BrowserChoice, Opened, SystemBrowser, found, is_there, presentable, written_authority,
+};
+pub use clock::{Clock, Event, SystemClock};
+pub use env::{Env, LazyRuntime, Tell, Who};
+pub use http::{Http, HttpFault, HttpOptions, Network, Proxy, Sending, SystemNetwork, Transport};
+pub use input::{Input, Listening};
+pub use keyring::{KeyringFault, KeyringStore, KeyringThread};
+pub use keys::Typed;
+pub use paths::Paths;
+pub use random::{OsRandom, Random};
+pub use replace::{Place, Successor};
+pub use signals::{Interrupts, Signals};
+pub use steps::{Step, Steps, Unwatched};
+pub use surroundings::{Port, Surroundings, can_listen};
+pub use terminal::{Asker, Color, Talk, Terminal};
+pub use variables::Variables;
+pub use zones::zone;
