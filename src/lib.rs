@@ -22,7 +22,6 @@
 
 pub mod cli;
 pub mod command;
-#[path = "config/configuration.rs"]
 pub mod config;
 pub mod consent;
 pub mod custody;

@@ -1,9 +1,11 @@
 //! Writes a new profile: into a fresh file with its explanations, or behind what a file has already.
 
 use super::change::{NewVault, accepted, document, set};
+use super::configuration::Config;
+use super::load::read_file;
+use super::presets::Preset;
 use super::reader::check_name;
 use super::settings::{Line, default_lines, preset_lines, remark};
-use super::{Config, Preset, read_file};
 use crate::error::{ConfigError, Error, Result};
 use crate::model::provider::Provider;
 use crate::system::{Paths, files};

@@ -1,7 +1,8 @@
 //! Changes settings in a file that exists. Comments, order and everything else stay, and a text that would be refused is
 //! never written.
 
-use super::{Config, read_file};
+use super::configuration::Config;
+use super::load::read_file;
 use crate::error::{ConfigError, Error, Result, clean};
 use crate::model::vault_kind::VaultKind;
 use crate::system::{Paths, files};

@@ -1,7 +1,5 @@
 //! Presets: the providers that profiles start from. What each of them gives stands with the settings.
 
-use super::settings;
-
 /// A provider that profiles start from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Preset {
@@ -35,11 +33,6 @@ impl Preset {
     /// The preset of a name.
     pub(super) fn of(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|preset| preset.name() == name)
-    }
-
-    /// Whether it has a value for this key, so that nobody need be asked for one.
-    pub fn gives(self, key: &str) -> bool {
-        settings::preset_layer(self).get(key).is_some()
     }
 
     /// The secret that its client id goes with, where that is no secret: the stand-in's alone.

@@ -1,9 +1,14 @@
 //! The room's promises: every refusal at its line with the right key, who won, and what init writes.
 
+use super::settings::Scope;
 use super::*;
-use crate::error::Error;
+use crate::error::{ConfigError, Error};
 use crate::model::consent::Fact;
 use crate::model::provider::{ClientAuth, Pkce, RevocationScope};
+use crate::model::vault_kind::VaultKind;
+use crate::system::{Paths, Variables, files};
+use std::fs;
+use std::path::Path;
 
 fn parse(text: &str) -> (Config, Vec<ConfigError>) {
     Config::parse(Path::new("/c/config.toml"), text)
@@ -18,7 +23,7 @@ fn good(text: &str) -> Config {
 fn new(preset: Preset) -> NewProfile {
     let address = match preset {
         Preset::Generic => vec![("issuer", "https://op.example/".to_owned())],
-        _ if preset.gives("url") => vec![],
+        _ if preset_gives(preset, "url") => vec![],
         _ => vec![("url", "http://127.0.0.1:8990".to_owned())],
     };
     NewProfile { name: preset.name().into(), preset, given: address }

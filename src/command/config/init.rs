@@ -3,7 +3,7 @@
 use super::globals::{Globals, answer_json};
 use super::keeper::{Choice, Keeper};
 use super::set_secret;
-use crate::config::{Config, NewProfile, NewVault, Preset, add_profile, missing, needs_secret};
+use crate::config::{Config, NewProfile, NewVault, Preset, add_profile, missing, needs_secret, preset_gives};
 use crate::error::clean;
 use crate::error::{ConfigError, Error, Result};
 use crate::model::provider::Provider;
@@ -139,8 +139,10 @@ fn gather(args: &Args, globals: Globals, env: &Env, existing: Option<&Config>) -
     let generic = preset == Preset::Generic;
     let mut lacking = Vec::new();
     let mut need = |key, flag, question: &str, given: &Option<String>, needed: bool| match given {
-        None if needed && !preset.gives(key) && attended => env.terminal.ask(question, None).map(Some),
-        None if needed && !preset.gives(key) => {
+        None if needed && !preset_gives(preset, key) && attended => {
+            env.terminal.ask(question, None).map(Some)
+        }
+        None if needed && !preset_gives(preset, key) => {
             lacking.push(flag);
             Ok(None)
         }
@@ -160,7 +162,7 @@ fn gather(args: &Args, globals: Globals, env: &Env, existing: Option<&Config>) -
         return Err(Error::MissingFlags { flags: lacking });
     }
     let token_url = match &args.token_url {
-        None if attended && !generic && !preset.gives("token_url") => {
+        None if attended && !generic && !preset_gives(preset, "token_url") => {
             let question = "Token address, from BioTrack's integrator documents ({url}/…)";
             Some(env.terminal.ask(question, Some("later"))?).filter(|answer| answer != "later")
         }

@@ -1,8 +1,8 @@
 //! The settings that stand outside the profiles and hold for all of them.
 
-use super::Given::{Is, Open};
-use super::Kind::{Command, Flag, Numbers, Read, Text, Texts, Time, Words};
-use super::Setting;
+use super::setting::Given::{Is, Open};
+use super::setting::Kind::{Command, Flag, Numbers, Read, Text, Texts, Time, Words};
+use super::setting::Setting;
 use crate::config::{Config, read};
 use crate::model::reminder::Occasion;
 use crate::model::vault_kind::VaultKind;

@@ -1,6 +1,8 @@
 //! Settings as `config init` writes them into a new profile: a line each, with what there is to know about it.
 
-use super::{ByPreset, FILE, Given, Kind, Setting, profile};
+use super::file::FILE;
+use super::setting::{ByPreset, Given, Kind, Setting};
+use super::tables::profile;
 use crate::config::presets::Preset;
 use crate::model::provider::Provider;
 use std::fmt;

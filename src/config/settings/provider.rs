@@ -1,9 +1,9 @@
 //! A profile's settings that say what the provider is like and who the integrator is. They hold for whoever uses that
 //! provider; nothing here names a file, a command or an address of this installation.
 
-use super::Given::{Is, Open};
-use super::Kind::{Address, Base, Flag, Number, Parameters, Preset, Read, Text, Texts, Time, Words};
-use super::{Query, Setting, by};
+use super::setting::Given::{Is, Open};
+use super::setting::Kind::{Address, Base, Flag, Number, Parameters, Preset, Read, Text, Texts, Time, Words};
+use super::setting::{Query, Setting, by};
 use crate::config::presets::Preset::{Fl, Generic, LocalSandbox, Ny, NySandbox};
 use crate::config::read;
 use crate::model::consent::Fact;

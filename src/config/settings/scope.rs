@@ -1,6 +1,8 @@
 //! Which settings there are in a profile, and which in the file outside the profiles: by key, table and order.
 
-use super::{FILE, Form, profile};
+use super::file::FILE;
+use super::setting::Form;
+use super::tables::profile;
 
 /// Where a setting stands: in a profile, or in the file outside the profiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

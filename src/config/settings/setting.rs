@@ -1,29 +1,15 @@
-//! What can be set. Each setting is declared once, in one of three tables; reading, checking, showing, writing and
-//! documenting settings all go by these declarations. To add a setting, copy an entry.
+//! What a setting is: its key, what it takes, where its value goes, and what holds where nobody gives one.
 
-mod file;
-mod lines;
-mod own;
-mod provider;
-mod scope;
-
-pub(super) use file::FILE;
-pub(super) use lines::{Line, default_lines, example, preset_lines, remark};
-pub(super) use own::OWN;
-pub(super) use provider::PROVIDER;
-pub(super) use scope::Scope;
-
-use super::address::Wrong;
-use super::layer::{Layer, Origin};
-use super::presets::Preset;
-use crate::model::provider::{PLACEHOLDERS, Provider};
+use crate::config::address::Wrong;
+use crate::config::presets::Preset;
+use crate::model::provider::PLACEHOLDERS;
 use jiff::SignedDuration;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use toml::Value;
 
 /// One setting. Its value goes into a `T`: a profile's into its `Provider`, the file's own into the `Config`.
-pub(super) struct Setting<T: 'static> {
+pub(in crate::config) struct Setting<T: 'static> {
     /// As the file has it, with dots. `NAME` at its end stands for any name.
     pub key: &'static str,
     /// What it says, in one sentence.
@@ -37,7 +23,7 @@ pub(super) struct Setting<T: 'static> {
 }
 
 /// What a setting takes, and the function that puts it where it is used; no refused value gets there.
-pub(super) enum Kind<T: 'static> {
+pub(in crate::config) enum Kind<T: 'static> {
     /// Any text. An empty one is none, and so switches a preset's value off.
     Text(fn(&mut T, String)),
     /// True or false.
@@ -75,14 +61,14 @@ type Word<T> = (&'static str, fn(&mut T));
 
 /// Whether an address may have a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Query {
+pub(in crate::config) enum Query {
     Allowed,
     Refused,
 }
 
 /// What is given for a setting: a text as it is, anything else as TOML has it.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Given {
+pub(in crate::config) enum Given {
     /// This value.
     Is(&'static str),
     /// Nothing; a value may look like this.
@@ -90,7 +76,7 @@ pub(super) enum Given {
 }
 
 /// What presets give for a setting.
-pub(super) struct ByPreset {
+pub(in crate::config) struct ByPreset {
     presets: &'static [Preset],
     /// The parameter's name, where the key ends in `NAME`.
     name: &'static str,
@@ -100,20 +86,20 @@ pub(super) struct ByPreset {
 }
 
 /// What these presets give, and how sure that is.
-const fn by(presets: &'static [Preset], given: Given, remark: &'static str) -> ByPreset {
+pub(super) const fn by(presets: &'static [Preset], given: Given, remark: &'static str) -> ByPreset {
     ByPreset { presets, name: "", given, remark }
 }
 
 impl ByPreset {
     /// The parameter of this name.
-    const fn named(self, name: &'static str) -> Self {
+    pub(super) const fn named(self, name: &'static str) -> Self {
         Self { name, ..self }
     }
 }
 
 impl Given {
     /// The value that holds.
-    fn value(self, form: Form) -> Option<Value> {
+    pub(super) fn value(self, form: Form) -> Option<Value> {
         match self {
             Self::Is(written) => form.read(written),
             Self::Open(_) => None,
@@ -121,7 +107,7 @@ impl Given {
     }
 
     /// The value that holds, or the example of one.
-    fn shown(self, form: Form) -> Option<Value> {
+    pub(super) fn shown(self, form: Form) -> Option<Value> {
         match self {
             Self::Is(written) | Self::Open(written) => form.read(written),
         }
@@ -140,7 +126,7 @@ impl<T> Setting<T> {
     }
 
     /// What stands beside it in a file: the words that there are, and what it says.
-    fn remark(&self) -> String {
+    pub(super) fn remark(&self) -> String {
         match self.kind {
             Kind::Words(_) => format!("{}. {}", self.kind.takes().replace('`', "\""), self.doc),
             _ => self.doc.into(),
@@ -148,7 +134,7 @@ impl<T> Setting<T> {
     }
 
     /// Whether the key, as somebody wrote it, is this setting's.
-    fn has_key(&self, key: &str) -> bool {
+    pub(super) fn has_key(&self, key: &str) -> bool {
         match self.key.strip_suffix("NAME") {
             Some(section) => key.strip_prefix(section).is_some_and(|name| !name.is_empty()),
             None => key == self.key,
@@ -158,7 +144,7 @@ impl<T> Setting<T> {
 
 impl<T> Kind<T> {
     /// The form that the reader lets through.
-    fn form(&self) -> Form {
+    pub(super) fn form(&self) -> Form {
         match self {
             Self::Flag(_) => Form::Flag,
             Self::Number(..) => Form::Number,
@@ -200,7 +186,7 @@ impl<T> Kind<T> {
 
 /// The form of a value in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Form {
+pub(in crate::config) enum Form {
     Text,
     Flag,
     Number,
@@ -234,74 +220,6 @@ impl Form {
         match self {
             Self::Text => Some(Value::String(written.into())),
             _ => written.parse().ok(),
-        }
-    }
-}
-
-/// A profile's settings, in the order in which they are shown: the provider's, then this installation's own.
-pub(super) fn profile() -> impl Iterator<Item = &'static Setting<Provider>> {
-    PROVIDER.iter().chain(OWN)
-}
-
-/// The defaults of some settings.
-pub(super) fn defaults<T: 'static>(settings: impl Iterator<Item = &'static Setting<T>>) -> Layer {
-    let mut layer = Layer::default();
-    for setting in settings {
-        if let Some(value) = setting.default.value(setting.kind.form()) {
-            layer.set(setting.key.into(), value, Origin::Default);
-        }
-    }
-    layer
-}
-
-/// What a preset gives.
-pub(super) fn preset_layer(preset: Preset) -> Layer {
-    let mut layer = Layer::default();
-    for setting in profile() {
-        for by in setting.by(preset) {
-            if let Some(value) = by.given.value(setting.kind.form()) {
-                layer.set(setting.key_of(by), value, Origin::Preset(preset.name()));
-            }
-        }
-    }
-    layer
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    /// What must hold of every declaration, whatever it's of.
-    fn sound<T: 'static>(settings: impl IntoIterator<Item = &'static Setting<T>>) {
-        let mut keys = BTreeSet::new();
-        for setting in settings {
-            let (key, form) = (setting.key, setting.kind.form());
-            assert!(keys.insert(key), "{key} is declared twice");
-            assert!(setting.doc.ends_with('.') && !setting.doc.contains('|'), "{key}: {}", setting.doc);
-            assert!(!setting.kind.takes().contains('|'), "{key}");
-            for given in setting.presets.iter().map(|by| by.given).chain([setting.default]) {
-                assert!(given.shown(form).is_some(), "{key}: what is declared isn't of its form");
-            }
-            // What can't be without a value has one.
-            let needs = matches!(
-                setting.kind,
-                Kind::Flag(_) | Kind::Numbers(..) | Kind::Words(_) | Kind::Time(_) | Kind::TimeOrZero(_)
-            );
-            assert!(!needs || matches!(setting.default, Given::Is(_)), "{key} has no default");
-        }
-    }
-
-    #[test]
-    fn every_declaration_is_sound() {
-        sound(profile());
-        sound(FILE);
-    }
-
-    #[test]
-    fn a_description_of_a_provider_names_no_file_and_runs_nothing() {
-        for setting in PROVIDER {
-            assert!(!matches!(setting.kind, Kind::File(_) | Kind::Command(_)), "{}", setting.key);
         }
     }
 }

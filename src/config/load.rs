@@ -1,0 +1,101 @@
+//! Reads the configuration's file: defaults, presets and what stands in it become the settings that hold, and everything wrong
+//! with it is told by its line.
+
+use super::address::Wrong;
+use super::configuration::{Config, Profile};
+use super::layer::Entry;
+use super::provider;
+use super::reader::Reader;
+use super::settings::{FILE, defaults, preset_layer, profile};
+use super::settle::Settling;
+use super::suggest::did_you_mean;
+use crate::error::{ConfigError, Error, Result, clean};
+use crate::model::vault_kind::VaultKind;
+use crate::system::{Paths, files};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+impl Config {
+    /// Reads the file; the first thing wrong with it is the error.
+    pub fn load(paths: &Paths) -> Result<Self> {
+        let (config, problems) = Self::examine(paths)?;
+        problems.into_iter().next().map_or(Ok(config), |problem| Err(problem.into()))
+    }
+
+    /// Reads the file and everything that is wrong with it, in the order of its lines.
+    pub fn examine(paths: &Paths) -> Result<(Self, Vec<ConfigError>)> {
+        Ok(Self::parse(&paths.config, &read_file(&paths.config)?))
+    }
+
+    /// Reads a text that stands, or will stand, in the file.
+    #[doc(hidden)]
+    pub fn parse(file: &Path, text: &str) -> (Self, Vec<ConfigError>) {
+        let name = clean(&file.display().to_string());
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let mut reader = Reader::new(&name, text);
+        let document = reader.document();
+        let mut problems = reader.problems;
+        let mut config = Self { file: file.to_owned(), ..Self::default() };
+
+        let own = defaults(FILE.iter()).under(document.own);
+        let mut settling = Settling::new(&name, folder, 1, &own);
+        FILE.iter().for_each(|setting| settling.settle(setting, &mut config));
+        if config.ledger.is_some() && config.vault == VaultKind::Keyring {
+            settling.refuse("ledger", on_one_machine());
+        }
+        problems.append(&mut settling.problems);
+
+        let defaults = defaults(profile());
+        let mut names = Vec::new();
+        for written in document.profiles {
+            names.push(written.name.clone());
+            let mut first = Settling::new(&name, folder, written.line, &written.values);
+            let preset = provider::preset(&mut first);
+            problems.append(&mut first.problems);
+            let Some(preset) = preset else { continue };
+            let values = defaults.clone().under(preset_layer(preset)).under(written.values);
+            let mut settling = Settling::new(&name, folder, written.line, &values);
+            let provider = provider::settle(&mut settling, &written.name, preset);
+            problems.append(&mut settling.problems);
+            config.profiles.insert(written.name, Profile { values, provider });
+        }
+        if let Some(default) = &config.default_profile
+            && !names.contains(default)
+        {
+            let known: Vec<_> = names.iter().map(String::as_str).collect();
+            let right = (!known.is_empty()).then(|| did_you_mean(default, &known));
+            let problem = format!("there is no profile \"{default}\"");
+            let line = own.get("default_profile").and_then(Entry::line).unwrap_or(1);
+            problems.push(ConfigError::invalid(name, line, problem, right));
+        }
+        problems.sort_by_key(|problem| match problem {
+            ConfigError::Invalid { line, .. } => *line,
+            _ => 0,
+        });
+        config.own = own;
+        (config, problems)
+    }
+}
+
+/// Why a ledger on a server is refused beside a keyring.
+fn on_one_machine() -> Wrong {
+    Wrong::new(
+        "is on a server, and needs the sealed vault: a keyring is on one machine alone",
+        "Write vault = \"sealed\"; secrets that are in the keyring move by biotrack-auth config vault sealed, with the ledger still here.",
+    )
+}
+
+/// The file's text, where the file is private to its owner.
+pub(super) fn read_file(file: &Path) -> Result<String> {
+    let fault = |reason: String| ConfigError::File { path: clean(&file.display().to_string()), reason };
+    files::check_private_file(file).map_err(|e| match e {
+        Error::File { reason, .. } => fault(reason).into(),
+        other => other,
+    })?;
+    fs::read_to_string(file).map_err(|e| match e.kind() {
+        ErrorKind::NotFound => ConfigError::Missing { path: clean(&file.display().to_string()) }.into(),
+        ErrorKind::InvalidData => fault("it isn't UTF-8 text".into()).into(),
+        _ => fault(e.to_string()).into(),
+    })
+}

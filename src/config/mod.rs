@@ -1,0 +1,30 @@
+//! File, environment and flags become settings and Providers, each value with where it came from.
+
+mod add;
+mod address;
+mod change;
+mod configuration;
+mod layer;
+mod load;
+mod origins;
+pub mod presets;
+mod provider;
+mod read;
+mod reader;
+mod ready;
+#[cfg(test)]
+mod reference;
+mod server;
+mod settings;
+mod settle;
+mod suggest;
+#[cfg(test)]
+mod tests;
+
+pub use add::{NewProfile, add_profile};
+pub use change::{NewVault, change_ledger, change_vault};
+pub use configuration::{Config, server_at};
+pub use layer::{Origin, Setting};
+pub use presets::Preset;
+pub use ready::{missing, needs_secret, ready};
+pub use settings::preset_gives;

@@ -1,0 +1,82 @@
+//! The tables as a whole: a profile's settings in their order, and what defaults and presets give.
+
+use super::own::OWN;
+use super::provider::PROVIDER;
+use super::setting::Setting;
+use crate::config::layer::{Layer, Origin};
+use crate::config::presets::Preset;
+use crate::model::provider::Provider;
+
+/// A profile's settings, in the order in which they are shown: the provider's, then this installation's own.
+pub(in crate::config) fn profile() -> impl Iterator<Item = &'static Setting<Provider>> {
+    PROVIDER.iter().chain(OWN)
+}
+
+/// The defaults of some settings.
+pub(in crate::config) fn defaults<T: 'static>(settings: impl Iterator<Item = &'static Setting<T>>) -> Layer {
+    let mut layer = Layer::default();
+    for setting in settings {
+        if let Some(value) = setting.default.value(setting.kind.form()) {
+            layer.set(setting.key.into(), value, Origin::Default);
+        }
+    }
+    layer
+}
+
+/// What a preset gives.
+pub(in crate::config) fn preset_layer(preset: Preset) -> Layer {
+    let mut layer = Layer::default();
+    for setting in profile() {
+        for by in setting.by(preset) {
+            if let Some(value) = by.given.value(setting.kind.form()) {
+                layer.set(setting.key_of(by), value, Origin::Preset(preset.name()));
+            }
+        }
+    }
+    layer
+}
+
+/// Whether a preset has a value for this key, so that nobody need be asked for one.
+pub fn preset_gives(preset: Preset, key: &str) -> bool {
+    preset_layer(preset).get(key).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::settings::{FILE, Given, Kind};
+    use std::collections::BTreeSet;
+
+    /// What must hold of every declaration, whatever it's of.
+    fn sound<T: 'static>(settings: impl IntoIterator<Item = &'static Setting<T>>) {
+        let mut keys = BTreeSet::new();
+        for setting in settings {
+            let (key, form) = (setting.key, setting.kind.form());
+            assert!(keys.insert(key), "{key} is declared twice");
+            assert!(setting.doc.ends_with('.') && !setting.doc.contains('|'), "{key}: {}", setting.doc);
+            assert!(!setting.kind.takes().contains('|'), "{key}");
+            for given in setting.presets.iter().map(|by| by.given).chain([setting.default]) {
+                assert!(given.shown(form).is_some(), "{key}: what is declared isn't of its form");
+            }
+            // What can't be without a value has one.
+            let needs = matches!(
+                setting.kind,
+                Kind::Flag(_) | Kind::Numbers(..) | Kind::Words(_) | Kind::Time(_) | Kind::TimeOrZero(_)
+            );
+            assert!(!needs || matches!(setting.default, Given::Is(_)), "{key} has no default");
+        }
+    }
+
+    #[test]
+    fn every_declaration_is_sound() {
+        sound(profile());
+        sound(FILE);
+    }
+
+    #[test]
+    fn a_description_of_a_provider_names_no_file_and_runs_nothing() {
+        for setting in PROVIDER {
+            assert!(!matches!(setting.kind, Kind::File(_) | Kind::Command(_)), "{}", setting.key);
+        }
+    }
+}
