@@ -5,7 +5,6 @@ mod bulk;
 mod complete;
 pub mod completions;
 pub mod config;
-#[path = "consent/one.rs"]
 mod consent;
 mod context;
 mod deactivate;

@@ -1,101 +1,19 @@
 //! Hand-offs: a link is made for an admin who sits elsewhere, and nobody waits for its answer here.
 
-use super::{Waiting, outcome_of_left};
-use crate::command::{Bench, Call, outcome_or_error};
-use crate::consent::{IssuedLink, LIFE, finish_left_over, hand_out, outcome_of_handed};
+use super::args::Waiting;
+use super::outcome::outcome_of_left;
+use crate::command::{Bench, Call, online, outcome_or_error};
+use crate::consent::{IssuedLink, finish_left_over, hand_out, outcome_of_handed};
 use crate::error::{Error, Result};
-use crate::model::duration::{in_words, parse};
+use crate::model::duration::in_words;
 use crate::model::plan::Planned;
 use crate::model::provider::Provider;
-use crate::report::{Link, Message, message, qr};
+use crate::report::{Link, Message, message};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
-/// How a hand-off is made and shown.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Hand-off options")]
-pub struct HandingOff {
-    /// Don't wait: print the address for an admin who sits elsewhere, and leave; complete takes what they send back
-    #[arg(long, conflicts_with_all = ["browser", "no_browser", "timeout"])]
-    pub no_wait: bool,
-
-    /// With --no-wait: until when the answer counts [default: 7d]
-    #[arg(long, value_name = "TIME", requires = "no_wait")]
-    pub expires: Option<String>,
-
-    /// With --no-wait: print text ready to mail, one message for each admin user with all their locations
-    #[arg(long, requires = "no_wait")]
-    pub message: bool,
-
-    /// Show the address as a QR code, on standard error
-    #[arg(long)]
-    pub qr: bool,
-
-    /// Put the address, or the message, into the terminal's clipboard (OSC 52)
-    #[arg(long)]
-    pub copy: bool,
-}
-
-impl HandingOff {
-    /// How long a hand-off lives.
-    pub(in crate::command) fn life(&self) -> Result<SignedDuration> {
-        match &self.expires {
-            None => Ok(LIFE),
-            Some(text) => match parse("hand-off's time", text)? {
-                none if none.is_zero() => Err(Error::BadValue {
-                    name: "hand-off's time",
-                    problem: "can't be zero: nobody could answer".into(),
-                }),
-                life => Ok(life),
-            },
-        }
-    }
-
-    /// What doesn't go together, and clap can't know.
-    pub(in crate::command) fn check(&self, json: bool, several: bool) -> Result<()> {
-        let wrong = |what: &str, hint: &str| Err(Error::Usage { what: what.into(), hint: hint.into() });
-        // Clap drops a requirement that conflicts with another flag.
-        if !self.no_wait && (self.message || self.expires.is_some()) {
-            return wrong(
-                "--message and --expires are for a hand-off",
-                "Add --no-wait, and leave --browser out.",
-            );
-        }
-        if json && self.message {
-            return wrong(
-                "--message is text, which doesn't go with JSON",
-                "Leave --message out: authorize_url is in the results; or leave --json or --format out.",
-            );
-        }
-        if several && !self.no_wait && (self.qr || self.copy) {
-            return wrong(
-                "--qr and --copy are for one license, or for --no-wait",
-                "Leave them out, or add --no-wait.",
-            );
-        }
-        Ok(())
-    }
-
-    /// Shows an address that is on the terminal already in the further ways that were asked for.
-    pub(in crate::command) fn show(&self, call: &Call<'_>, address: &str, copied: Option<&str>) {
-        let terminal = &call.env.terminal;
-        if self.qr {
-            match qr(address, !terminal.color_err()) {
-                Some(code) => terminal.picture(&code),
-                None => terminal.insist("The address is too long for a QR code."),
-            }
-        }
-        if let Some(copied) = copied.filter(|_| self.copy) {
-            match terminal.copy(copied) {
-                true => terminal.say("It's in the clipboard, where the terminal allows that."),
-                false => terminal.say("Nothing was copied: standard error is no terminal."),
-            }
-        }
-    }
-}
-
 /// `--no-wait` for one license.
-pub(in crate::command) fn one<'a>(
+pub(in crate::command) fn hand_off<'a>(
     call: &Call<'a>,
     bench: &mut Bench<'a>,
     item: Planned,
@@ -105,7 +23,7 @@ pub(in crate::command) fn one<'a>(
     let handing = &waiting.handing_off;
     handing.check(call.json, false)?;
     let (key, life) = (item.key.clone(), handing.life()?);
-    let ready = super::super::online::exchange(call, &bench.provider, &bench.custody).and_then(|exchange| {
+    let ready = online::exchange(call, &bench.provider, &bench.custody).and_then(|exchange| {
         bench.custody.connect(exchange.clone());
         Ok((finish_left_over(call.env, &mut bench.custody, &item)?, exchange))
     });

@@ -1,6 +1,8 @@
 //! One license's consent as a person at the terminal sees it.
 
-use super::HandingOff;
+use super::args::HandingOff;
+use super::outcome::told_unconfirmed;
+use super::remote::from_afar;
 use crate::command::Call;
 use crate::consent::{OpenMethod, ProgressReporter};
 use crate::custody::Custody;
@@ -48,7 +50,7 @@ impl ProgressReporter for SingleReporter<'_> {
             OpenMethod::Browser(Opened::Started) => terminal.say("A browser has been asked to open it."),
             OpenMethod::Address | OpenMethod::Worklist => {}
         }
-        if let Some(advice) = super::from_afar(self.call.env, waiting_port(address)) {
+        if let Some(advice) = from_afar(self.call.env, waiting_port(address)) {
             terminal.say(&advice);
         }
         if terminal.attended() {
@@ -64,7 +66,7 @@ impl ProgressReporter for SingleReporter<'_> {
     }
 
     fn unconfirmed(&mut self, _: &Planned, facts: &[String]) {
-        self.spinner.suspend(|| super::told_unconfirmed(self.call, facts));
+        self.spinner.suspend(|| told_unconfirmed(self.call, facts));
     }
 
     fn ended(&mut self, _: &Planned, _: &Outcome, _: Option<&str>) {

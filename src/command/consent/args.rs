@@ -1,0 +1,149 @@
+//! How the person is reached and how long is waited, or how a link is made instead: the flags that register and renew share.
+
+use crate::command::Call;
+use crate::consent::LIFE;
+use crate::error::{Error, Result};
+use crate::model::duration::parse;
+use crate::report::qr;
+use crate::system::BrowserChoice;
+use jiff::SignedDuration;
+
+/// How to reach the person, and how long to wait.
+#[derive(Debug, clap::Args)]
+pub struct Waiting {
+    /// Print the address and wait; open no browser
+    #[arg(long, conflicts_with = "browser")]
+    pub no_browser: bool,
+
+    /// Have CMD open the address, which becomes its last argument (no shell is used)
+    #[arg(long, value_name = "CMD")]
+    pub browser: Option<String>,
+
+    /// Listen for the answer on this port [default: any free one, or the profile's]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+
+    /// Wait this long for the consent
+    #[arg(long, value_name = "TIME", default_value = "10m")]
+    pub timeout: String,
+
+    #[command(flatten)]
+    pub handing_off: HandingOff,
+}
+
+impl Waiting {
+    /// Which browser opens the address; an error where a person is needed and none can be asked here.
+    pub(in crate::command) fn choice(
+        &self,
+        call: &Call<'_>,
+        licenses: impl Iterator<Item = String>,
+    ) -> Result<BrowserChoice> {
+        if self.no_browser {
+            return Ok(BrowserChoice::None);
+        }
+        if let Some(command) = &self.browser {
+            let words =
+                shlex::split(command).filter(|words| !words.is_empty()).ok_or_else(|| Error::BadValue {
+                    name: "browser command",
+                    problem: "can't be read: a quote isn't closed, or it's empty".into(),
+                })?;
+            return Ok(BrowserChoice::Command(words));
+        }
+        match call.env.terminal.attended() {
+            true => Ok(BrowserChoice::System),
+            false => Err(Error::NeedsPerson { licenses: licenses.collect(), command: call.line.clone() }),
+        }
+    }
+
+    /// How long a person may take.
+    pub(in crate::command) fn timeout(&self) -> Result<SignedDuration> {
+        let timeout = parse("timeout", &self.timeout)?;
+        match timeout.is_zero() {
+            true => Err(Error::BadValue { name: "timeout", problem: "leaves nobody any time".into() }),
+            false => Ok(timeout),
+        }
+    }
+}
+
+/// How a hand-off is made and shown.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Hand-off options")]
+pub struct HandingOff {
+    /// Don't wait: print the address for an admin who sits elsewhere, and leave; complete takes what they send back
+    #[arg(long, conflicts_with_all = ["browser", "no_browser", "timeout"])]
+    pub no_wait: bool,
+
+    /// With --no-wait: until when the answer counts [default: 7d]
+    #[arg(long, value_name = "TIME", requires = "no_wait")]
+    pub expires: Option<String>,
+
+    /// With --no-wait: print text ready to mail, one message for each admin user with all their locations
+    #[arg(long, requires = "no_wait")]
+    pub message: bool,
+
+    /// Show the address as a QR code, on standard error
+    #[arg(long)]
+    pub qr: bool,
+
+    /// Put the address, or the message, into the terminal's clipboard (OSC 52)
+    #[arg(long)]
+    pub copy: bool,
+}
+
+impl HandingOff {
+    /// How long a hand-off lives.
+    pub(in crate::command) fn life(&self) -> Result<SignedDuration> {
+        match &self.expires {
+            None => Ok(LIFE),
+            Some(text) => match parse("hand-off's time", text)? {
+                none if none.is_zero() => Err(Error::BadValue {
+                    name: "hand-off's time",
+                    problem: "can't be zero: nobody could answer".into(),
+                }),
+                life => Ok(life),
+            },
+        }
+    }
+
+    /// What doesn't go together, and clap can't know.
+    pub(in crate::command) fn check(&self, json: bool, several: bool) -> Result<()> {
+        let wrong = |what: &str, hint: &str| Err(Error::Usage { what: what.into(), hint: hint.into() });
+        // Clap drops a requirement that conflicts with another flag.
+        if !self.no_wait && (self.message || self.expires.is_some()) {
+            return wrong(
+                "--message and --expires are for a hand-off",
+                "Add --no-wait, and leave --browser out.",
+            );
+        }
+        if json && self.message {
+            return wrong(
+                "--message is text, which doesn't go with JSON",
+                "Leave --message out: authorize_url is in the results; or leave --json or --format out.",
+            );
+        }
+        if several && !self.no_wait && (self.qr || self.copy) {
+            return wrong(
+                "--qr and --copy are for one license, or for --no-wait",
+                "Leave them out, or add --no-wait.",
+            );
+        }
+        Ok(())
+    }
+
+    /// Shows an address that is on the terminal already in the further ways that were asked for.
+    pub(in crate::command) fn show(&self, call: &Call<'_>, address: &str, copied: Option<&str>) {
+        let terminal = &call.env.terminal;
+        if self.qr {
+            match qr(address, !terminal.color_err()) {
+                Some(code) => terminal.picture(&code),
+                None => terminal.insist("The address is too long for a QR code."),
+            }
+        }
+        if let Some(copied) = copied.filter(|_| self.copy) {
+            match terminal.copy(copied) {
+                true => terminal.say("It's in the clipboard, where the terminal allows that."),
+                false => terminal.say("Nothing was copied: standard error is no terminal."),
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What became of a consent, as the command reports it: a grant from an earlier run or from elsewhere, one that another admin
+//! gave, and facts that nobody confirmed.
+
+use crate::command::{Bench, Call, outcome_or_error};
+use crate::consent::{answer, outcome_of};
+use crate::custody::Kept;
+use crate::error::{Error, Result};
+use crate::model::outcome::{Ending, Outcome};
+use crate::model::plan::Planned;
+use crate::oauth::{ProviderClient, Returned};
+
+/// What an answer from elsewhere comes to.
+pub(in crate::command) fn answered<'a>(
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+    returned: Returned,
+    client: &ProviderClient,
+) -> Result<Outcome> {
+    let (item, kept) = answer(call.env, &mut bench.custody, client, returned)?;
+    Ok(outcome_of_left(call, bench, &item, kept, false))
+}
+
+/// What a grant means that came without a round: from an earlier run, or from elsewhere.
+pub(super) fn outcome_of_left(
+    call: &Call<'_>,
+    bench: &mut Bench<'_>,
+    item: &Planned,
+    kept: Kept,
+    any_user: bool,
+) -> Outcome {
+    if let Kept::Live { unconfirmed } = &kept {
+        told_unconfirmed(call, unconfirmed);
+    }
+    outcome_of(&mut bench.custody, item, Ok(kept), |_| any_user)
+}
+
+/// Facts that the provider didn't report are told, never passed off as verified.
+pub(super) fn told_unconfirmed(call: &Call<'_>, unconfirmed: &[String]) {
+    if !unconfirmed.is_empty() {
+        call.env.terminal.say(&format!("Not confirmed by BioTrack's answer: {}.", unconfirmed.join(", ")));
+    }
+}
+
+/// A held grant is asked about where a person is; an error about the call itself stays the call's.
+pub(in crate::command) fn settled<'a>(
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+    mut outcome: Outcome,
+) -> Result<Outcome> {
+    let terminal = &call.env.terminal;
+    match outcome.error.take() {
+        Some(Error::OtherAdmin { license, granted_by, username, take, throw_away })
+            if terminal.attended() =>
+        {
+            let question = format!("{license} was granted by {granted_by}, not {username}. Take this grant?");
+            match terminal.confirm(&question) {
+                Ok(true) => {
+                    bench.custody.take_held(&outcome.key)?;
+                    let standing = bench.custody.standing(&outcome.key)?;
+                    return Ok(Outcome::of(outcome.key, Ending::Granted, standing));
+                }
+                Ok(false) => {
+                    outcome.error =
+                        Some(Error::OtherAdmin { license, granted_by, username, take, throw_away });
+                }
+                Err(Error::Interrupted { .. }) => {
+                    terminal.say(&format!("\nThe grant of {granted_by} is held, not live."));
+                    outcome.error = Some(Error::Interrupted { next: Some(take) });
+                }
+                Err(e) => return Err(e),
+            }
+            Ok(outcome)
+        }
+        Some(error) if outcome.ending == Ending::Failed => {
+            outcome_or_error(&outcome.key, outcome.standing, error)
+        }
+        error => Ok(Outcome { error, ..outcome }),
+    }
+}
