@@ -56,9 +56,9 @@ fn complete<'a>(returned: Returned, call: &Call<'a>, bench: &mut Bench<'a>) -> R
         Found::Waiting(flow) | Found::Left(flow) => *flow,
     };
     let key = flow.key.clone();
-    let done = online::exchange(call, &bench.provider, &bench.custody).and_then(|exchange| {
-        bench.custody.connect(exchange.clone());
-        answered(call, bench, returned, &exchange)
+    let done = online::connect(call, &bench.provider, &bench.custody).and_then(|client| {
+        bench.custody.connect(client.clone());
+        answered(call, bench, returned, &client)
     });
     let outcome = match done {
         Ok(outcome) => settled(call, bench, outcome)?,

@@ -57,7 +57,7 @@ pub(super) fn run<'a>(args: &Args, call: &Call<'a>) -> Result<u8> {
 
 fn listen<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
     let public = public(args, bench)?;
-    let client = online::exchange(call, &bench.provider, &bench.custody)?;
+    let client = online::connect(call, &bench.provider, &bench.custody)?;
     bench.custody.connect(client.clone());
     bench.custody.probe()?;
     let bind = SocketAddr::new(args.bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), args.port);

@@ -11,7 +11,7 @@ use crate::system::HttpOptions;
 use std::sync::Arc;
 
 /// Reads the client's secret, makes the HTTP client, and sees that the provider answers.
-pub(super) fn exchange(
+pub(super) fn connect(
     call: &Call<'_>,
     provider: &Arc<Provider>,
     custody: &Custody<'_>,

@@ -119,8 +119,8 @@ pub(super) fn fresh<'a>(
     if let AtHand::Lasts(fresh) = bench.custody.at_hand(&key, min)? {
         return Ok(fresh);
     }
-    let asked = online::exchange(call, &provider, &bench.custody).and_then(|exchange| {
-        bench.custody.connect(exchange);
+    let asked = online::connect(call, &provider, &bench.custody).and_then(|client| {
+        bench.custody.connect(client);
         bench.custody.fresh(&key, min)
     });
     if bench.custody.is_interrupted() {

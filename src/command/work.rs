@@ -11,9 +11,9 @@ impl<'a> Bench<'a> {
         let done = work(&mut self);
         // The answer has been given: what goes wrong from here on doesn't change how the work ended.
         if matches!(self.custody.tidy_needs_provider(), Ok(true))
-            && let Ok(exchange) = online::exchange(call, &self.provider, &self.custody)
+            && let Ok(client) = online::connect(call, &self.provider, &self.custody)
         {
-            self.custody.connect(exchange);
+            self.custody.connect(client);
         }
         self.custody.tidy();
         let ran = hooks::after_change(call, &self.hooks, &self.provider, self.custody.ledger_mut());

@@ -17,8 +17,8 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
     let Run { plan, known, done, resumed, any_user, verb, form } = run;
     let (provider, handing) = (bench.provider.clone(), &waiting.handing_off);
     let life = handing.life()?;
-    let exchange = online::exchange(call, &provider, &bench.custody)?;
-    bench.custody.connect(exchange.clone());
+    let client = online::connect(call, &provider, &bench.custody)?;
+    bench.custody.connect(client.clone());
     bench.custody.probe()?;
     // No moving line: nothing is waited for.
     let hooks = bench.hooks.clone();
@@ -44,8 +44,7 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
         }
     }
     let mut handed: Vec<IssuedLink> = Vec::with_capacity(asked.len());
-    for (item, made) in
-        hand_out(call.env, &mut bench.custody, &exchange.endpoints, asked, waiting.port, life)?
+    for (item, made) in hand_out(call.env, &mut bench.custody, &client.endpoints, asked, waiting.port, life)?
     {
         let standing = bench.custody.standing(&item.key)?;
         let outcome = match made {

@@ -69,10 +69,10 @@ pub(super) fn run<'a>(
         let problem = format!("can't be run: there is no program \"{}\"", clean(program));
         return Err(Error::BadValue { name: "browser command", problem });
     }
-    let exchange = super::online::exchange(call, &provider, &bench.custody)?;
-    bench.custody.connect(exchange.clone());
+    let client = super::online::connect(call, &provider, &bench.custody)?;
+    bench.custody.connect(client.clone());
     bench.custody.probe()?;
-    let mut session = Session::bind(call.env, exchange.clone(), waiting.port)?;
+    let mut session = Session::bind(call.env, client.clone(), waiting.port)?;
     let now = call.env.clock.now();
     let Run { plan, known, done, resumed, any_user, verb, .. } = run;
     let (id, places) = match resumed {
@@ -107,7 +107,7 @@ pub(super) fn run<'a>(
     let mut round = ConsentRun::new(
         call.env,
         &mut bench.custody,
-        &exchange,
+        &client,
         &mut session,
         options,
         pace,

@@ -23,9 +23,9 @@ pub(in crate::command) fn hand_off<'a>(
     let handing = &waiting.handing_off;
     handing.check(call.json, false)?;
     let (key, life) = (item.key.clone(), handing.life()?);
-    let ready = online::exchange(call, &bench.provider, &bench.custody).and_then(|exchange| {
-        bench.custody.connect(exchange.clone());
-        Ok((finish_left_over(call.env, &mut bench.custody, &item)?, exchange))
+    let ready = online::connect(call, &bench.provider, &bench.custody).and_then(|client| {
+        bench.custody.connect(client.clone());
+        Ok((finish_left_over(call.env, &mut bench.custody, &item)?, client))
     });
     let made = match ready {
         // Nobody is to be asked any more.
@@ -33,9 +33,9 @@ pub(in crate::command) fn hand_off<'a>(
             let outcome = outcome_of_left(call, bench, &item, kept, any_user);
             return bench.finish(call, outcome);
         }
-        Ok((None, exchange)) => bench.custody.probe().and_then(|()| {
+        Ok((None, client)) => bench.custody.probe().and_then(|()| {
             let made =
-                hand_out(call.env, &mut bench.custody, &exchange.endpoints, vec![item], waiting.port, life)?
+                hand_out(call.env, &mut bench.custody, &client.endpoints, vec![item], waiting.port, life)?
                     .into_iter()
                     .next();
             made.ok_or_else(|| Error::Internal("nothing was handed out".into()))?.1

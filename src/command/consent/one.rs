@@ -29,18 +29,18 @@ pub(in crate::command) fn consent<'a>(
         choice?;
         return Err(Error::Internal("nobody was asked".into()));
     }
-    let ready = online::exchange(call, &bench.provider, &bench.custody).and_then(|exchange| {
-        bench.custody.connect(exchange.clone());
+    let ready = online::connect(call, &bench.provider, &bench.custody).and_then(|client| {
+        bench.custody.connect(client.clone());
         let kept = finish_left_over(call.env, &mut bench.custody, &item)?;
-        Ok((exchange, kept))
+        Ok((client, kept))
     });
     let asked = match ready {
         // Nobody is to be asked any more.
         Ok((_, Some(kept))) => Ok(outcome_of_left(call, bench, &item, kept, any_user)),
-        Ok((exchange, None)) => {
+        Ok((client, None)) => {
             let options =
                 RunOptions { choice: choice?, timeout, any_user, run: None, keys: false, worklist: None };
-            alone(call, bench, item, options, &exchange, waiting)
+            alone(call, bench, item, options, &client, waiting)
         }
         Err(e) => Err(e),
     };
@@ -56,27 +56,19 @@ fn alone<'a>(
     bench: &mut Bench<'a>,
     item: Planned,
     options: RunOptions,
-    exchange: &ProviderClient,
+    client: &ProviderClient,
     waiting: &Waiting,
 ) -> Result<Outcome> {
     bench.custody.probe()?;
-    let mut session = Session::bind(call.env, exchange.clone(), waiting.port)?;
+    let mut session = Session::bind(call.env, client.clone(), waiting.port)?;
     let provider = bench.provider.clone();
     let mut view = SingleReporter::new(call, &waiting.handing_off, &provider);
     let pace = Pace::new(1, false, vec![item.username.to_string()]);
     let items = [(0, item)];
     // An address that was sent back can be pasted meanwhile.
     let keys = call.env.terminal.attended().then(|| session.keys(call.env)).flatten();
-    let round = ConsentRun::new(
-        call.env,
-        &mut bench.custody,
-        exchange,
-        &mut session,
-        options,
-        pace,
-        &items,
-        &mut view,
-    );
+    let round =
+        ConsentRun::new(call.env, &mut bench.custody, client, &mut session, options, pace, &items, &mut view);
     let outcome = round.run().outcomes.pop().flatten();
     drop(keys);
     outcome.ok_or_else(|| Error::Internal("nothing was asked".into()))

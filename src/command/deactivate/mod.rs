@@ -219,9 +219,9 @@ impl Reach {
         if args.local_only {
             return Ok(Self::Nobody);
         }
-        match online::exchange(call, &bench.provider, &bench.custody) {
-            Ok(exchange) => {
-                bench.custody.connect(exchange);
+        match online::connect(call, &bench.provider, &bench.custody) {
+            Ok(client) => {
+                bench.custody.connect(client);
                 Ok(Self::Provider { patience: Patience::REVOCATION, rest: None })
             }
             Err(Error::Provider(e)) if away(&e) => Ok(Self::Away(e)),

@@ -33,8 +33,8 @@ pub(super) fn renew<'a>(
     if !args.yes && !terminal.confirm(&question)? {
         return Err(Error::NotConfirmed { what: question });
     }
-    let exchange = online::exchange(call, &provider, &bench.custody)?;
-    bench.custody.connect(exchange);
+    let client = online::connect(call, &provider, &bench.custody)?;
+    bench.custody.connect(client);
     bench.custody.probe()?;
     let recovered = bench.custody.recover(key)?;
     let finished = |it: &Recovered| matches!(it, Recovered::Finished { kept: Kept::Live { .. }, username } if username.same_as(item.username.as_str()));

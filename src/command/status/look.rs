@@ -45,8 +45,8 @@ pub(super) fn look(args: &Args, call: &Call<'_>, shown: &[Found<'_>]) -> Result<
 fn ask<'a>(call: &Call<'a>, bench: Bench<'a>, keys: &[Key]) -> Result<Looked> {
     let mut looked = Looked::default();
     bench.work(call, |bench| {
-        let exchange = online::exchange(call, &bench.provider, &bench.custody)?;
-        bench.custody.connect(exchange);
+        let client = online::connect(call, &bench.provider, &bench.custody)?;
+        bench.custody.connect(client);
         let progress = progress(call, keys.len());
         let asked = bench.custody.look_up(keys, |done| progress.set_position(done as u64));
         progress.finish_and_clear();
