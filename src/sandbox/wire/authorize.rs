@@ -8,8 +8,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use url::{Host, Url};
 
+use super::answers::{Broken, back, html};
+use super::house::House;
 use super::params::Params;
-use super::{Broken, House, back, html};
 use crate::sandbox::behavior::{Ask, fresh};
 use crate::sandbox::log::What;
 use crate::sandbox::mishaps::{Mishap, Turn};

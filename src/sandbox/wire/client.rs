@@ -8,8 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use url::form_urlencoded;
 
+use super::answers::Broken;
+use super::house::House;
 use super::params::Params;
-use super::{Broken, House};
 use crate::sandbox::log::What;
 use crate::sandbox::{CLIENT_ID, CLIENT_SECRET};
 

@@ -7,8 +7,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::answers::{Broken, back, html};
+use super::house::House;
 use super::params::Params;
-use super::{Broken, House, back, html};
 use crate::sandbox::behavior::{Ask, Decision, SignIn, fresh};
 use crate::sandbox::mishaps::Mishap;
 use crate::sandbox::page;

@@ -6,7 +6,8 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 
-use super::{Broken, House, reply};
+use super::answers::{Broken, reply};
+use super::house::House;
 use crate::sandbox::mishaps::Mishap;
 
 #[derive(Serialize)]

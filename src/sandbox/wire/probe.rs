@@ -8,8 +8,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::answers::{Broken, reply};
 use super::client::Refusal;
-use super::{Broken, House, reply};
+use super::house::House;
 use crate::sandbox::CLIENT_ID;
 use crate::sandbox::log::What;
 use crate::sandbox::mishaps::Mishap;

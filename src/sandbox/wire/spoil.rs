@@ -13,8 +13,9 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use http_body::Frame;
 
+use super::answers::Broken;
+use super::house::House;
 use super::params::Params;
-use super::{Broken, House};
 use crate::sandbox::behavior::Caller;
 use crate::sandbox::log::What;
 use crate::sandbox::mishaps::Mishap;

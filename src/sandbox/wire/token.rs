@@ -9,9 +9,10 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::answers::{Broken, reply};
 use super::client::Refusal;
+use super::house::House;
 use super::spoil::spoil;
-use super::{Broken, House, reply};
 use crate::sandbox::behavior::{Answer, Caller, Facts, InvalidGrant, Minted};
 use crate::sandbox::mishaps::Mishap;
 
