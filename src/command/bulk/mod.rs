@@ -167,8 +167,8 @@ fn worklist(
         common.map(|fact| (fact.label(), fact.expected(provider, &first.key).to_owned())).collect()
     });
     let entries = items.iter().map(|(_, item)| entry(item)).collect();
-    let sheet = WorklistView { profile: provider.profile.clone(), facts, entries };
-    let worklist = Worklist::new(call.env.random.as_ref(), sheet)?;
+    let view = WorklistView { profile: provider.profile.clone(), facts, entries };
+    let worklist = Worklist::new(call.env.random.as_ref(), view)?;
     session.show_worklist(worklist.clone());
     if let Some(address) = session.worklist_address() {
         call.env.terminal.insist(&format!("Worklist, for a browser on this machine:\n\n  {address}\n"));

@@ -1,4 +1,4 @@
-//! What a person wishes: by a key at the terminal, or a click on the worklist.
+//! What a person does: by a key at the terminal, or a click on the worklist.
 
 use super::{ConsentRun, OpenMethod, OpenTrigger, held_by};
 use crate::consent::engine::Stage;
@@ -82,7 +82,7 @@ impl ConsentRun<'_, '_> {
     }
 
     /// A click on the worklist.
-    pub(super) fn wished(&mut self, action: WorklistAction, reply: ActionResponder) {
+    pub(super) fn take_action(&mut self, action: WorklistAction, reply: ActionResponder) {
         let progress = |at: usize| self.pace.progress().get(at).copied();
         if self.pace.is_stopping() {
             return reply.refuse("The run has ended", "The terminal says how, and what to do next.");

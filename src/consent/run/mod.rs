@@ -237,7 +237,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             SessionEvent::Key(key) if self.several() => self.key(key),
             SessionEvent::Key(_) => {}
             SessionEvent::Pasted { text, from } => self.pasted(&text, from),
-            SessionEvent::Clicked { action, reply } => self.wished(action, reply),
+            SessionEvent::Clicked { action, reply } => self.take_action(action, reply),
             SessionEvent::Interrupted => self.interrupt(),
         }
         self.settle_what_is_over();

@@ -1,7 +1,7 @@
-//! Runs tiny_http on a socket that only the gate can reach, and starts it anew when it dies.
+//! Runs tiny_http on a socket that only the front server can reach, and starts it anew when it dies.
 
-use super::in_flight_requests::Traffic;
-use super::{Method, Page, Request};
+use super::in_flight_requests::InFlightRequests;
+use super::request::{Method, Request};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// Names the header that proves a request came through the gate.
+/// Names the header that proves a request came through the front server.
 const PROOF: &str = "X-Gate";
 /// How long the thread waits before it tries again to open its socket.
 const BACK_OFF: Duration = Duration::from_millis(10);
@@ -37,7 +37,7 @@ struct Running {
 }
 
 /// tiny_http behind its private socket.
-pub(super) struct Private {
+pub(super) struct BackendServer {
     /// A fresh folder of ours alone; `None` where the socket is TCP.
     folder: Option<PathBuf>,
     proof: String,
@@ -47,27 +47,27 @@ pub(super) struct Private {
     stopping: AtomicBool,
 }
 
-impl Private {
+impl BackendServer {
     /// Opens the private socket in a fresh folder under `parent`.
-    pub(super) fn open(parent: &Path) -> io::Result<Private> {
-        let mut private = Private {
+    pub(super) fn open(parent: &Path) -> io::Result<BackendServer> {
+        let mut backend = BackendServer {
             folder: None,
             proof: random()?,
             running: Mutex::new(None),
             ailing: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         };
-        private.make_folder(parent)?;
-        match private.start() {
+        backend.make_folder(parent)?;
+        match backend.start() {
             // A Unix socket's path is short (104 bytes on a Mac); the loopback stands in.
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput && private.folder.is_some() => {
-                private.remove_folder();
-                private.folder = None;
-                private.start()?;
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput && backend.folder.is_some() => {
+                backend.remove_folder();
+                backend.folder = None;
+                backend.start()?;
             }
             outcome => outcome?,
         }
-        Ok(private)
+        Ok(backend)
     }
 
     #[cfg(unix)]
@@ -108,20 +108,20 @@ impl Private {
 
     /// Gives every request that comes to `handle`, on a thread of its own.
     pub(super) fn run(
-        self: &Arc<Private>,
-        traffic: Arc<Traffic>,
+        self: &Arc<BackendServer>,
+        in_flight: Arc<InFlightRequests>,
         mut handle: impl FnMut(Request) + Send + 'static,
     ) -> io::Result<Thread> {
         let (ended, end) = mpsc::channel();
-        let private = self.clone();
+        let backend = self.clone();
         let work = move || {
             let _ended: mpsc::Sender<()> = ended;
             let mut take = |request| {
-                if let Some(request) = private.admit(request, &traffic) {
+                if let Some(request) = backend.admit(request, &in_flight) {
                     handle(request);
                 }
             };
-            while let Some(server) = private.server() {
+            while let Some(server) = backend.server() {
                 if let Ok(request) = server.recv() {
                     take(request);
                 } else {
@@ -130,23 +130,23 @@ impl Private {
                         take(request);
                     }
                     drop(server);
-                    private.restart();
+                    backend.restart();
                 }
             }
         };
         let thread = thread::Builder::new().name("listener".into()).spawn(work)?;
-        Ok(Thread { private: self.clone(), thread: Some(thread), end })
+        Ok(Thread { backend: self.clone(), thread: Some(thread), end })
     }
 
-    /// Checks that a request came through the gate.
-    fn admit(&self, request: tiny_http::Request, traffic: &Arc<Traffic>) -> Option<Request> {
+    /// Checks that a request came through the front server.
+    fn admit(&self, request: tiny_http::Request, in_flight: &Arc<InFlightRequests>) -> Option<Request> {
         let header = request.headers().iter().find(|header| header.field.equiv(PROOF))?;
         let (proof, id) = header.value.as_str().split_once(' ')?;
         if proof != self.proof {
             return None;
         }
         let id = id.parse().ok()?;
-        if !traffic.held(id) {
+        if !in_flight.held(id) {
             return None;
         }
         let method = match request.method() {
@@ -157,7 +157,7 @@ impl Private {
             Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
             None => (request.url().to_owned(), None),
         };
-        Some(Request { method, path, query, id, traffic: traffic.clone(), inner: Some(request) })
+        Some(Request::new(method, path, query, id, in_flight.clone(), request))
     }
 
     /// Replaces a dead server, unless all is to end.
@@ -236,7 +236,7 @@ impl Private {
     }
 }
 
-impl Drop for Private {
+impl Drop for BackendServer {
     fn drop(&mut self) {
         let server = self.running().take();
         drop(server);
@@ -246,15 +246,15 @@ impl Drop for Private {
 
 /// The thread that takes requests out of tiny_http; dropping it ends it.
 pub(super) struct Thread {
-    private: Arc<Private>,
+    backend: Arc<BackendServer>,
     thread: Option<thread::JoinHandle<()>>,
     end: mpsc::Receiver<()>,
 }
 
 impl Drop for Thread {
     fn drop(&mut self) {
-        self.private.stopping.store(true, Ordering::Release);
-        if let Some(server) = self.private.server() {
+        self.backend.stopping.store(true, Ordering::Release);
+        if let Some(server) = self.backend.server() {
             server.unblock();
         }
         // A handler that never returns keeps its thread, not us.
@@ -262,7 +262,7 @@ impl Drop for Thread {
         if let Some(thread) = self.thread.take().filter(|_| ended) {
             let _ = thread.join();
         }
-        self.private.remove_folder();
+        self.backend.remove_folder();
     }
 }
 
@@ -277,15 +277,4 @@ fn random() -> io::Result<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(hex::encode(bytes))
-}
-
-impl Request {
-    /// Writes the page and returns when the kernel has it.
-    pub(super) fn write(&mut self, page: Page) {
-        let Some(request) = self.inner.take() else { return };
-        self.traffic.answering(self.id);
-        let mut writer = request.into_writer();
-        // Whoever asked may be gone; then there is nobody to tell.
-        let _ = writer.write_all(&page.print(false)).and_then(|()| writer.flush());
-    }
 }

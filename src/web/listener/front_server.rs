@@ -1,11 +1,11 @@
-//! The bounded gate on the real port: whole, clean requests pass to tiny_http; all else ends here.
+//! The bounded server on the real port: whole, clean requests pass to tiny_http; all else ends here.
 
-use super::Method;
-use super::backend_server::Private;
+use super::backend_server::BackendServer;
 use super::head::{self, Verdict};
-use super::in_flight_requests::Traffic;
+use super::in_flight_requests::InFlightRequests;
 use super::limits::{self, Limits};
 use super::page::Page;
+use super::request::Method;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
@@ -24,7 +24,7 @@ use tokio::time::{sleep, timeout};
 /// Connections open at once.
 // defense: S22 few-connections-at-once
 pub(super) const OPEN: usize = 256;
-/// Requests behind the gate at once; each takes four descriptors.
+/// Requests behind the front server at once; each takes four descriptors.
 pub(super) const RELAYS: usize = 64;
 /// Requests tiny_http reads at once: the threads its pool has anyway.
 const HANDING: usize = 4;
@@ -42,13 +42,13 @@ const TRIES: usize = 300;
 const HEALTH: &str = "/healthz";
 
 /// What the connections' tasks share.
-pub(super) struct Gate {
+pub(super) struct FrontServer {
     names: Vec<String>,
     /// Where strangers can reach it: what slows them down, and the names under which a monitor may ask.
     exposed: Option<(Limits, Vec<String>)>,
     head_time: Duration,
-    private: Arc<Private>,
-    traffic: Arc<Traffic>,
+    backend: Arc<BackendServer>,
+    in_flight: Arc<InFlightRequests>,
     slots: Arc<Semaphore>,
     relays: Semaphore,
     handing: Arc<Semaphore>,
@@ -58,7 +58,7 @@ pub(super) struct Gate {
 }
 
 /// A listening socket; its sender is dropped after it, which tells that the port is closed.
-pub(super) struct Door {
+pub(super) struct ListenerHandle {
     pub(super) listener: TcpListener,
     pub(super) _open: mpsc::Sender<()>,
 }
@@ -71,20 +71,20 @@ enum Progress {
     Answered,
 }
 
-impl Gate {
+impl FrontServer {
     pub(super) fn new(
         names: Vec<String>,
         exposed: Option<Vec<String>>,
         head_time: Duration,
-        private: Arc<Private>,
-        traffic: Arc<Traffic>,
-    ) -> Gate {
-        Gate {
+        backend: Arc<BackendServer>,
+        in_flight: Arc<InFlightRequests>,
+    ) -> FrontServer {
+        FrontServer {
             names,
             exposed: exposed.map(|own| (Limits::new(Instant::now()), own)),
             head_time,
-            private,
-            traffic,
+            backend,
+            in_flight,
             slots: Arc::new(Semaphore::new(OPEN)),
             relays: Semaphore::new(RELAYS),
             handing: Arc::new(Semaphore::new(HANDING)),
@@ -95,12 +95,12 @@ impl Gate {
     }
 
     /// Accepts until aborted.
-    pub(super) async fn accept(self: Arc<Gate>, door: Door) {
+    pub(super) async fn accept(self: Arc<FrontServer>, handle: ListenerHandle) {
         loop {
-            match door.listener.accept().await {
+            match handle.listener.accept().await {
                 Ok((client, _)) => {
                     let Some(slot) = self.slot().await else { return };
-                    self.admit(client, slot, door._open.clone());
+                    self.admit(client, slot, handle._open.clone());
                 }
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 // Out of descriptors, most likely: make room, and don't spin until there is some.
@@ -123,14 +123,14 @@ impl Gate {
         self.slots.clone().acquire_owned().await.ok()
     }
 
-    fn admit(self: &Arc<Gate>, client: TcpStream, slot: OwnedSemaphorePermit, open: mpsc::Sender<()>) {
+    fn admit(self: &Arc<FrontServer>, client: TcpStream, slot: OwnedSemaphorePermit, open: mpsc::Sender<()>) {
         let id = self.last.fetch_add(1, Ordering::Relaxed);
-        let gate = self.clone();
+        let server = self.clone();
         // Locked until the handle is in: the task can't leave the list before it stands there.
         let mut idle = self.idle();
         let task = tokio::spawn(async move {
-            gate.attend(client, id).await;
-            gate.idle().remove(&id);
+            server.attend(client, id).await;
+            server.idle().remove(&id);
             drop((slot, open));
         });
         idle.insert(id, task.abort_handle());
@@ -233,15 +233,15 @@ impl Gate {
         progress: &mut Progress,
     ) -> io::Result<bool> {
         let permit = self.handing.clone().acquire_owned().await.map_err(io::Error::other)?;
-        let under_way = self.traffic.begin(permit);
-        let Ok(mut private) = self.private.connect().await else { return Ok(false) };
-        let request = self.private.clean(method, target, &self.names[0], under_way.id);
-        if private.write_all(request.as_bytes()).await.is_err() {
+        let under_way = self.in_flight.begin(permit);
+        let Ok(mut backend) = self.backend.connect().await else { return Ok(false) };
+        let request = self.backend.clean(method, target, &self.names[0], under_way.id);
+        if backend.write_all(request.as_bytes()).await.is_err() {
             return Ok(false);
         }
         let mut buffer = vec![0; 16 * 1024];
         loop {
-            match private.read(&mut buffer).await {
+            match backend.read(&mut buffer).await {
                 Ok(0) | Err(_) => return Ok(under_way.arrived()),
                 Ok(size) => {
                     *progress = Progress::Answered;

@@ -1,6 +1,6 @@
 //! Judges the bytes of a request's head; pure, so that every refusal can be tested without a socket.
 
-use super::Method;
+use super::request::Method;
 
 /// A head longer than this is refused; a redirect's is about one KiB.
 pub const LIMIT: usize = 16 * 1024;
@@ -10,7 +10,7 @@ pub const LIMIT: usize = 16 * 1024;
 pub enum Verdict {
     /// A clean GET for this origin-form target, or a POST without a body that a page of ours sent.
     Pass(Method, String),
-    /// Answered by the gate itself.
+    /// Answered by the front server itself.
     Refuse {
         /// With what.
         status: u16,
@@ -322,7 +322,7 @@ mod tests {
         assert_eq!(status(endless), 431);
     }
 
-    /// As the gate does: in pieces, until there is a verdict.
+    /// As the front server does: in pieces, until there is a verdict.
     fn piecemeal(bytes: &[u8], cuts: &[usize]) -> Option<Verdict> {
         let mut seen = 0;
         for end in cuts.iter().map(|cut| cut % (bytes.len() + 1)).chain([bytes.len()]) {

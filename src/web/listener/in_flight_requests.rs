@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 
-/// How far a request has come behind the gate.
+/// How far a request has come behind the front server.
 enum Stage {
     /// On its way through tiny_http; the permit is what keeps its thread pool from growing.
     Handing { _permit: OwnedSemaphorePermit },
@@ -16,20 +16,20 @@ enum Stage {
     Answering,
 }
 
-/// The requests between the gate and the browser's whole answer.
+/// The requests between the front server and the browser's whole answer.
 #[derive(Default)]
-pub(super) struct Traffic {
+pub(super) struct InFlightRequests {
     under_way: Mutex<HashMap<u64, Stage>>,
     changed: Condvar,
     last: AtomicU64,
 }
 
-impl Traffic {
-    /// A request leaves the gate; it counts until the answer's guard is dropped.
-    pub(super) fn begin(self: &Arc<Traffic>, permit: OwnedSemaphorePermit) -> UnderWay {
+impl InFlightRequests {
+    /// A request leaves the front server; it counts until the answer's guard is dropped.
+    pub(super) fn begin(self: &Arc<InFlightRequests>, permit: OwnedSemaphorePermit) -> InFlightRequest {
         let id = self.last.fetch_add(1, Ordering::Relaxed);
         self.lock().insert(id, Stage::Handing { _permit: permit });
-        UnderWay { traffic: self.clone(), id }
+        InFlightRequest { in_flight: self.clone(), id }
     }
 
     /// The handler has the request. False where nobody waits for it.
@@ -62,22 +62,22 @@ impl Traffic {
 }
 
 /// One request under way; dropped when its answer is with the browser, or never will be.
-pub(super) struct UnderWay {
-    traffic: Arc<Traffic>,
+pub(super) struct InFlightRequest {
+    in_flight: Arc<InFlightRequests>,
     pub(super) id: u64,
 }
 
-impl UnderWay {
+impl InFlightRequest {
     /// Whether the handler ever saw the request: if not, handing it over again is harmless.
     pub(super) fn arrived(&self) -> bool {
-        !matches!(self.traffic.lock().get(&self.id), Some(Stage::Handing { .. }))
+        !matches!(self.in_flight.lock().get(&self.id), Some(Stage::Handing { .. }))
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for InFlightRequest {
     fn drop(&mut self) {
-        let gone = self.traffic.lock().remove(&self.id);
+        let gone = self.in_flight.lock().remove(&self.id);
         drop(gone);
-        self.traffic.changed.notify_all();
+        self.in_flight.changed.notify_all();
     }
 }

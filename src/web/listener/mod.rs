@@ -7,14 +7,16 @@ pub mod head;
 mod in_flight_requests;
 mod limits;
 mod page;
+mod request;
 #[cfg(test)]
 mod tests;
 
 pub use page::{Page, policy_hash};
+pub use request::{Method, Request};
 
-use backend_server::{Private, Thread};
-use front_server::{Door, Gate};
-use in_flight_requests::Traffic;
+use backend_server::{BackendServer, Thread};
+use front_server::{FrontServer, ListenerHandle};
+use in_flight_requests::InFlightRequests;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -32,8 +34,6 @@ const CLOSING: Duration = Duration::from_millis(200);
 /// dropped there comes again only after a second.
 #[cfg(unix)]
 const QUEUE: i32 = 4096;
-/// The most bytes that the kernel surely takes at once.
-const NEVER_WAITS: usize = 100_000;
 /// How often a port free in both families is looked for.
 const TRIES: usize = 64;
 
@@ -139,21 +139,22 @@ impl Listener {
         private_folder: &Path,
         handle: impl FnMut(Request) + Send + 'static,
     ) -> io::Result<Serving> {
-        let traffic = Arc::new(Traffic::default());
-        let private = Arc::new(Private::open(private_folder)?);
-        let thread = private.run(traffic.clone(), handle)?;
-        let gate = Arc::new(Gate::new(self.names, self.exposed, head_time, private, traffic.clone()));
+        let in_flight = Arc::new(InFlightRequests::default());
+        let backend = Arc::new(BackendServer::open(private_folder)?);
+        let thread = backend.run(in_flight.clone(), handle)?;
+        let front =
+            Arc::new(FrontServer::new(self.names, self.exposed, head_time, backend, in_flight.clone()));
         let (open, closed) = mpsc::channel();
         let mut serving =
-            Serving { port: self.port, gate, traffic, doors: Vec::new(), closed, _thread: thread };
+            Serving { port: self.port, front, in_flight, listening: Vec::new(), closed, _thread: thread };
         let _inside = runtime.enter();
         for socket in self.sockets {
             #[cfg(unix)]
             rustix::net::listen(&socket, QUEUE)?;
             socket.set_nonblocking(true)?;
             let listener = tokio::net::TcpListener::from_std(socket)?;
-            let door = Door { listener, _open: open.clone() };
-            serving.doors.push(runtime.spawn(serving.gate.clone().accept(door)).abort_handle());
+            let listening = ListenerHandle { listener, _open: open.clone() };
+            serving.listening.push(runtime.spawn(serving.front.clone().accept(listening)).abort_handle());
         }
         Ok(serving)
     }
@@ -172,9 +173,9 @@ fn no_ipv6(error: &io::Error) -> bool {
 /// second at most; requests nobody answers aren't waited for) and ends the thread.
 pub struct Serving {
     port: u16,
-    gate: Arc<Gate>,
-    traffic: Arc<Traffic>,
-    doors: Vec<AbortHandle>,
+    front: Arc<FrontServer>,
+    in_flight: Arc<InFlightRequests>,
+    listening: Vec<AbortHandle>,
     closed: mpsc::Receiver<()>,
     /// Dropped last: the handler ends once nothing can reach it.
     _thread: Thread,
@@ -189,61 +190,14 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        for door in &self.doors {
+        for socket in &self.listening {
             // defense: S23 ports-close-at-the-end
-            door.abort();
+            socket.abort();
         }
-        self.gate.evict_all();
-        self.traffic.settle(GRACE);
-        self.gate.cut();
-        // Every door and every connection holds a sender until its socket is closed.
+        self.front.evict_all();
+        self.in_flight.settle(GRACE);
+        self.front.cut();
+        // Every listener and every connection holds a sender until its socket is closed.
         let _ = self.closed.recv_timeout(CLOSING);
-    }
-}
-
-/// How something is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// To see it.
-    Get,
-    /// To have something done. Only a page of ours can: the browser vouches for where it came from.
-    Post,
-}
-
-/// A clean request without a body. Dropped unanswered, it is answered with a plain 503.
-pub struct Request {
-    /// How it's asked.
-    pub method: Method,
-    /// The path as sent, undecoded.
-    pub path: String,
-    /// What followed the `?`, undecoded.
-    pub query: Option<String>,
-    id: u64,
-    traffic: Arc<Traffic>,
-    inner: Option<tiny_http::Request>,
-}
-
-impl Request {
-    /// Answers, from any thread and at any time. Returns once the kernel has the page, which then reaches the
-    /// browser even if [`Serving`] is dropped next. A page up to 100 KB never waits for a slow browser.
-    pub fn answer(mut self, page: Page) {
-        self.write(page);
-    }
-
-    /// The same for a page of any size: one that could wait for a slow browser is written on a thread of its own.
-    /// Few can be at it, for few requests are behind the gate.
-    pub fn answer_apart(self, page: Page) {
-        if page.body.len() <= NEVER_WAITS {
-            return self.answer(page);
-        }
-        self.traffic.answering(self.id);
-        // Where there is no thread to be had, the request is dropped, and that is an answer too.
-        let _ = std::thread::Builder::new().name("page".into()).spawn(move || self.answer(page));
-    }
-}
-
-impl Drop for Request {
-    fn drop(&mut self) {
-        self.write(Page::plain(503));
     }
 }

@@ -1,10 +1,10 @@
-//! What a person wishes on the worklist, and the browser that waits for what becomes of it.
+//! What a person does on the worklist, and the browser that waits for what becomes of it.
 
 use crate::error::clean;
 use crate::web::listener::{Page, Request};
 use crate::web::pages;
 
-/// What was clicked; the number is the entry's place in the sheet.
+/// What was clicked; the number is the entry's place in the view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorklistAction {
     /// To be led to the Grant Access page of an entry.

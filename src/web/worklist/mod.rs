@@ -1,17 +1,18 @@
 //! The worklist: a page on the listener's port that shows how far every license of a run has come, and leads to
-//! BioTrack's Grant Access pages one by one. What people action there comes as a step; the page decides nothing.
+//! BioTrack's Grant Access pages one by one. What people do there comes as an event; the page decides nothing.
 
 mod action;
 mod page;
 mod state;
 #[cfg(test)]
 mod tests;
+mod view;
 
 pub use action::{ActionResponder, WorklistAction};
+pub use view::{Entry, WorklistView};
 
 use super::event::SessionEvent;
 use crate::error::{Result, clean};
-use crate::model::ids::{Key, OcmLicense, StoreName, Username};
 use crate::model::plan::Progress;
 use crate::model::secret::{Fingerprint, Secret, fingerprint};
 use crate::system::Random;
@@ -25,34 +26,6 @@ use tokio::runtime::Handle;
 /// What the paths begin with.
 const PREFIX: &str = "/worklist/";
 
-/// What the page shows of one license. All of it is text, which the page escapes.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// Which.
-    pub key: Key,
-    /// The admin who is asked.
-    pub username: Username,
-    /// What the store is called.
-    pub name: Option<StoreName>,
-    /// The official OCM license, where noted.
-    pub ocm_license: Option<OcmLicense>,
-    /// When its living grant ends, in the profile's zone, ready to be shown.
-    pub expires: Option<String>,
-    /// Why it's in the run, in words.
-    pub why: String,
-}
-
-/// What the page shows of a run: its licenses in their order, one admin's beside each other.
-#[derive(Debug, Clone)]
-pub struct WorklistView {
-    /// The profile.
-    pub profile: String,
-    /// What every Grant Access page of the run must show: label and value.
-    pub facts: Vec<(&'static str, String)>,
-    /// The licenses.
-    pub entries: Vec<Entry>,
-}
-
 /// A run's page. Clones are the same page: one is with the session, which serves it, one with whoever tells it what
 /// has come of a license.
 #[derive(Clone)]
@@ -61,7 +34,7 @@ pub struct Worklist(Arc<Inner>);
 struct Inner {
     secret: String,
     fingerprint: Fingerprint,
-    sheet: WorklistView,
+    view: WorklistView,
     state: Mutex<WorklistState>,
     /// Told when a page has heard of the end.
     heard: Condvar,
@@ -77,16 +50,16 @@ fn pasted(query: &str) -> Secret {
 
 impl Worklist {
     /// A page under a path that nobody can guess: 256 random bits.
-    pub fn new(random: &dyn Random, mut sheet: WorklistView) -> Result<Self> {
-        for entry in &mut sheet.entries {
+    pub fn new(random: &dyn Random, mut view: WorklistView) -> Result<Self> {
+        for entry in &mut view.entries {
             entry.why = clean(&entry.why);
         }
         let secret = random.token()?;
-        let state = Mutex::new(WorklistState::new(sheet.entries.len()));
+        let state = Mutex::new(WorklistState::new(view.entries.len()));
         Ok(Self(Arc::new(Inner {
             fingerprint: fingerprint(&secret),
             secret,
-            sheet,
+            view,
             state,
             heard: Condvar::new(),
         })))
@@ -103,12 +76,12 @@ impl Worklist {
         self.tell(|state| state.show(entry, progress, &clean(detail)));
     }
 
-    /// Shows a notice above the list, with a button that wishes to go on; `None` takes it away.
+    /// Shows a notice above the list, with a button to go on; `None` takes it away.
     pub fn notice(&self, text: Option<String>) {
         self.tell(|state| state.notice(text.map(|text| clean(&text))));
     }
 
-    /// The run is over: pages say so, and nothing can be wished any more.
+    /// The run is over: pages say so, and no action is taken any more.
     pub fn ended(&self, text: String) {
         self.tell(|state| state.end(clean(&text)));
     }
@@ -154,11 +127,11 @@ impl Worklist {
     pub(super) fn connect(&self, request: Request) -> Option<SessionEvent> {
         let path = request.path.clone();
         let below = path[PREFIX.len()..].split_once('/').map_or("", |(_, below)| below);
-        let entry = |number: &str| number.parse().ok().filter(|number| *number < self.0.sheet.entries.len());
+        let entry = |number: &str| number.parse().ok().filter(|number| *number < self.0.view.entries.len());
         let action = match (request.method, below.split_once('/')) {
             (Method::Get, None) if below.is_empty() => {
                 let mut state = self.state();
-                let page = page::sheet(&self.path(), &self.0.sheet, &state);
+                let page = page::render(&self.path(), &self.0.view, &state);
                 state.goes();
                 drop(state);
                 request.answer_apart(page);

@@ -1,7 +1,7 @@
 //! The worklist as a document. Its script changes text and attributes only; the style gives each state its sign.
 
 use super::state::{Row, WorklistState};
-use super::{Entry, WorklistView};
+use super::view::{Entry, WorklistView};
 use crate::model::plan::Progress;
 use crate::model::run_counts::RunCounts;
 use crate::web::listener::{Page, policy_hash};
@@ -25,7 +25,7 @@ const COUNTS: [(&str, bool); 6] = [
 ];
 
 /// The whole page as things stand.
-pub(super) fn sheet(path: &str, sheet: &WorklistView, state: &WorklistState) -> Page {
+pub(super) fn render(path: &str, view: &WorklistView, state: &WorklistState) -> Page {
     let left = count(state.rows(), "left");
     let document = html! {
         (DOCTYPE)
@@ -39,7 +39,7 @@ pub(super) fn sheet(path: &str, sheet: &WorklistView, state: &WorklistState) -> 
             }
             body data-over=[state.ended_as().map(|_| "ended")] {
                 header {
-                    p.program { "biotrack-auth" span.profile { "profile " (sheet.profile) } }
+                    p.program { "biotrack-auth" span.profile { "profile " (view.profile) } }
                     h1 { "Worklist" }
                     p.counts #counts role="status" {
                         @for (word, always) in COUNTS {
@@ -47,7 +47,7 @@ pub(super) fn sheet(path: &str, sheet: &WorklistView, state: &WorklistState) -> 
                             span data-count=(word) hidden[number == 0 && !always] { b { (number) } " " (word.replace('_', " ")) }
                         }
                     }
-                    progress #done max=(sheet.entries.len()) value=(sheet.entries.len() - left) aria-label="Licenses done" {}
+                    progress #done max=(view.entries.len()) value=(view.entries.len() - left) aria-label="Licenses done" {}
                 }
                 main {
                     noscript { p.banner { "This list doesn’t update by itself, for scripts are off in this browser. Reload it to see how things stand." } }
@@ -57,10 +57,10 @@ pub(super) fn sheet(path: &str, sheet: &WorklistView, state: &WorklistState) -> 
                     div.banner.end #end role="alert" {
                         @if let Some(text) = state.ended_as() { p { (text) } }
                     }
-                    (facts(sheet))
+                    (facts(view))
                     (tools(state.rows()))
                     @if state.ended_as().is_none() { (answer()) }
-                    (table(path, sheet, state))
+                    (table(path, view, state))
                     p.nothing #nothing hidden { "No license matches. Clear the filter, or choose another state." }
                 }
                 script { (PreEscaped(SCRIPT)) }
@@ -70,12 +70,12 @@ pub(super) fn sheet(path: &str, sheet: &WorklistView, state: &WorklistState) -> 
     Page::html(200, document.into_string()).styled(&STYLE_HASH).scripted(&SCRIPT_HASH)
 }
 
-fn facts(sheet: &WorklistView) -> Markup {
+fn facts(view: &WorklistView) -> Markup {
     html! {
         section.facts aria-labelledby="facts" {
             h2 #facts { "What the Grant Access page must show" }
             dl {
-                @for (label, value) in &sheet.facts { div { dt { (label) } dd { (value) } } }
+                @for (label, value) in &view.facts { div { dt { (label) } dd { (value) } } }
                 div { dt { "UBI and location" } dd { "as in the row" } }
             }
             p { "If anything differs, don’t grant: close the page and skip the license." }
@@ -118,8 +118,8 @@ fn answer() -> Markup {
     }
 }
 
-fn table(path: &str, sheet: &WorklistView, state: &WorklistState) -> Markup {
-    let numbered: Vec<_> = sheet.entries.iter().zip(state.rows()).enumerate().collect();
+fn table(path: &str, view: &WorklistView, state: &WorklistState) -> Markup {
+    let numbered: Vec<_> = view.entries.iter().zip(state.rows()).enumerate().collect();
     let over = state.ended_as().is_some();
     html! {
         table #list data-seq=(state.seq()) {

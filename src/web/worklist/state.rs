@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 /// How long a page waits for a change: shorter than any browser's or proxy's own patience.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How many pages may wait: each takes a place behind the gate, which redirects need too.
+/// How many pages may wait: each takes a place behind the front server, which redirects need too.
 const PARKED: usize = 8;
 
 /// How long a page that was answered takes to ask again; one that takes longer is closed.

@@ -1,7 +1,7 @@
 //! Asks the page over a real listener, as its script does and as whoever means it ill.
 
 use super::*;
-use crate::model::ids::{License, Ubi};
+use crate::model::ids::{Key, License, StoreName, Ubi, Username};
 use crate::system::OsRandom;
 use crate::web::listener::{Host, Listener, Serving};
 use serde_json::{Value, json};
@@ -34,18 +34,18 @@ fn entry(license: &str, why: &str) -> Entry {
     }
 }
 
-fn sheet(entries: Vec<Entry>) -> WorklistView {
+fn view(entries: Vec<Entry>) -> WorklistView {
     WorklistView { profile: "ny".into(), facts: vec![("Company", "Treez Inc".into())], entries }
 }
 
 fn three() -> WorklistView {
-    sheet(["L-0", "L-1", "L-2"].map(|license| entry(license, "expired 3 days ago")).into())
+    view(["L-0", "L-1", "L-2"].map(|license| entry(license, "expired 3 days ago")).into())
 }
 
 impl Rig {
     /// What belongs to the page goes to it, the rest is answered as the switchboard does.
-    fn new(sheet: WorklistView) -> Rig {
-        let worklist = Worklist::new(&OsRandom, sheet).unwrap();
+    fn new(view: WorklistView) -> Rig {
+        let worklist = Worklist::new(&OsRandom, view).unwrap();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -83,7 +83,7 @@ impl Rig {
         self.send("POST", below, "Sec-Fetch-Site: same-origin\r\nContent-Length: 0\r\n")
     }
 
-    fn wished(&self) -> (WorklistAction, ActionResponder) {
+    fn action(&self) -> (WorklistAction, ActionResponder) {
         match self.steps.recv_timeout(LONG).unwrap() {
             SessionEvent::Clicked { action, reply } => (action, reply),
             other => panic!("{other:?}"),
@@ -94,7 +94,7 @@ impl Rig {
         self.worklist.state().parked()
     }
 
-    /// Asks for news, and returns once the page has parked the question.
+    /// Asks for the state, and returns once the page has parked the question.
     fn parks(&self, after: u64) -> TcpStream {
         let before = self.parked();
         let stream = self.get(&format!("/news?after={after}"));
@@ -119,7 +119,7 @@ fn status(stream: TcpStream) -> u16 {
     all(stream).0["HTTP/1.1 ".len()..][..3].parse().unwrap()
 }
 
-fn news(stream: TcpStream) -> Value {
+fn state(stream: TcpStream) -> Value {
     let (head, body) = all(stream);
     assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("Content-Type: application/json"), "{head}");
     serde_json::from_str(&body).unwrap()
@@ -176,7 +176,7 @@ fn the_page_has_the_strict_policy_and_the_constant_headers() {
 fn every_value_is_text() {
     let mut entry = entry("<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>");
     entry.name = Some(StoreName::parse("</style>'\"&").unwrap());
-    let rig = Rig::new(sheet(vec![entry]));
+    let rig = Rig::new(view(vec![entry]));
     rig.worklist.show(0, Progress::Failed, "</td><script>\u{202e}gpj");
     rig.worklist.notice(Some("<b>\u{202e}".into()));
     let (_, body) = all(rig.get("/"));
@@ -187,11 +187,11 @@ fn every_value_is_text() {
 }
 
 #[test]
-fn a_link_leads_on_and_a_wish_is_a_post() {
+fn a_link_leads_on_and_an_action_is_a_post() {
     let rig = Rig::new(three());
     let browser = rig.get("/go/1");
-    let (wish, reply) = rig.wished();
-    assert_eq!(wish, WorklistAction::Open(1));
+    let (action, reply) = rig.action();
+    assert_eq!(action, WorklistAction::Open(1));
     reply.go_to("https://biotr.ac/oauth?state=x");
     let (head, body) = all(browser);
     assert!(head.starts_with("HTTP/1.1 303 "), "{head}");
@@ -199,12 +199,12 @@ fn a_link_leads_on_and_a_wish_is_a_post() {
     assert!(head.contains("\r\nReferrer-Policy: no-referrer\r\n") && body.is_empty());
 
     let browser = rig.get("/go/1");
-    rig.wished().1.go_to("https://biotr.ac/\r\nSet-Cookie: a=b");
+    rig.action().1.go_to("https://biotr.ac/\r\nSet-Cookie: a=b");
     let (head, _) = all(browser);
     assert!(head.starts_with("HTTP/1.1 409 ") && !head.contains("Set-Cookie"), "{head}");
 
     let browser = rig.get("/go/1");
-    rig.wished().1.refuse("Already <granted>", "This license is done.");
+    rig.action().1.refuse("Already <granted>", "This license is done.");
     let (head, body) = all(browser);
     assert!(head.starts_with("HTTP/1.1 409 ") && body.contains("Already &lt;granted&gt;"), "{body}");
 
@@ -214,13 +214,13 @@ fn a_link_leads_on_and_a_wish_is_a_post() {
         ("/on", WorklistAction::GoOn),
     ] {
         let browser = rig.post(path);
-        let (wish, reply) = rig.wished();
-        assert_eq!(wish, wanted);
+        let (action, reply) = rig.action();
+        assert_eq!(action, wanted);
         reply.done();
         assert_eq!(status(browser), 204);
     }
     let browser = rig.get("/go/0");
-    drop(rig.wished());
+    drop(rig.action());
     assert_eq!(status(browser), 503, "nobody answers");
 }
 
@@ -254,14 +254,14 @@ fn what_isnt_offered_has_no_effect() {
 }
 
 #[test]
-fn news_are_what_has_changed_since() {
+fn the_state_is_what_has_changed_since() {
     let rig = Rig::new(three());
     let nothing = rig.parks(0);
     rig.worklist.show(1, Progress::Opened, "");
     let opened = json!({ "seq": 1, "ended": null, "notice": null,
         "rows": [{ "n": 1, "progress": "opened", "detail": "" }] });
-    assert_eq!(news(nothing), opened);
-    assert_eq!(news(rig.get("/news?after=0")), opened);
+    assert_eq!(state(nothing), opened);
+    assert_eq!(state(rig.get("/news?after=0")), opened);
 
     // Nothing new is nothing told.
     let waiting = rig.parks(1);
@@ -270,11 +270,11 @@ fn news_are_what_has_changed_since() {
     rig.worklist.notice(None);
     assert_eq!(rig.parked(), 1);
     rig.worklist.notice(Some("Next admin: bob".into()));
-    assert_eq!(news(waiting), json!({ "seq": 2, "ended": null, "notice": "Next admin: bob", "rows": [] }));
+    assert_eq!(state(waiting), json!({ "seq": 2, "ended": null, "notice": "Next admin: bob", "rows": [] }));
 
     rig.worklist.show(0, Progress::Failed, "denied");
     rig.worklist.show(1, Progress::Granted, "until 3 May");
-    let told = news(rig.get("/news?after=1"));
+    let told = state(rig.get("/news?after=1"));
     assert_eq!(told["seq"], 4);
     assert_eq!(told["rows"].as_array().unwrap().len(), 2);
     assert_eq!(told["rows"][1]["detail"], "until 3 May");
@@ -282,7 +282,7 @@ fn news_are_what_has_changed_since() {
     for odd in
         ["/news?after=5", "/news?after=x", "/news", "/news?after=-1", "/news?after=99999999999999999999"]
     {
-        assert_eq!(news(rig.get(odd))["rows"].as_array().unwrap().len(), 2, "{odd}");
+        assert_eq!(state(rig.get(odd))["rows"].as_array().unwrap().len(), 2, "{odd}");
     }
 }
 
@@ -291,13 +291,13 @@ fn one_too_many_sends_the_oldest_away_with_nothing_new() {
     let rig = Rig::new(three());
     let mut waiting: Vec<_> = (0..8).map(|_| rig.parks(0)).collect();
     let ninth = rig.get("/news?after=0");
-    assert_eq!(news(waiting.remove(0)), json!({ "seq": 0, "ended": null, "notice": null, "rows": [] }));
+    assert_eq!(state(waiting.remove(0)), json!({ "seq": 0, "ended": null, "notice": null, "rows": [] }));
     waiting.push(ninth);
     // It's parked by now: the oldest went for its sake.
     assert_eq!(rig.parked(), 8);
     rig.worklist.show(2, Progress::Skipped, "");
     for each in waiting {
-        assert_eq!(news(each)["rows"][0]["n"], 2);
+        assert_eq!(state(each)["rows"][0]["n"], 2);
     }
     assert_eq!(rig.parked(), 0);
 }
@@ -307,18 +307,18 @@ fn who_waits_in_vain_is_answered_in_time() {
     let rig = Rig::new(three());
     rig.worklist.state().patience = Duration::from_millis(20);
     rig.worklist.served_on(rig.runtime.handle());
-    assert_eq!(news(rig.get("/news?after=0"))["rows"], json!([]));
+    assert_eq!(state(rig.get("/news?after=0"))["rows"], json!([]));
     assert_eq!(rig.parked(), 0);
 }
 
 #[test]
-fn the_end_is_told_to_all_and_ends_all_wishes() {
+fn the_end_is_told_to_all_and_ends_all_actions() {
     let mut rig = Rig::new(three());
     let waiting = rig.parks(0);
     rig.worklist.ended("All 3 are granted.".into());
-    assert_eq!(news(waiting)["ended"], "All 3 are granted.");
+    assert_eq!(state(waiting)["ended"], "All 3 are granted.");
     // Nobody waits for what will never come.
-    assert_eq!(news(rig.get("/news?after=1"))["ended"], "All 3 are granted.");
+    assert_eq!(state(rig.get("/news?after=1"))["ended"], "All 3 are granted.");
     let (head, body) = all(rig.get("/go/0"));
     assert!(head.starts_with("HTTP/1.1 409 ") && body.contains("All 3 are granted."), "{body}");
     assert_eq!(status(rig.post("/skip/0")), 409);
@@ -330,7 +330,7 @@ fn the_end_is_told_to_all_and_ends_all_wishes() {
     let waiting = rig2.parks(0);
     rig2.worklist.ended("Over.".into());
     drop(rig2.serving);
-    assert_eq!(news(waiting)["ended"], "Over.", "told though the port closes at once");
+    assert_eq!(state(waiting)["ended"], "Over.", "told though the port closes at once");
     rig.serving = None;
 }
 
@@ -340,7 +340,7 @@ fn a_page_between_two_questions_still_hears_of_the_end() {
     rig.worklist.state().away_at_most = LONG;
     let page = rig.parks(0);
     rig.worklist.show(0, Progress::Granted, "");
-    news(page);
+    state(page);
     rig.worklist.ended("Over.".into());
     assert!(rig.worklist.state().owes_the_end());
     let (worklist, serving) = (rig.worklist.clone(), rig.serving.take());
@@ -348,7 +348,7 @@ fn a_page_between_two_questions_still_hears_of_the_end() {
         worklist.part();
         drop(serving);
     });
-    assert_eq!(news(rig.get("/news?after=1"))["ended"], "Over.");
+    assert_eq!(state(rig.get("/news?after=1"))["ended"], "Over.");
     parting.join().unwrap();
 }
 
@@ -378,11 +378,11 @@ fn pages_that_wait_dont_keep_the_port_open() {
 #[test]
 fn a_slow_browser_at_a_long_list_holds_up_nobody() {
     let rows = (0..1500).map(|n| entry(&format!("101-X{n:04}-D1"), "expired 3 days ago")).collect();
-    let rig = Rig::new(sheet(rows));
+    let rig = Rig::new(view(rows));
     // These read nothing until the end.
     let slow: Vec<_> = (0..4).map(|_| rig.get("")).collect();
     let browser = rig.get("/go/1499");
-    rig.wished().1.go_to("https://biotr.ac/");
+    rig.action().1.go_to("https://biotr.ac/");
     assert_eq!(status(browser), 303);
     for each in slow {
         assert!(all(each).1.ends_with("</html>"));

@@ -1,4 +1,4 @@
-//! The worklist in a real browser: what it shows, how it follows the run, and what a click wishes.
+//! The worklist in a real browser: what it shows, how it follows the run, and what a click does.
 
 use super::Browser;
 use super::accessible::{is_for_everybody, tabbed};
@@ -91,7 +91,7 @@ impl Shown {
 
     /// What was clicked.
     #[track_caller]
-    fn wished(&self) -> (WorklistAction, ActionResponder) {
+    fn action(&self) -> (WorklistAction, ActionResponder) {
         match self.session().next(Instant::now() + Duration::from_secs(60)) {
             Some(SessionEvent::Clicked { action, reply }) => (action, reply),
             other => panic!("{other:?}"),
@@ -230,7 +230,7 @@ fn a_link_opens_the_grant_access_page_in_a_tab_of_its_own() {
     let browser = &shown.browser;
     let before = browser.tabs();
     browser.click("[data-n='1'] .do a");
-    let (action, reply) = shown.wished();
+    let (action, reply) = shown.action();
     assert_eq!(action, WorklistAction::Open(1));
     reply.go_to(&format!("{}/", shown.rig.sandbox().address()));
     let opened = browser.tabs().into_iter().find(|it| !before.contains(it)).unwrap();
@@ -241,7 +241,7 @@ fn a_link_opens_the_grant_access_page_in_a_tab_of_its_own() {
     assert_eq!(browser.text("h1"), "Worklist");
 
     browser.click("[data-n='2'] .do a");
-    shown.wished().1.refuse("Not now", "Somebody else is at this license.");
+    shown.action().1.refuse("Not now", "Somebody else is at this license.");
     let tabs = browser.tabs();
     let refused = tabs.iter().find(|it| **it != before[0] && **it != opened).unwrap();
     browser.switch(refused);
@@ -250,11 +250,11 @@ fn a_link_opens_the_grant_access_page_in_a_tab_of_its_own() {
 }
 
 #[test]
-fn buttons_say_what_is_wished() {
+fn buttons_say_what_is_to_be_done() {
     let shown = Shown::new(three());
     let browser = &shown.browser;
     browser.click("[data-n='2'] .do button");
-    let (action, reply) = shown.wished();
+    let (action, reply) = shown.action();
     assert_eq!(action, WorklistAction::Skip(2));
     shown.worklist.show(2, Progress::Skipped, "");
     reply.done();
@@ -262,13 +262,13 @@ fn buttons_say_what_is_wished() {
     // The button is gone; who pressed it is still in its row.
     shown.until("document.activeElement.closest('tr')?.dataset.n === '2'");
     browser.click("[data-n='2'] .do button");
-    let (action, reply) = shown.wished();
+    let (action, reply) = shown.action();
     assert_eq!(action, WorklistAction::Retry(2));
     reply.done();
     shown.worklist.notice(Some("BioTrack doesn't answer; trying again at 14:05".into()));
     browser.until("return document.querySelector('#notice button')");
     browser.click("#notice button");
-    let (action, reply) = shown.wished();
+    let (action, reply) = shown.action();
     assert_eq!(action, WorklistAction::GoOn);
     reply.done();
     shown.is_quiet();
@@ -423,7 +423,7 @@ fn a_link_for_elsewhere_is_shown_and_what_comes_back_is_given_to_the_program() {
     let shown = Shown::new(three());
     let browser = &shown.browser;
     browser.click("[data-n='1'] .do button[data-wish^=handoff]");
-    let (action, reply) = shown.wished();
+    let (action, reply) = shown.action();
     assert_eq!(action, WorklistAction::HandOff(1));
     shown.worklist.show(1, Progress::HandedOff, "a link for elsewhere is out");
     reply.tell(&json!({ "address": LINK }));

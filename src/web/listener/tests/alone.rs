@@ -57,7 +57,7 @@ fn a_crowd_played_for_other_tests() {
     let mut open = Vec::new();
     for _ in 0..count {
         let mut stream = super::connect(port);
-        // The gate may have ended it already.
+        // The front server may have ended it already.
         let _ = stream.write_all(say.as_bytes());
         open.push(stream);
     }

@@ -1,4 +1,4 @@
-//! S22: what a connection may take of the gate, and how many it holds, on every system.
+//! S22: what a connection may take of the front server, and how many it holds, on every system.
 
 use super::*;
 use std::io::ErrorKind;

@@ -239,7 +239,7 @@ fn latency_is_a_measurement() {
     }
     report("bare socket", times);
 
-    // tiny_http without the gate.
+    // tiny_http without the front server.
     let server = Arc::new(tiny_http::Server::http("127.0.0.1:0").unwrap());
     let port = server.server_addr().to_ip().unwrap().port();
     let serving = server.clone();

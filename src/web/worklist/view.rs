@@ -1,0 +1,31 @@
+//! What the worklist shows of a run, as the command gives it.
+
+use crate::model::ids::{Key, OcmLicense, StoreName, Username};
+
+/// What the page shows of one license. All of it is text, which the page escapes.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Which.
+    pub key: Key,
+    /// The admin who is asked.
+    pub username: Username,
+    /// What the store is called.
+    pub name: Option<StoreName>,
+    /// The official OCM license, where noted.
+    pub ocm_license: Option<OcmLicense>,
+    /// When its living grant ends, in the profile's zone, ready to be shown.
+    pub expires: Option<String>,
+    /// Why it's in the run, in words.
+    pub why: String,
+}
+
+/// What the page shows of a run: its licenses in their order, one admin's beside each other.
+#[derive(Debug, Clone)]
+pub struct WorklistView {
+    /// The profile.
+    pub profile: String,
+    /// What every Grant Access page of the run must show: label and value.
+    pub facts: Vec<(&'static str, String)>,
+    /// The licenses.
+    pub entries: Vec<Entry>,
+}
