@@ -187,7 +187,7 @@ fn is_whole(db: Db<'_>) -> Result<bool, Fault> {
 }
 
 impl Ledger {
-    fn heads(&self) -> std::path::PathBuf {
+    pub(super) fn heads(&self) -> std::path::PathBuf {
         self.paths.head_of(&self.id)
     }
 
@@ -291,9 +291,12 @@ impl Ledger {
         }
     }
 
-    /// Whether the ledger is still the one that was seen: after its connection was lost another server may answer.
-    pub(super) fn is_still_there(tx: Db<'_>, seen: &Seen) -> Result<bool, Fault> {
-        if seen.seq == 0 { Ok(true) } else { holds(tx, seen) }
+    /// Whether the ledger is still the one that this process, and others of its host, have seen: after its connection was lost
+    /// another server may answer.
+    pub(super) fn is_still_there(tx: Db<'_>, seen: &Seen, file: &Path) -> Result<bool, Fault> {
+        let newest = read(file).pop();
+        let seen = [Some(seen), newest.as_ref()].into_iter().flatten().filter(|it| it.seq > 0);
+        seen.map(|it| holds(tx, it)).try_fold(true, |all, holds| Ok(all && holds?))
     }
 
     /// The licenses of a profile whose refresh tokens may be spent, because the ledger went back in time.

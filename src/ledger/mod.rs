@@ -665,12 +665,13 @@ impl Ledger {
     ) -> Result<T> {
         self.steps.reached(Step::BeforeCommit);
         self.written.take();
+        let file = self.heads();
         let (path, known, engine, seen) = (&self.path, self.connection, &self.engine, &self.seen);
         let mut connection = known;
         let mut went_back = false;
         let done = engine.transaction(|tx| {
             connection = engine.connection();
-            went_back = connection != known && !Self::is_still_there(tx, seen)?;
+            went_back = connection != known && !Self::is_still_there(tx, seen, &file)?;
             if went_back {
                 let licenses = "what the next command says".to_owned();
                 return Err(Error::from(LedgerError::WentBack { path: path.clone(), licenses }).into());

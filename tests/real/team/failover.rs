@@ -2,8 +2,10 @@
 //! isn't.
 
 use super::Team;
-use crate::support::register;
 use crate::support::team::Server;
+use crate::support::{outside, register};
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 /// A primary with a standby, and the address of both.
 fn pair() -> (Server, Server, String) {
@@ -32,6 +34,15 @@ fn promoted(primary: &Server, standby: &Server) {
     assert_eq!(standby.says("postgres", "SELECT pg_promote()"), "t");
 }
 
+/// From here on the standby gets nothing more.
+fn falls_behind(primary: &Server, standby: &Server) {
+    let there = primary.says("postgres", "SELECT pg_current_wal_flush_lsn()");
+    until(standby, &format!("SELECT pg_last_wal_replay_lsn() >= '{there}'"));
+    standby.says("postgres", "ALTER SYSTEM SET primary_conninfo = ''");
+    standby.says("postgres", "SELECT pg_reload_conf()");
+    until(standby, "SELECT count(*) = 0 FROM pg_stat_wal_receiver");
+}
+
 #[test]
 fn a_standby_that_is_behind_is_told_and_no_spent_token_is_sent() {
     let (primary, standby, address) = pair();
@@ -41,12 +52,7 @@ fn a_standby_that_is_behind_is_told_and_no_spent_token_is_sent() {
     }
     let doctor = team.run(0, &["doctor"]);
     assert!(doctor.out.contains("replication isn't synchronous"), "{}", doctor.out);
-    let there = primary.says("postgres", "SELECT pg_current_wal_flush_lsn()");
-    until(&standby, &format!("SELECT pg_last_wal_replay_lsn() >= '{there}'"));
-    // From here on the standby gets nothing more.
-    standby.says("postgres", "ALTER SYSTEM SET primary_conninfo = ''");
-    standby.says("postgres", "SELECT pg_reload_conf()");
-    until(&standby, "SELECT count(*) = 0 FROM pg_stat_wal_receiver");
+    falls_behind(&primary, &standby);
     team.run(0, &["token", "L-1", "--min-valid", "2h"]).exits(0);
     team.run(0, &register("L-3", &[])).exits(0);
     let rotated = team.rig.counted("token_rotated");
@@ -67,6 +73,41 @@ fn a_standby_that_is_behind_is_told_and_no_spent_token_is_sent() {
     team.run(0, &["renew", "L-1", "--browser", &crate::support::admin()]).exits(0);
     team.run(1, &["token", "L-1", "--min-valid", "2h"]).exits(0);
     team.run(0, &["history", "verify"]).exits(0);
+}
+
+#[test]
+fn a_listener_tells_of_it_once_and_goes_on() {
+    let (primary, standby, address) = pair();
+    let team = Team::on(&address, 1);
+    team.run(0, &register("L-1", &[])).exits(0);
+    falls_behind(&primary, &standby);
+    team.run(0, &["token", "L-1", "--min-valid", "2h"]).exits(0);
+    let words = ["listen", "--public-url", "https://auth.example.com/callback", "--port", "0"];
+    let mut listening = team.command(0, &words).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    let mut lines = BufReader::new(listening.stderr.take().unwrap());
+    lines.read_line(&mut said).unwrap();
+    // Else it would write into a pipe that nobody reads.
+    std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+    let at = said.split(' ').nth(2).unwrap().to_owned();
+    let health = || {
+        let host = "Host: auth.example.com";
+        let asked = outside("curl").args(["-s", "-H", host, &format!("http://{at}/healthz")]).output();
+        String::from_utf8(asked.unwrap().stdout).unwrap()
+    };
+    assert!(health().contains("\"ok\":true"));
+    promoted(&primary, &standby);
+    // It may take a while until the other server is found.
+    let told = std::iter::repeat_with(health)
+        .find(|it| !it.contains("\"ok\":false") || it.contains("went back"))
+        .unwrap();
+    assert!(told.contains("went back in time") && told.contains("changed L-1"), "{told}");
+    assert!(health().contains("\"ok\":true"), "it's measured by what is there now");
+    // What was noted for all hosts holds for the commands beside it.
+    let kept = team.run(0, &["token", "L-1", "--min-valid", "2h"]).exits(0);
+    assert!(kept.err.contains("may be spent"), "{}", kept.err);
+    listening.kill().unwrap();
+    listening.wait().unwrap();
 }
 
 #[test]
