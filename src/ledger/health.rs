@@ -2,7 +2,7 @@
 
 use super::Ledger;
 use super::engine::{Engine, Fault};
-use super::owners::Mark;
+use super::process_locks::Mark;
 use crate::error::{Error, Result};
 use crate::system::{Paths, files};
 use std::fs;

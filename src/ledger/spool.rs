@@ -1,6 +1,6 @@
 //! Room on the disk that is really there: where an answer goes when the ledger itself can't take it.
 
-use super::owners::Mark;
+use super::process_locks::Mark;
 use crate::error::{Error, Result};
 use crate::model::flow::{Flow, Logged, Place, Purpose, Sealed, Stage};
 use crate::model::ids::{FlowId, Generation, Key, License, Ubi, Username};

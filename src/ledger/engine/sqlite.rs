@@ -3,7 +3,7 @@
 use super::{Beginning, Db, Fault, safety_copy};
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::migrations::{self, KNOWN, Migration, NOTHING};
-use crate::ledger::moving::{elsewhere, whereabouts};
+use crate::ledger::move_ledger::{elsewhere, whereabouts};
 use crate::system::{Paths, Random, Step, Steps, files};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, InterruptHandle, OpenFlags, Transaction, TransactionBehavior};

@@ -4,20 +4,15 @@
 //! file; and sees there that the schema is the one that this program knows. A lost connection is made anew for the next
 //! transaction. Sources: PostgreSQL's manual, 34.19 (TLS), 13.3.2 (row locks), 9.28.10 (advisory locks).
 
-mod connect;
-mod presence;
-mod values;
-
-pub(super) use values::cell;
-
-use super::{Beginning, Db, Fault, Value};
+use super::super::{Beginning, Db, Fault, Value};
+use super::connect::{Reason, connect, is_away};
+use super::heartbeat::Presence;
+use super::values::spelled;
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::migrations::{self, KNOWN, Migration};
-use crate::ledger::moving::{Whereabouts, elsewhere};
+use crate::ledger::move_ledger::{Whereabouts, elsewhere};
 use crate::model::server::Server;
 use crate::system::Random;
-use connect::{Reason, connect, is_away};
-use presence::Presence;
 use std::cell::{Cell as Mutable, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -26,12 +21,11 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, SimpleQueryMessage, Statement};
-use values::spelled;
 
 /// How long others' locks are waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long an answer is waited for: past the server's own limits it isn't there any more.
-const ANSWERING: Duration = Duration::from_secs(60);
+pub(super) const ANSWERING: Duration = Duration::from_secs(60);
 /// The ledger's schema before what anybody may have put elsewhere, patience, and each look by its index (schema 7): where many
 /// share a profile, the server would rather read all records than count in one.
 const SETTINGS: &str = "SET search_path = biotrack_auth, pg_temp; SET lock_timeout = '10s'; SET statement_timeout = '50s'; \
@@ -40,8 +34,8 @@ const SETTINGS: &str = "SET search_path = biotrack_auth, pg_temp; SET lock_timeo
 
 /// A database, connected.
 pub(in crate::ledger) struct Session {
-    runtime: Runtime,
-    server: Server,
+    pub(super) runtime: Runtime,
+    pub(super) server: Server,
     random_id: String,
     reads_only: bool,
     /// It's used whether or not its records have moved: by whoever moves them.
@@ -49,7 +43,7 @@ pub(in crate::ledger) struct Session {
     connection: RefCell<Option<Connection>>,
     /// How many there were.
     connections: Mutable<u64>,
-    presence: RefCell<Option<Presence>>,
+    pub(super) presence: RefCell<Option<Presence>>,
     /// The lock that is waited for at the moment has no time limit of the session's.
     patience: Mutable<Duration>,
     /// An answer never came: nothing more goes by this connection.
@@ -287,14 +281,17 @@ impl Session {
         self.simple(&format!("{SETTINGS}{reads_only}")).map(drop).map_err(|e| self.fault("be opened", e))
     }
 
-    pub(super) fn simple(&self, statements: &str) -> Result<Vec<SimpleQueryMessage>, Fault> {
+    pub(in crate::ledger::engine) fn simple(
+        &self,
+        statements: &str,
+    ) -> Result<Vec<SimpleQueryMessage>, Fault> {
         let connection = self.connection.borrow();
         let Some(Connection { client, .. }) = connection.as_ref() else { return Err(self.lost()) };
         self.wait(client.simple_query(statements))
     }
 
     /// Work inside a transaction that begins so: all of it, or nothing.
-    pub(super) fn within<T>(
+    pub(in crate::ledger::engine) fn within<T>(
         &self,
         begin: Beginning,
         work: impl FnOnce() -> Result<T, Fault>,
@@ -345,7 +342,11 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn execute(&self, statement: &str, values: &[Value<'_>]) -> Result<usize, Fault> {
+    pub(in crate::ledger::engine) fn execute(
+        &self,
+        statement: &str,
+        values: &[Value<'_>],
+    ) -> Result<usize, Fault> {
         let prepared = self.prepared(statement)?;
         let connection = self.connection.borrow();
         let Some(Connection { client, .. }) = connection.as_ref() else { return Err(self.lost()) };
@@ -353,7 +354,11 @@ impl Session {
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
     }
 
-    pub(super) fn query(&self, statement: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Fault> {
+    pub(in crate::ledger::engine) fn query(
+        &self,
+        statement: &str,
+        values: &[Value<'_>],
+    ) -> Result<Vec<Row>, Fault> {
         let prepared = self.prepared(statement)?;
         let connection = self.connection.borrow();
         let Some(Connection { client, .. }) = connection.as_ref() else { return Err(self.lost()) };
@@ -374,7 +379,10 @@ impl Session {
         Ok(prepared)
     }
 
-    fn wait<T>(&self, asked: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Fault> {
+    pub(super) fn wait<T>(
+        &self,
+        asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Fault> {
         let limit = ANSWERING.max(self.patience.get() + Duration::from_secs(5));
         let answer = match self.runtime.block_on(async { tokio::time::timeout(limit, asked).await }) {
             Ok(answer) => answer.map_err(Fault::from),
@@ -426,7 +434,7 @@ impl Session {
         self.server.address.clone()
     }
 
-    fn fault(&self, what: &'static str, e: Fault) -> Error {
+    pub(super) fn fault(&self, what: &'static str, e: Fault) -> Error {
         e.named(&self.server.address, what)
     }
 
@@ -434,7 +442,7 @@ impl Session {
         Fault::Ours(self.away("the connection was lost".to_owned()))
     }
 
-    fn away(&self, reason: impl Into<Reason>) -> Error {
+    pub(super) fn away(&self, reason: impl Into<Reason>) -> Error {
         let place = self.place();
         match reason.into() {
             Reason::Away(reason) => LedgerError::Away { place, reason }.into(),
@@ -490,7 +498,7 @@ const META: &str = "SELECT (SELECT value FROM biotrack_auth.meta WHERE name = 's
                     (SELECT value FROM biotrack_auth.meta WHERE name = 'arriving')";
 
 /// What the server, or the system below, says.
-fn words(e: &tokio_postgres::Error) -> String {
+pub(super) fn words(e: &tokio_postgres::Error) -> String {
     let said = match e.as_db_error() {
         Some(said) => said.message().to_owned(),
         None => {
@@ -505,7 +513,7 @@ fn words(e: &tokio_postgres::Error) -> String {
 }
 
 /// What an error of the server means to an operator.
-pub(super) fn fault(place: &str, what: &'static str, e: &tokio_postgres::Error) -> Error {
+pub(in crate::ledger::engine) fn fault(place: &str, what: &'static str, e: &tokio_postgres::Error) -> Error {
     let (place, reason) = (place.to_owned(), words(e));
     match e.code() {
         Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => {
@@ -533,6 +541,6 @@ fn rows(messages: &[SimpleQueryMessage]) -> impl Iterator<Item = &tokio_postgres
     })
 }
 
-fn first(messages: &[SimpleQueryMessage]) -> Option<&str> {
+pub(super) fn first(messages: &[SimpleQueryMessage]) -> Option<&str> {
     rows(messages).next()?.get(0)
 }

@@ -111,7 +111,7 @@ impl Custody<'_> {
         let kept = flow.memo.clone().ok_or_else(unknown)?;
         let (code_seal, answer_seal) = envelope.map(|it| (it.code, it.answer)).unzip();
         let in_flight =
-            InFlight { code_seal, answer_seal, from, ..super::recover::in_flight(flow, Some(memo), kept) };
+            InFlight { code_seal, answer_seal, from, ..super::recovery::in_flight(flow, Some(memo), kept) };
         self.in_flight.insert(flow.id.clone(), in_flight);
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What a refresh brought takes the old tokens' place: compared, sealed, stored, and one synced commit; also for a process
 //! that died in between.
 
-use super::fresh::{Fresh, Live};
+use super::access_token::{Fresh, Live};
 use super::{Custody, event, unknown};
 use crate::error::{CustodyError, Error, FactDifference, LedgerError, ProviderError, Result, VaultError};
 use crate::ledger::Claim;
@@ -151,7 +151,7 @@ impl Custody<'_> {
             return Vec::new();
         };
         let mut found = compare(&self.provider, key, &username, &answer.reported).differences;
-        found.extend(super::keep::protocol_differences(answer));
+        found.extend(super::store_grant::protocol_differences(answer));
         found
     }
 

@@ -1,31 +1,7 @@
-//! The order of writing: the one place where grant, vault and ledger meet (HOUSE.md).
-//!
-//! Before the browser: a probe in the vault, the intents in one synced commit, verifier and envelope, room on the disk.
-//! After the redirect: the code sealed and noted; `sent` noted, then one POST; a new item in the vault; one synced
-//! commit; the browser answered; only then what was superseded goes. Whatever can't be kept in its place is kept
-//! sealed in the journal, and in the spool where the ledger itself can't: nothing is thrown away.
-
-mod bundle;
-mod fresh;
-mod handoff;
-mod keep;
-mod look_up;
-mod moving;
-mod recover;
-mod rotate;
-mod spend;
-mod surrender;
-
-pub use bundle::{Bundle, Bundled, HandedOver, Taking, quiet};
-pub use fresh::{AtHand, Fresh};
-pub use handoff::Found;
-pub use look_up::Looked;
-pub use moving::{move_ledger, move_secrets, reseal};
-pub use recover::Recovered;
-pub use surrender::{Asking, Extent, Revocation, Surrendered};
+//! The only writer: vault and ledger of one profile, with the questions under way.
 
 use crate::error::{ConfigError, Error, HandoffError, LedgerError, ProviderError, Result};
-use crate::ledger::{Export, Intended, Intent, Ledger, Spool, changed};
+use crate::ledger::{Export, Intended, Intent, Ledger, Spool};
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::flow::{Change, Flow, Logged, Owner, Place, Purpose, Sealed, Stage};
 use crate::model::history::{Event, Happened};
@@ -106,51 +82,51 @@ pub enum Kept {
 
 /// Vault and ledger of one profile, with the questions under way.
 pub struct Custody<'e> {
-    env: &'e Env,
-    provider: Arc<Provider>,
-    vault: Vault,
-    ledger: Ledger,
-    spool: Option<Spool>,
-    in_flight: HashMap<FlowId, InFlight>,
+    pub(super) env: &'e Env,
+    pub(super) provider: Arc<Provider>,
+    pub(super) vault: Vault,
+    pub(super) ledger: Ledger,
+    pub(super) spool: Option<Spool>,
+    pub(super) in_flight: HashMap<FlowId, InFlight>,
     /// Items that nothing names any more, to be forgotten once the browser has been answered.
-    loose: Vec<Place>,
+    pub(super) loose: Vec<Place>,
     /// Licenses whose replaced grants are to be cleared away.
-    touched: BTreeSet<Key>,
+    pub(super) touched: BTreeSet<Key>,
     /// How the provider is reached, once it was found to answer.
-    online: Option<ProviderClient>,
+    pub(super) online: Option<ProviderClient>,
     /// The refresh that this process has under way.
-    refreshing: Option<FlowId>,
+    pub(super) refreshing: Option<FlowId>,
     /// The bundle that is on its way out.
-    leaving: Option<Export>,
+    pub(super) leaving: Option<Export>,
     /// When this command began.
-    began: Timestamp,
+    pub(super) began: Timestamp,
     /// In a run over several licenses, and from a refresh on: what came of Ctrl-C so far.
-    interrupts: Option<Interrupts>,
+    pub(super) interrupts: Option<Interrupts>,
 }
 
 /// What is remembered of a question until it's closed.
-struct InFlight {
-    key: Key,
-    username: Username,
-    purpose: Purpose,
-    redirect_uri: String,
+pub(super) struct InFlight {
+    pub(super) key: Key,
+    pub(super) username: Username,
+    pub(super) purpose: Purpose,
+    pub(super) redirect_uri: String,
     /// `None` where only the answer is needed, which other hosts' recipients can open, and the memo can't be opened here.
-    memo: Option<Memo>,
+    pub(super) memo: Option<Memo>,
     /// Where the memo is kept: what opens the envelope's content is there too.
-    kept: Place,
+    pub(super) kept: Place,
     /// Used for the code, then gone.
-    code_seal: Option<Seal>,
+    pub(super) code_seal: Option<Seal>,
     /// Used for the answer, then gone.
-    answer_seal: Option<Seal>,
+    pub(super) answer_seal: Option<Seal>,
     /// The sealed code, in case not a byte of it could be sent.
-    code: Option<Sealed>,
+    pub(super) code: Option<Sealed>,
     /// The ledger has the code: whoever takes the question over may send it.
-    handed_in: bool,
+    pub(super) handed_in: bool,
     /// It was taken up with its answer, and not asked here.
-    taken_up: bool,
+    pub(super) taken_up: bool,
     /// Who was at the question before its answer was taken up here: nobody, where it was handed out, or a process that
     /// has ended. `None` where it was asked here, and once it's taken up.
-    from: Option<Option<Owner>>,
+    pub(super) from: Option<Option<Owner>>,
 }
 
 impl<'e> Custody<'e> {
@@ -198,7 +174,7 @@ impl<'e> Custody<'e> {
         self.interrupts.clone()
     }
 
-    fn online(&self) -> Result<ProviderClient> {
+    pub(super) fn online(&self) -> Result<ProviderClient> {
         self.online.clone().ok_or_else(|| Error::Internal("the provider was never reached".into()))
     }
 
@@ -227,7 +203,7 @@ impl<'e> Custody<'e> {
 
     /// Called before the vault is given anything that only a later commit names: a keyring has it at once, for everybody
     /// to see, and nothing names it yet.
-    fn puts_items(&mut self) -> Result<()> {
+    pub(super) fn puts_items(&mut self) -> Result<()> {
         match self.vault.kind() {
             VaultKind::Keyring => self.ledger.shows_that_we_live(),
             VaultKind::Sealed => Ok(()),
@@ -322,7 +298,7 @@ impl<'e> Custody<'e> {
 
     /// Commits the intents together, each decided on its record as it is at that moment. Those whose records others have
     /// written in between are decided on anew, and committed after the others.
-    fn intend(
+    pub(super) fn intend(
         &mut self,
         questions: &[Question<'_>],
         memos: &[Place],
@@ -347,7 +323,7 @@ impl<'e> Custody<'e> {
     }
 
     /// One commit of those that are left; which of them must be decided on anew.
-    fn intend_once(
+    pub(super) fn intend_once(
         &mut self,
         questions: &[Question<'_>],
         memos: &[Place],
@@ -418,7 +394,7 @@ impl<'e> Custody<'e> {
 
     /// Notes in the journal, or in the spool where the journal can't take it. But not that a code is being sent which others
     /// may send soon, because they take this process for one that has ended: it's left to them.
-    fn note(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
+    pub(super) fn note(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
         /// Longer than an exchange takes.
         const SENDING: Duration = Duration::from_secs(40);
         let noted = self.ledger.note(flow, stage);
@@ -439,14 +415,14 @@ impl<'e> Custody<'e> {
         }
     }
 
-    fn handed_in(&mut self, flow: &FlowId) {
+    pub(super) fn handed_in(&mut self, flow: &FlowId) {
         if let Some(asked) = self.in_flight.get_mut(flow) {
             asked.handed_in = true;
         }
     }
 
     /// The ledger has closed these questions.
-    fn settled<'f>(&mut self, closed: impl IntoIterator<Item = &'f FlowId>) {
+    pub(super) fn settled<'f>(&mut self, closed: impl IntoIterator<Item = &'f FlowId>) {
         if let Some(spool) = &mut self.spool {
             closed.into_iter().for_each(|flow| spool.settled(flow));
         }
@@ -475,7 +451,7 @@ impl<'e> Custody<'e> {
 
     /// Closes a question, and says why where there is anything to say: its record is changed by nothing but an answer
     /// that was lost, which makes it uncertain. The memo goes with the question.
-    fn close(&mut self, flow: &FlowId, key: &Key, told: Option<(Happened, &str)>) -> Result<()> {
+    pub(super) fn close(&mut self, flow: &FlowId, key: &Key, told: Option<(Happened, &str)>) -> Result<()> {
         let now = self.env.clock.now();
         let kept = self.commit(key, |record| {
             if matches!(told, Some((Happened::Uncertain, _))) {
@@ -493,7 +469,7 @@ impl<'e> Custody<'e> {
     }
 
     /// Changes a record as it is at this moment; where others write it in between it's read, and decided on, again.
-    fn commit(
+    pub(super) fn commit(
         &mut self,
         key: &Key,
         mut change: impl FnMut(&mut Authorization) -> Change,
@@ -503,7 +479,7 @@ impl<'e> Custody<'e> {
 
     /// The same, where the change depends on the record's secrets, too. They are read behind the record, whose revision the
     /// commit compares, so that nobody can come between.
-    fn commit_if(
+    pub(super) fn commit_if(
         &mut self,
         key: &Key,
         mut change: impl FnMut(&Ledger, &mut Authorization) -> Result<Change>,
@@ -526,14 +502,14 @@ impl<'e> Custody<'e> {
 
     /// Forgets what a commit that failed would have named; kept where that commit may show up all the same: then the next
     /// process needs it, and an orphan harms nobody.
-    fn forget_unless_needed(&self, place: Place, failed: &Error) {
+    pub(super) fn forget_unless_needed(&self, place: Place, failed: &Error) {
         if !failed.may_show_up() {
             self.forget(Some(place));
         }
     }
 
     /// Forgets a vault's item that nothing names any more. A failure leaves an orphan, which harms nobody.
-    fn forget(&self, place: Option<Place>) {
+    pub(super) fn forget(&self, place: Option<Place>) {
         if let Some(place) = place
             && let Err(e) = self.vault.forget(&place)
         {
@@ -541,7 +517,7 @@ impl<'e> Custody<'e> {
         }
     }
 
-    fn intent(&self, question: &Question<'_>, record: Authorization, memo: Place) -> Intent {
+    pub(super) fn intent(&self, question: &Question<'_>, record: Authorization, memo: Place) -> Intent {
         let Question { ask, purpose, deadline, handed_off, .. } = question;
         let (deadline, handed_off) = (*deadline, *handed_off);
         let now = self.env.clock.now();
@@ -577,17 +553,17 @@ impl<'e> Custody<'e> {
     }
 
     /// A license's keyring account (DESIGN, Files and vaults): the last part is a secret's generation, or its question.
-    fn item(&self, key: &Key, last: impl std::fmt::Display) -> String {
+    pub(super) fn item(&self, key: &Key, last: impl std::fmt::Display) -> String {
         format!("{}/{}/{}/{}/{last}", self.ledger.id(), self.provider.profile, key.ubi, key.license)
     }
 
     /// An answer's own item: whoever else stores a generation of the same number never writes over it, and what a process left
     /// that ended before its commit is never named later, so that it may be cleared away at any time.
-    fn item_of_answer(&self, key: &Key, base: Generation, flow: &FlowId) -> String {
+    pub(super) fn item_of_answer(&self, key: &Key, base: Generation, flow: &FlowId) -> String {
         self.item(key, format_args!("{}-{flow}", base.next().0))
     }
 
-    fn item_of_flow(&self, key: &Key, flow: &FlowId) -> String {
+    pub(super) fn item_of_flow(&self, key: &Key, flow: &FlowId) -> String {
         self.item(key, format_args!("flow-{flow}"))
     }
 }
@@ -615,7 +591,10 @@ pub fn keep_client_secret(
 }
 
 /// Does what is decided on what was read; where others have written in between, all of it anew.
-fn anew_where_changed<C, T>(custody: &mut C, mut decide: impl FnMut(&mut C) -> Result<T>) -> Result<T> {
+pub(super) fn anew_where_changed<C, T>(
+    custody: &mut C,
+    mut decide: impl FnMut(&mut C) -> Result<T>,
+) -> Result<T> {
     for _ in 1..TRIES {
         match decide(custody) {
             refused if was_changed(&refused) => {}
@@ -626,15 +605,15 @@ fn anew_where_changed<C, T>(custody: &mut C, mut decide: impl FnMut(&mut C) -> R
 }
 
 /// Whether the ledger refused something because others have written its record since it was read.
-fn was_changed<T>(outcome: &Result<T>) -> bool {
+pub(super) fn was_changed<T>(outcome: &Result<T>) -> bool {
     matches!(outcome, Err(Error::Ledger(LedgerError::Changed { .. })))
 }
 
-fn unknown() -> Error {
+pub(super) fn unknown() -> Error {
     Error::Internal("an answer came to a question that isn't open".into())
 }
 
-fn event(record: &Authorization, happened: Happened, detail: &str, at: Timestamp) -> Event {
+pub(super) fn event(record: &Authorization, happened: Happened, detail: &str, at: Timestamp) -> Event {
     Event {
         at,
         profile: record.profile.clone(),

@@ -4,7 +4,7 @@
 //! the one POST; a new item in the vault; one synced commit; only then the access token is seen. A rotated refresh token
 //! that can't be kept in its place is kept sealed in the journal, and in the spool where the ledger itself can't.
 
-use super::spend::Sent;
+use super::refresh_request::Sent;
 use super::{Custody, unknown};
 use crate::error::{Error, LedgerError, ProviderError, Result};
 use crate::ledger::Claim;

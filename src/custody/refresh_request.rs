@@ -1,8 +1,9 @@
 //! A refresh token is spent: the intent, synced, before the one POST; and what its failure means for the grant.
 
-use super::fresh::Live;
-use super::{Custody, changed, event, unknown};
+use super::access_token::Live;
+use super::{Custody, event, unknown};
 use crate::error::{Error, ProviderError, Result};
+use crate::ledger::changed;
 use crate::model::authorization::{Authorization, State};
 use crate::model::flow::{Change, Flow, Logged, Purpose, Role, Stage};
 use crate::model::granted::Granted;

@@ -1,41 +1,15 @@
-//! Records, journal and history, in SQLite or PostgreSQL: the one commit point. No secret is in it in the clear.
+//! The ledger, open: its one transaction boundary.
 
-mod catalog;
-mod claims;
-mod engine;
-mod exports;
-mod heads;
-mod health;
-mod history;
-mod journal;
-mod looks;
-mod meta;
-mod migrations;
-mod moving;
-mod owners;
-mod places;
-mod records;
-mod reminders;
-mod runs;
-mod spool;
-mod turns;
-
-pub use claims::Claim;
-pub use exports::Export;
-pub use health::Leftovers;
-pub use history::Pruning;
-pub use journal::Spent;
-pub use looks::Near;
-pub use migrations::{KNOWN as SCHEMA, Migration};
-pub use moving::Carried;
-pub use owners::Mark;
-pub use places::{Holder, Secret};
-pub use reminders::Waiting;
-pub use runs::LeftRun;
-#[doc(hidden)]
-pub use spool::notes;
-pub use spool::{Spool, Spooled};
-
+use super::engine::sqlite::LedgerFile;
+use super::engine::{Db, Engine, Fault, postgres, values};
+use super::exports::{self, Export};
+use super::journal::Spent;
+use super::journal::{self, Closed};
+use super::migrations::Migration;
+use super::process_locks::{self as owners, Living, Mark};
+use super::secret_locations as places;
+use super::spool::{Spool, Spooled};
+use super::{heads, records};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::flow::{Change, Flow, Logged, Move, Owner, Place, Role, Stage};
 use crate::model::ids::{FlowId, Key};
@@ -44,10 +18,6 @@ use crate::model::secret::Fingerprint;
 use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
 use crate::system::{Clock, Env, Paths, Random, Step, Steps, Who, files};
-use engine::sqlite::LedgerFile;
-use engine::{Db, Engine, Fault, postgres, values};
-use journal::Closed;
-use owners::Living;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -57,28 +27,28 @@ use std::time::Duration;
 
 /// The ledger, open.
 pub struct Ledger {
-    engine: Engine,
-    paths: Paths,
+    pub(super) engine: Engine,
+    pub(super) paths: Paths,
     /// Where it is, for messages.
-    path: String,
+    pub(super) path: String,
     /// Where answers go that it can't take.
-    spool: PathBuf,
-    id: String,
-    who: Who,
-    random: Arc<dyn Random>,
-    steps: Arc<dyn Steps>,
-    clock: Arc<dyn Clock>,
-    boot: Option<String>,
-    mark: Option<Mark>,
-    hooks: BTreeSet<Occasion>,
+    pub(super) spool: PathBuf,
+    pub(super) id: String,
+    pub(super) who: Who,
+    pub(super) random: Arc<dyn Random>,
+    pub(super) steps: Arc<dyn Steps>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) boot: Option<String>,
+    pub(super) mark: Option<Mark>,
+    pub(super) hooks: BTreeSet<Occasion>,
     /// The log of commits was taken into the file by us.
-    log_is_fresh: bool,
+    pub(super) log_is_fresh: bool,
     /// What this process knows to be in the ledger.
-    seen: heads::Seen,
+    pub(super) seen: heads::Seen,
     /// What the transaction that is open has written.
-    written: Rc<RefCell<heads::Written>>,
+    pub(super) written: Rc<RefCell<heads::Written>>,
     /// The connection by which that was seen.
-    connection: u64,
+    pub(super) connection: u64,
 }
 
 /// What a commit replaced: for the vault to forget.
@@ -195,19 +165,19 @@ impl Ledger {
         Ok(migration)
     }
 
-    fn of_file(file: LedgerFile, env: &Env) -> Self {
+    pub(super) fn of_file(file: LedgerFile, env: &Env) -> Self {
         let (id, place) = (file.id().to_owned(), (file.place().to_owned(), env.paths.spool()));
         Self::of(Engine::Sqlite(file), id, place, env)
     }
 
-    fn of_server(session: postgres::Session, env: &Env) -> Self {
+    pub(super) fn of_server(session: postgres::Session, env: &Env) -> Self {
         let id = session.id().to_owned();
         // What it couldn't take is for this very ledger, whatever others are used here.
         let place = (session.place(), env.paths.spool_of(&id));
         Self::of(Engine::Postgres(Rc::new(session)), id, place, env)
     }
 
-    fn of(engine: Engine, id: String, (path, spool): (String, PathBuf), env: &Env) -> Self {
+    pub(super) fn of(engine: Engine, id: String, (path, spool): (String, PathBuf), env: &Env) -> Self {
         Self {
             engine,
             id,
@@ -264,7 +234,7 @@ impl Ledger {
         !self.is_shared() || mark.is_some_and(|mark| mark.symlink_metadata().is_ok())
     }
 
-    fn living(&self) -> Living {
+    pub(super) fn living(&self) -> Living {
         Living { marks: self.paths.owners() }
     }
 
@@ -274,7 +244,7 @@ impl Ledger {
     }
 
     /// This process's mark, made on first use: who else sees it knows that we live.
-    fn mark(&mut self) -> Result<&Mark> {
+    pub(super) fn mark(&mut self) -> Result<&Mark> {
         if self.mark.is_none() {
             let made =
                 Mark::make(&self.paths.owners(), &self.who, self.boot.as_deref(), self.random.as_ref());
@@ -433,12 +403,12 @@ impl Ledger {
     /// A question that a dead process left, as far as it may have come. Where the machine has started anew since, the last
     /// notes may be gone, for they weren't synced: then one that wasn't sent, by what is there, counts as sent. On a server
     /// every note is synced.
-    fn as_it_may_be(&self, flow: Flow) -> Flow {
+    pub(super) fn as_it_may_be(&self, flow: Flow) -> Flow {
         let Some(owner) = &flow.owner else { return flow };
         Flow { stage: self.stage_it_may_be_at(owner, flow.stage), ..flow }
     }
 
-    fn stage_it_may_be_at(&self, owner: &Owner, stage: Stage) -> Stage {
+    pub(super) fn stage_it_may_be_at(&self, owner: &Owner, stage: Stage) -> Stage {
         let noted_all = self.is_shared() || owners::has_noted_all(owner, self.boot.as_deref());
         match stage {
             Stage::Asked | Stage::Arrived(_) if !noted_all => Stage::Sent,
@@ -559,7 +529,7 @@ impl Ledger {
         Ok(left.into_iter().map(|flow| self.as_it_may_be(flow)).collect())
     }
 
-    fn open_questions(&self, profile: &str, key: Option<&Key>) -> Result<Vec<Flow>> {
+    pub(super) fn open_questions(&self, profile: &str, key: Option<&Key>) -> Result<Vec<Flow>> {
         let open = match key {
             Some(key) => journal::of_key(self.engine.db(), profile, key),
             None => journal::of_profile(self.engine.db(), profile),
@@ -593,7 +563,7 @@ impl Ledger {
         Spool::reserve(&self.spool, &mark, answers).map_err(|e| self.unusable(e))
     }
 
-    fn merge_spools(&mut self) -> Result<()> {
+    pub(super) fn merge_spools(&mut self) -> Result<()> {
         for left in Spool::left_behind(&self.spool, &self.paths.owners())? {
             let shared = self.is_shared();
             let merged = self.transaction("merge the spool", |tx| {
@@ -653,12 +623,12 @@ impl Ledger {
     }
 
     /// Who writes, and which hooks are wanted.
-    fn hand(&self) -> Hand {
+    pub(super) fn hand(&self) -> Hand {
         Hand { who: self.who.clone(), hooks: self.hooks.clone(), written: self.written.clone() }
     }
 
     /// One synced transaction; others wait for it, and it for them.
-    fn transaction<T>(
+    pub(super) fn transaction<T>(
         &mut self,
         what: &'static str,
         work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
@@ -691,7 +661,7 @@ impl Ledger {
         done.map_err(|e| self.fault(what, e))
     }
 
-    fn relaxed<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T> {
+    pub(super) fn relaxed<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T> {
         self.steps.reached(Step::BeforeCommit);
         let done = self.engine.relaxed(work);
         self.steps.reached(Step::AfterNote);
@@ -699,14 +669,14 @@ impl Ledger {
     }
 
     /// A folder or file beside the ledger that can't be used is the ledger's failure.
-    fn unusable(&self, e: Error) -> Error {
+    pub(super) fn unusable(&self, e: Error) -> Error {
         match e {
             Error::File { path, reason } => LedgerError::Open { path, reason }.into(),
             other => other,
         }
     }
 
-    fn fault(&self, what: &'static str, e: Fault) -> Error {
+    pub(super) fn fault(&self, what: &'static str, e: Fault) -> Error {
         e.named(&self.path, what)
     }
 }
@@ -735,8 +705,8 @@ pub(crate) fn changed(key: &Key) -> Error {
 }
 
 /// Who writes, and which hooks are wanted: what each event of the history needs.
-struct Hand {
-    who: Who,
-    hooks: BTreeSet<Occasion>,
-    written: Rc<RefCell<heads::Written>>,
+pub(super) struct Hand {
+    pub(super) who: Who,
+    pub(super) hooks: BTreeSet<Occasion>,
+    pub(super) written: Rc<RefCell<heads::Written>>,
 }

@@ -1,9 +1,6 @@
-//! What the ledger's statements run on. Each statement is written once, in the words that its engines share.
+//! What a statement runs on, what goes into it and what comes back.
 
-pub(super) mod postgres;
-mod safety_copy;
-pub(super) mod sqlite;
-
+use super::{postgres, sqlite};
 use crate::error::{Error, LedgerError};
 use crate::ledger::meta;
 use crate::model::secret::Fingerprint;
@@ -12,7 +9,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use std::rc::Rc;
 
 /// The engine that holds this ledger.
-pub(super) enum Engine {
+pub(in crate::ledger) enum Engine {
     /// A file here.
     Sqlite(sqlite::LedgerFile),
     /// A server that several hosts share.
@@ -21,7 +18,7 @@ pub(super) enum Engine {
 
 /// An engine as statements see it: inside a transaction, or outside of any.
 #[derive(Clone, Copy)]
-pub(super) enum Db<'a> {
+pub(in crate::ledger) enum Db<'a> {
     /// A file here.
     Sqlite(&'a Connection),
     /// A server.
@@ -30,7 +27,7 @@ pub(super) enum Db<'a> {
 
 /// How a transaction begins. In each the ledger is looked at again: others may have migrated or moved it since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Beginning {
+pub(super) enum Beginning {
     /// It writes, and nobody else does meanwhile.
     Alone,
     /// The same; on a server nobody notes anything either, and whoever waits for its end sees what it did.
@@ -45,7 +42,7 @@ enum Beginning {
 
 /// A value that is given to a statement.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Value<'a> {
+pub(in crate::ledger) enum Value<'a> {
     Null,
     Number(i64),
     Flag(bool),
@@ -57,10 +54,10 @@ pub(super) enum Value<'a> {
 macro_rules! values {
     ($($value:expr),* $(,)?) => { &[$($crate::ledger::engine::Value::from($value)),*] };
 }
-pub(super) use values;
+pub(in crate::ledger) use values;
 
 /// A row of an answer.
-pub(super) enum Row<'a> {
+pub(in crate::ledger) enum Row<'a> {
     /// Of SQLite.
     Sqlite(&'a rusqlite::Row<'a>),
     /// Of a server.
@@ -69,7 +66,7 @@ pub(super) enum Row<'a> {
 
 /// What stands in a row's column.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Cell<'r> {
+pub(in crate::ledger) enum Cell<'r> {
     Null,
     Number(i64),
     Text(&'r str),
@@ -78,7 +75,7 @@ pub(super) enum Cell<'r> {
 
 /// What can go wrong inside a transaction.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(in crate::ledger) enum Fault {
     Sqlite(rusqlite::Error),
     Postgres(tokio_postgres::Error),
     /// A column holds what this program never writes.
@@ -91,7 +88,7 @@ pub(super) enum Fault {
 
 impl Engine {
     /// For statements that need no transaction.
-    pub(super) fn db(&self) -> Db<'_> {
+    pub(in crate::ledger) fn db(&self) -> Db<'_> {
         match self {
             Self::Sqlite(file) => file.db(),
             Self::Postgres(session) => Db::Postgres(session),
@@ -99,7 +96,7 @@ impl Engine {
     }
 
     /// By which connection it's reached: another number after it was lost and made anew.
-    pub(super) fn connection(&self) -> u64 {
+    pub(in crate::ledger) fn connection(&self) -> u64 {
         match self {
             Self::Sqlite(_) => 0,
             Self::Postgres(session) => session.connections(),
@@ -107,27 +104,42 @@ impl Engine {
     }
 
     /// One synced transaction; others wait for it, and it for them.
-    pub(super) fn transaction<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    pub(in crate::ledger) fn transaction<T>(
+        &self,
+        work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         self.within(Beginning::Alone, work)
     }
 
     /// The same for what others must not go on behind as if it hadn't happened.
-    pub(super) fn undisturbed<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    pub(in crate::ledger) fn undisturbed<T>(
+        &self,
+        work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         self.within(Beginning::Undisturbed, work)
     }
 
     /// The same as [`Self::transaction`], which survives this process's end at once, and a power cut once something synced follows it.
-    pub(super) fn relaxed<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    pub(in crate::ledger) fn relaxed<T>(
+        &self,
+        work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         self.within(Beginning::Plain, work)
     }
 
     /// The same for what isn't worth waiting for: where somebody else is writing, nothing is done.
-    pub(super) fn in_passing<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    pub(in crate::ledger) fn in_passing<T>(
+        &self,
+        work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         self.within(Beginning::InPassing, work)
     }
 
     /// Reads that all see the same.
-    pub(super) fn snapshot<T>(&self, read: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    pub(in crate::ledger) fn snapshot<T>(
+        &self,
+        read: impl FnOnce(Db<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         self.within(Beginning::Snapshot, read)
     }
 
@@ -139,7 +151,7 @@ impl Engine {
     }
 
     /// Now, and not after a redirect: the next commit pays whatever a log costs that is begun anew.
-    pub(super) fn begin_its_log_anew(&self) {
+    pub(in crate::ledger) fn begin_its_log_anew(&self) {
         if let Self::Sqlite(file) = self {
             file.begin_its_log_anew();
         }
@@ -148,7 +160,7 @@ impl Engine {
 
 impl Db<'_> {
     /// Runs statements that are written for this engine, and have no values.
-    pub(super) fn run_script(self, script: &str) -> Result<(), Fault> {
+    pub(in crate::ledger) fn run_script(self, script: &str) -> Result<(), Fault> {
         match self {
             Self::Sqlite(db) => Ok(db.execute_batch(script)?),
             Self::Postgres(session) => session.simple(script).map(drop),
@@ -156,7 +168,7 @@ impl Db<'_> {
     }
 
     /// Notes which schema the ledger has, in the transaction that made it.
-    pub(super) fn set_schema(self, number: i64) -> Result<(), Fault> {
+    pub(in crate::ledger) fn set_schema(self, number: i64) -> Result<(), Fault> {
         match self {
             Self::Sqlite(db) => Ok(db.pragma_update(None, "user_version", number)?),
             Self::Postgres(_) => meta::put(self, "schema", &number.to_string()),
@@ -164,7 +176,7 @@ impl Db<'_> {
     }
 
     /// How many rows a statement changed.
-    pub(super) fn execute(self, statement: &str, values: &[Value<'_>]) -> Result<usize, Fault> {
+    pub(in crate::ledger) fn execute(self, statement: &str, values: &[Value<'_>]) -> Result<usize, Fault> {
         match self {
             Self::Sqlite(db) => {
                 Ok(db.prepare_cached(statement)?.execute(rusqlite::params_from_iter(values))?)
@@ -174,7 +186,7 @@ impl Db<'_> {
     }
 
     /// Shows each row of an answer, as long as `see` wants to go on.
-    pub(super) fn each(
+    pub(in crate::ledger) fn each(
         self,
         statement: &str,
         values: &[Value<'_>],
@@ -203,7 +215,7 @@ impl Db<'_> {
     }
 
     /// Every row of an answer, read.
-    pub(super) fn rows<T>(
+    pub(in crate::ledger) fn rows<T>(
         self,
         statement: &str,
         values: &[Value<'_>],
@@ -218,7 +230,7 @@ impl Db<'_> {
     }
 
     /// The first row of an answer, read, where there is one.
-    pub(super) fn row<T>(
+    pub(in crate::ledger) fn row<T>(
         self,
         statement: &str,
         values: &[Value<'_>],
@@ -234,7 +246,7 @@ impl Db<'_> {
 
     /// A row's number that comes once. SQLite gives one again once its row is gone: a process that clears away late what
     /// another has cleared already would drop a living grant's tokens. Out of 2^62 none comes twice.
-    pub(super) fn once(self) -> &'static str {
+    pub(in crate::ledger) fn once(self) -> &'static str {
         match self {
             Self::Sqlite(_) => "random() & 0x3fffffffffffffff",
             Self::Postgres(_) => "DEFAULT",
@@ -242,7 +254,7 @@ impl Db<'_> {
     }
 
     /// A join whose order is given: else SQLite reads all records and looks whether each is among those wanted.
-    pub(super) fn join_in_this_order(self) -> &'static str {
+    pub(in crate::ledger) fn join_in_this_order(self) -> &'static str {
         match self {
             Self::Sqlite(_) => "CROSS JOIN",
             Self::Postgres(_) => "JOIN",
@@ -250,7 +262,7 @@ impl Db<'_> {
     }
 
     /// The index that a statement goes by. SQLite, which doesn't know how few it holds, would rather read all.
-    pub(super) fn by(self, index: &str) -> String {
+    pub(in crate::ledger) fn by(self, index: &str) -> String {
         match self {
             Self::Sqlite(_) => format!("INDEXED BY {index}"),
             Self::Postgres(_) => String::new(),
@@ -258,7 +270,7 @@ impl Db<'_> {
     }
 
     /// Numbers that come next in a table go on behind those that were put into it.
-    pub(super) fn goes_on_behind(self, table: &str, column: &str) -> Result<(), Fault> {
+    pub(in crate::ledger) fn goes_on_behind(self, table: &str, column: &str) -> Result<(), Fault> {
         match self {
             // It gives the next by itself.
             Self::Sqlite(_) => Ok(()),
@@ -273,7 +285,7 @@ impl Db<'_> {
     }
 
     /// Whether a process of another host still counts as being at work.
-    pub(super) fn has_a_lease(self, mark: &str) -> Result<bool, Fault> {
+    pub(in crate::ledger) fn has_a_lease(self, mark: &str) -> Result<bool, Fault> {
         match self {
             Self::Sqlite(_) => Ok(false),
             Self::Postgres(_) => {
@@ -284,14 +296,14 @@ impl Db<'_> {
     }
 
     /// The number that a statement asks for, which has always one row.
-    pub(super) fn number(self, statement: &str, values: &[Value<'_>]) -> Result<i64, Fault> {
+    pub(in crate::ledger) fn number(self, statement: &str, values: &[Value<'_>]) -> Result<i64, Fault> {
         Ok(self.row(statement, values, |row| row.get(0))?.unwrap_or_default())
     }
 }
 
 impl Row<'_> {
     /// What stands in a column.
-    pub(super) fn cell(&self, column: usize) -> Result<Cell<'_>, Fault> {
+    pub(in crate::ledger) fn cell(&self, column: usize) -> Result<Cell<'_>, Fault> {
         match self {
             Self::Sqlite(row) => match row.get_ref(column)? {
                 ValueRef::Null => Ok(Cell::Null),
@@ -307,14 +319,14 @@ impl Row<'_> {
     }
 
     /// The same as what it has to be.
-    pub(super) fn get<'r, T: FromCell<'r>>(&'r self, column: usize) -> Result<T, Fault> {
+    pub(in crate::ledger) fn get<'r, T: FromCell<'r>>(&'r self, column: usize) -> Result<T, Fault> {
         let cell = self.cell(column)?;
         T::from_cell(cell).ok_or_else(|| strange(column, "of another type"))
     }
 }
 
 /// What a cell can be read as.
-pub(super) trait FromCell<'r>: Sized {
+pub(in crate::ledger) trait FromCell<'r>: Sized {
     fn from_cell(cell: Cell<'r>) -> Option<Self>;
 }
 
@@ -450,13 +462,13 @@ impl rusqlite::ToSql for Value<'_> {
 }
 
 /// A column holds what this program never writes.
-pub(super) fn strange(column: usize, why: impl std::fmt::Display) -> Fault {
+pub(in crate::ledger) fn strange(column: usize, why: impl std::fmt::Display) -> Fault {
     Fault::Strange { column, why: why.to_string() }
 }
 
 impl Fault {
     /// What it means to an operator of the ledger at `place`, who wanted it to do `what`.
-    pub(super) fn named(self, place: &str, what: &'static str) -> Error {
+    pub(in crate::ledger) fn named(self, place: &str, what: &'static str) -> Error {
         match self {
             Self::Sqlite(e) => sqlite::fault(place, what, &e),
             Self::Postgres(e) => postgres::fault(place, what, &e),

@@ -1,0 +1,41 @@
+//! Records, journal and history, in SQLite or PostgreSQL: the one commit point. No secret is in it in the clear.
+
+mod catalog;
+mod claims;
+mod engine;
+mod exports;
+mod heads;
+mod health;
+mod history;
+mod journal;
+mod meta;
+mod migrations;
+mod move_ledger;
+mod process_locks;
+mod queries;
+mod records;
+mod reminders;
+mod runs;
+mod secret_locations;
+mod spool;
+mod store;
+mod turns;
+
+pub use claims::Claim;
+pub use exports::Export;
+pub use health::Leftovers;
+pub use history::Pruning;
+pub use journal::Spent;
+pub use migrations::{KNOWN as SCHEMA, Migration};
+pub use move_ledger::Carried;
+pub use process_locks::Mark;
+pub use queries::Near;
+pub use reminders::Waiting;
+pub use runs::LeftRun;
+pub use secret_locations::{Holder, Secret};
+#[doc(hidden)]
+pub use spool::notes;
+pub use spool::{Spool, Spooled};
+use store::Hand;
+pub(crate) use store::changed;
+pub use store::{Intended, Intent, Kept, Leaving, Ledger};
