@@ -4,7 +4,7 @@
 //! the one POST; a new item in the vault; one synced commit; only then the access token is seen. A rotated refresh token
 //! that can't be kept in its place is kept sealed in the journal, and in the spool where the ledger itself can't.
 
-use super::refresh_request::Sent;
+use super::refresh_request::RefreshResult;
 use super::{Custody, unknown};
 use crate::error::{Error, LedgerError, ProviderError, Result};
 use crate::ledger::Claim;
@@ -141,12 +141,12 @@ impl Custody<'_> {
                 },
             };
             match self.spend(refreshing, &live, &token)? {
-                Sent::Answered(it) => {
+                RefreshResult::Answered(it) => {
                     let (flow, seal, answer) = *it;
                     return self.answered(&flow, seal, live, &answer);
                 }
                 // The record was read while somebody else changed it.
-                Sent::Overtaken(e) => refused = e,
+                RefreshResult::Overtaken(e) => refused = e,
             }
         }
         Err(refused)

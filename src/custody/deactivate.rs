@@ -2,7 +2,7 @@
 
 use super::{Custody, anew_where_changed, event, unknown};
 use crate::error::{Error, Result};
-use crate::ledger::{Intent, Leaving};
+use crate::ledger::{Intent, RetiredRole};
 use crate::model::authorization::Authorization;
 use crate::model::flow::{Change, Flow, Logged, Move, Place, Purpose, Role, Stage};
 use crate::model::granted::Granted;
@@ -213,7 +213,7 @@ impl Custody<'_> {
         let change = Change { record: record.clone(), moves: Vec::new(), closes: None, events: Vec::new() };
         let intent = Intent { flow, change, state: None, handed_off: false };
         let intended = self.ledger.intend(vec![intent])?.pop().ok_or_else(unknown)??;
-        self.loose.extend(intended.replaced);
+        self.orphaned_items.extend(intended.replaced);
         Ok(intended.flow)
     }
 
@@ -301,7 +301,7 @@ impl Custody<'_> {
 
     /// Revokes the grants that nobody wants, where that ends no living one; each is kept until the provider has answered.
     pub(super) fn revoke_unwanted(&mut self, key: &Key) -> Result<()> {
-        let unwanted = self.ledger.leaving(&self.provider.profile, key, Leaving::Unwanted)?;
+        let unwanted = self.ledger.leaving(&self.provider.profile, key, RetiredRole::Unwanted)?;
         let Some(address) = self.revocation_of_one() else { return Ok(()) };
         if unwanted.get().is_empty() {
             return Ok(());
@@ -335,10 +335,10 @@ impl Custody<'_> {
     /// replaced; those are revoked only where that reaches them alone. A failure, or Ctrl-C, leaves them to the next
     /// command on the license.
     pub fn tidy(&mut self) {
-        for place in std::mem::take(&mut self.loose) {
+        for place in std::mem::take(&mut self.orphaned_items) {
             self.forget(Some(place));
         }
-        for key in std::mem::take(&mut self.touched) {
+        for key in std::mem::take(&mut self.changed_keys) {
             if let Err(e) = self.settle_moot_refresh(&key) {
                 tracing::warn!("a refresh of {key} that was left over isn't closed yet: {e}");
             }
@@ -358,7 +358,7 @@ impl Custody<'_> {
     }
 
     fn drop_superseded(&mut self, key: &Key) -> Result<()> {
-        let superseded = self.ledger.leaving(&self.provider.profile, key, Leaving::Superseded)?;
+        let superseded = self.ledger.leaving(&self.provider.profile, key, RetiredRole::Superseded)?;
         if superseded.get().is_empty() {
             return Ok(());
         }
@@ -389,7 +389,7 @@ impl Custody<'_> {
         if self.online.is_some() || self.provider.revocation_scope != RevocationScope::Token {
             return Ok(false);
         }
-        for key in &self.touched {
+        for key in &self.changed_keys {
             if !self.ledger.secrets(&self.provider.profile, key, Role::Superseded)?.is_empty() {
                 return Ok(true);
             }

@@ -42,7 +42,7 @@ impl Custody<'_> {
         {
             tracing::warn!("a grant of {key} that nobody wants isn't revoked yet: {e}");
         }
-        self.touched.insert(key.clone());
+        self.changed_keys.insert(key.clone());
         Ok(recovered)
     }
 

@@ -158,7 +158,7 @@ impl Custody<'_> {
 
     /// One POST; where its answer is lost on the way, one more after its deadline and re-reading, unless this is that or the
     /// access token lives.
-    pub(super) fn spend(&mut self, mut it: Refreshing, live: &Live, token: &Secret) -> Result<Sent> {
+    pub(super) fn spend(&mut self, mut it: Refreshing, live: &Live, token: &Secret) -> Result<RefreshResult> {
         let key = it.flow.key.clone();
         // defense: S37 ask-once-more
         let mut may_ask_again = !it.sent_before && !self.lasts(&live.granted, SignedDuration::ZERO);
@@ -175,7 +175,7 @@ impl Custody<'_> {
             let error = match answer.and_then(|answer| answer) {
                 Ok(answer) => {
                     let seal = it.seal.take().ok_or_else(unknown)?;
-                    return Ok(Sent::Answered(Box::new((it.flow, seal, answer))));
+                    return Ok(RefreshResult::Answered(Box::new((it.flow, seal, answer))));
                 }
                 Err(error) => error,
             };
@@ -196,7 +196,7 @@ impl Custody<'_> {
                     }
                     if !self.is_still(live)? {
                         self.close_lost(&it.flow)?;
-                        return Ok(Sent::Overtaken(error));
+                        return Ok(RefreshResult::Overtaken(error));
                     }
                     (it.flow.opened, it.flow.deadline) = self.times();
                     it.go = self.ledger.intend_again(&it.flow)?;
@@ -221,12 +221,12 @@ impl Custody<'_> {
 
     /// The provider says that the grant is dead. If it's still the one that was asked about, the record says so too; but
     /// not by one word behind a lost answer: that may mean the try before it.
-    fn dead(&mut self, it: &Refreshing, live: &Live, error: Error) -> Result<Sent> {
+    fn dead(&mut self, it: &Refreshing, live: &Live, error: Error) -> Result<RefreshResult> {
         let flow = &it.flow;
         // defense: S36 a-losers-refusal-is-checked
         if !self.is_still(live)? {
             self.forsake(it)?;
-            return Ok(Sent::Overtaken(error));
+            return Ok(RefreshResult::Overtaken(error));
         }
         // defense: S37 a-refusal-behind-a-loss-is-doubted
         if it.sent_before && !it.refused_before {
@@ -244,7 +244,7 @@ impl Custody<'_> {
         }
         if !self.mark_invalid(&live.standing.record, Some(&flow.id), &why)? {
             self.forsake(it)?;
-            return Ok(Sent::Overtaken(error));
+            return Ok(RefreshResult::Overtaken(error));
         }
         Err(self.no_token(&live.standing, state))
     }
@@ -334,7 +334,7 @@ impl Custody<'_> {
 }
 
 /// What came of sending.
-pub(super) enum Sent {
+pub(super) enum RefreshResult {
     /// An answer, and what seals it.
     Answered(Box<(Flow, Seal, Granted)>),
     /// The live grant was replaced meanwhile: to be decided again.

@@ -21,7 +21,7 @@ use std::collections::HashMap;
 const TOGETHER: usize = 16;
 
 /// A grant that came, beside what was asked for.
-pub(super) struct Came {
+pub(super) struct ReceivedGrant {
     flow: FlowId,
     key: Key,
     username: Username,
@@ -37,7 +37,7 @@ pub(super) struct Came {
     other_admin: Option<String>,
 }
 
-impl Came {
+impl ReceivedGrant {
     /// It isn't the newest any more, and an older grant never takes a newer one's place.
     pub(super) fn overtaken_by(&mut self, newer: Timestamp) {
         self.differences.push(FactDifference {
@@ -50,16 +50,16 @@ impl Came {
 
 /// One that the vault has taken.
 struct Stored {
-    came: Came,
+    came: ReceivedGrant,
     place: Place,
 }
 
 /// What becomes of one.
-enum Handed {
+enum VaultOutcome {
     /// It's the one that was asked for.
-    Over(Stored),
+    Accepted(Stored),
     /// It isn't, and no vault has it.
-    Back(Came),
+    Rejected(ReceivedGrant),
 }
 
 impl Custody<'_> {
@@ -82,7 +82,7 @@ impl Custody<'_> {
         ended
     }
 
-    fn came(&mut self, flow: FlowId, result: Result<Granted>) -> Result<Came> {
+    fn came(&mut self, flow: FlowId, result: Result<Granted>) -> Result<ReceivedGrant> {
         let granted = match result {
             Ok(granted) => granted,
             Err(e) => return Err(self.ended(&flow, e)),
@@ -94,7 +94,12 @@ impl Custody<'_> {
     }
 
     /// Compares a grant with what was asked; `sealed` is the same grant, ready to be set aside.
-    pub(super) fn compared(&mut self, flow: FlowId, granted: Granted, sealed: Sealed) -> Result<Came> {
+    pub(super) fn compared(
+        &mut self,
+        flow: FlowId,
+        granted: Granted,
+        sealed: Sealed,
+    ) -> Result<ReceivedGrant> {
         let asked = self.in_flight.get(&flow).ok_or_else(unknown)?;
         let (key, username, purpose) = (asked.key.clone(), asked.username.clone(), asked.purpose);
         tracing::info!("a grant of {key} came; it's compared with what was asked");
@@ -113,27 +118,37 @@ impl Custody<'_> {
             granted.reported.odd_end.as_ref().map(|told| format!("Expiration Date (told as \"{told}\")"));
         let missing = comparison.unconfirmed.iter().map(|fact| fact.label().to_owned());
         let unconfirmed = missing.chain(odd_end).collect();
-        Ok(Came { flow, key, username, purpose, granted, sealed, differences, unconfirmed, other_admin })
+        Ok(ReceivedGrant {
+            flow,
+            key,
+            username,
+            purpose,
+            granted,
+            sealed,
+            differences,
+            unconfirmed,
+            other_admin,
+        })
     }
 
     /// Vault first, then one synced commit: records, places, events and the closed questions together. What isn't as it
     /// was asked for is refused after that: the provider may take its time.
-    pub(super) fn keep(&mut self, came: Vec<Result<Came>>) -> Vec<Result<Kept>> {
-        let handed: Vec<_> = came.into_iter().map(|came| self.put_away(came?)).collect();
+    pub(super) fn keep(&mut self, came: Vec<Result<ReceivedGrant>>) -> Vec<Result<Kept>> {
+        let handed: Vec<_> = came.into_iter().map(|came| self.write_to_vault(came?)).collect();
         let mut together = self.commit_together(handed.iter().flatten().filter_map(|it| match it {
-            Handed::Over(stored) => Some(stored),
-            Handed::Back(_) => None,
+            VaultOutcome::Accepted(stored) => Some(stored),
+            VaultOutcome::Rejected(_) => None,
         }));
         let mut end = |handed| match handed {
-            Handed::Over(stored) => self.finish_keeping(stored, &mut together),
-            Handed::Back(came) => Err(self.refuse(came)),
+            VaultOutcome::Accepted(stored) => self.finish_keeping(stored, &mut together),
+            VaultOutcome::Rejected(came) => Err(self.refuse(came)),
         };
         handed.into_iter().map(|it| end(it?)).collect()
     }
 
-    fn put_away(&mut self, came: Came) -> Result<Handed> {
+    fn write_to_vault(&mut self, came: ReceivedGrant) -> Result<VaultOutcome> {
         if !came.differences.is_empty() {
-            return Ok(Handed::Back(came));
+            return Ok(VaultOutcome::Rejected(came));
         }
         let place = || match self.vault.kind() {
             // The envelope's content is the record's own blob: nothing is sealed twice.
@@ -145,16 +160,16 @@ impl Custody<'_> {
             }
         };
         match place() {
-            Ok(place) => Ok(Handed::Over(Stored { came, place })),
+            Ok(place) => Ok(VaultOutcome::Accepted(Stored { came, place })),
             // defense: S32 unstored-grant-is-set-aside
-            Err(e) => Err(self.set_aside(&came.flow, &came.key, came.sealed, &e)),
+            Err(e) => Err(self.quarantine_sealed(&came.flow, &came.key, came.sealed, &e)),
         }
     }
 
     /// Commits several in one. Those that aren't among what is returned are still to be committed, each alone: there its
     /// own failure is told, and a record that others changed is read again.
-    fn commit_together<'s>(&mut self, stored: impl Iterator<Item = &'s Stored> + Clone) -> Together {
-        let mut done = Together::default();
+    fn commit_together<'s>(&mut self, stored: impl Iterator<Item = &'s Stored> + Clone) -> BatchCommit {
+        let mut done = BatchCommit::default();
         if stored.clone().nth(1).is_none() {
             return done;
         }
@@ -184,7 +199,7 @@ impl Custody<'_> {
         done
     }
 
-    fn finish_keeping(&mut self, stored: Stored, together: &mut Together) -> Result<Kept> {
+    fn finish_keeping(&mut self, stored: Stored, together: &mut BatchCommit) -> Result<Kept> {
         let provider = self.provider.clone();
         let kept = match together.kept.remove(&stored.came.flow) {
             Some(kept) => Ok(kept),
@@ -202,13 +217,13 @@ impl Custody<'_> {
         match kept {
             Ok((kept, elsewhere)) => {
                 self.in_flight.remove(&came.flow);
-                self.loose.extend(kept.memo);
+                self.orphaned_items.extend(kept.memo);
                 tracing::info!("the grant of {} is stored", came.key);
-                self.touched.insert(came.key);
+                self.changed_keys.insert(came.key);
                 Ok(match came.other_admin {
                     Some(granted_by) => Kept::Held { granted_by },
                     None => {
-                        self.loose.extend(elsewhere);
+                        self.orphaned_items.extend(elsewhere);
                         Kept::Live { unconfirmed: came.unconfirmed }
                     }
                 })
@@ -218,13 +233,13 @@ impl Custody<'_> {
                 if !together.may_show_up {
                     self.forget_unless_needed(place, &e);
                 }
-                Err(self.set_aside(&came.flow, &came.key, came.sealed, &e))
+                Err(self.quarantine_sealed(&came.flow, &came.key, came.sealed, &e))
             }
         }
     }
 
     /// The grant can't be kept in its place: it's kept sealed in the journal, else in the spool.
-    fn set_aside(&mut self, flow: &FlowId, key: &Key, sealed: Sealed, why: &Error) -> Error {
+    fn quarantine_sealed(&mut self, flow: &FlowId, key: &Key, sealed: Sealed, why: &Error) -> Error {
         let stage = Stage::Answered(sealed);
         let kept = self.ledger.keep_answer(flow, &stage).or_else(|e| match &mut self.spool {
             // defense: S38 untaken-grant-is-spooled
@@ -240,9 +255,9 @@ impl Custody<'_> {
 
     /// A grant that isn't the one that was asked for never enters the record. Where a revocation reaches it alone it's
     /// taken back, and stays sealed until the provider has answered.
-    fn refuse(&mut self, came: Came) -> Error {
-        let Came { flow, key, sealed, differences, .. } = &came;
-        let fate = match self.take_back(flow, key, sealed, differences) {
+    fn refuse(&mut self, came: ReceivedGrant) -> Error {
+        let ReceivedGrant { flow, key, sealed, differences, .. } = &came;
+        let fate = match self.reject(flow, key, sealed, differences) {
             Ok(true) => match self.revoke_unwanted(key) {
                 Ok(()) => "The wrong grant was revoked, and nothing was stored.",
                 Err(_) => {
@@ -252,7 +267,7 @@ impl Custody<'_> {
             Ok(false) => {
                 "The wrong grant wasn't stored. It can't be revoked alone here, so it stays valid at BioTrack until it lapses or the admin removes it."
             }
-            Err(e) => match self.set_aside(flow, key, sealed.clone(), &e) {
+            Err(e) => match self.quarantine_sealed(flow, key, sealed.clone(), &e) {
                 lost @ Error::Custody(CustodyError::GrantLost { .. }) => return lost,
                 _ => {
                     "The wrong grant isn't in the record; it waits sealed in the journal, and the next command on this license takes it back."
@@ -264,7 +279,7 @@ impl Custody<'_> {
     }
 
     /// Commits that a grant is unwanted; whether a revocation reaches it alone, so that it's kept for that.
-    fn take_back(
+    fn reject(
         &mut self,
         flow: &FlowId,
         key: &Key,
@@ -287,7 +302,7 @@ impl Custody<'_> {
                 record: record.clone(),
             }
         })?;
-        self.loose.extend(kept.memo);
+        self.orphaned_items.extend(kept.memo);
         self.in_flight.remove(flow);
         Ok(reached)
     }
@@ -362,17 +377,17 @@ impl Custody<'_> {
             let events = vec![event(record, happened, &told(record, &[]), now)];
             Ok(Change { record: record.clone(), moves, closes: None, events })
         })?;
-        self.loose.extend(dropped);
-        self.touched.insert(key.clone());
+        self.orphaned_items.extend(dropped);
+        self.changed_keys.insert(key.clone());
         Ok(())
     }
 }
 
 /// What was committed together.
 #[derive(Default)]
-struct Together {
+struct BatchCommit {
     /// With the places of tokens that it dropped.
-    kept: HashMap<FlowId, (crate::ledger::Kept, Vec<Place>)>,
+    kept: HashMap<FlowId, (crate::ledger::CommitReceipt, Vec<Place>)>,
     /// It failed, and may show up all the same: what it named in the vault must stay.
     may_show_up: bool,
 }

@@ -133,7 +133,7 @@ impl Custody<'_> {
             // A newer grant is in its place: that one is asked for its token.
             Ok(None) => return self.live(&flow.key).and_then(|live| self.handed_out(live, false)),
             // defense: S32 unstored-refresh-is-set-aside
-            Err(e) => return Err(self.set_refresh_aside(flow, sealed, &e)),
+            Err(e) => return Err(self.quarantine_refresh(flow, sealed, &e)),
         };
         if !differences.is_empty() {
             let license = flow.key.license.to_string();
@@ -189,17 +189,17 @@ impl Custody<'_> {
             Ok(Change { record: record.clone(), moves, closes: Some(flow.id.clone()), events })
         })?;
         // Forgotten only once nobody waits for the token any more.
-        self.loose.extend(kept.memo);
+        self.orphaned_items.extend(kept.memo);
         let Some((_, old)) = old else {
-            self.touched.insert(key.clone());
+            self.changed_keys.insert(key.clone());
             return Ok(None);
         };
-        self.loose.push(old);
+        self.orphaned_items.push(old);
         Ok(after)
     }
 
     /// The tokens can't be kept in their place: they are kept sealed in the journal, else in the spool.
-    fn set_refresh_aside(&mut self, flow: &Flow, sealed: Sealed, why: &Error) -> Error {
+    fn quarantine_refresh(&mut self, flow: &Flow, sealed: Sealed, why: &Error) -> Error {
         let stage = Stage::Answered(sealed);
         let kept = self.ledger.keep_answer(&flow.id, &stage).or_else(|e| match &mut self.spool {
             // defense: S38 untaken-refresh-is-spooled

@@ -89,9 +89,9 @@ pub struct Custody<'e> {
     pub(super) spool: Option<Spool>,
     pub(super) in_flight: HashMap<FlowId, InFlight>,
     /// Items that nothing names any more, to be forgotten once the browser has been answered.
-    pub(super) loose: Vec<Place>,
+    pub(super) orphaned_items: Vec<Place>,
     /// Licenses whose replaced grants are to be cleared away.
-    pub(super) touched: BTreeSet<Key>,
+    pub(super) changed_keys: BTreeSet<Key>,
     /// How the provider is reached, once it was found to answer.
     pub(super) online: Option<ProviderClient>,
     /// The refresh that this process has under way.
@@ -139,8 +139,8 @@ impl<'e> Custody<'e> {
             ledger,
             spool: None,
             in_flight: HashMap::new(),
-            loose: Vec::new(),
-            touched: BTreeSet::new(),
+            orphaned_items: Vec::new(),
+            changed_keys: BTreeSet::new(),
             online: None,
             refreshing: None,
             leaving: None,
@@ -283,7 +283,7 @@ impl<'e> Custody<'e> {
                     if let (Some(spool), true) = (&mut self.spool, self.in_flight.contains_key(&flow.id)) {
                         spool.about(&flow);
                     }
-                    self.loose.extend(intended.replaced);
+                    self.orphaned_items.extend(intended.replaced);
                     Ok(intended.flow.with(ask))
                 }
                 Err(e) => {
@@ -473,7 +473,7 @@ impl<'e> Custody<'e> {
         &mut self,
         key: &Key,
         mut change: impl FnMut(&mut Authorization) -> Change,
-    ) -> Result<crate::ledger::Kept> {
+    ) -> Result<crate::ledger::CommitReceipt> {
         self.commit_if(key, |_, record| Ok(change(record)))
     }
 
@@ -483,7 +483,7 @@ impl<'e> Custody<'e> {
         &mut self,
         key: &Key,
         mut change: impl FnMut(&Ledger, &mut Authorization) -> Result<Change>,
-    ) -> Result<crate::ledger::Kept> {
+    ) -> Result<crate::ledger::CommitReceipt> {
         let mut refused = unknown();
         for _ in 0..TRIES {
             let mut record = self.standing(key)?.ok_or_else(unknown)?.record;

@@ -1,7 +1,7 @@
 //! Bundles on their way out: noted before a byte of one is written, so that one that is cut short is finished or taken back.
 
-use super::engine::{Db, Fault};
-use super::{Hand, Ledger, history, meta};
+use super::engine::{Db, DbError};
+use super::{Ledger, WriteContext, history, meta};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::flow::Owner;
 use crate::model::history::Chore;
@@ -79,11 +79,11 @@ impl Ledger {
     /// A bundle is where it belongs, or was taken back: nothing is noted of it any more. With a line in the history for
     /// one that was cut short.
     pub fn end_export(&mut self, export: &Export, cut_short: Option<(&str, Timestamp)>) -> Result<()> {
-        let hand: Hand = self.hand();
+        let context: WriteContext = self.write_context();
         self.transaction("note the export", |tx| {
             meta::remove(tx, &export.id)?;
             match cut_short {
-                Some((detail, at)) => history::append_chore(tx, Chore::ExportCutShort, at, detail, &hand),
+                Some((detail, at)) => history::append_chore(tx, Chore::ExportCutShort, at, detail, &context),
                 None => Ok(()),
             }
         })
@@ -111,14 +111,14 @@ impl Ledger {
 }
 
 /// How many bundles a process has noted that aren't settled yet.
-pub(super) fn of_process(db: Db<'_>, mark: &str) -> Result<usize, Fault> {
+pub(super) fn of_process(db: Db<'_>, mark: &str) -> Result<usize, DbError> {
     let noted = meta::of_kind(db, NOTED)?;
     let noted = noted.iter().filter_map(|(_, value)| serde_json::from_str::<Export>(value).ok());
     Ok(noted.filter(|export| export.mark == mark).count())
 }
 
 /// The tokens leave, in the commit in which this is noted. What goes to standard output is there by then.
-pub(super) fn leaves(tx: Db<'_>, export: &Export) -> Result<(), Fault> {
+pub(super) fn leaves(tx: Db<'_>, export: &Export) -> Result<(), DbError> {
     match export.file {
         // One that another command has taken back by now isn't noted again.
         Some(_) => match meta::get(tx, &export.id)? {
@@ -129,7 +129,7 @@ pub(super) fn leaves(tx: Db<'_>, export: &Export) -> Result<(), Fault> {
     }
 }
 
-fn note(tx: Db<'_>, export: &Export) -> Result<(), Fault> {
+fn note(tx: Db<'_>, export: &Export) -> Result<(), DbError> {
     let value = serde_json::to_string(export).map_err(|e| Error::Internal(e.to_string()))?;
     meta::put(tx, &export.id, &value)
 }

@@ -1,7 +1,7 @@
 //! What this host has seen of a ledger, in a file of its own beside the identity: a ledger that went back in time, because a
 //! standby was promoted behind, or a dump or a machine's snapshot was restored, doesn't hold it.
 
-use super::engine::{Db, Fault, values};
+use super::engine::{Db, DbError, values};
 use super::{Ledger, history, meta, records};
 use crate::error::{Error, LedgerError, Result, first_few};
 use crate::model::authorization::Authorization;
@@ -152,7 +152,7 @@ fn keep(file: &Path, lines: &[Seen]) -> Result<()> {
 }
 
 /// Whether the ledger holds what was seen: its history has that link, or was pruned behind it, and no record is older.
-fn holds(db: Db<'_>, seen: &Seen) -> Result<bool, Fault> {
+fn holds(db: Db<'_>, seen: &Seen) -> Result<bool, DbError> {
     let pruned = db.number("SELECT coalesce(max(seq), 0) FROM history_anchor", values![])?;
     if seen.seq > pruned {
         let hash: Option<Vec<u8>> =
@@ -174,7 +174,7 @@ fn holds(db: Db<'_>, seen: &Seen) -> Result<bool, Fault> {
 
 /// Whether the history ends with what is noted as its last. One that doesn't wasn't taken back, somebody had his hands in it:
 /// `history verify` says where.
-fn is_whole(db: Db<'_>) -> Result<bool, Fault> {
+fn is_whole(db: Db<'_>) -> Result<bool, DbError> {
     let last = "SELECT seq, hash FROM history ORDER BY seq DESC LIMIT 1";
     let last: Option<(i64, Vec<u8>)> = db.row(last, values![], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(match (last, history::head(db)?) {
@@ -217,7 +217,7 @@ impl Ledger {
             false => first_few(&licenses, NAMED),
         };
         let detail = format!("{} had seen link {seen}, and changed since: {whose}", self.who.host);
-        let hand = self.hand();
+        let context = self.write_context();
         self.transaction("note that it went back in time", |tx| {
             for it in &changed {
                 let Some(key) = key_of(&it.ubi, &it.license) else { continue };
@@ -225,7 +225,7 @@ impl Ledger {
                     meta::put(tx, &it.name(), &row.to_string())?;
                 }
             }
-            history::append_chore(tx, Chore::WentBack, now, &detail, &hand)
+            history::append_chore(tx, Chore::WentBack, now, &detail, &context)
         })?;
         // What it doesn't hold is told, and from here on it's measured by what it holds.
         in_turn(&file, || {
@@ -293,7 +293,7 @@ impl Ledger {
 
     /// Whether the ledger is still the one that this process, and others of its host, have seen: after its connection was lost
     /// another server may answer.
-    pub(super) fn is_still_there(tx: Db<'_>, seen: &Seen, file: &Path) -> Result<bool, Fault> {
+    pub(super) fn is_still_there(tx: Db<'_>, seen: &Seen, file: &Path) -> Result<bool, DbError> {
         let newest = read(file).pop();
         let seen = [Some(seen), newest.as_ref()].into_iter().flatten().filter(|it| it.seq > 0);
         seen.map(|it| holds(tx, it)).try_fold(true, |all, holds| Ok(all && holds?))
@@ -337,13 +337,13 @@ fn licenses_of(lines: &[Seen]) -> Vec<String> {
 }
 
 /// Whether the row that was noted still names the living tokens: it keeps its number where they are sealed anew or moved.
-fn is_live(db: Db<'_>, profile: &str, key: &Key, row: &str) -> Result<bool, Fault> {
+fn is_live(db: Db<'_>, profile: &str, key: &Key, row: &str) -> Result<bool, DbError> {
     let live = records::secrets(db, profile, key, Role::Live)?;
     Ok(live.iter().any(|(id, _)| id.to_string() == row))
 }
 
 /// Whether a license's refresh token is noted as one that may be spent, and no other tokens have taken its place since.
-fn is_doubted(db: Db<'_>, profile: &str, key: &Key) -> Result<bool, Fault> {
+fn is_doubted(db: Db<'_>, profile: &str, key: &Key) -> Result<bool, DbError> {
     match meta::get(db, &name_of_key(profile, key))? {
         Some(noted) => is_live(db, profile, key, &noted),
         None => Ok(false),
@@ -351,7 +351,7 @@ fn is_doubted(db: Db<'_>, profile: &str, key: &Key) -> Result<bool, Fault> {
 }
 
 /// Refuses to send a refresh token that may be spent.
-pub(super) fn refuse_doubted(tx: Db<'_>, profile: &str, key: &Key) -> Result<(), Fault> {
+pub(super) fn refuse_doubted(tx: Db<'_>, profile: &str, key: &Key) -> Result<(), DbError> {
     match is_doubted(tx, profile, key)? {
         true => Err(LedgerError::MayBeSpent { license: key.license.to_string() }.into()),
         false => Ok(()),

@@ -1,7 +1,7 @@
 //! What happened, in order, each line chained to the one before it.
 
-use super::engine::{Db, Fault, Row, strange, values};
-use super::{Hand, Ledger, reminders};
+use super::engine::{Db, DbError, Row, unexpected_value, values};
+use super::{Ledger, WriteContext, reminders};
 use crate::error::Result;
 use crate::model::history::{Anchor, Broken, Chain, Chore, Event, Line, Link};
 use crate::model::ids::Key;
@@ -29,7 +29,7 @@ fn hash_of(link: &Link, before: &[u8]) -> Vec<u8> {
     Sha256::new().chain_update(before).chain_update(line.to_string()).finalize().to_vec()
 }
 
-pub(super) fn append(tx: Db<'_>, event: &Event, hand: &Hand) -> Result<(), Fault> {
+pub(super) fn append(tx: Db<'_>, event: &Event, context: &WriteContext) -> Result<(), DbError> {
     let (seq, hash) = chain(
         tx,
         Link {
@@ -39,14 +39,14 @@ pub(super) fn append(tx: Db<'_>, event: &Event, hand: &Hand) -> Result<(), Fault
             ubi: event.key.ubi.to_string(),
             license: event.key.license.to_string(),
             event: event.happened.word().to_owned(),
-            user: hand.who.user.clone(),
-            host: hand.who.host.clone(),
+            user: context.who.user.clone(),
+            host: context.who.host.clone(),
             detail: event.detail.clone(),
             hash: Vec::new(),
         },
     )?;
-    hand.written.borrow_mut().head = Some((seq, hash));
-    reminders::queue(tx, event, seq, &hand.hooks)
+    context.written.borrow_mut().head = Some((seq, hash));
+    reminders::queue(tx, event, seq, &context.hooks)
 }
 
 /// An event of the whole ledger.
@@ -55,8 +55,8 @@ pub(super) fn append_chore(
     chore: Chore,
     at: Timestamp,
     detail: &str,
-    hand: &Hand,
-) -> Result<(), Fault> {
+    context: &WriteContext,
+) -> Result<(), DbError> {
     let link = Link {
         seq: 0,
         at: for_machines(at),
@@ -64,18 +64,18 @@ pub(super) fn append_chore(
         ubi: String::new(),
         license: String::new(),
         event: chore.word().to_owned(),
-        user: hand.who.user.clone(),
-        host: hand.who.host.clone(),
+        user: context.who.user.clone(),
+        host: context.who.host.clone(),
         detail: detail.to_owned(),
         hash: Vec::new(),
     };
     let head = chain(tx, link)?;
-    hand.written.borrow_mut().head = Some(head);
+    context.written.borrow_mut().head = Some(head);
     Ok(())
 }
 
 /// Numbers a link, chains it to the head and makes it the head.
-fn chain(tx: Db<'_>, mut link: Link) -> Result<(i64, Vec<u8>), Fault> {
+fn chain(tx: Db<'_>, mut link: Link) -> Result<(i64, Vec<u8>), DbError> {
     let (last, before) = head(tx)?.unwrap_or_default();
     link.seq = last + 1;
     link.hash = hash_of(&link, &before);
@@ -102,11 +102,11 @@ fn chain(tx: Db<'_>, mut link: Link) -> Result<(i64, Vec<u8>), Fault> {
     Ok((link.seq, link.hash))
 }
 
-pub(super) fn head(db: Db<'_>) -> Result<Option<(i64, Vec<u8>)>, Fault> {
+pub(super) fn head(db: Db<'_>) -> Result<Option<(i64, Vec<u8>)>, DbError> {
     db.row("SELECT seq, hash FROM history_head", values![], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-fn anchor(db: Db<'_>) -> Result<Option<Anchor>, Fault> {
+fn anchor(db: Db<'_>) -> Result<Option<Anchor>, DbError> {
     db.row(&format!("SELECT {ANCHOR} FROM history_anchor ORDER BY seq DESC LIMIT 1"), values![], |row| {
         Ok(Anchor {
             seq: row.get(0)?,
@@ -119,7 +119,7 @@ fn anchor(db: Db<'_>) -> Result<Option<Anchor>, Fault> {
     })
 }
 
-fn link(row: &Row<'_>) -> Result<Link, Fault> {
+fn link(row: &Row<'_>) -> Result<Link, DbError> {
     Ok(Link {
         seq: row.get(0)?,
         at: row.get(1)?,
@@ -135,7 +135,7 @@ fn link(row: &Row<'_>) -> Result<Link, Fault> {
 }
 
 /// Follows the chain from where it begins to the head that was noted.
-fn follow(db: Db<'_>) -> Result<Chain, Fault> {
+fn follow(db: Db<'_>) -> Result<Chain, DbError> {
     let anchor = anchor(db)?;
     let (mut last, mut before) = anchor.as_ref().map(|it| (it.seq, it.hash.clone())).unwrap_or_default();
     let (mut links, mut broken) = (0, None);
@@ -207,7 +207,7 @@ pub struct Pruning {
 }
 
 /// The links before an instant, from the oldest on: up to the first that is younger, or whose hook still waits.
-fn prunable(db: Db<'_>, before: Timestamp) -> Result<Pruning, Fault> {
+fn prunable(db: Db<'_>, before: Timestamp) -> Result<Pruning, DbError> {
     let waiting: Option<i64> =
         db.row("SELECT min(seq) FROM hook_queue", values![], |row| row.get(0))?.flatten();
     let mut found = Pruning { links: 0, last: None, seq: 0, hash: Vec::new() };
@@ -232,7 +232,7 @@ impl Ledger {
             values![profile, key.ubi.as_str(), key.license.as_str(), most],
             |row| {
                 Ok(Line {
-                    at: row.get::<&str>(0)?.parse().map_err(|e| strange(0, e))?,
+                    at: row.get::<&str>(0)?.parse().map_err(|e| unexpected_value(0, e))?,
                     event: row.get(1)?,
                     user: row.get(2)?,
                     host: row.get(3)?,
@@ -275,7 +275,7 @@ impl Ledger {
     /// Removes the links before an instant and leaves an anchor that the rest verifies from; one synced commit. The
     /// history says so itself. A chain that is broken isn't touched: `None`.
     pub fn prune_history(&mut self, before: Timestamp, now: Timestamp) -> Result<Option<Pruning>> {
-        let hand = self.hand();
+        let context = self.write_context();
         self.transaction("prune the history", |tx| {
             if follow(tx)?.broken.is_some() {
                 return Ok(None);
@@ -284,7 +284,14 @@ impl Ledger {
             let Some(last) = &pruned.last else { return Ok(Some(pruned)) };
             tx.execute(
                 &format!("INSERT INTO history_anchor ({ANCHOR}) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"),
-                values![pruned.seq, &pruned.hash, last, &for_machines(now), &hand.who.user, &hand.who.host],
+                values![
+                    pruned.seq,
+                    &pruned.hash,
+                    last,
+                    &for_machines(now),
+                    &context.who.user,
+                    &context.who.host
+                ],
             )?;
             tx.execute("DELETE FROM history WHERE seq <= ?1", values![pruned.seq])?;
             tx.execute("DELETE FROM history_anchor WHERE seq < ?1", values![pruned.seq])?;
@@ -294,7 +301,7 @@ impl Ledger {
                 pruned.seq,
                 hex::encode(&pruned.hash)
             );
-            append_chore(tx, Chore::Pruned, now, &detail, &hand)?;
+            append_chore(tx, Chore::Pruned, now, &detail, &context)?;
             Ok(Some(pruned))
         })
     }

@@ -4,7 +4,7 @@
 //! brought up to date by every step that it lacks, in one transaction. When that happens is its engine's: a file is migrated by
 //! whoever uses it, after a copy was put beside it; a server by the role that owns the ledger, when it's told to.
 
-use super::engine::{Db, Fault, values};
+use super::engine::{Db, DbError, values};
 use crate::error::LedgerError;
 use std::cmp::Ordering;
 
@@ -73,14 +73,14 @@ pub(super) fn fits(path: &str, found: i64) -> Result<(), LedgerError> {
 }
 
 /// Makes a ledger in a transaction where nothing is yet.
-pub(super) fn make(tx: Db<'_>, id: &str) -> Result<(), Fault> {
+pub(super) fn make(tx: Db<'_>, id: &str) -> Result<(), DbError> {
     migrate(tx, NOTHING)?;
     tx.execute("INSERT INTO meta (name, value) VALUES ('id', ?1)", values![id])?;
     Ok(())
 }
 
 /// Takes every step that a ledger lacks which has the schema `found`, in a transaction that nobody else writes beside.
-pub(super) fn migrate(tx: Db<'_>, found: i64) -> Result<(), Fault> {
+pub(super) fn migrate(tx: Db<'_>, found: i64) -> Result<(), DbError> {
     for script in missing(tx, found) {
         tx.run_script(script)?;
     }

@@ -3,7 +3,7 @@
 
 use super::catalog::{self, Table};
 use super::engine::sqlite::{self, LedgerFile};
-use super::engine::{Cell, Db, Engine, Fault, Value, postgres, values};
+use super::engine::{Cell, Db, DbError, Engine, Value, postgres, values};
 use super::{Ledger, history, meta};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::history::Chore;
@@ -16,7 +16,7 @@ use std::fs;
 
 /// What is said in a ledger's own table of where its records are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Whereabouts {
+pub(super) struct MoveState {
     /// They have moved there.
     pub(super) moved: Option<String>,
     /// They come from there, and the move isn't finished.
@@ -25,7 +25,7 @@ pub(super) struct Whereabouts {
 
 /// What was moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Carried {
+pub struct MoveSummary {
     /// Licenses' records.
     pub records: usize,
     /// Links of the history.
@@ -41,10 +41,10 @@ impl Ledger {
     ///
     /// # Errors
     /// Where the other place has records of its own, or the move isn't allowed there: nothing is changed.
-    pub fn carry(env: &Env, from: &LedgerPlace, to: &LedgerPlace, now: Timestamp) -> Result<Carried> {
+    pub fn carry(env: &Env, from: &LedgerPlace, to: &LedgerPlace, now: Timestamp) -> Result<MoveSummary> {
         let source = Self::as_it_is(env, from)?;
         let is = |named: &Option<String>, ledger: &str| named.as_deref() == Some(ledger);
-        let there = source.whereabouts()?;
+        let there = source.move_state()?;
         let mut target = match (&there.moved, room(env, to)?) {
             (None, true) => Self::as_it_is(env, to)?,
             (None, false) => source.replaced(env, to)?,
@@ -60,11 +60,11 @@ impl Ledger {
         }
         target.id.clone_from(&source.id);
         let from = source.path.clone();
-        if is(&target.whereabouts()?.arriving, &from) {
-            let hand = target.hand();
+        if is(&target.move_state()?.arriving, &from) {
+            let context = target.write_context();
             let done = target.engine.transaction(|tx| {
                 meta::remove(tx, "arriving")?;
-                history::append_chore(tx, Chore::LedgerMoved, now, &format!("from {from}"), &hand)
+                history::append_chore(tx, Chore::LedgerMoved, now, &format!("from {from}"), &context)
             });
             done.map_err(|e| target.fault("finish the move", e))?;
             env.steps.reached(Step::AfterCommit);
@@ -73,7 +73,7 @@ impl Ledger {
             let counted = target.engine.db().number(&format!("SELECT count(*) FROM {table}"), values![]);
             Ok(usize::try_from(counted.map_err(|e| target.fault("be read", e))?).unwrap_or_default())
         };
-        Ok(Carried { records: count("authorization")?, links: count("history")? })
+        Ok(MoveSummary { records: count("authorization")?, links: count("history")? })
     }
 
     /// Opened whether or not its records are elsewhere.
@@ -88,17 +88,17 @@ impl Ledger {
         })
     }
 
-    pub(super) fn whereabouts(&self) -> Result<Whereabouts> {
-        whereabouts(self.engine.db()).map_err(|e| self.fault("be read", e))
+    pub(super) fn move_state(&self) -> Result<MoveState> {
+        move_state(self.engine.db()).map_err(|e| self.fault("be read", e))
     }
 
     /// Makes room at a place that is empty, or once held these very records: they moved away from there, or a move to it was
     /// cut short.
     fn replaced(&self, env: &Env, to: &LedgerPlace) -> Result<Self> {
         let old = Self::as_it_is(env, to)?;
-        let there = old.whereabouts()?;
+        let there = old.move_state()?;
         let ours = old.id == self.id && (there.moved.is_some() || there.arriving.is_some());
-        if there == Whereabouts::default() && old.is_empty()? {
+        if there == MoveState::default() && old.is_empty()? {
             return Ok(old);
         }
         if !ours {
@@ -115,7 +115,7 @@ impl Ledger {
 
     /// Whether nothing was kept in it yet.
     fn is_empty(&self) -> Result<bool> {
-        let count = || -> Result<i64, Fault> {
+        let count = || -> Result<i64, DbError> {
             let db = self.engine.db();
             let counts = catalog::tables(db)?.into_iter().map(|table| {
                 db.number(
@@ -145,8 +145,8 @@ impl Ledger {
     }
 }
 
-pub(super) fn whereabouts(db: Db<'_>) -> Result<Whereabouts, Fault> {
-    let mut found = Whereabouts::default();
+pub(super) fn move_state(db: Db<'_>) -> Result<MoveState, DbError> {
+    let mut found = MoveState::default();
     db.each("SELECT name, value FROM meta", values![], |row| {
         match row.get(0)? {
             "moved" => found.moved = Some(row.get(1)?),
@@ -159,11 +159,11 @@ pub(super) fn whereabouts(db: Db<'_>) -> Result<Whereabouts, Fault> {
 }
 
 /// What keeps a ledger from being used, where anything does.
-pub(super) fn elsewhere(place: &str, there: Whereabouts) -> Option<Error> {
+pub(super) fn elsewhere(place: &str, there: MoveState) -> Option<Error> {
     let place = place.to_owned();
     match there {
-        Whereabouts { moved: Some(to), .. } => Some(LedgerError::Moved { place, to }.into()),
-        Whereabouts { arriving: Some(from), .. } => Some(LedgerError::Arriving { place, from }.into()),
+        MoveState { moved: Some(to), .. } => Some(LedgerError::Moved { place, to }.into()),
+        MoveState { arriving: Some(from), .. } => Some(LedgerError::Arriving { place, from }.into()),
         _ => None,
     }
 }
@@ -188,7 +188,7 @@ fn room(env: &Env, place: &LedgerPlace) -> Result<bool> {
 fn set_aside(paths: &Paths) -> Result<()> {
     let file = paths.ledger();
     let fault = |e: std::io::Error| Error::File { path: file.display().to_string(), reason: e.to_string() };
-    sqlite::fold_its_log(&file)?;
+    sqlite::checkpoint_truncate(&file)?;
     for beside in paths.beside_ledger() {
         let _ = fs::remove_file(beside);
     }
@@ -196,9 +196,9 @@ fn set_aside(paths: &Paths) -> Result<()> {
 }
 
 /// Copies every table that the schema has, and compares them cell by cell.
-fn copy_all(from: Db<'_>, to: Db<'_>) -> Result<(), Fault> {
+fn copy_all(from: Db<'_>, to: Db<'_>) -> Result<(), DbError> {
     let differs = |table: &str| {
-        Fault::from(LedgerError::Io {
+        DbError::from(LedgerError::Io {
             what: "be moved",
             reason: format!("{table} isn't there what it is here"),
         })
@@ -221,7 +221,7 @@ fn copy_all(from: Db<'_>, to: Db<'_>) -> Result<(), Fault> {
 }
 
 /// What a ledger says of itself goes along, but for what it says of the place where it is.
-fn copy_what_is_said(from: Db<'_>, to: Db<'_>) -> Result<(), Fault> {
+fn copy_what_is_said(from: Db<'_>, to: Db<'_>) -> Result<(), DbError> {
     let said = "SELECT name, value FROM meta WHERE name NOT IN ('id', 'schema', 'moved', 'arriving')";
     from.each(said, values![], |row| {
         meta::put(to, row.get(0)?, row.get(1)?)?;
@@ -253,7 +253,7 @@ fn rows_in_order(table: &Table) -> String {
     format!("SELECT {columns} FROM {} {} ORDER BY {}", quoted(&table.name), rows_of(table), list(table.key()))
 }
 
-fn copy(from: Db<'_>, to: Db<'_>, table: &Table) -> Result<(), Fault> {
+fn copy(from: Db<'_>, to: Db<'_>, table: &Table) -> Result<(), DbError> {
     let Table { name, columns, .. } = table;
     let places: Vec<_> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
     let into = list(columns.iter().map(|column| column.name.as_str()));
@@ -268,13 +268,13 @@ fn copy(from: Db<'_>, to: Db<'_>, table: &Table) -> Result<(), Fault> {
         Ok(true)
     })?;
     for column in columns.iter().filter(|column| column.numbered) {
-        to.goes_on_behind(name, &column.name)?;
+        to.bump_sequence(name, &column.name)?;
     }
     Ok(())
 }
 
 /// SHA-256 over every cell of a table, with its kind and its length.
-fn digest(db: Db<'_>, table: &Table) -> Result<[u8; 32], Fault> {
+fn digest(db: Db<'_>, table: &Table) -> Result<[u8; 32], DbError> {
     let mut hash = Sha256::new();
     db.each(&rows_in_order(table), values![], |row| {
         for at in 0..table.columns.len() {

@@ -1,9 +1,9 @@
 //! The records' rows, and their secrets' places: how they are read and written. Which columns there are, the record's own
 //! declaration says.
 
-use super::engine::{Cell, Db, Fault, Row, Value, strange, values};
+use super::engine::{Cell, Db, DbError, Row, Value, unexpected_value, values};
 use super::journal::{columns, place, text};
-use super::{Hand, Ledger, history};
+use super::{Ledger, WriteContext, history};
 use crate::error::{Error, Result};
 use crate::model::authorization::{Authorization, Column, Part};
 use crate::model::column::{self, Kind, Source};
@@ -53,13 +53,15 @@ static PUT: LazyLock<String> = LazyLock::new(|| {
 pub(super) fn parsed<T: FromStr<Err = crate::error::Error>>(
     row: &Row<'_>,
     column: usize,
-) -> Result<Option<T>, Fault> {
-    row.get::<Option<&str>>(column)?.map(|text| text.parse().map_err(|e| strange(column, e))).transpose()
+) -> Result<Option<T>, DbError> {
+    row.get::<Option<&str>>(column)?
+        .map(|text| text.parse().map_err(|e| unexpected_value(column, e)))
+        .transpose()
 }
 
 /// Tags, one a line.
-pub(super) fn tags(row: &Row<'_>, column: usize) -> Result<Vec<Tag>, Fault> {
-    text(row, column)?.lines().map(|tag| tag.parse().map_err(|e| strange(column, e))).collect()
+pub(super) fn tags(row: &Row<'_>, column: usize) -> Result<Vec<Tag>, DbError> {
+    text(row, column)?.lines().map(|tag| tag.parse().map_err(|e| unexpected_value(column, e))).collect()
 }
 
 /// Tags as the column holds them.
@@ -71,7 +73,7 @@ pub(super) fn lines(tags: &[Tag]) -> String {
 struct Columns<'r> {
     row: &'r Row<'r>,
     next: usize,
-    fault: Option<Fault>,
+    fault: Option<DbError>,
 }
 
 impl Source for Columns<'_> {
@@ -82,7 +84,7 @@ impl Source for Columns<'_> {
             Ok(Cell::Null) => return Some(column::Value::Nothing),
             Ok(Cell::Text(text)) => return Some(column::Value::Text(text)),
             Ok(Cell::Number(number)) => return Some(column::Value::Number(number)),
-            Ok(Cell::Bytes(_)) => strange(at, "bytes"),
+            Ok(Cell::Bytes(_)) => unexpected_value(at, "bytes"),
             Err(fault) => fault,
         };
         self.fault.get_or_insert(fault);
@@ -90,14 +92,14 @@ impl Source for Columns<'_> {
     }
 
     fn refuse(&mut self, _: &'static str, why: Error) {
-        self.fault.get_or_insert(strange(self.next - 1, why));
+        self.fault.get_or_insert(unexpected_value(self.next - 1, why));
     }
 }
 
-pub(super) fn read(row: &Row<'_>) -> Result<Authorization, Fault> {
+pub(super) fn read(row: &Row<'_>) -> Result<Authorization, DbError> {
     let mut columns = Columns { row, next: 0, fault: None };
     let read = Authorization::read(&mut columns);
-    read.ok_or_else(|| columns.fault.unwrap_or_else(|| strange(columns.next, "no value")))
+    read.ok_or_else(|| columns.fault.unwrap_or_else(|| unexpected_value(columns.next, "no value")))
 }
 
 impl Ledger {
@@ -112,7 +114,7 @@ impl Ledger {
     }
 }
 
-fn put_use(tx: Db<'_>, profile: &str, key: &Key, at: Timestamp) -> Result<(), Fault> {
+fn put_use(tx: Db<'_>, profile: &str, key: &Key, at: Timestamp) -> Result<(), DbError> {
     tx.execute(
         "UPDATE authorization SET last_used_at = ?4, revision = revision + 1
          WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
@@ -122,7 +124,7 @@ fn put_use(tx: Db<'_>, profile: &str, key: &Key, at: Timestamp) -> Result<(), Fa
 }
 
 /// Notes inside a transaction that something of a record was changed beside its columns: whoever read it before decides anew.
-pub(super) fn touch(tx: Db<'_>, profile: &str, key: &Key) -> Result<(), Fault> {
+pub(super) fn touch(tx: Db<'_>, profile: &str, key: &Key) -> Result<(), DbError> {
     tx.execute(
         "UPDATE authorization SET revision = revision + 1 WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
         values![profile, key.ubi.as_str(), key.license.as_str()],
@@ -132,7 +134,7 @@ pub(super) fn touch(tx: Db<'_>, profile: &str, key: &Key) -> Result<(), Fault> {
 
 /// Applies a change inside a transaction: writes record, secrets and history.
 /// `false`, and nothing is written, where someone else has written the record since it was read.
-pub(super) fn apply(tx: Db<'_>, change: &Change, hand: &Hand) -> Result<bool, Fault> {
+pub(super) fn apply(tx: Db<'_>, change: &Change, context: &WriteContext) -> Result<bool, DbError> {
     let record = &change.record;
     if !put(tx, record)? {
         return Ok(false);
@@ -141,14 +143,14 @@ pub(super) fn apply(tx: Db<'_>, change: &Change, hand: &Hand) -> Result<bool, Fa
         turn(tx, record, step)?;
     }
     for event in &change.events {
-        history::append(tx, event, hand)?;
+        history::append(tx, event, context)?;
     }
-    hand.written.borrow_mut().changes(&record.profile, &record.key, record.generation.0);
+    context.written.borrow_mut().changes(&record.profile, &record.key, record.generation.0);
     Ok(true)
 }
 
 /// A record's generation as it is now.
-pub(super) fn generation(tx: Db<'_>, profile: &str, key: &Key) -> Result<Option<Generation>, Fault> {
+pub(super) fn generation(tx: Db<'_>, profile: &str, key: &Key) -> Result<Option<Generation>, DbError> {
     let found = tx.row(
         "SELECT generation FROM authorization WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
         values![profile, key.ubi.as_str(), key.license.as_str()],
@@ -158,7 +160,7 @@ pub(super) fn generation(tx: Db<'_>, profile: &str, key: &Key) -> Result<Option<
 }
 
 /// `false` where the record isn't there any more what it was read as.
-fn put(tx: Db<'_>, record: &Authorization) -> Result<bool, Fault> {
+fn put(tx: Db<'_>, record: &Authorization) -> Result<bool, DbError> {
     let columns: Vec<_> = said().map(|column| column.value(record)).collect();
     let joined: Vec<_> = columns
         .iter()
@@ -186,7 +188,7 @@ fn put(tx: Db<'_>, record: &Authorization) -> Result<bool, Fault> {
     Ok(tx.execute(&PUT, &stored)? == 1)
 }
 
-fn turn(tx: Db<'_>, record: &Authorization, step: &Move) -> Result<(), Fault> {
+fn turn(tx: Db<'_>, record: &Authorization, step: &Move) -> Result<(), DbError> {
     let (profile, ubi, license) = (&record.profile, record.key.ubi.as_str(), record.key.license.as_str());
     match step {
         Move::Put(role, place) => {
@@ -216,7 +218,12 @@ fn turn(tx: Db<'_>, record: &Authorization, step: &Move) -> Result<(), Fault> {
     Ok(())
 }
 
-pub(super) fn secrets(db: Db<'_>, profile: &str, key: &Key, role: Role) -> Result<Vec<(i64, Place)>, Fault> {
+pub(super) fn secrets(
+    db: Db<'_>,
+    profile: &str,
+    key: &Key,
+    role: Role,
+) -> Result<Vec<(i64, Place)>, DbError> {
     let found = db.rows(
         "SELECT id, item, blob FROM secret WHERE profile = ?1 AND ubi = ?2 AND license = ?3 AND role = ?4 ORDER BY id",
         values![profile, key.ubi.as_str(), key.license.as_str(), role.word()],

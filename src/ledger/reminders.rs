@@ -1,7 +1,7 @@
 //! What was reminded of, and which hooks wait.
 
 use super::Ledger;
-use super::engine::{Db, Fault, strange, values};
+use super::engine::{Db, DbError, unexpected_value, values};
 use super::journal::key;
 use crate::error::Result;
 use crate::model::history::{Event, Happened};
@@ -42,7 +42,7 @@ fn occasion(happened: Happened) -> Option<Occasion> {
 }
 
 /// Queues an event's hook in the event's own commit, where one is wanted.
-pub(super) fn queue(tx: Db<'_>, event: &Event, seq: i64, wanted: &BTreeSet<Occasion>) -> Result<(), Fault> {
+pub(super) fn queue(tx: Db<'_>, event: &Event, seq: i64, wanted: &BTreeSet<Occasion>) -> Result<(), DbError> {
     if let Some(occasion) = occasion(event.happened).filter(|occasion| wanted.contains(occasion)) {
         tx.execute(
             "INSERT INTO hook_queue (seq, profile, occasion) VALUES (?1, ?2, ?3)",
@@ -67,9 +67,10 @@ impl Ledger {
             |row| {
                 Ok(Waiting {
                     seq: row.get(0)?,
-                    at: row.get::<&str>(1)?.parse().map_err(|e| strange(1, e))?,
+                    at: row.get::<&str>(1)?.parse().map_err(|e| unexpected_value(1, e))?,
                     key: key(row, 2)?,
-                    occasion: Occasion::of(row.get(4)?).ok_or_else(|| strange(4, "an unknown occasion"))?,
+                    occasion: Occasion::of(row.get(4)?)
+                        .ok_or_else(|| unexpected_value(4, "an unknown occasion"))?,
                     detail: row.get(5)?,
                 })
             },

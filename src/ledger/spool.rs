@@ -1,6 +1,6 @@
 //! Room on the disk that is really there: where an answer goes when the ledger itself can't take it.
 
-use super::process_locks::Mark;
+use super::process_locks::ProcessLock;
 use crate::error::{Error, Result};
 use crate::model::flow::{Flow, Logged, Place, Purpose, Sealed, Stage};
 use crate::model::ids::{FlowId, Generation, Key, License, Ubi, Username};
@@ -238,7 +238,7 @@ impl Spool {
         let mut found = Vec::new();
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
             let Some(mark) = path.file_name() else { continue };
-            if Mark::locked(&owners.join(mark)) {
+            if ProcessLock::locked(&owners.join(mark)) {
                 continue;
             }
             // Its process may only just have ended, and removed it.

@@ -1,12 +1,12 @@
 //! The ledger, open: its one transaction boundary.
 
 use super::engine::sqlite::LedgerFile;
-use super::engine::{Db, Engine, Fault, postgres, values};
+use super::engine::{Db, DbError, Engine, postgres, values};
 use super::exports::{self, Export};
-use super::journal::Spent;
+use super::journal::ClosedFlow;
 use super::journal::{self, Closed};
 use super::migrations::Migration;
-use super::process_locks::{self as owners, Living, Mark};
+use super::process_locks::{self as owners, Liveness, ProcessLock};
 use super::secret_locations as places;
 use super::spool::{Spool, Spooled};
 use super::{heads, records};
@@ -39,7 +39,7 @@ pub struct Ledger {
     pub(super) steps: Arc<dyn Steps>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) boot: Option<String>,
-    pub(super) mark: Option<Mark>,
+    pub(super) mark: Option<ProcessLock>,
     pub(super) hooks: BTreeSet<Occasion>,
     /// The log of commits was taken into the file by us.
     pub(super) log_is_fresh: bool,
@@ -53,14 +53,14 @@ pub struct Ledger {
 
 /// What a commit replaced: for the vault to forget.
 #[derive(Debug, Default)]
-pub struct Kept {
+pub struct CommitReceipt {
     /// The closed question's memo.
     pub memo: Option<Place>,
 }
 
 /// The roles in which a secret only waits for its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leaving {
+pub enum RetiredRole {
     /// A newer grant is stored in its place.
     Superseded,
     /// It's refused, or given up.
@@ -234,8 +234,8 @@ impl Ledger {
         !self.is_shared() || mark.is_some_and(|mark| mark.symlink_metadata().is_ok())
     }
 
-    pub(super) fn living(&self) -> Living {
-        Living { marks: self.paths.owners() }
+    pub(super) fn living(&self) -> Liveness {
+        Liveness { marks: self.paths.owners() }
     }
 
     /// Its own random name: the first part of every keyring account.
@@ -244,10 +244,14 @@ impl Ledger {
     }
 
     /// This process's mark, made on first use: who else sees it knows that we live.
-    pub(super) fn mark(&mut self) -> Result<&Mark> {
+    pub(super) fn mark(&mut self) -> Result<&ProcessLock> {
         if self.mark.is_none() {
-            let made =
-                Mark::make(&self.paths.owners(), &self.who, self.boot.as_deref(), self.random.as_ref());
+            let made = ProcessLock::make(
+                &self.paths.owners(),
+                &self.who,
+                self.boot.as_deref(),
+                self.random.as_ref(),
+            );
             let made = made.map_err(|e| self.unusable(e))?;
             if let Engine::Postgres(session) = &self.engine {
                 let Owner { mark, label } = made.owner();
@@ -270,11 +274,11 @@ impl Ledger {
     pub fn intend(&mut self, intents: Vec<Intent>) -> Result<Vec<Result<Intended>>> {
         let owner = self.mark()?.owner();
         let living = self.living();
-        let hand = self.hand();
+        let context = self.write_context();
         let mut outcomes = Vec::with_capacity(intents.len());
         if !std::mem::replace(&mut self.log_is_fresh, true) {
             // Now, and not after a redirect. This commit then begins the log anew, and pays the sync of its head.
-            self.engine.begin_its_log_anew();
+            self.engine.checkpoint();
         }
         self.transaction("write the intent", |tx| {
             for mut intent in intents {
@@ -299,7 +303,7 @@ impl Ledger {
                     }
                     None => {}
                 }
-                match records::apply(tx, &intent.change, &hand)? {
+                match records::apply(tx, &intent.change, &context)? {
                     true => {
                         if let Some(open) = &replaced {
                             journal::close(tx, &open.id, Closed::Replaced)?;
@@ -396,7 +400,7 @@ impl Ledger {
     }
 
     /// What is remembered of a closed question by its state.
-    pub fn spent(&self, state: &Fingerprint) -> Result<Option<Spent>> {
+    pub fn spent(&self, state: &Fingerprint) -> Result<Option<ClosedFlow>> {
         journal::spent(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
     }
 
@@ -451,12 +455,12 @@ impl Ledger {
 
     /// Commits changes, one synced commit for all. One whose record others have written since it was read is refused
     /// alone; the others are kept.
-    pub fn commit(&mut self, changes: &[Change]) -> Result<Vec<Result<Kept>>> {
-        let hand = self.hand();
+    pub fn commit(&mut self, changes: &[Change]) -> Result<Vec<Result<CommitReceipt>>> {
+        let context = self.write_context();
         self.transaction("commit", |tx| {
             let mut kept = Vec::with_capacity(changes.len());
             for change in changes {
-                match records::apply(tx, change, &hand)? {
+                match records::apply(tx, change, &context)? {
                     true => {
                         let memo = match &change.closes {
                             Some(flow) => {
@@ -466,7 +470,7 @@ impl Ledger {
                             }
                             None => None,
                         };
-                        kept.push(Ok(Kept { memo }));
+                        kept.push(Ok(CommitReceipt { memo }));
                     }
                     false => kept.push(Err(changed(&change.record.key))),
                 }
@@ -484,7 +488,7 @@ impl Ledger {
 
     /// The same for changes with which a bundle's tokens leave.
     pub fn commit_export(&mut self, changes: &[Change], export: Option<&Export>) -> Result<()> {
-        let hand = self.hand();
+        let context = self.write_context();
         self.transaction("commit", |tx| {
             for change in changes {
                 let record = &change.record;
@@ -498,7 +502,7 @@ impl Ledger {
                         places::is_the_vault(tx, place.vault())?;
                     }
                 }
-                if !records::apply(tx, change, &hand)? {
+                if !records::apply(tx, change, &context)? {
                     return Err(changed(&change.record.key).into());
                 }
             }
@@ -594,10 +598,10 @@ impl Ledger {
     }
 
     /// The secrets that are on their way out: synced in a role that says so, which is the intent of their revocation.
-    pub fn leaving(&self, profile: &str, key: &Key, role: Leaving) -> Result<Logged<Vec<(i64, Place)>>> {
+    pub fn leaving(&self, profile: &str, key: &Key, role: RetiredRole) -> Result<Logged<Vec<(i64, Place)>>> {
         let role = match role {
-            Leaving::Superseded => Role::Superseded,
-            Leaving::Unwanted => Role::Unwanted,
+            RetiredRole::Superseded => Role::Superseded,
+            RetiredRole::Unwanted => Role::Unwanted,
         };
         self.secrets(profile, key, role).map(Logged::attested_by_the_ledger)
     }
@@ -623,15 +627,15 @@ impl Ledger {
     }
 
     /// Who writes, and which hooks are wanted.
-    pub(super) fn hand(&self) -> Hand {
-        Hand { who: self.who.clone(), hooks: self.hooks.clone(), written: self.written.clone() }
+    pub(super) fn write_context(&self) -> WriteContext {
+        WriteContext { who: self.who.clone(), hooks: self.hooks.clone(), written: self.written.clone() }
     }
 
     /// One synced transaction; others wait for it, and it for them.
     pub(super) fn transaction<T>(
         &mut self,
         what: &'static str,
-        work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
+        work: impl FnOnce(Db<'_>) -> Result<T, DbError>,
     ) -> Result<T> {
         self.steps.reached(Step::BeforeCommit);
         self.written.take();
@@ -661,7 +665,7 @@ impl Ledger {
         done.map_err(|e| self.fault(what, e))
     }
 
-    pub(super) fn relaxed<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T> {
+    pub(super) fn relaxed<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, DbError>) -> Result<T> {
         self.steps.reached(Step::BeforeCommit);
         let done = self.engine.relaxed(work);
         self.steps.reached(Step::AfterNote);
@@ -676,7 +680,7 @@ impl Ledger {
         }
     }
 
-    pub(super) fn fault(&self, what: &'static str, e: Fault) -> Error {
+    pub(super) fn fault(&self, what: &'static str, e: DbError) -> Error {
         e.named(&self.path, what)
     }
 }
@@ -694,7 +698,7 @@ impl Drop for Ledger {
     }
 }
 
-fn profile_secret(db: Db<'_>, profile: &str, name: &str) -> Result<Option<Place>, Fault> {
+fn profile_secret(db: Db<'_>, profile: &str, name: &str) -> Result<Option<Place>, DbError> {
     let place = "SELECT item, blob FROM profile_secret WHERE profile = ?1 AND name = ?2";
     Ok(db.row(place, values![profile, name], |row| journal::place(row, 0))?.flatten())
 }
@@ -705,7 +709,7 @@ pub(crate) fn changed(key: &Key) -> Error {
 }
 
 /// Who writes, and which hooks are wanted: what each event of the history needs.
-pub(super) struct Hand {
+pub(super) struct WriteContext {
     pub(super) who: Who,
     pub(super) hooks: BTreeSet<Occasion>,
     pub(super) written: Rc<RefCell<heads::Written>>,

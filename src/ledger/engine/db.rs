@@ -27,7 +27,7 @@ pub(in crate::ledger) enum Db<'a> {
 
 /// How a transaction begins. In each the ledger is looked at again: others may have migrated or moved it since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Beginning {
+pub(super) enum TransactionKind {
     /// It writes, and nobody else does meanwhile.
     Alone,
     /// The same; on a server nobody notes anything either, and whoever waits for its end sees what it did.
@@ -75,11 +75,11 @@ pub(in crate::ledger) enum Cell<'r> {
 
 /// What can go wrong inside a transaction.
 #[derive(Debug)]
-pub(in crate::ledger) enum Fault {
+pub(in crate::ledger) enum DbError {
     Sqlite(rusqlite::Error),
     Postgres(tokio_postgres::Error),
     /// A column holds what this program never writes.
-    Strange {
+    Unexpected {
         column: usize,
         why: String,
     },
@@ -106,44 +106,48 @@ impl Engine {
     /// One synced transaction; others wait for it, and it for them.
     pub(in crate::ledger) fn transaction<T>(
         &self,
-        work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        self.within(Beginning::Alone, work)
+        work: impl FnOnce(Db<'_>) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
+        self.within(TransactionKind::Alone, work)
     }
 
     /// The same for what others must not go on behind as if it hadn't happened.
     pub(in crate::ledger) fn undisturbed<T>(
         &self,
-        work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        self.within(Beginning::Undisturbed, work)
+        work: impl FnOnce(Db<'_>) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
+        self.within(TransactionKind::Undisturbed, work)
     }
 
     /// The same as [`Self::transaction`], which survives this process's end at once, and a power cut once something synced follows it.
     pub(in crate::ledger) fn relaxed<T>(
         &self,
-        work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        self.within(Beginning::Plain, work)
+        work: impl FnOnce(Db<'_>) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
+        self.within(TransactionKind::Plain, work)
     }
 
     /// The same for what isn't worth waiting for: where somebody else is writing, nothing is done.
     pub(in crate::ledger) fn in_passing<T>(
         &self,
-        work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        self.within(Beginning::InPassing, work)
+        work: impl FnOnce(Db<'_>) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
+        self.within(TransactionKind::InPassing, work)
     }
 
     /// Reads that all see the same.
     pub(in crate::ledger) fn snapshot<T>(
         &self,
-        read: impl FnOnce(Db<'_>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        self.within(Beginning::Snapshot, read)
+        read: impl FnOnce(Db<'_>) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
+        self.within(TransactionKind::Snapshot, read)
     }
 
-    fn within<T>(&self, begin: Beginning, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn within<T>(
+        &self,
+        begin: TransactionKind,
+        work: impl FnOnce(Db<'_>) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
         match self {
             Self::Sqlite(file) => file.within(begin, work),
             Self::Postgres(session) => session.within(begin, || work(Db::Postgres(session))),
@@ -151,16 +155,16 @@ impl Engine {
     }
 
     /// Now, and not after a redirect: the next commit pays whatever a log costs that is begun anew.
-    pub(in crate::ledger) fn begin_its_log_anew(&self) {
+    pub(in crate::ledger) fn checkpoint(&self) {
         if let Self::Sqlite(file) = self {
-            file.begin_its_log_anew();
+            file.checkpoint();
         }
     }
 }
 
 impl Db<'_> {
     /// Runs statements that are written for this engine, and have no values.
-    pub(in crate::ledger) fn run_script(self, script: &str) -> Result<(), Fault> {
+    pub(in crate::ledger) fn run_script(self, script: &str) -> Result<(), DbError> {
         match self {
             Self::Sqlite(db) => Ok(db.execute_batch(script)?),
             Self::Postgres(session) => session.simple(script).map(drop),
@@ -168,7 +172,7 @@ impl Db<'_> {
     }
 
     /// Notes which schema the ledger has, in the transaction that made it.
-    pub(in crate::ledger) fn set_schema(self, number: i64) -> Result<(), Fault> {
+    pub(in crate::ledger) fn set_schema(self, number: i64) -> Result<(), DbError> {
         match self {
             Self::Sqlite(db) => Ok(db.pragma_update(None, "user_version", number)?),
             Self::Postgres(_) => meta::put(self, "schema", &number.to_string()),
@@ -176,7 +180,7 @@ impl Db<'_> {
     }
 
     /// How many rows a statement changed.
-    pub(in crate::ledger) fn execute(self, statement: &str, values: &[Value<'_>]) -> Result<usize, Fault> {
+    pub(in crate::ledger) fn execute(self, statement: &str, values: &[Value<'_>]) -> Result<usize, DbError> {
         match self {
             Self::Sqlite(db) => {
                 Ok(db.prepare_cached(statement)?.execute(rusqlite::params_from_iter(values))?)
@@ -190,8 +194,8 @@ impl Db<'_> {
         self,
         statement: &str,
         values: &[Value<'_>],
-        mut see: impl FnMut(&Row<'_>) -> Result<bool, Fault>,
-    ) -> Result<(), Fault> {
+        mut see: impl FnMut(&Row<'_>) -> Result<bool, DbError>,
+    ) -> Result<(), DbError> {
         match self {
             Self::Sqlite(db) => {
                 let mut statement = db.prepare_cached(statement)?;
@@ -219,8 +223,8 @@ impl Db<'_> {
         self,
         statement: &str,
         values: &[Value<'_>],
-        mut read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
-    ) -> Result<Vec<T>, Fault> {
+        mut read: impl FnMut(&Row<'_>) -> Result<T, DbError>,
+    ) -> Result<Vec<T>, DbError> {
         let mut all = Vec::new();
         self.each(statement, values, |row| {
             all.push(read(row)?);
@@ -234,8 +238,8 @@ impl Db<'_> {
         self,
         statement: &str,
         values: &[Value<'_>],
-        mut read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault> {
+        mut read: impl FnMut(&Row<'_>) -> Result<T, DbError>,
+    ) -> Result<Option<T>, DbError> {
         let mut first = None;
         self.each(statement, values, |row| {
             first = Some(read(row)?);
@@ -270,7 +274,7 @@ impl Db<'_> {
     }
 
     /// Numbers that come next in a table go on behind those that were put into it.
-    pub(in crate::ledger) fn goes_on_behind(self, table: &str, column: &str) -> Result<(), Fault> {
+    pub(in crate::ledger) fn bump_sequence(self, table: &str, column: &str) -> Result<(), DbError> {
         match self {
             // It gives the next by itself.
             Self::Sqlite(_) => Ok(()),
@@ -285,7 +289,7 @@ impl Db<'_> {
     }
 
     /// Whether a process of another host still counts as being at work.
-    pub(in crate::ledger) fn has_a_lease(self, mark: &str) -> Result<bool, Fault> {
+    pub(in crate::ledger) fn has_a_lease(self, mark: &str) -> Result<bool, DbError> {
         match self {
             Self::Sqlite(_) => Ok(false),
             Self::Postgres(_) => {
@@ -296,32 +300,32 @@ impl Db<'_> {
     }
 
     /// The number that a statement asks for, which has always one row.
-    pub(in crate::ledger) fn number(self, statement: &str, values: &[Value<'_>]) -> Result<i64, Fault> {
+    pub(in crate::ledger) fn number(self, statement: &str, values: &[Value<'_>]) -> Result<i64, DbError> {
         Ok(self.row(statement, values, |row| row.get(0))?.unwrap_or_default())
     }
 }
 
 impl Row<'_> {
     /// What stands in a column.
-    pub(in crate::ledger) fn cell(&self, column: usize) -> Result<Cell<'_>, Fault> {
+    pub(in crate::ledger) fn cell(&self, column: usize) -> Result<Cell<'_>, DbError> {
         match self {
             Self::Sqlite(row) => match row.get_ref(column)? {
                 ValueRef::Null => Ok(Cell::Null),
                 ValueRef::Integer(number) => Ok(Cell::Number(number)),
                 ValueRef::Text(text) => {
-                    std::str::from_utf8(text).map(Cell::Text).map_err(|e| strange(column, e))
+                    std::str::from_utf8(text).map(Cell::Text).map_err(|e| unexpected_value(column, e))
                 }
                 ValueRef::Blob(bytes) => Ok(Cell::Bytes(bytes)),
-                ValueRef::Real(_) => Err(strange(column, "a fraction")),
+                ValueRef::Real(_) => Err(unexpected_value(column, "a fraction")),
             },
             Self::Postgres(row) => postgres::cell(row, column),
         }
     }
 
     /// The same as what it has to be.
-    pub(in crate::ledger) fn get<'r, T: FromCell<'r>>(&'r self, column: usize) -> Result<T, Fault> {
+    pub(in crate::ledger) fn get<'r, T: FromCell<'r>>(&'r self, column: usize) -> Result<T, DbError> {
         let cell = self.cell(column)?;
-        T::from_cell(cell).ok_or_else(|| strange(column, "of another type"))
+        T::from_cell(cell).ok_or_else(|| unexpected_value(column, "of another type"))
     }
 }
 
@@ -462,17 +466,17 @@ impl rusqlite::ToSql for Value<'_> {
 }
 
 /// A column holds what this program never writes.
-pub(in crate::ledger) fn strange(column: usize, why: impl std::fmt::Display) -> Fault {
-    Fault::Strange { column, why: why.to_string() }
+pub(in crate::ledger) fn unexpected_value(column: usize, why: impl std::fmt::Display) -> DbError {
+    DbError::Unexpected { column, why: why.to_string() }
 }
 
-impl Fault {
+impl DbError {
     /// What it means to an operator of the ledger at `place`, who wanted it to do `what`.
     pub(in crate::ledger) fn named(self, place: &str, what: &'static str) -> Error {
         match self {
             Self::Sqlite(e) => sqlite::fault(place, what, &e),
             Self::Postgres(e) => postgres::fault(place, what, &e),
-            Self::Strange { column, why } => {
+            Self::Unexpected { column, why } => {
                 LedgerError::Io { what, reason: format!("column {column} of a row holds {why}") }.into()
             }
             Self::Ours(e) => e,
@@ -480,25 +484,25 @@ impl Fault {
     }
 }
 
-impl From<rusqlite::Error> for Fault {
+impl From<rusqlite::Error> for DbError {
     fn from(e: rusqlite::Error) -> Self {
         Self::Sqlite(e)
     }
 }
 
-impl From<tokio_postgres::Error> for Fault {
+impl From<tokio_postgres::Error> for DbError {
     fn from(e: tokio_postgres::Error) -> Self {
         Self::Postgres(e)
     }
 }
 
-impl From<Error> for Fault {
+impl From<Error> for DbError {
     fn from(e: Error) -> Self {
         Self::Ours(e)
     }
 }
 
-impl From<LedgerError> for Fault {
+impl From<LedgerError> for DbError {
     fn from(e: LedgerError) -> Self {
         Self::Ours(e.into())
     }

@@ -5,5 +5,5 @@ pub(super) mod postgres;
 mod safety_copy;
 pub(super) mod sqlite;
 
-use db::Beginning;
-pub(super) use db::{Cell, Db, Engine, Fault, Row, Value, strange, values};
+use db::TransactionKind;
+pub(super) use db::{Cell, Db, DbError, Engine, Row, Value, unexpected_value, values};

@@ -1,9 +1,9 @@
 //! The ledger in a file: private, migrated, waited for; and what SQLite's errors mean here.
 
-use super::{Beginning, Db, Fault, safety_copy};
+use super::{Db, DbError, TransactionKind, safety_copy};
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::migrations::{self, KNOWN, Migration, NOTHING};
-use crate::ledger::move_ledger::{elsewhere, whereabouts};
+use crate::ledger::move_ledger::{elsewhere, move_state};
 use crate::system::{Paths, Random, Step, Steps, files};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, InterruptHandle, OpenFlags, Transaction, TransactionBehavior};
@@ -117,7 +117,7 @@ impl LedgerFile {
     }
 
     /// One transaction; whoever waited for it to begin while another did the same finds it done.
-    fn make_or_migrate(&mut self, paths: &Paths, id: &str) -> Result<Option<Migration>, Fault> {
+    fn make_or_migrate(&mut self, paths: &Paths, id: &str) -> Result<Option<Migration>, DbError> {
         self.db.pragma_update(None, "journal_mode", "WAL")?;
         // From here on nobody writes, so that the copy is what is migrated.
         let tx = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
@@ -170,7 +170,7 @@ impl LedgerFile {
 
     /// Its records haven't moved elsewhere, and aren't on their way here.
     fn stays(&self) -> Result<()> {
-        let there = whereabouts(self.db()).map_err(|e| e.named(&self.place, "be read"))?;
+        let there = move_state(self.db()).map_err(|e| e.named(&self.place, "be read"))?;
         elsewhere(&self.place, there).filter(|_| !self.anyway).map_or(Ok(()), Err)
     }
 
@@ -197,29 +197,29 @@ impl LedgerFile {
     /// Work inside a transaction that begins so: all of it, or nothing.
     pub(super) fn within<T>(
         &self,
-        begin: Beginning,
-        work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        begin: TransactionKind,
+        work: impl FnOnce(Db<'_>) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
         let behavior = match begin {
-            Beginning::Snapshot => TransactionBehavior::Deferred,
-            Beginning::Alone | Beginning::Undisturbed => TransactionBehavior::Immediate,
-            Beginning::Plain => {
+            TransactionKind::Snapshot => TransactionBehavior::Deferred,
+            TransactionKind::Alone | TransactionKind::Undisturbed => TransactionBehavior::Immediate,
+            TransactionKind::Plain => {
                 let synced = |level: &str| self.db.pragma_update(None, "synchronous", level);
                 synced("NORMAL")?;
-                let done = self.within(Beginning::Alone, work);
+                let done = self.within(TransactionKind::Alone, work);
                 synced("FULL")?;
                 return done;
             }
-            Beginning::InPassing => {
+            TransactionKind::InPassing => {
                 self.db.busy_timeout(Duration::ZERO)?;
-                let done = self.within(Beginning::Plain, work);
+                let done = self.within(TransactionKind::Plain, work);
                 self.db.busy_timeout(PATIENCE)?;
                 return done;
             }
         };
         let tx = Transaction::new_unchecked(&self.db, behavior)?;
         migrations::fits(&self.place, self.schema()?)?;
-        if begin != Beginning::Snapshot {
+        if begin != TransactionKind::Snapshot {
             self.stays()?;
         }
         let done = work(Db::Sqlite(&tx))?;
@@ -228,7 +228,7 @@ impl LedgerFile {
     }
 
     /// Takes what the log of commits has into the file, as far as nobody reads it.
-    pub(super) fn begin_its_log_anew(&self) {
+    pub(super) fn checkpoint(&self) {
         let _ = self.db.pragma(None, "wal_checkpoint", "PASSIVE", |_| Ok(()));
     }
 }
@@ -284,7 +284,7 @@ fn prepare(name: &str, flags: OpenFlags) -> rusqlite::Result<Connection> {
 }
 
 /// Takes what its log has into the file itself, so that the file alone is the whole.
-pub(in crate::ledger) fn fold_its_log(file: &std::path::Path) -> Result<()> {
+pub(in crate::ledger) fn checkpoint_truncate(file: &std::path::Path) -> Result<()> {
     let name = file.display().to_string();
     let db = open(&name, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     db.pragma(None, "wal_checkpoint", "TRUNCATE", |_| Ok(())).map_err(|e| fault(&name, "be folded", &e))

@@ -17,7 +17,7 @@ const LEFT: Duration = Duration::from_secs(15 * 60);
 const BEAT: Duration = Duration::from_secs(15);
 
 /// This process shows that it lives, on a connection of its own, until it's dropped.
-pub(super) struct Presence {
+pub(super) struct Heartbeat {
     mark: String,
     /// When it was last noted.
     heard: Arc<Mutex<Instant>>,
@@ -43,7 +43,7 @@ impl Session {
         );
         let heard = Arc::new(Mutex::new(Instant::now()));
         let task = self.runtime.spawn(beat(self.server.clone(), second, statement, heard.clone()));
-        *self.presence.borrow_mut() = Some(Presence { mark: mark.to_owned(), heard, task });
+        *self.presence.borrow_mut() = Some(Heartbeat { mark: mark.to_owned(), heard, task });
         Ok(())
     }
 

@@ -4,13 +4,13 @@
 //! file; and sees there that the schema is the one that this program knows. A lost connection is made anew for the next
 //! transaction. Sources: PostgreSQL's manual, 34.19 (TLS), 13.3.2 (row locks), 9.28.10 (advisory locks).
 
-use super::super::{Beginning, Db, Fault, Value};
+use super::super::{Db, DbError, TransactionKind, Value};
 use super::connect::{Reason, connect, is_away};
-use super::heartbeat::Presence;
+use super::heartbeat::Heartbeat;
 use super::values::spelled;
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::migrations::{self, KNOWN, Migration};
-use crate::ledger::move_ledger::{Whereabouts, elsewhere};
+use crate::ledger::move_ledger::{MoveState, elsewhere};
 use crate::model::server::Server;
 use crate::system::Random;
 use std::cell::{Cell as Mutable, RefCell};
@@ -43,17 +43,17 @@ pub(in crate::ledger) struct Session {
     connection: RefCell<Option<Connection>>,
     /// How many there were.
     connections: Mutable<u64>,
-    pub(super) presence: RefCell<Option<Presence>>,
+    pub(super) presence: RefCell<Option<Heartbeat>>,
     /// The lock that is waited for at the moment has no time limit of the session's.
     patience: Mutable<Duration>,
     /// An answer never came: nothing more goes by this connection.
     hangs: Mutable<bool>,
-    within: Mutable<Within>,
+    within: Mutable<TransactionState>,
 }
 
 /// Whether a transaction is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Within {
+enum TransactionState {
     Nothing,
     Transaction,
     /// One in which a statement failed: it can only be undone.
@@ -64,7 +64,7 @@ enum Within {
 struct Meta {
     schema: i64,
     id: Option<String>,
-    whereabouts: Whereabouts,
+    move_state: MoveState,
 }
 
 struct Connection {
@@ -95,7 +95,7 @@ impl Session {
     fn made(mut self, random: &dyn Random) -> Result<Self> {
         if self.look()?.is_none() {
             self.make(random)?;
-            self.look()?.ok_or_else(|| self.strange("it was made, and isn't there"))?;
+            self.look()?.ok_or_else(|| self.damaged("it was made, and isn't there"))?;
         }
         Ok(self)
     }
@@ -134,7 +134,7 @@ impl Session {
         let migrated = session.transaction(
             || session.simple(&undisturbed()).map(drop),
             || {
-                let meta = session.meta()?.ok_or_else(|| session.strange("it isn't there any more"))?;
+                let meta = session.meta()?.ok_or_else(|| session.damaged("it isn't there any more"))?;
                 if meta.schema >= KNOWN {
                     // Somebody else was quicker.
                     return Ok(session.fits(&meta).map(|()| None)?);
@@ -179,7 +179,7 @@ impl Session {
             presence: RefCell::new(None),
             patience: Mutable::new(PATIENCE),
             hangs: Mutable::new(false),
-            within: Mutable::new(Within::Nothing),
+            within: Mutable::new(TransactionState::Nothing),
         };
         session.connected()?;
         Ok(session)
@@ -217,7 +217,7 @@ impl Session {
         let Some(meta) = self.meta()? else { return Ok(None) };
         self.stays(&meta)?;
         self.fits(&meta)?;
-        self.random_id = meta.id.ok_or_else(|| self.strange("it has no name"))?;
+        self.random_id = meta.id.ok_or_else(|| self.damaged("it has no name"))?;
         Ok(Some(()))
     }
 
@@ -237,9 +237,9 @@ impl Session {
         let cell = |column| row.and_then(|row| row.get(column)).map(crate::error::clean);
         let schema = cell(0).and_then(|it| it.parse().ok());
         Ok(Meta {
-            schema: schema.ok_or_else(|| self.strange("it doesn't say which schema it has"))?,
+            schema: schema.ok_or_else(|| self.damaged("it doesn't say which schema it has"))?,
             id: cell(1),
-            whereabouts: Whereabouts { moved: cell(2), arriving: cell(3) },
+            move_state: MoveState { moved: cell(2), arriving: cell(3) },
         })
     }
 
@@ -248,7 +248,7 @@ impl Session {
     }
 
     fn stays(&self, meta: &Meta) -> Result<()> {
-        elsewhere(&self.place(), meta.whereabouts.clone()).filter(|_| !self.anyway).map_or(Ok(()), Err)
+        elsewhere(&self.place(), meta.move_state.clone()).filter(|_| !self.anyway).map_or(Ok(()), Err)
     }
 
     fn make(&self, random: &dyn Random) -> Result<()> {
@@ -270,7 +270,7 @@ impl Session {
         let there = self.connection.borrow().as_ref().is_some_and(|it| !it.client.is_closed());
         match (there && !self.hangs.get(), self.within.get()) {
             (true, _) => return Ok(()),
-            (false, Within::Nothing) => {}
+            (false, TransactionState::Nothing) => {}
             (false, _) => return Err(self.away("the connection was lost".to_owned())),
         }
         self.hangs.set(false);
@@ -284,7 +284,7 @@ impl Session {
     pub(in crate::ledger::engine) fn simple(
         &self,
         statements: &str,
-    ) -> Result<Vec<SimpleQueryMessage>, Fault> {
+    ) -> Result<Vec<SimpleQueryMessage>, DbError> {
         let connection = self.connection.borrow();
         let Some(Connection { client, .. }) = connection.as_ref() else { return Err(self.lost()) };
         self.wait(client.simple_query(statements))
@@ -293,21 +293,21 @@ impl Session {
     /// Work inside a transaction that begins so: all of it, or nothing.
     pub(in crate::ledger::engine) fn within<T>(
         &self,
-        begin: Beginning,
-        work: impl FnOnce() -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        begin: TransactionKind,
+        work: impl FnOnce() -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
         self.transaction(|| self.begin(begin), work)
     }
 
     fn transaction<T>(
         &self,
-        begin: impl FnOnce() -> Result<(), Fault>,
-        work: impl FnOnce() -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        begin: impl FnOnce() -> Result<(), DbError>,
+        work: impl FnOnce() -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
         self.connected()?;
-        self.within.set(Within::Transaction);
+        self.within.set(TransactionState::Transaction);
         let done = begin().and_then(|()| work());
-        let failed = self.within.replace(Within::Nothing) == Within::Failed;
+        let failed = self.within.replace(TransactionState::Nothing) == TransactionState::Failed;
         match done {
             // The server would take its end for a wish to undo it all, and say that it's done.
             Ok(_) if failed => Err(self.lost()),
@@ -321,22 +321,22 @@ impl Session {
     }
 
     /// What the ledger says of itself is asked behind what was waited for: a statement that waits sees what was before.
-    fn begin(&self, how: Beginning) -> Result<(), Fault> {
+    fn begin(&self, how: TransactionKind) -> Result<(), DbError> {
         let begun = self.simple(&match how {
-            Beginning::Alone => {
+            TransactionKind::Alone => {
                 format!("BEGIN; SELECT FROM history_head FOR UPDATE; {META} FROM history_head")
             }
-            Beginning::Undisturbed => format!("{}; {META}", undisturbed()),
-            Beginning::Plain => format!("BEGIN; SELECT pg_advisory_xact_lock_shared({MAKING}); {META}"),
-            Beginning::InPassing => format!(
+            TransactionKind::Undisturbed => format!("{}; {META}", undisturbed()),
+            TransactionKind::Plain => format!("BEGIN; SELECT pg_advisory_xact_lock_shared({MAKING}); {META}"),
+            TransactionKind::InPassing => format!(
                 "BEGIN; SET LOCAL lock_timeout = '10ms'; SET LOCAL synchronous_commit = off; \
                  SELECT pg_advisory_xact_lock_shared({MAKING}); {META}"
             ),
-            Beginning::Snapshot => format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {META}"),
+            TransactionKind::Snapshot => format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {META}"),
         })?;
         let meta = self.said(&begun)?;
         self.fits(&meta)?;
-        if how != Beginning::Snapshot {
+        if how != TransactionKind::Snapshot {
             self.stays(&meta)?;
         }
         Ok(())
@@ -346,7 +346,7 @@ impl Session {
         &self,
         statement: &str,
         values: &[Value<'_>],
-    ) -> Result<usize, Fault> {
+    ) -> Result<usize, DbError> {
         let prepared = self.prepared(statement)?;
         let connection = self.connection.borrow();
         let Some(Connection { client, .. }) = connection.as_ref() else { return Err(self.lost()) };
@@ -358,7 +358,7 @@ impl Session {
         &self,
         statement: &str,
         values: &[Value<'_>],
-    ) -> Result<Vec<Row>, Fault> {
+    ) -> Result<Vec<Row>, DbError> {
         let prepared = self.prepared(statement)?;
         let connection = self.connection.borrow();
         let Some(Connection { client, .. }) = connection.as_ref() else { return Err(self.lost()) };
@@ -367,7 +367,7 @@ impl Session {
     }
 
     /// Each statement is parsed once by the server, for each connection.
-    fn prepared(&self, statement: &str) -> Result<Statement, Fault> {
+    fn prepared(&self, statement: &str) -> Result<Statement, DbError> {
         self.connected()?;
         let mut connection = self.connection.borrow_mut();
         let Some(Connection { client, statements }) = connection.as_mut() else { return Err(self.lost()) };
@@ -382,18 +382,18 @@ impl Session {
     pub(super) fn wait<T>(
         &self,
         asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, DbError> {
         let limit = ANSWERING.max(self.patience.get() + Duration::from_secs(5));
         let answer = match self.runtime.block_on(async { tokio::time::timeout(limit, asked).await }) {
-            Ok(answer) => answer.map_err(Fault::from),
+            Ok(answer) => answer.map_err(DbError::from),
             Err(_) => {
                 // Whatever is asked next would wait behind it.
                 self.hangs.set(true);
                 Err(self.lost())
             }
         };
-        if answer.is_err() && self.within.get() == Within::Transaction {
-            self.within.set(Within::Failed);
+        if answer.is_err() && self.within.get() == TransactionState::Transaction {
+            self.within.set(TransactionState::Failed);
         }
         answer
     }
@@ -434,12 +434,12 @@ impl Session {
         self.server.address.clone()
     }
 
-    pub(super) fn fault(&self, what: &'static str, e: Fault) -> Error {
+    pub(super) fn fault(&self, what: &'static str, e: DbError) -> Error {
         e.named(&self.server.address, what)
     }
 
-    fn lost(&self) -> Fault {
-        Fault::Ours(self.away("the connection was lost".to_owned()))
+    fn lost(&self) -> DbError {
+        DbError::Ours(self.away("the connection was lost".to_owned()))
     }
 
     pub(super) fn away(&self, reason: impl Into<Reason>) -> Error {
@@ -450,7 +450,7 @@ impl Session {
         }
     }
 
-    fn strange(&self, reason: &str) -> Error {
+    fn damaged(&self, reason: &str) -> Error {
         LedgerError::Damaged { path: self.place(), reason: reason.into() }.into()
     }
 }
@@ -527,9 +527,9 @@ pub(in crate::ledger::engine) fn fault(place: &str, what: &'static str, e: &toki
     .into()
 }
 
-fn code(fault: &Fault) -> Option<&SqlState> {
+fn code(fault: &DbError) -> Option<&SqlState> {
     match fault {
-        Fault::Postgres(e) => e.code(),
+        DbError::Postgres(e) => e.code(),
         _ => None,
     }
 }
