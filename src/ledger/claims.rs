@@ -2,8 +2,7 @@
 //! proves is the compare on the record's generation (HOUSE, The order of writing).
 
 use super::Ledger;
-use super::engine::Engine;
-use super::engine::postgres::ServerLock;
+use super::engine::{Engine, ServerLock};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::ids::Key;
 use crate::system::{Step, files};

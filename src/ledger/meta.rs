@@ -1,6 +1,7 @@
 //! What a ledger says of itself, by name.
 
 use super::engine::{Db, DbError, values};
+use super::move_state::MoveState;
 
 /// What is said under a name.
 pub(super) fn get(db: Db<'_>, name: &str) -> Result<Option<String>, DbError> {
@@ -31,4 +32,18 @@ pub(super) fn of_kind(db: Db<'_>, word: &str) -> Result<Vec<(String, String)>, D
         values![&from, &to],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )
+}
+
+/// What is said of where its records are.
+pub(super) fn move_state(db: Db<'_>) -> Result<MoveState, DbError> {
+    let mut found = MoveState::default();
+    db.each("SELECT name, value FROM meta", values![], |row| {
+        match row.get(0)? {
+            "moved" => found.moved = Some(row.get(1)?),
+            "arriving" => found.arriving = Some(row.get(1)?),
+            _ => {}
+        }
+        Ok(true)
+    })?;
+    Ok(found)
 }

@@ -2,8 +2,8 @@
 //! from lets nobody write, compared, and only then marked as moved. Killed anywhere, the same command goes on.
 
 use super::catalog::{self, Table};
-use super::engine::sqlite::{self, LedgerFile};
-use super::engine::{Cell, Db, DbError, Engine, Value, postgres, values};
+use super::engine::{Cell, Db, DbError, Engine, LedgerFile, Session, Value, checkpoint_truncate, values};
+use super::move_state::MoveState;
 use super::{Ledger, history, meta};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::history::Chore;
@@ -13,15 +13,6 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fs;
-
-/// What is said in a ledger's own table of where its records are.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct MoveState {
-    /// They have moved there.
-    pub(super) moved: Option<String>,
-    /// They come from there, and the move isn't finished.
-    pub(super) arriving: Option<String>,
-}
 
 /// What was moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,13 +74,13 @@ impl Ledger {
                 Self::of_file(LedgerFile::as_it_is(&env.paths, env.random.as_ref(), env.steps.as_ref())?, env)
             }
             LedgerPlace::Server(server) => {
-                Self::of_server(postgres::Session::as_it_is(server, env.random.as_ref())?, env)
+                Self::of_server(Session::as_it_is(server, env.random.as_ref())?, env)
             }
         })
     }
 
     pub(super) fn move_state(&self) -> Result<MoveState> {
-        move_state(self.engine.db()).map_err(|e| self.fault("be read", e))
+        meta::move_state(self.engine.db()).map_err(|e| self.fault("be read", e))
     }
 
     /// Makes room at a place that is empty, or once held these very records: they moved away from there, or a move to it was
@@ -145,29 +136,6 @@ impl Ledger {
     }
 }
 
-pub(super) fn move_state(db: Db<'_>) -> Result<MoveState, DbError> {
-    let mut found = MoveState::default();
-    db.each("SELECT name, value FROM meta", values![], |row| {
-        match row.get(0)? {
-            "moved" => found.moved = Some(row.get(1)?),
-            "arriving" => found.arriving = Some(row.get(1)?),
-            _ => {}
-        }
-        Ok(true)
-    })?;
-    Ok(found)
-}
-
-/// What keeps a ledger from being used, where anything does.
-pub(super) fn elsewhere(place: &str, there: MoveState) -> Option<Error> {
-    let place = place.to_owned();
-    match there {
-        MoveState { moved: Some(to), .. } => Some(LedgerError::Moved { place, to }.into()),
-        MoveState { arriving: Some(from), .. } => Some(LedgerError::Arriving { place, from }.into()),
-        _ => None,
-    }
-}
-
 /// The name of a place in messages and in a ledger that moved there.
 fn place_of(env: &Env, place: &LedgerPlace) -> String {
     match place {
@@ -180,7 +148,7 @@ fn place_of(env: &Env, place: &LedgerPlace) -> String {
 fn room(env: &Env, place: &LedgerPlace) -> Result<bool> {
     match place {
         LedgerPlace::File => Ok(!env.paths.ledger().exists()),
-        LedgerPlace::Server(server) => Ok(postgres::Session::is_new(server)?),
+        LedgerPlace::Server(server) => Ok(Session::is_new(server)?),
     }
 }
 
@@ -188,7 +156,7 @@ fn room(env: &Env, place: &LedgerPlace) -> Result<bool> {
 fn set_aside(paths: &Paths) -> Result<()> {
     let file = paths.ledger();
     let fault = |e: std::io::Error| Error::File { path: file.display().to_string(), reason: e.to_string() };
-    sqlite::checkpoint_truncate(&file)?;
+    checkpoint_truncate(&file)?;
     for beside in paths.beside_ledger() {
         let _ = fs::remove_file(beside);
     }

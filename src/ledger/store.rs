@@ -1,12 +1,11 @@
 //! The ledger, open: its one transaction boundary.
 
-use super::engine::sqlite::LedgerFile;
-use super::engine::{Db, DbError, Engine, postgres, values};
+use super::engine::{Db, DbError, Engine, LedgerFile, Session, values};
 use super::exports::{self, Export};
 use super::journal::ClosedFlow;
 use super::journal::{self, Closed};
-use super::migrations::Migration;
 use super::process_locks::{self as owners, Liveness, ProcessLock};
+use super::schema::Migration;
 use super::secret_locations as places;
 use super::spool::{Spool, Spooled};
 use super::{heads, records};
@@ -102,7 +101,7 @@ impl Ledger {
             LedgerPlace::Server(server) => {
                 // Marks and spools are here all the same.
                 files::private_folder(&env.paths.data)?;
-                Self::of_server(postgres::Session::write(server, env.random.as_ref())?, env)
+                Self::of_server(Session::write(server, env.random.as_ref())?, env)
             }
         };
         tracing::info!("ledger {} in {}", ledger.id, ledger.path);
@@ -143,7 +142,7 @@ impl Ledger {
             }
             LedgerPlace::Server(server) => {
                 tracing::info!("ledger {}, for reading", server.address);
-                postgres::Session::read(server)?.map(|session| Self::of_server(session, env))
+                Session::read(server)?.map(|session| Self::of_server(session, env))
             }
         })
     }
@@ -156,7 +155,7 @@ impl Ledger {
     pub fn migrate(env: &Env, place: &LedgerPlace) -> Result<Option<Migration>> {
         let migration = match place {
             LedgerPlace::File => LedgerFile::migrate(&env.paths, env.random.as_ref(), env.steps.as_ref())?,
-            LedgerPlace::Server(server) => postgres::Session::migrate(server)?,
+            LedgerPlace::Server(server) => Session::migrate(server)?,
         };
         if let Some(Migration { from, to, copy }) = &migration {
             let copy = copy.as_deref().unwrap_or("nowhere else");
@@ -170,7 +169,7 @@ impl Ledger {
         Self::of(Engine::Sqlite(file), id, place, env)
     }
 
-    pub(super) fn of_server(session: postgres::Session, env: &Env) -> Self {
+    pub(super) fn of_server(session: Session, env: &Env) -> Self {
         let id = session.id().to_owned();
         // What it couldn't take is for this very ledger, whatever others are used here.
         let place = (session.place(), env.paths.spool_of(&id));

@@ -1,9 +1,17 @@
 //! What the ledger's statements run on. Each statement is written once, in the words that its engines share.
 
 mod db;
-pub(super) mod postgres;
+mod db_error;
+mod postgres;
 mod safety_copy;
-pub(super) mod sqlite;
+mod sqlite;
+mod transaction_kind;
+mod transactions;
+mod value;
 
-use db::TransactionKind;
-pub(super) use db::{Cell, Db, DbError, Engine, Row, Value, unexpected_value, values};
+pub(super) use db::{Db, Row};
+pub(super) use db_error::{DbError, unexpected_value};
+pub(super) use postgres::{ServerLock, Session};
+pub(super) use sqlite::{LedgerFile, checkpoint_truncate};
+pub(super) use transactions::Engine;
+pub(super) use value::{Cell, Value, values};

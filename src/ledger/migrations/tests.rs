@@ -2,7 +2,7 @@
 
 use super::{KNOWN, STEPS};
 use crate::error::{Error, LedgerError, Result};
-use crate::ledger::engine::sqlite::LedgerFile;
+use crate::ledger::engine::LedgerFile;
 use crate::ledger::{Ledger, history};
 use crate::model::history::Chore;
 use crate::model::server::LedgerPlace;

@@ -1,18 +1,14 @@
-//! Who is at work, as other hosts see it: a claim that expires unless it's heard of again.
+//! A process is heard of again and again: what it says of itself on a server expires otherwise.
 
 use super::connect::connect;
-use super::{Session, first};
-use crate::error::{LedgerError, Result};
-use crate::ledger::engine::Value;
 use crate::model::server::Server;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
 use tokio_postgres::Client;
 
 /// How long a process counts as being at work after it was last heard of.
-const LEASE: Duration = Duration::from_secs(90);
-/// How long what a process left open is its own host's to finish: a code lives ten minutes at most (RFC 6749, 4.1.2).
-const LEFT: Duration = Duration::from_secs(15 * 60);
+pub(super) const LEASE: Duration = Duration::from_secs(90);
 /// How often it's heard of.
 const BEAT: Duration = Duration::from_secs(15);
 
@@ -24,64 +20,32 @@ pub(super) struct Heartbeat {
     task: tokio::task::JoinHandle<()>,
 }
 
-impl Session {
-    /// Shows from now on that this process lives: others leave what it's at to it.
-    pub(in crate::ledger) fn enter(&self, mark: &str, label: &str) -> Result<()> {
-        let named = |e| self.fault("note who is at work", e);
-        self.execute("DELETE FROM owner WHERE until < unixepoch() - 86400", &[]).map_err(named)?;
-        self.execute(
-            "INSERT INTO owner (mark, label, until) VALUES (?1, ?2, unixepoch() + ?3)",
-            &[Value::Text(mark), Value::Text(label), Value::Number(LEASE.as_secs().cast_signed())],
-        )
-        .map_err(named)?;
-        let second = self.runtime.block_on(connect(&self.server)).map_err(|e| self.away(e))?;
-        self.refuse_a_pool(&second)?;
+impl Heartbeat {
+    /// Begins to say, by a connection of its own, that the process behind a mark is at work.
+    pub(super) fn begin(runtime: &Runtime, server: &Server, connection: Client, mark: &str) -> Self {
         let lease = LEASE.as_secs();
         // A mark is of letters, digits, - and _.
         let statement = format!(
             "UPDATE biotrack_auth.owner SET until = biotrack_auth.unixepoch() + {lease} WHERE mark = '{mark}'"
         );
         let heard = Arc::new(Mutex::new(Instant::now()));
-        let task = self.runtime.spawn(beat(self.server.clone(), second, statement, heard.clone()));
-        *self.presence.borrow_mut() = Some(Heartbeat { mark: mark.to_owned(), heard, task });
-        Ok(())
+        let task = runtime.spawn(beat(server.clone(), connection, statement, heard.clone()));
+        Self { mark: mark.to_owned(), heard, task }
     }
 
-    /// This process is at work no longer. Whether nothing of its is left open: else that is its host's to finish for a while,
-    /// because an answer may wait there which nobody else knows of.
-    pub(in crate::ledger) fn leaves(&self) -> bool {
-        let Some(presence) = self.presence.borrow_mut().take() else { return true };
-        presence.task.abort();
-        let gone =
-            "DELETE FROM owner WHERE mark = ?1 AND NOT EXISTS (SELECT FROM flow WHERE owner_mark = ?1)";
-        let left = "UPDATE owner SET until = unixepoch() + ?2 WHERE mark = ?1";
-        let told = "UPDATE flow SET owner_label = owner_label || ?2 WHERE owner_mark = ?1";
-        let mark = Value::Text(&presence.mark);
-        if self.execute(gone, &[mark]).is_ok_and(|gone| gone == 1) {
-            return true;
-        }
-        let until = Value::Number(LEFT.as_secs().cast_signed());
-        let _ = self.execute(left, &[mark, until]);
-        let _ = self.execute(told, &[mark, Value::Text(", which has ended: a command on its host goes on")]);
-        false
+    /// Whose it is.
+    pub(super) fn mark(&self) -> &str {
+        &self.mark
     }
 
-    /// A pool that lends a server's process for one transaction at a time gives two idle connections the same.
-    fn refuse_a_pool(&self, second: &Client) -> Result<()> {
-        let ask = "SELECT pg_backend_pid()";
-        let ours = self.simple(ask).map_err(|e| self.fault("be read", e))?;
-        let theirs = self.wait(second.simple_query(ask)).map_err(|e| self.fault("be read", e))?;
-        match first(&ours) == first(&theirs) {
-            true => Err(LedgerError::Pooled { place: self.place() }.into()),
-            false => Ok(()),
-        }
+    /// Nothing is said any more.
+    pub(super) fn end(&self) {
+        self.task.abort();
     }
 
     /// How long others will still take this process for one that is at work.
-    pub(in crate::ledger) fn lease(&self) -> Duration {
-        let presence = self.presence.borrow();
-        let Some(presence) = presence.as_ref() else { return Duration::ZERO };
-        let heard = *presence.heard.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn lease(&self) -> Duration {
+        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         LEASE.saturating_sub(heard.elapsed())
     }
 }

@@ -1,11 +1,14 @@
-//! A PostgreSQL server.
+//! A PostgreSQL server that holds a ledger which several hosts share.
 
 mod connect;
 mod heartbeat;
+mod messages;
+mod open;
+mod presence;
+mod server_lock;
 mod session;
 mod values;
 
-pub(super) use session::fault;
-use session::{ANSWERING, first, words};
-pub(in crate::ledger) use session::{Row, ServerLock, Session};
+pub(in crate::ledger) use server_lock::ServerLock;
+pub(in crate::ledger) use session::Session;
 pub(super) use values::cell;

@@ -4,28 +4,24 @@
 //! file; and sees there that the schema is the one that this program knows. A lost connection is made anew for the next
 //! transaction. Sources: PostgreSQL's manual, 34.19 (TLS), 13.3.2 (row locks), 9.28.10 (advisory locks).
 
-use super::super::{Db, DbError, TransactionKind, Value};
-use super::connect::{Reason, connect, is_away};
+use super::connect::{ANSWERING, Reason, connect};
 use super::heartbeat::Heartbeat;
+use super::messages::rows;
 use super::values::spelled;
 use crate::error::{Error, LedgerError, Result};
-use crate::ledger::migrations::{self, KNOWN, Migration};
-use crate::ledger::move_ledger::{MoveState, elsewhere};
+use crate::ledger::engine::db_error::DbError;
+use crate::ledger::engine::transaction_kind::{PATIENCE, TransactionKind};
+use crate::ledger::engine::value::Value;
+use crate::ledger::move_state::{MoveState, elsewhere};
+use crate::ledger::schema::fits;
 use crate::model::server::Server;
-use crate::system::Random;
 use std::cell::{Cell as Mutable, RefCell};
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, SimpleQueryMessage, Statement};
+use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
-/// How long others' locks are waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long an answer is waited for: past the server's own limits it isn't there any more.
-pub(super) const ANSWERING: Duration = Duration::from_secs(60);
 /// The ledger's schema before what anybody may have put elsewhere, patience, and each look by its index (schema 7): where many
 /// share a profile, the server would rather read all records than count in one.
 const SETTINGS: &str = "SET search_path = biotrack_auth, pg_temp; SET lock_timeout = '10s'; SET statement_timeout = '50s'; \
@@ -36,18 +32,18 @@ const SETTINGS: &str = "SET search_path = biotrack_auth, pg_temp; SET lock_timeo
 pub(in crate::ledger) struct Session {
     pub(super) runtime: Runtime,
     pub(super) server: Server,
-    random_id: String,
+    pub(super) random_id: String,
     reads_only: bool,
     /// It's used whether or not its records have moved: by whoever moves them.
     anyway: bool,
     connection: RefCell<Option<Connection>>,
     /// How many there were.
     connections: Mutable<u64>,
-    pub(super) presence: RefCell<Option<Heartbeat>>,
+    pub(super) heartbeat: RefCell<Option<Heartbeat>>,
     /// The lock that is waited for at the moment has no time limit of the session's.
-    patience: Mutable<Duration>,
+    pub(super) patience: Mutable<Duration>,
     /// An answer never came: nothing more goes by this connection.
-    hangs: Mutable<bool>,
+    pub(super) hangs: Mutable<bool>,
     within: Mutable<TransactionState>,
 }
 
@@ -61,9 +57,9 @@ enum TransactionState {
 }
 
 /// What a ledger says of itself.
-struct Meta {
-    schema: i64,
-    id: Option<String>,
+pub(super) struct Meta {
+    pub(super) schema: i64,
+    pub(super) id: Option<String>,
     move_state: MoveState,
 }
 
@@ -72,96 +68,8 @@ struct Connection {
     statements: HashMap<String, Statement>,
 }
 
-/// A row of an answer.
-pub(in crate::ledger) type Row = tokio_postgres::Row;
-
 impl Session {
-    /// Connects, and makes the ledger where there is none yet.
-    pub(in crate::ledger) fn write(server: &Server, random: &dyn Random) -> Result<Self> {
-        Self::connect(server, false)?.made(random)
-    }
-
-    /// Connects for reading; `None` where there is no ledger yet.
-    pub(in crate::ledger) fn read(server: &Server) -> Result<Option<Self>> {
-        let mut session = Self::connect(server, true)?;
-        Ok(session.look()?.map(|()| session))
-    }
-
-    /// The same for whoever moves its records.
-    pub(in crate::ledger) fn as_it_is(server: &Server, random: &dyn Random) -> Result<Self> {
-        Self { anyway: true, ..Self::connect(server, false)? }.made(random)
-    }
-
-    fn made(mut self, random: &dyn Random) -> Result<Self> {
-        if self.look()?.is_none() {
-            self.make(random)?;
-            self.look()?.ok_or_else(|| self.damaged("it was made, and isn't there"))?;
-        }
-        Ok(self)
-    }
-
-    /// Whether there is no ledger yet.
-    pub(in crate::ledger) fn is_new(server: &Server) -> Result<bool> {
-        let mut session = Self { anyway: true, ..Self::connect(server, true)? };
-        Ok(session.look()?.is_none())
-    }
-
-    /// Removes a ledger that has moved away, and makes an empty one: both, or nothing.
-    pub(in crate::ledger) fn makes_room(&self, random: &dyn Random) -> Result<()> {
-        let id = random.name()?;
-        let replaced = self.transaction(
-            || self.simple(&undisturbed()).map(drop),
-            || {
-                self.simple("DROP SCHEMA biotrack_auth CASCADE")?;
-                migrations::make(Db::Postgres(self), &id)
-            },
-        );
-        replaced.map_err(|e| self.fault("be replaced", e))
-    }
-
-    /// Migrates the ledger, as the role that owns it, where that is needed; what that did.
-    ///
-    /// # Errors
-    /// Where this role isn't the owner: nothing is changed.
-    pub(in crate::ledger) fn migrate(server: &Server) -> Result<Option<Migration>> {
-        let session = Self::connect(server, false)?;
-        let Some(meta) = session.meta()? else { return Ok(None) };
-        session.stays(&meta)?;
-        match session.fits(&meta) {
-            Err(LedgerError::Older { found, known, .. }) => session.is_its_owner(found, known)?,
-            fits => return Ok(fits.map(|()| None)?),
-        }
-        let migrated = session.transaction(
-            || session.simple(&undisturbed()).map(drop),
-            || {
-                let meta = session.meta()?.ok_or_else(|| session.damaged("it isn't there any more"))?;
-                if meta.schema >= KNOWN {
-                    // Somebody else was quicker.
-                    return Ok(session.fits(&meta).map(|()| None)?);
-                }
-                migrations::migrate(Db::Postgres(&session), meta.schema)?;
-                Ok(Some(Migration { from: meta.schema, to: KNOWN, copy: None }))
-            },
-        );
-        migrated.map_err(|e| session.fault("be migrated", e))
-    }
-
-    /// Whether this role may migrate the ledger.
-    fn is_its_owner(&self, found: i64, known: i64) -> Result<()> {
-        let asked = self.simple(
-            "SELECT pg_get_userbyid(nspowner), pg_has_role(nspowner, 'USAGE') FROM pg_namespace
-             WHERE nspname = 'biotrack_auth'",
-        );
-        let asked = asked.map_err(|e| self.fault("be read", e))?;
-        let Some(row) = rows(&asked).next() else { return Ok(()) };
-        if row.get(1) == Some("t") {
-            return Ok(());
-        }
-        let (place, owner) = (self.place(), crate::error::clean(row.get(0).unwrap_or_default()));
-        Err(LedgerError::NotItsOwner { place, owner, found, known }.into())
-    }
-
-    fn connect(server: &Server, reads_only: bool) -> Result<Self> {
+    pub(super) fn connect(server: &Server, reads_only: bool) -> Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("postgres")
@@ -176,13 +84,18 @@ impl Session {
             anyway: false,
             connection: RefCell::new(None),
             connections: Mutable::new(0),
-            presence: RefCell::new(None),
+            heartbeat: RefCell::new(None),
             patience: Mutable::new(PATIENCE),
             hangs: Mutable::new(false),
             within: Mutable::new(TransactionState::Nothing),
         };
         session.connected()?;
         Ok(session)
+    }
+
+    /// The same, used whether or not its records have moved.
+    pub(super) fn anyway(self) -> Self {
+        Self { anyway: true, ..self }
     }
 
     /// What a failover may lose: `None` where nothing is replicated, or a commit waits for a standby that has it.
@@ -213,7 +126,7 @@ impl Session {
     }
 
     /// Takes the ledger's name, once it's sure that it can be used as it is; `None` where there is no ledger.
-    fn look(&mut self) -> Result<Option<()>> {
+    pub(super) fn look(&mut self) -> Result<Option<()>> {
         let Some(meta) = self.meta()? else { return Ok(None) };
         self.stays(&meta)?;
         self.fits(&meta)?;
@@ -222,7 +135,7 @@ impl Session {
     }
 
     /// What the ledger says of itself; `None` where there is none.
-    fn meta(&self) -> Result<Option<Meta>> {
+    pub(super) fn meta(&self) -> Result<Option<Meta>> {
         let read = |statement: &str| self.simple(statement).map_err(|e| self.fault("be read", e));
         // Read as a row: a look-up of the name would remember, in the transaction that waits to make it, that it wasn't there.
         let made = "SELECT FROM pg_tables WHERE schemaname = 'biotrack_auth' AND tablename = 'meta'";
@@ -232,7 +145,7 @@ impl Session {
         self.said(&read(META)?).map(Some)
     }
 
-    fn said(&self, answer: &[SimpleQueryMessage]) -> Result<Meta> {
+    pub(super) fn said(&self, answer: &[SimpleQueryMessage]) -> Result<Meta> {
         let row = rows(answer).last();
         let cell = |column| row.and_then(|row| row.get(column)).map(crate::error::clean);
         let schema = cell(0).and_then(|it| it.parse().ok());
@@ -243,30 +156,17 @@ impl Session {
         })
     }
 
-    fn fits(&self, meta: &Meta) -> Result<(), LedgerError> {
-        migrations::fits(&self.server.address, meta.schema)
+    pub(super) fn fits(&self, meta: &Meta) -> Result<(), LedgerError> {
+        fits(&self.server.address, meta.schema)
     }
 
-    fn stays(&self, meta: &Meta) -> Result<()> {
+    pub(super) fn stays(&self, meta: &Meta) -> Result<()> {
         elsewhere(&self.place(), meta.move_state.clone()).filter(|_| !self.anyway).map_or(Ok(()), Err)
-    }
-
-    fn make(&self, random: &dyn Random) -> Result<()> {
-        let id = random.name()?;
-        // Two who start at once must not both make it.
-        let made = self.transaction(
-            || self.simple(&format!("BEGIN; SELECT pg_advisory_xact_lock({MAKING})")).map(drop),
-            || match self.meta()? {
-                Some(_) => Ok(()),
-                None => migrations::make(Db::Postgres(self), &id),
-            },
-        );
-        made.map_err(|e| self.fault("be made", e))
     }
 
     /// What is asked goes by this session's connection, made anew where it was lost; but never within a transaction: the rest
     /// of it would be a half that stands alone.
-    fn connected(&self) -> Result<()> {
+    pub(super) fn connected(&self) -> Result<()> {
         let there = self.connection.borrow().as_ref().is_some_and(|it| !it.client.is_closed());
         match (there && !self.hangs.get(), self.within.get()) {
             (true, _) => return Ok(()),
@@ -299,7 +199,7 @@ impl Session {
         self.transaction(|| self.begin(begin), work)
     }
 
-    fn transaction<T>(
+    pub(super) fn transaction<T>(
         &self,
         begin: impl FnOnce() -> Result<(), DbError>,
         work: impl FnOnce() -> Result<T, DbError>,
@@ -321,7 +221,7 @@ impl Session {
     }
 
     /// What the ledger says of itself is asked behind what was waited for: a statement that waits sees what was before.
-    fn begin(&self, how: TransactionKind) -> Result<(), DbError> {
+    pub(super) fn begin(&self, how: TransactionKind) -> Result<(), DbError> {
         let begun = self.simple(&match how {
             TransactionKind::Alone => {
                 format!("BEGIN; SELECT FROM history_head FOR UPDATE; {META} FROM history_head")
@@ -367,7 +267,7 @@ impl Session {
     }
 
     /// Each statement is parsed once by the server, for each connection.
-    fn prepared(&self, statement: &str) -> Result<Statement, DbError> {
+    pub(super) fn prepared(&self, statement: &str) -> Result<Statement, DbError> {
         self.connected()?;
         let mut connection = self.connection.borrow_mut();
         let Some(Connection { client, statements }) = connection.as_mut() else { return Err(self.lost()) };
@@ -398,37 +298,6 @@ impl Session {
         answer
     }
 
-    /// Whether a lock that goes with the connection was waited for; `None` where another has it for longer than that.
-    fn lock(&self, number: i64, wait: Duration) -> Result<Option<bool>> {
-        let what = "lock what two must not do at once";
-        self.connected()?;
-        let taken = self
-            .simple(&format!("SELECT pg_try_advisory_lock({number})"))
-            .map_err(|e| self.fault(what, e))?;
-        if first(&taken) == Some("t") {
-            return Ok(Some(false));
-        }
-        let milliseconds = wait.as_millis();
-        if milliseconds == 0 {
-            return Ok(None);
-        }
-        self.patience.set(wait);
-        let waited = self.simple(&format!(
-            "BEGIN; SET LOCAL lock_timeout = {milliseconds}; SET LOCAL statement_timeout = 0; SELECT pg_advisory_lock({number}); COMMIT"
-        ));
-        self.patience.set(PATIENCE);
-        match waited {
-            Ok(_) => Ok(Some(true)),
-            Err(e) => {
-                let _ = self.simple("ROLLBACK");
-                match code(&e) {
-                    Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => Ok(None),
-                    _ => Err(self.fault(what, e)),
-                }
-            }
-        }
-    }
-
     /// The server's address, for messages.
     pub(in crate::ledger) fn place(&self) -> String {
         self.server.address.clone()
@@ -438,7 +307,7 @@ impl Session {
         e.named(&self.server.address, what)
     }
 
-    fn lost(&self) -> DbError {
+    pub(super) fn lost(&self) -> DbError {
         DbError::Ours(self.away("the connection was lost".to_owned()))
     }
 
@@ -450,42 +319,18 @@ impl Session {
         }
     }
 
-    fn damaged(&self, reason: &str) -> Error {
+    pub(super) fn damaged(&self, reason: &str) -> Error {
         LedgerError::Damaged { path: self.place(), reason: reason.into() }.into()
-    }
-}
-
-/// An advisory lock, until it's dropped or the connection is lost.
-pub(in crate::ledger) struct ServerLock {
-    session: Rc<Session>,
-    number: i64,
-}
-
-impl ServerLock {
-    /// Takes it, and says whether it was waited for; `None` where another has it for longer than `wait`.
-    pub(in crate::ledger) fn take(
-        session: &Rc<Session>,
-        number: i64,
-        wait: Duration,
-    ) -> Result<Option<(Self, bool)>> {
-        let taken = session.lock(number, wait)?;
-        Ok(taken.map(|waited| (Self { session: session.clone(), number }, waited)))
-    }
-}
-
-impl Drop for ServerLock {
-    fn drop(&mut self) {
-        let _ = self.session.simple(&format!("SELECT pg_advisory_unlock({})", self.number));
     }
 }
 
 /// An advisory lock's number that no claim has: claims' are hashes. Whoever makes, migrates or moves the ledger has it alone; notes
 /// are made by many at once.
-const MAKING: i64 = 0x0062_6961_7574_6800;
+pub(super) const MAKING: i64 = 0x0062_6961_7574_6800;
 
 /// Nobody writes or notes anything any more, and whoever waits to do so sees afterwards what was done: also a program of 0.2.0,
 /// which looks at the ledger's schema in the very statement that waits for the head's row, and so has to wait for its table.
-fn undisturbed() -> String {
+pub(super) fn undisturbed() -> String {
     format!(
         "BEGIN; SELECT pg_advisory_xact_lock({MAKING}); LOCK TABLE biotrack_auth.history_head IN EXCLUSIVE MODE"
     )
@@ -496,51 +341,3 @@ const META: &str = "SELECT (SELECT value FROM biotrack_auth.meta WHERE name = 's
                     (SELECT value FROM biotrack_auth.meta WHERE name = 'id'), \
                     (SELECT value FROM biotrack_auth.meta WHERE name = 'moved'), \
                     (SELECT value FROM biotrack_auth.meta WHERE name = 'arriving')";
-
-/// What the server, or the system below, says.
-pub(super) fn words(e: &tokio_postgres::Error) -> String {
-    let said = match e.as_db_error() {
-        Some(said) => said.message().to_owned(),
-        None => {
-            let mut deepest: &dyn std::error::Error = e;
-            while let Some(below) = deepest.source() {
-                deepest = below;
-            }
-            deepest.to_string()
-        }
-    };
-    crate::error::clean(&said)
-}
-
-/// What an error of the server means to an operator.
-pub(in crate::ledger::engine) fn fault(place: &str, what: &'static str, e: &tokio_postgres::Error) -> Error {
-    let (place, reason) = (place.to_owned(), words(e));
-    match e.code() {
-        Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => {
-            LedgerError::Busy { path: place, seconds: PATIENCE.as_secs() }
-        }
-        Some(code) if is_away(code) => LedgerError::Away { place, reason },
-        Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => LedgerError::Refused { place, reason },
-        Some(_) => LedgerError::Io { what, reason },
-        None => LedgerError::Away { place, reason },
-    }
-    .into()
-}
-
-fn code(fault: &DbError) -> Option<&SqlState> {
-    match fault {
-        DbError::Postgres(e) => e.code(),
-        _ => None,
-    }
-}
-
-fn rows(messages: &[SimpleQueryMessage]) -> impl Iterator<Item = &tokio_postgres::SimpleQueryRow> {
-    messages.iter().filter_map(|message| match message {
-        SimpleQueryMessage::Row(row) => Some(row),
-        _ => None,
-    })
-}
-
-pub(super) fn first(messages: &[SimpleQueryMessage]) -> Option<&str> {
-    rows(messages).next()?.get(0)
-}
