@@ -1,8 +1,8 @@
 //! How the ledger's own files are: for `doctor`, which looks and, where it's told to, clears away.
 
-use super::Ledger;
 use super::engine::{DbError, Engine};
 use super::process_locks::ProcessLock;
+use super::store::Ledger;
 use crate::error::{Error, Result};
 use crate::system::{Paths, files};
 use std::fs;

@@ -1,11 +1,12 @@
-//! The open questions' rows.
+//! The rows of flows that are open, and what is remembered of closed ones.
 
+use super::cells::{columns, instant, key, place, stage, text, words};
 use super::engine::{Db, DbError, Row, Value, unexpected_value, values};
-use super::{Spooled, records};
+use super::records;
+use super::spool::Spooled;
 use crate::model::flow::{Flow, Owner, Place, Purpose, Sealed, Stage};
-use crate::model::ids::{FlowId, Generation, Key, License, Ubi, Username};
+use crate::model::ids::{FlowId, Generation, Key, Username};
 use crate::model::secret::Fingerprint;
-use jiff::Timestamp;
 
 /// What of a question is no secret, not even a sealed one.
 macro_rules! open_columns {
@@ -22,9 +23,6 @@ const SEEN: &str = concat!(open_columns!(), ", stage");
 
 /// The mark of questions that are open and that nobody is at: no process ever has it.
 const LEFT: &str = "left";
-
-/// What stands beside `sent` for a refresh that was refused after its first answer was lost.
-const REFUSED: &[u8] = b"refused";
 
 /// How long a closed question's state is remembered, in seconds: 90 days.
 const REMEMBERED: i64 = 90 * 24 * 60 * 60;
@@ -47,29 +45,6 @@ pub struct ClosedFlow {
     pub key: Key,
     /// A newer question took its place before an answer came.
     pub replaced: bool,
-}
-
-/// A stage's columns.
-pub(super) fn words(stage: &Stage) -> (&'static str, Option<&[u8]>) {
-    match stage {
-        Stage::Asked => ("asked", None),
-        Stage::Arrived(code) => ("arrived", Some(&code.0)),
-        Stage::Sent => ("sent", None),
-        Stage::Refused => ("sent", Some(REFUSED)),
-        Stage::Answered(answer) => ("answered", Some(&answer.0)),
-    }
-}
-
-/// The stage of columns.
-pub(super) fn stage(word: &str, sealed: Option<Sealed>) -> Option<Stage> {
-    match (word, sealed) {
-        ("asked", _) => Some(Stage::Asked),
-        ("sent", Some(Sealed(said))) if said == REFUSED => Some(Stage::Refused),
-        ("sent", _) => Some(Stage::Sent),
-        ("arrived", Some(code)) => Some(Stage::Arrived(code)),
-        ("answered", Some(answer)) => Some(Stage::Answered(answer)),
-        _ => None,
-    }
 }
 
 pub(super) fn insert(tx: Db<'_>, flow: &Flow, state: Option<&Fingerprint>) -> Result<(), DbError> {
@@ -284,43 +259,6 @@ fn seen(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Flow>, DbEr
 
 fn flows(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Flow>, DbError> {
     db.rows(&format!("SELECT {COLUMNS} FROM flow {which} ORDER BY profile, ubi, license"), values, whole)
-}
-
-/// A text as it stands in the row: no copy is made of what is read into a type anyway.
-pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, DbError> {
-    row.get(column)
-}
-
-pub(super) fn key(row: &Row<'_>, first: usize) -> Result<Key, DbError> {
-    Ok(Key {
-        ubi: Ubi::parse(text(row, first)?).map_err(|e| unexpected_value(first, e))?,
-        license: License::parse(text(row, first + 1)?).map_err(|e| unexpected_value(first + 1, e))?,
-    })
-}
-
-pub(super) fn instant(row: &Row<'_>, column: usize) -> Result<Timestamp, DbError> {
-    moment(row.get(column)?, column)
-}
-
-/// Seconds out of a column as the instant that they are.
-pub(super) fn moment(seconds: i64, column: usize) -> Result<Timestamp, DbError> {
-    Timestamp::from_second(seconds).map_err(|e| unexpected_value(column, e))
-}
-
-/// A secret's place out of the columns `item` and `blob`.
-pub(super) fn place(row: &Row<'_>, first: usize) -> Result<Option<Place>, DbError> {
-    if let Some(item) = row.get(first)? {
-        return Ok(Some(Place::Item(item)));
-    }
-    Ok(row.get::<Option<Vec<u8>>>(first + 1)?.map(|bytes| Place::Blob(Sealed(bytes))))
-}
-
-/// The columns `item` and `blob` of a place.
-pub(super) fn columns(place: &Place) -> (Option<&str>, Option<&[u8]>) {
-    match place {
-        Place::Item(item) => (Some(item), None),
-        Place::Blob(sealed) => (None, Some(&sealed.0)),
-    }
 }
 
 fn whole(row: &Row<'_>) -> Result<Flow, DbError> {

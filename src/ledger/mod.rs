@@ -1,12 +1,26 @@
 //! Records, journal and history, in SQLite or PostgreSQL: the one commit point. No secret is in it in the clear.
+//!
+//! `store` holds the ledger open and has its one transaction boundary. What is below it works inside a transaction and
+//! knows no ledger: the rows (`records`, `journal`, `chain`, `hook_queue`, `doubts`, `export_notes`, `meta`), what they hold
+//! alike (`cells`), the schema, and the files beside it (`spool`, `heads`, `process_locks`). What is above it is a duty
+//! each: what callers ask of a ledger.
 
+mod abandoned_flows;
 mod catalog;
+mod cells;
+mod chain;
+mod changes;
 mod claims;
+mod doubts;
 mod engine;
+mod export_notes;
 mod exports;
+mod flow_stages;
 mod heads;
 mod health;
 mod history;
+mod hook_queue;
+mod intents;
 mod journal;
 mod meta;
 mod migrations;
@@ -16,28 +30,33 @@ mod process_locks;
 mod queries;
 mod records;
 mod reminders;
+mod rollback;
 mod runs;
 mod schema;
 mod secret_locations;
 mod spool;
 mod store;
+mod table_copy;
+mod trust;
 mod turns;
+mod write_context;
 
+pub use changes::CommitReceipt;
 pub use claims::Claim;
-pub use exports::Export;
+pub use export_notes::Export;
 pub use health::Leftovers;
 pub use history::Pruning;
+pub use intents::{Intended, Intent};
 pub use journal::ClosedFlow;
 pub use move_ledger::MoveSummary;
 pub use process_locks::ProcessLock;
 pub use queries::Near;
+pub(crate) use records::changed;
 pub use reminders::Waiting;
 pub use runs::LeftRun;
 pub use schema::{KNOWN as SCHEMA, Migration};
-pub use secret_locations::{SecretLocation, SecretOwner};
+pub use secret_locations::{RetiredRole, SecretLocation, SecretOwner};
 #[doc(hidden)]
 pub use spool::notes;
 pub use spool::{Spool, Spooled};
-use store::WriteContext;
-pub(crate) use store::changed;
-pub use store::{CommitReceipt, Intended, Intent, Ledger, RetiredRole};
+pub use store::Ledger;

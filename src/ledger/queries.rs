@@ -2,8 +2,10 @@
 //! snapshot, and reads what it shows: the indexes leave out the rest.
 
 use super::engine::{Db, DbError, Row, Value, values};
+use super::journal;
 use super::records::{COLUMNS, read};
-use super::{Ledger, Spool, journal};
+use super::spool::Spool;
+use super::store::Ledger;
 use crate::error::Result;
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::flow::{Flow, OpenFlow, Stage};

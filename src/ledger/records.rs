@@ -1,16 +1,16 @@
 //! The records' rows, and their secrets' places: how they are read and written. Which columns there are, the record's own
 //! declaration says.
 
+use super::cells::{columns, place};
+use super::chain;
 use super::engine::{Cell, Db, DbError, Row, Value, unexpected_value, values};
-use super::journal::{columns, place, text};
-use super::{Ledger, WriteContext, history};
-use crate::error::{Error, Result};
+use super::write_context::WriteContext;
+use crate::error::{Error, LedgerError};
 use crate::model::authorization::{Authorization, Column, Part};
 use crate::model::column::{self, Kind, Source};
 use crate::model::flow::{Change, Move, Place, Role};
-use crate::model::ids::{Generation, Key, Revision, Tag};
+use crate::model::ids::{Generation, Key, Revision};
 use jiff::Timestamp;
-use std::str::FromStr;
 use std::sync::LazyLock;
 
 /// The columns, as every statement that reads a record selects them.
@@ -49,26 +49,6 @@ static PUT: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// What a text says, where there is one.
-pub(super) fn parsed<T: FromStr<Err = crate::error::Error>>(
-    row: &Row<'_>,
-    column: usize,
-) -> Result<Option<T>, DbError> {
-    row.get::<Option<&str>>(column)?
-        .map(|text| text.parse().map_err(|e| unexpected_value(column, e)))
-        .transpose()
-}
-
-/// Tags, one a line.
-pub(super) fn tags(row: &Row<'_>, column: usize) -> Result<Vec<Tag>, DbError> {
-    text(row, column)?.lines().map(|tag| tag.parse().map_err(|e| unexpected_value(column, e))).collect()
-}
-
-/// Tags as the column holds them.
-pub(super) fn lines(tags: &[Tag]) -> String {
-    tags.iter().map(Tag::as_str).collect::<Vec<_>>().join("\n")
-}
-
 /// A row of the [`COLUMNS`].
 struct Columns<'r> {
     row: &'r Row<'r>,
@@ -102,19 +82,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<Authorization, DbError> {
     read.ok_or_else(|| columns.fault.unwrap_or_else(|| unexpected_value(columns.next, "no value")))
 }
 
-impl Ledger {
-    /// Notes when an access token of a license was handed out, and changes nothing else of its record. Not synced, and
-    /// nobody is waited for.
-    ///
-    /// # Errors
-    /// It couldn't be noted; where somebody else is writing, that it's busy.
-    pub fn note_use(&mut self, profile: &str, key: &Key, at: Timestamp) -> Result<()> {
-        let noted = self.engine.in_passing(|tx| put_use(tx, profile, key, at));
-        noted.map_err(|e| self.fault("note", e))
-    }
-}
-
-fn put_use(tx: Db<'_>, profile: &str, key: &Key, at: Timestamp) -> Result<(), DbError> {
+pub(super) fn put_use(tx: Db<'_>, profile: &str, key: &Key, at: Timestamp) -> Result<(), DbError> {
     tx.execute(
         "UPDATE authorization SET last_used_at = ?4, revision = revision + 1
          WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
@@ -143,7 +111,7 @@ pub(super) fn apply(tx: Db<'_>, change: &Change, context: &WriteContext) -> Resu
         turn(tx, record, step)?;
     }
     for event in &change.events {
-        history::append(tx, event, context)?;
+        chain::append(tx, event, context)?;
     }
     context.written.borrow_mut().changes(&record.profile, &record.key, record.generation.0);
     Ok(true)
@@ -230,6 +198,11 @@ pub(super) fn secrets(
         |row| Ok((row.get(0)?, place(row, 1)?)),
     )?;
     Ok(found.into_iter().filter_map(|(id, place)| Some((id, place?))).collect())
+}
+
+/// Others have written a license's record since it was read.
+pub(crate) fn changed(key: &Key) -> Error {
+    LedgerError::Changed { license: key.license.to_string() }.into()
 }
 
 #[cfg(test)]

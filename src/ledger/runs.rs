@@ -1,8 +1,8 @@
 //! Runs over several licenses: what a killed one had still to do. The records tell what was granted, whatever a run says.
 
+use super::cells::{self, instant, key};
 use super::engine::{Db, DbError, Row, unexpected_value, values};
-use super::journal::{instant, key};
-use super::{Ledger, records};
+use super::store::Ledger;
 use crate::error::{Error, Result};
 use crate::model::flow::{Owner, Purpose};
 use crate::model::ids::{Generation, RunId, Username};
@@ -135,7 +135,7 @@ fn insert(tx: Db<'_>, run: i64, at: usize, item: &Planned) -> Result<(), DbError
         item.name.as_ref().map(|it| it.as_str()),
         item.ocm_license.as_ref().map(|it| it.as_str()),
         item.contact.as_ref().map(|it| it.as_str()),
-        &records::lines(&item.tags),
+        &cells::lines(&item.tags),
         item.base.0,
         &item.why,
         Progress::Waiting.word(),
@@ -159,10 +159,10 @@ fn item(row: &Row<'_>) -> Result<(usize, Planned, Progress), DbError> {
         key: key(row, 1)?,
         username: Username::parse(row.get(3)?).map_err(|e| unexpected_value(3, e))?,
         purpose: Purpose::of(row.get(4)?).ok_or_else(|| unexpected_value(4, "an unknown purpose"))?,
-        name: records::parsed(row, 5)?,
-        ocm_license: records::parsed(row, 6)?,
-        contact: records::parsed(row, 7)?,
-        tags: records::tags(row, 8)?,
+        name: cells::parsed(row, 5)?,
+        ocm_license: cells::parsed(row, 6)?,
+        contact: cells::parsed(row, 7)?,
+        tags: cells::tags(row, 8)?,
         expires_at: None,
         base: Generation(row.get(9)?),
         why: row.get(10)?,

@@ -1,10 +1,11 @@
 //! Every secret's place at once: for moving them all, and for comparing the vault with the ledger.
 
+use super::cells::{columns, key, place};
 use super::engine::{Db, DbError, unexpected_value, values};
-use super::journal::{self, columns, key, place};
-use super::{Ledger, history, meta, records};
+use super::store::Ledger;
+use super::{chain, journal, meta, records};
 use crate::error::{Error, LedgerError, Result};
-use crate::model::flow::{Flow, Place, Role};
+use crate::model::flow::{Flow, Logged, Place, Role};
 use crate::model::history::Chore;
 use crate::model::ids::{FlowId, Generation, Key};
 use crate::model::vault_kind::VaultKind;
@@ -63,15 +64,53 @@ pub struct SecretLocation {
     pub place: Place,
 }
 
+/// The roles in which a secret only waits for its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetiredRole {
+    /// A newer grant is stored in its place.
+    Superseded,
+    /// It's refused, or given up.
+    Unwanted,
+}
+
 impl Ledger {
+    /// Where a license's secrets of a role are.
+    pub fn secrets(&self, profile: &str, key: &Key, role: Role) -> Result<Vec<(i64, Place)>> {
+        records::secrets(self.engine.db(), profile, key, role).map_err(|e| self.fault("read", e))
+    }
+
+    /// The secrets that are on their way out: synced in a role that says so, which is the intent of their revocation.
+    pub fn leaving(&self, profile: &str, key: &Key, role: RetiredRole) -> Result<Logged<Vec<(i64, Place)>>> {
+        let role = match role {
+            RetiredRole::Superseded => Role::Superseded,
+            RetiredRole::Unwanted => Role::Unwanted,
+        };
+        self.secrets(profile, key, role).map(Logged::attested_by_the_ledger)
+    }
+
+    /// Where a profile's own secret is.
+    pub fn profile_secret(&self, profile: &str, name: &str) -> Result<Option<Place>> {
+        profile_secret(self.engine.db(), profile, name).map_err(|e| self.fault("read", e))
+    }
+
+    /// Sets a profile's own secret; says where the old one was.
+    pub fn set_profile_secret(&mut self, profile: &str, name: &str, place: &Place) -> Result<Option<Place>> {
+        let (item, blob) = columns(place);
+        self.transaction("keep the secret", |tx| {
+            is_the_vault(tx, place.vault())?;
+            let old = profile_secret(tx, profile, name)?;
+            tx.execute(
+                "INSERT INTO profile_secret (profile, name, item, blob) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (profile, name) DO UPDATE SET item = excluded.item, blob = excluded.blob",
+                values![profile, name, item, blob],
+            )?;
+            Ok(old)
+        })
+    }
+
     /// Every secret that the ledger names, of all profiles.
     pub fn all_secrets(&self) -> Result<Vec<SecretLocation>> {
         self.engine.snapshot(named_secrets).map_err(|e| self.fault("read", e))
-    }
-
-    /// Every open question, of all profiles.
-    pub fn all_flows(&self) -> Result<Vec<Flow>> {
-        journal::of_all(self.engine.db()).map_err(|e| self.fault("read the journal", e))
     }
 
     /// Gives secrets new places, one synced commit for all, with a line in the history; old items of a keyring are
@@ -113,7 +152,7 @@ impl Ledger {
             if let (Chore::Moved, Some((_, place))) = (chore, moved.first()) {
                 note_vault(tx, place.vault())?;
             }
-            history::append_chore(tx, chore, now, detail, &context)?;
+            chain::append_chore(tx, chore, now, detail, &context)?;
             Ok(())
         });
         match done {
@@ -152,6 +191,11 @@ impl Ledger {
             Ok(())
         })
     }
+}
+
+fn profile_secret(db: Db<'_>, profile: &str, name: &str) -> Result<Option<Place>, DbError> {
+    let named = "SELECT item, blob FROM profile_secret WHERE profile = ?1 AND name = ?2";
+    Ok(db.row(named, values![profile, name], |row| place(row, 0))?.flatten())
 }
 
 /// The name under which the ledger keeps which vault its secrets were moved to.

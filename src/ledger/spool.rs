@@ -205,7 +205,7 @@ impl Spool {
     pub fn keep(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
         let next = self.slots.len() as u64;
         let slot = *self.slots.entry(flow.clone()).or_insert(next);
-        let (word, sealed) = super::journal::words(stage);
+        let (word, sealed) = super::cells::words(stage);
         let line = Line {
             flow: flow.0.clone(),
             stage: word.to_owned(),
@@ -279,7 +279,7 @@ pub fn notes(text: &[u8]) -> Vec<Spooled> {
                 Some(text) => Some(Sealed(BASE64_STANDARD.decode(text).ok()?)),
                 None => None,
             };
-            let (flow, stage) = (FlowId(line.flow), super::journal::stage(&line.stage, sealed)?);
+            let (flow, stage) = (FlowId(line.flow), super::cells::stage(&line.stage, sealed)?);
             let question = line.question.and_then(|it| it.flow(flow.clone(), stage.clone()));
             Some(Spooled { flow, stage, question })
         })

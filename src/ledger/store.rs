@@ -1,28 +1,27 @@
 //! The ledger, open: its one transaction boundary.
 
-use super::engine::{Db, DbError, Engine, LedgerFile, Session, values};
-use super::exports::{self, Export};
-use super::journal::ClosedFlow;
-use super::journal::{self, Closed};
-use super::process_locks::{self as owners, Liveness, ProcessLock};
+use super::engine::{Db, DbError, Engine, LedgerFile, Session};
+use super::heads::{self, Seen, licenses_of};
+use super::process_locks::{Liveness, ProcessLock};
 use super::schema::Migration;
-use super::secret_locations as places;
-use super::spool::{Spool, Spooled};
-use super::{heads, records};
-use crate::error::{Error, LedgerError, Result};
-use crate::model::flow::{Change, Flow, Logged, Move, Owner, Place, Role, Stage};
-use crate::model::ids::{FlowId, Key};
+use super::write_context::{WriteContext, Written};
+use super::{chain, doubts, export_notes, rollback};
+use crate::error::{Error, LedgerError, Result, first_few};
+use crate::model::flow::{Flow, Owner};
+use crate::model::history::Chore;
 use crate::model::reminder::Occasion;
-use crate::model::secret::Fingerprint;
 use crate::model::server::LedgerPlace;
-use crate::model::vault_kind::VaultKind;
 use crate::system::{Clock, Env, Paths, Random, Step, Steps, Who, files};
+use jiff::Timestamp;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// So many licenses are named.
+const NAMED: usize = 20;
 
 /// The ledger, open.
 pub struct Ledger {
@@ -43,49 +42,11 @@ pub struct Ledger {
     /// The log of commits was taken into the file by us.
     pub(super) log_is_fresh: bool,
     /// What this process knows to be in the ledger.
-    pub(super) seen: heads::Seen,
+    pub(super) seen: Seen,
     /// What the transaction that is open has written.
-    pub(super) written: Rc<RefCell<heads::Written>>,
+    pub(super) written: Rc<RefCell<Written>>,
     /// The connection by which that was seen.
     pub(super) connection: u64,
-}
-
-/// What a commit replaced: for the vault to forget.
-#[derive(Debug, Default)]
-pub struct CommitReceipt {
-    /// The closed question's memo.
-    pub memo: Option<Place>,
-}
-
-/// The roles in which a secret only waits for its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RetiredRole {
-    /// A newer grant is stored in its place.
-    Superseded,
-    /// It's refused, or given up.
-    Unwanted,
-}
-
-/// A question with the record it's about: what is committed before anything is asked.
-#[derive(Debug, Clone)]
-pub struct Intent {
-    /// The question.
-    pub flow: Flow,
-    /// The record as it shall be while the question is open, and its event; a new license becomes pending here.
-    pub change: Change,
-    /// What an answer is matched by; `None` for a question that no browser answers.
-    pub state: Option<Fingerprint>,
-    /// Its answer comes from elsewhere, whenever it comes: no process owns it.
-    pub handed_off: bool,
-}
-
-/// A question that is on disk.
-#[derive(Debug)]
-pub struct Intended {
-    /// The proof.
-    pub flow: Logged<FlowId>,
-    /// The memo of a hand-off that it replaced: for the vault to forget.
-    pub replaced: Option<Place>,
 }
 
 impl Ledger {
@@ -191,7 +152,7 @@ impl Ledger {
             mark: None,
             hooks: BTreeSet::new(),
             log_is_fresh: false,
-            seen: heads::Seen::default(),
+            seen: Seen::default(),
             written: Rc::default(),
             connection: 0,
         }
@@ -267,362 +228,72 @@ impl Ledger {
         self.mark().map(drop)
     }
 
-    /// Commits questions before they are asked, one commit for all, synced. A license that a living process is
-    /// asking about is refused, and so is one whose record others have written since it was read; a hand-off is replaced
-    /// (also by one that is deactivated); what a dead process left must have been recovered before.
-    pub fn intend(&mut self, intents: Vec<Intent>) -> Result<Vec<Result<Intended>>> {
-        let owner = self.mark()?.owner();
-        let living = self.living();
-        let context = self.write_context();
-        let mut outcomes = Vec::with_capacity(intents.len());
-        if !std::mem::replace(&mut self.log_is_fresh, true) {
-            // Now, and not after a redirect. This commit then begins the log anew, and pays the sync of its head.
-            self.engine.checkpoint();
-        }
-        self.transaction("write the intent", |tx| {
-            for mut intent in intents {
-                if let Some(memo) = &intent.flow.memo {
-                    places::is_the_vault(tx, memo.vault())?;
-                }
-                intent.flow.owner = (!intent.handed_off).then(|| owner.clone());
-                let mut replaced = None;
-                let license = intent.flow.key.license.to_string();
-                match journal::of_license(tx, &intent.flow.profile, &intent.flow.key)? {
-                    Some(open) if open.owner.is_none() => replaced = Some(open),
-                    Some(open) => {
-                        let holder = match open.owner {
-                            Some(owner) if living.has(tx, &owner)? => owner.label,
-                            Some(owner) => {
-                                format!("{} (which has ended; its work is not recovered yet)", owner.label)
-                            }
-                            None => String::new(),
-                        };
-                        outcomes.push(Err(Error::Busy { license, holder }));
-                        continue;
-                    }
-                    None => {}
-                }
-                match records::apply(tx, &intent.change, &context)? {
-                    true => {
-                        if let Some(open) = &replaced {
-                            journal::close(tx, &open.id, Closed::Replaced)?;
-                        }
-                        journal::insert(tx, &intent.flow, intent.state.as_ref())?;
-                        outcomes.push(Ok(Intended {
-                            flow: Logged::attested_by_the_ledger(intent.flow.id),
-                            replaced: replaced.and_then(|open| open.memo),
-                        }));
-                    }
-                    false => outcomes.push(Err(changed(&intent.change.record.key))),
-                }
+    pub(super) fn heads(&self) -> std::path::PathBuf {
+        self.paths.head_of(&self.id)
+    }
+
+    /// Sees that the ledger holds what this host has seen of it, and remembers what it sees now. One that went back in time
+    /// is told of once, after it was noted in the ledger for all hosts which refresh tokens may be spent.
+    ///
+    /// # Errors
+    /// [`LedgerError::WentBack`]: nothing else may be done in the same breath.
+    fn looks_back(&mut self, now: Timestamp) -> Result<()> {
+        let file = self.heads();
+        let mut lines = heads::read(&file);
+        let lost = rollback::lost_of(&self.engine, &mut lines).map_err(|e| self.fault("be read", e))?;
+        if lost.is_empty() {
+            let head = chain::head(self.engine.db()).map_err(|e| self.fault("read the history", e))?;
+            let (seq, hash) = head.unwrap_or_default();
+            self.seen = Seen { seq, hash: hex::encode(hash), changed: Vec::new() };
+            if seq > 0 && lines.last().is_none_or(|last| last.seq < seq) {
+                self.remember(&self.seen.clone());
             }
-            Ok(())
-        })?;
-        Ok(outcomes)
-    }
-
-    /// Commits that a refresh token is about to be sent, synced; and that it may have been, for no later note is needed.
-    /// Refused where the record isn't any more what it was read as, its tokens aren't any more where they were read
-    /// (sealed to others, or in another vault), or another process is at it.
-    pub fn intend_refresh(&mut self, mut flow: Flow, id: i64, place: &Place) -> Result<Logged<FlowId>> {
-        flow.owner = Some(self.mark()?.owner());
-        let living = self.living();
-        self.transaction("write the intent", |tx| {
-            if let Some(open) = journal::refresh_of_license(tx, &flow.profile, &flow.key)? {
-                let refused = match open.owner {
-                    Some(owner) if living.has(tx, &owner)? => {
-                        Error::Busy { license: flow.key.license.to_string(), holder: owner.label }
-                    }
-                    // It has ended just now: whoever asks looks again.
-                    _ => changed(&flow.key),
-                };
-                return Err(refused.into());
-            }
-            heads::refuse_doubted(tx, &flow.profile, &flow.key)?;
-            let found = records::secrets(tx, &flow.profile, &flow.key, Role::Live)?;
-            let is_there = found.iter().any(|(found, there)| *found == id && there == place);
-            if !is_there || records::generation(tx, &flow.profile, &flow.key)? != Some(flow.base) {
-                return Err(changed(&flow.key).into());
-            }
-            journal::insert(tx, &flow, None)
-        })?;
-        Ok(Logged::attested_by_the_ledger(flow.id))
-    }
-
-    /// Lets go of a question of ours that stays open, before this process ends.
-    pub fn leave(&mut self, flow: &FlowId) -> Result<()> {
-        let ours = self.mark()?.owner();
-        self.relaxed(|tx| journal::leave(tx, flow, &ours))
-    }
-
-    /// Commits that a refresh token of ours is sent once more, synced. Refused where it may be spent, because the ledger went
-    /// back in time, and where others have taken the question over.
-    pub fn intend_again(&mut self, flow: &Flow) -> Result<Logged<FlowId>> {
-        let ours = self.mark()?.owner();
-        self.transaction("write the intent", |tx| {
-            heads::refuse_doubted(tx, &flow.profile, &flow.key)?;
-            match journal::again(tx, flow, &ours)? {
-                true => Ok(()),
-                false => Err(LedgerError::TakenOver.into()),
-            }
-        })?;
-        Ok(Logged::attested_by_the_ledger(flow.id.clone()))
-    }
-
-    /// Notes how far a question has come. Survives the process's end at once, a power cut only once something is
-    /// committed: until then the synced intent stands, whose owner is of an earlier start of the machine, and
-    /// [`Self::as_it_may_be`] takes it for one that was sent. Where starts can't be told apart, it's synced.
-    pub fn note(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
-        if self.boot.is_none() && *stage == Stage::Sent {
-            return self.note_synced(flow, stage);
+            return Ok(());
         }
-        let ours = self.mark()?.owner();
-        match self.relaxed(|tx| journal::note_own(tx, flow, stage, &ours))? {
-            true => Ok(Logged::attested_by_the_ledger(flow.clone())),
-            false => Err(LedgerError::TakenOver.into()),
-        }
-    }
-
-    /// The same, synced: for a question whose synced intent alone would look like one that still waits.
-    pub fn note_synced(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
-        let ours = self.mark()?.owner();
-        match self.transaction("note", |tx| journal::note_own(tx, flow, stage, &ours))? {
-            true => Ok(Logged::attested_by_the_ledger(flow.clone())),
-            false => Err(LedgerError::TakenOver.into()),
-        }
-    }
-
-    /// The open question, of any profile, that a state belongs to. What a spool holds of it is merged first.
-    pub fn question_of(&mut self, state: &Fingerprint) -> Result<Option<Flow>> {
-        self.merge_spools()?;
-        journal::of_state(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
-    }
-
-    /// What is remembered of a closed question by its state.
-    pub fn spent(&self, state: &Fingerprint) -> Result<Option<ClosedFlow>> {
-        journal::spent(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
-    }
-
-    /// A question that a dead process left, as far as it may have come. Where the machine has started anew since, the last
-    /// notes may be gone, for they weren't synced: then one that wasn't sent, by what is there, counts as sent. On a server
-    /// every note is synced.
-    pub(super) fn as_it_may_be(&self, flow: Flow) -> Flow {
-        let Some(owner) = &flow.owner else { return flow };
-        Flow { stage: self.stage_it_may_be_at(owner, flow.stage), ..flow }
-    }
-
-    pub(super) fn stage_it_may_be_at(&self, owner: &Owner, stage: Stage) -> Stage {
-        let noted_all = self.is_shared() || owners::has_noted_all(owner, self.boot.as_deref());
-        match stage {
-            Stage::Asked | Stage::Arrived(_) if !noted_all => Stage::Sent,
-            stage => stage,
-        }
-    }
-
-    /// Whether a living process is at a question.
-    pub fn is_worked_on(&self, flow: &Flow) -> Result<bool> {
-        let Some(owner) = &flow.owner else { return Ok(false) };
-        self.living().has(self.engine.db(), owner).map_err(|e| self.fault("read who is at work", e))
-    }
-
-    /// Takes a question over that waits for its answer and that nobody is at, together with the sealed code that came:
-    /// one commit, so that it's either still waiting or can be gone on with. Not synced: what is noted before the code
-    /// is sent is. `false` where somebody else was quicker; refused where the secrets were moved to another vault than
-    /// the one in which the grant will be kept.
-    pub fn take_up(
-        &mut self,
-        flow: &FlowId,
-        from: Option<&Owner>,
-        code: &Stage,
-        vault: VaultKind,
-    ) -> Result<bool> {
-        let ours = self.mark()?.owner();
-        self.relaxed(|tx| {
-            places::is_the_vault(tx, vault)?;
-            journal::take_up(tx, flow, from, &ours, code)
-        })
-    }
-
-    /// Keeps an answer in the journal, synced, because its proper place couldn't take it.
-    pub fn keep_answer(&mut self, flow: &FlowId, stage: &Stage) -> Result<()> {
-        let ours = self.mark()?.owner();
-        match self.transaction("keep the answer", |tx| journal::note_own(tx, flow, stage, &ours))? {
-            true => Ok(()),
-            false => Err(LedgerError::TakenOver.into()),
-        }
-    }
-
-    /// Commits changes, one synced commit for all. One whose record others have written since it was read is refused
-    /// alone; the others are kept.
-    pub fn commit(&mut self, changes: &[Change]) -> Result<Vec<Result<CommitReceipt>>> {
-        let context = self.write_context();
-        self.transaction("commit", |tx| {
-            let mut kept = Vec::with_capacity(changes.len());
-            for change in changes {
-                match records::apply(tx, change, &context)? {
-                    true => {
-                        let memo = match &change.closes {
-                            Some(flow) => {
-                                let memo = journal::memo(tx, flow)?;
-                                journal::close(tx, flow, Closed::Ended)?;
-                                memo
-                            }
-                            None => None,
-                        };
-                        kept.push(Ok(CommitReceipt { memo }));
-                    }
-                    false => kept.push(Err(changed(&change.record.key))),
-                }
-            }
-            Ok(kept)
-        })
-    }
-
-    /// Commits changes that belong together, one synced commit: all of them, or none where others have written any record
-    /// since it was read, or somebody is at a license: what they bring belongs to what they began with. Secrets of another
-    /// vault than the one that all were moved to are refused: no question stood open that would have held up the move.
-    pub fn commit_all(&mut self, changes: &[Change]) -> Result<()> {
-        self.commit_export(changes, None)
-    }
-
-    /// The same for changes with which a bundle's tokens leave.
-    pub fn commit_export(&mut self, changes: &[Change], export: Option<&Export>) -> Result<()> {
-        let context = self.write_context();
-        self.transaction("commit", |tx| {
-            for change in changes {
-                let record = &change.record;
-                let open = journal::of_key(tx, &record.profile, &record.key)?;
-                if let Some(owner) = open.into_iter().find_map(|flow| flow.owner) {
-                    let license = record.key.license.to_string();
-                    return Err(Error::Busy { license, holder: owner.label }.into());
-                }
-                for step in &change.moves {
-                    if let Move::Put(_, place) = step {
-                        places::is_the_vault(tx, place.vault())?;
-                    }
-                }
-                if !records::apply(tx, change, &context)? {
-                    return Err(changed(&change.record.key).into());
-                }
-            }
-            export.map_or(Ok(()), |export| exports::leaves(tx, export))
-        })
-    }
-
-    /// Questions about a license, or a whole profile, that nobody works on any more: a dead process left them,
-    /// or they were handed off. What a spool holds of them is merged first.
-    pub fn unfinished(&mut self, profile: &str, key: Option<&Key>) -> Result<Vec<Flow>> {
-        self.merge_spools()?;
-        let mut left = Vec::new();
-        for flow in self.open_questions(profile, key)? {
-            if !self.is_worked_on(&flow)? {
-                left.push(flow);
-            }
-        }
-        let dead: BTreeSet<_> =
-            left.iter().filter_map(|flow| flow.owner.as_ref()).map(|it| &it.mark).collect();
-        if !dead.is_empty() {
-            // Once more: an owner may have spooled an answer and ended between the two looks above. From here on none of
-            // them does.
-            self.merge_spools()?;
-            let mut settled = self.open_questions(profile, key)?;
-            settled.retain(|flow| flow.owner.as_ref().is_none_or(|owner| dead.contains(&owner.mark)));
-            left = settled;
-        }
-        Ok(left.into_iter().map(|flow| self.as_it_may_be(flow)).collect())
-    }
-
-    pub(super) fn open_questions(&self, profile: &str, key: Option<&Key>) -> Result<Vec<Flow>> {
-        let open = match key {
-            Some(key) => journal::of_key(self.engine.db(), profile, key),
-            None => journal::of_profile(self.engine.db(), profile),
+        let changed: BTreeSet<_> = lost.iter().flat_map(|line| &line.changed).cloned().collect();
+        let licenses = licenses_of(&lost);
+        let seen = lost.iter().map(|line| line.seq).max().unwrap_or_default();
+        let whose = match licenses.is_empty() {
+            true => "no license".to_owned(),
+            false => first_few(&licenses, NAMED),
         };
-        open.map_err(|e| self.fault("read the journal", e))
+        let detail = format!("{} had seen link {seen}, and changed since: {whose}", self.who.host);
+        let context = self.write_context();
+        self.transaction("note that it went back in time", |tx| {
+            changed.iter().try_for_each(|it| doubts::note(tx, it))?;
+            chain::append_chore(tx, Chore::WentBack, now, &detail, &context)
+        })?;
+        // What it doesn't hold is told, and from here on it's measured by what it holds.
+        heads::in_turn(&file, || {
+            // Also by what others have written there meanwhile.
+            let others =
+                heads::read(&file).into_iter().filter(|line| !lost.contains(line) && !lines.contains(line));
+            let others: Vec<_> = others.collect();
+            lines.extend(others);
+            lines.push(self.seen.clone());
+            heads::keep(&file, &lines)
+        })?;
+        Err(LedgerError::WentBack { path: self.path.clone(), licenses: whose }.into())
     }
 
-    /// Closes a hand-off whose time is over. Its memo, for the vault to forget; nothing is closed where its answer was taken up
-    /// meanwhile.
-    pub fn close_lapsed(&mut self, flow: &FlowId) -> Result<Option<Place>> {
-        self.transaction("close the question", |tx| {
-            if !journal::waits_for_anybody(tx, flow)? {
-                return Ok(None);
-            }
-            let memo = journal::memo(tx, flow)?;
-            journal::close(tx, flow, Closed::Ended)?;
-            Ok(memo)
-        })
-    }
-
-    /// Takes over a question that a dead process left. `false` where another process was quicker.
-    pub fn adopt(&mut self, flow: &Flow) -> Result<bool> {
-        let ours = self.mark()?.owner();
-        let theirs = flow.owner.clone();
-        self.transaction("take the question over", |tx| journal::adopt(tx, &flow.id, theirs.as_ref(), &ours))
-    }
-
-    /// Reserves room on the disk for answers that the ledger itself may not be able to take.
-    pub fn reserve(&mut self, answers: usize) -> Result<Spool> {
-        let mark = self.mark()?.owner().mark;
-        Spool::reserve(&self.spool, &mark, answers).map_err(|e| self.unusable(e))
-    }
-
-    pub(super) fn merge_spools(&mut self) -> Result<()> {
-        for left in Spool::left_behind(&self.spool, &self.paths.owners())? {
-            let shared = self.is_shared();
-            let merged = self.transaction("merge the spool", |tx| {
-                let mut merged = true;
-                for spooled in &left.notes {
-                    let Spooled { flow, stage, .. } = spooled;
-                    match journal::stage_of(tx, flow)? {
-                        // Never back: the ledger may have taken what came later.
-                        Some(noted) if noted.order() < stage.order() => journal::note(tx, flow, stage)?,
-                        Some(_) => {}
-                        None if shared => merged &= journal::put_again(tx, spooled)?,
-                        // Nobody else can have closed it here.
-                        None => {}
-                    }
-                }
-                Ok(merged)
-            })?;
-            if merged {
-                left.remove();
-            }
+    /// Remembers what a commit wrote, now that it's done.
+    fn remembers(&mut self) {
+        let Written { head, changed } = std::mem::take(&mut *self.written.borrow_mut());
+        if head.is_none() && changed.is_empty() {
+            return;
         }
-        Ok(())
+        if let Some((seq, hash)) = head {
+            (self.seen.seq, self.seen.hash) = (seq, hex::encode(hash));
+        }
+        if self.seen.seq > 0 {
+            self.remember(&Seen { changed, ..self.seen.clone() });
+        }
     }
 
-    /// Where a license's secrets of a role are.
-    pub fn secrets(&self, profile: &str, key: &Key, role: Role) -> Result<Vec<(i64, Place)>> {
-        records::secrets(self.engine.db(), profile, key, role).map_err(|e| self.fault("read", e))
-    }
-
-    /// The secrets that are on their way out: synced in a role that says so, which is the intent of their revocation.
-    pub fn leaving(&self, profile: &str, key: &Key, role: RetiredRole) -> Result<Logged<Vec<(i64, Place)>>> {
-        let role = match role {
-            RetiredRole::Superseded => Role::Superseded,
-            RetiredRole::Unwanted => Role::Unwanted,
-        };
-        self.secrets(profile, key, role).map(Logged::attested_by_the_ledger)
-    }
-
-    /// Where a profile's own secret is.
-    pub fn profile_secret(&self, profile: &str, name: &str) -> Result<Option<Place>> {
-        profile_secret(self.engine.db(), profile, name).map_err(|e| self.fault("read", e))
-    }
-
-    /// Sets a profile's own secret; says where the old one was.
-    pub fn set_profile_secret(&mut self, profile: &str, name: &str, place: &Place) -> Result<Option<Place>> {
-        let (item, blob) = journal::columns(place);
-        self.transaction("keep the secret", |tx| {
-            places::is_the_vault(tx, place.vault())?;
-            let old = profile_secret(tx, profile, name)?;
-            tx.execute(
-                "INSERT INTO profile_secret (profile, name, item, blob) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (profile, name) DO UPDATE SET item = excluded.item, blob = excluded.blob",
-                values![profile, name, item, blob],
-            )?;
-            Ok(old)
-        })
+    fn remember(&self, seen: &Seen) {
+        if let Err(e) = heads::add(&self.heads(), seen) {
+            tracing::warn!("what this host has seen of the ledger isn't remembered: {e}");
+        }
     }
 
     /// Who writes, and which hooks are wanted.
@@ -644,7 +315,7 @@ impl Ledger {
         let mut went_back = false;
         let done = engine.transaction(|tx| {
             connection = engine.connection();
-            went_back = connection != known && !Self::is_still_there(tx, seen, &file)?;
+            went_back = connection != known && !rollback::is_still_there(tx, seen, &file)?;
             if went_back {
                 let licenses = "what the next command says".to_owned();
                 return Err(Error::from(LedgerError::WentBack { path: path.clone(), licenses }).into());
@@ -690,26 +361,10 @@ impl Drop for Ledger {
         // its mark stays: by its lock, which goes, this host knows better.
         let Some(mark) = &mut self.mark else { return };
         let Engine::Postgres(session) = &self.engine else { return };
-        let exports = || exports::of_process(self.engine.db(), &mark.owner().mark).is_ok_and(|left| left > 0);
+        let exports =
+            || export_notes::of_process(self.engine.db(), &mark.owner().mark).is_ok_and(|left| left > 0);
         if !session.leaves() || exports() {
             mark.stays();
         }
     }
-}
-
-fn profile_secret(db: Db<'_>, profile: &str, name: &str) -> Result<Option<Place>, DbError> {
-    let place = "SELECT item, blob FROM profile_secret WHERE profile = ?1 AND name = ?2";
-    Ok(db.row(place, values![profile, name], |row| journal::place(row, 0))?.flatten())
-}
-
-/// Others have written a license's record since it was read.
-pub(crate) fn changed(key: &Key) -> Error {
-    LedgerError::Changed { license: key.license.to_string() }.into()
-}
-
-/// Who writes, and which hooks are wanted: what each event of the history needs.
-pub(super) struct WriteContext {
-    pub(super) who: Who,
-    pub(super) hooks: BTreeSet<Occasion>,
-    pub(super) written: Rc<RefCell<heads::Written>>,
 }

@@ -3,7 +3,7 @@
 use super::{KNOWN, STEPS};
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::engine::LedgerFile;
-use crate::ledger::{Ledger, history};
+use crate::ledger::{Ledger, chain};
 use crate::model::history::Chore;
 use crate::model::server::LedgerPlace;
 use crate::system::{Env, OsRandom, Paths, Random, Unwatched};
@@ -167,7 +167,7 @@ fn a_history_of_before_its_head_was_noted_is_whole_and_goes_on() {
     let happens = |ledger: &mut Ledger| {
         let context = ledger.write_context();
         let noted = ledger.transaction("note it", |tx| {
-            history::append_chore(tx, Chore::Moved, Timestamp::UNIX_EPOCH, "one more", &context)
+            chain::append_chore(tx, Chore::Moved, Timestamp::UNIX_EPOCH, "one more", &context)
         });
         noted.unwrap();
     };
