@@ -4,42 +4,14 @@
 //! the one POST; a new item in the vault; one synced commit; only then the access token is seen. A rotated refresh token
 //! that can't be kept in its place is kept sealed in the journal, and in the spool where the ledger itself can't.
 
+use super::live_grant::Fresh;
 use super::refresh_request::RefreshResult;
-use super::{Custody, unknown};
-use crate::error::{Error, LedgerError, ProviderError, Result};
+use super::writer::{Custody, unknown};
+use crate::error::{Error, LedgerError, Result};
 use crate::ledger::Claim;
-use crate::model::authorization::{Authorization, Standing, State, next, register_again};
-use crate::model::flow::{Place, Role};
-use crate::model::granted::Granted;
+use crate::model::authorization::Authorization;
 use crate::model::ids::Key;
-use crate::model::secret::Secret;
-use crate::model::vault_kind::VaultKind;
-use jiff::{SignedDuration, Timestamp};
-use std::time::Duration;
-
-/// How long an access token is taken to live whose provider doesn't say (RFC 6749 5.1 only recommends `expires_in`).
-const ASSUMED: SignedDuration = SignedDuration::from_hours(1);
-
-/// A token that was received later than now was received by another clock.
-const SKEW: SignedDuration = SignedDuration::from_mins(1);
-
-/// Beyond what two POSTs and a look in between may take: for re-reading and storing.
-const MARGIN: Duration = Duration::from_secs(10);
-
-/// An access token to be handed out: it's durable already, with the refresh token that came with it.
-#[derive(Debug)]
-pub struct Fresh {
-    /// The access token.
-    pub token: Secret,
-    /// Its type, as the provider named it (RFC 6749 7.1).
-    pub token_type: String,
-    /// When it ends, where the provider said so.
-    pub expires_at: Option<Timestamp>,
-    /// This process refreshed it.
-    pub refreshed: bool,
-    /// The record of its grant.
-    pub record: Authorization,
-}
+use jiff::SignedDuration;
 
 /// What the vault has of an access token, before the provider is asked anything.
 #[derive(Debug)]
@@ -50,15 +22,6 @@ pub enum AtHand {
     Unsettled(Fresh),
     /// It must be refreshed.
     Stale,
-}
-
-/// The live grant of a record, as it was read at one moment.
-pub(super) struct Live {
-    pub(super) standing: Standing,
-    /// The row that names the tokens: it keeps its number where they are only sealed anew or moved.
-    pub(super) id: i64,
-    pub(super) place: Place,
-    pub(super) granted: Granted,
 }
 
 impl Custody<'_> {
@@ -140,7 +103,7 @@ impl Custody<'_> {
                     begun => begun?,
                 },
             };
-            match self.spend(refreshing, &live, &token)? {
+            match self.send_refresh(refreshing, &live, &token)? {
                 RefreshResult::Answered(it) => {
                     let (flow, seal, answer) = *it;
                     return self.answered(&flow, seal, live, &answer);
@@ -150,95 +113,5 @@ impl Custody<'_> {
             }
         }
         Err(refused)
-    }
-
-    /// The claim on a license's tokens: from before they are read until what was done with them is committed.
-    pub(super) fn claim(&self, key: &Key) -> Result<Claim> {
-        let provider = &self.provider;
-        let issuer = provider.issuer.as_deref().unwrap_or(&provider.url);
-        let keyring = self.vault.kind() == VaultKind::Keyring;
-        let wait = provider.deadline.saturating_mul(3).saturating_add(MARGIN);
-        self.ledger.claim((issuer, &provider.client_id), key, keyring, wait)
-    }
-
-    /// The record with its live grant; an error where it has none that a token may be had of.
-    pub(super) fn live(&self, key: &Key) -> Result<Live> {
-        loop {
-            let (standing, id, place) = self.living(key)?;
-            match self.vault.get(&place, key.license.as_str()) {
-                Ok(kept) => {
-                    let granted = Granted::from_sealable(&kept, key)?;
-                    return Ok(Live { standing, id, place, granted });
-                }
-                // Another process stored a newer one and forgot this, between our two looks.
-                Err(_) if self.living(key)?.2 != place => {}
-                Err(e) => return Err(e),
-            }
-        }
-    }
-
-    /// The record of a living grant, and where its tokens are.
-    fn living(&self, key: &Key) -> Result<(Standing, i64, Place)> {
-        let standing = self.standing(key)?.ok_or_else(unknown)?;
-        let record = &standing.record;
-        if record.held_elsewhere {
-            return Err(Error::HeldElsewhere { license: key.license.to_string() });
-        }
-        let now = self.env.clock.now();
-        let state = record.state(now, self.provider.due_window, &self.provider.zone);
-        if !matches!(state, State::Active | State::Due) {
-            return Err(self.no_token(&standing, state.word().into()));
-        }
-        let found = self.ledger.secrets(&self.provider.profile, key, Role::Live)?.pop();
-        let Some((id, place)) = found else {
-            return Err(self.no_token(&standing, format!("{}, but its tokens aren't here", state.word())));
-        };
-        Ok((standing, id, place))
-    }
-
-    pub(super) fn no_token(&self, standing: &Standing, state: String) -> Error {
-        let (record, provider, now) = (&standing.record, &self.provider, self.env.clock.now());
-        let other = provider.other_profile;
-        let next = match record.state(now, provider.due_window, &provider.zone) {
-            State::Active | State::Due => next("renew", record, other),
-            _ => standing
-                .next_command(now, provider.due_window, &provider.zone, other)
-                .unwrap_or_else(|| register_again(record, other)),
-        };
-        Error::NoToken { license: record.key.license.to_string(), state, next }
-    }
-
-    /// Whether an access token is good for `min` more; one that came since this command began is as good as any gets.
-    pub(super) fn lasts(&self, granted: &Granted, min: SignedDuration) -> bool {
-        let now = self.env.clock.now();
-        let received = granted.received_at;
-        let assumed = || received.checked_add(ASSUMED).unwrap_or(received);
-        let ends = granted.access_expires_at.unwrap_or_else(assumed);
-        let until = now.checked_add(min).unwrap_or(Timestamp::MAX);
-        // Otherwise the clock was moved, and nothing is known.
-        // defense: S40 received-later-than-now
-        let sane = received.duration_since(now) <= SKEW;
-        sane && now < ends && (until <= ends || received >= self.began)
-    }
-
-    pub(super) fn handed_out(&self, live: Live, refreshed: bool) -> Result<Fresh> {
-        let Live { standing, granted, .. } = live;
-        let record = standing.record;
-        // One that an older version stored, or that came with an import.
-        if !granted.is_sendable() {
-            return Err(ProviderError::Useless {
-                host: self.provider.host(),
-                what: "the token request",
-                answer: "an access token with characters that no token may have".into(),
-            }
-            .into());
-        }
-        Ok(Fresh {
-            token: granted.access,
-            token_type: granted.token_type,
-            expires_at: granted.access_expires_at,
-            refreshed,
-            record,
-        })
     }
 }

@@ -1,14 +1,14 @@
 //! A start after a crash: what a dead process left is finished or reported, before anything new is asked.
 
-use super::{Custody, InFlight, Kept};
+use super::in_flight::InFlight;
+use super::store_grant::Kept;
+use super::writer::{Custody, unknown};
 use crate::error::{Error, Result};
-use crate::model::flow::{Flow, Place, Purpose, Sealed, Stage};
+use crate::model::flow::{Flow, Purpose, Sealed, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::{Key, Username};
 use crate::model::secret::Secret;
-use crate::oauth::Memo;
-use crate::vault::Opener;
 use jiff::{SignedDuration, Timestamp};
 
 /// What became of a question that a dead process had left.
@@ -132,7 +132,7 @@ impl Custody<'_> {
     /// A code that was never sent is sent.
     fn send(&mut self, flow: &Flow, sealed: &Sealed) -> Result<Recovered> {
         let (memo, opener) = self.unfold(flow)?;
-        let kept = flow.memo.clone().ok_or_else(super::unknown)?;
+        let kept = flow.memo.clone().ok_or_else(unknown)?;
         let code: String = opener.open(sealed, flow.key.license.as_str())?.read(flow.key.license.as_str())?;
         if self.spool.is_none() {
             self.spool = Some(self.ledger.reserve(1)?);
@@ -144,7 +144,7 @@ impl Custody<'_> {
             answer_seal: Some(envelope.answer),
             code: Some(sealed.clone()),
             handed_in: true,
-            ..in_flight(flow, Some(memo), kept)
+            ..InFlight::of(flow, Some(memo), kept)
         };
         self.in_flight.insert(flow.id.clone(), in_flight);
         let go = self.sending(&flow.id, &Secret::new(code))?;
@@ -162,13 +162,13 @@ impl Custody<'_> {
             Err(e) => (None, self.vault.opener().ok_or(e)??),
         };
         let granted = Granted::from_sealable(&opener.open(sealed, flow.key.license.as_str())?, &flow.key)?;
-        let kept = flow.memo.clone().ok_or_else(super::unknown)?;
-        self.in_flight.insert(flow.id.clone(), in_flight(flow, memo, kept));
+        let kept = flow.memo.clone().ok_or_else(unknown)?;
+        self.in_flight.insert(flow.id.clone(), InFlight::of(flow, memo, kept));
         let mut came = self.compared(flow.id.clone(), granted, sealed.clone());
         if let (Ok(came), Some(newer)) = (&mut came, self.granted_since(flow)?) {
             came.overtaken_by(newer);
         }
-        let kept = self.keep(vec![came]).pop().unwrap_or_else(|| Err(super::unknown()));
+        let kept = self.keep(vec![came]).pop().unwrap_or_else(|| Err(unknown()));
         self.finished(flow, kept)
     }
 
@@ -183,12 +183,6 @@ impl Custody<'_> {
         Ok(granted.filter(|at| *at > flow.opened))
     }
 
-    pub(super) fn unfold(&self, flow: &Flow) -> Result<(Memo, Opener)> {
-        let whose = flow.key.license.as_str();
-        let (memo, opener) = self.vault.unfold(flow.memo.as_ref().ok_or_else(super::unknown)?, whose)?;
-        Ok((Memo::from_sealable(&memo, whose)?, opener))
-    }
-
     fn finished(&mut self, flow: &Flow, kept: Result<Kept>) -> Result<Recovered> {
         match kept {
             Ok(kept) => Ok(Recovered::Finished { kept, username: flow.username.clone() }),
@@ -196,22 +190,5 @@ impl Custody<'_> {
             Err(e) if self.in_flight.contains_key(&flow.id) => Err(e),
             Err(e) => Ok(Recovered::Failed(e)),
         }
-    }
-}
-
-pub(super) fn in_flight(flow: &Flow, memo: Option<Memo>, kept: Place) -> InFlight {
-    InFlight {
-        key: flow.key.clone(),
-        username: flow.username.clone(),
-        purpose: flow.purpose,
-        redirect_uri: flow.redirect_uri.clone(),
-        memo,
-        kept,
-        code_seal: None,
-        answer_seal: None,
-        code: None,
-        handed_in: false,
-        taken_up: false,
-        from: None,
     }
 }

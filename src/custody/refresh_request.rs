@@ -1,7 +1,8 @@
 //! A refresh token is spent: the intent, synced, before the one POST; and what its failure means for the grant.
 
-use super::access_token::Live;
-use super::{Custody, event, unknown};
+use super::live_grant::Live;
+use super::refresh_failure::{Meaning, meaning};
+use super::writer::{Custody, event, unknown};
 use crate::error::{Error, ProviderError, Result};
 use crate::ledger::changed;
 use crate::model::authorization::{Authorization, State};
@@ -158,7 +159,12 @@ impl Custody<'_> {
 
     /// One POST; where its answer is lost on the way, one more after its deadline and re-reading, unless this is that or the
     /// access token lives.
-    pub(super) fn spend(&mut self, mut it: Refreshing, live: &Live, token: &Secret) -> Result<RefreshResult> {
+    pub(super) fn send_refresh(
+        &mut self,
+        mut it: Refreshing,
+        live: &Live,
+        token: &Secret,
+    ) -> Result<RefreshResult> {
         let key = it.flow.key.clone();
         // defense: S37 ask-once-more
         let mut may_ask_again = !it.sent_before && !self.lasts(&live.granted, SignedDuration::ZERO);
@@ -339,33 +345,4 @@ pub(super) enum RefreshResult {
     Answered(Box<(Flow, Seal, Granted)>),
     /// The live grant was replaced meanwhile: to be decided again.
     Overtaken(Error),
-}
-
-/// What a failed refresh says about the refresh token.
-enum Meaning {
-    /// The provider says that the grant is dead.
-    Dead,
-    /// It certainly wasn't used.
-    Unsent,
-    /// It was sent, and the connection broke or stayed silent.
-    LostOnTheWay,
-    /// Something came back that doesn't say.
-    Uncertain,
-}
-
-fn meaning(error: &Error) -> Meaning {
-    const TOO_MANY_REQUESTS: u16 = 429;
-    match error {
-        // defense: S7 only-invalid-grant-ends-a-grant
-        Error::Provider(ProviderError::TokenRefused { code, .. }) if code == "invalid_grant" => Meaning::Dead,
-        Error::Provider(ProviderError::Lost { .. }) => Meaning::LostOnTheWay,
-        Error::Provider(ProviderError::Overloaded { status, .. }) if *status != TOO_MANY_REQUESTS => {
-            Meaning::Uncertain
-        }
-        Error::Provider(ProviderError::Useless { .. })
-        | Error::Interrupted { .. }
-        | Error::System { .. }
-        | Error::Internal(_) => Meaning::Uncertain,
-        _ => Meaning::Unsent,
-    }
 }
