@@ -125,3 +125,52 @@ fn lasts(granted: &Granted, min: SignedDuration, now: Timestamp, began: Timestam
     let sane = received.duration_since(now) <= SKEW;
     sane && now < ends && (until <= ends || received >= began)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::consent::Reported;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    /// A token that came and ends so many minutes from now; `None`: the provider doesn't say when it ends.
+    fn token(received: i64, ends: Option<i64>) -> Granted {
+        let at = |minutes| NOW + SignedDuration::from_mins(minutes);
+        Granted {
+            access: Secret::new("access"),
+            refresh: None,
+            refresh_is_older: false,
+            access_expires_at: ends.map(at),
+            expires_at: None,
+            token_type: "Bearer".into(),
+            missing_scopes: Vec::new(),
+            reported: Reported::default(),
+            received_at: at(received),
+        }
+    }
+
+    fn lasts_for(granted: &Granted, minutes: i64) -> bool {
+        lasts(granted, SignedDuration::from_mins(minutes), NOW, NOW)
+    }
+
+    #[test]
+    fn a_token_lasts_until_its_end_and_for_an_hour_where_none_is_told() {
+        assert!(lasts_for(&token(-10, Some(5)), 5));
+        assert!(!lasts_for(&token(-10, Some(5)), 6));
+        assert!(!lasts_for(&token(-10, Some(0)), 0));
+        assert!(lasts_for(&token(-10, None), 50));
+        assert!(!lasts_for(&token(-10, None), 51));
+    }
+
+    #[test]
+    fn one_that_came_in_this_command_is_as_good_as_any_gets() {
+        assert!(lasts_for(&token(0, Some(5)), 60));
+        assert!(!lasts_for(&token(0, Some(-1)), 0));
+    }
+
+    #[test]
+    fn one_that_was_received_later_than_now_proves_nothing() {
+        assert!(lasts_for(&token(1, Some(30)), 0));
+        assert!(!lasts_for(&token(2, Some(30)), 0));
+    }
+}

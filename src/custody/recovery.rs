@@ -31,6 +31,34 @@ pub enum Recovered {
     Failed(Error),
 }
 
+/// What is done about a flow that a dead process left, whose sentence goes into the history.
+#[derive(Debug, PartialEq, Eq)]
+enum NextStep<'f> {
+    /// Nothing came back: it's closed.
+    Drop(&'static str),
+    /// What became of it can't be known: it's closed, and the record says so.
+    Uncertain(&'static str),
+    /// Its code was never sent: it's sent now.
+    Send(&'f Sealed),
+    /// Its answer is there: it's stored now.
+    Store(&'f Sealed),
+}
+
+/// What the stage of a flow that a dead process left leads to: where the provider may be asked, and where the process was of
+/// this host, which alone can open a code and knows whether it was sent.
+fn next_step(stage: &Stage, online: bool, of_this_host: bool) -> NextStep<'_> {
+    match stage {
+        Stage::Asked => NextStep::Drop("the program ended before an answer came"),
+        Stage::Sent | Stage::Refused => NextStep::Uncertain("the program ended before the answer was stored"),
+        Stage::Arrived(_) | Stage::Answered(_) if !online => {
+            NextStep::Uncertain("given up without asking the provider")
+        }
+        Stage::Arrived(_) if !of_this_host => NextStep::Uncertain("its host didn't come back in time"),
+        Stage::Arrived(code) => NextStep::Send(code),
+        Stage::Answered(answer) => NextStep::Store(answer),
+    }
+}
+
 impl Custody<'_> {
     /// Finishes or reports what dead processes left of a license. An error leaves it open for the next run.
     pub fn recover(&mut self, key: &Key) -> Result<Vec<Recovered>> {
@@ -88,44 +116,20 @@ impl Custody<'_> {
     }
 
     fn resume(&mut self, online: bool, flow: Flow) -> Result<Recovered> {
-        match (flow.purpose, &flow.stage) {
-            (_, Stage::Asked) => {
-                self.close(
-                    &flow.id,
-                    &flow.key,
-                    Some((Happened::Failed, "the program ended before an answer came")),
-                )?;
+        match next_step(&flow.stage, online, self.ledger.is_of_this_host(&flow)) {
+            NextStep::Drop(why) => {
+                self.close(&flow.id, &flow.key, Some((Happened::Failed, why)))?;
                 Ok(Recovered::Dropped)
             }
-            (purpose, Stage::Sent | Stage::Refused) => {
-                self.close(
-                    &flow.id,
-                    &flow.key,
-                    Some((Happened::Uncertain, "the program ended before the answer was stored")),
-                )?;
-                Ok(match purpose {
+            NextStep::Uncertain(why) => {
+                self.close(&flow.id, &flow.key, Some((Happened::Uncertain, why)))?;
+                Ok(match flow.purpose {
                     Purpose::Deactivate | Purpose::BreakFirst => Recovered::UncertainDeactivation,
                     _ => Recovered::Uncertain,
                 })
             }
-            (_, Stage::Arrived(_)) if online && !self.ledger.is_of_this_host(&flow) => {
-                self.close(
-                    &flow.id,
-                    &flow.key,
-                    Some((Happened::Uncertain, "its host didn't come back in time")),
-                )?;
-                Ok(Recovered::Uncertain)
-            }
-            (_, Stage::Arrived(_) | Stage::Answered(_)) if !online => {
-                self.close(
-                    &flow.id,
-                    &flow.key,
-                    Some((Happened::Uncertain, "given up without asking the provider")),
-                )?;
-                Ok(Recovered::Uncertain)
-            }
-            (_, Stage::Arrived(sealed)) => self.send(&flow, sealed),
-            (_, Stage::Answered(sealed)) => self.store_answer(&flow, sealed),
+            NextStep::Send(code) => self.send(&flow, code),
+            NextStep::Store(answer) => self.store_answer(&flow, answer),
         }
     }
 
@@ -190,5 +194,41 @@ impl Custody<'_> {
             Err(e) if self.in_flight.contains_key(&flow.id) => Err(e),
             Err(e) => Ok(Recovered::Failed(e)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sealed() -> Sealed {
+        Sealed(b"sealed".to_vec())
+    }
+
+    #[test]
+    fn a_code_that_may_have_been_sent_is_never_sent_again() {
+        for (online, of_this_host) in [(false, false), (false, true), (true, false), (true, true)] {
+            for stage in [Stage::Sent, Stage::Refused] {
+                let step = next_step(&stage, online, of_this_host);
+                assert!(matches!(step, NextStep::Uncertain(_)), "{stage:?}: {step:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_code_is_sent_by_its_own_host_alone_and_an_answer_is_stored_by_any() {
+        let (arrived, answered) = (Stage::Arrived(sealed()), Stage::Answered(sealed()));
+        assert_eq!(next_step(&arrived, true, true), NextStep::Send(&sealed()));
+        assert!(matches!(next_step(&arrived, true, false), NextStep::Uncertain(_)));
+        assert_eq!(next_step(&answered, true, true), NextStep::Store(&sealed()));
+        assert_eq!(next_step(&answered, true, false), NextStep::Store(&sealed()));
+    }
+
+    #[test]
+    fn what_came_is_uncertain_where_the_provider_is_not_asked() {
+        for stage in [Stage::Arrived(sealed()), Stage::Answered(sealed())] {
+            assert!(matches!(next_step(&stage, false, true), NextStep::Uncertain(_)), "{stage:?}");
+        }
+        assert!(matches!(next_step(&Stage::Asked, false, true), NextStep::Drop(_)));
     }
 }
