@@ -40,11 +40,8 @@ impl Custody<'_> {
     pub fn ask(&mut self, questions: Vec<Question<'_>>) -> Result<Vec<Result<Asked>>> {
         self.puts_items()?;
         let here = questions.iter().filter(|question| !question.handed_off).count();
-        let room = self.in_flight.len() + here;
-        match &mut self.spool {
-            _ if here == 0 => {}
-            Some(spool) => spool.grow(room)?,
-            None => self.spool = Some(self.ledger.reserve(room)?),
+        if here > 0 {
+            self.reserve_room(self.in_flight.len() + here)?;
         }
         let mut memos = Vec::with_capacity(questions.len());
         for Question { ask, purpose, handed_off, .. } in &questions {

@@ -60,6 +60,16 @@ fn next_step(stage: &Stage, online: bool, of_this_host: bool) -> NextStep<'_> {
 }
 
 impl Custody<'_> {
+    /// Whether a dead process left a grant of a license that can be finished without a person.
+    pub fn can_finish_alone(&mut self, key: &Key) -> Result<bool> {
+        let open = self.ledger.unfinished(&self.provider.profile, Some(key))?;
+        Ok(open.iter().any(|flow| {
+            flow.owner.is_some()
+                && matches!(flow.purpose, Purpose::Register | Purpose::Renew)
+                && matches!(flow.stage, Stage::Arrived(_) | Stage::Answered(_))
+        }))
+    }
+
     /// Finishes or reports what dead processes left of a license. An error leaves it open for the next run.
     pub fn recover(&mut self, key: &Key) -> Result<Vec<Recovered>> {
         let recovered = self.take_over(true, key)?;

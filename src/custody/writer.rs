@@ -4,7 +4,7 @@ use super::in_flight::InFlight;
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::{Claim, CommitReceipt, Export, Ledger, Spool};
 use crate::model::authorization::{Authorization, Standing};
-use crate::model::flow::{Change, Flow, Place, Purpose, Stage};
+use crate::model::flow::{Change, Flow, Place};
 use crate::model::granted::Granted;
 use crate::model::history::{Event, Happened};
 use crate::model::ids::{FlowId, Generation, Key};
@@ -135,16 +135,6 @@ impl<'e> Custody<'e> {
         }
     }
 
-    /// Whether a dead process left a grant of a license that can be finished without a person.
-    pub fn can_finish_alone(&mut self, key: &Key) -> Result<bool> {
-        let open = self.ledger.unfinished(&self.provider.profile, Some(key))?;
-        Ok(open.iter().any(|flow| {
-            flow.owner.is_some()
-                && matches!(flow.purpose, Purpose::Register | Purpose::Renew)
-                && matches!(flow.stage, Stage::Arrived(_) | Stage::Answered(_))
-        }))
-    }
-
     /// The ledger has closed these questions.
     pub(super) fn settled<'f>(&mut self, closed: impl IntoIterator<Item = &'f FlowId>) {
         if let Some(spool) = &mut self.spool {
@@ -159,6 +149,15 @@ impl<'e> Custody<'e> {
         let keyring = self.vault.kind() == VaultKind::Keyring;
         let wait = provider.deadline.saturating_mul(3).saturating_add(MARGIN);
         self.ledger.claim((issuer, &provider.client_id), key, keyring, wait)
+    }
+
+    /// Sees that the disk has room for so many answers, which the ledger itself may not be able to take.
+    pub(super) fn reserve_room(&mut self, answers: usize) -> Result<()> {
+        match &mut self.spool {
+            Some(spool) => spool.grow(answers)?,
+            None => self.spool = Some(self.ledger.reserve(answers)?),
+        }
+        Ok(())
     }
 
     /// Changes a record as it is at this moment; where others write it in between it's read, and decided on, again.
@@ -233,7 +232,7 @@ impl<'e> Custody<'e> {
         Granted::from_sealable(&self.vault.get(place, key.license.as_str())?, key)
     }
 
-    /// A license's keyring account (DESIGN, Files and vaults): the last part is a secret's generation, or its question.
+    /// A license's keyring account: the last part is a secret's generation, or its question.
     pub(super) fn item(&self, key: &Key, last: impl std::fmt::Display) -> String {
         format!("{}/{}/{}/{}/{last}", self.ledger.id(), self.provider.profile, key.ubi, key.license)
     }

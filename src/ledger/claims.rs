@@ -1,5 +1,5 @@
 //! The claim on a license's tokens: held for the seconds of a refresh, or of giving them up. It saves work; what
-//! proves is the compare on the record's generation (HOUSE, The order of writing).
+//! proves is the compare on the record's generation.
 
 use super::engine::{Engine, ServerLock};
 use super::store::Ledger;

@@ -47,7 +47,7 @@ impl Ledger {
         })
     }
 
-    /// The records that selectors can mean (DESIGN, Selecting), each once, ordered by UBI and license. Which of them a
+    /// The records that selectors can mean, each once, ordered by UBI and license. Which of them a
     /// selector names, [`selection::one`](crate::model::selection::one) decides.
     pub fn standings_called(&self, profile: &str, selectors: &[String]) -> Result<Vec<Standing>> {
         self.look(|db, dead| {

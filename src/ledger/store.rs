@@ -32,21 +32,21 @@ pub struct Ledger {
     /// Where answers go that it can't take.
     pub(super) spool: PathBuf,
     pub(super) id: String,
-    pub(super) who: Who,
+    who: Who,
     pub(super) random: Arc<dyn Random>,
     pub(super) steps: Arc<dyn Steps>,
-    pub(super) clock: Arc<dyn Clock>,
+    clock: Arc<dyn Clock>,
     pub(super) boot: Option<String>,
-    pub(super) mark: Option<ProcessLock>,
+    mark: Option<ProcessLock>,
     pub(super) hooks: BTreeSet<Occasion>,
     /// The log of commits was taken into the file by us.
     pub(super) log_is_fresh: bool,
     /// What this process knows to be in the ledger.
-    pub(super) seen: Seen,
+    seen: Seen,
     /// What the transaction that is open has written.
-    pub(super) written: Rc<RefCell<Written>>,
+    written: Rc<RefCell<Written>>,
     /// The connection by which that was seen.
-    pub(super) connection: u64,
+    connection: u64,
 }
 
 impl Ledger {
@@ -137,7 +137,7 @@ impl Ledger {
         Self::of(Engine::Postgres(Rc::new(session)), id, place, env)
     }
 
-    pub(super) fn of(engine: Engine, id: String, (path, spool): (String, PathBuf), env: &Env) -> Self {
+    fn of(engine: Engine, id: String, (path, spool): (String, PathBuf), env: &Env) -> Self {
         Self {
             engine,
             id,
@@ -335,6 +335,7 @@ impl Ledger {
         done.map_err(|e| self.fault(what, e))
     }
 
+    /// The same for a note, which survives this process's end at once, and a power cut once something synced follows it.
     pub(super) fn relaxed<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, DbError>) -> Result<T> {
         self.steps.reached(Step::BeforeCommit);
         let done = self.engine.relaxed(work);
@@ -350,6 +351,7 @@ impl Ledger {
         }
     }
 
+    /// What kept the ledger from doing `what`, as an operator is told it.
     pub(super) fn fault(&self, what: &'static str, e: DbError) -> Error {
         e.named(&self.path, what)
     }
