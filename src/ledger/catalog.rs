@@ -1,6 +1,6 @@
 //! The tables of a ledger, as its own database names them: what is copied as a whole is copied by this, and by no list.
 
-use super::engine::{Db, Fault, values};
+use super::engine::{Db, DbError, values};
 use crate::error::Error;
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ impl Table {
 }
 
 /// Every table of what is kept, in an order in which each refers to those before it.
-pub(super) fn tables(db: Db<'_>) -> Result<Vec<Table>, Fault> {
+pub(super) fn tables(db: Db<'_>) -> Result<Vec<Table>, DbError> {
     let mut tables: Vec<Table> = Vec::new();
     db.each(columns_of(db), values![], |row| {
         let name: &str = row.get(0)?;
@@ -69,7 +69,7 @@ pub(super) fn tables(db: Db<'_>) -> Result<Vec<Table>, Fault> {
     in_order(tables)
 }
 
-fn in_order(mut rest: Vec<Table>) -> Result<Vec<Table>, Fault> {
+fn in_order(mut rest: Vec<Table>) -> Result<Vec<Table>, DbError> {
     let mut ordered: Vec<Table> = Vec::with_capacity(rest.len());
     while !rest.is_empty() {
         let is_next =

@@ -1,9 +1,8 @@
 //! The claim on a license's tokens: held for the seconds of a refresh, or of giving them up. It saves work; what
-//! proves is the compare on the record's generation (HOUSE, The order of writing).
+//! proves is the compare on the record's generation.
 
-use super::Ledger;
-use super::engine::Engine;
-use super::engine::postgres::ServerLock;
+use super::engine::{Engine, ServerLock};
+use super::store::Ledger;
 use crate::error::{Error, LedgerError, Result};
 use crate::model::ids::Key;
 use crate::system::{Step, files};

@@ -1,63 +1,13 @@
-//! Bundles on their way out: noted before a byte of one is written, so that one that is cut short is finished or taken back.
+//! Bundles on their way out: begun, settled, and those that were cut short.
 
-use super::engine::{Db, Fault};
-use super::{Hand, Ledger, history, meta};
-use crate::error::{Error, LedgerError, Result};
+use super::export_notes::{Export, NOTED, is_part_of_a_name, note, own_name};
+use super::store::Ledger;
+use super::{chain, meta};
+use crate::error::Result;
 use crate::model::flow::Owner;
 use crate::model::history::Chore;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
-
-/// What stands before an export's own name where the ledger says that it's under way.
-const NOTED: &str = "export";
-
-/// A bundle with tokens that leave for another home.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Export {
-    /// Its name in the ledger.
-    #[serde(skip)]
-    pub id: String,
-    /// The file that it's written to; `None`: standard output.
-    pub file: Option<PathBuf>,
-    /// Whose tokens are in it.
-    pub licenses: Vec<String>,
-    /// The tokens have left the ledger: they are in the bundle alone.
-    pub has_left: bool,
-    /// The process that writes it.
-    mark: String,
-    /// The same for people.
-    label: String,
-}
-
-impl Export {
-    /// The mark of the process that writes it.
-    pub(super) fn mark(&self) -> &str {
-        &self.mark
-    }
-
-    /// The process that writes it, and which host's.
-    pub fn owner(&self) -> &str {
-        &self.label
-    }
-
-    /// The bundle's file until its tokens have left: one of its own, whatever else is on its way to the same name.
-    pub fn unfinished(&self) -> Option<PathBuf> {
-        let file = self.file.as_deref()?;
-        let mut name = file.file_name().unwrap_or_default().to_os_string();
-        name.push(format!(".{}.unfinished", own_name(&self.id)));
-        Some(file.with_file_name(name))
-    }
-}
-
-/// What makes an export's name in the ledger its own.
-fn own_name(id: &str) -> &str {
-    id.strip_prefix(NOTED).unwrap_or(id).trim_start()
-}
-
-fn is_part_of_a_name(text: &str) -> bool {
-    !text.contains(['/', '\\']) && !text.starts_with('.')
-}
+use std::path::Path;
 
 impl Ledger {
     /// Notes, synced, that a bundle is about to be written.
@@ -79,11 +29,11 @@ impl Ledger {
     /// A bundle is where it belongs, or was taken back: nothing is noted of it any more. With a line in the history for
     /// one that was cut short.
     pub fn end_export(&mut self, export: &Export, cut_short: Option<(&str, Timestamp)>) -> Result<()> {
-        let hand: Hand = self.hand();
+        let context = self.write_context();
         self.transaction("note the export", |tx| {
             meta::remove(tx, &export.id)?;
             match cut_short {
-                Some((detail, at)) => history::append_chore(tx, Chore::ExportCutShort, at, detail, &hand),
+                Some((detail, at)) => chain::append_chore(tx, Chore::ExportCutShort, at, detail, &context),
                 None => Ok(()),
             }
         })
@@ -108,28 +58,4 @@ impl Ledger {
         }
         Ok(left)
     }
-}
-
-/// How many bundles a process has noted that aren't settled yet.
-pub(super) fn of_process(db: Db<'_>, mark: &str) -> Result<usize, Fault> {
-    let noted = meta::of_kind(db, NOTED)?;
-    let noted = noted.iter().filter_map(|(_, value)| serde_json::from_str::<Export>(value).ok());
-    Ok(noted.filter(|export| export.mark == mark).count())
-}
-
-/// The tokens leave, in the commit in which this is noted. What goes to standard output is there by then.
-pub(super) fn leaves(tx: Db<'_>, export: &Export) -> Result<(), Fault> {
-    match export.file {
-        // One that another command has taken back by now isn't noted again.
-        Some(_) => match meta::get(tx, &export.id)? {
-            Some(_) => note(tx, &Export { has_left: true, ..export.clone() }),
-            None => Err(Error::from(LedgerError::TakenOver).into()),
-        },
-        None => meta::remove(tx, &export.id),
-    }
-}
-
-fn note(tx: Db<'_>, export: &Export) -> Result<(), Fault> {
-    let value = serde_json::to_string(export).map_err(|e| Error::Internal(e.to_string()))?;
-    meta::put(tx, &export.id, &value)
 }

@@ -1,8 +1,8 @@
 //! How the ledger's own files are: for `doctor`, which looks and, where it's told to, clears away.
 
-use super::Ledger;
-use super::engine::{Engine, Fault};
-use super::owners::Mark;
+use super::engine::{DbError, Engine};
+use super::process_locks::ProcessLock;
+use super::store::Ledger;
 use crate::error::{Error, Result};
 use crate::system::{Paths, files};
 use std::fs;
@@ -36,7 +36,7 @@ impl Leftovers {
             age.is_ok_and(|age| age >= SETTLED)
         };
         for mark in entries(paths.owners()) {
-            if Mark::locked(&mark) {
+            if ProcessLock::locked(&mark) {
                 found.living += 1;
             } else if settled(&mark) {
                 found.marks.push(mark);
@@ -44,7 +44,7 @@ impl Leftovers {
         }
         for spool in entries(spool.to_owned()) {
             let mark = spool.file_name().map(|name| paths.owners().join(name));
-            if mark.is_some_and(|mark| !Mark::locked(&mark)) && settled(&spool) {
+            if mark.is_some_and(|mark| !ProcessLock::locked(&mark)) && settled(&spool) {
                 found.spools.push(spool);
             }
         }
@@ -83,7 +83,7 @@ impl Ledger {
         drop(done);
         match read {
             Ok(lines) => Ok(Some(lines.into_iter().filter(|line| line != "ok").collect())),
-            Err(Fault::Sqlite(e))
+            Err(DbError::Sqlite(e))
                 if e.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) =>
             {
                 Ok(None)

@@ -1,197 +1,13 @@
-//! What happened, in order, each line chained to the one before it.
+//! The history as it's read, verified and pruned.
 
-use super::engine::{Db, Fault, Row, strange, values};
-use super::{Hand, Ledger, reminders};
+use super::chain::{ANCHOR, COLUMNS, append_chore, follow, link};
+use super::engine::{Db, DbError, unexpected_value, values};
+use super::store::Ledger;
 use crate::error::Result;
-use crate::model::history::{Anchor, Broken, Chain, Chore, Event, Line, Link};
+use crate::model::history::{Chain, Chore, Line, Link};
 use crate::model::ids::Key;
 use crate::model::instant::for_machines;
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
-
-const COLUMNS: &str = "seq, at, profile, ubi, license, event, user, host, detail, hash";
-
-const ANCHOR: &str = "seq, hash, last, at, user, host";
-
-/// A link's hash: SHA-256 over the hash before it and the line as a JSON array.
-fn hash_of(link: &Link, before: &[u8]) -> Vec<u8> {
-    let line = serde_json::json!([
-        link.seq,
-        link.at,
-        link.profile,
-        link.ubi,
-        link.license,
-        link.event,
-        link.user,
-        link.host,
-        link.detail
-    ]);
-    Sha256::new().chain_update(before).chain_update(line.to_string()).finalize().to_vec()
-}
-
-pub(super) fn append(tx: Db<'_>, event: &Event, hand: &Hand) -> Result<(), Fault> {
-    let (seq, hash) = chain(
-        tx,
-        Link {
-            seq: 0,
-            at: for_machines(event.at),
-            profile: event.profile.clone(),
-            ubi: event.key.ubi.to_string(),
-            license: event.key.license.to_string(),
-            event: event.happened.word().to_owned(),
-            user: hand.who.user.clone(),
-            host: hand.who.host.clone(),
-            detail: event.detail.clone(),
-            hash: Vec::new(),
-        },
-    )?;
-    hand.written.borrow_mut().head = Some((seq, hash));
-    reminders::queue(tx, event, seq, &hand.hooks)
-}
-
-/// An event of the whole ledger.
-pub(super) fn append_chore(
-    tx: Db<'_>,
-    chore: Chore,
-    at: Timestamp,
-    detail: &str,
-    hand: &Hand,
-) -> Result<(), Fault> {
-    let link = Link {
-        seq: 0,
-        at: for_machines(at),
-        profile: String::new(),
-        ubi: String::new(),
-        license: String::new(),
-        event: chore.word().to_owned(),
-        user: hand.who.user.clone(),
-        host: hand.who.host.clone(),
-        detail: detail.to_owned(),
-        hash: Vec::new(),
-    };
-    let head = chain(tx, link)?;
-    hand.written.borrow_mut().head = Some(head);
-    Ok(())
-}
-
-/// Numbers a link, chains it to the head and makes it the head.
-fn chain(tx: Db<'_>, mut link: Link) -> Result<(i64, Vec<u8>), Fault> {
-    let (last, before) = head(tx)?.unwrap_or_default();
-    link.seq = last + 1;
-    link.hash = hash_of(&link, &before);
-    tx.execute(
-        &format!("INSERT INTO history ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),
-        values![
-            link.seq,
-            &link.at,
-            &link.profile,
-            &link.ubi,
-            &link.license,
-            &link.event,
-            &link.user,
-            &link.host,
-            &link.detail,
-            &link.hash,
-        ],
-    )?;
-    tx.execute(
-        "INSERT INTO history_head (only, seq, hash) VALUES (1, ?1, ?2)
-         ON CONFLICT (only) DO UPDATE SET seq = excluded.seq, hash = excluded.hash",
-        values![link.seq, &link.hash],
-    )?;
-    Ok((link.seq, link.hash))
-}
-
-pub(super) fn head(db: Db<'_>) -> Result<Option<(i64, Vec<u8>)>, Fault> {
-    db.row("SELECT seq, hash FROM history_head", values![], |row| Ok((row.get(0)?, row.get(1)?)))
-}
-
-fn anchor(db: Db<'_>) -> Result<Option<Anchor>, Fault> {
-    db.row(&format!("SELECT {ANCHOR} FROM history_anchor ORDER BY seq DESC LIMIT 1"), values![], |row| {
-        Ok(Anchor {
-            seq: row.get(0)?,
-            hash: row.get(1)?,
-            last: row.get(2)?,
-            at: row.get(3)?,
-            user: row.get(4)?,
-            host: row.get(5)?,
-        })
-    })
-}
-
-fn link(row: &Row<'_>) -> Result<Link, Fault> {
-    Ok(Link {
-        seq: row.get(0)?,
-        at: row.get(1)?,
-        profile: row.get(2)?,
-        ubi: row.get(3)?,
-        license: row.get(4)?,
-        event: row.get(5)?,
-        user: row.get(6)?,
-        host: row.get(7)?,
-        detail: row.get(8)?,
-        hash: row.get(9)?,
-    })
-}
-
-/// Follows the chain from where it begins to the head that was noted.
-fn follow(db: Db<'_>) -> Result<Chain, Fault> {
-    let anchor = anchor(db)?;
-    let (mut last, mut before) = anchor.as_ref().map(|it| (it.seq, it.hash.clone())).unwrap_or_default();
-    let (mut links, mut broken) = (0, None);
-    db.each(&format!("SELECT {COLUMNS} FROM history ORDER BY seq"), values![], |row| {
-        // A column of another type is somebody's, too.
-        let found = match link(row) {
-            Ok(found) => found,
-            Err(_) => {
-                broken = Some(Broken {
-                    seq: row.get(0).unwrap_or(last + 1),
-                    at: row.get(1).ok(),
-                    license: row.get(4).ok(),
-                    why: "it isn't what this program writes",
-                });
-                return Ok(false);
-            }
-        };
-        let why = if found.seq != last + 1 {
-            // The one before it is what is missing.
-            broken = Some(Broken { seq: last + 1, at: None, license: None, why: "it is missing" });
-            return Ok(false);
-        } else if found.hash != hash_of(&found, &before) {
-            "it was changed, or what stood before it was"
-        } else {
-            (last, before) = (found.seq, found.hash);
-            links += 1;
-            return Ok(true);
-        };
-        broken = Some(Broken { seq: found.seq, at: Some(found.at), license: Some(found.license), why });
-        Ok(false)
-    })?;
-    if broken.is_none() {
-        broken = match head(db)? {
-            Some((seq, _)) if seq > last => Some(Broken {
-                seq: last + 1,
-                at: None,
-                license: None,
-                why: "it is missing, and so is all after it",
-            }),
-            Some((seq, hash)) if seq != last || hash != before => Some(Broken {
-                seq: last,
-                at: None,
-                license: None,
-                why: "it isn't the one that was noted as the last",
-            }),
-            None if last > 0 => Some(Broken {
-                seq: last,
-                at: None,
-                license: None,
-                why: "nothing is noted as the last any more",
-            }),
-            _ => None,
-        };
-    }
-    Ok(Chain { links, head: before, anchor, broken })
-}
 
 /// What pruning would remove, or has removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,23 +22,6 @@ pub struct Pruning {
     pub hash: Vec<u8>,
 }
 
-/// The links before an instant, from the oldest on: up to the first that is younger, or whose hook still waits.
-fn prunable(db: Db<'_>, before: Timestamp) -> Result<Pruning, Fault> {
-    let waiting: Option<i64> =
-        db.row("SELECT min(seq) FROM hook_queue", values![], |row| row.get(0))?.flatten();
-    let mut found = Pruning { links: 0, last: None, seq: 0, hash: Vec::new() };
-    db.each(&format!("SELECT {COLUMNS} FROM history ORDER BY seq"), values![], |row| {
-        let link = link(row)?;
-        let old = link.instant().is_some_and(|at| at < before);
-        if !old || waiting.is_some_and(|seq| seq <= link.seq) {
-            return Ok(false);
-        }
-        found = Pruning { links: found.links + 1, last: Some(link.at), seq: link.seq, hash: link.hash };
-        Ok(true)
-    })?;
-    Ok(found)
-}
-
 impl Ledger {
     /// The last lines of a license's history, oldest first.
     pub fn last_lines(&self, profile: &str, key: &Key, most: u32) -> Result<Vec<Line>> {
@@ -232,7 +31,7 @@ impl Ledger {
             values![profile, key.ubi.as_str(), key.license.as_str(), most],
             |row| {
                 Ok(Line {
-                    at: row.get::<&str>(0)?.parse().map_err(|e| strange(0, e))?,
+                    at: row.get::<&str>(0)?.parse().map_err(|e| unexpected_value(0, e))?,
                     event: row.get(1)?,
                     user: row.get(2)?,
                     host: row.get(3)?,
@@ -275,7 +74,7 @@ impl Ledger {
     /// Removes the links before an instant and leaves an anchor that the rest verifies from; one synced commit. The
     /// history says so itself. A chain that is broken isn't touched: `None`.
     pub fn prune_history(&mut self, before: Timestamp, now: Timestamp) -> Result<Option<Pruning>> {
-        let hand = self.hand();
+        let context = self.write_context();
         self.transaction("prune the history", |tx| {
             if follow(tx)?.broken.is_some() {
                 return Ok(None);
@@ -284,7 +83,14 @@ impl Ledger {
             let Some(last) = &pruned.last else { return Ok(Some(pruned)) };
             tx.execute(
                 &format!("INSERT INTO history_anchor ({ANCHOR}) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"),
-                values![pruned.seq, &pruned.hash, last, &for_machines(now), &hand.who.user, &hand.who.host],
+                values![
+                    pruned.seq,
+                    &pruned.hash,
+                    last,
+                    &for_machines(now),
+                    &context.who.user,
+                    &context.who.host
+                ],
             )?;
             tx.execute("DELETE FROM history WHERE seq <= ?1", values![pruned.seq])?;
             tx.execute("DELETE FROM history_anchor WHERE seq < ?1", values![pruned.seq])?;
@@ -294,8 +100,25 @@ impl Ledger {
                 pruned.seq,
                 hex::encode(&pruned.hash)
             );
-            append_chore(tx, Chore::Pruned, now, &detail, &hand)?;
+            append_chore(tx, Chore::Pruned, now, &detail, &context)?;
             Ok(Some(pruned))
         })
     }
+}
+
+/// The links before an instant, from the oldest on: up to the first that is younger, or whose hook still waits.
+fn prunable(db: Db<'_>, before: Timestamp) -> Result<Pruning, DbError> {
+    let waiting: Option<i64> =
+        db.row("SELECT min(seq) FROM hook_queue", values![], |row| row.get(0))?.flatten();
+    let mut found = Pruning { links: 0, last: None, seq: 0, hash: Vec::new() };
+    db.each(&format!("SELECT {COLUMNS} FROM history ORDER BY seq"), values![], |row| {
+        let link = link(row)?;
+        let old = link.instant().is_some_and(|at| at < before);
+        if !old || waiting.is_some_and(|seq| seq <= link.seq) {
+            return Ok(false);
+        }
+        found = Pruning { links: found.links + 1, last: Some(link.at), seq: link.seq, hash: link.hash };
+        Ok(true)
+    })?;
+    Ok(found)
 }

@@ -1,11 +1,12 @@
-//! The open questions' rows.
+//! The rows of flows that are open, and what is remembered of closed ones.
 
-use super::engine::{Db, Fault, Row, Value, strange, values};
-use super::{Spooled, records};
+use super::cells::{columns, instant, key, place, stage, text, words};
+use super::engine::{Db, DbError, Row, Value, unexpected_value, values};
+use super::records;
+use super::spool::Spooled;
 use crate::model::flow::{Flow, Owner, Place, Purpose, Sealed, Stage};
-use crate::model::ids::{FlowId, Generation, Key, License, Ubi, Username};
+use crate::model::ids::{FlowId, Generation, Key, Username};
 use crate::model::secret::Fingerprint;
-use jiff::Timestamp;
 
 /// What of a question is no secret, not even a sealed one.
 macro_rules! open_columns {
@@ -23,9 +24,6 @@ const SEEN: &str = concat!(open_columns!(), ", stage");
 /// The mark of questions that are open and that nobody is at: no process ever has it.
 const LEFT: &str = "left";
 
-/// What stands beside `sent` for a refresh that was refused after its first answer was lost.
-const REFUSED: &[u8] = b"refused";
-
 /// How long a closed question's state is remembered, in seconds: 90 days.
 const REMEMBERED: i64 = 90 * 24 * 60 * 60;
 
@@ -40,7 +38,7 @@ pub(super) enum Closed {
 
 /// A question that is closed, by its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spent {
+pub struct ClosedFlow {
     /// The profile it was asked in.
     pub profile: String,
     /// About which license.
@@ -49,30 +47,7 @@ pub struct Spent {
     pub replaced: bool,
 }
 
-/// A stage's columns.
-pub(super) fn words(stage: &Stage) -> (&'static str, Option<&[u8]>) {
-    match stage {
-        Stage::Asked => ("asked", None),
-        Stage::Arrived(code) => ("arrived", Some(&code.0)),
-        Stage::Sent => ("sent", None),
-        Stage::Refused => ("sent", Some(REFUSED)),
-        Stage::Answered(answer) => ("answered", Some(&answer.0)),
-    }
-}
-
-/// The stage of columns.
-pub(super) fn stage(word: &str, sealed: Option<Sealed>) -> Option<Stage> {
-    match (word, sealed) {
-        ("asked", _) => Some(Stage::Asked),
-        ("sent", Some(Sealed(said))) if said == REFUSED => Some(Stage::Refused),
-        ("sent", _) => Some(Stage::Sent),
-        ("arrived", Some(code)) => Some(Stage::Arrived(code)),
-        ("answered", Some(answer)) => Some(Stage::Answered(answer)),
-        _ => None,
-    }
-}
-
-pub(super) fn insert(tx: Db<'_>, flow: &Flow, state: Option<&Fingerprint>) -> Result<(), Fault> {
+pub(super) fn insert(tx: Db<'_>, flow: &Flow, state: Option<&Fingerprint>) -> Result<(), DbError> {
     let (memo_item, memo_blob) = flow.memo.as_ref().map_or((None, None), columns);
     let (stage, sealed) = words(&flow.stage);
     tx.execute(
@@ -103,7 +78,7 @@ pub(super) fn insert(tx: Db<'_>, flow: &Flow, state: Option<&Fingerprint>) -> Re
     Ok(())
 }
 
-pub(super) fn note(tx: Db<'_>, flow: &FlowId, stage: &Stage) -> Result<(), Fault> {
+pub(super) fn note(tx: Db<'_>, flow: &FlowId, stage: &Stage) -> Result<(), DbError> {
     let (word, sealed) = words(stage);
     tx.execute("UPDATE flow SET stage = ?2, sealed = ?3 WHERE id = ?1", values![&flow.0, word, sealed])?;
     Ok(())
@@ -111,7 +86,7 @@ pub(super) fn note(tx: Db<'_>, flow: &FlowId, stage: &Stage) -> Result<(), Fault
 
 /// The same for a question that this process owns. `false` where it doesn't any more: on a server, others may have waited
 /// for it for too long.
-pub(super) fn note_own(tx: Db<'_>, flow: &FlowId, stage: &Stage, ours: &Owner) -> Result<bool, Fault> {
+pub(super) fn note_own(tx: Db<'_>, flow: &FlowId, stage: &Stage, ours: &Owner) -> Result<bool, DbError> {
     let (word, sealed) = words(stage);
     let noted = tx.execute(
         "UPDATE flow SET stage = ?2, sealed = ?3 WHERE id = ?1 AND owner_mark = ?4",
@@ -123,7 +98,7 @@ pub(super) fn note_own(tx: Db<'_>, flow: &FlowId, stage: &Stage, ours: &Owner) -
 /// Puts a question into the journal again that others have closed, while this host alone had its answer, or knew that its
 /// code was sent. What is stored already, or was overtaken by a newer grant, stays as it is. `false` where another question
 /// about its license is open: it has to wait.
-pub(super) fn put_again(tx: Db<'_>, spooled: &Spooled) -> Result<bool, Fault> {
+pub(super) fn put_again(tx: Db<'_>, spooled: &Spooled) -> Result<bool, DbError> {
     let Some(question) = &spooled.question else { return Ok(true) };
     let key = &question.key;
     let needless = match &spooled.stage {
@@ -148,18 +123,18 @@ pub(super) fn put_again(tx: Db<'_>, spooled: &Spooled) -> Result<bool, Fault> {
     Ok(true)
 }
 
-pub(super) fn stage_of(tx: Db<'_>, flow: &FlowId) -> Result<Option<Stage>, Fault> {
+pub(super) fn stage_of(tx: Db<'_>, flow: &FlowId) -> Result<Option<Stage>, DbError> {
     tx.row("SELECT stage, sealed FROM flow WHERE id = ?1", values![&flow.0], |row| read_stage(row, 0))
 }
 
 /// Whether a question was handed out, and nobody has taken its answer up.
-pub(super) fn waits_for_anybody(tx: Db<'_>, flow: &FlowId) -> Result<bool, Fault> {
+pub(super) fn waits_for_anybody(tx: Db<'_>, flow: &FlowId) -> Result<bool, DbError> {
     let waiting = "SELECT count(*) FROM flow WHERE id = ?1 AND owner_mark IS NULL AND stage = 'asked'";
     Ok(tx.number(waiting, values![&flow.0])? == 1)
 }
 
 /// Closes a question. Its state is remembered for a while: an answer that comes again is told so.
-pub(super) fn close(tx: Db<'_>, flow: &FlowId, how: Closed) -> Result<(), Fault> {
+pub(super) fn close(tx: Db<'_>, flow: &FlowId, how: Closed) -> Result<(), DbError> {
     tx.execute(
         "INSERT INTO spent_state (state_hash, profile, ubi, license, replaced, at)
          SELECT state_hash, profile, ubi, license, ?2, unixepoch() FROM flow WHERE id = ?1 AND state_hash IS NOT NULL
@@ -172,16 +147,16 @@ pub(super) fn close(tx: Db<'_>, flow: &FlowId, how: Closed) -> Result<(), Fault>
 }
 
 /// The open question, of any profile, that a state belongs to.
-pub(super) fn of_state(db: Db<'_>, state: &Fingerprint) -> Result<Option<Flow>, Fault> {
+pub(super) fn of_state(db: Db<'_>, state: &Fingerprint) -> Result<Option<Flow>, DbError> {
     db.row(&format!("SELECT {COLUMNS} FROM flow WHERE state_hash = ?1"), values![state], whole)
 }
 
 /// What is remembered of a closed question's state.
-pub(super) fn spent(db: Db<'_>, state: &Fingerprint) -> Result<Option<Spent>, Fault> {
+pub(super) fn spent(db: Db<'_>, state: &Fingerprint) -> Result<Option<ClosedFlow>, DbError> {
     db.row(
         "SELECT profile, ubi, license, replaced FROM spent_state WHERE state_hash = ?1",
         values![state],
-        |row| Ok(Spent { profile: row.get(0)?, key: key(row, 1)?, replaced: row.get(3)? }),
+        |row| Ok(ClosedFlow { profile: row.get(0)?, key: key(row, 1)?, replaced: row.get(3)? }),
     )
 }
 
@@ -193,7 +168,7 @@ pub(super) fn take_up(
     from: Option<&Owner>,
     to: &Owner,
     stage: &Stage,
-) -> Result<bool, Fault> {
+) -> Result<bool, DbError> {
     let taken = stage_of(tx, flow)? == Some(Stage::Asked) && adopt(tx, flow, from, to)?;
     if taken {
         note(tx, flow, stage)?;
@@ -201,13 +176,13 @@ pub(super) fn take_up(
     Ok(taken)
 }
 
-pub(super) fn memo(tx: Db<'_>, flow: &FlowId) -> Result<Option<Place>, Fault> {
+pub(super) fn memo(tx: Db<'_>, flow: &FlowId) -> Result<Option<Place>, DbError> {
     let found =
         tx.row("SELECT memo_item, memo_blob FROM flow WHERE id = ?1", values![&flow.0], |row| place(row, 0))?;
     Ok(found.flatten())
 }
 
-pub(super) fn adopt(tx: Db<'_>, flow: &FlowId, from: Option<&Owner>, to: &Owner) -> Result<bool, Fault> {
+pub(super) fn adopt(tx: Db<'_>, flow: &FlowId, from: Option<&Owner>, to: &Owner) -> Result<bool, DbError> {
     let taken = tx.execute(
         "UPDATE flow SET owner_mark = ?2, owner_label = ?3 WHERE id = ?1 AND owner_mark IS NOT DISTINCT FROM ?4",
         values![&flow.0, &to.mark, &to.label, from.map(|owner| &owner.mark)],
@@ -216,20 +191,20 @@ pub(super) fn adopt(tx: Db<'_>, flow: &FlowId, from: Option<&Owner>, to: &Owner)
 }
 
 /// The one consent or deactivation of a license.
-pub(super) fn of_license(db: Db<'_>, profile: &str, key: &Key) -> Result<Option<Flow>, Fault> {
+pub(super) fn of_license(db: Db<'_>, profile: &str, key: &Key) -> Result<Option<Flow>, DbError> {
     let open = of_key(db, profile, key)?;
     Ok(open.into_iter().find(|flow| flow.purpose != Purpose::Refresh))
 }
 
 /// The one refresh of a license.
-pub(super) fn refresh_of_license(db: Db<'_>, profile: &str, key: &Key) -> Result<Option<Flow>, Fault> {
+pub(super) fn refresh_of_license(db: Db<'_>, profile: &str, key: &Key) -> Result<Option<Flow>, DbError> {
     let open = of_key(db, profile, key)?;
     Ok(open.into_iter().find(|flow| flow.purpose == Purpose::Refresh))
 }
 
 /// A question that this process owns stays open, and nobody is at it: no process ever has this mark. One that others have
 /// taken over stays theirs.
-pub(super) fn leave(tx: Db<'_>, flow: &FlowId, ours: &Owner) -> Result<(), Fault> {
+pub(super) fn leave(tx: Db<'_>, flow: &FlowId, ours: &Owner) -> Result<(), DbError> {
     tx.execute(
         "UPDATE flow SET owner_mark = ?2 WHERE id = ?1 AND owner_mark = ?3",
         values![&flow.0, LEFT, &ours.mark],
@@ -238,7 +213,7 @@ pub(super) fn leave(tx: Db<'_>, flow: &FlowId, ours: &Owner) -> Result<(), Fault
 }
 
 /// A question that this process owns is put once more: from now on until `deadline`. `false` where it doesn't own it any more.
-pub(super) fn again(tx: Db<'_>, flow: &Flow, ours: &Owner) -> Result<bool, Fault> {
+pub(super) fn again(tx: Db<'_>, flow: &Flow, ours: &Owner) -> Result<bool, DbError> {
     let put = tx.execute(
         "UPDATE flow SET stage = 'sent', sealed = NULL, opened = ?2, deadline = ?3 WHERE id = ?1 AND owner_mark = ?4",
         values![&flow.id.0, flow.opened.as_second(), flow.deadline.as_second(), &ours.mark],
@@ -247,86 +222,50 @@ pub(super) fn again(tx: Db<'_>, flow: &Flow, ours: &Owner) -> Result<bool, Fault
 }
 
 /// The questions about one license.
-pub(super) fn of_key(db: Db<'_>, profile: &str, key: &Key) -> Result<Vec<Flow>, Fault> {
+pub(super) fn of_key(db: Db<'_>, profile: &str, key: &Key) -> Result<Vec<Flow>, DbError> {
     let values = values![profile, key.ubi.as_str(), key.license.as_str()];
     flows(db, "WHERE profile = ?1 AND ubi = ?2 AND license = ?3", values)
 }
 
 /// The questions about one license, as whoever only looks sees them: no secret is read, sealed or not.
-pub(super) fn seen_of_key(db: Db<'_>, profile: &str, key: &Key) -> Result<Vec<Flow>, Fault> {
+pub(super) fn seen_of_key(db: Db<'_>, profile: &str, key: &Key) -> Result<Vec<Flow>, DbError> {
     let values = values![profile, key.ubi.as_str(), key.license.as_str()];
     seen(db, "WHERE profile = ?1 AND ubi = ?2 AND license = ?3", values)
 }
 
 /// The questions of a profile, so seen.
-pub(super) fn seen_of_profile(db: Db<'_>, profile: &str) -> Result<Vec<Flow>, Fault> {
+pub(super) fn seen_of_profile(db: Db<'_>, profile: &str) -> Result<Vec<Flow>, DbError> {
     seen(db, "WHERE profile = ?1", values![profile])
 }
 
 /// The questions of a profile.
-pub(super) fn of_profile(db: Db<'_>, profile: &str) -> Result<Vec<Flow>, Fault> {
+pub(super) fn of_profile(db: Db<'_>, profile: &str) -> Result<Vec<Flow>, DbError> {
     flows(db, "WHERE profile = ?1", values![profile])
 }
 
 /// The questions of every profile.
-pub(super) fn of_all(db: Db<'_>) -> Result<Vec<Flow>, Fault> {
+pub(super) fn of_all(db: Db<'_>) -> Result<Vec<Flow>, DbError> {
     flows(db, "", values![])
 }
 
-fn seen(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Flow>, Fault> {
+fn seen(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Flow>, DbError> {
     db.rows(&format!("SELECT {SEEN} FROM flow {which} ORDER BY profile, ubi, license"), values, |row| {
         let unread = || Some(Sealed(Vec::new()));
-        let stage = stage(text(row, 12)?, unread()).ok_or_else(|| strange(12, "an unknown stage"))?;
+        let stage =
+            stage(text(row, 12)?, unread()).ok_or_else(|| unexpected_value(12, "an unknown stage"))?;
         read(row, None, stage)
     })
 }
 
-fn flows(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Flow>, Fault> {
+fn flows(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Flow>, DbError> {
     db.rows(&format!("SELECT {COLUMNS} FROM flow {which} ORDER BY profile, ubi, license"), values, whole)
 }
 
-/// A text as it stands in the row: no copy is made of what is read into a type anyway.
-pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, Fault> {
-    row.get(column)
-}
-
-pub(super) fn key(row: &Row<'_>, first: usize) -> Result<Key, Fault> {
-    Ok(Key {
-        ubi: Ubi::parse(text(row, first)?).map_err(|e| strange(first, e))?,
-        license: License::parse(text(row, first + 1)?).map_err(|e| strange(first + 1, e))?,
-    })
-}
-
-pub(super) fn instant(row: &Row<'_>, column: usize) -> Result<Timestamp, Fault> {
-    moment(row.get(column)?, column)
-}
-
-/// Seconds out of a column as the instant that they are.
-pub(super) fn moment(seconds: i64, column: usize) -> Result<Timestamp, Fault> {
-    Timestamp::from_second(seconds).map_err(|e| strange(column, e))
-}
-
-/// A secret's place out of the columns `item` and `blob`.
-pub(super) fn place(row: &Row<'_>, first: usize) -> Result<Option<Place>, Fault> {
-    if let Some(item) = row.get(first)? {
-        return Ok(Some(Place::Item(item)));
-    }
-    Ok(row.get::<Option<Vec<u8>>>(first + 1)?.map(|bytes| Place::Blob(Sealed(bytes))))
-}
-
-/// The columns `item` and `blob` of a place.
-pub(super) fn columns(place: &Place) -> (Option<&str>, Option<&[u8]>) {
-    match place {
-        Place::Item(item) => (Some(item), None),
-        Place::Blob(sealed) => (None, Some(&sealed.0)),
-    }
-}
-
-fn whole(row: &Row<'_>) -> Result<Flow, Fault> {
+fn whole(row: &Row<'_>) -> Result<Flow, DbError> {
     read(row, place(row, 12)?, read_stage(row, 14)?)
 }
 
-fn read(row: &Row<'_>, memo: Option<Place>, stage: Stage) -> Result<Flow, Fault> {
+fn read(row: &Row<'_>, memo: Option<Place>, stage: Stage) -> Result<Flow, DbError> {
     let owner = match (row.get(10)?, row.get::<Option<String>>(11)?) {
         (Some(mark), label) => Some(Owner { mark, label: label.unwrap_or_default() }),
         (None, _) => None,
@@ -335,8 +274,8 @@ fn read(row: &Row<'_>, memo: Option<Place>, stage: Stage) -> Result<Flow, Fault>
         id: FlowId(row.get(0)?),
         profile: row.get(1)?,
         key: key(row, 2)?,
-        purpose: Purpose::of(text(row, 4)?).ok_or_else(|| strange(4, "an unknown purpose"))?,
-        username: Username::parse(text(row, 5)?).map_err(|e| strange(5, e))?,
+        purpose: Purpose::of(text(row, 4)?).ok_or_else(|| unexpected_value(4, "an unknown purpose"))?,
+        username: Username::parse(text(row, 5)?).map_err(|e| unexpected_value(5, e))?,
         base: Generation(row.get(6)?),
         redirect_uri: row.get(7)?,
         opened: instant(row, 8)?,
@@ -347,7 +286,7 @@ fn read(row: &Row<'_>, memo: Option<Place>, stage: Stage) -> Result<Flow, Fault>
     })
 }
 
-fn read_stage(row: &Row<'_>, first: usize) -> Result<Stage, Fault> {
+fn read_stage(row: &Row<'_>, first: usize) -> Result<Stage, DbError> {
     stage(text(row, first)?, row.get::<Option<Vec<u8>>>(first + 1)?.map(Sealed))
-        .ok_or_else(|| strange(first, "an unknown stage"))
+        .ok_or_else(|| unexpected_value(first, "an unknown stage"))
 }

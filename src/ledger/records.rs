@@ -1,16 +1,16 @@
 //! The records' rows, and their secrets' places: how they are read and written. Which columns there are, the record's own
 //! declaration says.
 
-use super::engine::{Cell, Db, Fault, Row, Value, strange, values};
-use super::journal::{columns, place, text};
-use super::{Hand, Ledger, history};
-use crate::error::{Error, Result};
+use super::cells::{columns, place};
+use super::chain;
+use super::engine::{Cell, Db, DbError, Row, Value, unexpected_value, values};
+use super::write_context::WriteContext;
+use crate::error::{Error, LedgerError};
 use crate::model::authorization::{Authorization, Column, Part};
 use crate::model::column::{self, Kind, Source};
 use crate::model::flow::{Change, Move, Place, Role};
-use crate::model::ids::{Generation, Key, Revision, Tag};
+use crate::model::ids::{Generation, Key, Revision};
 use jiff::Timestamp;
-use std::str::FromStr;
 use std::sync::LazyLock;
 
 /// The columns, as every statement that reads a record selects them.
@@ -49,29 +49,11 @@ static PUT: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// What a text says, where there is one.
-pub(super) fn parsed<T: FromStr<Err = crate::error::Error>>(
-    row: &Row<'_>,
-    column: usize,
-) -> Result<Option<T>, Fault> {
-    row.get::<Option<&str>>(column)?.map(|text| text.parse().map_err(|e| strange(column, e))).transpose()
-}
-
-/// Tags, one a line.
-pub(super) fn tags(row: &Row<'_>, column: usize) -> Result<Vec<Tag>, Fault> {
-    text(row, column)?.lines().map(|tag| tag.parse().map_err(|e| strange(column, e))).collect()
-}
-
-/// Tags as the column holds them.
-pub(super) fn lines(tags: &[Tag]) -> String {
-    tags.iter().map(Tag::as_str).collect::<Vec<_>>().join("\n")
-}
-
 /// A row of the [`COLUMNS`].
 struct Columns<'r> {
     row: &'r Row<'r>,
     next: usize,
-    fault: Option<Fault>,
+    fault: Option<DbError>,
 }
 
 impl Source for Columns<'_> {
@@ -82,7 +64,7 @@ impl Source for Columns<'_> {
             Ok(Cell::Null) => return Some(column::Value::Nothing),
             Ok(Cell::Text(text)) => return Some(column::Value::Text(text)),
             Ok(Cell::Number(number)) => return Some(column::Value::Number(number)),
-            Ok(Cell::Bytes(_)) => strange(at, "bytes"),
+            Ok(Cell::Bytes(_)) => unexpected_value(at, "bytes"),
             Err(fault) => fault,
         };
         self.fault.get_or_insert(fault);
@@ -90,29 +72,17 @@ impl Source for Columns<'_> {
     }
 
     fn refuse(&mut self, _: &'static str, why: Error) {
-        self.fault.get_or_insert(strange(self.next - 1, why));
+        self.fault.get_or_insert(unexpected_value(self.next - 1, why));
     }
 }
 
-pub(super) fn read(row: &Row<'_>) -> Result<Authorization, Fault> {
+pub(super) fn read(row: &Row<'_>) -> Result<Authorization, DbError> {
     let mut columns = Columns { row, next: 0, fault: None };
     let read = Authorization::read(&mut columns);
-    read.ok_or_else(|| columns.fault.unwrap_or_else(|| strange(columns.next, "no value")))
+    read.ok_or_else(|| columns.fault.unwrap_or_else(|| unexpected_value(columns.next, "no value")))
 }
 
-impl Ledger {
-    /// Notes when an access token of a license was handed out, and changes nothing else of its record. Not synced, and
-    /// nobody is waited for.
-    ///
-    /// # Errors
-    /// It couldn't be noted; where somebody else is writing, that it's busy.
-    pub fn note_use(&mut self, profile: &str, key: &Key, at: Timestamp) -> Result<()> {
-        let noted = self.engine.in_passing(|tx| put_use(tx, profile, key, at));
-        noted.map_err(|e| self.fault("note", e))
-    }
-}
-
-fn put_use(tx: Db<'_>, profile: &str, key: &Key, at: Timestamp) -> Result<(), Fault> {
+pub(super) fn put_use(tx: Db<'_>, profile: &str, key: &Key, at: Timestamp) -> Result<(), DbError> {
     tx.execute(
         "UPDATE authorization SET last_used_at = ?4, revision = revision + 1
          WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
@@ -122,7 +92,7 @@ fn put_use(tx: Db<'_>, profile: &str, key: &Key, at: Timestamp) -> Result<(), Fa
 }
 
 /// Notes inside a transaction that something of a record was changed beside its columns: whoever read it before decides anew.
-pub(super) fn touch(tx: Db<'_>, profile: &str, key: &Key) -> Result<(), Fault> {
+pub(super) fn touch(tx: Db<'_>, profile: &str, key: &Key) -> Result<(), DbError> {
     tx.execute(
         "UPDATE authorization SET revision = revision + 1 WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
         values![profile, key.ubi.as_str(), key.license.as_str()],
@@ -132,7 +102,7 @@ pub(super) fn touch(tx: Db<'_>, profile: &str, key: &Key) -> Result<(), Fault> {
 
 /// Applies a change inside a transaction: writes record, secrets and history.
 /// `false`, and nothing is written, where someone else has written the record since it was read.
-pub(super) fn apply(tx: Db<'_>, change: &Change, hand: &Hand) -> Result<bool, Fault> {
+pub(super) fn apply(tx: Db<'_>, change: &Change, context: &WriteContext) -> Result<bool, DbError> {
     let record = &change.record;
     if !put(tx, record)? {
         return Ok(false);
@@ -141,14 +111,14 @@ pub(super) fn apply(tx: Db<'_>, change: &Change, hand: &Hand) -> Result<bool, Fa
         turn(tx, record, step)?;
     }
     for event in &change.events {
-        history::append(tx, event, hand)?;
+        chain::append(tx, event, context)?;
     }
-    hand.written.borrow_mut().changes(&record.profile, &record.key, record.generation.0);
+    context.written.borrow_mut().changes(&record.profile, &record.key, record.generation.0);
     Ok(true)
 }
 
 /// A record's generation as it is now.
-pub(super) fn generation(tx: Db<'_>, profile: &str, key: &Key) -> Result<Option<Generation>, Fault> {
+pub(super) fn generation(tx: Db<'_>, profile: &str, key: &Key) -> Result<Option<Generation>, DbError> {
     let found = tx.row(
         "SELECT generation FROM authorization WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
         values![profile, key.ubi.as_str(), key.license.as_str()],
@@ -158,7 +128,7 @@ pub(super) fn generation(tx: Db<'_>, profile: &str, key: &Key) -> Result<Option<
 }
 
 /// `false` where the record isn't there any more what it was read as.
-fn put(tx: Db<'_>, record: &Authorization) -> Result<bool, Fault> {
+fn put(tx: Db<'_>, record: &Authorization) -> Result<bool, DbError> {
     let columns: Vec<_> = said().map(|column| column.value(record)).collect();
     let joined: Vec<_> = columns
         .iter()
@@ -186,7 +156,7 @@ fn put(tx: Db<'_>, record: &Authorization) -> Result<bool, Fault> {
     Ok(tx.execute(&PUT, &stored)? == 1)
 }
 
-fn turn(tx: Db<'_>, record: &Authorization, step: &Move) -> Result<(), Fault> {
+fn turn(tx: Db<'_>, record: &Authorization, step: &Move) -> Result<(), DbError> {
     let (profile, ubi, license) = (&record.profile, record.key.ubi.as_str(), record.key.license.as_str());
     match step {
         Move::Put(role, place) => {
@@ -216,13 +186,23 @@ fn turn(tx: Db<'_>, record: &Authorization, step: &Move) -> Result<(), Fault> {
     Ok(())
 }
 
-pub(super) fn secrets(db: Db<'_>, profile: &str, key: &Key, role: Role) -> Result<Vec<(i64, Place)>, Fault> {
+pub(super) fn secrets(
+    db: Db<'_>,
+    profile: &str,
+    key: &Key,
+    role: Role,
+) -> Result<Vec<(i64, Place)>, DbError> {
     let found = db.rows(
         "SELECT id, item, blob FROM secret WHERE profile = ?1 AND ubi = ?2 AND license = ?3 AND role = ?4 ORDER BY id",
         values![profile, key.ubi.as_str(), key.license.as_str(), role.word()],
         |row| Ok((row.get(0)?, place(row, 1)?)),
     )?;
     Ok(found.into_iter().filter_map(|(id, place)| Some((id, place?))).collect())
+}
+
+/// Others have written a license's record since it was read.
+pub(crate) fn changed(key: &Key) -> Error {
+    LedgerError::Changed { license: key.license.to_string() }.into()
 }
 
 #[cfg(test)]

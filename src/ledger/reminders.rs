@@ -1,10 +1,9 @@
 //! What was reminded of, and which hooks wait.
 
-use super::Ledger;
-use super::engine::{Db, Fault, strange, values};
-use super::journal::key;
+use super::cells::key;
+use super::engine::{unexpected_value, values};
+use super::store::Ledger;
 use crate::error::Result;
-use crate::model::history::{Event, Happened};
 use crate::model::ids::Key;
 use crate::model::reminder::{Occasion, Reminder};
 use jiff::Timestamp;
@@ -25,33 +24,6 @@ pub struct Waiting {
     pub detail: String,
 }
 
-/// Which occasion an event is, where it is one.
-fn occasion(happened: Happened) -> Option<Occasion> {
-    match happened {
-        Happened::Granted | Happened::Renewed => Some(Occasion::Granted),
-        Happened::Failed | Happened::Uncertain | Happened::Invalid => Some(Occasion::Failed),
-        Happened::Deactivated => Some(Occasion::Deactivated),
-        Happened::Asked
-        | Happened::Held
-        | Happened::Revoked
-        | Happened::Prolonged
-        | Happened::Exported
-        | Happened::Imported
-        | Happened::Adopted => None,
-    }
-}
-
-/// Queues an event's hook in the event's own commit, where one is wanted.
-pub(super) fn queue(tx: Db<'_>, event: &Event, seq: i64, wanted: &BTreeSet<Occasion>) -> Result<(), Fault> {
-    if let Some(occasion) = occasion(event.happened).filter(|occasion| wanted.contains(occasion)) {
-        tx.execute(
-            "INSERT INTO hook_queue (seq, profile, occasion) VALUES (?1, ?2, ?3)",
-            values![seq, &event.profile, occasion.word()],
-        )?;
-    }
-    Ok(())
-}
-
 impl Ledger {
     /// Which occasions the configuration has hooks for: their events are queued from now on.
     pub fn want_hooks(&mut self, occasions: impl IntoIterator<Item = Occasion>) {
@@ -67,9 +39,10 @@ impl Ledger {
             |row| {
                 Ok(Waiting {
                     seq: row.get(0)?,
-                    at: row.get::<&str>(1)?.parse().map_err(|e| strange(1, e))?,
+                    at: row.get::<&str>(1)?.parse().map_err(|e| unexpected_value(1, e))?,
                     key: key(row, 2)?,
-                    occasion: Occasion::of(row.get(4)?).ok_or_else(|| strange(4, "an unknown occasion"))?,
+                    occasion: Occasion::of(row.get(4)?)
+                        .ok_or_else(|| unexpected_value(4, "an unknown occasion"))?,
                     detail: row.get(5)?,
                 })
             },

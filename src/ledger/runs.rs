@@ -1,8 +1,8 @@
 //! Runs over several licenses: what a killed one had still to do. The records tell what was granted, whatever a run says.
 
-use super::engine::{Db, Fault, Row, strange, values};
-use super::journal::{instant, key};
-use super::{Ledger, records};
+use super::cells::{self, instant, key};
+use super::engine::{Db, DbError, Row, unexpected_value, values};
+use super::store::Ledger;
 use crate::error::{Error, Result};
 use crate::model::flow::{Owner, Purpose};
 use crate::model::ids::{Generation, RunId, Username};
@@ -113,7 +113,7 @@ impl Ledger {
     }
 }
 
-fn runs(tx: Db<'_>, profile: &str) -> Result<Vec<(i64, Owner, Timestamp)>, Fault> {
+fn runs(tx: Db<'_>, profile: &str) -> Result<Vec<(i64, Owner, Timestamp)>, DbError> {
     tx.rows(
         "SELECT seq, owner_mark, owner_label, started FROM run WHERE profile = ?1 ORDER BY seq",
         values![profile],
@@ -121,7 +121,7 @@ fn runs(tx: Db<'_>, profile: &str) -> Result<Vec<(i64, Owner, Timestamp)>, Fault
     )
 }
 
-fn insert(tx: Db<'_>, run: i64, at: usize, item: &Planned) -> Result<(), Fault> {
+fn insert(tx: Db<'_>, run: i64, at: usize, item: &Planned) -> Result<(), DbError> {
     tx.execute(
         &format!(
             "INSERT INTO run_item ({ITEM}, run) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
@@ -135,7 +135,7 @@ fn insert(tx: Db<'_>, run: i64, at: usize, item: &Planned) -> Result<(), Fault> 
         item.name.as_ref().map(|it| it.as_str()),
         item.ocm_license.as_ref().map(|it| it.as_str()),
         item.contact.as_ref().map(|it| it.as_str()),
-        &records::lines(&item.tags),
+        &cells::lines(&item.tags),
         item.base.0,
         &item.why,
         Progress::Waiting.word(),
@@ -145,29 +145,29 @@ fn insert(tx: Db<'_>, run: i64, at: usize, item: &Planned) -> Result<(), Fault> 
     Ok(())
 }
 
-fn drop_item(tx: Db<'_>, run: i64, at: usize) -> Result<(), Fault> {
+fn drop_item(tx: Db<'_>, run: i64, at: usize) -> Result<(), DbError> {
     tx.execute("DELETE FROM run_item WHERE run = ?1 AND place = ?2", values![run, place(at)])?;
     Ok(())
 }
 
-fn items_of(tx: Db<'_>, run: i64) -> Result<Vec<(usize, Planned, Progress)>, Fault> {
+fn items_of(tx: Db<'_>, run: i64) -> Result<Vec<(usize, Planned, Progress)>, DbError> {
     tx.rows(&format!("SELECT {ITEM} FROM run_item WHERE run = ?1 ORDER BY place"), values![run], item)
 }
 
-fn item(row: &Row<'_>) -> Result<(usize, Planned, Progress), Fault> {
+fn item(row: &Row<'_>) -> Result<(usize, Planned, Progress), DbError> {
     let planned = Planned {
         key: key(row, 1)?,
-        username: Username::parse(row.get(3)?).map_err(|e| strange(3, e))?,
-        purpose: Purpose::of(row.get(4)?).ok_or_else(|| strange(4, "an unknown purpose"))?,
-        name: records::parsed(row, 5)?,
-        ocm_license: records::parsed(row, 6)?,
-        contact: records::parsed(row, 7)?,
-        tags: records::tags(row, 8)?,
+        username: Username::parse(row.get(3)?).map_err(|e| unexpected_value(3, e))?,
+        purpose: Purpose::of(row.get(4)?).ok_or_else(|| unexpected_value(4, "an unknown purpose"))?,
+        name: cells::parsed(row, 5)?,
+        ocm_license: cells::parsed(row, 6)?,
+        contact: cells::parsed(row, 7)?,
+        tags: cells::tags(row, 8)?,
         expires_at: None,
         base: Generation(row.get(9)?),
         why: row.get(10)?,
     };
-    let progress = Progress::of(row.get(11)?).ok_or_else(|| strange(11, "an unknown progress"))?;
+    let progress = Progress::of(row.get(11)?).ok_or_else(|| unexpected_value(11, "an unknown progress"))?;
     Ok((usize::try_from(row.get::<i64>(0)?).unwrap_or_default(), planned, progress))
 }
 

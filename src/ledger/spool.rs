@@ -1,6 +1,6 @@
 //! Room on the disk that is really there: where an answer goes when the ledger itself can't take it.
 
-use super::owners::Mark;
+use super::process_locks::ProcessLock;
 use crate::error::{Error, Result};
 use crate::model::flow::{Flow, Logged, Place, Purpose, Sealed, Stage};
 use crate::model::ids::{FlowId, Generation, Key, License, Ubi, Username};
@@ -205,7 +205,7 @@ impl Spool {
     pub fn keep(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
         let next = self.slots.len() as u64;
         let slot = *self.slots.entry(flow.clone()).or_insert(next);
-        let (word, sealed) = super::journal::words(stage);
+        let (word, sealed) = super::cells::words(stage);
         let line = Line {
             flow: flow.0.clone(),
             stage: word.to_owned(),
@@ -238,7 +238,7 @@ impl Spool {
         let mut found = Vec::new();
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
             let Some(mark) = path.file_name() else { continue };
-            if Mark::locked(&owners.join(mark)) {
+            if ProcessLock::locked(&owners.join(mark)) {
                 continue;
             }
             // Its process may only just have ended, and removed it.
@@ -279,7 +279,7 @@ pub fn notes(text: &[u8]) -> Vec<Spooled> {
                 Some(text) => Some(Sealed(BASE64_STANDARD.decode(text).ok()?)),
                 None => None,
             };
-            let (flow, stage) = (FlowId(line.flow), super::journal::stage(&line.stage, sealed)?);
+            let (flow, stage) = (FlowId(line.flow), super::cells::stage(&line.stage, sealed)?);
             let question = line.question.and_then(|it| it.flow(flow.clone(), stage.clone()));
             Some(Spooled { flow, stage, question })
         })

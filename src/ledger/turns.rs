@@ -1,8 +1,7 @@
 //! What one process at a time may do: it takes its turn, and whoever finds the turn taken leaves the work to that one.
 
-use super::Ledger;
-use super::engine::Engine;
-use super::engine::postgres::ServerLock;
+use super::engine::{Engine, ServerLock};
+use super::store::Ledger;
 use crate::error::{Error, LedgerError, Result};
 use crate::system::files;
 use std::fs::{File, TryLockError};

@@ -4,7 +4,7 @@ use super::Examination;
 use crate::config::{Config, needs_secret};
 use crate::custody::client_secret_place;
 use crate::error::{Error, LedgerError, Result, Unopened, VaultError, counted, first_few};
-use crate::ledger::{Holder, Ledger, Secret};
+use crate::ledger::{Ledger, SecretLocation, SecretOwner};
 use crate::model::flow::{Place, Role};
 use crate::model::vault_kind::VaultKind;
 use crate::vault::{Vault, recipient_of};
@@ -107,7 +107,7 @@ impl Examination<'_, '_> {
     /// Secrets that the ledger names and the vault doesn't give back.
     fn missing(
         &mut self,
-        secrets: &[&Secret],
+        secrets: &[&SecretLocation],
         listed: Option<&[String]>,
         vault: &Vault,
         ledger: &Ledger,
@@ -119,7 +119,7 @@ impl Examination<'_, '_> {
             let there = match (&secret.place, &listed) {
                 (Place::Item(item), Some(listed)) => listed.contains(item.as_str()),
                 _ if began.elapsed() > LONGEST => break,
-                (place, _) => match vault.get(place, &secret.holder.whose()) {
+                (place, _) => match vault.get(place, &secret.owner.whose()) {
                     Ok(_) => true,
                     Err(Error::Vault(VaultError::Sealed { reason: Unopened::OtherIdentity, .. })) => {
                         foreign += 1;
@@ -165,17 +165,18 @@ impl Examination<'_, '_> {
         Ok(())
     }
 
-    fn one_missing(&mut self, secret: &Secret) {
+    fn one_missing(&mut self, secret: &SecretLocation) {
         let named = self.named();
         let quoted = |key: &crate::model::ids::Key| {
             shlex::try_quote(&key.to_string()).map_or_else(|_| "LICENSE".into(), |it| it.into_owned())
         };
-        match &secret.holder {
-            Holder::Tokens { key, role: Role::Live | Role::Held, .. } | Holder::Memo { key, .. } => {
+        match &secret.owner {
+            SecretOwner::Tokens { key, role: Role::Live | Role::Held, .. }
+            | SecretOwner::Memo { key, .. } => {
                 let found = format!("the secret of {} is missing or damaged", key.license);
                 self.problem("vault", found, format!("biotrack-auth renew {}{named}", quoted(key)));
             }
-            Holder::Tokens { key, .. } => {
+            SecretOwner::Tokens { key, .. } => {
                 let found =
                     format!("a grant of {} that was to be revoked is missing or damaged", key.license);
                 self.problem(
@@ -184,7 +185,7 @@ impl Examination<'_, '_> {
                     format!("biotrack-auth deactivate {} --local-only{named}", quoted(key)),
                 );
             }
-            Holder::Profile { profile, .. } => {
+            SecretOwner::Profile { profile, .. } => {
                 let found = format!("the client secret of {profile} is missing or damaged");
                 self.problem("vault", found, format!("biotrack-auth config set-secret --profile {profile}"));
             }
@@ -192,12 +193,12 @@ impl Examination<'_, '_> {
     }
 
     /// Living grants for which the ledger names no secret at all.
-    fn records_without(&mut self, ledger: &Ledger, secrets: &[&Secret]) -> Result<()> {
+    fn records_without(&mut self, ledger: &Ledger, secrets: &[&SecretLocation]) -> Result<()> {
         let Some(provider) = self.provider.clone() else { return Ok(()) };
         let kept: BTreeSet<_> = secrets
             .iter()
-            .filter_map(|it| match &it.holder {
-                Holder::Tokens { profile, key, role: Role::Live, .. } => {
+            .filter_map(|it| match &it.owner {
+                SecretOwner::Tokens { profile, key, role: Role::Live, .. } => {
                     Some((profile.as_str(), key.clone()))
                 }
                 _ => None,
@@ -228,7 +229,7 @@ impl Examination<'_, '_> {
         &mut self,
         listed: Vec<String>,
         at_work: bool,
-        secrets: &[Secret],
+        secrets: &[SecretLocation],
         vault: &Vault,
     ) -> Result<()> {
         let named: BTreeSet<&str> = secrets

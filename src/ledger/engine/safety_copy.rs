@@ -1,6 +1,6 @@
 //! The ledger's file as it is before a migration: whole in one file beside it, with what the log of commits holds.
 
-use super::sqlite::PATIENCE;
+use super::transaction_kind::PATIENCE;
 use crate::error::{Error, LedgerError, Result};
 use crate::system::files;
 use rusqlite::{Connection, OpenFlags};

@@ -1,9 +1,14 @@
-//! The ledger in a file: private, migrated, waited for; and what SQLite's errors mean here.
+//! The ledger in a file: private, migrated, waited for.
 
-use super::{Beginning, Db, Fault, safety_copy};
+use super::db::Db;
+use super::db_error::{DbError, of_sqlite};
+use super::safety_copy;
+use super::transaction_kind::{PATIENCE, TransactionKind};
 use crate::error::{Error, LedgerError, Result};
-use crate::ledger::migrations::{self, KNOWN, Migration, NOTHING};
-use crate::ledger::moving::{elsewhere, whereabouts};
+use crate::ledger::meta;
+use crate::ledger::migrations;
+use crate::ledger::move_state::elsewhere;
+use crate::ledger::schema::{KNOWN, Migration, NOTHING, fits};
 use crate::system::{Paths, Random, Step, Steps, files};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, InterruptHandle, OpenFlags, Transaction, TransactionBehavior};
@@ -11,9 +16,6 @@ use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// How long others are waited for.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The ledger's file, open.
 pub(in crate::ledger) struct LedgerFile {
@@ -63,7 +65,7 @@ impl LedgerFile {
             Err(e) if e.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
                 open(&place, OpenFlags::SQLITE_OPEN_READ_WRITE)?
             }
-            opened => opened.map_err(|e| fault(&place, "be opened", &e))?,
+            opened => opened.map_err(|e| of_sqlite(&place, "be opened", &e))?,
         };
         let file = Self { db, place, id: String::new(), anyway: false };
         if file.schema()? == NOTHING {
@@ -117,7 +119,7 @@ impl LedgerFile {
     }
 
     /// One transaction; whoever waited for it to begin while another did the same finds it done.
-    fn make_or_migrate(&mut self, paths: &Paths, id: &str) -> Result<Option<Migration>, Fault> {
+    fn make_or_migrate(&mut self, paths: &Paths, id: &str) -> Result<Option<Migration>, DbError> {
         self.db.pragma_update(None, "journal_mode", "WAL")?;
         // From here on nobody writes, so that the copy is what is migrated.
         let tx = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
@@ -132,7 +134,7 @@ impl LedgerFile {
                 Some(Migration { from, to: KNOWN, copy: Some(copy.display().to_string()) })
             }
             from => {
-                migrations::fits(&self.place, from)?;
+                fits(&self.place, from)?;
                 None
             }
         };
@@ -142,7 +144,7 @@ impl LedgerFile {
 
     /// The schema that it has. A database that has tables and no number is another program's.
     fn schema(&self) -> Result<i64> {
-        let unread = |e| fault(&self.place, "be read", &e);
+        let unread = |e| of_sqlite(&self.place, "be read", &e);
         let number = |statement: &str| -> Result<i64> {
             let mut statement = self.db.prepare_cached(statement).map_err(unread)?;
             statement.query_row([], |row| row.get(0)).map_err(unread)
@@ -153,7 +155,7 @@ impl LedgerFile {
             return Err(LedgerError::Damaged { path: self.place.clone(), reason }.into());
         }
         if found > KNOWN {
-            migrations::fits(&self.place, found)?;
+            fits(&self.place, found)?;
         }
         Ok(found)
     }
@@ -162,15 +164,15 @@ impl LedgerFile {
     fn named(mut self) -> Result<Self> {
         let found = self.schema()?;
         self.stays()?;
-        migrations::fits(&self.place, found)?;
+        fits(&self.place, found)?;
         let id = self.db.query_row("SELECT value FROM meta WHERE name = 'id'", [], |row| row.get(0));
-        self.id = id.map_err(|e| fault(&self.place, "be read", &e))?;
+        self.id = id.map_err(|e| of_sqlite(&self.place, "be read", &e))?;
         Ok(self)
     }
 
     /// Its records haven't moved elsewhere, and aren't on their way here.
     fn stays(&self) -> Result<()> {
-        let there = whereabouts(self.db()).map_err(|e| e.named(&self.place, "be read"))?;
+        let there = meta::move_state(self.db()).map_err(|e| e.named(&self.place, "be read"))?;
         elsewhere(&self.place, there).filter(|_| !self.anyway).map_or(Ok(()), Err)
     }
 
@@ -197,29 +199,29 @@ impl LedgerFile {
     /// Work inside a transaction that begins so: all of it, or nothing.
     pub(super) fn within<T>(
         &self,
-        begin: Beginning,
-        work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        begin: TransactionKind,
+        work: impl FnOnce(Db<'_>) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
         let behavior = match begin {
-            Beginning::Snapshot => TransactionBehavior::Deferred,
-            Beginning::Alone | Beginning::Undisturbed => TransactionBehavior::Immediate,
-            Beginning::Plain => {
+            TransactionKind::Snapshot => TransactionBehavior::Deferred,
+            TransactionKind::Alone | TransactionKind::Undisturbed => TransactionBehavior::Immediate,
+            TransactionKind::Plain => {
                 let synced = |level: &str| self.db.pragma_update(None, "synchronous", level);
                 synced("NORMAL")?;
-                let done = self.within(Beginning::Alone, work);
+                let done = self.within(TransactionKind::Alone, work);
                 synced("FULL")?;
                 return done;
             }
-            Beginning::InPassing => {
+            TransactionKind::InPassing => {
                 self.db.busy_timeout(Duration::ZERO)?;
-                let done = self.within(Beginning::Plain, work);
+                let done = self.within(TransactionKind::Plain, work);
                 self.db.busy_timeout(PATIENCE)?;
                 return done;
             }
         };
         let tx = Transaction::new_unchecked(&self.db, behavior)?;
-        migrations::fits(&self.place, self.schema()?)?;
-        if begin != Beginning::Snapshot {
+        fits(&self.place, self.schema()?)?;
+        if begin != TransactionKind::Snapshot {
             self.stays()?;
         }
         let done = work(Db::Sqlite(&tx))?;
@@ -228,7 +230,7 @@ impl LedgerFile {
     }
 
     /// Takes what the log of commits has into the file, as far as nobody reads it.
-    pub(super) fn begin_its_log_anew(&self) {
+    pub(super) fn checkpoint(&self) {
         let _ = self.db.pragma(None, "wal_checkpoint", "PASSIVE", |_| Ok(()));
     }
 }
@@ -266,7 +268,7 @@ fn check_beside(paths: &Paths) -> Result<()> {
 }
 
 fn open(name: &str, flags: OpenFlags) -> Result<Connection> {
-    prepare(name, flags).map_err(|e| fault(name, "be opened", &e))
+    prepare(name, flags).map_err(|e| of_sqlite(name, "be opened", &e))
 }
 
 fn prepare(name: &str, flags: OpenFlags) -> rusqlite::Result<Connection> {
@@ -284,26 +286,8 @@ fn prepare(name: &str, flags: OpenFlags) -> rusqlite::Result<Connection> {
 }
 
 /// Takes what its log has into the file itself, so that the file alone is the whole.
-pub(in crate::ledger) fn fold_its_log(file: &std::path::Path) -> Result<()> {
+pub(in crate::ledger) fn checkpoint_truncate(file: &std::path::Path) -> Result<()> {
     let name = file.display().to_string();
     let db = open(&name, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    db.pragma(None, "wal_checkpoint", "TRUNCATE", |_| Ok(())).map_err(|e| fault(&name, "be folded", &e))
-}
-
-/// What an error of SQLite means to an operator.
-pub(in crate::ledger) fn fault(path: &str, what: &'static str, e: &rusqlite::Error) -> Error {
-    let reason = match e {
-        rusqlite::Error::SqliteFailure(_, Some(words)) => words.clone(),
-        other => other.to_string(),
-    };
-    let path = path.to_owned();
-    match e.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            LedgerError::Busy { path, seconds: PATIENCE.as_secs() }
-        }
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => LedgerError::Damaged { path, reason },
-        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => LedgerError::Open { path, reason },
-        _ => LedgerError::Io { what, reason },
-    }
-    .into()
+    db.pragma(None, "wal_checkpoint", "TRUNCATE", |_| Ok(())).map_err(|e| of_sqlite(&name, "be folded", &e))
 }

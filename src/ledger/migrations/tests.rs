@@ -2,8 +2,8 @@
 
 use super::{KNOWN, STEPS};
 use crate::error::{Error, LedgerError, Result};
-use crate::ledger::engine::sqlite::LedgerFile;
-use crate::ledger::{Ledger, history};
+use crate::ledger::engine::LedgerFile;
+use crate::ledger::{Ledger, chain};
 use crate::model::history::Chore;
 use crate::model::server::LedgerPlace;
 use crate::system::{Env, OsRandom, Paths, Random, Unwatched};
@@ -165,9 +165,9 @@ fn every_older_schema_becomes_what_a_new_ledger_has_and_is_kept_as_it_was() {
 fn a_history_of_before_its_head_was_noted_is_whole_and_goes_on() {
     let newer = Home::empty();
     let happens = |ledger: &mut Ledger| {
-        let hand = ledger.hand();
+        let context = ledger.write_context();
         let noted = ledger.transaction("note it", |tx| {
-            history::append_chore(tx, Chore::Moved, Timestamp::UNIX_EPOCH, "one more", &hand)
+            chain::append_chore(tx, Chore::Moved, Timestamp::UNIX_EPOCH, "one more", &context)
         });
         noted.unwrap();
     };

@@ -12,7 +12,7 @@
 //! there, for they can't be given back, or nobody was asked to.
 
 use super::{PROFILE, Rig};
-use biotrack_auth::ledger::{Holder, Ledger, Secret};
+use biotrack_auth::ledger::{Ledger, SecretLocation, SecretOwner};
 use biotrack_auth::model::authorization::{Condition, Standing, State};
 use biotrack_auth::model::flow::{Flow, Place, Role, Stage};
 use biotrack_auth::model::granted::Granted;
@@ -195,8 +195,8 @@ impl<'r> Books<'r> {
 }
 
 /// One token set; none where the vault hasn't got it.
-fn kept(rig: &Rig, secret: &Secret) -> Option<Kept> {
-    let Holder::Tokens { profile, key, role, .. } = &secret.holder else { return None };
+fn kept(rig: &Rig, secret: &SecretLocation) -> Option<Kept> {
+    let SecretOwner::Tokens { profile, key, role, .. } = &secret.owner else { return None };
     let granted = tokens(rig, key, &secret.place).filter(|_| profile == PROFILE)?;
     let tokens: Vec<_> =
         std::iter::once(&granted.access).chain(&granted.refresh).map(|it| it.expose()).collect();

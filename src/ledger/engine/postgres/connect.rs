@@ -1,6 +1,7 @@
 //! Making a connection: by TLS that makes sure whose server answers, and with what a failure means to an operator.
 
-use super::{ANSWERING, first, words};
+use super::super::db_error::{is_away, words};
+use super::messages::first;
 use crate::model::server::{Encryption, Host, Server};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -8,12 +9,14 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// How long it may take.
 const CONNECTING: Duration = Duration::from_secs(10);
+
+/// How long an answer is waited for: past the server's own limits it isn't there any more.
+pub(super) const ANSWERING: Duration = Duration::from_secs(60);
 
 /// Why there is no connection.
 pub(super) enum Reason {
@@ -140,17 +143,4 @@ fn refused(e: tokio_postgres::Error) -> Reason {
         }
         None => Reason::Away(words(&e)),
     }
-}
-
-/// Starting, stopping, or too many are connected.
-pub(super) fn is_away(code: &SqlState) -> bool {
-    [
-        SqlState::ADMIN_SHUTDOWN,
-        SqlState::CRASH_SHUTDOWN,
-        SqlState::CANNOT_CONNECT_NOW,
-        SqlState::TOO_MANY_CONNECTIONS,
-        SqlState::READ_ONLY_SQL_TRANSACTION,
-        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
-    ]
-    .contains(code)
 }

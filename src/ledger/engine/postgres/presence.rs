@@ -1,28 +1,16 @@
 //! Who is at work, as other hosts see it: a claim that expires unless it's heard of again.
 
 use super::connect::connect;
-use super::{Session, first};
+use super::heartbeat::{Heartbeat, LEASE};
+use super::messages::first;
+use super::session::Session;
 use crate::error::{LedgerError, Result};
-use crate::ledger::engine::Value;
-use crate::model::server::Server;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use crate::ledger::engine::value::Value;
+use std::time::Duration;
 use tokio_postgres::Client;
 
-/// How long a process counts as being at work after it was last heard of.
-const LEASE: Duration = Duration::from_secs(90);
 /// How long what a process left open is its own host's to finish: a code lives ten minutes at most (RFC 6749, 4.1.2).
 const LEFT: Duration = Duration::from_secs(15 * 60);
-/// How often it's heard of.
-const BEAT: Duration = Duration::from_secs(15);
-
-/// This process shows that it lives, on a connection of its own, until it's dropped.
-pub(super) struct Presence {
-    mark: String,
-    /// When it was last noted.
-    heard: Arc<Mutex<Instant>>,
-    task: tokio::task::JoinHandle<()>,
-}
 
 impl Session {
     /// Shows from now on that this process lives: others leave what it's at to it.
@@ -36,27 +24,21 @@ impl Session {
         .map_err(named)?;
         let second = self.runtime.block_on(connect(&self.server)).map_err(|e| self.away(e))?;
         self.refuse_a_pool(&second)?;
-        let lease = LEASE.as_secs();
-        // A mark is of letters, digits, - and _.
-        let statement = format!(
-            "UPDATE biotrack_auth.owner SET until = biotrack_auth.unixepoch() + {lease} WHERE mark = '{mark}'"
-        );
-        let heard = Arc::new(Mutex::new(Instant::now()));
-        let task = self.runtime.spawn(beat(self.server.clone(), second, statement, heard.clone()));
-        *self.presence.borrow_mut() = Some(Presence { mark: mark.to_owned(), heard, task });
+        let heartbeat = Heartbeat::begin(&self.runtime, &self.server, second, mark);
+        *self.heartbeat.borrow_mut() = Some(heartbeat);
         Ok(())
     }
 
     /// This process is at work no longer. Whether nothing of its is left open: else that is its host's to finish for a while,
     /// because an answer may wait there which nobody else knows of.
     pub(in crate::ledger) fn leaves(&self) -> bool {
-        let Some(presence) = self.presence.borrow_mut().take() else { return true };
-        presence.task.abort();
+        let Some(heartbeat) = self.heartbeat.borrow_mut().take() else { return true };
+        heartbeat.end();
         let gone =
             "DELETE FROM owner WHERE mark = ?1 AND NOT EXISTS (SELECT FROM flow WHERE owner_mark = ?1)";
         let left = "UPDATE owner SET until = unixepoch() + ?2 WHERE mark = ?1";
         let told = "UPDATE flow SET owner_label = owner_label || ?2 WHERE owner_mark = ?1";
-        let mark = Value::Text(&presence.mark);
+        let mark = Value::Text(heartbeat.mark());
         if self.execute(gone, &[mark]).is_ok_and(|gone| gone == 1) {
             return true;
         }
@@ -79,27 +61,6 @@ impl Session {
 
     /// How long others will still take this process for one that is at work.
     pub(in crate::ledger) fn lease(&self) -> Duration {
-        let presence = self.presence.borrow();
-        let Some(presence) = presence.as_ref() else { return Duration::ZERO };
-        let heard = *presence.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        LEASE.saturating_sub(heard.elapsed())
-    }
-}
-
-/// Says again and again that a process is at work.
-async fn beat(server: Server, mut client: Client, statement: String, heard: Arc<Mutex<Instant>>) {
-    loop {
-        tokio::time::sleep(BEAT).await;
-        if client.is_closed() {
-            match connect(&server).await {
-                Ok(again) => client = again,
-                Err(_) => continue,
-            }
-        }
-        let asked = Instant::now();
-        let noted = client.simple_query(&statement);
-        if tokio::time::timeout(BEAT, noted).await.is_ok_and(|noted| noted.is_ok()) {
-            *heard.lock().unwrap_or_else(PoisonError::into_inner) = asked;
-        }
+        self.heartbeat.borrow().as_ref().map_or(Duration::ZERO, Heartbeat::lease)
     }
 }

@@ -1,7 +1,7 @@
 //! What goes to the server and comes back, as PostgreSQL spells and holds it.
 
-use super::super::{Cell, Fault, Value, strange};
-use super::words;
+use super::super::db_error::{DbError, unexpected_value, words};
+use super::super::value::{Cell, Value};
 use bytes::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
@@ -73,8 +73,8 @@ impl<'r> FromSql<'r> for Cell<'r> {
 }
 
 /// What stands in a row's column.
-pub(in crate::ledger::engine) fn cell(row: &super::Row, column: usize) -> Result<Cell<'_>, Fault> {
-    row.try_get(column).map_err(|e| strange(column, words(&e)))
+pub(in crate::ledger::engine) fn cell(row: &tokio_postgres::Row, column: usize) -> Result<Cell<'_>, DbError> {
+    row.try_get(column).map_err(|e| unexpected_value(column, words(&e)))
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! A refresh token is spent: the intent, synced, before the one POST; and what its failure means for the grant.
 
-use super::fresh::Live;
-use super::{Custody, changed, event, unknown};
+use super::live_grant::Live;
+use super::refresh_failure::{Meaning, meaning};
+use super::writer::{Custody, event, unknown};
 use crate::error::{Error, ProviderError, Result};
+use crate::ledger::changed;
 use crate::model::authorization::{Authorization, State};
 use crate::model::flow::{Change, Flow, Logged, Purpose, Role, Stage};
 use crate::model::granted::Granted;
@@ -39,10 +41,7 @@ impl Custody<'_> {
     /// The intent of a refresh: room on the disk and the envelope, then one synced commit that also says that it may
     /// have been sent.
     pub(super) fn begin(&mut self, live: &Live) -> Result<Refreshing> {
-        match &mut self.spool {
-            Some(spool) => spool.grow(1)?,
-            None => self.spool = Some(self.ledger.reserve(1)?),
-        }
+        self.reserve_room(1)?;
         let record = &live.standing.record;
         let id = FlowId(self.env.random.name()?);
         let item = self.item_of_flow(&record.key, &id);
@@ -74,10 +73,7 @@ impl Custody<'_> {
 
     /// A refresh of a dead process is sent once more: noted, synced, with another envelope for the same memo.
     pub(super) fn take_up_refresh(&mut self, flow: Flow) -> Result<Refreshing> {
-        match &mut self.spool {
-            Some(spool) => spool.grow(1)?,
-            None => self.spool = Some(self.ledger.reserve(1)?),
-        }
+        self.reserve_room(1)?;
         self.spool.iter_mut().for_each(|spool| spool.about(&flow));
         let memo = flow.memo.as_ref().ok_or_else(unknown)?;
         let (_, opener) = self.vault.unfold(memo, flow.key.license.as_str())?;
@@ -157,7 +153,12 @@ impl Custody<'_> {
 
     /// One POST; where its answer is lost on the way, one more after its deadline and re-reading, unless this is that or the
     /// access token lives.
-    pub(super) fn spend(&mut self, mut it: Refreshing, live: &Live, token: &Secret) -> Result<Sent> {
+    pub(super) fn send_refresh(
+        &mut self,
+        mut it: Refreshing,
+        live: &Live,
+        token: &Secret,
+    ) -> Result<RefreshResult> {
         let key = it.flow.key.clone();
         // defense: S37 ask-once-more
         let mut may_ask_again = !it.sent_before && !self.lasts(&live.granted, SignedDuration::ZERO);
@@ -174,7 +175,7 @@ impl Custody<'_> {
             let error = match answer.and_then(|answer| answer) {
                 Ok(answer) => {
                     let seal = it.seal.take().ok_or_else(unknown)?;
-                    return Ok(Sent::Answered(Box::new((it.flow, seal, answer))));
+                    return Ok(RefreshResult::Answered(Box::new((it.flow, seal, answer))));
                 }
                 Err(error) => error,
             };
@@ -195,7 +196,7 @@ impl Custody<'_> {
                     }
                     if !self.is_still(live)? {
                         self.close_lost(&it.flow)?;
-                        return Ok(Sent::Overtaken(error));
+                        return Ok(RefreshResult::Overtaken(error));
                     }
                     (it.flow.opened, it.flow.deadline) = self.times();
                     it.go = self.ledger.intend_again(&it.flow)?;
@@ -220,12 +221,12 @@ impl Custody<'_> {
 
     /// The provider says that the grant is dead. If it's still the one that was asked about, the record says so too; but
     /// not by one word behind a lost answer: that may mean the try before it.
-    fn dead(&mut self, it: &Refreshing, live: &Live, error: Error) -> Result<Sent> {
+    fn dead(&mut self, it: &Refreshing, live: &Live, error: Error) -> Result<RefreshResult> {
         let flow = &it.flow;
         // defense: S36 a-losers-refusal-is-checked
         if !self.is_still(live)? {
             self.forsake(it)?;
-            return Ok(Sent::Overtaken(error));
+            return Ok(RefreshResult::Overtaken(error));
         }
         // defense: S37 a-refusal-behind-a-loss-is-doubted
         if it.sent_before && !it.refused_before {
@@ -243,7 +244,7 @@ impl Custody<'_> {
         }
         if !self.mark_invalid(&live.standing.record, Some(&flow.id), &why)? {
             self.forsake(it)?;
-            return Ok(Sent::Overtaken(error));
+            return Ok(RefreshResult::Overtaken(error));
         }
         Err(self.no_token(&live.standing, state))
     }
@@ -333,38 +334,9 @@ impl Custody<'_> {
 }
 
 /// What came of sending.
-pub(super) enum Sent {
+pub(super) enum RefreshResult {
     /// An answer, and what seals it.
     Answered(Box<(Flow, Seal, Granted)>),
     /// The live grant was replaced meanwhile: to be decided again.
     Overtaken(Error),
-}
-
-/// What a failed refresh says about the refresh token.
-enum Meaning {
-    /// The provider says that the grant is dead.
-    Dead,
-    /// It certainly wasn't used.
-    Unsent,
-    /// It was sent, and the connection broke or stayed silent.
-    LostOnTheWay,
-    /// Something came back that doesn't say.
-    Uncertain,
-}
-
-fn meaning(error: &Error) -> Meaning {
-    const TOO_MANY_REQUESTS: u16 = 429;
-    match error {
-        // defense: S7 only-invalid-grant-ends-a-grant
-        Error::Provider(ProviderError::TokenRefused { code, .. }) if code == "invalid_grant" => Meaning::Dead,
-        Error::Provider(ProviderError::Lost { .. }) => Meaning::LostOnTheWay,
-        Error::Provider(ProviderError::Overloaded { status, .. }) if *status != TOO_MANY_REQUESTS => {
-            Meaning::Uncertain
-        }
-        Error::Provider(ProviderError::Useless { .. })
-        | Error::Interrupted { .. }
-        | Error::System { .. }
-        | Error::Internal(_) => Meaning::Uncertain,
-        _ => Meaning::Unsent,
-    }
 }

@@ -1,14 +1,15 @@
 //! What a refresh brought takes the old tokens' place: compared, sealed, stored, and one synced commit; also for a process
 //! that died in between.
 
-use super::fresh::{Fresh, Live};
-use super::{Custody, event, unknown};
-use crate::error::{CustodyError, Error, FactDifference, LedgerError, ProviderError, Result, VaultError};
+use super::live_grant::{Fresh, Live};
+use super::received_grant::protocol_differences;
+use super::writer::{Custody, event, unknown};
+use crate::error::{Error, FactDifference, ProviderError, Result, VaultError};
 use crate::ledger::Claim;
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::consent::compare;
 use crate::model::expiry::estimate;
-use crate::model::flow::{Change, Flow, Move, Place, Purpose, Role, Sealed, Stage};
+use crate::model::flow::{Change, Flow, Move, Place, Purpose, Role, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::{Event, Happened};
 use crate::model::ids::Key;
@@ -133,7 +134,7 @@ impl Custody<'_> {
             // A newer grant is in its place: that one is asked for its token.
             Ok(None) => return self.live(&flow.key).and_then(|live| self.handed_out(live, false)),
             // defense: S32 unstored-refresh-is-set-aside
-            Err(e) => return Err(self.set_refresh_aside(flow, sealed, &e)),
+            Err(e) => return Err(self.quarantine_refresh(flow, sealed, &e)),
         };
         if !differences.is_empty() {
             let license = flow.key.license.to_string();
@@ -151,7 +152,7 @@ impl Custody<'_> {
             return Vec::new();
         };
         let mut found = compare(&self.provider, key, &username, &answer.reported).differences;
-        found.extend(super::keep::protocol_differences(answer));
+        found.extend(protocol_differences(answer));
         found
     }
 
@@ -189,28 +190,13 @@ impl Custody<'_> {
             Ok(Change { record: record.clone(), moves, closes: Some(flow.id.clone()), events })
         })?;
         // Forgotten only once nobody waits for the token any more.
-        self.loose.extend(kept.memo);
+        self.orphaned_items.extend(kept.memo);
         let Some((_, old)) = old else {
-            self.touched.insert(key.clone());
+            self.changed_keys.insert(key.clone());
             return Ok(None);
         };
-        self.loose.push(old);
+        self.orphaned_items.push(old);
         Ok(after)
-    }
-
-    /// The tokens can't be kept in their place: they are kept sealed in the journal, else in the spool.
-    fn set_refresh_aside(&mut self, flow: &Flow, sealed: Sealed, why: &Error) -> Error {
-        let stage = Stage::Answered(sealed);
-        let kept = self.ledger.keep_answer(&flow.id, &stage).or_else(|e| match &mut self.spool {
-            // defense: S38 untaken-refresh-is-spooled
-            Some(spool) => spool.keep(&flow.id, &stage).map(drop),
-            None => Err(e),
-        });
-        let license = flow.key.license.to_string();
-        match kept {
-            Ok(()) => LedgerError::NotRefreshed { license, reason: why.to_string() }.into(),
-            Err(e) => CustodyError::TokensLost { license, why: why.to_string(), spool: e.to_string() }.into(),
-        }
     }
 }
 

@@ -1,17 +1,14 @@
-//! Giving grants back: a license that is deactivated, grants that nobody wants, grants that a newer one replaced.
+//! A license is deactivated, or a grant beside its living one is given up.
 
-use super::{Custody, anew_where_changed, event, unknown};
+use super::writer::{Custody, anew_where_changed, event, unknown};
 use crate::error::{Error, Result};
-use crate::ledger::{Intent, Leaving};
+use crate::ledger::Intent;
 use crate::model::authorization::Authorization;
 use crate::model::flow::{Change, Flow, Logged, Move, Place, Purpose, Role, Stage};
-use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key, Username};
 use crate::model::instant::whole_second;
-use crate::model::provider::RevocationScope;
-use crate::oauth::{self, Patience};
-use std::time::Duration;
+use crate::oauth::Patience;
 
 /// What the provider did about a deactivation.
 #[derive(Debug)]
@@ -213,7 +210,7 @@ impl Custody<'_> {
         let change = Change { record: record.clone(), moves: Vec::new(), closes: None, events: Vec::new() };
         let intent = Intent { flow, change, state: None, handed_off: false };
         let intended = self.ledger.intend(vec![intent])?.pop().ok_or_else(unknown)??;
-        self.loose.extend(intended.replaced);
+        self.orphaned_items.extend(intended.replaced);
         Ok(intended.flow)
     }
 
@@ -233,7 +230,7 @@ impl Custody<'_> {
         let Some(address) = address else { return Ok(Revocation::NotOffered) };
         let mut grants = Vec::with_capacity(secrets.len());
         for (_, place) in secrets {
-            match self.read(place, key) {
+            match self.read_grant(place, key) {
                 Ok(granted) => grants.push(granted),
                 Err(e) => {
                     // Nothing was done yet, and nothing is deleted because a read failed.
@@ -297,129 +294,5 @@ impl Custody<'_> {
             Change { record: record.clone(), moves, closes: Some(flow.get().clone()), events }
         })
         .map(drop)
-    }
-
-    /// Revokes the grants that nobody wants, where that ends no living one; each is kept until the provider has answered.
-    pub(super) fn revoke_unwanted(&mut self, key: &Key) -> Result<()> {
-        let unwanted = self.ledger.leaving(&self.provider.profile, key, Leaving::Unwanted)?;
-        let Some(address) = self.revocation_of_one() else { return Ok(()) };
-        if unwanted.get().is_empty() {
-            return Ok(());
-        }
-        for (_, place) in unwanted.get() {
-            let granted = self.read(place, key)?;
-            self.revoke_one(&address, &granted, &unwanted, Patience::NONE)?;
-        }
-        let unwanted = unwanted.spend();
-        let now = self.env.clock.now();
-        let profile = self.provider.profile.clone();
-        self.commit_if(key, |ledger, record| {
-            // Others may have kept further ones for it meanwhile.
-            let there = ledger.secrets(&profile, key, Role::Unwanted)?;
-            record.revocation_pending =
-                there.iter().any(|(id, _)| unwanted.iter().all(|(ours, _)| ours != id));
-            Ok(Change {
-                moves: unwanted.iter().map(|(id, _)| Move::Drop(*id)).collect(),
-                closes: None,
-                events: vec![event(record, Happened::Revoked, "a grant that wasn't wanted", now)],
-                record: record.clone(),
-            })
-        })?;
-        for (_, place) in unwanted {
-            self.forget(Some(place));
-        }
-        Ok(())
-    }
-
-    /// What is left to do once the answer has been given: closed questions' memos go, and the grants that newer ones
-    /// replaced; those are revoked only where that reaches them alone. A failure, or Ctrl-C, leaves them to the next
-    /// command on the license.
-    pub fn tidy(&mut self) {
-        for place in std::mem::take(&mut self.loose) {
-            self.forget(Some(place));
-        }
-        for key in std::mem::take(&mut self.touched) {
-            if let Err(e) = self.settle_moot_refresh(&key) {
-                tracing::warn!("a refresh of {key} that was left over isn't closed yet: {e}");
-            }
-            if let Err(e) = self.drop_superseded(&key) {
-                tracing::warn!("the replaced grant of {key} isn't cleared away yet: {e}");
-            }
-        }
-    }
-
-    /// A newer grant stands: what a dead process left of a refresh of the old one is closed.
-    fn settle_moot_refresh(&mut self, key: &Key) -> Result<()> {
-        if !self.standing(key)?.is_some_and(|it| it.has_lost_refresh()) {
-            return Ok(());
-        }
-        let _claim = self.claim(key)?;
-        self.settle_refreshes(key).map(drop)
-    }
-
-    fn drop_superseded(&mut self, key: &Key) -> Result<()> {
-        let superseded = self.ledger.leaving(&self.provider.profile, key, Leaving::Superseded)?;
-        if superseded.get().is_empty() {
-            return Ok(());
-        }
-        if self.provider.revocation_scope == RevocationScope::Token && self.online.is_none() {
-            return Err(unknown());
-        }
-        if let Some(address) = self.revocation_of_one() {
-            for (_, place) in superseded.get() {
-                let granted = self.read(place, key)?;
-                self.revoke_one(&address, &granted, &superseded, Patience::NONE)?;
-            }
-        }
-        let superseded = superseded.spend();
-        self.commit(key, |record| Change {
-            moves: superseded.iter().map(|(id, _)| Move::Drop(*id)).collect(),
-            closes: None,
-            events: Vec::new(),
-            record: record.clone(),
-        })?;
-        for (_, place) in superseded {
-            self.forget(Some(place));
-        }
-        Ok(())
-    }
-
-    /// Whether clearing away would need the provider, which wasn't reached yet.
-    pub fn tidy_needs_provider(&self) -> Result<bool> {
-        if self.online.is_some() || self.provider.revocation_scope != RevocationScope::Token {
-            return Ok(false);
-        }
-        for key in &self.touched {
-            if !self.ledger.secrets(&self.provider.profile, key, Role::Superseded)?.is_empty() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn revoke_one<T: Clone + Send + Sync + 'static>(
-        &self,
-        address: &str,
-        granted: &Granted,
-        go: &Logged<T>,
-        patience: Patience,
-    ) -> Result<()> {
-        let (exchange, address, granted, go) =
-            (self.online()?, address.to_owned(), granted.clone(), go.clone());
-        let (clock, run) = (self.env.clock.clone(), self.interrupts.clone());
-        self.env.wait_and_tell(self.interrupts.as_ref(), |tell| async move {
-            let told = |e: &Error, wait: Duration| {
-                tell(format!("{e}. It's asked again in {} s.", wait.as_millis().div_ceil(1000)));
-            };
-            let (http, provider, secret) = (&exchange.http, &exchange.provider, exchange.secret.as_ref());
-            oauth::again(patience, clock, run, told, || {
-                oauth::revoke(http, provider, &address, secret, &granted, &go)
-            })
-            .await
-        })?
-    }
-
-    fn read(&self, place: &Place, key: &Key) -> Result<Granted> {
-        Granted::from_sealable(&self.vault.get(place, key.license.as_str())?, key)
     }
 }

@@ -1,11 +1,13 @@
 //! Answers that come from elsewhere: to a question that was handed out, or whose process has ended before it came.
 
-use super::{Custody, InFlight, unknown};
+use super::in_flight::InFlight;
+use super::writer::{Custody, unknown};
 use crate::error::{Error, HandoffError, ProviderError, Result};
 use crate::model::authorization::{hand_out_again, next, register_again};
-use crate::model::flow::{Flow, Stage};
+use crate::model::flow::{Flow, Owner, Stage};
 use crate::model::secret::{Secret, fingerprint};
 use crate::oauth::{self, Endpoints, Memo, Returned};
+use crate::vault::Envelope;
 
 /// A question, found by its answer.
 #[derive(Debug)]
@@ -105,29 +107,13 @@ impl Custody<'_> {
         &mut self,
         flow: &Flow,
         memo: Memo,
-        envelope: Option<crate::vault::Envelope>,
-        from: Option<Option<crate::model::flow::Owner>>,
+        envelope: Option<Envelope>,
+        from: Option<Option<Owner>>,
     ) -> Result<()> {
         let kept = flow.memo.clone().ok_or_else(unknown)?;
         let (code_seal, answer_seal) = envelope.map(|it| (it.code, it.answer)).unzip();
-        let in_flight =
-            InFlight { code_seal, answer_seal, from, ..super::recover::in_flight(flow, Some(memo), kept) };
+        let in_flight = InFlight { code_seal, answer_seal, from, ..InFlight::of(flow, Some(memo), kept) };
         self.in_flight.insert(flow.id.clone(), in_flight);
-        Ok(())
-    }
-
-    /// Whether ledger and vault can be used now.
-    pub fn is_well(&mut self) -> Result<()> {
-        self.ledger.is_usable()?;
-        self.probe()
-    }
-
-    /// Closes a hand-off whose time is over, with its memo: whatever is done to a license next clears it away.
-    pub(super) fn clear_lapsed(&mut self, flow: &Flow) -> Result<()> {
-        if flow.owner.is_none() && flow.stage == Stage::Asked && flow.deadline <= self.env.clock.now() {
-            let memo = self.ledger.close_lapsed(&flow.id)?;
-            self.forget(memo);
-        }
         Ok(())
     }
 

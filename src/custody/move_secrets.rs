@@ -2,7 +2,7 @@
 //! names them all; only then the old ones go. Killed anywhere, the same command goes on.
 
 use crate::error::{CustodyError, Error, LedgerError, Result};
-use crate::ledger::{Carried, Holder, Ledger, Secret};
+use crate::ledger::{Ledger, MoveSummary, SecretLocation, SecretOwner};
 use crate::model::flow::{Flow, Place, Role, Stage};
 use crate::model::history::Chore;
 use crate::model::server::LedgerPlace;
@@ -69,7 +69,7 @@ pub fn move_ledger(
     from: &LedgerPlace,
     to: &LedgerPlace,
     named: &mut dyn FnMut() -> Result<()>,
-) -> Result<Carried> {
+) -> Result<MoveSummary> {
     match Ledger::open(env, from) {
         Ok(ledger) => drop(calm(&ledger, false)?),
         // It has moved already: the same command finishes that.
@@ -81,21 +81,21 @@ pub fn move_ledger(
     Ok(carried)
 }
 
-fn moved_one(ledger: &Ledger, secret: &Secret, from: &Vault, to: &Vault) -> Result<Place> {
-    let whose = secret.holder.whose();
+fn moved_one(ledger: &Ledger, secret: &SecretLocation, from: &Vault, to: &Vault) -> Result<Place> {
+    let whose = secret.owner.whose();
     let id = ledger.id();
-    match &secret.holder {
-        Holder::Tokens { id: row, profile, key, role, generation } => {
+    match &secret.owner {
+        SecretOwner::Tokens { id: row, profile, key, role, generation } => {
             // The same name at every try, so that one that was cut short leaves nothing that isn't named again.
             let item = format!("{id}/{profile}/{}/{}/{}", key.ubi, key.license, generation.0);
             let item = if *role == Role::Live { item } else { format!("{item}-{}-{row}", role.word()) };
             to.put(&item, &from.get(&secret.place, &whose)?)
         }
-        Holder::Profile { profile, name } => {
+        SecretOwner::Profile { profile, name } => {
             let item = format!("{id}/{profile}/{}-moved", name.replace('_', "-"));
             to.put_own(&item, &from.get(&secret.place, &whose)?)
         }
-        Holder::Memo { flow, profile, key } => {
+        SecretOwner::Memo { flow, profile, key } => {
             let (memo, _) = from.unfold(&secret.place, &whose)?;
             let item = format!("{id}/{profile}/{}/{}/flow-{flow}", key.ubi, key.license);
             to.envelope(&item, &memo).map(|(_, place)| place)
@@ -115,8 +115,8 @@ pub fn reseal(ledger: &mut Ledger, vault: &Vault, detail: &str, now: Timestamp) 
         let known = all.len();
         let mut sealed = Vec::new();
         for secret in all {
-            if let (Holder::Tokens { .. }, Place::Blob(_)) = (&secret.holder, &secret.place) {
-                let place = vault.put("", &vault.get(&secret.place, &secret.holder.whose())?)?;
+            if let (SecretOwner::Tokens { .. }, Place::Blob(_)) = (&secret.owner, &secret.place) {
+                let place = vault.put("", &vault.get(&secret.place, &secret.owner.whose())?)?;
                 sealed.push((secret, place));
             }
         }

@@ -1,14 +1,14 @@
 //! A start after a crash: what a dead process left is finished or reported, before anything new is asked.
 
-use super::{Custody, InFlight, Kept};
+use super::in_flight::InFlight;
+use super::store_grant::Kept;
+use super::writer::{Custody, unknown};
 use crate::error::{Error, Result};
-use crate::model::flow::{Flow, Place, Purpose, Sealed, Stage};
+use crate::model::flow::{Flow, Purpose, Sealed, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::{Key, Username};
 use crate::model::secret::Secret;
-use crate::oauth::Memo;
-use crate::vault::Opener;
 use jiff::{SignedDuration, Timestamp};
 
 /// What became of a question that a dead process had left.
@@ -31,7 +31,45 @@ pub enum Recovered {
     Failed(Error),
 }
 
+/// What is done about a flow that a dead process left, whose sentence goes into the history.
+#[derive(Debug, PartialEq, Eq)]
+enum NextStep<'f> {
+    /// Nothing came back: it's closed.
+    Drop(&'static str),
+    /// What became of it can't be known: it's closed, and the record says so.
+    Uncertain(&'static str),
+    /// Its code was never sent: it's sent now.
+    Send(&'f Sealed),
+    /// Its answer is there: it's stored now.
+    Store(&'f Sealed),
+}
+
+/// What the stage of a flow that a dead process left leads to: where the provider may be asked, and where the process was of
+/// this host, which alone can open a code and knows whether it was sent.
+fn next_step(stage: &Stage, online: bool, of_this_host: bool) -> NextStep<'_> {
+    match stage {
+        Stage::Asked => NextStep::Drop("the program ended before an answer came"),
+        Stage::Sent | Stage::Refused => NextStep::Uncertain("the program ended before the answer was stored"),
+        Stage::Arrived(_) | Stage::Answered(_) if !online => {
+            NextStep::Uncertain("given up without asking the provider")
+        }
+        Stage::Arrived(_) if !of_this_host => NextStep::Uncertain("its host didn't come back in time"),
+        Stage::Arrived(code) => NextStep::Send(code),
+        Stage::Answered(answer) => NextStep::Store(answer),
+    }
+}
+
 impl Custody<'_> {
+    /// Whether a dead process left a grant of a license that can be finished without a person.
+    pub fn can_finish_alone(&mut self, key: &Key) -> Result<bool> {
+        let open = self.ledger.unfinished(&self.provider.profile, Some(key))?;
+        Ok(open.iter().any(|flow| {
+            flow.owner.is_some()
+                && matches!(flow.purpose, Purpose::Register | Purpose::Renew)
+                && matches!(flow.stage, Stage::Arrived(_) | Stage::Answered(_))
+        }))
+    }
+
     /// Finishes or reports what dead processes left of a license. An error leaves it open for the next run.
     pub fn recover(&mut self, key: &Key) -> Result<Vec<Recovered>> {
         let recovered = self.take_over(true, key)?;
@@ -42,7 +80,7 @@ impl Custody<'_> {
         {
             tracing::warn!("a grant of {key} that nobody wants isn't revoked yet: {e}");
         }
-        self.touched.insert(key.clone());
+        self.changed_keys.insert(key.clone());
         Ok(recovered)
     }
 
@@ -88,51 +126,27 @@ impl Custody<'_> {
     }
 
     fn resume(&mut self, online: bool, flow: Flow) -> Result<Recovered> {
-        match (flow.purpose, &flow.stage) {
-            (_, Stage::Asked) => {
-                self.close(
-                    &flow.id,
-                    &flow.key,
-                    Some((Happened::Failed, "the program ended before an answer came")),
-                )?;
+        match next_step(&flow.stage, online, self.ledger.is_of_this_host(&flow)) {
+            NextStep::Drop(why) => {
+                self.close(&flow.id, &flow.key, Some((Happened::Failed, why)))?;
                 Ok(Recovered::Dropped)
             }
-            (purpose, Stage::Sent | Stage::Refused) => {
-                self.close(
-                    &flow.id,
-                    &flow.key,
-                    Some((Happened::Uncertain, "the program ended before the answer was stored")),
-                )?;
-                Ok(match purpose {
+            NextStep::Uncertain(why) => {
+                self.close(&flow.id, &flow.key, Some((Happened::Uncertain, why)))?;
+                Ok(match flow.purpose {
                     Purpose::Deactivate | Purpose::BreakFirst => Recovered::UncertainDeactivation,
                     _ => Recovered::Uncertain,
                 })
             }
-            (_, Stage::Arrived(_)) if online && !self.ledger.is_of_this_host(&flow) => {
-                self.close(
-                    &flow.id,
-                    &flow.key,
-                    Some((Happened::Uncertain, "its host didn't come back in time")),
-                )?;
-                Ok(Recovered::Uncertain)
-            }
-            (_, Stage::Arrived(_) | Stage::Answered(_)) if !online => {
-                self.close(
-                    &flow.id,
-                    &flow.key,
-                    Some((Happened::Uncertain, "given up without asking the provider")),
-                )?;
-                Ok(Recovered::Uncertain)
-            }
-            (_, Stage::Arrived(sealed)) => self.send(&flow, sealed),
-            (_, Stage::Answered(sealed)) => self.store_answer(&flow, sealed),
+            NextStep::Send(code) => self.send(&flow, code),
+            NextStep::Store(answer) => self.store_answer(&flow, answer),
         }
     }
 
     /// A code that was never sent is sent.
     fn send(&mut self, flow: &Flow, sealed: &Sealed) -> Result<Recovered> {
         let (memo, opener) = self.unfold(flow)?;
-        let kept = flow.memo.clone().ok_or_else(super::unknown)?;
+        let kept = flow.memo.clone().ok_or_else(unknown)?;
         let code: String = opener.open(sealed, flow.key.license.as_str())?.read(flow.key.license.as_str())?;
         if self.spool.is_none() {
             self.spool = Some(self.ledger.reserve(1)?);
@@ -144,7 +158,7 @@ impl Custody<'_> {
             answer_seal: Some(envelope.answer),
             code: Some(sealed.clone()),
             handed_in: true,
-            ..in_flight(flow, Some(memo), kept)
+            ..InFlight::of(flow, Some(memo), kept)
         };
         self.in_flight.insert(flow.id.clone(), in_flight);
         let go = self.sending(&flow.id, &Secret::new(code))?;
@@ -162,13 +176,13 @@ impl Custody<'_> {
             Err(e) => (None, self.vault.opener().ok_or(e)??),
         };
         let granted = Granted::from_sealable(&opener.open(sealed, flow.key.license.as_str())?, &flow.key)?;
-        let kept = flow.memo.clone().ok_or_else(super::unknown)?;
-        self.in_flight.insert(flow.id.clone(), in_flight(flow, memo, kept));
+        let kept = flow.memo.clone().ok_or_else(unknown)?;
+        self.in_flight.insert(flow.id.clone(), InFlight::of(flow, memo, kept));
         let mut came = self.compared(flow.id.clone(), granted, sealed.clone());
         if let (Ok(came), Some(newer)) = (&mut came, self.granted_since(flow)?) {
             came.overtaken_by(newer);
         }
-        let kept = self.keep(vec![came]).pop().unwrap_or_else(|| Err(super::unknown()));
+        let kept = self.keep(vec![came]).pop().unwrap_or_else(|| Err(unknown()));
         self.finished(flow, kept)
     }
 
@@ -183,12 +197,6 @@ impl Custody<'_> {
         Ok(granted.filter(|at| *at > flow.opened))
     }
 
-    pub(super) fn unfold(&self, flow: &Flow) -> Result<(Memo, Opener)> {
-        let whose = flow.key.license.as_str();
-        let (memo, opener) = self.vault.unfold(flow.memo.as_ref().ok_or_else(super::unknown)?, whose)?;
-        Ok((Memo::from_sealable(&memo, whose)?, opener))
-    }
-
     fn finished(&mut self, flow: &Flow, kept: Result<Kept>) -> Result<Recovered> {
         match kept {
             Ok(kept) => Ok(Recovered::Finished { kept, username: flow.username.clone() }),
@@ -199,19 +207,38 @@ impl Custody<'_> {
     }
 }
 
-pub(super) fn in_flight(flow: &Flow, memo: Option<Memo>, kept: Place) -> InFlight {
-    InFlight {
-        key: flow.key.clone(),
-        username: flow.username.clone(),
-        purpose: flow.purpose,
-        redirect_uri: flow.redirect_uri.clone(),
-        memo,
-        kept,
-        code_seal: None,
-        answer_seal: None,
-        code: None,
-        handed_in: false,
-        taken_up: false,
-        from: None,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sealed() -> Sealed {
+        Sealed(b"sealed".to_vec())
+    }
+
+    #[test]
+    fn a_code_that_may_have_been_sent_is_never_sent_again() {
+        for (online, of_this_host) in [(false, false), (false, true), (true, false), (true, true)] {
+            for stage in [Stage::Sent, Stage::Refused] {
+                let step = next_step(&stage, online, of_this_host);
+                assert!(matches!(step, NextStep::Uncertain(_)), "{stage:?}: {step:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_code_is_sent_by_its_own_host_alone_and_an_answer_is_stored_by_any() {
+        let (arrived, answered) = (Stage::Arrived(sealed()), Stage::Answered(sealed()));
+        assert_eq!(next_step(&arrived, true, true), NextStep::Send(&sealed()));
+        assert!(matches!(next_step(&arrived, true, false), NextStep::Uncertain(_)));
+        assert_eq!(next_step(&answered, true, true), NextStep::Store(&sealed()));
+        assert_eq!(next_step(&answered, true, false), NextStep::Store(&sealed()));
+    }
+
+    #[test]
+    fn what_came_is_uncertain_where_the_provider_is_not_asked() {
+        for stage in [Stage::Arrived(sealed()), Stage::Answered(sealed())] {
+            assert!(matches!(next_step(&stage, false, true), NextStep::Uncertain(_)), "{stage:?}");
+        }
+        assert!(matches!(next_step(&Stage::Asked, false, true), NextStep::Drop(_)));
     }
 }

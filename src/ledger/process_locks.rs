@@ -1,6 +1,6 @@
 //! Who lives: each process that works on questions keeps a file locked, and the lock goes with it, however it ends.
 
-use super::engine::{Db, Fault};
+use super::engine::{Db, DbError};
 use crate::error::{Error, Result};
 use crate::model::flow::Owner;
 use crate::system::{Random, Who, files};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// This process's mark.
 #[derive(Debug)]
-pub struct Mark {
+pub struct ProcessLock {
     owner: Owner,
     path: PathBuf,
     stays: bool,
@@ -17,7 +17,7 @@ pub struct Mark {
     _file: File,
 }
 
-impl Mark {
+impl ProcessLock {
     pub(super) fn make(folder: &Path, who: &Who, boot: Option<&str>, random: &dyn Random) -> Result<Self> {
         files::private_folder(folder)?;
         let mark = format!("{}{BEHIND_BOOT}{}", boot.unwrap_or(SYNCED), random.name()?);
@@ -60,24 +60,24 @@ pub(super) fn has_noted_all(owner: &Owner, boot: Option<&str>) -> bool {
 
 /// How it's found out whether an owner lives.
 #[derive(Debug, Clone)]
-pub(super) struct Living {
+pub(super) struct Liveness {
     /// The folder of marks here.
     pub(super) marks: PathBuf,
 }
 
-impl Living {
+impl Liveness {
     /// Whether the process behind a mark lives. A doubt counts as living: nothing is taken from it. One of this host is
     /// known by its mark's lock, however it ended; of another host by its lease.
-    pub(super) fn has(&self, db: Db<'_>, owner: &Owner) -> Result<bool, Fault> {
+    pub(super) fn has(&self, db: Db<'_>, owner: &Owner) -> Result<bool, DbError> {
         let mark = self.marks.join(&owner.mark);
         match fs::symlink_metadata(&mark) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => db.has_a_lease(&owner.mark),
-            _ => Ok(Mark::locked(&mark)),
+            _ => Ok(ProcessLock::locked(&mark)),
         }
     }
 }
 
-impl Drop for Mark {
+impl Drop for ProcessLock {
     fn drop(&mut self) {
         if !self.stays {
             let _ = fs::remove_file(&self.path);

@@ -1,6 +1,6 @@
 //! Asking the provider whether grants live, many at once; only its own word makes one invalid.
 
-use super::Custody;
+use super::writer::Custody;
 use crate::error::Result;
 use crate::model::ids::Key;
 use crate::oauth::{self, LookedUp};

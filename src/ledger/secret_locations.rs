@@ -1,10 +1,11 @@
 //! Every secret's place at once: for moving them all, and for comparing the vault with the ledger.
 
-use super::engine::{Db, Fault, strange, values};
-use super::journal::{self, columns, key, place};
-use super::{Ledger, history, meta, records};
+use super::cells::{columns, key, place};
+use super::engine::{Db, DbError, unexpected_value, values};
+use super::store::Ledger;
+use super::{chain, journal, meta, records};
 use crate::error::{Error, LedgerError, Result};
-use crate::model::flow::{Flow, Place, Role};
+use crate::model::flow::{Flow, Logged, Place, Role};
 use crate::model::history::Chore;
 use crate::model::ids::{FlowId, Generation, Key};
 use crate::model::vault_kind::VaultKind;
@@ -12,7 +13,7 @@ use jiff::Timestamp;
 
 /// What a secret is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Holder {
+pub enum SecretOwner {
     /// A license's token set.
     Tokens {
         /// Its row.
@@ -44,7 +45,7 @@ pub enum Holder {
     },
 }
 
-impl Holder {
+impl SecretOwner {
     /// Whose it is, for messages.
     pub fn whose(&self) -> String {
         match self {
@@ -56,22 +57,60 @@ impl Holder {
 
 /// A secret and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Secret {
+pub struct SecretLocation {
     /// What it's of.
-    pub holder: Holder,
+    pub owner: SecretOwner,
     /// Where it is.
     pub place: Place,
 }
 
+/// The roles in which a secret only waits for its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetiredRole {
+    /// A newer grant is stored in its place.
+    Superseded,
+    /// It's refused, or given up.
+    Unwanted,
+}
+
 impl Ledger {
-    /// Every secret that the ledger names, of all profiles.
-    pub fn all_secrets(&self) -> Result<Vec<Secret>> {
-        self.engine.snapshot(named_secrets).map_err(|e| self.fault("read", e))
+    /// Where a license's secrets of a role are.
+    pub fn secrets(&self, profile: &str, key: &Key, role: Role) -> Result<Vec<(i64, Place)>> {
+        records::secrets(self.engine.db(), profile, key, role).map_err(|e| self.fault("read", e))
     }
 
-    /// Every open question, of all profiles.
-    pub fn all_flows(&self) -> Result<Vec<Flow>> {
-        journal::of_all(self.engine.db()).map_err(|e| self.fault("read the journal", e))
+    /// The secrets that are on their way out: synced in a role that says so, which is the intent of their revocation.
+    pub fn leaving(&self, profile: &str, key: &Key, role: RetiredRole) -> Result<Logged<Vec<(i64, Place)>>> {
+        let role = match role {
+            RetiredRole::Superseded => Role::Superseded,
+            RetiredRole::Unwanted => Role::Unwanted,
+        };
+        self.secrets(profile, key, role).map(Logged::attested_by_the_ledger)
+    }
+
+    /// Where a profile's own secret is.
+    pub fn profile_secret(&self, profile: &str, name: &str) -> Result<Option<Place>> {
+        profile_secret(self.engine.db(), profile, name).map_err(|e| self.fault("read", e))
+    }
+
+    /// Sets a profile's own secret; says where the old one was.
+    pub fn set_profile_secret(&mut self, profile: &str, name: &str, place: &Place) -> Result<Option<Place>> {
+        let (item, blob) = columns(place);
+        self.transaction("keep the secret", |tx| {
+            is_the_vault(tx, place.vault())?;
+            let old = profile_secret(tx, profile, name)?;
+            tx.execute(
+                "INSERT INTO profile_secret (profile, name, item, blob) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (profile, name) DO UPDATE SET item = excluded.item, blob = excluded.blob",
+                values![profile, name, item, blob],
+            )?;
+            Ok(old)
+        })
+    }
+
+    /// Every secret that the ledger names, of all profiles.
+    pub fn all_secrets(&self) -> Result<Vec<SecretLocation>> {
+        self.engine.snapshot(named_secrets).map_err(|e| self.fault("read", e))
     }
 
     /// Gives secrets new places, one synced commit for all, with a line in the history; old items of a keyring are
@@ -79,14 +118,14 @@ impl Ledger {
     /// open questions aren't those that were `seen`: somebody has begun to work on a license.
     pub fn replace_places(
         &mut self,
-        moved: &[(Secret, Place)],
+        moved: &[(SecretLocation, Place)],
         known: usize,
         seen: &[Flow],
         chore: Chore,
         detail: &str,
         now: Timestamp,
     ) -> Result<bool> {
-        let hand = self.hand();
+        let context = self.write_context();
         let done = self.transaction("move the secrets", |tx| {
             if named_secrets(tx)?.len() != known || journal::of_all(tx)? != seen {
                 return Err(LedgerError::SecretMoved.into());
@@ -113,7 +152,7 @@ impl Ledger {
             if let (Chore::Moved, Some((_, place))) = (chore, moved.first()) {
                 note_vault(tx, place.vault())?;
             }
-            history::append_chore(tx, chore, now, detail, &hand)?;
+            chain::append_chore(tx, chore, now, detail, &context)?;
             Ok(())
         });
         match done {
@@ -154,16 +193,21 @@ impl Ledger {
     }
 }
 
+fn profile_secret(db: Db<'_>, profile: &str, name: &str) -> Result<Option<Place>, DbError> {
+    let named = "SELECT item, blob FROM profile_secret WHERE profile = ?1 AND name = ?2";
+    Ok(db.row(named, values![profile, name], |row| place(row, 0))?.flatten())
+}
+
 /// The name under which the ledger keeps which vault its secrets were moved to.
 const VAULT: &str = "vault";
 
-fn note_vault(tx: Db<'_>, vault: VaultKind) -> Result<(), Fault> {
+fn note_vault(tx: Db<'_>, vault: VaultKind) -> Result<(), DbError> {
     meta::put(tx, VAULT, vault.word())
 }
 
 /// Refuses another vault than the one that all secrets were moved to: whoever keeps one there read the configuration before
 /// that.
-pub(super) fn is_the_vault(tx: Db<'_>, kind: VaultKind) -> Result<(), Fault> {
+pub(super) fn is_the_vault(tx: Db<'_>, kind: VaultKind) -> Result<(), DbError> {
     let kind = kind.word();
     match meta::get(tx, VAULT)? {
         Some(moved) if moved != kind => Err(LedgerError::OtherVault { moved, kind }.into()),
@@ -172,44 +216,44 @@ pub(super) fn is_the_vault(tx: Db<'_>, kind: VaultKind) -> Result<(), Fault> {
 }
 
 /// Every secret that is named, wherever its name stands.
-fn named_secrets(db: Db<'_>) -> Result<Vec<Secret>, Fault> {
+fn named_secrets(db: Db<'_>) -> Result<Vec<SecretLocation>, DbError> {
     let mut all = db.rows(
         "SELECT secret.id, secret.profile, secret.ubi, secret.license, role, coalesce(generation, 0), item, blob
          FROM secret LEFT JOIN authorization USING (profile, ubi, license) ORDER BY secret.id",
         values![],
         |row| {
-            let holder = Holder::Tokens {
+            let holder = SecretOwner::Tokens {
                 id: row.get(0)?,
                 profile: row.get(1)?,
                 key: key(row, 2)?,
-                role: Role::of(row.get(4)?).ok_or_else(|| strange(4, "an unknown role"))?,
+                role: Role::of(row.get(4)?).ok_or_else(|| unexpected_value(4, "an unknown role"))?,
                 generation: Generation(row.get(5)?),
             };
-            Ok(place(row, 6)?.map(|place| Secret { holder, place }))
+            Ok(place(row, 6)?.map(|place| SecretLocation { owner: holder, place }))
         },
     )?;
     all.extend(db.rows("SELECT profile, name, item, blob FROM profile_secret", values![], |row| {
-        let holder = Holder::Profile { profile: row.get(0)?, name: row.get(1)? };
-        Ok(place(row, 2)?.map(|place| Secret { holder, place }))
+        let holder = SecretOwner::Profile { profile: row.get(0)?, name: row.get(1)? };
+        Ok(place(row, 2)?.map(|place| SecretLocation { owner: holder, place }))
     })?);
     all.extend(db.rows(
         "SELECT id, profile, ubi, license, memo_item, memo_blob FROM flow",
         values![],
         |row| {
             let flow = FlowId(row.get(0)?);
-            let holder = Holder::Memo { flow, profile: row.get(1)?, key: key(row, 2)? };
-            Ok(place(row, 4)?.map(|place| Secret { holder, place }))
+            let holder = SecretOwner::Memo { flow, profile: row.get(1)?, key: key(row, 2)? };
+            Ok(place(row, 4)?.map(|place| SecretLocation { owner: holder, place }))
         },
     )?);
     Ok(all.into_iter().flatten().collect())
 }
 
 /// `false` where it isn't where it was.
-fn put(tx: Db<'_>, secret: &Secret, to: &Place) -> Result<bool, Fault> {
+fn put(tx: Db<'_>, secret: &SecretLocation, to: &Place) -> Result<bool, DbError> {
     let (old_item, old_blob) = columns(&secret.place);
     let (item, blob) = columns(to);
-    let changed = match &secret.holder {
-        Holder::Tokens { id, profile, key, .. } => {
+    let changed = match &secret.owner {
+        SecretOwner::Tokens { id, profile, key, .. } => {
             // Whoever goes by the place where they were decides anew.
             records::touch(tx, profile, key)?;
             tx.execute(
@@ -218,12 +262,12 @@ fn put(tx: Db<'_>, secret: &Secret, to: &Place) -> Result<bool, Fault> {
                 values![*id, item, blob, old_item, old_blob],
             )?
         }
-        Holder::Profile { profile, name } => tx.execute(
+        SecretOwner::Profile { profile, name } => tx.execute(
             "UPDATE profile_secret SET item = ?3, blob = ?4
              WHERE profile = ?1 AND name = ?2 AND item IS NOT DISTINCT FROM ?5 AND blob IS NOT DISTINCT FROM ?6",
             values![profile, name, item, blob, old_item, old_blob],
         )?,
-        Holder::Memo { flow, .. } => tx.execute(
+        SecretOwner::Memo { flow, .. } => tx.execute(
             "UPDATE flow SET memo_item = ?2, memo_blob = ?3
              WHERE id = ?1 AND memo_item IS NOT DISTINCT FROM ?4 AND memo_blob IS NOT DISTINCT FROM ?5",
             values![&flow.0, item, blob, old_item, old_blob],

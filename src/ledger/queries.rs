@@ -1,9 +1,11 @@
 //! Looking at records: all of a profile, those that are named, or those that an operator must hear of. Each look is one
 //! snapshot, and reads what it shows: the indexes leave out the rest.
 
-use super::engine::{Db, Fault, Row, Value, values};
+use super::engine::{Db, DbError, Row, Value, values};
+use super::journal;
 use super::records::{COLUMNS, read};
-use super::{Ledger, Spool, journal};
+use super::spool::Spool;
+use super::store::Ledger;
 use crate::error::Result;
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::flow::{Flow, OpenFlow, Stage};
@@ -45,7 +47,7 @@ impl Ledger {
         })
     }
 
-    /// The records that selectors can mean (DESIGN, Selecting), each once, ordered by UBI and license. Which of them a
+    /// The records that selectors can mean, each once, ordered by UBI and license. Which of them a
     /// selector names, [`selection::one`](crate::model::selection::one) decides.
     pub fn standings_called(&self, profile: &str, selectors: &[String]) -> Result<Vec<Standing>> {
         self.look(|db, dead| {
@@ -83,7 +85,7 @@ impl Ledger {
         })
     }
 
-    fn near(&self, db: Db<'_>, profile: &str, until: Timestamp) -> Result<Vec<Standing>, Fault> {
+    fn near(&self, db: Db<'_>, profile: &str, until: Timestamp) -> Result<Vec<Standing>, DbError> {
         let (by_end, noted) = (db.by("authorization_by_end"), db.by("authorization_noted"));
         look_up(
             db,
@@ -100,9 +102,15 @@ impl Ledger {
     }
 
     /// How many there are beside those that were `found`.
-    fn quiet(&self, db: Db<'_>, profile: &str, until: Timestamp, found: &[Standing]) -> Result<Quiet, Fault> {
+    fn quiet(
+        &self,
+        db: Db<'_>,
+        profile: &str,
+        until: Timestamp,
+        found: &[Standing],
+    ) -> Result<Quiet, DbError> {
         let (by_end, given_up) = (db.by("authorization_by_end"), db.by("authorization_given_up"));
-        let count = |by: &str, which: &str| -> Result<usize, Fault> {
+        let count = |by: &str, which: &str| -> Result<usize, DbError> {
             let counted = db.number(
                 &format!("SELECT count(*) FROM authorization {by} WHERE profile = ?1 AND {which}"),
                 values![profile],
@@ -144,7 +152,7 @@ impl Ledger {
     /// Looks at one snapshot, so that a record and its question belong together. An owner may answer its question after
     /// it was read here, and end before it's looked for: only who was dead before a snapshot has left what is in it. Each
     /// round finds more owners dead, or is the last.
-    fn look<T>(&self, look: impl Fn(Db<'_>, &mut Dead) -> Result<T, Fault>) -> Result<T> {
+    fn look<T>(&self, look: impl Fn(Db<'_>, &mut Dead) -> Result<T, DbError>) -> Result<T> {
         const ROUNDS: usize = 10;
         let mut dead = Dead::new();
         let mut read = || {
@@ -159,7 +167,7 @@ impl Ledger {
                 round += 1;
             }
         };
-        read().map_err(|fault: Fault| fault.named(&self.path, "read"))
+        read().map_err(|fault: DbError| fault.named(&self.path, "read"))
     }
 
     /// The records with what is open about each.
@@ -169,7 +177,7 @@ impl Ledger {
         profile: &str,
         mut found: Vec<Standing>,
         dead: &mut Dead,
-    ) -> Result<Vec<Standing>, Fault> {
+    ) -> Result<Vec<Standing>, DbError> {
         let flows = match &found[..] {
             [one] => journal::seen_of_key(db, profile, &one.record.key)?,
             _ => journal::seen_of_profile(db, profile)?,
@@ -183,7 +191,7 @@ impl Ledger {
         Ok(found)
     }
 
-    fn question(&self, db: Db<'_>, flow: Flow, dead: &mut Dead) -> Result<OpenFlow, Fault> {
+    fn question(&self, db: Db<'_>, flow: Flow, dead: &mut Dead) -> Result<OpenFlow, DbError> {
         let abandoned = match &flow.owner {
             None => true,
             Some(owner) if dead.contains(&owner.mark) => true,
@@ -215,7 +223,7 @@ impl Ledger {
     }
 }
 
-fn look_for(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Standing>, Fault> {
+fn look_for(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Standing>, DbError> {
     db.rows(
         &format!("SELECT {COLUMNS} FROM authorization WHERE {which} ORDER BY profile, ubi, license"),
         values,
@@ -224,7 +232,7 @@ fn look_for(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Standin
 }
 
 /// The records of these keys.
-fn look_up(db: Db<'_>, keys: &str, values: &[Value<'_>]) -> Result<Vec<Standing>, Fault> {
+fn look_up(db: Db<'_>, keys: &str, values: &[Value<'_>]) -> Result<Vec<Standing>, DbError> {
     let join = db.join_in_this_order();
     db.rows(
         &format!(
@@ -236,6 +244,6 @@ fn look_up(db: Db<'_>, keys: &str, values: &[Value<'_>]) -> Result<Vec<Standing>
     )
 }
 
-fn standing(row: &Row<'_>) -> Result<Standing, Fault> {
+fn standing(row: &Row<'_>) -> Result<Standing, DbError> {
     Ok(Standing { record: read(row)?, flows: Vec::new() })
 }

@@ -1,204 +1,19 @@
-//! The whole ledger, from a file to a server or back: copied in one transaction of the one it goes to while the one it comes
-//! from lets nobody write, compared, and only then marked as moved. Killed anywhere, the same command goes on.
+//! Every table of a ledger, copied into another one and compared cell by cell.
 
 use super::catalog::{self, Table};
-use super::engine::sqlite::{self, LedgerFile};
-use super::engine::{Cell, Db, Engine, Fault, Value, postgres, values};
-use super::{Ledger, history, meta};
-use crate::error::{Error, LedgerError, Result};
-use crate::model::history::Chore;
-use crate::model::server::LedgerPlace;
-use crate::system::{Env, Paths, Step};
-use jiff::Timestamp;
+use super::engine::{Cell, Db, DbError, Value, values};
+use super::meta;
+use crate::error::LedgerError;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::fs;
-
-/// What is said in a ledger's own table of where its records are.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Whereabouts {
-    /// They have moved there.
-    pub(super) moved: Option<String>,
-    /// They come from there, and the move isn't finished.
-    pub(super) arriving: Option<String>,
-}
-
-/// What was moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Carried {
-    /// Licenses' records.
-    pub records: usize,
-    /// Links of the history.
-    pub links: usize,
-}
 
 /// The one row of the history's head. On a server it is there before there is a link.
 const HEAD: &str = "history_head";
 
-impl Ledger {
-    /// Carries everything to another place, where it keeps its name. What was carried; where that had been done before,
-    /// what is there now.
-    ///
-    /// # Errors
-    /// Where the other place has records of its own, or the move isn't allowed there: nothing is changed.
-    pub fn carry(env: &Env, from: &LedgerPlace, to: &LedgerPlace, now: Timestamp) -> Result<Carried> {
-        let source = Self::as_it_is(env, from)?;
-        let is = |named: &Option<String>, ledger: &str| named.as_deref() == Some(ledger);
-        let there = source.whereabouts()?;
-        let mut target = match (&there.moved, room(env, to)?) {
-            (None, true) => Self::as_it_is(env, to)?,
-            (None, false) => source.replaced(env, to)?,
-            (Some(moved), _) if *moved == place_of(env, to) => Self::as_it_is(env, to)?,
-            (Some(moved), _) => {
-                return Err(LedgerError::Moved { place: source.path.clone(), to: moved.clone() }.into());
-            }
-        };
-        if there.moved.is_none() {
-            env.steps.reached(Step::BeforeCommit);
-            source.copy_to(&target)?;
-            env.steps.reached(Step::AfterCommit);
-        }
-        target.id.clone_from(&source.id);
-        let from = source.path.clone();
-        if is(&target.whereabouts()?.arriving, &from) {
-            let hand = target.hand();
-            let done = target.engine.transaction(|tx| {
-                meta::remove(tx, "arriving")?;
-                history::append_chore(tx, Chore::LedgerMoved, now, &format!("from {from}"), &hand)
-            });
-            done.map_err(|e| target.fault("finish the move", e))?;
-            env.steps.reached(Step::AfterCommit);
-        }
-        let count = |table: &str| -> Result<usize> {
-            let counted = target.engine.db().number(&format!("SELECT count(*) FROM {table}"), values![]);
-            Ok(usize::try_from(counted.map_err(|e| target.fault("be read", e))?).unwrap_or_default())
-        };
-        Ok(Carried { records: count("authorization")?, links: count("history")? })
-    }
-
-    /// Opened whether or not its records are elsewhere.
-    fn as_it_is(env: &Env, place: &LedgerPlace) -> Result<Self> {
-        Ok(match place {
-            LedgerPlace::File => {
-                Self::of_file(LedgerFile::as_it_is(&env.paths, env.random.as_ref(), env.steps.as_ref())?, env)
-            }
-            LedgerPlace::Server(server) => {
-                Self::of_server(postgres::Session::as_it_is(server, env.random.as_ref())?, env)
-            }
-        })
-    }
-
-    pub(super) fn whereabouts(&self) -> Result<Whereabouts> {
-        whereabouts(self.engine.db()).map_err(|e| self.fault("be read", e))
-    }
-
-    /// Makes room at a place that is empty, or once held these very records: they moved away from there, or a move to it was
-    /// cut short.
-    fn replaced(&self, env: &Env, to: &LedgerPlace) -> Result<Self> {
-        let old = Self::as_it_is(env, to)?;
-        let there = old.whereabouts()?;
-        let ours = old.id == self.id && (there.moved.is_some() || there.arriving.is_some());
-        if there == Whereabouts::default() && old.is_empty()? {
-            return Ok(old);
-        }
-        if !ours {
-            return Err(LedgerError::Occupied { place: old.path.clone() }.into());
-        }
-        if let Engine::Postgres(session) = &old.engine {
-            session.makes_room(env.random.as_ref())?;
-            return Ok(old);
-        }
-        drop(old);
-        set_aside(&env.paths)?;
-        Self::as_it_is(env, to)
-    }
-
-    /// Whether nothing was kept in it yet.
-    fn is_empty(&self) -> Result<bool> {
-        let count = || -> Result<i64, Fault> {
-            let db = self.engine.db();
-            let counts = catalog::tables(db)?.into_iter().map(|table| {
-                db.number(
-                    &format!("SELECT count(*) FROM {} {}", quoted(&table.name), rows_of(&table)),
-                    values![],
-                )
-            });
-            counts.sum()
-        };
-        Ok(count().map_err(|e| self.fault("be read", e))? == 0)
-    }
-
-    fn copy_to(&self, target: &Self) -> Result<()> {
-        let moved = self.engine.undisturbed(|from| {
-            let done = target.engine.transaction(|to| {
-                copy_all(from, to)?;
-                to.execute("UPDATE meta SET value = ?1 WHERE name = 'id'", values![&self.id])?;
-                to.execute("INSERT INTO meta (name, value) VALUES ('arriving', ?1)", values![&self.path])?;
-                Ok(())
-            });
-            done.map_err(|e| target.fault("take what is moved", e))?;
-            // From here on nobody writes here any more, however they had opened it.
-            from.execute("INSERT INTO meta (name, value) VALUES ('moved', ?1)", values![&target.path])?;
-            Ok(())
-        });
-        moved.map_err(|e| self.fault("be moved", e))
-    }
-}
-
-pub(super) fn whereabouts(db: Db<'_>) -> Result<Whereabouts, Fault> {
-    let mut found = Whereabouts::default();
-    db.each("SELECT name, value FROM meta", values![], |row| {
-        match row.get(0)? {
-            "moved" => found.moved = Some(row.get(1)?),
-            "arriving" => found.arriving = Some(row.get(1)?),
-            _ => {}
-        }
-        Ok(true)
-    })?;
-    Ok(found)
-}
-
-/// What keeps a ledger from being used, where anything does.
-pub(super) fn elsewhere(place: &str, there: Whereabouts) -> Option<Error> {
-    let place = place.to_owned();
-    match there {
-        Whereabouts { moved: Some(to), .. } => Some(LedgerError::Moved { place, to }.into()),
-        Whereabouts { arriving: Some(from), .. } => Some(LedgerError::Arriving { place, from }.into()),
-        _ => None,
-    }
-}
-
-/// The name of a place in messages and in a ledger that moved there.
-fn place_of(env: &Env, place: &LedgerPlace) -> String {
-    match place {
-        LedgerPlace::File => env.paths.ledger().display().to_string(),
-        LedgerPlace::Server(server) => server.address.clone(),
-    }
-}
-
-/// Whether nothing was ever there.
-fn room(env: &Env, place: &LedgerPlace) -> Result<bool> {
-    match place {
-        LedgerPlace::File => Ok(!env.paths.ledger().exists()),
-        LedgerPlace::Server(server) => Ok(postgres::Session::is_new(server)?),
-    }
-}
-
-/// The file from which the ledger once moved is kept, under another name.
-fn set_aside(paths: &Paths) -> Result<()> {
-    let file = paths.ledger();
-    let fault = |e: std::io::Error| Error::File { path: file.display().to_string(), reason: e.to_string() };
-    sqlite::fold_its_log(&file)?;
-    for beside in paths.beside_ledger() {
-        let _ = fs::remove_file(beside);
-    }
-    fs::rename(&file, paths.data.join("ledger.db.moved")).map_err(fault)
-}
-
 /// Copies every table that the schema has, and compares them cell by cell.
-fn copy_all(from: Db<'_>, to: Db<'_>) -> Result<(), Fault> {
+pub(super) fn copy_all(from: Db<'_>, to: Db<'_>) -> Result<(), DbError> {
     let differs = |table: &str| {
-        Fault::from(LedgerError::Io {
+        DbError::from(LedgerError::Io {
             what: "be moved",
             reason: format!("{table} isn't there what it is here"),
         })
@@ -221,7 +36,7 @@ fn copy_all(from: Db<'_>, to: Db<'_>) -> Result<(), Fault> {
 }
 
 /// What a ledger says of itself goes along, but for what it says of the place where it is.
-fn copy_what_is_said(from: Db<'_>, to: Db<'_>) -> Result<(), Fault> {
+fn copy_what_is_said(from: Db<'_>, to: Db<'_>) -> Result<(), DbError> {
     let said = "SELECT name, value FROM meta WHERE name NOT IN ('id', 'schema', 'moved', 'arriving')";
     from.each(said, values![], |row| {
         meta::put(to, row.get(0)?, row.get(1)?)?;
@@ -253,7 +68,7 @@ fn rows_in_order(table: &Table) -> String {
     format!("SELECT {columns} FROM {} {} ORDER BY {}", quoted(&table.name), rows_of(table), list(table.key()))
 }
 
-fn copy(from: Db<'_>, to: Db<'_>, table: &Table) -> Result<(), Fault> {
+fn copy(from: Db<'_>, to: Db<'_>, table: &Table) -> Result<(), DbError> {
     let Table { name, columns, .. } = table;
     let places: Vec<_> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
     let into = list(columns.iter().map(|column| column.name.as_str()));
@@ -268,13 +83,13 @@ fn copy(from: Db<'_>, to: Db<'_>, table: &Table) -> Result<(), Fault> {
         Ok(true)
     })?;
     for column in columns.iter().filter(|column| column.numbered) {
-        to.goes_on_behind(name, &column.name)?;
+        to.bump_sequence(name, &column.name)?;
     }
     Ok(())
 }
 
 /// SHA-256 over every cell of a table, with its kind and its length.
-fn digest(db: Db<'_>, table: &Table) -> Result<[u8; 32], Fault> {
+fn digest(db: Db<'_>, table: &Table) -> Result<[u8; 32], DbError> {
     let mut hash = Sha256::new();
     db.each(&rows_in_order(table), values![], |row| {
         for at in 0..table.columns.len() {
@@ -295,6 +110,17 @@ fn digest(db: Db<'_>, table: &Table) -> Result<[u8; 32], Fault> {
         Ok(true)
     })?;
     Ok(hash.finalize().into())
+}
+
+/// Whether nothing is kept in any table.
+pub(super) fn is_empty(db: Db<'_>) -> Result<bool, DbError> {
+    for table in catalog::tables(db)? {
+        let count = format!("SELECT count(*) FROM {} {}", quoted(&table.name), rows_of(&table));
+        if db.number(&count, values![])? > 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 #[cfg(test)]

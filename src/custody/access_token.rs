@@ -1,0 +1,117 @@
+//! A refresh: a new access token inside a living grant, with nobody asked (RFC 6749 6).
+//!
+//! Under the claim on the license's tokens, which spans processes: re-read, decide; envelope and intent, synced, before
+//! the one POST; a new item in the vault; one synced commit; only then the access token is seen. A rotated refresh token
+//! that can't be kept in its place is kept sealed in the journal, and in the spool where the ledger itself can't.
+
+use super::live_grant::Fresh;
+use super::refresh_request::RefreshResult;
+use super::writer::{Custody, unknown};
+use crate::error::{Error, LedgerError, Result};
+use crate::ledger::Claim;
+use crate::model::authorization::Authorization;
+use crate::model::ids::Key;
+use jiff::SignedDuration;
+
+/// What the vault has of an access token, before the provider is asked anything.
+#[derive(Debug)]
+pub enum AtHand {
+    /// It lasts for as long as it must.
+    Lasts(Fresh),
+    /// It lives, but the answer to a refresh is lost, and that is to be settled first where it can be.
+    Unsettled(Fresh),
+    /// It must be refreshed.
+    Stale,
+}
+
+impl Custody<'_> {
+    /// The access token without the network: whether it's valid for `min` more. Once the answer to a refresh is lost, or the
+    /// refresh token may be spent, it goes on being used for as long as it lives, whatever more was wished for.
+    pub fn at_hand(&self, key: &Key, min: SignedDuration) -> Result<AtHand> {
+        let live = self.live(key)?;
+        let lost = live.standing.has_lost_refresh();
+        if !lost && self.lasts(&live.granted, min) {
+            return Ok(AtHand::Lasts(self.handed_out(live, false)?));
+        }
+        let unsettled = lost || self.ledger.doubts(&self.provider.profile, key)?;
+        if unsettled && self.lasts(&live.granted, SignedDuration::ZERO) {
+            return Ok(AtHand::Unsettled(self.handed_out(live, false)?));
+        }
+        Ok(AtHand::Stale)
+    }
+
+    /// Notes that an access token of a grant is handed out, once a day at most. Whatever hinders that withholds no token.
+    pub fn note_use(&mut self, record: &Authorization) {
+        let now = self.env.clock.now();
+        if record.use_is_news(now)
+            && let Err(e) = self.ledger.note_use(&record.profile, &record.key, now)
+        {
+            let why = match e {
+                // Nobody was waited for, whatever the error says to those who were.
+                Error::Ledger(LedgerError::Busy { .. }) => "somebody else is writing".to_owned(),
+                other => other.to_string(),
+            };
+            tracing::warn!("that a token of {} was used could not be noted: {why}", record.key);
+        }
+    }
+
+    /// The access token of a living grant, refreshed first where it isn't valid for `min` more. The provider must have
+    /// been [connected](Self::connect).
+    ///
+    /// # Errors
+    /// [`Error::NoToken`] where a person must consent, also once the provider says that the grant is dead: then the
+    /// record is marked invalid, and nothing is erased. The provider's failures leave the record as it was; where an
+    /// answer may have been lost the refresh stays open in the journal, which is what `uncertain` means, and isn't asked
+    /// again while the access token lives.
+    pub fn fresh(&mut self, key: &Key, min: SignedDuration) -> Result<Fresh> {
+        let claim = self.claim(key)?;
+        let done = self.refreshed(key, min, &claim);
+        if done.is_err() {
+            // Whoever has waited for the claim must find what stays open without an owner.
+            self.leave_refresh(key);
+        }
+        done
+    }
+
+    fn refreshed(&mut self, key: &Key, min: SignedDuration, claim: &Claim) -> Result<Fresh> {
+        const ROUNDS: usize = 5;
+        let mut refused = unknown();
+        for _ in 0..ROUNDS {
+            // Decided inside the claim: another process may have refreshed while this one waited.
+            let left = self.left_refresh(key, claim)?;
+            let live = self.live(key)?;
+            // defense: S36 refresh-is-decided-in-the-claim
+            if left.is_none() && self.lasts(&live.granted, min) {
+                return self.handed_out(live, false);
+            }
+            let Some(token) = live.granted.refresh.clone() else {
+                let state = "without a refresh token, and its access token has lapsed".into();
+                return Err(self.no_token(&live.standing, state));
+            };
+            let refreshing = match left {
+                Some(flow) => {
+                    self.may_be_asked_again(&flow, &live)?;
+                    self.take_up_refresh(flow)?
+                }
+                None => match self.begin(&live) {
+                    // A grant that a person consented to was stored in between, and that one's token is wanted; or who
+                    // had the claim was killed, and wasn't quite gone.
+                    Err(e @ Error::Ledger(LedgerError::Changed { .. })) => {
+                        refused = e;
+                        continue;
+                    }
+                    begun => begun?,
+                },
+            };
+            match self.send_refresh(refreshing, &live, &token)? {
+                RefreshResult::Answered(it) => {
+                    let (flow, seal, answer) = *it;
+                    return self.answered(&flow, seal, live, &answer);
+                }
+                // The record was read while somebody else changed it.
+                RefreshResult::Overtaken(e) => refused = e,
+            }
+        }
+        Err(refused)
+    }
+}

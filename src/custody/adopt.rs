@@ -1,0 +1,48 @@
+//! Tokens out of a backup become this ledger's own.
+
+use super::hand_over::quiet;
+use super::writer::{Custody, event};
+use crate::error::Result;
+use crate::model::authorization::Authorization;
+use crate::model::flow::{Change, Role};
+use crate::model::history::Happened;
+use crate::model::ids::Key;
+
+impl Custody<'_> {
+    /// Tokens out of a backup that are here but not in use are this ledger's own from now on. Which they were.
+    pub fn adopt(&mut self, wanted: impl Fn(&Authorization) -> bool) -> Result<Vec<Key>> {
+        let now = self.env.clock.now();
+        let changes = self.commit_all(None, |custody| {
+            let mut changes = Vec::new();
+            for profile in custody.ledger.profiles()? {
+                let doubted = custody.ledger.doubted(&profile)?;
+                for standing in custody.ledger.standings(&profile)? {
+                    let record = &standing.record;
+                    if !wanted(record) {
+                        continue;
+                    }
+                    let detail = if doubted.contains(&record.key) {
+                        "used though the ledger went back"
+                    } else if record.held_elsewhere
+                        && !custody.ledger.secrets(&profile, &record.key, Role::Live)?.is_empty()
+                    {
+                        quiet(&standing)?;
+                        "this is its home now"
+                    } else {
+                        continue;
+                    };
+                    let after = Authorization { held_elsewhere: false, ..record.clone() };
+                    changes.push(Change {
+                        moves: Vec::new(),
+                        closes: None,
+                        events: vec![event(&after, Happened::Adopted, detail, now)],
+                        record: after,
+                    });
+                }
+            }
+            Ok(changes)
+        })?;
+        self.ledger.trusts(changes.iter().map(|it| &it.record))?;
+        Ok(changes.into_iter().map(|it| it.record.key).collect())
+    }
+}

@@ -1,0 +1,183 @@
+//! Flows are committed before any browser opens, with all that their answers will need.
+
+use super::in_flight::InFlight;
+use super::writer::{Custody, TRIES, event, unknown, was_changed};
+use crate::error::Result;
+use crate::ledger::{Intended, Intent};
+use crate::model::authorization::Authorization;
+use crate::model::flow::{Change, Flow, Logged, Place, Purpose, Stage};
+use crate::model::history::Happened;
+use crate::model::ids::FlowId;
+use crate::model::instant::for_machines;
+use crate::model::secret::fingerprint;
+use crate::oauth::Ask;
+use jiff::Timestamp;
+
+/// What a record shall be while a question about it is open, out of what is there at that moment; or why it isn't asked about.
+/// Asked again where others have written the record meanwhile.
+pub type Decision<'q> = Box<dyn Fn(Option<Authorization>) -> Result<Authorization> + 'q>;
+
+/// A question that a command wants to put.
+pub struct Question<'q> {
+    /// The question itself.
+    pub ask: Ask,
+    /// The record as it shall be while the question is open.
+    pub record: Decision<'q>,
+    /// What for.
+    pub purpose: Purpose,
+    /// Until when an answer counts.
+    pub deadline: Timestamp,
+    /// Its answer comes from elsewhere, whenever it comes: nobody waits for it here.
+    pub handed_off: bool,
+}
+
+/// A question that the ledger holds, ready to be put.
+pub type Asked = Logged<(FlowId, Ask)>;
+
+impl Custody<'_> {
+    /// Commits questions to the journal, with all that their answers will need: before any browser opens.
+    /// A license that someone else is at is refused alone.
+    pub fn ask(&mut self, questions: Vec<Question<'_>>) -> Result<Vec<Result<Asked>>> {
+        self.puts_items()?;
+        let here = questions.iter().filter(|question| !question.handed_off).count();
+        if here > 0 {
+            self.reserve_room(self.in_flight.len() + here)?;
+        }
+        let mut memos = Vec::with_capacity(questions.len());
+        for Question { ask, purpose, handed_off, .. } in &questions {
+            let (envelope, memo) =
+                self.vault.envelope(&self.item_of_flow(&ask.key, &ask.flow), &ask.memo.to_sealable())?;
+            let in_flight = InFlight {
+                key: ask.key.clone(),
+                username: ask.username.clone(),
+                purpose: *purpose,
+                redirect_uri: ask.redirect_uri.clone(),
+                memo: Some(ask.memo.clone()),
+                kept: memo.clone(),
+                code_seal: Some(envelope.code),
+                answer_seal: Some(envelope.answer),
+                code: None,
+                handed_in: false,
+                taken_up: false,
+                from: None,
+            };
+            if !handed_off {
+                self.in_flight.insert(ask.flow.clone(), in_flight);
+            }
+            memos.push(memo);
+        }
+        let logged = self.intend(&questions, &memos).inspect_err(|e| {
+            memos.iter().for_each(|memo| self.forget_unless_needed(memo.clone(), e));
+        })?;
+        let mut outcomes = Vec::with_capacity(questions.len());
+        for ((Question { ask, .. }, logged), memo) in questions.into_iter().zip(logged).zip(memos) {
+            outcomes.push(match logged {
+                Ok((intended, flow)) => {
+                    if let (Some(spool), true) = (&mut self.spool, self.in_flight.contains_key(&flow.id)) {
+                        spool.about(&flow);
+                    }
+                    self.orphaned_items.extend(intended.replaced);
+                    Ok(intended.flow.with(ask))
+                }
+                Err(e) => {
+                    self.in_flight.remove(&ask.flow);
+                    self.forget(Some(memo));
+                    Err(e)
+                }
+            });
+        }
+        Ok(outcomes)
+    }
+
+    /// Commits the intents together, each decided on its record as it is at that moment. Those whose records others have
+    /// written in between are decided on anew, and committed after the others.
+    fn intend(
+        &mut self,
+        questions: &[Question<'_>],
+        memos: &[Place],
+    ) -> Result<Vec<Result<(Intended, Flow)>>> {
+        let mut outcomes: Vec<_> = questions.iter().map(|_| Err(unknown())).collect();
+        let all = (0..questions.len()).collect();
+        let mut left = self.intend_once(questions, memos, all, &mut outcomes)?;
+        for _ in 1..TRIES {
+            if left.is_empty() {
+                break;
+            }
+            left = match self.intend_once(questions, memos, left, &mut outcomes) {
+                Ok(left) => left,
+                // The others are on disk already, and are put all the same.
+                Err(e) => {
+                    tracing::warn!("what others had written meanwhile wasn't decided on anew: {e}");
+                    break;
+                }
+            };
+        }
+        Ok(outcomes)
+    }
+
+    /// One commit of those that are left; which of them must be decided on anew.
+    fn intend_once(
+        &mut self,
+        questions: &[Question<'_>],
+        memos: &[Place],
+        left: Vec<usize>,
+        outcomes: &mut [Result<(Intended, Flow)>],
+    ) -> Result<Vec<usize>> {
+        let (mut intents, mut places) = (Vec::with_capacity(left.len()), Vec::with_capacity(left.len()));
+        for at in left {
+            let question = &questions[at];
+            let known = self.standing(&question.ask.key)?.map(|standing| standing.record);
+            match (question.record)(known) {
+                Ok(record) => {
+                    intents.push(self.intent(question, record, memos[at].clone()));
+                    places.push(at);
+                }
+                Err(e) => outcomes[at] = Err(e),
+            }
+        }
+        let flows: Vec<_> = intents.iter().map(|intent| intent.flow.clone()).collect();
+        let mut again = Vec::new();
+        for ((at, flow), intended) in places.into_iter().zip(flows).zip(self.ledger.intend(intents)?) {
+            if was_changed(&intended) {
+                again.push(at);
+            }
+            outcomes[at] = intended.map(|intended| (intended, flow));
+        }
+        Ok(again)
+    }
+
+    fn intent(&self, question: &Question<'_>, record: Authorization, memo: Place) -> Intent {
+        let Question { ask, purpose, deadline, handed_off, .. } = question;
+        let (deadline, handed_off) = (*deadline, *handed_off);
+        let now = self.env.clock.now();
+        let detail = match handed_off {
+            true => format!("{}, handed out, until {}", ask.username, for_machines(deadline)),
+            false => ask.username.to_string(),
+        };
+        Intent {
+            flow: Flow {
+                id: ask.flow.clone(),
+                profile: record.profile.clone(),
+                key: ask.key.clone(),
+                purpose: *purpose,
+                username: ask.username.clone(),
+                base: record.generation,
+                redirect_uri: ask.redirect_uri.clone(),
+                opened: now,
+                deadline,
+                // The ledger puts this process's own mark, where it waits here.
+                owner: None,
+                memo: Some(memo),
+                stage: Stage::Asked,
+            },
+            change: Change {
+                moves: Vec::new(),
+                closes: None,
+                events: vec![event(&record, Happened::Asked, &detail, now)],
+                record,
+            },
+            state: Some(fingerprint(ask.memo.state.expose())),
+            handed_off,
+        }
+    }
+}

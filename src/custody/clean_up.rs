@@ -1,0 +1,77 @@
+//! What is left to do once the answer has been given: what newer grants replaced goes.
+
+use super::writer::{Custody, unknown};
+use crate::error::Result;
+use crate::ledger::RetiredRole;
+use crate::model::flow::{Change, Move, Role};
+use crate::model::ids::Key;
+use crate::model::provider::RevocationScope;
+use crate::oauth::Patience;
+
+impl Custody<'_> {
+    /// What is left to do once the answer has been given: closed questions' memos go, and the grants that newer ones
+    /// replaced; those are revoked only where that reaches them alone. A failure, or Ctrl-C, leaves them to the next
+    /// command on the license.
+    pub fn tidy(&mut self) {
+        for place in std::mem::take(&mut self.orphaned_items) {
+            self.forget(Some(place));
+        }
+        for key in std::mem::take(&mut self.changed_keys) {
+            if let Err(e) = self.settle_moot_refresh(&key) {
+                tracing::warn!("a refresh of {key} that was left over isn't closed yet: {e}");
+            }
+            if let Err(e) = self.drop_superseded(&key) {
+                tracing::warn!("the replaced grant of {key} isn't cleared away yet: {e}");
+            }
+        }
+    }
+
+    /// A newer grant stands: what a dead process left of a refresh of the old one is closed.
+    fn settle_moot_refresh(&mut self, key: &Key) -> Result<()> {
+        if !self.standing(key)?.is_some_and(|it| it.has_lost_refresh()) {
+            return Ok(());
+        }
+        let _claim = self.claim(key)?;
+        self.settle_refreshes(key).map(drop)
+    }
+
+    fn drop_superseded(&mut self, key: &Key) -> Result<()> {
+        let superseded = self.ledger.leaving(&self.provider.profile, key, RetiredRole::Superseded)?;
+        if superseded.get().is_empty() {
+            return Ok(());
+        }
+        if self.provider.revocation_scope == RevocationScope::Token && self.online.is_none() {
+            return Err(unknown());
+        }
+        if let Some(address) = self.revocation_of_one() {
+            for (_, place) in superseded.get() {
+                let granted = self.read_grant(place, key)?;
+                self.revoke_one(&address, &granted, &superseded, Patience::NONE)?;
+            }
+        }
+        let superseded = superseded.spend();
+        self.commit(key, |record| Change {
+            moves: superseded.iter().map(|(id, _)| Move::Drop(*id)).collect(),
+            closes: None,
+            events: Vec::new(),
+            record: record.clone(),
+        })?;
+        for (_, place) in superseded {
+            self.forget(Some(place));
+        }
+        Ok(())
+    }
+
+    /// Whether clearing away would need the provider, which wasn't reached yet.
+    pub fn tidy_needs_provider(&self) -> Result<bool> {
+        if self.online.is_some() || self.provider.revocation_scope != RevocationScope::Token {
+            return Ok(false);
+        }
+        for key in &self.changed_keys {
+            if !self.ledger.secrets(&self.provider.profile, key, Role::Superseded)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,148 @@
+//! Records and tokens that leave in a sealed bundle. A grant has one home: tokens that move away aren't used here again.
+
+use super::bundle::seal;
+use super::finish_exports::{NAMED, give_its_name};
+use super::writer::{Custody, event, unknown};
+use crate::error::{Error, Result, first_few};
+use crate::ledger::changed;
+use crate::model::authorization::{Authorization, Standing};
+use crate::model::flow::{Change, Move, Place, Role};
+use crate::model::history::Happened;
+use jiff::Timestamp;
+use std::path::{Path, PathBuf};
+
+/// Records that are about to leave: sealed already, not yet given away.
+#[derive(Debug)]
+pub struct HandedOver {
+    /// The sealed bundle.
+    pub bytes: Vec<u8>,
+    /// How many records are in it.
+    pub records: usize,
+    /// Which of them brought their tokens: the record as it was read, and its tokens' places.
+    leaving: Vec<(Authorization, Vec<(i64, Place)>)>,
+}
+
+impl HandedOver {
+    /// How many token sets are in it.
+    pub fn token_sets(&self) -> usize {
+        self.leaving.len()
+    }
+}
+
+impl Custody<'_> {
+    /// Seals records with their live tokens. Nothing is changed yet: first the bundle must be safe in its file.
+    pub fn pack(
+        &self,
+        standings: &[Standing],
+        backup: bool,
+        recipients: &[String],
+        armored: bool,
+    ) -> Result<HandedOver> {
+        let mut leaving = Vec::new();
+        let mut rows = Vec::with_capacity(standings.len());
+        for standing in standings {
+            let record = &standing.record;
+            quiet(standing)?;
+            let mut places = self.ledger.secrets(&record.profile, &record.key, Role::Live)?;
+            // What lives elsewhere already isn't ours to give away.
+            let tokens = match places.last() {
+                Some((_, place)) if !record.held_elsewhere && record.deactivated_at.is_none() => {
+                    Some(self.vault.get(place, record.key.license.as_str())?)
+                }
+                _ => None,
+            };
+            if tokens.is_some() {
+                leaving.push((record.clone(), std::mem::take(&mut places)));
+            }
+            rows.push((record, tokens));
+        }
+        let bytes = seal(&rows, backup, recipients, armored)?;
+        Ok(HandedOver { bytes, records: rows.len(), leaving })
+    }
+
+    /// A bundle is about to be written whose tokens leave: noted first, so that whoever comes after a process that was killed
+    /// knows of the file. The name that the file has until then.
+    pub fn announce(&mut self, packed: &HandedOver, file: Option<&Path>) -> Result<Option<PathBuf>> {
+        let licenses = packed.leaving.iter().map(|(record, _)| record.key.license.to_string()).collect();
+        let export = self.leaving.insert(self.ledger.begin_export(file, licenses)?);
+        Ok(export.unfinished())
+    }
+
+    /// The bundle that was announced is nowhere: nothing more has to be known of it.
+    pub fn announced_is_taken_back(&mut self) -> Result<()> {
+        self.leaving.take().map_or(Ok(()), |export| self.ledger.end_export(&export, None))
+    }
+
+    /// The tokens of the bundle that was announced have left: its file gets its name, and nothing more has to be known of it.
+    pub fn announced_has_left(&mut self) -> Result<()> {
+        let Some(export) = self.leaving.take() else { return Ok(()) };
+        if let (Some(part), Some(file)) = (export.unfinished(), &export.file) {
+            give_its_name(&part, file, &first_few(&export.licenses, NAMED))?;
+        }
+        self.ledger.end_export(&export, None)
+    }
+
+    /// The bundle is safe. Unless it's a backup its tokens are given away: they go from here, and the records say so;
+    /// one commit for all, refused whole where anything was changed meanwhile that the bundle has.
+    pub fn hand_over(&mut self, packed: HandedOver, backup: bool, to: &str) -> Result<()> {
+        let now = self.env.clock.now();
+        let detail =
+            if backup { format!("backup, sealed to {to}") } else { format!("moved, sealed to {to}") };
+        self.commit_all(self.leaving.clone(), |custody| custody.leaving(&packed, backup, &detail, now))?;
+        if !backup {
+            for (_, place) in packed.leaving.into_iter().flat_map(|(_, places)| places) {
+                self.forget(Some(place));
+            }
+        }
+        Ok(())
+    }
+
+    /// What becomes of the records whose tokens a bundle has, as they are now.
+    fn leaving(
+        &self,
+        packed: &HandedOver,
+        backup: bool,
+        detail: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Change>> {
+        let mut changes = Vec::with_capacity(packed.leaving.len());
+        for (written, places) in &packed.leaving {
+            let record = self.ledger.standing(&written.profile, &written.key)?.ok_or_else(unknown)?.record;
+            let mut carried = Authorization::COLUMNS.iter().filter(|column| column.part.is_carried());
+            let is_the_same = carried.all(|column| column.value(&record) == column.value(written))
+                && record.generation == written.generation
+                && self.ledger.secrets(&record.profile, &record.key, Role::Live)? == *places;
+            if !is_the_same {
+                return Err(changed(&written.key));
+            }
+            let mut after = record.clone();
+            let mut moves = Vec::new();
+            if !backup {
+                after.held_elsewhere = true;
+                after.generation = record.generation.next();
+                moves = places.iter().map(|(id, _)| Move::Drop(*id)).collect();
+            }
+            changes.push(Change {
+                moves,
+                closes: None,
+                events: vec![event(&after, Happened::Exported, detail, now)],
+                record: after,
+            });
+        }
+        Ok(changes)
+    }
+}
+
+/// Refuses a license that someone is at now, or of which a dead process left something to be finished.
+pub fn quiet(standing: &Standing) -> Result<()> {
+    let license = standing.record.key.license.to_string();
+    match standing.flows.iter().find(|flow| !flow.handed_off) {
+        None => Ok(()),
+        Some(flow) if flow.abandoned => Err(Error::Busy {
+            license,
+            holder: "a process that has ended; its work is not recovered yet (biotrack-auth status says how)"
+                .into(),
+        }),
+        Some(_) => Err(Error::Busy { license, holder: "another process".into() }),
+    }
+}

@@ -1,0 +1,51 @@
+//! What this process remembers of a flow until it's closed.
+
+use crate::model::flow::{Flow, Owner, Place, Purpose, Sealed};
+use crate::model::ids::{Key, Username};
+use crate::oauth::Memo;
+use crate::vault::Seal;
+
+/// What is remembered of a question until it's closed.
+pub(super) struct InFlight {
+    pub(super) key: Key,
+    pub(super) username: Username,
+    pub(super) purpose: Purpose,
+    pub(super) redirect_uri: String,
+    /// `None` where only the answer is needed, which other hosts' recipients can open, and the memo can't be opened here.
+    pub(super) memo: Option<Memo>,
+    /// Where the memo is kept: what opens the envelope's content is there too.
+    pub(super) kept: Place,
+    /// Used for the code, then gone.
+    pub(super) code_seal: Option<Seal>,
+    /// Used for the answer, then gone.
+    pub(super) answer_seal: Option<Seal>,
+    /// The sealed code, in case not a byte of it could be sent.
+    pub(super) code: Option<Sealed>,
+    /// The ledger has the code: whoever takes the question over may send it.
+    pub(super) handed_in: bool,
+    /// It was taken up with its answer, and not asked here.
+    pub(super) taken_up: bool,
+    /// Who was at the question before its answer was taken up here: nobody, where it was handed out, or a process that
+    /// has ended. `None` where it was asked here, and once it's taken up.
+    pub(super) from: Option<Option<Owner>>,
+}
+
+impl InFlight {
+    /// Of a flow that wasn't asked here.
+    pub(super) fn of(flow: &Flow, memo: Option<Memo>, kept: Place) -> Self {
+        Self {
+            key: flow.key.clone(),
+            username: flow.username.clone(),
+            purpose: flow.purpose,
+            redirect_uri: flow.redirect_uri.clone(),
+            memo,
+            kept,
+            code_seal: None,
+            answer_seal: None,
+            code: None,
+            handed_in: false,
+            taken_up: false,
+            from: None,
+        }
+    }
+}

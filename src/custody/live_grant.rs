@@ -1,0 +1,176 @@
+//! The living grant of a record, and the access token that is handed out of it.
+
+use super::writer::{Custody, unknown};
+use crate::error::{Error, ProviderError, Result};
+use crate::model::authorization::{Authorization, Standing, State, next, register_again};
+use crate::model::flow::{Place, Role};
+use crate::model::granted::Granted;
+use crate::model::ids::Key;
+use crate::model::secret::Secret;
+use jiff::{SignedDuration, Timestamp};
+
+/// How long an access token is taken to live whose provider doesn't say (RFC 6749 5.1 only recommends `expires_in`).
+const ASSUMED: SignedDuration = SignedDuration::from_hours(1);
+
+/// A token that was received later than now was received by another clock.
+const SKEW: SignedDuration = SignedDuration::from_mins(1);
+
+/// An access token to be handed out: it's durable already, with the refresh token that came with it.
+#[derive(Debug)]
+pub struct Fresh {
+    /// The access token.
+    pub token: Secret,
+    /// Its type, as the provider named it (RFC 6749 7.1).
+    pub token_type: String,
+    /// When it ends, where the provider said so.
+    pub expires_at: Option<Timestamp>,
+    /// This process refreshed it.
+    pub refreshed: bool,
+    /// The record of its grant.
+    pub record: Authorization,
+}
+
+/// The live grant of a record, as it was read at one moment.
+pub(super) struct Live {
+    pub(super) standing: Standing,
+    /// The row that names the tokens: it keeps its number where they are only sealed anew or moved.
+    pub(super) id: i64,
+    pub(super) place: Place,
+    pub(super) granted: Granted,
+}
+
+impl Custody<'_> {
+    /// The record with its live grant; an error where it has none that a token may be had of.
+    pub(super) fn live(&self, key: &Key) -> Result<Live> {
+        loop {
+            let (standing, id, place) = self.living(key)?;
+            match self.vault.get(&place, key.license.as_str()) {
+                Ok(kept) => {
+                    let granted = Granted::from_sealable(&kept, key)?;
+                    return Ok(Live { standing, id, place, granted });
+                }
+                // Another process stored a newer one and forgot this, between our two looks.
+                Err(_) if self.living(key)?.2 != place => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// The record of a living grant, and where its tokens are.
+    fn living(&self, key: &Key) -> Result<(Standing, i64, Place)> {
+        let standing = self.standing(key)?.ok_or_else(unknown)?;
+        let record = &standing.record;
+        if record.held_elsewhere {
+            return Err(Error::HeldElsewhere { license: key.license.to_string() });
+        }
+        let now = self.env.clock.now();
+        let state = record.state(now, self.provider.due_window, &self.provider.zone);
+        if !matches!(state, State::Active | State::Due) {
+            return Err(self.no_token(&standing, state.word().into()));
+        }
+        let found = self.ledger.secrets(&self.provider.profile, key, Role::Live)?.pop();
+        let Some((id, place)) = found else {
+            return Err(self.no_token(&standing, format!("{}, but its tokens aren't here", state.word())));
+        };
+        Ok((standing, id, place))
+    }
+
+    pub(super) fn no_token(&self, standing: &Standing, state: String) -> Error {
+        let (record, provider, now) = (&standing.record, &self.provider, self.env.clock.now());
+        let other = provider.other_profile;
+        let next = match record.state(now, provider.due_window, &provider.zone) {
+            State::Active | State::Due => next("renew", record, other),
+            _ => standing
+                .next_command(now, provider.due_window, &provider.zone, other)
+                .unwrap_or_else(|| register_again(record, other)),
+        };
+        Error::NoToken { license: record.key.license.to_string(), state, next }
+    }
+
+    /// Whether an access token is good for `min` more; one that came since this command began is as good as any gets.
+    pub(super) fn lasts(&self, granted: &Granted, min: SignedDuration) -> bool {
+        lasts(granted, min, self.env.clock.now(), self.began)
+    }
+
+    pub(super) fn handed_out(&self, live: Live, refreshed: bool) -> Result<Fresh> {
+        let Live { standing, granted, .. } = live;
+        let record = standing.record;
+        // One that an older version stored, or that came with an import.
+        if !granted.is_sendable() {
+            return Err(ProviderError::Useless {
+                host: self.provider.host(),
+                what: "the token request",
+                answer: "an access token with characters that no token may have".into(),
+            }
+            .into());
+        }
+        Ok(Fresh {
+            token: granted.access,
+            token_type: granted.token_type,
+            expires_at: granted.access_expires_at,
+            refreshed,
+            record,
+        })
+    }
+}
+
+/// Whether an access token is good for `min` more than `now`, in a command that `began` then.
+fn lasts(granted: &Granted, min: SignedDuration, now: Timestamp, began: Timestamp) -> bool {
+    let received = granted.received_at;
+    let assumed = || received.checked_add(ASSUMED).unwrap_or(received);
+    let ends = granted.access_expires_at.unwrap_or_else(assumed);
+    let until = now.checked_add(min).unwrap_or(Timestamp::MAX);
+    // Otherwise the clock was moved, and nothing is known.
+    // defense: S40 received-later-than-now
+    let sane = received.duration_since(now) <= SKEW;
+    sane && now < ends && (until <= ends || received >= began)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::consent::Reported;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    /// A token that came and ends so many minutes from now; `None`: the provider doesn't say when it ends.
+    fn token(received: i64, ends: Option<i64>) -> Granted {
+        let at = |minutes| NOW + SignedDuration::from_mins(minutes);
+        Granted {
+            access: Secret::new("access"),
+            refresh: None,
+            refresh_is_older: false,
+            access_expires_at: ends.map(at),
+            expires_at: None,
+            token_type: "Bearer".into(),
+            missing_scopes: Vec::new(),
+            reported: Reported::default(),
+            received_at: at(received),
+        }
+    }
+
+    fn lasts_for(granted: &Granted, minutes: i64) -> bool {
+        lasts(granted, SignedDuration::from_mins(minutes), NOW, NOW)
+    }
+
+    #[test]
+    fn a_token_lasts_until_its_end_and_for_an_hour_where_none_is_told() {
+        assert!(lasts_for(&token(-10, Some(5)), 5));
+        assert!(!lasts_for(&token(-10, Some(5)), 6));
+        assert!(!lasts_for(&token(-10, Some(0)), 0));
+        assert!(lasts_for(&token(-10, None), 50));
+        assert!(!lasts_for(&token(-10, None), 51));
+    }
+
+    #[test]
+    fn one_that_came_in_this_command_is_as_good_as_any_gets() {
+        assert!(lasts_for(&token(0, Some(5)), 60));
+        assert!(!lasts_for(&token(0, Some(-1)), 0));
+    }
+
+    #[test]
+    fn one_that_was_received_later_than_now_proves_nothing() {
+        assert!(lasts_for(&token(1, Some(30)), 0));
+        assert!(!lasts_for(&token(2, Some(30)), 0));
+    }
+}

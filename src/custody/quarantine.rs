@@ -1,0 +1,44 @@
+//! What can't be kept in its place is kept sealed in the journal, else in the spool: nothing is thrown away.
+
+use super::writer::Custody;
+use crate::error::{CustodyError, Error, LedgerError};
+use crate::model::flow::{Flow, Sealed, Stage};
+use crate::model::ids::{FlowId, Key};
+
+impl Custody<'_> {
+    /// The grant can't be kept in its place: it's kept sealed in the journal, else in the spool.
+    pub(super) fn quarantine_sealed(
+        &mut self,
+        flow: &FlowId,
+        key: &Key,
+        sealed: Sealed,
+        why: &Error,
+    ) -> Error {
+        let stage = Stage::Answered(sealed);
+        let kept = self.ledger.keep_answer(flow, &stage).or_else(|e| match &mut self.spool {
+            // defense: S38 untaken-grant-is-spooled
+            Some(spool) => spool.keep(flow, &stage).map(drop),
+            None => Err(e),
+        });
+        let license = key.license.to_string();
+        match kept {
+            Ok(()) => LedgerError::NotKept { license, reason: why.to_string() }.into(),
+            Err(e) => CustodyError::GrantLost { license, why: why.to_string(), spool: e.to_string() }.into(),
+        }
+    }
+
+    /// The tokens can't be kept in their place: they are kept sealed in the journal, else in the spool.
+    pub(super) fn quarantine_refresh(&mut self, flow: &Flow, sealed: Sealed, why: &Error) -> Error {
+        let stage = Stage::Answered(sealed);
+        let kept = self.ledger.keep_answer(&flow.id, &stage).or_else(|e| match &mut self.spool {
+            // defense: S38 untaken-refresh-is-spooled
+            Some(spool) => spool.keep(&flow.id, &stage).map(drop),
+            None => Err(e),
+        });
+        let license = flow.key.license.to_string();
+        match kept {
+            Ok(()) => LedgerError::NotRefreshed { license, reason: why.to_string() }.into(),
+            Err(e) => CustodyError::TokensLost { license, why: why.to_string(), spool: e.to_string() }.into(),
+        }
+    }
+}

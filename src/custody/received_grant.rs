@@ -1,0 +1,133 @@
+//! A grant that came, compared with what was asked for.
+
+use super::writer::{Custody, unknown};
+use crate::error::{FactDifference, Result};
+use crate::model::consent::compare;
+use crate::model::flow::{Purpose, Sealed};
+use crate::model::granted::Granted;
+use crate::model::ids::{FlowId, Key, Username};
+use crate::oauth::{Liveness, introspect};
+use jiff::Timestamp;
+
+/// A grant that came, beside what was asked for.
+pub(super) struct ReceivedGrant {
+    pub(super) flow: FlowId,
+    pub(super) key: Key,
+    pub(super) username: Username,
+    pub(super) purpose: Purpose,
+    pub(super) granted: Granted,
+    /// The same grant, ready to be set aside.
+    pub(super) sealed: Sealed,
+    /// What makes it another grant than the one that was asked for.
+    pub(super) differences: Vec<FactDifference>,
+    /// What the provider didn't report, or told so that it can't be, in words.
+    pub(super) unconfirmed: Vec<String>,
+    /// Who granted, where that's another admin than the one who was asked.
+    pub(super) other_admin: Option<String>,
+}
+
+impl ReceivedGrant {
+    /// It isn't the newest any more, and an older grant never takes a newer one's place.
+    pub(super) fn overtaken_by(&mut self, newer: Timestamp) {
+        self.differences.push(FactDifference {
+            fact: "Consent",
+            asked: "the newest".into(),
+            reported: format!("one from before the grant of {newer}"),
+        });
+    }
+}
+
+impl Custody<'_> {
+    pub(super) fn came(&mut self, flow: FlowId, result: Result<Granted>) -> Result<ReceivedGrant> {
+        let granted = match result {
+            Ok(granted) => granted,
+            Err(e) => return Err(self.ended(&flow, e)),
+        };
+        let asked = self.in_flight.get_mut(&flow).ok_or_else(unknown)?;
+        let seal = asked.answer_seal.take().ok_or_else(unknown)?;
+        let sealed = seal.close(&granted.to_sealable(&asked.key))?;
+        self.compared(flow, granted, sealed)
+    }
+
+    /// Compares a grant with what was asked; `sealed` is the same grant, ready to be set aside.
+    pub(super) fn compared(
+        &mut self,
+        flow: FlowId,
+        granted: Granted,
+        sealed: Sealed,
+    ) -> Result<ReceivedGrant> {
+        let asked = self.in_flight.get(&flow).ok_or_else(unknown)?;
+        let (key, username, purpose) = (asked.key.clone(), asked.username.clone(), asked.purpose);
+        tracing::info!("a grant of {key} came; it's compared with what was asked");
+        let comparison = compare(&self.provider, &key, &username, &granted.reported);
+        let mut differences = comparison.differences;
+        differences.extend(protocol_differences(&granted));
+        if differences.is_empty() && self.proven_dead(&granted) {
+            differences.push(FactDifference {
+                fact: "Introspection",
+                asked: "active".into(),
+                reported: "inactive".into(),
+            });
+        }
+        let other_admin = comparison.other_admin;
+        let odd_end =
+            granted.reported.odd_end.as_ref().map(|told| format!("Expiration Date (told as \"{told}\")"));
+        let missing = comparison.unconfirmed.iter().map(|fact| fact.label().to_owned());
+        let unconfirmed = missing.chain(odd_end).collect();
+        Ok(ReceivedGrant {
+            flow,
+            key,
+            username,
+            purpose,
+            granted,
+            sealed,
+            differences,
+            unconfirmed,
+            other_admin,
+        })
+    }
+
+    /// Where the profile wants a new grant looked up: whether the provider calls it dead. No answer proves nothing.
+    fn proven_dead(&self, granted: &Granted) -> bool {
+        let Ok(exchange) = self.online() else { return false };
+        let Some(address) = exchange.endpoints.introspection.clone().filter(|_| self.provider.introspect)
+        else {
+            return false;
+        };
+        let granted = granted.clone();
+        let asked = self.env.wait(async move {
+            introspect(&exchange.http, &exchange.provider, &address, exchange.secret.as_ref(), &granted).await
+        });
+        matches!(asked, Ok(Liveness::Inactive))
+    }
+}
+
+/// What the protocol itself shows to be another grant than the one asked for (RFC 6749 5.1 and 7.1).
+pub(super) fn protocol_differences(granted: &Granted) -> Vec<FactDifference> {
+    let mut found = Vec::new();
+    // defense: S10 bearer-tokens-alone
+    if !granted.token_type.eq_ignore_ascii_case("bearer") {
+        found.push(FactDifference {
+            fact: "Token type",
+            asked: "Bearer".into(),
+            reported: crate::error::excerpt(&granted.token_type, 80),
+        });
+    }
+    // defense: S43 token-fits-a-header
+    if !granted.is_sendable() {
+        found.push(FactDifference {
+            fact: "Access token",
+            asked: "printable ASCII".into(),
+            reported: "unprintable".into(),
+        });
+    }
+    // defense: S10 no-narrower-scopes
+    if !granted.missing_scopes.is_empty() {
+        found.push(FactDifference {
+            fact: "Scope",
+            asked: granted.missing_scopes.join(" "),
+            reported: "without it".into(),
+        });
+    }
+    found
+}

@@ -1,0 +1,76 @@
+//! Grants are revoked: one by one, each kept until the provider has answered.
+
+use super::writer::{Custody, event};
+use crate::error::{Error, Result};
+use crate::ledger::RetiredRole;
+use crate::model::flow::{Change, Logged, Move, Role};
+use crate::model::granted::Granted;
+use crate::model::history::Happened;
+use crate::model::ids::Key;
+use crate::model::provider::RevocationScope;
+use crate::oauth::{self, Patience};
+use std::time::Duration;
+
+impl Custody<'_> {
+    /// Where a revocation ends one grant and no other.
+    pub(super) fn revocation_of_one(&self) -> Option<String> {
+        match self.provider.revocation_scope {
+            RevocationScope::Token => self.online.as_ref()?.endpoints.revocation.clone(),
+            RevocationScope::Grant => None,
+        }
+    }
+
+    pub(super) fn revoke_one<T: Clone + Send + Sync + 'static>(
+        &self,
+        address: &str,
+        granted: &Granted,
+        go: &Logged<T>,
+        patience: Patience,
+    ) -> Result<()> {
+        let (exchange, address, granted, go) =
+            (self.online()?, address.to_owned(), granted.clone(), go.clone());
+        let (clock, run) = (self.env.clock.clone(), self.interrupts.clone());
+        self.env.wait_and_tell(self.interrupts.as_ref(), |tell| async move {
+            let told = |e: &Error, wait: Duration| {
+                tell(format!("{e}. It's asked again in {} s.", wait.as_millis().div_ceil(1000)));
+            };
+            let (http, provider, secret) = (&exchange.http, &exchange.provider, exchange.secret.as_ref());
+            oauth::again(patience, clock, run, told, || {
+                oauth::revoke(http, provider, &address, secret, &granted, &go)
+            })
+            .await
+        })?
+    }
+
+    /// Revokes the grants that nobody wants, where that ends no living one; each is kept until the provider has answered.
+    pub(super) fn revoke_unwanted(&mut self, key: &Key) -> Result<()> {
+        let unwanted = self.ledger.leaving(&self.provider.profile, key, RetiredRole::Unwanted)?;
+        let Some(address) = self.revocation_of_one() else { return Ok(()) };
+        if unwanted.get().is_empty() {
+            return Ok(());
+        }
+        for (_, place) in unwanted.get() {
+            let granted = self.read_grant(place, key)?;
+            self.revoke_one(&address, &granted, &unwanted, Patience::NONE)?;
+        }
+        let unwanted = unwanted.spend();
+        let now = self.env.clock.now();
+        let profile = self.provider.profile.clone();
+        self.commit_if(key, |ledger, record| {
+            // Others may have kept further ones for it meanwhile.
+            let there = ledger.secrets(&profile, key, Role::Unwanted)?;
+            record.revocation_pending =
+                there.iter().any(|(id, _)| unwanted.iter().all(|(ours, _)| ours != id));
+            Ok(Change {
+                moves: unwanted.iter().map(|(id, _)| Move::Drop(*id)).collect(),
+                closes: None,
+                events: vec![event(record, Happened::Revoked, "a grant that wasn't wanted", now)],
+                record: record.clone(),
+            })
+        })?;
+        for (_, place) in unwanted {
+            self.forget(Some(place));
+        }
+        Ok(())
+    }
+}

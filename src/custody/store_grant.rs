@@ -1,0 +1,216 @@
+//! A grant is stored and committed, in that order; or set aside, sealed.
+
+use super::granted_record::{drop_unwanted, make_live, summary, tokens_of_elsewhere};
+use super::received_grant::ReceivedGrant;
+use super::writer::{Custody, event, unknown};
+use crate::error::Result;
+use crate::ledger::{CommitReceipt, Ledger};
+use crate::model::authorization::Authorization;
+use crate::model::flow::{Change, Move, Place, Purpose, Role};
+use crate::model::granted::Granted;
+use crate::model::history::Happened;
+use crate::model::ids::FlowId;
+use crate::model::provider::Provider;
+use crate::model::vault_kind::VaultKind;
+use std::collections::HashMap;
+
+/// How a question ended well.
+#[derive(Debug)]
+pub enum Kept {
+    /// The grant is live.
+    Live {
+        /// What the provider didn't report, or told so that it can't be, in words.
+        unconfirmed: Vec<String>,
+    },
+    /// Another admin granted; that grant is set aside.
+    Held {
+        /// Who, cleaned.
+        granted_by: String,
+    },
+}
+
+/// How many grants are committed together at most: each waits until the vault has taken the others.
+const TOGETHER: usize = 16;
+
+/// One that the vault has taken.
+struct Stored {
+    came: ReceivedGrant,
+    place: Place,
+}
+
+/// What becomes of one.
+enum VaultOutcome {
+    /// It's the one that was asked for.
+    Accepted(Stored),
+    /// It isn't, and no vault has it.
+    Rejected(ReceivedGrant),
+}
+
+impl Custody<'_> {
+    /// What an exchange brought. After this returns, the grant is durable, or its refusal is; the browser may be told.
+    pub fn exchanged(&mut self, flow: &FlowId, result: Result<Granted>) -> Result<Kept> {
+        self.all_exchanged(vec![(flow.clone(), result)]).pop().unwrap_or_else(|| Err(unknown()))
+    }
+
+    /// The same for several that came at about the same time, in their order: one commit for many.
+    pub fn all_exchanged(&mut self, answers: Vec<(FlowId, Result<Granted>)>) -> Vec<Result<Kept>> {
+        // Where each is looked up before it's kept, none waits for the others' looks.
+        let together = if self.provider.introspect { 1 } else { TOGETHER };
+        let mut ended = Vec::with_capacity(answers.len());
+        let mut answers = answers.into_iter().peekable();
+        while answers.peek().is_some() {
+            let some = answers.by_ref().take(together);
+            let came = some.map(|(flow, result)| self.came(flow, result)).collect();
+            ended.extend(self.keep(came));
+        }
+        ended
+    }
+
+    /// Vault first, then one synced commit: records, places, events and the closed questions together. What isn't as it
+    /// was asked for is refused after that: the provider may take its time.
+    pub(super) fn keep(&mut self, came: Vec<Result<ReceivedGrant>>) -> Vec<Result<Kept>> {
+        let handed: Vec<_> = came.into_iter().map(|came| self.write_to_vault(came?)).collect();
+        let mut together = self.commit_together(handed.iter().flatten().filter_map(|it| match it {
+            VaultOutcome::Accepted(stored) => Some(stored),
+            VaultOutcome::Rejected(_) => None,
+        }));
+        let mut end = |handed| match handed {
+            VaultOutcome::Accepted(stored) => self.finish_keeping(stored, &mut together),
+            VaultOutcome::Rejected(came) => Err(self.refuse(came)),
+        };
+        handed.into_iter().map(|it| end(it?)).collect()
+    }
+
+    fn write_to_vault(&mut self, came: ReceivedGrant) -> Result<VaultOutcome> {
+        if !came.differences.is_empty() {
+            return Ok(VaultOutcome::Rejected(came));
+        }
+        let place = || match self.vault.kind() {
+            // The envelope's content is the record's own blob: nothing is sealed twice.
+            VaultKind::Sealed => Ok(Place::Blob(came.sealed.clone())),
+            VaultKind::Keyring => {
+                let generation = self.standing(&came.key)?.ok_or_else(unknown)?.record.generation;
+                let item = self.item_of_answer(&came.key, generation, &came.flow);
+                self.vault.put(&item, &came.granted.to_sealable(&came.key))
+            }
+        };
+        match place() {
+            Ok(place) => Ok(VaultOutcome::Accepted(Stored { came, place })),
+            // defense: S32 unstored-grant-is-set-aside
+            Err(e) => Err(self.quarantine_sealed(&came.flow, &came.key, came.sealed, &e)),
+        }
+    }
+
+    /// Commits several in one. Those that aren't among what is returned are still to be committed, each alone: there its
+    /// own failure is told, and a record that others changed is read again.
+    fn commit_together<'s>(&mut self, stored: impl Iterator<Item = &'s Stored> + Clone) -> BatchCommit {
+        let mut done = BatchCommit::default();
+        if stored.clone().nth(1).is_none() {
+            return done;
+        }
+        let (mut flows, mut changes) = (Vec::new(), Vec::new());
+        for it in stored {
+            if let Ok(Some(standing)) = self.standing(&it.came.key)
+                && let Ok((change, elsewhere)) =
+                    it.change(&self.ledger, &mut { standing.record }, &self.provider)
+            {
+                flows.push((it.came.flow.clone(), elsewhere));
+                changes.push(change);
+            }
+        }
+        match self.ledger.commit(&changes) {
+            Ok(kept) => {
+                let kept = flows.into_iter().zip(kept);
+                done.kept = kept
+                    .filter_map(|((flow, elsewhere), kept)| Some((flow, (kept.ok()?, elsewhere))))
+                    .collect();
+                self.settled(done.kept.keys());
+            }
+            Err(e) => {
+                tracing::info!("{} grants can't be committed together: {e}", changes.len());
+                done.may_show_up = e.may_show_up();
+            }
+        }
+        done
+    }
+
+    fn finish_keeping(&mut self, stored: Stored, together: &mut BatchCommit) -> Result<Kept> {
+        let provider = self.provider.clone();
+        let kept = match together.kept.remove(&stored.came.flow) {
+            Some(kept) => Ok(kept),
+            None => {
+                let mut dropped = Vec::new();
+                let kept = self.commit_if(&stored.came.key, |ledger, record| {
+                    let (change, elsewhere) = stored.change(ledger, record, &provider)?;
+                    dropped = elsewhere;
+                    Ok(change)
+                });
+                kept.map(|kept| (kept, dropped))
+            }
+        };
+        let Stored { came, place } = stored;
+        match kept {
+            Ok((kept, elsewhere)) => {
+                self.in_flight.remove(&came.flow);
+                self.orphaned_items.extend(kept.memo);
+                tracing::info!("the grant of {} is stored", came.key);
+                self.changed_keys.insert(came.key);
+                Ok(match came.other_admin {
+                    Some(granted_by) => Kept::Held { granted_by },
+                    None => {
+                        self.orphaned_items.extend(elsewhere);
+                        Kept::Live { unconfirmed: came.unconfirmed }
+                    }
+                })
+            }
+            Err(e) => {
+                // The sealed answer is kept instead; an item that nothing names would only be an orphan.
+                if !together.may_show_up {
+                    self.forget_unless_needed(place, &e);
+                }
+                Err(self.quarantine_sealed(&came.flow, &came.key, came.sealed, &e))
+            }
+        }
+    }
+}
+
+/// What was committed together.
+#[derive(Default)]
+struct BatchCommit {
+    /// With the places of tokens that it dropped.
+    kept: HashMap<FlowId, (CommitReceipt, Vec<Place>)>,
+    /// It failed, and may show up all the same: what it named in the vault must stay.
+    may_show_up: bool,
+}
+
+impl Stored {
+    /// What is committed of it, over the record as it is now; and the places of tokens that it drops.
+    fn change(
+        &self,
+        ledger: &Ledger,
+        record: &mut Authorization,
+        provider: &Provider,
+    ) -> Result<(Change, Vec<Place>)> {
+        let Self { came, place } = self;
+        let (mut moves, mut dropped) = (Vec::new(), Vec::new());
+        let (happened, detail) = if let Some(other) = &came.other_admin {
+            moves.push(Move::Put(Role::Held, place.clone()));
+            record.held_by = Some(other.clone());
+            record.generation = record.generation.next();
+            (Happened::Held, format!("granted by {other}, not {}", came.username))
+        } else {
+            let renewed = came.purpose == Purpose::Renew;
+            let elsewhere = tokens_of_elsewhere(ledger, record)?;
+            record.username = came.username.clone();
+            make_live(record, provider, &came.granted, renewed);
+            moves.extend(drop_unwanted(record, provider));
+            moves.extend(elsewhere.iter().map(|(id, _)| Move::Drop(*id)));
+            dropped.extend(elsewhere.into_iter().map(|(_, place)| place));
+            moves.extend([Move::Put(Role::Live, place.clone()), Move::Turn(Role::Held, Role::Superseded)]);
+            let happened = if renewed { Happened::Renewed } else { Happened::Granted };
+            (happened, summary(record, &came.unconfirmed))
+        };
+        let events = vec![event(record, happened, &detail, came.granted.received_at)];
+        Ok((Change { record: record.clone(), moves, closes: Some(came.flow.clone()), events }, dropped))
+    }
+}

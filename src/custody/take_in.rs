@@ -1,0 +1,110 @@
+//! Records and tokens that come in a file: those out of a backup aren't used until someone says that this is their home now.
+
+use super::writer::{Custody, event};
+use crate::error::{Error, Result, VaultError};
+use crate::model::authorization::Authorization;
+use crate::model::flow::{Change, Move, Place, Role};
+use crate::model::granted::Granted;
+use crate::model::history::Happened;
+use crate::model::ids::Key;
+use crate::model::secret::Sealable;
+use crate::model::transfer::{Effect, Here, Merged};
+use std::cmp::Ordering;
+
+/// One record to be taken in.
+#[derive(Debug)]
+pub struct Taking<'f> {
+    /// The record as it shall be, merged into the one that was read.
+    pub merged: Merged,
+    /// The file's tokens.
+    pub tokens: Option<&'f Sealable>,
+}
+
+impl Custody<'_> {
+    /// Which tokens of a license are here, beside those that a file has of it.
+    pub fn tokens_beside(&self, record: &Authorization, theirs: Option<&Sealable>) -> Result<Here> {
+        let key = &record.key;
+        let Some((_, place)) = self.ledger.secrets(&record.profile, key, Role::Live)?.pop() else {
+            return Ok(Here::None);
+        };
+        let Some(theirs) = theirs else { return Ok(Here::Same) };
+        let ours = match self.vault.get(&place, key.license.as_str()) {
+            Ok(ours) => Granted::from_sealable(&ours, key)?,
+            Err(Error::Vault(VaultError::Gone { .. } | VaultError::Broken { .. })) => return Ok(Here::None),
+            // Sealed to other hosts alone: only they can tell.
+            Err(Error::Vault(VaultError::Foreign { .. })) => return Ok(Here::Same),
+            Err(e) => return Err(e),
+        };
+        Ok(match ours.received_at.cmp(&Granted::from_sealable(theirs, key)?.received_at) {
+            Ordering::Less => Here::Older,
+            Ordering::Equal => Here::Same,
+            Ordering::Greater => Here::Newer,
+        })
+    }
+
+    /// Takes records in: the vault first, then one synced commit for all of them, or none.
+    ///
+    /// # Errors
+    /// [`crate::error::LedgerError::Changed`] where others have written a record since it was merged with what the file says.
+    pub fn take_in(&mut self, rows: Vec<Taking<'_>>, from: &str) -> Result<()> {
+        self.puts_items()?;
+        let now = self.env.clock.now();
+        let mut changes = Vec::with_capacity(rows.len());
+        let (mut new, mut old) = (Vec::new(), Vec::new());
+        for Taking { merged, tokens } in rows {
+            let Merged { mut record, effect, changes: fields, takes_tokens, .. } = merged;
+            let mut moves = Vec::new();
+            if let Some(tokens) = tokens.filter(|_| takes_tokens) {
+                record.generation = record.generation.next();
+                let kept = Granted::from_sealable(tokens, &record.key)
+                    .and_then(|_| self.vault.put(&self.new_item_of(&record)?, tokens));
+                let place = match kept {
+                    Ok(place) => place,
+                    Err(e) => return Err(self.undo(new, e)),
+                };
+                // An older grant's tokens aren't revoked: that could end the one that takes their place.
+                for (id, place) in self.ledger.secrets(&record.profile, &record.key, Role::Live)? {
+                    moves.push(Move::Drop(id));
+                    old.push(place);
+                }
+                moves.push(Move::Put(Role::Live, place.clone()));
+                new.push(place);
+            }
+            let what: Vec<_> = fields.iter().map(|it| it.field).collect();
+            let what = match (effect, takes_tokens) {
+                (Effect::Add, false) => format!("from {from}"),
+                (Effect::Add, true) => format!("from {from}, with its tokens"),
+                (_, false) => format!("from {from}: {}", what.join(", ")),
+                (_, true) => format!("from {from}, with its tokens: {}", what.join(", ")),
+            };
+            changes.push(Change {
+                moves,
+                closes: None,
+                events: vec![event(&record, Happened::Imported, what.trim_end_matches(": "), now)],
+                record,
+            });
+        }
+        if let Err(e) = self.ledger.commit_all(&changes) {
+            return Err(self.undo(new, e));
+        }
+        for place in old {
+            self.forget(Some(place));
+        }
+        Ok(())
+    }
+
+    /// An item of its own: what an import left that was killed is never named by a later one.
+    fn new_item_of(&self, record: &Authorization) -> Result<String> {
+        let Key { ubi, license } = &record.key;
+        let (generation, own) = (record.generation.0, self.env.random.name()?);
+        Ok(format!("{}/{}/{ubi}/{license}/{generation}-{own}", self.ledger.id(), record.profile))
+    }
+
+    /// Nothing was committed: what was put into the vault goes again, unless it may show up committed after all.
+    fn undo(&self, places: Vec<Place>, e: Error) -> Error {
+        for place in places {
+            self.forget_unless_needed(place, &e);
+        }
+        e
+    }
+}

@@ -1,0 +1,282 @@
+//! The only writer: vault and ledger of one profile, with the questions under way.
+
+use super::in_flight::InFlight;
+use crate::error::{Error, LedgerError, Result};
+use crate::ledger::{Claim, CommitReceipt, Export, Ledger, Spool};
+use crate::model::authorization::{Authorization, Standing};
+use crate::model::flow::{Change, Flow, Place};
+use crate::model::granted::Granted;
+use crate::model::history::{Event, Happened};
+use crate::model::ids::{FlowId, Generation, Key};
+use crate::model::provider::Provider;
+use crate::model::vault_kind::VaultKind;
+use crate::oauth::{Memo, ProviderClient};
+use crate::system::{Env, Interrupts};
+use crate::vault::{Opener, Vault};
+use jiff::Timestamp;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Beyond what two POSTs and a look in between may take: for re-reading and storing.
+const MARGIN: Duration = Duration::from_secs(10);
+
+/// How often something is decided anew, where others have written what it was decided on.
+pub(super) const TRIES: usize = 5;
+
+/// Vault and ledger of one profile, with the questions under way.
+pub struct Custody<'e> {
+    pub(super) env: &'e Env,
+    pub(super) provider: Arc<Provider>,
+    pub(super) vault: Vault,
+    pub(super) ledger: Ledger,
+    pub(super) spool: Option<Spool>,
+    pub(super) in_flight: HashMap<FlowId, InFlight>,
+    /// Items that nothing names any more, to be forgotten once the browser has been answered.
+    pub(super) orphaned_items: Vec<Place>,
+    /// Licenses whose replaced grants are to be cleared away.
+    pub(super) changed_keys: BTreeSet<Key>,
+    /// How the provider is reached, once it was found to answer.
+    pub(super) online: Option<ProviderClient>,
+    /// The refresh that this process has under way.
+    pub(super) refreshing: Option<FlowId>,
+    /// The bundle that is on its way out.
+    pub(super) leaving: Option<Export>,
+    /// When this command began.
+    pub(super) began: Timestamp,
+    /// In a run over several licenses, and from a refresh on: what came of Ctrl-C so far.
+    pub(super) interrupts: Option<Interrupts>,
+}
+
+impl<'e> Custody<'e> {
+    /// Over an open ledger and a vault, which isn't touched yet.
+    pub fn new(env: &'e Env, provider: Arc<Provider>, vault: Vault, ledger: Ledger) -> Self {
+        Self {
+            env,
+            provider,
+            vault,
+            ledger,
+            spool: None,
+            in_flight: HashMap::new(),
+            orphaned_items: Vec::new(),
+            changed_keys: BTreeSet::new(),
+            online: None,
+            refreshing: None,
+            leaving: None,
+            began: env.clock.now(),
+            interrupts: None,
+        }
+    }
+
+    /// The provider whose grants these are.
+    pub fn provider(&self) -> &Arc<Provider> {
+        &self.provider
+    }
+
+    /// The provider was found to answer, and this is how it's reached.
+    pub fn connect(&mut self, exchange: ProviderClient) {
+        self.online = Some(exchange);
+    }
+
+    /// From now on Ctrl-C lets what is under way be finished; whoever runs over several licenses sees to the rest.
+    pub fn finish_what_is_under_way(&mut self, interrupts: Interrupts) {
+        self.interrupts = Some(interrupts);
+    }
+
+    /// Whether Ctrl-C came in such a run.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupts.as_ref().is_some_and(Interrupts::any)
+    }
+
+    /// What came of Ctrl-C so far, where it's counted: for what goes on once custody is gone.
+    pub fn interrupts(&self) -> Option<Interrupts> {
+        self.interrupts.clone()
+    }
+
+    pub(super) fn online(&self) -> Result<ProviderClient> {
+        self.online.clone().ok_or_else(|| Error::Internal("the provider was never reached".into()))
+    }
+
+    /// The ledger, for what isn't custody's: the hooks' queue.
+    pub fn ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+
+    /// The ledger, for reading.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// One record as it is now.
+    pub fn standing(&self, key: &Key) -> Result<Option<Standing>> {
+        self.ledger.standing(&self.provider.profile, key)
+    }
+
+    /// Sees that the vault works: writes a probe, reads it back and deletes it.
+    pub fn probe(&mut self) -> Result<()> {
+        self.puts_items()?;
+        let item =
+            format!("{}/{}/probe-{}", self.ledger.id(), self.provider.profile, self.env.random.name()?);
+        self.vault.probe(&item, self.env.random.as_ref())
+    }
+
+    /// Whether ledger and vault can be used now.
+    pub fn is_well(&mut self) -> Result<()> {
+        self.ledger.is_usable()?;
+        self.probe()
+    }
+
+    /// Called before the vault is given anything that only a later commit names: a keyring has it at once, for everybody
+    /// to see, and nothing names it yet.
+    pub(super) fn puts_items(&mut self) -> Result<()> {
+        match self.vault.kind() {
+            VaultKind::Keyring => self.ledger.shows_that_we_live(),
+            VaultKind::Sealed => Ok(()),
+        }
+    }
+
+    /// The ledger has closed these questions.
+    pub(super) fn settled<'f>(&mut self, closed: impl IntoIterator<Item = &'f FlowId>) {
+        if let Some(spool) = &mut self.spool {
+            closed.into_iter().for_each(|flow| spool.settled(flow));
+        }
+    }
+
+    /// The claim on a license's tokens: from before they are read until what was done with them is committed.
+    pub(super) fn claim(&self, key: &Key) -> Result<Claim> {
+        let provider = &self.provider;
+        let issuer = provider.issuer.as_deref().unwrap_or(&provider.url);
+        let keyring = self.vault.kind() == VaultKind::Keyring;
+        let wait = provider.deadline.saturating_mul(3).saturating_add(MARGIN);
+        self.ledger.claim((issuer, &provider.client_id), key, keyring, wait)
+    }
+
+    /// Sees that the disk has room for so many answers, which the ledger itself may not be able to take.
+    pub(super) fn reserve_room(&mut self, answers: usize) -> Result<()> {
+        match &mut self.spool {
+            Some(spool) => spool.grow(answers)?,
+            None => self.spool = Some(self.ledger.reserve(answers)?),
+        }
+        Ok(())
+    }
+
+    /// Changes a record as it is at this moment; where others write it in between it's read, and decided on, again.
+    pub(super) fn commit(
+        &mut self,
+        key: &Key,
+        mut change: impl FnMut(&mut Authorization) -> Change,
+    ) -> Result<CommitReceipt> {
+        self.commit_if(key, |_, record| Ok(change(record)))
+    }
+
+    /// The same, where the change depends on the record's secrets, too. They are read behind the record, whose revision the
+    /// commit compares, so that nobody can come between.
+    pub(super) fn commit_if(
+        &mut self,
+        key: &Key,
+        mut change: impl FnMut(&Ledger, &mut Authorization) -> Result<Change>,
+    ) -> Result<CommitReceipt> {
+        let mut refused = unknown();
+        for _ in 0..TRIES {
+            let mut record = self.standing(key)?.ok_or_else(unknown)?.record;
+            let change = change(&self.ledger, &mut record)?;
+            match self.ledger.commit(std::slice::from_ref(&change))?.pop() {
+                Some(Ok(kept)) => {
+                    self.settled(&change.closes);
+                    return Ok(kept);
+                }
+                Some(Err(e)) => refused = e,
+                None => {}
+            }
+        }
+        Err(refused)
+    }
+
+    /// Commits changes that belong together; where others have written a record since it was read, they are decided on anew.
+    pub(super) fn commit_all(
+        &mut self,
+        export: Option<Export>,
+        decide: impl Fn(&Self) -> Result<Vec<Change>>,
+    ) -> Result<Vec<Change>> {
+        anew_where_changed(self, |custody| {
+            let changes = decide(custody)?;
+            custody.ledger.commit_export(&changes, export.as_ref())?;
+            Ok(changes)
+        })
+    }
+
+    /// Forgets what a commit that failed would have named; kept where that commit may show up all the same: then the next
+    /// process needs it, and an orphan harms nobody.
+    pub(super) fn forget_unless_needed(&self, place: Place, failed: &Error) {
+        if !failed.may_show_up() {
+            self.forget(Some(place));
+        }
+    }
+
+    /// Forgets a vault's item that nothing names any more. A failure leaves an orphan, which harms nobody.
+    pub(super) fn forget(&self, place: Option<Place>) {
+        if let Some(place) = place
+            && let Err(e) = self.vault.forget(&place)
+        {
+            tracing::warn!("an item stays in the vault that nothing names any more: {e}");
+        }
+    }
+
+    pub(super) fn unfold(&self, flow: &Flow) -> Result<(Memo, Opener)> {
+        let whose = flow.key.license.as_str();
+        let (memo, opener) = self.vault.unfold(flow.memo.as_ref().ok_or_else(unknown)?, whose)?;
+        Ok((Memo::from_sealable(&memo, whose)?, opener))
+    }
+
+    pub(super) fn read_grant(&self, place: &Place, key: &Key) -> Result<Granted> {
+        Granted::from_sealable(&self.vault.get(place, key.license.as_str())?, key)
+    }
+
+    /// A license's keyring account: the last part is a secret's generation, or its question.
+    pub(super) fn item(&self, key: &Key, last: impl std::fmt::Display) -> String {
+        format!("{}/{}/{}/{}/{last}", self.ledger.id(), self.provider.profile, key.ubi, key.license)
+    }
+
+    /// An answer's own item: whoever else stores a generation of the same number never writes over it, and what a process left
+    /// that ended before its commit is never named later, so that it may be cleared away at any time.
+    pub(super) fn item_of_answer(&self, key: &Key, base: Generation, flow: &FlowId) -> String {
+        self.item(key, format_args!("{}-{flow}", base.next().0))
+    }
+
+    pub(super) fn item_of_flow(&self, key: &Key, flow: &FlowId) -> String {
+        self.item(key, format_args!("flow-{flow}"))
+    }
+}
+
+/// Does what is decided on what was read; where others have written in between, all of it anew.
+pub(super) fn anew_where_changed<C, T>(
+    custody: &mut C,
+    mut decide: impl FnMut(&mut C) -> Result<T>,
+) -> Result<T> {
+    for _ in 1..TRIES {
+        match decide(custody) {
+            refused if was_changed(&refused) => {}
+            done => return done,
+        }
+    }
+    decide(custody)
+}
+
+/// Whether the ledger refused something because others have written its record since it was read.
+pub(super) fn was_changed<T>(outcome: &Result<T>) -> bool {
+    matches!(outcome, Err(Error::Ledger(LedgerError::Changed { .. })))
+}
+
+pub(super) fn unknown() -> Error {
+    Error::Internal("an answer came to a question that isn't open".into())
+}
+
+pub(super) fn event(record: &Authorization, happened: Happened, detail: &str, at: Timestamp) -> Event {
+    Event {
+        at,
+        profile: record.profile.clone(),
+        key: record.key.clone(),
+        happened,
+        detail: detail.to_owned(),
+    }
+}

@@ -1,0 +1,146 @@
+//! Flows that other processes left, or that wait for an answer from elsewhere: found, merged with their spools, taken over.
+
+use super::journal::{self, Closed, ClosedFlow};
+use super::spool::{Spool, Spooled};
+use super::store::Ledger;
+use super::{process_locks, secret_locations};
+use crate::error::Result;
+use crate::model::flow::{Flow, Owner, Place, Stage};
+use crate::model::ids::{FlowId, Key};
+use crate::model::secret::Fingerprint;
+use crate::model::vault_kind::VaultKind;
+use std::collections::BTreeSet;
+
+impl Ledger {
+    /// Every open question, of all profiles.
+    pub fn all_flows(&self) -> Result<Vec<Flow>> {
+        journal::of_all(self.engine.db()).map_err(|e| self.fault("read the journal", e))
+    }
+
+    /// The open question, of any profile, that a state belongs to. What a spool holds of it is merged first.
+    pub fn question_of(&mut self, state: &Fingerprint) -> Result<Option<Flow>> {
+        self.merge_spools()?;
+        journal::of_state(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
+    }
+
+    /// What is remembered of a closed question by its state.
+    pub fn spent(&self, state: &Fingerprint) -> Result<Option<ClosedFlow>> {
+        journal::spent(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
+    }
+
+    /// A question that a dead process left, as far as it may have come. Where the machine has started anew since, the last
+    /// notes may be gone, for they weren't synced: then one that wasn't sent, by what is there, counts as sent. On a server
+    /// every note is synced.
+    pub(super) fn as_it_may_be(&self, flow: Flow) -> Flow {
+        let Some(owner) = &flow.owner else { return flow };
+        Flow { stage: self.stage_it_may_be_at(owner, flow.stage), ..flow }
+    }
+
+    pub(super) fn stage_it_may_be_at(&self, owner: &Owner, stage: Stage) -> Stage {
+        let noted_all = self.is_shared() || process_locks::has_noted_all(owner, self.boot.as_deref());
+        match stage {
+            Stage::Asked | Stage::Arrived(_) if !noted_all => Stage::Sent,
+            stage => stage,
+        }
+    }
+
+    /// Whether a living process is at a question.
+    pub fn is_worked_on(&self, flow: &Flow) -> Result<bool> {
+        let Some(owner) = &flow.owner else { return Ok(false) };
+        self.living().has(self.engine.db(), owner).map_err(|e| self.fault("read who is at work", e))
+    }
+
+    /// Takes a question over that waits for its answer and that nobody is at, together with the sealed code that came:
+    /// one commit, so that it's either still waiting or can be gone on with. Not synced: what is noted before the code
+    /// is sent is. `false` where somebody else was quicker; refused where the secrets were moved to another vault than
+    /// the one in which the grant will be kept.
+    pub fn take_up(
+        &mut self,
+        flow: &FlowId,
+        from: Option<&Owner>,
+        code: &Stage,
+        vault: VaultKind,
+    ) -> Result<bool> {
+        let ours = self.mark()?.owner();
+        self.relaxed(|tx| {
+            secret_locations::is_the_vault(tx, vault)?;
+            journal::take_up(tx, flow, from, &ours, code)
+        })
+    }
+
+    /// Questions about a license, or a whole profile, that nobody works on any more: a dead process left them,
+    /// or they were handed off. What a spool holds of them is merged first.
+    pub fn unfinished(&mut self, profile: &str, key: Option<&Key>) -> Result<Vec<Flow>> {
+        self.merge_spools()?;
+        let mut left = Vec::new();
+        for flow in self.open_questions(profile, key)? {
+            if !self.is_worked_on(&flow)? {
+                left.push(flow);
+            }
+        }
+        let dead: BTreeSet<_> =
+            left.iter().filter_map(|flow| flow.owner.as_ref()).map(|it| &it.mark).collect();
+        if !dead.is_empty() {
+            // Once more: an owner may have spooled an answer and ended between the two looks above. From here on none of
+            // them does.
+            self.merge_spools()?;
+            let mut settled = self.open_questions(profile, key)?;
+            settled.retain(|flow| flow.owner.as_ref().is_none_or(|owner| dead.contains(&owner.mark)));
+            left = settled;
+        }
+        Ok(left.into_iter().map(|flow| self.as_it_may_be(flow)).collect())
+    }
+
+    pub(super) fn open_questions(&self, profile: &str, key: Option<&Key>) -> Result<Vec<Flow>> {
+        let open = match key {
+            Some(key) => journal::of_key(self.engine.db(), profile, key),
+            None => journal::of_profile(self.engine.db(), profile),
+        };
+        open.map_err(|e| self.fault("read the journal", e))
+    }
+
+    /// Closes a hand-off whose time is over. Its memo, for the vault to forget; nothing is closed where its answer was taken up
+    /// meanwhile.
+    pub fn close_lapsed(&mut self, flow: &FlowId) -> Result<Option<Place>> {
+        self.transaction("close the question", |tx| {
+            if !journal::waits_for_anybody(tx, flow)? {
+                return Ok(None);
+            }
+            let memo = journal::memo(tx, flow)?;
+            journal::close(tx, flow, Closed::Ended)?;
+            Ok(memo)
+        })
+    }
+
+    /// Takes over a question that a dead process left. `false` where another process was quicker.
+    pub fn adopt(&mut self, flow: &Flow) -> Result<bool> {
+        let ours = self.mark()?.owner();
+        let theirs = flow.owner.clone();
+        self.transaction("take the question over", |tx| journal::adopt(tx, &flow.id, theirs.as_ref(), &ours))
+    }
+
+    pub(super) fn merge_spools(&mut self) -> Result<()> {
+        for left in Spool::left_behind(&self.spool, &self.paths.owners())? {
+            let shared = self.is_shared();
+            let merged = self.transaction("merge the spool", |tx| {
+                let mut merged = true;
+                for spooled in &left.notes {
+                    let Spooled { flow, stage, .. } = spooled;
+                    match journal::stage_of(tx, flow)? {
+                        // Never back: the ledger may have taken what came later.
+                        Some(noted) if noted.order() < stage.order() => journal::note(tx, flow, stage)?,
+                        Some(_) => {}
+                        None if shared => merged &= journal::put_again(tx, spooled)?,
+                        // Nobody else can have closed it here.
+                        None => {}
+                    }
+                }
+                Ok(merged)
+            })?;
+            if merged {
+                left.remove();
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,90 @@
+//! What several tables hold alike: a license's key, an instant, a secret's place, a flow's stage, tags.
+
+use super::engine::{DbError, Row, unexpected_value};
+use crate::model::flow::{Place, Sealed, Stage};
+use crate::model::ids::{Key, License, Tag, Ubi};
+use jiff::Timestamp;
+use std::str::FromStr;
+
+/// What stands beside `sent` for a refresh that was refused after its first answer was lost.
+const REFUSED: &[u8] = b"refused";
+
+/// A stage's columns.
+pub(super) fn words(stage: &Stage) -> (&'static str, Option<&[u8]>) {
+    match stage {
+        Stage::Asked => ("asked", None),
+        Stage::Arrived(code) => ("arrived", Some(&code.0)),
+        Stage::Sent => ("sent", None),
+        Stage::Refused => ("sent", Some(REFUSED)),
+        Stage::Answered(answer) => ("answered", Some(&answer.0)),
+    }
+}
+
+/// The stage of columns.
+pub(super) fn stage(word: &str, sealed: Option<Sealed>) -> Option<Stage> {
+    match (word, sealed) {
+        ("asked", _) => Some(Stage::Asked),
+        ("sent", Some(Sealed(said))) if said == REFUSED => Some(Stage::Refused),
+        ("sent", _) => Some(Stage::Sent),
+        ("arrived", Some(code)) => Some(Stage::Arrived(code)),
+        ("answered", Some(answer)) => Some(Stage::Answered(answer)),
+        _ => None,
+    }
+}
+
+/// A text as it stands in the row: no copy is made of what is read into a type anyway.
+pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, DbError> {
+    row.get(column)
+}
+
+pub(super) fn key(row: &Row<'_>, first: usize) -> Result<Key, DbError> {
+    Ok(Key {
+        ubi: Ubi::parse(text(row, first)?).map_err(|e| unexpected_value(first, e))?,
+        license: License::parse(text(row, first + 1)?).map_err(|e| unexpected_value(first + 1, e))?,
+    })
+}
+
+pub(super) fn instant(row: &Row<'_>, column: usize) -> Result<Timestamp, DbError> {
+    moment(row.get(column)?, column)
+}
+
+/// Seconds out of a column as the instant that they are.
+pub(super) fn moment(seconds: i64, column: usize) -> Result<Timestamp, DbError> {
+    Timestamp::from_second(seconds).map_err(|e| unexpected_value(column, e))
+}
+
+/// A secret's place out of the columns `item` and `blob`.
+pub(super) fn place(row: &Row<'_>, first: usize) -> Result<Option<Place>, DbError> {
+    if let Some(item) = row.get(first)? {
+        return Ok(Some(Place::Item(item)));
+    }
+    Ok(row.get::<Option<Vec<u8>>>(first + 1)?.map(|bytes| Place::Blob(Sealed(bytes))))
+}
+
+/// The columns `item` and `blob` of a place.
+pub(super) fn columns(place: &Place) -> (Option<&str>, Option<&[u8]>) {
+    match place {
+        Place::Item(item) => (Some(item), None),
+        Place::Blob(sealed) => (None, Some(&sealed.0)),
+    }
+}
+
+/// What a text says, where there is one.
+pub(super) fn parsed<T: FromStr<Err = crate::error::Error>>(
+    row: &Row<'_>,
+    column: usize,
+) -> Result<Option<T>, DbError> {
+    row.get::<Option<&str>>(column)?
+        .map(|text| text.parse().map_err(|e| unexpected_value(column, e)))
+        .transpose()
+}
+
+/// Tags, one a line.
+pub(super) fn tags(row: &Row<'_>, column: usize) -> Result<Vec<Tag>, DbError> {
+    text(row, column)?.lines().map(|tag| tag.parse().map_err(|e| unexpected_value(column, e))).collect()
+}
+
+/// Tags as the column holds them.
+pub(super) fn lines(tags: &[Tag]) -> String {
+    tags.iter().map(Tag::as_str).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,193 @@
+//! The chain of the history: how links are added, and followed.
+
+use super::engine::{Db, DbError, Row, values};
+use super::hook_queue;
+use super::write_context::WriteContext;
+use crate::model::history::{Anchor, Broken, Chain, Chore, Event, Link};
+use crate::model::instant::for_machines;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+pub(super) const COLUMNS: &str = "seq, at, profile, ubi, license, event, user, host, detail, hash";
+
+pub(super) const ANCHOR: &str = "seq, hash, last, at, user, host";
+
+/// A link's hash: SHA-256 over the hash before it and the line as a JSON array.
+fn hash_of(link: &Link, before: &[u8]) -> Vec<u8> {
+    let line = serde_json::json!([
+        link.seq,
+        link.at,
+        link.profile,
+        link.ubi,
+        link.license,
+        link.event,
+        link.user,
+        link.host,
+        link.detail
+    ]);
+    Sha256::new().chain_update(before).chain_update(line.to_string()).finalize().to_vec()
+}
+
+pub(super) fn append(tx: Db<'_>, event: &Event, context: &WriteContext) -> Result<(), DbError> {
+    let (seq, hash) = chain(
+        tx,
+        Link {
+            seq: 0,
+            at: for_machines(event.at),
+            profile: event.profile.clone(),
+            ubi: event.key.ubi.to_string(),
+            license: event.key.license.to_string(),
+            event: event.happened.word().to_owned(),
+            user: context.who.user.clone(),
+            host: context.who.host.clone(),
+            detail: event.detail.clone(),
+            hash: Vec::new(),
+        },
+    )?;
+    context.written.borrow_mut().head = Some((seq, hash));
+    hook_queue::queue(tx, event, seq, &context.hooks)
+}
+
+/// An event of the whole ledger.
+pub(super) fn append_chore(
+    tx: Db<'_>,
+    chore: Chore,
+    at: Timestamp,
+    detail: &str,
+    context: &WriteContext,
+) -> Result<(), DbError> {
+    let link = Link {
+        seq: 0,
+        at: for_machines(at),
+        profile: String::new(),
+        ubi: String::new(),
+        license: String::new(),
+        event: chore.word().to_owned(),
+        user: context.who.user.clone(),
+        host: context.who.host.clone(),
+        detail: detail.to_owned(),
+        hash: Vec::new(),
+    };
+    let head = chain(tx, link)?;
+    context.written.borrow_mut().head = Some(head);
+    Ok(())
+}
+
+/// Numbers a link, chains it to the head and makes it the head.
+fn chain(tx: Db<'_>, mut link: Link) -> Result<(i64, Vec<u8>), DbError> {
+    let (last, before) = head(tx)?.unwrap_or_default();
+    link.seq = last + 1;
+    link.hash = hash_of(&link, &before);
+    tx.execute(
+        &format!("INSERT INTO history ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),
+        values![
+            link.seq,
+            &link.at,
+            &link.profile,
+            &link.ubi,
+            &link.license,
+            &link.event,
+            &link.user,
+            &link.host,
+            &link.detail,
+            &link.hash,
+        ],
+    )?;
+    tx.execute(
+        "INSERT INTO history_head (only, seq, hash) VALUES (1, ?1, ?2)
+         ON CONFLICT (only) DO UPDATE SET seq = excluded.seq, hash = excluded.hash",
+        values![link.seq, &link.hash],
+    )?;
+    Ok((link.seq, link.hash))
+}
+
+pub(super) fn head(db: Db<'_>) -> Result<Option<(i64, Vec<u8>)>, DbError> {
+    db.row("SELECT seq, hash FROM history_head", values![], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+fn anchor(db: Db<'_>) -> Result<Option<Anchor>, DbError> {
+    db.row(&format!("SELECT {ANCHOR} FROM history_anchor ORDER BY seq DESC LIMIT 1"), values![], |row| {
+        Ok(Anchor {
+            seq: row.get(0)?,
+            hash: row.get(1)?,
+            last: row.get(2)?,
+            at: row.get(3)?,
+            user: row.get(4)?,
+            host: row.get(5)?,
+        })
+    })
+}
+
+pub(super) fn link(row: &Row<'_>) -> Result<Link, DbError> {
+    Ok(Link {
+        seq: row.get(0)?,
+        at: row.get(1)?,
+        profile: row.get(2)?,
+        ubi: row.get(3)?,
+        license: row.get(4)?,
+        event: row.get(5)?,
+        user: row.get(6)?,
+        host: row.get(7)?,
+        detail: row.get(8)?,
+        hash: row.get(9)?,
+    })
+}
+
+/// Follows the chain from where it begins to the head that was noted.
+pub(super) fn follow(db: Db<'_>) -> Result<Chain, DbError> {
+    let anchor = anchor(db)?;
+    let (mut last, mut before) = anchor.as_ref().map(|it| (it.seq, it.hash.clone())).unwrap_or_default();
+    let (mut links, mut broken) = (0, None);
+    db.each(&format!("SELECT {COLUMNS} FROM history ORDER BY seq"), values![], |row| {
+        // A column of another type is somebody's, too.
+        let found = match link(row) {
+            Ok(found) => found,
+            Err(_) => {
+                broken = Some(Broken {
+                    seq: row.get(0).unwrap_or(last + 1),
+                    at: row.get(1).ok(),
+                    license: row.get(4).ok(),
+                    why: "it isn't what this program writes",
+                });
+                return Ok(false);
+            }
+        };
+        let why = if found.seq != last + 1 {
+            // The one before it is what is missing.
+            broken = Some(Broken { seq: last + 1, at: None, license: None, why: "it is missing" });
+            return Ok(false);
+        } else if found.hash != hash_of(&found, &before) {
+            "it was changed, or what stood before it was"
+        } else {
+            (last, before) = (found.seq, found.hash);
+            links += 1;
+            return Ok(true);
+        };
+        broken = Some(Broken { seq: found.seq, at: Some(found.at), license: Some(found.license), why });
+        Ok(false)
+    })?;
+    if broken.is_none() {
+        broken = match head(db)? {
+            Some((seq, _)) if seq > last => Some(Broken {
+                seq: last + 1,
+                at: None,
+                license: None,
+                why: "it is missing, and so is all after it",
+            }),
+            Some((seq, hash)) if seq != last || hash != before => Some(Broken {
+                seq: last,
+                at: None,
+                license: None,
+                why: "it isn't the one that was noted as the last",
+            }),
+            None if last > 0 => Some(Broken {
+                seq: last,
+                at: None,
+                license: None,
+                why: "nothing is noted as the last any more",
+            }),
+            _ => None,
+        };
+    }
+    Ok(Chain { links, head: before, anchor, broken })
+}

@@ -1,0 +1,87 @@
+//! Changes of records with all that belongs to them: one synced commit each time.
+
+use super::export_notes::{self, Export};
+use super::journal::{self, Closed};
+use super::records::{self, changed};
+use super::secret_locations;
+use super::store::Ledger;
+use crate::error::{Error, Result};
+use crate::model::flow::{Change, Move, Place};
+use crate::model::ids::Key;
+use jiff::Timestamp;
+
+/// What a commit replaced: for the vault to forget.
+#[derive(Debug, Default)]
+pub struct CommitReceipt {
+    /// The closed question's memo.
+    pub memo: Option<Place>,
+}
+
+impl Ledger {
+    /// Commits changes, one synced commit for all. One whose record others have written since it was read is refused
+    /// alone; the others are kept.
+    pub fn commit(&mut self, changes: &[Change]) -> Result<Vec<Result<CommitReceipt>>> {
+        let context = self.write_context();
+        self.transaction("commit", |tx| {
+            let mut kept = Vec::with_capacity(changes.len());
+            for change in changes {
+                match records::apply(tx, change, &context)? {
+                    true => {
+                        let memo = match &change.closes {
+                            Some(flow) => {
+                                let memo = journal::memo(tx, flow)?;
+                                journal::close(tx, flow, Closed::Ended)?;
+                                memo
+                            }
+                            None => None,
+                        };
+                        kept.push(Ok(CommitReceipt { memo }));
+                    }
+                    false => kept.push(Err(changed(&change.record.key))),
+                }
+            }
+            Ok(kept)
+        })
+    }
+
+    /// Commits changes that belong together, one synced commit: all of them, or none where others have written any record
+    /// since it was read, or somebody is at a license: what they bring belongs to what they began with. Secrets of another
+    /// vault than the one that all were moved to are refused: no question stood open that would have held up the move.
+    pub fn commit_all(&mut self, changes: &[Change]) -> Result<()> {
+        self.commit_export(changes, None)
+    }
+
+    /// The same for changes with which a bundle's tokens leave.
+    pub fn commit_export(&mut self, changes: &[Change], export: Option<&Export>) -> Result<()> {
+        let context = self.write_context();
+        self.transaction("commit", |tx| {
+            for change in changes {
+                let record = &change.record;
+                let open = journal::of_key(tx, &record.profile, &record.key)?;
+                if let Some(owner) = open.into_iter().find_map(|flow| flow.owner) {
+                    let license = record.key.license.to_string();
+                    return Err(Error::Busy { license, holder: owner.label }.into());
+                }
+                for step in &change.moves {
+                    if let Move::Put(_, place) = step {
+                        secret_locations::is_the_vault(tx, place.vault())?;
+                    }
+                }
+                if !records::apply(tx, change, &context)? {
+                    return Err(changed(&change.record.key).into());
+                }
+            }
+            export.map_or(Ok(()), |export| export_notes::leaves(tx, export))
+        })
+    }
+
+    /// Notes when an access token of a license was handed out, and changes nothing else of its record. Not synced, and
+    /// nobody is waited for.
+    ///
+    /// # Errors
+    /// It couldn't be noted; where somebody else is writing, that it's busy.
+    pub fn note_use(&mut self, profile: &str, key: &Key, at: Timestamp) -> Result<()> {
+        let noted = self.engine.in_passing(|tx| records::put_use(tx, profile, key, at));
+        noted.map_err(|e| self.fault("note", e))
+    }
+}

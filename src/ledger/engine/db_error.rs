@@ -1,0 +1,123 @@
+//! What can go wrong inside a transaction, and what an error of an engine means to an operator.
+
+use super::transaction_kind::PATIENCE;
+use crate::error::{Error, LedgerError};
+use rusqlite::ErrorCode;
+use tokio_postgres::error::SqlState;
+
+/// What can go wrong inside a transaction.
+#[derive(Debug)]
+pub(in crate::ledger) enum DbError {
+    Sqlite(rusqlite::Error),
+    Postgres(tokio_postgres::Error),
+    /// A column holds what this program never writes.
+    Unexpected {
+        column: usize,
+        why: String,
+    },
+    Ours(Error),
+}
+
+/// A column holds what this program never writes.
+pub(in crate::ledger) fn unexpected_value(column: usize, why: impl std::fmt::Display) -> DbError {
+    DbError::Unexpected { column, why: why.to_string() }
+}
+
+impl DbError {
+    /// What it means to an operator of the ledger at `place`, who wanted it to do `what`.
+    pub(in crate::ledger) fn named(self, place: &str, what: &'static str) -> Error {
+        match self {
+            Self::Sqlite(e) => of_sqlite(place, what, &e),
+            Self::Postgres(e) => of_postgres(place, what, &e),
+            Self::Unexpected { column, why } => {
+                LedgerError::Io { what, reason: format!("column {column} of a row holds {why}") }.into()
+            }
+            Self::Ours(e) => e,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for DbError {
+    fn from(e: rusqlite::Error) -> Self {
+        Self::Sqlite(e)
+    }
+}
+
+impl From<tokio_postgres::Error> for DbError {
+    fn from(e: tokio_postgres::Error) -> Self {
+        Self::Postgres(e)
+    }
+}
+
+impl From<Error> for DbError {
+    fn from(e: Error) -> Self {
+        Self::Ours(e)
+    }
+}
+
+impl From<LedgerError> for DbError {
+    fn from(e: LedgerError) -> Self {
+        Self::Ours(e.into())
+    }
+}
+
+/// What an error of SQLite means to an operator.
+pub(super) fn of_sqlite(path: &str, what: &'static str, e: &rusqlite::Error) -> Error {
+    let reason = match e {
+        rusqlite::Error::SqliteFailure(_, Some(words)) => words.clone(),
+        other => other.to_string(),
+    };
+    let path = path.to_owned();
+    match e.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            LedgerError::Busy { path, seconds: PATIENCE.as_secs() }
+        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => LedgerError::Damaged { path, reason },
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => LedgerError::Open { path, reason },
+        _ => LedgerError::Io { what, reason },
+    }
+    .into()
+}
+
+/// What an error of the server means to an operator.
+fn of_postgres(place: &str, what: &'static str, e: &tokio_postgres::Error) -> Error {
+    let (place, reason) = (place.to_owned(), words(e));
+    match e.code() {
+        Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => {
+            LedgerError::Busy { path: place, seconds: PATIENCE.as_secs() }
+        }
+        Some(code) if is_away(code) => LedgerError::Away { place, reason },
+        Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => LedgerError::Refused { place, reason },
+        Some(_) => LedgerError::Io { what, reason },
+        None => LedgerError::Away { place, reason },
+    }
+    .into()
+}
+
+/// What the server, or the system below, says.
+pub(super) fn words(e: &tokio_postgres::Error) -> String {
+    let said = match e.as_db_error() {
+        Some(said) => said.message().to_owned(),
+        None => {
+            let mut deepest: &dyn std::error::Error = e;
+            while let Some(below) = deepest.source() {
+                deepest = below;
+            }
+            deepest.to_string()
+        }
+    };
+    crate::error::clean(&said)
+}
+
+/// Starting, stopping, or too many are connected.
+pub(super) fn is_away(code: &SqlState) -> bool {
+    [
+        SqlState::ADMIN_SHUTDOWN,
+        SqlState::CRASH_SHUTDOWN,
+        SqlState::CANNOT_CONNECT_NOW,
+        SqlState::TOO_MANY_CONNECTIONS,
+        SqlState::READ_ONLY_SQL_TRANSACTION,
+        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+    ]
+    .contains(code)
+}

@@ -1,0 +1,110 @@
+//! A server's ledger is opened: made, looked at, migrated by its owner, or replaced.
+
+use super::messages::rows;
+use super::session::{MAKING, Session, undisturbed};
+use crate::error::{LedgerError, Result};
+use crate::ledger::engine::db::Db;
+use crate::ledger::migrations;
+use crate::ledger::schema::{KNOWN, Migration};
+use crate::model::server::Server;
+use crate::system::Random;
+
+impl Session {
+    /// Connects, and makes the ledger where there is none yet.
+    pub(in crate::ledger) fn write(server: &Server, random: &dyn Random) -> Result<Self> {
+        Self::connect(server, false)?.made(random)
+    }
+
+    /// Connects for reading; `None` where there is no ledger yet.
+    pub(in crate::ledger) fn read(server: &Server) -> Result<Option<Self>> {
+        let mut session = Self::connect(server, true)?;
+        Ok(session.look()?.map(|()| session))
+    }
+
+    /// The same for whoever moves its records.
+    pub(in crate::ledger) fn as_it_is(server: &Server, random: &dyn Random) -> Result<Self> {
+        Self::connect(server, false)?.anyway().made(random)
+    }
+
+    fn made(mut self, random: &dyn Random) -> Result<Self> {
+        if self.look()?.is_none() {
+            self.make(random)?;
+            self.look()?.ok_or_else(|| self.damaged("it was made, and isn't there"))?;
+        }
+        Ok(self)
+    }
+
+    /// Whether there is no ledger yet.
+    pub(in crate::ledger) fn is_new(server: &Server) -> Result<bool> {
+        let mut session = Self::connect(server, true)?.anyway();
+        Ok(session.look()?.is_none())
+    }
+
+    /// Removes a ledger that has moved away, and makes an empty one: both, or nothing.
+    pub(in crate::ledger) fn makes_room(&self, random: &dyn Random) -> Result<()> {
+        let id = random.name()?;
+        let replaced = self.transaction(
+            || self.simple(&undisturbed()).map(drop),
+            || {
+                self.simple("DROP SCHEMA biotrack_auth CASCADE")?;
+                migrations::make(Db::Postgres(self), &id)
+            },
+        );
+        replaced.map_err(|e| self.fault("be replaced", e))
+    }
+
+    /// Migrates the ledger, as the role that owns it, where that is needed; what that did.
+    ///
+    /// # Errors
+    /// Where this role isn't the owner: nothing is changed.
+    pub(in crate::ledger) fn migrate(server: &Server) -> Result<Option<Migration>> {
+        let session = Self::connect(server, false)?;
+        let Some(meta) = session.meta()? else { return Ok(None) };
+        session.stays(&meta)?;
+        match session.fits(&meta) {
+            Err(LedgerError::Older { found, known, .. }) => session.is_its_owner(found, known)?,
+            fits => return Ok(fits.map(|()| None)?),
+        }
+        let migrated = session.transaction(
+            || session.simple(&undisturbed()).map(drop),
+            || {
+                let meta = session.meta()?.ok_or_else(|| session.damaged("it isn't there any more"))?;
+                if meta.schema >= KNOWN {
+                    // Somebody else was quicker.
+                    return Ok(session.fits(&meta).map(|()| None)?);
+                }
+                migrations::migrate(Db::Postgres(&session), meta.schema)?;
+                Ok(Some(Migration { from: meta.schema, to: KNOWN, copy: None }))
+            },
+        );
+        migrated.map_err(|e| session.fault("be migrated", e))
+    }
+
+    /// Whether this role may migrate the ledger.
+    fn is_its_owner(&self, found: i64, known: i64) -> Result<()> {
+        let asked = self.simple(
+            "SELECT pg_get_userbyid(nspowner), pg_has_role(nspowner, 'USAGE') FROM pg_namespace
+             WHERE nspname = 'biotrack_auth'",
+        );
+        let asked = asked.map_err(|e| self.fault("be read", e))?;
+        let Some(row) = rows(&asked).next() else { return Ok(()) };
+        if row.get(1) == Some("t") {
+            return Ok(());
+        }
+        let (place, owner) = (self.place(), crate::error::clean(row.get(0).unwrap_or_default()));
+        Err(LedgerError::NotItsOwner { place, owner, found, known }.into())
+    }
+
+    fn make(&self, random: &dyn Random) -> Result<()> {
+        let id = random.name()?;
+        // Two who start at once must not both make it.
+        let made = self.transaction(
+            || self.simple(&format!("BEGIN; SELECT pg_advisory_xact_lock({MAKING})")).map(drop),
+            || match self.meta()? {
+                Some(_) => Ok(()),
+                None => migrations::make(Db::Postgres(self), &id),
+            },
+        );
+        made.map_err(|e| self.fault("be made", e))
+    }
+}

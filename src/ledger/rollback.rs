@@ -1,0 +1,66 @@
+//! Whether a ledger went back in time: what this host has seen of it, measured by what it holds.
+
+use super::chain;
+use super::engine::{Db, DbError, Engine, values};
+use super::heads::{self, Seen};
+use super::records;
+use std::path::Path;
+
+/// Whether the ledger holds what was seen: its history has that link, or was pruned behind it, and no record is older.
+fn holds(db: Db<'_>, seen: &Seen) -> Result<bool, DbError> {
+    let pruned = db.number("SELECT coalesce(max(seq), 0) FROM history_anchor", values![])?;
+    if seen.seq > pruned {
+        let hash: Option<Vec<u8>> =
+            db.row("SELECT hash FROM history WHERE seq = ?1", values![seen.seq], |row| row.get(0))?;
+        if hash.is_none_or(|hash| hex::encode(hash) != seen.hash) {
+            return Ok(false);
+        }
+    }
+    for it in &seen.changed {
+        let Some(key) = it.key() else { continue };
+        let found = records::generation(db, &it.profile, &key)?;
+        // One that isn't there any more was removed, or the history doesn't hold what was seen either.
+        if found.is_some_and(|found| found.0 < it.generation) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether the history ends with what is noted as its last. One that doesn't wasn't taken back, somebody had his hands in it:
+/// `history verify` says where.
+fn is_whole(db: Db<'_>) -> Result<bool, DbError> {
+    let last = "SELECT seq, hash FROM history ORDER BY seq DESC LIMIT 1";
+    let last: Option<(i64, Vec<u8>)> = db.row(last, values![], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(match (last, chain::head(db)?) {
+        (Some(last), head) => head == Some(last),
+        (None, head) => {
+            let pruned = db.number("SELECT coalesce(max(seq), 0) FROM history_anchor", values![])?;
+            head.is_none_or(|(seq, _)| seq <= pruned)
+        }
+    })
+}
+
+/// What this host has seen and the ledger doesn't hold; `lines` are what it does.
+pub(super) fn lost_of(engine: &Engine, lines: &mut Vec<Seen>) -> Result<Vec<Seen>, DbError> {
+    let mut lost = Vec::new();
+    if !engine.snapshot(is_whole)? {
+        return Ok(lost);
+    }
+    while let Some(last) = lines.pop() {
+        if engine.snapshot(|db| holds(db, &last))? {
+            lines.push(last);
+            break;
+        }
+        lost.push(last);
+    }
+    Ok(lost)
+}
+
+/// Whether the ledger is still the one that this process, and others of its host, have seen: after its connection was lost
+/// another server may answer.
+pub(super) fn is_still_there(tx: Db<'_>, seen: &Seen, file: &Path) -> Result<bool, DbError> {
+    let newest = heads::read(file).pop();
+    let seen = [Some(seen), newest.as_ref()].into_iter().flatten().filter(|it| it.seq > 0);
+    seen.map(|it| holds(tx, it)).try_fold(true, |all, holds| Ok(all && holds?))
+}

@@ -1,0 +1,372 @@
+//! The ledger, open: its one transaction boundary.
+
+use super::engine::{Db, DbError, Engine, LedgerFile, Session};
+use super::heads::{self, Seen, licenses_of};
+use super::process_locks::{Liveness, ProcessLock};
+use super::schema::Migration;
+use super::write_context::{WriteContext, Written};
+use super::{chain, doubts, export_notes, rollback};
+use crate::error::{Error, LedgerError, Result, first_few};
+use crate::model::flow::{Flow, Owner};
+use crate::model::history::Chore;
+use crate::model::reminder::Occasion;
+use crate::model::server::LedgerPlace;
+use crate::system::{Clock, Env, Paths, Random, Step, Steps, Who, files};
+use jiff::Timestamp;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// So many licenses are named.
+const NAMED: usize = 20;
+
+/// The ledger, open.
+pub struct Ledger {
+    pub(super) engine: Engine,
+    pub(super) paths: Paths,
+    /// Where it is, for messages.
+    pub(super) path: String,
+    /// Where answers go that it can't take.
+    pub(super) spool: PathBuf,
+    pub(super) id: String,
+    who: Who,
+    pub(super) random: Arc<dyn Random>,
+    pub(super) steps: Arc<dyn Steps>,
+    clock: Arc<dyn Clock>,
+    pub(super) boot: Option<String>,
+    mark: Option<ProcessLock>,
+    pub(super) hooks: BTreeSet<Occasion>,
+    /// The log of commits was taken into the file by us.
+    pub(super) log_is_fresh: bool,
+    /// What this process knows to be in the ledger.
+    seen: Seen,
+    /// What the transaction that is open has written.
+    written: Rc<RefCell<Written>>,
+    /// The connection by which that was seen.
+    connection: u64,
+}
+
+impl Ledger {
+    /// Opens the ledger for writing, and makes it where there is none. A file is migrated where it's older than this program.
+    ///
+    /// # Errors
+    /// Where a newer program migrated it, or, on a server, its owner didn't yet: nothing is changed.
+    pub fn open(env: &Env, place: &LedgerPlace) -> Result<Self> {
+        let mut ledger = match place {
+            LedgerPlace::File => {
+                Self::of_file(LedgerFile::write(&env.paths, env.random.as_ref(), env.steps.as_ref())?, env)
+            }
+            LedgerPlace::Server(server) => {
+                // Marks and spools are here all the same.
+                files::private_folder(&env.paths.data)?;
+                Self::of_server(Session::write(server, env.random.as_ref())?, env)
+            }
+        };
+        tracing::info!("ledger {} in {}", ledger.id, ledger.path);
+        ledger.connection = ledger.engine.connection();
+        ledger.looks_back(env.clock.now())?;
+        Ok(ledger)
+    }
+
+    /// Opens the ledger for reading; `None` where there is none yet. A file that is older than this program is migrated first:
+    /// it's our own.
+    ///
+    /// # Errors
+    /// Where a newer program migrated it, or an older one can't be migrated from here.
+    pub fn read(env: &Env, place: &LedgerPlace) -> Result<Option<Self>> {
+        match (Self::read_current(env, place), place) {
+            (Err(Error::Ledger(LedgerError::Older { path, found, known })), LedgerPlace::File) => {
+                Self::migrate(env, place).map_err(|e| match e {
+                    Error::Ledger(LedgerError::Open { reason, .. } | LedgerError::Io { reason, .. }) => {
+                        LedgerError::NotMigrated { path, found, known, reason }.into()
+                    }
+                    other => other,
+                })?;
+                Self::read_current(env, place)
+            }
+            (read, _) => read,
+        }
+    }
+
+    /// Opens the ledger for reading, and changes nothing whatever its schema is; `None` where there is none yet.
+    ///
+    /// # Errors
+    /// Where it has another schema than this program works with.
+    pub fn read_current(env: &Env, place: &LedgerPlace) -> Result<Option<Self>> {
+        Ok(match place {
+            LedgerPlace::File => {
+                tracing::info!("ledger {}, for reading", env.paths.ledger().display());
+                LedgerFile::read(&env.paths)?.map(|file| Self::of_file(file, env))
+            }
+            LedgerPlace::Server(server) => {
+                tracing::info!("ledger {}, for reading", server.address);
+                Session::read(server)?.map(|session| Self::of_server(session, env))
+            }
+        })
+    }
+
+    /// Brings the ledger up to date where it's older than this program: a file after a copy of it was put beside it, a server's as
+    /// the role that owns it. What that did; `None` where it was up to date.
+    ///
+    /// # Errors
+    /// Where a newer program migrated it, or it can't be migrated from here: nothing is changed.
+    pub fn migrate(env: &Env, place: &LedgerPlace) -> Result<Option<Migration>> {
+        let migration = match place {
+            LedgerPlace::File => LedgerFile::migrate(&env.paths, env.random.as_ref(), env.steps.as_ref())?,
+            LedgerPlace::Server(server) => Session::migrate(server)?,
+        };
+        if let Some(Migration { from, to, copy }) = &migration {
+            let copy = copy.as_deref().unwrap_or("nowhere else");
+            tracing::info!("the ledger had schema {from}, and has {to}; as it was, it is kept in {copy}");
+        }
+        Ok(migration)
+    }
+
+    pub(super) fn of_file(file: LedgerFile, env: &Env) -> Self {
+        let (id, place) = (file.id().to_owned(), (file.place().to_owned(), env.paths.spool()));
+        Self::of(Engine::Sqlite(file), id, place, env)
+    }
+
+    pub(super) fn of_server(session: Session, env: &Env) -> Self {
+        let id = session.id().to_owned();
+        // What it couldn't take is for this very ledger, whatever others are used here.
+        let place = (session.place(), env.paths.spool_of(&id));
+        Self::of(Engine::Postgres(Rc::new(session)), id, place, env)
+    }
+
+    fn of(engine: Engine, id: String, (path, spool): (String, PathBuf), env: &Env) -> Self {
+        Self {
+            engine,
+            id,
+            path,
+            spool,
+            paths: env.paths.clone(),
+            who: env.who.clone(),
+            random: env.random.clone(),
+            steps: env.steps.clone(),
+            clock: env.clock.clone(),
+            boot: env.boot.clone(),
+            mark: None,
+            hooks: BTreeSet::new(),
+            log_is_fresh: false,
+            seen: Seen::default(),
+            written: Rc::default(),
+            connection: 0,
+        }
+    }
+
+    /// Whether the file that is open is still the one at its place, and can be written to.
+    pub fn is_usable(&mut self) -> Result<()> {
+        if let Engine::Sqlite(_) = self.engine {
+            let found = LedgerFile::read(&self.paths)?.map(|file| file.id().to_owned());
+            if found.as_deref() != Some(&self.id) {
+                let reason = "it isn't the ledger that was opened".to_owned();
+                return Err(LedgerError::Open { path: self.path.clone(), reason }.into());
+            }
+        }
+        self.transaction("be written", |_| Ok(()))
+    }
+
+    /// Whether other hosts use it too.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.engine, Engine::Postgres(_))
+    }
+
+    /// Where it is: a path, or a server's address.
+    pub fn place(&self) -> &str {
+        &self.path
+    }
+
+    /// How long nobody else takes over what this process is at, though it can't be heard of: on this host always.
+    pub fn lease(&self) -> Duration {
+        match &self.engine {
+            Engine::Sqlite(_) => Duration::MAX,
+            Engine::Postgres(session) => session.lease(),
+        }
+    }
+
+    /// Whether a question was put by a process of this host, which ended here.
+    pub fn is_of_this_host(&self, flow: &Flow) -> bool {
+        let mark = flow.owner.as_ref().map(|owner| self.paths.owners().join(&owner.mark));
+        !self.is_shared() || mark.is_some_and(|mark| mark.symlink_metadata().is_ok())
+    }
+
+    pub(super) fn living(&self) -> Liveness {
+        Liveness { marks: self.paths.owners() }
+    }
+
+    /// Its own random name: the first part of every keyring account.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// This process's mark, made on first use: who else sees it knows that we live.
+    pub(super) fn mark(&mut self) -> Result<&ProcessLock> {
+        if self.mark.is_none() {
+            let made = ProcessLock::make(
+                &self.paths.owners(),
+                &self.who,
+                self.boot.as_deref(),
+                self.random.as_ref(),
+            );
+            let made = made.map_err(|e| self.unusable(e))?;
+            if let Engine::Postgres(session) = &self.engine {
+                let Owner { mark, label } = made.owner();
+                session.enter(&mark, &label)?;
+            }
+            self.mark = Some(made);
+        }
+        self.mark.as_ref().ok_or_else(|| Error::Internal("the owner's mark vanished".into()))
+    }
+
+    /// From now on whoever clears away what nobody names sees that this process lives: called before the vault is given
+    /// what only a later commit names.
+    pub fn shows_that_we_live(&mut self) -> Result<()> {
+        self.mark().map(drop)
+    }
+
+    pub(super) fn heads(&self) -> std::path::PathBuf {
+        self.paths.head_of(&self.id)
+    }
+
+    /// Sees that the ledger holds what this host has seen of it, and remembers what it sees now. One that went back in time
+    /// is told of once, after it was noted in the ledger for all hosts which refresh tokens may be spent.
+    ///
+    /// # Errors
+    /// [`LedgerError::WentBack`]: nothing else may be done in the same breath.
+    fn looks_back(&mut self, now: Timestamp) -> Result<()> {
+        let file = self.heads();
+        let mut lines = heads::read(&file);
+        let lost = rollback::lost_of(&self.engine, &mut lines).map_err(|e| self.fault("be read", e))?;
+        if lost.is_empty() {
+            let head = chain::head(self.engine.db()).map_err(|e| self.fault("read the history", e))?;
+            let (seq, hash) = head.unwrap_or_default();
+            self.seen = Seen { seq, hash: hex::encode(hash), changed: Vec::new() };
+            if seq > 0 && lines.last().is_none_or(|last| last.seq < seq) {
+                self.remember(&self.seen.clone());
+            }
+            return Ok(());
+        }
+        let changed: BTreeSet<_> = lost.iter().flat_map(|line| &line.changed).cloned().collect();
+        let licenses = licenses_of(&lost);
+        let seen = lost.iter().map(|line| line.seq).max().unwrap_or_default();
+        let whose = match licenses.is_empty() {
+            true => "no license".to_owned(),
+            false => first_few(&licenses, NAMED),
+        };
+        let detail = format!("{} had seen link {seen}, and changed since: {whose}", self.who.host);
+        let context = self.write_context();
+        self.transaction("note that it went back in time", |tx| {
+            changed.iter().try_for_each(|it| doubts::note(tx, it))?;
+            chain::append_chore(tx, Chore::WentBack, now, &detail, &context)
+        })?;
+        // What it doesn't hold is told, and from here on it's measured by what it holds.
+        heads::in_turn(&file, || {
+            // Also by what others have written there meanwhile.
+            let others =
+                heads::read(&file).into_iter().filter(|line| !lost.contains(line) && !lines.contains(line));
+            let others: Vec<_> = others.collect();
+            lines.extend(others);
+            lines.push(self.seen.clone());
+            heads::keep(&file, &lines)
+        })?;
+        Err(LedgerError::WentBack { path: self.path.clone(), licenses: whose }.into())
+    }
+
+    /// Remembers what a commit wrote, now that it's done.
+    fn remembers(&mut self) {
+        let Written { head, changed } = std::mem::take(&mut *self.written.borrow_mut());
+        if head.is_none() && changed.is_empty() {
+            return;
+        }
+        if let Some((seq, hash)) = head {
+            (self.seen.seq, self.seen.hash) = (seq, hex::encode(hash));
+        }
+        if self.seen.seq > 0 {
+            self.remember(&Seen { changed, ..self.seen.clone() });
+        }
+    }
+
+    fn remember(&self, seen: &Seen) {
+        if let Err(e) = heads::add(&self.heads(), seen) {
+            tracing::warn!("what this host has seen of the ledger isn't remembered: {e}");
+        }
+    }
+
+    /// Who writes, and which hooks are wanted.
+    pub(super) fn write_context(&self) -> WriteContext {
+        WriteContext { who: self.who.clone(), hooks: self.hooks.clone(), written: self.written.clone() }
+    }
+
+    /// One synced transaction; others wait for it, and it for them.
+    pub(super) fn transaction<T>(
+        &mut self,
+        what: &'static str,
+        work: impl FnOnce(Db<'_>) -> Result<T, DbError>,
+    ) -> Result<T> {
+        self.steps.reached(Step::BeforeCommit);
+        self.written.take();
+        let file = self.heads();
+        let (path, known, engine, seen) = (&self.path, self.connection, &self.engine, &self.seen);
+        let mut connection = known;
+        let mut went_back = false;
+        let done = engine.transaction(|tx| {
+            connection = engine.connection();
+            went_back = connection != known && !rollback::is_still_there(tx, seen, &file)?;
+            if went_back {
+                let licenses = "what the next command says".to_owned();
+                return Err(Error::from(LedgerError::WentBack { path: path.clone(), licenses }).into());
+            }
+            work(tx)
+        });
+        if went_back {
+            // It's noted at once for all hosts, and a process that goes on, a listener, measures by what is there now.
+            self.connection = connection;
+            self.looks_back(self.clock.now())?;
+        }
+        if done.is_ok() {
+            self.connection = connection;
+            self.remembers();
+        }
+        self.steps.reached(Step::AfterCommit);
+        done.map_err(|e| self.fault(what, e))
+    }
+
+    /// The same for a note, which survives this process's end at once, and a power cut once something synced follows it.
+    pub(super) fn relaxed<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, DbError>) -> Result<T> {
+        self.steps.reached(Step::BeforeCommit);
+        let done = self.engine.relaxed(work);
+        self.steps.reached(Step::AfterNote);
+        done.map_err(|e| self.fault("note", e))
+    }
+
+    /// A folder or file beside the ledger that can't be used is the ledger's failure.
+    pub(super) fn unusable(&self, e: Error) -> Error {
+        match e {
+            Error::File { path, reason } => LedgerError::Open { path, reason }.into(),
+            other => other,
+        }
+    }
+
+    /// What kept the ledger from doing `what`, as an operator is told it.
+    pub(super) fn fault(&self, what: &'static str, e: DbError) -> Error {
+        e.named(&self.path, what)
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        // Where others still take this process for one that lives, or it leaves something that this host alone can finish,
+        // its mark stays: by its lock, which goes, this host knows better.
+        let Some(mark) = &mut self.mark else { return };
+        let Engine::Postgres(session) = &self.engine else { return };
+        let exports =
+            || export_notes::of_process(self.engine.db(), &mark.owner().mark).is_ok_and(|left| left > 0);
+        if !session.leaves() || exports() {
+            mark.stays();
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What this host can trust a ledger with that may have gone back in time, and what somebody says of it.
+
+use super::heads::{self, licenses_of};
+use super::store::Ledger;
+use super::{doubts, rollback};
+use crate::error::Result;
+use crate::model::authorization::Authorization;
+use crate::model::ids::Key;
+use crate::system::files;
+use std::collections::BTreeSet;
+
+impl Ledger {
+    /// Whether this host can remember what it sees of the ledger.
+    ///
+    /// # Errors
+    /// Why it can't: a ledger that goes back in time isn't known by it then.
+    pub fn can_remember(&self) -> Result<()> {
+        let file = self.heads();
+        heads::in_turn(&file, || files::open_private(&file).map(drop))
+    }
+
+    /// The licenses whose changes by this host the ledger doesn't hold any more; for a look that changes nothing.
+    pub fn went_back(&self) -> Result<Option<Vec<String>>> {
+        let lost = rollback::lost_of(&self.engine, &mut heads::read(&self.heads()));
+        let lost = lost.map_err(|e| self.fault("be read", e))?;
+        Ok((!lost.is_empty()).then(|| licenses_of(&lost)))
+    }
+
+    /// The licenses of a profile whose refresh tokens may be spent, because the ledger went back in time.
+    pub fn doubted(&self, profile: &str) -> Result<BTreeSet<Key>> {
+        doubts::of_profile(self.engine.db(), profile).map_err(|e| self.fault("be read", e))
+    }
+
+    /// Whether a license's refresh token may be spent, because the ledger went back in time.
+    pub fn doubts(&self, profile: &str, key: &Key) -> Result<bool> {
+        doubts::is_doubted(self.engine.db(), profile, key).map_err(|e| self.fault("be read", e))
+    }
+
+    /// Somebody has said that the tokens of these are used all the same.
+    pub fn trusts<'r>(&mut self, mut records: impl Iterator<Item = &'r Authorization>) -> Result<()> {
+        self.transaction("note what is trusted", |tx| {
+            records.try_for_each(|it| doubts::remove(tx, &it.profile, &it.key))
+        })
+    }
+}

@@ -1,0 +1,46 @@
+//! What a transaction knows of its writer, and what it has written so far.
+
+use crate::model::ids::{Key, License, Ubi};
+use crate::model::reminder::Occasion;
+use crate::system::Who;
+use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// Who writes, and which hooks are wanted: what each event of the history needs.
+pub(super) struct WriteContext {
+    pub(super) who: Who,
+    pub(super) hooks: BTreeSet<Occasion>,
+    pub(super) written: Rc<RefCell<Written>>,
+}
+
+/// What a transaction has written so far.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    pub(super) head: Option<(i64, Vec<u8>)>,
+    pub(super) changed: Vec<Changed>,
+}
+
+impl Written {
+    pub(super) fn changes(&mut self, profile: &str, key: &Key, generation: i64) {
+        let (ubi, license) = (key.ubi.to_string(), key.license.to_string());
+        self.changed.push(Changed { profile: profile.to_owned(), ubi, license, generation });
+    }
+}
+
+/// A record as this host left it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Changed {
+    pub(super) profile: String,
+    pub(super) ubi: String,
+    pub(super) license: String,
+    pub(super) generation: i64,
+}
+
+impl Changed {
+    /// Which license's record it is, where its name can be read.
+    pub(super) fn key(&self) -> Option<Key> {
+        Some(Key { ubi: Ubi::parse(&self.ubi).ok()?, license: License::parse(&self.license).ok()? })
+    }
+}
