@@ -1,6 +1,6 @@
 //! What a browser brings, or a person pastes; and what a browser is given.
 
-use biotrack_auth::oauth::{Answered, Callback, Endpoints, LONGEST_PASTE, Returned};
+use biotrack_auth::oauth::{Answered, Callback, Endpoints, Pasted, Returned};
 use biotrack_auth::oauth::{judge as judge_callback, read_callback};
 use biotrack_auth::system::presentable;
 use biotrack_auth::web::listener::Method;
@@ -89,11 +89,19 @@ fn judged(callback: Callback, required: bool, senders: &[&str]) {
     }
 }
 
-/// What a person pasted: a mail's dress around it changes nothing, and an answer is to one address only.
+/// What a person pasted: whatever surrounds the right address, it's found or the text is refused; and an answer is to one
+/// address only.
 pub fn returned(bytes: &[u8]) {
     const OURS: &str = "http://127.0.0.1:18273/callback";
+    const STATE: &str = "s-1";
     let Ok(text) = str::from_utf8(bytes) else { return };
-    match Returned::of(text) {
+    let fits = |it: &Returned| {
+        let is_its_state = it.states().iter().any(|state| state.expose() == STATE);
+        Ok::<_, std::convert::Infallible>(is_its_state && it.is_at(OURS))
+    };
+    let picked =
+        |text: &str| Pasted::of(text).and_then(|pasted| pasted.pick(fits).unwrap_or_else(|e| match e {}));
+    match picked(text) {
         Ok(found) => {
             let places = [
                 OURS,
@@ -105,16 +113,21 @@ pub fn returned(bytes: &[u8]) {
             for state in found.states() {
                 assert!(!state.expose().is_empty());
             }
-            let dressed = format!("> {text}\r\n");
-            if dressed.len() <= LONGEST_PASTE {
-                let again = Returned::of(&dressed).expect("the same in a reply");
-                assert_eq!(found.is_at(OURS), again.is_at(OURS));
-                let exposed =
-                    |it: &Returned| it.states().iter().map(|it| it.expose().to_owned()).collect::<Vec<_>>();
-                assert_eq!(exposed(&found), exposed(&again));
-            }
         }
         Err(problem) => super::harmless(problem),
+    }
+    let middle = text.char_indices().nth(text.chars().count() / 2).map_or(0, |(at, _)| at);
+    let (before, after) = text.split_at(middle);
+    for address in [format!("{OURS}?code=c-1&state={STATE}"), format!("{OURS}?state={STATE}&code=c-1")] {
+        if let Ok(found) = picked(&format!("{before}\n\n{address}\n{after}"))
+            && fits(&found).is_ok_and(|fits| fits)
+            && !text.contains(STATE)
+        {
+            assert!(
+                matches!(&found.callback.answered, Ok(Answered::Code(code)) if code.expose() == "c-1"),
+                "{text:?}"
+            );
+        }
     }
     let (path, query) = text.split_once('?').unwrap_or((text, ""));
     if let Ok(caught) = Returned::caught("https://a.example/callback", path, Some(query)) {

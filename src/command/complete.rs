@@ -5,13 +5,14 @@ use super::{Bench, Call, online, outcome_or_error};
 use crate::custody::Found;
 use crate::error::{HandoffError, Result};
 use crate::model::secret::Secret;
-use crate::oauth::Returned;
+use crate::oauth::Pasted;
 
 /// Finish a hand-off: take the address that the admin's browser ended at
 ///
 /// After Grant Access the admin's browser is sent to an address at which nobody listens: it says that it can't connect,
-/// and the address in its bar is what they send back. Quotation marks, angle brackets and line breaks of a mail client
-/// are tolerated. It must come at once: the code in it lives minutes.
+/// and the address in its bar is what they send back. What stands around it is left out: a sentence, a whole mail that
+/// quotes it, a link that a mail filter made of it. It must come at once: the code in it lives minutes. An address that
+/// isn't the answer changes nothing: the right one is taken afterwards.
 ///
 /// The address holds a code. It's worthless to others without the verifier, which never leaves the vault; with - instead
 /// of the address it's read from standard input, and so stands in no process list and in no shell's history.
@@ -24,14 +25,14 @@ Examples:
 pub struct Args {
     /// The whole redirect address, or - to read it from standard input
     #[arg(value_name = "URL|-", allow_hyphen_values = true)]
-    address: Pasted,
+    address: Given,
 }
 
 /// What was given as the address. It holds a code: its debug output says nothing.
 #[derive(Debug, Clone)]
-struct Pasted(Secret);
+struct Given(Secret);
 
-impl std::str::FromStr for Pasted {
+impl std::str::FromStr for Given {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
@@ -47,18 +48,19 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
             Secret::from(call.env.terminal.read_pasted(question, crate::oauth::LONGEST_PASTE)?)
         }
     };
-    let returned = Returned::of(text.expose()).map_err(|problem| HandoffError::Unreadable { problem })?;
-    call.bench()?.work(call, |bench| complete(returned, call, bench))
+    let pasted = Pasted::of(text.expose()).map_err(|problem| HandoffError::Unreadable { problem })?;
+    call.bench()?.work(call, |bench| complete(&pasted, call, bench))
 }
 
-fn complete<'a>(returned: Returned, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
+fn complete<'a>(pasted: &Pasted, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
+    let returned = bench.custody.recognize(pasted, None)?;
     let flow = match bench.custody.find(&returned)? {
         Found::Waiting(flow) | Found::Left(flow) => *flow,
     };
     let key = flow.key.clone();
     let done = online::connect(call, &bench.provider, &bench.custody).and_then(|client| {
         bench.custody.connect(client.clone());
-        answered(call, bench, returned, &client)
+        answered(call, bench, pasted, &client)
     });
     let outcome = match done {
         Ok(outcome) => settled(call, bench, outcome)?,

@@ -9,7 +9,7 @@ use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
 use crate::model::plan::Planned;
-use crate::oauth::{Code, ProviderClient, Returned};
+use crate::oauth::{Code, Pasted, ProviderClient};
 use crate::system::{Env, Interrupts};
 use crate::web::BrowserReply;
 use std::cell::RefCell;
@@ -22,8 +22,9 @@ pub fn answer(
     env: &Env,
     custody: &mut Custody<'_>,
     client: &ProviderClient,
-    returned: Returned,
+    pasted: &Pasted,
 ) -> Result<(Planned, Kept)> {
+    let returned = custody.recognize(pasted, Some(&client.endpoints))?;
     // Looked at again: others may have been at it while the provider was.
     let found = custody.find(&returned)?;
     let (Found::Waiting(flow) | Found::Left(flow)) = &found;

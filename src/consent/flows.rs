@@ -119,6 +119,11 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         self.on(flow, Event::Refused, Some(Err(why)));
     }
 
+    /// Whether an address is the answer to an open flow of the ledger.
+    pub fn fits(&mut self, returned: &Returned) -> Result<bool> {
+        self.custody.fits(returned, Some(&self.client.endpoints))
+    }
+
     /// Claims a flow that waits for an answer from elsewhere, with that answer. An error ends it before it began.
     pub fn claim(
         &mut self,

@@ -6,7 +6,7 @@ use crate::error::{Error, HandoffError, ProviderError, Result};
 use crate::model::authorization::{hand_out_again, next, register_again};
 use crate::model::flow::{Flow, Owner, Stage};
 use crate::model::secret::{Secret, fingerprint};
-use crate::oauth::{self, Endpoints, Memo, Returned};
+use crate::oauth::{self, Endpoints, Memo, Pasted, Returned, is_from_issuer};
 use crate::vault::Envelope;
 
 /// A question, found by its answer.
@@ -50,6 +50,21 @@ impl Custody<'_> {
         Ok(Found::Waiting(Box::new(flow)))
     }
 
+    /// Which of the addresses in a paste is the answer to an open flow; where the provider was reached, one of its issuer. Where
+    /// none is, the likeliest.
+    pub fn recognize(&mut self, pasted: &Pasted, endpoints: Option<&Endpoints>) -> Result<Returned> {
+        let picked = pasted.pick(|returned| self.fits(returned, endpoints))?;
+        picked.map_err(|problem| HandoffError::Unreadable { problem }.into())
+    }
+
+    /// Whether an address is the answer to an open flow.
+    pub fn fits(&mut self, returned: &Returned, endpoints: Option<&Endpoints>) -> Result<bool> {
+        if endpoints.is_some_and(|endpoints| !is_from_issuer(&returned.callback, endpoints)) {
+            return Ok(false);
+        }
+        Ok(self.question(returned)?.is_some_and(|(flow, _)| returned.is_at(&flow.redirect_uri)))
+    }
+
     fn question(&mut self, returned: &Returned) -> Result<Option<(Flow, Secret)>> {
         for state in returned.states() {
             if let Some(flow) = self.ledger.question_of(&fingerprint(state.expose()))? {
@@ -86,6 +101,8 @@ impl Custody<'_> {
         let judged = oauth::judge(returned.callback, license, endpoints);
         let code = match judged {
             Ok(code) => code,
+            // Nothing that somebody pastes, but a refusal that carries its state, ends a flow.
+            Err(wrong) if !matches!(wrong, ProviderError::Refused { .. }) => return Err(wrong.into()),
             Err(refused) => {
                 let (memo, _) = self.unfold(&flow)?;
                 self.put_in_flight(&flow, memo, None, None)?;

@@ -73,6 +73,11 @@ pub fn judge(callback: Callback, license: String, endpoints: &Endpoints) -> Resu
     }
 }
 
+/// Whether a redirect is from who was asked, as far as it says.
+pub fn is_from_issuer(callback: &Callback, endpoints: &Endpoints) -> bool {
+    issuer_differs(endpoints.issuer.as_deref(), endpoints.iss_required, callback.iss.as_deref()).is_none()
+}
+
 /// Who the redirect says it's from, where that isn't who was asked (RFC 9207 2.4): to the letter.
 fn issuer_differs(expected: Option<&str>, required: bool, found: Option<&str>) -> Option<String> {
     match (expected, found) {

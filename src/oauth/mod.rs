@@ -13,6 +13,7 @@ mod introspect_all;
 mod members;
 #[doc(hidden)]
 pub mod outside;
+mod pasted;
 mod refresh;
 mod returned;
 mod revoke;
@@ -22,12 +23,13 @@ mod whole;
 
 pub use again::{Patience, again};
 pub use ask::{Ask, HANDOFF_PORT, Memo, ask, callback_path, handoff_uri, redirect_uri};
-pub use callback::{Answered, Callback, judge, read as read_callback};
+pub use callback::{Answered, Callback, is_from_issuer, judge, read as read_callback};
 pub use client::ProviderClient;
 pub use endpoints::{Endpoints, SKEW, prepare};
 pub use exchange::Code;
 pub use introspect::{Liveness, introspect};
 pub use introspect_all::{AT_ONCE, Both, LookedUp, look_up};
+pub use pasted::{LONGEST as LONGEST_PASTE, Pasted};
 pub use refresh::Spent;
-pub use returned::{LONGEST as LONGEST_PASTE, Returned};
+pub use returned::Returned;
 pub use revoke::revoke;

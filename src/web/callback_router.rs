@@ -7,7 +7,9 @@ use crate::error::{Error, HandoffError, ProviderError};
 use crate::model::ids::FlowId;
 use crate::model::provider::StateIn;
 use crate::model::secret::{Fingerprint, fingerprint};
-use crate::oauth::{Ask, Callback, Endpoints, ProviderClient, Returned, callback_path, judge, read_callback};
+use crate::oauth::{
+    Ask, Callback, Endpoints, ProviderClient, Returned, callback_path, is_from_issuer, judge, read_callback,
+};
 use crate::web::listener::{Method, Request};
 use crate::web::pages;
 use std::collections::HashMap;
@@ -111,6 +113,13 @@ impl CallbackRouter {
         Some(waiting.answer(callback, reply, &self.endpoints))
     }
 
+    /// Whether a pasted address is the answer to a question of ours.
+    pub(super) fn fits(&self, returned: &Returned) -> bool {
+        let waiting = returned.states().iter().find_map(|state| self.open.get(&fingerprint(state.expose())));
+        waiting.is_some_and(|it| returned.is_at(&it.redirect_uri))
+            && is_from_issuer(&returned.callback, &self.endpoints)
+    }
+
     /// The same for an answer that was pasted. `None` where it belongs to no question of ours.
     pub(super) fn pasted(&mut self, returned: &Returned) -> Option<Result<SessionEvent, Error>> {
         let state = returned.states().iter().map(|state| fingerprint(state.expose()));
@@ -123,6 +132,12 @@ impl CallbackRouter {
         }
         if waiting.over || waiting.answered {
             return Some(Err(HandoffError::Used { license }.into()));
+        }
+        // Nothing that somebody pastes, but a refusal that carries its state, ends a flow.
+        if let Err(wrong) = judge(returned.callback.clone(), license.clone(), &self.endpoints)
+            && !matches!(wrong, ProviderError::Refused { .. })
+        {
+            return Some(Err(wrong.into()));
         }
         let reply = BrowserReply::nobody(license);
         Some(Ok(waiting.answer(returned.callback.clone(), reply, &self.endpoints)))

@@ -101,6 +101,11 @@ impl Session {
         callback_router::lock(&self.router).forget(flow);
     }
 
+    /// Whether a pasted address is the answer to a question that is waited for.
+    pub fn fits(&self, returned: &Returned) -> bool {
+        callback_router::lock(&self.router).fits(returned)
+    }
+
     /// What a pasted answer means for the questions that are waited for, by the same checks as one that a browser
     /// brings; whichever comes first counts. `None`: it belongs to none of them.
     pub fn pasted(&self, returned: &Returned) -> Option<Result<SessionEvent>> {

@@ -213,25 +213,63 @@ fn the_answer_of_another_profile_says_which() {
 }
 
 #[test]
-fn a_refusal_and_another_sender_close_the_link() {
+fn a_refusal_closes_the_link() {
+    let rig = granted();
+    let back = handed_back(&rig, RENEW);
+    let refused = complete(&rig, back.replace("code=code-2", "error=access_denied")).exits(6);
+    snapshot!(refused);
+    assert!(rig.standing(LICENSE).flows.is_empty());
+    complete(&rig, back.as_str()).exits(6);
+    assert_eq!(rig.provider.living(), [(LICENSE.into(), "access-1".into())]);
+}
+
+#[test]
+fn an_answer_of_another_sender_or_with_two_codes_is_refused_and_the_right_one_is_taken_afterwards() {
     type Spoil = fn(String) -> String;
-    let spoils: [(&str, Spoil); 4] = [
-        ("another sender", |url| url.replace("iss=http", "iss=https")),
-        ("no sender", |url| url.split("&iss=").next().unwrap().to_owned()),
-        ("two codes", |url| format!("{url}&code=another")),
-        ("a refusal", |url| url.replace("code=code-2", "error=access_denied")),
+    let spoils: [(&str, u8, Spoil); 3] = [
+        ("another sender", 6, |url| url.replace("iss=http", "iss=https")),
+        ("no sender", 6, |url| url.split("&iss=").next().unwrap().to_owned()),
+        ("two codes", 2, |url| format!("{url}&code=another")),
     ];
     let mut said = String::new();
-    for (what, spoil) in spoils {
+    for (what, code, spoil) in spoils {
         let rig = granted();
         let back = handed_back(&rig, RENEW);
-        let refused = complete(&rig, spoil(back.clone())).exits(6);
+        let refused = complete(&rig, spoil(back.clone())).exits(code);
         said.push_str(&format!("{what}\n{}", refused.err));
-        assert!(rig.standing(LICENSE).flows.is_empty());
-        complete(&rig, back.as_str()).exits(6);
-        assert_eq!(rig.provider.living(), [(LICENSE.into(), "access-1".into())]);
+        complete(&rig, back.as_str()).exits(0);
+        assert_eq!(rig.provider.asked("/oauth/token"), 2);
     }
     insta::assert_snapshot!(said);
+}
+
+#[test]
+fn whatever_stands_around_the_answer_it_is_found() {
+    let rig = Rig::new();
+    rig.grant(LICENSE).exits(0);
+    let quoted = |url: &str| url.replace('=', "=3D").replace("&state", "=\n&state");
+    let filtered = |url: &str| {
+        let escaped: String = url::form_urlencoded::byte_serialize(url.as_bytes()).collect();
+        format!("https://eur01.safelinks.protection.outlook.com/?url={escaped}&data=05%7C02&reserved=0")
+    };
+    let texts: [&dyn Fn(&str) -> String; 7] = [
+        &|url| format!("{url}.\n"),
+        &|url| format!("Hi,\n\nmy browser says ({url}).\n\nSent from my iPhone\n"),
+        &|url| format!("<p>See <a href=\"{}\">this</a></p>", url.replace('&', "&amp;")),
+        &|url| format!("[what it shows]({url})"),
+        &quoted,
+        &filtered,
+        &|url| format!("Ann wrote:\n> {}\n> {}\n> \n> Ann\n", &url[..50], &url[50..]),
+    ];
+    for text in texts {
+        let back = handed_back(&rig, RENEW);
+        complete(&rig, text(&back)).exits(0);
+    }
+    // The link that was sent, in the mail that quotes it, isn't the answer.
+    let link = rig.run(RENEW).exits(0).raw();
+    snapshot!("the_link_that_was_sent", complete(&rig, format!("You wrote:\n> {link}\nIt doesn't work!")));
+    let back = rig.provider.consents(link.trim_end(), None);
+    complete(&rig, format!("You wrote:\n> {link}\n\n{back}\n\nAnn")).exits(0);
 }
 
 #[test]

@@ -7,16 +7,16 @@ use crate::custody::Kept;
 use crate::error::{Error, Result};
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::plan::Planned;
-use crate::oauth::{ProviderClient, Returned};
+use crate::oauth::{Pasted, ProviderClient};
 
 /// What an answer from elsewhere comes to.
 pub(in crate::command) fn answered<'a>(
     call: &Call<'a>,
     bench: &mut Bench<'a>,
-    returned: Returned,
+    pasted: &Pasted,
     client: &ProviderClient,
 ) -> Result<Outcome> {
-    let (item, kept) = answer(call.env, &mut bench.custody, client, returned)?;
+    let (item, kept) = answer(call.env, &mut bench.custody, client, pasted)?;
     Ok(outcome_of_left(call, bench, &item, kept, false))
 }
 

@@ -7,15 +7,19 @@ use crate::error::{Error, HandoffError, Result, clean};
 use crate::model::flow::Stage;
 use crate::model::plan::Progress;
 use crate::model::secret::Secret;
-use crate::oauth::Returned;
+use crate::oauth::{Pasted, Returned};
 use crate::web::{ActionResponder, BrowserReply};
 use std::time::Instant;
 
 impl ConsentRun<'_, '_> {
     /// An answer that was sent back from elsewhere, to a question of this run or a link that was handed out before.
     pub(super) fn pasted(&mut self, text: &Secret, from: Option<ActionResponder>) {
-        let unreadable = |problem| HandoffError::Unreadable { problem }.into();
-        let taken = Returned::of(text.expose()).map_err(unreadable).and_then(|it| self.take(it));
+        let unreadable = |problem| Error::from(HandoffError::Unreadable { problem });
+        let taken = Pasted::of(text.expose()).map_err(unreadable).and_then(|pasted| {
+            let picked =
+                pasted.pick(|it| Ok::<_, Error>(self.flows.server.fits(it) || self.flows.fits(it)?))?;
+            self.take(picked.map_err(unreadable)?)
+        });
         let said = match &taken {
             Ok(()) => "The pasted answer was taken.".to_owned(),
             Err(e) => format!("{e}. {}", e.hint().unwrap_or_default()),

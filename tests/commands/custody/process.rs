@@ -14,7 +14,7 @@ use biotrack_auth::model::ids::{FlowId, Username};
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::secret::Secret;
 use biotrack_auth::oauth::ProviderClient;
-use biotrack_auth::oauth::{self, Code, Patience, Returned};
+use biotrack_auth::oauth::{self, Code, Pasted, Patience, Returned};
 use biotrack_auth::system::{Env, HttpOptions};
 use jiff::SignedDuration;
 use std::sync::Arc;
@@ -292,7 +292,7 @@ impl Process<'_> {
     /// The same, exchanged and stored.
     pub(super) fn complete(&mut self, address: &str) -> Result<Kept> {
         let client = self.exchange();
-        answer(self.env, &mut self.custody, &client, returned(address)).map(|(_, kept)| kept)
+        answer(self.env, &mut self.custody, &client, &Pasted::of(address).unwrap()).map(|(_, kept)| kept)
     }
 }
 
@@ -312,7 +312,7 @@ impl Link {
 }
 
 fn returned(address: &str) -> Returned {
-    Returned::of(address).unwrap()
+    Returned::of(url::Url::parse(address).unwrap()).unwrap()
 }
 
 /// Whether somebody has the claim on a license's tokens.
