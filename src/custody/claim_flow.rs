@@ -94,14 +94,14 @@ impl Custody<'_> {
         Ok(hand_out_again(&record, other))
     }
 
-    /// Takes up a question with its answer, whose code is sealed and noted, and to be [sent](Self::sending). A refusal, or
-    /// an answer of somebody else, closes the question.
+    /// Takes up a question with its answer, whose code is sealed and noted, and to be [sent](Self::sending). A refusal closes
+    /// the question; an answer that isn't to be trusted leaves it open.
     pub fn take_up(&mut self, flow: Flow, returned: Returned, endpoints: &Endpoints) -> Result<Secret> {
         let (id, license) = (flow.id.clone(), flow.key.license.to_string());
         let judged = oauth::judge(returned.callback, license, endpoints);
         let code = match judged {
             Ok(code) => code,
-            // Nothing that somebody pastes, but a refusal that carries its state, ends a flow.
+            // Nothing but a refusal that carries its state ends a flow.
             Err(wrong) if !matches!(wrong, ProviderError::Refused { .. }) => return Err(wrong.into()),
             Err(refused) => {
                 let (memo, _) = self.unfold(&flow)?;

@@ -76,7 +76,7 @@ impl Pasted {
         &self,
         mut fits: impl FnMut(&Returned) -> Result<bool, E>,
     ) -> Result<Result<Returned, &'static str>, E> {
-        let mut likeliest = None;
+        let (mut likeliest, mut found) = (None, None::<Returned>);
         for address in &self.addresses {
             let mut fitting = Vec::new();
             for (returned, behind) in &address.ends {
@@ -87,9 +87,15 @@ impl Pasted {
                     }
                 }
             }
-            if let Some(picked) = pick_end(fitting) {
-                return Ok(picked);
+            match (pick_end(fitting), &found) {
+                (None, _) => {}
+                (Some(Err(why)), _) => return Ok(Err(why)),
+                (Some(Ok(picked)), Some(other)) if !picked.says_the_same(other) => return Ok(Err(UNCLEAR)),
+                (Some(Ok(picked)), _) => found = found.or(Some(picked)),
             }
+        }
+        if let Some(found) = found {
+            return Ok(Ok(found));
         }
         Ok(likeliest.ok_or(if self.has_our_link { OUR_LINK } else { NONE }))
     }
@@ -226,7 +232,7 @@ fn beginnings(text: &str) -> Vec<usize> {
 
 /// What no address has in it, as a browser shows it.
 fn is_between(c: char) -> bool {
-    c.is_whitespace() || c.is_control() || "<>\"`“”„«»‘’‚|\\^{}".contains(c)
+    c.is_whitespace() || c.is_control() || "<>\"`“”„«»‘’‚".contains(c)
 }
 
 /// What closes what stands before an address.
@@ -262,7 +268,7 @@ fn ends_from(text: &str, at: usize) -> Vec<(String, Behind)> {
         let (next, kind) = what_follows(behind);
         // A piece of another address isn't this one's.
         let kind = if next.contains("://") { Behind::Words } else { kind };
-        ends.push((trimmed(&whole), kind));
+        ends.extend(trimmed(&whole).map(|whole| (whole, kind)));
         if kind == Behind::Words {
             break;
         }
@@ -271,16 +277,18 @@ fn ends_from(text: &str, at: usize) -> Vec<(String, Behind)> {
     ends
 }
 
-/// All of a line, or of several, up to a closing sign; the signs of a quoted mail and the line breaks left out.
+/// All of a line, or of several, up to a closing sign; the signs of a quoted mail and the line breaks left out. `None` where there
+/// are words in between.
 fn enclosed(from: &str, close: char) -> Option<String> {
     let mut inside = String::new();
     let mut begins_line = false;
     for c in from.chars() {
         match c {
             '>' if begins_line => {}
-            c if c == close => return Some(trimmed(&inside)),
+            c if c == close => return trimmed(&inside),
             '\n' => begins_line = true,
-            c if c.is_whitespace() => {}
+            '\r' => {}
+            c if c.is_whitespace() && begins_line => {}
             c if is_between(c) => return None,
             c => {
                 begins_line = false;
@@ -305,11 +313,17 @@ fn unmatched(piece: &str) -> Option<usize> {
     None
 }
 
-/// Without the full stop of the sentence that it ends.
-fn trimmed(address: &str) -> String {
-    // urldefense.com's third form puts the address between these.
-    let address = address.split("__;").next().unwrap_or(address);
-    address.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', '*', '…']).to_owned()
+/// Without the full stop of the sentence that it ends. `None` where something of it is left out: signs that a mail filter has
+/// replaced, or whatever three dots stand for.
+fn trimmed(address: &str) -> Option<String> {
+    // urldefense.com's third form puts the address between these, and what it has replaced behind it.
+    let address = match address.split_once("__;") {
+        Some((address, replaced)) if replaced.is_empty() || replaced.starts_with("!!") => address,
+        Some(_) => return None,
+        None => address,
+    };
+    let whole = !address.ends_with("...") && !address.contains('…');
+    whole.then(|| address.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', '*']).to_owned())
 }
 
 /// The next piece, and whether it may belong to the address.
@@ -496,8 +510,27 @@ mod tests {
     #[test]
     fn where_it_ends_is_not_guessed() {
         let address = ending_with("code");
-        for text in [address.replace("sandbox", "sand\nbox"), format!("{address}\nThanks")] {
+        for text in [
+            address.replace("sandbox", "sand\nbox"),
+            format!("{address}\nThanks"),
+            format!("{address}\n\n{}", address.replace("sandbox", "another")),
+        ] {
             assert_eq!(picked(&text).unwrap_err(), UNCLEAR, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_are_never_taken_for_the_end_of_a_code() {
+        let address = ending_with("code");
+        is_found(&format!("({address} is what it says)"));
+        is_found(&format!("<{address} it says>"));
+        for shortened in [
+            address.replace("sandbox", "san…"),
+            address.replace("sandbox", "san..."),
+            format!("https://urldefense.com/v3/__{}__;Iw!!abc$", address.replace("sandbox", "*box")),
+        ] {
+            let picked = picked(&shortened);
+            assert!(picked.is_err(), "{shortened}");
         }
     }
 

@@ -116,7 +116,7 @@ impl CallbackRouter {
     /// Whether a pasted address is the answer to a question of ours.
     pub(super) fn fits(&self, returned: &Returned) -> bool {
         let waiting = returned.states().iter().find_map(|state| self.open.get(&fingerprint(state.expose())));
-        waiting.is_some_and(|it| returned.is_at(&it.redirect_uri))
+        waiting.is_some_and(|it| !it.over && !it.answered && returned.is_at(&it.redirect_uri))
             && is_from_issuer(&returned.callback, &self.endpoints)
     }
 

@@ -318,6 +318,16 @@ fn a_provider_that_goes_away_in_the_middle_is_waited_for_and_no_code_is_lost() {
 }
 
 #[test]
+fn codes_that_could_not_leave_are_sent_once_another_answer_shows_that_the_provider_is_back() {
+    let rig = fleet();
+    // Of three exchanges at once, with three tries each, all tries but one.
+    rig.provider.replies("/oauth/token", vec![Reply::Unreachable; 8]);
+    let done = renew(&rig, "--due --tabs 3");
+    assert_eq!(done.code, 0, "{}", done.transcript());
+    assert_eq!((rig.opened().len(), rig.provider.living().len()), (3, 3));
+}
+
+#[test]
 fn a_provider_that_is_away_is_told_before_anybody_is_asked() {
     let rig = fleet();
     rig.provider.is_away(true);

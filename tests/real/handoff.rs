@@ -198,7 +198,7 @@ fn the_worklist_hands_off_and_takes_what_comes_back() {
     let link = post("handoff/0")["address"].as_str().unwrap().to_owned();
     assert_eq!(rig.status()["authorizations"][0]["conditions"], json!(["renewal_pending"]));
     for (pasted, words) in [
-        ("nothing", "isn't whole"),
+        ("nothing", "has no redirect address in it"),
         (old.as_str(), "was replaced by a newer one"),
         ("http://127.0.0.1:1/callback?code=a&state=b", "belongs to no question under way"),
     ] {

@@ -159,7 +159,6 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     /// Until every license has ended, or nothing more is wanted.
     pub fn run(mut self) -> Ended {
         loop {
-            self.lapse();
             if self.several() && self.env.terminal.nobody_reads() && !self.pace.is_stopping() {
                 // Who wanted to hear of it has gone.
                 self.interrupt();
@@ -204,7 +203,10 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         let times = self.flows.soonest().into_iter().chain(self.links.values().copied());
         let times = times.chain(until);
         let until = times.chain(self.reporter.every().map(|every| now + every)).min().unwrap_or(now + LONG);
-        let Some(first) = self.flows.server.next(until) else { return };
+        let Some(first) = self.flows.server.next(until) else {
+            // Only now: what came before its time was over, and wasn't looked at yet, counts.
+            return self.lapse();
+        };
         let mut answers = Vec::new();
         let mut next = Some(first);
         for _ in 0..AT_ONCE {
@@ -377,6 +379,10 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         }
         self.flows.exchanged(answers);
         self.settle_what_is_over();
+        // The provider is back, by another's answer: nobody will look for it.
+        if !matches!(self.pace.pause(), Some(Pause::Outage { .. })) {
+            self.flows.retry_deferred();
+        }
     }
 
     /// Ends what nobody answered in time.

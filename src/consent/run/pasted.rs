@@ -3,7 +3,7 @@
 use super::ConsentRun;
 use crate::consent::link::{LIFE, hand_out, outcome_of_handed};
 use crate::custody::Found;
-use crate::error::{Error, HandoffError, Result, clean};
+use crate::error::{Error, HandoffError, ProviderError, Result, clean};
 use crate::model::flow::Stage;
 use crate::model::plan::Progress;
 use crate::model::secret::Secret;
@@ -48,13 +48,18 @@ impl ConsentRun<'_, '_> {
         if flow.stage != Stage::Asked || self.flows.about(at).is_some() {
             return Err(HandoffError::NotHere { license }.into());
         }
-        self.links.remove(&at);
         match self.flows.claim(found, at, returned, BrowserReply::nobody(license)) {
             Ok(()) => {
+                self.links.remove(&at);
                 self.reporter.storing(&self.items[at].1);
                 self.send_queued(at);
             }
-            Err(e) => self.settle(at, Err(e)),
+            Err(e @ Error::Provider(ProviderError::Refused { .. })) => {
+                self.links.remove(&at);
+                self.settle(at, Err(e));
+            }
+            // The link is still out, and the right answer is taken afterwards.
+            Err(e) => return Err(e),
         }
         Ok(())
     }
