@@ -149,8 +149,14 @@ impl LedgerFile {
             let mut statement = self.db.prepare_cached(statement).map_err(unread)?;
             statement.query_row([], |row| row.get(0)).map_err(unread)
         };
-        let found = number("PRAGMA user_version")?;
-        if found < 1 && (found < 0 || number("SELECT count(*) FROM sqlite_schema")? > 0) {
+        let version = || number("PRAGMA user_version");
+        let mut found = version()?;
+        let has_tables = found == NOTHING && number("SELECT count(*) FROM sqlite_schema")? > 0;
+        if has_tables {
+            // Another process may have made it between the two looks: number and tables come in one commit.
+            found = version()?;
+        }
+        if found < 0 || found == NOTHING && has_tables {
             let reason = "it's a database, but no ledger".to_owned();
             return Err(LedgerError::Damaged { path: self.place.clone(), reason }.into());
         }
