@@ -195,23 +195,35 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         }
     }
 
-    /// Ends what nobody answered in time, with the error that says so; and what waited to be sent again, waits for its turn.
-    /// Which were ended that way.
-    pub fn end_lapsed(&mut self, mut error: impl FnMut(usize, Stage) -> Error) -> Vec<(usize, Stage)> {
-        let mut lapsed = Vec::new();
+    /// Ends what nobody answered in time, with the error that says so; what was sent, and brought nothing in time, is lost. What
+    /// waited to be sent again, waits for its turn. How many admins didn't answer.
+    pub fn end_lapsed(&mut self, mut unanswered: impl FnMut(usize) -> Error) -> usize {
+        let mut silent = 0;
         for id in self.engine.due(Instant::now()) {
             let Some((item, stage)) = self.engine.get(&id).map(|flow| (flow.item, flow.stage)) else {
                 continue;
             };
-            if stage == Stage::Deferred {
-                self.on(&id, Event::Retry, None);
-                continue;
-            }
-            self.on(&id, Event::TimeOver, Some(Err(error(item, stage))));
-            lapsed.push((item, stage));
+            let error = match stage {
+                Stage::Deferred => {
+                    self.on(&id, Event::Retry, None);
+                    continue;
+                }
+                Stage::Asked => {
+                    silent += 1;
+                    unanswered(item)
+                }
+                // The code left: whether it brought a grant isn't known.
+                _ => ProviderError::Lost {
+                    host: self.client.provider.host(),
+                    what: "the code",
+                    reason: "it didn't come in time".into(),
+                }
+                .into(),
+            };
+            self.on(&id, Event::TimeOver, Some(Err(error)));
         }
         self.send_queued();
-        lapsed
+        silent
     }
 
     /// What couldn't leave is sent now.

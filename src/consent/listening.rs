@@ -5,7 +5,7 @@ use super::flows::Flows;
 use super::outcome::outcome_of;
 use super::recovery::finish_left_over;
 use crate::custody::{Custody, Found, Kept};
-use crate::error::{Error, HandoffError, ProviderError, Result};
+use crate::error::{Error, HandoffError, Result};
 use crate::model::flow::Purpose;
 use crate::model::ids::Key;
 use crate::model::outcome::Outcome;
@@ -137,12 +137,8 @@ impl<'l, 'e> Listening<'l, 'e> {
     }
 
     fn lapse(&mut self) {
-        let host = self.flows.client.provider.host();
-        // Whether it brought a grant isn't known.
-        self.flows.end_lapsed(|_, _| {
-            let reason = "it didn't come in time".into();
-            ProviderError::Lost { host: host.clone(), what: "the code", reason }.into()
-        });
+        // It asks nobody itself.
+        self.flows.end_lapsed(|_| Error::Interrupted { next: None });
     }
 
     /// What became of licenses, for the operator; what is left to the next run waits in the ledger.

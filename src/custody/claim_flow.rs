@@ -102,7 +102,7 @@ impl Custody<'_> {
         let code = match judged {
             Ok(code) => code,
             // Nothing but a refusal that carries its state ends a flow.
-            Err(wrong) if !matches!(wrong, ProviderError::Refused { .. }) => return Err(wrong.into()),
+            Err(wrong) if !wrong.is_refusal() => return Err(wrong.into()),
             Err(refused) => {
                 let (memo, _) = self.unfold(&flow)?;
                 self.put_in_flight(&flow, memo, None, None)?;

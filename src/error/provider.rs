@@ -192,6 +192,12 @@ fn with_description(said: String, description: &Option<String>) -> String {
 }
 
 impl ProviderError {
+    /// Whether an answer that brings this ends its flow: a refusal, which carries the flow's state. Whatever else is wrong with
+    /// an answer leaves it open for the right one.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+
     /// Its kind. A refusal that only says "try later" is the provider's failure, not a denial.
     pub fn kind(&self) -> Kind {
         match self {

@@ -63,7 +63,7 @@ impl Ledger {
     ) -> Result<bool> {
         let ours = self.mark()?.owner();
         self.relaxed(|tx| {
-            secret_locations::is_the_vault(tx, vault)?;
+            secret_locations::is_the_vault(tx, [vault])?;
             journal::take_up(tx, flow, from, &ours, code)
         })
     }

@@ -55,17 +55,17 @@ impl Ledger {
     pub fn commit_export(&mut self, changes: &[Change], export: Option<&Export>) -> Result<()> {
         let context = self.write_context();
         self.transaction("commit", |tx| {
+            let put = changes.iter().flat_map(|change| &change.moves).filter_map(|step| match step {
+                Move::Put(_, place) => Some(place.vault()),
+                _ => None,
+            });
+            secret_locations::is_the_vault(tx, put)?;
             for change in changes {
                 let record = &change.record;
                 let open = journal::of_key(tx, &record.profile, &record.key)?;
                 if let Some(owner) = open.into_iter().find_map(|flow| flow.owner) {
                     let license = record.key.license.to_string();
                     return Err(Error::Busy { license, holder: owner.label }.into());
-                }
-                for step in &change.moves {
-                    if let Move::Put(_, place) = step {
-                        secret_locations::is_the_vault(tx, place.vault())?;
-                    }
                 }
                 if !records::apply(tx, change, &context)? {
                     return Err(changed(&change.record.key).into());

@@ -45,10 +45,9 @@ impl Ledger {
             self.engine.checkpoint();
         }
         self.transaction("write the intent", |tx| {
+            let memos = intents.iter().filter_map(|intent| Some(intent.flow.memo.as_ref()?.vault()));
+            secret_locations::is_the_vault(tx, memos)?;
             for mut intent in intents {
-                if let Some(memo) = &intent.flow.memo {
-                    secret_locations::is_the_vault(tx, memo.vault())?;
-                }
                 intent.flow.owner = (!intent.handed_off).then(|| owner.clone());
                 let mut replaced = None;
                 let license = intent.flow.key.license.to_string();

@@ -97,7 +97,7 @@ impl Ledger {
     pub fn set_profile_secret(&mut self, profile: &str, name: &str, place: &Place) -> Result<Option<Place>> {
         let (item, blob) = columns(place);
         self.transaction("keep the secret", |tx| {
-            is_the_vault(tx, place.vault())?;
+            is_the_vault(tx, [place.vault()])?;
             let old = profile_secret(tx, profile, name)?;
             tx.execute(
                 "INSERT INTO profile_secret (profile, name, item, blob) VALUES (?1, ?2, ?3, ?4)
@@ -207,11 +207,17 @@ fn note_vault(tx: Db<'_>, vault: VaultKind) -> Result<(), DbError> {
 
 /// Refuses another vault than the one that all secrets were moved to: whoever keeps one there read the configuration before
 /// that.
-pub(super) fn is_the_vault(tx: Db<'_>, kind: VaultKind) -> Result<(), DbError> {
-    let kind = kind.word();
+pub(super) fn is_the_vault(tx: Db<'_>, kinds: impl IntoIterator<Item = VaultKind>) -> Result<(), DbError> {
+    let mut kinds = kinds.into_iter().map(VaultKind::word).peekable();
+    if kinds.peek().is_none() {
+        return Ok(());
+    }
     match meta::get(tx, VAULT)? {
-        Some(moved) if moved != kind => Err(LedgerError::OtherVault { moved, kind }.into()),
-        _ => Ok(()),
+        Some(moved) => match kinds.find(|kind| moved != *kind) {
+            Some(kind) => Err(LedgerError::OtherVault { moved, kind }.into()),
+            None => Ok(()),
+        },
+        None => Ok(()),
     }
 }
 

@@ -6,9 +6,9 @@ use super::worklist::Worklist;
 use crate::error::{Error, HandoffError, ProviderError};
 use crate::model::ids::FlowId;
 use crate::model::provider::StateIn;
-use crate::model::secret::{Fingerprint, fingerprint};
+use crate::model::secret::{Fingerprint, Secret, fingerprint};
 use crate::oauth::{
-    Ask, Callback, Endpoints, ProviderClient, Returned, callback_path, is_from_issuer, judge, read_callback,
+    Ask, Endpoints, ProviderClient, Returned, callback_path, is_from_issuer, judge, read_callback,
 };
 use crate::web::listener::{Method, Request};
 use crate::web::pages;
@@ -34,12 +34,12 @@ struct PendingRequest {
 }
 
 impl PendingRequest {
-    /// Its one answer.
-    fn answer(&mut self, callback: Callback, reply: BrowserReply, endpoints: &Endpoints) -> SessionEvent {
+    /// Its one answer, which was judged.
+    fn answer(&mut self, judged: Result<Secret, ProviderError>, reply: BrowserReply) -> SessionEvent {
         // defense: S19 an-answer-counts-once
         self.answered = true;
         let flow = self.flow.clone();
-        match judge(callback, self.license.clone(), endpoints) {
+        match judged {
             Ok(code) => SessionEvent::Arrived { flow, code, reply },
             Err(error) => SessionEvent::Refused { flow, error: error.into(), reply },
         }
@@ -110,20 +110,26 @@ impl CallbackRouter {
             return None;
         }
         let reply = BrowserReply::of_operator(waiting.license.clone(), request);
-        Some(waiting.answer(callback, reply, &self.endpoints))
+        let judged = judge(callback, waiting.license.clone(), &self.endpoints);
+        Some(waiting.answer(judged, reply))
+    }
+
+    /// By which of its states a pasted address belongs to a question of ours.
+    fn state_of(&self, returned: &Returned) -> Option<Fingerprint> {
+        let states = returned.states().iter().map(|state| fingerprint(state.expose()));
+        states.into_iter().find(|state| self.open.contains_key(state))
     }
 
     /// Whether a pasted address is the answer to a question of ours.
     pub(super) fn fits(&self, returned: &Returned) -> bool {
-        let waiting = returned.states().iter().find_map(|state| self.open.get(&fingerprint(state.expose())));
+        let waiting = self.state_of(returned).and_then(|state| self.open.get(&state));
         waiting.is_some_and(|it| !it.over && !it.answered && returned.is_at(&it.redirect_uri))
             && is_from_issuer(&returned.callback, &self.endpoints)
     }
 
     /// The same for an answer that was pasted. `None` where it belongs to no question of ours.
     pub(super) fn pasted(&mut self, returned: &Returned) -> Option<Result<SessionEvent, Error>> {
-        let state = returned.states().iter().map(|state| fingerprint(state.expose()));
-        let state = state.into_iter().find(|state| self.open.contains_key(state))?;
+        let state = self.state_of(returned)?;
         let waiting = self.open.get_mut(&state)?;
         let license = waiting.license.clone();
         if !returned.is_at(&waiting.redirect_uri) {
@@ -134,13 +140,11 @@ impl CallbackRouter {
             return Some(Err(HandoffError::Used { license }.into()));
         }
         // Nothing that somebody pastes, but a refusal that carries its state, ends a flow.
-        if let Err(wrong) = judge(returned.callback.clone(), license.clone(), &self.endpoints)
-            && !matches!(wrong, ProviderError::Refused { .. })
-        {
-            return Some(Err(wrong.into()));
+        let judged = judge(returned.callback.clone(), license.clone(), &self.endpoints);
+        match judged {
+            Err(wrong) if !wrong.is_refusal() => Some(Err(wrong.into())),
+            judged => Some(Ok(waiting.answer(judged, BrowserReply::nobody(license)))),
         }
-        let reply = BrowserReply::nobody(license);
-        Some(Ok(waiting.answer(returned.callback.clone(), reply, &self.endpoints)))
     }
 
     /// Whether a path is the redirect's; with the state, where it travels in the path.

@@ -6,12 +6,12 @@ mod outage;
 mod pasted;
 mod strays;
 
-use super::engine::{Stage, Starter};
+use super::engine::Starter;
 use super::fit::fits;
 use super::flows::Flows;
 use super::outcome::outcome_of;
 use crate::custody::{Custody, Decision, Kept, Question};
-use crate::error::{Error, LedgerError, ProviderError, Result};
+use crate::error::{Error, LedgerError, Result};
 use crate::model::duration::in_words;
 use crate::model::flow::Purpose;
 use crate::model::granted::Granted;
@@ -149,9 +149,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     /// What was found out of a license before the run began.
     pub fn known(&mut self, at: usize, kept: Result<Kept>) {
         match kept {
-            Err(e) if self.others_have(&e).is_some() => {
-                self.skip(at, &self.others_have(&e).unwrap_or_default())
-            }
+            Err(e) => self.leave_or_settle(at, e),
             kept => self.settle(at, kept),
         }
     }
@@ -273,10 +271,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             let logged = match asked {
                 Ok(logged) => logged,
                 Err(e) => {
-                    match self.others_have(&e) {
-                        Some(why) => self.skip(at, &why),
-                        None => self.settle(at, Err(e)),
-                    }
+                    self.leave_or_settle(at, e);
                     continue;
                 }
             };
@@ -305,6 +300,14 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
                 Some(format!("{holder}, is at it"))
             }
             _ => None,
+        }
+    }
+
+    /// A license that can't be asked about is left to whoever else is at it, or has ended.
+    fn leave_or_settle(&mut self, at: usize, refused: Error) {
+        match self.others_have(&refused) {
+            Some(why) => self.skip(at, &why),
+            None => self.settle(at, Err(refused)),
         }
     }
 
@@ -392,22 +395,12 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         self.links.retain(|_, until| *until > now);
         let (items, minutes, strays) =
             (self.items, in_words(self.options.timeout), self.flows.server.strays());
-        let host = self.flows.client.provider.host();
-        let lapsed = self.flows.end_lapsed(|at, stage| match stage {
-            Stage::Asked => {
-                let license = items[at].1.key.license.to_string();
-                Error::Timeout { license, minutes: minutes.clone(), strays }
-            }
-            // The code left: whether it brought a grant isn't known.
-            _ => ProviderError::Lost {
-                host: host.clone(),
-                what: "the code",
-                reason: "it didn't come in time".into(),
-            }
-            .into(),
+        let silent = self.flows.end_lapsed(|at| {
+            let license = items[at].1.key.license.to_string();
+            Error::Timeout { license, minutes: minutes.clone(), strays }
         });
         self.settle_what_is_over();
-        for _ in lapsed.iter().filter(|(_, stage)| *stage == Stage::Asked) {
+        for _ in 0..silent {
             self.pace.silence();
         }
     }
@@ -484,15 +477,12 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         self.pace.stop();
         self.to_ask.clear();
         self.links.clear();
-        let (items, several) = (self.items, self.several());
-        let now = self.env.clock.now();
+        let (items, now) = (self.items, self.env.clock.now());
         self.flows.stop(|at| {
             let item = &items[at].1;
             let lives = item.expires_at.is_some_and(|ends| ends > now);
             let next = match item.purpose {
-                Purpose::Renew if lives && !several => {
-                    "run the same command again; the old grant is untouched"
-                }
+                Purpose::Renew if lives => "run the same command again; the old grant is untouched",
                 _ => "run the same command again",
             };
             Error::Interrupted { next: Some(next.into()) }

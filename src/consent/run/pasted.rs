@@ -3,7 +3,7 @@
 use super::ConsentRun;
 use crate::consent::link::{LIFE, hand_out, outcome_of_handed};
 use crate::custody::Found;
-use crate::error::{Error, HandoffError, ProviderError, Result, clean};
+use crate::error::{Error, HandoffError, Result, clean};
 use crate::model::flow::Stage;
 use crate::model::plan::Progress;
 use crate::model::secret::Secret;
@@ -54,9 +54,9 @@ impl ConsentRun<'_, '_> {
                 self.reporter.storing(&self.items[at].1);
                 self.send_queued(at);
             }
-            Err(e @ Error::Provider(ProviderError::Refused { .. })) => {
+            Err(Error::Provider(e)) if e.is_refusal() => {
                 self.links.remove(&at);
-                self.settle(at, Err(e));
+                self.settle(at, Err(e.into()));
             }
             // The link is still out, and the right answer is taken afterwards.
             Err(e) => return Err(e),
