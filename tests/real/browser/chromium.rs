@@ -189,6 +189,19 @@ impl Browser {
         self.log("browser").iter().map(ToString::to_string).collect()
     }
 
+    /// What the console shows once it shows anything: its line may come after the page that it is about.
+    #[track_caller]
+    pub fn awaited_complaints(&self) -> Vec<String> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let complaints = self.complaints();
+            if !complaints.is_empty() || Instant::now() > until {
+                return complaints;
+            }
+            std::thread::yield_now();
+        }
+    }
+
     /// Every address that a page has asked for since this was last asked.
     #[track_caller]
     pub fn requested(&self) -> Vec<String> {
