@@ -2,6 +2,7 @@
 
 use super::engine::Starter;
 use super::flows::{Exchanges, Flows};
+use super::outcome::without_grant;
 use super::recovery::finish_left_over;
 use crate::custody::{Custody, Found, Kept};
 use crate::error::{Error, HandoffError, Result};
@@ -13,6 +14,7 @@ use crate::oauth::{Code, Pasted, ProviderClient};
 use crate::system::{Env, Interrupts};
 use crate::web::BrowserReply;
 use std::cell::RefCell;
+use std::time::Instant;
 
 /// The license's place among the one that it's about.
 const ITEM: usize = 0;
@@ -29,6 +31,7 @@ pub fn answer(
     let found = custody.find(&returned)?;
     let (Found::Waiting(flow) | Found::Left(flow)) = &found;
     let key = flow.key.clone();
+    let provider = custody.provider().clone();
     let record = custody.standing(&key)?.ok_or_else(|| Error::Internal("the record vanished".into()))?.record;
     let item =
         Planned { username: flow.username.clone(), ..Planned::of(&record, flow.purpose, String::new()) };
@@ -42,14 +45,31 @@ pub fn answer(
         return Ok((item, kept?));
     }
     let waited_for = WaitedFor { env, client, interrupts: env.interrupts()?, answer: RefCell::default() };
-    let mut flows = Flows::new(Starter::One, custody, client, waited_for);
-    flows.claim(found, ITEM, returned, BrowserReply::nobody(key.license.to_string()))?;
-    flows.send_queued();
-    if let Some((flow, answer)) = flows.server.answer.take() {
-        flows.exchanged(vec![(flow, answer?)]);
+    let mut flows = Flows::new(Starter::One, custody, client, waited_for, false);
+    let kept = flows
+        .claim(found, ITEM, returned, BrowserReply::nobody(key.license.to_string()))
+        .and_then(|()| exchanged(&mut flows));
+    match kept {
+        Ok(kept) => Ok((item, kept)),
+        Err(e) => Err(without_grant(e, &item, &provider)),
     }
-    let over = flows.next_over().and_then(|over| over.kept);
-    over.ok_or_else(|| Error::Internal("a flow had no end".into()))?.map(|kept| (item, kept))
+}
+
+/// Sends the code that was claimed, and waits for what comes of it. Where another code of the license is just being exchanged,
+/// it's tried again until this one's turn has come.
+fn exchanged(flows: &mut Flows<'_, '_, WaitedFor<'_>>) -> Result<Kept> {
+    flows.send_queued();
+    loop {
+        if let Some((flow, answer)) = flows.server.answer.take() {
+            flows.exchanged(vec![(flow, answer?)]);
+        }
+        if let Some(over) = flows.next_over() {
+            return over.kept.unwrap_or(Err(Error::Interrupted { next: None }));
+        }
+        let turn = flows.soonest().ok_or_else(|| Error::Internal("a flow had no end".into()))?;
+        flows.server.until(turn)?;
+        flows.end_lapsed(|_| Error::Interrupted { next: None });
+    }
 }
 
 /// One exchange, which the command waits for. Ctrl-C waits for it, too; a second one doesn't.
@@ -58,6 +78,13 @@ struct WaitedFor<'w> {
     client: &'w ProviderClient,
     interrupts: Interrupts,
     answer: RefCell<Option<(FlowId, Result<Result<Granted>>)>>,
+}
+
+impl WaitedFor<'_> {
+    fn until(&self, turn: Instant) -> Result<()> {
+        let turn = tokio::time::Instant::from_std(turn);
+        self.env.wait_and_tell(Some(&self.interrupts), |_| tokio::time::sleep_until(turn))
+    }
 }
 
 impl Exchanges for WaitedFor<'_> {
@@ -75,4 +102,6 @@ impl Exchanges for WaitedFor<'_> {
     }
 
     fn unroute(&self, _: &FlowId) {}
+
+    fn route(&self, _: &FlowId) {}
 }

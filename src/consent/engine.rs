@@ -1,6 +1,7 @@
 //! The one engine of consents: what becomes of a flow at each event. Pure: it's told what happened, and when, and says what is
 //! to be done. Its whole table stands in docs/architecture.md, where a test writes it.
 
+use crate::error::Error;
 use crate::model::ids::FlowId;
 use crate::model::secret::Secret;
 use crate::web::BrowserReply;
@@ -18,6 +19,8 @@ pub enum Stage {
     Sent,
     /// Not a byte of the code has left, and it's sent later.
     Deferred,
+    /// Nobody waits for its answer any more, which still counts.
+    Left,
     /// It's over.
     Ended,
 }
@@ -29,7 +32,7 @@ pub enum Event {
     CodeCame,
     /// An answer came from elsewhere, and custody noted its code when it claimed the flow.
     CodeClaimed,
-    /// Another answer than a code came.
+    /// The provider said no: an error answer of its authorization endpoint.
     Refused,
     /// There is room for one exchange more, and it's the flow's turn.
     SlotFree,
@@ -39,6 +42,12 @@ pub enum Event {
     NeverLeft,
     /// How it ended is known, and stored.
     Settled,
+    /// The code brought nothing that was asked for: it's spent, and the flow is open again.
+    Spent,
+    /// The same where a person is there, who goes on waiting: the same address works again.
+    SpentInSight,
+    /// Another answer brought the license its grant.
+    Overtaken,
     /// Nobody answered in time.
     TimeOver,
     /// It's worth trying again to send the code.
@@ -60,14 +69,18 @@ pub enum Effect {
     Send,
     /// An answer that still comes has no effect.
     Unroute,
-    /// Close the flow in the ledger, with the reason in the history.
+    /// Another answer to it counts like the first.
+    Route,
+    /// End its answer in the ledger, with the reason in the history: a refusal closes the flow.
     Close,
-    /// Close it in the ledger, and say nothing of it.
-    Drop,
+    /// Leave it open in the ledger for a while, to whoever brings its answer.
+    LeaveOpen,
     /// Answer the browser that waits.
     Reply,
     /// Tell whoever started it how it ended.
     Report,
+    /// Tell whoever started it that it's waited for again.
+    WaitAgain,
     /// Tell whoever started it that it's left to do, or to the next run.
     Leave,
 }
@@ -85,32 +98,41 @@ pub enum Starter {
 
 /// What an event means for a flow; `None`: nothing.
 fn decide(starter: Starter, stage: Stage, event: Event) -> Option<(Stage, &'static [Effect])> {
-    use Effect::{Close, Drop, Leave, Note, Queue, Reply, Report, Send, Unroute};
-    use Stage::{Arrived, Asked, Deferred, Ended, Sent};
+    use Effect::{Close, Leave, LeaveOpen, Note, Queue, Reply, Report, Route, Send, Unroute, WaitAgain};
+    use Stage::{Arrived, Asked, Deferred, Ended, Left, Sent};
     Some(match (stage, event, starter) {
-        (Asked, Event::CodeCame, _) => (Arrived, &[Note, Queue]),
+        (Asked | Left, Event::CodeCame, _) => (Arrived, &[Note, Queue]),
         (Asked, Event::CodeClaimed, _) => (Arrived, &[Queue]),
         (Asked, Event::Refused, _) => (Ended, &[Close, Reply, Report]),
-        (Asked | Sent, Event::TimeOver, _) => (Ended, &[Unroute, Close, Reply, Report]),
-        (Asked, Event::Stopped, Starter::Run) => (Ended, &[Unroute, Drop, Leave]),
-        (Asked, Event::Stopped, _) => (Ended, &[Unroute, Close, Report]),
-        (Asked, Event::Canceled, _) => (Ended, &[Unroute, Drop]),
+        (Left, Event::Refused, _) => (Ended, &[Close, Reply]),
+        (Asked, Event::TimeOver, _) => (Left, &[LeaveOpen, Report]),
+        (Sent, Event::TimeOver, _) => (Ended, &[Unroute, Close, Reply, Report]),
+        (Left, Event::TimeOver | Event::Stopped, _) => (Ended, &[Unroute]),
+        (Asked, Event::Stopped, Starter::Run) => (Ended, &[Unroute, LeaveOpen, Leave]),
+        (Asked, Event::Stopped, _) => (Ended, &[Unroute, LeaveOpen, Report]),
+        (Asked, Event::Canceled, _) => (Left, &[LeaveOpen]),
+        (Asked | Left, Event::Overtaken, _) => (Ended, &[Unroute]),
         (Arrived, Event::SlotFree, _) => (Sent, &[Send]),
-        (Sent, Event::Unnoted, Starter::Server) => (Deferred, &[]),
+        (Sent, Event::Unnoted, _) => (Deferred, &[]),
         (Sent, Event::NeverLeft, Starter::Run) => (Deferred, &[]),
         (Sent, Event::NeverLeft, Starter::Server) => (Deferred, &[Reply]),
-        (Arrived | Sent, Event::Settled, _) | (Sent, Event::Unnoted | Event::NeverLeft, _) => {
-            (Ended, &[Reply, Report])
-        }
+        (Arrived | Sent, Event::Settled, _) | (Sent, Event::NeverLeft, _) => (Ended, &[Reply, Report]),
+        // Whose flow an answer belongs to, a server looks up in the ledger each time.
+        (Sent, Event::Spent | Event::SpentInSight, Starter::Server) => (Ended, &[Reply, Report]),
+        (Sent, Event::Spent, _) => (Left, &[Route, Reply, Report]),
+        (Sent, Event::SpentInSight, _) => (Asked, &[Route, Reply, WaitAgain]),
         (Deferred, Event::Retry, _) => (Arrived, &[Queue]),
         (Deferred, Event::Stopped, _) => (Ended, &[Leave]),
         _ => return None,
     })
 }
 
-/// How soon a server tries again to send a code, and for how long: a code lives minutes.
+/// How soon it's tried again to send a code, and for how long: a code lives minutes.
 const RETRY: Duration = Duration::from_secs(5);
 const CODE_LIVES: Duration = Duration::from_secs(10 * 60);
+
+/// How long the answer to a flow counts that nobody waits for: as long as it's open in the ledger.
+const LEFT: Duration = CODE_LIVES;
 
 /// One flow in this process.
 #[derive(Debug)]
@@ -128,6 +150,10 @@ pub struct Flow {
     pub code: Option<Secret>,
     /// The browser that waits.
     pub reply: Option<BrowserReply>,
+    /// An answer that wasn't to be trusted: what is said where no other came in time.
+    pub distrusted: Option<Error>,
+    /// Until when its admin has time.
+    asked_until: Option<Instant>,
     /// When the code came.
     came: Option<Instant>,
 }
@@ -150,7 +176,17 @@ impl Engine {
 
     /// An admin is asked, and has until then.
     pub fn asked(&mut self, flow: FlowId, item: usize, address: String, until: Option<Instant>) {
-        let asked = Flow { item, stage: Stage::Asked, address, until, code: None, reply: None, came: None };
+        let asked = Flow {
+            item,
+            stage: Stage::Asked,
+            address,
+            until,
+            code: None,
+            reply: None,
+            distrusted: None,
+            asked_until: until,
+            came: None,
+        };
         self.flows.insert(flow, asked);
     }
 
@@ -168,8 +204,10 @@ impl Engine {
         let Some((stage, effects)) = decide(self.starter, flow.stage, event) else { return &[] };
         tracing::trace!("flow {}: {event:?} in {:?} leads to {stage:?}", id.0, flow.stage);
         flow.stage = stage;
-        flow.until = match (stage, self.starter) {
-            (Stage::Deferred, Starter::Server) => Some(now + RETRY),
+        flow.until = match (stage, event, self.starter) {
+            (Stage::Deferred, Event::Unnoted, _) | (Stage::Deferred, _, Starter::Server) => Some(now + RETRY),
+            (Stage::Asked, ..) => flow.asked_until,
+            (Stage::Left, ..) => Some(now + LEFT),
             _ => None,
         };
         effects
@@ -194,7 +232,7 @@ impl Engine {
     pub fn may_defer(&self, flow: &FlowId, now: Instant) -> bool {
         let came = self.flows.get(flow).and_then(|flow| flow.came);
         let is_young = came.is_none_or(|came| now.saturating_duration_since(came) < CODE_LIVES);
-        !self.stopping && (self.starter != Starter::Server || is_young)
+        !self.stopping && (self.starter == Starter::Run || is_young)
     }
 
     /// Nothing more is deferred: the command ends.
@@ -217,9 +255,22 @@ impl Engine {
         self.flows.remove(flow)
     }
 
-    /// The flow about a license, where there is one.
+    /// The flow about a license that somebody waits for, where there is one.
     pub fn of_item(&self, item: usize) -> Option<(&FlowId, &Flow)> {
-        self.flows.iter().find(|(_, flow)| flow.item == item)
+        self.flows.iter().find(|(_, flow)| flow.item == item && flow.stage != Stage::Left)
+    }
+
+    /// Those about the license of a flow, but for itself.
+    pub fn beside(&self, flow: &FlowId) -> Vec<FlowId> {
+        let Some(item) = self.flows.get(flow).map(|flow| flow.item) else { return Vec::new() };
+        self.in_order(|it| it.item == item).into_iter().filter(|it| it != flow).collect()
+    }
+
+    /// The admin has longer to answer.
+    pub fn prolong(&mut self, flow: &FlowId, until: Instant) {
+        if let Some(flow) = self.flows.get_mut(flow).filter(|it| it.stage == Stage::Asked) {
+            (flow.until, flow.asked_until) = (Some(until), Some(until));
+        }
     }
 
     /// All that are at a stage, in their licenses' order.
@@ -243,9 +294,9 @@ impl Engine {
         self.flows.values().filter_map(|flow| flow.until).min()
     }
 
-    /// Whether none is under way.
+    /// Whether none is waited for.
     pub fn is_empty(&self) -> bool {
-        self.flows.is_empty()
+        self.flows.values().all(|flow| flow.stage == Stage::Left)
     }
 }
 

@@ -6,7 +6,8 @@ use crate::model::flow::Purpose;
 use crate::model::provider::Provider;
 use jiff::Timestamp;
 
-/// Whether a record can be asked about: a pending license or a deactivated one has `register`, any other `renew`.
+/// Whether a record can be asked about: a pending license by either command, a deactivated one by `register`, any other by
+/// `renew`.
 pub fn fits(
     purpose: Purpose,
     known: Option<&Authorization>,
@@ -23,13 +24,13 @@ pub fn fits(
     let license = record.key.license.to_string();
     let other = provider.other_profile;
     match (purpose, state) {
-        (Purpose::Register, State::Pending | State::Deactivated) => Ok(()),
+        (_, State::Pending) | (Purpose::Register, State::Deactivated) => Ok(()),
         (Purpose::Register, _) => Err(Error::AlreadyRegistered {
             license,
             state: state.word().into(),
             next: next("renew", record, other),
         }),
-        (_, State::Pending | State::Deactivated) => Err(Error::NotRenewable {
+        (_, State::Deactivated) => Err(Error::NotRenewable {
             license,
             state: state.word().into(),
             next: match record.held_by {

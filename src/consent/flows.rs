@@ -31,6 +31,8 @@ pub trait Exchanges {
     fn exchange(&self, slot: Self::Slot, go: Logged<(FlowId, Code)>);
     /// An answer that still comes to a flow has no effect.
     fn unroute(&self, flow: &FlowId);
+    /// Another answer to a flow counts like the first.
+    fn route(&self, flow: &FlowId);
 }
 
 impl Exchanges for &mut Session {
@@ -47,6 +49,10 @@ impl Exchanges for &mut Session {
     fn unroute(&self, flow: &FlowId) {
         self.forget(flow);
     }
+
+    fn route(&self, flow: &FlowId) {
+        self.expect_again(flow);
+    }
 }
 
 impl Exchanges for CallbackServer {
@@ -62,14 +68,18 @@ impl Exchanges for CallbackServer {
 
     /// Whose flow an answer belongs to is looked up in the ledger each time.
     fn unroute(&self, _: &FlowId) {}
+
+    fn route(&self, _: &FlowId) {}
 }
 
 /// A flow that is over.
 pub struct Over {
     /// The license's place among those that the command is about.
     pub item: usize,
-    /// How it ended; `None`: it's left to do.
+    /// How it ended, or what its answer came to; `None`: it's left to do.
     pub kept: Option<Result<Kept>>,
+    /// It's waited for again: its code was refused, and the same address works once more.
+    pub waits_again: bool,
 }
 
 /// The flows of a command, with custody to store what comes of them.
@@ -82,6 +92,8 @@ pub struct Flows<'f, 'e, S> {
     pub server: S,
     engine: Engine,
     over: VecDeque<Over>,
+    /// A person is there, who is told of a code that was refused and goes on waiting.
+    attended: bool,
 }
 
 impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
@@ -91,8 +103,9 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         custody: &'f mut Custody<'e>,
         client: &'f ProviderClient,
         server: S,
+        attended: bool,
     ) -> Self {
-        Self { custody, client, server, engine: Engine::new(starter), over: VecDeque::new() }
+        Self { custody, client, server, engine: Engine::new(starter), over: VecDeque::new(), attended }
     }
 
     /// Commits that admins are about to be asked: before any browser opens, and all in one commit.
@@ -117,6 +130,13 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
             flow.reply = Some(reply);
         }
         self.on(flow, Event::Refused, Some(Err(why)));
+    }
+
+    /// An answer came that isn't to be trusted, and changes nothing: it's what is said where no other comes in time.
+    pub fn distrusted(&mut self, flow: &FlowId, why: Error) {
+        if let Some(flow) = self.engine.get_mut(flow) {
+            flow.distrusted = Some(why);
+        }
     }
 
     /// Whether an address is the answer to an open flow of the ledger.
@@ -187,9 +207,14 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         let told: Vec<_> = answers.iter().map(|(id, answer)| (id.clone(), unsent(answer))).collect();
         let kept = self.custody.all_exchanged(answers);
         for ((id, never_left), kept) in told.into_iter().zip(kept) {
-            let event = match never_left && self.engine.may_defer(&id, Instant::now()) {
-                true => Event::NeverLeft,
-                false => Event::Settled,
+            let event = match &kept {
+                Err(_) if never_left && self.engine.may_defer(&id, Instant::now()) => Event::NeverLeft,
+                Err(Error::Provider(ProviderError::CodeLapsed { .. })) if self.attended => {
+                    Event::SpentInSight
+                }
+                Err(Error::Provider(_)) if !never_left => Event::Spent,
+                Ok(Kept::Held { .. }) => Event::Spent,
+                _ => Event::Settled,
             };
             self.on(&id, event, Some(kept));
         }
@@ -208,9 +233,14 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
                     self.on(&id, Event::Retry, None);
                     continue;
                 }
+                Stage::Left => {
+                    self.on(&id, Event::TimeOver, None);
+                    continue;
+                }
                 Stage::Asked => {
                     silent += 1;
-                    unanswered(item)
+                    let distrusted = self.engine.get_mut(&id).and_then(|flow| flow.distrusted.take());
+                    distrusted.unwrap_or_else(|| unanswered(item))
                 }
                 // The code left: whether it brought a grant isn't known.
                 _ => ProviderError::Lost {
@@ -236,6 +266,7 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
     pub fn stop(&mut self, mut error: impl FnMut(usize) -> Error) {
         self.engine.stop();
         let mut left = self.engine.at(Stage::Asked);
+        left.extend(self.engine.at(Stage::Left));
         left.extend(self.engine.at(Stage::Deferred));
         for id in left {
             let Some(item) = self.engine.get(&id).map(|flow| flow.item) else { continue };
@@ -253,24 +284,31 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
     /// Does what the engine decides. `end`: how the flow ends by this event, where that is known.
     fn on(&mut self, id: &FlowId, event: Event, end: Option<Result<Kept>>) {
         let mut end = end;
-        for effect in self.engine.on(id, event, Instant::now()) {
+        let effects = self.engine.on(id, event, Instant::now());
+        for effect in effects {
             match effect {
                 Effect::Note => {
                     let code = self.engine.get(id).and_then(|flow| flow.code.clone());
                     if let Some(code) = code
                         && let Err(e) = self.custody.arrived(id, &code)
                     {
-                        return self.on(id, Event::Settled, Some(Err(e)));
+                        let granted = self.custody.granted_meanwhile(id).ok().flatten();
+                        return self.on(id, Event::Settled, Some(granted.ok_or(e)));
                     }
                 }
                 Effect::Queue => self.engine.queue(id),
                 // Only where there is room: see above.
                 Effect::Send => {}
                 Effect::Unroute => self.server.unroute(id),
+                Effect::Route => self.server.route(id),
                 Effect::Close => end = end.map(|end| end.map_err(|e| self.custody.ended(id, e))),
-                Effect::Drop => {
-                    if let Err(e) = self.custody.dropped(id) {
-                        tracing::warn!("flow {} stays open in the ledger: {e}", id.0);
+                Effect::LeaveOpen => {
+                    let why = end.as_ref().and_then(|end| end.as_ref().err());
+                    match self.custody.left_open(id, why.filter(|_| effects.contains(&Effect::Report))) {
+                        Ok(None) => {}
+                        Ok(granted) => end = granted.map(Ok),
+                        // It's open for as long as it was to be waited for.
+                        Err(e) => tracing::warn!("how flow {} ended isn't noted in the ledger: {e}", id.0),
                     }
                 }
                 Effect::Reply => {
@@ -283,8 +321,15 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
                         }
                     }
                 }
-                Effect::Report => self.is_over(id, end.take()),
-                Effect::Leave => self.is_over(id, None),
+                Effect::Report => {
+                    if matches!(end, Some(Ok(Kept::Live { .. }))) {
+                        let beside = self.engine.beside(id);
+                        beside.iter().for_each(|other| self.on(other, Event::Overtaken, None));
+                    }
+                    self.tell(id, end.take(), false);
+                }
+                Effect::WaitAgain => self.tell(id, end.take(), true),
+                Effect::Leave => self.tell(id, None, false),
             }
         }
         if self.engine.get(id).is_some_and(|flow| flow.stage == Stage::Ended) {
@@ -292,9 +337,9 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         }
     }
 
-    fn is_over(&mut self, id: &FlowId, kept: Option<Result<Kept>>) {
+    fn tell(&mut self, id: &FlowId, kept: Option<Result<Kept>>, waits_again: bool) {
         if let Some(flow) = self.engine.get(id) {
-            self.over.push_back(Over { item: flow.item, kept });
+            self.over.push_back(Over { item: flow.item, kept, waits_again });
         }
     }
 
@@ -320,9 +365,8 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
 
     /// An admin has longer to answer about a license.
     pub fn prolong(&mut self, item: usize, until: Instant) {
-        let id = self.engine.of_item(item).map(|(id, _)| id.clone());
-        if let Some(flow) = id.and_then(|id| self.engine.get_mut(&id)).filter(|it| it.stage == Stage::Asked) {
-            flow.until = Some(until);
+        if let Some(id) = self.engine.of_item(item).map(|(id, _)| id.clone()) {
+            self.engine.prolong(&id, until);
         }
     }
 
@@ -339,5 +383,10 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
 
 /// Whether the ledger may be able to note it a moment later.
 fn is_for_a_moment(e: &Error) -> bool {
-    matches!(e, Error::Ledger(e) if !matches!(e, LedgerError::TakenOver | LedgerError::WentBack { .. }))
+    match e {
+        Error::Ledger(e) => !matches!(e, LedgerError::TakenOver | LedgerError::WentBack { .. }),
+        // Another code of the license is being exchanged.
+        Error::Busy { .. } => true,
+        _ => false,
+    }
 }

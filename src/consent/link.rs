@@ -24,6 +24,8 @@ pub struct IssuedLink {
     pub redirect_uri: String,
     /// Until when an answer counts.
     pub until: Timestamp,
+    /// It took the place of a link that was out, which is dead now.
+    pub replaced: bool,
 }
 
 /// Makes the links: one commit for all of them. What went wrong with one is its outcome, and the others are made.
@@ -51,9 +53,14 @@ pub fn hand_out(
         });
         questions.push(Question { ask, record, purpose: item.purpose, deadline: until, handed_off: true });
     }
+    let is_out = |custody: &Custody<'_>, item: &Planned| -> Result<bool> {
+        let standing = custody.standing(&item.key)?;
+        Ok(standing.and_then(|it| it.handed_out().map(|out| out.deadline > now)).unwrap_or_default())
+    };
+    let out: Vec<_> = items.iter().map(|item| is_out(custody, item)).collect::<Result<_>>()?;
     let outcomes = custody.ask(questions)?;
     let mut made = Vec::with_capacity(items.len());
-    for (item, logged) in items.into_iter().zip(outcomes) {
+    for ((item, logged), replaced) in items.into_iter().zip(outcomes).zip(out) {
         // What is known of the store, whether it was typed now or before.
         let known = custody.standing(&item.key)?.map(|standing| standing.record);
         let item = match known {
@@ -63,7 +70,7 @@ pub fn hand_out(
         let handed = logged.map(|logged| {
             let (_, ask) = logged.get();
             let (address, redirect_uri) = (ask.address.clone(), ask.redirect_uri.clone());
-            IssuedLink { item: item.clone(), address, redirect_uri, until }
+            IssuedLink { item: item.clone(), address, redirect_uri, until, replaced }
         });
         made.push((item, handed));
     }

@@ -50,7 +50,7 @@ impl<'l, 'e> Listening<'l, 'e> {
         server: CallbackServer,
         reporter: &'l mut dyn ListeningReporter,
     ) -> Self {
-        let flows = Flows::new(Starter::Server, custody, client, server);
+        let flows = Flows::new(Starter::Server, custody, client, server, false);
         Self { env, flows, reporter, items: HashMap::new(), next_item: 0, stopping: false, untidy: false }
     }
 

@@ -2,9 +2,11 @@
 
 use crate::custody::{Custody, Kept};
 use crate::error::{Error, Result};
-use crate::model::authorization::next;
+use crate::model::authorization::{next, register_again};
+use crate::model::flow::Purpose;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::plan::Planned;
+use crate::model::provider::Provider;
 
 /// What an answer means for its license: a held grant is taken where `take` says so of whoever granted.
 pub fn outcome_of(
@@ -32,11 +34,28 @@ pub fn outcome_of(
             };
             (Ending::Held, Some(error))
         }
-        Err(e) => (Ending::Failed, Some(e)),
+        Err(e) => (Ending::Failed, Some(without_grant(e, item, &provider))),
     };
     let (standing, error) = match custody.standing(key) {
         Ok(standing) => (standing, error),
         Err(e) => (None, error.or(Some(e))),
     };
     Outcome { error, ..Outcome::of(key.clone(), ending, standing) }
+}
+
+/// What kept a consent from bringing a grant, with the command that asks once more.
+pub fn without_grant(error: Error, item: &Planned, provider: &Provider) -> Error {
+    match error {
+        Error::Provider(error) => Error::NoGrant { error, next: asking_again(item, provider) },
+        other => other,
+    }
+}
+
+/// The command that asks about a license once more.
+pub fn asking_again(item: &Planned, provider: &Provider) -> String {
+    let record = item.on(None, &provider.profile);
+    match item.purpose {
+        Purpose::Register => register_again(&record, provider.other_profile),
+        _ => next("renew", &record, provider.other_profile),
+    }
 }

@@ -12,7 +12,7 @@ pub fn finish_left_over(env: &Env, custody: &mut Custody<'_>, asked: &Planned) -
     let mut done = None;
     for recovered in custody.recover(&asked.key)? {
         match recovered {
-            Recovered::Dropped => {}
+            Recovered::Unanswered => {}
             Recovered::Finished { kept, username } => {
                 say(&format!("Finished the grant of {license} that an earlier run had left."));
                 if !username.same_as(asked.username.as_str()) {

@@ -34,7 +34,7 @@ impl Custody<'_> {
                     let after = Authorization { held_elsewhere: false, ..record.clone() };
                     changes.push(Change {
                         moves: Vec::new(),
-                        closes: None,
+                        ends: None,
                         events: vec![event(&after, Happened::Adopted, detail, now)],
                         record: after,
                     });

@@ -7,7 +7,7 @@ use crate::ledger::{Intended, Intent};
 use crate::model::authorization::Authorization;
 use crate::model::flow::{Change, Flow, Logged, Place, Purpose, Stage};
 use crate::model::history::Happened;
-use crate::model::ids::FlowId;
+use crate::model::ids::{FlowId, Generation};
 use crate::model::instant::for_machines;
 use crate::model::secret::fingerprint;
 use crate::oauth::Ask;
@@ -52,12 +52,15 @@ impl Custody<'_> {
                 username: ask.username.clone(),
                 purpose: *purpose,
                 redirect_uri: ask.redirect_uri.clone(),
+                // Known once the record was read.
+                base: Generation::default(),
                 memo: Some(ask.memo.clone()),
                 kept: memo.clone(),
                 code_seal: Some(envelope.code),
                 answer_seal: Some(envelope.answer),
                 code: None,
                 handed_in: false,
+                asked_here: true,
                 taken_up: false,
                 from: None,
             };
@@ -73,8 +76,9 @@ impl Custody<'_> {
         for ((Question { ask, .. }, logged), memo) in questions.into_iter().zip(logged).zip(memos) {
             outcomes.push(match logged {
                 Ok((intended, flow)) => {
-                    if let (Some(spool), true) = (&mut self.spool, self.in_flight.contains_key(&flow.id)) {
-                        spool.about(&flow);
+                    if let Some(asked) = self.in_flight.get_mut(&flow.id) {
+                        asked.base = flow.base;
+                        self.spool.iter_mut().for_each(|spool| spool.about(&flow));
                     }
                     self.orphaned_items.extend(intended.replaced);
                     Ok(intended.flow.with(ask))
@@ -165,6 +169,8 @@ impl Custody<'_> {
                 redirect_uri: ask.redirect_uri.clone(),
                 opened: now,
                 deadline,
+                handed_off,
+                had_answer: false,
                 // The ledger puts this process's own mark, where it waits here.
                 owner: None,
                 memo: Some(memo),
@@ -172,12 +178,11 @@ impl Custody<'_> {
             },
             change: Change {
                 moves: Vec::new(),
-                closes: None,
+                ends: None,
                 events: vec![event(&record, Happened::Asked, &detail, now)],
                 record,
             },
             state: Some(fingerprint(ask.memo.state.expose())),
-            handed_off,
         }
     }
 }

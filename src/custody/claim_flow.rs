@@ -3,7 +3,7 @@
 use super::in_flight::InFlight;
 use super::writer::{Custody, unknown};
 use crate::error::{Error, HandoffError, ProviderError, Result};
-use crate::model::authorization::{hand_out_again, next, register_again};
+use crate::model::authorization::{ask_again, hand_out_again};
 use crate::model::flow::{Flow, Owner, Stage};
 use crate::model::secret::{Secret, fingerprint};
 use crate::oauth::{self, Endpoints, Memo, Pasted, Returned, is_from_issuer};
@@ -136,11 +136,7 @@ impl Custody<'_> {
 
     /// The command that asks about a license again, for a question whose answer is lost.
     pub fn next_consent(&self, flow: &Flow) -> Result<String> {
-        let (record, other) =
-            (self.standing(&flow.key)?.ok_or_else(unknown)?.record, self.provider.other_profile);
-        Ok(match record.created_at.is_none() || record.deactivated_at.is_some() {
-            true => register_again(&record, other),
-            false => next("renew", &record, other),
-        })
+        let record = self.standing(&flow.key)?.ok_or_else(unknown)?.record;
+        Ok(ask_again(&record, self.provider.other_profile))
     }
 }

@@ -52,7 +52,7 @@ impl Custody<'_> {
         let superseded = superseded.spend();
         self.commit(key, |record| Change {
             moves: superseded.iter().map(|(id, _)| Move::Drop(*id)).collect(),
-            closes: None,
+            ends: None,
             events: Vec::new(),
             record: record.clone(),
         })?;

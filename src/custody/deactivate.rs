@@ -4,7 +4,7 @@ use super::writer::{Custody, anew_where_changed, event, unknown};
 use crate::error::{Error, Result};
 use crate::ledger::Intent;
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Change, Flow, Logged, Move, Place, Purpose, Role, Stage};
+use crate::model::flow::{Change, Flow, FlowEnd, Logged, Move, Place, Purpose, Role, Stage};
 use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key, Username};
 use crate::model::instant::whole_second;
@@ -62,7 +62,7 @@ impl Extent {
     /// What a deactivation of this record gives up: where there is a living grant and something to clear away beside
     /// it, only that, so that reporting never stops by surprise.
     pub fn of(record: &Authorization) -> Self {
-        let living = record.expires_at.is_some() && record.deactivated_at.is_none();
+        let living = record.is_granted();
         if living && record.held_by.is_some() {
             Self::Held
         } else if living && record.revocation_pending {
@@ -203,12 +203,14 @@ impl Custody<'_> {
             redirect_uri: String::new(),
             opened: now,
             deadline: now,
+            handed_off: false,
+            had_answer: false,
             owner: None,
             memo: None,
             stage: Stage::Asked,
         };
-        let change = Change { record: record.clone(), moves: Vec::new(), closes: None, events: Vec::new() };
-        let intent = Intent { flow, change, state: None, handed_off: false };
+        let change = Change { record: record.clone(), moves: Vec::new(), ends: None, events: Vec::new() };
+        let intent = Intent { flow, change, state: None };
         let intended = self.ledger.intend(vec![intent])?.pop().ok_or_else(unknown)??;
         self.orphaned_items.extend(intended.replaced);
         Ok(intended.flow)
@@ -240,7 +242,7 @@ impl Custody<'_> {
             }
         }
         // defense: S35 revocation-is-noted-first
-        self.ledger.note(flow.get(), &Stage::Sent)?;
+        self.ledger.note_sent(flow.get(), None, false)?;
         for granted in grants {
             if let Err(e) = self.revoke_one(&address, &granted, flow, patience) {
                 return Ok(Revocation::Pending(e));
@@ -291,7 +293,7 @@ impl Custody<'_> {
             if matches!(revocation, Revocation::Revoked) {
                 events.push(event(record, Happened::Revoked, "confirmed by the provider", now));
             }
-            Change { record: record.clone(), moves, closes: Some(flow.get().clone()), events }
+            Change { record: record.clone(), moves, ends: Some(FlowEnd::Closed(flow.get().clone())), events }
         })
         .map(drop)
     }

@@ -1,17 +1,21 @@
 //! How far a flow has come is noted before the next step is taken; and how it ends without a grant.
 
+use super::store_grant::Kept;
 use super::writer::{Custody, event, unknown};
 use crate::error::{Error, HandoffError, LedgerError, ProviderError, Result};
-use crate::model::flow::{Change, Flow, Logged, Stage};
+use crate::model::flow::{Change, Flow, FlowEnd, Logged, Stage};
 use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key};
-use crate::model::secret::{Sealable, Secret};
+use crate::model::secret::{Sealable, Secret, fingerprint};
 use crate::oauth::Code;
+use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
 impl Custody<'_> {
     /// A code came: it's sealed and noted. As long as no more is, whoever finds it may send it.
     pub fn arrived(&mut self, flow: &FlowId, code: &Secret) -> Result<()> {
+        self.is_new(flow, code)?;
+        self.seals_of(flow)?;
         let asked = self.in_flight.get_mut(flow).ok_or_else(unknown)?;
         tracing::info!("a code for {} came", asked.key);
         if let Some(seal) = asked.code_seal.take() {
@@ -30,6 +34,29 @@ impl Custody<'_> {
         Ok(())
     }
 
+    /// A code is sent once, from whichever answer, however often that is reloaded or pasted.
+    fn is_new(&self, flow: &FlowId, code: &Secret) -> Result<()> {
+        let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
+        match self.ledger.sent_before(&fingerprint(code.expose())) {
+            Ok(Some(_)) => Err(HandoffError::Used { license: asked.key.license.to_string() }.into()),
+            // A ledger that can't be read now is no reason to throw a code away.
+            Ok(None) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Of a question that is open again, what its next answer is sealed with.
+    fn seals_of(&mut self, flow: &FlowId) -> Result<()> {
+        let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
+        if asked.code_seal.is_none() && asked.code.is_none() {
+            let (_, opener) = self.vault.unfold(&asked.kept, asked.key.license.as_str())?;
+            let envelope = self.vault.another_envelope(&opener)?;
+            if let Some(asked) = self.in_flight.get_mut(flow) {
+                (asked.code_seal, asked.answer_seal) = (Some(envelope.code), Some(envelope.answer));
+            }
+        }
+        Ok(())
+    }
+
     /// A code's turn has come: that it's being sent is noted, before a byte of it leaves, and no sooner than it really is.
     pub fn sending(&mut self, flow: &FlowId, code: &Secret) -> Result<Logged<(FlowId, Code)>> {
         let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
@@ -40,11 +67,10 @@ impl Custody<'_> {
             verifier: asked.memo.as_ref().ok_or_else(unknown)?.verifier.clone(),
             redirect_uri: asked.redirect_uri.clone(),
         };
-        // Of one that was taken up, the synced intent says that it waits: a power cut now must not bring that back.
-        let noted = match asked.taken_up {
-            true => self.ledger.note_synced(flow, &Stage::Sent)?,
-            false => self.note(flow, &Stage::Sent)?,
-        };
+        // Of one that was taken up, the synced row says that it waits: a power cut now must not bring that back.
+        let (taken_up, print) = (asked.taken_up, fingerprint(code.expose()));
+        let noted = self.ledger.note_sent(flow, Some(&print), taken_up);
+        let noted = if taken_up { noted? } else { self.or_spooled(flow, &Stage::Sent, noted)? };
         tracing::info!("the code for {} is noted as being sent", whole.key);
         Ok(noted.with(whole))
     }
@@ -52,12 +78,22 @@ impl Custody<'_> {
     /// Notes in the journal, or in the spool where the journal can't take it. But not that a code is being sent which others
     /// may send soon, because they take this process for one that has ended: it's left to them.
     fn note(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
+        let noted = self.ledger.note(flow, stage);
+        self.or_spooled(flow, stage, noted)
+    }
+
+    fn or_spooled(
+        &mut self,
+        flow: &FlowId,
+        stage: &Stage,
+        noted: Result<Logged<FlowId>>,
+    ) -> Result<Logged<FlowId>> {
         /// Longer than an exchange takes.
         const SENDING: Duration = Duration::from_secs(40);
-        let noted = self.ledger.note(flow, stage);
         match (&noted, stage) {
             (Ok(_), Stage::Arrived(_)) => self.handed_in(flow),
-            (Err(Error::Ledger(LedgerError::TakenOver)), _) => return noted,
+            // Another code of the license is being exchanged: this one's turn comes after it.
+            (Err(Error::Ledger(LedgerError::TakenOver) | Error::Busy { .. }), _) => return noted,
             (Err(_), Stage::Sent)
                 if self.ledger.lease() < SENDING
                     && self.in_flight.get(flow).is_some_and(|asked| asked.handed_in) =>
@@ -78,8 +114,9 @@ impl Custody<'_> {
         }
     }
 
-    /// A question ended without a grant: it's closed, and the history says why. What was lost on the way stays
-    /// visible as uncertain; what never left stays open for the next run.
+    /// A question brought no grant. A refusal closes it; after anything else it's open again, for the same link works until its
+    /// time is over. What was lost on the way stays visible as uncertain; a code of which no byte left stays, to be sent by the
+    /// next run.
     pub fn ended(&mut self, flow: &FlowId, error: Error) -> Error {
         let Some(asked) = self.in_flight.get(flow) else { return error };
         let never_left = matches!(error, Error::Provider(ProviderError::Unreachable { .. }));
@@ -87,21 +124,52 @@ impl Custody<'_> {
             // Unused, so it can still be sent within its few minutes.
             return self.note(flow, &Stage::Arrived(code)).err().unwrap_or(error);
         }
-        let happened = if error.answer_lost() { Happened::Uncertain } else { Happened::Failed };
         let key = asked.key.clone();
-        self.in_flight.remove(flow);
-        self.close(flow, &key, Some((happened, &error.to_string()))).err().unwrap_or(error)
+        let happened = if error.answer_lost() { Happened::Uncertain } else { Happened::Failed };
+        let end = match &error {
+            Error::Provider(e) if e.is_refusal() => FlowEnd::Closed(flow.clone()),
+            _ => FlowEnd::Reopened(flow.clone(), self.open_until()),
+        };
+        self.end(end, &key, Some((happened, &error.to_string()))).err().unwrap_or(error)
     }
 
-    /// Nobody wants a question answered any more: it's closed, and nothing is said of it.
-    pub fn dropped(&mut self, flow: &FlowId) -> Result<()> {
-        let Some(asked) = self.in_flight.remove(flow) else { return Ok(()) };
-        self.close(flow, &asked.key, None)
+    /// Nobody waits for an answer here any more: it's open for whoever brings one within minutes, and then it lapses. `why` goes
+    /// into the history. Where another answer brought a grant meanwhile, which closed it, that is told instead.
+    pub fn left_open(&mut self, flow: &FlowId, why: Option<&Error>) -> Result<Option<Kept>> {
+        let Some(asked) = self.in_flight.get(flow) else { return Ok(None) };
+        if let Some(kept) = self.granted_meanwhile(flow)? {
+            return Ok(Some(kept));
+        }
+        let (key, why) = (asked.key.clone(), why.map(ToString::to_string));
+        let told = why.as_deref().map(|why| (Happened::Failed, why));
+        self.end(FlowEnd::LeftOpen(flow.clone(), self.open_until()), &key, told)?;
+        Ok(None)
     }
 
-    /// Closes a question, and says why where there is anything to say: its record is changed by nothing but an answer
-    /// that was lost, which makes it uncertain. The memo goes with the question.
+    /// Whether the ledger has closed a question of this process, because another answer brought a grant.
+    pub fn granted_meanwhile(&self, flow: &FlowId) -> Result<Option<Kept>> {
+        let Some(asked) = self.in_flight.get(flow) else { return Ok(None) };
+        if self.ledger.is_open(flow)? {
+            return Ok(None);
+        }
+        let record = self.standing(&asked.key)?.ok_or_else(unknown)?.record;
+        let granted = record.generation > asked.base && record.is_granted();
+        Ok(granted.then(|| Kept::Live { unconfirmed: Vec::new() }))
+    }
+
+    /// Until when a question is open that nobody waits for: as long as a code that was just made may live (RFC 6749, 4.1.2).
+    pub(super) fn open_until(&self) -> Timestamp {
+        const OPEN: SignedDuration = SignedDuration::from_mins(10);
+        self.env.clock.now().saturating_add(OPEN).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Closes a question, and says why where there is anything to say. The memo goes with it.
     pub(super) fn close(&mut self, flow: &FlowId, key: &Key, told: Option<(Happened, &str)>) -> Result<()> {
+        self.end(FlowEnd::Closed(flow.clone()), key, told)
+    }
+
+    /// Ends a question without a grant: its record is changed by nothing but an answer that was lost, which makes it uncertain.
+    pub(super) fn end(&mut self, end: FlowEnd, key: &Key, told: Option<(Happened, &str)>) -> Result<()> {
         let now = self.env.clock.now();
         let kept = self.commit(key, |record| {
             if matches!(told, Some((Happened::Uncertain, _))) {
@@ -109,16 +177,17 @@ impl Custody<'_> {
             }
             Change {
                 moves: Vec::new(),
-                closes: Some(flow.clone()),
+                ends: Some(end.clone()),
                 events: told.iter().map(|(happened, detail)| event(record, *happened, detail, now)).collect(),
                 record: record.clone(),
             }
         })?;
-        self.forget(kept.memo);
+        self.forget(kept.memos);
         Ok(())
     }
 
-    /// Closes a hand-off whose time is over, with its memo: whatever is done to a license next clears it away.
+    /// Closes a question whose time is over and that nobody waits for, with its memo: whatever is done to a license next clears it
+    /// away.
     pub(super) fn clear_lapsed(&mut self, flow: &Flow) -> Result<()> {
         if flow.owner.is_none() && flow.stage == Stage::Asked && flow.deadline <= self.env.clock.now() {
             let memo = self.ledger.close_lapsed(&flow.id)?;

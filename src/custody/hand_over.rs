@@ -124,7 +124,7 @@ impl Custody<'_> {
             }
             changes.push(Change {
                 moves,
-                closes: None,
+                ends: None,
                 events: vec![event(&after, Happened::Exported, detail, now)],
                 record: after,
             });
@@ -136,7 +136,7 @@ impl Custody<'_> {
 /// Refuses a license that someone is at now, or of which a dead process left something to be finished.
 pub fn quiet(standing: &Standing) -> Result<()> {
     let license = standing.record.key.license.to_string();
-    match standing.flows.iter().find(|flow| !flow.handed_off) {
+    match standing.flows.iter().find(|flow| !flow.waits_for_anybody()) {
         None => Ok(()),
         Some(flow) if flow.abandoned => Err(Error::Busy {
             license,

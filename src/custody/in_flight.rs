@@ -1,7 +1,7 @@
 //! What this process remembers of a flow until it's closed.
 
 use crate::model::flow::{Flow, Owner, Place, Purpose, Sealed};
-use crate::model::ids::{Key, Username};
+use crate::model::ids::{Generation, Key, Username};
 use crate::oauth::Memo;
 use crate::vault::Seal;
 
@@ -11,6 +11,8 @@ pub(super) struct InFlight {
     pub(super) username: Username,
     pub(super) purpose: Purpose,
     pub(super) redirect_uri: String,
+    /// The generation of the record when it was asked: a later one says that a grant came another way.
+    pub(super) base: Generation,
     /// `None` where only the answer is needed, which other hosts' recipients can open, and the memo can't be opened here.
     pub(super) memo: Option<Memo>,
     /// Where the memo is kept: what opens the envelope's content is there too.
@@ -23,7 +25,9 @@ pub(super) struct InFlight {
     pub(super) code: Option<Sealed>,
     /// The ledger has the code: whoever takes the question over may send it.
     pub(super) handed_in: bool,
-    /// It was taken up with its answer, and not asked here.
+    /// It was asked here, and its next answer may come here as well.
+    pub(super) asked_here: bool,
+    /// It was taken up with its answer, by which the synced row that says that it waits was overwritten.
     pub(super) taken_up: bool,
     /// Who was at the question before its answer was taken up here: nobody, where it was handed out, or a process that
     /// has ended. `None` where it was asked here, and once it's taken up.
@@ -31,6 +35,13 @@ pub(super) struct InFlight {
 }
 
 impl InFlight {
+    /// Its answer brought nothing: it waits for another one, which is taken up in the ledger like any that comes from elsewhere.
+    pub(super) fn waits_again(&mut self) {
+        self.from = Some(None);
+        (self.code_seal, self.answer_seal, self.code) = (None, None, None);
+        (self.handed_in, self.taken_up) = (false, false);
+    }
+
     /// Of a flow that wasn't asked here.
     pub(super) fn of(flow: &Flow, memo: Option<Memo>, kept: Place) -> Self {
         Self {
@@ -38,12 +49,14 @@ impl InFlight {
             username: flow.username.clone(),
             purpose: flow.purpose,
             redirect_uri: flow.redirect_uri.clone(),
+            base: flow.base,
             memo,
             kept,
             code_seal: None,
             answer_seal: None,
             code: None,
             handed_in: false,
+            asked_here: false,
             taken_up: false,
             from: None,
         }

@@ -24,6 +24,8 @@ pub(super) struct ReceivedGrant {
     pub(super) unconfirmed: Vec<String>,
     /// Who granted, where that's another admin than the one who was asked.
     pub(super) other_admin: Option<String>,
+    /// Until when its question is open at least, where it brings nothing that was asked for.
+    pub(super) open_until: Timestamp,
 }
 
 impl ReceivedGrant {
@@ -84,6 +86,7 @@ impl Custody<'_> {
             differences,
             unconfirmed,
             other_admin,
+            open_until: self.open_until(),
         })
     }
 

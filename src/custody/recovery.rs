@@ -4,7 +4,7 @@ use super::in_flight::InFlight;
 use super::store_grant::Kept;
 use super::writer::{Custody, unknown};
 use crate::error::{Error, Result};
-use crate::model::flow::{Flow, Purpose, Sealed, Stage};
+use crate::model::flow::{Flow, FlowEnd, Purpose, Sealed, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::{Key, Username};
@@ -14,8 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 /// What became of a question that a dead process had left.
 #[derive(Debug)]
 pub enum Recovered {
-    /// Nothing had come back: it was only asked.
-    Dropped,
+    /// Nothing had come back: it was only asked, and may still be answered.
+    Unanswered,
     /// The grant was there, and is stored now.
     Finished {
         /// How.
@@ -34,9 +34,9 @@ pub enum Recovered {
 /// What is done about a flow that a dead process left, whose sentence goes into the history.
 #[derive(Debug, PartialEq, Eq)]
 enum NextStep<'f> {
-    /// Nothing came back: it's closed.
-    Drop(&'static str),
-    /// What became of it can't be known: it's closed, and the record says so.
+    /// Nothing came back: it waits for whoever brings its answer.
+    Leave,
+    /// What became of it can't be known: the record says so.
     Uncertain(&'static str),
     /// Its code was never sent: it's sent now.
     Send(&'f Sealed),
@@ -48,7 +48,7 @@ enum NextStep<'f> {
 /// this host, which alone can open a code and knows whether it was sent.
 fn next_step(stage: &Stage, online: bool, of_this_host: bool) -> NextStep<'_> {
     match stage {
-        Stage::Asked => NextStep::Drop("the program ended before an answer came"),
+        Stage::Asked => NextStep::Leave,
         Stage::Sent | Stage::Refused => NextStep::Uncertain("the program ended before the answer was stored"),
         Stage::Arrived(_) | Stage::Answered(_) if !online => {
             NextStep::Uncertain("given up without asking the provider")
@@ -127,12 +127,23 @@ impl Custody<'_> {
 
     fn resume(&mut self, online: bool, flow: Flow) -> Result<Recovered> {
         match next_step(&flow.stage, online, self.ledger.is_of_this_host(&flow)) {
-            NextStep::Drop(why) => {
-                self.close(&flow.id, &flow.key, Some((Happened::Failed, why)))?;
-                Ok(Recovered::Dropped)
+            NextStep::Leave => {
+                // Its own deadline stands: nobody has it for longer because a process died.
+                let why = (flow.deadline <= self.env.clock.now() || !flow.purpose.is_consent())
+                    .then_some((Happened::Failed, "the program ended before an answer came"));
+                let end = match why {
+                    Some(_) => FlowEnd::Closed(flow.id.clone()),
+                    None => FlowEnd::LeftOpen(flow.id.clone(), flow.deadline),
+                };
+                self.end(end, &flow.key, why)?;
+                Ok(Recovered::Unanswered)
             }
             NextStep::Uncertain(why) => {
-                self.close(&flow.id, &flow.key, Some((Happened::Uncertain, why)))?;
+                let end = match flow.purpose.is_consent() {
+                    true => FlowEnd::Reopened(flow.id.clone(), self.open_until()),
+                    false => FlowEnd::Closed(flow.id.clone()),
+                };
+                self.end(end, &flow.key, Some((Happened::Uncertain, why)))?;
                 Ok(match flow.purpose {
                     Purpose::Deactivate | Purpose::BreakFirst => Recovered::UncertainDeactivation,
                     _ => Recovered::Uncertain,
@@ -179,22 +190,20 @@ impl Custody<'_> {
         let kept = flow.memo.clone().ok_or_else(unknown)?;
         self.in_flight.insert(flow.id.clone(), InFlight::of(flow, memo, kept));
         let mut came = self.compared(flow.id.clone(), granted, sealed.clone());
-        if let (Ok(came), Some(newer)) = (&mut came, self.granted_since(flow)?) {
+        if let Ok(came) = &mut came
+            && let Some(newer) = self.granted_since(flow, came.granted.received_at)?
+        {
             came.overtaken_by(newer);
         }
         let kept = self.keep(vec![came]).pop().unwrap_or_else(|| Err(unknown()));
         self.finished(flow, kept)
     }
 
-    /// When a license was granted since a question about it was put: while this host was cut off from a shared ledger, others
-    /// may have closed the question and asked again.
-    fn granted_since(&self, flow: &Flow) -> Result<Option<Timestamp>> {
-        if !self.ledger.is_shared() {
-            return Ok(None);
-        }
+    /// When a license was granted after an answer came: by another question about it, while this one's waited to be stored.
+    fn granted_since(&self, flow: &Flow, received: Timestamp) -> Result<Option<Timestamp>> {
         let record = self.standing(&flow.key)?.map(|standing| standing.record);
         let granted = record.and_then(|record| record.renewed_at.max(record.created_at));
-        Ok(granted.filter(|at| *at > flow.opened))
+        Ok(granted.filter(|at| *at > received))
     }
 
     fn finished(&mut self, flow: &Flow, kept: Result<Kept>) -> Result<Recovered> {
@@ -239,6 +248,6 @@ mod tests {
         for stage in [Stage::Arrived(sealed()), Stage::Answered(sealed())] {
             assert!(matches!(next_step(&stage, false, true), NextStep::Uncertain(_)), "{stage:?}");
         }
-        assert!(matches!(next_step(&Stage::Asked, false, true), NextStep::Drop(_)));
+        assert_eq!(next_step(&Stage::Asked, false, true), NextStep::Leave);
     }
 }

@@ -6,7 +6,7 @@ use super::writer::{Custody, event, unknown};
 use crate::error::{Error, ProviderError, Result};
 use crate::ledger::changed;
 use crate::model::authorization::{Authorization, State};
-use crate::model::flow::{Change, Flow, Logged, Purpose, Role, Stage};
+use crate::model::flow::{Change, Flow, FlowEnd, Logged, Purpose, Role, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key};
@@ -57,6 +57,8 @@ impl Custody<'_> {
             redirect_uri: String::new(),
             opened,
             deadline,
+            handed_off: false,
+            had_answer: false,
             // The ledger puts this process's own mark.
             owner: None,
             memo: Some(memo.clone()),
@@ -271,11 +273,11 @@ impl Custody<'_> {
         }
         let kept = self.commit(&flow.key, |record| Change {
             moves: Vec::new(),
-            closes: Some(flow.id.clone()),
+            ends: Some(FlowEnd::Closed(flow.id.clone())),
             events: (!told).then(|| event(record, Happened::Uncertain, SAID, now)).into_iter().collect(),
             record: record.clone(),
         })?;
-        self.forget(kept.memo);
+        self.forget(kept.memos);
         Ok(())
     }
 
@@ -298,14 +300,14 @@ impl Custody<'_> {
             record.invalid_at = Some(now);
             Ok(Change {
                 moves: Vec::new(),
-                closes: closes.cloned(),
+                ends: closes.cloned().map(FlowEnd::Closed),
                 events: vec![event(record, Happened::Invalid, why, now)],
                 record: record.clone(),
             })
         });
         match kept {
             Ok(kept) => {
-                self.forget(kept.memo);
+                self.forget(kept.memos);
                 Ok(true)
             }
             Err(_) if overtaken => Ok(false),
@@ -325,7 +327,7 @@ impl Custody<'_> {
         }
         self.commit(&flow.key, |record| Change {
             moves: Vec::new(),
-            closes: None,
+            ends: None,
             events: vec![event(record, Happened::Uncertain, &said, now)],
             record: record.clone(),
         })

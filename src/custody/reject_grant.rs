@@ -3,7 +3,7 @@
 use super::received_grant::ReceivedGrant;
 use super::writer::{Custody, event, unknown};
 use crate::error::{CustodyError, Error, FactDifference, ProviderError, Result};
-use crate::model::flow::{Change, Move, Place, Role, Sealed};
+use crate::model::flow::{Change, FlowEnd, Move, Place, Role, Sealed};
 use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key};
 use crate::model::vault_kind::VaultKind;
@@ -48,18 +48,17 @@ impl Custody<'_> {
             false => None,
         };
         let detail = differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        let now = self.env.clock.now();
+        let (now, until) = (self.env.clock.now(), self.open_until());
         let kept = self.commit(key, |record| {
             record.revocation_pending |= place.is_some();
             Change {
                 moves: place.iter().map(|place| Move::Put(Role::Unwanted, place.clone())).collect(),
-                closes: Some(flow.clone()),
+                ends: Some(FlowEnd::Reopened(flow.clone(), until)),
                 events: vec![event(record, Happened::Failed, &detail, now)],
                 record: record.clone(),
             }
         })?;
-        self.orphaned_items.extend(kept.memo);
-        self.in_flight.remove(flow);
+        self.orphaned_items.extend(kept.memos);
         Ok(reached)
     }
 

@@ -63,7 +63,7 @@ impl Custody<'_> {
                 there.iter().any(|(id, _)| unwanted.iter().all(|(ours, _)| ours != id));
             Ok(Change {
                 moves: unwanted.iter().map(|(id, _)| Move::Drop(*id)).collect(),
-                closes: None,
+                ends: None,
                 events: vec![event(record, Happened::Revoked, "a grant that wasn't wanted", now)],
                 record: record.clone(),
             })

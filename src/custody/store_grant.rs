@@ -6,7 +6,7 @@ use super::writer::{Custody, event, unknown};
 use crate::error::Result;
 use crate::ledger::{CommitReceipt, Ledger};
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Change, Move, Place, Purpose, Role};
+use crate::model::flow::{Change, FlowEnd, Move, Place, Purpose, Role};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::FlowId;
@@ -124,7 +124,9 @@ impl Custody<'_> {
                 done.kept = kept
                     .filter_map(|((flow, elsewhere), kept)| Some((flow, (kept.ok()?, elsewhere))))
                     .collect();
-                self.settled(done.kept.keys());
+                let is_kept = |end: &&FlowEnd| end.flow().is_some_and(|flow| done.kept.contains_key(flow));
+                let ends = changes.iter().filter_map(|change| change.ends.as_ref());
+                ends.filter(is_kept).for_each(|end| self.ended_in_the_ledger(end));
             }
             Err(e) => {
                 tracing::info!("{} grants can't be committed together: {e}", changes.len());
@@ -151,8 +153,7 @@ impl Custody<'_> {
         let Stored { came, place } = stored;
         match kept {
             Ok((kept, elsewhere)) => {
-                self.in_flight.remove(&came.flow);
-                self.orphaned_items.extend(kept.memo);
+                self.orphaned_items.extend(kept.memos);
                 tracing::info!("the grant of {} is stored", came.key);
                 self.changed_keys.insert(came.key);
                 Ok(match came.other_admin {
@@ -211,6 +212,11 @@ impl Stored {
             (happened, summary(record, &came.unconfirmed))
         };
         let events = vec![event(record, happened, &detail, came.granted.received_at)];
-        Ok((Change { record: record.clone(), moves, closes: Some(came.flow.clone()), events }, dropped))
+        // A grant that waits for a yes answers the question of nobody else, and the admin who was asked may still grant.
+        let ends = match came.other_admin {
+            Some(_) => FlowEnd::Reopened(came.flow.clone(), came.open_until),
+            None => FlowEnd::Granted(came.flow.clone()),
+        };
+        Ok((Change { record: record.clone(), moves, ends: Some(ends), events }, dropped))
     }
 }

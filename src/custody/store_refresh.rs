@@ -9,7 +9,7 @@ use crate::ledger::Claim;
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::consent::compare;
 use crate::model::expiry::estimate;
-use crate::model::flow::{Change, Flow, Move, Place, Purpose, Role, Stage};
+use crate::model::flow::{Change, Flow, FlowEnd, Move, Place, Purpose, Role, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::{Event, Happened};
 use crate::model::ids::Key;
@@ -187,10 +187,10 @@ impl Custody<'_> {
                 None => vec![Move::Put(Role::Superseded, place.clone())],
             };
             after = Some(record.clone());
-            Ok(Change { record: record.clone(), moves, closes: Some(flow.id.clone()), events })
+            Ok(Change { record: record.clone(), moves, ends: Some(FlowEnd::Closed(flow.id.clone())), events })
         })?;
         // Forgotten only once nobody waits for the token any more.
-        self.orphaned_items.extend(kept.memo);
+        self.orphaned_items.extend(kept.memos);
         let Some((_, old)) = old else {
             self.changed_keys.insert(key.clone());
             return Ok(None);

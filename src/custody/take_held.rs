@@ -3,7 +3,7 @@
 use super::granted_record::{drop_unwanted, make_live, summary, tokens_of_elsewhere};
 use super::writer::{Custody, event};
 use crate::error::{LedgerError, Result};
-use crate::model::flow::{Change, Move, Role};
+use crate::model::flow::{Change, FlowEnd, Move, Role};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::Key;
@@ -26,7 +26,7 @@ impl Custody<'_> {
             self.clear_lapsed(&flow)?;
         }
         let mut dropped = Vec::new();
-        self.commit_if(key, |ledger, record| {
+        let kept = self.commit_if(key, |ledger, record| {
             if !ledger.secrets(&profile, key, Role::Held)?.iter().any(|(id, _)| *id == held) {
                 return Err(gone().into());
             }
@@ -42,8 +42,9 @@ impl Custody<'_> {
             moves.extend([Move::Turn(Role::Live, Role::Superseded), Move::Turn(Role::Held, Role::Live)]);
             let happened = if renewed { Happened::Renewed } else { Happened::Granted };
             let events = vec![event(record, happened, &summary(record, &[]), now)];
-            Ok(Change { record: record.clone(), moves, closes: None, events })
+            Ok(Change { record: record.clone(), moves, ends: Some(FlowEnd::Unanswered), events })
         })?;
+        self.orphaned_items.extend(kept.memos);
         self.orphaned_items.extend(dropped);
         self.changed_keys.insert(key.clone());
         Ok(())

@@ -79,7 +79,7 @@ impl Custody<'_> {
             };
             changes.push(Change {
                 moves,
-                closes: None,
+                ends: None,
                 events: vec![event(&record, Happened::Imported, what.trim_end_matches(": "), now)],
                 record,
             });

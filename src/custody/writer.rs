@@ -4,7 +4,7 @@ use super::in_flight::InFlight;
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::{Claim, CommitReceipt, Export, Ledger, Spool};
 use crate::model::authorization::{Authorization, Standing};
-use crate::model::flow::{Change, Flow, Place};
+use crate::model::flow::{Change, Flow, FlowEnd, Place};
 use crate::model::granted::Granted;
 use crate::model::history::{Event, Happened};
 use crate::model::ids::{FlowId, Generation, Key};
@@ -135,10 +135,19 @@ impl<'e> Custody<'e> {
         }
     }
 
-    /// The ledger has closed these questions.
-    pub(super) fn settled<'f>(&mut self, closed: impl IntoIterator<Item = &'f FlowId>) {
+    /// The ledger has closed a question, or opened it again.
+    pub(super) fn ended_in_the_ledger(&mut self, end: &FlowEnd) {
+        let Some(flow) = end.flow() else { return };
+        let is_open = matches!(end, FlowEnd::Reopened(..) | FlowEnd::LeftOpen(..));
         if let Some(spool) = &mut self.spool {
-            closed.into_iter().for_each(|flow| spool.settled(flow));
+            match is_open {
+                true => spool.reopened(flow),
+                false => spool.settled(flow),
+            }
+        }
+        match self.in_flight.get_mut(flow) {
+            Some(asked) if is_open && asked.asked_here => asked.waits_again(),
+            _ => drop(self.in_flight.remove(flow)),
         }
     }
 
@@ -182,7 +191,7 @@ impl<'e> Custody<'e> {
             let change = change(&self.ledger, &mut record)?;
             match self.ledger.commit(std::slice::from_ref(&change))?.pop() {
                 Some(Ok(kept)) => {
-                    self.settled(&change.closes);
+                    change.ends.iter().for_each(|end| self.ended_in_the_ledger(end));
                     return Ok(kept);
                 }
                 Some(Err(e)) => refused = e,
@@ -214,11 +223,11 @@ impl<'e> Custody<'e> {
     }
 
     /// Forgets a vault's item that nothing names any more. A failure leaves an orphan, which harms nobody.
-    pub(super) fn forget(&self, place: Option<Place>) {
-        if let Some(place) = place
-            && let Err(e) = self.vault.forget(&place)
-        {
-            tracing::warn!("an item stays in the vault that nothing names any more: {e}");
+    pub(super) fn forget(&self, places: impl IntoIterator<Item = Place>) {
+        for place in places {
+            if let Err(e) = self.vault.forget(&place) {
+                tracing::warn!("an item stays in the vault that nothing names any more: {e}");
+            }
         }
     }
 

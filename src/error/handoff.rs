@@ -15,7 +15,9 @@ pub enum HandoffError {
     #[error("this answer belongs to no question under way here, and nothing was sent")]
     Stranger,
     /// It came before, or its question was given up.
-    #[error("the answer for {license} has been taken already, or its question was closed; nothing was sent")]
+    #[error(
+        "this answer for {license} counts no more: it was taken, or the license was granted or given up; nothing was sent"
+    )]
     Used {
         /// Which license.
         license: String,
@@ -83,8 +85,9 @@ impl HandoffError {
                 "Paste the whole address that the browser shows after Grant Access, on the host whose ledger has the question; or hand out a new link: biotrack-auth renew LICENSE --no-wait.".into()
             }
             Self::Used { license } => format!(
-                "See how it stands: {}. An answer is taken once; after one that failed, a new link is needed.",
-                shell(["biotrack-auth", "status", license])
+                "See how it stands: {}. If it needs a grant: {}.",
+                shell(["biotrack-auth", "status", license]),
+                shell(["biotrack-auth", "renew", license])
             ),
             Self::Replaced { license } => format!(
                 "Ask for the answer to the newest link, or hand out another: {}.",

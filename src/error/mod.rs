@@ -154,6 +154,14 @@ pub enum Error {
         /// What needs it.
         action: String,
     },
+    /// A consent brought nothing that could be stored.
+    #[error("{error}")]
+    NoGrant {
+        /// Why.
+        error: ProviderError,
+        /// The command that asks about the license once more.
+        next: String,
+    },
     /// Nobody answered within the time.
     #[error("nobody granted access to {license} within {minutes}")]
     Timeout {
@@ -163,6 +171,10 @@ pub enum Error {
         minutes: String,
         /// Answers that came and were ignored, because their state was of no grant under way.
         strays: usize,
+        /// The command that takes an answer which still comes.
+        complete: String,
+        /// The command that asks once more.
+        next: String,
     },
     /// The provider was away for so long that an unattended run over several licenses ended.
     #[error("the provider hasn't answered for {lasted}: {reason}")]
@@ -312,6 +324,7 @@ impl Error {
             Self::Ambiguous { .. } => Kind::Ambiguous,
             Self::Busy { .. } => Kind::Busy,
             Self::NeedsPerson { .. } | Self::NoToken { .. } => Kind::NeedsPerson,
+            Self::NoGrant { error, .. } => error.kind(),
             Self::Timeout { .. } => Kind::Timeout,
             Self::Away { .. } => Kind::Network,
             Self::OtherAdmin { .. } => Kind::Mismatch,
@@ -390,29 +403,30 @@ impl Error {
                 "In a terminal: {command}. Elsewhere add --no-browser to print the address and wait, --browser CMD to have CMD open it, or --no-wait to print a link for elsewhere and leave."
             )),
             Self::NoToken { next, .. } => Some(format!("A person must consent: {next}")),
-            Self::HeldElsewhere { .. } => {
-                Some("Run it where the tokens were imported.".into())
-            }
+            Self::HeldElsewhere { .. } => Some("Run it where the tokens were imported.".into()),
             Self::NeedsYes { .. } => Some("Add --yes if you are sure.".into()),
-            Self::Timeout { strays, .. } if *strays > 0 => Some(format!(
-                "{strays} answer(s) came whose state belongs to no grant under way, and were ignored. Run the command again, and use only the address that it prints."
+            Self::NoGrant { error, next } => error.hint_before(Some(next)),
+            Self::Timeout { strays, next, .. } if *strays > 0 => Some(format!(
+                "{strays} answer(s) came whose state belongs to no grant under way, and were ignored. Run {next}, and use only the address that it prints."
             )),
-            Self::Timeout { .. } => Some(
-                "Run the command again; --timeout 30m waits longer. If Grant Access was clicked and the page then went nowhere, the page's form-action policy may be stopping the redirect to this machine."
+            Self::Timeout { complete, next, .. } => Some(format!(
+                "If Grant Access was clicked and the browser couldn't come back, paste the address in its bar, within 10 minutes: {complete}. To ask once more: {next}; --timeout 30m waits longer."
+            )),
+            Self::Away { .. } => {
+                Some("What wasn't done is kept: biotrack-auth renew --resume goes on.".into())
+            }
+            Self::ListenerTaken { .. } => Some(
+                "Stop what uses that port, or choose another with --port, or redirect.port in the profile."
                     .into(),
             ),
-            Self::Away { .. } => Some("What wasn't done is kept: biotrack-auth renew --resume goes on.".into()),
-            Self::ListenerTaken { .. } => {
-                Some("Stop what uses that port, or choose another with --port, or redirect.port in the profile.".into())
-            }
             Self::OtherAdmin { take, throw_away, .. } => Some(format!(
                 "If that admin may grant for this store: {take}. To throw the grant away: {throw_away}."
             )),
             Self::Interrupted { next } => next.as_ref().map(|next| format!("To go on: {next}")),
             Self::Partial { again, .. } => Some(format!("To try those again: {again}")),
-            Self::HooksFailed { .. } => {
-                Some("Mend them; the next biotrack-auth remind runs them again, and no reminder is lost.".into())
-            }
+            Self::HooksFailed { .. } => Some(
+                "Mend them; the next biotrack-auth remind runs them again, and no reminder is lost.".into(),
+            ),
             Self::Rows { .. } => Some(
                 "Nothing was changed and nobody was asked. Mend the file, then run the command again.".into(),
             ),

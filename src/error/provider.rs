@@ -223,15 +223,21 @@ impl ProviderError {
 
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
+        self.hint_before(None)
+    }
+
+    /// The same, where the command is known that asks about the license at hand once more.
+    pub fn hint_before(&self, next: Option<&str>) -> Option<String> {
+        let again = next.unwrap_or("the command again");
         Some(match self {
-            Self::Unreachable { .. } => "Check the network, the proxy and the profile's url, then run the command again.".into(),
+            Self::Unreachable { .. } => format!("Check the network, the proxy and the profile's url, then run {again}."),
             Self::Lost { .. } => {
-                "It's uncertain whether that took effect. biotrack-auth status shows it; the same command asks again.".into()
+                format!("It's uncertain whether that took effect. biotrack-auth status shows it; to ask once more, run {again}.")
             }
-            Self::Useless { .. } | Self::Overloaded { .. } => "Run the command again in a few minutes; biotrack-auth status shows what is uncertain.".into(),
+            Self::Useless { .. } | Self::Overloaded { .. } => format!("In a few minutes run {again}. biotrack-auth status shows what is uncertain."),
             Self::Refused { code, .. } => match code.as_str() {
-                "access_denied" => "Ask the admin whether they meant to refuse, then run the command again.".into(),
-                "server_error" | "temporarily_unavailable" => "Run the command again in a few minutes.".into(),
+                "access_denied" => format!("Ask the admin whether they meant to refuse, then run {again}."),
+                "server_error" | "temporarily_unavailable" => format!("In a few minutes run {again}."),
                 _ => "Check the profile against what BioTrack gave you: biotrack-auth config show --origin.".into(),
             },
             Self::TokenRefused { code, .. } if code == "invalid_client" => {
@@ -239,13 +245,18 @@ impl ProviderError {
             }
             Self::TokenRefused { .. } => "Check the profile: biotrack-auth config show --origin.".into(),
             Self::RefusedInDoubt { .. } => {
-                "Run the command again in a minute: the grant is taken for dead only if that is said once more.".into()
+                format!("In a minute run {again}: the grant is taken for dead only if that is said once more.")
             }
-            Self::CodeLapsed { .. } => "Run the command again, and grant within a few minutes.".into(),
+            Self::CodeLapsed { .. } => {
+                format!("The same link works again for a while: have Grant Access clicked there once more. For a new link run {again}.")
+            }
             Self::Issuer { .. } | Self::Redirect { .. } => {
-                "Nothing was stored. Run the command again; if it stays so, someone may be interfering.".into()
+                let anew = next.map(|next| format!(" To ask anew: {next}.")).unwrap_or_default();
+                format!("Nothing was sent, and the link still works. If it stays so, someone may be interfering.{anew}")
             }
-            Self::Mismatch { fate, .. } => format!("{fate} Ask the admin to grant exactly what the card shows."),
+            Self::Mismatch { fate, .. } => {
+                format!("{fate} Ask the admin to grant exactly what the card shows, on the same link, or run {again}.")
+            }
             Self::OtherToken { license, .. } => format!(
                 "It isn't handed out. If it stays so, have the grant consented again: biotrack-auth renew {license}"
             ),

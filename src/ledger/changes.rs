@@ -1,20 +1,23 @@
 //! Changes of records with all that belongs to them: one synced commit each time.
 
+use super::engine::{Db, DbError};
 use super::export_notes::{self, Export};
 use super::journal::{self, Closed};
+use super::process_locks;
 use super::records::{self, changed};
 use super::secret_locations;
 use super::store::Ledger;
 use crate::error::{Error, Result};
-use crate::model::flow::{Change, Move, Place};
+use crate::model::authorization::Authorization;
+use crate::model::flow::{Change, Flow, FlowEnd, Move, Owner, Place, Stage};
 use crate::model::ids::Key;
 use jiff::Timestamp;
 
 /// What a commit replaced: for the vault to forget.
 #[derive(Debug, Default)]
 pub struct CommitReceipt {
-    /// The closed question's memo.
-    pub memo: Option<Place>,
+    /// The closed questions' memos.
+    pub memos: Vec<Place>,
 }
 
 impl Ledger {
@@ -22,20 +25,20 @@ impl Ledger {
     /// alone; the others are kept.
     pub fn commit(&mut self, changes: &[Change]) -> Result<Vec<Result<CommitReceipt>>> {
         let context = self.write_context();
+        let ours = match changes.iter().any(|change| change.ends.is_some()) {
+            true => Some(self.mark()?.owner()),
+            false => None,
+        };
         self.transaction("commit", |tx| {
             let mut kept = Vec::with_capacity(changes.len());
             for change in changes {
                 match records::apply(tx, change, &context)? {
                     true => {
-                        let memo = match &change.closes {
-                            Some(flow) => {
-                                let memo = journal::memo(tx, flow)?;
-                                journal::close(tx, flow, Closed::Ended)?;
-                                memo
-                            }
-                            None => None,
+                        let memos = match (&change.ends, &ours) {
+                            (Some(end), Some(ours)) => end_flow(tx, &change.record, end, ours)?,
+                            _ => Vec::new(),
                         };
-                        kept.push(Ok(CommitReceipt { memo }));
+                        kept.push(Ok(CommitReceipt { memos }));
                     }
                     false => kept.push(Err(changed(&change.record.key))),
                 }
@@ -54,6 +57,13 @@ impl Ledger {
     /// The same for changes with which a bundle's tokens leave.
     pub fn commit_export(&mut self, changes: &[Change], export: Option<&Export>) -> Result<()> {
         let context = self.write_context();
+        let (living, is_shared, boot) = (self.living(), self.is_shared(), self.boot.clone());
+        // A question that a dead process only put waits for whoever brings its answer, like a link.
+        let waits = |flow: &Flow, owner: &Owner| {
+            flow.purpose.is_consent()
+                && flow.stage == Stage::Asked
+                && (is_shared || process_locks::has_noted_all(owner, boot.as_deref()))
+        };
         self.transaction("commit", |tx| {
             let put = changes.iter().flat_map(|change| &change.moves).filter_map(|step| match step {
                 Move::Put(_, place) => Some(place.vault()),
@@ -62,10 +72,13 @@ impl Ledger {
             secret_locations::is_the_vault(tx, put)?;
             for change in changes {
                 let record = &change.record;
-                let open = journal::of_key(tx, &record.profile, &record.key)?;
-                if let Some(owner) = open.into_iter().find_map(|flow| flow.owner) {
-                    let license = record.key.license.to_string();
-                    return Err(Error::Busy { license, holder: owner.label }.into());
+                for flow in journal::of_key(tx, &record.profile, &record.key)? {
+                    if let Some(owner) = &flow.owner
+                        && (!waits(&flow, owner) || living.has(tx, owner)?)
+                    {
+                        let license = record.key.license.to_string();
+                        return Err(Error::Busy { license, holder: owner.label.clone() }.into());
+                    }
                 }
                 if !records::apply(tx, change, &context)? {
                     return Err(changed(&change.record.key).into());
@@ -84,4 +97,27 @@ impl Ledger {
         let noted = self.engine.in_passing(|tx| records::put_use(tx, profile, key, at));
         noted.map_err(|e| self.fault("note", e))
     }
+}
+
+/// Does with a question what a change says, in the change's own transaction. The memos that nothing names any more.
+fn end_flow(
+    tx: Db<'_>,
+    record: &Authorization,
+    end: &FlowEnd,
+    ours: &Owner,
+) -> std::result::Result<Vec<Place>, DbError> {
+    let mut memos = Vec::new();
+    match end {
+        FlowEnd::Closed(flow) | FlowEnd::Granted(flow) => {
+            memos.extend(journal::memo(tx, flow)?);
+            journal::close(tx, flow, Closed::Ended)?;
+        }
+        FlowEnd::Unanswered => {}
+        FlowEnd::Reopened(flow, until) => journal::reopen(tx, flow, *until, true, ours)?,
+        FlowEnd::LeftOpen(flow, until) => journal::reopen(tx, flow, *until, false, ours)?,
+    }
+    if matches!(end, FlowEnd::Granted(_) | FlowEnd::Unanswered) {
+        memos.extend(journal::close_unanswered(tx, &record.profile, &record.key)?);
+    }
+    Ok(memos)
 }

@@ -1,11 +1,14 @@
 //! How far this process's own flows have come: noted, left, or kept where their proper place can't take them.
 
-use super::journal;
+use super::engine::{Db, DbError};
+use super::journal::{self, ClosedFlow};
+use super::process_locks::Liveness;
 use super::spool::Spool;
 use super::store::Ledger;
-use crate::error::{LedgerError, Result};
+use crate::error::{Error, LedgerError, Result};
 use crate::model::flow::{Logged, Stage};
 use crate::model::ids::FlowId;
+use crate::model::secret::Fingerprint;
 
 impl Ledger {
     /// Lets go of a question of ours that stays open, before this process ends.
@@ -14,27 +17,57 @@ impl Ledger {
         self.relaxed(|tx| journal::leave(tx, flow, &ours))
     }
 
-    /// Notes how far a question has come. Survives the process's end at once, a power cut only once something is
-    /// committed: until then the synced intent stands, whose owner is of an earlier start of the machine, and
-    /// whoever finds it takes it for one that was sent. Where starts can't be told apart, it's synced.
-    pub fn note(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
-        if self.boot.is_none() && *stage == Stage::Sent {
-            return self.note_synced(flow, stage);
-        }
-        let ours = self.mark()?.owner();
-        match self.relaxed(|tx| journal::note_own(tx, flow, stage, &ours))? {
-            true => Ok(Logged::attested_by_the_ledger(flow.clone())),
-            false => Err(LedgerError::TakenOver.into()),
-        }
+    /// Whether a question is open.
+    pub fn is_open(&self, flow: &FlowId) -> Result<bool> {
+        let stage = journal::stage_of(self.engine.db(), flow);
+        Ok(stage.map_err(|e| self.fault("read the journal", e))?.is_some())
     }
 
-    /// The same, synced: for a question whose synced intent alone would look like one that still waits.
+    /// Notes how far a question has come. Survives the process's end at once, a power cut only once something is
+    /// committed: until then the synced intent stands, whose owner is of an earlier start of the machine, and
+    /// whoever finds it takes it for one that was sent.
+    pub fn note(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
+        let ours = self.mark()?.owner();
+        let noted = self.relaxed(|tx| journal::note_own(tx, flow, stage, &ours))?;
+        attested(noted, flow)
+    }
+
+    /// Notes that the code of an answer is being sent, or a revocation. Where starts of the machine can't be told apart it's
+    /// synced, and where `synced` says that the synced row alone would look like one that still waits.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] where a living process exchanges another code of the license, or gives it up.
+    pub fn note_sent(
+        &mut self,
+        flow: &FlowId,
+        code: Option<&Fingerprint>,
+        synced: bool,
+    ) -> Result<Logged<FlowId>> {
+        let (ours, living) = (self.mark()?.owner(), self.living());
+        let note = |tx: Db<'_>| {
+            if let Some(code) = code {
+                is_its_turn(tx, flow, &living)?;
+                journal::code_is_sent(tx, flow, code)?;
+            }
+            journal::note_own(tx, flow, &Stage::Sent, &ours)
+        };
+        let noted = match synced || self.boot.is_none() {
+            true => self.transaction("note", note)?,
+            false => self.relaxed(note)?,
+        };
+        attested(noted, flow)
+    }
+
+    /// Notes a stage, synced: for a question whose synced row alone would say something else.
     pub fn note_synced(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
         let ours = self.mark()?.owner();
-        match self.transaction("note", |tx| journal::note_own(tx, flow, stage, &ours))? {
-            true => Ok(Logged::attested_by_the_ledger(flow.clone())),
-            false => Err(LedgerError::TakenOver.into()),
-        }
+        let noted = self.transaction("note", |tx| journal::note_own(tx, flow, stage, &ours))?;
+        attested(noted, flow)
+    }
+
+    /// Whether a code was sent before: about which license, if so.
+    pub fn sent_before(&self, code: &Fingerprint) -> Result<Option<ClosedFlow>> {
+        self.spent(code)
     }
 
     /// Keeps an answer in the journal, synced, because its proper place couldn't take it.
@@ -51,4 +84,30 @@ impl Ledger {
         let mark = self.mark()?.owner().mark;
         Spool::reserve(&self.spool, &mark, answers).map_err(|e| self.unusable(e))
     }
+}
+
+/// The proof that a stage is noted, where this process still has the question.
+fn attested(noted: bool, flow: &FlowId) -> Result<Logged<FlowId>> {
+    match noted {
+        true => Ok(Logged::attested_by_the_ledger(flow.clone())),
+        false => Err(LedgerError::TakenOver.into()),
+    }
+}
+
+/// One code of a license is exchanged at a time: where the provider keeps one grant for each, the last one it made must be the
+/// last one that is stored.
+///
+/// # Errors
+/// [`Error::Busy`] where a living process exchanges another one, or gives the license up.
+fn is_its_turn(tx: Db<'_>, flow: &FlowId, living: &Liveness) -> std::result::Result<(), DbError> {
+    for other in journal::beside(tx, flow)? {
+        let acts = other.stage == Stage::Sent || !other.purpose.is_consent();
+        if let Some(owner) = other.owner.filter(|_| acts)
+            && living.has(tx, &owner)?
+        {
+            let license = other.key.license.to_string();
+            return Err(Error::Busy { license, holder: owner.label }.into());
+        }
+    }
+    Ok(())
 }

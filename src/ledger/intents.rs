@@ -1,11 +1,13 @@
 //! What is committed before anything is asked or sent: a flow, with the record that it's about.
 
+use super::engine::{Db, DbError};
 use super::journal::{self, Closed};
+use super::process_locks::Liveness;
 use super::records::changed;
 use super::store::Ledger;
 use super::{doubts, records, secret_locations};
 use crate::error::{Error, LedgerError, Result};
-use crate::model::flow::{Change, Flow, Logged, Place, Role};
+use crate::model::flow::{Change, Flow, Logged, Place, Purpose, Role, Stage};
 use crate::model::ids::FlowId;
 use crate::model::secret::Fingerprint;
 
@@ -18,8 +20,6 @@ pub struct Intent {
     pub change: Change,
     /// What an answer is matched by; `None` for a question that no browser answers.
     pub state: Option<Fingerprint>,
-    /// Its answer comes from elsewhere, whenever it comes: no process owns it.
-    pub handed_off: bool,
 }
 
 /// A question that is on disk.
@@ -27,14 +27,15 @@ pub struct Intent {
 pub struct Intended {
     /// The proof.
     pub flow: Logged<FlowId>,
-    /// The memo of a hand-off that it replaced: for the vault to forget.
-    pub replaced: Option<Place>,
+    /// The memos of those that it replaced: for the vault to forget.
+    pub replaced: Vec<Place>,
 }
 
 impl Ledger {
-    /// Commits questions before they are asked, one commit for all, synced. A license that a living process is
-    /// asking about is refused, and so is one whose record others have written since it was read; a hand-off is replaced
-    /// (also by one that is deactivated); what a dead process left must have been recovered before.
+    /// Commits questions before they are asked, one commit for all, synced. A license may have several: but one that a living
+    /// process is asking about has no second one that is waited for, what a dead process left must have been recovered before,
+    /// and a record that others have written since it was read is refused. One that is handed out takes the place of an
+    /// earlier one, and a deactivation ends all.
     pub fn intend(&mut self, intents: Vec<Intent>) -> Result<Vec<Result<Intended>>> {
         let owner = self.mark()?.owner();
         let living = self.living();
@@ -48,34 +49,25 @@ impl Ledger {
             let memos = intents.iter().filter_map(|intent| Some(intent.flow.memo.as_ref()?.vault()));
             secret_locations::is_the_vault(tx, memos)?;
             for mut intent in intents {
-                intent.flow.owner = (!intent.handed_off).then(|| owner.clone());
-                let mut replaced = None;
-                let license = intent.flow.key.license.to_string();
-                match journal::of_license(tx, &intent.flow.profile, &intent.flow.key)? {
-                    Some(open) if open.owner.is_none() => replaced = Some(open),
-                    Some(open) => {
-                        let holder = match open.owner {
-                            Some(owner) if living.has(tx, &owner)? => owner.label,
-                            Some(owner) => {
-                                format!("{} (which has ended; its work is not recovered yet)", owner.label)
-                            }
-                            None => String::new(),
-                        };
-                        outcomes.push(Err(Error::Busy { license, holder }));
-                        continue;
-                    }
-                    None => {}
+                intent.flow.owner = (!intent.flow.handed_off).then(|| owner.clone());
+                let open = journal::of_license(tx, &intent.flow.profile, &intent.flow.key)?;
+                if let Some(holder) = held_up_by(tx, &living, &intent.flow, &open)? {
+                    let license = intent.flow.key.license.to_string();
+                    outcomes.push(Err(Error::Busy { license, holder }));
+                    continue;
                 }
                 match records::apply(tx, &intent.change, &context)? {
                     true => {
-                        if let Some(open) = &replaced {
-                            journal::close(tx, &open.id, Closed::Replaced)?;
+                        let mut replaced = Vec::new();
+                        for open in open {
+                            if let Some(how) = ended_by(&intent.flow, &open) {
+                                journal::close(tx, &open.id, how)?;
+                                replaced.extend(open.memo);
+                            }
                         }
                         journal::insert(tx, &intent.flow, intent.state.as_ref())?;
-                        outcomes.push(Ok(Intended {
-                            flow: Logged::attested_by_the_ledger(intent.flow.id),
-                            replaced: replaced.and_then(|open| open.memo),
-                        }));
+                        let flow = Logged::attested_by_the_ledger(intent.flow.id);
+                        outcomes.push(Ok(Intended { flow, replaced }));
                     }
                     false => outcomes.push(Err(changed(&intent.change.record.key))),
                 }
@@ -125,5 +117,36 @@ impl Ledger {
             }
         })?;
         Ok(Logged::attested_by_the_ledger(flow.id.clone()))
+    }
+}
+
+/// Who holds a new question up, if anybody does: one at its license that is dead or lives, but for a living one that only waits
+/// while a link is made for elsewhere.
+fn held_up_by(
+    tx: Db<'_>,
+    living: &Liveness,
+    new: &Flow,
+    open: &[Flow],
+) -> std::result::Result<Option<String>, DbError> {
+    for open in open {
+        let Some(owner) = &open.owner else { continue };
+        let waits = open.purpose.is_consent() && open.stage == Stage::Asked;
+        match living.has(tx, owner)? {
+            true if new.handed_off && waits => {}
+            true => return Ok(Some(owner.label.clone())),
+            false => {
+                return Ok(Some(format!("{} (which has ended; its work is not recovered yet)", owner.label)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// How a new question ends one that waits for whoever brings its answer, if it does.
+fn ended_by(new: &Flow, open: &Flow) -> Option<Closed> {
+    match (new.purpose, &open.owner) {
+        (_, Some(_)) => None,
+        (Purpose::Deactivate, None) => Some(Closed::Ended),
+        (_, None) => (new.handed_off && open.handed_off).then_some(Closed::Replaced),
     }
 }

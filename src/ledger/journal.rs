@@ -7,11 +7,12 @@ use super::spool::Spooled;
 use crate::model::flow::{Flow, Owner, Place, Purpose, Sealed, Stage};
 use crate::model::ids::{FlowId, Generation, Key, Username};
 use crate::model::secret::Fingerprint;
+use jiff::Timestamp;
 
 /// What of a question is no secret, not even a sealed one.
 macro_rules! open_columns {
     () => {
-        "id, profile, ubi, license, purpose, username, base, redirect_uri, opened, deadline, owner_mark, owner_label"
+        "id, profile, ubi, license, purpose, username, base, redirect_uri, opened, deadline, handed_off, had_answer, owner_mark, owner_label"
     };
 }
 
@@ -53,7 +54,7 @@ pub(super) fn insert(tx: Db<'_>, flow: &Flow, state: Option<&Fingerprint>) -> Re
     tx.execute(
         &format!(
             "INSERT INTO flow ({COLUMNS}, state_hash)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
         ),
         values![
             &flow.id.0,
@@ -66,6 +67,8 @@ pub(super) fn insert(tx: Db<'_>, flow: &Flow, state: Option<&Fingerprint>) -> Re
             &flow.redirect_uri,
             flow.opened.as_second(),
             flow.deadline.as_second(),
+            flow.handed_off,
+            flow.had_answer,
             flow.owner.as_ref().map(|owner| &owner.mark),
             flow.owner.as_ref().map(|owner| &owner.label),
             memo_item,
@@ -96,8 +99,8 @@ pub(super) fn note_own(tx: Db<'_>, flow: &FlowId, stage: &Stage, ours: &Owner) -
 }
 
 /// Puts a question into the journal again that others have closed, while this host alone had its answer, or knew that its
-/// code was sent. What is stored already, or was overtaken by a newer grant, stays as it is. `false` where another question
-/// about its license is open: it has to wait.
+/// code was sent. What is stored already, or was overtaken by a newer grant, stays as it is. `false` where another refresh of
+/// its license is open, or somebody is giving it up: it has to wait.
 pub(super) fn put_again(tx: Db<'_>, spooled: &Spooled) -> Result<bool, DbError> {
     let Some(question) = &spooled.question else { return Ok(true) };
     let key = &question.key;
@@ -114,8 +117,11 @@ pub(super) fn put_again(tx: Db<'_>, spooled: &Spooled) -> Result<bool, DbError> 
     if needless {
         return Ok(true);
     }
-    let open = of_key(tx, &question.profile, key)?;
-    if open.iter().any(|it| (it.purpose == Purpose::Refresh) == (question.purpose == Purpose::Refresh)) {
+    let may_stand_beside = |it: &Flow| match question.purpose {
+        Purpose::Refresh => it.purpose != Purpose::Refresh,
+        _ => it.purpose == Purpose::Refresh || it.purpose.is_consent(),
+    };
+    if !of_key(tx, &question.profile, key)?.iter().all(may_stand_beside) {
         return Ok(false);
     }
     let left = Owner { mark: LEFT.into(), label: "a process that has ended".into() };
@@ -127,7 +133,7 @@ pub(super) fn stage_of(tx: Db<'_>, flow: &FlowId) -> Result<Option<Stage>, DbErr
     tx.row("SELECT stage, sealed FROM flow WHERE id = ?1", values![&flow.0], |row| read_stage(row, 0))
 }
 
-/// Whether a question was handed out, and nobody has taken its answer up.
+/// Whether a question waits for whoever brings its answer, and nobody has taken one up.
 pub(super) fn waits_for_anybody(tx: Db<'_>, flow: &FlowId) -> Result<bool, DbError> {
     let waiting = "SELECT count(*) FROM flow WHERE id = ?1 AND owner_mark IS NULL AND stage = 'asked'";
     Ok(tx.number(waiting, values![&flow.0])? == 1)
@@ -146,12 +152,23 @@ pub(super) fn close(tx: Db<'_>, flow: &FlowId, how: Closed) -> Result<(), DbErro
     Ok(())
 }
 
+/// Remembers that the code of an answer is being sent: once it was, it's never taken from an answer again.
+pub(super) fn code_is_sent(tx: Db<'_>, flow: &FlowId, code: &Fingerprint) -> Result<(), DbError> {
+    tx.execute(
+        "INSERT INTO spent_state (state_hash, profile, ubi, license, replaced, at)
+         SELECT ?2, profile, ubi, license, ?3, unixepoch() FROM flow WHERE id = ?1
+         ON CONFLICT (state_hash) DO NOTHING",
+        values![&flow.0, code, false],
+    )?;
+    Ok(())
+}
+
 /// The open question, of any profile, that a state belongs to.
 pub(super) fn of_state(db: Db<'_>, state: &Fingerprint) -> Result<Option<Flow>, DbError> {
     db.row(&format!("SELECT {COLUMNS} FROM flow WHERE state_hash = ?1"), values![state], whole)
 }
 
-/// What is remembered of a closed question's state.
+/// What is remembered of a closed question's state, or of a code that was sent.
 pub(super) fn spent(db: Db<'_>, state: &Fingerprint) -> Result<Option<ClosedFlow>, DbError> {
     db.row(
         "SELECT profile, ubi, license, replaced FROM spent_state WHERE state_hash = ?1",
@@ -190,10 +207,49 @@ pub(super) fn adopt(tx: Db<'_>, flow: &FlowId, from: Option<&Owner>, to: &Owner)
     Ok(taken == 1)
 }
 
-/// The one consent or deactivation of a license.
-pub(super) fn of_license(db: Db<'_>, profile: &str, key: &Key) -> Result<Option<Flow>, DbError> {
-    let open = of_key(db, profile, key)?;
-    Ok(open.into_iter().find(|flow| flow.purpose != Purpose::Refresh))
+/// Puts a question that this process has at hand before whoever brings its next answer. One that was handed out keeps its
+/// deadline; any other has until then, or, after an answer that brought nothing, at least until then. One that is closed, or that others have, stays as it is.
+pub(super) fn reopen(
+    tx: Db<'_>,
+    flow: &FlowId,
+    until: Timestamp,
+    had_answer: bool,
+    ours: &Owner,
+) -> Result<(), DbError> {
+    tx.execute(
+        "UPDATE flow SET stage = 'asked', sealed = NULL, owner_mark = NULL, owner_label = NULL,
+                had_answer = had_answer OR ?3,
+                deadline = CASE WHEN handed_off OR (?3 AND deadline > ?2) THEN deadline ELSE ?2 END
+         WHERE id = ?1 AND (owner_mark = ?4 OR owner_mark IS NULL)",
+        values![&flow.0, until.as_second(), had_answer, &ours.mark],
+    )?;
+    Ok(())
+}
+
+/// Closes the consents of a license that nobody has answered: one brought a grant. Their memos, for the vault to forget.
+pub(super) fn close_unanswered(tx: Db<'_>, profile: &str, key: &Key) -> Result<Vec<Place>, DbError> {
+    let mut memos = Vec::new();
+    for flow in of_key(tx, profile, key)? {
+        if flow.purpose.is_consent() && flow.stage == Stage::Asked {
+            close(tx, &flow.id, Closed::Ended)?;
+            memos.extend(flow.memo);
+        }
+    }
+    Ok(memos)
+}
+
+/// The other consents and deactivations of a question's license.
+pub(super) fn beside(db: Db<'_>, flow: &FlowId) -> Result<Vec<Flow>, DbError> {
+    let which = "WHERE id <> ?1 AND purpose <> 'refresh' AND (profile, ubi, license) =
+                       (SELECT profile, ubi, license FROM flow WHERE id = ?1)";
+    seen(db, which, values![&flow.0])
+}
+
+/// The consents and deactivations of a license.
+pub(super) fn of_license(db: Db<'_>, profile: &str, key: &Key) -> Result<Vec<Flow>, DbError> {
+    let mut open = of_key(db, profile, key)?;
+    open.retain(|flow| flow.purpose != Purpose::Refresh);
+    Ok(open)
 }
 
 /// The one refresh of a license.
@@ -252,7 +308,7 @@ fn seen(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Flow>, DbEr
     db.rows(&format!("SELECT {SEEN} FROM flow {which} ORDER BY profile, ubi, license"), values, |row| {
         let unread = || Some(Sealed(Vec::new()));
         let stage =
-            stage(text(row, 12)?, unread()).ok_or_else(|| unexpected_value(12, "an unknown stage"))?;
+            stage(text(row, 14)?, unread()).ok_or_else(|| unexpected_value(14, "an unknown stage"))?;
         read(row, None, stage)
     })
 }
@@ -262,11 +318,11 @@ fn flows(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Flow>, DbE
 }
 
 fn whole(row: &Row<'_>) -> Result<Flow, DbError> {
-    read(row, place(row, 12)?, read_stage(row, 14)?)
+    read(row, place(row, 14)?, read_stage(row, 16)?)
 }
 
 fn read(row: &Row<'_>, memo: Option<Place>, stage: Stage) -> Result<Flow, DbError> {
-    let owner = match (row.get(10)?, row.get::<Option<String>>(11)?) {
+    let owner = match (row.get(12)?, row.get::<Option<String>>(13)?) {
         (Some(mark), label) => Some(Owner { mark, label: label.unwrap_or_default() }),
         (None, _) => None,
     };
@@ -280,6 +336,8 @@ fn read(row: &Row<'_>, memo: Option<Place>, stage: Stage) -> Result<Flow, DbErro
         redirect_uri: row.get(7)?,
         opened: instant(row, 8)?,
         deadline: instant(row, 9)?,
+        handed_off: row.get(10)?,
+        had_answer: row.get(11)?,
         owner,
         memo,
         stage,

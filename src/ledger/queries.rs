@@ -214,7 +214,8 @@ impl Ledger {
         Ok(OpenFlow {
             purpose: flow.purpose,
             username: flow.username.clone(),
-            handed_off: flow.owner.is_none() && stage == Stage::Asked,
+            handed_off: flow.handed_off && flow.owner.is_none() && stage == Stage::Asked,
+            had_answer: flow.had_answer,
             stage,
             opened: flow.opened,
             deadline: flow.deadline,

@@ -110,6 +110,8 @@ impl Question {
             redirect_uri: self.redirect_uri,
             opened: Timestamp::from_second(self.opened).ok()?,
             deadline: Timestamp::from_second(self.deadline).ok()?,
+            handed_off: false,
+            had_answer: false,
             owner: None,
             memo,
             stage,
@@ -147,6 +149,15 @@ impl Spool {
     pub fn settled(&mut self, flow: &FlowId) {
         self.questions.remove(flow);
         if self.slots.contains_key(flow) {
+            self.settled.insert(flow.clone());
+        }
+    }
+
+    /// A question is open again: what is kept of its last answer isn't needed, and its next one may have to go here.
+    pub fn reopened(&mut self, flow: &FlowId) {
+        if self.slots.contains_key(flow) {
+            // In the place of what it holds: it would make an open question one that was sent.
+            let _ = self.keep(flow, &Stage::Asked);
             self.settled.insert(flow.clone());
         }
     }
@@ -203,6 +214,7 @@ impl Spool {
 
     /// Keeps how far a question has come, synced.
     pub fn keep(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
+        self.settled.remove(flow);
         let next = self.slots.len() as u64;
         let slot = *self.slots.entry(flow.clone()).or_insert(next);
         let (word, sealed) = super::cells::words(stage);

@@ -113,6 +113,19 @@ impl Authorization {
         }
     }
 
+    /// What a consent is for that is asked about it: a first one as long as it has no grant.
+    pub fn asked_for(&self) -> Purpose {
+        match self.expires_at {
+            None if self.deactivated_at.is_none() => Purpose::Register,
+            _ => Purpose::Renew,
+        }
+    }
+
+    /// Whether it has a grant that wasn't given up, lapsed or not.
+    pub fn is_granted(&self) -> bool {
+        self.expires_at.is_some() && self.deactivated_at.is_none()
+    }
+
     /// Whether it's worth noting that an access token is handed out now: once a day, or where a clock was ahead before.
     pub fn use_is_news(&self, now: Timestamp) -> bool {
         const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -187,12 +200,13 @@ impl Standing {
         other_profile: bool,
     ) -> Option<String> {
         let state = self.record.state(now, window, zone);
-        self.next_command_in(state, &self.conditions(now), other_profile)
+        self.next_command_in(now, state, &self.conditions(now), other_profile)
     }
 
     /// The same, where state and conditions are known already.
     pub fn next_command_in(
         &self,
+        now: Timestamp,
         state: State,
         conditions: &[Condition],
         other_profile: bool,
@@ -217,6 +231,10 @@ impl Standing {
         }
         if conditions.contains(&Condition::Held) {
             return Some(format!("{} --any-user", renew()));
+        }
+        // A command ended before its answer came, which can still be sent back.
+        if self.flows.iter().any(|flow| flow.is_left_open(now)) && state != State::Deactivated {
+            return Some(take_the_answer(other_profile.then_some(&record.profile)));
         }
         match state {
             // It was being reopened when the answer was lost.
@@ -264,14 +282,24 @@ pub fn next_of(command: &str, flags: &[&str], profile: Option<&String>, keys: &[
 
 /// The command that hands a record's question out again.
 pub fn hand_out_again(record: &Authorization, other_profile: bool) -> String {
-    let command = match record.created_at.is_none() || record.deactivated_at.is_some() {
-        true => register_again(record, other_profile),
-        false => next("renew", record, other_profile),
-    };
+    let command = ask_again(record, other_profile);
     // Before a `--`, where there is one.
     match command.split_once(" -- ") {
         Some((flags, selector)) => format!("{flags} --no-wait -- {selector}"),
         None => format!("{command} --no-wait"),
+    }
+}
+
+/// The command that takes an answer which somebody sends back.
+pub fn take_the_answer(profile: Option<&String>) -> String {
+    next_of("complete", &["-"], profile, &[])
+}
+
+/// The command that asks about a record's license once more.
+pub fn ask_again(record: &Authorization, other_profile: bool) -> String {
+    match record.created_at.is_none() || record.deactivated_at.is_some() {
+        true => register_again(record, other_profile),
+        false => next("renew", record, other_profile),
     }
 }
 

@@ -27,6 +27,11 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// Whether a person is asked.
+    pub fn is_consent(self) -> bool {
+        matches!(self, Self::Register | Self::Renew)
+    }
+
     /// The word in the ledger.
     pub fn word(self) -> &'static str {
         match self {
@@ -133,7 +138,11 @@ pub struct Flow {
     pub opened: Timestamp,
     /// Until when an answer counts.
     pub deadline: Timestamp,
-    /// The process at it; `None` for a hand-off.
+    /// It was handed out: its answer comes from elsewhere, whenever it comes.
+    pub handed_off: bool,
+    /// An answer to it came, and brought nothing that was asked for.
+    pub had_answer: bool,
+    /// The process at it; `None` where it waits for whoever brings its answer.
     pub owner: Option<Owner>,
     /// Where verifier and state are kept.
     pub memo: Option<Place>,
@@ -154,10 +163,24 @@ pub struct OpenFlow {
     pub opened: Timestamp,
     /// Until when an answer counts.
     pub deadline: Timestamp,
-    /// It waits for an answer from elsewhere.
+    /// It was handed out, and waits for an answer from elsewhere.
     pub handed_off: bool,
+    /// An answer to it came, and brought nothing that was asked for.
+    pub had_answer: bool,
     /// The process that worked on it is gone.
     pub abandoned: bool,
+}
+
+impl OpenFlow {
+    /// Whether it's a consent that nobody has answered and no process waits for: whoever brings its answer finishes it.
+    pub fn waits_for_anybody(&self) -> bool {
+        self.stage == Stage::Asked && self.purpose.is_consent() && self.abandoned
+    }
+
+    /// Whether it's a consent that a command asked for and waits for no more, whose answer still counts.
+    pub fn is_left_open(&self, now: Timestamp) -> bool {
+        self.waits_for_anybody() && !self.handed_off && !self.had_answer && now < self.deadline
+    }
 }
 
 /// A proof that the ledger holds the intent of what is inside: nothing is exchanged or revoked without one.
@@ -227,6 +250,34 @@ pub enum Move {
     Drop(i64),
 }
 
+/// What becomes of a question by a change that answers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FlowEnd {
+    /// It's closed.
+    Closed(FlowId),
+    /// It brought a grant: it's closed, and so is every other one of its license that nobody has answered.
+    Granted(FlowId),
+    /// A grant that waited for a yes was taken: every question of its license that nobody has answered is closed.
+    Unanswered,
+    /// It brought none: it's open again, for whoever brings its next answer. One that was handed out keeps its deadline, any other
+    /// lives until then at least.
+    Reopened(FlowId, Timestamp),
+    /// Nobody waits for its answer here any more: it's open until then, for whoever brings one.
+    LeftOpen(FlowId, Timestamp),
+}
+
+impl FlowEnd {
+    /// Which question, where it's about one.
+    pub fn flow(&self) -> Option<&FlowId> {
+        match self {
+            Self::Unanswered => None,
+            Self::Closed(flow) | Self::Granted(flow) | Self::Reopened(flow, _) | Self::LeftOpen(flow, _) => {
+                Some(flow)
+            }
+        }
+    }
+}
+
 /// A change that is committed whole: record, secrets, history, and the question that it answers.
 #[derive(Debug, Clone)]
 pub struct Change {
@@ -234,8 +285,8 @@ pub struct Change {
     pub record: Authorization,
     /// What happens to its secrets.
     pub moves: Vec<Move>,
-    /// The question that is closed by it.
-    pub closes: Option<FlowId>,
+    /// What becomes of the question that it answers.
+    pub ends: Option<FlowEnd>,
     /// What the history will say.
     pub events: Vec<Event>,
 }

@@ -128,10 +128,6 @@ fn age(record: &Authorization) -> impl Ord + use<> {
     (consented, record.renewed_at, record.expires_at, record.deactivated_at.max(record.invalid_at))
 }
 
-fn is_living(record: &Authorization) -> bool {
-    record.expires_at.is_some() && record.deactivated_at.is_none()
-}
-
 /// One field that would be changed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -227,9 +223,9 @@ pub fn merge(ours: Option<&Authorization>, theirs: &Incoming, here: Here, tokens
                         _ => "its tokens are here already",
                     });
                 } else {
-                    takes_tokens = tokens != Tokens::None && is_living(said);
+                    takes_tokens = tokens != Tokens::None && said.is_granted();
                     // A living grant whose tokens aren't here is refreshed and revoked elsewhere.
-                    record.held_elsewhere = is_living(said) && !(takes_tokens && tokens == Tokens::Move);
+                    record.held_elsewhere = said.is_granted() && !(takes_tokens && tokens == Tokens::Move);
                 }
                 if !same {
                     record.uncertain_at = None;

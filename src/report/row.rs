@@ -9,6 +9,8 @@ use jiff::Timestamp;
 pub struct Row<'a> {
     /// The record and its open questions.
     pub standing: &'a Standing,
+    /// The instant.
+    pub now: Timestamp,
     /// Its profile: zone and window.
     pub provider: &'a Provider,
     /// Its state.
@@ -27,6 +29,7 @@ impl<'a> Row<'a> {
             conditions: standing.conditions(now),
             days_left: standing.record.days_left(now),
             standing,
+            now,
             provider,
         }
     }
@@ -38,7 +41,7 @@ impl<'a> Row<'a> {
 
     /// The command that a person should run next.
     pub(super) fn next_command(&self) -> Option<String> {
-        self.standing.next_command_in(self.state, &self.conditions, self.provider.other_profile)
+        self.standing.next_command_in(self.now, self.state, &self.conditions, self.provider.other_profile)
     }
 
     /// An instant in the profile's zone, with the zone named.

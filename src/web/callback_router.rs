@@ -31,18 +31,33 @@ struct PendingRequest {
     license: String,
     answered: bool,
     over: bool,
+    /// The codes that came: none is sent twice because a page is loaded again.
+    codes: Vec<Fingerprint>,
 }
 
 impl PendingRequest {
-    /// Its one answer, which was judged.
+    /// An answer to it, which was judged.
     fn answer(&mut self, judged: Result<Secret, ProviderError>, reply: BrowserReply) -> SessionEvent {
-        // defense: S19 an-answer-counts-once
-        self.answered = true;
         let flow = self.flow.clone();
         match judged {
-            Ok(code) => SessionEvent::Arrived { flow, code, reply },
-            Err(error) => SessionEvent::Refused { flow, error: error.into(), reply },
+            Ok(code) => {
+                // defense: S19 an-answer-counts-once
+                self.answered = true;
+                self.codes.push(fingerprint(code.expose()));
+                SessionEvent::Arrived { flow, code, reply }
+            }
+            Err(error) if error.is_refusal() => {
+                self.answered = true;
+                SessionEvent::Refused { flow, error: error.into(), reply }
+            }
+            // Nothing but a refusal that carries its state ends a flow.
+            Err(error) => SessionEvent::Distrusted { flow, error: error.into(), reply },
         }
+    }
+
+    /// Whether it has an answer already, or had this one.
+    fn has_had(&self, judged: &Result<Secret, ProviderError>) -> bool {
+        self.answered || judged.as_ref().is_ok_and(|code| self.codes.contains(&fingerprint(code.expose())))
     }
 }
 
@@ -65,7 +80,8 @@ impl CallbackRouter {
     /// Waits for the answer to a question.
     pub(super) fn expect(&mut self, flow: FlowId, ask: &Ask) {
         let (license, redirect_uri) = (ask.key.license.to_string(), ask.redirect_uri.clone());
-        let waiting = PendingRequest { flow, redirect_uri, license, answered: false, over: false };
+        let waiting =
+            PendingRequest { flow, redirect_uri, license, answered: false, over: false, codes: Vec::new() };
         self.open.insert(fingerprint(ask.memo.state.expose()), waiting);
     }
 
@@ -73,6 +89,13 @@ impl CallbackRouter {
     pub(super) fn forget(&mut self, flow: &FlowId) {
         for waiting in self.open.values_mut().filter(|waiting| waiting.flow == *flow) {
             waiting.over = true;
+        }
+    }
+
+    /// Another answer to it counts like the first: that one brought nothing.
+    pub(super) fn expect_again(&mut self, flow: &FlowId) {
+        for waiting in self.open.values_mut().filter(|waiting| waiting.flow == *flow) {
+            waiting.answered = false;
         }
     }
 
@@ -105,12 +128,12 @@ impl CallbackRouter {
             request.answer(pages::too_late(&waiting.license));
             return None;
         }
-        if waiting.answered {
+        let judged = judge(callback, waiting.license.clone(), &self.endpoints);
+        if waiting.has_had(&judged) {
             request.answer(pages::already(&waiting.license));
             return None;
         }
         let reply = BrowserReply::of_operator(waiting.license.clone(), request);
-        let judged = judge(callback, waiting.license.clone(), &self.endpoints);
         Some(waiting.answer(judged, reply))
     }
 
@@ -136,11 +159,10 @@ impl CallbackRouter {
             let problem = "it isn't at the redirect address of this question";
             return Some(Err(ProviderError::Redirect { license, problem }.into()));
         }
-        if waiting.over || waiting.answered {
+        let judged = judge(returned.callback.clone(), license.clone(), &self.endpoints);
+        if waiting.over || waiting.has_had(&judged) {
             return Some(Err(HandoffError::Used { license }.into()));
         }
-        // Nothing that somebody pastes, but a refusal that carries its state, ends a flow.
-        let judged = judge(returned.callback.clone(), license.clone(), &self.endpoints);
         match judged {
             Err(wrong) if !wrong.is_refusal() => Some(Err(wrong.into())),
             judged => Some(Ok(waiting.answer(judged, BrowserReply::nobody(license)))),

@@ -28,6 +28,15 @@ pub enum SessionEvent {
         /// Where the page goes.
         reply: BrowserReply,
     },
+    /// An answer came that isn't to be trusted, and has no effect: it names no issuer or another one, or it's malformed.
+    Distrusted {
+        /// Which question it would answer.
+        flow: FlowId,
+        /// What is wrong with it.
+        error: Error,
+        /// Where the page goes.
+        reply: BrowserReply,
+    },
     /// A code was exchanged, or wasn't.
     Exchanged {
         /// Which question.

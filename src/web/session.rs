@@ -101,6 +101,11 @@ impl Session {
         callback_router::lock(&self.router).forget(flow);
     }
 
+    /// Another answer to a question counts like the first, which brought nothing.
+    pub fn expect_again(&self, flow: &FlowId) {
+        callback_router::lock(&self.router).expect_again(flow);
+    }
+
     /// Whether a pasted address is the answer to a question that is waited for.
     pub fn fits(&self, returned: &Returned) -> bool {
         callback_router::lock(&self.router).fits(returned)

@@ -30,7 +30,7 @@ fn old() -> Rig {
     };
     let record = store("L-1", "2002-01-01T00:00:00Z");
     let events = ["2001-01-01T00:00:00Z", "2001-01-01T00:00:00.5Z", "2002-01-01T00:00:00Z"].map(event).into();
-    let change = Change { record, moves: Vec::new(), closes: None, events };
+    let change = Change { record, moves: Vec::new(), ends: None, events };
     rig.ledger().commit(&[change]).unwrap().pop().unwrap().unwrap();
     rig.grant("L-2").exits(0);
     rig

@@ -69,7 +69,7 @@ fn a_link_that_an_old_version_handed_out_is_completed() {
             home.run(&["complete", &back]).exits(0);
             assert_eq!(home.states()[license], "active", "{version}: {license}");
             let again = home.run(&["complete", &back]);
-            assert!(again.code == 6 && again.err.contains("taken already"), "{version}: {again:?}");
+            assert!(again.code == 6 && again.err.contains("counts no more"), "{version}: {again:?}");
             home.run(&["history", "verify"]).exits(0);
         }
     }

@@ -262,7 +262,7 @@ fn returning(changed: &[(&str, &str)]) -> Rig {
 #[test]
 fn a_redirect_of_another_sender_is_refused() {
     let rig = returning(&[("iss", "https://evil.example")]);
-    snapshot!(rig.run(&register(LICENSE)));
+    snapshot!(rig.run(&format!("{} --timeout 1s", register(LICENSE))));
     stands(&rig, "pending", &[]);
     assert_eq!(rig.provider.asked("/oauth/token"), 0);
 }
@@ -270,7 +270,7 @@ fn a_redirect_of_another_sender_is_refused() {
 #[test]
 fn a_redirect_with_a_parameter_twice_is_refused() {
     let rig = returning(&[("code", "code-1"), ("code", "code-2")]);
-    snapshot!(rig.run(&register(LICENSE)));
+    snapshot!(rig.run(&format!("{} --timeout 1s", register(LICENSE))));
     assert_eq!(rig.provider.asked("/oauth/token"), 0);
 }
 

@@ -74,7 +74,7 @@ fn a_change_of_what_someone_else_changed_meanwhile_is_refused() {
     let mut ledgers = [rig.ledger(), rig.ledger()];
     let read = ledgers[0].standing(PROFILE, &key("L-1")).unwrap().unwrap().record;
     let record = Authorization { name: Some("Hudson".parse().unwrap()), ..read };
-    let change = Change { moves: Vec::new(), closes: None, events: Vec::new(), record };
+    let change = Change { moves: Vec::new(), ends: None, events: Vec::new(), record };
     let mut outcomes =
         ledgers.iter_mut().map(|ledger| ledger.commit(std::slice::from_ref(&change)).unwrap().pop().unwrap());
     assert!(outcomes.next().unwrap().is_ok());
@@ -123,7 +123,7 @@ fn what_was_cleared_away_twice_is_nobody_elses_token() {
         rig.register(later).exits(0);
         let record = slow.standing(PROFILE, &key("L-1")).unwrap().unwrap().record;
         let moves = vec![Move::Drop(id)];
-        let change = Change { record, moves, closes: None, events: Vec::new() };
+        let change = Change { record, moves, ends: None, events: Vec::new() };
         slow.commit(&[change]).unwrap().pop().unwrap().unwrap();
         let live = rig.live(later).expect("the tokens of a living grant are gone");
         assert!(rig.accepts(&live));

@@ -77,6 +77,10 @@ pub struct HandingOff {
     #[arg(long, value_name = "TIME", requires = "no_wait")]
     pub expires: Option<String>,
 
+    /// With --no-wait: also for licenses that have a link out, whose earlier link dies; one that is named gets a new one anyway
+    #[arg(long, requires = "no_wait")]
+    pub resend: bool,
+
     /// With --no-wait: print text ready to mail, one message for each admin user with all their locations
     #[arg(long, requires = "no_wait")]
     pub message: bool,
@@ -109,9 +113,9 @@ impl HandingOff {
     pub(in crate::command) fn check(&self, json: bool, several: bool) -> Result<()> {
         let wrong = |what: &str, hint: &str| Err(Error::Usage { what: what.into(), hint: hint.into() });
         // Clap drops a requirement that conflicts with another flag.
-        if !self.no_wait && (self.message || self.expires.is_some()) {
+        if !self.no_wait && (self.message || self.resend || self.expires.is_some()) {
             return wrong(
-                "--message and --expires are for a hand-off",
+                "--message, --resend and --expires are for a hand-off",
                 "Add --no-wait, and leave --browser out.",
             );
         }

@@ -77,6 +77,10 @@ pub(in crate::command) fn say_what_comes(
         in_words(life),
         provider.zone.time(first.until),
     ));
+    let dead: Vec<_> = handed.iter().filter(|it| it.replaced).map(|it| it.item.key.to_string()).collect();
+    if !dead.is_empty() {
+        terminal.say(&format!("The earlier link of {} is dead: only the new one counts.", dead.join(", ")));
+    }
     terminal.say(&match &provider.redirect.public_url {
         Some(public) => format!("The answer comes to {public}, where biotrack-auth listen takes it."),
         None => {

@@ -14,11 +14,12 @@ use super::{Bench, Call};
 use crate::consent::fits;
 use crate::error::{Error, Result};
 use crate::model::authorization::Standing;
-use crate::model::flow::Purpose;
 use crate::model::outcome::{Ending, Outcome};
-use crate::model::plan::{Plan, Planned};
+use crate::model::plan::{LeftOut, Plan, Planned};
+use crate::model::provider::Provider;
 use crate::model::selection;
-use std::collections::HashSet;
+use jiff::Timestamp;
+use std::collections::{HashMap, HashSet};
 
 pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
     let form = Form::of(args.bulk.format, call.json)?;
@@ -40,8 +41,8 @@ fn renew_one<'a>(selector: &str, args: &Args, call: &Call<'a>, bench: &mut Bench
         let outcome = Outcome::of(key.clone(), Ending::Granted, bench.custody.standing(&key)?);
         return bench.finish(call, outcome);
     }
-    fits(Purpose::Renew, Some(record), &provider, call.env.clock.now())?;
-    let mut item = Planned::of(record, Purpose::Renew, String::new());
+    fits(record.asked_for(), Some(record), &provider, call.env.clock.now())?;
+    let mut item = Planned::of(record, record.asked_for(), String::new());
     ask_another(args, std::slice::from_mut(&mut item), call)?;
     if args.break_first {
         let all = bench.custody.ledger().standings(&provider.profile)?;
@@ -84,10 +85,33 @@ fn renew_several<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench
         true => take_held(&mut plan, &standings, call, bench)?,
         false => Vec::new(),
     };
+    let handing = &args.waiting.handing_off;
+    if handing.no_wait && !handing.resend && args.selectors.is_empty() && args.from.is_none() && !args.resume
+    {
+        leave_links_that_are_out(&mut plan, &standings, &provider, now);
+    }
     ask_another(args, &mut plan.items, call)?;
     let known = standings.into_iter().map(|it| (it.record.key.clone(), it)).collect();
     let run = Run { plan, known, done, resumed, any_user: args.any_user, verb: "renew", form };
     bulk::run(call, bench, run, &args.bulk, &args.waiting)
+}
+
+/// A link that an admin may be about to answer isn't replaced by a run over all that is due.
+fn leave_links_that_are_out(plan: &mut Plan, standings: &[Standing], provider: &Provider, now: Timestamp) {
+    let out: HashMap<_, _> = standings
+        .iter()
+        .filter_map(|it| Some((&it.record.key, it.handed_out()?.deadline)))
+        .filter(|(_, until)| *until > now)
+        .collect();
+    for item in std::mem::take(&mut plan.items) {
+        match out.get(&item.key) {
+            Some(until) => {
+                let why = format!("a link is out until {}; --resend replaces it", provider.zone.time(*until));
+                plan.left_out.push(LeftOut { key: item.key, why });
+            }
+            None => plan.items.push(item),
+        }
+    }
 }
 
 /// Held grants are taken as they are, without a new consent.

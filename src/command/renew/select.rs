@@ -6,7 +6,6 @@ use crate::consent::{fits, why_not};
 use crate::error::{Complaint, Error, Result};
 use crate::model::authorization::{Authorization, Standing, State};
 use crate::model::duration::parse;
-use crate::model::flow::Purpose;
 use crate::model::plan::{LeftOut, Plan, Planned};
 use crate::model::provider::Provider;
 use crate::model::rows::{Renewal, renewals};
@@ -78,7 +77,7 @@ impl Field<'_> {
             Some(by) => format!("{why}; a grant of {by} is held, which --any-user takes"),
             None => why,
         };
-        Planned::of(record, Purpose::Renew, why)
+        Planned::of(record, record.asked_for(), why)
     }
 
     /// Those that selectors name, each once; one that can't be renewed refuses them all.
@@ -87,7 +86,7 @@ impl Field<'_> {
         for selector in selectors {
             let record =
                 &selection::one(selector, &self.provider.profile, self.standings, |it| &it.record)?.record;
-            fits(Purpose::Renew, Some(record), self.provider, self.now)?;
+            fits(record.asked_for(), Some(record), self.provider, self.now)?;
             if seen.insert(&record.key) && narrowing.admits(record, self.provider, self.now) {
                 plan.items.push(self.planned(record));
             }
@@ -137,7 +136,7 @@ impl Field<'_> {
                 && narrowed.admits(record, self.provider, self.now)
             {
                 plan.left_out.retain(|left| left.key != record.key);
-                plan.items.push(Planned::of(record, Purpose::Renew, (*why).clone()));
+                plan.items.push(Planned::of(record, record.asked_for(), (*why).clone()));
             }
         }
         plan
@@ -153,7 +152,7 @@ impl Field<'_> {
                     if let Some(line) = seen.insert(&record.key, row.line) {
                         let problem = format!("names {} once more, after line {line}", record.key);
                         complaints.push(Complaint { line: Some(row.line), column: None, problem });
-                    } else if let Err(e) = fits(Purpose::Renew, Some(record), self.provider, self.now) {
+                    } else if let Err(e) = fits(record.asked_for(), Some(record), self.provider, self.now) {
                         plan.left_out.push(LeftOut { key: record.key.clone(), why: why_not(&e) });
                     } else if narrowing.admits(record, self.provider, self.now) {
                         let mut item = self.planned(record);

@@ -110,5 +110,5 @@ fn change(mut record: Authorization, happened: Happened, at: Timestamp) -> Chang
     record.generation = record.generation.next();
     let (profile, key) = (record.profile.clone(), record.key.clone());
     let event = Event { at, profile, key, happened, detail: "made up".into() };
-    Change { record, moves: Vec::new(), closes: None, events: vec![event] }
+    Change { record, moves: Vec::new(), ends: None, events: vec![event] }
 }

@@ -1,9 +1,10 @@
 use super::*;
 use std::fmt::Write as _;
 
-const STAGES: [Stage; 5] = [Stage::Asked, Stage::Arrived, Stage::Sent, Stage::Deferred, Stage::Ended];
+const STAGES: [Stage; 6] =
+    [Stage::Asked, Stage::Arrived, Stage::Sent, Stage::Deferred, Stage::Left, Stage::Ended];
 const STARTERS: [Starter; 3] = [Starter::One, Starter::Run, Starter::Server];
-const EVENTS: [Event; 11] = [
+const EVENTS: [Event; 14] = [
     Event::CodeCame,
     Event::CodeClaimed,
     Event::Refused,
@@ -11,6 +12,9 @@ const EVENTS: [Event; 11] = [
     Event::Unnoted,
     Event::NeverLeft,
     Event::Settled,
+    Event::Spent,
+    Event::SpentInSight,
+    Event::Overtaken,
     Event::TimeOver,
     Event::Retry,
     Event::Stopped,
@@ -110,14 +114,30 @@ fn what_was_answered_is_never_stopped_or_canceled() {
 }
 
 #[test]
-fn what_ended_stays_ended_and_its_starter_hears_of_it_once() {
+fn what_ended_stays_ended_and_its_starter_hears_once_of_what_isnt_waited_for_any_more() {
+    let is_waited_for = |stage| !matches!(stage, Stage::Left | Stage::Ended);
     for (stage, event, starter) in all() {
         let Some((next, effects)) = decide(starter, stage, event) else { continue };
         assert_ne!(stage, Stage::Ended, "{event:?}");
         let told = effects.iter().filter(|it| matches!(it, Effect::Report | Effect::Leave)).count();
-        // Who cancels knows.
-        let expected = usize::from(next == Stage::Ended && event != Event::Canceled);
+        // Who cancels knows, and who was overtaken is told of what overtook it.
+        let knows = matches!(event, Event::Canceled | Event::Overtaken);
+        let expected = usize::from(is_waited_for(stage) && !is_waited_for(next) && !knows);
         assert_eq!(told, expected, "{starter:?} {stage:?} {event:?}");
+    }
+}
+
+#[test]
+fn nothing_but_its_grant_or_a_refusal_closes_a_flow() {
+    for (stage, event, starter) in all() {
+        let Some((_, effects)) = decide(starter, stage, event) else { continue };
+        // A code that was sent and brought nothing is judged by custody, which opens the flow again.
+        if effects.contains(&Effect::Close) {
+            assert!(event == Event::Refused || stage == Stage::Sent, "{starter:?} {stage:?} {event:?}");
+        }
+        if matches!(event, Event::TimeOver | Event::Stopped | Event::Canceled) && stage == Stage::Asked {
+            assert!(effects.contains(&Effect::LeaveOpen), "{starter:?} {event:?}");
+        }
     }
 }
 

@@ -9,11 +9,11 @@ mod strays;
 use super::engine::Starter;
 use super::fit::fits;
 use super::flows::Flows;
-use super::outcome::outcome_of;
+use super::outcome::{asking_again, outcome_of};
 use crate::custody::{Custody, Decision, Kept, Question};
 use crate::error::{Error, LedgerError, Result};
+use crate::model::authorization::take_the_answer;
 use crate::model::duration::in_words;
-use crate::model::flow::Purpose;
 use crate::model::granted::Granted;
 use crate::model::ids::{FlowId, RunId};
 use crate::model::outcome::{Ending, Outcome};
@@ -130,7 +130,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         let starter = if options.run.is_some() { Starter::Run } else { Starter::One };
         Self {
             env,
-            flows: Flows::new(starter, custody, client, session),
+            flows: Flows::new(starter, custody, client, session, env.terminal.attended()),
             options,
             items,
             pace,
@@ -229,6 +229,12 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         match step {
             SessionEvent::Arrived { flow, code, reply } => self.arrived(&flow, code, reply),
             SessionEvent::Refused { flow, error, reply } => self.flows.refused(&flow, error, reply),
+            SessionEvent::Distrusted { flow, error, reply } => {
+                self.reporter
+                    .notice(&format!("{error}. Nothing was sent, and the same address still works."));
+                reply.failed(&error);
+                self.flows.distrusted(&flow, error);
+            }
             SessionEvent::Exchanged { flow, result } => {
                 self.flows.send_queued();
                 self.exchanged(vec![(flow, *result)]);
@@ -395,9 +401,11 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         self.links.retain(|_, until| *until > now);
         let (items, minutes, strays) =
             (self.items, in_words(self.options.timeout), self.flows.server.strays());
+        let provider = self.flows.custody.provider().clone();
         let silent = self.flows.end_lapsed(|at| {
             let license = items[at].1.key.license.to_string();
-            Error::Timeout { license, minutes: minutes.clone(), strays }
+            let (complete, next) = (take_the_answer(provider.other()), asking_again(&items[at].1, &provider));
+            Error::Timeout { license, minutes: minutes.clone(), strays, complete, next }
         });
         self.settle_what_is_over();
         for _ in 0..silent {
@@ -409,10 +417,21 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     fn settle_what_is_over(&mut self) {
         while let Some(over) = self.flows.next_over() {
             match over.kept {
+                Some(kept) if over.waits_again => self.waits_again(over.item, &kept),
                 Some(kept) => self.settle(over.item, kept),
                 None => self.set(over.item, Progress::Waiting, ""),
             }
         }
+    }
+
+    /// The code was refused, and the person at the terminal hears of it: the same address works again, and is waited for.
+    fn waits_again(&mut self, at: usize, kept: &Result<Kept>) {
+        if let Err(e) = kept {
+            let said =
+                format!("{e}. The same address works again: have Grant Access clicked there once more.");
+            self.reporter.notice(&said);
+        }
+        self.set(at, Progress::Opened, "");
     }
 
     /// A license has ended, well or not.
@@ -477,15 +496,12 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         self.pace.stop();
         self.to_ask.clear();
         self.links.clear();
-        let (items, now) = (self.items, self.env.clock.now());
+        let (items, provider) = (self.items, self.flows.custody.provider().clone());
         self.flows.stop(|at| {
-            let item = &items[at].1;
-            let lives = item.expires_at.is_some_and(|ends| ends > now);
-            let next = match item.purpose {
-                Purpose::Renew if lives => "run the same command again; the old grant is untouched",
-                _ => "run the same command again",
-            };
-            Error::Interrupted { next: Some(next.into()) }
+            let (complete, again) =
+                (take_the_answer(provider.other()), asking_again(&items[at].1, &provider));
+            let next = format!("{again}, or within 10 minutes, if Grant Access was clicked: {complete}");
+            Error::Interrupted { next: Some(next) }
         });
         self.settle_what_is_over();
     }

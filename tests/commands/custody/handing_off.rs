@@ -207,7 +207,7 @@ fn an_answer_that_was_taken_up_by_a_process_that_died_is_finished_or_reported_fi
     let done = rig.run(&format!("complete '{back}'")).exits(8);
     assert!(done.err.contains("an earlier run ended while the grant of L-1 was on its way"), "{}", done.err);
     assert!(done.err.contains("biotrack-auth register --ubi 604001 --license L-1"), "{}", done.err);
-    assert_eq!((shown(&rig, "L-1").1, times(&rig, "issued")), (vec!["uncertain"], 0));
+    assert_eq!((shown(&rig, "L-1").1, times(&rig, "issued")), (vec!["renewal_pending", "uncertain"], 0));
 }
 
 #[test]
@@ -244,14 +244,38 @@ fn another_admins_grant_is_held_here_too() {
 }
 
 #[test]
-fn a_question_that_is_put_here_takes_the_place_of_a_link_and_a_link_never_that_of_one() {
+fn a_license_may_have_several_questions_and_the_first_grant_closes_the_rest() {
+    // A link that is out, and a command that waits.
+    let rig = Rig::new();
+    let back = answered_link(&rig);
+    process(&rig, |it| {
+        let asked = it.ask("L-1").unwrap();
+        let link = process(&rig, |other| other.hand_out("L-1"));
+        assert_eq!(flows(&rig, "L-1").len(), 2);
+        // The newer link took the older one's place, and nothing else did.
+        assert!(matches!(refused(&rig, &back), Error::Handoff(HandoffError::Replaced { .. })));
+        let back = link.granted(&rig);
+        process(&rig, |other| drop(other.complete(&back).unwrap()));
+        assert_eq!(flows(&rig, "L-1"), []);
+        // Whoever waits hears of the grant.
+        assert!(matches!(it.left_open(&asked.get().0).unwrap(), Some(Kept::Live { .. })));
+    });
+    assert_eq!((kept(&rig, "L-1"), times(&rig, "issued")), (vec![(Role::Live, 1)], 1));
+
+    // And the other way round.
     let rig = Rig::new();
     let back = answered_link(&rig);
     drop(rig.grant("L-1"));
-    assert!(matches!(refused(&rig, &back), Error::Handoff(HandoffError::Replaced { .. })));
+    assert!(matches!(refused(&rig, &back), Error::Handoff(HandoffError::Used { .. })));
+    oracle::rests(&rig);
+}
+
+#[test]
+fn nobody_waits_for_a_license_beside_somebody_who_does() {
+    let rig = Rig::new();
     process(&rig, |it| {
         let _waits = it.ask("L-1").unwrap();
-        let question = process(&rig, |other| other.question("L-1", crate::rig::ADMIN, true));
+        let question = process(&rig, |other| other.question("L-1", crate::rig::ADMIN, false));
         let told = process(&rig, |other| other.asks(vec![question]).unwrap().pop().unwrap().unwrap_err());
         assert!(matches!(told, Error::Busy { .. }), "{told}");
     });

@@ -186,18 +186,15 @@ fn where_nothing_waits_nothing_is_taken() {
 }
 
 #[test]
-fn taking_it_clears_away_a_link_that_has_lapsed_and_leaves_one_that_is_out() {
-    let rig = held();
-    process(&rig, |it| drop(it.hand_out("L-1")));
-    assert_eq!(flows(&rig, "L-1").len(), 1);
-    process(&rig, |it| it.take_held("L-1").unwrap());
-    assert_eq!(flows(&rig, "L-1").len(), 1);
-
-    let rig = held();
-    process(&rig, |it| drop(it.hand_out("L-1")));
-    rig.minutes_pass(11);
-    process(&rig, |it| it.take_held("L-1").unwrap());
-    assert_eq!(flows(&rig, "L-1"), []);
+fn taking_it_closes_what_nobody_has_answered() {
+    for minutes in [0, 11] {
+        let rig = held();
+        process(&rig, |it| drop(it.hand_out("L-1")));
+        assert_eq!(flows(&rig, "L-1").len(), 2, "the link, and the question that another admin answered");
+        rig.minutes_pass(minutes);
+        process(&rig, |it| it.take_held("L-1").unwrap());
+        assert_eq!(flows(&rig, "L-1"), []);
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn all_are_in(rig: &Rig, kind: VaultKind, link: &Link) {
     let vault = rig.vault(kind);
     let place = client_secret_place(&rig.ledger(), &vault, PROFILE).unwrap().unwrap();
     assert_eq!(vault.get(&place, "x").unwrap().bytes(), b"\"ours\"");
-    assert_eq!(rig.keyring.accounts().len(), if kind == VaultKind::Keyring { 5 } else { 0 });
+    assert_eq!(rig.keyring.accounts().len(), if kind == VaultKind::Keyring { 6 } else { 0 });
     let back = link.granted(rig);
     drop(rig.run(&format!("complete '{back}'")).exits(0));
     assert_eq!(rig.run("token L-3").exits(0).out, format!("access-{}\n", rig.provider.grants().len()));
@@ -41,7 +41,7 @@ fn all_are_in(rig: &Rig, kind: VaultKind, link: &Link) {
 fn every_secret_moves_to_the_other_vault_and_none_stays() {
     let (rig, link) = with_secrets_of_all_kinds(Rig::new());
     let done = rig.run("config vault keyring").exits(0);
-    assert_eq!(done.err, "Vault: keyring. 5 secrets moved.\n");
+    assert_eq!(done.err, "Vault: keyring. 6 secrets moved.\n");
     assert_eq!(
         rig.run("config vault keyring").exits(0).err,
         "Vault: keyring. Every secret was there already.\n"
@@ -50,7 +50,7 @@ fn every_secret_moves_to_the_other_vault_and_none_stays() {
 
     let (rig, link) = with_secrets_of_all_kinds(Rig::with_keyring());
     let done = rig.run("config vault sealed").exits(0);
-    assert_eq!(done.err, "Vault: sealed. 5 secrets moved.\n");
+    assert_eq!(done.err, "Vault: sealed. 6 secrets moved.\n");
     assert_eq!(
         rig.run("config vault sealed").exits(0).err,
         "Vault: sealed. Every secret was there already.\n"
@@ -67,7 +67,7 @@ fn the_move_is_one_commit_with_a_line_in_the_history() {
     // And one that notes what was forgotten in the keyring.
     assert_eq!(rig.world().commits(), before + 2);
     let line = rig.ledger().links(PROFILE, |link| link.event == "vault_moved").unwrap().pop().unwrap();
-    assert_eq!(line.detail, "5 secrets, from the keyring vault to the sealed vault");
+    assert_eq!(line.detail, "6 secrets, from the keyring vault to the sealed vault");
 }
 
 #[test]

@@ -180,9 +180,9 @@ impl Process<'_> {
         self.custody.ended(flow, error)
     }
 
-    /// Nobody wants a question answered any more.
-    pub(super) fn dropped(&mut self, flow: &FlowId) -> Result<()> {
-        self.custody.dropped(flow)
+    /// Nobody waits for a question's answer any more.
+    pub(super) fn left_open(&mut self, flow: &FlowId) -> Result<Option<Kept>> {
+        self.custody.left_open(flow, None)
     }
 
     /// The waiting grant of another admin is taken.

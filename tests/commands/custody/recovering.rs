@@ -55,17 +55,22 @@ fn left_answered(rig: &Rig, who: Option<&str>) {
 }
 
 #[test]
-fn one_that_was_only_asked_is_dropped_and_asked_anew() {
+fn one_that_was_only_asked_stays_open_until_its_time_is_over_and_is_asked_anew_beside_it() {
     for rig in [Rig::new(), Rig::with_keyring()] {
         left_asked(&rig);
         assert_eq!(shown(&rig, "L-1").1, Vec::<&str>::new(), "nothing had been sent");
         process(&rig, |it| {
             assert!(!it.can_finish_alone("L-1"));
             let recovered = it.recover("L-1").unwrap();
-            assert!(matches!(recovered[..], [Recovered::Dropped]), "{recovered:?}");
+            assert!(matches!(recovered[..], [Recovered::Unanswered]), "{recovered:?}");
         });
-        assert_eq!(last_line(&rig, "L-1"), "failed the program ended before an answer came");
+        assert_eq!((last_line(&rig, "L-1").as_str(), flows(&rig, "L-1").len()), ("asked ann@example.com", 1));
+        rig.minutes_pass(11);
+        process(&rig, |it| drop(it.recover("L-1").unwrap()));
+        assert_eq!((flows(&rig, "L-1"), shown(&rig, "L-1").1), (vec![], Vec::<&str>::new()));
+        left_asked(&rig);
         drop(rig.grant("L-1"));
+        assert_eq!(flows(&rig, "L-1"), []);
         oracle::rests(&rig);
     }
 }
@@ -261,7 +266,10 @@ fn a_license_that_is_given_up_without_asking_the_provider_leaves_what_it_cannot_
         leave(&rig);
         process(&rig, |it| it.abandon("L-1").unwrap());
         let told = history(&rig, "L-1").iter().filter(|it| *it == "uncertain").count();
-        assert_eq!((flows(&rig, "L-1"), told), (vec![], uncertain));
+        // The deactivation itself closes what is open then.
+        let open = flows(&rig, "L-1");
+        assert!(open.iter().all(|it| it.owner.is_none() && it.stage == Stage::Asked), "{open:?}");
+        assert_eq!(told, uncertain);
         assert!(times(&rig, "issued") <= 1);
     }
 }
@@ -421,7 +429,7 @@ fn a_renewal_whose_old_grant_went_first_is_gone_on_with_wherever_it_was_cut_shor
     let moments = [
         (Moment::Arrives("/oauth/revoke".into()), State::Active, vec!["uncertain"], name_and_go_on),
         (Moment::Answered("/oauth/revoke".into()), State::Active, vec!["uncertain"], name_and_go_on),
-        (Moment::Consents, State::Expired, vec![], renew),
+        (Moment::Consents, State::Expired, vec![], "biotrack-auth complete -"),
         (Moment::Arrives(TOKEN.into()), State::Expired, vec!["uncertain"], renew),
     ];
     for rig in [Rig::new(), Rig::with_keyring()] {

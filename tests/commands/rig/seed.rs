@@ -34,7 +34,7 @@ impl Rig {
         let change = |record: &Authorization| Change {
             record: record.clone(),
             moves: Vec::new(),
-            closes: None,
+            ends: None,
             events: Vec::new(),
         };
         let changes: Vec<_> = records.into_iter().map(|record| change(record.borrow())).collect();

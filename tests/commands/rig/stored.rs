@@ -36,7 +36,7 @@ impl Rig {
         let place = vault.put(&item, &granted.to_sealable(&key)).unwrap();
         record.generation = record.generation.next();
         let moves = vec![Move::Drop(id), Move::Put(Role::Live, place)];
-        let change = Change { record, moves, closes: None, events: Vec::new() };
+        let change = Change { record, moves, ends: None, events: Vec::new() };
         ledger.commit(&[change]).unwrap().pop().unwrap().unwrap();
         vault.forget(&old).unwrap();
     }
@@ -51,7 +51,7 @@ impl Rig {
         let mut ledger = self.ledger();
         let mut record = ledger.standing(PROFILE, &key(license)).unwrap().unwrap().record;
         made(&mut record);
-        let change = Change { record, moves: Vec::new(), closes: None, events: Vec::new() };
+        let change = Change { record, moves: Vec::new(), ends: None, events: Vec::new() };
         match ledger.commit(&[change]) {
             Ok(mut kept) => kept.pop().unwrap().is_ok(),
             // They write for longer than anybody waits.

@@ -24,19 +24,16 @@ fn asked(rig: &Rig) -> (Ledger, Spool, FlowId) {
         redirect_uri: String::new(),
         opened: Timestamp::UNIX_EPOCH,
         deadline: Timestamp::UNIX_EPOCH,
+        handed_off: false,
+        had_answer: false,
         owner: Some(Owner { mark: String::new(), label: String::new() }),
         memo: None,
         stage: Stage::Asked,
     };
-    let change = Change { record, moves: Vec::new(), closes: None, events: Vec::new() };
+    let change = Change { record, moves: Vec::new(), ends: None, events: Vec::new() };
     let spool = ledger.reserve(1).unwrap();
     let id = flow.id.clone();
-    ledger
-        .intend(vec![Intent { flow, change, state: None, handed_off: false }])
-        .unwrap()
-        .pop()
-        .unwrap()
-        .unwrap();
+    ledger.intend(vec![Intent { flow, change, state: None }]).unwrap().pop().unwrap().unwrap();
     (ledger, spool, id)
 }
 

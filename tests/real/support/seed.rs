@@ -27,7 +27,7 @@ pub fn named(license: &str, name: &str, expires: &str) -> Authorization {
 pub fn seed(ledger: &mut Ledger, records: &[Authorization]) {
     let changes: Vec<_> = records
         .iter()
-        .map(|record| Change { record: record.clone(), moves: Vec::new(), closes: None, events: Vec::new() })
+        .map(|record| Change { record: record.clone(), moves: Vec::new(), ends: None, events: Vec::new() })
         .collect();
     for kept in ledger.commit(&changes).unwrap() {
         kept.unwrap();

@@ -135,7 +135,7 @@ impl Rig {
         let place = vault.put(&item, &granted.to_sealable(&key)).unwrap();
         record.generation = record.generation.next();
         let moves = vec![Move::Drop(id), Move::Put(Role::Live, place)];
-        let change = Change { record, moves, closes: None, events: Vec::new() };
+        let change = Change { record, moves, ends: None, events: Vec::new() };
         ledger.commit(&[change]).unwrap().pop().unwrap().unwrap();
         vault.forget(&old).unwrap();
     }
