@@ -101,7 +101,15 @@ pub(super) fn run<'a>(
         false => None,
     };
     let keys = attended.then(|| session.keys(call.env)).flatten();
-    let options = RunOptions { choice, timeout, any_user, run: Some(id), keys: keys.is_some(), worklist };
+    let options = RunOptions {
+        choice,
+        timeout,
+        any_user,
+        run: Some(id),
+        keys: keys.is_some(),
+        reopens: keys.is_some(),
+        worklist,
+    };
     let mut pace = Pace::new(tabs, attended, admins);
     pace.heard(Instant::now());
     let mut round = ConsentRun::new(

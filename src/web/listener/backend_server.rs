@@ -146,9 +146,7 @@ impl BackendServer {
             return None;
         }
         let id = id.parse().ok()?;
-        if !in_flight.held(id) {
-            return None;
-        }
+        let ends = in_flight.held(id)?;
         let method = match request.method() {
             tiny_http::Method::Post => Method::Post,
             _ => Method::Get,
@@ -157,7 +155,7 @@ impl BackendServer {
             Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
             None => (request.url().to_owned(), None),
         };
-        Some(Request::new(method, path, query, id, in_flight.clone(), request))
+        Some(Request::new(method, path, query, id, ends, in_flight.clone(), request))
     }
 
     /// Replaces a dead server, unless all is to end.

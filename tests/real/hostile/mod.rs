@@ -6,6 +6,7 @@ mod crowds;
 mod exchange;
 mod listening;
 mod lookups;
+mod neighbors;
 mod network;
 mod openers;
 mod refreshing;
