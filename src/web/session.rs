@@ -24,6 +24,8 @@ pub struct Session {
     sender: Sender<SessionEvent>,
     pool: ExchangePool,
     serving: Serving,
+    /// Where worklist and one-time addresses are served, where the redirect's port is always the same.
+    own: Option<Serving>,
 }
 
 impl Session {
@@ -37,23 +39,27 @@ impl Session {
         let wanted = port.or(provider.redirect.port).filter(|port| *port != 0);
         let unbound = socket::unbound(wanted);
         let runtime = env.net()?;
-        let listener = Listener::bind(host, wanted).map_err(&unbound)?;
         let (sender, events) = channel();
         let router = Arc::new(Mutex::new(CallbackRouter::new(&client)));
-        let serving = {
+        let folders = socket::private_folders(env);
+        let serve = |wanted: Option<u16>| {
             let (router, sender) = (router.clone(), sender.clone());
-            listener.serve(&runtime, &socket::private_folder(env), move |request| {
+            Listener::bind(host, wanted)?.serve(&runtime, &folders, move |request| {
                 let step = callback_router::lock(&router).connect(request);
                 if let Some(step) = step {
                     // Nobody waits any more: the page says so by being a 503.
                     let _ = sender.send(step);
                 }
             })
-        }
-        .map_err(unbound)?;
+        };
+        let serving = serve(wanted).map_err(&unbound)?;
+        // Whoever had that port before may have left a service worker in the browser, which answers in our place. What
+        // begins with us is served where nobody was before.
+        // defense: S20 own-origin-beside-a-known-port
+        let own = wanted.map(|_| serve(None)).transpose().map_err(unbound)?;
         socket::on_interrupt(env, &runtime, &sender, SessionEvent::Interrupted)?;
         tracing::info!("answers are caught on port {}", serving.port());
-        Ok(Self { router, events, sender, pool: ExchangePool::new(runtime, client), serving })
+        Ok(Self { router, events, sender, pool: ExchangePool::new(runtime, client), serving, own })
     }
 
     /// Where browsers are sent back to.
@@ -103,7 +109,8 @@ impl Session {
     /// The address of one of our own paths, for a browser on this machine.
     fn at(&self, path: &str) -> String {
         let host = self.pool.client.provider.redirect.host.as_str();
-        format!("http://{host}:{}{path}", self.serving.port())
+        let port = self.own.as_ref().unwrap_or(&self.serving).port();
+        format!("http://{host}:{port}{path}")
     }
 
     /// A place among the few exchanges at once, where one is free: there is one again when an answer comes.

@@ -9,6 +9,7 @@ mod lookups;
 mod neighbors;
 mod network;
 mod openers;
+mod private_socket;
 mod refreshing;
 mod strangers;
 mod words;

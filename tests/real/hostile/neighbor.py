@@ -40,7 +40,7 @@ for path in paths:
         leaves(path, reset=nth % 2 == 0)
 print(json.dumps({
     "found": found,
-    "with_state": [it for it in arguments if "state=" in it and "code_challenge=" in it],
+    "with_state": [it for it in arguments if "state=" in it and f"%3A{port}%2F" in it],
     "launched": [ask(path).split("\r\n\r\n")[0] for path in paths for _ in range(3)],
     "posted": [ask(path, "POST", f"Origin: http://127.0.0.1:{port}\r\n").split(" ")[1] for path in paths],
     "forged": sorted({ask(target).split(" ")[1] for target in forged}),
