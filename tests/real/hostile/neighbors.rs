@@ -73,6 +73,14 @@ fn as_root_another_user_who_reads_all_arguments_gets_nothing_and_takes_nothing()
     let looked = String::from_utf8(head.clone()).unwrap().replace("GET ", "HEAD ");
     assert_eq!(status(&send(port, looked.as_bytes())), 405);
 
+    // Nor does a page of another name that was rebound to this machine, or one that posts.
+    let elsewhere = get(&format!("evil.example:{port}"), &path);
+    assert_eq!(status(&send(port, &elsewhere)), 421);
+    for origin in ["http://evil.example", "null"] {
+        let posted = with(&format!("Origin: {origin}")).replace("GET ", "POST ");
+        assert_eq!(status(&send(port, posted.as_bytes())), 405, "{origin}");
+    }
+
     // The admin's own browser is led there, once, and the grant is stored.
     let led = send(port, &head);
     assert_eq!(status(&led), 303, "{led}");
