@@ -353,6 +353,11 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         self.engine.of_item(item).map(|(_, flow)| flow)
     }
 
+    /// The same, with its id.
+    pub fn flow_of(&self, item: usize) -> Option<(&FlowId, &Flow)> {
+        self.engine.of_item(item)
+    }
+
     /// Which license a flow is about.
     pub fn item(&self, flow: &FlowId) -> Option<usize> {
         self.engine.get(flow).map(|flow| flow.item)

@@ -31,9 +31,21 @@ impl Visitor {
         browser.map(Self).map_err(io::Error::other)
     }
 
+    /// Where a one-time address leads, by which a browser was started; any other address stays as it is.
+    pub async fn led(&self, address: &str) -> io::Result<Url> {
+        let address = Url::parse(address).map_err(io::Error::other)?;
+        if !address.path().starts_with("/launch/") {
+            return Ok(address);
+        }
+        let answer = self.0.get(address.clone()).send().await.map_err(io::Error::other)?;
+        let led = answer.headers().get(LOCATION).and_then(|led| led.to_str().ok());
+        let led = led.ok_or_else(|| io::Error::other("the one-time address leads nowhere"))?;
+        Url::parse(led).map_err(io::Error::other)
+    }
+
     /// Opens an authorize address of the sandbox and answers its form: where the browser is sent back to.
     pub async fn answer(&self, address: &str, decision: &Decision) -> io::Result<Url> {
-        let asked = Url::parse(address).map_err(io::Error::other)?;
+        let asked = self.led(address).await?;
         let parameter = |name: &str| {
             asked.query_pairs().find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
         };

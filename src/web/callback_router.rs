@@ -1,6 +1,7 @@
 //! Which answer belongs to which question: the state decides, before anything has an effect.
 
 use super::event::SessionEvent;
+use super::launch::LaunchAddresses;
 use super::reply::BrowserReply;
 use super::worklist::Worklist;
 use crate::error::{Error, HandoffError, ProviderError};
@@ -23,6 +24,7 @@ pub(super) struct CallbackRouter {
     open: HashMap<Fingerprint, PendingRequest>,
     pub(super) strays: usize,
     pub(super) worklist: Option<Worklist>,
+    pub(super) launches: LaunchAddresses,
 }
 
 struct PendingRequest {
@@ -74,6 +76,7 @@ impl CallbackRouter {
             open: HashMap::new(),
             strays: 0,
             worklist: None,
+            launches: LaunchAddresses::default(),
         }
     }
 
@@ -103,6 +106,13 @@ impl CallbackRouter {
     pub(super) fn connect(&mut self, request: Request) -> Option<SessionEvent> {
         if let Some(worklist) = self.worklist.as_ref().filter(|it| it.owns(&request.path)) {
             return worklist.connect(request);
+        }
+        if self.launches.owns(&request.path) {
+            let open = &self.open;
+            let is_open =
+                |flow: &FlowId| open.values().any(|it| it.flow == *flow && !it.over && !it.answered);
+            let heard = self.launches.connect(request, is_open);
+            return heard.map(|(flow, problem)| SessionEvent::Launched { flow, problem });
         }
         if request.method != Method::Get {
             request.answer(pages::not_allowed());

@@ -77,7 +77,7 @@ impl CallbackServer {
         let base = public.as_str().trim_end_matches('/').to_owned();
         let root = public.path().trim_end_matches('/').to_owned();
         let serving = listener
-            .serve(&runtime, &socket::private_folder(env), move |request| {
+            .serve(&runtime, &socket::private_folders(env), move |request| {
                 if let Some(event) = received(request, &base, &root) {
                     let _ = to_loop.send(event);
                 }

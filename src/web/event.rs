@@ -1,5 +1,6 @@
 //! What a browser, a terminal or the provider brings while consents are under way.
 
+use super::launch::LaunchProblem;
 use super::reply::BrowserReply;
 use super::worklist::{ActionResponder, WorklistAction};
 use crate::error::{Error, Result};
@@ -46,6 +47,13 @@ pub enum SessionEvent {
     },
     /// What a look at the provider found, after it had been away.
     Looked(Result<()>),
+    /// Somebody visited the one-time address by which a flow's browser was started, and wasn't led to the provider.
+    Launched {
+        /// Which flow's.
+        flow: FlowId,
+        /// Why not.
+        problem: LaunchProblem,
+    },
     /// A key at the terminal.
     Key(char),
     /// A redirect address that somebody sent back, as it was pasted: at the terminal, or on the worklist, whose browser

@@ -173,6 +173,34 @@ pub fn unasked(reason: &str) -> Page {
     )
 }
 
+/// A one-time address that was opened before, or whose flow is over.
+pub fn opened_before() -> Page {
+    page(
+        410,
+        "note",
+        "i",
+        "This address opens only once",
+        &html! {
+            p { "It has been opened already. Go on in the window where BioTrack’s page opened." }
+            p { "If there is no such window, go back to the terminal: it shows the address of BioTrack’s page, and how to open a new one." }
+        },
+    )
+}
+
+/// A one-time address that was made for another user of this machine.
+pub fn of_another_user() -> Page {
+    page(
+        403,
+        "bad",
+        "✕",
+        "Not your address",
+        &html! {
+            p { "This address was made for a browser of another user of this machine. Nothing was opened, and it still works for them." }
+            p { "If the browser should run as another user, open the address that the terminal shows." }
+        },
+    )
+}
+
 /// Any other path.
 pub fn not_found() -> Page {
     page(

@@ -11,7 +11,7 @@ use crate::model::ids::FlowId;
 use crate::model::provider::RedirectHost;
 use crate::model::secret::Secret;
 use crate::oauth::{self, Ask, Code, ProviderClient, Returned};
-use crate::system::{BrowserChoice, Env, Listening, Opened, Typed};
+use crate::system::{BrowserChoice, Env, Listening, Opened, Typed, presentable};
 use crate::web::listener::{Host, Listener, Serving};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -24,6 +24,8 @@ pub struct Session {
     sender: Sender<SessionEvent>,
     pool: ExchangePool,
     serving: Serving,
+    /// Where worklist and one-time addresses are served, where the redirect's port is always the same.
+    own: Option<Serving>,
 }
 
 impl Session {
@@ -37,23 +39,27 @@ impl Session {
         let wanted = port.or(provider.redirect.port).filter(|port| *port != 0);
         let unbound = socket::unbound(wanted);
         let runtime = env.net()?;
-        let listener = Listener::bind(host, wanted).map_err(&unbound)?;
         let (sender, events) = channel();
         let router = Arc::new(Mutex::new(CallbackRouter::new(&client)));
-        let serving = {
+        let folders = socket::private_folders(env);
+        let serve = |wanted: Option<u16>| {
             let (router, sender) = (router.clone(), sender.clone());
-            listener.serve(&runtime, &socket::private_folder(env), move |request| {
+            Listener::bind(host, wanted)?.serve(&runtime, &folders, move |request| {
                 let step = callback_router::lock(&router).connect(request);
                 if let Some(step) = step {
                     // Nobody waits any more: the page says so by being a 503.
                     let _ = sender.send(step);
                 }
             })
-        }
-        .map_err(unbound)?;
+        };
+        let serving = serve(wanted).map_err(&unbound)?;
+        // Whoever had that port before may have left a service worker in the browser, which answers in our place. What
+        // begins with us is served where nobody was before.
+        // defense: S20 own-origin-beside-a-known-port
+        let own = wanted.map(|_| serve(None)).transpose().map_err(unbound)?;
         socket::on_interrupt(env, &runtime, &sender, SessionEvent::Interrupted)?;
         tracing::info!("answers are caught on port {}", serving.port());
-        Ok(Self { router, events, sender, pool: ExchangePool::new(runtime, client), serving })
+        Ok(Self { router, events, sender, pool: ExchangePool::new(runtime, client), serving, own })
     }
 
     /// Where browsers are sent back to.
@@ -70,8 +76,7 @@ impl Session {
     /// Where the worklist is, for a browser on this machine; `None` where none is served.
     pub fn worklist_address(&self) -> Option<String> {
         let path = callback_router::lock(&self.router).worklist.as_ref().map(Worklist::path)?;
-        let host = self.pool.client.provider.redirect.host.as_str();
-        Some(format!("http://{host}:{}{path}", self.serving.port()))
+        Some(self.at(&path))
     }
 
     /// Waits for a question's answer from now on, and opens its address where a browser is wanted.
@@ -83,7 +88,29 @@ impl Session {
     ) -> Option<Opened> {
         let (flow, ask) = asked.get();
         callback_router::lock(&self.router).expect(flow.clone(), ask);
-        open(env, &ask.address, choice)
+        self.launch(env, flow, &ask.address, choice)
+    }
+
+    /// Starts a browser, where one is wanted, that is to show a flow's address. The program is given a one-time address of
+    /// ours that leads there: every user of this machine can read what its arguments are, and the address holds the state.
+    /// The one place that starts a browser.
+    pub fn launch(&self, env: &Env, flow: &FlowId, address: &str, choice: &BrowserChoice) -> Option<Opened> {
+        if *choice == BrowserChoice::None {
+            return None;
+        }
+        if let Err(why) = presentable(address) {
+            return Some(Opened::Failed(why.into()));
+        }
+        let path = callback_router::lock(&self.router).launches.add(flow.clone(), address.to_owned());
+        // defense: S53 no-state-in-arguments
+        Some(env.browser.open(&self.at(&path), choice, &env.variables))
+    }
+
+    /// The address of one of our own paths, for a browser on this machine.
+    fn at(&self, path: &str) -> String {
+        let host = self.pool.client.provider.redirect.host.as_str();
+        let port = self.own.as_ref().unwrap_or(&self.serving).port();
+        format!("http://{host}:{port}{path}")
     }
 
     /// A place among the few exchanges at once, where one is free: there is one again when an answer comes.
@@ -150,14 +177,6 @@ impl Session {
     /// How many answers came that belong to no question of ours.
     pub fn strays(&self) -> usize {
         callback_router::lock(&self.router).strays
-    }
-}
-
-/// Opens an address, where a browser is wanted.
-pub fn open(env: &Env, address: &str, choice: &BrowserChoice) -> Option<Opened> {
-    match choice {
-        BrowserChoice::None => None,
-        choice => Some(env.browser.open(address, choice, &env.variables)),
     }
 }
 

@@ -29,11 +29,10 @@ pub(super) fn unbound(wanted: Option<u16>) -> impl Fn(std::io::Error) -> Error {
     }
 }
 
-/// A short path, for a socket's name has 107 characters at most.
-pub(super) fn private_folder(env: &Env) -> PathBuf {
-    ["XDG_RUNTIME_DIR", "TMPDIR"]
-        .iter()
-        .filter_map(|name| env.variables.get(name).map(PathBuf::from))
-        .find(|folder| folder.is_dir())
-        .unwrap_or_else(std::env::temp_dir)
+/// Where the private socket may lie, the best place first: one may be missing, full, another's, or too long for a socket's
+/// name.
+pub(super) fn private_folders(env: &Env) -> Vec<PathBuf> {
+    let named = ["XDG_RUNTIME_DIR", "TMPDIR"].iter().filter_map(|name| env.variables.get(name));
+    let named = named.filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    named.chain([PathBuf::from("/tmp"), PathBuf::from("/var/tmp"), env.paths.data.clone()]).collect()
 }

@@ -19,6 +19,7 @@ mod help;
 mod history;
 mod import;
 mod last_use;
+mod launch;
 mod layers;
 mod listen;
 mod man;

@@ -101,7 +101,15 @@ pub(super) fn run<'a>(
         false => None,
     };
     let keys = attended.then(|| session.keys(call.env)).flatten();
-    let options = RunOptions { choice, timeout, any_user, run: Some(id), keys: keys.is_some(), worklist };
+    let options = RunOptions {
+        choice,
+        timeout,
+        any_user,
+        run: Some(id),
+        keys: keys.is_some(),
+        reopens: keys.is_some(),
+        worklist,
+    };
     let mut pace = Pace::new(tabs, attended, admins);
     pace.heard(Instant::now());
     let mut round = ConsentRun::new(
@@ -172,8 +180,13 @@ fn worklist(
     session.show_worklist(worklist.clone());
     if let Some(address) = session.worklist_address() {
         call.env.terminal.insist(&format!("Worklist, for a browser on this machine:\n\n  {address}\n"));
-        let port = Url::parse(&address).ok().and_then(|it| it.port());
-        if let Some(advice) = from_afar(call.env, port) {
+        // Where the answers come, and where the worklist is: the same port, unless the redirect's is always the same.
+        let mut ports: Vec<_> = [session.redirect_uri(), address]
+            .iter()
+            .filter_map(|address| Url::parse(address).ok()?.port())
+            .collect();
+        ports.dedup();
+        if let Some(advice) = from_afar(call.env, &ports) {
             call.env.terminal.say(&advice);
         }
     }

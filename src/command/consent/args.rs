@@ -15,7 +15,7 @@ pub struct Waiting {
     #[arg(long, conflicts_with = "browser")]
     pub no_browser: bool,
 
-    /// Have CMD open the address, which becomes its last argument (no shell is used)
+    /// Have CMD open the page, by a one-time address that becomes its last argument (no shell is used)
     #[arg(long, value_name = "CMD")]
     pub browser: Option<String>,
 

@@ -38,8 +38,9 @@ pub(in crate::command) fn consent<'a>(
         // Nobody is to be asked any more.
         Ok((_, Some(kept))) => Ok(outcome_of_left(call, bench, &item, kept, any_user)),
         Ok((client, None)) => {
+            let (choice, run, worklist) = (choice?, None, None);
             let options =
-                RunOptions { choice: choice?, timeout, any_user, run: None, keys: false, worklist: None };
+                RunOptions { choice, timeout, any_user, run, keys: false, reopens: false, worklist };
             alone(call, bench, item, options, &client, waiting)
         }
         Err(e) => Err(e),
@@ -67,6 +68,7 @@ fn alone<'a>(
     let items = [(0, item)];
     // An address that was sent back can be pasted meanwhile.
     let keys = call.env.terminal.attended().then(|| session.keys(call.env)).flatten();
+    let options = RunOptions { reopens: keys.is_some(), ..options };
     let round =
         ConsentRun::new(call.env, &mut bench.custody, client, &mut session, options, pace, &items, &mut view);
     let outcome = round.run().outcomes.pop().flatten();

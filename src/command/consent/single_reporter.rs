@@ -50,7 +50,7 @@ impl ProgressReporter for SingleReporter<'_> {
             OpenMethod::Browser(Opened::Started) => terminal.say("A browser has been asked to open it."),
             OpenMethod::Address | OpenMethod::Worklist => {}
         }
-        if let Some(advice) = from_afar(self.call.env, waiting_port(address)) {
+        if let Some(advice) = from_afar(self.call.env, waiting_port(address).as_slice()) {
             terminal.say(&advice);
         }
         if terminal.attended() {

@@ -6,7 +6,7 @@ use crate::custody::Kept;
 use crate::model::ids::same_account;
 use crate::model::outcome::Ending;
 use crate::model::plan::Progress;
-use crate::web::{self, ActionResponder, WorklistAction};
+use crate::web::{ActionResponder, WorklistAction};
 use std::time::Instant;
 
 impl ConsentRun<'_, '_> {
@@ -42,6 +42,7 @@ impl ConsentRun<'_, '_> {
                     self.skip(at, "skipped at the terminal");
                 }
             }
+            'r' if self.renew_opened_twice() => {}
             'r' => match oldest {
                 Some(at) => self.open_again(at),
                 None => self.try_failed_again(),
@@ -53,8 +54,8 @@ impl ConsentRun<'_, '_> {
 
     /// Its tab may have been closed: the same question, once more.
     pub(super) fn open_again(&mut self, at: usize) {
-        if let Some(flow) = self.flows.about(at) {
-            let browser = web::open(self.env, &flow.address, &self.options.choice);
+        if let Some((id, flow)) = self.flows.flow_of(at) {
+            let browser = self.flows.server.launch(self.env, id, &flow.address, &self.options.choice);
             let until = flow.until.unwrap_or_else(Instant::now);
             self.reporter.opened(&self.items[at].1, &flow.address, OpenMethod::of(browser), until);
         }

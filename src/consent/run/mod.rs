@@ -2,6 +2,7 @@
 //! of it. One license is a run of one; one failure never stops the others.
 
 mod actions;
+mod launched;
 mod outage;
 mod pasted;
 mod strays;
@@ -25,7 +26,7 @@ use crate::oauth::{self, ProviderClient};
 use crate::system::{BrowserChoice, Env, Opened};
 use crate::web::{BrowserReply, Session, SessionEvent, Worklist};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 /// What people and scripts see of a run.
@@ -77,6 +78,8 @@ pub struct RunOptions {
     pub run: Option<RunId>,
     /// A person's keys are heard: they can be asked.
     pub keys: bool,
+    /// The key `r` is heard, which makes a new address.
+    pub reopens: bool,
     /// The page that a person keeps open beside it, where one is served.
     pub worklist: Option<Worklist>,
 }
@@ -112,6 +115,10 @@ pub struct ConsentRun<'r, 'e> {
     news: bool,
     /// It has been said that an answer came which nobody asked for.
     told_of_strays: bool,
+    /// Whose one-time address was opened twice: by whom, nobody knows.
+    opened_twice: BTreeSet<usize>,
+    /// It has been said that another user came by a one-time address.
+    told_of_another_user: bool,
 }
 
 impl<'r, 'e> ConsentRun<'r, 'e> {
@@ -143,6 +150,8 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             stopped: None,
             news: true,
             told_of_strays: false,
+            opened_twice: BTreeSet::new(),
+            told_of_another_user: false,
         }
     }
 
@@ -240,7 +249,11 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
                 self.exchanged(vec![(flow, *result)]);
             }
             SessionEvent::Looked(found) => self.looked(found),
+            SessionEvent::Launched { flow, problem } => self.launched(&flow, problem),
             SessionEvent::Key(key) if self.several() => self.key(key),
+            SessionEvent::Key('r' | 'R') => {
+                self.renew_opened_twice();
+            }
             SessionEvent::Key(_) => {}
             SessionEvent::Pasted { text, from } => self.pasted(&text, from),
             SessionEvent::Clicked { action, reply } => self.take_action(action, reply),

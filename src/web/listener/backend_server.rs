@@ -3,8 +3,11 @@
 use super::in_flight_requests::InFlightRequests;
 use super::request::{Method, Request};
 use std::io;
+#[cfg(not(unix))]
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
@@ -27,6 +30,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Pipe for T {}
 enum Address {
     #[cfg(unix)]
     Unix(PathBuf),
+    #[cfg(not(unix))]
     Tcp(SocketAddr),
 }
 
@@ -38,7 +42,7 @@ struct Running {
 
 /// tiny_http behind its private socket.
 pub(super) struct BackendServer {
-    /// A fresh folder of ours alone; `None` where the socket is TCP.
+    /// A fresh folder of ours alone; `None` on a system that has no such sockets.
     folder: Option<PathBuf>,
     proof: String,
     running: Mutex<Option<Running>>,
@@ -48,26 +52,49 @@ pub(super) struct BackendServer {
 }
 
 impl BackendServer {
-    /// Opens the private socket in a fresh folder under `parent`.
-    pub(super) fn open(parent: &Path) -> io::Result<BackendServer> {
-        let mut backend = BackendServer {
+    /// Opens the private socket in a fresh folder under the first parent that will do.
+    #[cfg(unix)]
+    pub(super) fn open(parents: &[PathBuf]) -> io::Result<BackendServer> {
+        let mut why = io::Error::from(io::ErrorKind::NotFound);
+        // defense: S57 never-without-a-folder
+        for parent in parents {
+            match Self::in_folder(parent) {
+                Ok(backend) => return Ok(backend),
+                Err(e) => why = io::Error::new(e.kind(), format!("{}: {e}", parent.display())),
+            }
+        }
+        Err(io::Error::new(
+            why.kind(),
+            format!("no folder takes its private socket, the last one tried being {why}"),
+        ))
+    }
+
+    #[cfg(unix)]
+    fn in_folder(parent: &Path) -> io::Result<BackendServer> {
+        safe(parent)?;
+        let mut backend = Self::closed()?;
+        backend.make_folder(parent)?;
+        // Where that fails, dropping it takes its folder away.
+        backend.start()?;
+        Ok(backend)
+    }
+
+    /// Opens the socket.
+    #[cfg(not(unix))]
+    pub(super) fn open(_: &[PathBuf]) -> io::Result<BackendServer> {
+        let backend = Self::closed()?;
+        backend.start()?;
+        Ok(backend)
+    }
+
+    fn closed() -> io::Result<BackendServer> {
+        Ok(BackendServer {
             folder: None,
             proof: random()?,
             running: Mutex::new(None),
             ailing: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
-        };
-        backend.make_folder(parent)?;
-        match backend.start() {
-            // A Unix socket's path is short (104 bytes on a Mac); the loopback stands in.
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput && backend.folder.is_some() => {
-                backend.remove_folder();
-                backend.folder = None;
-                backend.start()?;
-            }
-            outcome => outcome?,
-        }
-        Ok(backend)
+        })
     }
 
     #[cfg(unix)]
@@ -77,11 +104,6 @@ impl BackendServer {
         let folder = parent.join(random()?);
         std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
         self.folder = Some(folder);
-        Ok(())
-    }
-
-    #[cfg(not(unix))]
-    fn make_folder(&mut self, _parent: &Path) -> io::Result<()> {
         Ok(())
     }
 
@@ -96,7 +118,7 @@ impl BackendServer {
 
     #[cfg(unix)]
     fn listen(&self) -> io::Result<(tiny_http::Listener, Address)> {
-        let Some(folder) = &self.folder else { return listen_tcp() };
+        let folder = self.folder.as_ref().ok_or(io::ErrorKind::NotFound)?;
         let path = folder.join("s");
         Ok((std::os::unix::net::UnixListener::bind(&path)?.into(), Address::Unix(path)))
     }
@@ -146,9 +168,7 @@ impl BackendServer {
             return None;
         }
         let id = id.parse().ok()?;
-        if !in_flight.held(id) {
-            return None;
-        }
+        let ends = in_flight.held(id)?;
         let method = match request.method() {
             tiny_http::Method::Post => Method::Post,
             _ => Method::Get,
@@ -157,7 +177,7 @@ impl BackendServer {
             Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
             None => (request.url().to_owned(), None),
         };
-        Some(Request::new(method, path, query, id, in_flight.clone(), request))
+        Some(Request::new(method, path, query, id, ends, in_flight.clone(), request))
     }
 
     /// Replaces a dead server, unless all is to end.
@@ -185,6 +205,7 @@ impl BackendServer {
             Address::Unix(path) => {
                 tokio::net::UnixStream::connect(path).await.map(|stream| Box::new(stream) as Box<dyn Pipe>)
             }
+            #[cfg(not(unix))]
             Address::Tcp(address) => {
                 let stream = tokio::net::TcpStream::connect(address).await;
                 stream.and_then(|stream| stream.set_nodelay(true).map(|()| Box::new(stream) as Box<dyn Pipe>))
@@ -266,10 +287,27 @@ impl Drop for Thread {
     }
 }
 
+#[cfg(not(unix))]
 fn listen_tcp() -> io::Result<(tiny_http::Listener, Address)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = Address::Tcp(listener.local_addr()?);
     Ok((listener.into(), address))
+}
+
+/// Whether nobody else can put a folder of theirs in the place of one that is made there: it's ours or root's, and others
+/// can't write it, or can't move what isn't theirs.
+#[cfg(unix)]
+fn safe(parent: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    const OTHERS_WRITE: u32 = 0o022;
+    const STICKY: u32 = 0o1000;
+    let found = std::fs::metadata(parent)?;
+    let trusted = [0, rustix::process::geteuid().as_raw()].contains(&found.uid());
+    // defense: S56 S57 private-socket-in-safe-hands
+    if !trusted || (found.mode() & OTHERS_WRITE != 0 && found.mode() & STICKY == 0) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "others could replace what is in it"));
+    }
+    Ok(())
 }
 
 /// 128 random bits as hex.

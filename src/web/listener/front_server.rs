@@ -2,7 +2,7 @@
 
 use super::backend_server::BackendServer;
 use super::head::{self, Verdict};
-use super::in_flight_requests::InFlightRequests;
+use super::in_flight_requests::{Ends, InFlightRequests};
 use super::limits::{self, Limits};
 use super::page::Page;
 use super::request::Method;
@@ -233,7 +233,8 @@ impl FrontServer {
         progress: &mut Progress,
     ) -> io::Result<bool> {
         let permit = self.handing.clone().acquire_owned().await.map_err(io::Error::other)?;
-        let under_way = self.in_flight.begin(permit);
+        let ends = Ends { peer: client.peer_addr()?, local: client.local_addr()? };
+        let under_way = self.in_flight.begin(permit, ends);
         let Ok(mut backend) = self.backend.connect().await else { return Ok(false) };
         let request = self.backend.clean(method, target, &self.names[0], under_way.id);
         if backend.write_all(request.as_bytes()).await.is_err() {

@@ -5,6 +5,9 @@ use super::request::Method;
 /// A head longer than this is refused; a redirect's is about one KiB.
 pub const LIMIT: usize = 16 * 1024;
 
+/// The headers by which browsers say that they look ahead.
+const PURPOSES: [&[u8]; 4] = [b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"];
+
 /// What is to be done with a connection whose head is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -71,6 +74,8 @@ fn parse(head: &[u8], names: &[String]) -> Result<Verdict, Verdict> {
     let mut sites = Vec::new();
     let mut origins = Vec::new();
     let mut framed = false;
+    let mut ahead = false;
+    let mut worker = false;
     let mut lengths = 0;
     for line in lines {
         let colon = line.iter().position(|byte| *byte == b':').ok_or(refuse(400))?;
@@ -85,6 +90,11 @@ fn parse(head: &[u8], names: &[String]) -> Result<Verdict, Verdict> {
             sites.push(value);
         } else if name.eq_ignore_ascii_case(b"origin") {
             origins.push(value);
+        } else if PURPOSES.iter().any(|it| name.eq_ignore_ascii_case(it)) {
+            // `prefetch;prerender`, `preview`: each value that there is says that nobody has asked for it yet.
+            ahead = true;
+        } else if name.eq_ignore_ascii_case(b"service-worker") {
+            worker = true;
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
             framed = true;
         } else if name.eq_ignore_ascii_case(b"content-length") {
@@ -114,6 +124,16 @@ fn parse(head: &[u8], names: &[String]) -> Result<Verdict, Verdict> {
     // defense: S17 no-request-with-a-body
     if framed {
         return Err(refuse(400));
+    }
+    // A browser that looks ahead would take the answer that a person is to see.
+    // defense: S53 nothing-is-fetched-ahead
+    if ahead {
+        return Err(refuse(503));
+    }
+    // No page of ours has a worker: whoever's it is, it isn't fed.
+    // defense: S20 no-service-worker
+    if worker {
+        return Err(refuse(404));
     }
     Ok(Verdict::Pass(method, target.to_owned()))
 }
@@ -224,6 +244,22 @@ mod tests {
         // A foreign name for us is told first.
         let rebound = format!("POST /x HTTP/1.1\r\nHost: evil.example\r\n{same}\r\n");
         assert_eq!(status(rebound), 421);
+    }
+
+    #[test]
+    fn nothing_is_answered_that_a_browser_fetches_ahead_or_for_a_worker() {
+        for purpose in [
+            "Sec-Purpose: prefetch",
+            "Sec-Purpose: prefetch;prerender",
+            "sec-purpose: prefetch;anonymous-client-ip",
+            "Purpose: prefetch",
+            "X-Purpose: preview",
+            "X-moz: prefetch",
+        ] {
+            assert_eq!(status(get("/callback?code=1", &format!("{purpose}\r\n"))), 503, "{purpose}");
+        }
+        assert_eq!(status(get("/sw.js", "Service-Worker: script\r\n")), 404);
+        assert_eq!(status(get("/callback?code=1", "Sec-Fetch-Purpose: x\r\n")), 200);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Knows which requests are under way, so that stopping can wait for answers but not for silence.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,24 +17,35 @@ enum Stage {
     Answering,
 }
 
+/// The two ends of the connection by which a request came: the browser's, and ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ends {
+    pub(super) peer: SocketAddr,
+    pub(super) local: SocketAddr,
+}
+
 /// The requests between the front server and the browser's whole answer.
 #[derive(Default)]
 pub(super) struct InFlightRequests {
-    under_way: Mutex<HashMap<u64, Stage>>,
+    under_way: Mutex<HashMap<u64, (Stage, Ends)>>,
     changed: Condvar,
     last: AtomicU64,
 }
 
 impl InFlightRequests {
     /// A request leaves the front server; it counts until the answer's guard is dropped.
-    pub(super) fn begin(self: &Arc<InFlightRequests>, permit: OwnedSemaphorePermit) -> InFlightRequest {
+    pub(super) fn begin(
+        self: &Arc<InFlightRequests>,
+        permit: OwnedSemaphorePermit,
+        ends: Ends,
+    ) -> InFlightRequest {
         let id = self.last.fetch_add(1, Ordering::Relaxed);
-        self.lock().insert(id, Stage::Handing { _permit: permit });
+        self.lock().insert(id, (Stage::Handing { _permit: permit }, ends));
         InFlightRequest { in_flight: self.clone(), id }
     }
 
-    /// The handler has the request. False where nobody waits for it.
-    pub(super) fn held(&self, id: u64) -> bool {
+    /// The handler has the request; by which connection it came. `None` where nobody waits for it.
+    pub(super) fn held(&self, id: u64) -> Option<Ends> {
         self.advance(id, Stage::Held)
     }
 
@@ -44,19 +56,24 @@ impl InFlightRequests {
 
     /// Waits until nothing moves, at most so long; requests held unanswered don't count.
     pub(super) fn settle(&self, limit: Duration) {
-        let moving = |map: &mut HashMap<u64, Stage>| map.values().any(|stage| !matches!(stage, Stage::Held));
+        let moving = |map: &mut HashMap<u64, (Stage, Ends)>| {
+            map.values().any(|(stage, _)| !matches!(stage, Stage::Held))
+        };
         let _ = self.changed.wait_timeout_while(self.lock(), limit, moving);
     }
 
-    fn advance(&self, id: u64, stage: Stage) -> bool {
+    fn advance(&self, id: u64, stage: Stage) -> Option<Ends> {
         let mut map = self.lock();
-        let known = map.get_mut(&id).map(|entry| *entry = stage).is_some();
+        let known = map.get_mut(&id).map(|entry| {
+            entry.0 = stage;
+            entry.1
+        });
         drop(map);
         self.changed.notify_all();
         known
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Stage>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, (Stage, Ends)>> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -70,7 +87,7 @@ pub(super) struct InFlightRequest {
 impl InFlightRequest {
     /// Whether the handler ever saw the request: if not, handing it over again is harmless.
     pub(super) fn arrived(&self) -> bool {
-        !matches!(self.in_flight.lock().get(&self.id), Some(Stage::Handing { .. }))
+        !matches!(self.in_flight.lock().get(&self.id), Some((Stage::Handing { .. }, _)))
     }
 }
 

@@ -19,7 +19,7 @@ use front_server::{FrontServer, ListenerHandle};
 use in_flight_requests::InFlightRequests;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -122,25 +122,25 @@ impl Listener {
     }
 
     /// Serves: each clean request is given to `handle`, on a thread of its own; it should pass it on and
-    /// return. `private_folder` must exist; a socket lives in it until the end. The runtime needs I/O and time.
+    /// return. A socket lives in the first of the `folders` that will do, until the end. The runtime needs I/O and time.
     pub fn serve(
         self,
         runtime: &Handle,
-        private_folder: &Path,
+        folders: &[PathBuf],
         handle: impl FnMut(Request) + Send + 'static,
     ) -> io::Result<Serving> {
-        self.serve_within(front_server::HEAD_TIME, runtime, private_folder, handle)
+        self.serve_within(front_server::HEAD_TIME, runtime, folders, handle)
     }
 
     fn serve_within(
         self,
         head_time: Duration,
         runtime: &Handle,
-        private_folder: &Path,
+        folders: &[PathBuf],
         handle: impl FnMut(Request) + Send + 'static,
     ) -> io::Result<Serving> {
         let in_flight = Arc::new(InFlightRequests::default());
-        let backend = Arc::new(BackendServer::open(private_folder)?);
+        let backend = Arc::new(BackendServer::open(folders)?);
         let thread = backend.run(in_flight.clone(), handle)?;
         let front =
             Arc::new(FrontServer::new(self.names, self.exposed, head_time, backend, in_flight.clone()));

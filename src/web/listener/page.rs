@@ -69,6 +69,12 @@ impl Page {
         &self.body
     }
 
+    /// The HTTP status.
+    #[cfg(test)]
+    pub(in crate::web) fn status(&self) -> u16 {
+        self.status
+    }
+
     /// A page that says its status and nothing else.
     pub(super) fn plain(status: u16) -> Page {
         let reason = StatusCode(status).default_reason_phrase();

@@ -1,7 +1,8 @@
 //! What a browser asks, as the front server lets it through, and the one answer that it gets.
 
-use super::in_flight_requests::InFlightRequests;
+use super::in_flight_requests::{Ends, InFlightRequests};
 use super::page::Page;
+use crate::system::{PeerOwner, owner_of};
 use std::sync::Arc;
 
 /// The most bytes that the kernel surely takes at once.
@@ -25,6 +26,7 @@ pub struct Request {
     /// What followed the `?`, undecoded.
     pub query: Option<String>,
     pub(super) id: u64,
+    ends: Ends,
     in_flight: Arc<InFlightRequests>,
     pub(super) inner: Option<tiny_http::Request>,
 }
@@ -35,10 +37,16 @@ impl Request {
         path: String,
         query: Option<String>,
         id: u64,
+        ends: Ends,
         in_flight: Arc<InFlightRequests>,
         request: tiny_http::Request,
     ) -> Self {
-        Self { method, path, query, id, in_flight, inner: Some(request) }
+        Self { method, path, query, id, ends, in_flight, inner: Some(request) }
+    }
+
+    /// Whose browser asks, where the system tells.
+    pub(in crate::web) fn owner(&self) -> PeerOwner {
+        owner_of(self.ends.peer, self.ends.local)
     }
 
     /// Answers, from any thread and at any time. Returns once the kernel has the page, which then reaches the

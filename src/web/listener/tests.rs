@@ -73,7 +73,8 @@ impl Rig {
         let (runtime, folder) = (runtime(), tempfile::tempdir().unwrap());
         let listener = Listener::bind(host, None).unwrap();
         let port = listener.port();
-        let serving = listener.serve_within(head_time, runtime.handle(), folder.path(), handle).unwrap();
+        let serving =
+            listener.serve_within(head_time, runtime.handle(), &[folder.path().to_owned()], handle).unwrap();
         Rig { serving: Some(serving), requests, port, folder, runtime }
     }
 
@@ -192,7 +193,8 @@ fn s16_the_socket_bound_is_the_socket_served() {
     // It waits in the socket's queue, which a second bind would have lost.
     let mut early = connect(port);
     early.write_all(get(port, "/early").as_bytes()).unwrap();
-    let _serving = listener.serve(runtime.handle(), folder.path(), |request| request.answer(page("in time")));
+    let _serving = listener
+        .serve(runtime.handle(), &[folder.path().to_owned()], |request| request.answer(page("in time")));
     assert!(all(early).ends_with("in time"));
 }
 
@@ -281,22 +283,49 @@ fn the_private_folder_is_ours_alone_and_goes_at_the_end() {
     assert_eq!(std::fs::read_dir(rig.folder.path()).unwrap().count(), 0);
 }
 
-#[test]
-fn a_folder_too_deep_for_a_unix_socket_still_serves() {
-    let folder = tempfile::tempdir().unwrap();
-    let deep = folder.path().join("x".repeat(120));
-    std::fs::create_dir(&deep).unwrap();
+/// A port is served with its private socket in one of these folders, and closed.
+#[cfg(unix)]
+fn serves_in(folders: &[std::path::PathBuf]) -> io::Result<()> {
     let runtime = runtime();
-    let listener = Listener::bind(Host::Ipv4Literal, None).unwrap();
+    let listener = Listener::bind(Host::Ipv4Literal, None)?;
     let port = listener.port();
     let handle = |request: Request| {
         let html = format!("you asked for {}", request.path);
         request.answer(page(html));
     };
-    let serving = listener.serve(runtime.handle(), &deep, handle).unwrap();
+    let serving = listener.serve(runtime.handle(), folders, handle)?;
     callback(port);
     drop(serving);
-    assert_eq!(std::fs::read_dir(&deep).unwrap().count(), 0);
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn s57_a_folder_that_will_not_do_is_passed_over_and_without_any_nothing_is_served() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = tempfile::tempdir().unwrap();
+    let folder = |name: &str, mode: u32| {
+        let path = home.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        path
+    };
+    let (long, open) = (folder(&"x".repeat(200), 0o700), folder("open", 0o777));
+    let file = home.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let missing = home.path().join("missing");
+    for (nth, wrong) in [&long, &open, &file, &missing].into_iter().enumerate() {
+        let why = serves_in(std::slice::from_ref(wrong)).unwrap_err().to_string();
+        assert!(why.contains("no folder takes its private socket"), "{why}");
+        let good = folder(&format!("good {nth}"), 0o700);
+        serves_in(&[wrong.clone(), good.clone()]).unwrap();
+        assert_eq!(std::fs::read_dir(&good).unwrap().count(), 0);
+    }
+    assert!(serves_in(&[]).is_err());
+    // Nothing is left in any of them.
+    assert_eq!(std::fs::read_dir(&long).unwrap().count() + std::fs::read_dir(&open).unwrap().count(), 0);
+    // In one like /tmp nobody moves what isn't theirs.
+    serves_in(&[folder("sticky", 0o1777)]).unwrap();
 }
 
 #[test]
@@ -393,7 +422,7 @@ fn a_page_answered_arrives_though_the_port_closes_at_once() {
         let listener = Listener::bind(Host::Ipv4Literal, None).unwrap();
         let port = listener.port();
         let serving = listener
-            .serve(runtime.handle(), folder.path(), move |request| drop(sender.send(request)))
+            .serve(runtime.handle(), &[folder.path().to_owned()], move |request| drop(sender.send(request)))
             .unwrap();
         let mut browser = connect(port);
         browser.write_all(get(port, "/callback").as_bytes()).unwrap();

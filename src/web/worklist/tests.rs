@@ -61,7 +61,7 @@ impl Rig {
                 let _ = sender.send(step);
             }
         };
-        let serving = listener.serve(runtime.handle(), folder.path(), handle).unwrap();
+        let serving = listener.serve(runtime.handle(), &[folder.path().to_owned()], handle).unwrap();
         Rig { worklist, serving: Some(serving), steps, port, runtime, _folder: folder }
     }
 

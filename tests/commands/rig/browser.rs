@@ -41,6 +41,8 @@ pub struct ScriptedBrowser {
     under_way: Mutex<Vec<JoinHandle<String>>>,
     pages: Mutex<Vec<String>>,
     /// Every address that it was told to open.
+    launched: Mutex<Vec<String>>,
+    /// Where those led.
     opened: Mutex<Vec<String>>,
     /// Of whoever sits at the terminal meanwhile.
     hand: Mutex<Hand>,
@@ -53,6 +55,7 @@ impl ScriptedBrowser {
             next: Mutex::default(),
             under_way: Mutex::default(),
             pages: Mutex::default(),
+            launched: Mutex::default(),
             opened: Mutex::default(),
             hand: Mutex::default(),
         }
@@ -67,7 +70,12 @@ impl ScriptedBrowser {
         *self.hand.lock().unwrap() = hand;
     }
 
-    /// Every address that it was told to open so far.
+    /// Every address that it was told to open so far: what stands in its arguments.
+    pub fn launched(&self) -> Vec<String> {
+        self.launched.lock().unwrap().clone()
+    }
+
+    /// The provider's addresses that those led to.
     pub fn opened(&self) -> Vec<String> {
         self.opened.lock().unwrap().clone()
     }
@@ -88,7 +96,10 @@ impl ScriptedBrowser {
 
 impl Browser for ScriptedBrowser {
     fn open(&self, address: &str, _: &BrowserChoice, _: &Variables) -> Opened {
-        self.opened.lock().unwrap().push(address.to_owned());
+        self.launched.lock().unwrap().push(address.to_owned());
+        let led = led(address);
+        self.opened.lock().unwrap().push(led.clone());
+        let address = led.as_str();
         let mut visit = self.next.lock().unwrap().pop_front().unwrap_or(Visit::Grants);
         while let Visit::Types(keys, then) = visit {
             self.hand.lock().unwrap().types(keys);
@@ -125,11 +136,18 @@ impl Browser for ScriptedBrowser {
     }
 }
 
+/// Where a one-time address leads.
+fn led(address: &str) -> String {
+    let page = get(address);
+    let led = page.lines().find_map(|line| line.strip_prefix("Location: "));
+    led.unwrap_or_else(|| panic!("{address} leads nowhere:\n{page}")).to_owned()
+}
+
 /// What a GET is answered with; nothing where nobody listens any more.
 pub fn get(address: &str) -> String {
     let address = Url::parse(address).unwrap();
     let place = format!("{}:{}", address.host_str().unwrap(), address.port().unwrap());
-    let target = format!("{}?{}", address.path(), address.query().unwrap_or_default());
+    let target = &address[url::Position::BeforePath..url::Position::AfterQuery];
     let mut page = String::new();
     let Ok(mut stream) = TcpStream::connect(&place) else { return page };
     let asked = write!(stream, "GET {target} HTTP/1.1\r\nHost: {place}\r\nConnection: close\r\n\r\n");

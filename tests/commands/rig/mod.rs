@@ -249,6 +249,11 @@ impl Rig {
         self.browser.opened()
     }
 
+    /// What the browser was told to open: what stands in its arguments.
+    pub fn launched(&self) -> Vec<String> {
+        self.browser.launched()
+    }
+
     /// Runs a command line, as a shell would split it, without the program's name.
     #[must_use = "what a test doesn't mention must be empty"]
     pub fn run(&self, line: &str) -> Done {

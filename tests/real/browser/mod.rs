@@ -6,6 +6,7 @@ mod granting;
 mod person;
 mod refusing;
 mod safety;
+mod service_worker;
 mod webdriver;
 mod worklist;
 

@@ -36,6 +36,14 @@ def fetch(url, data=None):
     return answer.status, answer.read().decode("utf-8", "replace")
 
 
+if urllib.parse.urlsplit(address).path.startswith("/launch/"):
+    # The one-time address that a browser is started by leads to the page.
+    leads = urllib.request.build_opener(urllib.request.ProxyHandler({}), Stays)
+    try:
+        leads.open(address, timeout=120)
+        sys.exit("the one-time address leads nowhere")
+    except urllib.error.HTTPError as redirect:
+        address = redirect.headers["Location"]
 _, page = fetch(address)
 asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(address).query))
 token = next(html.unescape(re.search(r'value="([^"]*)"', tag)[1])

@@ -2,7 +2,7 @@
 
 use crate::support::{Rig, Run};
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStderr};
+use std::process::{Child, ChildStderr, Command};
 
 /// A command that has said its address and waits; it's ended when dropped.
 pub struct Asked {
@@ -16,7 +16,12 @@ pub struct Asked {
 impl Asked {
     /// Runs the command until it has said its address.
     pub fn start(rig: &Rig, arguments: &[&str]) -> Self {
-        let mut child = rig.start(arguments);
+        Self::by(&mut rig.command(arguments))
+    }
+
+    /// The same of a command in an environment of its own.
+    pub fn by(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut talk = BufReader::new(child.stderr.take().unwrap());
         let mut said = String::new();
         let address = loop {

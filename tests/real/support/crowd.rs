@@ -162,14 +162,20 @@ impl Drop for Crowd {
 impl Street {
     /// Lays out each address that comes.
     fn deliver(&self, letters: File) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let browser = runtime.block_on(async { Visitor::new().unwrap() });
         for line in BufReader::new(letters).lines() {
-            let mut pages = self.pages.lock().unwrap();
+            let pages = self.pages.lock().unwrap();
             if pages.closed {
                 return;
             }
-            pages.open.push(line.unwrap());
             drop(pages);
             self.count(|tally| tally.opened += 1);
+            // As soon as it's started, a browser goes where the one-time address leads; to nowhere, where the program has died.
+            match runtime.block_on(browser.led(&line.unwrap())) {
+                Ok(address) => self.pages.lock().unwrap().open.push(address.into()),
+                Err(_) => self.count(|tally| tally.stranded += 1),
+            }
             self.changed.notify_all();
         }
     }

@@ -1,0 +1,98 @@
+//! S53: another local user, made by `useradd`, reads every process's arguments while a command waits, and tries what stands
+//! there. The tests run as root, here and in CI: only root can make users, and run something as one.
+
+use super::{get, granted, is_guarded, send, status};
+use crate::support::{Rig, Run, outside, register};
+use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
+const ATTACK: &str = include_str!("neighbor.py");
+
+/// Another user of this machine, gone when dropped.
+struct Neighbor(String);
+
+impl Neighbor {
+    fn moves_in() -> Self {
+        let name = format!("neighbor{}", std::process::id());
+        let made =
+            outside("useradd").args(["--no-create-home", "--shell", "/bin/sh", &name]).output().unwrap();
+        assert!(made.status.success(), "this test runs as root: {}", String::from_utf8_lossy(&made.stderr));
+        Self(name)
+    }
+
+    /// What the attack on a port brings.
+    fn attacks(&self, port: u16) -> Value {
+        let mut command = outside("runuser");
+        command.args(["-u", &self.0, "--", "/usr/bin/python3", "-", &port.to_string()]);
+        command.env_clear().env("PATH", "/usr/bin:/bin").current_dir("/");
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(child.stdin.as_mut().unwrap(), ATTACK.as_bytes()).unwrap();
+        Run::of(child.wait_with_output().unwrap()).exits(0).json()
+    }
+}
+
+impl Drop for Neighbor {
+    fn drop(&mut self) {
+        let _ = outside("userdel").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn as_root_another_user_who_reads_all_arguments_gets_nothing_and_takes_nothing() {
+    let (rig, neighbor) = (Rig::new(), Neighbor::moves_in());
+    // A browser that keeps its address among its arguments for as long as the rig is there, and hasn't gone there yet.
+    let (browser, noted) = (rig.elsewhere("browser"), rig.elsewhere("noted"));
+    let script = format!(
+        "#!/bin/sh\nprintf %s \"$1\" > {0}.new\nmv {0}.new {0}\nwhile [ -e {0} ]; do sleep 0.1; done\n",
+        noted.display()
+    );
+    std::fs::write(&browser, script).unwrap();
+    std::fs::set_permissions(&browser, PermissionsExt::from_mode(0o755)).unwrap();
+    let child = rig.start(&register("L-1", &["--browser", browser.to_str().unwrap()]));
+    rig.until(|| noted.exists());
+    let address = url::Url::parse(&std::fs::read_to_string(&noted).unwrap()).unwrap();
+    let (port, path) = (address.port().unwrap(), address.path().to_owned());
+
+    let found = neighbor.attacks(port);
+    assert_eq!(found["found"], serde_json::json!([address.as_str()]), "{found}");
+    assert_eq!(found["with_state"], serde_json::json!([]), "{found}");
+    for head in found["launched"].as_array().unwrap() {
+        let head = head.as_str().unwrap();
+        assert!(head.starts_with("HTTP/1.1 403 ") && !head.contains("Location"), "{head}");
+    }
+    assert_eq!(found["posted"], serde_json::json!(["405"]), "{found}");
+    assert_eq!(found["forged"], serde_json::json!(["400"]), "{found}");
+
+    // What looks at it without a person doesn't take it either.
+    let head = get(address.authority(), &path);
+    let with = |more: &str| String::from_utf8(head.clone()).unwrap().replace("Accept: */*", more);
+    assert_eq!(status(&send(port, &with("Sec-Purpose: prefetch;prerender").into_bytes())), 503);
+    assert_eq!(status(&send(port, &with("Purpose: prefetch").into_bytes())), 503);
+    let looked = String::from_utf8(head.clone()).unwrap().replace("GET ", "HEAD ");
+    assert_eq!(status(&send(port, looked.as_bytes())), 405);
+
+    // Nor does a page of another name that was rebound to this machine, or one that posts.
+    let elsewhere = get(&format!("evil.example:{port}"), &path);
+    assert_eq!(status(&send(port, &elsewhere)), 421);
+    for origin in ["http://evil.example", "null"] {
+        let posted = with(&format!("Origin: {origin}")).replace("GET ", "POST ");
+        assert_eq!(status(&send(port, posted.as_bytes())), 405, "{origin}");
+    }
+
+    // The admin's own browser is led there, once, and the grant is stored.
+    let led = send(port, &head);
+    assert_eq!(status(&led), 303, "{led}");
+    let provider = led.lines().find_map(|line| line.strip_prefix("Location: ")).unwrap().to_owned();
+    let again = send(port, &head);
+    assert_eq!(status(&again), 410, "{again}");
+    is_guarded("the second visit", &again);
+    let back = granted(&provider);
+    let answer = send(port, &get(back.authority(), &format!("/callback?{}", back.query().unwrap())));
+    assert_eq!(status(&answer), 200, "{answer}");
+    let run = Run::of(child.wait_with_output().unwrap()).exits(0);
+    std::fs::remove_file(&noted).unwrap();
+    run.says("another user of this machine").says("was opened twice").says("was ignored");
+    assert_eq!((rig.only()["state"].clone(), rig.counted("token_issued")), ("active".into(), 1));
+}
