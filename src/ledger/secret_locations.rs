@@ -6,6 +6,7 @@ use super::store::Ledger;
 use super::{chain, journal, meta, records};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::flow::{Flow, Logged, Place, Role};
+use crate::model::granted::AwaitingGrant;
 use crate::model::history::Chore;
 use crate::model::ids::{FlowId, Generation, Key};
 use crate::model::vault_kind::VaultKind;
@@ -77,6 +78,21 @@ impl Ledger {
     /// Where a license's secrets of a role are.
     pub fn secrets(&self, profile: &str, key: &Key, role: Role) -> Result<Vec<(i64, Place)>> {
         records::secrets(self.engine.db(), profile, key, role).map_err(|e| self.fault("read", e))
+    }
+
+    /// The grants of a profile that await approval, by UBI and license.
+    pub fn awaiting(&self, profile: &str) -> Result<Vec<AwaitingGrant>> {
+        let read = self.engine.db().rows(
+            "SELECT secret.id, secret.ubi, secret.license, coalesce(held_by, '')
+             FROM secret JOIN authorization USING (profile, ubi, license)
+             WHERE profile = ?1 AND role = 'held' ORDER BY secret.ubi, secret.license",
+            values![profile],
+            |row| {
+                let (id, key, granted_by) = (row.get(0)?, key(row, 1)?, row.get(3)?);
+                Ok(AwaitingGrant { key, granted_by, id })
+            },
+        );
+        read.map_err(|e| self.fault("read", e))
     }
 
     /// The secrets that are on their way out: synced in a role that says so, which is the intent of their revocation.

@@ -85,13 +85,6 @@ impl<'w> BulkReporter<'w> {
         self.say(&format!("– {key}: left out, {why}"));
     }
 
-    /// One that came out without asking anybody.
-    pub fn done(&mut self, outcome: &Outcome) {
-        if self.form == Form::Jsonl {
-            self.write(&RunEvent::ended(outcome, self.call.env.clock.now(), self.provider));
-        }
-    }
-
     /// One has ended without having been waited for.
     pub fn ended_here(&mut self, item: &Planned, outcome: &Outcome) {
         self.ended(item, outcome, None);
@@ -251,7 +244,7 @@ impl ProgressReporter for BulkReporter<'_> {
             },
             (Ending::HandedOff, _) => format!("→ {named}: a link was handed out"),
             (Ending::Skipped, _) => format!("– {named}: {}", why.unwrap_or("skipped")),
-            (_, Some(error)) => format!("✗ {named}: {error}"),
+            (_, Some(error)) => format!("✗ {named}: {}", error.about(item.key.license.as_str())),
             (_, None) => format!("✗ {named}: {} failed", self.verb),
         });
     }

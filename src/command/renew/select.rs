@@ -75,7 +75,7 @@ impl Field<'_> {
             (state, None) => state.word().into(),
         };
         let why = match &record.held_by {
-            Some(by) => format!("{why}; a grant of {by} is held, which --any-user takes"),
+            Some(by) => format!("{why}; a grant of {by} awaits approval (--awaiting)"),
             None => why,
         };
         Planned::of(record, Purpose::Renew, why)
@@ -103,7 +103,7 @@ impl Field<'_> {
         for record in records.filter(|it| narrowed.admits(it, self.provider, self.now)) {
             let state = record.state(self.now, self.provider.due_window, &self.provider.zone);
             let why = match state {
-                State::Pending => "pending: never granted, so it has register",
+                State::Pending => "pending, never granted: use register",
                 State::Deactivated => "deactivated",
                 _ if record.held_elsewhere => "held elsewhere: exported with its secrets",
                 _ if narrowing.admits(record, self.provider, self.now) => {

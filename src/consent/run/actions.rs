@@ -79,6 +79,8 @@ impl ConsentRun<'_, '_> {
         self.outcomes[at] = None;
         self.links.remove(&at);
         self.set(at, Progress::Waiting, "");
+        // Else whoever goes on with the run would take it for done.
+        self.note(at, Progress::Waiting);
     }
 
     /// A click on the worklist.

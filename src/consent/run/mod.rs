@@ -449,17 +449,22 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             Ending::Skipped => Progress::Skipped,
             _ => Progress::Failed,
         };
-        let (place, item) = &self.items[at];
         self.news = true;
         self.set(at, progress, &detail(&outcome, why, self.flows.custody.provider()));
+        self.note(at, progress);
+        self.reporter.ended(&self.items[at].1, &outcome, why);
+        self.outcomes[at] = Some(outcome);
+    }
+
+    /// Notes how far a license has come in the ledger's run, for whoever goes on with it.
+    fn note(&mut self, at: usize, progress: Progress) {
+        let (place, item) = &self.items[at];
         if let Some(run) = self.options.run
             && let Err(e) = self.flows.custody.ledger_mut().note_run(run, *place, progress)
         {
             // The record itself says what was granted.
             tracing::warn!("how far {} came isn't noted in the run: {e}", item.key);
         }
-        self.reporter.ended(item, &outcome, why);
-        self.outcomes[at] = Some(outcome);
     }
 
     fn interrupt(&mut self) {
@@ -512,11 +517,7 @@ fn detail(outcome: &Outcome, why: Option<&str>, provider: &Provider) -> String {
         (Ending::Granted, _, Some(at)) => {
             format!("until {}", provider.zone.day(at))
         }
-        (_, Some(error), _) => {
-            let said = error.to_string();
-            // The row names it already.
-            said.strip_prefix(&format!("{}: ", outcome.key.license)).map_or(said.clone(), str::to_owned)
-        }
+        (_, Some(error), _) => error.about(outcome.key.license.as_str()),
         (Ending::HandedOff, ..) => "a link for elsewhere is out; its answer can be pasted above".into(),
         _ => why.unwrap_or_default().to_owned(),
     }

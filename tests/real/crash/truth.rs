@@ -120,6 +120,7 @@ pub fn go_on_with(rig: &Rig, license: &str, otherwise: &[&str]) -> Run {
     match words[0].as_str() {
         "deactivate" if !words.contains(&"--yes".to_owned()) => words.push("--yes".into()),
         "deactivate" => {}
+        "renew" if words.iter().any(|word| word == "--awaiting") => words.push("--yes".into()),
         // A refresh that was lost: nobody is asked.
         "exec" => {}
         _ if words.contains(&"--browser".to_owned()) => {}

@@ -1,0 +1,73 @@
+//! Another admin's grant that awaits approval becomes the living one, without a new consent.
+
+use super::granted_record::{drop_unwanted, make_live, summary, tokens_of_elsewhere};
+use super::writer::{Custody, event};
+use crate::error::{LedgerError, Result};
+use crate::ledger::Ledger;
+use crate::model::flow::{Change, Move, Place, Role};
+use crate::model::granted::{AwaitingGrant, Granted};
+use crate::model::history::Happened;
+use crate::model::ids::Key;
+
+impl Custody<'_> {
+    /// The grant of a license that awaits approval.
+    pub fn awaiting(&self, key: &Key) -> Result<Option<AwaitingGrant>> {
+        let all = self.ledger.awaiting(&self.provider.profile)?;
+        Ok(all.into_iter().find(|grant| grant.key == *key))
+    }
+
+    /// Makes live what an admin has just granted, where it still awaits approval: for whom that admin was approved before.
+    ///
+    /// # Errors
+    /// [`LedgerError::Changed`] where another grant awaits approval by now, or none.
+    pub fn accept_of(&mut self, key: &Key, granted_by: &str) -> Result<()> {
+        let awaiting = self.awaiting(key)?.filter(|grant| grant.granted_by == granted_by);
+        let gone = || LedgerError::Changed { license: key.license.to_string() };
+        self.accept(&awaiting.ok_or_else(gone)?)
+    }
+
+    /// Makes a grant live that awaits approval: the one that was shown, and no other.
+    ///
+    /// # Errors
+    /// [`LedgerError::Changed`] where it isn't there any more: accepted, discarded, or replaced by a newer one.
+    pub fn accept(&mut self, shown: &AwaitingGrant) -> Result<()> {
+        let key = &shown.key;
+        // Until it's committed: whoever accepts it too, or gives the license up, waits, and looks again.
+        let _claim = self.claim(key)?;
+        let profile = self.provider.profile.clone();
+        let place = still_awaits(&self.ledger, &profile, shown)?;
+        let granted = Granted::from_sealable(&self.vault.get(&place, key.license.as_str())?, key)?;
+        let provider = self.provider.clone();
+        let now = self.env.clock.now();
+        for flow in self.ledger.unfinished(&profile, Some(key))? {
+            self.clear_lapsed(&flow)?;
+        }
+        let mut dropped = Vec::new();
+        self.commit_if(key, |ledger, record| {
+            still_awaits(ledger, &profile, shown)?;
+            let renewed = record.created_at.is_some() && record.deactivated_at.is_none();
+            // It was granted before: what became uncertain since, such as whether it was revoked, it doesn't settle.
+            let uncertain_at = record.uncertain_at;
+            let elsewhere = tokens_of_elsewhere(ledger, record)?;
+            make_live(record, &provider, &granted, renewed);
+            record.uncertain_at = uncertain_at;
+            let mut moves = drop_unwanted(record, &provider);
+            moves.extend(elsewhere.iter().map(|(id, _)| Move::Drop(*id)));
+            dropped = elsewhere.into_iter().map(|(_, place)| place).collect();
+            moves.extend([Move::Turn(Role::Live, Role::Superseded), Move::Turn(Role::Held, Role::Live)]);
+            let happened = if renewed { Happened::Renewed } else { Happened::Granted };
+            let events = vec![event(record, happened, &summary(record, &[]), now)];
+            Ok(Change { record: record.clone(), moves, closes: None, events })
+        })?;
+        self.orphaned_items.extend(dropped);
+        self.changed_keys.insert(key.clone());
+        Ok(())
+    }
+}
+
+/// Where the tokens of a grant are that was shown; an error where it doesn't await approval any more.
+pub(super) fn still_awaits(ledger: &Ledger, profile: &str, shown: &AwaitingGrant) -> Result<Place> {
+    let found = ledger.secrets(profile, &shown.key, Role::Held)?.into_iter().find(|(id, _)| *id == shown.id);
+    let gone = || LedgerError::Changed { license: shown.key.license.to_string() }.into();
+    found.map(|(_, place)| place).ok_or_else(gone)
+}
