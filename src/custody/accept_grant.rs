@@ -12,8 +12,7 @@ use crate::model::ids::Key;
 impl Custody<'_> {
     /// The grant of a license that awaits approval.
     pub fn awaiting(&self, key: &Key) -> Result<Option<AwaitingGrant>> {
-        let all = self.ledger.awaiting(&self.provider.profile)?;
-        Ok(all.into_iter().find(|grant| grant.key == *key))
+        Ok(self.ledger.awaiting(&self.provider.profile, Some(key))?.pop())
     }
 
     /// Makes live what an admin has just granted, where it still awaits approval: for whom that admin was approved before.

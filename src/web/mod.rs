@@ -16,4 +16,4 @@ pub use event::SessionEvent;
 pub use exchange_pool::ExchangeSlot;
 pub use reply::BrowserReply;
 pub use session::{Session, open};
-pub use worklist::{ActionResponder, Entry, Worklist, WorklistAction, WorklistView};
+pub use worklist::{ActionResponder, Entry, HandedOffLink, Worklist, WorklistAction, WorklistView};

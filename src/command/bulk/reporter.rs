@@ -2,9 +2,10 @@
 //! license elsewhere, events for scripts.
 
 use crate::command::Call;
+use crate::command::consent::messages;
 use crate::command::form::Form;
 use crate::command::hooks;
-use crate::consent::{OpenMethod, ProgressReporter};
+use crate::consent::{IssuedLink, OpenMethod, ProgressReporter};
 use crate::custody::Custody;
 use crate::error::{clean, licenses};
 use crate::model::authorization::Standing;
@@ -155,9 +156,8 @@ impl<'w> BulkReporter<'w> {
         }
         let keys = if let Some(admin) = to_decide {
             format!(
-                "{} granted where another was asked. Take the grants of {}?  y yes  n no",
-                clean(admin),
-                clean(admin)
+                "{admin} granted instead of the admin who was asked. Accept the grants of {admin}?  y yes  n no",
+                admin = clean(admin)
             )
         } else {
             match pace.pause() {
@@ -247,6 +247,20 @@ impl ProgressReporter for BulkReporter<'_> {
             (_, Some(error)) => format!("✗ {named}: {}", error.about(item.key.license.as_str())),
             (_, None) => format!("✗ {named}: {} failed", self.verb),
         });
+    }
+
+    fn asks(&mut self, admin: &str) {
+        // Else it's in the moving lines.
+        if self.bar.is_none() {
+            let admin = clean(admin);
+            self.insist(&format!(
+                "{admin} granted instead of the admin who was asked. Accept the grants of {admin}?  y yes  n no"
+            ));
+        }
+    }
+
+    fn message(&self, link: &IssuedLink) -> String {
+        messages(std::slice::from_ref(link), self.provider, self.call.env.clock.now())
     }
 
     fn notice(&mut self, text: &str) {

@@ -166,7 +166,7 @@ fn chosen<'s>(
     standings: &'s [Standing],
 ) -> Result<Vec<Chosen<'s>>> {
     let awaiting = match ledger {
-        Some(ledger) if args.awaiting => ledger.awaiting(&provider.profile)?,
+        Some(ledger) if args.awaiting => ledger.awaiting(&provider.profile, None)?,
         _ => Vec::new(),
     };
     let left = |standing: &Standing| match ledger {

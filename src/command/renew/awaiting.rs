@@ -25,7 +25,7 @@ struct Meant<'s> {
 
 impl<'s> Meant<'s> {
     fn find(args: &Args, ledger: &Ledger, profile: &str, standings: &'s [Standing]) -> Result<Self> {
-        let awaiting = ledger.awaiting(profile)?;
+        let awaiting = ledger.awaiting(profile, None)?;
         let named = match &args.selectors[..] {
             [] => standings.iter().collect(),
             selectors => selection::several(selectors, profile, standings, |it| &it.record)?,

@@ -26,15 +26,20 @@ impl Remainder {
         for (place, mut item) in run.items {
             let record = standings.iter().map(|it| &it.record).find(|record| record.key == item.key);
             let generation = record.map(|record| record.generation).unwrap_or_default();
-            let (progress, why) = if generation != item.base {
-                // Stored just before the run was cut short, or by somebody else since.
-                match record.and_then(|record| record.held_by.as_ref()) {
-                    Some(by) => (Progress::Held, format!("the grant of {by} awaits approval")),
-                    None => (Progress::Granted, "granted already".into()),
-                }
+            let changed = generation != item.base;
+            // Stored just before the run was cut short, or by somebody else since.
+            let granted =
+                record.and_then(|it| it.renewed_at.max(it.created_at)).is_some_and(|at| at >= run.began);
+            let awaiting = record.and_then(|record| record.held_by.as_ref());
+            let (progress, why) = if changed && granted {
+                (Progress::Granted, "granted already".into())
+            } else if let (true, Some(by)) = (changed, awaiting) {
+                (Progress::Held, format!("the grant of {by} awaits approval"))
             } else if let Err(e) = fits(item.purpose, record, provider, now) {
                 (Progress::Skipped, why_not(&e))
             } else {
+                // A token that was refreshed meanwhile changes nothing of what is left to do.
+                item.base = generation;
                 item.expires_at = record.and_then(|record| record.expires_at);
                 found.plan.items.push(item);
                 found.places.push(place);

@@ -10,7 +10,7 @@ use biotrack_auth::oauth;
 use biotrack_auth::oauth::ProviderClient;
 use biotrack_auth::system::{Env, HttpOptions, OsRandom, Paths, SystemBrowser, SystemClock};
 use biotrack_auth::web::{
-    ActionResponder, Entry, Session, SessionEvent, Worklist, WorklistAction, WorklistView,
+    ActionResponder, Entry, HandedOffLink, Session, SessionEvent, Worklist, WorklistAction, WorklistView,
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -426,10 +426,13 @@ fn a_link_for_elsewhere_is_shown_and_what_comes_back_is_given_to_the_program() {
     let (action, reply) = shown.action();
     assert_eq!(action, WorklistAction::HandOff(1));
     shown.worklist.show(1, Progress::HandedOff, "a link for elsewhere is out");
+    let message = format!("Please open {LINK}");
+    shown.worklist.handed_off(1, HandedOffLink { address: LINK.into(), message });
     reply.tell(&json!({ "address": LINK }));
     shown.until("document.querySelector('[data-n=\"1\"] .link input')?.value");
     assert_eq!(browser.script("return document.querySelector('.link input').value"), LINK);
     assert_eq!(browser.text("[data-n='1'] .state span"), "Handed Off");
+    shown.until("document.activeElement.matches('.link input')");
     // It's selected, and the button puts it into the clipboard where the browser lets it.
     assert_eq!(browser.script("return getSelection().toString() || document.activeElement.value"), LINK);
     browser.click(".link button");
