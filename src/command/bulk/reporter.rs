@@ -156,7 +156,7 @@ impl<'w> BulkReporter<'w> {
         }
         let keys = if let Some(admin) = to_decide {
             format!(
-                "{admin} granted instead of the admin who was asked. Accept the grants of {admin}?  y yes  n no",
+                "Accept the grants of {admin}? Another admin was asked.  y yes  n no",
                 admin = clean(admin)
             )
         } else {
@@ -253,9 +253,7 @@ impl ProgressReporter for BulkReporter<'_> {
         // Else it's in the moving lines.
         if self.bar.is_none() {
             let admin = clean(admin);
-            self.insist(&format!(
-                "{admin} granted instead of the admin who was asked. Accept the grants of {admin}?  y yes  n no"
-            ));
+            self.insist(&format!("Accept the grants of {admin}? Another admin was asked.  y yes  n no"));
         }
     }
 

@@ -174,7 +174,7 @@ fn what_happens_is_seen_without_a_reload() {
         "{counts}"
     );
     // Done is done, what failed may be tried again, and the rest is to be granted.
-    let offered = |n: u8| browser.text(&format!("[data-n='{n}'] .do"));
+    let offered = |n: u8| browser.text(&format!("[data-n='{n}'] .do")).replace('\n', "");
     assert_eq!((offered(0), offered(1)), (String::new(), "RetryHand off".into()));
     assert!(offered(2).contains("Grant Access") && offered(2).contains("Skip"));
 
