@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::custody::Custody;
 use crate::error::{ConfigError, Error, Result};
 use crate::ledger::Ledger;
+use crate::model::authorization::Standing;
 use crate::model::provider::Provider;
 use crate::model::reminder::Hooks;
 use crate::model::server::LedgerPlace;
@@ -65,6 +66,14 @@ impl<'a> Call<'a> {
         self.bench_at(config, provider)
     }
 
+    /// The same for a dry run, over a ledger that nothing can be written to; `None` where there is none.
+    pub(super) fn reading_bench(&self, config: &Config) -> Result<Option<Bench<'a>>> {
+        let (_, provider) = self.provider()?;
+        let Some(ledger) = read_ledger(self.env, config)? else { return Ok(None) };
+        let custody = Custody::new(self.env, provider.clone(), self.vault(config), ledger);
+        Ok(Some(Bench { provider, custody, hooks: config.hooks.clone() }))
+    }
+
     fn bench_at(&self, config: Config, provider: Arc<Provider>) -> Result<Bench<'a>> {
         let mut ledger = open_ledger(self.env, &config)?;
         ledger.want_hooks(config.hooks.commands.keys().copied());
@@ -115,4 +124,15 @@ pub(super) fn ledger_place(env: &Env) -> Result<LedgerPlace> {
         Err(Error::Config(ConfigError::Missing { .. })) => Ok(LedgerPlace::File),
         Err(e) => Err(e),
     }
+}
+
+/// This call's profile, and its ledger for reading, where there is one: a dry run can write nothing then.
+pub(super) fn reading(call: &Call<'_>) -> Result<(Arc<Provider>, Option<Ledger>)> {
+    let (config, provider) = call.provider()?;
+    Ok((provider, read_ledger(call.env, &config)?))
+}
+
+/// The records of a profile; none where there is no ledger.
+pub(super) fn standings(ledger: Option<&Ledger>, provider: &Provider) -> Result<Vec<Standing>> {
+    ledger.map_or(Ok(Vec::new()), |ledger| ledger.standings(&provider.profile))
 }

@@ -1,11 +1,12 @@
 //! `import`: records, and tokens out of a sealed bundle, merged by license; all of them in one commit, or none.
 
 use super::{Call, file};
+use crate::config::Config;
 use crate::custody::{Bundle, Taking, quiet};
 use crate::error::{Complaint, Error, LedgerError, Result, clean, first_few};
 use crate::model::rows::{self, MOST_BYTES};
 use crate::model::secret::Sealable;
-use crate::model::transfer::{Effect, ExportDocument, Incoming, Merged, Tokens, merge};
+use crate::model::transfer::{Effect, ExportDocument, Here, Incoming, Merged, Tokens, merge};
 use crate::report::ImportDocument;
 use crate::vault::{IdentityFile, is_sealed, open_with};
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,19 +65,14 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
     let from = args.file.as_ref().map_or_else(String::new, |it| file::name(it));
     let known: BTreeSet<String> = config.names().into_iter().collect();
     strangers(&held, &known, &from)?;
+    if args.dry_run {
+        return dry_run(&held, args, call, &config);
+    }
     let mut bench = call.bench()?;
     if args.adopt {
         tell_of_doubts(&bench, &provider.profile, call)?;
     }
-    let document = match args.dry_run {
-        true => {
-            let (merged, _) = compared(&held, &bench)?;
-            let document = ImportDocument::of(&merged, true);
-            show(args, call, &document)?;
-            document
-        }
-        false => take_in(&held, args, call, &mut bench, &from)?,
-    };
+    let document = take_in(&held, args, call, &mut bench, &from)?;
     let meant: BTreeSet<_> =
         held.rows.iter().map(|(row, _)| (row.record.profile.clone(), row.record.key.clone())).collect();
     let mut adopted = Vec::new();
@@ -91,6 +87,18 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
         call.env.terminal.answer(&call.json_text(&document.with_adopted(adopted.len()))?)?;
     } else if args.adopt {
         call.env.terminal.say(&format!("{} records' tokens are this ledger's own now.", adopted.len()));
+    }
+    Ok(0)
+}
+
+/// What would be changed: nothing is, and nothing is written.
+fn dry_run(held: &Held, args: &Args, call: &Call<'_>, config: &Config) -> Result<u8> {
+    let reader = call.reading_bench(config)?;
+    let (merged, _) = compared(held, reader.as_ref())?;
+    let document = ImportDocument::of(&merged, true);
+    show(args, call, &document)?;
+    if call.json {
+        call.env.terminal.answer(&call.json_text(&document.with_adopted(0))?)?;
     }
     Ok(0)
 }
@@ -121,7 +129,7 @@ fn take_in(
     let mut agreed = None;
     let mut tried = 1;
     loop {
-        let (merged, mut takings) = compared(held, bench)?;
+        let (merged, mut takings) = compared(held, Some(&*bench))?;
         let document = ImportDocument::of(&merged, false);
         if agreed.as_ref() != Some(&document) {
             if agreed.is_some() {
@@ -250,12 +258,12 @@ fn strangers(held: &Held, known: &BTreeSet<String>, from: &str) -> Result<()> {
 }
 
 /// What each row changes of what is here now.
-fn compared<'f>(held: &'f Held, bench: &super::Bench<'_>) -> Result<(Vec<Merged>, Vec<Taking<'f>>)> {
-    let ledger = bench.custody.ledger();
+fn compared<'f>(held: &'f Held, bench: Option<&super::Bench<'_>>) -> Result<(Vec<Merged>, Vec<Taking<'f>>)> {
     let mut standings = BTreeMap::new();
     let profiles: BTreeSet<_> = held.rows.iter().map(|(row, _)| row.record.profile.clone()).collect();
     for profile in profiles {
-        for standing in ledger.standings(&profile)? {
+        let known = bench.map_or(Ok(Vec::new()), |bench| bench.custody.ledger().standings(&profile))?;
+        for standing in known {
             standings.insert((profile.clone(), standing.record.key.clone()), standing);
         }
     }
@@ -263,7 +271,8 @@ fn compared<'f>(held: &'f Held, bench: &super::Bench<'_>) -> Result<(Vec<Merged>
     for (row, tokens) in &held.rows {
         let ours = standings.get(&(row.record.profile.clone(), row.record.key.clone()));
         let worth = if tokens.is_some() { held.tokens } else { Tokens::None };
-        let here = bench.custody.tokens_beside(&row.record, tokens.as_ref())?;
+        let beside = bench.map(|bench| bench.custody.tokens_beside(&row.record, tokens.as_ref()));
+        let here = beside.unwrap_or(Ok(Here::None))?;
         let merged = merge(ours.map(|it| &it.record), row, here, worth);
         if let (Some(ours), true) = (ours, merged.effect != Effect::Same) {
             quiet(ours)?;

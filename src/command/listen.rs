@@ -112,7 +112,7 @@ impl ListeningReporter for Reporter<'_, '_> {
         let key = &outcome.key;
         terminal.say(&match (outcome.ending, &outcome.error) {
             (Ending::Granted, _) => format!("✓ {key}: granted"),
-            (_, Some(error)) => format!("✗ {key}: {error}"),
+            (_, Some(error)) => format!("✗ {key}: {}", error.about(key.license.as_str())),
             (ending, None) => format!("✗ {key}: {ending:?}"),
         });
     }

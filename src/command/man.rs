@@ -50,7 +50,10 @@ const ENVIRONMENT: [(&str, &str); 9] = [
 /// What `status --check` answers a monitoring daemon.
 const CHECK: [(u8, &str); 4] = [
     (0, "OK; nothing registered, with --allow-empty"),
-    (1, "WARNING: due or inside --warning, uncertain, held, a revocation pending or a hand-off lapsed"),
+    (
+        1,
+        "WARNING: due or inside --warning, uncertain, awaiting approval, a revocation pending or a hand-off lapsed",
+    ),
     (2, "CRITICAL: expired, invalid, or inside --critical"),
     (
         3,

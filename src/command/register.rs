@@ -2,6 +2,7 @@
 
 use super::bulk::{self, Run};
 use super::consent::{Waiting, consent, hand_off};
+use super::context::{reading, standings};
 use super::form::{self, Form};
 use super::{Bench, Call, file};
 use crate::consent::{fits, why_not};
@@ -13,6 +14,7 @@ use crate::model::ids::{
     odd_shape,
 };
 use crate::model::plan::{LeftOut, Plan, Planned};
+use crate::model::provider::Provider;
 use crate::model::rows::registrations;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -96,6 +98,10 @@ pub(super) fn run<'a>(mut args: Args, call: &Call<'a>) -> Result<u8> {
                 .into(),
         });
     }
+    if let (Some(path), true) = (&args.from, args.dry_run) {
+        let form = Form::of(args.bulk.format, call.json)?;
+        return dry_run(path, form, call).or_else(|e| form::refused(form, call, e));
+    }
     let bench = call.first_bench()?;
     if let Some(path) = &args.from {
         let form = Form::of(args.bulk.format, call.json)?;
@@ -158,16 +164,31 @@ fn register_several<'a>(
     bench: &mut Bench<'a>,
 ) -> Result<u8> {
     let provider = bench.provider.clone();
-    let now = call.env.clock.now();
     let standings = bench.custody.ledger().standings(&provider.profile)?;
+    let plan = plan(path, call, &provider, &standings)?;
+    let known = standings.into_iter().map(|it| (it.record.key.clone(), it)).collect();
+    let run = Run { plan, known, resumed: None, any_user: false, verb: "register", form };
+    bulk::run(call, bench, run, &args.bulk, &args.waiting)
+}
+
+/// What would be registered: nobody is asked, and nothing is written.
+fn dry_run(path: &Path, form: Form, call: &Call<'_>) -> Result<u8> {
+    let (provider, ledger) = reading(call)?;
+    let plan = plan(path, call, &provider, &standings(ledger.as_ref(), &provider)?)?;
+    bulk::dry_run(call, &provider, &plan, None, form)
+}
+
+/// What is to be done about the licenses of a file.
+fn plan(path: &Path, call: &Call<'_>, provider: &Provider, standings: &[Standing]) -> Result<Plan> {
+    let now = call.env.clock.now();
     let known: HashMap<_, _> = standings.iter().map(|it| (&it.record.key, &it.record)).collect();
     let (_, rows) = file::rows(path, call, registrations)?;
     let keys: Vec<_> = rows.iter().map(|row| &row.key).collect();
-    note_likely_slips(call, &keys, &standings);
+    note_likely_slips(call, &keys, standings);
     let mut plan = Plan::default();
     for row in rows {
         let known = known.get(&row.key).copied();
-        if let Err(e) = fits(Purpose::Register, known, &provider, now) {
+        if let Err(e) = fits(Purpose::Register, known, provider, now) {
             plan.left_out.push(LeftOut { key: row.key, why: why_not(&e) });
             continue;
         }
@@ -189,13 +210,7 @@ fn register_several<'a>(
             why: why.into(),
         });
     }
-    let plan = plan.ordered();
-    if args.dry_run {
-        return bulk::dry_run(call, &provider, &plan, None, form);
-    }
-    let known = standings.into_iter().map(|it| (it.record.key.clone(), it)).collect();
-    let run = Run { plan, known, done: Vec::new(), resumed: None, any_user: false, verb: "register", form };
-    bulk::run(call, bench, run, &args.bulk, &args.waiting)
+    Ok(plan.ordered())
 }
 
 /// New licenses that are very like a known one, or another of the file, of the same company: said, never refused.

@@ -1,7 +1,7 @@
 //! Whether a license can be asked about as it is.
 
 use crate::error::{Error, Result};
-use crate::model::authorization::{Authorization, State, next, register_again};
+use crate::model::authorization::{Authorization, State, accept_waiting, next, register_again};
 use crate::model::flow::Purpose;
 use crate::model::provider::Provider;
 use jiff::Timestamp;
@@ -35,7 +35,7 @@ pub fn fits(
             state: state.word().into(),
             next: match record.held_by {
                 // A grant waits: a consent is never wasted.
-                Some(_) => format!("{} --any-user", next("renew", record, other)),
+                Some(_) => accept_waiting(record, other),
                 None => register_again(record, other),
             },
         }),
@@ -46,8 +46,8 @@ pub fn fits(
 /// Why a license that doesn't fit is left out of a run, in words.
 pub fn why_not(e: &Error) -> String {
     match e {
-        Error::AlreadyRegistered { state, .. } => format!("registered already ({state}), so it has renew"),
-        Error::NotRenewable { state, .. } => format!("{state}, so it has register"),
+        Error::AlreadyRegistered { state, .. } => format!("already registered ({state}): use renew"),
+        Error::NotRenewable { state, .. } => format!("{state}: use register"),
         other => other.to_string(),
     }
 }

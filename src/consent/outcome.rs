@@ -2,13 +2,13 @@
 
 use crate::custody::{Custody, Kept};
 use crate::error::{Error, Result};
-use crate::model::authorization::{next, register_again};
+use crate::model::authorization::{accept_waiting, discard_waiting, next, register_again};
 use crate::model::flow::Purpose;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::plan::Planned;
 use crate::model::provider::Provider;
 
-/// What an answer means for its license: a held grant is taken where `take` says so of whoever granted.
+/// What an answer means for its license: another admin's grant is accepted where `take` says so of whoever granted.
 pub fn outcome_of(
     custody: &mut Custody<'_>,
     item: &Planned,
@@ -18,19 +18,18 @@ pub fn outcome_of(
     let (key, provider) = (&item.key, custody.provider().clone());
     let (ending, error) = match kept {
         Ok(Kept::Live { .. }) => (Ending::Granted, None),
-        Ok(Kept::Held { granted_by }) if take(&granted_by) => match custody.take_held(key) {
+        Ok(Kept::Held { granted_by }) if take(&granted_by) => match custody.accept_of(key, &granted_by) {
             Ok(()) => (Ending::Granted, None),
             Err(e) => (Ending::Held, Some(e)),
         },
         Ok(Kept::Held { granted_by }) => {
             let record = item.on(None, &provider.profile);
-            let command = |name| next(name, &record, provider.other_profile);
             let error = Error::OtherAdmin {
                 license: key.license.to_string(),
                 granted_by,
                 username: item.username.to_string(),
-                take: format!("{} --any-user", command("renew")),
-                throw_away: command("deactivate"),
+                accept: accept_waiting(&record, provider.other_profile),
+                discard: discard_waiting(&record, provider.other_profile),
             };
             (Ending::Held, Some(error))
         }

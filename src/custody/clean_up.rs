@@ -16,6 +16,7 @@ impl Custody<'_> {
         for place in std::mem::take(&mut self.orphaned_items) {
             self.forget(Some(place));
         }
+        self.revoke_what_was_discarded();
         for key in std::mem::take(&mut self.changed_keys) {
             if let Err(e) = self.settle_moot_refresh(&key) {
                 tracing::warn!("a refresh of {key} that was left over isn't closed yet: {e}");

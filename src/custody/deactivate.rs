@@ -1,9 +1,9 @@
-//! A license is deactivated, or a grant beside its living one is given up.
+//! A license is deactivated, with every grant of it.
 
 use super::writer::{Custody, anew_where_changed, event, unknown};
 use crate::error::{Error, Result};
-use crate::ledger::Intent;
-use crate::model::authorization::Authorization;
+use crate::ledger::{Intent, Ledger};
+use crate::model::authorization::{Authorization, Standing};
 use crate::model::flow::{Change, Flow, FlowEnd, Logged, Move, Place, Purpose, Role, Stage};
 use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key, Username};
@@ -47,40 +47,8 @@ pub enum Asking {
     Later(Error),
 }
 
-/// What a deactivation gives up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
-    /// The license, with every grant of it.
-    License,
-    /// Only another admin's grant, which is held beside a living one.
-    Held,
-    /// Only a grant that nobody wants, whose revocation the provider hasn't answered, beside a living one.
-    Unwanted,
-}
-
-impl Extent {
-    /// What a deactivation of this record gives up: where there is a living grant and something to clear away beside
-    /// it, only that, so that reporting never stops by surprise.
-    pub fn of(record: &Authorization) -> Self {
-        let living = record.is_granted();
-        if living && record.held_by.is_some() {
-            Self::Held
-        } else if living && record.revocation_pending {
-            Self::Unwanted
-        } else {
-            Self::License
-        }
-    }
-
-    /// The roles of the grants that go.
-    fn roles(self) -> &'static [Role] {
-        match self {
-            Self::License => &[Role::Live, Role::Held, Role::Superseded, Role::Unwanted],
-            Self::Held => &[Role::Held],
-            Self::Unwanted => &[Role::Unwanted],
-        }
-    }
-}
+/// The roles of the grants that go with a license.
+const ROLES: [Role; 4] = [Role::Live, Role::Held, Role::Superseded, Role::Unwanted];
 
 /// A surrender whose intent is on the disk, with what it's about.
 struct IntendedSurrender {
@@ -89,30 +57,24 @@ struct IntendedSurrender {
     grants: Vec<(i64, Place)>,
 }
 
+/// Whether anything of a license is still to be given up: a grant, or an open question.
+pub fn has_left(ledger: &Ledger, standing: &Standing) -> Result<bool> {
+    let record = &standing.record;
+    Ok(!standing.flows.is_empty() || !grants_of(ledger, &record.profile, &record.key)?.is_empty())
+}
+
+fn grants_of(ledger: &Ledger, profile: &str, key: &Key) -> Result<Vec<(i64, Place)>> {
+    let mut grants = Vec::new();
+    for role in ROLES {
+        grants.extend(ledger.secrets(profile, key, role)?);
+    }
+    Ok(grants)
+}
+
 impl Custody<'_> {
-    /// Whether anything of a license is still to be given up: a grant, or an open question.
-    pub fn has_left(&self, key: &Key) -> Result<bool> {
-        let open = self.standing(key)?.is_some_and(|standing| !standing.flows.is_empty());
-        Ok(open || !self.grants_of(key, Extent::License)?.is_empty())
-    }
-
-    fn grants_of(&self, key: &Key, extent: Extent) -> Result<Vec<(i64, Place)>> {
-        let mut grants = Vec::new();
-        for role in extent.roles() {
-            grants.extend(self.ledger.secrets(&self.provider.profile, key, *role)?);
-        }
-        Ok(grants)
-    }
-
-    /// Gives up what `extent` names: revokes what can be revoked, forgets the tokens, keeps record and history.
-    pub fn surrender(
-        &mut self,
-        key: &Key,
-        extent: Extent,
-        asking: Asking,
-        reason: &str,
-    ) -> Result<Surrendered> {
-        self.give_up(key, extent, None, asking, reason)
+    /// Gives a license up: revokes what can be revoked, forgets the tokens, keeps record and history.
+    pub fn surrender(&mut self, key: &Key, asking: Asking, reason: &str) -> Result<Surrendered> {
+        self.give_up(key, None, asking, reason)
     }
 
     /// Gives a license's grant up before another admin, its heir, is asked for a new one. In the same commit the record says
@@ -124,13 +86,12 @@ impl Custody<'_> {
         asking: Asking,
         reason: &str,
     ) -> Result<Surrendered> {
-        self.give_up(key, Extent::License, Some(heir), asking, reason)
+        self.give_up(key, Some(heir), asking, reason)
     }
 
     fn give_up(
         &mut self,
         key: &Key,
-        extent: Extent,
         heir: Option<&Username>,
         asking: Asking,
         reason: &str,
@@ -138,22 +99,20 @@ impl Custody<'_> {
         // Until all is committed: a refresh in between would bring tokens that nobody revokes.
         let _claim = self.claim(key)?;
         let mut lost = Vec::new();
-        if extent == Extent::License {
-            match (self.settle_refreshes(key), &asking) {
-                // defense: S35 lost-refresh-stays-uncertain
-                (Ok(left), _) => lost = left,
-                (Err(e), Asking::Nobody) => {
-                    tracing::warn!("what a refresh of {key} had left can't be read: {e}");
-                }
-                (Err(e), _) => return Err(e),
+        match (self.settle_refreshes(key), &asking) {
+            // defense: S35 lost-refresh-stays-uncertain
+            (Ok(left), _) => lost = left,
+            (Err(e), Asking::Nobody) => {
+                tracing::warn!("what a refresh of {key} had left can't be read: {e}");
             }
+            (Err(e), _) => return Err(e),
         }
-        let IntendedSurrender { flow, record, grants } = self.begin_surrender(key, extent, heir)?;
+        let IntendedSurrender { flow, record, grants } = self.begin_surrender(key, heir)?;
         let revocation = match asking {
-            _ if record.held_elsewhere && extent == Extent::License => Revocation::Elsewhere,
+            _ if record.held_elsewhere => Revocation::Elsewhere,
             _ if grants.is_empty() => Revocation::Nothing,
             Asking::Nobody => Revocation::NotAsked,
-            Asking::Provider(patience) => self.revoke_all(&flow, key, &grants, extent, patience)?,
+            Asking::Provider(patience) => self.revoke_all(&flow, key, &grants, patience)?,
             Asking::Later(e) => Revocation::Pending(e),
         };
         // Not sooner: up to here they are what says that the tokens are uncertain, should this be cut short.
@@ -161,7 +120,7 @@ impl Custody<'_> {
         for flow in lost {
             self.close_lost(&flow)?;
         }
-        self.commit_surrender(&flow, key, &grants, &revocation, (extent, heir), reason)?;
+        self.commit_surrender(&flow, key, &grants, &revocation, heir, reason)?;
         if !matches!(revocation, Revocation::Pending(_)) {
             for (_, place) in grants {
                 self.forget(Some(place));
@@ -171,15 +130,10 @@ impl Custody<'_> {
     }
 
     /// The intent, with the record and the grants that it's about: where others write them in between, they are read again.
-    fn begin_surrender(
-        &mut self,
-        key: &Key,
-        extent: Extent,
-        heir: Option<&Username>,
-    ) -> Result<IntendedSurrender> {
+    fn begin_surrender(&mut self, key: &Key, heir: Option<&Username>) -> Result<IntendedSurrender> {
         anew_where_changed(self, |custody| {
             let record = custody.standing(key)?.ok_or_else(unknown)?.record;
-            let grants = custody.grants_of(key, extent)?;
+            let grants = grants_of(&custody.ledger, &custody.provider.profile, key)?;
             let flow = custody.intend_surrender(key, &record, heir)?;
             Ok(IntendedSurrender { flow, record, grants })
         })
@@ -221,15 +175,11 @@ impl Custody<'_> {
         flow: &Logged<FlowId>,
         key: &Key,
         secrets: &[(i64, Place)],
-        extent: Extent,
         patience: Patience,
     ) -> Result<Revocation> {
-        // A grant beside a living one may share its account: revoked only where that reaches it alone.
-        let address = match extent {
-            Extent::License => self.online()?.endpoints.revocation.clone(),
-            Extent::Held | Extent::Unwanted => self.revocation_of_one(),
+        let Some(address) = self.online()?.endpoints.revocation.clone() else {
+            return Ok(Revocation::NotOffered);
         };
-        let Some(address) = address else { return Ok(Revocation::NotOffered) };
         let mut grants = Vec::with_capacity(secrets.len());
         for (_, place) in secrets {
             match self.read_grant(place, key) {
@@ -257,26 +207,21 @@ impl Custody<'_> {
         key: &Key,
         secrets: &[(i64, Place)],
         revocation: &Revocation,
-        (extent, heir): (Extent, Option<&Username>),
+        heir: Option<&Username>,
         reason: &str,
     ) -> Result<()> {
         let now = self.env.clock.now();
         let pending = matches!(revocation, Revocation::Pending(_));
         self.commit(key, |record| {
             let moves = match pending {
-                true => extent.roles().iter().map(|role| Move::Turn(*role, Role::Unwanted)).collect(),
+                true => ROLES.into_iter().map(|role| Move::Turn(role, Role::Unwanted)).collect(),
                 false => secrets.iter().map(|(id, _)| Move::Drop(*id)).collect(),
             };
-            let held = record.held_by.clone();
-            if extent != Extent::Unwanted {
-                record.held_by = None;
-            }
-            record.revocation_pending = pending || record.revocation_pending && extent == Extent::Held;
+            record.held_by = None;
+            record.revocation_pending = pending;
             record.generation = record.generation.next();
             let mut events = Vec::new();
-            if extent == Extent::Held && held.is_some() {
-                events.push(event(record, Happened::Failed, "the held grant was thrown away", now));
-            } else if extent == Extent::License && record.deactivated_at.is_none() {
+            if record.deactivated_at.is_none() {
                 match heir {
                     Some(heir) => {
                         record.username = heir.clone();

@@ -5,6 +5,7 @@
 //! commit; the browser answered; only then what was superseded goes. Whatever can't be kept in its place is kept
 //! sealed in the journal, and in the spool where the ledger itself can't: nothing is thrown away.
 
+mod accept_grant;
 mod access_token;
 mod adopt;
 mod ask;
@@ -13,6 +14,7 @@ mod claim_flow;
 mod clean_up;
 mod client_secret;
 mod deactivate;
+mod discard_grant;
 mod finish_exports;
 mod flow_stages;
 mod granted_record;
@@ -30,7 +32,6 @@ mod reject_grant;
 mod revoke;
 mod store_grant;
 mod store_refresh;
-mod take_held;
 mod take_in;
 mod writer;
 
@@ -39,7 +40,7 @@ pub use ask::{Asked, Decision, Question};
 pub use bundle::{Bundle, Bundled};
 pub use claim_flow::Found;
 pub use client_secret::{client_secret_place, keep_client_secret};
-pub use deactivate::{Asking, Extent, Revocation, Surrendered};
+pub use deactivate::{Asking, Revocation, Surrendered, has_left};
 pub use hand_over::{HandedOver, quiet};
 pub use introspection::Looked;
 pub use live_grant::Fresh;

@@ -9,6 +9,7 @@ use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::{Key, Username};
 use crate::model::secret::Secret;
+use crate::oauth::Patience;
 use jiff::{SignedDuration, Timestamp};
 
 /// What became of a question that a dead process had left.
@@ -76,7 +77,7 @@ impl Custody<'_> {
         if let Some(standing) = self.standing(key)?
             && standing.record.revocation_pending
             && standing.record.deactivated_at.is_none()
-            && let Err(e) = self.revoke_unwanted(key)
+            && let Err(e) = self.revoke_unwanted(key, Patience::NONE)
         {
             tracing::warn!("a grant of {key} that nobody wants isn't revoked yet: {e}");
         }

@@ -7,6 +7,7 @@ use crate::model::flow::{Change, FlowEnd, Move, Place, Role, Sealed};
 use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key};
 use crate::model::vault_kind::VaultKind;
+use crate::oauth::Patience;
 
 impl Custody<'_> {
     /// A grant that isn't the one that was asked for never enters the record. Where a revocation reaches it alone it's
@@ -14,7 +15,7 @@ impl Custody<'_> {
     pub(super) fn refuse(&mut self, came: ReceivedGrant) -> Error {
         let ReceivedGrant { flow, key, sealed, differences, .. } = &came;
         let fate = match self.reject(flow, key, sealed, differences) {
-            Ok(true) => match self.revoke_unwanted(key) {
+            Ok(true) => match self.revoke_unwanted(key, Patience::NONE) {
                 Ok(()) => "The wrong grant was revoked, and nothing was stored.",
                 Err(_) => {
                     "The wrong grant wasn't stored; its revocation hasn't been answered yet, and the next command on this license tries again."

@@ -20,6 +20,16 @@ impl Custody<'_> {
         }
     }
 
+    /// Where a grant beside what a license has is revoked without ending that: anywhere, where nothing lives.
+    pub(super) fn revocation_beside(&self, key: &Key) -> Result<Option<String>> {
+        let now = self.env.clock.now();
+        let lives = self.standing(key)?.is_some_and(|it| it.record.lives(now));
+        Ok(match lives {
+            true => self.revocation_of_one(),
+            false => self.online.as_ref().and_then(|online| online.endpoints.revocation.clone()),
+        })
+    }
+
     pub(super) fn revoke_one<T: Clone + Send + Sync + 'static>(
         &self,
         address: &str,
@@ -43,15 +53,15 @@ impl Custody<'_> {
     }
 
     /// Revokes the grants that nobody wants, where that ends no living one; each is kept until the provider has answered.
-    pub(super) fn revoke_unwanted(&mut self, key: &Key) -> Result<()> {
+    pub(super) fn revoke_unwanted(&mut self, key: &Key, patience: Patience) -> Result<()> {
         let unwanted = self.ledger.leaving(&self.provider.profile, key, RetiredRole::Unwanted)?;
-        let Some(address) = self.revocation_of_one() else { return Ok(()) };
+        let Some(address) = self.revocation_beside(key)? else { return Ok(()) };
         if unwanted.get().is_empty() {
             return Ok(());
         }
         for (_, place) in unwanted.get() {
             let granted = self.read_grant(place, key)?;
-            self.revoke_one(&address, &granted, &unwanted, Patience::NONE)?;
+            self.revoke_one(&address, &granted, &unwanted, patience)?;
         }
         let unwanted = unwanted.spend();
         let now = self.env.clock.now();

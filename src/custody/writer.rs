@@ -36,6 +36,8 @@ pub struct Custody<'e> {
     pub(super) orphaned_items: Vec<Place>,
     /// Licenses whose replaced grants are to be cleared away.
     pub(super) changed_keys: BTreeSet<Key>,
+    /// Licenses whose discarded grants are to be revoked once the answer has been given.
+    pub(super) discarded: BTreeSet<Key>,
     /// How the provider is reached, once it was found to answer.
     pub(super) online: Option<ProviderClient>,
     /// The refresh that this process has under way.
@@ -60,6 +62,7 @@ impl<'e> Custody<'e> {
             in_flight: HashMap::new(),
             orphaned_items: Vec::new(),
             changed_keys: BTreeSet::new(),
+            discarded: BTreeSet::new(),
             online: None,
             refreshing: None,
             leaving: None,

@@ -205,7 +205,7 @@ pub enum Error {
         what: String,
     },
     /// Another admin granted than the one named, and nobody could be asked.
-    #[error("{license} was granted by {granted_by}, not {username}: the grant is held, not live")]
+    #[error("{license} was granted by {granted_by}, not {username}: the grant awaits approval")]
     OtherAdmin {
         /// Which.
         license: String,
@@ -213,10 +213,10 @@ pub enum Error {
         granted_by: String,
         /// Who was named.
         username: String,
-        /// The command that takes the grant.
-        take: String,
-        /// The command that throws it away.
-        throw_away: String,
+        /// The command that accepts the grant.
+        accept: String,
+        /// The command that discards it.
+        discard: String,
     },
     /// Ctrl-C, or a polite signal.
     #[error("interrupted")]
@@ -303,6 +303,13 @@ fn needing(licenses: &[String]) -> String {
 }
 
 impl Error {
+    /// What happened, for a line that names the license already.
+    pub fn about(&self, license: &str) -> String {
+        let said = self.to_string();
+        let rest = said.strip_prefix(license).and_then(|rest| rest.strip_prefix([':', ' ']));
+        rest.map(|rest| rest.trim_start().to_owned()).unwrap_or(said)
+    }
+
     /// Its kind.
     pub fn kind(&self) -> Kind {
         match self {
@@ -419,8 +426,8 @@ impl Error {
                 "Stop what uses that port, or choose another with --port, or redirect.port in the profile."
                     .into(),
             ),
-            Self::OtherAdmin { take, throw_away, .. } => Some(format!(
-                "If that admin may grant for this store: {take}. To throw the grant away: {throw_away}."
+            Self::OtherAdmin { accept, discard, .. } => Some(format!(
+                "If that admin may grant for this store, accept it: {accept}. To discard it: {discard}."
             )),
             Self::Interrupted { next } => next.as_ref().map(|next| format!("To go on: {next}")),
             Self::Partial { again, .. } => Some(format!("To try those again: {again}")),

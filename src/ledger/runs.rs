@@ -2,6 +2,7 @@
 
 use super::cells::{self, instant, key};
 use super::engine::{Db, DbError, Row, unexpected_value, values};
+use super::process_locks::Liveness;
 use super::store::Ledger;
 use crate::error::{Error, Result};
 use crate::model::flow::{Owner, Purpose};
@@ -69,28 +70,23 @@ impl Ledger {
         let ours = self.mark()?.owner();
         let living = self.living();
         self.transaction("take the run over", |tx| {
-            let mut busy = None;
-            for (seq, owner, began) in runs(tx, profile)?.into_iter().rev() {
-                let mut items = items_of(tx, seq)?;
-                items.retain(|(_, _, progress)| !progress.is_done());
-                match (items.first(), living.has(tx, &owner)?) {
-                    (None, _) => {}
-                    (Some((_, item, _)), true) => busy = Some((item.key.license.to_string(), owner.label)),
-                    (Some(_), false) => {
-                        tx.execute(
-                            "UPDATE run SET owner_mark = ?2, owner_label = ?3 WHERE seq = ?1",
-                            values![seq, &ours.mark, &ours.label],
-                        )?;
-                        let items = items.into_iter().map(|(place, item, _)| (place, item)).collect();
-                        return Ok(Some(LeftRun { id: RunId(seq), began, owner: owner.label, items }));
-                    }
-                }
+            let left = newest_left(tx, profile, &living)?;
+            if let Some(run) = &left {
+                tx.execute(
+                    "UPDATE run SET owner_mark = ?2, owner_label = ?3 WHERE seq = ?1",
+                    values![run.id.0, &ours.mark, &ours.label],
+                )?;
             }
-            match busy {
-                Some((license, holder)) => Err(Error::Busy { license, holder }.into()),
-                None => Ok(None),
-            }
+            Ok(left)
         })
+    }
+
+    /// The run that would be taken over, only looked at.
+    pub fn left_run(&self, profile: &str) -> Result<Option<LeftRun>> {
+        let living = self.living();
+        self.engine
+            .snapshot(|db| newest_left(db, profile, &living))
+            .map_err(|e| self.fault("read the runs", e))
     }
 
     /// A run with nothing left to do is forgotten.
@@ -110,6 +106,27 @@ impl Ledger {
             )?;
             Ok(())
         })
+    }
+}
+
+/// The newest run that has something left to do and that no living process is at.
+fn newest_left(db: Db<'_>, profile: &str, living: &Liveness) -> Result<Option<LeftRun>, DbError> {
+    let mut busy = None;
+    for (seq, owner, began) in runs(db, profile)?.into_iter().rev() {
+        let mut items = items_of(db, seq)?;
+        items.retain(|(_, _, progress)| !progress.is_done());
+        match (items.first(), living.has(db, &owner)?) {
+            (None, _) => {}
+            (Some((_, item, _)), true) => busy = Some((item.key.license.to_string(), owner.label)),
+            (Some(_), false) => {
+                let items = items.into_iter().map(|(place, item, _)| (place, item)).collect();
+                return Ok(Some(LeftRun { id: RunId(seq), began, owner: owner.label, items }));
+            }
+        }
+    }
+    match busy {
+        Some((license, holder)) => Err(Error::Busy { license, holder }.into()),
+        None => Ok(None),
     }
 }
 

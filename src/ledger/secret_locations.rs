@@ -1,11 +1,12 @@
 //! Every secret's place at once: for moving them all, and for comparing the vault with the ledger.
 
-use super::cells::{columns, key, place};
+use super::cells::{self, columns, key, place};
 use super::engine::{Db, DbError, unexpected_value, values};
 use super::store::Ledger;
 use super::{chain, journal, meta, records};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::flow::{Flow, Logged, Place, Role};
+use crate::model::granted::AwaitingGrant;
 use crate::model::history::Chore;
 use crate::model::ids::{FlowId, Generation, Key};
 use crate::model::vault_kind::VaultKind;
@@ -77,6 +78,24 @@ impl Ledger {
     /// Where a license's secrets of a role are.
     pub fn secrets(&self, profile: &str, key: &Key, role: Role) -> Result<Vec<(i64, Place)>> {
         records::secrets(self.engine.db(), profile, key, role).map_err(|e| self.fault("read", e))
+    }
+
+    /// The grants of a profile, or of one of its licenses, that await approval, by UBI and license.
+    pub fn awaiting(&self, profile: &str, key: Option<&Key>) -> Result<Vec<AwaitingGrant>> {
+        let (ubi, license) = key.map(|key| (key.ubi.as_str(), key.license.as_str())).unzip();
+        let read = self.engine.db().rows(
+            "SELECT secret.id, secret.ubi, secret.license, coalesce(held_by, '')
+             FROM secret JOIN authorization USING (profile, ubi, license)
+             WHERE secret.profile = ?1 AND role = 'held'
+               AND (CAST(?2 AS TEXT) IS NULL OR secret.ubi = ?2 AND secret.license = ?3)
+             ORDER BY secret.ubi, secret.license",
+            values![profile, ubi, license],
+            |row| {
+                let (id, key, granted_by) = (row.get(0)?, cells::key(row, 1)?, row.get(3)?);
+                Ok(AwaitingGrant { key, granted_by, id })
+            },
+        );
+        read.map_err(|e| self.fault("read", e))
     }
 
     /// The secrets that are on their way out: synced in a role that says so, which is the intent of their revocation.

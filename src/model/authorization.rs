@@ -126,6 +126,11 @@ impl Authorization {
         self.expires_at.is_some() && self.deactivated_at.is_none()
     }
 
+    /// Whether there is a grant in use: one that hasn't ended, and that the provider hasn't called dead.
+    pub fn lives(&self, now: Timestamp) -> bool {
+        self.is_granted() && self.invalid_at.is_none() && self.expires_at.is_some_and(|expires| now < expires)
+    }
+
     /// Whether it's worth noting that an access token is handed out now: once a day, or where a clock was ahead before.
     pub fn use_is_news(&self, now: Timestamp) -> bool {
         const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -230,7 +235,7 @@ impl Standing {
             return Some(next("deactivate", record, other_profile));
         }
         if conditions.contains(&Condition::Held) {
-            return Some(format!("{} --any-user", renew()));
+            return Some(accept_waiting(record, other_profile));
         }
         // A command ended before its answer came, which can still be sent back.
         if self.flows.iter().any(|flow| flow.is_left_open(now)) && state != State::Deactivated {
@@ -244,8 +249,8 @@ impl Standing {
             State::Deactivated => None,
             State::Pending => Some(register_again(record, other_profile)),
             State::Due | State::Expired | State::Invalid => Some(renew()),
-            // Only the unwanted grant goes then; the living one stays.
-            State::Active if record.revocation_pending => Some(next("deactivate", record, other_profile)),
+            // Only the discarded grant goes then; the living one stays, however often it's run.
+            State::Active if record.revocation_pending => Some(discard_waiting(record, other_profile)),
             // Only the refresh is uncertain: the next one finds out, and no person is needed for it.
             State::Active
                 if self.has_lost_refresh() && record.uncertain_at.is_none() && !self.is_asking() =>
@@ -280,13 +285,26 @@ pub fn next_of(command: &str, flags: &[&str], profile: Option<&String>, keys: &[
     shell(words)
 }
 
+/// The command that accepts the grant that awaits approval.
+pub fn accept_waiting(record: &Authorization, other_profile: bool) -> String {
+    with_flag(&next("renew", record, other_profile), "--awaiting")
+}
+
+/// The command that discards the grant that awaits approval, and nothing else: run again it revokes it, where that is left.
+pub fn discard_waiting(record: &Authorization, other_profile: bool) -> String {
+    with_flag(&next("deactivate", record, other_profile), "--awaiting")
+}
+
 /// The command that hands a record's question out again.
 pub fn hand_out_again(record: &Authorization, other_profile: bool) -> String {
-    let command = ask_again(record, other_profile);
-    // Before a `--`, where there is one.
+    with_flag(&ask_again(record, other_profile), "--no-wait")
+}
+
+/// A command with one more flag: before a `--`, where there is one.
+fn with_flag(command: &str, flag: &str) -> String {
     match command.split_once(" -- ") {
-        Some((flags, selector)) => format!("{flags} --no-wait -- {selector}"),
-        None => format!("{command} --no-wait"),
+        Some((flags, selector)) => format!("{flags} {flag} -- {selector}"),
+        None => format!("{command} {flag}"),
     }
 }
 

@@ -31,6 +31,18 @@ pub struct Granted {
     pub received_at: Timestamp,
 }
 
+/// Another admin's grant that awaits approval, as it was read at one moment: whoever was shown it accepts or discards this
+/// very grant, and no other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwaitingGrant {
+    /// Of which license.
+    pub key: Key,
+    /// Who granted.
+    pub granted_by: String,
+    /// The number of its row, which comes once, and stays where its tokens are sealed anew or moved.
+    pub id: i64,
+}
+
 /// The sealed form. It names its license, so that a blob moved to another row is noticed.
 #[derive(Serialize, Deserialize)]
 struct Form {

@@ -99,6 +99,7 @@ impl fmt::Display for RunCounts {
         let some = self.by_word().into_iter().filter(|(_, count)| *count > 0);
         for (place, (word, count)) in some.enumerate() {
             let word = match word {
+                "held" => "awaiting approval".to_owned(),
                 "not_revoked" => "not yet revoked at BioTrack".to_owned(),
                 word => word.replace('_', " "),
             };

@@ -1,7 +1,7 @@
 //! One license on a card, in words that a support engineer can paste to a customer; and the card before a consent.
 
 use super::row::{Row, days_in_words, sign};
-use crate::model::authorization::{Condition, State};
+use crate::model::authorization::{Condition, State, discard_waiting};
 use crate::model::consent::Fact;
 use crate::model::duration::in_words;
 use crate::model::history::Line;
@@ -32,7 +32,7 @@ pub fn card(row: &Row<'_>, history: &[Line], now: Timestamp) -> String {
     pairs.extend(record.ocm_license.as_ref().map(|ocm| ("OCM license", ocm.to_string())));
     pairs.push(("Admin user", record.username.to_string()));
     pairs.extend(record.granted_by.as_ref().map(|who| ("Granted by", who.clone())));
-    pairs.extend(record.held_by.as_ref().map(|who| ("Held grant of", who.clone())));
+    pairs.extend(record.held_by.as_ref().map(|who| ("Awaiting", format!("approval of the grant of {who}"))));
     pairs.extend(record.contact.as_ref().map(|contact| ("Contact", contact.to_string())));
     if !record.tags.is_empty() {
         pairs.push(("Tags", record.tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>().join(", ")));
@@ -54,6 +54,9 @@ pub fn card(row: &Row<'_>, history: &[Line], now: Timestamp) -> String {
         pairs.push(("History", told.join("\n")));
     }
     pairs.extend(row.next_command().map(|command| ("Next", command)));
+    if row.conditions.contains(&Condition::Held) {
+        pairs.push(("To discard it", discard_waiting(record, row.provider.other_profile)));
+    }
     lines(&row.called(), &pairs)
 }
 
@@ -85,7 +88,7 @@ fn state_in_words(row: &Row<'_>) -> String {
                 "uncertain: BioTrack's answer was lost, so a grant may or may not have been made"
             }
             Condition::RevocationPending => "a revocation hasn't been answered by BioTrack yet",
-            Condition::Held => "another admin than the one named granted; that grant is held, not live",
+            Condition::Held => "another admin than the one named granted; that grant awaits approval",
             Condition::HeldElsewhere => "exported with its secrets: it's renewed and refreshed elsewhere",
         });
     }

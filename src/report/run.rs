@@ -9,7 +9,7 @@ pub fn run_summary(outcomes: &[Outcome], counts: RunCounts) -> String {
     let mut text = format!("{counts}.\n");
     for outcome in outcomes {
         let Some(error) = &outcome.error else { continue };
-        let _ = writeln!(text, "  ✗ {}: {error}", outcome.key);
+        let _ = writeln!(text, "  ✗ {}: {}", outcome.key, error.about(outcome.key.license.as_str()));
         if outcome.ending == Ending::Held
             && let Some(hint) = error.hint()
         {

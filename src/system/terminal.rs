@@ -272,6 +272,19 @@ impl Terminal {
         self.input.confirm(question).map_err(asked)
     }
 
+    /// Goes on where a person agrees, or `yes` says so beforehand; where neither can be, `action` is what needs a yes.
+    ///
+    /// # Errors
+    /// No, or nobody can be asked.
+    pub fn agreed(&self, yes: bool, question: &str, action: impl FnOnce() -> String) -> Result<()> {
+        match (yes, self.attended()) {
+            (true, _) => Ok(()),
+            (false, false) => Err(Error::NeedsYes { action: action() }),
+            (false, true) if self.confirm(question)? => Ok(()),
+            (false, true) => Err(Error::NotConfirmed { what: question.to_owned() }),
+        }
+    }
+
     /// Lets one of several be chosen. Only where [`Self::attended`].
     pub fn choose(&self, question: &str, among: &[String]) -> Result<usize> {
         self.input.choose(question, among).map_err(asked)

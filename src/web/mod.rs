@@ -18,4 +18,4 @@ pub use exchange_pool::ExchangeSlot;
 pub use launch::LaunchProblem;
 pub use reply::BrowserReply;
 pub use session::Session;
-pub use worklist::{ActionResponder, Entry, Worklist, WorklistAction, WorklistView};
+pub use worklist::{ActionResponder, Entry, HandedOffLink, Worklist, WorklistAction, WorklistView};

@@ -83,7 +83,7 @@ pub fn held(reader: Reader, license: &str, granted_by: &str) -> Page {
         "One more question",
         &html! {
             p { "The grant for location " b { (license) } " was given by " b { (granted_by) } ", who isn't the user that was asked." }
-            p { (reader.or("Go back to the terminal, which says how to take it or throw it away.", "Who sent you the link has been told, and decides whether that will do.")) }
+            p { (reader.or("Go back to the terminal, which asks whether to accept it, or says how to accept or discard it.", "Who sent you the link has been told, and decides whether that will do.")) }
         },
     )
 }

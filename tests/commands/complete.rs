@@ -286,7 +286,7 @@ fn another_admins_grant_is_held_here_too() {
     let link = rig.run(RENEW).exits(0).raw();
     let back = rig.provider.consents(link.trim_end(), Some("boss@example.com"));
     snapshot!(rig.with(Person::piping(back)).run("complete - --json").fits("results"));
-    rig.run(&format!("renew {LICENSE} --any-user")).exits(0);
+    rig.run(&format!("renew {LICENSE} --awaiting --yes")).exits(0);
     assert_eq!(rig.provider.living(), [(LICENSE.into(), "access-2".into())]);
 }
 
@@ -295,7 +295,7 @@ fn a_person_who_pasted_it_is_asked_about_another_admin() {
     let rig = granted();
     let link = rig.run(RENEW).exits(0).raw();
     let back = rig.provider.consents(link.trim_end(), Some("boss@example.com"));
-    let person = Person::answering(&[("Take this grant?", "y")]);
+    let person = Person::answering(&[("Accept this grant?", "y")]);
     let words = ["complete", back.as_str()];
     snapshot!(rig.with(person).run_words(&words));
 }

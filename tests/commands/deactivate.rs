@@ -5,6 +5,7 @@ use crate::snapshot;
 use serde_json::json;
 
 const LICENSE: &str = "101-X0007-D1";
+const AWAITING: &str = "deactivate 101-X0007-D1 --awaiting --yes";
 const YES: &str = "deactivate 101-X0007-D1 --yes";
 
 fn granted() -> Rig {
@@ -219,28 +220,39 @@ fn while_the_provider_is_away_it_is_given_up_here_all_the_same() {
 #[test]
 fn a_held_grant_is_thrown_away_and_the_living_one_stays() {
     let rig = held();
-    snapshot!(rig.run(&format!("deactivate {LICENSE} --dry-run")));
-    snapshot!(rig.run(YES));
+    snapshot!(rig.run(&format!("deactivate {LICENSE} --awaiting --dry-run")));
+    snapshot!(rig.run(AWAITING));
     assert_eq!(stands(&rig), ("active".into(), json!([])));
     assert_eq!(rig.provider.living(), [(LICENSE.into(), "access-1".into())]);
-    // Named once more, the license itself is meant.
-    rig.run(YES).exits(0);
-    assert_eq!(stands(&rig).0, "deactivated");
+    // Run once more, it does nothing.
+    snapshot!("nothing_awaits_approval", rig.run(AWAITING));
+    assert_eq!(rig.provider.living().len(), 1);
 }
 
 #[test]
 fn a_person_is_asked_about_the_held_grant_alone() {
     let rig = held();
-    let answers = [("throw away the held grant of boss@example.com", "n")];
-    snapshot!(rig.with(Person::answering(&answers)).run(&format!("deactivate {LICENSE}")));
+    let answers = [("discard only the grant of boss@example.com", "n")];
+    snapshot!(rig.with(Person::answering(&answers)).run(&format!("deactivate {LICENSE} --awaiting")));
     assert_eq!(stands(&rig), ("active".into(), json!(["held"])));
+    rig.run(&format!("deactivate {LICENSE} --awaiting")).exits(2);
+}
+
+#[test]
+fn giving_up_a_license_names_the_grant_that_awaits_approval_too() {
+    let rig = held();
+    let answers = [("deactivate 101-X0007-D1 and discard the grant of boss@example.com", "n")];
+    snapshot!(rig.with(Person::answering(&answers)).run(&format!("deactivate {LICENSE}")));
+    assert_eq!((rig.run(&format!("deactivate {LICENSE}")).code, rig.provider.living().len()), (2, 2));
+    rig.run(YES).exits(0);
+    assert_eq!((stands(&rig), rig.provider.living()), (("deactivated".into(), json!([])), Vec::new()));
 }
 
 #[test]
 fn where_a_revocation_may_end_more_a_held_grant_is_only_forgotten() {
     let rig = held();
     rig.adds_to_profile("revocation_scope = \"grant\"");
-    snapshot!(rig.run(YES));
+    snapshot!(rig.run(AWAITING));
     assert_eq!((rig.provider.asked("/oauth/revoke"), rig.provider.living().len()), (0, 2));
 }
 
@@ -248,9 +260,9 @@ fn where_a_revocation_may_end_more_a_held_grant_is_only_forgotten() {
 fn trying_a_held_grants_revocation_again_never_gives_up_the_living_one() {
     let rig = held();
     rig.provider.replies("/oauth/revoke", [Reply::Busy(503, 3600)]);
-    snapshot!(rig.run(YES));
+    snapshot!(rig.run(AWAITING));
     assert_eq!(stands(&rig), ("active".into(), json!(["revocation_pending"])));
-    snapshot!(rig.run(YES));
+    snapshot!(rig.run(AWAITING));
     assert_eq!(stands(&rig), ("active".into(), json!([])));
     assert_eq!(rig.provider.living(), [(LICENSE.into(), "access-1".into())]);
 }

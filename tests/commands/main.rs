@@ -52,3 +52,4 @@ mod token;
 mod told_once;
 #[cfg(unix)]
 mod went_back;
+mod worklist;

@@ -203,7 +203,7 @@ fn what_others_write_beside_a_grant_that_is_taken_stays() {
         drop(rig.run("renew L-1 --browser scripted").exits(6));
         rig
     };
-    let line = |_: &Rig| "renew L-1 --any-user --browser scripted".to_owned();
+    let line = |_: &Rig| "renew L-1 --awaiting --yes".to_owned();
     others_write_beside(home, line, &["L-1"], gets_a_contact, has_the_contact);
 }
 

@@ -1,8 +1,8 @@
 //! The machine ends while a command waits or sends: what was noted without a sync may be gone, and that is said.
 
 use crate::pairs::{
-    Before, COMPLETE, DEACTIVATE, Halt, Home, Job, RENEW, TAKE, TOKEN, Tally, begin, end, halt, judge,
-    start_watched,
+    Before, COMPLETE, DEACTIVATE, DISCARD, Halt, Home, Job, RENEW, TAKE, TOKEN, Tally, begin, end, halt,
+    judge, start_watched,
 };
 use crate::rig::{BOOT, Rig, Visit};
 use serde_json::Value;
@@ -112,6 +112,7 @@ fn cuts(before: Before, keyring: bool, jobs: &[Job]) {
 fn a_power_cut_at_any_step_loses_nothing_silently() {
     cuts(Before::Living, false, &[RENEW, TOKEN, DEACTIVATE]);
     cuts(Before::Living, true, &[RENEW, TOKEN, DEACTIVATE]);
-    cuts(Before::Waiting, false, &[TAKE, DEACTIVATE]);
+    cuts(Before::Waiting, false, &[TAKE, DISCARD, DEACTIVATE]);
+    cuts(Before::Waiting, true, &[TAKE, DISCARD]);
     cuts(Before::HandedOff, false, &[COMPLETE]);
 }

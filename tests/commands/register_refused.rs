@@ -52,7 +52,7 @@ fn another_admins_grant_is_held_as_json() {
 fn a_person_who_says_yes_takes_another_admins_grant() {
     let rig = Rig::new();
     rig.visits([Visit::GrantsAs("boss@example.com".into())]);
-    snapshot!(rig.with(Person::answering(&[("Take this grant?", "y")])).run(&register(LICENSE)));
+    snapshot!(rig.with(Person::answering(&[("Accept this grant?", "y")])).run(&register(LICENSE)));
     stands(&rig, "active", &[]);
 }
 
@@ -60,7 +60,7 @@ fn a_person_who_says_yes_takes_another_admins_grant() {
 fn a_person_who_says_no_leaves_it_held() {
     let rig = Rig::new();
     rig.visits([Visit::GrantsAs("boss@example.com".into())]);
-    snapshot!(rig.with(Person::answering(&[("Take this grant?", "n")])).run(&register(LICENSE)));
+    snapshot!(rig.with(Person::answering(&[("Accept this grant?", "n")])).run(&register(LICENSE)));
     stands(&rig, "pending", &["held"]);
 }
 
@@ -68,7 +68,7 @@ fn a_person_who_says_no_leaves_it_held() {
 fn ctrl_c_at_the_question_about_another_admin_leaves_it_held() {
     let rig = Rig::new();
     rig.visits([Visit::GrantsAs("boss@example.com".into())]);
-    snapshot!(rig.with(Person::answering(&[("Take this grant?", "^C")])).run(&register(LICENSE)));
+    snapshot!(rig.with(Person::answering(&[("Accept this grant?", "^C")])).run(&register(LICENSE)));
     stands(&rig, "pending", &["held"]);
 }
 

@@ -242,7 +242,7 @@ fn a_deactivated_license_has_register() {
 #[test]
 fn another_username_is_asked_and_recorded() {
     let rig = granted();
-    snapshot!(rig.run(&format!("{RENEW} --username bob@example.com")));
+    snapshot!(rig.run(&format!("{RENEW} --username bob@example.com --yes")));
     assert_eq!(rig.provider.log()[2], "consented 101-X0007-D1 by bob@example.com: code-2");
 }
 
@@ -268,7 +268,7 @@ fn another_admins_grant_is_held_beside_the_living_one() {
     assert_eq!(rig.provider.living().len(), 2);
     snapshot!(
         "a_held_renewal_is_taken_without_a_new_consent",
-        rig.run(&format!("renew {LICENSE} --any-user"))
+        rig.run(&format!("renew {LICENSE} --awaiting --yes"))
     );
     // The grant that it replaced goes.
     assert_eq!(rig.provider.living(), [(LICENSE.into(), "access-2".into())]);
@@ -279,7 +279,7 @@ fn a_held_renewal_is_taken_as_json() {
     let rig = granted();
     rig.visits([Visit::GrantsAs("boss@example.com".into())]);
     rig.run(RENEW).exits(6);
-    snapshot!(rig.run(&format!("renew {LICENSE} --any-user --json")).fits("results"));
+    snapshot!(rig.run(&format!("renew {LICENSE} --awaiting --yes --json")).fits("results"));
 }
 
 #[test]

@@ -192,7 +192,7 @@ fn another_admins_grants_are_held_and_any_user_takes_them_all() {
     rig.visits((0..3).map(|_| Visit::GrantsAs("boss@example.com".into())));
     snapshot!(renew(&rig, "--due"));
     snapshot!(rig.run("renew --due --dry-run"));
-    snapshot!(rig.run("renew --due --any-user"));
+    snapshot!(rig.run("renew 101-X0001-D1 101-X0002-D1 101-X0003-D1 --awaiting --yes"));
     assert_eq!((rig.opened().len(), rig.provider.living().len()), (3, 3));
 }
 
@@ -201,7 +201,9 @@ fn held_grants_are_taken_as_lines_of_json() {
     let rig = fleet();
     rig.visits((0..3).map(|_| Visit::GrantsAs("boss@example.com".into())));
     renew(&rig, "--due").exits(6);
-    snapshot!(rig.run("renew --due --any-user --format jsonl").fits("event"));
+    snapshot!(
+        rig.run("renew 101-X0001-D1 101-X0002-D1 101-X0003-D1 --awaiting --yes --format jsonl").fits("event")
+    );
 }
 
 #[test]
@@ -214,7 +216,10 @@ fn held_ones_and_failed_ones_have_a_command_each() {
 #[test]
 fn another_admin_for_all_is_recorded_with_their_grants() {
     let rig = fleet();
-    snapshot!(renew(&rig, "--due --username bob@example.com"));
+    // A script that forgot to say so asks nobody else.
+    snapshot!("another_admin_for_all_needs_a_yes", renew(&rig, "--due --username bob@example.com"));
+    assert!(rig.opened().is_empty());
+    snapshot!(renew(&rig, "--due --username bob@example.com --yes"));
     assert!(rig.provider.log().iter().filter(|line| line.contains(" by bob@example.com")).count() == 3);
 }
 
@@ -339,7 +344,8 @@ fn a_provider_that_is_away_is_told_before_anybody_is_asked() {
 fn a_file_of_renewals_says_whom_to_ask() {
     let rig = fleet();
     let path = rig.write("due.csv", "license,username\n101-X0001-D1,\n101-X0004-D1,cat@example.com\n");
-    snapshot!(renew(&rig, &format!("--from '{path}'")));
+    renew(&rig, &format!("--from '{path}'")).exits(2);
+    snapshot!(renew(&rig, &format!("--from '{path}' --yes")));
     let status = rig.run("status 101-X0004-D1 --json").exits(0).json();
     assert_eq!(status["authorizations"][0]["username"], "cat@example.com");
 }

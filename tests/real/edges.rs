@@ -77,7 +77,7 @@ fn a_held_first_grant_is_named_where_someone_would_renew() {
     rig.register("L-1").exits(6);
     rig.run(&["renew", "L-1", "--browser", &admin()])
         .exits(2)
-        .says("biotrack-auth renew 604001/L-1 --any-user");
+        .says("biotrack-auth renew 604001/L-1 --awaiting");
 }
 
 #[test]

@@ -18,14 +18,14 @@ pub(super) fn partial(
 ) -> Option<Error> {
     const NAMED: usize = 50;
     let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.error.is_some()).collect();
-    // A held grant isn't asked for again: it's there to be taken.
+    // A grant that awaits approval isn't asked for again: it's there to be accepted.
     let (held, to_ask): (Vec<&Outcome>, Vec<_>) =
         failed.iter().partition(|outcome| outcome.ending == Ending::Held);
     let renewing = |which: &[&Outcome], flags: &[&str]| {
         let keys: Vec<_> = which.iter().map(|outcome| &outcome.key).collect();
         next_of("renew", flags, provider.other(), &keys)
     };
-    let take = (1..=NAMED).contains(&held.len()).then(|| renewing(&held, &["--any-user"]));
+    let take = (1..=NAMED).contains(&held.len()).then(|| renewing(&held, &["--awaiting"]));
     let ask = match to_ask.len() {
         0 => None,
         1..=NAMED if verb == "renew" => Some(renewing(&to_ask, &[])),
@@ -33,7 +33,7 @@ pub(super) fn partial(
         _ => Some(call.line.clone()),
     };
     let again = match (ask, take) {
-        (Some(ask), Some(take)) => format!("{ask}\nTo take those that are held: {take}"),
+        (Some(ask), Some(take)) => format!("{ask}\nTo accept the grants that await approval: {take}"),
         (ask, take) => ask.or(take).unwrap_or_else(|| call.line.clone()),
     };
     partial_of(outcomes, again)

@@ -32,8 +32,7 @@ pub(super) fn left_over(
 }
 
 /// What is known before anybody is asked.
-pub(super) fn before(watch: &mut BulkReporter<'_>, known: &Known, left_out: &[LeftOut], done: &[Outcome]) {
-    done.iter().for_each(|outcome| watch.done(outcome));
+pub(super) fn before(watch: &mut BulkReporter<'_>, known: &Known, left_out: &[LeftOut]) {
     left_out.iter().for_each(|left| watch.left_out(&left.key, known.get(&left.key), &left.why));
 }
 

@@ -14,7 +14,7 @@ use crate::model::plan::{Planned, Progress};
 use crate::model::run_counts::RunCounts;
 
 pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting: &Waiting) -> Result<u8> {
-    let Run { plan, known, done, resumed, any_user, verb, form } = run;
+    let Run { plan, known, resumed, any_user, verb, form } = run;
     let (provider, handing) = (bench.provider.clone(), &waiting.handing_off);
     let life = handing.life()?;
     let client = online::connect(call, &provider, &bench.custody)?;
@@ -26,10 +26,10 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
     for item in &plan.items {
         watch.planned(item, known.get(&item.key));
     }
-    before(&mut watch, &known, &plan.left_out, &done);
+    before(&mut watch, &known, &plan.left_out);
     let places = resumed.as_ref().map_or_else(|| (0..plan.items.len()).collect(), |it| it.places.clone());
     let items: Vec<(usize, Planned)> = places.into_iter().zip(plan.items).collect();
-    let mut outcomes = done;
+    let mut outcomes = Vec::new();
     let mut left_over = left_over(call, bench, &known, &items);
     let mut asked = Vec::with_capacity(items.len());
     for (at, (_, item)) in items.iter().enumerate() {

@@ -15,7 +15,7 @@ use crate::consent::{ConsentRun, RunOptions};
 use crate::error::{Error, Kind, Result, clean};
 use crate::model::authorization::next_of;
 use crate::model::consent::Fact;
-use crate::model::outcome::exit_of;
+use crate::model::outcome::{Outcome, exit_of, partial_of};
 use crate::model::pace::Pace;
 use crate::model::plan::{Plan, Planned};
 use crate::model::provider::Provider;
@@ -74,7 +74,7 @@ pub(super) fn run<'a>(
     bench.custody.probe()?;
     let mut session = Session::bind(call.env, client.clone(), waiting.port)?;
     let now = call.env.clock.now();
-    let Run { plan, known, done, resumed, any_user, verb, .. } = run;
+    let Run { plan, known, resumed, any_user, verb, .. } = run;
     let (id, places) = match resumed {
         Some(Resumed { run, places }) => (run, places),
         None => {
@@ -93,7 +93,7 @@ pub(super) fn run<'a>(
     for (_, item) in &items {
         watch.planned(item, known.get(&item.key));
     }
-    before(&mut watch, &known, &plan.left_out, &done);
+    before(&mut watch, &known, &plan.left_out);
     let left_over = left_over(call, bench, &known, &items);
     // Who may click there is who has the address: a person at this terminal, or whom they gave it.
     let worklist = match attended || choice == BrowserChoice::None {
@@ -132,7 +132,6 @@ pub(super) fn run<'a>(
 
     let left = ended.outcomes.iter().filter(|outcome| outcome.is_none()).count();
     let mut outcomes: Vec<_> = ended.outcomes.into_iter().flatten().collect();
-    outcomes.extend(done);
     outcomes.extend(skipped(&known, &plan.left_out));
     if left == 0 {
         bench.custody.ledger_mut().end_run(id)?;
@@ -151,6 +150,13 @@ pub(super) fn run<'a>(
     };
     let counts = RunCounts::of(&outcomes, left);
     answer(call, bench, form, &outcomes, counts, exit, error.as_ref())?;
+    Ok(exit)
+}
+
+/// Answers about licenses of which nobody was asked.
+pub(super) fn finish(call: &Call<'_>, bench: &Bench<'_>, form: Form, outcomes: &[Outcome]) -> Result<u8> {
+    let (error, exit) = (partial_of(outcomes, call.line.clone()), exit_of(outcomes));
+    answer(call, bench, form, outcomes, RunCounts::of(outcomes, 0), exit, error.as_ref())?;
     Ok(exit)
 }
 
@@ -223,16 +229,15 @@ pub(super) fn dry_run(
 
 /// Nobody is to be asked: said, and no error.
 fn nothing<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run) -> Result<u8> {
-    let Run { plan, known, done, verb, form, .. } = run;
+    let Run { plan, known, verb, form, .. } = run;
     let provider = bench.provider.clone();
     let hooks = bench.hooks.clone();
-    before(&mut BulkReporter::new(call, &provider, &hooks, form, verb, 0), &known, &plan.left_out, &done);
-    if form == Form::Text && done.is_empty() {
+    before(&mut BulkReporter::new(call, &provider, &hooks, form, verb, 0), &known, &plan.left_out);
+    if form == Form::Text {
         call.env.terminal.say(&format!("Nothing to {verb}."));
         return Ok(0);
     }
-    let mut outcomes = done;
-    outcomes.extend(skipped(&known, &plan.left_out));
+    let outcomes: Vec<_> = skipped(&known, &plan.left_out).collect();
     answer(call, bench, form, &outcomes, RunCounts::of(&outcomes, 0), 0, None)?;
     Ok(0)
 }

@@ -2,9 +2,10 @@
 //! license elsewhere, events for scripts.
 
 use crate::command::Call;
+use crate::command::consent::messages;
 use crate::command::form::Form;
 use crate::command::hooks;
-use crate::consent::{OpenMethod, ProgressReporter};
+use crate::consent::{IssuedLink, OpenMethod, ProgressReporter};
 use crate::custody::Custody;
 use crate::error::{clean, licenses};
 use crate::model::authorization::Standing;
@@ -85,13 +86,6 @@ impl<'w> BulkReporter<'w> {
         self.say(&format!("– {key}: left out, {why}"));
     }
 
-    /// One that came out without asking anybody.
-    pub fn done(&mut self, outcome: &Outcome) {
-        if self.form == Form::Jsonl {
-            self.write(&RunEvent::ended(outcome, self.call.env.clock.now(), self.provider));
-        }
-    }
-
     /// One has ended without having been waited for.
     pub fn ended_here(&mut self, item: &Planned, outcome: &Outcome) {
         self.ended(item, outcome, None);
@@ -162,9 +156,8 @@ impl<'w> BulkReporter<'w> {
         }
         let keys = if let Some(admin) = to_decide {
             format!(
-                "{} granted where another was asked. Take the grants of {}?  y yes  n no",
-                clean(admin),
-                clean(admin)
+                "Accept the grants of {admin}? Another admin was asked.  y yes  n no",
+                admin = clean(admin)
             )
         } else {
             match pace.pause() {
@@ -251,9 +244,21 @@ impl ProgressReporter for BulkReporter<'_> {
             },
             (Ending::HandedOff, _) => format!("→ {named}: a link was handed out"),
             (Ending::Skipped, _) => format!("– {named}: {}", why.unwrap_or("skipped")),
-            (_, Some(error)) => format!("✗ {named}: {error}"),
+            (_, Some(error)) => format!("✗ {named}: {}", error.about(item.key.license.as_str())),
             (_, None) => format!("✗ {named}: {} failed", self.verb),
         });
+    }
+
+    fn asks(&mut self, admin: &str) {
+        // Else it's in the moving lines.
+        if self.bar.is_none() {
+            let admin = clean(admin);
+            self.insist(&format!("Accept the grants of {admin}? Another admin was asked.  y yes  n no"));
+        }
+    }
+
+    fn message(&self, link: &IssuedLink) -> String {
+        messages(std::slice::from_ref(link), self.provider, self.call.env.clock.now())
     }
 
     fn notice(&mut self, text: &str) {

@@ -3,7 +3,6 @@
 use crate::command::form::Form;
 use crate::model::authorization::Standing;
 use crate::model::ids::{Key, RunId};
-use crate::model::outcome::Outcome;
 use crate::model::plan::Plan;
 use std::collections::HashMap;
 
@@ -13,8 +12,6 @@ pub(in crate::command) struct Run {
     pub plan: Plan,
     /// The records that it was made of.
     pub known: Known,
-    /// What came out already, without asking anybody.
-    pub done: Vec<Outcome>,
     /// The run in the ledger that is gone on with.
     pub resumed: Option<Resumed>,
     /// Whichever admin user grants will do.

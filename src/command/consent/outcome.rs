@@ -4,7 +4,7 @@
 use crate::command::{Bench, Call, outcome_or_error};
 use crate::consent::{answer, outcome_of};
 use crate::custody::Kept;
-use crate::error::{Error, Result};
+use crate::error::{Error, LedgerError, Result};
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::plan::Planned;
 use crate::oauth::{Pasted, ProviderClient};
@@ -41,7 +41,7 @@ pub(super) fn told_unconfirmed(call: &Call<'_>, unconfirmed: &[String]) {
     }
 }
 
-/// A held grant is asked about where a person is; an error about the call itself stays the call's.
+/// Another admin's grant is asked about where a person is; an error about the call itself stays the call's.
 pub(in crate::command) fn settled<'a>(
     call: &Call<'a>,
     bench: &mut Bench<'a>,
@@ -49,26 +49,30 @@ pub(in crate::command) fn settled<'a>(
 ) -> Result<Outcome> {
     let terminal = &call.env.terminal;
     match outcome.error.take() {
-        Some(Error::OtherAdmin { license, granted_by, username, take, throw_away })
-            if terminal.attended() =>
-        {
-            let question = format!("{license} was granted by {granted_by}, not {username}. Take this grant?");
-            match terminal.confirm(&question) {
-                Ok(true) => {
-                    bench.custody.take_held(&outcome.key)?;
-                    let standing = bench.custody.standing(&outcome.key)?;
-                    return Ok(Outcome::of(outcome.key, Ending::Granted, standing));
-                }
-                Ok(false) => {
-                    outcome.error =
-                        Some(Error::OtherAdmin { license, granted_by, username, take, throw_away });
-                }
+        Some(Error::OtherAdmin { license, granted_by, username, accept, discard }) if terminal.attended() => {
+            // What is asked about is what is accepted, whatever others do meanwhile.
+            let shown = bench.custody.awaiting(&outcome.key)?.filter(|grant| grant.granted_by == granted_by);
+            let Some(shown) = shown else {
+                outcome.error = Some(LedgerError::Changed { license }.into());
+                return Ok(outcome);
+            };
+            let question =
+                format!("{license} was granted by {granted_by}, not {username}. Accept this grant?");
+            outcome.error = match terminal.confirm(&question) {
+                Ok(true) => match bench.custody.accept(&shown) {
+                    Ok(()) => {
+                        let standing = bench.custody.standing(&outcome.key)?;
+                        return Ok(Outcome::of(outcome.key, Ending::Granted, standing));
+                    }
+                    Err(e) => Some(e),
+                },
+                Ok(false) => Some(Error::OtherAdmin { license, granted_by, username, accept, discard }),
                 Err(Error::Interrupted { .. }) => {
-                    terminal.say(&format!("\nThe grant of {granted_by} is held, not live."));
-                    outcome.error = Some(Error::Interrupted { next: Some(take) });
+                    terminal.say(&format!("\nThe grant of {granted_by} awaits approval."));
+                    Some(Error::Interrupted { next: Some(accept) })
                 }
                 Err(e) => return Err(e),
-            }
+            };
             Ok(outcome)
         }
         Some(error) if outcome.ending == Ending::Failed => {

@@ -1,11 +1,41 @@
-//! A license that `deactivate` is asked to give up.
+//! A license that `deactivate` is asked to give up, and what of it.
 
-use crate::custody::Extent;
-use crate::model::authorization::Standing;
+use crate::model::authorization::{Authorization, Standing};
+use crate::model::granted::AwaitingGrant;
+
+/// What of a license goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// The license, with every grant of it.
+    License,
+    /// Only another admin's grant, which awaits approval.
+    Awaiting(AwaitingGrant),
+    /// Only a discarded or refused grant, whose revocation the provider hasn't answered.
+    Unwanted,
+}
 
 /// A license that is meant.
 pub(super) struct Chosen<'s> {
     pub(super) standing: &'s Standing,
     /// What goes; `None` where nothing of it is left.
     pub(super) extent: Option<Extent>,
+}
+
+impl Extent {
+    /// What goes where the license is meant as a whole: a living one whose discarded grant is still to be revoked stays
+    /// in use, so that a command that was to be run once more never ends the reporting.
+    pub(super) fn of(record: &Authorization) -> Self {
+        let living = record.expires_at.is_some() && record.deactivated_at.is_none();
+        match living && record.held_by.is_none() && record.revocation_pending {
+            true => Self::Unwanted,
+            false => Self::License,
+        }
+    }
+
+    /// What goes where only what awaits approval is meant, or what is left of it.
+    pub(super) fn awaiting(record: &Authorization, grants: &[AwaitingGrant]) -> Option<Self> {
+        let grant = grants.iter().find(|grant| grant.key == record.key);
+        let left = record.revocation_pending.then_some(Self::Unwanted);
+        grant.cloned().map(Self::Awaiting).or(left)
+    }
 }

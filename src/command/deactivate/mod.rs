@@ -5,17 +5,19 @@ mod telling;
 mod warnings;
 mod words;
 
+use super::context::{reading, standings};
 use super::form::{self, Form};
 use super::{Bench, Call, online, outcome_or_error};
-use crate::custody::{Asking, Extent, Recovered, Revocation, Surrendered};
-use crate::error::{Error, ProviderError, Result, clean};
-use crate::model::authorization::{Authorization, Standing};
+use crate::custody::{Asking, Recovered, Revocation, Surrendered, has_left};
+use crate::error::{Error, LedgerError, ProviderError, Result, clean};
+use crate::ledger::Ledger;
+use crate::model::authorization::{Authorization, Standing, discard_waiting};
 use crate::model::ids::Key;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
 use crate::model::selection;
 use crate::oauth::Patience;
-use chosen::Chosen;
+use chosen::{Chosen, Extent};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -39,6 +41,7 @@ Examples:
   biotrack-auth deactivate 101-X0007-D1
   biotrack-auth deactivate 101-X0007-D1 --yes --reason \"store closed\"
   biotrack-auth deactivate 101-X0007-D1 101-X0012-D1 --dry-run
+  biotrack-auth deactivate 101-X0007-D1 --awaiting             # only the grant that awaits approval
   biotrack-auth deactivate --tag downstate                     # every license with the tag
   biotrack-auth deactivate --tag downstate --yes --format jsonl")]
 pub struct Args {
@@ -49,6 +52,10 @@ pub struct Args {
     /// Every license with this tag; with SELECTOR, only those of them
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
+
+    /// Discard only the grant that awaits approval; the license and its own grant stay
+    #[arg(long)]
+    awaiting: bool,
 
     /// Don't ask
     #[arg(long)]
@@ -83,28 +90,51 @@ enum Reach {
 
 pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
     let form = Form::of(args.format, call.json)?;
-    call.bench()
-        .and_then(|bench| bench.work(call, |bench| deactivate(&args, form, call, bench)))
-        .or_else(|e| form::refused(form, call, e))
+    let done = match args.dry_run {
+        true => dry_run(&args, form, call),
+        false => {
+            call.bench().and_then(|bench| bench.work(call, |bench| deactivate(&args, form, call, bench)))
+        }
+    };
+    done.or_else(|e| form::refused(form, call, e))
+}
+
+/// What would be done: nothing is, and nothing is written.
+fn dry_run(args: &Args, form: Form, call: &Call<'_>) -> Result<u8> {
+    let (provider, ledger) = reading(call)?;
+    let standings = standings(ledger.as_ref(), &provider)?;
+    let chosen = chosen(args, ledger.as_ref(), &provider, &standings)?;
+    let mut telling = Telling::new(form, call, &provider, chosen.len(), args.awaiting);
+    warn(&chosen, &standings, ledger.as_ref(), &provider, call)?;
+    telling.would(&chosen)?;
+    telling.close()
 }
 
 fn deactivate<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
     let provider = bench.provider.clone();
     let standings = bench.custody.ledger().standings(&provider.profile)?;
-    let chosen = chosen(args, bench, &standings)?;
-    let going: Vec<_> = chosen.iter().filter_map(|it| Some((it.standing, it.extent?))).collect();
-    let mut telling = Telling::new(form, call, &provider, chosen.len());
-    let doubted = bench.custody.ledger().doubted(&provider.profile)?;
-    warnings::of(&going, &standings, &doubted, &provider, call.env.clock.now())
+    let chosen = chosen(args, Some(bench.custody.ledger()), &provider, &standings)?;
+    let mut telling = Telling::new(form, call, &provider, chosen.len(), args.awaiting);
+    let going = warn(&chosen, &standings, Some(bench.custody.ledger()), &provider, call)?;
+    confirm(args, &going, call)?;
+    give_up_all(args, call, bench, &chosen, &mut telling)?;
+    telling.close()
+}
+
+/// Says what a person should know of what is going to be given up.
+fn warn<'s>(
+    chosen: &[Chosen<'s>],
+    standings: &[Standing],
+    ledger: Option<&Ledger>,
+    provider: &Provider,
+    call: &Call<'_>,
+) -> Result<Vec<(&'s Standing, Extent)>> {
+    let going: Vec<_> = chosen.iter().filter_map(|it| Some((it.standing, it.extent.clone()?))).collect();
+    let doubted = ledger.map_or(Ok(BTreeSet::new()), |ledger| ledger.doubted(&provider.profile))?;
+    warnings::of(&going, standings, &doubted, provider, call.env.clock.now())
         .iter()
         .for_each(|warning| call.env.terminal.say(warning));
-    if args.dry_run {
-        telling.would(&chosen)?;
-    } else {
-        confirm(args, &going, call)?;
-        give_up_all(args, call, bench, &chosen, &mut telling)?;
-    }
-    telling.close()
+    Ok(going)
 }
 
 /// What a person should know before one license's grant is given up.
@@ -128,11 +158,24 @@ pub(super) fn is_in_doubt(before: &Authorization, recovered: &[Recovered], given
         || recovered.iter().any(|it| matches!(it, Recovered::Uncertain))
 }
 
-/// What the arguments mean, by UBI and license. A tag alone passes over what was given up and has nothing left.
-fn chosen<'s>(args: &Args, bench: &Bench<'_>, standings: &'s [Standing]) -> Result<Vec<Chosen<'s>>> {
+/// What the arguments mean, by UBI and license. A tag alone passes over what has nothing left.
+fn chosen<'s>(
+    args: &Args,
+    ledger: Option<&Ledger>,
+    provider: &Provider,
+    standings: &'s [Standing],
+) -> Result<Vec<Chosen<'s>>> {
+    let awaiting = match ledger {
+        Some(ledger) if args.awaiting => ledger.awaiting(&provider.profile, None)?,
+        _ => Vec::new(),
+    };
+    let left = |standing: &Standing| match ledger {
+        Some(ledger) if standing.record.deactivated_at.is_some() => has_left(ledger, standing),
+        _ => Ok(true),
+    };
     let named = match args.selectors[..] {
         [] => standings.iter().collect(),
-        _ => selection::several(&args.selectors, &bench.provider.profile, standings, |it| &it.record)?,
+        _ => selection::several(&args.selectors, &provider.profile, standings, |it| &it.record)?,
     };
     let mut chosen = Vec::with_capacity(named.len());
     for standing in named {
@@ -141,9 +184,12 @@ fn chosen<'s>(args: &Args, bench: &Bench<'_>, standings: &'s [Standing]) -> Resu
         if !tagged {
             continue;
         }
-        let left = record.deactivated_at.is_none() || bench.custody.has_left(&record.key)?;
-        if left || !args.selectors.is_empty() {
-            chosen.push(Chosen { standing, extent: left.then(|| Extent::of(record)) });
+        let extent = match args.awaiting {
+            true => Extent::awaiting(record, &awaiting),
+            false => left(standing)?.then(|| Extent::of(record)),
+        };
+        if extent.is_some() || !args.selectors.is_empty() {
+            chosen.push(Chosen { standing, extent });
         }
     }
     Ok(chosen)
@@ -190,13 +236,13 @@ fn give_up_all<'a>(
         let ended = match extent {
             None => {
                 let outcome = Outcome::of(key.clone(), Ending::Unchanged, Some((*standing).clone()));
-                Ok((outcome, words::nothing_left(key)))
+                Ok((outcome, words::nothing_left(key, args.awaiting)))
             }
             Some(_) if bench.custody.is_interrupted() => {
                 telling.untouched(standing);
                 continue;
             }
-            Some(extent) => give_up(args, call, bench, key, *extent, &mut reach),
+            Some(extent) => give_up(args, call, bench, key, extent, &mut reach),
         };
         let (outcome, said) = match ended {
             Ok(ended) => ended,
@@ -268,13 +314,16 @@ fn give_up<'a>(
     call: &Call<'a>,
     bench: &mut Bench<'a>,
     key: &Key,
-    extent: Extent,
+    extent: &Extent,
     reach: &mut Option<Reach>,
 ) -> Result<(Outcome, String)> {
     let reach = match reach {
         Some(reach) => reach,
         None => reach.insert(Reach::find(args, call, bench)?),
     };
+    if *extent != Extent::License {
+        return discard(args, call, bench, key, extent, reach);
+    }
     let custody = &mut bench.custody;
     let before = custody.standing(key)?;
     let recovered = match reach {
@@ -285,13 +334,69 @@ fn give_up<'a>(
         Reach::Away(why) => return Err(why.clone().into()),
     };
     let reason = clean(args.reason.trim());
-    let given_up = custody.surrender(key, extent, reach.asking(), &reason)?;
+    // Its own tokens live elsewhere, and aren't revoked from here; what awaits approval is here, and nowhere else.
+    if let Some(elsewhere) = before.as_ref().filter(|it| it.record.held_elsewhere) {
+        let shown = custody.awaiting(key)?;
+        let kept = match &shown {
+            Some(shown) => custody.discard(shown, !matches!(reach, Reach::Nobody), &reason)?,
+            None => elsewhere.record.revocation_pending,
+        };
+        if kept && let Revocation::Pending(e) = custody.revoke_discarded(key, reach.asking())? {
+            let said = words::failed(key, &e);
+            let outcome = Outcome::of(key.clone(), Ending::Failed, custody.standing(key)?);
+            return Ok((Outcome { error: Some(e), ..outcome }, said));
+        }
+    }
+    let given_up = custody.surrender(key, reach.asking(), &reason)?;
     let in_doubt = before.is_some_and(|it| is_in_doubt(&it.record, &recovered, &given_up));
     let revocation = given_up.revocation;
     reach.learn(&revocation);
-    let said = words::results(key, extent, &revocation, in_doubt);
-    let ending = if extent == Extent::License { Ending::Deactivated } else { Ending::Unchanged };
-    let mut outcome = Outcome::of(key.clone(), ending, custody.standing(key)?);
+    let said = words::results(key, &revocation, in_doubt);
+    let mut outcome = Outcome::of(key.clone(), Ending::Deactivated, custody.standing(key)?);
+    if let Revocation::Pending(e) = revocation {
+        outcome.error = Some(e);
+    }
+    Ok((outcome, said))
+}
+
+/// Gives up only what stands beside the license's own grant: the grant that awaits approval, or what is left to be revoked.
+fn discard<'a>(
+    args: &Args,
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+    key: &Key,
+    extent: &Extent,
+    reach: &mut Reach,
+) -> Result<(Outcome, String)> {
+    let custody = &mut bench.custody;
+    if let Reach::Provider { .. } = reach {
+        custody.recover(key)?;
+    }
+    let (asking, reason) = (reach.asking(), clean(args.reason.trim()));
+    let revokes = !matches!(asking, Asking::Nobody);
+    let left = match extent {
+        Extent::Awaiting(shown) => match custody.discard(shown, revokes, &reason) {
+            Ok(kept) => kept,
+            Err(e @ Error::Ledger(LedgerError::Changed { .. })) => {
+                let said = words::failed(key, &e);
+                let outcome = Outcome::of(key.clone(), Ending::Skipped, custody.standing(key)?);
+                return Ok((Outcome { error: Some(e), ..outcome }, said));
+            }
+            Err(e) => return Err(e),
+        },
+        _ => true,
+    };
+    let revocation = match left {
+        true => custody.revoke_discarded(key, asking)?,
+        false if revokes => Revocation::NotOffered,
+        false => Revocation::NotAsked,
+    };
+    reach.learn(&revocation);
+    let standing = custody.standing(key)?;
+    let again = standing.as_ref().map(|it| discard_waiting(&it.record, bench.provider.other_profile));
+    let lives = standing.as_ref().is_some_and(|it| it.record.lives(call.env.clock.now()));
+    let said = words::discarded(key, extent, &revocation, lives, &again.unwrap_or_default());
+    let mut outcome = Outcome::of(key.clone(), Ending::Unchanged, standing);
     if let Revocation::Pending(e) = revocation {
         outcome.error = Some(e);
     }

@@ -19,6 +19,8 @@ pub(super) struct Telling<'c, 'a> {
     call: &'c Call<'a>,
     provider: &'c Provider,
     planned: usize,
+    /// Only what awaits approval is meant.
+    awaiting: bool,
     /// Nothing is done: it's told what would be.
     dry: bool,
     outcomes: Vec<Outcome>,
@@ -30,9 +32,25 @@ pub(super) struct Telling<'c, 'a> {
 
 impl<'c, 'a> Telling<'c, 'a> {
     /// Of so many licenses.
-    pub(super) fn new(form: Form, call: &'c Call<'a>, provider: &'c Provider, planned: usize) -> Self {
+    pub(super) fn new(
+        form: Form,
+        call: &'c Call<'a>,
+        provider: &'c Provider,
+        planned: usize,
+        awaiting: bool,
+    ) -> Self {
         let (outcomes, untouched) = (Vec::with_capacity(planned), Vec::new());
-        Self { form, call, provider, planned, dry: false, outcomes, untouched, complained: BTreeSet::new() }
+        Self {
+            form,
+            call,
+            provider,
+            planned,
+            awaiting,
+            dry: false,
+            outcomes,
+            untouched,
+            complained: BTreeSet::new(),
+        }
     }
 
     /// What is going to be done.
@@ -42,9 +60,9 @@ impl<'c, 'a> Telling<'c, 'a> {
         }
         for it in chosen {
             let record = &it.standing.record;
-            let why = match it.extent {
+            let why = match &it.extent {
                 Some(extent) => words::intent(record, extent),
-                None => "deactivated already: nothing to do".into(),
+                None => words::nothing(self.awaiting).into(),
             };
             let (at, standing) = (self.call.env.clock.now(), Some(it.standing));
             self.event(&RunEvent::about(
@@ -67,11 +85,11 @@ impl<'c, 'a> Telling<'c, 'a> {
         let mut company: Option<&Ubi> = None;
         for it in chosen {
             let key = &it.standing.record.key;
-            let (ending, said) = match it.extent {
+            let (ending, said) = match &it.extent {
                 Some(extent) => {
                     (Ending::Skipped, format!("Would {}.\n", words::intent(&it.standing.record, extent)))
                 }
-                None => (Ending::Unchanged, words::nothing_left(key)),
+                None => (Ending::Unchanged, words::nothing_left(key, self.awaiting)),
             };
             let said = match company.replace(&key.ubi) {
                 _ if self.planned == 1 => said,
@@ -116,9 +134,10 @@ impl<'c, 'a> Telling<'c, 'a> {
         let exit = if stopped { interrupted().exit() } else { exit_of(&self.outcomes) };
         let counts = RunCounts::of(&self.outcomes, left);
         match self.form {
-            Form::Text if self.planned == 0 => {
-                terminal.answer("Nothing to do: no such license is left to give up.\n")?
-            }
+            Form::Text if self.planned == 0 => terminal.answer(match self.awaiting {
+                true => "Nothing to do: no grant of such a license awaits approval.\n",
+                false => "Nothing to do: no such license is left to give up.\n",
+            })?,
             Form::Text if self.planned > 1 && self.dry => {
                 let would = self.outcomes.iter().filter(|it| it.ending == Ending::Skipped).count();
                 terminal.answer(&format!("{would} of {} would be given up.\n", licenses(self.planned)))?;

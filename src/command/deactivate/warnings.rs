@@ -1,7 +1,7 @@
 //! What a person should know before saying yes; of several licenses in a few lines, not in one each.
 
+use super::chosen::Extent;
 use super::words::names;
-use crate::custody::Extent;
 use crate::error::{first_few, licenses};
 use crate::model::authorization::{Authorization, Standing, State};
 use crate::model::ids::{Key, same_account};
@@ -30,6 +30,7 @@ pub(super) fn of(
     let revoking = provider.revocation_url.is_some() || provider.metadata;
     if provider.revocation_scope == RevocationScope::Grant && revoking {
         warnings.extend(shared_accounts(&whole, all));
+        warnings.extend(shared_with_waiting(going, all, now));
     }
     warnings
 }
@@ -104,6 +105,31 @@ fn shared_accounts(whole: &[&(&Standing, Extent)], all: &[Standing]) -> Vec<Stri
         lines.push(format!("Warning: so it may of {more} more accounts."));
     }
     lines
+}
+
+/// Whose grants may end with one that is discarded, whose license has no grant in use.
+fn shared_with_waiting(
+    going: &[(&Standing, Extent)],
+    all: &[Standing],
+    now: Timestamp,
+) -> impl Iterator<Item = String> {
+    let alone = going.iter().filter(move |(it, _)| !it.record.lives(now));
+    alone.filter_map(move |(it, extent)| {
+        let Extent::Awaiting(grant) = extent else { return None };
+        let others =
+            all.iter().map(|it| &it.record).filter(|other| other.key != it.record.key && other.lives(now));
+        let sharing: Vec<_> = others
+            .filter(|other| same_account(account(other), &grant.granted_by))
+            .map(|other| other.key.to_string())
+            .collect();
+        let who = &grant.granted_by;
+        (!sharing.is_empty()).then(|| {
+            format!(
+                "Warning: BioTrack may end every grant of {who} with this one: {}.",
+                first_few(&sharing, SHOWN)
+            )
+        })
+    })
 }
 
 /// The account that granted, as far as it's known.

@@ -1,41 +1,52 @@
 //! What is said of giving up: what it would be, what came of it, and the sum of several.
 
-use crate::custody::{Extent, Revocation};
+use super::chosen::Extent;
+use crate::custody::Revocation;
 use crate::error::{Error, licenses};
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::ids::Key;
 use crate::model::run_counts::RunCounts;
 
 /// What will be given up of one license, after "to".
-pub(super) fn intent(record: &Authorization, extent: Extent) -> String {
+pub(super) fn intent(record: &Authorization, extent: &Extent) -> String {
     let license = &record.key.license;
     match extent {
-        Extent::License => format!("deactivate {license}"),
-        Extent::Held => {
-            let other = record.held_by.as_deref().unwrap_or("another admin");
-            format!("throw away the held grant of {other} for {license}, whose own grant stays")
+        Extent::License => match record.held_by.as_deref() {
+            Some(other) => {
+                format!("deactivate {license} and discard the grant of {other} that awaits approval for it")
+            }
+            None => format!("deactivate {license}"),
+        },
+        Extent::Awaiting(grant) => {
+            let granted = record.created_at.is_some() && record.deactivated_at.is_none();
+            let own = if granted { "; its own grant stays" } else { "" };
+            format!("discard only the grant of {} that awaits approval for {license}{own}", grant.granted_by)
         }
-        Extent::Unwanted => format!("revoke the unwanted grant for {license}, whose own grant stays"),
+        Extent::Unwanted => format!("revoke the discarded grant for {license}, which itself stays as it is"),
     }
 }
 
 /// The same of all of them; up to so many are named.
 pub(super) fn intents(going: &[(&Standing, Extent)], named: usize) -> String {
     if let [(only, extent)] = going {
-        return intent(&only.record, *extent);
+        return intent(&only.record, extent);
     }
-    let (whole, beside): (Vec<_>, Vec<_>) = going.iter().partition(|(_, extent)| *extent == Extent::License);
+    let (whole, beside): (Vec<_>, Vec<_>) = going.iter().partition(|(it, extent)| {
+        *extent == Extent::License && (it.record.held_by.is_none() || going.len() > named)
+    });
     if going.len() > named {
+        let waiting = whole.iter().filter(|(it, _)| it.record.held_by.is_some()).count();
         let part = |what: &str, of: &[_]| (!of.is_empty()).then(|| format!("{what} {}", licenses(of.len())));
         let parts = [
             part("deactivate", &whole),
-            part("give up the held or unwanted grants, beside living ones, of", &beside),
+            (waiting > 0).then(|| format!("discard {waiting} of their grants that await approval")),
+            part("discard the grants beside the own ones of", &beside),
         ];
         return parts.into_iter().flatten().collect::<Vec<_>>().join(" and ");
     }
     let names = names(&whole);
     let whole = (!names.is_empty()).then(|| format!("deactivate {}", names.join(", ")));
-    let beside = beside.iter().map(|(it, extent)| intent(&it.record, *extent));
+    let beside = beside.iter().map(|(it, extent)| intent(&it.record, extent));
     whole.into_iter().chain(beside).collect::<Vec<_>>().join("; ")
 }
 
@@ -46,14 +57,22 @@ pub(super) fn names(of: &[&(&Standing, Extent)]) -> Vec<String> {
     keys.iter().map(|key| if one_company { key.license.to_string() } else { key.to_string() }).collect()
 }
 
+/// Why there is nothing to do for one.
+pub(super) fn nothing(awaiting: bool) -> &'static str {
+    if awaiting { "nothing awaits approval: nothing to do" } else { "deactivated already: nothing to do" }
+}
+
 /// One of which nothing is left to give up.
-pub(super) fn nothing_left(key: &Key) -> String {
-    format!("{} is deactivated already: nothing to do.\n", key.license)
+pub(super) fn nothing_left(key: &Key, awaiting: bool) -> String {
+    match awaiting {
+        true => format!("No grant of {} awaits approval: nothing to do.\n", key.license),
+        false => format!("{} is deactivated already: nothing to do.\n", key.license),
+    }
 }
 
 /// One of several that failed.
 pub(super) fn failed(key: &Key, e: &Error) -> String {
-    format!("{} could not be given up: {e}.\n", key.license)
+    format!("{} could not be given up: {}.\n", key.license, e.about(key.license.as_str()))
 }
 
 /// What came of several, in a line.
@@ -66,26 +85,14 @@ pub(super) fn sum(counts: RunCounts) -> String {
 pub(in super::super) const LOST: &str = "A grant whose answer was lost may still stand, and there is no token to revoke it with; the admin can remove it.";
 
 /// The two results, apart. `in_doubt`: an answer of the provider had been lost.
-pub(super) fn results(key: &Key, extent: Extent, revocation: &Revocation, in_doubt: bool) -> String {
-    let license = &key.license;
-    let here = match extent {
-        Extent::License => format!("{license} is deactivated here; its history is kept."),
-        Extent::Held => {
-            format!("{license}: the held grant is thrown away; the license's own grant is untouched.")
-        }
-        Extent::Unwanted => format!("{license}: the license's own grant is untouched."),
-    };
+pub(super) fn results(key: &Key, revocation: &Revocation, in_doubt: bool) -> String {
+    let here = format!("{} is deactivated here; its history is kept.", key.license);
     let there = match revocation {
         Revocation::Revoked => "At BioTrack: revoked.",
-        Revocation::NotOffered if extent != Extent::License => {
-            "At BioTrack: not revoked, because that could end the license's own grant too; it stays valid there until it lapses."
-        }
         Revocation::NotOffered => {
             "At BioTrack: not revoked, because it offers no way to; the grant stays valid there until it lapses or the admin removes it."
         }
-        Revocation::NotAsked => {
-            "At BioTrack: not asked (--local-only); the grant stays valid there until it lapses or the admin removes it."
-        }
+        Revocation::NotAsked => NOT_ASKED,
         Revocation::Elsewhere => {
             "At BioTrack: not asked, because its tokens live elsewhere (it was exported with them, or came from a backup); revoke it there, or the admin removes it."
         }
@@ -99,7 +106,41 @@ pub(super) fn results(key: &Key, extent: Extent, revocation: &Revocation, in_dou
     };
     match revocation {
         Revocation::Nothing => format!("{here}\n{there}\n"),
-        _ if in_doubt && extent == Extent::License => format!("{here}\n{there}\n{LOST}\n"),
+        _ if in_doubt => format!("{here}\n{there}\n{LOST}\n"),
         _ => format!("{here}\n{there}\n"),
     }
+}
+
+const NOT_ASKED: &str = "At BioTrack: not asked (--local-only); the grant stays valid there until it lapses or the admin removes it.";
+
+/// The same of what stood beside the license's own grant, which `lives` or doesn't; `again`: the command that tries its
+/// revocation once more.
+pub(super) fn discarded(
+    key: &Key,
+    extent: &Extent,
+    revocation: &Revocation,
+    lives: bool,
+    again: &str,
+) -> String {
+    let license = &key.license;
+    let own = if lives { "; the license's own grant is untouched" } else { "" };
+    let here = match extent {
+        Extent::Awaiting(grant) => format!("{license}: the grant of {} is discarded{own}.", grant.granted_by),
+        _ if lives => format!("{license}: the license's own grant is untouched."),
+        _ => format!("{license}: nothing else of it is changed."),
+    };
+    let there = match revocation {
+        Revocation::NotOffered if lives => {
+            "At BioTrack: not revoked, because that could end the license's own grant too; it stays valid there until it lapses.".into()
+        }
+        Revocation::NotOffered => {
+            "At BioTrack: not revoked, because it offers no way to; the grant stays valid there until it lapses or the admin removes it.".into()
+        }
+        Revocation::NotAsked => NOT_ASKED.to_owned(),
+        Revocation::Pending(_) => {
+            format!("At BioTrack: NOT revoked yet; the tokens are kept for it. To try once more: {again}")
+        }
+        Revocation::Revoked | Revocation::Elsewhere | Revocation::Nothing => "At BioTrack: revoked.".into(),
+    };
+    format!("{here}\n{there}\n")
 }

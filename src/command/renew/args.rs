@@ -11,6 +11,9 @@ use std::path::PathBuf;
 ///
 /// With several licenses a run is planned, kept in the ledger and paced: one Grant Access page after the other, one admin
 /// user after the other. Whatever ends it, `renew --resume` goes on with what was left, of a `register --from` too.
+///
+/// Where another admin user of the store granted than the one who was asked, that grant awaits approval: `--awaiting`
+/// shows and accepts what waits, without asking anybody to grant again; `deactivate --awaiting` discards it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -19,6 +22,7 @@ Examples:
   biotrack-auth renew --due --dry-run                    # what would be asked, and why
   biotrack-auth renew --due                              # a run, with a worklist page beside the phone
   biotrack-auth renew --resume                           # what the last run left
+  biotrack-auth renew --awaiting                         # accept grants of other admin users that await approval
   biotrack-auth renew --all --tag downstate --tabs 3")]
 #[group(id = "which", required = true, multiple = true)]
 pub struct Args {
@@ -63,11 +67,16 @@ pub struct Args {
     #[arg(long, requires = "username", conflicts_with_all = ["due", "expired", "all", "from", "resume", "tag", "user"])]
     pub(super) break_first: bool,
 
-    /// With --break-first: don't ask
-    #[arg(long, requires = "break_first")]
+    /// Accept the grants that await approval, of all licenses or of these, without a new consent
+    #[arg(long, group = "which", conflicts_with_all = ["due", "expired", "all", "from", "resume", "tag", "user", "username", "break_first", "any_user", "no_wait"])]
+    pub(super) awaiting: bool,
+
+    /// Don't ask: before another admin user is asked than so far, a grant that awaits approval is accepted, or a grant is
+    /// given up first
+    #[arg(long)]
     pub(super) yes: bool,
 
-    /// Whichever admin user grants will do; a grant that is held already is taken without a new consent
+    /// Accept a new grant from any admin user, whoever grants
     #[arg(long, conflicts_with = "username")]
     pub(super) any_user: bool,
 

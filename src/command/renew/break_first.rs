@@ -5,7 +5,7 @@ use super::args::Args;
 use crate::command::consent::consent;
 use crate::command::{Bench, Call, deactivate, online};
 use crate::custody::{Asking, Kept, Recovered, Revocation};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::plan::Planned;
@@ -27,12 +27,7 @@ pub(super) fn renew<'a>(
         .iter()
         .for_each(|warning| terminal.say(warning));
     let question = format!("Really give {}'s grant up before {} grants?", key.license, item.username);
-    if !args.yes && !terminal.attended() {
-        return Err(Error::NeedsYes { action: format!("to give {}'s grant up first", key.license) });
-    }
-    if !args.yes && !terminal.confirm(&question)? {
-        return Err(Error::NotConfirmed { what: question });
-    }
+    terminal.agreed(args.yes, &question, || format!("to give {}'s grant up first", key.license))?;
     let client = online::connect(call, &provider, &bench.custody)?;
     bench.custody.connect(client);
     bench.custody.probe()?;

@@ -4,11 +4,62 @@ use crate::command::bulk::Resumed;
 use crate::command::{Bench, Call};
 use crate::consent::{fits, why_not};
 use crate::error::{Result, licenses};
+use crate::ledger::{Ledger, LeftRun};
 use crate::model::authorization::Standing;
 use crate::model::plan::{LeftOut, Plan, Progress};
+use crate::model::provider::Provider;
 use jiff::Timestamp;
 
-/// What wasn't done. The records tell what was granted, whatever the run had noted.
+/// What is still to be done of a run, by the records as they are: they tell what was granted, whatever the run had noted.
+#[derive(Default)]
+struct Remainder {
+    plan: Plan,
+    /// Each license's place in the run.
+    places: Vec<usize>,
+    /// What is done of it, though the run hadn't noted it.
+    done: Vec<(usize, Progress)>,
+}
+
+impl Remainder {
+    fn of(run: LeftRun, standings: &[Standing], provider: &Provider, now: Timestamp) -> Self {
+        let mut found = Self::default();
+        for (place, mut item) in run.items {
+            let record = standings.iter().map(|it| &it.record).find(|record| record.key == item.key);
+            let generation = record.map(|record| record.generation).unwrap_or_default();
+            let changed = generation != item.base;
+            // Stored just before the run was cut short, or by somebody else since.
+            let granted =
+                record.and_then(|it| it.renewed_at.max(it.created_at)).is_some_and(|at| at >= run.began);
+            let awaiting = record.and_then(|record| record.held_by.as_ref());
+            let (progress, why) = if changed && granted {
+                (Progress::Granted, "granted already".into())
+            } else if let (true, Some(by)) = (changed, awaiting) {
+                (Progress::Held, format!("the grant of {by} awaits approval"))
+            } else if let Err(e) = fits(item.purpose, record, provider, now) {
+                (Progress::Skipped, why_not(&e))
+            } else {
+                // A token that was refreshed meanwhile changes nothing of what is left to do.
+                item.base = generation;
+                item.expires_at = record.and_then(|record| record.expires_at);
+                found.plan.items.push(item);
+                found.places.push(place);
+                continue;
+            };
+            found.done.push((place, progress));
+            found.plan.left_out.push(LeftOut { key: item.key, why });
+        }
+        found
+    }
+
+    fn tell(&self, call: &Call<'_>, began: &str, owner: &str) {
+        call.env.terminal.say(&format!(
+            "Resuming the run started {began} by {owner}: {} left.",
+            licenses(self.plan.items.len())
+        ));
+    }
+}
+
+/// What wasn't done, taken over from whoever was at it.
 pub(super) fn plan(
     call: &Call<'_>,
     bench: &mut Bench<'_>,
@@ -17,33 +68,27 @@ pub(super) fn plan(
 ) -> Result<(Plan, Option<Resumed>)> {
     let provider = bench.provider.clone();
     let ledger = bench.custody.ledger_mut();
-    let Some(left) = ledger.take_run(&provider.profile)? else { return Ok((Plan::default(), None)) };
-    let began = provider.zone.time(left.began);
-    call.env.terminal.say(&format!(
-        "Resuming the run started {began} by {}: {} left.",
-        left.owner,
-        licenses(left.items.len())
-    ));
-    let (mut plan, mut places) = (Plan::default(), Vec::new());
-    for (place, mut item) in left.items {
-        let record = standings.iter().map(|it| &it.record).find(|record| record.key == item.key);
-        let generation = record.map(|record| record.generation).unwrap_or_default();
-        if generation != item.base {
-            // Stored just before the run was cut short, or by somebody else since.
-            let (progress, why) = match record.and_then(|record| record.held_by.as_ref()) {
-                Some(by) => (Progress::Held, format!("granted by {by}, and held")),
-                None => (Progress::Granted, "granted already".into()),
-            };
-            ledger.note_run(left.id, place, progress)?;
-            plan.left_out.push(LeftOut { key: item.key, why });
-        } else if let Err(e) = fits(item.purpose, record, &provider, now) {
-            ledger.note_run(left.id, place, Progress::Skipped)?;
-            plan.left_out.push(LeftOut { key: item.key, why: why_not(&e) });
-        } else {
-            item.expires_at = record.and_then(|record| record.expires_at);
-            plan.items.push(item);
-            places.push(place);
-        }
+    let Some(run) = ledger.take_run(&provider.profile)? else { return Ok((Plan::default(), None)) };
+    let (id, began, owner) = (run.id, provider.zone.time(run.began), run.owner.clone());
+    let left = Remainder::of(run, standings, &provider, now);
+    for (place, progress) in &left.done {
+        ledger.note_run(id, *place, *progress)?;
     }
-    Ok((plan, Some(Resumed { run: left.id, places })))
+    left.tell(call, &began, &owner);
+    Ok((left.plan, Some(Resumed { run: id, places: left.places })))
+}
+
+/// The same, only looked at.
+pub(super) fn left(
+    call: &Call<'_>,
+    ledger: &Ledger,
+    provider: &Provider,
+    standings: &[Standing],
+    now: Timestamp,
+) -> Result<Plan> {
+    let Some(run) = ledger.left_run(&provider.profile)? else { return Ok(Plan::default()) };
+    let (began, owner) = (provider.zone.time(run.began), run.owner.clone());
+    let left = Remainder::of(run, standings, provider, now);
+    left.tell(call, &began, &owner);
+    Ok(left.plan)
 }

@@ -45,6 +45,34 @@ pub(super) fn plan(
     }
 }
 
+/// A link that an admin may be about to answer isn't replaced by a run over all that is due, unless that is told to.
+pub(super) fn leave_links_that_are_out(
+    plan: &mut Plan,
+    args: &Args,
+    standings: &[Standing],
+    provider: &Provider,
+    now: Timestamp,
+) {
+    let handing = &args.waiting.handing_off;
+    if !handing.no_wait || handing.resend || !args.selectors.is_empty() || args.from.is_some() {
+        return;
+    }
+    let out: HashMap<_, _> = standings
+        .iter()
+        .filter_map(|it| Some((&it.record.key, it.handed_out()?.deadline)))
+        .filter(|(_, until)| *until > now)
+        .collect();
+    for item in std::mem::take(&mut plan.items) {
+        match out.get(&item.key) {
+            Some(until) => {
+                let why = format!("a link is out until {}; --resend replaces it", provider.zone.time(*until));
+                plan.left_out.push(LeftOut { key: item.key, why });
+            }
+            None => plan.items.push(item),
+        }
+    }
+}
+
 fn narrowing(args: &Args, provider: &Provider) -> Result<Narrowing> {
     Ok(Narrowing {
         due: match &args.due {
@@ -74,7 +102,7 @@ impl Field<'_> {
             (state, None) => state.word().into(),
         };
         let why = match &record.held_by {
-            Some(by) => format!("{why}; a grant of {by} is held, which --any-user takes"),
+            Some(by) => format!("{why}; a grant of {by} awaits approval (--awaiting)"),
             None => why,
         };
         Planned::of(record, record.asked_for(), why)
@@ -102,7 +130,7 @@ impl Field<'_> {
         for record in records.filter(|it| narrowed.admits(it, self.provider, self.now)) {
             let state = record.state(self.now, self.provider.due_window, &self.provider.zone);
             let why = match state {
-                State::Pending => "pending: never granted, so it has register",
+                State::Pending => "pending, never granted: use register",
                 State::Deactivated => "deactivated",
                 _ if record.held_elsewhere => "held elsewhere: exported with its secrets",
                 _ if narrowing.admits(record, self.provider, self.now) => {

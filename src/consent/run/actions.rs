@@ -3,8 +3,10 @@
 use super::{ConsentRun, OpenMethod, OpenTrigger, held_by};
 use crate::consent::engine::Stage;
 use crate::custody::Kept;
+use crate::error::{Error, LedgerError, Result, clean};
+use crate::model::granted::AwaitingGrant;
 use crate::model::ids::same_account;
-use crate::model::outcome::Ending;
+use crate::model::outcome::{Ending, Outcome};
 use crate::model::plan::Progress;
 use crate::web::{ActionResponder, WorklistAction};
 use std::time::Instant;
@@ -13,18 +15,76 @@ impl ConsentRun<'_, '_> {
     /// What the person answered about another admin's grants, those that came and those to come.
     pub(super) fn decide(&mut self, yes: bool) {
         let Some(admin) = self.to_ask.pop_front() else { return };
-        self.decided.insert(admin.clone(), yes);
+        self.decided.push((admin.clone(), yes));
         if !yes {
             return;
         }
         for at in 0..self.items.len() {
-            let waits = self.outcomes[at].as_ref().is_some_and(|outcome| {
-                outcome.ending == Ending::Held && held_by(outcome).is_some_and(|by| same_account(&by, &admin))
-            });
-            if waits {
-                self.settle(at, Ok(Kept::Held { granted_by: admin.clone() }));
+            let waits = self.outcomes[at].as_ref().filter(|outcome| outcome.ending == Ending::Held);
+            if let Some(granted_by) = waits.and_then(held_by).filter(|by| same_account(by, &admin)) {
+                self.settle(at, Ok(Kept::Held { granted_by }));
             }
         }
+    }
+
+    /// An admin needn't be asked about any more whose grants were all accepted or discarded one by one.
+    fn drop_answered_questions(&mut self) {
+        let outcomes = &self.outcomes;
+        self.to_ask.retain(|admin| {
+            let waiting = outcomes.iter().flatten().filter(|outcome| outcome.ending == Ending::Held);
+            waiting.filter_map(held_by).any(|by| same_account(&by, admin))
+        });
+    }
+
+    /// The grant that awaits approval, if it's still the one that was shown.
+    fn shown(&self, at: usize, id: i64) -> Result<AwaitingGrant> {
+        let key = &self.items[at].1.key;
+        let gone = || LedgerError::Changed { license: key.license.to_string() };
+        let found = self.flows.custody.awaiting(key)?.filter(|grant| grant.id == id);
+        if self.pace.progress().get(at) == Some(&Progress::Storing) {
+            return Err(gone().into());
+        }
+        Ok(found.ok_or_else(gone)?)
+    }
+
+    /// The worklist's button that accepts the grant of another admin: as `renew --awaiting` does, the one that was shown.
+    fn accept(&mut self, at: usize, id: i64) -> Result<()> {
+        let grant = self.shown(at, id)?;
+        self.flows.custody.accept(&grant)?;
+        self.flows.cancel(at);
+        self.links.remove(&at);
+        let standing = self.flows.custody.standing(&grant.key)?;
+        self.end(at, Outcome::of(grant.key, Ending::Granted, standing), None);
+        Ok(())
+    }
+
+    /// The worklist's button that discards it: as `deactivate --awaiting` does, the one that was shown. It's revoked when the
+    /// run is over, where it is, so that no answer waits for that.
+    fn discard(&mut self, at: usize, id: i64) -> Result<()> {
+        let grant = self.shown(at, id)?;
+        if self.flows.custody.discard(&grant, true, "")? {
+            self.flows.custody.revoke_afterwards(grant.key.clone());
+        }
+        if let Some(standing) = self.flows.custody.standing(&grant.key)? {
+            self.rebased.insert(at, standing.record.generation);
+        }
+        if self.pace.progress().get(at) == Some(&Progress::Held) {
+            self.skip(at, &format!("the grant of {} was discarded", grant.granted_by));
+        }
+        Ok(())
+    }
+
+    /// What came of it is told to the page.
+    fn decided_on_the_worklist(&mut self, at: usize, done: Result<()>, reply: ActionResponder) {
+        self.show_awaiting(at);
+        self.drop_answered_questions();
+        let said = done.err().map(|e| match &e {
+            Error::Ledger(LedgerError::Changed { license }) => {
+                format!("{license} has changed since this page showed it. Look at the row again.")
+            }
+            e => e.to_string(),
+        });
+        reply.tell(&serde_json::json!({ "said": said.map(|said| clean(&said)) }));
     }
 
     /// A key at the terminal.
@@ -80,6 +140,8 @@ impl ConsentRun<'_, '_> {
         self.outcomes[at] = None;
         self.links.remove(&at);
         self.set(at, Progress::Waiting, "");
+        // Else whoever goes on with the run would take it for done.
+        self.note(at, Progress::Waiting);
     }
 
     /// A click on the worklist.
@@ -92,6 +154,14 @@ impl ConsentRun<'_, '_> {
             WorklistAction::GoOn => self.go_on(),
             WorklistAction::Open(at) => return self.follow(at, reply),
             WorklistAction::HandOff(at) => return self.hand_off(at, reply),
+            WorklistAction::Accept(at, id) => {
+                let done = self.accept(at, id);
+                return self.decided_on_the_worklist(at, done, reply);
+            }
+            WorklistAction::Discard(at, id) => {
+                let done = self.discard(at, id);
+                return self.decided_on_the_worklist(at, done, reply);
+            }
             WorklistAction::Skip(at) => {
                 if matches!(progress(at), Some(Progress::Waiting | Progress::Opened)) {
                     self.flows.cancel(at);

@@ -10,17 +10,18 @@ mod strays;
 use super::engine::Starter;
 use super::fit::fits;
 use super::flows::Flows;
+use super::link::IssuedLink;
 use super::outcome::{asking_again, outcome_of};
 use crate::custody::{Custody, Decision, Kept, Question};
 use crate::error::{Error, LedgerError, Result};
-use crate::model::authorization::take_the_answer;
+use crate::model::authorization::{Authorization, take_the_answer};
 use crate::model::duration::in_words;
+use crate::model::flow::Purpose;
 use crate::model::granted::Granted;
-use crate::model::ids::{FlowId, RunId};
+use crate::model::ids::{FlowId, Generation, RunId, same_account};
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::pace::{Now, Pace, Pause};
 use crate::model::plan::{Planned, Progress};
-use crate::model::provider::Provider;
 use crate::model::secret::Secret;
 use crate::oauth::{self, ProviderClient};
 use crate::system::{BrowserChoice, Env, Opened};
@@ -39,6 +40,12 @@ pub trait ProgressReporter {
     fn unconfirmed(&mut self, item: &Planned, facts: &[String]);
     /// It has ended; for one that was left out, why.
     fn ended(&mut self, item: &Planned, outcome: &Outcome, why: Option<&str>);
+    /// A person has to say whether the grants of another admin than the one who was asked will do.
+    fn asks(&mut self, _admin: &str) {}
+    /// The message in which a link is sent to its admin.
+    fn message(&self, _link: &IssuedLink) -> String {
+        String::new()
+    }
     /// Something that a person wants to know.
     fn notice(&mut self, text: &str);
     /// The state of the run, looked at in every turn; `asked`: the admin whose grants wait for a yes or a no.
@@ -106,7 +113,10 @@ pub struct ConsentRun<'r, 'e> {
     outcomes: Vec<Option<Outcome>>,
     /// Admins who granted what others were asked for, still to be asked about.
     to_ask: VecDeque<String>,
-    decided: HashMap<String, bool>,
+    /// What was said about admins.
+    decided: Vec<(String, bool)>,
+    /// The generations of records that were changed here, by what was done with a grant that awaited approval.
+    rebased: HashMap<usize, Generation>,
     /// Links that were handed out on the worklist, and until when their answers are waited for here.
     links: BTreeMap<usize, Instant>,
     interrupted: bool,
@@ -144,7 +154,8 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             reporter,
             outcomes: items.iter().map(|_| None).collect(),
             to_ask: VecDeque::new(),
-            decided: HashMap::new(),
+            decided: Vec::new(),
+            rebased: HashMap::new(),
             links: BTreeMap::new(),
             interrupted: false,
             stopped: None,
@@ -165,6 +176,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
 
     /// Until every license has ended, or nothing more is wanted.
     pub fn run(mut self) -> Ended {
+        self.show_all_awaiting();
         loop {
             if self.several() && self.env.terminal.nobody_reads() && !self.pace.is_stopping() {
                 // Who wanted to hear of it has gone.
@@ -338,6 +350,31 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         }
     }
 
+    /// Which grants await approval before anybody is asked, on the worklist.
+    fn show_all_awaiting(&self) {
+        let Some(worklist) = &self.options.worklist else { return };
+        let custody = &self.flows.custody;
+        match custody.ledger().awaiting(&custody.provider().profile, None) {
+            Ok(grants) => {
+                for grant in grants {
+                    if let Some(at) = self.items.iter().position(|(_, item)| item.key == grant.key) {
+                        worklist.awaits(at, Some(grant));
+                    }
+                }
+            }
+            Err(e) => tracing::warn!("which grants await approval isn't shown: {e}"),
+        }
+    }
+
+    /// The same of one license, as it is now.
+    fn show_awaiting(&self, at: usize) {
+        let Some(worklist) = &self.options.worklist else { return };
+        match self.flows.custody.awaiting(&self.items[at].1.key) {
+            Ok(grant) => worklist.awaits(at, grant),
+            Err(e) => tracing::warn!("which grants await approval isn't shown: {e}"),
+        }
+    }
+
     /// Why nothing is opened for now, on the worklist.
     fn post_notice(&self) {
         let Some(worklist) = &self.options.worklist else { return };
@@ -362,8 +399,9 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         let random = self.env.random.as_ref();
         let ask =
             oauth::ask(&provider, &self.flows.client.endpoints, &item.key, &item.username, &base, random)?;
+        let base = self.rebased.get(&at).copied().unwrap_or(item.base);
         let record: Decision<'r> = Box::new(move |known| {
-            if several && known.as_ref().is_some_and(|known| known.generation != item.base) {
+            if several && known.as_ref().is_some_and(|known| was_granted_since(known, item, base)) {
                 let license = item.key.license.to_string();
                 return Err(LedgerError::Changed { license }.into());
             }
@@ -455,13 +493,14 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             self.reporter.unconfirmed(item, unconfirmed);
         }
         let (any_user, decided) = (self.options.any_user, &self.decided);
-        let take = |granted_by: &str| any_user || decided.get(granted_by) == Some(&true);
+        let take = |granted_by: &str| any_user || said_of(decided, granted_by) == Some(true);
         let outcome = outcome_of(&mut *self.flows.custody, item, kept, take);
         if let (Ending::Held, Some(other)) = (outcome.ending, held_by(&outcome))
             && self.options.keys
-            && !self.to_ask.contains(&other)
-            && !self.decided.contains_key(&other)
+            && !self.to_ask.iter().any(|admin| same_account(admin, &other))
+            && said_of(&self.decided, &other).is_none()
         {
+            self.reporter.asks(&other);
             self.to_ask.push_back(other);
         }
         self.end(at, outcome, None);
@@ -481,17 +520,35 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             Ending::Skipped => Progress::Skipped,
             _ => Progress::Failed,
         };
-        let (place, item) = &self.items[at];
         self.news = true;
-        self.set(at, progress, &detail(&outcome, why, self.flows.custody.provider()));
+        self.pace.set(at, progress);
+        if let Some(worklist) = &self.options.worklist {
+            let said = detail(&outcome, why);
+            match (outcome.ending, &outcome.standing) {
+                (Ending::Granted, Some(standing)) => {
+                    let zone = &self.flows.custody.provider().zone;
+                    worklist.granted(at, standing.record.expires_at.map(|ends| zone.day(ends)), &said);
+                }
+                _ => worklist.show(at, progress, &said),
+            }
+        }
+        if matches!(outcome.ending, Ending::Granted | Ending::Held) {
+            self.show_awaiting(at);
+        }
+        self.note(at, progress);
+        self.reporter.ended(&self.items[at].1, &outcome, why);
+        self.outcomes[at] = Some(outcome);
+    }
+
+    /// Notes how far a license has come in the ledger's run, for whoever goes on with it.
+    fn note(&mut self, at: usize, progress: Progress) {
+        let (place, item) = &self.items[at];
         if let Some(run) = self.options.run
             && let Err(e) = self.flows.custody.ledger_mut().note_run(run, *place, progress)
         {
             // The record itself says what was granted.
             tracing::warn!("how far {} came isn't noted in the run: {e}", item.key);
         }
-        self.reporter.ended(item, &outcome, why);
-        self.outcomes[at] = Some(outcome);
     }
 
     fn interrupt(&mut self) {
@@ -534,19 +591,26 @@ enum OpenTrigger {
     Click,
 }
 
+/// Whether a license was granted since it was planned, or given up: a token that was refreshed meanwhile changes nothing.
+fn was_granted_since(known: &Authorization, item: &Planned, base: Generation) -> bool {
+    let renewed_the_same = item.purpose == Purpose::Renew
+        && known.expires_at == item.expires_at
+        && known.deactivated_at.is_none();
+    known.generation != base && !renewed_the_same
+}
+
+/// What a person said about the grants of an admin.
+fn said_of(decided: &[(String, bool)], admin: &str) -> Option<bool> {
+    decided.iter().find(|(who, _)| same_account(who, admin)).map(|(_, yes)| *yes)
+}
+
 /// How a license ended, in the words of the worklist.
-fn detail(outcome: &Outcome, why: Option<&str>, provider: &Provider) -> String {
-    let expires = outcome.standing.as_ref().and_then(|it| it.record.expires_at);
-    match (outcome.ending, &outcome.error, expires) {
-        (Ending::Granted, _, Some(at)) => {
-            format!("until {}", provider.zone.day(at))
-        }
-        (_, Some(error), _) => {
-            let said = error.to_string();
-            // The row names it already.
-            said.strip_prefix(&format!("{}: ", outcome.key.license)).map_or(said.clone(), str::to_owned)
-        }
-        (Ending::HandedOff, ..) => "a link for elsewhere is out; its answer can be pasted above".into(),
+fn detail(outcome: &Outcome, why: Option<&str>) -> String {
+    let granted_by = outcome.standing.as_ref().and_then(|it| it.record.granted_by.clone());
+    match (outcome.ending, &outcome.error) {
+        (Ending::Granted, _) => granted_by.map(|who| format!("by {who}")).unwrap_or_default(),
+        (_, Some(error)) => error.about(outcome.key.license.as_str()),
+        (Ending::HandedOff, _) => "a link for elsewhere is out; its answer can be pasted above".into(),
         _ => why.unwrap_or_default().to_owned(),
     }
 }

@@ -8,7 +8,7 @@ use crate::model::flow::Stage;
 use crate::model::plan::Progress;
 use crate::model::secret::Secret;
 use crate::oauth::{Pasted, Returned};
-use crate::web::{ActionResponder, BrowserReply};
+use crate::web::{ActionResponder, BrowserReply, HandedOffLink};
 use std::time::Instant;
 
 impl ConsentRun<'_, '_> {
@@ -88,6 +88,10 @@ impl ConsentRun<'_, '_> {
                 let standing = self.flows.custody.standing(&handed.item.key).ok().flatten();
                 self.links.insert(at, Instant::now() + self.options.timeout.unsigned_abs());
                 self.end(at, outcome_of_handed(&handed, standing), None);
+                if let Some(worklist) = &self.options.worklist {
+                    let (address, message) = (handed.address.clone(), self.reporter.message(&handed));
+                    worklist.handed_off(at, HandedOffLink { address, message });
+                }
                 page.tell(&serde_json::json!({ "address": handed.address }));
             }
             Err(e) => {

@@ -15,6 +15,10 @@ pub enum WorklistAction {
     Retry(usize),
     /// To have a link of an entry for an admin who sits elsewhere.
     HandOff(usize),
+    /// To accept the grant of an entry that awaits approval, of the number that was shown.
+    Accept(usize, i64),
+    /// To discard it.
+    Discard(usize, i64),
     /// To wait no longer for what the notice names.
     GoOn,
 }

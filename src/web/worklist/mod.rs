@@ -3,21 +3,24 @@
 
 mod action;
 mod page;
+mod paste;
 mod state;
 #[cfg(test)]
 mod tests;
 mod view;
 
 pub use action::{ActionResponder, WorklistAction};
-pub use view::{Entry, WorklistView};
+pub use view::{Entry, HandedOffLink, WorklistView};
 
 use super::event::SessionEvent;
 use crate::error::{Result, clean};
+use crate::model::granted::AwaitingGrant;
 use crate::model::plan::Progress;
-use crate::model::secret::{Fingerprint, Secret, fingerprint};
+use crate::model::secret::{Fingerprint, fingerprint};
 use crate::system::Random;
 use crate::web::listener::{Method, Page, Request};
 use crate::web::pages;
+use paste::{Pasting, Piece};
 use serde_json::Value;
 use state::WorklistState;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -40,12 +43,9 @@ struct Inner {
     heard: Condvar,
 }
 
-/// What was pasted into the page's field. In a POST's query, which no log and no history keeps.
-fn pasted(query: &str) -> Secret {
-    let mut values = url::form_urlencoded::parse(query.as_bytes());
-    Secret::new(
-        values.find(|(name, _)| name == "text").map_or_else(String::new, |(_, text)| text.into_owned()),
-    )
+/// Which grant that awaits approval was shown beside the button.
+fn shown(request: &Request) -> Option<i64> {
+    request.query.as_deref()?.strip_prefix("shown=")?.parse().ok()
 }
 
 impl Worklist {
@@ -55,7 +55,7 @@ impl Worklist {
             entry.why = clean(&entry.why);
         }
         let secret = random.token()?;
-        let state = Mutex::new(WorklistState::new(view.entries.len()));
+        let state = Mutex::new(WorklistState::new(&view.entries));
         Ok(Self(Arc::new(Inner {
             fingerprint: fingerprint(&secret),
             secret,
@@ -70,10 +70,41 @@ impl Worklist {
         format!("{PREFIX}{}", self.0.secret)
     }
 
-    /// Shows how far a license has come, and what is to be said of it: why it failed, who holds it, its new expiry.
+    /// Shows how far a license has come, and what is to be said of it: why it failed, who holds it.
     /// Open pages show it at once.
     pub fn show(&self, entry: usize, progress: Progress, detail: &str) {
-        self.tell(|state| state.show(entry, progress, &clean(detail)));
+        self.change(entry, |row| {
+            row.progress = progress;
+            row.detail = clean(detail);
+            if progress != Progress::HandedOff {
+                row.link = None;
+            }
+        });
+    }
+
+    /// Shows a new grant: when it ends, where that is known. Why it was asked for is over.
+    pub fn granted(&self, entry: usize, expires: Option<String>, detail: &str) {
+        self.change(entry, |row| {
+            row.progress = Progress::Granted;
+            row.detail = clean(detail);
+            row.expires = expires;
+            row.why = String::new();
+            row.link = None;
+        });
+    }
+
+    /// Shows a link that is out, until its answer comes: after a reload, too.
+    pub fn handed_off(&self, entry: usize, link: HandedOffLink) {
+        self.change(entry, |row| row.link = Some(link));
+    }
+
+    /// Shows the grant of a license that awaits approval, to be accepted or discarded there.
+    pub fn awaits(&self, entry: usize, grant: Option<AwaitingGrant>) {
+        self.change(entry, |row| row.awaiting = grant);
+    }
+
+    fn change(&self, entry: usize, change: impl FnOnce(&mut state::Row)) {
+        self.tell(|state| state.change(entry, change));
     }
 
     /// Shows a notice above the list, with a button to go on; `None` takes it away.
@@ -145,9 +176,27 @@ impl Worklist {
             (Method::Post, Some(("skip", number))) => entry(number).map(WorklistAction::Skip),
             (Method::Post, Some(("retry", number))) => entry(number).map(WorklistAction::Retry),
             (Method::Post, Some(("handoff", number))) => entry(number).map(WorklistAction::HandOff),
+            (Method::Post, Some(("accept", number))) => {
+                entry(number).zip(shown(&request)).map(|(at, id)| WorklistAction::Accept(at, id))
+            }
+            (Method::Post, Some(("discard", number))) => {
+                entry(number).zip(shown(&request)).map(|(at, id)| WorklistAction::Discard(at, id))
+            }
             (Method::Post, None) if below == "answer" && self.state().ended_as().is_none() => {
-                let text = pasted(request.query.as_deref().unwrap_or_default());
-                return Some(SessionEvent::Pasted { text, from: Some(ActionResponder::new(request)) });
+                let piece = Piece::of(request.query.as_deref().unwrap_or_default());
+                return match self.state().paste(piece) {
+                    Pasting::Whole(text) => {
+                        Some(SessionEvent::Pasted { text, from: Some(ActionResponder::new(request)) })
+                    }
+                    Pasting::More => {
+                        request.answer(Page::done());
+                        None
+                    }
+                    Pasting::Broken => {
+                        request.answer(pages::not_allowed());
+                        None
+                    }
+                };
             }
             (Method::Post, None) if below == "on" => Some(WorklistAction::GoOn),
             _ => None,

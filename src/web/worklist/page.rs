@@ -6,6 +6,7 @@ use crate::model::plan::Progress;
 use crate::model::run_counts::RunCounts;
 use crate::web::listener::{Page, policy_hash};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde_json::Value;
 use std::sync::LazyLock;
 
 const STYLE: &str = include_str!("style.css");
@@ -44,7 +45,7 @@ pub(super) fn render(path: &str, view: &WorklistView, state: &WorklistState) -> 
                     p.counts #counts role="status" {
                         @for (word, always) in COUNTS {
                             @let number = count(state.rows(), word);
-                            span data-count=(word) hidden[number == 0 && !always] { b { (number) } " " (word.replace('_', " ")) }
+                            span data-count=(word) hidden[number == 0 && !always] { b { (number) } " " (label(word)) }
                         }
                     }
                     progress #done max=(view.entries.len()) value=(view.entries.len() - left) aria-label="Licenses done" {}
@@ -93,7 +94,7 @@ fn tools(rows: &[Row]) -> Markup {
                 legend { "State" }
                 label { input type="radio" name="state" value="all" checked; span { "All " b { (rows.len()) } } }
                 @for (word, _) in COUNTS {
-                    label { input type="radio" name="state" value=(word); span data-chip=(word) { (word.replace('_', " ")) " " b { (count(rows, word)) } } }
+                    label { input type="radio" name="state" value=(word); span data-chip=(word) { (label(word)) " " b { (count(rows, word)) } } }
                 }
             }
             p.keys {
@@ -110,9 +111,9 @@ fn tools(rows: &[Row]) -> Markup {
 fn answer() -> Markup {
     html! {
         div.answer #answer hidden {
-            label { span { "Pasted answer" } input #pasted type="text" autocomplete="off" spellcheck="false"
-                placeholder="The address that an admin’s browser ended at: http…"; }
-            button type="button" #take { "Take it" }
+            label { span { "Pasted answer" } textarea #pasted rows="2" autocomplete="off" spellcheck="false"
+                placeholder="The address that an admin’s browser ended at, or the whole mail that has it" {} }
+            button type="button" #take { "Submit" }
             span #said role="status" {}
         }
     }
@@ -130,7 +131,7 @@ fn table(path: &str, view: &WorklistView, state: &WorklistState) -> Markup {
                     th scope="col" { "License" }
                     th scope="col" { "UBI" }
                     th scope="col" { "Grant expires" }
-                    th scope="col" { "What’s known" }
+                    th scope="col" { "Details" }
                     th scope="col" { "Actions" }
                 }
             }
@@ -153,16 +154,16 @@ fn table(path: &str, view: &WorklistView, state: &WorklistState) -> Markup {
 
 fn line(path: &str, n: usize, entry: &Entry, row: &Row, over: bool) -> Markup {
     html! {
-        tr data-n=(n) data-state=(row.progress) {
-            td.state { i aria-hidden="true" {} span { (row.progress.word().replace('_', " ")) } }
+        tr data-n=(n) data-state=(row.progress) data-awaiting=[some(&row.awaiting())] data-link=[some(&row.link())] {
+            td.state { i aria-hidden="true" {} span { (label(row.progress.word())) } }
             th.license scope="row" {
                 bdi { (entry.key.license) }
                 @if let Some(name) = &entry.name { small { bdi { (name) } } }
                 @if let Some(ocm) = &entry.ocm_license { small { span.aside { "OCM license " } bdi { (ocm) } } }
             }
             td.ubi { (entry.key.ubi) }
-            td.expires { @match &entry.expires { Some(expires) => (expires), None => "–" } }
-            td.known { span { (row.detail) } small { (entry.why) } }
+            td.expires { @match &row.expires { Some(expires) => (expires), None => "–" } }
+            td.known { span { (row.detail) } small { (row.why) } }
             td.do {
                 a href={ (path) "/go/" (n) } target="_blank" rel="noopener noreferrer"
                     aria-label={ "Grant Access for " (entry.key.license) ", opens a new tab" }
@@ -170,6 +171,19 @@ fn line(path: &str, n: usize, entry: &Entry, row: &Row, over: bool) -> Markup {
             }
         }
     }
+}
+
+/// What a state is called.
+fn label(word: &str) -> String {
+    match word {
+        "held" => "awaiting approval".into(),
+        word => word.replace('_', " "),
+    }
+}
+
+/// What the script finds beside a row.
+fn some(value: &Value) -> Option<String> {
+    (!value.is_null()).then(|| value.to_string())
 }
 
 fn count(rows: &[Row], word: &str) -> usize {

@@ -19,8 +19,16 @@
     failed: [["retry", "Retry"], ["handoff", "Hand off"]],
     skipped: [["retry", "Take back"], ["handoff", "Hand off"]],
   };
+  const LABELS = { held: "awaiting approval", handed_off: "handed off" };
   const LEFT = ["waiting", "opened", "storing"];
   const bucket = (state) => (LEFT.includes(state) ? "left" : state);
+
+  /** What the program told of a row beside its text: the grant that awaits approval, the link that is out. */
+  const told = (row, name) => JSON.parse(row.tr.dataset[name] ?? "null");
+  function tell(row, name, value) {
+    if (value) row.tr.dataset[name] = JSON.stringify(value);
+    else delete row.tr.dataset[name];
+  }
 
   const rows = [...table.querySelectorAll("tr[data-n]")].map((tr) => ({
     tr,
@@ -35,14 +43,30 @@
     const cell = row.link.parentNode;
     for (const button of cell.querySelectorAll("button")) button.remove();
     row.link.hidden = over || !["waiting", "opened"].includes(state(row));
-    for (const [wish, word] of over ? [] : ACTIONS[state(row)] ?? []) {
+    const awaiting = told(row, "awaiting");
+    const actions = over || state(row) === "storing" ? [] : (ACTIONS[state(row)] ?? []).map(([wish, word]) => [wish, word, "", ""]);
+    // Exactly the grant that is shown is accepted or discarded.
+    if (awaiting && !over && state(row) !== "storing") {
+      const [of, which] = [` the grant of ${awaiting.by} for`, `?shown=${awaiting.id}`];
+      actions.unshift(["accept", "Accept", of, which], ["discard", "Discard", of, which]);
+    }
+    for (const [wish, word, of, which] of actions) {
       const button = document.createElement("button");
       button.type = "button";
-      button.dataset.wish = `${wish}/${row.tr.dataset.n}`;
+      button.dataset.wish = `${wish}/${row.tr.dataset.n}${which}`;
       button.textContent = word;
-      button.setAttribute("aria-label", `${word} ${license(row)}`);
+      button.setAttribute("aria-label", `${word}${of} ${license(row)}`);
       cell.append(button);
     }
+    const place = row.tr.querySelector(".known");
+    place.querySelector(".awaits")?.remove();
+    if (awaiting && state(row) !== "held") {
+      const said = document.createElement("em");
+      said.className = "awaits";
+      said.textContent = `The grant of ${awaiting.by} awaits approval.`;
+      place.append(said);
+    }
+    link(row);
   }
 
   /** Puts a text into a banner; said only where it's another than before. */
@@ -100,13 +124,16 @@
     seq = news.seq;
     const ending = news.ended !== null && !over;
     over = over || news.ended !== null;
-    for (const { n, progress, detail } of news.rows) {
+    for (const { n, progress, detail, expires, why, awaiting, link } of news.rows) {
       const row = rows[n];
       const focused = row.tr.contains(document.activeElement);
       row.tr.dataset.state = progress;
-      row.tr.querySelector(".state span").textContent = progress.replace("_", " ");
-      if (progress !== "handed_off") row.tr.querySelector(".link")?.remove();
+      row.tr.querySelector(".state span").textContent = LABELS[progress] ?? progress;
       row.tr.querySelector(".known span").textContent = detail;
+      row.tr.querySelector(".known small").textContent = why;
+      row.tr.querySelector(".expires").textContent = expires ?? "–";
+      tell(row, "awaiting", awaiting);
+      tell(row, "link", link);
       act(row);
       // Where the focus was is gone: its row has it now, so that the place in the list isn't lost.
       if (focused && (document.activeElement === document.body || document.activeElement.hidden)) rest(row);
@@ -128,7 +155,6 @@
     document.body.dataset.over = how;
     banner("notice", null);
     by("answer")?.remove();
-    for (const button of document.querySelectorAll(".link button")) button.remove();
     for (const row of rows) act(row);
   }
 
@@ -159,12 +185,24 @@
   }
 
   async function wish(button) {
+    const [action, at] = button.dataset.wish.split(/[/?]/);
+    // A discarded grant is gone: it takes two clicks.
+    if (action === "discard" && !("sure" in button.dataset)) {
+      button.dataset.sure = "";
+      button.textContent = "Really discard?";
+      button.setAttribute("aria-label", button.getAttribute("aria-label").replace(/^Discard/, "Really discard"));
+      return;
+    }
     // Not disabled, which would take the focus away.
     button.setAttribute("aria-disabled", "true");
     try {
       const answer = await fetch(`${base}/${button.dataset.wish}`, { method: "POST", cache: "no-store" });
       if (!answer.ok) throw new Error(answer.status);
-      if (button.dataset.wish.startsWith("handoff/")) link(rows[Number(button.dataset.wish.slice(8))], await answer.json());
+      if (["handoff", "accept", "discard"].includes(action)) {
+        const { said, address } = await answer.json();
+        if (said) shown.textContent = said;
+        if (address) pick(rows[Number(at)], address);
+      }
     } catch {
       shown.textContent = "biotrack-auth didn’t take that; try again.";
     }
@@ -172,46 +210,72 @@
     button.removeAttribute("aria-disabled");
   }
 
-  /** A link for elsewhere, to be copied; or why there is none. */
-  function link(row, { address, said }) {
-    row.tr.querySelector(".link")?.remove();
-    if (!address) {
-      shown.textContent = said;
+  /** Once the news have brought a new link, it's selected. */
+  async function pick(row, address) {
+    for (let tries = 0; tries < 20; tries += 1) {
+      const field = row.tr.querySelector(".link input");
+      if (field?.value === address) {
+        field.focus();
+        return field.select();
+      }
+      await pause(100);
+    }
+  }
+
+  /** The link that is out, to be copied by itself or in a message; it stays until its answer comes. */
+  function link(row) {
+    const out = told(row, "link");
+    const there = row.tr.querySelector(".link");
+    if (there?.querySelector("input").value === out?.address) {
+      if (over) for (const button of there?.querySelectorAll("button") ?? []) button.remove();
       return;
     }
+    there?.remove();
+    if (!out) return;
     const place = document.createElement("div");
     place.className = "link";
     const field = place.appendChild(document.createElement("input"));
     field.readOnly = true;
-    field.value = address;
+    field.value = out.address;
     field.setAttribute("aria-label", `Link for ${license(row)}, to be sent to its admin`);
-    const copy = place.appendChild(document.createElement("button"));
-    copy.type = "button";
-    copy.textContent = "Copy";
-    copy.addEventListener("click", async () => {
-      field.select();
-      try {
-        await navigator.clipboard.writeText(address);
-        copy.textContent = "Copied";
-      } catch {
-        copy.textContent = "Press Ctrl-C";
-      }
-    });
+    for (const [word, text] of over ? [] : [["Copy", out.address], ["Copy message", out.message]]) {
+      const copy = place.appendChild(document.createElement("button"));
+      copy.type = "button";
+      copy.textContent = word;
+      copy.setAttribute("aria-label", `${word} for ${license(row)}`);
+      copy.addEventListener("click", async () => {
+        try {
+          await navigator.clipboard.writeText(text);
+          copy.textContent = "Copied";
+        } catch {
+          field.focus();
+          field.select();
+          copy.textContent = word === "Copy" ? "Press Ctrl-C" : "Not copied";
+        }
+      });
+    }
     row.tr.querySelector(".known").append(place);
-    field.focus();
-    field.select();
   }
 
-  /** Gives what was pasted to the program, which says what came of it. */
+  /** Gives what was pasted to the program, which says what came of it. A whole mail goes in pieces. */
   async function take_answer() {
+    const PIECE = 1000;
     const field = by("pasted"), said = by("said");
     if (!field.value.trim()) return field.focus();
+    // By characters: half of one can't be sent.
+    const text = [...field.value.toWellFormed?.() ?? field.value];
     try {
-      const answer = await fetch(`${base}/answer?text=${encodeURIComponent(field.value)}`, { method: "POST", cache: "no-store" });
-      if (!answer.ok) throw new Error(answer.status);
-      const { taken, said: text } = await answer.json();
-      said.textContent = text;
-      if (taken) field.value = "";
+      for (let after = 0; after < text.length; after += PIECE) {
+        const piece = encodeURIComponent(text.slice(after, after + PIECE).join(""));
+        const more = after + PIECE < text.length;
+        const path = `${base}/answer?after=${after}${more ? "&more=1" : ""}&text=${piece}`;
+        const answer = await fetch(path, { method: "POST", cache: "no-store" });
+        if (!answer.ok) throw new Error(answer.status);
+        if (more) continue;
+        const { taken, said: told } = await answer.json();
+        said.textContent = told;
+        if (taken) field.value = "";
+      }
     } catch {
       said.textContent = "biotrack-auth didn’t take that; try again.";
     }
@@ -233,7 +297,7 @@
       filter.value = "";
       return sift();
     }
-    const typing = event.target.matches("input:not([type=radio], [type=checkbox])");
+    const typing = event.target.matches("textarea, input:not([type=radio], [type=checkbox])");
     if (typing || !keys.checked || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "/") filter.focus();
     else if (event.key === "n") next();
@@ -263,7 +327,9 @@
     by("answer").hidden = false;
     by("take").addEventListener("click", take_answer);
     by("pasted").addEventListener("keydown", (event) => {
-      if (event.key === "Enter") take_answer();
+      if (event.key !== "Enter" || event.shiftKey) return;
+      event.preventDefault();
+      take_answer();
     });
   }
   const tools = by("tools");

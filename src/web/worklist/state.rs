@@ -1,5 +1,9 @@
 //! What has changed on the worklist, and the pages that wait to hear of it.
 
+use super::paste::{Pasted, Pasting, Piece};
+use super::view::{Entry, HandedOffLink};
+use crate::error::clean;
+use crate::model::granted::AwaitingGrant;
 use crate::model::plan::Progress;
 use crate::web::listener::Request;
 use serde_json::{Value, json};
@@ -19,6 +23,7 @@ const AWAY: Duration = Duration::from_millis(1500);
 pub(super) struct WorklistState {
     rows: Vec<Row>,
     notice: Option<String>,
+    pasted: Pasted,
     ended: Option<String>,
     /// Counts the changes.
     seq: u64,
@@ -31,11 +36,47 @@ pub(super) struct WorklistState {
     pub(super) runtime: Option<Handle>,
 }
 
-/// How far one license has come.
+/// How far one license has come, and what its row says.
+#[derive(Clone, PartialEq)]
 pub(super) struct Row {
     pub(super) progress: Progress,
     pub(super) detail: String,
+    /// When its living grant ends.
+    pub(super) expires: Option<String>,
+    /// Why it's in the run; nothing once that is over.
+    pub(super) why: String,
+    /// The grant that awaits approval.
+    pub(super) awaiting: Option<AwaitingGrant>,
+    /// The link that is out.
+    pub(super) link: Option<HandedOffLink>,
     changed: u64,
+}
+
+impl Row {
+    fn of(entry: &Entry) -> Self {
+        Self {
+            progress: Progress::Waiting,
+            detail: String::new(),
+            expires: entry.expires.clone(),
+            why: entry.why.clone(),
+            awaiting: None,
+            link: None,
+            changed: 0,
+        }
+    }
+
+    /// The grant that awaits approval: who granted, and by which number it's accepted or discarded.
+    pub(super) fn awaiting(&self) -> Value {
+        // A number of SQLite's is longer than those of JavaScript.
+        self.awaiting
+            .as_ref()
+            .map_or(Value::Null, |it| json!({ "by": clean(&it.granted_by), "id": it.id.to_string() }))
+    }
+
+    /// The link that is out, and the message that it's sent in.
+    pub(super) fn link(&self) -> Value {
+        self.link.as_ref().map_or(Value::Null, |it| json!({ "address": it.address, "message": it.message }))
+    }
 }
 
 /// One waiting page.
@@ -43,11 +84,11 @@ pub(super) struct Row {
 pub(super) struct WaiterId(u64);
 
 impl WorklistState {
-    pub(super) fn new(rows: usize) -> Self {
-        let row = || Row { progress: Progress::Waiting, detail: String::new(), changed: 0 };
+    pub(super) fn new(entries: &[Entry]) -> Self {
         Self {
-            rows: std::iter::repeat_with(row).take(rows).collect(),
+            rows: entries.iter().map(Row::of).collect(),
             notice: None,
+            pasted: Pasted::default(),
             ended: None,
             seq: 0,
             parked: VecDeque::new(),
@@ -57,6 +98,11 @@ impl WorklistState {
             away_at_most: AWAY,
             runtime: None,
         }
+    }
+
+    /// A piece of a pasted answer.
+    pub(super) fn paste(&mut self, piece: Piece) -> Pasting {
+        self.pasted.take(piece)
     }
 
     pub(super) fn seq(&self) -> u64 {
@@ -75,11 +121,14 @@ impl WorklistState {
         self.ended.as_deref()
     }
 
-    pub(super) fn show(&mut self, entry: usize, progress: Progress, detail: &str) {
+    /// Changes a row; where that changes anything, pages hear of it.
+    pub(super) fn change(&mut self, entry: usize, change: impl FnOnce(&mut Row)) {
         let Some(row) = self.rows.get_mut(entry) else { return };
-        if row.progress != progress || row.detail != detail {
+        let before = row.clone();
+        change(row);
+        if *row != before {
             self.seq += 1;
-            *row = Row { progress, detail: detail.to_owned(), changed: self.seq };
+            row.changed = self.seq;
         }
     }
 
@@ -100,7 +149,12 @@ impl WorklistState {
     pub(super) fn since(&self, seq: u64) -> Value {
         let changed = self.rows.iter().enumerate().filter(|(_, row)| row.changed > seq);
         let rows: Vec<_> = changed
-            .map(|(n, row)| json!({ "n": n, "progress": row.progress, "detail": row.detail }))
+            .map(|(n, row)| {
+                json!({
+                    "n": n, "progress": row.progress, "detail": row.detail, "expires": row.expires, "why": row.why,
+                    "awaiting": row.awaiting(), "link": row.link(),
+                })
+            })
             .collect();
         json!({ "seq": self.seq, "ended": self.ended, "notice": self.notice, "rows": rows })
     }

@@ -211,6 +211,8 @@ fn a_link_leads_on_and_an_action_is_a_post() {
     for (path, wanted) in [
         ("/skip/0", WorklistAction::Skip(0)),
         ("/retry/2", WorklistAction::Retry(2)),
+        ("/accept/1?shown=7", WorklistAction::Accept(1, 7)),
+        ("/discard/1?shown=7", WorklistAction::Discard(1, 7)),
         ("/on", WorklistAction::GoOn),
     ] {
         let browser = rig.post(path);
@@ -259,7 +261,7 @@ fn the_state_is_what_has_changed_since() {
     let nothing = rig.parks(0);
     rig.worklist.show(1, Progress::Opened, "");
     let opened = json!({ "seq": 1, "ended": null, "notice": null,
-        "rows": [{ "n": 1, "progress": "opened", "detail": "" }] });
+        "rows": [{ "n": 1, "progress": "opened", "detail": "", "expires": null, "why": "expired 3 days ago", "awaiting": null, "link": null }] });
     assert_eq!(state(nothing), opened);
     assert_eq!(state(rig.get("/news?after=0")), opened);
 

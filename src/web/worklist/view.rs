@@ -29,3 +29,12 @@ pub struct WorklistView {
     /// The licenses.
     pub entries: Vec<Entry>,
 }
+
+/// A link that was handed out, for as long as its row has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandedOffLink {
+    /// What the admin opens.
+    pub address: String,
+    /// The message that it's sent in.
+    pub message: String,
+}

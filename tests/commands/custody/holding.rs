@@ -29,7 +29,7 @@ fn a_waiting_grant_is_not_live_and_changes_nothing_of_the_one_in_use() {
         rig.minutes_pass(1);
         bob_renews(&rig);
         assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Held, 2)]);
-        let next = Some("biotrack-auth renew 604001/L-1 --any-user".to_owned());
+        let next = Some("biotrack-auth renew 604001/L-1 --awaiting".to_owned());
         assert_eq!(shown(&rig, "L-1"), (State::Active, vec!["held"], next));
         assert_eq!(rig.run("token L-1").exits(0).out, "access-1\n");
         let after = record(&rig, "L-1");
@@ -64,7 +64,7 @@ fn it_is_taken_as_it_is_without_a_new_consent() {
         rig.adds_to_profile(&format!("revocation_scope = \"{scope}\""));
         let first = record(&rig, "L-1").created_at;
         rig.days_pass(3);
-        drop(rig.run("renew L-1 --any-user").exits(0));
+        drop(rig.run("renew L-1 --awaiting --yes").exits(0));
         assert_eq!((times(&rig, "consented"), times(&rig, "revoked")), (2, revoked), "{scope}");
         assert_eq!(kept(&rig, "L-1"), [(Role::Live, 2)]);
         let taken = record(&rig, "L-1");
@@ -83,7 +83,7 @@ fn a_first_grant_that_waits_makes_no_record_active_until_it_is_taken() {
     rig.visits([Visit::GrantsAs(BOB.into())]);
     drop(rig.run(&register("L-1")).exits(6));
     assert_eq!((shown(&rig, "L-1").0, kept(&rig, "L-1")), (State::Pending, vec![(Role::Held, 1)]));
-    drop(rig.run("renew L-1 --any-user").exits(0));
+    drop(rig.run("renew L-1 --awaiting --yes").exits(0));
     let taken = record(&rig, "L-1");
     assert_eq!((taken.created_at, taken.renewed_at), (Some(rig.now()), None));
     assert_eq!(history(&rig, "L-1"), ["asked", "held", "granted"]);
@@ -99,7 +99,7 @@ fn a_license_that_was_given_up_is_granted_anew_by_taking_it() {
     rig.visits([Visit::GrantsAs(BOB.into())]);
     drop(rig.run(&register("L-1")).exits(6));
     assert_eq!(shown(&rig, "L-1").0, State::Deactivated);
-    drop(rig.run("renew L-1 --any-user").exits(0));
+    drop(rig.run("renew L-1 --awaiting --yes").exits(0));
     let taken = record(&rig, "L-1");
     assert_eq!((taken.created_at, taken.renewed_at, taken.deactivated_at), (Some(rig.now()), None, None));
     oracle::rests(&rig);
@@ -132,7 +132,7 @@ fn whoever_grants_will_do_where_that_is_said_beforehand() {
 fn a_person_is_asked_and_their_no_leaves_it_waiting() {
     let rig = Rig::new();
     drop(rig.grant("L-1"));
-    let question = "L-1 was granted by bob@example.com, not ann@example.com. Take this grant?";
+    let question = "L-1 was granted by bob@example.com, not ann@example.com. Accept this grant?";
     rig.visits([Visit::GrantsAs(BOB.into())]);
     drop(rig.with(Person::answering(&[(question, "n")])).run(RENEW).exits(6));
     assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Held, 2)]);
@@ -147,7 +147,7 @@ fn giving_it_back_leaves_the_grant_in_use_and_revokes_only_where_that_cannot_end
     for (scope, revoked) in [("token", 1), ("grant", 0)] {
         let rig = held();
         rig.adds_to_profile(&format!("revocation_scope = \"{scope}\""));
-        let done = rig.run("deactivate L-1 --yes").exits(0);
+        let done = rig.run("deactivate L-1 --awaiting --yes").exits(0);
         assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1)], "{scope}");
         assert_eq!(times(&rig, "revoked L-1: access-2"), revoked, "{scope}");
         assert_eq!(
@@ -165,9 +165,9 @@ fn giving_it_back_leaves_the_grant_in_use_and_revokes_only_where_that_cannot_end
 fn one_whose_revocation_is_not_answered_is_kept_and_named_and_the_license_stays_in_use() {
     for rig in [held(), held_in(Rig::with_keyring())] {
         revocation_fails(&rig);
-        drop(rig.run("deactivate L-1 --yes").exits(8));
+        drop(rig.run("deactivate L-1 --awaiting --yes").exits(8));
         assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Unwanted, 2)]);
-        let next = Some("biotrack-auth deactivate 604001/L-1".to_owned());
+        let next = Some("biotrack-auth deactivate 604001/L-1 --awaiting".to_owned());
         assert_eq!(shown(&rig, "L-1"), (State::Active, vec!["revocation_pending"], next));
         oracle::holds(&rig);
         oracle::goes_on(&rig);
@@ -178,21 +178,105 @@ fn one_whose_revocation_is_not_answered_is_kept_and_named_and_the_license_stays_
 }
 
 #[test]
-fn where_nothing_waits_nothing_is_taken() {
+fn where_nothing_waits_nothing_is_accepted() {
     let rig = Rig::new();
     drop(rig.grant("L-1"));
-    process(&rig, |it| assert!(it.take_held("L-1").is_err()));
-    assert_eq!((kept(&rig, "L-1"), history(&rig, "L-1").len()), (vec![(Role::Live, 1)], 2));
+    assert_eq!(process(&rig, |it| it.awaiting("L-1")), None);
+    for line in ["renew L-1 --awaiting --yes", "deactivate L-1 --awaiting --yes"] {
+        drop(rig.run(line).exits(0));
+        assert_eq!((kept(&rig, "L-1"), history(&rig, "L-1").len()), (vec![(Role::Live, 1)], 2), "{line}");
+    }
 }
 
 #[test]
-fn taking_it_closes_what_nobody_has_answered() {
+fn only_the_grant_that_was_shown_is_accepted_or_discarded() {
+    let rig = held();
+    let shown = process(&rig, |it| it.awaiting("L-1")).unwrap();
+    rig.visits([Visit::GrantsAs("eve@example.com".into())]);
+    drop(rig.run(RENEW).exits(6));
+    process(&rig, |it| {
+        assert!(it.accept(&shown).is_err());
+        assert!(it.discard(&shown).is_err());
+    });
+    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Held, 3)]);
+    assert_eq!(record(&rig, "L-1").held_by.as_deref(), Some("eve@example.com"));
+    process(&rig, |it| {
+        let shown = it.awaiting("L-1").unwrap();
+        it.accept(&shown).unwrap();
+        // And once.
+        assert!(it.accept(&shown).is_err());
+        assert!(it.discard(&shown).is_err());
+    });
+    assert_eq!(kept(&rig, "L-1"), [(Role::Superseded, 1), (Role::Live, 3)]);
+}
+
+#[test]
+fn a_refresh_in_between_makes_it_no_other_grant() {
+    let rig = held();
+    let shown = process(&rig, |it| it.awaiting("L-1")).unwrap();
+    rig.minutes_pass(61);
+    drop(rig.run("token L-1").exits(0));
+    process(&rig, |it| it.accept(&shown).unwrap());
+    assert_eq!(record(&rig, "L-1").held_by, None);
+}
+
+#[test]
+fn discarding_it_leaves_a_link_that_is_out() {
+    let rig = held();
+    process(&rig, |it| drop(it.hand_out("L-1")));
+    drop(rig.run("deactivate L-1 --awaiting --yes").exits(0));
+    assert_eq!((kept(&rig, "L-1"), flows(&rig, "L-1").len()), (vec![(Role::Live, 1)], 1));
+}
+
+#[test]
+fn beside_no_living_grant_it_is_revoked_whatever_a_revocation_reaches() {
+    let rig = Rig::new();
+    rig.adds_to_profile("revocation_scope = \"grant\"");
+    rig.visits([Visit::GrantsAs(BOB.into())]);
+    drop(rig.run(&register("L-1")).exits(6));
+    drop(rig.run("deactivate L-1 --awaiting --yes").exits(0));
+    assert_eq!((kept(&rig, "L-1"), times(&rig, "revoked L-1: access-1")), (vec![], 1));
+    assert_eq!(shown(&rig, "L-1").0, State::Pending, "the license stays as it was");
+}
+
+#[test]
+fn it_is_discarded_while_the_provider_is_away_and_revoked_once_it_is_back() {
+    for (scope, code, waits) in [("token", 8, true), ("grant", 0, false)] {
+        let rig = held();
+        rig.adds_to_profile(&format!("revocation_scope = \"{scope}\""));
+        rig.provider.is_away(true);
+        drop(rig.run("deactivate L-1 --awaiting --yes").exits(code));
+        assert_eq!(shown(&rig, "L-1").1, if waits { vec!["revocation_pending"] } else { vec![] }, "{scope}");
+        rig.provider.is_away(false);
+        drop(rig.run("deactivate L-1 --awaiting --yes").exits(0));
+        assert_eq!(
+            (shown(&rig, "L-1"), times(&rig, "revoked")),
+            ((State::Active, vec![], None), usize::from(waits))
+        );
+    }
+}
+
+#[test]
+fn a_vault_that_does_not_give_it_back_keeps_it_from_being_discarded() {
+    let rig = held_in(Rig::with_keyring());
+    let before = record(&rig, "L-1");
+    rig.keyring.locks(true);
+    drop(rig.run("deactivate L-1 --awaiting --yes").exits(7));
+    rig.keyring.locks(false);
+    assert_eq!((record(&rig, "L-1"), kept(&rig, "L-1")), (before, vec![(Role::Live, 1), (Role::Held, 2)]));
+}
+
+#[test]
+fn accepting_it_closes_what_nobody_has_answered() {
     for minutes in [0, 11] {
         let rig = held();
         process(&rig, |it| drop(it.hand_out("L-1")));
         assert_eq!(flows(&rig, "L-1").len(), 2, "the link, and the question that another admin answered");
         rig.minutes_pass(minutes);
-        process(&rig, |it| it.take_held("L-1").unwrap());
+        process(&rig, |it| {
+            let shown = it.awaiting("L-1").unwrap();
+            it.accept(&shown).unwrap();
+        });
         assert_eq!(flows(&rig, "L-1"), []);
     }
 }
@@ -202,7 +286,7 @@ fn a_vault_that_does_not_give_it_back_leaves_all_as_it_was() {
     let rig = held_in(Rig::with_keyring());
     let before = record(&rig, "L-1");
     rig.keyring.locks(true);
-    drop(rig.run("renew L-1 --any-user").exits(7));
+    drop(rig.run("renew L-1 --awaiting --yes").exits(7));
     rig.keyring.locks(false);
     assert_eq!(record(&rig, "L-1"), before);
     assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Held, 2)]);
@@ -213,7 +297,7 @@ fn taking_it_settles_nothing_that_is_uncertain() {
     let rig = held();
     rig.provider.replies("/oauth/token", [Reply::Lost]);
     rig.run("renew L-1 --browser scripted").exits(8);
-    rig.run("renew L-1 --any-user").exits(0);
+    rig.run("renew L-1 --awaiting --yes").exits(0);
     assert_eq!(shown(&rig, "L-1").1, ["uncertain"]);
     oracle::holds(&rig);
 }

@@ -3,13 +3,13 @@
 use crate::rig::{ADMIN, PROFILE, Rig, key};
 use biotrack_auth::consent::answer;
 use biotrack_auth::custody::{
-    Asked, Asking, AtHand, Custody, Extent, Found, Fresh, HandedOver, Kept, Looked, Question, Recovered,
-    Revocation,
+    Asked, Asking, AtHand, Custody, Found, Fresh, HandedOver, Kept, Looked, Question, Recovered, Revocation,
+    has_left,
 };
 use biotrack_auth::error::{Error, Result};
 use biotrack_auth::model::authorization::Authorization;
 use biotrack_auth::model::flow::{Flow, Logged, Purpose};
-use biotrack_auth::model::granted::Granted;
+use biotrack_auth::model::granted::{AwaitingGrant, Granted};
 use biotrack_auth::model::ids::{FlowId, Username};
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::secret::Secret;
@@ -185,9 +185,22 @@ impl Process<'_> {
         self.custody.left_open(flow, None)
     }
 
-    /// The waiting grant of another admin is taken.
-    pub(super) fn take_held(&mut self, license: &str) -> Result<()> {
-        self.custody.take_held(&key(license))
+    /// The grant of another admin that awaits approval, as somebody is shown it.
+    pub(super) fn awaiting(&self, license: &str) -> Option<AwaitingGrant> {
+        self.custody.awaiting(&key(license)).unwrap()
+    }
+
+    /// It's accepted.
+    pub(super) fn accept(&mut self, shown: &AwaitingGrant) -> Result<()> {
+        self.custody.accept(shown)
+    }
+
+    /// It's discarded, and revoked where that can't end the living grant.
+    pub(super) fn discard(&mut self, shown: &AwaitingGrant) -> Result<Revocation> {
+        match self.custody.discard(shown, true, "")? {
+            true => self.custody.revoke_discarded(&shown.key, Asking::Provider(Patience::NONE)),
+            false => Ok(Revocation::NotOffered),
+        }
     }
 
     /// What dead processes left of a license is finished or reported.
@@ -205,15 +218,15 @@ impl Process<'_> {
         self.custody.can_finish_alone(&key(license)).unwrap()
     }
 
-    /// Gives this up of a license.
-    pub(super) fn surrender(&mut self, license: &str, extent: Extent) -> Result<Revocation> {
-        let given_up = self.custody.surrender(&key(license), extent, Asking::Provider(Patience::NONE), "")?;
+    /// Gives a license up.
+    pub(super) fn surrender(&mut self, license: &str) -> Result<Revocation> {
+        let given_up = self.custody.surrender(&key(license), Asking::Provider(Patience::NONE), "")?;
         Ok(given_up.revocation)
     }
 
     /// Whether anything of a license is still to be given up.
     pub(super) fn has_left(&self, license: &str) -> bool {
-        self.custody.has_left(&key(license)).unwrap()
+        has_left(self.custody.ledger(), &self.custody.standing(&key(license)).unwrap().unwrap()).unwrap()
     }
 
     /// Clears away what newer grants replaced.

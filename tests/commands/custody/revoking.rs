@@ -59,7 +59,7 @@ fn every_grant_of_the_license_goes_the_waiting_one_too_once_the_license_itself_g
     bob_waits(&rig);
     assert_eq!(kept(&rig, "L-1"), [(Role::Superseded, 1), (Role::Live, 2), (Role::Held, 3)]);
     process(&rig, |it| {
-        let revocation = it.surrender("L-1", Extent::License).unwrap();
+        let revocation = it.surrender("L-1").unwrap();
         assert!(matches!(revocation, Revocation::Revoked), "{revocation:?}");
     });
     assert_eq!((kept(&rig, "L-1"), rig.provider.living()), (vec![], vec![]));
@@ -67,17 +67,19 @@ fn every_grant_of_the_license_goes_the_waiting_one_too_once_the_license_itself_g
 }
 
 #[test]
-fn beside_a_living_grant_only_what_is_to_be_cleared_away_is_given_up() {
+fn a_discarded_grant_is_given_up_beside_the_living_one_however_often_that_is_run() {
     let rig = granted(Rig::new());
-    let extent = |rig: &Rig| Extent::of(&record(rig, "L-1"));
-    assert_eq!(extent(&rig), Extent::License);
     bob_waits(&rig);
-    assert_eq!(extent(&rig), Extent::Held);
     revocation_fails(&rig);
-    drop(rig.run(DEACTIVATE).exits(8));
-    assert_eq!(extent(&rig), Extent::Unwanted);
-    drop(rig.run(DEACTIVATE).exits(0));
-    assert_eq!((extent(&rig), shown(&rig, "L-1").0), (Extent::License, State::Active));
+    let discard = "deactivate L-1 --awaiting --yes";
+    drop(rig.run(discard).exits(8));
+    let next = Some("biotrack-auth deactivate 604001/L-1 --awaiting".to_owned());
+    assert_eq!(shown(&rig, "L-1"), (State::Active, vec!["revocation_pending"], next));
+    for _ in 0..3 {
+        drop(rig.run(discard).exits(0));
+        assert_eq!(shown(&rig, "L-1"), (State::Active, vec![], None));
+    }
+    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1)]);
     drop(rig.run(DEACTIVATE).exits(0));
     assert_eq!(shown(&rig, "L-1").0, State::Deactivated);
 }

@@ -177,7 +177,7 @@ fn the_record_names_no_item_before_it_is_in_the_keyring_and_none_that_is_gone() 
     drop(rig.grant("L-1"));
     rig.visits([Visit::GrantsAs(BOB.into())]);
     drop(rig.run("renew L-1 --browser scripted").exits(6));
-    drop(rig.run("renew L-1 --any-user").exits(0));
+    drop(rig.run("renew L-1 --awaiting --yes").exits(0));
     rig.minutes_pass(61);
     drop(rig.run("token L-1").exits(0));
     drop(rig.run("renew L-1 --browser scripted").exits(0));

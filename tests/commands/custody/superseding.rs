@@ -118,7 +118,7 @@ fn a_renewal_keeps_when_the_license_was_first_granted_and_a_new_registration_beg
 fn who_is_asked_from_now_on_is_recorded_with_the_new_grant_and_not_before() {
     let rig = Rig::new();
     drop(rig.grant("L-1"));
-    let other = format!("{RENEW} --username {BOB}");
+    let other = format!("{RENEW} --username {BOB} --yes");
     rig.visits([Visit::Denies]);
     drop(rig.run(&other).exits(6));
     assert_eq!(record(&rig, "L-1").username.as_str(), crate::rig::ADMIN);

@@ -40,14 +40,14 @@ fn cases() -> Vec<Case> {
         case("taking what is held", |rig| {
             let _ = rig.grant("L-1");
             held(rig);
-            "renew L-1 --any-user".into()
+            "renew L-1 --awaiting --yes".into()
         }),
         Case {
             ends_as: None,
             ..case("giving back what is held", |rig| {
                 let _ = rig.grant("L-1");
                 held(rig);
-                "deactivate L-1 --yes".into()
+                "deactivate L-1 --awaiting --yes".into()
             })
         },
         Case {

@@ -54,8 +54,9 @@ pub const REGISTER_LINK: Job = Job {
     line: |_| format!("register --ubi 604001 --license {LICENSE} --username ann@example.com --no-wait"),
 };
 pub const RENEW: Job = Job { name: "renew", line: |_| format!("renew {LICENSE} --browser scripted") };
-pub const TAKE: Job =
-    Job { name: "renew --any-user", line: |_| format!("renew {LICENSE} --any-user --browser scripted") };
+pub const TAKE: Job = Job { name: "renew --awaiting", line: |_| format!("renew {LICENSE} --awaiting --yes") };
+pub const DISCARD: Job =
+    Job { name: "deactivate --awaiting", line: |_| format!("deactivate {LICENSE} --awaiting --yes") };
 pub const BREAK_FIRST: Job = Job {
     name: "renew --break-first",
     line: |_| format!("renew {LICENSE} --username bob@example.com --break-first --yes --browser scripted"),

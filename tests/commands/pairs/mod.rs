@@ -21,7 +21,7 @@ mod moving;
 mod stepper;
 mod tally;
 
-pub use jobs::{Before, COMPLETE, DEACTIVATE, Home, Job, RENEW, TAKE, TOKEN, begin};
+pub use jobs::{Before, COMPLETE, DEACTIVATE, DISCARD, Home, Job, RENEW, TAKE, TOKEN, begin};
 pub use judge::judge;
 pub use stepper::{Halt, end, halt, start_watched};
 pub use tally::Tally;
@@ -92,8 +92,8 @@ in_both_vaults! {
         take(Before::Ended, &all, Second::Ends, &all);
     };
     of_a_grant_that_awaits_approval / in_a_file_of_a_grant_that_awaits_approval_in_the_keyring: |take| {
-        let some = [TAKE, RENEW, DEACTIVATE];
-        take(Before::Waiting, &some, Second::Ends, &[TAKE, RENEW, DEACTIVATE, TOKEN, ONLINE]);
+        let some = [TAKE, DISCARD, RENEW, DEACTIVATE];
+        take(Before::Waiting, &some, Second::Ends, &[TAKE, DISCARD, RENEW, DEACTIVATE, TOKEN, ONLINE]);
         take(Before::Waiting, &OF_ALL, Second::Ends, &some);
     };
     of_a_link_that_is_out / in_a_file_of_a_link_that_is_out_in_the_keyring: |take| {
@@ -127,7 +127,7 @@ in_both_vaults! {
         take(Before::Living, &[TOKEN, DEACTIVATE, ONLINE], Second::Stops, &[RENEW]);
         take(Before::Living, &[IMPORT, EXPORT], Second::Stops, &[TOKEN, RENEW]);
         take(Before::Living, &[IMPORT, FIX], Second::Stops, &[DEACTIVATE]);
-        take(Before::Waiting, &[TAKE], Second::Stops, &[TAKE, RENEW, DEACTIVATE]);
+        take(Before::Waiting, &[TAKE, DISCARD], Second::Stops, &[TAKE, DISCARD, RENEW, DEACTIVATE]);
         take(Before::HandedOff, &[COMPLETE], Second::Stops, &[COMPLETE, RENEW]);
         take(Before::Nothing, &[REGISTER], Second::Stops, &[REGISTER]);
         take(Before::Arriving, &[IMPORT_TOKENS], Second::Stops, &[IMPORT_TOKENS, FIX]);
@@ -155,7 +155,7 @@ fn of_other_recipients() {
     sealed(Before::Living, &[RECIPIENTS], Second::Ends, &[RECIPIENTS]);
     both_ways(sealed, Before::HandedOff, &[RECIPIENTS], &[COMPLETE, HAND_OFF]);
     both_ways(sealed, Before::Nothing, &[RECIPIENTS], &[REGISTER, REGISTER_LINK]);
-    both_ways(sealed, Before::Waiting, &[RECIPIENTS], &[TAKE]);
+    both_ways(sealed, Before::Waiting, &[RECIPIENTS], &[TAKE, DISCARD]);
     both_ways(sealed, Before::Arriving, &[RECIPIENTS], &[IMPORT_TOKENS]);
     both_ways(sealed, Before::Restored, &[RECIPIENTS], &[ADOPT]);
     sealed(Before::Living, &[RECIPIENTS], Second::Stops, &[TOKEN, RENEW, DEACTIVATE]);
@@ -168,7 +168,7 @@ fn of_a_vaults_move(take: fn(Before, &[Job], Second, &[Job]), it: Job) {
     take(Before::Living, &[it], Second::Ends, &[it, TO_SEALED, TO_KEYRING]);
     both_ways(take, Before::HandedOff, &[it], &[COMPLETE, HAND_OFF]);
     both_ways(take, Before::Nothing, &[it], &[REGISTER, REGISTER_LINK]);
-    both_ways(take, Before::Waiting, &[it], &[TAKE]);
+    both_ways(take, Before::Waiting, &[it], &[TAKE, DISCARD]);
     both_ways(take, Before::Arriving, &[it], &[IMPORT_TOKENS]);
     both_ways(take, Before::Restored, &[it], &[ADOPT]);
     take(Before::Living, &[it], Second::Stops, &[TOKEN, RENEW, DEACTIVATE]);

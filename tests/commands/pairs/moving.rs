@@ -1,8 +1,8 @@
 //! The ledger moves to a server, or back into a file, beside everything else.
 
 use super::jobs::{
-    COMPLETE, DEACTIVATE, EXPORT, FIX, HAND_OFF, IMPORT, PRUNE, RECIPIENTS, REGISTER, REGISTER_LINK, RENEW,
-    TAKE, TOKEN, begin_in,
+    COMPLETE, DEACTIVATE, DISCARD, EXPORT, FIX, HAND_OFF, IMPORT, PRUNE, RECIPIENTS, REGISTER, REGISTER_LINK,
+    RENEW, TAKE, TOKEN, begin_in,
 };
 use super::stepper::{Homes, Second, pairs};
 use super::{Before, Job};
@@ -34,7 +34,7 @@ fn moves(it: Job, rig: fn(&str) -> Rig) {
     take(Before::Living, &[it], &others);
     take(Before::Living, &[it], &[it]);
     take(Before::HandedOff, &[it], &[COMPLETE]);
-    take(Before::Waiting, &[it], &[TAKE]);
+    take(Before::Waiting, &[it], &[TAKE, DISCARD]);
     take(Before::Nothing, &[it], &[REGISTER, REGISTER_LINK]);
 }
 

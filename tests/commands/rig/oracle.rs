@@ -261,6 +261,7 @@ fn unattended(command: &str) -> String {
     let command = command.strip_prefix("biotrack-auth ").unwrap();
     match command.split(' ').next().unwrap() {
         "deactivate" => format!("{command} --yes"),
+        "renew" if command.contains(" --awaiting") => format!("{command} --yes"),
         "renew" if command.contains(" --break-first") => format!("{command} --yes --browser scripted"),
         "register" | "renew" => format!("{command} --browser scripted"),
         _ => command.to_owned(),

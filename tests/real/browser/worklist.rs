@@ -4,13 +4,14 @@ use super::Browser;
 use super::accessible::{is_for_everybody, tabbed};
 use crate::support::Rig;
 use biotrack_auth::config::Config;
+use biotrack_auth::model::granted::AwaitingGrant;
 use biotrack_auth::model::ids::{Key, License, OcmLicense, StoreName, Ubi, Username};
 use biotrack_auth::model::plan::Progress;
 use biotrack_auth::oauth;
 use biotrack_auth::oauth::ProviderClient;
 use biotrack_auth::system::{Env, HttpOptions, OsRandom, Paths, SystemBrowser, SystemClock};
 use biotrack_auth::web::{
-    ActionResponder, Entry, Session, SessionEvent, Worklist, WorklistAction, WorklistView,
+    ActionResponder, Entry, HandedOffLink, Session, SessionEvent, Worklist, WorklistAction, WorklistView,
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -173,7 +174,7 @@ fn what_happens_is_seen_without_a_reload() {
         "{counts}"
     );
     // Done is done, what failed may be tried again, and the rest is to be granted.
-    let offered = |n: u8| browser.text(&format!("[data-n='{n}'] .do"));
+    let offered = |n: u8| browser.text(&format!("[data-n='{n}'] .do")).replace('\n', "");
     assert_eq!((offered(0), offered(1)), (String::new(), "RetryHand off".into()));
     assert!(offered(2).contains("Grant Access") && offered(2).contains("Skip"));
 
@@ -426,10 +427,13 @@ fn a_link_for_elsewhere_is_shown_and_what_comes_back_is_given_to_the_program() {
     let (action, reply) = shown.action();
     assert_eq!(action, WorklistAction::HandOff(1));
     shown.worklist.show(1, Progress::HandedOff, "a link for elsewhere is out");
+    let message = format!("Please open {LINK}");
+    shown.worklist.handed_off(1, HandedOffLink { address: LINK.into(), message });
     reply.tell(&json!({ "address": LINK }));
     shown.until("document.querySelector('[data-n=\"1\"] .link input')?.value");
     assert_eq!(browser.script("return document.querySelector('.link input').value"), LINK);
     assert_eq!(browser.text("[data-n='1'] .state span"), "Handed Off");
+    shown.until("document.activeElement.matches('.link input')");
     // It's selected, and the button puts it into the clipboard where the browser lets it.
     assert_eq!(browser.script("return getSelection().toString() || document.activeElement.value"), LINK);
     browser.click(".link button");
@@ -464,5 +468,97 @@ fn a_link_for_elsewhere_is_shown_and_what_comes_back_is_given_to_the_program() {
     shown.until("!document.querySelector('.link')");
     shown.worklist.ended("Over.".into());
     shown.until("!document.querySelector('#answer')");
+    shown.is_quiet();
+}
+
+/// Bob's grant of a license of Ann's, which awaits approval.
+fn bobs(license: &str, id: i64) -> AwaitingGrant {
+    let key = Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() };
+    AwaitingGrant { key, granted_by: "bob@example.com".into(), id }
+}
+
+#[test]
+fn what_awaits_approval_is_accepted_by_a_click_and_discarded_by_two() {
+    // Longer than JavaScript's own numbers.
+    const ID: i64 = (1 << 61) + 1;
+    let shown = Shown::new(three());
+    let browser = &shown.browser;
+    shown.worklist.awaits(0, Some(bobs("101-X0001-D1", ID)));
+    shown.worklist.show(1, Progress::Held, "granted by bob@example.com");
+    shown.worklist.awaits(1, Some(bobs("101-X0002-D1", ID + 2)));
+    shown.until("document.querySelectorAll('[data-wish^=accept]').length === 2");
+    assert!(browser.text("[data-n='0'] .known").contains("The grant of bob@example.com awaits approval."));
+    assert_eq!(browser.text("[data-n='1'] .state span").to_lowercase(), "awaiting approval");
+    is_for_everybody(browser);
+    browser.click("[data-n='0'] [data-wish^=accept]");
+    let (action, reply) = shown.action();
+    assert_eq!(action, WorklistAction::Accept(0, ID));
+    shown.worklist.awaits(0, None);
+    shown.worklist.granted(0, Some("11 Aug 2026".into()), "by bob@example.com");
+    reply.tell(&json!({ "said": null }));
+    shown.until("document.querySelector('[data-n=\"0\"]').dataset.state === 'granted'");
+    let row = browser.text("[data-n='0']");
+    assert!(row.contains("11 Aug 2026") && row.contains("by bob@example.com"), "{row}");
+    assert!(!row.contains("3 May 2026") && !row.contains("4 days") && !row.contains("Accept"), "{row}");
+
+    browser.click("[data-n='1'] [data-wish^=discard]");
+    shown.until(
+        "document.querySelector('[data-n=\"1\"] [data-wish^=discard]').innerText === 'Really discard?'",
+    );
+    browser.click("[data-n='1'] [data-wish^=discard]");
+    let (action, reply) = shown.action();
+    assert_eq!(action, WorklistAction::Discard(1, ID + 2));
+    reply.tell(&json!({ "said": "101-X0002-D1 has changed." }));
+    shown.until("document.querySelector('#shown').innerText === '101-X0002-D1 has changed.'");
+    shown.is_quiet();
+}
+
+#[test]
+fn a_reload_shows_all_of_it_again() {
+    let shown = Shown::new(three());
+    let browser = &shown.browser;
+    let link = HandedOffLink {
+        address: "https://biotr.ac/oauth?a=\"b\"&c=<d>".into(),
+        message: "Hello\nAnn".into(),
+    };
+    shown.worklist.show(0, Progress::HandedOff, "a link for elsewhere is out");
+    shown.worklist.handed_off(0, link.clone());
+    shown.worklist.awaits(1, Some(bobs("101-X0002-D1", 7)));
+    for _ in 0..2 {
+        browser.open(&shown.session().worklist_address().unwrap());
+        shown.until("document.querySelector('[data-n=\"0\"] .link input')?.value");
+        assert_eq!(browser.script("return document.querySelector('.link input').value"), link.address);
+        assert_eq!(browser.text("[data-n='0'] .link").replace('\n', ""), "CopyCopy message");
+        assert_eq!(
+            browser.script("return document.querySelectorAll('[data-n=\"1\"] [data-wish^=accept]').length"),
+            1
+        );
+    }
+    is_for_everybody(browser);
+    shown.is_quiet();
+}
+
+#[test]
+fn a_whole_mail_is_pasted_as_it_is() {
+    let shown = Shown::new(three());
+    let browser = &shown.browser;
+    let mail = format!(
+        "{}> http://127.0.0.1:1/callback?code=sand\n> box&state=\u{1f600}",
+        "caf\u{e9}\n".repeat(900)
+    );
+    let value = serde_json::to_string(&mail).unwrap();
+    browser.script(&format!("document.querySelector('#pasted').value = {value}"));
+    browser.click("#take");
+    match shown.session().next(Instant::now() + Duration::from_secs(60)) {
+        Some(SessionEvent::Pasted { text, from: Some(page) }) => {
+            assert_eq!(text.expose(), mail);
+            page.tell(&json!({ "taken": true, "said": "Taken." }));
+        }
+        other => panic!("{other:?}"),
+    }
+    shown.until("document.querySelector('#said').innerText === 'Taken.'");
+    // Letters that are typed there are no keys of the page.
+    browser.enter("#pasted", "n/");
+    assert_eq!(browser.script("return document.querySelector('#pasted').value"), "n/");
     shown.is_quiet();
 }

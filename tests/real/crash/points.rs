@@ -1,8 +1,8 @@
 //! Every writing or talking call as a kill point. CI takes a few of each kind; BIOTRACK_TEST_ALL=1 takes all.
 
 use super::truth::{
-    Found, LICENSE, gives_up, go_on, holds, holds_given_up, holds_refreshed, is_given_up, is_recovered,
-    is_whole,
+    Found, LICENSE, gives_up, go_on, holds, holds_given_up, holds_in_use, holds_refreshed, is_given_up,
+    is_recovered, is_whole,
 };
 use crate::keyring::session::{Session, within};
 use crate::support::{Rig, admin, register};
@@ -152,6 +152,56 @@ fn deactivate_with(command: &str, rig: Rig) {
         go_on(&rig, &arguments);
         is_given_up(&rig, &kept);
         fired.then_some(found)
+    });
+}
+
+#[test]
+fn accepting_is_killed_everywhere() {
+    awaiting_with("renew --awaiting", 2, Rig::new(), &["renew", LICENSE, "--awaiting", "--yes"]);
+}
+
+#[test]
+fn accepting_with_a_keyring_is_killed_everywhere() {
+    let line = ["renew", LICENSE, "--awaiting", "--yes"];
+    within(Session::Unlocked, || {
+        awaiting_with("renew --awaiting, keyring", 2, Rig::with_keyring(&[]), &line)
+    });
+}
+
+#[test]
+fn discarding_is_killed_everywhere() {
+    awaiting_with("deactivate --awaiting", 3, Rig::new(), &["deactivate", LICENSE, "--awaiting", "--yes"]);
+}
+
+#[test]
+fn discarding_with_a_keyring_is_killed_everywhere() {
+    let line = ["deactivate", LICENSE, "--awaiting", "--yes"];
+    within(Session::Unlocked, || {
+        awaiting_with("deactivate --awaiting, keyring", 3, Rig::with_keyring(&[]), &line);
+    });
+}
+
+fn awaiting_with(command: &str, phases: usize, rig: Rig, arguments: &[&str]) {
+    rig.register(LICENSE).exits(0);
+    let browser = admin();
+    let awaits = || {
+        rig.sandbox().set_fail(&[Mishap::OtherUser]);
+        rig.run(&["renew", LICENSE, "--browser", &browser]).exits(6);
+        rig.sandbox().set_fail(&[]);
+    };
+    awaits();
+    let calls = rig.calls(arguments);
+    at_each_point(command, phases, &calls, |call, nth| {
+        awaits();
+        rig.killed(call, nth, arguments).then(|| {
+            let found = holds_in_use(&rig);
+            // Run again, and once more than is needed: the license stays in use.
+            for _ in 0..2 {
+                rig.run(arguments).exits(0);
+                assert_eq!(holds_in_use(&rig), Found::Done);
+            }
+            found
+        })
     });
 }
 

@@ -4,9 +4,12 @@
 //! `BIOTRACK_TEST_ALL=1` takes all. Only root mounts a disk: somebody else is told that it isn't tried.
 
 use super::points::at_each_point_slowly;
-use super::truth::{Found, LICENSE, go_on, holds, holds_given_up, holds_refreshed, is_recovered, is_whole};
+use super::truth::{
+    Found, LICENSE, go_on, holds, holds_given_up, holds_in_use, holds_refreshed, is_recovered, is_whole,
+};
 use crate::hostile::granted;
 use crate::support::{Rig, admin, register};
+use biotrack_auth::sandbox::Mishap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -73,6 +76,17 @@ fn is_cut_at_each_point(
     arguments: impl Fn(&Rig) -> Vec<String>,
     judge: impl Fn(&Rig, usize) -> Found,
 ) {
+    is_cut_in_phases(command, 3, prepare, arguments, judge);
+}
+
+/// The same of a command that is hit in so many phases.
+fn is_cut_in_phases(
+    command: &str,
+    phases: usize,
+    prepare: impl Fn(&Rig),
+    arguments: impl Fn(&Rig) -> Vec<String>,
+    judge: impl Fn(&Rig, usize) -> Found,
+) {
     #[expect(clippy::disallowed_macros, reason = "what wasn't tried is said")]
     if !rustix::process::geteuid().is_root() {
         return println!("{command}: not tried, for only root mounts a disk");
@@ -83,7 +97,7 @@ fn is_cut_at_each_point(
         let arguments = arguments(&rig);
         rig.calls(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
     };
-    at_each_point_slowly(command, 3, &whole, |call, nth| {
+    at_each_point_slowly(command, phases, &whole, |call, nth| {
         let (mut disk, mut rig) = rig();
         prepare(&rig);
         let arguments = arguments(&rig);
@@ -186,6 +200,33 @@ fn deactivate_is_cut_off_everywhere() {
             found
         },
     );
+}
+
+/// A grant of another admin awaits approval.
+fn awaiting(rig: &Rig) {
+    registered(rig);
+    rig.sandbox().set_fail(&[Mishap::OtherUser]);
+    rig.run(&["renew", LICENSE, "--browser", &admin()]).exits(6);
+    rig.sandbox().set_fail(&[]);
+}
+
+#[test]
+fn accepting_and_discarding_are_cut_off_everywhere() {
+    for (verb, phases) in [("renew", 2), ("deactivate", 3)] {
+        let arguments = [verb, LICENSE, "--awaiting", "--yes"];
+        is_cut_in_phases(
+            &format!("{verb} --awaiting, power"),
+            phases,
+            awaiting,
+            |_| words(&arguments),
+            |rig, _| {
+                let found = holds_in_use(rig);
+                rig.run(&arguments).exits(0);
+                assert_eq!(holds_in_use(rig), Found::Done);
+                found
+            },
+        );
+    }
 }
 
 #[test]

@@ -301,6 +301,7 @@ impl Trial {
                 let mut words: Vec<_> = words.iter().map(String::as_str).collect();
                 match words[0] {
                     "deactivate" => words.push("--yes"),
+                    "renew" if words.contains(&"--awaiting") => words.push("--yes"),
                     "register" | "renew" if !words.contains(&"--browser") => {
                         words.extend(["--browser", &browser])
                     }

@@ -103,6 +103,22 @@ pub fn holds_given_up(rig: &Rig, known: usize) -> Found {
     if uncertain { Found::Uncertain } else { Found::Before }
 }
 
+/// After a grant that awaits approval was accepted or discarded by a command that was killed: the license stays in use.
+#[track_caller]
+pub fn holds_in_use(rig: &Rig) -> Found {
+    let record = record(rig).unwrap();
+    rig.keeps_secrets(&[]);
+    assert_eq!(record["state"], "active", "{record}");
+    let live = rig.live(LICENSE).expect("active without tokens");
+    assert!(rig.accepts(&live), "active, and the provider refuses its token: {record}");
+    let has = |condition: &str| record["conditions"].as_array().unwrap().contains(&condition.into());
+    match (has("held"), has("revocation_pending")) {
+        (true, _) => Found::Before,
+        (false, true) => Found::Uncertain,
+        (false, false) => Found::Done,
+    }
+}
+
 /// Runs the command that the record names, or this one, through the admin.
 #[track_caller]
 pub fn go_on(rig: &Rig, otherwise: &[&str]) -> Run {
@@ -120,6 +136,7 @@ pub fn go_on_with(rig: &Rig, license: &str, otherwise: &[&str]) -> Run {
     match words[0].as_str() {
         "deactivate" if !words.contains(&"--yes".to_owned()) => words.push("--yes".into()),
         "deactivate" => {}
+        "renew" if words.iter().any(|word| word == "--awaiting") => words.push("--yes".into()),
         // A refresh that was lost: nobody is asked.
         "exec" => {}
         _ if words.contains(&"--browser".to_owned()) => {}

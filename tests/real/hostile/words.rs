@@ -115,7 +115,7 @@ fn a_name_that_steers_or_never_ends_is_shown_short_and_clean() {
     let long = format!("\"username\":\"{}\"", "b".repeat(500_000));
     let run = it.registers("L-long", json("200 OK", with(&long)), &[]).exits(6);
     assert!(run.err.len() < 2_000, "{} bytes", run.err.len());
-    it.rig.run(&["renew", "L-long", "--any-user"]).exits(0);
+    it.rig.run(&["renew", "L-long", "--awaiting", "--yes"]).exits(0);
     let shown = it.rig.run(&["status", "L-long", "--json"]).exits(0).out;
     assert!(shown.len() < 3_000, "{} bytes", shown.len());
     looks_are_harmless(&it.rig, "L-0");

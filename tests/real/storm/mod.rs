@@ -156,6 +156,7 @@ fn settle(rig: &Rig, browser: &str) {
         for it in open {
             let mut words = shlex::split(it["next_command"].as_str().unwrap()).unwrap().split_off(1);
             match words[0].as_str() {
+                "renew" if words.iter().any(|it| it == "--awaiting") => words.push("--yes".into()),
                 "register" | "renew" => words.extend(["--browser".into(), browser.into()]),
                 "deactivate" => words.push("--yes".into()),
                 _ => {}

@@ -59,7 +59,7 @@ fn everything_moves_to_a_server_and_back_and_the_old_one_is_used_no_more() {
     assert_eq!(seen(&rig), before);
     rig.run(&["history", "verify"]).exits(0);
     rig.run(&["token", "L-1"]).exits(0);
-    rig.run(&["renew", "L-3", "--any-user"]).exits(0);
+    rig.run(&["renew", "L-3", "--awaiting", "--yes"]).exits(0);
     rig.run(&["config", "ledger", "move", &address]).exits(0).says("there already");
 
     // Somebody's configuration still names the file.

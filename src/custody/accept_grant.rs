@@ -1,24 +1,40 @@
-//! The held grant of another admin becomes the living one, without a new consent.
+//! Another admin's grant that awaits approval becomes the living one, without a new consent.
 
 use super::granted_record::{drop_unwanted, make_live, summary, tokens_of_elsewhere};
 use super::writer::{Custody, event};
 use crate::error::{LedgerError, Result};
-use crate::model::flow::{Change, FlowEnd, Move, Role};
-use crate::model::granted::Granted;
+use crate::ledger::Ledger;
+use crate::model::flow::{Change, FlowEnd, Move, Place, Role};
+use crate::model::granted::{AwaitingGrant, Granted};
 use crate::model::history::Happened;
 use crate::model::ids::Key;
 
 impl Custody<'_> {
-    /// Takes the held grant of another admin as it is, without a new consent.
+    /// The grant of a license that awaits approval.
+    pub fn awaiting(&self, key: &Key) -> Result<Option<AwaitingGrant>> {
+        Ok(self.ledger.awaiting(&self.provider.profile, Some(key))?.pop())
+    }
+
+    /// Makes live what an admin has just granted, where it still awaits approval: for whom that admin was approved before.
     ///
     /// # Errors
-    /// [`LedgerError::Changed`] where another process was quicker: took it, or gave the license up.
-    pub fn take_held(&mut self, key: &Key) -> Result<()> {
-        // Until it's committed: whoever takes it too, or gives the license up, waits, and looks again.
+    /// [`LedgerError::Changed`] where another grant awaits approval by now, or none.
+    pub fn accept_of(&mut self, key: &Key, granted_by: &str) -> Result<()> {
+        let awaiting = self.awaiting(key)?.filter(|grant| grant.granted_by == granted_by);
+        let gone = || LedgerError::Changed { license: key.license.to_string() };
+        self.accept(&awaiting.ok_or_else(gone)?)
+    }
+
+    /// Makes a grant live that awaits approval: the one that was shown, and no other.
+    ///
+    /// # Errors
+    /// [`LedgerError::Changed`] where it isn't there any more: accepted, discarded, or replaced by a newer one.
+    pub fn accept(&mut self, shown: &AwaitingGrant) -> Result<()> {
+        let key = &shown.key;
+        // Until it's committed: whoever accepts it too, or gives the license up, waits, and looks again.
         let _claim = self.claim(key)?;
         let profile = self.provider.profile.clone();
-        let gone = || LedgerError::Changed { license: key.license.to_string() };
-        let (held, place) = self.ledger.secrets(&profile, key, Role::Held)?.pop().ok_or_else(gone)?;
+        let place = still_awaits(&self.ledger, &profile, shown)?;
         let granted = Granted::from_sealable(&self.vault.get(&place, key.license.as_str())?, key)?;
         let provider = self.provider.clone();
         let now = self.env.clock.now();
@@ -27,9 +43,7 @@ impl Custody<'_> {
         }
         let mut dropped = Vec::new();
         let kept = self.commit_if(key, |ledger, record| {
-            if !ledger.secrets(&profile, key, Role::Held)?.iter().any(|(id, _)| *id == held) {
-                return Err(gone().into());
-            }
+            still_awaits(ledger, &profile, shown)?;
             let renewed = record.created_at.is_some() && record.deactivated_at.is_none();
             // It was granted before: what became uncertain since, such as whether it was revoked, it doesn't settle.
             let uncertain_at = record.uncertain_at;
@@ -49,4 +63,11 @@ impl Custody<'_> {
         self.changed_keys.insert(key.clone());
         Ok(())
     }
+}
+
+/// Where the tokens of a grant are that was shown; an error where it doesn't await approval any more.
+pub(super) fn still_awaits(ledger: &Ledger, profile: &str, shown: &AwaitingGrant) -> Result<Place> {
+    let found = ledger.secrets(profile, &shown.key, Role::Held)?.into_iter().find(|(id, _)| *id == shown.id);
+    let gone = || LedgerError::Changed { license: shown.key.license.to_string() }.into();
+    found.map(|(_, place)| place).ok_or_else(gone)
 }

@@ -1,0 +1,179 @@
+//! Grants of other admins that await approval become the living ones: those that were shown, without a new consent.
+
+use super::args::Args;
+use crate::command::bulk;
+use crate::command::form::Form;
+use crate::command::{Bench, Call};
+use crate::error::{Error, LedgerError, Result, licenses};
+use crate::ledger::Ledger;
+use crate::model::authorization::Standing;
+use crate::model::flow::Purpose;
+use crate::model::granted::AwaitingGrant;
+use crate::model::outcome::{Ending, Outcome};
+use crate::model::plan::{LeftOut, Plan, Planned};
+use crate::model::provider::Provider;
+use crate::model::selection;
+use crate::report::RunEvent;
+
+/// What is to be done about the licenses that are meant.
+struct Meant<'s> {
+    /// What awaits approval.
+    grants: Vec<(AwaitingGrant, &'s Standing)>,
+    /// Licenses that were named, of which nothing does.
+    nothing: Vec<&'s Standing>,
+}
+
+impl<'s> Meant<'s> {
+    fn find(args: &Args, ledger: &Ledger, profile: &str, standings: &'s [Standing]) -> Result<Self> {
+        let awaiting = ledger.awaiting(profile, None)?;
+        let named = match &args.selectors[..] {
+            [] => standings.iter().collect(),
+            selectors => selection::several(selectors, profile, standings, |it| &it.record)?,
+        };
+        let mut meant = Self { grants: Vec::new(), nothing: Vec::new() };
+        for standing in named {
+            match awaiting.iter().find(|grant| grant.key == standing.record.key) {
+                Some(grant) => meant.grants.push((grant.clone(), standing)),
+                None if !args.selectors.is_empty() => meant.nothing.push(standing),
+                None => {}
+            }
+        }
+        Ok(meant)
+    }
+
+    /// A line for each: who granted and when, who had been asked, and what is in use.
+    fn lines(&self, ledger: &Ledger, provider: &Provider) -> Result<Vec<String>> {
+        const LOOKED_THROUGH: u32 = 20;
+        let mut lines = Vec::with_capacity(self.grants.len());
+        for (grant, standing) in &self.grants {
+            let record = &standing.record;
+            let events = ledger.last_lines(&record.profile, &record.key, LOOKED_THROUGH)?;
+            let when =
+                events.iter().rfind(|line| line.event == "held").map(|line| provider.zone.time(line.at));
+            let name = record.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+            let on = when.map(|when| format!(" on {when}")).unwrap_or_default();
+            let own = match record.expires_at.filter(|_| record.deactivated_at.is_none()) {
+                Some(at) => format!("; its own grant: until {}", provider.zone.day(at)),
+                None => String::new(),
+            };
+            lines.push(format!(
+                "{}{name}: granted by {}{on}, asked of {}{own}",
+                record.key, grant.granted_by, record.username
+            ));
+        }
+        Ok(lines)
+    }
+}
+
+/// Shows what awaits approval, asks, and accepts exactly that.
+pub(super) fn accept<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
+    let (terminal, provider) = (&call.env.terminal, bench.provider.clone());
+    if args.selectors.is_empty() && !terminal.attended() {
+        return Err(Error::Usage {
+            what: "--awaiting needs the licenses by name where nobody can be asked".into(),
+            hint: "Name them: biotrack-auth renew LICENSE --awaiting --yes. biotrack-auth status shows which grants await approval.".into(),
+        });
+    }
+    let standings = bench.custody.ledger().standings(&provider.profile)?;
+    let meant = Meant::find(args, bench.custody.ledger(), &provider.profile, &standings)?;
+    let mut outcomes: Vec<_> = meant
+        .nothing
+        .iter()
+        .map(|it| Outcome::of(it.record.key.clone(), Ending::Unchanged, Some((*it).clone())))
+        .collect();
+    if !meant.grants.is_empty() {
+        let lines = meant.lines(bench.custody.ledger(), &provider)?;
+        terminal.say(if lines.len() == 1 { "A grant awaits approval:" } else { "Grants await approval:" });
+        lines.iter().for_each(|line| terminal.say(&format!("  {line}")));
+        let question = match &meant.grants[..] {
+            [(only, _)] => format!("Accept {}'s grant for {}?", only.granted_by, only.key.license),
+            several => format!("Accept these {} grants?", several.len()),
+        };
+        terminal.agreed(args.yes, &question, || match &meant.grants[..] {
+            [(only, _)] => format!("to accept {}'s grant for {}", only.granted_by, only.key.license),
+            several => format!("to accept the grants that await approval of {}", licenses(several.len())),
+        })?;
+    }
+    for (grant, _) in &meant.grants {
+        let (ending, error) = match bench.custody.accept(grant) {
+            Ok(()) => (Ending::Granted, None),
+            // Not the one that was shown any more.
+            Err(e @ Error::Ledger(LedgerError::Changed { .. })) => (Ending::Skipped, Some(e)),
+            Err(e) => (Ending::Failed, Some(e)),
+        };
+        let standing = bench.custody.standing(&grant.key)?;
+        outcomes.push(Outcome { error, ..Outcome::of(grant.key.clone(), ending, standing) });
+    }
+    outcomes.sort_by(|a, b| a.key.cmp(&b.key));
+    answer(args, form, call, bench, outcomes, &meant)
+}
+
+fn answer<'a>(
+    args: &Args,
+    form: Form,
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+    mut outcomes: Vec<Outcome>,
+    meant: &Meant<'_>,
+) -> Result<u8> {
+    let (terminal, provider) = (&call.env.terminal, bench.provider.clone());
+    for it in &meant.nothing {
+        terminal.say(&format!("No grant of {} awaits approval.", it.record.key.license));
+    }
+    if outcomes.is_empty() {
+        terminal.say("No grant awaits approval.");
+    }
+    if let ([_], None, [_]) = (&args.selectors[..], args.bulk.format, &outcomes[..])
+        && let Some(only) = outcomes.pop()
+    {
+        return bench.finish(call, only);
+    }
+    for outcome in &outcomes {
+        match (form, outcome.ending) {
+            (Form::Jsonl, _) => {
+                let event = RunEvent::ended(outcome, call.env.clock.now(), &provider);
+                terminal.answer(&call.json_line(&event)?)?;
+            }
+            (_, Ending::Granted) => terminal.say(&format!("✓ {}: the grant is accepted", outcome.key)),
+            _ => {}
+        }
+    }
+    bulk::finish(call, bench, form, &outcomes)
+}
+
+/// What would be accepted.
+pub(super) fn dry_run(
+    args: &Args,
+    form: Form,
+    call: &Call<'_>,
+    provider: &Provider,
+    ledger: Option<&Ledger>,
+    standings: &[Standing],
+) -> Result<u8> {
+    let meant = match ledger {
+        Some(ledger) => Meant::find(args, ledger, &provider.profile, standings)?,
+        // Whoever is named isn't known.
+        None => {
+            selection::several(&args.selectors, &provider.profile, standings, |it| &it.record)?;
+            Meant { grants: Vec::new(), nothing: Vec::new() }
+        }
+    };
+    if let (Form::Text, Some(ledger)) = (form, ledger) {
+        let lines = meant.lines(ledger, provider)?;
+        let text: String = lines.iter().map(|line| format!("Would accept: {line}\n")).collect();
+        let nothing = if text.is_empty() { "No grant awaits approval.\n" } else { "" };
+        call.env.terminal.answer(&(text + nothing))?;
+        return Ok(0);
+    }
+    let item = |(grant, standing): &(AwaitingGrant, &Standing)| {
+        let why = format!("the grant of {} awaits approval", grant.granted_by);
+        Planned::of(&standing.record, Purpose::Renew, why)
+    };
+    let left_out =
+        |it: &&Standing| LeftOut { key: it.record.key.clone(), why: "no grant awaits approval".into() };
+    let plan = Plan {
+        items: meant.grants.iter().map(item).collect(),
+        left_out: meant.nothing.iter().map(left_out).collect(),
+    };
+    bulk::dry_run(call, provider, &plan, None, form)
+}
