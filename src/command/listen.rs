@@ -4,6 +4,7 @@ use super::{Bench, Call, hooks, online};
 use crate::consent::{Listening, ListeningReporter};
 use crate::custody::Custody;
 use crate::error::{ConfigError, Error, Result};
+use crate::model::authorization::hand_out_again;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
 use crate::model::reminder::Hooks;
@@ -100,6 +101,20 @@ fn public(args: &Args, bench: &Bench<'_>) -> Result<Url> {
     Ok(url)
 }
 
+impl Reporter<'_, '_> {
+    /// What to do about a license that has no new grant: nobody ran a command that could be run again.
+    fn next(&self, outcome: &Outcome) -> Option<String> {
+        let error = outcome.error.as_ref()?;
+        match (error, &outcome.standing) {
+            (Error::Provider(_), Some(standing)) => {
+                let command = hand_out_again(&standing.record, self.provider.other_profile);
+                Some(format!("To ask again: {command}"))
+            }
+            _ => error.hint(),
+        }
+    }
+}
+
 impl ListeningReporter for Reporter<'_, '_> {
     fn ended(&mut self, outcome: &Outcome) {
         let (terminal, now) = (&self.call.env.terminal, self.call.env.clock.now());
@@ -115,6 +130,13 @@ impl ListeningReporter for Reporter<'_, '_> {
             (_, Some(error)) => format!("✗ {key}: {error}"),
             (ending, None) => format!("✗ {key}: {ending:?}"),
         });
+        if let Some(next) = self.next(outcome) {
+            terminal.say(&format!("  {next}"));
+        }
+    }
+
+    fn untaken(&mut self, why: &Error) {
+        self.call.env.terminal.complain(why);
     }
 
     fn idle(&mut self, custody: &mut Custody<'_>) {

@@ -66,6 +66,8 @@ pub enum Effect {
     Drop,
     /// Answer the browser that waits.
     Reply,
+    /// Tell the browser that waits that its answer is kept, and is being finished.
+    Assure,
     /// Tell whoever started it how it ended.
     Report,
     /// Tell whoever started it that it's left to do, or to the next run.
@@ -85,7 +87,7 @@ pub enum Starter {
 
 /// What an event means for a flow; `None`: nothing.
 fn decide(starter: Starter, stage: Stage, event: Event) -> Option<(Stage, &'static [Effect])> {
-    use Effect::{Close, Drop, Leave, Note, Queue, Reply, Report, Send, Unroute};
+    use Effect::{Assure, Close, Drop, Leave, Note, Queue, Reply, Report, Send, Unroute};
     use Stage::{Arrived, Asked, Deferred, Ended, Sent};
     Some(match (stage, event, starter) {
         (Asked, Event::CodeCame, _) => (Arrived, &[Note, Queue]),
@@ -96,9 +98,8 @@ fn decide(starter: Starter, stage: Stage, event: Event) -> Option<(Stage, &'stat
         (Asked, Event::Stopped, _) => (Ended, &[Unroute, Close, Report]),
         (Asked, Event::Canceled, _) => (Ended, &[Unroute, Drop]),
         (Arrived, Event::SlotFree, _) => (Sent, &[Send]),
-        (Sent, Event::Unnoted, Starter::Server) => (Deferred, &[]),
         (Sent, Event::NeverLeft, Starter::Run) => (Deferred, &[]),
-        (Sent, Event::NeverLeft, Starter::Server) => (Deferred, &[Reply]),
+        (Sent, Event::Unnoted | Event::NeverLeft, Starter::Server) => (Deferred, &[Assure]),
         (Arrived | Sent, Event::Settled, _) | (Sent, Event::Unnoted | Event::NeverLeft, _) => {
             (Ended, &[Reply, Report])
         }

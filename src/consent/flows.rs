@@ -283,6 +283,11 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
                         }
                     }
                 }
+                Effect::Assure => {
+                    if let Some(reply) = self.engine.get_mut(id).and_then(|flow| flow.reply.take()) {
+                        reply.being_finished();
+                    }
+                }
                 Effect::Report => self.is_over(id, end.take()),
                 Effect::Leave => self.is_over(id, None),
             }

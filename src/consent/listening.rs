@@ -24,6 +24,8 @@ const IDLE: Duration = Duration::from_secs(5);
 pub trait ListeningReporter {
     /// A license's flow has ended, well or not.
     fn ended(&mut self, outcome: &Outcome);
+    /// An answer can't be taken for the moment, or not on this host: once for each reason, until one is taken again.
+    fn untaken(&mut self, why: &Error);
     /// Nobody waits, and something was stored: others want to hear of it now.
     fn idle(&mut self, custody: &mut Custody<'_>);
 }
@@ -39,6 +41,8 @@ pub struct Listening<'l, 'e> {
     stopping: bool,
     /// Something was stored since the last tidying.
     untidy: bool,
+    /// Why the last answer wasn't taken, where it was told.
+    untaken: Option<String>,
 }
 
 impl<'l, 'e> Listening<'l, 'e> {
@@ -51,7 +55,16 @@ impl<'l, 'e> Listening<'l, 'e> {
         reporter: &'l mut dyn ListeningReporter,
     ) -> Self {
         let flows = Flows::new(Starter::Server, custody, client, server);
-        Self { env, flows, reporter, items: HashMap::new(), next_item: 0, stopping: false, untidy: false }
+        Self {
+            env,
+            flows,
+            reporter,
+            items: HashMap::new(),
+            next_item: 0,
+            stopping: false,
+            untidy: false,
+            untaken: None,
+        }
     }
 
     /// Until it's stopped, and what was under way by then has ended or is left to the next run.
@@ -96,10 +109,14 @@ impl<'l, 'e> Listening<'l, 'e> {
                     Error::Handoff(HandoffError::Used { license }) | Error::Busy { license, .. } => {
                         reply.about(license).already()
                     }
-                    _ => reply.no_question(public_words(&e)),
+                    _ => {
+                        reply.no_question(&e);
+                        self.tell_untaken(&e);
+                    }
                 };
             }
         };
+        self.untaken = None;
         let flow = match &found {
             Found::Waiting(flow) => flow,
             Found::Left(flow) => {
@@ -121,6 +138,15 @@ impl<'l, 'e> Listening<'l, 'e> {
                 self.flows.send_queued();
             }
             Err(e) => self.ended(&planned, Err(e)),
+        }
+    }
+
+    /// The admin can do nothing about it, so the operator is told; a flood of answers makes no flood of lines.
+    fn tell_untaken(&mut self, e: &Error) {
+        let why = e.to_string();
+        if matches!(e, Error::Vault(_) | Error::Ledger(_)) && self.untaken.as_ref() != Some(&why) {
+            self.reporter.untaken(e);
+            self.untaken = Some(why);
         }
     }
 
@@ -171,15 +197,5 @@ impl<'l, 'e> Listening<'l, 'e> {
         if let Err(e) = finished {
             self.env.terminal.complain(&e);
         }
-    }
-}
-
-/// Why an answer isn't taken, in words for the public: no profile, no process and no path of ours is named there.
-fn public_words(e: &Error) -> &'static str {
-    match e {
-        Error::Handoff(HandoffError::Lapsed { .. }) => "The time of this link is over",
-        Error::Handoff(HandoffError::Replaced { .. }) => "A newer link was sent in the place of this one",
-        Error::Vault(_) | Error::Ledger(_) => "This can't be taken just now",
-        _ => "This address doesn't belong to a link that waits for its answer",
     }
 }

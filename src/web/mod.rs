@@ -6,6 +6,7 @@ mod event;
 mod exchange_pool;
 pub mod listener;
 pub mod pages;
+mod public_words;
 mod reply;
 mod session;
 mod socket;
