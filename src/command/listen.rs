@@ -9,7 +9,8 @@ use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
 use crate::model::reminder::Hooks;
 use crate::report::RunEvent;
-use crate::web::CallbackServer;
+use crate::web::{CallbackServer, TrustedProxies};
+use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use url::Url;
@@ -20,17 +21,21 @@ const PORT: u16 = 8787;
 /// Take the redirects of hand-offs, behind a TLS proxy
 ///
 /// For links that were handed out anywhere with this ledger, in a profile whose redirect.public_url is the public
-/// address. It must be one that the provider has registered. The proxy ends TLS, keeps the Host header and sets
-/// X-Forwarded-For; an example for nginx, and a systemd unit, are in contrib/.
+/// address. It must be one that the provider has registered. The proxy ends TLS, keeps the Host header with its port and
+/// sets X-Forwarded-For or Forwarded; an example for nginx, and a systemd unit, are in contrib/.
+///
+/// Who asks too often is slowed down, by the address that the proxy names; the answer to an open question always passes.
+/// A proxy on this machine is believed, one elsewhere where --trust-proxy names it; without that, whoever comes past it is
+/// one source.
 ///
 /// Every answer goes through the checks of the loopback listener: state, redirect address, issuer, and every fact of the
-/// grant. GET /healthz answers 200, or 503 with the reason where ledger or vault can't be used. SIGTERM lets the
+/// grant. GET /healthz answers 200, or 503 where ledger or vault can't be used, and the reason is told here. SIGTERM lets the
 /// exchanges under way be finished.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   biotrack-auth listen --public-url https://auth.example.com/callback
-  biotrack-auth listen --public-url https://auth.example.com/callback --bind 10.0.0.5 --port 8787")]
+  biotrack-auth listen --public-url https://auth.example.com/callback --bind 10.0.0.5 --trust-proxy 10.0.0.2")]
 pub struct Args {
     /// The address to which admins' browsers are sent [default: the profile's redirect.public_url]
     #[arg(long, value_name = "URL")]
@@ -43,11 +48,16 @@ pub struct Args {
     /// Listen on this port; 0 takes any free one
     #[arg(long, value_name = "PORT", default_value_t = PORT)]
     port: u16,
+
+    /// Believe this proxy on another host who asks: its address, or its network (10.0.0.0/24); repeatable
+    #[arg(long, value_name = "ADDR", value_parser = TrustedProxies::network)]
+    trust_proxy: Vec<IpNet>,
 }
 
 /// What the operator sees of it.
 struct Reporter<'l, 'a> {
     call: &'l Call<'a>,
+    public: Url,
     provider: Arc<Provider>,
     hooks: Hooks,
 }
@@ -62,7 +72,8 @@ fn listen<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8>
     bench.custody.connect(client.clone());
     bench.custody.probe()?;
     let bind = SocketAddr::new(args.bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), args.port);
-    let server = CallbackServer::open(call.env, client.clone(), &public, bind)?;
+    let proxies = TrustedProxies::of(args.trust_proxy.clone());
+    let server = CallbackServer::open(call.env, client.clone(), &public, bind, proxies)?;
     let terminal = &call.env.terminal;
     terminal.insist(&format!(
         "Listening on {} for {public}. The proxy must keep the Host header; Ctrl-C or SIGTERM stops.",
@@ -74,7 +85,8 @@ fn listen<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8>
             bench.provider.profile
         ));
     }
-    let reporter = &mut Reporter { call, provider: bench.provider.clone(), hooks: bench.hooks.clone() };
+    let (provider, hooks) = (bench.provider.clone(), bench.hooks.clone());
+    let reporter = &mut Reporter { call, public, provider, hooks };
     Listening::new(call.env, &mut bench.custody, &client, server, reporter).run();
     Ok(0)
 }
@@ -137,6 +149,23 @@ impl ListeningReporter for Reporter<'_, '_> {
 
     fn untaken(&mut self, why: &Error) {
         self.call.env.terminal.complain(why);
+    }
+
+    fn other_host(&mut self, host: &str) {
+        let ours = self.public.host_str().unwrap_or_default();
+        let authority = self.public.port().map_or(ours.to_owned(), |port| format!("{ours}:{port}"));
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        let what = match name.eq_ignore_ascii_case(ours) {
+            true => {
+                "only the port differs. The proxy must pass on the Host header as the browser sends it (nginx: \
+                 proxy_set_header Host $http_host), and --public-url and redirect.public_url must have the port that \
+                 browsers see"
+            }
+            false => "where admins come by that name, --public-url and redirect.public_url must have it",
+        };
+        self.call.env.terminal.insist(&format!(
+            "Note: what came for the host \"{host}\" was refused (421), for links lead to {authority}: {what}."
+        ));
     }
 
     fn idle(&mut self, custody: &mut Custody<'_>) {

@@ -26,6 +26,8 @@ pub trait ListeningReporter {
     fn ended(&mut self, outcome: &Outcome);
     /// An answer can't be taken for the moment, or not on this host: once for each reason, until one is taken again.
     fn untaken(&mut self, why: &Error);
+    /// Requests come for another host than the public one.
+    fn other_host(&mut self, host: &str);
     /// Nobody waits, and something was stored: others want to hear of it now.
     fn idle(&mut self, custody: &mut Custody<'_>);
 }
@@ -69,20 +71,17 @@ impl<'l, 'e> Listening<'l, 'e> {
 
     /// Until it's stopped, and what was under way by then has ended or is left to the next run.
     pub fn run(mut self) {
+        self.look_up_questions();
         // What an earlier run left is finished before anything else: a code lives minutes.
         self.finish_all_left();
         while !(self.stopping && self.flows.is_empty()) {
+            self.look_up_questions();
             let idle = Instant::now() + if self.untidy { TIDY } else { IDLE };
             match self.flows.server.next(self.flows.soonest().map_or(idle, |soonest| soonest.min(idle))) {
                 Some(ServerEvent::Answer { reply, .. }) if self.stopping => drop(reply),
                 Some(ServerEvent::Answer { returned, reply }) => self.answer(returned, reply),
-                Some(ServerEvent::Health(asked)) => {
-                    let well = self.flows.custody.is_well().map_err(|e| e.to_string());
-                    asked.answer(&match self.stopping {
-                        true => Err("it is being stopped".into()),
-                        false => well,
-                    });
-                }
+                Some(ServerEvent::Health(asked)) => asked.answer(self.health()),
+                Some(ServerEvent::OtherHost(host)) => self.reporter.other_host(&host),
                 Some(ServerEvent::Exchanged { flow, result }) => {
                     self.flows.send_queued();
                     self.flows.exchanged(vec![(flow, *result)]);
@@ -97,6 +96,29 @@ impl<'l, 'e> Listening<'l, 'e> {
                 self.reporter.idle(self.flows.custody);
             }
         }
+    }
+
+    /// The front server knows the answers to open questions from strangers', and lets them pass.
+    fn look_up_questions(&mut self) {
+        if self.flows.server.wants_a_look() {
+            let open = self.flows.custody.ledger().open_states();
+            self.flows
+                .server
+                .looked(open.inspect_err(|e| tracing::info!("no look at the questions: {e}")).ok());
+        }
+    }
+
+    fn health(&mut self) -> Result<(), &'static str> {
+        if self.stopping {
+            return Err("it is being stopped");
+        }
+        let Err(e) = self.flows.custody.is_well() else { return Ok(()) };
+        self.tell_untaken(&e);
+        Err(match e {
+            Error::Vault(_) => "the vault can't be used",
+            Error::Ledger(_) => "the ledger can't be used",
+            _ => "it can't store a grant",
+        })
     }
 
     fn answer(&mut self, returned: Returned, reply: BrowserReply) {
