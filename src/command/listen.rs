@@ -20,9 +20,12 @@ const PORT: u16 = 8787;
 
 /// Take the redirects of hand-offs, behind a TLS proxy
 ///
-/// For links that were handed out anywhere with this ledger, in a profile whose redirect.public_url is the public
-/// address. It must be one that the provider has registered. The proxy ends TLS, keeps the Host header with its port and
-/// sets X-Forwarded-For or Forwarded; an example for nginx, and a systemd unit, are in contrib/.
+/// For links that were handed out with this ledger, in a profile whose redirect.public_url is the public address. It must be
+/// one that the provider has registered. The proxy ends TLS, keeps the Host header with its port and sets X-Forwarded-For or
+/// Forwarded; an example for nginx, and a systemd unit, are in contrib/.
+///
+/// A team's ledger lists the hosts that listen, and links that are made on any host are sealed to those, too: this one is listed
+/// from its first start until it wasn't heard of for 30 days.
 ///
 /// Who asks too often is slowed down, by the address that the proxy names; the answer to an open question always passes.
 /// A proxy on this machine is believed, one elsewhere where --trust-proxy names it; without that, whoever comes past it is
@@ -71,6 +74,7 @@ fn listen<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8>
     let client = online::connect(call, &bench.provider, &bench.custody)?;
     bench.custody.connect(client.clone());
     bench.custody.probe()?;
+    bench.custody.listens()?;
     let bind = SocketAddr::new(args.bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), args.port);
     let proxies = TrustedProxies::of(args.trust_proxy.clone());
     let server = CallbackServer::open(call.env, client.clone(), &public, bind, proxies)?;

@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 /// How soon it's tidied up behind what was stored, and how long it waits where nothing is to be done.
 const TIDY: Duration = Duration::from_millis(200);
 const IDLE: Duration = Duration::from_secs(5);
+/// How often the ledger is told that this host listens.
+const LISTED_AGAIN: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// What an operator sees of a server.
 pub trait ListeningReporter {
@@ -45,6 +47,8 @@ pub struct Listening<'l, 'e> {
     untidy: bool,
     /// Why the last answer wasn't taken, where it was told.
     untaken: Option<String>,
+    /// When the ledger was last told that this host listens.
+    listed: Instant,
 }
 
 impl<'l, 'e> Listening<'l, 'e> {
@@ -66,6 +70,7 @@ impl<'l, 'e> Listening<'l, 'e> {
             stopping: false,
             untidy: false,
             untaken: None,
+            listed: Instant::now(),
         }
     }
 
@@ -76,6 +81,7 @@ impl<'l, 'e> Listening<'l, 'e> {
         self.finish_all_left();
         while !(self.stopping && self.flows.is_empty()) {
             self.look_up_questions();
+            self.stay_listed();
             let idle = Instant::now() + if self.untidy { TIDY } else { IDLE };
             match self.flows.server.next(self.flows.soonest().map_or(idle, |soonest| soonest.min(idle))) {
                 Some(ServerEvent::Answer { reply, .. }) if self.stopping => drop(reply),
@@ -94,6 +100,16 @@ impl<'l, 'e> Listening<'l, 'e> {
                 self.untidy = false;
                 self.flows.custody.tidy();
                 self.reporter.idle(self.flows.custody);
+            }
+        }
+    }
+
+    /// Hand-offs are sealed to hosts that were heard of as listeners not too long ago.
+    fn stay_listed(&mut self) {
+        if self.listed.elapsed() >= LISTED_AGAIN {
+            self.listed = Instant::now();
+            if let Err(e) = self.flows.custody.listens() {
+                tracing::info!("the ledger wasn't told that this host listens: {e}");
             }
         }
     }
@@ -166,7 +182,9 @@ impl<'l, 'e> Listening<'l, 'e> {
     /// The admin can do nothing about it, so the operator is told; a flood of answers makes no flood of lines.
     fn tell_untaken(&mut self, e: &Error) {
         let why = e.to_string();
-        if matches!(e, Error::Vault(_) | Error::Ledger(_)) && self.untaken.as_ref() != Some(&why) {
+        let is_ours_to_mend =
+            matches!(e, Error::Vault(_) | Error::Ledger(_) | Error::Handoff(HandoffError::OtherHost { .. }));
+        if is_ours_to_mend && self.untaken.as_ref() != Some(&why) {
             self.reporter.untaken(e);
             self.untaken = Some(why);
         }

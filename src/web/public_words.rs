@@ -56,6 +56,9 @@ pub(super) fn why_unasked(e: &Error) -> Option<&'static str> {
     Some(match e {
         Error::Handoff(HandoffError::Lapsed { .. }) => "The time of this link is over.",
         Error::Handoff(HandoffError::Replaced { .. }) => "A newer link was sent in the place of this one.",
+        Error::Handoff(HandoffError::OtherHost { .. }) => {
+            "This link was made where its answer can't be taken by this page."
+        }
         Error::Vault(_) | Error::Ledger(_) => return None,
         _ => "This address doesn't belong to a link that waits for its answer.",
     })

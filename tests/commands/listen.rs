@@ -349,3 +349,55 @@ fn errors_own_words_are_on_no_page() {
     }));
     insta::assert_snapshot!("the_pages_while_nothing_can_be_kept", pages);
 }
+
+/// From now on commands run with another host's identity, over the same ledger.
+fn turns_to(rig: &Rig, host: &str) {
+    let kept = rig.file(host);
+    if !kept.exists() {
+        biotrack_auth::vault::create_identity(&kept).unwrap();
+    }
+    let identity = rig.env().paths.identity;
+    std::fs::remove_file(&identity).unwrap();
+    std::fs::copy(&kept, &identity).unwrap();
+}
+
+#[test]
+fn a_link_of_another_host_is_finished_where_that_host_has_listened_before() {
+    let rig = public();
+    turns_to(&rig, "web-1.txt");
+    while_listening(&rig, "", |_, _| {}).exits(0);
+    turns_to(&rig, "desk.txt");
+    let link = rig.run(REGISTER).exits(0).raw();
+    let back = rig.provider.consents(link.trim_end(), None);
+    turns_to(&rig, "web-1.txt");
+    while_listening(&rig, "", |port, running| {
+        let page = brought(port, &back);
+        assert!(page.contains("Access granted"), "{page}");
+        running.says("✓ 604001/101-X0007-D1: granted");
+    })
+    .exits(0);
+    assert_eq!(rig.provider.living(), [(LICENSE.into(), "access-1".into())]);
+}
+
+#[test]
+fn a_link_that_is_not_sealed_to_this_host_stays_open_and_both_are_told() {
+    let rig = public();
+    turns_to(&rig, "web-1.txt");
+    while_listening(&rig, "", |_, _| {}).exits(0);
+    // Not heard of for too long.
+    rig.days_pass(31);
+    turns_to(&rig, "desk.txt");
+    let link = rig.run(REGISTER).exits(0).raw();
+    let back = rig.provider.consents(link.trim_end(), None);
+    turns_to(&rig, "web-1.txt");
+    let mut pages = String::new();
+    snapshot!(while_listening(&rig, "", |port, running| {
+        pages.push_str(&brought(port, &back));
+        pages.push_str(&brought(port, &back));
+        running.says("complete -");
+    }));
+    insta::assert_snapshot!("the_pages_of_a_link_of_another_host", pages);
+    rig.with(crate::rig::Person::piping(back.clone())).run("complete -").exits(7);
+    turns_to(&rig, "desk.txt");
+    rig.with(crate::rig::Person::piping(back)).run("complete -").exits(0);
+}
