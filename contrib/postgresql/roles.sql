@@ -22,16 +22,25 @@ REVOKE ALL ON SCHEMA biotrack_auth FROM PUBLIC;
 GRANT USAGE ON SCHEMA biotrack_auth TO biotrack_auth_reader, biotrack_auth_writer;
 
 GRANT SELECT ON biotrack_auth.meta, biotrack_auth."authorization", biotrack_auth.history, biotrack_auth.history_anchor,
-    biotrack_auth.history_head, biotrack_auth.owner, biotrack_auth.host, biotrack_auth.reminded
+    biotrack_auth.history_head, biotrack_auth.owner, biotrack_auth.reminded
     TO biotrack_auth_reader, biotrack_auth_writer;
 GRANT SELECT (id, profile, ubi, license, purpose, username, base, redirect_uri, opened, deadline, owner_mark, owner_label, stage)
     ON biotrack_auth.flow TO biotrack_auth_reader;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON biotrack_auth."authorization", biotrack_auth.secret, biotrack_auth.profile_secret,
-    biotrack_auth.flow, biotrack_auth.spent_state, biotrack_auth.owner, biotrack_auth.host, biotrack_auth.reminded, biotrack_auth.hook_queue,
+    biotrack_auth.flow, biotrack_auth.spent_state, biotrack_auth.owner, biotrack_auth.reminded, biotrack_auth.hook_queue,
     biotrack_auth.run, biotrack_auth.run_item, biotrack_auth.left_item TO biotrack_auth_writer;
 GRANT INSERT ON biotrack_auth.history TO biotrack_auth_writer;
 GRANT INSERT, UPDATE ON biotrack_auth.history_head TO biotrack_auth_writer;
+
+-- Which hosts listen. A ledger that is older has no list yet: the migration that makes it grants the same.
+DO $$
+BEGIN
+    IF to_regclass('biotrack_auth.host') IS NOT NULL THEN
+        GRANT SELECT ON biotrack_auth.host TO biotrack_auth_reader;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON biotrack_auth.host TO biotrack_auth_writer;
+    END IF;
+END $$;
 
 -- What a host notes for all of them: a bundle on its way out, and refresh tokens that may be spent. The rest of what the ledger says
 -- of itself, its schema above all, is the owner's.
