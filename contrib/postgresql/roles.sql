@@ -33,6 +33,15 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON biotrack_auth."authorization", biotrack_
 GRANT INSERT ON biotrack_auth.history TO biotrack_auth_writer;
 GRANT INSERT, UPDATE ON biotrack_auth.history_head TO biotrack_auth_writer;
 
+-- Which hosts listen. A ledger that is older has no list yet: the migration that makes it grants the same.
+DO $$
+BEGIN
+    IF to_regclass('biotrack_auth.host') IS NOT NULL THEN
+        GRANT SELECT ON biotrack_auth.host TO biotrack_auth_reader;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON biotrack_auth.host TO biotrack_auth_writer;
+    END IF;
+END $$;
+
 -- What a host notes for all of them: a bundle on its way out, and refresh tokens that may be spent. The rest of what the ledger says
 -- of itself, its schema above all, is the owner's.
 GRANT INSERT, UPDATE, DELETE ON biotrack_auth.meta TO biotrack_auth_writer;

@@ -4,11 +4,13 @@ use super::{Bench, Call, hooks, online};
 use crate::consent::{Listening, ListeningReporter};
 use crate::custody::Custody;
 use crate::error::{ConfigError, Error, Result};
+use crate::model::authorization::hand_out_again;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
 use crate::model::reminder::Hooks;
 use crate::report::RunEvent;
-use crate::web::CallbackServer;
+use crate::web::{CallbackServer, TrustedProxies};
+use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use url::Url;
@@ -18,18 +20,25 @@ const PORT: u16 = 8787;
 
 /// Take the redirects of hand-offs, behind a TLS proxy
 ///
-/// For links that were handed out anywhere with this ledger, in a profile whose redirect.public_url is the public
-/// address. It must be one that the provider has registered. The proxy ends TLS, keeps the Host header and sets
-/// X-Forwarded-For; an example for nginx, and a systemd unit, are in contrib/.
+/// For links that were handed out with this ledger, in a profile whose redirect.public_url is the public address. It must be
+/// one that the provider has registered. The proxy ends TLS, keeps the Host header with its port and sets X-Forwarded-For or
+/// Forwarded; an example for nginx, and a systemd unit, are in contrib/.
+///
+/// A team's ledger lists the hosts that listen, and links that are made on any host are sealed to those, too: this one is listed
+/// from its first start until it wasn't heard of for 30 days.
+///
+/// Who asks too often is slowed down, by the address that the proxy names; the answer to an open question always passes.
+/// A proxy on this machine is believed, one elsewhere where --trust-proxy names it; without that, whoever comes past it is
+/// one source.
 ///
 /// Every answer goes through the checks of the loopback listener: state, redirect address, issuer, and every fact of the
-/// grant. GET /healthz answers 200, or 503 with the reason where ledger or vault can't be used. SIGTERM lets the
+/// grant. GET /healthz answers 200, or 503 where ledger or vault can't be used, and the reason is told here. SIGTERM lets the
 /// exchanges under way be finished.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   biotrack-auth listen --public-url https://auth.example.com/callback
-  biotrack-auth listen --public-url https://auth.example.com/callback --bind 10.0.0.5 --port 8787")]
+  biotrack-auth listen --public-url https://auth.example.com/callback --bind 10.0.0.5 --trust-proxy 10.0.0.2")]
 pub struct Args {
     /// The address to which admins' browsers are sent [default: the profile's redirect.public_url]
     #[arg(long, value_name = "URL")]
@@ -42,11 +51,16 @@ pub struct Args {
     /// Listen on this port; 0 takes any free one
     #[arg(long, value_name = "PORT", default_value_t = PORT)]
     port: u16,
+
+    /// Believe this proxy on another host who asks: its address, or its network (10.0.0.0/24); repeatable
+    #[arg(long, value_name = "ADDR", value_parser = TrustedProxies::network)]
+    trust_proxy: Vec<IpNet>,
 }
 
 /// What the operator sees of it.
 struct Reporter<'l, 'a> {
     call: &'l Call<'a>,
+    public: Url,
     provider: Arc<Provider>,
     hooks: Hooks,
 }
@@ -60,8 +74,10 @@ fn listen<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8>
     let client = online::connect(call, &bench.provider, &bench.custody)?;
     bench.custody.connect(client.clone());
     bench.custody.probe()?;
+    bench.custody.listens()?;
     let bind = SocketAddr::new(args.bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), args.port);
-    let server = CallbackServer::open(call.env, client.clone(), &public, bind)?;
+    let proxies = TrustedProxies::of(args.trust_proxy.clone());
+    let server = CallbackServer::open(call.env, client.clone(), &public, bind, proxies)?;
     let terminal = &call.env.terminal;
     terminal.insist(&format!(
         "Listening on {} for {public}. The proxy must keep the Host header; Ctrl-C or SIGTERM stops.",
@@ -73,7 +89,8 @@ fn listen<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8>
             bench.provider.profile
         ));
     }
-    let reporter = &mut Reporter { call, provider: bench.provider.clone(), hooks: bench.hooks.clone() };
+    let (provider, hooks) = (bench.provider.clone(), bench.hooks.clone());
+    let reporter = &mut Reporter { call, public, provider, hooks };
     Listening::new(call.env, &mut bench.custody, &client, server, reporter).run();
     Ok(0)
 }
@@ -100,6 +117,20 @@ fn public(args: &Args, bench: &Bench<'_>) -> Result<Url> {
     Ok(url)
 }
 
+impl Reporter<'_, '_> {
+    /// What to do about a license that has no new grant: nobody ran a command that could be run again.
+    fn next(&self, outcome: &Outcome) -> Option<String> {
+        let error = outcome.error.as_ref()?;
+        match (error, &outcome.standing) {
+            (Error::Provider(_), Some(standing)) => {
+                let command = hand_out_again(&standing.record, self.provider.other_profile);
+                Some(format!("To ask again: {command}"))
+            }
+            _ => error.hint(),
+        }
+    }
+}
+
 impl ListeningReporter for Reporter<'_, '_> {
     fn ended(&mut self, outcome: &Outcome) {
         let (terminal, now) = (&self.call.env.terminal, self.call.env.clock.now());
@@ -115,6 +146,30 @@ impl ListeningReporter for Reporter<'_, '_> {
             (_, Some(error)) => format!("✗ {key}: {}", error.about(key.license.as_str())),
             (ending, None) => format!("✗ {key}: {ending:?}"),
         });
+        if let Some(next) = self.next(outcome) {
+            terminal.say(&format!("  {next}"));
+        }
+    }
+
+    fn untaken(&mut self, why: &Error) {
+        self.call.env.terminal.complain(why);
+    }
+
+    fn other_host(&mut self, host: &str) {
+        let ours = self.public.host_str().unwrap_or_default();
+        let authority = self.public.port().map_or(ours.to_owned(), |port| format!("{ours}:{port}"));
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        let what = match name.eq_ignore_ascii_case(ours) {
+            true => {
+                "only the port differs. The proxy must pass on the Host header as the browser sends it (nginx: \
+                 proxy_set_header Host $http_host), and --public-url and redirect.public_url must have the port that \
+                 browsers see"
+            }
+            false => "where admins come by that name, --public-url and redirect.public_url must have it",
+        };
+        self.call.env.terminal.insist(&format!(
+            "Note: what came for the host \"{host}\" was refused (421), for links lead to {authority}: {what}."
+        ));
     }
 
     fn idle(&mut self, custody: &mut Custody<'_>) {

@@ -77,6 +77,8 @@ pub enum Effect {
     LeaveOpen,
     /// Answer the browser that waits.
     Reply,
+    /// Tell the browser that waits that its answer is kept, and is being finished.
+    Assure,
     /// Tell whoever started it how it ended.
     Report,
     /// Tell whoever started it that it's waited for again.
@@ -98,7 +100,9 @@ pub enum Starter {
 
 /// What an event means for a flow; `None`: nothing.
 fn decide(starter: Starter, stage: Stage, event: Event) -> Option<(Stage, &'static [Effect])> {
-    use Effect::{Close, Leave, LeaveOpen, Note, Queue, Reply, Report, Route, Send, Unroute, WaitAgain};
+    use Effect::{
+        Assure, Close, Leave, LeaveOpen, Note, Queue, Reply, Report, Route, Send, Unroute, WaitAgain,
+    };
     use Stage::{Arrived, Asked, Deferred, Ended, Left, Sent};
     Some(match (stage, event, starter) {
         (Asked | Left, Event::CodeCame, _) => (Arrived, &[Note, Queue]),
@@ -113,9 +117,8 @@ fn decide(starter: Starter, stage: Stage, event: Event) -> Option<(Stage, &'stat
         (Asked, Event::Canceled, _) => (Left, &[LeaveOpen]),
         (Asked | Left, Event::Overtaken, _) => (Ended, &[Unroute]),
         (Arrived, Event::SlotFree, _) => (Sent, &[Send]),
-        (Sent, Event::Unnoted, _) => (Deferred, &[]),
         (Sent, Event::NeverLeft, Starter::Run) => (Deferred, &[]),
-        (Sent, Event::NeverLeft, Starter::Server) => (Deferred, &[Reply]),
+        (Sent, Event::Unnoted, _) | (Sent, Event::NeverLeft, Starter::Server) => (Deferred, &[Assure]),
         (Arrived | Sent, Event::Settled, _) | (Sent, Event::NeverLeft, _) => (Ended, &[Reply, Report]),
         // Whose flow an answer belongs to, a server looks up in the ledger each time.
         (Sent, Event::Spent | Event::SpentInSight, Starter::Server) => (Ended, &[Reply, Report]),

@@ -321,6 +321,11 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
                         }
                     }
                 }
+                Effect::Assure => {
+                    if let Some(reply) = self.engine.get_mut(id).and_then(|flow| flow.reply.take()) {
+                        reply.being_finished();
+                    }
+                }
                 Effect::Report => {
                     if matches!(end, Some(Ok(Kept::Live { .. }))) {
                         let beside = self.engine.beside(id);

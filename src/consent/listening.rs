@@ -19,11 +19,17 @@ use std::time::{Duration, Instant};
 /// How soon it's tidied up behind what was stored, and how long it waits where nothing is to be done.
 const TIDY: Duration = Duration::from_millis(200);
 const IDLE: Duration = Duration::from_secs(5);
+/// How often the ledger is told that this host listens.
+const LISTED_AGAIN: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// What an operator sees of a server.
 pub trait ListeningReporter {
     /// A license's flow has ended, well or not.
     fn ended(&mut self, outcome: &Outcome);
+    /// An answer can't be taken for the moment, or not on this host: once for each reason, until one is taken again.
+    fn untaken(&mut self, why: &Error);
+    /// Requests come for another host than the public one.
+    fn other_host(&mut self, host: &str);
     /// Nobody waits, and something was stored: others want to hear of it now.
     fn idle(&mut self, custody: &mut Custody<'_>);
 }
@@ -39,6 +45,10 @@ pub struct Listening<'l, 'e> {
     stopping: bool,
     /// Something was stored since the last tidying.
     untidy: bool,
+    /// Why the last answer wasn't taken, where it was told.
+    untaken: Option<String>,
+    /// When the ledger was last told that this host listens.
+    listed: Instant,
 }
 
 impl<'l, 'e> Listening<'l, 'e> {
@@ -51,25 +61,33 @@ impl<'l, 'e> Listening<'l, 'e> {
         reporter: &'l mut dyn ListeningReporter,
     ) -> Self {
         let flows = Flows::new(Starter::Server, custody, client, server, false);
-        Self { env, flows, reporter, items: HashMap::new(), next_item: 0, stopping: false, untidy: false }
+        Self {
+            env,
+            flows,
+            reporter,
+            items: HashMap::new(),
+            next_item: 0,
+            stopping: false,
+            untidy: false,
+            untaken: None,
+            listed: Instant::now(),
+        }
     }
 
     /// Until it's stopped, and what was under way by then has ended or is left to the next run.
     pub fn run(mut self) {
+        self.look_up_questions();
         // What an earlier run left is finished before anything else: a code lives minutes.
         self.finish_all_left();
         while !(self.stopping && self.flows.is_empty()) {
+            self.look_up_questions();
+            self.stay_listed();
             let idle = Instant::now() + if self.untidy { TIDY } else { IDLE };
             match self.flows.server.next(self.flows.soonest().map_or(idle, |soonest| soonest.min(idle))) {
                 Some(ServerEvent::Answer { reply, .. }) if self.stopping => drop(reply),
                 Some(ServerEvent::Answer { returned, reply }) => self.answer(returned, reply),
-                Some(ServerEvent::Health(asked)) => {
-                    let well = self.flows.custody.is_well().map_err(|e| e.to_string());
-                    asked.answer(&match self.stopping {
-                        true => Err("it is being stopped".into()),
-                        false => well,
-                    });
-                }
+                Some(ServerEvent::Health(asked)) => asked.answer(self.health()),
+                Some(ServerEvent::OtherHost(host)) => self.reporter.other_host(&host),
                 Some(ServerEvent::Exchanged { flow, result }) => {
                     self.flows.send_queued();
                     self.flows.exchanged(vec![(flow, *result)]);
@@ -86,6 +104,39 @@ impl<'l, 'e> Listening<'l, 'e> {
         }
     }
 
+    /// Hand-offs are sealed to hosts that were heard of as listeners not too long ago.
+    fn stay_listed(&mut self) {
+        if self.listed.elapsed() >= LISTED_AGAIN {
+            self.listed = Instant::now();
+            if let Err(e) = self.flows.custody.listens() {
+                tracing::info!("the ledger wasn't told that this host listens: {e}");
+            }
+        }
+    }
+
+    /// The front server knows the answers to open questions from strangers', and lets them pass.
+    fn look_up_questions(&mut self) {
+        if self.flows.server.wants_a_look() {
+            let open = self.flows.custody.ledger().open_states();
+            self.flows
+                .server
+                .looked(open.inspect_err(|e| tracing::info!("no look at the questions: {e}")).ok());
+        }
+    }
+
+    fn health(&mut self) -> Result<(), &'static str> {
+        if self.stopping {
+            return Err("it is being stopped");
+        }
+        let Err(e) = self.flows.custody.is_well() else { return Ok(()) };
+        self.tell_untaken(&e);
+        Err(match e {
+            Error::Vault(_) => "the vault can't be used",
+            Error::Ledger(_) => "the ledger can't be used",
+            _ => "it can't store a grant",
+        })
+    }
+
     fn answer(&mut self, returned: Returned, reply: BrowserReply) {
         let found = match self.flows.custody.find(&returned) {
             Ok(found) => found,
@@ -96,10 +147,14 @@ impl<'l, 'e> Listening<'l, 'e> {
                     Error::Handoff(HandoffError::Used { license }) | Error::Busy { license, .. } => {
                         reply.about(license).already()
                     }
-                    _ => reply.no_question(public_words(&e)),
+                    _ => {
+                        reply.no_question(&e);
+                        self.tell_untaken(&e);
+                    }
                 };
             }
         };
+        self.untaken = None;
         let flow = match &found {
             Found::Waiting(flow) => flow,
             Found::Left(flow) => {
@@ -121,6 +176,17 @@ impl<'l, 'e> Listening<'l, 'e> {
                 self.flows.send_queued();
             }
             Err(e) => self.ended(&planned, Err(e)),
+        }
+    }
+
+    /// The admin can do nothing about it, so the operator is told; a flood of answers makes no flood of lines.
+    fn tell_untaken(&mut self, e: &Error) {
+        let why = e.to_string();
+        let is_ours_to_mend =
+            matches!(e, Error::Vault(_) | Error::Ledger(_) | Error::Handoff(HandoffError::OtherHost { .. }));
+        if is_ours_to_mend && self.untaken.as_ref() != Some(&why) {
+            self.reporter.untaken(e);
+            self.untaken = Some(why);
         }
     }
 
@@ -171,15 +237,5 @@ impl<'l, 'e> Listening<'l, 'e> {
         if let Err(e) = finished {
             self.env.terminal.complain(&e);
         }
-    }
-}
-
-/// Why an answer isn't taken, in words for the public: no profile, no process and no path of ours is named there.
-fn public_words(e: &Error) -> &'static str {
-    match e {
-        Error::Handoff(HandoffError::Lapsed { .. }) => "The time of this link is over",
-        Error::Handoff(HandoffError::Replaced { .. }) => "A newer link was sent in the place of this one",
-        Error::Vault(_) | Error::Ledger(_) => "This can't be taken just now",
-        _ => "This address doesn't belong to a link that waits for its answer",
     }
 }

@@ -43,10 +43,13 @@ impl Custody<'_> {
         if here > 0 {
             self.reserve_room(self.in_flight.len() + here)?;
         }
+        // An answer from elsewhere may come to any host that listens.
+        let listeners = if here < questions.len() { self.listeners()? } else { Vec::new() };
         let mut memos = Vec::with_capacity(questions.len());
         for Question { ask, purpose, handed_off, .. } in &questions {
-            let (envelope, memo) =
-                self.vault.envelope(&self.item_of_flow(&ask.key, &ask.flow), &ask.memo.to_sealable())?;
+            let also: &[String] = if *handed_off { &listeners } else { &[] };
+            let item = self.item_of_flow(&ask.key, &ask.flow);
+            let (envelope, memo) = self.vault.envelope_for(&item, &ask.memo.to_sealable(), also)?;
             let in_flight = InFlight {
                 key: ask.key.clone(),
                 username: ask.username.clone(),

@@ -2,7 +2,7 @@
 
 use super::in_flight::InFlight;
 use super::writer::{Custody, unknown};
-use crate::error::{Error, HandoffError, ProviderError, Result};
+use crate::error::{Error, HandoffError, ProviderError, Result, Unopened, VaultError};
 use crate::model::authorization::{ask_again, hand_out_again};
 use crate::model::flow::{Flow, Owner, Stage};
 use crate::model::secret::{Secret, fingerprint};
@@ -43,7 +43,13 @@ impl Custody<'_> {
             return Err(HandoffError::Lapsed { license, next: self.again(&flow)? }.into());
         }
         // The fingerprint found it; what decides is the state itself.
-        let (memo, _) = self.unfold(&flow)?;
+        let (memo, _) = match self.unfold(&flow) {
+            Ok(unfolded) => unfolded,
+            Err(e) if is_sealed_to_others(&e) => {
+                return Err(HandoffError::OtherHost { license, next: self.again(&flow)? }.into());
+            }
+            Err(e) => return Err(e),
+        };
         if !memo.state.is(state.expose()) {
             return Err(HandoffError::Stranger.into());
         }
@@ -139,4 +145,12 @@ impl Custody<'_> {
         let record = self.standing(&flow.key)?.ok_or_else(unknown)?.record;
         Ok(ask_again(&record, self.provider.other_profile))
     }
+}
+
+/// Whether other hosts alone open it.
+fn is_sealed_to_others(e: &Error) -> bool {
+    matches!(
+        e,
+        Error::Vault(VaultError::Foreign { .. } | VaultError::Sealed { reason: Unopened::OtherIdentity, .. })
+    )
 }

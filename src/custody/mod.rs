@@ -21,6 +21,7 @@ mod granted_record;
 mod hand_over;
 mod in_flight;
 mod introspection;
+mod listening_hosts;
 mod live_grant;
 mod move_secrets;
 mod quarantine;

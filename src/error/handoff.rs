@@ -52,6 +52,16 @@ pub enum HandoffError {
         /// Which license.
         license: String,
     },
+    /// Its link was made on another host, and its verifier isn't sealed to this one.
+    #[error(
+        "the answer for {license} can't be finished on this host, to which its link isn't sealed; nothing was sent"
+    )]
+    OtherHost {
+        /// Which license.
+        license: String,
+        /// The command that makes a new one.
+        next: String,
+    },
     /// It had come before; the process that had it has ended, and whether a grant was made is uncertain.
     #[error(
         "an earlier run ended while the grant of {license} was on its way; whether it was made is uncertain"
@@ -71,6 +81,7 @@ impl HandoffError {
             Self::Unreadable { .. } | Self::OtherProfile { .. } | Self::NotHere { .. } => Kind::Usage,
             Self::Stranger | Self::Used { .. } | Self::Replaced { .. } => Kind::Mismatch,
             Self::Lapsed { .. } => Kind::Timeout,
+            Self::OtherHost { .. } => Kind::Vault,
             Self::LeftUncertain { .. } => Kind::Network,
         }
     }
@@ -98,6 +109,9 @@ impl HandoffError {
                 format!("Run it for that profile: biotrack-auth complete --profile {theirs} -")
             }
             Self::NotHere { .. } => "Elsewhere: biotrack-auth complete -".into(),
+            Self::OtherHost { next, .. } => format!(
+                "Finish it on the host that made the link: biotrack-auth complete -. Once a host has listened (biotrack-auth listen), new links can be finished there, too: {next}"
+            ),
             Self::LeftUncertain { next, .. } => format!("To ask again: {next}"),
         })
     }

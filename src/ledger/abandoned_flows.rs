@@ -23,6 +23,11 @@ impl Ledger {
         journal::of_state(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
     }
 
+    /// The states of all open questions, by which their answers are told from strangers'.
+    pub fn open_states(&self) -> Result<Vec<Fingerprint>> {
+        journal::open_states(self.engine.db()).map_err(|e| self.fault("read the journal", e))
+    }
+
     /// What is remembered of a closed question by its state.
     pub fn spent(&self, state: &Fingerprint) -> Result<Option<ClosedFlow>> {
         journal::spent(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))

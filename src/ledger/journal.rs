@@ -168,6 +168,14 @@ pub(super) fn of_state(db: Db<'_>, state: &Fingerprint) -> Result<Option<Flow>, 
     db.row(&format!("SELECT {COLUMNS} FROM flow WHERE state_hash = ?1"), values![state], whole)
 }
 
+/// The states of all open questions.
+pub(super) fn open_states(db: Db<'_>) -> Result<Vec<Fingerprint>, DbError> {
+    let states = "SELECT state_hash FROM flow WHERE state_hash IS NOT NULL";
+    let found: Vec<Vec<u8>> = db.rows(states, values![], |row| row.get(0))?;
+    // What isn't one, no answer has.
+    Ok(found.into_iter().filter_map(|it| it.try_into().ok()).collect())
+}
+
 /// What is remembered of a closed question's state, or of a code that was sent.
 pub(super) fn spent(db: Db<'_>, state: &Fingerprint) -> Result<Option<ClosedFlow>, DbError> {
     db.row(

@@ -68,9 +68,14 @@ impl Vault {
     /// Keeps the memo durably, and makes what seals the code and the answer later without I/O or waiting.
     /// A sealed vault's `answer` is sealed as [`Self::put`] seals: the record may take it as its blob.
     pub fn envelope(&self, item: &str, memo: &Sealable) -> Result<(Envelope, Place)> {
+        self.envelope_for(item, memo, &[])
+    }
+
+    /// The same, with a memo that these recipients open, too. A keyring's stays on its machine.
+    pub fn envelope_for(&self, item: &str, memo: &Sealable, also: &[String]) -> Result<(Envelope, Place)> {
         match self {
             Self::Keyring(keyring) => keyring.envelope(item, memo),
-            Self::Sealed(sealed) => sealed.envelope(memo),
+            Self::Sealed(sealed) => sealed.envelope(memo, also),
         }
     }
 

@@ -93,8 +93,17 @@ impl SealedVault {
         Ok(())
     }
 
-    pub(super) fn envelope(&self, memo: &Sealable) -> Result<(Envelope, Place)> {
-        let memo = self.seal_own(memo)?;
+    /// What of the others is no recipient, is left out: nobody can open what is sealed to it.
+    pub(super) fn envelope(&self, memo: &Sealable, also: &[String]) -> Result<(Envelope, Place)> {
+        let mut to = vec![self.keys()?.own.clone()];
+        for text in also {
+            match recipient(text) {
+                Ok(other) if !to.contains(&other) => to.push(other),
+                Ok(_) => {}
+                Err(e) => tracing::warn!("nothing is sealed to a host of the ledger's list: {e}"),
+            }
+        }
+        let memo = Seal::to(&to)?.close(memo)?;
         Ok((self.another_envelope()?, Place::Blob(memo)))
     }
 
@@ -391,6 +400,22 @@ mod tests {
         {
             assert!(foreign.contains("6011/OCM-1") && foreign.contains("another identity"), "{foreign}");
         }
+    }
+
+    #[test]
+    fn a_memo_opens_where_it_was_sealed_to_and_its_code_is_sealed_anew_there() {
+        let (here, there, elsewhere) = (Host::new(), Host::new(), Host::new());
+        let also = [there.recipient.clone(), here.recipient.clone(), "age1nonsense".into(), String::new()];
+        let (_, memo) =
+            here.vault(&[&here.recipient]).envelope_for("memo", &secret("verifier"), &also).unwrap();
+        for host in [&here, &there] {
+            let vault = host.vault(&[&here.recipient]);
+            let (opened, opener) = vault.unfold(&memo, "x").unwrap();
+            assert_eq!(opened.bytes(), b"verifier");
+            let code = vault.another_envelope(&opener).unwrap().code.close(&secret("code")).unwrap();
+            assert_eq!(opener.open(&code, "x").unwrap().bytes(), b"code");
+        }
+        message(elsewhere.vault(&[]).unfold(&memo, "x"));
     }
 
     #[test]

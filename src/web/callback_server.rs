@@ -1,17 +1,20 @@
 //! A listener behind a TLS proxy: it takes the answers of many admins, whoever asked them. It never writes.
 
 use super::exchange_pool::{ExchangePool, ExchangeSlot};
+use super::reception::Reception;
 use super::reply::BrowserReply;
 use super::socket;
 use crate::error::Result;
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
+use crate::model::secret::Fingerprint;
 use crate::oauth::{Code, ProviderClient, Returned};
 use crate::system::Env;
-use crate::web::listener::{Listener, Method, Page, Request, Serving};
+use crate::web::listener::{Listener, Method, Page, Request, Serving, TrustedProxies};
 use crate::web::pages;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 use url::Url;
@@ -38,23 +41,32 @@ pub enum ServerEvent {
         /// What came of it.
         result: Box<Result<Granted>>,
     },
+    /// Requests come for another host than the public one: once for each such host.
+    OtherHost(String),
     /// Ctrl-C, or a polite signal.
     Interrupted,
 }
 
 /// A monitor that waits.
-#[derive(Debug)]
-pub struct HealthCheck(Request);
+pub struct HealthCheck {
+    request: Request,
+    reception: Arc<Reception>,
+}
+
+impl std::fmt::Debug for HealthCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HealthCheck(…)")
+    }
+}
 
 impl HealthCheck {
-    /// All is well, or why not.
-    pub fn answer(self, well: &Result<(), String>) {
-        let (status, reason) = match well {
-            Ok(()) => (200, None),
-            Err(e) => (503, Some(crate::error::clean(e))),
-        };
-        let text = serde_json::json!({ "ok": well.is_ok(), "reason": reason }).to_string();
-        self.0.answer(Page::json(text).with_status(status));
+    /// All is well, or what isn't: in words that anybody may read, for anybody may ask.
+    pub fn answer(self, well: Result<(), &'static str>) {
+        let status = if well.is_ok() { 200 } else { 503 };
+        let text = serde_json::json!({ "ok": well.is_ok(), "reason": well.err() }).to_string();
+        let page = Page::json(text).with_status(status);
+        self.reception.told_a_monitor(page.clone());
+        self.request.answer(page);
     }
 }
 
@@ -63,28 +75,51 @@ pub struct CallbackServer {
     events: Receiver<ServerEvent>,
     sender: Sender<ServerEvent>,
     pool: ExchangePool,
+    reception: Arc<Reception>,
     serving: Serving,
 }
 
 impl CallbackServer {
-    /// Binds the address and takes what comes for the public one.
-    pub fn open(env: &Env, client: ProviderClient, public: &Url, bind: SocketAddr) -> Result<Self> {
+    /// Binds the address and takes what comes for the public one, past these proxies.
+    pub fn open(
+        env: &Env,
+        client: ProviderClient,
+        public: &Url,
+        bind: SocketAddr,
+        proxies: TrustedProxies,
+    ) -> Result<Self> {
         let unbound = socket::unbound(Some(bind.port()).filter(|port| *port != 0));
         let runtime = env.net()?;
-        let listener = Listener::behind_proxy(bind, public).map_err(&unbound)?;
         let (sender, events) = channel();
-        let to_loop = sender.clone();
-        let base = public.as_str().trim_end_matches('/').to_owned();
-        let root = public.path().trim_end_matches('/').to_owned();
+        let reception = Arc::new(Reception::new(
+            public.as_str().trim_end_matches('/').to_owned(),
+            public.path().trim_end_matches('/').to_owned(),
+            {
+                let to_loop = sender.clone();
+                Box::new(move |host| drop(to_loop.send(ServerEvent::OtherHost(host))))
+            },
+        ));
+        let listener = Listener::behind_proxy(bind, public, proxies, reception.clone()).map_err(&unbound)?;
+        let (to_loop, answers) = (sender.clone(), reception.clone());
         let serving = listener
             .serve(&runtime, &socket::private_folders(env), move |request| {
-                if let Some(event) = received(request, &base, &root) {
+                if let Some(event) = received(request, &answers) {
                     let _ = to_loop.send(event);
                 }
             })
             .map_err(unbound)?;
         socket::on_interrupt(env, &runtime, &sender, ServerEvent::Interrupted)?;
-        Ok(Self { events, sender, pool: ExchangePool::new(runtime, client), serving })
+        Ok(Self { events, sender, pool: ExchangePool::new(runtime, client), reception, serving })
+    }
+
+    /// Whether it's time to look up which questions are open: their answers pass whoever else is at the port.
+    pub fn wants_a_look(&self) -> bool {
+        self.reception.wants_a_look()
+    }
+
+    /// The states of the open questions; `None`: they can't be read for the moment.
+    pub fn looked(&self, open: Option<Vec<Fingerprint>>) {
+        self.reception.looked(open);
     }
 
     /// The port taken.
@@ -109,21 +144,15 @@ impl CallbackServer {
 }
 
 /// An answer for the loop, or a page at once.
-fn received(request: Request, base: &str, root: &str) -> Option<ServerEvent> {
+fn received(request: Request, reception: &Arc<Reception>) -> Option<ServerEvent> {
     if request.method != Method::Get {
         request.answer(pages::not_allowed());
         return None;
     }
     if request.path == HEALTH {
-        return Some(ServerEvent::Health(HealthCheck(request)));
+        return Some(ServerEvent::Health(HealthCheck { request, reception: reception.clone() }));
     }
-    let below = request.path.strip_prefix(root);
-    let ours = below.is_some_and(|below| below.is_empty() || below.starts_with('/'));
-    let returned = match ours {
-        true => Returned::caught(base, &request.path, request.query.as_deref()).ok(),
-        false => None,
-    };
-    match returned {
+    match reception.answer_in(&request.path, request.query.as_deref()) {
         Some(returned) => Some(ServerEvent::Answer { returned, reply: BrowserReply::of_admin(request) }),
         None => {
             request.answer(pages::not_found());

@@ -118,6 +118,34 @@ pub fn uncertain(reader: Reader, license: &str, reason: &str) -> Page {
     )
 }
 
+/// The answer is kept, and what is still to do is done without the browser.
+pub fn being_finished(license: &str) -> Page {
+    page(
+        200,
+        "note",
+        "…",
+        "Being finished",
+        &html! {
+            p { "The answer for location " b { (license) } " has arrived and is kept. It's being finished now, which may take some minutes." }
+            p { "There is nothing more to do here. Thank you!" }
+        },
+    )
+}
+
+/// The answer couldn't even be kept, but the same address can bring it again.
+pub fn not_now() -> Page {
+    page(
+        503,
+        "note",
+        "!",
+        "Not just now",
+        &html! {
+            p { "Your answer can't be taken at this moment. Nothing is lost: it's in the address of this page." }
+            p { "Reload this page in a minute. If it stays so, tell who sent you the link." }
+        },
+    )
+}
+
 /// The question had been closed before the answer came.
 pub fn too_late(license: &str) -> Page {
     page(
@@ -167,7 +195,7 @@ pub fn unasked(reason: &str) -> Page {
         "✕",
         "Nothing waits for this answer",
         &html! {
-            p { (reason) "." }
+            p { (reason) }
             p { "Tell who sent you the link; they can send a new one." }
         },
     )

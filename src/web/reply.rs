@@ -2,6 +2,7 @@
 
 use super::listener::{Page, Request};
 use super::pages::{self, Reader};
+use super::public_words::{self, PublicEnd};
 use crate::error::{Error, clean};
 
 /// The browser that waits for a page.
@@ -41,8 +42,14 @@ impl BrowserReply {
     }
 
     /// It's no answer to a question that waits for one.
-    pub fn no_question(self, why: &str) {
-        let page = pages::unasked(&clean(why));
+    pub fn no_question(self, e: &Error) {
+        let page = public_words::why_unasked(e).map_or_else(pages::not_now, pages::unasked);
+        self.answer(page);
+    }
+
+    /// It's kept, and is being finished though the browser doesn't wait for it.
+    pub fn being_finished(self) {
+        let page = pages::being_finished(&self.license);
         self.answer(page);
     }
 
@@ -65,14 +72,32 @@ impl BrowserReply {
         self.answer(page);
     }
 
-    /// Nothing is stored.
+    /// Nothing is stored. Whoever sits at this machine reads why in the error's own words; on a public page those could be
+    /// anybody's to read.
     pub fn failed(self, error: &Error) {
-        let reason = clean(&error.to_string());
-        let page = match error.answer_lost() {
-            true => pages::uncertain(self.reader, &self.license, &reason),
-            false => pages::failed(self.reader, &self.license, &reason),
+        let page = match self.reader {
+            Reader::Operator => self.told_an_operator(error),
+            Reader::Admin => self.told_an_admin(error),
         };
         self.answer(page);
+    }
+
+    fn told_an_operator(&self, error: &Error) -> Page {
+        let reason = clean(&error.to_string());
+        match error.answer_lost() {
+            true => pages::uncertain(self.reader, &self.license, &reason),
+            false => pages::failed(self.reader, &self.license, &reason),
+        }
+    }
+
+    fn told_an_admin(&self, error: &Error) -> Page {
+        match public_words::end_of(error) {
+            PublicEnd::BeingFinished => pages::being_finished(&self.license),
+            PublicEnd::NotNow => pages::not_now(),
+            PublicEnd::Already => pages::already(&self.license),
+            PublicEnd::Uncertain(reason) => pages::uncertain(self.reader, &self.license, reason),
+            PublicEnd::Failed(reason) => pages::failed(self.reader, &self.license, reason),
+        }
     }
 
     fn answer(self, page: Page) {

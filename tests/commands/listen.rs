@@ -27,9 +27,14 @@ fn port(running: &Running) -> u16 {
 
 /// What a request that the proxy passes on is answered with: the status line, and the words of the page.
 fn asked(port: u16, method: &str, target: &str, host: &str) -> String {
+    asked_from("203.0.113.7", port, method, target, host)
+}
+
+/// The same for a visitor from there.
+fn asked_from(source: &str, port: u16, method: &str, target: &str, host: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let head = format!(
-        "{method} {target} HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-For: 203.0.113.7\r\nConnection: close\r\n\r\n"
+        "{method} {target} HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-For: {source}\r\nConnection: close\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).unwrap();
     let mut page = String::new();
@@ -239,4 +244,160 @@ fn what_an_earlier_process_left_is_finished_at_the_start() {
     rig.keyring.locks(false);
     snapshot!(while_listening(&rig, "", |_, _| {}));
     assert!(rig.standing(LICENSE).record.created_at.is_some());
+}
+
+#[test]
+fn a_flood_of_strangers_keeps_no_admin_and_no_monitor_out() {
+    let rig = public();
+    let backs: Vec<_> = (0..12)
+        .map(|n| rig.run(&REGISTER.replace(LICENSE, &format!("L-{n}"))).exits(0).raw())
+        .map(|link| rig.provider.consents(link.trim_end(), None))
+        .collect();
+    while_listening(&rig, "", |port, _| {
+        // More than all together may, each from another source.
+        let flood = |n: usize| {
+            let source = format!("198.51.{}.{}", n / 250, n % 250);
+            asked_from(&source, port, "GET", "/callback?code=c&state=s", "auth.example.com")
+        };
+        let refused = (0..260).filter(|n| flood(*n).starts_with("HTTP/1.1 429 ")).count();
+        assert!(refused > 0, "the flood wasn't slowed down");
+        for (n, back) in backs.iter().enumerate() {
+            flood(n);
+            let page = brought(port, back);
+            assert!(page.contains("Access granted"), "{n}: {page}");
+            let again = brought(port, back);
+            assert!(again.contains("Already received"), "{n}: {again}");
+        }
+        for host in ["auth.example.com".to_owned(), format!("127.0.0.1:{port}")] {
+            assert!(asked(port, "GET", "/healthz", &host).starts_with("HTTP/1.1 200 "), "{host}");
+        }
+    })
+    .exits(0);
+    assert_eq!(rig.provider.living().len(), 12);
+}
+
+#[test]
+fn whoever_has_one_answer_makes_no_storm_of_it_and_neither_do_monitors() {
+    let rig = public();
+    let link = rig.run(REGISTER).exits(0).raw();
+    let back = rig.provider.consents(link.trim_end(), None);
+    while_listening(&rig, "", |port, running| {
+        brought(port, &back);
+        running.says("✓");
+        let slowed = (0..200).filter(|_| brought(port, &back).starts_with("HTTP/1.1 429 ")).count();
+        assert!(slowed > 100, "{slowed}");
+        let well = (0..300)
+            .filter(|_| asked(port, "GET", "/healthz", "auth.example.com").starts_with("HTTP/1.1 200 "));
+        assert_eq!(well.count(), 300);
+    })
+    .exits(0);
+}
+
+#[test]
+fn another_host_or_port_than_the_public_one_is_told_once_with_what_to_set() {
+    let rig = public();
+    snapshot!(while_listening(&rig, "", |port, running| {
+        let status = |host: &str| {
+            let page = asked(port, "GET", "/callback?code=c&state=s", host);
+            page.split(' ').nth(1).unwrap().to_owned()
+        };
+        for host in ["auth.example.com:8443", "AUTH.example.com:8443", "other.example.com"] {
+            assert_eq!((status(host).as_str(), status(host).as_str()), ("421", "421"), "{host}");
+        }
+        assert_eq!(status("auth.example.com"), "400");
+        assert_eq!(status("auth.example.com:443"), "400");
+        running.says("other.example.com");
+    }));
+}
+
+#[test]
+fn a_public_address_with_a_port_is_asked_for_with_it() {
+    let rig = Rig::new();
+    rig.adds_to_profile("redirect.public_url = \"https://auth.example.com:8443/callback\"");
+    let link = rig.run(REGISTER).exits(0).raw();
+    let back = Url::parse(&rig.provider.consents(link.trim_end(), None)).unwrap();
+    let target = format!("{}?{}", back.path(), back.query().unwrap());
+    while_listening(&rig, "", |port, running| {
+        assert!(asked(port, "GET", &target, "auth.example.com").starts_with("HTTP/1.1 421 "));
+        running.says("$http_host");
+        assert!(asked(port, "GET", &target, "auth.example.com:8443").contains("Access granted"));
+    })
+    .exits(0);
+}
+
+#[test]
+fn what_is_no_proxys_address_is_refused() {
+    snapshot!(public().run("listen --trust-proxy proxy.example.com"));
+}
+
+#[test]
+fn errors_own_words_are_on_no_page() {
+    let rig = Rig::with_keyring();
+    rig.adds_to_profile(&format!("redirect.public_url = \"{PUBLIC}\""));
+    let link = rig.run(REGISTER).exits(0).raw();
+    let back = rig.provider.consents(link.trim_end(), None);
+    let mut pages = String::new();
+    snapshot!(while_listening(&rig, "", |port, running| {
+        rig.keyring.locks(true);
+        // Nothing is noted yet: the same address brings it once more.
+        pages.push_str(&brought(port, &back));
+        pages.push_str(&brought(port, &back));
+        running.says("error: the keyring is locked");
+        rig.keyring.locks(false);
+        pages.push_str(&brought(port, &back));
+        running.says("✓");
+    }));
+    insta::assert_snapshot!("the_pages_while_nothing_can_be_kept", pages);
+}
+
+/// From now on commands run with another host's identity, over the same ledger.
+fn turns_to(rig: &Rig, host: &str) {
+    let kept = rig.file(host);
+    if !kept.exists() {
+        biotrack_auth::vault::create_identity(&kept).unwrap();
+    }
+    let identity = rig.env().paths.identity;
+    std::fs::remove_file(&identity).unwrap();
+    std::fs::copy(&kept, &identity).unwrap();
+}
+
+#[test]
+fn a_link_of_another_host_is_finished_where_that_host_has_listened_before() {
+    let rig = public();
+    turns_to(&rig, "web-1.txt");
+    while_listening(&rig, "", |_, _| {}).exits(0);
+    turns_to(&rig, "desk.txt");
+    let link = rig.run(REGISTER).exits(0).raw();
+    let back = rig.provider.consents(link.trim_end(), None);
+    turns_to(&rig, "web-1.txt");
+    while_listening(&rig, "", |port, running| {
+        let page = brought(port, &back);
+        assert!(page.contains("Access granted"), "{page}");
+        running.says("✓ 604001/101-X0007-D1: granted");
+    })
+    .exits(0);
+    assert_eq!(rig.provider.living(), [(LICENSE.into(), "access-1".into())]);
+}
+
+#[test]
+fn a_link_that_is_not_sealed_to_this_host_stays_open_and_both_are_told() {
+    let rig = public();
+    turns_to(&rig, "web-1.txt");
+    while_listening(&rig, "", |_, _| {}).exits(0);
+    // Not heard of for too long.
+    rig.days_pass(31);
+    turns_to(&rig, "desk.txt");
+    let link = rig.run(REGISTER).exits(0).raw();
+    let back = rig.provider.consents(link.trim_end(), None);
+    turns_to(&rig, "web-1.txt");
+    let mut pages = String::new();
+    snapshot!(while_listening(&rig, "", |port, running| {
+        pages.push_str(&brought(port, &back));
+        pages.push_str(&brought(port, &back));
+        running.says("complete -");
+    }));
+    insta::assert_snapshot!("the_pages_of_a_link_of_another_host", pages);
+    rig.with(crate::rig::Person::piping(back.clone())).run("complete -").exits(7);
+    turns_to(&rig, "desk.txt");
+    rig.with(crate::rig::Person::piping(back)).run("complete -").exits(0);
 }

@@ -191,6 +191,15 @@ fn a_server_retries_for_as_long_as_a_code_lives_and_not_while_it_ends() {
 }
 
 #[test]
+fn an_admins_browser_is_told_at_once_what_is_tried_again_and_never_that_it_was_refused() {
+    for event in [Event::Unnoted, Event::NeverLeft] {
+        let (engine, flow, effects) = driven(Starter::Server, &[Event::CodeCame, Event::SlotFree, event]);
+        assert_eq!(effects.last(), Some(&[Effect::Assure].as_slice()), "{event:?}");
+        assert_eq!(engine.get(&flow).map(|flow| flow.stage), Some(Stage::Deferred));
+    }
+}
+
+#[test]
 fn codes_are_sent_in_the_order_in_which_they_came() {
     let (mut engine, now) = (Engine::new(Starter::Run), Instant::now());
     let flows = ["c", "a", "b"].map(|name| FlowId(name.into()));

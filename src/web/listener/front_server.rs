@@ -3,10 +3,10 @@
 use super::backend_server::BackendServer;
 use super::head::{self, Verdict};
 use super::in_flight_requests::{Ends, InFlightRequests};
-use super::limits::{self, Limits};
 use super::page::Page;
+use super::public_side::{Exposure, HealthWord, Visitor};
 use super::request::Method;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -38,21 +38,19 @@ const PARTING_BYTES: usize = 256 * 1024;
 /// The pause when descriptors are short, and how often handing over is tried.
 const BACK_OFF: Duration = Duration::from_millis(10);
 const TRIES: usize = 300;
-/// What a monitor asks for.
-const HEALTH: &str = "/healthz";
 
 /// What the connections' tasks share.
 pub(super) struct FrontServer {
     names: Vec<String>,
-    /// Where strangers can reach it: what slows them down, and the names under which a monitor may ask.
-    exposed: Option<(Limits, Vec<String>)>,
+    /// Where strangers can reach it.
+    exposed: Option<Exposure>,
     head_time: Duration,
     backend: Arc<BackendServer>,
     in_flight: Arc<InFlightRequests>,
     slots: Arc<Semaphore>,
     relays: Semaphore,
     handing: Arc<Semaphore>,
-    idle: Mutex<BTreeMap<u64, AbortHandle>>,
+    idle: Mutex<BTreeMap<u64, Idle>>,
     last: AtomicU64,
     cut: watch::Sender<bool>,
 }
@@ -61,6 +59,12 @@ pub(super) struct FrontServer {
 pub(super) struct ListenerHandle {
     pub(super) listener: TcpListener,
     pub(super) _open: mpsc::Sender<()>,
+}
+
+/// A connection that holds its place by saying nothing.
+struct Idle {
+    peer: IpAddr,
+    task: AbortHandle,
 }
 
 /// How far a connection has come, for the moment it is cut.
@@ -74,14 +78,14 @@ enum Progress {
 impl FrontServer {
     pub(super) fn new(
         names: Vec<String>,
-        exposed: Option<Vec<String>>,
+        exposed: Option<Exposure>,
         head_time: Duration,
         backend: Arc<BackendServer>,
         in_flight: Arc<InFlightRequests>,
     ) -> FrontServer {
         FrontServer {
             names,
-            exposed: exposed.map(|own| (Limits::new(Instant::now()), own)),
+            exposed,
             head_time,
             backend,
             in_flight,
@@ -98,9 +102,9 @@ impl FrontServer {
     pub(super) async fn accept(self: Arc<FrontServer>, handle: ListenerHandle) {
         loop {
             match handle.listener.accept().await {
-                Ok((client, _)) => {
+                Ok((client, peer)) => {
                     let Some(slot) = self.slot().await else { return };
-                    self.admit(client, slot, handle._open.clone());
+                    self.admit(client, peer.ip(), slot, handle._open.clone());
                 }
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 // Out of descriptors, most likely: make room, and don't spin until there is some.
@@ -112,35 +116,41 @@ impl FrontServer {
         }
     }
 
-    /// A place for one more connection, the oldest idle one's if need be.
+    /// A place for one more connection, an idle one's if need be.
     async fn slot(&self) -> Option<OwnedSemaphorePermit> {
         if let Ok(slot) = self.slots.clone().try_acquire_owned() {
             return Some(slot);
         }
         // A head that lies ready is read before anybody is judged idle.
         tokio::task::yield_now().await;
-        self.evict_oldest();
+        self.evict_one();
         self.slots.clone().acquire_owned().await.ok()
     }
 
-    fn admit(self: &Arc<FrontServer>, client: TcpStream, slot: OwnedSemaphorePermit, open: mpsc::Sender<()>) {
+    fn admit(
+        self: &Arc<FrontServer>,
+        client: TcpStream,
+        peer: IpAddr,
+        slot: OwnedSemaphorePermit,
+        open: mpsc::Sender<()>,
+    ) {
         let id = self.last.fetch_add(1, Ordering::Relaxed);
         let server = self.clone();
         // Locked until the handle is in: the task can't leave the list before it stands there.
         let mut idle = self.idle();
         let task = tokio::spawn(async move {
-            server.attend(client, id).await;
+            server.attend(client, peer, id).await;
             server.idle().remove(&id);
             drop((slot, open));
         });
-        idle.insert(id, task.abort_handle());
+        idle.insert(id, Idle { peer, task: task.abort_handle() });
     }
 
-    async fn attend(&self, mut client: TcpStream, id: u64) {
+    async fn attend(&self, mut client: TcpStream, peer: IpAddr, id: u64) {
         let mut progress = Progress::Reading;
         let mut cut = self.cut.subscribe();
         let ended = pin!(async { drop(cut.wait_for(|cut| *cut).await) });
-        let whole = first(self.converse(&mut client, id, &mut progress), ended).await;
+        let whole = first(self.converse(&mut client, peer, id, &mut progress), ended).await;
         if whole.is_none() && progress == Progress::Waiting {
             // Nobody will answer any more; a word is kinder than a reset.
             let _ = client.try_write(&Page::plain(503).print(false));
@@ -148,11 +158,17 @@ impl FrontServer {
     }
 
     /// One connection's life.
-    async fn converse(&self, client: &mut TcpStream, id: u64, progress: &mut Progress) -> io::Result<()> {
+    async fn converse(
+        &self,
+        client: &mut TcpStream,
+        peer: IpAddr,
+        id: u64,
+        progress: &mut Progress,
+    ) -> io::Result<()> {
         client.set_nodelay(true)?;
-        let verdict = timeout(self.head_time, self.read_head(client)).await??;
+        let (visitor, verdict) = timeout(self.head_time, self.read_head(client, peer)).await??;
         // From here on it isn't idle; if it was evicted meanwhile, that stands.
-        let Some(task) = self.idle().remove(&id) else { return Ok(()) };
+        let Some(idle) = self.idle().remove(&id) else { return Ok(()) };
         match verdict {
             Verdict::HangUp => return Ok(()),
             Verdict::Refuse { status, bodyless } => {
@@ -160,20 +176,20 @@ impl FrontServer {
             }
             Verdict::Pass(method, target) => {
                 *progress = Progress::Waiting;
-                self.relay(client, method, &target, progress).await?;
+                self.serve(client, visitor, method, &target, progress).await?;
             }
         }
         *progress = Progress::Answered;
         client.shutdown().await?;
         // No parting talk where others wait for the place.
         if self.slots.available_permits() > 0 {
-            self.idle().insert(id, task);
+            self.idle().insert(id, idle);
             let _ = timeout(PARTING_TIME, drain(client)).await;
         }
         Ok(())
     }
 
-    async fn read_head(&self, client: &mut TcpStream) -> io::Result<Verdict> {
+    async fn read_head(&self, client: &mut TcpStream, peer: IpAddr) -> io::Result<(Visitor, Verdict)> {
         let mut bytes = Vec::with_capacity(2048);
         loop {
             let seen = bytes.len();
@@ -181,23 +197,32 @@ impl FrontServer {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             if let Some(verdict) = head::judge(&bytes, seen, &self.names) {
-                return Ok(self.admitted(client.peer_addr()?.ip(), &bytes, verdict));
+                return Ok(match &self.exposed {
+                    Some(exposed) => exposed.admit(peer, &bytes, verdict),
+                    None => (Visitor::Expected, verdict),
+                });
             }
         }
     }
 
-    /// The verdict where strangers can reach the port.
-    fn admitted(&self, peer: IpAddr, head: &[u8], verdict: Verdict) -> Verdict {
-        let Some((limits, own)) = &self.exposed else { return verdict };
-        if !limits.admit(limits::source(peer, head), Instant::now()) {
-            return Verdict::Refuse { status: 429, bodyless: head.starts_with(b"HEAD ") };
+    /// Sees that no kind of visitor takes the room of another.
+    async fn serve(
+        &self,
+        client: &mut TcpStream,
+        visitor: Visitor,
+        method: Method,
+        target: &str,
+        progress: &mut Progress,
+    ) -> io::Result<()> {
+        let Some(exposed) = &self.exposed else { return self.relay(client, method, target, progress).await };
+        if visitor == Visitor::Monitor
+            && let HealthWord::Repeat(page) = exposed.side.health()
+        {
+            return send(client, &page.print(false)).await;
         }
-        let elsewhere = matches!(verdict, Verdict::Refuse { status: 421, .. });
-        match head::judge(head, 0, own).filter(|_| elsewhere) {
-            Some(Verdict::Pass(Method::Get, target)) if target == HEALTH => {
-                Verdict::Pass(Method::Get, target)
-            }
-            _ => verdict,
+        match exposed.room(visitor).await {
+            Some(_room) => self.relay(client, method, target, progress).await,
+            None => send(client, &Page::plain(503).print(false)).await,
         }
     }
 
@@ -252,27 +277,45 @@ impl FrontServer {
         }
     }
 
-    /// Ends the idle connection that has been open longest.
-    fn evict_oldest(&self) {
-        let oldest = self.idle().pop_first();
-        if let Some((_, task)) = oldest {
-            task.abort();
+    /// Ends one idle connection: the oldest of whoever holds most of them, so that a crowd of one source makes room for
+    /// the crowd's next, and not for that of others. The proxies that are trusted go last.
+    fn evict_one(&self) {
+        let mut idle = self.idle();
+        let mut held: HashMap<IpAddr, (bool, usize, u64)> = HashMap::new();
+        for (id, it) in idle.iter() {
+            let known = self
+                .exposed
+                .as_ref()
+                .is_some_and(|it_is| it_is.proxies.are_elsewhere() && it_is.proxies.trust(it.peer));
+            held.entry(it.peer).or_insert((!known, 0, *id)).1 += 1;
+        }
+        // Of those that hold equally many, whose oldest is the oldest.
+        let most = held
+            .into_values()
+            .max_by_key(|(stranger, count, oldest)| (*stranger, *count, std::cmp::Reverse(*oldest)));
+        let gone = most.and_then(|(_, _, oldest)| idle.remove(&oldest));
+        drop(idle);
+        if let Some(it) = gone {
+            it.task.abort();
         }
     }
 
     /// Ends the older half of the idle connections, so that a full queue is worked off in few pauses.
     fn evict_half(&self) {
-        let half = self.idle().len().div_ceil(2);
-        for _ in 0..half {
-            self.evict_oldest();
+        let mut idle = self.idle();
+        let half = idle.len().div_ceil(2);
+        let gone: Vec<_> = std::iter::from_fn(|| idle.pop_first()).take(half).collect();
+        drop(idle);
+        for (_, it) in gone {
+            it.task.abort();
         }
     }
 
     /// Ends every idle connection.
     pub(super) fn evict_all(&self) {
         let all = std::mem::take(&mut *self.idle());
-        for task in all.into_values() {
-            task.abort();
+        for it in all.into_values() {
+            it.task.abort();
         }
     }
 
@@ -281,7 +324,7 @@ impl FrontServer {
         self.cut.send_replace(true);
     }
 
-    fn idle(&self) -> MutexGuard<'_, BTreeMap<u64, AbortHandle>> {
+    fn idle(&self) -> MutexGuard<'_, BTreeMap<u64, Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

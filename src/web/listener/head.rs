@@ -51,6 +51,14 @@ pub fn judge(bytes: &[u8], seen: usize, names: &[String]) -> Option<Verdict> {
     None
 }
 
+/// The first Host of a head, as it was sent.
+pub fn host(head: &[u8]) -> Option<String> {
+    let lines = head.split(|byte| *byte == b'\n').skip(1).take_while(|line| !line.trim_ascii().is_empty());
+    let mut named = lines.filter_map(|line| line.split_at_checked(line.iter().position(|it| *it == b':')?));
+    let (_, value) = named.find(|(name, _)| name.eq_ignore_ascii_case(b"host"))?;
+    Some(String::from_utf8_lossy(value[1..].trim_ascii()).into_owned())
+}
+
 /// Judges a whole head, without its last empty line.
 fn parse(head: &[u8], names: &[String]) -> Result<Verdict, Verdict> {
     let mut lines = head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));

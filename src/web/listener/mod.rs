@@ -7,16 +7,22 @@ pub mod head;
 mod in_flight_requests;
 mod limits;
 mod page;
+mod public_side;
 mod request;
 #[cfg(test)]
 mod tests;
+mod trusted_proxies;
 
+pub use limits::Bucket;
 pub use page::{Page, policy_hash};
+pub use public_side::{HealthWord, PublicSide};
 pub use request::{Method, Request};
+pub use trusted_proxies::TrustedProxies;
 
 use backend_server::{BackendServer, Thread};
 use front_server::{FrontServer, ListenerHandle};
 use in_flight_requests::InFlightRequests;
+use public_side::Exposure;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -53,7 +59,7 @@ pub struct Listener {
     port: u16,
     names: Vec<String>,
     /// Strangers can reach it: they are slowed down, and a monitor may ask under the machine's own names.
-    exposed: Option<Vec<String>>,
+    exposed: Option<Exposure>,
 }
 
 impl Listener {
@@ -98,22 +104,22 @@ impl Listener {
 
     /// Takes an address for a TLS proxy that stands before it under a public name. Only requests for that name pass;
     /// for `/healthz` also those for the address itself.
-    pub fn behind_proxy(bind: SocketAddr, public: &Url) -> io::Result<Listener> {
+    pub fn behind_proxy(
+        bind: SocketAddr,
+        public: &Url,
+        proxies: TrustedProxies,
+        side: Arc<dyn PublicSide>,
+    ) -> io::Result<Listener> {
         let socket = TcpListener::bind(bind)?;
         let bound = socket.local_addr()?;
-        let host = public.host_str().unwrap_or_default().to_owned();
-        let usual = public.port_or_known_default().unwrap_or(443);
-        let mut names = vec![format!("{host}:{usual}")];
-        if public.port().is_none() {
-            names.insert(0, host);
-        }
         let own = vec![
             bound.to_string(),
             format!("127.0.0.1:{}", bound.port()),
             format!("[::1]:{}", bound.port()),
             format!("localhost:{}", bound.port()),
         ];
-        Ok(Listener { sockets: vec![socket], port: bound.port(), names, exposed: Some(own) })
+        let exposed = Some(Exposure::new(own, proxies, side));
+        Ok(Listener { sockets: vec![socket], port: bound.port(), names: names_of(public), exposed })
     }
 
     /// The port taken.
@@ -158,6 +164,16 @@ impl Listener {
         }
         Ok(serving)
     }
+}
+
+/// What browsers call the host of an address: with its port, which they leave out where it's the scheme's own.
+fn names_of(public: &Url) -> Vec<String> {
+    let host = public.host_str().unwrap_or_default();
+    let mut names = vec![format!("{host}:{}", public.port_or_known_default().unwrap_or(443))];
+    if public.port().is_none() {
+        names.insert(0, host.to_owned());
+    }
+    names
 }
 
 /// Whether binding failed because the machine has no `::1`.

@@ -118,7 +118,7 @@ impl Page {
         if self.status == 405 {
             headers.push(("Allow", "GET"));
         }
-        if self.status == 429 {
+        if matches!(self.status, 429 | 503) {
             headers.push(("Retry-After", "60"));
         }
         if let Some(location) = &self.location {

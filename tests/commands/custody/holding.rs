@@ -225,7 +225,7 @@ fn discarding_it_leaves_a_link_that_is_out() {
     let rig = held();
     process(&rig, |it| drop(it.hand_out("L-1")));
     drop(rig.run("deactivate L-1 --awaiting --yes").exits(0));
-    assert_eq!((kept(&rig, "L-1"), flows(&rig, "L-1").len()), (vec![(Role::Live, 1)], 1));
+    assert_eq!((kept(&rig, "L-1"), flows(&rig, "L-1").len()), (vec![(Role::Live, 1)], 2));
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod answers;
 mod callbacks;
 mod crowds;
 mod exchange;
+mod flood;
 mod listening;
 mod lookups;
 mod neighbors;

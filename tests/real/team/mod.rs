@@ -3,6 +3,7 @@
 mod crowd;
 mod cut;
 mod failover;
+mod listening;
 mod moving;
 mod old_server;
 mod server;

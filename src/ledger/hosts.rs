@@ -1,0 +1,60 @@
+//! The hosts that take answers for others: each lists itself, and whoever makes a hand-off seals its verifier to them, too.
+
+use super::cells::instant;
+use super::engine::values;
+use super::store::Ledger;
+use crate::error::Result;
+use jiff::Timestamp;
+
+/// A host that wasn't heard of as a listener for so long, in seconds, isn't sealed to any more: 30 days, for it may be away while
+/// a hand-off is out, which lives 7 unless it's told otherwise.
+const LISTENS_ON: i64 = 30 * 24 * 60 * 60;
+/// No verifier is sealed to more of them than this: the last ones heard of.
+const MOST: i64 = 16;
+
+/// A host that takes answers for others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListeningHost {
+    /// What seals to it.
+    pub recipient: String,
+    /// Its name, as it gave it.
+    pub name: String,
+    /// Since when it's listed.
+    pub since: Timestamp,
+    /// When it was last heard of.
+    pub listened: Timestamp,
+}
+
+impl Ledger {
+    /// Lists a host as one that listens now. Those that were silent for too long go.
+    pub fn host_listens(&mut self, recipient: &str, name: &str, now: Timestamp) -> Result<()> {
+        let now = now.as_second();
+        self.transaction("list this host", |tx| {
+            tx.execute("DELETE FROM host WHERE listened < ?1", values![now - LISTENS_ON])?;
+            tx.execute(
+                "INSERT INTO host (recipient, name, since, listened) VALUES (?1, ?2, ?3, ?3)
+                 ON CONFLICT (recipient) DO UPDATE SET name = excluded.name, listened = excluded.listened",
+                values![recipient, name, now],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// The hosts that listen, by what was heard of them, the latest first.
+    pub fn listening_hosts(&self, now: Timestamp) -> Result<Vec<ListeningHost>> {
+        let read = self.engine.db().rows(
+            "SELECT recipient, name, since, listened FROM host WHERE listened >= ?1
+             ORDER BY listened DESC, recipient LIMIT ?2",
+            values![now.as_second() - LISTENS_ON, MOST],
+            |row| {
+                Ok(ListeningHost {
+                    recipient: row.get(0)?,
+                    name: row.get(1)?,
+                    since: instant(row, 2)?,
+                    listened: instant(row, 3)?,
+                })
+            },
+        );
+        read.map_err(|e| self.fault("read which hosts listen", e))
+    }
+}

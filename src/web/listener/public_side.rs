@@ -1,0 +1,119 @@
+//! What is different where strangers can reach the port: a known answer is served whoever else is at it, monitors cost no more
+//! than a refusal, and everybody else is slowed down.
+
+use super::head::{self, Verdict};
+use super::limits::Limits;
+use super::page::Page;
+use super::request::Method;
+use super::trusted_proxies::TrustedProxies;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// What a monitor asks for.
+const HEALTH: &str = "/healthz";
+/// Requests of strangers that are behind the front server, or wait to be: more are told to come later. Well below the
+/// connections that may be open, and the requests that may be under way, so that strangers never fill either.
+const STRANGERS_WAITING: usize = 96;
+const STRANGERS: usize = 32;
+/// Monitors that wait for a word.
+const MONITORS: usize = 8;
+
+/// What the front server can't know by itself.
+pub trait PublicSide: Send + Sync {
+    /// Whether a request for this brings the answer to a question that is open.
+    fn expects(&self, target: &str) -> bool;
+    /// What a monitor is to be told.
+    fn health(&self) -> HealthWord;
+    /// Somebody asked for another host than the public one.
+    fn refused_host(&self, host: &str);
+}
+
+/// What a monitor is to be told.
+pub enum HealthWord {
+    /// It asks for itself.
+    Ask,
+    /// The last word, once more.
+    Repeat(Page),
+}
+
+/// What an exposed port has beside.
+pub(super) struct Exposure {
+    own_names: Vec<String>,
+    pub(super) proxies: TrustedProxies,
+    pub(super) side: Arc<dyn PublicSide>,
+    limits: Limits,
+    waiting: Semaphore,
+    served: Semaphore,
+    monitors: Semaphore,
+}
+
+impl std::fmt::Debug for Exposure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Exposure").field("own_names", &self.own_names).finish_non_exhaustive()
+    }
+}
+
+/// Whose request it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Visitor {
+    /// Somebody with the answer to an open question.
+    Expected,
+    /// A monitor.
+    Monitor,
+    /// Anybody else.
+    Stranger,
+}
+
+impl Exposure {
+    pub(super) fn new(own_names: Vec<String>, proxies: TrustedProxies, side: Arc<dyn PublicSide>) -> Self {
+        Self {
+            own_names,
+            proxies,
+            side,
+            limits: Limits::new(Instant::now()),
+            waiting: Semaphore::new(STRANGERS_WAITING),
+            served: Semaphore::new(STRANGERS),
+            monitors: Semaphore::new(MONITORS),
+        }
+    }
+
+    /// Whose request it is, and what becomes of it here: only strangers are counted.
+    pub(super) fn admit(&self, peer: IpAddr, head: &[u8], verdict: Verdict) -> (Visitor, Verdict) {
+        let elsewhere = matches!(verdict, Verdict::Refuse { status: 421, .. });
+        let asks_for_health =
+            |verdict: &Verdict| matches!(verdict, Verdict::Pass(Method::Get, target) if target == HEALTH);
+        let under_own_name =
+            || elsewhere && head::judge(head, 0, &self.own_names).is_some_and(|it| asks_for_health(&it));
+        if asks_for_health(&verdict) || under_own_name() {
+            return (Visitor::Monitor, Verdict::Pass(Method::Get, HEALTH.into()));
+        }
+        if let Verdict::Pass(Method::Get, target) = &verdict
+            && self.side.expects(target)
+        {
+            return (Visitor::Expected, verdict);
+        }
+        if let Some(host) = head::host(head).filter(|_| elsewhere) {
+            self.side.refused_host(&host);
+        }
+        match self.limits.admit(self.proxies.source(peer, head), Instant::now()) {
+            true => (Visitor::Stranger, verdict),
+            false => {
+                (Visitor::Stranger, Verdict::Refuse { status: 429, bodyless: head.starts_with(b"HEAD ") })
+            }
+        }
+    }
+
+    /// Room for one more request behind the front server, besides what everybody needs; `None`: not now.
+    pub(super) async fn room(&self, visitor: Visitor) -> Option<Vec<SemaphorePermit<'_>>> {
+        match visitor {
+            Visitor::Expected => Some(Vec::new()),
+            Visitor::Monitor => Some(vec![self.monitors.try_acquire().ok()?]),
+            Visitor::Stranger => {
+                let waiting = self.waiting.try_acquire().ok()?;
+                Some(vec![waiting, self.served.acquire().await.ok()?])
+            }
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What the front server of a public address is told: which answers are waited for, and the last word to monitors.
+
+use super::listener::{Bucket, HealthWord, Page, PublicSide};
+use crate::error::excerpt;
+use crate::model::secret::{Fingerprint, fingerprint};
+use crate::oauth::Returned;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Of one known answer: so many at once, and so many a second. A browser reloads now and then; whoever makes a storm of the
+/// one answer that they have is a stranger from there on.
+const ONE_ANSWER: (f64, f64) = (10.0, 1.0);
+/// Of monitors: so many are looked for, and so many a second. More hear the last word once more.
+const MONITORS: (f64, f64) = (10.0, 1.0);
+/// Until when a word to monitors may be repeated.
+const WORD_LASTS: Duration = Duration::from_secs(30);
+/// How often the open questions are looked up: where somebody asked meanwhile, and where nobody did.
+const LOOK: Duration = Duration::from_secs(1);
+const LOOK_ANYWAY: Duration = Duration::from_secs(5);
+/// A question that was closed is still known for so long: its browser may ask again.
+const KNOWN_ON: Duration = Duration::from_secs(10 * 60);
+/// So many hosts that aren't ours are told of.
+const HOSTS: usize = 16;
+
+/// A question that is open, or was just now.
+#[derive(Debug)]
+struct Expected {
+    leave: Bucket,
+    /// When it was open last.
+    open: Instant,
+}
+
+/// What is known of the questions.
+#[derive(Debug, Default)]
+struct Known {
+    answers: HashMap<Fingerprint, Expected>,
+    looked: Option<Instant>,
+    asked: bool,
+}
+
+/// What monitors were told.
+#[derive(Debug)]
+struct Health {
+    leave: Bucket,
+    last: Option<(Instant, Page)>,
+}
+
+/// What becomes of a host that isn't ours.
+type Tell = Box<dyn Fn(String) + Send + Sync>;
+
+/// Between the server's loop, which has the ledger, and the front server, which has the strangers.
+pub(super) struct Reception {
+    base: String,
+    root: String,
+    known: Mutex<Known>,
+    health: Mutex<Health>,
+    hosts: Mutex<BTreeSet<String>>,
+    tell: Tell,
+}
+
+impl Reception {
+    /// At this public address, without a slash at its end, and that address's path.
+    pub(super) fn new(base: String, root: String, tell: Tell) -> Self {
+        Self {
+            base,
+            root,
+            known: Mutex::default(),
+            health: Mutex::new(Health { leave: Bucket::full(MONITORS, Instant::now()), last: None }),
+            hosts: Mutex::default(),
+            tell,
+        }
+    }
+
+    /// The answer that a request brings, where its path is ours.
+    pub(super) fn answer_in(&self, path: &str, query: Option<&str>) -> Option<Returned> {
+        let below = path.strip_prefix(self.root.as_str())?;
+        let ours = below.is_empty() || below.starts_with('/');
+        Returned::caught(&self.base, path, query).ok().filter(|_| ours)
+    }
+
+    /// Whether it's time to look up the open questions.
+    pub(super) fn wants_a_look(&self) -> bool {
+        let known = lock(&self.known);
+        let patience = if known.asked { LOOK } else { LOOK_ANYWAY };
+        known.looked.is_none_or(|looked| looked.elapsed() >= patience)
+    }
+
+    /// These are open now; `None`: that can't be told for the moment.
+    pub(super) fn looked(&self, open: Option<Vec<Fingerprint>>) {
+        let (mut known, now) = (lock(&self.known), Instant::now());
+        (known.looked, known.asked) = (Some(now), false);
+        let Some(open) = open else { return };
+        for state in open {
+            let fresh = || Expected { leave: Bucket::full(ONE_ANSWER, now), open: now };
+            known.answers.entry(state).or_insert_with(fresh).open = now;
+        }
+        known.answers.retain(|_, it| now.saturating_duration_since(it.open) < KNOWN_ON);
+    }
+
+    /// What a monitor was just told.
+    pub(super) fn told_a_monitor(&self, page: Page) {
+        lock(&self.health).last = Some((Instant::now(), page));
+    }
+}
+
+impl PublicSide for Reception {
+    fn expects(&self, target: &str) -> bool {
+        let (path, query) =
+            target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let Some(returned) = self.answer_in(path, query) else { return false };
+        let (mut known, now) = (lock(&self.known), Instant::now());
+        let states = returned.states().iter().map(|state| fingerprint(state.expose()));
+        let mut leave = None;
+        for state in states {
+            if let Some(it) = known.answers.get_mut(&state) {
+                leave = Some(it.leave.take(ONE_ANSWER, now));
+                break;
+            }
+        }
+        known.asked |= leave.is_none();
+        leave.unwrap_or(false)
+    }
+
+    fn health(&self) -> HealthWord {
+        let (mut health, now) = (lock(&self.health), Instant::now());
+        if health.leave.take(MONITORS, now) {
+            return HealthWord::Ask;
+        }
+        let fresh = |(at, _): &&(Instant, Page)| now.saturating_duration_since(*at) < WORD_LASTS;
+        health
+            .last
+            .as_ref()
+            .filter(fresh)
+            .map_or(HealthWord::Ask, |(_, page)| HealthWord::Repeat(page.clone()))
+    }
+
+    fn refused_host(&self, host: &str) {
+        let (host, mut hosts) = (excerpt(&host.to_ascii_lowercase(), 80), lock(&self.hosts));
+        if hosts.len() < HOSTS && hosts.insert(host.clone()) {
+            drop(hosts);
+            (self.tell)(host);
+        }
+    }
+}
+
+fn lock<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
+    it.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    fn reception() -> (Reception, mpsc::Receiver<String>) {
+        let (sender, told) = mpsc::channel();
+        let tell = Box::new(move |host| drop(sender.send(host)));
+        (Reception::new("https://auth.example.com/callback".into(), "/callback".into(), tell), told)
+    }
+
+    #[test]
+    fn an_answer_to_an_open_question_is_expected_wherever_its_state_stands() {
+        let (it, _) = reception();
+        assert!(it.wants_a_look());
+        it.looked(Some(vec![fingerprint("s-1"), fingerprint("s-2")]));
+        for target in [
+            "/callback?code=c&state=s-1",
+            "/callback?error=access_denied&state=s%2D2",
+            "/callback/s-1?code=c",
+        ] {
+            assert!(it.expects(target), "{target}");
+        }
+        for target in
+            ["/callback?code=c&state=s-3", "/callback", "/s-1", "/elsewhere?state=s-1", "/callbacks/s-1"]
+        {
+            assert!(!it.expects(target), "{target}");
+        }
+        // A question that was closed a moment ago is still known: its browser may ask again.
+        it.looked(Some(vec![]));
+        assert!(it.expects("/callback?code=c&state=s-1"));
+        // So is everything while the ledger can't be read.
+        it.looked(None);
+        assert!(it.expects("/callback?code=c&state=s-1"));
+    }
+
+    #[test]
+    fn one_answer_makes_no_storm() {
+        let (it, _) = reception();
+        it.looked(Some(vec![fingerprint("s-1"), fingerprint("s-2")]));
+        let passed = (0..100).filter(|_| it.expects("/callback?state=s-1")).count();
+        assert!((10..=12).contains(&passed), "{passed}");
+        assert!(it.expects("/callback?state=s-2"));
+    }
+
+    #[test]
+    fn a_flood_of_monitors_hears_the_last_word_again() {
+        let (it, _) = reception();
+        let asks = |it: &Reception| matches!(it.health(), HealthWord::Ask);
+        assert!((0..10).all(|_| asks(&it)));
+        // Before there was a word, there is none to repeat.
+        assert!(asks(&it));
+        it.told_a_monitor(Page::json("{}".into()));
+        assert!((0..1000).filter(|_| asks(&it)).count() < 5);
+    }
+
+    #[test]
+    fn a_host_that_is_not_ours_is_told_once_clean_short_and_with_few_others() {
+        let (it, told) = reception();
+        it.refused_host("auth.example.com:8443");
+        it.refused_host("auth.example.com:8443");
+        it.refused_host(&format!("\u{1b}]52;c;aGk=\u{7}{}", "x".repeat(500)));
+        (0..1000).for_each(|n| it.refused_host(&format!("{n}.example")));
+        let told: Vec<_> = told.try_iter().collect();
+        assert_eq!((told.len(), told[0].as_str()), (HOSTS, "auth.example.com:8443"));
+        assert!(
+            told.iter().all(|host| crate::error::is_clean(host) && host.chars().count() <= 81),
+            "{told:?}"
+        );
+    }
+}
