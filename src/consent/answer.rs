@@ -83,7 +83,8 @@ struct WaitedFor<'w> {
 impl WaitedFor<'_> {
     fn until(&self, turn: Instant) -> Result<()> {
         let turn = tokio::time::Instant::from_std(turn);
-        self.env.wait_and_tell(Some(&self.interrupts), |_| tokio::time::sleep_until(turn))
+        self.env
+            .wait_and_tell(Some(&self.interrupts), |_| async move { tokio::time::sleep_until(turn).await })
     }
 }
 

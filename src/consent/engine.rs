@@ -132,6 +132,8 @@ fn decide(starter: Starter, stage: Stage, event: Event) -> Option<(Stage, &'stat
 
 /// How soon it's tried again to send a code, and for how long: a code lives minutes.
 const RETRY: Duration = Duration::from_secs(5);
+/// The same where only this host's ledger is asked.
+const NOTE_AGAIN: Duration = Duration::from_secs(1);
 const CODE_LIVES: Duration = Duration::from_secs(10 * 60);
 
 /// How long the answer to a flow counts that nobody waits for: as long as it's open in the ledger.
@@ -208,7 +210,8 @@ impl Engine {
         tracing::trace!("flow {}: {event:?} in {:?} leads to {stage:?}", id.0, flow.stage);
         flow.stage = stage;
         flow.until = match (stage, event, self.starter) {
-            (Stage::Deferred, Event::Unnoted, _) | (Stage::Deferred, _, Starter::Server) => Some(now + RETRY),
+            (Stage::Deferred, Event::Unnoted, _) => Some(now + NOTE_AGAIN),
+            (Stage::Deferred, _, Starter::Server) => Some(now + RETRY),
             (Stage::Asked, ..) => flow.asked_until,
             (Stage::Left, ..) => Some(now + LEFT),
             _ => None,

@@ -9,6 +9,7 @@ use crate::error::{Error, LedgerError, Result};
 use crate::model::flow::{Logged, Stage};
 use crate::model::ids::FlowId;
 use crate::model::secret::Fingerprint;
+use crate::system::Step;
 
 impl Ledger {
     /// Lets go of a question of ours that stays open, before this process ends.
@@ -52,10 +53,13 @@ impl Ledger {
             journal::note_own(tx, flow, &Stage::Sent, &ours)
         };
         let noted = match synced || self.boot.is_none() {
-            true => self.transaction("note", note)?,
-            false => self.relaxed(note)?,
+            true => self.transaction("note", note),
+            false => self.relaxed(note),
         };
-        attested(noted, flow)
+        if let Err(Error::Busy { .. }) = noted {
+            self.steps.reached(Step::AwaitingClaim);
+        }
+        attested(noted?, flow)
     }
 
     /// Notes a stage, synced: for a question whose synced row alone would say something else.
