@@ -56,7 +56,7 @@ fn each_is_granted_and_each_event_fits_the_schema() {
 fn one_failure_stops_no_other_and_is_3_and_the_command_that_tries_it_again_is_named() {
     let (rig, crowd) = (fleet(), crowd(&["L-2"]));
     let run = rig.run(&["renew", "--due", "--browser", &crowd.browser()]).exits(3);
-    let run = run.answers("3 licenses: 2 granted, 1 failed.").answers("✗ 604001/L-2: L-2: the admin refused");
+    let run = run.answers("3 licenses: 2 granted, 1 failed.").answers("✗ 604001/L-2: the admin refused");
     run.says("1 of 3 licenses failed").says("To try those again: biotrack-auth renew 604001/L-2\n");
     assert_eq!(rig.counted("token_issued"), 2);
 }
@@ -212,7 +212,7 @@ fn a_provider_that_stays_away_ends_an_unattended_run_and_the_rest_is_left() {
 }
 
 #[test]
-fn an_answer_that_comes_too_late_is_told_so_and_has_no_effect() {
+fn an_answer_that_comes_late_is_taken_all_the_same() {
     let rig = fleet();
     let arguments = ["renew", "L-1", "L-2", "--no-browser", "--timeout", "3s"];
     let mut running = Running::start(&rig, &arguments);
@@ -225,9 +225,10 @@ fn an_answer_that_comes_too_late_is_told_so_and_has_no_effect() {
         std::process::Command::new(admin()).args(["--say", page.to_str().unwrap(), &address]).status();
     assert!(visit.unwrap().success());
     let page = std::fs::read_to_string(page).unwrap();
-    assert!(page.starts_with("410") && page.contains("Too late"), "{page}");
-    running.ended().exits(5);
-    assert_eq!(rig.counted("token_issued"), 0);
+    assert!(page.starts_with("200") && page.contains("Access granted"), "{page}");
+    // The other one's time was over, and nobody came.
+    running.ended().exits(3);
+    assert_eq!(rig.counted("token_issued"), 1);
 }
 
 #[test]

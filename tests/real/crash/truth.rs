@@ -129,7 +129,10 @@ pub fn go_on(rig: &Rig, otherwise: &[&str]) -> Run {
 #[track_caller]
 pub fn go_on_with(rig: &Rig, license: &str, otherwise: &[&str]) -> Run {
     let next = record_of(rig, license).and_then(|record| record["next_command"].as_str().map(str::to_owned));
+    // Nobody has an answer to send back.
+    let next = next.filter(|next| !next.contains(" complete "));
     let mut words = match next {
+        None if otherwise.is_empty() => vec!["renew".to_owned(), license.to_owned()],
         Some(next) => shlex::split(&next).unwrap().split_off(1),
         None => otherwise.iter().map(|&word| word.to_owned()).collect(),
     };
