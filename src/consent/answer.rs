@@ -1,7 +1,7 @@
 //! The starter of one answer that somebody sent back: its flow is claimed, and its code exchanged while this command waits.
 
 use super::engine::Starter;
-use super::flows::{Exchanges, Flows};
+use super::flows::{Exchanges, Flows, wanted_later_in_words};
 use super::recovery::finish_left_over;
 use crate::custody::{Custody, Found, Kept};
 use crate::error::{Error, HandoffError, Result};
@@ -13,6 +13,7 @@ use crate::oauth::{Code, Pasted, ProviderClient};
 use crate::system::{Env, Interrupts};
 use crate::web::BrowserReply;
 use std::cell::RefCell;
+use std::time::Instant;
 
 /// The license's place among the one that it's about.
 const ITEM: usize = 0;
@@ -45,8 +46,15 @@ pub fn answer(
     let mut flows = Flows::new(Starter::One, custody, client, waited_for);
     flows.claim(found, ITEM, returned, BrowserReply::nobody(key.license.to_string()))?;
     flows.send_queued();
-    if let Some((flow, answer)) = flows.server.answer.take() {
+    while let Some((flow, answer)) = flows.server.answer.take() {
         flows.exchanged(vec![(flow, answer?)]);
+        // The provider wants the code later.
+        if let Some(later) = flows.soonest() {
+            match flows.server.waits_until(later)? {
+                true => flows.retry_deferred(later),
+                false => flows.stop(|_| Error::Interrupted { next: None }),
+            }
+        }
     }
     let over = flows.next_over().and_then(|over| over.kept);
     over.ok_or_else(|| Error::Internal("a flow had no end".into()))?.map(|kept| (item, kept))
@@ -58,6 +66,17 @@ struct WaitedFor<'w> {
     client: &'w ProviderClient,
     interrupts: Interrupts,
     answer: RefCell<Option<(FlowId, Result<Result<Granted>>)>>,
+}
+
+impl WaitedFor<'_> {
+    /// Waits; `false` where it's interrupted. The code is in the ledger for the next command.
+    fn waits_until(&self, later: Instant) -> Result<bool> {
+        let wait = later.saturating_duration_since(Instant::now());
+        self.env.terminal.say(&wanted_later_in_words(wait));
+        let (clock, interrupts) = (self.env.clock.clone(), self.interrupts.clone());
+        self.env.wait(async move { clock.pass(wait, Box::pin(interrupts.come(1))).await })?;
+        Ok(!self.interrupts.any())
+    }
 }
 
 impl Exchanges for WaitedFor<'_> {

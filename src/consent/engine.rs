@@ -16,7 +16,7 @@ pub enum Stage {
     Arrived,
     /// The code is being exchanged.
     Sent,
-    /// Not a byte of the code has left, and it's sent later.
+    /// The code is unused, and it's sent later.
     Deferred,
     /// It's over.
     Ended,
@@ -37,6 +37,10 @@ pub enum Event {
     Unnoted,
     /// The provider couldn't be reached: not a byte of the code has left.
     NeverLeft,
+    /// The provider has too much to do and wants the code later (429), while the code still lives.
+    WantedLater,
+    /// The provider doesn't accept the client (`invalid_client`), and hasn't looked at the code.
+    WrongClient,
     /// How it ended is known, and stored.
     Settled,
     /// Nobody answered in time.
@@ -98,10 +102,13 @@ fn decide(starter: Starter, stage: Stage, event: Event) -> Option<(Stage, &'stat
         (Arrived, Event::SlotFree, _) => (Sent, &[Send]),
         (Sent, Event::Unnoted, Starter::Server) => (Deferred, &[]),
         (Sent, Event::NeverLeft, Starter::Run) => (Deferred, &[]),
-        (Sent, Event::NeverLeft, Starter::Server) => (Deferred, &[Reply]),
-        (Arrived | Sent, Event::Settled, _) | (Sent, Event::Unnoted | Event::NeverLeft, _) => {
-            (Ended, &[Reply, Report])
-        }
+        (Sent, Event::NeverLeft | Event::WantedLater, Starter::Server) => (Deferred, &[Reply]),
+        (Sent, Event::WantedLater, _) => (Deferred, &[]),
+        // A run can be gone on with, once the client is right.
+        (Sent, Event::WrongClient, Starter::Run) => (Ended, &[Reply, Leave]),
+        (Arrived | Sent, Event::Settled, _)
+        | (Sent, Event::Unnoted | Event::NeverLeft | Event::WrongClient, _)
+        | (Deferred, Event::Stopped, Starter::One) => (Ended, &[Reply, Report]),
         (Deferred, Event::Retry, _) => (Arrived, &[Queue]),
         (Deferred, Event::Stopped, _) => (Ended, &[Leave]),
         _ => return None,
@@ -195,6 +202,24 @@ impl Engine {
         let came = self.flows.get(flow).and_then(|flow| flow.came);
         let is_young = came.is_none_or(|came| now.saturating_duration_since(came) < CODE_LIVES);
         !self.stopping && (self.starter != Starter::Server || is_young)
+    }
+
+    /// Whether a code that the provider wants later still lives then.
+    pub fn lives_until(&self, flow: &FlowId, later: Instant) -> bool {
+        let came = self.flows.get(flow).and_then(|flow| flow.came);
+        !self.stopping && came.is_some_and(|came| later.saturating_duration_since(came) < CODE_LIVES)
+    }
+
+    /// A code that was deferred isn't sent before then.
+    pub fn wait_until(&mut self, flow: &FlowId, later: Instant) {
+        if let Some(flow) = self.flows.get_mut(flow).filter(|it| it.stage == Stage::Deferred) {
+            flow.until = Some(later);
+        }
+    }
+
+    /// Those whose codes were deferred and may be sent now, in their licenses' order.
+    pub fn deferred(&self, now: Instant) -> Vec<FlowId> {
+        self.in_order(|flow| flow.stage == Stage::Deferred && flow.until.is_none_or(|until| until <= now))
     }
 
     /// Nothing more is deferred: the command ends.

@@ -1,7 +1,7 @@
 //! How far a flow has come is noted before the next step is taken; and how it ends without a grant.
 
 use super::writer::{Custody, event, unknown};
-use crate::error::{Error, HandoffError, LedgerError, ProviderError, Result};
+use crate::error::{Error, HandoffError, LedgerError, Result};
 use crate::model::flow::{Change, Flow, Logged, Stage};
 use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key};
@@ -79,12 +79,11 @@ impl Custody<'_> {
     }
 
     /// A question ended without a grant: it's closed, and the history says why. What was lost on the way stays
-    /// visible as uncertain; what never left stays open for the next run.
+    /// visible as uncertain; what is unused stays open for the next run.
     pub fn ended(&mut self, flow: &FlowId, error: Error) -> Error {
         let Some(asked) = self.in_flight.get(flow) else { return error };
-        let never_left = matches!(error, Error::Provider(ProviderError::Unreachable { .. }));
-        if let (true, Some(code)) = (never_left, asked.code.clone()) {
-            // Unused, so it can still be sent within its few minutes.
+        if let (Some(_), Some(code)) = (error.unused_code(), asked.code.clone()) {
+            // It can still be sent within its few minutes.
             return self.note(flow, &Stage::Arrived(code)).err().unwrap_or(error);
         }
         let happened = if error.answer_lost() { Happened::Uncertain } else { Happened::Failed };

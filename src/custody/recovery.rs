@@ -50,6 +50,7 @@ fn next_step(stage: &Stage, online: bool, of_this_host: bool) -> NextStep<'_> {
     match stage {
         Stage::Asked => NextStep::Drop("the program ended before an answer came"),
         Stage::Sent | Stage::Refused => NextStep::Uncertain("the program ended before the answer was stored"),
+        Stage::Arrived(_) if !online && of_this_host => NextStep::Drop("given up before its code was sent"),
         Stage::Arrived(_) | Stage::Answered(_) if !online => {
             NextStep::Uncertain("given up without asking the provider")
         }
@@ -236,9 +237,10 @@ mod tests {
 
     #[test]
     fn what_came_is_uncertain_where_the_provider_is_not_asked() {
-        for stage in [Stage::Arrived(sealed()), Stage::Answered(sealed())] {
-            assert!(matches!(next_step(&stage, false, true), NextStep::Uncertain(_)), "{stage:?}");
-        }
+        assert!(matches!(next_step(&Stage::Answered(sealed()), false, true), NextStep::Uncertain(_)));
+        assert!(matches!(next_step(&Stage::Arrived(sealed()), false, false), NextStep::Uncertain(_)));
+        // Not a byte of it left, which its own host knows.
+        assert!(matches!(next_step(&Stage::Arrived(sealed()), false, true), NextStep::Drop(_)));
         assert!(matches!(next_step(&Stage::Asked, false, true), NextStep::Drop(_)));
     }
 }

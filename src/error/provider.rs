@@ -191,7 +191,28 @@ fn with_description(said: String, description: &Option<String>) -> String {
     }
 }
 
+/// Why a code is as good as before, though its exchange failed: only then is it ever sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnusedCode {
+    /// No byte of it left.
+    NeverLeft,
+    /// The provider has too much to do, and wants it later: after so long, where it says so.
+    WantedLater(Option<Duration>),
+    /// The provider doesn't accept the client, which it looks at before it looks at the code (RFC 6749 4.1.3).
+    WrongClient,
+}
+
 impl ProviderError {
+    /// What this failure of an exchange means for its code.
+    pub fn unused_code(&self) -> Option<UnusedCode> {
+        match self {
+            Self::Unreachable { .. } => Some(UnusedCode::NeverLeft),
+            Self::Overloaded { status: 429, retry_after, .. } => Some(UnusedCode::WantedLater(*retry_after)),
+            Self::TokenRefused { code, .. } if code == "invalid_client" => Some(UnusedCode::WrongClient),
+            _ => None,
+        }
+    }
+
     /// Whether an answer that brings this ends its flow: a refusal, which carries the flow's state. Whatever else is wrong with
     /// an answer leaves it open for the right one.
     pub fn is_refusal(&self) -> bool {
@@ -228,12 +249,18 @@ impl ProviderError {
             Self::Lost { .. } => {
                 "It's uncertain whether that took effect. biotrack-auth status shows it; the same command asks again.".into()
             }
+            Self::Overloaded { status: 429, what: "the code", .. } => {
+                "Nothing was granted yet. Run the same command again in a few minutes: the same code is sent again, and nobody is asked while it lives.".into()
+            }
             Self::Useless { .. } | Self::Overloaded { .. } => "Run the command again in a few minutes; biotrack-auth status shows what is uncertain.".into(),
             Self::Refused { code, .. } => match code.as_str() {
                 "access_denied" => "Ask the admin whether they meant to refuse, then run the command again.".into(),
                 "server_error" | "temporarily_unavailable" => "Run the command again in a few minutes.".into(),
                 _ => "Check the profile against what BioTrack gave you: biotrack-auth config show --origin.".into(),
             },
+            Self::TokenRefused { code, what: "the code", .. } if code == "invalid_client" => {
+                "Set the secret that BioTrack gave you: biotrack-auth config set-secret. The consent is kept: run the same command within 10 minutes of the admin's click, and nobody is asked again.".into()
+            }
             Self::TokenRefused { code, .. } if code == "invalid_client" => {
                 "Set the secret that BioTrack gave you: biotrack-auth config set-secret.".into()
             }

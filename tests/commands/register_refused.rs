@@ -205,7 +205,7 @@ fn an_answer_that_cannot_be_used_is_uncertain_and_none_of_it_is_shown() {
         Reply::Status(200, "{}".into()),
         Reply::Status(302, String::new()),
         Reply::Status(500, html.into()),
-        Reply::Busy(429, 3600),
+        Reply::Busy(503, 3600),
     ];
     let mut said = String::new();
     for answer in answers {
@@ -238,6 +238,61 @@ fn a_client_that_is_not_accepted_is_told_what_to_set() {
     rig.provider.replies("/oauth/token", [Reply::Status(401, refusal.into())]);
     snapshot!(rig.run(&register(LICENSE)));
     stands(&rig, "pending", &[]);
+    // With the right one the same code is sent again: nobody has to consent twice.
+    rig.run(&register(LICENSE)).exits(0).err.clear();
+    assert_eq!((rig.opened().len(), rig.provider.living().len()), (1, 1));
+    stands(&rig, "active", &[]);
+}
+
+#[test]
+fn a_client_that_is_still_not_accepted_keeps_the_code_and_asks_nobody() {
+    let rig = Rig::new();
+    let refusal = Reply::Status(401, "{\"error\":\"invalid_client\"}".into());
+    rig.provider.replies("/oauth/token", vec![refusal; 2]);
+    rig.run(&register(LICENSE)).exits(8).err.clear();
+    let again = rig.run(&register(LICENSE)).exits(8);
+    assert!(again.err.contains("config set-secret. The consent is kept"), "{}", again.err);
+    rig.grant(LICENSE);
+    assert_eq!((rig.opened().len(), rig.provider.living().len()), (1, 1));
+}
+
+#[test]
+fn a_code_that_is_wanted_later_is_sent_again_as_the_provider_asks() {
+    let rig = Rig::new();
+    rig.provider.replies("/oauth/token", [Reply::Busy(429, 1), Reply::Busy(429, 0)]);
+    snapshot!(rig.run(&register(LICENSE)));
+    assert_eq!((rig.opened().len(), rig.provider.asked("/oauth/token")), (1, 3));
+    stands(&rig, "active", &[]);
+}
+
+#[test]
+fn a_code_that_is_wanted_only_after_its_life_is_told_and_nothing_is_uncertain() {
+    let rig = Rig::new();
+    rig.provider.replies("/oauth/token", [Reply::Busy(429, 3600)]);
+    snapshot!(rig.run(&register(LICENSE)));
+    stands(&rig, "pending", &[]);
+    rig.grant(LICENSE);
+    stands(&rig, "active", &[]);
+}
+
+#[test]
+fn ctrl_c_while_a_code_waits_leaves_it_to_the_next_command() {
+    let rig = Rig::new();
+    rig.provider.replies("/oauth/token", [Reply::Busy(429, 300)]);
+    rig.visits([Visit::Leaves]);
+    let stopped = rig.run_while(&register(LICENSE), |running| {
+        running.says("A browser has been asked");
+        let back = rig.provider.consents(&rig.opened()[0], None);
+        std::thread::scope(|threads| {
+            threads.spawn(|| get(&back));
+            running.says("wants the code later");
+            running.hand.interrupts();
+        });
+    });
+    assert_eq!((stopped.code, rig.provider.asked("/oauth/token")), (130, 1), "{}", stopped.transcript());
+    stands(&rig, "pending", &[]);
+    rig.run(&register(LICENSE)).exits(0).err.clear();
+    assert_eq!((rig.opened().len(), rig.provider.living().len()), (1, 1));
 }
 
 #[test]
@@ -245,7 +300,7 @@ fn a_code_of_which_no_byte_left_is_sent_by_the_next_command() {
     let rig = Rig::new();
     rig.provider.replies("/oauth/token", vec![Reply::Unreachable; 3]);
     snapshot!(rig.run(&register(LICENSE)));
-    stands(&rig, "pending", &["uncertain"]);
+    stands(&rig, "pending", &[]);
     snapshot!(rig.run(&register(LICENSE)));
     // Nobody had to consent twice.
     assert_eq!((rig.opened().len(), rig.provider.living().len()), (1, 1));
