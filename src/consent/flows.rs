@@ -16,6 +16,7 @@ use crate::model::duration::in_words;
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
+use crate::model::provider::host_of;
 use crate::model::secret::Secret;
 use crate::oauth::{Code, ProviderClient, Returned};
 use crate::web::{BrowserReply, CallbackServer, ExchangeSlot, Session};
@@ -224,7 +225,7 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
                 }
                 // The code left: whether it brought a grant isn't known.
                 _ => ProviderError::Lost {
-                    host: self.client.provider.host(),
+                    host: host_of(&self.client.endpoints.token),
                     what: "the code",
                     reason: "it didn't come in time".into(),
                 }

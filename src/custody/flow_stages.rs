@@ -1,7 +1,7 @@
 //! How far a flow has come is noted before the next step is taken; and how it ends without a grant.
 
 use super::writer::{Custody, event, unknown};
-use crate::error::{Error, HandoffError, LedgerError, Result};
+use crate::error::{Error, HandoffError, LedgerError, Result, UnusedCode};
 use crate::model::flow::{Change, Flow, Logged, Stage};
 use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key};
@@ -82,7 +82,11 @@ impl Custody<'_> {
     /// visible as uncertain; what is unused stays open for the next run.
     pub fn ended(&mut self, flow: &FlowId, error: Error) -> Error {
         let Some(asked) = self.in_flight.get(flow) else { return error };
-        if let (Some(_), Some(code)) = (error.unused_code(), asked.code.clone()) {
+        let unused = error.unused_code();
+        if unused == Some(UnusedCode::WrongClient) {
+            self.distrust_client();
+        }
+        if let (Some(_), Some(code)) = (unused, asked.code.clone()) {
             // It can still be sent within its few minutes.
             return self.note(flow, &Stage::Arrived(code)).err().unwrap_or(error);
         }

@@ -24,10 +24,12 @@ impl std::fmt::Display for FactDifference {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ProviderError {
     /// No connection: no byte of the request left.
-    #[error("{host} can't be reached: {reason}")]
+    #[error("{} can't be reached: {reason}", with_setting(host, setting))]
     Unreachable {
         /// Which host.
         host: String,
+        /// The setting whose address it is: `url`, `token_url`, …
+        setting: &'static str,
         /// Why.
         reason: String,
     },
@@ -97,6 +99,18 @@ pub enum ProviderError {
         /// Which license.
         license: String,
     },
+    /// The provider doesn't accept the client, which a test request found before anybody was asked.
+    #[error("{host} doesn't accept the client id {client_id}{}", if *.has_secret { " with the secret that is in the vault" } else { "" })]
+    WrongClient {
+        /// Which host.
+        host: String,
+        /// The client id.
+        client_id: String,
+        /// The client has a secret.
+        has_secret: bool,
+        /// The command that sets it.
+        next: String,
+    },
     /// The redirect doesn't name the issuer that was asked (RFC 9207).
     #[error("{license}: the redirect came from {found}, not from {expected}")]
     Issuer {
@@ -155,6 +169,14 @@ pub enum ProviderError {
         /// Why.
         reason: String,
     },
+}
+
+/// A host, with the setting that names it where that isn't the base address.
+fn with_setting(host: &str, setting: &str) -> String {
+    match setting {
+        "url" => host.to_owned(),
+        _ => format!("{host} ({setting})"),
+    }
 }
 
 fn authorization_error(code: &str, description: &Option<String>) -> String {
@@ -238,14 +260,21 @@ impl ProviderError {
                 Kind::Mismatch
             }
             // No retry helps.
-            Self::Setup { .. } => Kind::Config,
+            Self::Setup { .. } | Self::WrongClient { .. } => Kind::Config,
         }
     }
 
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Unreachable { .. } => "Check the network, the proxy and the profile's url, then run the command again.".into(),
+            Self::Unreachable { setting, .. } => {
+                let doctor = if *setting == "url" { "" } else { " biotrack-auth doctor tries every endpoint." };
+                format!("Check the network, the proxy and the profile's {setting}, then run the command again.{doctor}")
+            }
+            Self::WrongClient { has_secret, next, .. } => match has_secret {
+                true => format!("Nobody was asked. Check client_id, and set the secret that BioTrack gave you: {next}"),
+                false => "Nobody was asked. Check client_id and client_auth: biotrack-auth config show --origin.".into(),
+            },
             Self::Lost { .. } => {
                 "It's uncertain whether that took effect. biotrack-auth status shows it; the same command asks again.".into()
             }

@@ -14,7 +14,12 @@ fn granted(rig: Rig) -> Rig {
 
 /// Why not a byte of a request left.
 fn unreachable() -> Error {
-    ProviderError::Unreachable { host: "127.0.0.1:1".into(), reason: "Connection refused".into() }.into()
+    ProviderError::Unreachable {
+        host: "127.0.0.1:1".into(),
+        setting: "token_url",
+        reason: "Connection refused".into(),
+    }
+    .into()
 }
 
 /// A process dies while its admin is at the page.
