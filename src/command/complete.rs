@@ -19,7 +19,7 @@ use crate::oauth::Pasted;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  biotrack-auth complete -                                # paste the address, then Enter
+  biotrack-auth complete -                                # paste the address, or the whole mail, then Enter
   wl-paste | biotrack-auth complete -
   biotrack-auth complete 'http://127.0.0.1:18273/callback?code=…&state=…'")]
 pub struct Args {

@@ -1,7 +1,7 @@
 //! The starter of one answer that somebody sent back: its flow is claimed, and its code exchanged while this command waits.
 
 use super::engine::Starter;
-use super::flows::{Exchanges, Flows};
+use super::flows::{Exchanges, Flows, wanted_later_in_words};
 use super::outcome::without_grant;
 use super::recovery::finish_left_over;
 use crate::custody::{Custody, Found, Kept};
@@ -14,7 +14,7 @@ use crate::oauth::{Code, Pasted, ProviderClient};
 use crate::system::{Env, Interrupts};
 use crate::web::BrowserReply;
 use std::cell::RefCell;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The license's place among the one that it's about.
 const ITEM: usize = 0;
@@ -55,8 +55,8 @@ pub fn answer(
     }
 }
 
-/// Sends the code that was claimed, and waits for what comes of it. Where another code of the license is just being exchanged,
-/// it's tried again until this one's turn has come.
+/// Sends the code that was claimed, and waits for what comes of it. Where the provider wants it later, or another code of the
+/// license is just being exchanged, it's sent once its turn has come.
 fn exchanged(flows: &mut Flows<'_, '_, WaitedFor<'_>>) -> Result<Kept> {
     flows.send_queued();
     loop {
@@ -66,9 +66,11 @@ fn exchanged(flows: &mut Flows<'_, '_, WaitedFor<'_>>) -> Result<Kept> {
         if let Some(over) = flows.next_over() {
             return over.kept.unwrap_or(Err(Error::Interrupted { next: None }));
         }
-        let turn = flows.soonest().ok_or_else(|| Error::Internal("a flow had no end".into()))?;
-        flows.server.until(turn)?;
-        flows.end_lapsed(|_| Error::Interrupted { next: None });
+        let later = flows.soonest().ok_or_else(|| Error::Internal("a flow had no end".into()))?;
+        match flows.server.waits_until(later)? {
+            true => flows.retry_deferred(later),
+            false => flows.stop(|_| Error::Interrupted { next: None }),
+        }
     }
 }
 
@@ -81,10 +83,16 @@ struct WaitedFor<'w> {
 }
 
 impl WaitedFor<'_> {
-    fn until(&self, turn: Instant) -> Result<()> {
-        let turn = tokio::time::Instant::from_std(turn);
-        self.env
-            .wait_and_tell(Some(&self.interrupts), |_| async move { tokio::time::sleep_until(turn).await })
+    /// Waits; `false` where it's interrupted. The code is in the ledger for the next command.
+    fn waits_until(&self, later: Instant) -> Result<bool> {
+        let wait = later.saturating_duration_since(Instant::now());
+        // Another code's turn passes in a moment.
+        if wait > Duration::from_secs(1) {
+            self.env.terminal.say(&wanted_later_in_words(wait));
+        }
+        let (clock, interrupts) = (self.env.clock.clone(), self.interrupts.clone());
+        self.env.wait(async move { clock.pass(wait, Box::pin(interrupts.come(1))).await })?;
+        Ok(!self.interrupts.any())
     }
 }
 

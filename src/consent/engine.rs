@@ -17,7 +17,7 @@ pub enum Stage {
     Arrived,
     /// The code is being exchanged.
     Sent,
-    /// Not a byte of the code has left, and it's sent later.
+    /// The code is unused, and it's sent later.
     Deferred,
     /// Nobody waits for its answer any more, which still counts.
     Left,
@@ -40,6 +40,10 @@ pub enum Event {
     Unnoted,
     /// The provider couldn't be reached: not a byte of the code has left.
     NeverLeft,
+    /// The provider has too much to do and wants the code later (429), while the code still lives.
+    WantedLater,
+    /// The provider doesn't accept the client (`invalid_client`), and hasn't looked at the code.
+    WrongClient,
     /// How it ended is known, and stored.
     Settled,
     /// The code brought nothing that was asked for: it's spent, and the flow is open again.
@@ -118,8 +122,15 @@ fn decide(starter: Starter, stage: Stage, event: Event) -> Option<(Stage, &'stat
         (Asked | Left, Event::Overtaken, _) => (Ended, &[Unroute]),
         (Arrived, Event::SlotFree, _) => (Sent, &[Send]),
         (Sent, Event::NeverLeft, Starter::Run) => (Deferred, &[]),
-        (Sent, Event::Unnoted, _) | (Sent, Event::NeverLeft, Starter::Server) => (Deferred, &[Assure]),
-        (Arrived | Sent, Event::Settled, _) | (Sent, Event::NeverLeft, _) => (Ended, &[Reply, Report]),
+        (Sent, Event::Unnoted, _) | (Sent, Event::NeverLeft | Event::WantedLater, Starter::Server) => {
+            (Deferred, &[Assure])
+        }
+        (Sent, Event::WantedLater, _) => (Deferred, &[]),
+        // A run can be gone on with, once the client is right.
+        (Sent, Event::WrongClient, Starter::Run) => (Ended, &[Reply, Leave]),
+        (Arrived | Sent, Event::Settled, _)
+        | (Sent, Event::NeverLeft | Event::WrongClient, _)
+        | (Deferred, Event::Stopped, Starter::One) => (Ended, &[Reply, Report]),
         // Whose flow an answer belongs to, a server looks up in the ledger each time.
         (Sent, Event::Spent | Event::SpentInSight, Starter::Server) => (Ended, &[Reply, Report]),
         (Sent, Event::Spent, _) => (Left, &[Route, Reply, Report]),
@@ -239,6 +250,24 @@ impl Engine {
         let came = self.flows.get(flow).and_then(|flow| flow.came);
         let is_young = came.is_none_or(|came| now.saturating_duration_since(came) < CODE_LIVES);
         !self.stopping && (self.starter == Starter::Run || is_young)
+    }
+
+    /// Whether a code that the provider wants later still lives then.
+    pub fn lives_until(&self, flow: &FlowId, later: Instant) -> bool {
+        let came = self.flows.get(flow).and_then(|flow| flow.came);
+        !self.stopping && came.is_some_and(|came| later.saturating_duration_since(came) < CODE_LIVES)
+    }
+
+    /// A code that was deferred isn't sent before then.
+    pub fn wait_until(&mut self, flow: &FlowId, later: Instant) {
+        if let Some(flow) = self.flows.get_mut(flow).filter(|it| it.stage == Stage::Deferred) {
+            flow.until = Some(later);
+        }
+    }
+
+    /// Those whose codes were deferred and may be sent now, in their licenses' order.
+    pub fn deferred(&self, now: Instant) -> Vec<FlowId> {
+        self.in_order(|flow| flow.stage == Stage::Deferred && flow.until.is_none_or(|until| until <= now))
     }
 
     /// Nothing more is deferred: the command ends.

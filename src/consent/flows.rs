@@ -11,15 +11,18 @@
 
 use super::engine::{Effect, Engine, Event, Flow, Stage, Starter};
 use crate::custody::{Asked, Custody, Found, Kept, Question};
-use crate::error::{Error, LedgerError, ProviderError, Result};
+use crate::error::{Error, LedgerError, ProviderError, Result, UnusedCode};
+use crate::model::duration::in_words;
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
+use crate::model::provider::host_of;
 use crate::model::secret::Secret;
 use crate::oauth::{Code, ProviderClient, Returned};
 use crate::web::{BrowserReply, CallbackServer, ExchangeSlot, Session};
+use jiff::SignedDuration;
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Where codes are exchanged, a few at once; what comes of one is brought back as an event.
 pub trait Exchanges {
@@ -201,19 +204,28 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
 
     /// What came of exchanges is stored, all in one commit, and then each is told.
     pub fn exchanged(&mut self, answers: Vec<(FlowId, Result<Granted>)>) {
-        let unsent =
-            |answer: &Result<_>| matches!(answer, Err(Error::Provider(ProviderError::Unreachable { .. })));
         let answers: Vec<_> = answers.into_iter().filter(|(id, _)| self.engine.get(id).is_some()).collect();
-        let told: Vec<_> = answers.iter().map(|(id, answer)| (id.clone(), unsent(answer))).collect();
+        let told: Vec<_> = answers
+            .iter()
+            .map(|(id, answer)| (id.clone(), answer.as_ref().err().and_then(Error::unused_code)))
+            .collect();
         let kept = self.custody.all_exchanged(answers);
-        for ((id, never_left), kept) in told.into_iter().zip(kept) {
-            let event = match &kept {
-                Err(_) if never_left && self.engine.may_defer(&id, Instant::now()) => Event::NeverLeft,
-                Err(Error::Provider(ProviderError::CodeLapsed { .. })) if self.attended => {
+        let now = Instant::now();
+        for ((id, unused), kept) in told.into_iter().zip(kept) {
+            let event = match (unused, &kept) {
+                (Some(UnusedCode::NeverLeft), _) if self.engine.may_defer(&id, now) => Event::NeverLeft,
+                (Some(UnusedCode::WantedLater(wait)), _)
+                    if self.engine.lives_until(&id, now + pause(wait)) =>
+                {
+                    self.on(&id, Event::WantedLater, Some(kept));
+                    self.engine.wait_until(&id, now + pause(wait));
+                    continue;
+                }
+                (Some(UnusedCode::WrongClient), _) => Event::WrongClient,
+                (None, Err(Error::Provider(ProviderError::CodeLapsed { .. }))) if self.attended => {
                     Event::SpentInSight
                 }
-                Err(Error::Provider(_)) if !never_left => Event::Spent,
-                Ok(Kept::Held { .. }) => Event::Spent,
+                (None, Err(Error::Provider(_)) | Ok(Kept::Held { .. })) => Event::Spent,
                 _ => Event::Settled,
             };
             self.on(&id, event, Some(kept));
@@ -244,7 +256,7 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
                 }
                 // The code left: whether it brought a grant isn't known.
                 _ => ProviderError::Lost {
-                    host: self.client.provider.host(),
+                    host: host_of(&self.client.endpoints.token),
                     what: "the code",
                     reason: "it didn't come in time".into(),
                 }
@@ -256,9 +268,9 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         silent
     }
 
-    /// What couldn't leave is sent now.
-    pub fn retry_deferred(&mut self) {
-        self.engine.at(Stage::Deferred).iter().for_each(|id| self.on(id, Event::Retry, None));
+    /// What couldn't leave is sent now; what the provider wants later waits until then.
+    pub fn retry_deferred(&mut self, now: Instant) {
+        self.engine.deferred(now).iter().for_each(|id| self.on(id, Event::Retry, None));
         self.send_queued();
     }
 
@@ -368,6 +380,12 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         self.engine.get(flow).map(|flow| flow.item)
     }
 
+    /// How long a flow's code waits to be sent again, where it does.
+    pub fn waits(&self, flow: &FlowId) -> Option<Duration> {
+        let until = self.engine.get(flow).filter(|it| it.stage == Stage::Deferred)?.until?;
+        Some(until.saturating_duration_since(Instant::now()))
+    }
+
     /// The first license whose admin hasn't answered.
     pub fn first_asked(&self) -> Option<usize> {
         self.engine.at(Stage::Asked).first().and_then(|id| self.item(id))
@@ -389,6 +407,23 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
     pub fn is_empty(&self) -> bool {
         self.engine.is_empty()
     }
+}
+
+/// What is told of a code that waits, because the provider wants it later.
+pub fn wanted_later_in_words(wait: Duration) -> String {
+    // Rounded up: it's sent by then.
+    let seconds = i64::try_from(wait.as_secs()).unwrap_or_default().saturating_add(1);
+    format!(
+        "BioTrack is busy and wants the code later. It is sent again in {}.",
+        in_words(SignedDuration::from_secs(seconds))
+    )
+}
+
+/// How long a code waits that the provider wants later: as it asks, and never so short that it's asked in a storm.
+fn pause(asked: Option<Duration>) -> Duration {
+    const UNSAID: Duration = Duration::from_secs(5);
+    const SHORTEST: Duration = Duration::from_secs(1);
+    asked.unwrap_or(UNSAID).clamp(SHORTEST, Duration::from_secs(60 * 60))
 }
 
 /// Whether the ledger may be able to note it a moment later.

@@ -2,7 +2,7 @@
 
 use super::store_grant::Kept;
 use super::writer::{Custody, event, unknown};
-use crate::error::{Error, HandoffError, LedgerError, ProviderError, Result};
+use crate::error::{Error, HandoffError, LedgerError, Result, UnusedCode};
 use crate::model::flow::{Change, Flow, FlowEnd, Logged, Stage};
 use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key};
@@ -115,13 +115,15 @@ impl Custody<'_> {
     }
 
     /// A question brought no grant. A refusal closes it; after anything else it's open again, for the same link works until its
-    /// time is over. What was lost on the way stays visible as uncertain; a code of which no byte left stays, to be sent by the
-    /// next run.
+    /// time is over. What was lost on the way stays visible as uncertain; a code that is unused stays, to be sent by the next run.
     pub fn ended(&mut self, flow: &FlowId, error: Error) -> Error {
         let Some(asked) = self.in_flight.get(flow) else { return error };
-        let never_left = matches!(error, Error::Provider(ProviderError::Unreachable { .. }));
-        if let (true, Some(code)) = (never_left, asked.code.clone()) {
-            // Unused, so it can still be sent within its few minutes.
+        let unused = error.unused_code();
+        if unused == Some(UnusedCode::WrongClient) {
+            self.distrust_client();
+        }
+        if let (Some(_), Some(code)) = (unused, asked.code.clone()) {
+            // It can still be sent within its few minutes.
             return self.note(flow, &Stage::Arrived(code)).err().unwrap_or(error);
         }
         let key = asked.key.clone();

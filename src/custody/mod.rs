@@ -29,6 +29,7 @@ mod received_grant;
 mod recovery;
 mod refresh_failure;
 mod refresh_request;
+mod rehearsal;
 mod reject_grant;
 mod revoke;
 mod store_grant;

@@ -49,8 +49,10 @@ enum NextStep<'f> {
 /// this host, which alone can open a code and knows whether it was sent.
 fn next_step(stage: &Stage, online: bool, of_this_host: bool) -> NextStep<'_> {
     match stage {
-        Stage::Asked => NextStep::Leave,
         Stage::Sent | Stage::Refused => NextStep::Uncertain("the program ended before the answer was stored"),
+        Stage::Asked => NextStep::Leave,
+        // Not a byte of its code has left.
+        Stage::Arrived(_) if !online && of_this_host => NextStep::Leave,
         Stage::Arrived(_) | Stage::Answered(_) if !online => {
             NextStep::Uncertain("given up without asking the provider")
         }
@@ -246,9 +248,10 @@ mod tests {
 
     #[test]
     fn what_came_is_uncertain_where_the_provider_is_not_asked() {
-        for stage in [Stage::Arrived(sealed()), Stage::Answered(sealed())] {
-            assert!(matches!(next_step(&stage, false, true), NextStep::Uncertain(_)), "{stage:?}");
-        }
+        assert!(matches!(next_step(&Stage::Answered(sealed()), false, true), NextStep::Uncertain(_)));
+        assert!(matches!(next_step(&Stage::Arrived(sealed()), false, false), NextStep::Uncertain(_)));
+        // Not a byte of it left, which its own host knows.
+        assert_eq!(next_step(&Stage::Arrived(sealed()), false, true), NextStep::Leave);
         assert_eq!(next_step(&Stage::Asked, false, true), NextStep::Leave);
     }
 }

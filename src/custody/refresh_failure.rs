@@ -60,7 +60,8 @@ mod tests {
         assert_eq!(meaning(&overloaded(429)), Meaning::Unsent);
         assert_eq!(meaning(&overloaded(503)), Meaning::Uncertain);
         let (host, reason) = ("biotrack.example".to_owned(), "the connection broke".to_owned());
-        let unreachable = ProviderError::Unreachable { host: host.clone(), reason: reason.clone() };
+        let unreachable =
+            ProviderError::Unreachable { host: host.clone(), setting: "token_url", reason: reason.clone() };
         assert_eq!(meaning(&unreachable.into()), Meaning::Unsent);
         let lost = ProviderError::Lost { host, what: "the refresh", reason };
         assert_eq!(meaning(&lost.into()), Meaning::LostOnTheWay);

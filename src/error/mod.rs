@@ -15,7 +15,7 @@ pub use custody::CustodyError;
 pub use handoff::HandoffError;
 pub use kind::{EXIT_CODES, Kind, Report};
 pub use ledger::LedgerError;
-pub use provider::{FactDifference, ProviderError};
+pub use provider::{FactDifference, ProviderError, UnusedCode};
 pub use rows::Complaint;
 pub use text::{clean, counted, excerpt, first_few, is_clean, is_unprintable, licenses, shell};
 pub use vault::{Unopened, VaultError};
@@ -361,6 +361,14 @@ impl Error {
     pub fn answer_lost(&self) -> bool {
         use ProviderError::{Lost, Overloaded, Useless};
         matches!(self, Self::Provider(Lost { .. } | Useless { .. } | Overloaded { .. }))
+    }
+
+    /// Why a code that was to be exchanged is as good as before, where it is.
+    pub fn unused_code(&self) -> Option<UnusedCode> {
+        match self {
+            Self::Provider(e) => e.unused_code(),
+            _ => None,
+        }
     }
 
     /// Whether what couldn't be committed may show up all the same. Where only the sync failed, SQLite's log holds the

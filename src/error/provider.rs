@@ -24,10 +24,12 @@ impl std::fmt::Display for FactDifference {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ProviderError {
     /// No connection: no byte of the request left.
-    #[error("{host} can't be reached: {reason}")]
+    #[error("{} can't be reached: {reason}", with_setting(host, setting))]
     Unreachable {
         /// Which host.
         host: String,
+        /// The setting whose address it is: `url`, `token_url`, …
+        setting: &'static str,
         /// Why.
         reason: String,
     },
@@ -97,6 +99,18 @@ pub enum ProviderError {
         /// Which license.
         license: String,
     },
+    /// The provider doesn't accept the client, which a test request found before anybody was asked.
+    #[error("{host} doesn't accept the client id {client_id}{}", if *.has_secret { " with the secret that is in the vault" } else { "" })]
+    WrongClient {
+        /// Which host.
+        host: String,
+        /// The client id.
+        client_id: String,
+        /// The client has a secret.
+        has_secret: bool,
+        /// The command that sets it.
+        next: String,
+    },
     /// The redirect doesn't name the issuer that was asked (RFC 9207).
     #[error("{license}: the redirect came from {found}, not from {expected}")]
     Issuer {
@@ -157,6 +171,14 @@ pub enum ProviderError {
     },
 }
 
+/// A host, with the setting that names it where that isn't the base address.
+fn with_setting(host: &str, setting: &str) -> String {
+    match setting {
+        "url" => host.to_owned(),
+        _ => format!("{host} ({setting})"),
+    }
+}
+
 fn authorization_error(code: &str, description: &Option<String>) -> String {
     let said = match code {
         "access_denied" => "the admin refused, or may not grant this".into(),
@@ -191,7 +213,28 @@ fn with_description(said: String, description: &Option<String>) -> String {
     }
 }
 
+/// Why a code is as good as before, though its exchange failed: only then is it ever sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnusedCode {
+    /// No byte of it left.
+    NeverLeft,
+    /// The provider has too much to do, and wants it later: after so long, where it says so.
+    WantedLater(Option<Duration>),
+    /// The provider doesn't accept the client, which it looks at before it looks at the code (RFC 6749 4.1.3).
+    WrongClient,
+}
+
 impl ProviderError {
+    /// What this failure of an exchange means for its code.
+    pub fn unused_code(&self) -> Option<UnusedCode> {
+        match self {
+            Self::Unreachable { .. } => Some(UnusedCode::NeverLeft),
+            Self::Overloaded { status: 429, retry_after, .. } => Some(UnusedCode::WantedLater(*retry_after)),
+            Self::TokenRefused { code, .. } if code == "invalid_client" => Some(UnusedCode::WrongClient),
+            _ => None,
+        }
+    }
+
     /// Whether an answer that brings this ends its flow: a refusal, which carries the flow's state. Whatever else is wrong with
     /// an answer leaves it open for the right one.
     pub fn is_refusal(&self) -> bool {
@@ -217,7 +260,7 @@ impl ProviderError {
                 Kind::Mismatch
             }
             // No retry helps.
-            Self::Setup { .. } => Kind::Config,
+            Self::Setup { .. } | Self::WrongClient { .. } => Kind::Config,
         }
     }
 
@@ -230,9 +273,19 @@ impl ProviderError {
     pub fn hint_before(&self, next: Option<&str>) -> Option<String> {
         let again = next.unwrap_or("the command again");
         Some(match self {
-            Self::Unreachable { .. } => format!("Check the network, the proxy and the profile's url, then run {again}."),
+            Self::Unreachable { setting, .. } => {
+                let doctor = if *setting == "url" { "" } else { " biotrack-auth doctor tries every endpoint." };
+                format!("Check the network, the proxy and the profile's {setting}, then run {again}.{doctor}")
+            }
+            Self::WrongClient { has_secret, next, .. } => match has_secret {
+                true => format!("Nobody was asked. Check client_id, and set the secret that BioTrack gave you: {next}"),
+                false => "Nobody was asked. Check client_id and client_auth: biotrack-auth config show --origin.".into(),
+            },
             Self::Lost { .. } => {
                 format!("It's uncertain whether that took effect. biotrack-auth status shows it; to ask once more, run {again}.")
+            }
+            Self::Overloaded { status: 429, what: "the code", .. } => {
+                format!("Nothing was granted yet. In a few minutes run {again}: the same code is sent again, and nobody is asked while it lives.")
             }
             Self::Useless { .. } | Self::Overloaded { .. } => format!("In a few minutes run {again}. biotrack-auth status shows what is uncertain."),
             Self::Refused { code, .. } => match code.as_str() {
@@ -240,6 +293,9 @@ impl ProviderError {
                 "server_error" | "temporarily_unavailable" => format!("In a few minutes run {again}."),
                 _ => "Check the profile against what BioTrack gave you: biotrack-auth config show --origin.".into(),
             },
+            Self::TokenRefused { code, what: "the code", .. } if code == "invalid_client" => {
+                "Set the secret that BioTrack gave you: biotrack-auth config set-secret. The consent is kept: run the same command within 10 minutes of the admin's click, and nobody is asked again.".into()
+            }
             Self::TokenRefused { code, .. } if code == "invalid_client" => {
                 "Set the secret that BioTrack gave you: biotrack-auth config set-secret.".into()
             }

@@ -159,6 +159,8 @@ impl Standing {
                 }),
                 // Nothing had been sent: the question simply wasn't answered.
                 (Stage::Asked, _) => {}
+                // Not a byte of its code has left: the next command sends it.
+                (Stage::Arrived(_), _) => {}
                 (_, true) => found.push(Condition::Uncertain),
                 (_, false) => {}
             }
@@ -184,6 +186,11 @@ impl Standing {
     /// Whether a process that is gone left a refresh, whose answer is lost or waits to be stored.
     pub fn has_lost_refresh(&self) -> bool {
         self.flows.iter().any(|flow| flow.purpose == Purpose::Refresh && flow.abandoned)
+    }
+
+    /// Whether a process that is gone left a code that it hadn't sent.
+    fn has_waiting_code(&self) -> bool {
+        self.flows.iter().any(|flow| flow.abandoned && matches!(flow.stage, Stage::Arrived(_)))
     }
 
     /// The hand-off that is out, lapsed or not.
@@ -258,6 +265,7 @@ impl Standing {
                 Some(format!("{} -- true", next("exec", record, other_profile)))
             }
             State::Active if conditions.contains(&Condition::Uncertain) => Some(renew()),
+            State::Active if self.has_waiting_code() => Some(renew()),
             State::Active if conditions.contains(&Condition::HandoffLapsed) => {
                 Some(hand_out_again(record, other_profile))
             }

@@ -135,6 +135,8 @@ pub struct Provider {
     pub authorize_parameters: Vec<(String, String)>,
     /// Further parameters of the token request; templates.
     pub token_parameters: Vec<(String, String)>,
+    /// Before the first browser of a day, a token request that can't succeed tells whether the client is accepted.
+    pub preflight: bool,
     /// PKCE.
     pub pkce: Pkce,
     /// Where the state travels.
@@ -194,14 +196,19 @@ impl Provider {
 
     /// The host, for messages.
     pub fn host(&self) -> String {
-        url::Url::parse(&self.url)
-            .ok()
-            .and_then(|url| {
-                let host = url.host_str()?.to_owned();
-                Some(url.port().map_or(host.clone(), |port| format!("{host}:{port}")))
-            })
-            .unwrap_or_else(|| self.url.clone())
+        host_of(&self.url)
     }
+}
+
+/// The host of an address, with its port where it names one.
+pub fn host_of(address: &str) -> String {
+    url::Url::parse(address)
+        .ok()
+        .and_then(|url| {
+            let host = url.host_str()?.to_owned();
+            Some(url.port().map_or(host.clone(), |port| format!("{host}:{port}")))
+        })
+        .unwrap_or_else(|| address.to_owned())
 }
 
 /// The placeholders that a parameter's template may hold.

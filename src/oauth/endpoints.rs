@@ -230,7 +230,10 @@ fn unanswered(host: &str, fault: HttpFault) -> Error {
             let what = "a look at its metadata";
             ProviderError::Overloaded { host: host.to_owned(), what, status, retry_after }.into()
         }
-        other => ProviderError::Unreachable { host: host.to_owned(), reason: other.to_string() }.into(),
+        other => {
+            ProviderError::Unreachable { host: host.to_owned(), setting: "url", reason: other.to_string() }
+                .into()
+        }
     }
 }
 

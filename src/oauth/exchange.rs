@@ -11,7 +11,7 @@ use crate::error::{ConfigError, Error, ProviderError, Result};
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::{FlowId, Key, License, Username};
-use crate::model::provider::Provider;
+use crate::model::provider::{Provider, host_of};
 use crate::model::secret::Secret;
 use crate::system::{Http, HttpFault};
 use jiff::{SignedDuration, Timestamp};
@@ -63,13 +63,15 @@ pub async fn exchange(
     let sent = [Some(&asked.code), asked.verifier.as_ref(), secret];
     let sent = Shared::of(sent.into_iter().flatten().map(Secret::expose));
     let answer = request.request_async(&Whole(http)).await;
-    understood(answer, provider, &asked.key.license, &sent, now, endpoints.skew)
+    let host = host_of(&endpoints.token);
+    understood(answer, provider, &host, &asked.key.license, &sent, now, endpoints.skew)
 }
 
 /// What the answer to a code means; `sent` is never repeated from it.
 pub(super) fn understood(
     answer: Result<TokenAnswer, RequestTokenError<HttpFault, BasicErrorResponse>>,
     provider: &Provider,
+    host: &str,
     license: &License,
     sent: &Shared<'_>,
     now: impl Fn() -> Timestamp,
@@ -86,36 +88,35 @@ pub(super) fn understood(
             Err(ProviderError::CodeLapsed { license: license.to_string() }.into())
         }
         // defense: S28 refusal-repeats-nothing-sent
-        Err(e) => Err(meaning(e, provider, "the code", sent)),
+        Err(e) => Err(meaning(e, host, "the code", sent)),
     }
 }
 
 /// What a failed token request means. An outage is never a refusal.
 pub(super) fn meaning(
     e: RequestTokenError<HttpFault, BasicErrorResponse>,
-    provider: &Provider,
+    host: &str,
     what: &'static str,
     sent: &Shared<'_>,
 ) -> Error {
-    let host = provider.host();
     match e {
-        RequestTokenError::Request(fault) => failed(host, what, fault),
+        RequestTokenError::Request(fault) => failed(host, "token_url", what, fault),
         // Whatever the status says: what it did before it failed is unknown.
         RequestTokenError::ServerResponse(refused) if is_its_own_failure(refused.error()) => {
             let words = refused.error_description().map(|words| short(&sent.hidden_in(words)));
             let words = words.map_or_else(String::new, |words| format!(" (\"{words}\")"));
-            useless(&host, what, format!("the error {}{words}", refused.error().as_ref()))
+            useless(host, what, format!("the error {}{words}", refused.error().as_ref()))
         }
         RequestTokenError::ServerResponse(refused) => ProviderError::TokenRefused {
-            host,
+            host: host.to_owned(),
             what,
             code: short(&sent.hidden_in(refused.error().as_ref())),
             description: refused.error_description().map(|words| short(&sent.hidden_in(words))),
         }
         .into(),
         // The body is never shown: it may hold a token.
-        RequestTokenError::Parse(..) => useless(&host, what, "something that isn't a token answer".into()),
-        RequestTokenError::Other(_) => useless(&host, what, "something else than JSON".into()),
+        RequestTokenError::Parse(..) => useless(host, what, "something that isn't a token answer".into()),
+        RequestTokenError::Other(_) => useless(host, what, "something else than JSON".into()),
     }
 }
 
@@ -126,10 +127,11 @@ fn is_its_own_failure(error: &BasicErrorResponseType) -> bool {
     matches!(error.as_ref(), "server_error" | "temporarily_unavailable")
 }
 
-/// What a failed request means.
-pub(super) fn failed(host: String, what: &'static str, fault: HttpFault) -> Error {
+/// What a failed request to the address of a setting means.
+pub(super) fn failed(host: &str, setting: &'static str, what: &'static str, fault: HttpFault) -> Error {
+    let host = host.to_owned();
     match fault {
-        HttpFault::Connect(reason) => ProviderError::Unreachable { host, reason },
+        HttpFault::Connect(reason) => ProviderError::Unreachable { host, setting, reason },
         HttpFault::Status { status: status @ 300..400, .. } => ProviderError::Useless {
             host,
             what,

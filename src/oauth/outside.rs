@@ -52,7 +52,7 @@ pub fn exchanged(
     let answer = heard.answer()?;
     let client = client(provider, None).set_token_uri(address(TokenUrl::new)?);
     let answer = client.exchange_code(code(sent)).request(&answering(answer));
-    exchange::understood(answer, provider, license, &Shared::of([sent.expose()]), || now, None)
+    exchange::understood(answer, provider, ADDRESS, license, &Shared::of([sent.expose()]), || now, None)
 }
 
 /// What the answer to a refresh token means; `sent` is the token.
@@ -61,7 +61,7 @@ pub fn refreshed(provider: &Provider, sent: &Secret, heard: &Heard<'_>, now: Tim
     let client = client(provider, None).set_token_uri(address(TokenUrl::new)?);
     let token = RefreshToken::new(sent.expose().to_owned());
     let answer = client.exchange_refresh_token(&token).request(&answering(answer));
-    refresh::understood(answer, provider, &Shared::of([sent.expose()]), || now, None)
+    refresh::understood(answer, provider, ADDRESS, &Shared::of([sent.expose()]), || now, None)
 }
 
 /// What the answer to a look at a token says.

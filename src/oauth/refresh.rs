@@ -11,7 +11,7 @@ use crate::error::{ConfigError, Result};
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::{FlowId, Key, Username};
-use crate::model::provider::Provider;
+use crate::model::provider::{Provider, host_of};
 use crate::model::secret::Secret;
 use crate::system::{Http, HttpFault};
 use jiff::{SignedDuration, Timestamp};
@@ -55,19 +55,21 @@ pub async fn refresh(
     }
     let sent = [Some(&spent.token), secret];
     let sent = Shared::of(sent.into_iter().flatten().map(Secret::expose));
-    understood(request.request_async(&Whole(http)).await, provider, &sent, now, endpoints.skew)
+    let host = host_of(&endpoints.token);
+    understood(request.request_async(&Whole(http)).await, provider, &host, &sent, now, endpoints.skew)
 }
 
 /// What the answer to a refresh token means; `sent` is never repeated from it.
 pub(super) fn understood(
     answer: Result<TokenAnswer, RequestTokenError<HttpFault, BasicErrorResponse>>,
     provider: &Provider,
+    host: &str,
     sent: &Shared<'_>,
     now: impl Fn() -> Timestamp,
     skew: Option<SignedDuration>,
 ) -> Result<Granted> {
     match answer {
         Ok(answer) => Ok(without_tokens(answer.granted(provider, now(), skew), sent)),
-        Err(e) => Err(meaning(e, provider, "the refresh", sent)),
+        Err(e) => Err(meaning(e, host, "the refresh", sent)),
     }
 }

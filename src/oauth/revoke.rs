@@ -2,12 +2,12 @@
 
 use super::endpoints::useless;
 use super::exchange::failed;
-use crate::error::{ProviderError, Result};
+use crate::error::Result;
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
-use crate::model::provider::{ClientAuth, Provider};
+use crate::model::provider::{ClientAuth, Provider, host_of};
 use crate::model::secret::Secret;
-use crate::system::Http;
+use crate::system::{Http, HttpFault};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use oauth2::HttpRequest;
 use oauth2::http::Request;
@@ -26,10 +26,11 @@ pub async fn revoke<T>(
     _go: &Logged<T>,
 ) -> Result<()> {
     const WHAT: &str = "the revocation";
-    let host = provider.host();
+    const SETTING: &str = "revocation_url";
+    let host = host_of(address);
     let request = request(provider, address, secret, granted)
-        .map_err(|e| ProviderError::Unreachable { host: host.clone(), reason: e.to_string() })?;
-    let answer = http.send(request).await.map_err(|fault| failed(host.clone(), WHAT, fault))?;
+        .map_err(|e| failed(&host, SETTING, WHAT, HttpFault::Connect(e.to_string())))?;
+    let answer = http.send(request).await.map_err(|fault| failed(&host, SETTING, WHAT, fault))?;
     match answer.status().as_u16() {
         200..300 => Ok(()),
         status => Err(useless(&host, WHAT, format!("HTTP {status}"))),

@@ -1,9 +1,11 @@
 //! What comes from the person at the terminal, or on standard input.
 
 use super::keys::{Keys, Typed};
+#[cfg(unix)]
+use super::prompt;
 use secrecy::SecretString;
 use std::any::Any;
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, BufRead, IsTerminal, Read};
 
 /// Keys are heard as long as this is kept.
 pub type Listening = Box<dyn Any>;
@@ -22,6 +24,13 @@ pub trait Input: Send + Sync {
     fn is_terminal(&self) -> bool;
     /// Standard input itself.
     fn bytes(&self) -> Box<dyn BufRead + '_>;
+    /// All that is pasted at a terminal after the question, and one byte more than the most that may be.
+    fn read_paste(&self, most: usize, question: &str, tell: &dyn Fn(&str)) -> io::Result<Vec<u8>> {
+        tell(question);
+        let mut bytes = Vec::new();
+        self.bytes().take(most as u64 + 1).read_until(b'\n', &mut bytes)?;
+        Ok(bytes)
+    }
     /// Gives each key, and each pasted address, to `handle` on a thread of its own. `None` where there is no way to them.
     fn keys(&self, handle: Box<dyn FnMut(Typed) + Send>) -> Option<Listening>;
 }
@@ -31,26 +40,24 @@ pub(super) struct SystemInput;
 
 impl Input for SystemInput {
     fn ask(&self, question: &str, default: Option<&str>) -> io::Result<String> {
-        let input = dialoguer::Input::<String>::new().with_prompt(question);
-        let input = match default {
-            Some("") => input.allow_empty(true),
-            Some(default) => input.default(default.to_owned()),
-            None => input,
-        };
-        input.interact_text().map_err(system)
+        prompt::ask(question, default)
     }
 
     fn ask_secret(&self, question: &str) -> io::Result<SecretString> {
-        let asked = dialoguer::Password::new().with_prompt(question).allow_empty_password(true);
-        asked.interact().map(Into::into).map_err(system)
+        prompt::ask_secret(question)
     }
 
     fn confirm(&self, question: &str) -> io::Result<bool> {
-        dialoguer::Confirm::new().with_prompt(question).default(false).interact().map_err(system)
+        prompt::confirm(question)
     }
 
     fn choose(&self, question: &str, among: &[String]) -> io::Result<usize> {
-        dialoguer::Select::new().with_prompt(question).items(among).default(0).interact().map_err(system)
+        prompt::choose(question, among)
+    }
+
+    #[cfg(unix)]
+    fn read_paste(&self, most: usize, question: &str, tell: &dyn Fn(&str)) -> io::Result<Vec<u8>> {
+        prompt::read_paste(most, question, tell)
     }
 
     fn is_terminal(&self) -> bool {
@@ -66,7 +73,37 @@ impl Input for SystemInput {
     }
 }
 
-fn system(e: dialoguer::Error) -> io::Error {
-    let dialoguer::Error::IO(e) = e;
-    e
+/// Where there are no terminal modes to change.
+#[cfg(not(unix))]
+mod prompt {
+    use secrecy::SecretString;
+    use std::io;
+
+    pub(super) fn ask(question: &str, default: Option<&str>) -> io::Result<String> {
+        let input = dialoguer::Input::<String>::new().with_prompt(question);
+        let input = match default {
+            Some("") => input.allow_empty(true),
+            Some(default) => input.default(default.to_owned()),
+            None => input,
+        };
+        input.interact_text().map_err(system)
+    }
+
+    pub(super) fn ask_secret(question: &str) -> io::Result<SecretString> {
+        let asked = dialoguer::Password::new().with_prompt(question).allow_empty_password(true);
+        asked.interact().map(Into::into).map_err(system)
+    }
+
+    pub(super) fn confirm(question: &str) -> io::Result<bool> {
+        dialoguer::Confirm::new().with_prompt(question).default(false).interact().map_err(system)
+    }
+
+    pub(super) fn choose(question: &str, among: &[String]) -> io::Result<usize> {
+        dialoguer::Select::new().with_prompt(question).items(among).default(0).interact().map_err(system)
+    }
+
+    fn system(e: dialoguer::Error) -> io::Error {
+        let dialoguer::Error::IO(e) = e;
+        e
+    }
 }

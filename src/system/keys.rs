@@ -1,44 +1,68 @@
-//! Single keys at the terminal, and pasted addresses, while something else goes on.
+//! Single keys at the terminal, and what is pasted there, while something else goes on.
 
-/// The longest paste; what is longer is given in pieces.
 #[cfg(any(unix, test))]
-const LONGEST: usize = 16 * 1024;
+use super::paste::Text;
+
+/// The longest paste: a whole mail. Of a longer one so much is given that whoever reads it sees that it's too long.
+#[cfg(any(unix, test))]
+const LONGEST: usize = 256 * 1024;
+
+/// Nobody types more keys than these at once.
+#[cfg(any(unix, test))]
+const KEYS_AT_ONCE: usize = 16;
 
 /// What is typed or pasted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Typed {
     /// A key.
     Key(char),
-    /// A line that begins as a web address, without its last line end. It may hold a secret.
+    /// What was pasted, or a line that begins as a web address, without its last line end. It may hold a secret.
     Address(String),
 }
 
-/// Tells an address from single keys: none of them begins as one does.
+/// Tells what is pasted from single keys: it comes marked, or too much of it at once, or begins as an address does.
 #[derive(Default)]
 #[cfg(any(unix, test))]
 struct Typing {
     begun: String,
+    /// What has begun is a paste: all that comes until Enter belongs to it.
+    pastes: bool,
 }
 
 #[cfg(any(unix, test))]
 impl Typing {
-    /// What came at once. A line's end inside it belongs to a paste; at its end it ends the line.
-    fn take(&mut self, typed: &str, handle: &mut impl FnMut(Typed)) {
+    /// Whether what came at once is pasted, so far as it has come.
+    fn is_paste(text: &Text) -> bool {
+        text.marked || text.bytes.len() > KEYS_AT_ONCE
+    }
+
+    /// What came at once. A line's end inside it belongs to a paste; at its end it ends the line. A marked paste ends by Enter.
+    fn take(&mut self, text: &Text, handle: &mut impl FnMut(Typed)) {
+        let typed = String::from_utf8_lossy(&text.bytes);
+        if self.pastes || Self::is_paste(text) {
+            self.pastes = true;
+            self.begun.push_str(&typed);
+            let entered = if text.marked { text.is_entered() } else { typed.ends_with(['\n', '\r']) };
+            if entered || self.begun.len() > LONGEST {
+                self.end(handle);
+            }
+            return;
+        }
         for c in typed.chars() {
             self.begun.push(c);
-            match address(&self.begun) {
-                Some(whole) if whole && self.begun.len() < LONGEST => {}
-                Some(true) => self.end(handle),
-                Some(false) => {}
-                None => std::mem::take(&mut self.begun).chars().for_each(|c| handle(Typed::Key(c))),
+            if address(&self.begun).is_none() {
+                std::mem::take(&mut self.begun).chars().for_each(|c| handle(Typed::Key(c)));
             }
         }
-        if address(&self.begun) == Some(true) && self.begun.ends_with(['\n', '\r']) {
+        if address(&self.begun) == Some(true)
+            && (self.begun.ends_with(['\n', '\r']) || self.begun.len() > LONGEST)
+        {
             self.end(handle);
         }
     }
 
     fn end(&mut self, handle: &mut impl FnMut(Typed)) {
+        self.pastes = false;
         let line = std::mem::take(&mut self.begun);
         handle(Typed::Address(line.trim_end().to_owned()));
     }
@@ -73,64 +97,81 @@ impl Keys {
 
 #[cfg(unix)]
 mod unix {
-    use super::{Typed, Typing};
-    use rustix::event::{PollFd, PollFlags, poll};
-    use rustix::io::Errno;
-    use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-    use std::io::{PipeReader, PipeWriter, Read, stdin};
-    use std::os::fd::AsFd;
+    use super::{LONGEST, Typed, Typing};
+    use crate::system::paste::Burst;
+    use crate::system::tty::{Modes, Woken, is_in_foreground};
+    use std::sync::Arc;
     use std::thread::JoinHandle;
+    use std::time::Duration;
+
+    /// What a terminal gives of one key, or of a paste, comes within these times.
+    const OF_A_KEY: Duration = Duration::from_millis(30);
+    const OF_A_PASTE: Duration = Duration::from_millis(300);
 
     /// Keys as they are typed, until dropped: the terminal doesn't echo them nor wait for a line meanwhile. Ctrl-C stays
     /// a signal.
     pub struct Keys {
-        saved: Termios,
-        reading: Option<(PipeWriter, JoinHandle<()>)>,
+        modes: Arc<Modes>,
+        reading: Option<JoinHandle<()>>,
     }
 
     impl Keys {
-        /// Gives each key, and each pasted address, to `handle`, on a thread of its own. `None` where standard input is no terminal.
+        /// Gives each key, and each paste, to `handle`, on a thread of its own. `None` where standard input is no terminal, or
+        /// another process's at this moment.
         pub fn listen(handle: impl FnMut(Typed) + Send + 'static) -> Option<Self> {
-            let saved = tcgetattr(stdin()).ok()?;
-            let mut single = saved.clone();
-            single.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
-            let (closed, open) = std::io::pipe().ok()?;
-            tcsetattr(stdin(), OptionalActions::Now, &single).ok()?;
-            let thread = std::thread::Builder::new().name("keys".into()).spawn(move || read(&closed, handle));
-            let reading = thread.ok().map(|thread| (open, thread));
+            if !is_in_foreground() {
+                return None;
+            }
+            let modes = Arc::new(Modes::paste().ok()?);
+            let of_thread = modes.clone();
+            let thread =
+                std::thread::Builder::new().name("keys".into()).spawn(move || read(&of_thread, handle));
             // From here on, dropping it puts the terminal back.
-            Some(Self { saved, reading })
+            Some(Self { modes, reading: thread.ok() })
         }
     }
 
     impl Drop for Keys {
         fn drop(&mut self) {
-            if let Some((open, thread)) = self.reading.take() {
-                drop(open);
+            if let Some(thread) = self.reading.take() {
+                self.modes.wake();
                 let _ = thread.join();
             }
-            let _ = tcsetattr(stdin(), OptionalActions::Now, &self.saved);
         }
     }
 
-    /// Reads until the other end of the pipe is closed, or standard input is.
-    fn read(closed: &PipeReader, mut handle: impl FnMut(Typed)) {
+    /// Reads until it's woken for its end, or standard input has ended.
+    fn read(modes: &Modes, mut handle: impl FnMut(Typed)) {
         let mut typing = Typing::default();
-        let input = stdin();
         loop {
-            let mut wanted =
-                [PollFd::new(&input, PollFlags::IN), PollFd::from_borrowed_fd(closed.as_fd(), PollFlags::IN)];
-            match poll(&mut wanted, None) {
-                Err(Errno::INTR) => continue,
-                Err(_) => return,
-                Ok(_) if !wanted[1].revents().is_empty() => return,
-                Ok(_) => {}
+            match modes.wait(None) {
+                Ok(Woken::Typed) => {}
+                Ok(Woken::Continued | Woken::Quiet) => continue,
+                Ok(Woken::Interrupted) | Err(_) => return,
             }
-            let mut typed = [0; 4096];
-            match input.lock().read(&mut typed) {
-                Ok(0) | Err(_) => return,
-                Ok(count) => typing.take(&String::from_utf8_lossy(&typed[..count]), &mut handle),
+            let mut burst = Burst::new(LONGEST);
+            let mut is_over = false;
+            // A paste comes in pieces, of which none is keys.
+            loop {
+                match modes.read() {
+                    Ok(bytes) if !bytes.is_empty() => burst.add(&bytes),
+                    _ => return,
+                }
+                let text = burst.text();
+                let rest = if Typing::is_paste(&text) { OF_A_PASTE } else { OF_A_KEY };
+                match modes.wait((!text.open).then_some(rest)) {
+                    Ok(Woken::Typed) => {}
+                    Ok(Woken::Quiet | Woken::Continued) => break,
+                    Ok(Woken::Interrupted) | Err(_) => {
+                        is_over = true;
+                        break;
+                    }
+                }
             }
+            if is_over {
+                return;
+            }
+            typing.take(&burst.text(), &mut handle);
         }
     }
 }
@@ -138,10 +179,15 @@ mod unix {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::system::paste::Burst;
 
     fn of(pieces: &[&str]) -> Vec<Typed> {
         let (mut typing, mut found) = (Typing::default(), Vec::new());
-        pieces.iter().for_each(|piece| typing.take(piece, &mut |typed| found.push(typed)));
+        for piece in pieces {
+            let mut burst = Burst::new(LONGEST);
+            burst.add(piece.as_bytes());
+            typing.take(&burst.text(), &mut |typed| found.push(typed));
+        }
         found
     }
 
@@ -160,5 +206,17 @@ mod tests {
         assert_eq!(of(&[" \n"]), keys(" \n"));
         let endless = "http".to_owned() + &"x".repeat(2 * LONGEST);
         assert!(matches!(&of(&[&endless])[..], [Typed::Address(_), ..]));
+    }
+
+    #[test]
+    fn a_mail_is_one_thing_marked_or_not_and_never_keys() {
+        let mail = "From: quincy\nquit\nq\n> http://127.0.0.1:1/callback?code=a&sta\n> te=b\nyours, n\n";
+        let whole = [Typed::Address(mail.trim_end().into())];
+        assert_eq!(of(&[mail]), whole);
+        let marked = format!("\u{1b}[200~{mail}\u{1b}[201~");
+        assert_eq!(of(&[&marked]), [], "Enter is awaited");
+        assert_eq!(of(&[&marked, "\n"]), whole);
+        assert_eq!(of(&[&format!("{marked}\n"), "s"]), [whole[0].clone(), Typed::Key('s')]);
+        assert_eq!(of(&["\u{1b}[200~q\u{1b}[201~\n"]), [Typed::Address("q".into())]);
     }
 }

@@ -12,14 +12,20 @@ mod http;
 mod input;
 mod keyring;
 mod keys;
+#[cfg(any(unix, test))]
+mod paste;
 mod paths;
 mod peer;
+#[cfg(unix)]
+mod prompt;
 mod random;
 mod replace;
 pub mod signals;
 mod steps;
 mod surroundings;
 mod terminal;
+#[cfg(unix)]
+mod tty;
 mod variables;
 mod zones;
 

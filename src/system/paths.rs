@@ -107,6 +107,11 @@ impl Paths {
         beside.with_file_name(format!("seen-{ledger}"))
     }
 
+    /// Which clients the provider has accepted today, as this host proves them.
+    pub fn accepted_clients(&self) -> PathBuf {
+        self.data.join("accepted-clients")
+    }
+
     /// Where the event of a hook that runs is.
     pub fn hooks(&self) -> PathBuf {
         self.data.join("hooks")

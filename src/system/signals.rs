@@ -1,7 +1,10 @@
 //! Ctrl-C and the polite signals.
 
 #[cfg(unix)]
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 #[cfg(unix)]
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -9,12 +12,21 @@ use tokio::sync::watch;
 /// Ctrl-C and the polite signals, but those that whoever started us had us ignore (nohup): they stay ignored, also by
 /// the command that `exec` puts in our place.
 #[cfg(unix)]
-fn polite() -> Vec<SignalKind> {
+pub(super) fn polite() -> Vec<SignalKind> {
     let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let ignored = ignored().unwrap_or_default();
     kinds.retain(|kind| ignored >> (kind.as_raw_value() - 1) & 1 == 0);
     kinds
 }
+
+/// Whether somebody counts them from now on: until then each of them ends the process.
+#[cfg(unix)]
+pub(super) fn are_counted() -> bool {
+    COUNTED.load(Ordering::SeqCst)
+}
+
+#[cfg(unix)]
+static COUNTED: AtomicBool = AtomicBool::new(false);
 
 /// The signals that are ignored, a bit each from 1 (proc_pid_status(5)); unknown where there is no such file.
 #[cfg(unix)]
@@ -56,6 +68,7 @@ impl Interrupts {
     /// Must be made inside the runtime's context.
     #[cfg(unix)]
     fn of_the_system() -> Self {
+        COUNTED.store(true, Ordering::SeqCst);
         let (sender, counted) = watch::channel(0);
         let sender = Arc::new(sender);
         for kind in polite() {

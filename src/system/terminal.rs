@@ -5,7 +5,7 @@ use super::keys::Typed;
 use super::variables::Variables;
 use crate::error::{Error, Result, clean};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -295,17 +295,13 @@ impl Terminal {
         self.input.keys(Box::new(handle))
     }
 
-    /// What is pasted: a line at a terminal, after the question; else all of standard input, and one byte more than the
-    /// most that may be.
+    /// What is pasted at a terminal, after the question; else all of standard input; and one byte more than the most that may
+    /// be.
     pub fn read_pasted(&self, question: &str, most: usize) -> Result<secrecy::SecretString> {
-        let mut bytes = Vec::new();
-        let mut from = self.input.bytes().take(most as u64 + 1);
-        if self.input.is_terminal() {
-            self.insist(question);
-            from.read_until(b'\n', &mut bytes).map_err(unread)?;
-        } else {
-            from.read_to_end(&mut bytes).map_err(unread)?;
-        }
+        let mut bytes = match self.input.is_terminal() {
+            true => self.input.read_paste(most, question, &|line| self.insist(line)).map_err(asked)?,
+            false => self.read_all(most as u64).map_err(unread)?,
+        };
         // What is no text is no address either, and is told so by whoever reads it.
         let text = String::from_utf8_lossy(&bytes).into_owned();
         bytes.fill(0);

@@ -80,6 +80,19 @@ fn an_answer_is_taken_as_an_argument_too_and_however_it_is_pasted() {
 }
 
 #[test]
+fn a_code_that_is_wanted_later_is_sent_again_and_one_of_a_wrong_client_by_the_same_paste() {
+    let rig = Rig::new();
+    let back = handed_back(&rig, REGISTER);
+    let refusal = Reply::Status(401, "{\"error\":\"invalid_client\"}".into());
+    rig.provider.replies("/oauth/token", [Reply::Busy(429, 2), refusal]);
+    let refused = complete(&rig, back.as_str()).exits(8);
+    assert!(refused.err.contains("wants the code later"), "{}", refused.err);
+    assert!(refused.err.contains("The consent is kept"), "{}", refused.err);
+    complete(&rig, back.as_str()).exits(0).err.clear();
+    assert_eq!(rig.provider.living().len(), 1);
+}
+
+#[test]
 fn what_is_no_answer_of_ours_sends_nothing_and_the_link_still_counts() {
     let rig = Rig::new();
     let link = rig.run(REGISTER).exits(0).raw();

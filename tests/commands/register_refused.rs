@@ -205,7 +205,7 @@ fn an_answer_that_cannot_be_used_is_uncertain_and_none_of_it_is_shown() {
         Reply::Status(200, "{}".into()),
         Reply::Status(302, String::new()),
         Reply::Status(500, html.into()),
-        Reply::Busy(429, 3600),
+        Reply::Busy(503, 3600),
     ];
     let mut said = String::new();
     for answer in answers {
@@ -238,6 +238,61 @@ fn a_client_that_is_not_accepted_is_told_what_to_set() {
     rig.provider.replies("/oauth/token", [Reply::Status(401, refusal.into())]);
     snapshot!(rig.run(&register(LICENSE)));
     stands(&rig, "pending", &[]);
+    // With the right one the same code is sent again: nobody has to consent twice.
+    rig.run(&register(LICENSE)).exits(0).err.clear();
+    assert_eq!((rig.opened().len(), rig.provider.living().len()), (1, 1));
+    stands(&rig, "active", &[]);
+}
+
+#[test]
+fn a_client_that_is_still_not_accepted_keeps_the_code_and_asks_nobody() {
+    let rig = Rig::new();
+    let refusal = Reply::Status(401, "{\"error\":\"invalid_client\"}".into());
+    rig.provider.replies("/oauth/token", vec![refusal; 2]);
+    rig.run(&register(LICENSE)).exits(8).err.clear();
+    let again = rig.run(&register(LICENSE)).exits(8);
+    assert!(again.err.contains("config set-secret. The consent is kept"), "{}", again.err);
+    rig.grant(LICENSE);
+    assert_eq!((rig.opened().len(), rig.provider.living().len()), (1, 1));
+}
+
+#[test]
+fn a_code_that_is_wanted_later_is_sent_again_as_the_provider_asks() {
+    let rig = Rig::new();
+    rig.provider.replies("/oauth/token", [Reply::Busy(429, 1), Reply::Busy(429, 0)]);
+    snapshot!(rig.run(&register(LICENSE)));
+    assert_eq!((rig.opened().len(), rig.provider.asked("/oauth/token")), (1, 3));
+    stands(&rig, "active", &[]);
+}
+
+#[test]
+fn a_code_that_is_wanted_only_after_its_life_is_told_and_nothing_is_uncertain() {
+    let rig = Rig::new();
+    rig.provider.replies("/oauth/token", [Reply::Busy(429, 3600)]);
+    snapshot!(rig.run(&register(LICENSE)));
+    stands(&rig, "pending", &[]);
+    rig.grant(LICENSE);
+    stands(&rig, "active", &[]);
+}
+
+#[test]
+fn ctrl_c_while_a_code_waits_leaves_it_to_the_next_command() {
+    let rig = Rig::new();
+    rig.provider.replies("/oauth/token", [Reply::Busy(429, 300)]);
+    rig.visits([Visit::Leaves]);
+    let stopped = rig.run_while(&register(LICENSE), |running| {
+        running.says("A browser has been asked");
+        let back = rig.provider.consents(&rig.opened()[0], None);
+        std::thread::scope(|threads| {
+            threads.spawn(|| get(&back));
+            running.says("wants the code later");
+            running.hand.interrupts();
+        });
+    });
+    assert_eq!((stopped.code, rig.provider.asked("/oauth/token")), (130, 1), "{}", stopped.transcript());
+    stands(&rig, "pending", &[]);
+    rig.run(&register(LICENSE)).exits(0).err.clear();
+    assert_eq!((rig.opened().len(), rig.provider.living().len()), (1, 1));
 }
 
 #[test]
@@ -245,7 +300,7 @@ fn a_code_of_which_no_byte_left_is_sent_by_the_next_command() {
     let rig = Rig::new();
     rig.provider.replies("/oauth/token", vec![Reply::Unreachable; 3]);
     snapshot!(rig.run(&register(LICENSE)));
-    stands(&rig, "pending", &["uncertain"]);
+    stands(&rig, "pending", &[]);
     snapshot!(rig.run(&register(LICENSE)));
     // Nobody had to consent twice.
     assert_eq!((rig.opened().len(), rig.provider.living().len()), (1, 1));
@@ -308,6 +363,109 @@ fn a_provider_that_is_away_is_told_before_anybody_is_asked() {
     snapshot!(rig.run(&as_json()).fits("results"));
     assert!(rig.opened().is_empty());
     assert!(rig.ledger().standings(crate::rig::PROFILE).unwrap().is_empty());
+}
+
+#[test]
+fn an_endpoint_that_does_not_answer_is_named_before_anybody_is_asked() {
+    for (path, setting) in [
+        ("/oauth", "authorize_url"),
+        ("/oauth/token", "token_url"),
+        ("/oauth/revoke", "revocation_url"),
+        ("/oauth/introspect", "introspection_url"),
+    ] {
+        let rig = Rig::new();
+        rig.provider.is_silent_at(path);
+        for line in [register(LICENSE), format!("{} --no-wait", register(LICENSE))] {
+            let line = line.replace("--browser scripted --no-wait", "--no-wait");
+            let refused = rig.run(&line).exits(8);
+            assert!(
+                refused.err.contains(&format!("127.0.0.1:1 ({setting}) can't be reached")),
+                "{}",
+                refused.err
+            );
+            assert!(refused.err.contains(&format!("the profile's {setting}")), "{}", refused.err);
+        }
+        assert!(rig.opened().is_empty() && rig.provider.tests().is_empty());
+        rig.provider.is_silent_nowhere();
+        rig.grant(LICENSE);
+    }
+}
+
+#[test]
+fn an_endpoint_that_a_living_grant_does_not_need_keeps_no_token_back() {
+    let rig = Rig::new();
+    rig.grant(LICENSE);
+    rig.minutes_pass(61);
+    rig.provider.is_silent_at("/oauth");
+    rig.provider.is_silent_at("/oauth/revoke");
+    drop(rig.run(&format!("token {LICENSE}")).exits(0));
+}
+
+#[test]
+fn a_wrong_client_is_told_before_anybody_is_asked() {
+    let rig = Rig::new();
+    let refusals = [
+        Reply::Status(401, "{\"error\":\"invalid_client\"}".into()),
+        Reply::Status(400, "{\"error\":\"invalid_client\"}".into()),
+        Reply::Status(401, "{\"error\":\"unauthorized_client\"}".into()),
+        Reply::Status(401, "<html>".into()),
+    ];
+    for refusal in refusals {
+        rig.provider.tests_come_to([refusal.clone()]);
+        let refused = rig.run(&register(LICENSE)).exits(2);
+        let told = "error: 127.0.0.1:1 doesn't accept the client id biotrack-auth-sandbox with the secret that is in the vault\n  Nobody was asked. Check client_id, and set the secret that BioTrack gave you: biotrack-auth config set-secret\n";
+        assert_eq!(refused.err, told, "{refusal:?}");
+    }
+    rig.provider.tests_come_to([Reply::Status(401, "{\"error\":\"invalid_client\"}".into())]);
+    assert_eq!(rig.run(&as_json()).exits(2).fits("error").json()["error"]["code"], "config");
+    assert!(rig.opened().is_empty() && rig.provider.asked("/oauth/token") == 0);
+    rig.grant(LICENSE);
+}
+
+#[test]
+fn the_client_is_tested_once_a_day_as_a_real_exchange_would_and_anew_once_it_was_refused() {
+    let rig = Rig::new();
+    rig.grant(LICENSE);
+    drop(rig.run(&format!("renew {LICENSE} --browser scripted")).exits(0));
+    let tests = rig.provider.tests();
+    assert_eq!(tests.len(), 1, "{tests:?}");
+    for name in ["code", "code_verifier", "redirect_uri", "client_id", "client_secret"] {
+        assert!(tests[0].contains_key(name), "{name}: {tests:?}");
+    }
+    assert!(tests[0]["code"].starts_with("biotrack-auth-preflight-not-a-code-"));
+    assert!((43..=128).contains(&tests[0]["code_verifier"].len()));
+    rig.days_pass(1);
+    rig.provider.replies("/oauth/token", [Reply::Status(401, "{\"error\":\"invalid_client\"}".into())]);
+    let renew = format!("renew {LICENSE} --browser scripted");
+    drop(rig.run(&renew).exits(8));
+    assert_eq!(rig.provider.tests().len(), 2);
+    // The code is sent again, and whoever is asked next is asked after another test.
+    drop(rig.run(&renew).exits(0));
+    drop(rig.run(&renew).exits(0));
+    assert_eq!(rig.provider.tests().len(), 3);
+}
+
+#[test]
+fn an_answer_that_says_nothing_of_the_client_stops_nobody_and_preflight_can_be_off() {
+    let odd = [
+        Reply::Status(500, String::new()),
+        Reply::Status(503, String::new()),
+        Reply::Status(429, String::new()),
+        Reply::Status(404, "<html>".into()),
+        Reply::Status(200, "<html>".into()),
+        Reply::Status(400, "{\"error\":\"invalid_request\"}".into()),
+        Reply::Status(401, "{\"error\":\"invalid_grant\"}".into()),
+        Reply::Unheard,
+    ];
+    for reply in odd {
+        let rig = Rig::new();
+        rig.provider.tests_come_to([reply]);
+        rig.grant(LICENSE);
+    }
+    let rig = Rig::new();
+    rig.adds_to_profile("preflight = false");
+    rig.grant(LICENSE);
+    assert!(rig.provider.tests().is_empty());
 }
 
 #[test]

@@ -333,6 +333,25 @@ fn codes_that_could_not_leave_are_sent_once_another_answer_shows_that_the_provid
 }
 
 #[test]
+fn a_client_that_is_not_accepted_stops_the_run_and_resume_sends_the_code_again() {
+    let rig = fleet();
+    let refusal = Reply::Status(401, "{\"error\":\"invalid_client\"}".into());
+    rig.provider.replies("/oauth/token", [refusal]);
+    snapshot!(renew(&rig, "--due"));
+    assert_eq!(rig.opened().len(), 1, "nobody else was asked in vain");
+    snapshot!(renew(&rig, "--resume"));
+    assert_eq!((rig.opened().len(), rig.provider.living().len()), (3, 3));
+}
+
+#[test]
+fn a_code_of_a_run_that_is_wanted_later_is_sent_again() {
+    let rig = fleet();
+    rig.provider.replies("/oauth/token", [Reply::Busy(429, 1)]);
+    renew(&rig, "--due").exits(0).err.clear();
+    assert_eq!((rig.opened().len(), rig.provider.living().len()), (3, 3));
+}
+
+#[test]
 fn a_provider_that_is_away_is_told_before_anybody_is_asked() {
     let rig = fleet();
     rig.provider.is_away(true);

@@ -1,5 +1,6 @@
 //! Giving back no more and no less than what is meant: revocations that wait, held grants, replaced ones.
 
+use crate::support::scripted::{Answer, Scripted};
 use crate::support::{Rig, admin};
 use serde_json::json;
 use std::fs;
@@ -36,9 +37,9 @@ fn a_provider_that_stops_answering_does_not_hold_the_answer_back() {
     // The old grant's revocation stalls; the new one's card is out before.
     let rig = Rig::new();
     rig.register("L-1").exits(0);
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let setting =
-        format!("revocation_url = \"http://{}/revoke\"\ntimeout = \"2s\"", silent.local_addr().unwrap());
+    let silent = Scripted::start();
+    silent.says(Answer::Stall(Vec::new()));
+    let setting = format!("revocation_url = \"{}/revoke\"\ntimeout = \"2s\"", silent.address());
     with_setting(&rig, &setting, || {
         rig.run(&["renew", "L-1", "--browser", &admin()]).exits(0).answers("Renewed");
     });

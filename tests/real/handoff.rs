@@ -15,13 +15,13 @@ use std::process::{Command, Stdio};
 impl Rig {
     /// Hands a link out for a license; the address.
     #[track_caller]
-    fn hands_out(&self, arguments: &[&str]) -> String {
+    pub fn hands_out(&self, arguments: &[&str]) -> String {
         self.run(arguments).exits(0).out.trim_end().to_owned()
     }
 
     /// The admin clicks the link, and says where their browser ended up.
     #[track_caller]
-    fn goes_to(&self, address: &str, options: &[&str]) -> String {
+    pub fn goes_to(&self, address: &str, options: &[&str]) -> String {
         let back = self.elsewhere("back");
         let done = Command::new(admin())
             .args(["--back", back.to_str().unwrap()])

@@ -57,6 +57,8 @@ mod table;
 #[cfg(target_os = "linux")]
 mod team;
 #[cfg(target_os = "linux")]
+mod terminal;
+#[cfg(target_os = "linux")]
 mod time;
 mod token;
 #[cfg(target_os = "linux")]

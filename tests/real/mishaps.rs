@@ -1,6 +1,6 @@
 //! Every way in which the sandbox misbehaves ends in its documented exit code (DESIGN, Exit codes).
 
-use crate::support::{Rig, register};
+use crate::support::{Rig, Run, admin, register, send};
 use biotrack_auth::sandbox::Mishap;
 use serde_json::json;
 
@@ -114,13 +114,20 @@ fn a_provider_that_is_down_is_8_before_anyone_is_asked() {
 }
 
 #[test]
-fn a_provider_that_has_too_much_to_do_is_8_and_issues_nothing() {
+fn a_provider_that_has_too_much_to_do_gets_the_code_later_and_ctrl_c_leaves_it_to_the_next_command() {
     let rig = Rig::with(&[Mishap::RateLimit]);
-    rig.register("L-1").exits(8).says("429");
-    assert_eq!(rig.counted("token_issued"), 0);
+    let child = rig.start(&register("L-1", &["--browser", &admin()]));
+    // The test of the client, the code itself, and the code once more.
+    rig.until(|| rig.counted("refused") >= 3);
+    send("INT", &child);
+    let run = Run::of(child.wait_with_output().unwrap()).says("wants the code later");
+    // While the code waits it's the interrupt that is told, and while it's on its way what comes of it.
+    assert!([130, 8].contains(&run.code), "{run:?}");
+    assert_eq!((rig.counted("token_issued"), rig.counted("code_issued")), (0, 1));
+    assert_eq!(rig.only()["conditions"], json!([]), "no token was issued, so nothing is uncertain");
     rig.sandbox().set_fail(&[]);
     rig.register("L-1").exits(0);
-    assert_eq!(rig.only()["conditions"], json!([]));
+    assert_eq!((rig.only()["conditions"].clone(), rig.counted("code_issued")), (json!([]), 1));
 }
 
 #[test]

@@ -20,6 +20,9 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
     let client = online::connect(call, &provider, &bench.custody)?;
     bench.custody.connect(client.clone());
     bench.custody.probe()?;
+    if let Some(first) = plan.items.first() {
+        bench.custody.rehearse(&first.key, &first.username)?;
+    }
     // No moving line: nothing is waited for.
     let hooks = bench.hooks.clone();
     let mut watch = BulkReporter::new(call, &provider, &hooks, form, verb, 0);

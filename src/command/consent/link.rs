@@ -34,6 +34,7 @@ pub(in crate::command) fn hand_off<'a>(
             return bench.finish(call, outcome);
         }
         Ok((None, client)) => bench.custody.probe().and_then(|()| {
+            bench.custody.rehearse(&item.key, &item.username)?;
             let made =
                 hand_out(call.env, &mut bench.custody, &client.endpoints, vec![item], waiting.port, life)?
                     .into_iter()

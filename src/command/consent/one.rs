@@ -61,6 +61,7 @@ fn alone<'a>(
     waiting: &Waiting,
 ) -> Result<Outcome> {
     bench.custody.probe()?;
+    bench.custody.rehearse(&item.key, &item.username)?;
     let mut session = Session::bind(call.env, client.clone(), waiting.port)?;
     let provider = bench.provider.clone();
     let mut view = SingleReporter::new(call, &waiting.handing_off, &provider);

@@ -2,10 +2,10 @@
 
 use super::Examination;
 use crate::config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::duration::in_words;
 use crate::model::provider::{Pkce, Provider};
-use crate::oauth::{Endpoints, SKEW, prepare};
+use crate::oauth::{Endpoints, SKEW, prepare, silent_endpoints};
 use crate::system::{HttpOptions, Proxy};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +34,10 @@ impl Examination<'_, '_> {
             return;
         }
         match self.ask(&provider) {
-            Ok(endpoints) => self.answered(&provider, &endpoints),
+            Ok((endpoints, silent)) => {
+                self.answered(&provider, &endpoints);
+                silent.iter().for_each(|e| self.failed("endpoint", e));
+            }
             Err(e) => self.failed("provider", &e),
         }
     }
@@ -60,7 +63,8 @@ impl Examination<'_, '_> {
         self.well("network", format!("TLS by rustls with {trusted}, {through}"));
     }
 
-    fn ask(&self, provider: &Arc<Provider>) -> Result<Endpoints> {
+    /// Its addresses, and what is wrong with each that doesn't answer.
+    fn ask(&self, provider: &Arc<Provider>) -> Result<(Endpoints, Vec<Error>)> {
         let env = self.call.env;
         let http = env.http(&HttpOptions {
             deadline: provider.deadline.min(LONGEST),
@@ -68,7 +72,11 @@ impl Examination<'_, '_> {
             loopback: provider.on_loopback(),
         })?;
         let (provider, now) = (provider.clone(), env.clock.now());
-        env.wait(async move { prepare(&http, &provider, now).await })?
+        env.wait(async move {
+            let endpoints = prepare(&http, &provider, now).await?;
+            let silent = silent_endpoints(&http, &endpoints, provider.deadline.min(LONGEST)).await;
+            Ok((endpoints, silent))
+        })?
     }
 
     fn answered(&mut self, provider: &Provider, endpoints: &Endpoints) {

@@ -31,6 +31,7 @@ pub(super) fn renew<'a>(
     let client = online::connect(call, &provider, &bench.custody)?;
     bench.custody.connect(client);
     bench.custody.probe()?;
+    bench.custody.rehearse(key, &item.username)?;
     let recovered = bench.custody.recover(key)?;
     let finished = |it: &Recovered| matches!(it, Recovered::Finished { kept: Kept::Live { .. }, username } if username.same_as(item.username.as_str()));
     if recovered.iter().any(finished) {

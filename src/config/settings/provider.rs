@@ -147,6 +147,13 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
         )],
     },
     Setting {
+        key: "preflight",
+        doc: "Whether, before the first browser of a day, a token request with a code that can't be right tells a wrong client id or secret.",
+        kind: Flag(|provider, on| provider.preflight = on),
+        default: Is("true"),
+        presets: &[],
+    },
+    Setting {
         key: "state_in",
         doc: "Where the state travels; in the path for a provider that drops `state` from the query.",
         kind: Words(&[

@@ -4,13 +4,15 @@ use std::fmt::Write as _;
 const STAGES: [Stage; 6] =
     [Stage::Asked, Stage::Arrived, Stage::Sent, Stage::Deferred, Stage::Left, Stage::Ended];
 const STARTERS: [Starter; 3] = [Starter::One, Starter::Run, Starter::Server];
-const EVENTS: [Event; 14] = [
+const EVENTS: [Event; 16] = [
     Event::CodeCame,
     Event::CodeClaimed,
     Event::Refused,
     Event::SlotFree,
     Event::Unnoted,
     Event::NeverLeft,
+    Event::WantedLater,
+    Event::WrongClient,
     Event::Settled,
     Event::Spent,
     Event::SpentInSight,
@@ -192,10 +194,38 @@ fn a_server_retries_for_as_long_as_a_code_lives_and_not_while_it_ends() {
 
 #[test]
 fn an_admins_browser_is_told_at_once_what_is_tried_again_and_never_that_it_was_refused() {
-    for event in [Event::Unnoted, Event::NeverLeft] {
+    for event in [Event::Unnoted, Event::NeverLeft, Event::WantedLater] {
         let (engine, flow, effects) = driven(Starter::Server, &[Event::CodeCame, Event::SlotFree, event]);
         assert_eq!(effects.last(), Some(&[Effect::Assure].as_slice()), "{event:?}");
         assert_eq!(engine.get(&flow).map(|flow| flow.stage), Some(Stage::Deferred));
+    }
+}
+
+#[test]
+fn a_code_that_is_wanted_later_waits_for_as_long_as_it_lives_whoever_started_it() {
+    for starter in STARTERS {
+        let (mut engine, flow, _) = driven(starter, &[Event::CodeCame, Event::SlotFree, Event::WantedLater]);
+        let came = engine.get(&flow).and_then(|flow| flow.came).unwrap();
+        let (later, second) = (came + CODE_LIVES / 2, Duration::from_secs(1));
+        assert!(engine.lives_until(&flow, later) && !engine.lives_until(&flow, came + CODE_LIVES));
+        engine.wait_until(&flow, later);
+        assert_eq!(engine.soonest(), Some(later));
+        assert!(engine.deferred(later - second).is_empty(), "never sooner than the provider wants it");
+        assert_eq!(engine.deferred(later), std::slice::from_ref(&flow));
+        assert_eq!(engine.on(&flow, Event::Retry, later), &[Effect::Queue]);
+        engine.stop();
+        assert!(!engine.lives_until(&flow, later));
+    }
+}
+
+#[test]
+fn a_run_leaves_what_a_wrong_client_sent_to_the_next_one_and_others_report_it() {
+    let events = [Event::CodeCame, Event::SlotFree, Event::WrongClient];
+    for (starter, told) in
+        [(Starter::One, Effect::Report), (Starter::Run, Effect::Leave), (Starter::Server, Effect::Report)]
+    {
+        let (_, _, effects) = driven(starter, &events);
+        assert_eq!(effects.last().unwrap(), &[Effect::Reply, told]);
     }
 }
 

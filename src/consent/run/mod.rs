@@ -9,11 +9,11 @@ mod strays;
 
 use super::engine::Starter;
 use super::fit::fits;
-use super::flows::Flows;
+use super::flows::{Flows, wanted_later_in_words};
 use super::link::IssuedLink;
 use super::outcome::{asking_again, outcome_of};
 use crate::custody::{Custody, Decision, Kept, Question};
-use crate::error::{Error, LedgerError, Result};
+use crate::error::{Error, LedgerError, Result, UnusedCode};
 use crate::model::authorization::{Authorization, take_the_answer};
 use crate::model::duration::in_words;
 use crate::model::flow::Purpose;
@@ -430,18 +430,32 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     /// What came of exchanges is stored, all in one commit, and then told to each.
     fn exchanged(&mut self, answers: Vec<(FlowId, Result<Granted>)>) {
         let several = self.several();
+        let (mut wrong_client, mut wanted_later) = (None, Vec::new());
         for (flow, result) in &answers {
+            if !several && matches!(unused(result), Some(UnusedCode::WantedLater(_))) {
+                wanted_later.push(flow.clone());
+            }
             match result {
                 _ if !several || self.flows.item(flow).is_none() => {}
+                // The others would fare no better: nobody else is asked to consent in vain.
+                Err(Error::Provider(e)) if unused(result) == Some(UnusedCode::WrongClient) => {
+                    wrong_client = Some(e.clone());
+                }
                 Err(e) if e.is_outage() => self.trouble(e),
                 _ => self.pace.well(Instant::now()),
             }
         }
+        if let Some(e) = wrong_client {
+            self.stop(Some(e.into()));
+        }
         self.flows.exchanged(answers);
+        for wait in wanted_later.iter().filter_map(|flow| self.flows.waits(flow)) {
+            self.reporter.notice(&wanted_later_in_words(wait));
+        }
         self.settle_what_is_over();
         // The provider is back, by another's answer: nobody will look for it.
         if !matches!(self.pace.pause(), Some(Pause::Outage { .. })) {
-            self.flows.retry_deferred();
+            self.flows.retry_deferred(Instant::now());
         }
     }
 
@@ -575,6 +589,11 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         });
         self.settle_what_is_over();
     }
+}
+
+/// Why the code of an exchange is as good as before, where it is.
+fn unused(result: &Result<Granted>) -> Option<UnusedCode> {
+    result.as_ref().err().and_then(Error::unused_code)
 }
 
 /// Why a license is left out that has another grant since the run was planned.

@@ -28,7 +28,7 @@ impl ConsentRun<'_, '_> {
         self.pace.looked(Instant::now(), found.is_ok(), wish, jitter);
         match found {
             Err(e) => self.give_up_waiting(&e),
-            Ok(()) => self.flows.retry_deferred(),
+            Ok(()) => self.flows.retry_deferred(Instant::now()),
         }
         self.settle_what_is_over();
     }

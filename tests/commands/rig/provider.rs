@@ -7,6 +7,7 @@ use super::transcript::IN_VAIN;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use biotrack_auth::error::Result;
+use biotrack_auth::oauth::TEST_CODE;
 use biotrack_auth::system::{Http, HttpFault, HttpOptions, Network, Sending, Transport, Variables};
 use jiff::{SignedDuration, Timestamp};
 use oauth2::{HttpRequest, HttpResponse};
@@ -102,6 +103,11 @@ struct State {
     ahead: SignedDuration,
     away: bool,
     asked: BTreeMap<String, usize>,
+    /// Endpoints that nothing reaches.
+    silent: Vec<String>,
+    /// What requests with a code that can't be right come to; an accepted client, where nothing is scripted.
+    tests: VecDeque<Reply>,
+    tested: Vec<HashMap<String, String>>,
     gates: BTreeMap<String, HeldRequest>,
     /// At these all requests wait.
     closed: BTreeMap<String, HeldRequest>,
@@ -212,6 +218,26 @@ impl ScriptedProvider {
         self.state.lock().unwrap().away = away;
     }
 
+    /// Nothing reaches one of its endpoints from now on.
+    pub fn is_silent_at(&self, path: &str) {
+        self.state.lock().unwrap().silent.push(path.into());
+    }
+
+    /// Everything reaches all of its endpoints again.
+    pub fn is_silent_nowhere(&self) {
+        self.state.lock().unwrap().silent.clear();
+    }
+
+    /// What the next requests with a code that can't be right come to.
+    pub fn tests_come_to(&self, replies: impl IntoIterator<Item = Reply>) {
+        self.state.lock().unwrap().tests.extend(replies);
+    }
+
+    /// The forms of those that came so far. They are no requests otherwise: not counted, and nothing's script is used up.
+    pub fn tests(&self) -> Vec<HashMap<String, String>> {
+        self.state.lock().unwrap().tested.clone()
+    }
+
     /// How many requests to a path reached it, whatever came of them.
     pub fn asked(&self, path: &str) -> usize {
         self.state.lock().unwrap().asked.get(path).copied().unwrap_or_default()
@@ -303,10 +329,36 @@ impl ScriptedProvider {
 
     fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, HttpFault> {
         let path = request.uri().path().to_owned();
+        if let Some(answer) = self.rehearsed(request, &path) {
+            return answer;
+        }
         self.watch.sees(&Moment::Arrives(path.clone()));
         let answer = self.act(request, &path);
         self.watch.sees(&Moment::Answered(path));
         answer
+    }
+
+    /// What is asked before anybody consents: a try of each endpoint, and a code that can't be right.
+    fn rehearsed(&self, request: &HttpRequest, path: &str) -> Option<Result<HttpResponse, HttpFault>> {
+        let mut state = self.state.lock().unwrap();
+        if request.method() == "HEAD" {
+            let silent = state.away || state.silent.iter().any(|it| it == path);
+            return Some(match silent {
+                true => Err(HttpFault::Connect("Connection refused".into())),
+                false => Ok(response(405, String::new(), self.clock.shown())),
+            });
+        }
+        let form: HashMap<String, String> = form_urlencoded::parse(request.body()).into_owned().collect();
+        form.get("code").filter(|code| code.starts_with(TEST_CODE))?;
+        state.tested.push(form);
+        Some(match state.tests.pop_front() {
+            None => Ok(response(400, json!({"error": "invalid_grant"}).to_string(), self.clock.shown())),
+            Some(Reply::Status(status @ (429 | 500..), _)) => {
+                Err(HttpFault::Status { status, retry_after: None })
+            }
+            Some(Reply::Status(status, body)) => Ok(response(status, body, self.clock.shown())),
+            Some(_) => Err(HttpFault::Timeout),
+        })
     }
 
     fn act(&self, request: &HttpRequest, path: &str) -> Result<HttpResponse, HttpFault> {
@@ -525,6 +577,10 @@ impl Transport for Wire {
         Box::pin(async move {
             let gate = {
                 let (mut state, path) = (self.0.state.lock().unwrap(), request.uri().path());
+                if is_rehearsal(&request) {
+                    drop(state);
+                    return self.0.answer(&request);
+                }
                 state.gates.remove(path).or_else(|| state.closed.get(path).cloned())
             };
             if let Some(gate) = gate {
@@ -533,6 +589,11 @@ impl Transport for Wire {
             self.0.answer(&request)
         })
     }
+}
+
+/// Whether a request only tries what a later one will need.
+fn is_rehearsal(request: &HttpRequest) -> bool {
+    request.method() == "HEAD" || String::from_utf8_lossy(request.body()).contains(TEST_CODE)
 }
 
 fn response(status: u16, body: String, at: Timestamp) -> HttpResponse {

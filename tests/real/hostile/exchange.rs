@@ -138,7 +138,7 @@ fn members_of_the_wrong_type_are_no_token_answer() {
 
 #[test]
 fn another_kind_of_token_or_grant_is_refused_and_named() {
-    let mut it = Hostile::new("scopes = [\"read\", \"write\"]\nrevocation_url = \"http://127.0.0.1:9/\"");
+    let mut it = Hostile::new("scopes = [\"read\", \"write\"]\nrevocation_url = \"{url}/nowhere\"");
     it.registers("L-good", json("200 OK", with(r#""scope":"read write admin""#)), &[]).exits(0);
     let mut tried = 0;
     for (members, says) in [

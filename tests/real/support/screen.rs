@@ -8,14 +8,14 @@ use tempfile::TempDir;
 /// One tmux server with one window; gone when dropped.
 pub struct Screen {
     socket: String,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Screen {
     /// A shell's command line in a bare environment, in a window of this width.
     pub fn new(home: &Path, width: u16, shell: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let screen = Self { socket: folder.path().join("screen").display().to_string(), _folder: folder };
+        let screen = Self { socket: folder.path().join("screen").display().to_string(), folder };
         let program = Path::new(super::PROGRAM).parent().unwrap().display().to_string();
         let environment = [
             "env".to_owned(),
@@ -59,17 +59,57 @@ impl Screen {
         }
     }
 
+    /// Pastes text, as a terminal does that marks it where the program asks for that, or as one that doesn't.
+    pub fn pastes(&self, text: &str, marked: bool) {
+        let file = self.folder.path().join("paste");
+        std::fs::write(&file, text).unwrap();
+        self.tmux(&["load-buffer", "-b", "paste", file.to_str().unwrap()]);
+        let mut paste = vec!["paste-buffer", "-b", "paste"];
+        paste.extend(marked.then_some("-p"));
+        self.tmux(&paste);
+    }
+
+    /// Sends a signal to our program at this terminal.
+    pub fn ends_programs(&self, signal: &str) {
+        let sent =
+            outside("pkill").args([&format!("-{signal}"), "-t", &self.terminal(), "biotrack-auth"]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Whether the cursor is shown.
+    pub fn has_cursor(&self) -> bool {
+        self.tmux(&["display-message", "-p", "#{cursor_flag}"]).trim() == "1"
+    }
+
+    /// The terminal's name, as processes at it have it.
+    fn terminal(&self) -> String {
+        let path = self.tmux(&["display-message", "-p", "#{pane_tty}"]);
+        path.trim().trim_start_matches("/dev/").to_owned()
+    }
+
     /// Waits until what is typed isn't shown.
     #[track_caller]
     pub fn hides(&self) {
-        let terminal = self.tmux(&["display-message", "-p", "#{pane_tty}"]);
+        self.has_mode("-echo");
+    }
+
+    /// Waits until what is typed is shown, and taken line by line.
+    #[track_caller]
+    pub fn echoes(&self) {
+        self.has_mode("echo");
+        self.has_mode("icanon");
+    }
+
+    #[track_caller]
+    fn has_mode(&self, mode: &str) {
+        let terminal = format!("/dev/{}", self.terminal());
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
-            let said = outside("stty").args(["-F", terminal.trim(), "-a"]).output().unwrap();
-            if String::from_utf8_lossy(&said.stdout).contains("-echo ") {
+            let said = outside("stty").args(["-F", &terminal, "-a"]).output().unwrap();
+            if String::from_utf8_lossy(&said.stdout).split_whitespace().any(|word| word == mode) {
                 return;
             }
-            assert!(Instant::now() < deadline, "what is typed is shown");
+            assert!(Instant::now() < deadline, "the terminal isn't at {mode}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }

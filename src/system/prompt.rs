@@ -1,0 +1,283 @@
+//! Questions at the terminal, and what is pasted there. Each way out of one leaves the terminal as it was.
+
+use super::paste::Burst;
+use super::tty::{Modes, Woken};
+use secrecy::SecretString;
+use std::io::{self, Write, stderr};
+use std::time::Duration;
+
+/// A paste that is this long silent has come whole, or waits for its person.
+const QUIET: Duration = Duration::from_millis(500);
+/// What still comes of a paste comes within this time.
+const REST: Duration = Duration::from_millis(100);
+
+/// Ctrl-D, Ctrl-U, and the two keys that delete.
+const END: u8 = 4;
+const KILL: u8 = 21;
+const DELETE: [u8; 2] = [8, 127];
+
+/// Asks for a value; what is typed is shown, and the terminal itself lets it be edited.
+pub(super) fn ask(question: &str, default: Option<&str>) -> io::Result<String> {
+    let shown = match default {
+        None | Some("") => format!("{question}: "),
+        Some(default) => format!("{question} [{default}]: "),
+    };
+    loop {
+        let line = line(&shown)?;
+        match (line.trim(), default) {
+            ("", Some(default)) => return Ok(default.to_owned()),
+            ("", None) => {}
+            (text, _) => return Ok(text.to_owned()),
+        }
+    }
+}
+
+/// Asks for a secret: nothing of it is shown, and what was typed before the question is thrown away.
+pub(super) fn ask_secret(question: &str) -> io::Result<SecretString> {
+    let modes = Modes::secret()?;
+    let shown = format!("{question}: ");
+    say(&shown)?;
+    let mut secret: Vec<u8> = Vec::new();
+    let done = 'typed: loop {
+        match modes.wait(None)? {
+            Woken::Typed => {}
+            Woken::Continued => {
+                secret.fill(0);
+                secret.clear();
+                say(&format!("\n{shown}"))?;
+                continue;
+            }
+            Woken::Interrupted | Woken::Quiet => break Err(interrupted()),
+        }
+        let typed = modes.read()?;
+        if typed.is_empty() {
+            break Err(interrupted());
+        }
+        for byte in typed {
+            match byte {
+                b'\n' | b'\r' => break 'typed Ok(()),
+                END if secret.is_empty() => break 'typed Err(interrupted()),
+                END => break 'typed Ok(()),
+                KILL => secret.clear(),
+                byte if DELETE.contains(&byte) => delete_last(&mut secret),
+                byte => secret.push(byte),
+            }
+        }
+    };
+    say("\n")?;
+    let text = String::from_utf8_lossy(&secret).into_owned();
+    secret.fill(0);
+    done.map(|()| text.into())
+}
+
+/// Asks for a yes by a single key; no is the default.
+pub(super) fn confirm(question: &str) -> io::Result<bool> {
+    let modes = Modes::single_key()?;
+    let shown = format!("{question} [y/N] ");
+    say(&shown)?;
+    let answer = loop {
+        match modes.wait(None)? {
+            Woken::Typed => {}
+            Woken::Continued => {
+                say(&format!("\n{shown}"))?;
+                continue;
+            }
+            Woken::Interrupted | Woken::Quiet => break Err(interrupted()),
+        }
+        let typed = modes.read()?;
+        match typed.first() {
+            None | Some(&END) => break Err(interrupted()),
+            Some(b'y' | b'Y') => break Ok(true),
+            Some(b'n' | b'N' | b'\n' | b'\r') => break Ok(false),
+            Some(_) => {}
+        }
+    };
+    say(match answer {
+        Ok(true) => "yes\n",
+        Ok(false) => "no\n",
+        Err(_) => "\n",
+    })?;
+    answer
+}
+
+/// Lets one of several be chosen: by the arrows, j and k, or its number; Enter takes the one that is marked.
+pub(super) fn choose(question: &str, among: &[String]) -> io::Result<usize> {
+    let modes = Modes::list()?;
+    let mut at = 0;
+    say(&format!("{question}:\n{}", list(among, at)))?;
+    let up = format!("\x1b[{}A\x1b[J", among.len());
+    let chosen = loop {
+        match modes.wait(None)? {
+            Woken::Typed => {}
+            Woken::Continued => {
+                say(&format!("\n{question}:\n{}", list(among, at)))?;
+                continue;
+            }
+            Woken::Interrupted | Woken::Quiet => break Err(interrupted()),
+        }
+        let typed = modes.read()?;
+        match step(&typed, at, among.len()) {
+            Step::To(next) => at = next,
+            Step::Take(taken) => break Ok(taken),
+            Step::Leave => break Err(interrupted()),
+        }
+        say(&format!("{up}{}", list(among, at)))?;
+    };
+    if let Ok(taken) = chosen {
+        // One line more: the question's own.
+        say(&format!("\x1b[{}A\x1b[J{question}: {}\n", among.len() + 1, among[taken]))?;
+    }
+    chosen
+}
+
+/// What keys mean for a list.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    To(usize),
+    Take(usize),
+    Leave,
+}
+
+fn step(typed: &[u8], from: usize, of: usize) -> Step {
+    let (mut at, mut rest) = (from, typed);
+    if rest.is_empty() {
+        return Step::Leave;
+    }
+    while let Some(key) = rest.first() {
+        let (taken, next) = match rest {
+            [0x1b, b'[' | b'O', b'B', ..] => (3, at + 1),
+            [0x1b, b'[' | b'O', b'A', ..] => (3, at + of - 1),
+            _ => match key {
+                b'j' | b'\t' => (1, at + 1),
+                b'k' => (1, at + of - 1),
+                b'1'..=b'9' if usize::from(key - b'1') < of => (1, usize::from(key - b'1')),
+                b'\n' | b'\r' => return Step::Take(at),
+                &END => return Step::Leave,
+                _ => (1, at),
+            },
+        };
+        (at, rest) = (next % of.max(1), &rest[taken..]);
+    }
+    Step::To(at)
+}
+
+fn list(among: &[String], at: usize) -> String {
+    let line = |(place, it): (usize, &String)| format!("{} {it}\n", if place == at { '>' } else { ' ' });
+    among.iter().enumerate().map(line).collect()
+}
+
+/// Reads all that is pasted, and one byte more than the most that may be. It ends with Enter once it's quiet, or Ctrl-D; one line
+/// needs no second Enter. Nothing of it is shown, for a code may be in it, and nothing of it is left to the shell.
+pub(super) fn read_paste(most: usize, question: &str, tell: &dyn Fn(&str)) -> io::Result<Vec<u8>> {
+    let modes = Modes::paste()?;
+    tell(question);
+    let (mut burst, mut quiet, mut told) = (Burst::new(most), false, false);
+    loop {
+        let limit = (!burst.is_empty()).then_some(QUIET);
+        match modes.wait(limit)? {
+            Woken::Typed => {}
+            Woken::Continued => {
+                tell(question);
+                continue;
+            }
+            Woken::Interrupted => return Err(interrupted()),
+            Woken::Quiet => {
+                let text = burst.text();
+                if !text.open && !text.marked && text.is_a_line() {
+                    break;
+                }
+                if !std::mem::replace(&mut told, true) {
+                    tell("Press Enter once everything is pasted.");
+                }
+                quiet = true;
+                continue;
+            }
+        }
+        let typed = modes.read()?;
+        let is_enter = matches!(typed.as_slice(), b"\n" | b"\r" | b"\r\n");
+        if typed.is_empty() || is_enter && quiet && !burst.text().open {
+            break;
+        }
+        let end = typed.iter().position(|byte| *byte == END);
+        burst.add(&typed[..end.unwrap_or(typed.len())]);
+        quiet = false;
+        if burst.text().is_entered() || end.is_some() {
+            break;
+        }
+    }
+    while modes.wait(Some(REST))? == Woken::Typed && !modes.read()?.is_empty() {}
+    let mut bytes = burst.text().bytes;
+    bytes.truncate(most + 1);
+    Ok(bytes)
+}
+
+/// A line as the terminal itself gives it.
+fn line(shown: &str) -> io::Result<String> {
+    let modes = Modes::line()?;
+    say(shown)?;
+    loop {
+        match modes.wait(None)? {
+            Woken::Typed => {
+                let line = modes.read()?;
+                return match line.is_empty() {
+                    true => Err(interrupted()),
+                    false => Ok(String::from_utf8_lossy(&line).into_owned()),
+                };
+            }
+            Woken::Continued => say(shown)?,
+            Woken::Interrupted | Woken::Quiet => {
+                say("\n")?;
+                return Err(interrupted());
+            }
+        }
+    }
+}
+
+/// Takes the last character off, which may be of several bytes.
+fn delete_last(text: &mut Vec<u8>) {
+    while let Some(last) = text.pop() {
+        if !(0x80..0xC0).contains(&last) {
+            break;
+        }
+    }
+}
+
+fn say(text: &str) -> io::Result<()> {
+    let mut err = stderr();
+    err.write_all(text.as_bytes()).and_then(|()| err.flush())
+}
+
+fn interrupted() -> io::Error {
+    io::ErrorKind::Interrupted.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_gone_through_by_arrows_letters_and_numbers() {
+        for (typed, step_) in [
+            ("j", Step::To(1)),
+            ("jjj\n", Step::Take(0)),
+            ("\x1b[B\x1b[B", Step::To(2)),
+            ("\x1b[A", Step::To(2)),
+            ("k\r", Step::Take(2)),
+            ("3", Step::To(2)),
+            ("9", Step::To(0)),
+            ("\x04", Step::Leave),
+            ("", Step::Leave),
+        ] {
+            assert_eq!(step(typed.as_bytes(), 0, 3), step_, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn a_character_of_several_bytes_is_deleted_at_once() {
+        let mut text = "aé€".as_bytes().to_vec();
+        delete_last(&mut text);
+        assert_eq!(text, "aé".as_bytes());
+        delete_last(&mut text);
+        assert_eq!(text, b"a");
+    }
+}

@@ -1,0 +1,275 @@
+//! The terminal's modes: changed while something is asked or heard, and put back on every way out.
+//!
+//! A key reader and a prompt change how the terminal takes what is typed. Whatever ends or stops them (an answer, an error,
+//! Ctrl-C, a polite signal, Ctrl-\, Ctrl-Z) puts the modes back first; a process that goes on after Ctrl-Z takes them anew.
+
+use super::signals::{self, polite};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Signal, getpgrp, getpid, kill_process};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
+use std::io::{self, PipeReader, PipeWriter, Write, stderr, stdin};
+use std::os::fd::AsFd;
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The terminal as it was, and as it is while somebody is asked.
+struct Changed {
+    saved: Termios,
+    ours: Termios,
+    extras: Extras,
+    /// Who waits for what is typed is woken by this.
+    wake: PipeWriter,
+}
+
+/// What is changed beside the modes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Extras {
+    /// What is pasted is marked (xterm's mode 2004).
+    marks_pastes: bool,
+    /// There is no cursor.
+    hides_cursor: bool,
+    /// What is left unread is nobody's command.
+    drains: bool,
+}
+
+/// What is changed at the one terminal; nothing, while nobody is asked.
+static CHANGED: Mutex<Option<Changed>> = Mutex::new(None);
+
+fn changed() -> MutexGuard<'static, Option<Changed>> {
+    CHANGED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What woke whoever waits for what is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Woken {
+    /// Something was typed.
+    Typed,
+    /// Nothing was, for as long as was waited.
+    Quiet,
+    /// A signal ends the command.
+    Interrupted,
+    /// The process goes on after it was stopped: a question is to be asked anew.
+    Continued,
+}
+
+/// What a signal tells the one who waits.
+const INTERRUPTED: u8 = b'i';
+const CONTINUED: u8 = b'c';
+
+/// The changed modes of the terminal, put back when dropped.
+pub(super) struct Modes {
+    woken: PipeReader,
+}
+
+impl Modes {
+    /// The terminal's own line, shown and edited there; what is typed ahead is an answer.
+    pub(super) fn line() -> io::Result<Self> {
+        Self::change(|_| {}, Extras::default(), OptionalActions::Now)
+    }
+
+    /// Each key comes at once, and none is shown; what is typed ahead is an answer.
+    pub(super) fn single_key() -> io::Result<Self> {
+        Self::change(silent, Extras::default(), OptionalActions::Now)
+    }
+
+    /// The same without a cursor, for a list in which one is marked.
+    pub(super) fn list() -> io::Result<Self> {
+        Self::change(silent, Extras { hides_cursor: true, ..Extras::default() }, OptionalActions::Now)
+    }
+
+    /// The same, where what was typed before the question is thrown away, and what is left of the answer, too.
+    pub(super) fn secret() -> io::Result<Self> {
+        Self::change(silent, Extras { drains: true, ..Extras::default() }, OptionalActions::Flush)
+    }
+
+    /// The same, where what is pasted is marked, and what is left of it is thrown away.
+    pub(super) fn paste() -> io::Result<Self> {
+        Self::change(
+            silent,
+            Extras { marks_pastes: true, drains: true, ..Extras::default() },
+            OptionalActions::Now,
+        )
+    }
+
+    fn change(with: impl FnOnce(&mut Termios), extras: Extras, when: OptionalActions) -> io::Result<Self> {
+        watch();
+        let saved = tcgetattr(stdin())?;
+        let mut ours = saved.clone();
+        with(&mut ours);
+        let (woken, wake) = io::pipe()?;
+        let mut place = changed();
+        if place.is_some() {
+            return Err(io::Error::other("the terminal is being asked already"));
+        }
+        tcsetattr(stdin(), when, &ours)?;
+        let it = Changed { saved, ours, extras, wake };
+        it.mark(true);
+        *place = Some(it);
+        Ok(Self { woken })
+    }
+
+    /// Waits until something is typed, or happens, or for so long.
+    pub(super) fn wait(&self, limit: Option<Duration>) -> io::Result<Woken> {
+        let limit = limit.map(|limit| Timespec {
+            tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: limit.subsec_nanos().into(),
+        });
+        let input = stdin();
+        let mut wanted =
+            [PollFd::new(&input, PollFlags::IN), PollFd::from_borrowed_fd(self.woken.as_fd(), PollFlags::IN)];
+        // A signal that others handle cuts it short.
+        if rustix::io::retry_on_intr(|| poll(&mut wanted, limit.as_ref()))? == 0 {
+            return Ok(Woken::Quiet);
+        }
+        if wanted[1].revents().is_empty() {
+            return Ok(Woken::Typed);
+        }
+        let mut why = [0];
+        match rustix::io::read(&self.woken, &mut why) {
+            Ok(1) if why[0] == CONTINUED => Ok(Woken::Continued),
+            _ => Ok(Woken::Interrupted),
+        }
+    }
+
+    /// What was typed and not read yet; nothing, once the terminal is gone.
+    pub(super) fn read(&self) -> io::Result<Vec<u8>> {
+        // Past the standard library's buffer, which would hide what it holds from `wait`.
+        let mut bytes = vec![0; 4096];
+        let count = rustix::io::retry_on_intr(|| rustix::io::read(stdin(), &mut bytes))?;
+        bytes.truncate(count);
+        Ok(bytes)
+    }
+
+    /// Wakes whoever waits, from another thread, for the end.
+    pub(super) fn wake(&self) {
+        if let Some(it) = changed().as_mut() {
+            let _ = it.wake.write_all(&[INTERRUPTED]);
+        }
+    }
+}
+
+impl Drop for Modes {
+    fn drop(&mut self) {
+        if let Some(it) = changed().take() {
+            it.put_back(if it.extras.drains { OptionalActions::Flush } else { OptionalActions::Now });
+        }
+    }
+}
+
+impl Changed {
+    fn put_back(&self, when: OptionalActions) {
+        self.mark(false);
+        let _ = tcsetattr(stdin(), when, &self.saved);
+    }
+
+    fn take_anew(&self) {
+        // From the background it would stop us.
+        if is_in_foreground() {
+            let _ = tcsetattr(stdin(), OptionalActions::Now, &self.ours);
+            self.mark(true);
+        }
+    }
+
+    fn mark(&self, on: bool) {
+        let marks: [(bool, &str, &str); 2] = [
+            (self.extras.marks_pastes, "\x1b[?2004h", "\x1b[?2004l"),
+            (self.extras.hides_cursor, "\x1b[?25l", "\x1b[?25h"),
+        ];
+        for (_, begin, end) in marks.iter().filter(|(wanted, ..)| *wanted) {
+            let mark = if on { begin } else { end };
+            let _ = stderr().write_all(mark.as_bytes()).and_then(|()| stderr().flush());
+        }
+    }
+}
+
+/// Nothing is shown, and each key comes at once; Ctrl-C and Ctrl-Z stay signals.
+fn silent(modes: &mut Termios) {
+    modes.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
+}
+
+/// Whether what is typed is for this process: one in the background that reads it, or changes the terminal, is stopped.
+pub(super) fn is_in_foreground() -> bool {
+    tcgetpgrp(stdin()).is_ok_and(|foreground| foreground == getpgrp())
+}
+
+/// Sees to the signals that would leave the terminal changed, from its first change on.
+fn watch() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        // Where there is no thread to be had, signals end the process as ever.
+        let _ = std::thread::Builder::new().name("terminal".into()).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+            let Ok(runtime) = runtime else { return };
+            let ends = polite().into_iter().map(|kind| (kind, Act::End));
+            let all = ends.chain([
+                (SignalKind::quit(), Act::Quit),
+                (SignalKind::from_raw(Signal::TSTP.as_raw()), Act::Stop),
+                (SignalKind::from_raw(Signal::CONT.as_raw()), Act::Continue),
+            ]);
+            {
+                let _inside = runtime.enter();
+                for (kind, act) in all {
+                    let Ok(mut arrivals) = signal(kind) else { continue };
+                    runtime.spawn(async move {
+                        while arrivals.recv().await.is_some() {
+                            act.take();
+                        }
+                    });
+                }
+            }
+            let _ = ready.send(());
+            runtime.block_on(std::future::pending::<()>());
+        });
+        let _ = is_ready.recv();
+    });
+}
+
+/// What is done at a signal.
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    End,
+    Quit,
+    Stop,
+    Continue,
+}
+
+impl Act {
+    fn take(self) {
+        match self {
+            Self::End => {
+                if let Some(it) = changed().as_mut() {
+                    // Whoever asks ends by itself, and puts the terminal back.
+                    let _ = it.wake.write_all(&[INTERRUPTED]);
+                } else if !signals::are_counted() {
+                    leave(130);
+                }
+            }
+            Self::Quit => {
+                if let Some(it) = changed().as_ref() {
+                    it.put_back(OptionalActions::Flush);
+                }
+                leave(131);
+            }
+            Self::Stop => {
+                if let Some(it) = changed().as_ref() {
+                    it.put_back(OptionalActions::Now);
+                }
+                let _ = kill_process(getpid(), Signal::STOP);
+            }
+            Self::Continue => {
+                if let Some(it) = changed().as_mut() {
+                    it.take_anew();
+                    let _ = it.wake.write_all(&[CONTINUED]);
+                }
+            }
+        }
+    }
+}
+
+/// Ends the process, as the signal would have that somebody catches now for the terminal's sake.
+fn leave(code: i32) {
+    #[expect(clippy::disallowed_methods, reason = "in the place of the signal's own end")]
+    std::process::exit(code);
+}
