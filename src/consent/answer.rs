@@ -35,15 +35,22 @@ pub fn answer(
     let record = custody.standing(&key)?.ok_or_else(|| Error::Internal("the record vanished".into()))?.record;
     let item =
         Planned { username: flow.username.clone(), ..Planned::of(&record, flow.purpose, String::new()) };
-    if let Found::Left(flow) = &found {
-        let kept = finish_left_over(env, custody, &item)?.ok_or_else(|| {
-            let license = key.license.to_string();
-            custody
-                .next_consent(flow)
-                .map_or_else(|e| e, |next| HandoffError::LeftUncertain { license, next }.into())
-        });
-        return Ok((item, kept?));
-    }
+    let found = match found {
+        Found::Left(flow) => {
+            if let Some(kept) = finish_left_over(env, custody, &item)? {
+                return Ok((item, kept));
+            }
+            // Where that brought nothing the question is open again, and this may be another answer to it.
+            match custody.is_new(&returned)?.then(|| custody.find(&returned)) {
+                Some(Ok(waiting @ Found::Waiting(_))) => waiting,
+                _ => {
+                    let (license, next) = (key.license.to_string(), custody.next_consent(&flow)?);
+                    return Err(HandoffError::LeftUncertain { license, next }.into());
+                }
+            }
+        }
+        waiting => waiting,
+    };
     let waited_for = WaitedFor { env, client, interrupts: env.interrupts()?, answer: RefCell::default() };
     let mut flows = Flows::new(Starter::One, custody, client, waited_for, false);
     let kept = flows

@@ -58,8 +58,10 @@ pub enum Event {
     Retry,
     /// The command ends before its time.
     Stopped,
-    /// A person wants no answer any more.
+    /// A person doesn't wait for an answer any more.
     Canceled,
+    /// A person wants another flow in its place, because somebody else may have been led to this one's page.
+    Disowned,
 }
 
 /// What is to be done, in this order.
@@ -119,6 +121,7 @@ fn decide(starter: Starter, stage: Stage, event: Event) -> Option<(Stage, &'stat
         (Asked, Event::Stopped, Starter::Run) => (Ended, &[Unroute, LeaveOpen, Leave]),
         (Asked, Event::Stopped, _) => (Ended, &[Unroute, LeaveOpen, Report]),
         (Asked, Event::Canceled, _) => (Left, &[LeaveOpen]),
+        (Asked, Event::Disowned, _) => (Ended, &[Unroute, LeaveOpen]),
         (Asked | Left, Event::Overtaken, _) => (Ended, &[Unroute]),
         (Arrived, Event::SlotFree, _) => (Sent, &[Send]),
         (Sent, Event::NeverLeft, Starter::Run) => (Deferred, &[]),
@@ -224,7 +227,7 @@ impl Engine {
             (Stage::Deferred, Event::Unnoted, _) => Some(now + NOTE_AGAIN),
             (Stage::Deferred, _, Starter::Server) => Some(now + RETRY),
             (Stage::Asked, ..) => flow.asked_until,
-            (Stage::Left, ..) => Some(now + LEFT),
+            (Stage::Left, ..) => flow.asked_until.max(Some(now + LEFT)),
             _ => None,
         };
         effects
@@ -292,7 +295,27 @@ impl Engine {
 
     /// The flow about a license that somebody waits for, where there is one.
     pub fn of_item(&self, item: usize) -> Option<(&FlowId, &Flow)> {
-        self.flows.iter().find(|(_, flow)| flow.item == item && flow.stage != Stage::Left)
+        let waited_for =
+            || self.flows.iter().filter(|(_, flow)| flow.item == item && flow.stage != Stage::Left);
+        waited_for().find(|(_, flow)| flow.stage == Stage::Asked).or_else(|| waited_for().next())
+    }
+
+    /// Whether an admin was asked here, whose next answer comes here as well.
+    pub fn was_asked_here(&self, flow: &FlowId) -> bool {
+        self.flows.get(flow).is_some_and(|flow| flow.asked_until.is_some())
+    }
+
+    /// Whether it's a server that goes on: nobody takes over what it leaves in the ledger as its own.
+    pub fn goes_on_serving(&self) -> bool {
+        self.starter == Starter::Server && !self.stopping
+    }
+
+    /// Whether another flow about the same license is waited for.
+    pub fn has_another(&self, flow: &FlowId) -> bool {
+        let is_waited_for = |id: &FlowId| {
+            self.flows.get(id).is_some_and(|it| !matches!(it.stage, Stage::Left | Stage::Ended))
+        };
+        self.beside(flow).iter().any(is_waited_for)
     }
 
     /// Those about the license of a flow, but for itself.

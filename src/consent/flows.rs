@@ -11,7 +11,7 @@
 
 use super::engine::{Effect, Engine, Event, Flow, Stage, Starter};
 use crate::custody::{Asked, Custody, Found, Kept, Question};
-use crate::error::{Error, LedgerError, ProviderError, Result, UnusedCode};
+use crate::error::{Error, HandoffError, LedgerError, ProviderError, Result, UnusedCode};
 use crate::model::duration::in_words;
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
@@ -160,7 +160,10 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         let code = match self.custody.take_up(*flow, returned, &self.client.endpoints) {
             Ok(code) => code,
             Err(e) => {
-                reply.failed(&e);
+                match &e {
+                    Error::Handoff(HandoffError::Used { .. }) => reply.already(),
+                    e => reply.failed(e),
+                }
                 return Err(e);
             }
         };
@@ -222,10 +225,14 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
                     continue;
                 }
                 (Some(UnusedCode::WrongClient), _) => Event::WrongClient,
-                (None, Err(Error::Provider(ProviderError::CodeLapsed { .. }))) if self.attended => {
+                (None, Err(Error::Provider(ProviderError::CodeLapsed { .. })))
+                    if self.attended && self.engine.was_asked_here(&id) && self.custody.is_reopened(&id) =>
+                {
                     Event::SpentInSight
                 }
-                (None, Err(Error::Provider(_)) | Ok(Kept::Held { .. })) => Event::Spent,
+                (None, Err(Error::Provider(_)) | Ok(Kept::Held { .. })) if self.custody.is_reopened(&id) => {
+                    Event::Spent
+                }
                 _ => Event::Settled,
             };
             self.on(&id, event, Some(kept));
@@ -293,6 +300,14 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         }
     }
 
+    /// Somebody else may have been led to the page about a license: its flow is waited for no more, and no answer to it is taken
+    /// here.
+    pub fn disown(&mut self, item: usize) {
+        if let Some(id) = self.engine.of_item(item).map(|(id, _)| id.clone()) {
+            self.on(&id, Event::Disowned, None);
+        }
+    }
+
     /// Does what the engine decides. `end`: how the flow ends by this event, where that is known.
     fn on(&mut self, id: &FlowId, event: Event, end: Option<Result<Kept>>) {
         let mut end = end;
@@ -343,7 +358,9 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
                         let beside = self.engine.beside(id);
                         beside.iter().for_each(|other| self.on(other, Event::Overtaken, None));
                     }
-                    self.tell(id, end.take(), false);
+                    // Another flow of the license is waited for: that one's end is the license's.
+                    let goes_on = matches!(end, Some(Err(_))) && self.engine.has_another(id);
+                    self.tell(id, end.take(), goes_on);
                 }
                 Effect::WaitAgain => self.tell(id, end.take(), true),
                 Effect::Leave => self.tell(id, None, false),
@@ -351,6 +368,12 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         }
         if self.engine.get(id).is_some_and(|flow| flow.stage == Stage::Ended) {
             self.engine.remove(id);
+            // A code that came to nothing here is nobody else's while this process lives: its link works again.
+            if self.engine.goes_on_serving()
+                && let Err(e) = self.custody.give_back(id)
+            {
+                tracing::warn!("flow {} stays this process's own in the ledger: {e}", id.0);
+            }
         }
     }
 

@@ -155,14 +155,18 @@ impl<'l, 'e> Listening<'l, 'e> {
             }
         };
         self.untaken = None;
-        let flow = match &found {
-            Found::Waiting(flow) => flow,
+        let found = match found {
             Found::Left(flow) => {
-                let key = flow.key.clone();
-                self.finish_left(&key);
-                return reply.about(key.license.as_str()).already();
+                self.finish_left(&flow.key);
+                // Where that brought nothing the question is open again, and this may be another answer to it.
+                match self.flows.custody.find(&returned) {
+                    Ok(waiting @ Found::Waiting(_)) => waiting,
+                    _ => return reply.about(flow.key.license.as_str()).already(),
+                }
             }
+            waiting => waiting,
         };
+        let (Found::Waiting(flow) | Found::Left(flow)) = &found;
         let reply = reply.about(flow.key.license.as_str());
         let planned = match self.planned(&flow.key) {
             Ok(planned) => Planned { username: flow.username.clone(), purpose: flow.purpose, ..planned },

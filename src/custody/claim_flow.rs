@@ -71,6 +71,12 @@ impl Custody<'_> {
         Ok(self.question(returned)?.is_some_and(|(flow, _)| returned.is_at(&flow.redirect_uri)))
     }
 
+    /// Whether an answer has a code that wasn't sent before.
+    pub fn is_new(&self, returned: &Returned) -> Result<bool> {
+        let Some(code) = returned.callback.code() else { return Ok(false) };
+        Ok(self.ledger.sent_before(&fingerprint(code.expose()))?.is_none())
+    }
+
     fn question(&mut self, returned: &Returned) -> Result<Option<(Flow, Secret)>> {
         for state in returned.states() {
             if let Some(flow) = self.ledger.question_of(&fingerprint(state.expose()))? {

@@ -14,7 +14,7 @@ use std::time::Duration;
 impl Custody<'_> {
     /// A code came: it's sealed and noted. As long as no more is, whoever finds it may send it.
     pub fn arrived(&mut self, flow: &FlowId, code: &Secret) -> Result<()> {
-        self.is_new(flow, code)?;
+        self.refuse_sent_before(flow, code)?;
         self.seals_of(flow)?;
         let asked = self.in_flight.get_mut(flow).ok_or_else(unknown)?;
         tracing::info!("a code for {} came", asked.key);
@@ -35,7 +35,7 @@ impl Custody<'_> {
     }
 
     /// A code is sent once, from whichever answer, however often that is reloaded or pasted.
-    fn is_new(&self, flow: &FlowId, code: &Secret) -> Result<()> {
+    fn refuse_sent_before(&self, flow: &FlowId, code: &Secret) -> Result<()> {
         let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
         match self.ledger.sent_before(&fingerprint(code.expose())) {
             Ok(Some(_)) => Err(HandoffError::Used { license: asked.key.license.to_string() }.into()),
@@ -146,6 +146,23 @@ impl Custody<'_> {
         let told = why.as_deref().map(|why| (Happened::Failed, why));
         self.end(FlowEnd::LeftOpen(flow.clone(), self.open_until()), &key, told)?;
         Ok(None)
+    }
+
+    /// Whether a question that brought nothing is open again in the ledger, and not kept there with what came of it.
+    pub fn is_reopened(&self, flow: &FlowId) -> bool {
+        self.in_flight.get(flow).is_none_or(|asked| asked.from.is_some())
+    }
+
+    /// A code that can't be sent any more isn't kept by a process that goes on: its question is open again.
+    pub fn give_back(&mut self, flow: &FlowId) -> Result<()> {
+        let Some(asked) = self.in_flight.get(flow).filter(|asked| asked.code.is_some()) else {
+            return Ok(());
+        };
+        let key = asked.key.clone();
+        if !matches!(self.ledger.stage(flow)?, Some(Stage::Arrived(_))) {
+            return Ok(());
+        }
+        self.end(FlowEnd::Reopened(flow.clone(), self.open_until()), &key, None)
     }
 
     /// Whether the ledger has closed a question of this process, because another answer brought a grant.

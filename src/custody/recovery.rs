@@ -105,7 +105,13 @@ impl Custody<'_> {
             if !self.ledger.adopt(&flow)? {
                 continue;
             }
-            recovered.push(self.resume(online, flow)?);
+            let resumed = self.resume(online, flow.clone());
+            if resumed.is_err()
+                && let Err(e) = self.ledger.release(&flow)
+            {
+                tracing::warn!("what is left of {key} stays this process's own: {e}");
+            }
+            recovered.push(resumed?);
         }
         Ok(recovered)
     }
@@ -142,7 +148,9 @@ impl Custody<'_> {
                 Ok(Recovered::Unanswered)
             }
             NextStep::Uncertain(why) => {
-                let end = match flow.purpose.is_consent() {
+                // Where that it was sent is only inferred, which code it was isn't known, and none is sent twice.
+                let is_noted = self.ledger.stage(&flow.id)?.is_some_and(|noted| noted == flow.stage);
+                let end = match flow.purpose.is_consent() && is_noted {
                     true => FlowEnd::Reopened(flow.id.clone(), self.open_until()),
                     false => FlowEnd::Closed(flow.id.clone()),
                 };

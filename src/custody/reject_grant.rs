@@ -71,7 +71,10 @@ impl Custody<'_> {
                 let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
                 let (_, opener) = self.vault.unfold(&asked.kept, key.license.as_str())?;
                 let granted = opener.open(sealed, key.license.as_str())?;
-                self.vault.put(&format!("{}-unwanted", self.item_of_flow(key, flow)), &granted)
+                self.vault.put(
+                    &format!("{}-unwanted-{}", self.item_of_flow(key, flow), self.env.random.name()?),
+                    &granted,
+                )
             }
         }
     }

@@ -20,7 +20,13 @@ impl Ledger {
     /// The open question, of any profile, that a state belongs to. What a spool holds of it is merged first.
     pub fn question_of(&mut self, state: &Fingerprint) -> Result<Option<Flow>> {
         self.merge_spools()?;
-        journal::of_state(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
+        let found =
+            journal::of_state(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))?;
+        // A living process's own notes are all there.
+        match found {
+            Some(flow) if !self.is_worked_on(&flow)? => Ok(Some(self.as_it_may_be(flow))),
+            found => Ok(found),
+        }
     }
 
     /// The states of all open questions, by which their answers are told from strangers'.
@@ -124,6 +130,15 @@ impl Ledger {
         self.transaction("take the question over", |tx| journal::adopt(tx, &flow.id, theirs.as_ref(), &ours))
     }
 
+    /// Leaves a question that was taken over to the next process, as if it hadn't been.
+    pub fn release(&mut self, flow: &Flow) -> Result<()> {
+        let ours = self.mark()?.owner();
+        let Some(theirs) = flow.owner.clone() else { return Ok(()) };
+        self.transaction("leave the question", |tx| {
+            journal::adopt(tx, &flow.id, Some(&ours), &theirs).map(drop)
+        })
+    }
+
     pub(super) fn merge_spools(&mut self) -> Result<()> {
         for left in Spool::left_behind(&self.spool, &self.paths.owners())? {
             let shared = self.is_shared();
@@ -132,8 +147,10 @@ impl Ledger {
                 for spooled in &left.notes {
                     let Spooled { flow, stage, .. } = spooled;
                     match journal::stage_of(tx, flow)? {
-                        // Never back: the ledger may have taken what came later.
-                        Some(noted) if noted.order() < stage.order() => journal::note(tx, flow, stage)?,
+                        // Never back: the ledger may have taken what came later. And not where the question was opened again.
+                        Some(noted) if noted.order() < stage.order() && journal::has_owner(tx, flow)? => {
+                            journal::note(tx, flow, stage)?;
+                        }
                         Some(_) => {}
                         None if shared => merged &= journal::put_again(tx, spooled)?,
                         // Nobody else can have closed it here.

@@ -18,10 +18,14 @@ impl Ledger {
         self.relaxed(|tx| journal::leave(tx, flow, &ours))
     }
 
+    /// How far a question has come; `None` where it's closed.
+    pub fn stage(&self, flow: &FlowId) -> Result<Option<Stage>> {
+        journal::stage_of(self.engine.db(), flow).map_err(|e| self.fault("read the journal", e))
+    }
+
     /// Whether a question is open.
     pub fn is_open(&self, flow: &FlowId) -> Result<bool> {
-        let stage = journal::stage_of(self.engine.db(), flow);
-        Ok(stage.map_err(|e| self.fault("read the journal", e))?.is_some())
+        Ok(self.stage(flow)?.is_some())
     }
 
     /// Notes how far a question has come. Survives the process's end at once, a power cut only once something is
@@ -46,13 +50,17 @@ impl Ledger {
     ) -> Result<Logged<FlowId>> {
         let (ours, living) = (self.mark()?.owner(), self.living());
         let note = |tx: Db<'_>| {
-            if let Some(code) = code {
+            if code.is_some() {
                 is_its_turn(tx, flow, &living)?;
+            }
+            let noted = journal::note_own(tx, flow, &Stage::Sent, &ours)?;
+            if let Some(code) = code.filter(|_| noted) {
                 journal::code_is_sent(tx, flow, code)?;
             }
-            journal::note_own(tx, flow, &Stage::Sent, &ours)
+            Ok(noted)
         };
-        let noted = match synced || self.boot.is_none() {
+        // On a server nobody else may note the same at this moment.
+        let noted = match synced || self.boot.is_none() || self.is_shared() {
             true => self.transaction("note", note),
             false => self.relaxed(note),
         };

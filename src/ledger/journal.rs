@@ -133,6 +133,12 @@ pub(super) fn stage_of(tx: Db<'_>, flow: &FlowId) -> Result<Option<Stage>, DbErr
     tx.row("SELECT stage, sealed FROM flow WHERE id = ?1", values![&flow.0], |row| read_stage(row, 0))
 }
 
+/// Whether a question is a process's own.
+pub(super) fn has_owner(tx: Db<'_>, flow: &FlowId) -> Result<bool, DbError> {
+    let owned = "SELECT count(*) FROM flow WHERE id = ?1 AND owner_mark IS NOT NULL";
+    Ok(tx.number(owned, values![&flow.0])? == 1)
+}
+
 /// Whether a question waits for whoever brings its answer, and nobody has taken one up.
 pub(super) fn waits_for_anybody(tx: Db<'_>, flow: &FlowId) -> Result<bool, DbError> {
     let waiting = "SELECT count(*) FROM flow WHERE id = ?1 AND owner_mark IS NULL AND stage = 'asked'";

@@ -16,6 +16,16 @@ pub struct Callback {
     pub answered: Result<Answered, &'static str>,
 }
 
+impl Callback {
+    /// The code, where there is one.
+    pub fn code(&self) -> Option<&Secret> {
+        match &self.answered {
+            Ok(Answered::Code(code)) => Some(code),
+            _ => None,
+        }
+    }
+}
+
 /// The provider's answer to the question.
 #[derive(Debug, Clone)]
 pub enum Answered {

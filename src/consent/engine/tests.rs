@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 const STAGES: [Stage; 6] =
     [Stage::Asked, Stage::Arrived, Stage::Sent, Stage::Deferred, Stage::Left, Stage::Ended];
 const STARTERS: [Starter; 3] = [Starter::One, Starter::Run, Starter::Server];
-const EVENTS: [Event; 16] = [
+const EVENTS: [Event; 17] = [
     Event::CodeCame,
     Event::CodeClaimed,
     Event::Refused,
@@ -21,6 +21,7 @@ const EVENTS: [Event; 16] = [
     Event::Retry,
     Event::Stopped,
     Event::Canceled,
+    Event::Disowned,
 ];
 
 fn all() -> impl Iterator<Item = (Stage, Event, Starter)> {
@@ -123,7 +124,7 @@ fn what_ended_stays_ended_and_its_starter_hears_once_of_what_isnt_waited_for_any
         assert_ne!(stage, Stage::Ended, "{event:?}");
         let told = effects.iter().filter(|it| matches!(it, Effect::Report | Effect::Leave)).count();
         // Who cancels knows, and who was overtaken is told of what overtook it.
-        let knows = matches!(event, Event::Canceled | Event::Overtaken);
+        let knows = matches!(event, Event::Canceled | Event::Disowned | Event::Overtaken);
         let expected = usize::from(is_waited_for(stage) && !is_waited_for(next) && !knows);
         assert_eq!(told, expected, "{starter:?} {stage:?} {event:?}");
     }

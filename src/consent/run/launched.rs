@@ -36,7 +36,7 @@ impl ConsentRun<'_, '_> {
     pub(super) fn renew_opened_twice(&mut self) -> bool {
         while let Some(at) = self.opened_twice.pop_first() {
             if self.flows.about(at).is_some_and(|flow| flow.stage == Stage::Asked) {
-                self.flows.cancel(at);
+                self.flows.disown(at);
                 self.try_again(at);
                 self.ask(&[at], OpenTrigger::Key);
                 return true;

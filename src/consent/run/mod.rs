@@ -188,7 +188,9 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             self.run_hooks();
             self.reporter.turn(&self.pace, self.to_ask.front().map(String::as_str));
             match self.pace.next(Instant::now()) {
-                Now::Finish if self.to_ask.is_empty() && self.links.is_empty() => break,
+                Now::Finish if self.to_ask.is_empty() && self.links.is_empty() && self.flows.is_empty() => {
+                    break;
+                }
                 Now::Finish => self.wait(None),
                 Now::Open(which) => self.ask(&which, OpenTrigger::Turn),
                 Now::Look => self.flows.server.look(),
