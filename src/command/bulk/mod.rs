@@ -72,10 +72,10 @@ pub(super) fn run<'a>(
     let client = super::online::connect(call, &provider, &bench.custody)?;
     bench.custody.connect(client.clone());
     bench.custody.probe()?;
+    let mut session = Session::bind(call.env, client.clone(), waiting.port)?;
     if let Some(first) = run.plan.items.first() {
         bench.custody.rehearse(&first.key, &first.username)?;
     }
-    let mut session = Session::bind(call.env, client.clone(), waiting.port)?;
     let now = call.env.clock.now();
     let Run { plan, known, resumed, any_user, verb, .. } = run;
     let (id, places) = match resumed {

@@ -61,8 +61,8 @@ fn alone<'a>(
     waiting: &Waiting,
 ) -> Result<Outcome> {
     bench.custody.probe()?;
-    bench.custody.rehearse(&item.key, &item.username)?;
     let mut session = Session::bind(call.env, client.clone(), waiting.port)?;
+    bench.custody.rehearse(&item.key, &item.username)?;
     let provider = bench.provider.clone();
     let mut view = SingleReporter::new(call, &waiting.handing_off, &provider);
     let pace = Pace::new(1, false, vec![item.username.to_string()]);

@@ -38,7 +38,8 @@ const MOST_QUERY: usize = 16 * 1024;
 pub(super) fn router(house: Arc<House>) -> Router {
     Router::new()
         .route("/", get(home))
-        .route("/oauth", get(authorize::authorize))
+        // Who only tries whether it answers asks nobody.
+        .route("/oauth", get(authorize::authorize).head(async || StatusCode::OK))
         .route("/oauth/grant", post(grant::decide))
         .route("/oauth/token", post(token::token))
         .route("/oauth/revoke", post(probe::revoke))

@@ -25,6 +25,8 @@ pub struct Story {
     limited: BTreeSet<Name>,
     /// What no client may ever do.
     pub wrong: Vec<String>,
+    /// The client was tested.
+    tested: bool,
 }
 
 impl Story {
@@ -56,6 +58,10 @@ impl Story {
                 }
                 "refused" if text("why") == "rate-limit" => {
                     story.limited.insert(name());
+                }
+                // The code that tests the client, once.
+                "refused" if text("why") == "invalid_grant: unknown code" && !story.tested => {
+                    story.tested = true
                 }
                 "refused" if text("why") != "denied" => story.wrong.push(line.to_string()),
                 // An older grant goes once a newer one is stored; a license's newest never does.
