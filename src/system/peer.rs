@@ -1,6 +1,8 @@
 //! Whose the other end of a connection on this machine is, where the system tells: Linux does, in /proc/net.
 
-use std::net::{IpAddr, SocketAddr};
+#[cfg(any(target_os = "linux", test))]
+use std::net::IpAddr;
+use std::net::SocketAddr;
 
 /// Who is at the other end of a connection to a port of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,7 @@ fn connections() -> Option<String> {
 }
 
 /// One line of the list.
+#[cfg(any(target_os = "linux", test))]
 struct Connection {
     local: SocketAddr,
     remote: SocketAddr,
@@ -45,6 +48,7 @@ struct Connection {
 
 /// `read` lists the connections at this moment. A peer whose end isn't listed has closed it in between, or is in a network
 /// of its own: which of the two, our own end tells.
+#[cfg(any(target_os = "linux", test))]
 fn judge(
     peer: SocketAddr,
     local: SocketAddr,
@@ -70,6 +74,7 @@ fn judge(
 }
 
 /// `sl local remote state queues timer retransmits uid timeout inode …`, addresses in hexadecimal.
+#[cfg(any(target_os = "linux", test))]
 fn connection(line: &str) -> Option<Connection> {
     let fields: Vec<&str> = line.split_whitespace().collect();
     let [_, local, remote, state, _, _, _, user, _, inode, ..] = fields[..] else { return None };
@@ -84,6 +89,7 @@ fn connection(line: &str) -> Option<Connection> {
 
 /// Four bytes at a time, each four as this machine's processor orders them. A socket of both families lists an IPv4 peer
 /// as IPv6: it's compared as what it is.
+#[cfg(any(target_os = "linux", test))]
 fn address(text: &str) -> Option<SocketAddr> {
     let (host, port) = text.split_once(':')?;
     let bytes = hex::decode(host).ok()?;

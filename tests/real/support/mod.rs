@@ -14,7 +14,6 @@ pub mod old_home;
 pub mod proxy;
 #[cfg(unix)]
 pub mod screen;
-#[cfg(target_os = "linux")]
 pub mod scripted;
 pub mod seed;
 #[cfg(unix)]
