@@ -72,11 +72,11 @@ fn a_flag_goes_before_the_environment() {
 }
 
 #[test]
-fn a_held_first_grant_is_named_where_someone_would_renew() {
+fn a_first_grant_that_awaits_approval_is_named_where_someone_renews() {
     let rig = Rig::with(&[Mishap::OtherUser]);
     rig.register("L-1").exits(6);
     rig.run(&["renew", "L-1", "--browser", &admin()])
-        .exits(2)
+        .exits(6)
         .says("biotrack-auth renew 604001/L-1 --awaiting");
 }
 
