@@ -131,8 +131,8 @@ fn metadata_of_another_issuer_or_with_other_demands_are_refused() {
         it.metadata.says(json("200 OK", it.with(changed)));
         let license = format!("L-good-{nth}");
         let browser = it.crowd.browser();
-        // The redirect names the sandbox, which this issuer isn't: refused, but only then.
-        it.rig.run(&register(&license, &["--browser", &browser])).exits(6);
+        // The redirect names the sandbox, which this issuer isn't: told, but only then, and no better one comes.
+        it.rig.run(&register(&license, &["--browser", &browser, "--timeout", "3s"])).exits(6);
     }
     assert_eq!(it.crowd.tally().opened, 2);
 }

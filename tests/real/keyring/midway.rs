@@ -118,8 +118,8 @@ fn gone_during_a_revocation_the_license_is_given_up_and_the_item_goes_later() {
             log_in_again();
             assert_eq!(accounts().len(), 1, "{blow:?}");
             rig.run(&["doctor"]).answers("keyring");
-            rig.run(&["doctor", "--fix"]);
-            assert!(accounts().is_empty(), "{blow:?}: {:?}", accounts());
+            let fixed = rig.run(&["doctor", "--fix"]);
+            assert!(accounts().is_empty(), "{blow:?}: {:?}\n{fixed:?}", accounts());
         }
     });
 }

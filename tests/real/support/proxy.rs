@@ -175,6 +175,11 @@ impl Revocations {
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { return };
                 let request = read_request(&mut stream);
+                if request.starts_with("HEAD ") {
+                    // Whether somebody is there is no request of a revocation.
+                    let _ = stream.write_all(b"HTTP/1.1 405 Method Not Allowed\r\nconnection: close\r\n\r\n");
+                    continue;
+                }
                 let head = answer(counted.fetch_add(1, Ordering::SeqCst) + 1);
                 let answer = match head {
                     Some(head) => {
