@@ -9,13 +9,19 @@
 -- but change the schema, and change or cut the history: that is the owner's, by biotrack-auth history prune.
 
 DO $$
+DECLARE
+    role text;
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'biotrack_auth_reader') THEN
-        CREATE ROLE biotrack_auth_reader NOLOGIN;
-    END IF;
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'biotrack_auth_writer') THEN
-        CREATE ROLE biotrack_auth_writer NOLOGIN;
-    END IF;
+    FOREACH role IN ARRAY ARRAY['biotrack_auth_reader', 'biotrack_auth_writer'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', role);
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                -- Roles are the whole server's: for another of its ledgers it was made at the same moment.
+                NULL;
+            END;
+        END IF;
+    END LOOP;
 END $$;
 
 REVOKE ALL ON SCHEMA biotrack_auth FROM PUBLIC;
@@ -33,9 +39,14 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON biotrack_auth."authorization", biotrack_
 GRANT INSERT ON biotrack_auth.history TO biotrack_auth_writer;
 GRANT INSERT, UPDATE ON biotrack_auth.history_head TO biotrack_auth_writer;
 
--- Which hosts listen. A ledger that is older has no list yet: the migration that makes it grants the same.
+-- What an older ledger doesn't have yet, the migration that makes it grants: how far a consent has come beside its stage, and
+-- which hosts listen.
 DO $$
 BEGIN
+    IF EXISTS (SELECT FROM information_schema.columns
+               WHERE table_schema = 'biotrack_auth' AND table_name = 'flow' AND column_name = 'handed_off') THEN
+        GRANT SELECT (handed_off, had_answer) ON biotrack_auth.flow TO biotrack_auth_reader;
+    END IF;
     IF to_regclass('biotrack_auth.host') IS NOT NULL THEN
         GRANT SELECT ON biotrack_auth.host TO biotrack_auth_reader;
         GRANT SELECT, INSERT, UPDATE, DELETE ON biotrack_auth.host TO biotrack_auth_writer;

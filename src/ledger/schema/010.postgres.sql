@@ -9,3 +9,11 @@ ALTER TABLE flow ADD COLUMN handed_off BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE flow ADD COLUMN had_answer BOOLEAN NOT NULL DEFAULT FALSE;
 
 UPDATE flow SET handed_off = TRUE WHERE owner_mark IS NULL AND stage = 'asked';
+
+-- The role of contrib/postgresql/roles.sql that reads, where it's there already.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'biotrack_auth_reader') THEN
+        GRANT SELECT (handed_off, had_answer) ON flow TO biotrack_auth_reader;
+    END IF;
+END $$;

@@ -44,7 +44,7 @@ def telling(get_response):
     """Prints each request before its answer leaves: where, how, and hashes of what secrets it had."""
     def tells(request):
         answer = get_response(request)
-        what = {"path": request.path, "status": answer.status_code}
+        what = {"method": request.method, "path": request.path, "status": answer.status_code}
         if request.path == "/o/token/":
             hashes = {name: hashlib.sha256(request.POST[name].encode()).hexdigest()
                       for name in ("code", "refresh_token") if name in request.POST}

@@ -41,7 +41,7 @@ server.listen(0, '127.0.0.1', () => {
   server.on('request', (request, answer) => {
     const end = answer.end.bind(answer);
     answer.end = (...rest) => {
-      tell('answered', { path: request.url.split('?')[0], status: answer.statusCode });
+      tell('answered', { method: request.method, path: request.url.split('?')[0], status: answer.statusCode });
       return end(...rest);
     };
   });

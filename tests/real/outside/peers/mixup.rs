@@ -2,7 +2,7 @@
 //! servers themselves tell whether a code reached the wrong token endpoint.
 
 use super::{Kind, Peer, REGISTER, rig, visitor};
-use crate::support::{Rig, Run, outside};
+use crate::support::{Rig, Run, outside, send};
 use std::io::{BufRead, BufReader, Read};
 use std::process::Child;
 use url::Url;
@@ -39,6 +39,12 @@ impl Waiting {
         let mut address = Url::parse(&self.asked("redirect_uri")).unwrap();
         address.query_pairs_mut().extend_pairs(query);
         address
+    }
+
+    /// It would wait on for a better answer.
+    fn stopped(self) -> Run {
+        send("TERM", &self.child);
+        self.ended()
     }
 
     fn ended(mut self) -> Run {
@@ -144,7 +150,7 @@ fn the_code_of_one_with_the_state_of_the_other_reaches_no_token_endpoint() {
         visit(&waiting[victim].listener(&mixed));
         let [first, second] = waiting;
         let (cheated, other) = if victim == 0 { (first, second) } else { (second, first) };
-        cheated.ended().exits(6).answers_nothing().says("the redirect came from");
+        cheated.stopped().exits(130).answers_nothing().says("the redirect came from");
         assert_eq!(both.token_requests(), [(0, 0), (0, 0)], "{victim} {iss:?}");
         // The other one's question is still open, and its own answer is good.
         assert_eq!(visit(&foreign), 200);
@@ -178,7 +184,7 @@ fn a_question_that_one_server_passes_on_to_the_other_brings_it_no_code() {
     assert_eq!(back.port(), waiting.listener(&[]).port(), "it's sent to the other question's listener");
     assert!(query(&back).iter().any(|(name, _)| name == "code"));
     visit(&back);
-    waiting.ended().exits(6).answers_nothing().says("the redirect came from");
+    waiting.stopped().exits(130).answers_nothing().says("the redirect came from");
     assert_eq!(both.token_requests(), [(0, 0), (0, 0)]);
     let good = held_back(&both.rigs[0], &honest.address);
     assert_eq!(visit(&good), 200);
