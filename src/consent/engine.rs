@@ -250,9 +250,7 @@ impl Engine {
 
     /// Whether what couldn't leave now may be sent later.
     pub fn may_defer(&self, flow: &FlowId, now: Instant) -> bool {
-        let came = self.flows.get(flow).and_then(|flow| flow.came);
-        let is_young = came.is_none_or(|came| now.saturating_duration_since(came) < CODE_LIVES);
-        !self.stopping && (self.starter == Starter::Run || is_young)
+        !self.stopping && (self.starter == Starter::Run || self.lives_until(flow, now))
     }
 
     /// Whether a code that the provider wants later still lives then.

@@ -11,6 +11,9 @@ use crate::oauth::Code;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
+/// The longest that a code should live (RFC 6749, 4.1.2).
+pub(super) const CODE_LIVES: SignedDuration = SignedDuration::from_mins(10);
+
 impl Custody<'_> {
     /// A code came: it's sealed and noted. As long as no more is, whoever finds it may send it.
     pub fn arrived(&mut self, flow: &FlowId, code: &Secret) -> Result<()> {
@@ -176,10 +179,9 @@ impl Custody<'_> {
         Ok(granted.then(|| Kept::Live { unconfirmed: Vec::new() }))
     }
 
-    /// Until when a question is open that nobody waits for: as long as a code that was just made may live (RFC 6749, 4.1.2).
+    /// Until when a question is open that nobody waits for: as long as a code that was just made may live.
     pub(super) fn open_until(&self) -> Timestamp {
-        const OPEN: SignedDuration = SignedDuration::from_mins(10);
-        self.env.clock.now().saturating_add(OPEN).unwrap_or(Timestamp::MAX)
+        self.env.clock.now().saturating_add(CODE_LIVES).unwrap_or(Timestamp::MAX)
     }
 
     /// Closes a question, and says why where there is anything to say. The memo goes with it.

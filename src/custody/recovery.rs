@@ -1,5 +1,6 @@
 //! A start after a crash: what a dead process left is finished or reported, before anything new is asked.
 
+use super::flow_stages::CODE_LIVES;
 use super::in_flight::InFlight;
 use super::store_grant::Kept;
 use super::writer::{Custody, unknown};
@@ -10,7 +11,7 @@ use crate::model::history::Happened;
 use crate::model::ids::{Key, Username};
 use crate::model::secret::Secret;
 use crate::oauth::Patience;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 /// What became of a question that a dead process had left.
 #[derive(Debug)]
@@ -119,9 +120,8 @@ impl Custody<'_> {
     /// A code on another host is that host's: it alone can open it, and knows whether it was sent. Once it must have lapsed,
     /// what became of it is uncertain.
     fn leave_to_its_host(&self, flow: &Flow) -> Result<()> {
-        /// RFC 6749, 4.1.2: the longest that a code should live.
-        const CODE: SignedDuration = SignedDuration::from_mins(10);
-        let lapsed = flow.deadline.saturating_add(CODE).unwrap_or(flow.deadline) <= self.env.clock.now();
+        let lapsed =
+            flow.deadline.saturating_add(CODE_LIVES).unwrap_or(flow.deadline) <= self.env.clock.now();
         match (&flow.stage, &flow.owner) {
             (Stage::Arrived(_), Some(owner)) if !lapsed && !self.ledger.is_of_this_host(flow) => {
                 let holder = format!(

@@ -2,7 +2,7 @@
 
 use super::{get, granted, is_guarded, is_harmless, parameter, send, status};
 use crate::support::proxy::Proxy;
-use crate::support::{Rig, Run, send as signal};
+use crate::support::{Rig, Run, register, send as signal};
 use std::io::{BufRead, BufReader, Read};
 use std::process::Child;
 use url::Url;
@@ -22,18 +22,7 @@ impl Drop for Listening {
 }
 
 fn link(rig: &Rig, license: &str) -> Url {
-    let arguments = [
-        "register",
-        "--ubi",
-        "604001",
-        "--license",
-        license,
-        "--username",
-        "ann@example.com",
-        "--no-wait",
-        "-q",
-    ];
-    granted(rig.run(&arguments).exits(0).out.trim_end())
+    granted(rig.run(&register(license, &["--no-wait", "-q"])).exits(0).out.trim_end())
 }
 
 #[test]

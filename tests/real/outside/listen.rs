@@ -3,7 +3,7 @@
 use super::{read, shipped};
 use crate::browser::chromium::Browser;
 use crate::support::proxy::Proxy;
-use crate::support::{Rig, Run, admin, outside, send};
+use crate::support::{Rig, Run, admin, outside, register, send};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -126,18 +126,7 @@ fn nginx(rig: &Rig, port: u16, tls: u16) -> Child {
 }
 
 fn link(rig: &Rig, license: &str) -> String {
-    let arguments = [
-        "register",
-        "--ubi",
-        "604001",
-        "--license",
-        license,
-        "--username",
-        "ann@example.com",
-        "--no-wait",
-        "-q",
-    ];
-    rig.run(&arguments).exits(0).out.trim_end().to_owned()
+    rig.run(&register(license, &["--no-wait", "-q"])).exits(0).out.trim_end().to_owned()
 }
 
 /// The admin clicks the link, and their browser is sent on to this.

@@ -297,7 +297,7 @@ pub fn outside(program: &str) -> Command {
 pub fn register<'a>(license: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut arguments =
         vec!["register", "--ubi", "604001", "--license", license, "--username", "ann@example.com"];
-    if !more.contains(&"--browser") && !more.contains(&"--no-browser") {
+    if !["--browser", "--no-browser", "--no-wait"].iter().any(|how| more.contains(how)) {
         arguments.extend(["--browser", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real/support/admin.py")]);
     }
     arguments.extend(more);

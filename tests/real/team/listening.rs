@@ -2,9 +2,9 @@
 
 use super::Team;
 use crate::hostile::granted;
-use crate::support::outside;
 use crate::support::send as signal;
 use crate::support::team::shared;
+use crate::support::{outside, register};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -34,23 +34,7 @@ fn a_link_that_one_host_made_is_finished_by_the_one_that_listens() {
         fs::write(&config, format!("{text}\n{public}\n")).unwrap();
     }
     let link = |license: &str| {
-        let link = team
-            .run(
-                0,
-                &[
-                    "register",
-                    "--ubi",
-                    "604001",
-                    "--license",
-                    license,
-                    "--username",
-                    "ann@example.com",
-                    "--no-wait",
-                    "-q",
-                ],
-            )
-            .exits(0)
-            .out;
+        let link = team.run(0, &register(license, &["--no-wait", "-q"])).exits(0).out;
         let back = granted(link.trim_end());
         format!("{}?{}", back.path(), back.query().unwrap())
     };
