@@ -39,8 +39,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON biotrack_auth."authorization", biotrack_
 GRANT INSERT ON biotrack_auth.history TO biotrack_auth_writer;
 GRANT INSERT, UPDATE ON biotrack_auth.history_head TO biotrack_auth_writer;
 
--- What an older ledger doesn't have yet, the migration that makes it grants: how far a consent has come beside its stage, and
--- which hosts listen.
+-- What an older ledger doesn't have yet, the migration that makes it grants: how far a consent has come beside its stage,
+-- which hosts listen, and how far removed records had counted.
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM information_schema.columns
@@ -50,6 +50,10 @@ BEGIN
     IF to_regclass('biotrack_auth.host') IS NOT NULL THEN
         GRANT SELECT ON biotrack_auth.host TO biotrack_auth_reader;
         GRANT SELECT, INSERT, UPDATE, DELETE ON biotrack_auth.host TO biotrack_auth_writer;
+    END IF;
+    IF to_regclass('biotrack_auth.removed_record') IS NOT NULL THEN
+        GRANT SELECT ON biotrack_auth.removed_record TO biotrack_auth_reader;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON biotrack_auth.removed_record TO biotrack_auth_writer;
     END IF;
 END $$;
 

@@ -1,7 +1,10 @@
 //! What lies on the disk: sealed bytes, and the spool of a process that died.
 
 use biotrack_auth::ledger::notes;
-use biotrack_auth::model::flow::{Place, Sealed};
+use biotrack_auth::model::flow::{Place, Role, Sealed};
+use biotrack_auth::model::ids::{Generation, Key, License, Ubi};
+use biotrack_auth::model::seal::{SealKind, SealLabel, SealRow};
+use biotrack_auth::model::secret::Sealable;
 use biotrack_auth::vault::{Vault, is_sealed, unarmored};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -18,10 +21,21 @@ static VAULT: LazyLock<Vault> = LazyLock::new(|| {
     written.write_all(IDENTITY.as_bytes()).expect("an identity");
     let vault = Vault::sealed(&file, Vec::new());
     // The identity is read once: the file needn't stay.
-    let place = vault.put_own("x", &biotrack_auth::model::secret::Sealable::from_bytes(Vec::new()));
+    let place = vault.put_own(
+        "x",
+        &place().of(SealKind::Tokens, Generation(1), None),
+        &Sealable::from_bytes(Vec::new()),
+    );
     place.expect("a vault that seals");
     vault
 });
+
+/// Where the seeds stand: they were sealed before seals said what they are for.
+fn place() -> SealLabel {
+    let key =
+        Key { ubi: Ubi::parse("604001").expect("a UBI"), license: License::parse("L-1").expect("a license") };
+    SealLabel::place("a-ledger", "ny", None, Some(&key))
+}
 
 /// Sealed bytes, armored or not: they open to what was sealed, or to an error that names whose they are.
 pub fn sealed(bytes: &[u8]) {
@@ -29,7 +43,8 @@ pub fn sealed(bytes: &[u8]) {
         Ok(plain) => plain,
         Err(e) => return super::printable(&e),
     };
-    match VAULT.get(&Place::Blob(Sealed(plain)), "L-1") {
+    let row = SealRow::of_tokens(place(), Role::Live, Generation(1)).that_may_be_old(true);
+    match VAULT.get(&Place::Blob(Sealed(plain)), &row) {
         Ok(secret) => {
             assert!(is_sealed(bytes));
             // Every seed has this in it, and nobody who changes a byte of one makes another.

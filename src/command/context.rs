@@ -70,14 +70,16 @@ impl<'a> Call<'a> {
     pub(super) fn reading_bench(&self, config: &Config) -> Result<Option<Bench<'a>>> {
         let (_, provider) = self.provider()?;
         let Some(ledger) = read_ledger(self.env, config)? else { return Ok(None) };
-        let custody = Custody::new(self.env, provider.clone(), self.vault(config), ledger);
+        let custody = Custody::new(self.env, provider.clone(), self.vault(config), ledger)
+            .knowing(config.registrations());
         Ok(Some(Bench { provider, custody, hooks: config.hooks.clone() }))
     }
 
     fn bench_at(&self, config: Config, provider: Arc<Provider>) -> Result<Bench<'a>> {
         let mut ledger = open_ledger(self.env, &config)?;
         ledger.want_hooks(config.hooks.commands.keys().copied());
-        let mut custody = Custody::new(self.env, provider.clone(), self.vault(&config), ledger);
+        let mut custody = Custody::new(self.env, provider.clone(), self.vault(&config), ledger)
+            .knowing(config.registrations());
         for told in custody.finish_exports()? {
             self.env.terminal.insist(&told);
         }

@@ -5,6 +5,7 @@ use super::server;
 use crate::error::{ConfigError, Result, clean};
 use crate::model::provider::Provider;
 use crate::model::reminder::{Hooks, Occasion};
+use crate::model::seal::Registration;
 use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
 use crate::system::Variables;
@@ -86,6 +87,11 @@ impl Config {
         // A variable may choose it here and be unset where a suggested command is run.
         provider.other_profile = self.bare().is_none_or(|(bare, _)| bare != name);
         Ok(provider)
+    }
+
+    /// Which client of which provider each profile's secrets belong to.
+    pub fn registrations(&self) -> BTreeMap<String, Registration> {
+        self.profiles.iter().map(|(name, profile)| (name.clone(), (&profile.provider).into())).collect()
     }
 
     /// The profile that a bare command acts on.

@@ -4,10 +4,11 @@ use super::granted_record::{drop_unwanted, make_live, summary, tokens_of_elsewhe
 use super::writer::{Custody, event};
 use crate::error::{LedgerError, Result};
 use crate::ledger::Ledger;
-use crate::model::flow::{Change, FlowEnd, Move, Place, Role};
+use crate::model::flow::{Change, FlowEnd, Move, Role, StoredSecret};
 use crate::model::granted::{AwaitingGrant, Granted};
 use crate::model::history::Happened;
-use crate::model::ids::Key;
+use crate::model::ids::{FlowId, Key};
+use crate::model::seal::SealKind;
 
 impl Custody<'_> {
     /// The grant of a license that awaits approval.
@@ -34,8 +35,14 @@ impl Custody<'_> {
         // Until it's committed: whoever accepts it too, or gives the license up, waits, and looks again.
         let _claim = self.claim(key)?;
         let profile = self.provider.profile.clone();
-        let place = still_awaits(&self.ledger, &profile, shown)?;
-        let granted = Granted::from_sealable(&self.vault.get(&place, key.license.as_str())?, key)?;
+        let held = still_awaits(&self.ledger, &profile, shown)?;
+        let kept = self.open_tokens(&profile, key, &held)?;
+        let granted = Granted::from_sealable(&kept, key)?;
+        // A grant that waits is sealed as one that waits, and nothing but this makes one of it that is used.
+        self.puts_items()?;
+        let flow = FlowId(self.env.random.name()?);
+        let sealer = self.token_sealer(key, &flow);
+        let tokens = self.tokens_to_store(&flow, key, SealKind::Tokens, kept, None)?;
         let provider = self.provider.clone();
         let now = self.env.clock.now();
         for flow in self.ledger.unfinished(&profile, Some(key))? {
@@ -43,7 +50,7 @@ impl Custody<'_> {
         }
         let mut dropped = Vec::new();
         let kept = self.commit_if(key, |ledger, record| {
-            still_awaits(ledger, &profile, shown)?;
+            let held = still_awaits(ledger, &profile, shown)?;
             let renewed = record.created_at.is_some() && record.deactivated_at.is_none();
             // It was granted before: what became uncertain since, such as whether it was revoked, it doesn't settle.
             let uncertain_at = record.uncertain_at;
@@ -51,12 +58,17 @@ impl Custody<'_> {
             make_live(record, &provider, &granted, renewed);
             record.uncertain_at = uncertain_at;
             let mut moves = drop_unwanted(record, &provider);
-            moves.extend(elsewhere.iter().map(|(id, _)| Move::Drop(*id)));
-            dropped = elsewhere.into_iter().map(|(_, place)| place).collect();
-            moves.extend([Move::Turn(Role::Live, Role::Superseded), Move::Turn(Role::Held, Role::Live)]);
+            moves.extend(elsewhere.iter().map(|it| Move::Drop(it.id)));
+            dropped = elsewhere.into_iter().map(|it| it.place).collect();
+            let place = sealer.place(&tokens, SealKind::Tokens, record.generation)?;
+            moves.extend([Move::Drop(held.id), Move::Put(Role::Live, place)]);
+            dropped.push(held.place);
             let happened = if renewed { Happened::Renewed } else { Happened::Granted };
             let events = vec![event(record, happened, &summary(record, &[]), now)];
             Ok(Change { record: record.clone(), moves, ends: Some(FlowEnd::Unanswered), events })
+        });
+        let kept = kept.inspect_err(|e| {
+            tokens.item().cloned().into_iter().for_each(|item| self.forget_unless_needed(item, e));
         })?;
         self.orphaned_items.extend(kept.memos);
         self.orphaned_items.extend(dropped);
@@ -65,9 +77,8 @@ impl Custody<'_> {
     }
 }
 
-/// Where the tokens of a grant are that was shown; an error where it doesn't await approval any more.
-pub(super) fn still_awaits(ledger: &Ledger, profile: &str, shown: &AwaitingGrant) -> Result<Place> {
-    let found = ledger.secrets(profile, &shown.key, Role::Held)?.into_iter().find(|(id, _)| *id == shown.id);
-    let gone = || LedgerError::Changed { license: shown.key.license.to_string() }.into();
-    found.map(|(_, place)| place).ok_or_else(gone)
+/// The tokens of a grant that was shown; an error where it doesn't await approval any more.
+pub(super) fn still_awaits(ledger: &Ledger, profile: &str, shown: &AwaitingGrant) -> Result<StoredSecret> {
+    let found = ledger.secrets(profile, &shown.key, Role::Held)?.into_iter().find(|it| it.id == shown.id);
+    found.ok_or_else(|| LedgerError::Changed { license: shown.key.license.to_string() }.into())
 }

@@ -5,9 +5,9 @@ use super::writer::{Custody, TRIES, event, unknown, was_changed};
 use crate::error::Result;
 use crate::ledger::{Intended, Intent};
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Change, Flow, Logged, Place, Purpose, Stage};
+use crate::model::flow::{Change, Flow, Logged, OldSeals, Place, Purpose, Stage};
 use crate::model::history::Happened;
-use crate::model::ids::{FlowId, Generation};
+use crate::model::ids::{FlowId, Generation, Key, Revision};
 use crate::model::instant::for_machines;
 use crate::model::secret::fingerprint;
 use crate::oauth::Ask;
@@ -49,7 +49,9 @@ impl Custody<'_> {
         for Question { ask, purpose, handed_off, .. } in &questions {
             let also: &[String] = if *handed_off { &listeners } else { &[] };
             let item = self.item_of_flow(&ask.key, &ask.flow);
-            let (envelope, memo) = self.vault.envelope_for(&item, &ask.memo.to_sealable(), also)?;
+            let profile = &self.provider.profile;
+            let label = self.seals.verifier(profile, &ask.key, &ask.flow);
+            let (envelope, memo) = self.vault.envelope_for(&item, &label, &ask.memo.to_sealable(), also)?;
             let in_flight = InFlight {
                 key: ask.key.clone(),
                 username: ask.username.clone(),
@@ -59,6 +61,7 @@ impl Custody<'_> {
                 base: Generation::default(),
                 memo: Some(ask.memo.clone()),
                 kept: memo.clone(),
+                row: self.seals.row_of_memo(profile, &ask.key, &ask.flow, *handed_off, false),
                 code_seal: Some(envelope.code),
                 answer_seal: Some(envelope.answer),
                 code: None,
@@ -135,7 +138,10 @@ impl Custody<'_> {
             let question = &questions[at];
             let known = self.standing(&question.ask.key)?.map(|standing| standing.record);
             match (question.record)(known) {
-                Ok(record) => {
+                Ok(mut record) => {
+                    if record.revision == Revision::default() {
+                        record.generation = self.first_generation(&record.key)?;
+                    }
                     intents.push(self.intent(question, record, memos[at].clone()));
                     places.push(at);
                 }
@@ -151,6 +157,12 @@ impl Custody<'_> {
             outcomes[at] = intended.map(|intended| (intended, flow));
         }
         Ok(again)
+    }
+
+    /// The generation of a license that has no record yet: one that was removed and comes back goes on counting, so that no
+    /// seal of then is taken for one of now.
+    pub fn first_generation(&self, key: &Key) -> Result<Generation> {
+        Ok(self.ledger.removed_at(&self.provider.profile, key)?.unwrap_or_default())
     }
 
     fn intent(&self, question: &Question<'_>, record: Authorization, memo: Place) -> Intent {
@@ -178,6 +190,7 @@ impl Custody<'_> {
                 owner: None,
                 memo: Some(memo),
                 stage: Stage::Asked,
+                old: OldSeals::default(),
             },
             change: Change {
                 moves: Vec::new(),

@@ -141,7 +141,8 @@ impl Custody<'_> {
     ) -> Result<()> {
         let kept = flow.memo.clone().ok_or_else(unknown)?;
         let (code_seal, answer_seal) = envelope.map(|it| (it.code, it.answer)).unzip();
-        let in_flight = InFlight { code_seal, answer_seal, from, ..InFlight::of(flow, Some(memo), kept) };
+        let asked = InFlight::of(flow, Some(memo), kept, self.memo_row(flow)?);
+        let in_flight = InFlight { code_seal, answer_seal, from, ..asked };
         self.in_flight.insert(flow.id.clone(), in_flight);
         Ok(())
     }

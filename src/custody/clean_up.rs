@@ -25,6 +25,7 @@ impl Custody<'_> {
                 tracing::warn!("the replaced grant of {key} isn't cleared away yet: {e}");
             }
         }
+        self.renew_old_seals();
     }
 
     /// A newer grant stands: what a dead process left of a refresh of the old one is closed.
@@ -45,21 +46,19 @@ impl Custody<'_> {
             return Err(unknown());
         }
         if let Some(address) = self.revocation_of_one() {
-            for (_, place) in superseded.get() {
-                let granted = self.read_grant(place, key)?;
+            for secret in superseded.get() {
+                let granted = self.read_grant(secret, key)?;
                 self.revoke_one(&address, &granted, &superseded, Patience::NONE)?;
             }
         }
         let superseded = superseded.spend();
         self.commit(key, |record| Change {
-            moves: superseded.iter().map(|(id, _)| Move::Drop(*id)).collect(),
+            moves: superseded.iter().map(|it| Move::Drop(it.id)).collect(),
             ends: None,
             events: Vec::new(),
             record: record.clone(),
         })?;
-        for (_, place) in superseded {
-            self.forget(Some(place));
-        }
+        self.forget(superseded.into_iter().map(|it| it.place));
         Ok(())
     }
 

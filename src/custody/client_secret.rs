@@ -1,10 +1,12 @@
 //! A profile's client secret: where it is, and how it's kept.
 
+use super::seals::{Registrations, Seals};
 use super::writer::Custody;
-use crate::error::{ConfigError, Result};
+use crate::error::{ConfigError, Error, Result, VaultError};
 use crate::ledger::Ledger;
-use crate::model::flow::Place;
-use crate::model::provider::ClientAuth;
+use crate::model::flow::ProfileSecret;
+use crate::model::ids::Generation;
+use crate::model::provider::{ClientAuth, Provider};
 use crate::model::secret::{Sealable, Secret};
 use crate::model::vault_kind::VaultKind;
 use crate::system::Random;
@@ -15,13 +17,24 @@ const CLIENT_SECRET: &str = "client_secret";
 
 /// Where a profile's client secret is. It is sealed to its own host alone: on a shared ledger each host has its own, by its
 /// recipient, and whoever moved the ledger there the one that came with it.
-pub fn client_secret_place(ledger: &Ledger, vault: &Vault, profile: &str) -> Result<Option<Place>> {
+pub fn client_secret_place(
+    ledger: &Ledger,
+    vault: &Vault,
+    seals: &Seals,
+    profile: &str,
+) -> Result<Option<ProfileSecret>> {
     let own = ledger.profile_secret(profile, &client_secret_name(ledger, vault)?)?;
     match own {
-        Some(place) => Ok(Some(place)),
+        Some(secret) => Ok(Some(secret)),
         None => {
             let came = ledger.profile_secret(profile, CLIENT_SECRET)?;
-            Ok(came.filter(|place| !ledger.is_shared() || vault.get(place, CLIENT_SECRET).is_ok()))
+            let opens =
+                |it: &ProfileSecret| match vault.get(&it.place, &seals.row_of_client_secret(profile, it)) {
+                    Err(Error::Vault(VaultError::Sealed { .. } | VaultError::Foreign { .. })) => false,
+                    // Whatever else is wrong with it, it's this host's, and told where it's used.
+                    _ => true,
+                };
+            Ok(came.filter(|secret| !ledger.is_shared() || opens(secret)))
         }
     }
 }
@@ -37,17 +50,22 @@ fn client_secret_name(ledger: &Ledger, vault: &Vault) -> Result<String> {
 pub fn keep_client_secret(
     vault: &Vault,
     ledger: &mut Ledger,
-    profile: &str,
+    provider: &Provider,
     secret: &Secret,
     random: &dyn Random,
 ) -> Result<()> {
+    let profile = provider.profile.as_str();
     if vault.kind() == VaultKind::Keyring {
         ledger.shows_that_we_live()?;
     }
     let item = format!("{}/{profile}/client-secret-{}", ledger.id(), random.name()?);
-    let place = vault.put_own(&item, &Sealable::of(&secret.expose()))?;
     let name = client_secret_name(ledger, vault)?;
-    let set = ledger.set_profile_secret(profile, &name, &place).inspect_err(|e| {
+    let old = ledger.profile_secret(profile, &name)?;
+    let generation = old.map_or_else(Generation::default, |old| old.generation).next();
+    let seals = Seals::of(ledger, Registrations::from([(profile.to_owned(), provider.into())]));
+    let label = seals.client_secret(profile, generation);
+    let place = vault.put_own(&item, &label, &Sealable::of(&secret.expose()))?;
+    let set = ledger.set_profile_secret(profile, &name, &place, generation).inspect_err(|e| {
         if !e.may_show_up() {
             let _ = vault.forget(&place);
         }
@@ -65,13 +83,14 @@ impl Custody<'_> {
             return Ok(Some(Secret::new(published)));
         }
         let profile = &self.provider.profile;
-        let place = client_secret_place(&self.ledger, &self.vault, profile)?;
-        let place = place.ok_or_else(|| ConfigError::Incomplete {
+        let secret = client_secret_place(&self.ledger, &self.vault, &self.seals, profile)?;
+        let secret = secret.ok_or_else(|| ConfigError::Incomplete {
             profile: profile.clone(),
             key: "client secret".into(),
             how: format!("Give it to the vault: biotrack-auth config set-secret --profile {profile}."),
         })?;
-        let kept = self.vault.get(&place, &format!("{profile}'s client secret"))?;
+        let row = self.seals.row_of_client_secret(profile, &secret);
+        let kept = self.vault.get(&secret.place, &row)?;
         kept.read(&format!("{profile}'s client secret")).map(|text: String| Some(Secret::new(text)))
     }
 }

@@ -4,7 +4,7 @@ use super::writer::{Custody, anew_where_changed, event, unknown};
 use crate::error::{Error, Result};
 use crate::ledger::{Intent, Ledger};
 use crate::model::authorization::{Authorization, Standing};
-use crate::model::flow::{Change, Flow, FlowEnd, Logged, Move, Place, Purpose, Role, Stage};
+use crate::model::flow::{Change, Flow, FlowEnd, Logged, Move, OldSeals, Purpose, Role, Stage, StoredSecret};
 use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key, Username};
 use crate::model::instant::whole_second;
@@ -54,7 +54,7 @@ const ROLES: [Role; 4] = [Role::Live, Role::Held, Role::Superseded, Role::Unwant
 struct IntendedSurrender {
     flow: Logged<FlowId>,
     record: Authorization,
-    grants: Vec<(i64, Place)>,
+    grants: Vec<StoredSecret>,
 }
 
 /// Whether anything of a license is still to be given up: a grant, or an open question.
@@ -63,7 +63,7 @@ pub fn has_left(ledger: &Ledger, standing: &Standing) -> Result<bool> {
     Ok(!standing.flows.is_empty() || !grants_of(ledger, &record.profile, &record.key)?.is_empty())
 }
 
-fn grants_of(ledger: &Ledger, profile: &str, key: &Key) -> Result<Vec<(i64, Place)>> {
+fn grants_of(ledger: &Ledger, profile: &str, key: &Key) -> Result<Vec<StoredSecret>> {
     let mut grants = Vec::new();
     for role in ROLES {
         grants.extend(ledger.secrets(profile, key, role)?);
@@ -122,9 +122,7 @@ impl Custody<'_> {
         }
         self.commit_surrender(&flow, key, &grants, &revocation, heir, reason)?;
         if !matches!(revocation, Revocation::Pending(_)) {
-            for (_, place) in grants {
-                self.forget(Some(place));
-            }
+            self.forget(grants.into_iter().map(|it| it.place));
         }
         Ok(Surrendered { revocation, lost_refresh })
     }
@@ -162,6 +160,7 @@ impl Custody<'_> {
             owner: None,
             memo: None,
             stage: Stage::Asked,
+            old: OldSeals::default(),
         };
         let change = Change { record: record.clone(), moves: Vec::new(), ends: None, events: Vec::new() };
         let intent = Intent { flow, change, state: None };
@@ -174,15 +173,15 @@ impl Custody<'_> {
         &mut self,
         flow: &Logged<FlowId>,
         key: &Key,
-        secrets: &[(i64, Place)],
+        secrets: &[StoredSecret],
         patience: Patience,
     ) -> Result<Revocation> {
         let Some(address) = self.online()?.endpoints.revocation.clone() else {
             return Ok(Revocation::NotOffered);
         };
         let mut grants = Vec::with_capacity(secrets.len());
-        for (_, place) in secrets {
-            match self.read_grant(place, key) {
+        for secret in secrets {
+            match self.read_grant(secret, key) {
                 Ok(granted) => grants.push(granted),
                 Err(e) => {
                     // Nothing was done yet, and nothing is deleted because a read failed.
@@ -205,7 +204,7 @@ impl Custody<'_> {
         &mut self,
         flow: &Logged<FlowId>,
         key: &Key,
-        secrets: &[(i64, Place)],
+        secrets: &[StoredSecret],
         revocation: &Revocation,
         heir: Option<&Username>,
         reason: &str,
@@ -215,7 +214,7 @@ impl Custody<'_> {
         self.commit(key, |record| {
             let moves = match pending {
                 true => ROLES.into_iter().map(|role| Move::Turn(role, Role::Unwanted)).collect(),
-                false => secrets.iter().map(|(id, _)| Move::Drop(*id)).collect(),
+                false => secrets.iter().map(|it| Move::Drop(it.id)).collect(),
             };
             record.held_by = None;
             record.revocation_pending = pending;

@@ -27,10 +27,10 @@ impl Custody<'_> {
         let offered = revoke && self.offers_revocation();
         let alone = self.provider.revocation_scope == RevocationScope::Token;
         let reaches = |record: &Authorization| offered && (alone || !record.lives(now));
-        let place = still_awaits(&self.ledger, &profile, shown)?;
+        let held = still_awaits(&self.ledger, &profile, shown)?;
         if offered {
             // Tokens that can't be read now couldn't be revoked later either: then nothing is changed.
-            self.read_grant(&place, key)?;
+            self.read_grant(&held, key)?;
         }
         let detail = match reason {
             "" => format!("the grant of {} that awaited approval was discarded", shown.granted_by),
@@ -38,9 +38,9 @@ impl Custody<'_> {
                 format!("the grant of {} that awaited approval was discarded: {reason}", shown.granted_by)
             }
         };
-        let (mut kept, mut gone) = (false, place);
+        let (mut kept, mut gone) = (false, held.place);
         self.commit_if(key, |ledger, record| {
-            gone = still_awaits(ledger, &profile, shown)?;
+            gone = still_awaits(ledger, &profile, shown)?.place;
             kept = reaches(record);
             record.held_by = None;
             record.revocation_pending |= kept;
@@ -109,12 +109,10 @@ impl Custody<'_> {
         }
         self.commit(key, |record| {
             record.revocation_pending = false;
-            let moves = unwanted.iter().map(|(id, _)| Move::Drop(*id)).collect();
+            let moves = unwanted.iter().map(|it| Move::Drop(it.id)).collect();
             Change { record: record.clone(), moves, ends: None, events: Vec::new() }
         })?;
-        for (_, place) in unwanted {
-            self.forget(Some(place));
-        }
+        self.forget(unwanted.into_iter().map(|it| it.place));
         Ok(())
     }
 }

@@ -22,7 +22,8 @@ impl Custody<'_> {
         let asked = self.in_flight.get_mut(flow).ok_or_else(unknown)?;
         tracing::info!("a code for {} came", asked.key);
         if let Some(seal) = asked.code_seal.take() {
-            asked.code = Some(seal.close(&Sealable::of(&code.expose()))?);
+            let label = self.seals.code(&self.provider.profile, &asked.key, flow);
+            asked.code = Some(seal.close(&label, &Sealable::of(&code.expose()))?);
         }
         let Some(sealed) = asked.code.clone() else { return Ok(()) };
         let Some(from) = asked.from.take() else {
@@ -51,7 +52,7 @@ impl Custody<'_> {
     fn seals_of(&mut self, flow: &FlowId) -> Result<()> {
         let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
         if asked.code_seal.is_none() && asked.code.is_none() {
-            let (_, opener) = self.vault.unfold(&asked.kept, asked.key.license.as_str())?;
+            let (_, opener) = self.vault.unfold(&asked.kept, &asked.row)?;
             let envelope = self.vault.another_envelope(&opener)?;
             if let Some(asked) = self.in_flight.get_mut(flow) {
                 (asked.code_seal, asked.answer_seal) = (Some(envelope.code), Some(envelope.answer));

@@ -5,14 +5,14 @@ use crate::ledger::Ledger;
 use crate::model::authorization::Authorization;
 use crate::model::consent::account;
 use crate::model::expiry::estimate;
-use crate::model::flow::{Move, Place, Role};
+use crate::model::flow::{Move, Role, StoredSecret};
 use crate::model::granted::Granted;
 use crate::model::instant::{for_machines, whole_second};
 use crate::model::provider::{Provider, RevocationScope};
 
 /// Tokens out of a backup that wasn't adopted: they live elsewhere, so a new grant takes their place here without
 /// their being revoked.
-pub(super) fn tokens_of_elsewhere(ledger: &Ledger, record: &Authorization) -> Result<Vec<(i64, Place)>> {
+pub(super) fn tokens_of_elsewhere(ledger: &Ledger, record: &Authorization) -> Result<Vec<StoredSecret>> {
     match record.held_elsewhere {
         true => ledger.secrets(&record.profile, &record.key, Role::Live),
         false => Ok(Vec::new()),

@@ -6,7 +6,7 @@ use super::writer::{Custody, event, unknown};
 use crate::error::{Error, Result, first_few};
 use crate::ledger::changed;
 use crate::model::authorization::{Authorization, Standing};
-use crate::model::flow::{Change, Move, Place, Role};
+use crate::model::flow::{Change, Move, Role, StoredSecret};
 use crate::model::history::Happened;
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
@@ -18,8 +18,8 @@ pub struct HandedOver {
     pub bytes: Vec<u8>,
     /// How many records are in it.
     pub records: usize,
-    /// Which of them brought their tokens: the record as it was read, and its tokens' places.
-    leaving: Vec<(Authorization, Vec<(i64, Place)>)>,
+    /// Which of them brought their tokens: the record as it was read, and its tokens.
+    leaving: Vec<(Authorization, Vec<StoredSecret>)>,
 }
 
 impl HandedOver {
@@ -46,8 +46,8 @@ impl Custody<'_> {
             let mut places = self.ledger.secrets(&record.profile, &record.key, Role::Live)?;
             // What lives elsewhere already isn't ours to give away.
             let tokens = match places.last() {
-                Some((_, place)) if !record.held_elsewhere && record.deactivated_at.is_none() => {
-                    Some(self.vault.get(place, record.key.license.as_str())?)
+                Some(secret) if !record.held_elsewhere && record.deactivated_at.is_none() => {
+                    Some(self.open_tokens(&record.profile, &record.key, secret)?)
                 }
                 _ => None,
             };
@@ -90,9 +90,7 @@ impl Custody<'_> {
             if backup { format!("backup, sealed to {to}") } else { format!("moved, sealed to {to}") };
         self.commit_all(self.leaving.clone(), |custody| custody.leaving(&packed, backup, &detail, now))?;
         if !backup {
-            for (_, place) in packed.leaving.into_iter().flat_map(|(_, places)| places) {
-                self.forget(Some(place));
-            }
+            self.forget(packed.leaving.into_iter().flat_map(|(_, secrets)| secrets).map(|it| it.place));
         }
         Ok(())
     }
@@ -120,7 +118,7 @@ impl Custody<'_> {
             if !backup {
                 after.held_elsewhere = true;
                 after.generation = record.generation.next();
-                moves = places.iter().map(|(id, _)| Move::Drop(*id)).collect();
+                moves = places.iter().map(|it| Move::Drop(it.id)).collect();
             }
             changes.push(Change {
                 moves,

@@ -2,6 +2,7 @@
 
 use crate::model::flow::{Flow, Owner, Place, Purpose, Sealed};
 use crate::model::ids::{Generation, Key, Username};
+use crate::model::seal::SealRow;
 use crate::oauth::Memo;
 use crate::vault::Seal;
 
@@ -17,6 +18,8 @@ pub(super) struct InFlight {
     pub(super) memo: Option<Memo>,
     /// Where the memo is kept: what opens the envelope's content is there too.
     pub(super) kept: Place,
+    /// The row of that memo.
+    pub(super) row: SealRow,
     /// Used for the code, then gone.
     pub(super) code_seal: Option<Seal>,
     /// Used for the answer, then gone.
@@ -43,7 +46,7 @@ impl InFlight {
     }
 
     /// Of a flow that wasn't asked here.
-    pub(super) fn of(flow: &Flow, memo: Option<Memo>, kept: Place) -> Self {
+    pub(super) fn of(flow: &Flow, memo: Option<Memo>, kept: Place, row: SealRow) -> Self {
         Self {
             key: flow.key.clone(),
             username: flow.username.clone(),
@@ -52,6 +55,7 @@ impl InFlight {
             base: flow.base,
             memo,
             kept,
+            row,
             code_seal: None,
             answer_seal: None,
             code: None,

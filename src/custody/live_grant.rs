@@ -1,9 +1,9 @@
 //! The living grant of a record, and the access token that is handed out of it.
 
 use super::writer::{Custody, unknown};
-use crate::error::{Error, ProviderError, Result};
+use crate::error::{Error, ProviderError, Result, VaultError};
 use crate::model::authorization::{Authorization, Standing, State, next, register_again};
-use crate::model::flow::{Place, Role};
+use crate::model::flow::{Role, StoredSecret};
 use crate::model::granted::Granted;
 use crate::model::ids::Key;
 use crate::model::secret::Secret;
@@ -34,8 +34,7 @@ pub struct Fresh {
 pub(super) struct Live {
     pub(super) standing: Standing,
     /// The row that names the tokens: it keeps its number where they are only sealed anew or moved.
-    pub(super) id: i64,
-    pub(super) place: Place,
+    pub(super) secret: StoredSecret,
     pub(super) granted: Granted,
 }
 
@@ -43,21 +42,28 @@ impl Custody<'_> {
     /// The record with its live grant; an error where it has none that a token may be had of.
     pub(super) fn live(&self, key: &Key) -> Result<Live> {
         loop {
-            let (standing, id, place) = self.living(key)?;
-            match self.vault.get(&place, key.license.as_str()) {
-                Ok(kept) => {
-                    let granted = Granted::from_sealable(&kept, key)?;
-                    return Ok(Live { standing, id, place, granted });
+            let (standing, secret) = self.living(key)?;
+            match self.read_grant(&secret, key) {
+                Ok(granted) => {
+                    // defense: S60 no-older-than-our-own
+                    if let Some(newest) = self.ledger.newest_live(&self.provider.profile, key)
+                        && secret.generation < newest
+                    {
+                        let what = key.license.to_string();
+                        let (sealed, newest) = (secret.generation.0, newest.0);
+                        return Err(VaultError::PutBack { what, sealed, newest }.into());
+                    }
+                    return Ok(Live { standing, secret, granted });
                 }
                 // Another process stored a newer one and forgot this, between our two looks.
-                Err(_) if self.living(key)?.2 != place => {}
+                Err(_) if self.living(key)?.1.place != secret.place => {}
                 Err(e) => return Err(e),
             }
         }
     }
 
     /// The record of a living grant, and where its tokens are.
-    fn living(&self, key: &Key) -> Result<(Standing, i64, Place)> {
+    fn living(&self, key: &Key) -> Result<(Standing, StoredSecret)> {
         let standing = self.standing(key)?.ok_or_else(unknown)?;
         let record = &standing.record;
         if record.held_elsewhere {
@@ -69,10 +75,10 @@ impl Custody<'_> {
             return Err(self.no_token(&standing, state.word().into()));
         }
         let found = self.ledger.secrets(&self.provider.profile, key, Role::Live)?.pop();
-        let Some((id, place)) = found else {
+        let Some(secret) = found else {
             return Err(self.no_token(&standing, format!("{}, but its tokens aren't here", state.word())));
         };
-        Ok((standing, id, place))
+        Ok((standing, secret))
     }
 
     pub(super) fn no_token(&self, standing: &Standing, state: String) -> Error {

@@ -1,6 +1,7 @@
 //! All secrets at once: into the other vault, or sealed to other recipients. The new ones are made first, then one commit
 //! names them all; only then the old ones go. Killed anywhere, the same command goes on.
 
+use super::seals::Seals;
 use crate::error::{CustodyError, Error, LedgerError, Result};
 use crate::ledger::{Ledger, MoveSummary, SecretLocation, SecretOwner};
 use crate::model::flow::{Flow, Place, Role, Stage};
@@ -12,7 +13,7 @@ use crate::vault::Vault;
 use jiff::Timestamp;
 
 /// How often the whole is tried again, where others changed something between reading and commit.
-const TRIES: usize = 5;
+pub(super) const TRIES: usize = 5;
 
 /// Moves every secret that isn't in `to` yet out of `from`; has the new vault `named` in the configuration; and forgets the
 /// old places, also those that an earlier move left. How many moved.
@@ -23,6 +24,7 @@ pub fn move_secrets(
     ledger: &mut Ledger,
     from: &Vault,
     to: &Vault,
+    seals: &Seals,
     now: Timestamp,
     named: &mut dyn FnMut() -> Result<()>,
 ) -> Result<usize> {
@@ -47,7 +49,7 @@ pub fn move_secrets(
         let mut moved = Vec::with_capacity(rest.len());
         for secret in rest {
             // defense: S35 moved-secrets-stay-until-the-commit
-            let place = moved_one(ledger, &secret, from, to)?;
+            let place = moved_one(ledger, &secret, from, to, seals)?;
             moved.push((secret, place));
         }
         let detail = format!("{count} secrets, from the {} vault to the {} vault", from.kind(), to.kind());
@@ -81,24 +83,31 @@ pub fn move_ledger(
     Ok(carried)
 }
 
-fn moved_one(ledger: &Ledger, secret: &SecretLocation, from: &Vault, to: &Vault) -> Result<Place> {
-    let whose = secret.owner.whose();
-    let id = ledger.id();
+fn moved_one(
+    ledger: &Ledger,
+    secret: &SecretLocation,
+    from: &Vault,
+    to: &Vault,
+    seals: &Seals,
+) -> Result<Place> {
+    let (id, row) = (ledger.id(), seals.row_of(secret));
+    let (kept, label) = from.get_labeled(&secret.place, &row)?;
+    let label = seals.label_of(secret, label.as_ref());
     match &secret.owner {
-        SecretOwner::Tokens { id: row, profile, key, role, generation } => {
+        SecretOwner::Tokens { id: row, profile, key, role, record } => {
             // The same name at every try, so that one that was cut short leaves nothing that isn't named again.
-            let item = format!("{id}/{profile}/{}/{}/{}", key.ubi, key.license, generation.0);
+            let item = format!("{id}/{profile}/{}/{}/{}", key.ubi, key.license, record.0);
             let item = if *role == Role::Live { item } else { format!("{item}-{}-{row}", role.word()) };
-            to.put(&item, &from.get(&secret.place, &whose)?)
+            to.put(&item, &label, &kept)
         }
         SecretOwner::Profile { profile, name } => {
             let item = format!("{id}/{profile}/{}-moved", name.replace('_', "-"));
-            to.put_own(&item, &from.get(&secret.place, &whose)?)
+            to.put_own(&item, &label, &kept)
         }
-        SecretOwner::Memo { flow, profile, key } => {
-            let (memo, _) = from.unfold(&secret.place, &whose)?;
+        SecretOwner::Memo { flow, profile, key, .. } => {
+            let (memo, _) = from.unfold(&secret.place, &row)?;
             let item = format!("{id}/{profile}/{}/{}/flow-{flow}", key.ubi, key.license);
-            to.envelope(&item, &memo).map(|(_, place)| place)
+            to.put_memo(&item, &label, &memo, &[])
         }
     }
 }
@@ -107,7 +116,13 @@ fn moved_one(ledger: &Ledger, secret: &SecretLocation, from: &Vault, to: &Vault)
 ///
 /// # Errors
 /// Where one can't be opened here: nothing is changed.
-pub fn reseal(ledger: &mut Ledger, vault: &Vault, detail: &str, now: Timestamp) -> Result<usize> {
+pub fn reseal(
+    ledger: &mut Ledger,
+    vault: &Vault,
+    seals: &Seals,
+    detail: &str,
+    now: Timestamp,
+) -> Result<usize> {
     let Some(_turn) = ledger.vault_turn()? else { return Err(CustodyError::OtherMove.into()) };
     for _ in 0..TRIES {
         let seen = calm(ledger, false)?;
@@ -116,7 +131,8 @@ pub fn reseal(ledger: &mut Ledger, vault: &Vault, detail: &str, now: Timestamp) 
         let mut sealed = Vec::new();
         for secret in all {
             if let (SecretOwner::Tokens { .. }, Place::Blob(_)) = (&secret.owner, &secret.place) {
-                let place = vault.put("", &vault.get(&secret.place, &secret.owner.whose())?)?;
+                let (kept, label) = vault.get_labeled(&secret.place, &seals.row_of(&secret))?;
+                let place = vault.put("", &seals.label_of(&secret, label.as_ref()), &kept)?;
                 sealed.push((secret, place));
             }
         }
@@ -129,7 +145,7 @@ pub fn reseal(ledger: &mut Ledger, vault: &Vault, detail: &str, now: Timestamp) 
 }
 
 /// Items of the keyring that an earlier commit left behind, and which nothing names any more.
-fn forget_left(ledger: &mut Ledger, keyring: &Vault) -> Result<()> {
+pub(super) fn forget_left(ledger: &mut Ledger, keyring: &Vault) -> Result<()> {
     let left = ledger.left_items()?;
     if left.is_empty() {
         return Ok(());
@@ -143,7 +159,7 @@ fn forget_left(ledger: &mut Ledger, keyring: &Vault) -> Result<()> {
 /// Nobody is at work, and nothing is left half done: what is sealed in the journal belongs to the vault it was begun with.
 /// `memos`: a question that only waits moves along; else it isn't touched. The questions that are open, which the commit
 /// compares.
-fn calm(ledger: &Ledger, memos: bool) -> Result<Vec<Flow>> {
+pub(super) fn calm(ledger: &Ledger, memos: bool) -> Result<Vec<Flow>> {
     let open = ledger.all_flows()?;
     for flow in &open {
         let license = flow.key.license.to_string();

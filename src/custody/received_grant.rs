@@ -6,7 +6,9 @@ use crate::model::consent::compare;
 use crate::model::flow::{Purpose, Sealed};
 use crate::model::granted::Granted;
 use crate::model::ids::{FlowId, Key, Username};
+use crate::model::seal::{SealKind, SealLabel};
 use crate::oauth::{Liveness, introspect};
+use crate::vault::Seal;
 use jiff::Timestamp;
 
 /// A grant that came, beside what was asked for.
@@ -16,8 +18,8 @@ pub(super) struct ReceivedGrant {
     pub(super) username: Username,
     pub(super) purpose: Purpose,
     pub(super) granted: Granted,
-    /// The same grant, ready to be set aside.
-    pub(super) sealed: Sealed,
+    /// The same grant, ready to be set aside; and what its seal says, where it says anything.
+    pub(super) sealed: (Sealed, Option<SealLabel>),
     /// What makes it another grant than the one that was asked for.
     pub(super) differences: Vec<FactDifference>,
     /// What the provider didn't report, or told so that it can't be, in words.
@@ -28,7 +30,20 @@ pub(super) struct ReceivedGrant {
     pub(super) open_until: Timestamp,
 }
 
+/// What becomes of an answer's bytes.
+pub(super) enum AnswerSeal {
+    /// It's sealed as what it turns out to be.
+    Open(Seal),
+    /// It was sealed by a process that has ended; and what that seal says.
+    Closed(Sealed, Option<SealLabel>),
+}
+
 impl ReceivedGrant {
+    /// As what it is sealed.
+    pub(super) fn kind(&self) -> SealKind {
+        kind(&self.differences, self.other_admin.as_ref())
+    }
+
     /// It isn't the newest any more, and an older grant never takes a newer one's place.
     pub(super) fn overtaken_by(&mut self, newer: Timestamp) {
         self.differences.push(FactDifference {
@@ -47,19 +62,19 @@ impl Custody<'_> {
         };
         let asked = self.in_flight.get_mut(&flow).ok_or_else(unknown)?;
         let seal = asked.answer_seal.take().ok_or_else(unknown)?;
-        let sealed = seal.close(&granted.to_sealable(&asked.key))?;
-        self.compared(flow, granted, sealed)
+        self.compared(flow, granted, AnswerSeal::Open(seal))
     }
 
-    /// Compares a grant with what was asked; `sealed` is the same grant, ready to be set aside.
+    /// Compares a grant with what was asked, and seals it as what it is, ready to be set aside.
     pub(super) fn compared(
         &mut self,
         flow: FlowId,
         granted: Granted,
-        sealed: Sealed,
+        sealed: AnswerSeal,
     ) -> Result<ReceivedGrant> {
         let asked = self.in_flight.get(&flow).ok_or_else(unknown)?;
         let (key, username, purpose) = (asked.key.clone(), asked.username.clone(), asked.purpose);
+        let base = asked.base;
         tracing::info!("a grant of {key} came; it's compared with what was asked");
         let comparison = compare(&self.provider, &key, &username, &granted.reported);
         let mut differences = comparison.differences;
@@ -76,6 +91,17 @@ impl Custody<'_> {
             granted.reported.odd_end.as_ref().map(|told| format!("Expiration Date (told as \"{told}\")"));
         let missing = comparison.unconfirmed.iter().map(|fact| fact.label().to_owned());
         let unconfirmed = missing.chain(odd_end).collect();
+        let sealed = match sealed {
+            AnswerSeal::Open(seal) => {
+                // The number that it will be stored as, unless others are quicker; a ledger that can't be read now hinders nothing.
+                let standing = self.standing(&key).ok().flatten();
+                let generation = standing.map_or(base, |it| it.record.generation).next();
+                let kind = kind(&differences, other_admin.as_ref());
+                let label = self.seals.tokens(&self.provider.profile, &key, kind, generation, Some(&flow));
+                (seal.close(&label, &granted.to_sealable(&key))?, Some(label))
+            }
+            AnswerSeal::Closed(sealed, label) => (sealed, label),
+        };
         Ok(ReceivedGrant {
             flow,
             key,
@@ -102,6 +128,14 @@ impl Custody<'_> {
             introspect(&exchange.http, &exchange.provider, &address, exchange.secret.as_ref(), &granted).await
         });
         matches!(asked, Ok(Liveness::Inactive))
+    }
+}
+
+fn kind(differences: &[FactDifference], other_admin: Option<&String>) -> SealKind {
+    match (differences, other_admin) {
+        ([], None) => SealKind::Tokens,
+        ([], Some(_)) => SealKind::Awaiting,
+        _ => SealKind::Refused,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::flow_stages::CODE_LIVES;
 use super::in_flight::InFlight;
+use super::received_grant::AnswerSeal;
 use super::store_grant::Kept;
 use super::writer::{Custody, unknown};
 use crate::error::{Error, Result};
@@ -169,7 +170,8 @@ impl Custody<'_> {
     fn send(&mut self, flow: &Flow, sealed: &Sealed) -> Result<Recovered> {
         let (memo, opener) = self.unfold(flow)?;
         let kept = flow.memo.clone().ok_or_else(unknown)?;
-        let code: String = opener.open(sealed, flow.key.license.as_str())?.read(flow.key.license.as_str())?;
+        let code = opener.open(sealed, &self.seals.row_of_code(flow))?;
+        let code: String = code.read(flow.key.license.as_str())?;
         if self.spool.is_none() {
             self.spool = Some(self.ledger.reserve(1)?);
         }
@@ -180,7 +182,7 @@ impl Custody<'_> {
             answer_seal: Some(envelope.answer),
             code: Some(sealed.clone()),
             handed_in: true,
-            ..InFlight::of(flow, Some(memo), kept)
+            ..InFlight::of(flow, Some(memo), kept, self.memo_row(flow)?)
         };
         self.in_flight.insert(flow.id.clone(), in_flight);
         let go = self.sending(&flow.id, &Secret::new(code))?;
@@ -192,15 +194,21 @@ impl Custody<'_> {
 
     /// An answer that couldn't be stored is stored; should that fail again, the journal's own bytes stay as they are.
     fn store_answer(&mut self, flow: &Flow, sealed: &Sealed) -> Result<Recovered> {
-        let (memo, opener) = match self.unfold(flow) {
-            Ok((memo, opener)) => (Some(memo), opener),
+        let row = self.seals.row_of_answer(flow);
+        let (memo, opener, row) = match self.unfold(flow) {
+            Ok((memo, opener)) => (Some(memo), opener, row),
             // The memo is its host's alone; the answer is everybody's who may read the tokens.
-            Err(e) => (None, self.vault.opener().ok_or(e)??),
+            Err(e) => {
+                let row = self.seals.or_of_any_host(row, &flow.profile, &flow.key);
+                (None, self.vault.opener().ok_or(e)??, row)
+            }
         };
-        let granted = Granted::from_sealable(&opener.open(sealed, flow.key.license.as_str())?, &flow.key)?;
+        let (content, label) = opener.open_labeled(sealed, &row)?;
+        let granted = Granted::from_sealable(&content, &flow.key)?;
         let kept = flow.memo.clone().ok_or_else(unknown)?;
-        self.in_flight.insert(flow.id.clone(), InFlight::of(flow, memo, kept));
-        let mut came = self.compared(flow.id.clone(), granted, sealed.clone());
+        let row = self.memo_row(flow)?;
+        self.in_flight.insert(flow.id.clone(), InFlight::of(flow, memo, kept, row));
+        let mut came = self.compared(flow.id.clone(), granted, AnswerSeal::Closed(sealed.clone(), label));
         if let Ok(came) = &mut came
             && let Some(newer) = self.granted_since(flow, came.granted.received_at)?
         {

@@ -6,7 +6,7 @@ use super::writer::{Custody, event, unknown};
 use crate::error::{Error, ProviderError, Result};
 use crate::ledger::changed;
 use crate::model::authorization::{Authorization, State};
-use crate::model::flow::{Change, Flow, FlowEnd, Logged, Purpose, Role, Stage};
+use crate::model::flow::{Change, Flow, FlowEnd, Logged, OldSeals, Purpose, Role, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key};
@@ -45,7 +45,8 @@ impl Custody<'_> {
         let record = &live.standing.record;
         let id = FlowId(self.env.random.name()?);
         let item = self.item_of_flow(&record.key, &id);
-        let (envelope, memo) = self.vault.envelope(&item, &Sealable::of(&"refresh"))?;
+        let label = self.seals.verifier(&record.profile, &record.key, &id);
+        let (envelope, memo) = self.vault.envelope(&item, &label, &Sealable::of(&"refresh"))?;
         let (opened, deadline) = self.times();
         let flow = Flow {
             id,
@@ -63,10 +64,11 @@ impl Custody<'_> {
             owner: None,
             memo: Some(memo.clone()),
             stage: Stage::Sent,
+            old: OldSeals::default(),
         };
         let go = self
             .ledger
-            .intend_refresh(flow.clone(), live.id, &live.place)
+            .intend_refresh(flow.clone(), &live.secret)
             .inspect_err(|e| self.forget_unless_needed(memo, e))?;
         self.refreshing = Some(flow.id.clone());
         self.spool.iter_mut().for_each(|spool| spool.about(&flow));
@@ -78,7 +80,7 @@ impl Custody<'_> {
         self.reserve_room(1)?;
         self.spool.iter_mut().for_each(|spool| spool.about(&flow));
         let memo = flow.memo.as_ref().ok_or_else(unknown)?;
-        let (_, opener) = self.vault.unfold(memo, flow.key.license.as_str())?;
+        let (_, opener) = self.vault.unfold(memo, &self.seals.row_of_verifier(&flow))?;
         let seal = self.vault.another_envelope(&opener)?.answer;
         tracing::info!("the answer to an earlier refresh of {} is lost; it's sent once more", flow.key);
         let refused_before = flow.stage == Stage::Refused;
@@ -218,7 +220,7 @@ impl Custody<'_> {
     fn is_still(&self, live: &Live) -> Result<bool> {
         let key = &live.standing.record.key;
         let found = self.ledger.secrets(&self.provider.profile, key, Role::Live)?.pop();
-        Ok(found.is_some_and(|(id, _)| id == live.id))
+        Ok(found.is_some_and(|it| it.id == live.secret.id))
     }
 
     /// The provider says that the grant is dead. If it's still the one that was asked about, the record says so too; but

@@ -1,12 +1,13 @@
 //! A grant that isn't the one that was asked for never enters the record; where that can be done, it's revoked.
 
 use super::received_grant::ReceivedGrant;
-use super::writer::{Custody, event, unknown};
-use crate::error::{CustodyError, Error, FactDifference, ProviderError, Result};
-use crate::model::flow::{Change, FlowEnd, Move, Place, Role, Sealed};
+use super::token_sets::TokensToStore;
+use super::writer::{Custody, event};
+use crate::error::{CustodyError, Error, ProviderError, Result};
+use crate::model::flow::{Change, FlowEnd, Move, Role};
 use crate::model::history::Happened;
-use crate::model::ids::{FlowId, Key};
-use crate::model::vault_kind::VaultKind;
+use crate::model::ids::FlowId;
+use crate::model::seal::SealKind;
 use crate::oauth::Patience;
 
 impl Custody<'_> {
@@ -14,7 +15,7 @@ impl Custody<'_> {
     /// taken back, and stays sealed until the provider has answered.
     pub(super) fn refuse(&mut self, came: ReceivedGrant) -> Error {
         let ReceivedGrant { flow, key, sealed, differences, .. } = &came;
-        let fate = match self.reject(flow, key, sealed, differences) {
+        let fate = match self.reject(&came) {
             Ok(true) => match self.revoke_unwanted(key, Patience::NONE) {
                 Ok(()) => "The wrong grant was revoked, and nothing was stored.",
                 Err(_) => {
@@ -24,58 +25,48 @@ impl Custody<'_> {
             Ok(false) => {
                 "The wrong grant wasn't stored. It can't be revoked alone here, so it stays valid at BioTrack until it lapses or the admin removes it."
             }
-            Err(e) => match self.quarantine_sealed(flow, key, sealed.clone(), &e) {
+            Err(e) => match self.quarantine_sealed(flow, key, sealed.0.clone(), &e) {
                 lost @ Error::Custody(CustodyError::GrantLost { .. }) => return lost,
                 _ => {
                     "The wrong grant isn't in the record; it waits sealed in the journal, and the next command on this license takes it back."
                 }
             },
         };
-        let license = key.license.to_string();
-        ProviderError::Mismatch { license, differences: came.differences, fate }.into()
+        let (license, differences) = (key.license.to_string(), differences.clone());
+        ProviderError::Mismatch { license, differences, fate }.into()
     }
 
     /// Commits that a grant is unwanted; whether a revocation reaches it alone, so that it's kept for that.
-    fn reject(
-        &mut self,
-        flow: &FlowId,
-        key: &Key,
-        sealed: &Sealed,
-        differences: &[FactDifference],
-    ) -> Result<bool> {
+    fn reject(&mut self, came: &ReceivedGrant) -> Result<bool> {
+        let ReceivedGrant { flow, key, differences, .. } = came;
         let reached = self.revocation_of_one().is_some();
-        let place = match reached {
-            true => Some(self.unwanted_place(flow, key, sealed)?),
+        let tokens = match reached {
+            true => Some(self.unwanted(came)?),
             false => None,
         };
+        let sealer = self.token_sealer(key, flow);
         let detail = differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         let (now, until) = (self.env.clock.now(), self.open_until());
-        let kept = self.commit(key, |record| {
-            record.revocation_pending |= place.is_some();
-            Change {
-                moves: place.iter().map(|place| Move::Put(Role::Unwanted, place.clone())).collect(),
+        let kept = self.commit_if(key, |_, record| {
+            record.revocation_pending |= tokens.is_some();
+            let put = |tokens| {
+                Ok(Move::Put(Role::Unwanted, sealer.place(tokens, SealKind::Refused, record.generation)?))
+            };
+            Ok(Change {
+                moves: tokens.iter().map(put).collect::<Result<_>>()?,
                 ends: Some(FlowEnd::Reopened(flow.clone(), until)),
                 events: vec![event(record, Happened::Failed, &detail, now)],
                 record: record.clone(),
-            }
+            })
         })?;
         self.orphaned_items.extend(kept.memos);
         Ok(reached)
     }
 
     /// A grant to be revoked must be readable for that: sealed where the vault is, else a keyring item of its own.
-    fn unwanted_place(&self, flow: &FlowId, key: &Key, sealed: &Sealed) -> Result<Place> {
-        match self.vault.kind() {
-            VaultKind::Sealed => Ok(Place::Blob(sealed.clone())),
-            VaultKind::Keyring => {
-                let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
-                let (_, opener) = self.vault.unfold(&asked.kept, key.license.as_str())?;
-                let granted = opener.open(sealed, key.license.as_str())?;
-                self.vault.put(
-                    &format!("{}-unwanted-{}", self.item_of_flow(key, flow), self.env.random.name()?),
-                    &granted,
-                )
-            }
-        }
+    fn unwanted(&self, came: &ReceivedGrant) -> Result<TokensToStore> {
+        let name = FlowId(format!("{}-unwanted-{}", came.flow, self.env.random.name()?));
+        let secret = came.granted.to_sealable(&came.key);
+        self.tokens_to_store(&name, &came.key, SealKind::Refused, secret, None)
     }
 }

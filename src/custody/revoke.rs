@@ -59,8 +59,8 @@ impl Custody<'_> {
         if unwanted.get().is_empty() {
             return Ok(());
         }
-        for (_, place) in unwanted.get() {
-            let granted = self.read_grant(place, key)?;
+        for secret in unwanted.get() {
+            let granted = self.read_grant(secret, key)?;
             self.revoke_one(&address, &granted, &unwanted, patience)?;
         }
         let unwanted = unwanted.spend();
@@ -69,18 +69,15 @@ impl Custody<'_> {
         self.commit_if(key, |ledger, record| {
             // Others may have kept further ones for it meanwhile.
             let there = ledger.secrets(&profile, key, Role::Unwanted)?;
-            record.revocation_pending =
-                there.iter().any(|(id, _)| unwanted.iter().all(|(ours, _)| ours != id));
+            record.revocation_pending = there.iter().any(|it| unwanted.iter().all(|ours| ours.id != it.id));
             Ok(Change {
-                moves: unwanted.iter().map(|(id, _)| Move::Drop(*id)).collect(),
+                moves: unwanted.iter().map(|it| Move::Drop(it.id)).collect(),
                 ends: None,
                 events: vec![event(record, Happened::Revoked, "a grant that wasn't wanted", now)],
                 record: record.clone(),
             })
         })?;
-        for (_, place) in unwanted {
-            self.forget(Some(place));
-        }
+        self.forget(unwanted.into_iter().map(|it| it.place));
         Ok(())
     }
 }

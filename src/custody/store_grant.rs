@@ -2,6 +2,7 @@
 
 use super::granted_record::{drop_unwanted, make_live, summary, tokens_of_elsewhere};
 use super::received_grant::ReceivedGrant;
+use super::token_sets::{TokenSealer, TokensToStore};
 use super::writer::{Custody, event, unknown};
 use crate::error::Result;
 use crate::ledger::{CommitReceipt, Ledger};
@@ -11,7 +12,6 @@ use crate::model::granted::Granted;
 use crate::model::history::Happened;
 use crate::model::ids::FlowId;
 use crate::model::provider::Provider;
-use crate::model::vault_kind::VaultKind;
 use std::collections::HashMap;
 
 /// How a question ended well.
@@ -35,15 +35,16 @@ const TOGETHER: usize = 16;
 /// One that the vault has taken.
 struct Stored {
     came: ReceivedGrant,
-    place: Place,
+    tokens: TokensToStore,
+    sealer: TokenSealer,
 }
 
 /// What becomes of one.
 enum VaultOutcome {
     /// It's the one that was asked for.
-    Accepted(Stored),
+    Accepted(Box<Stored>),
     /// It isn't, and no vault has it.
-    Rejected(ReceivedGrant),
+    Rejected(Box<ReceivedGrant>),
 }
 
 impl Custody<'_> {
@@ -71,33 +72,30 @@ impl Custody<'_> {
     pub(super) fn keep(&mut self, came: Vec<Result<ReceivedGrant>>) -> Vec<Result<Kept>> {
         let handed: Vec<_> = came.into_iter().map(|came| self.write_to_vault(came?)).collect();
         let mut together = self.commit_together(handed.iter().flatten().filter_map(|it| match it {
-            VaultOutcome::Accepted(stored) => Some(stored),
+            VaultOutcome::Accepted(stored) => Some(stored.as_ref()),
             VaultOutcome::Rejected(_) => None,
         }));
         let mut end = |handed| match handed {
-            VaultOutcome::Accepted(stored) => self.finish_keeping(stored, &mut together),
-            VaultOutcome::Rejected(came) => Err(self.refuse(came)),
+            VaultOutcome::Accepted(stored) => self.finish_keeping(*stored, &mut together),
+            VaultOutcome::Rejected(came) => Err(self.refuse(*came)),
         };
         handed.into_iter().map(|it| end(it?)).collect()
     }
 
     fn write_to_vault(&mut self, came: ReceivedGrant) -> Result<VaultOutcome> {
         if !came.differences.is_empty() {
-            return Ok(VaultOutcome::Rejected(came));
+            return Ok(VaultOutcome::Rejected(Box::new(came)));
         }
-        let place = || match self.vault.kind() {
-            // The envelope's content is the record's own blob: nothing is sealed twice.
-            VaultKind::Sealed => Ok(Place::Blob(came.sealed.clone())),
-            VaultKind::Keyring => {
-                let generation = self.standing(&came.key)?.ok_or_else(unknown)?.record.generation;
-                let item = self.item_of_answer(&came.key, generation, &came.flow);
-                self.vault.put(&item, &came.granted.to_sealable(&came.key))
+        let secret = came.granted.to_sealable(&came.key);
+        let (sealed, label) = came.sealed.clone();
+        let sealed = label.map(|label| (sealed, label));
+        match self.tokens_to_store(&came.flow, &came.key, came.kind(), secret, sealed) {
+            Ok(tokens) => {
+                let sealer = self.token_sealer(&came.key, &came.flow);
+                Ok(VaultOutcome::Accepted(Box::new(Stored { came, tokens, sealer })))
             }
-        };
-        match place() {
-            Ok(place) => Ok(VaultOutcome::Accepted(Stored { came, place })),
             // defense: S32 unstored-grant-is-set-aside
-            Err(e) => Err(self.quarantine_sealed(&came.flow, &came.key, came.sealed, &e)),
+            Err(e) => Err(self.quarantine_sealed(&came.flow, &came.key, came.sealed.0, &e)),
         }
     }
 
@@ -150,7 +148,7 @@ impl Custody<'_> {
                 kept.map(|kept| (kept, dropped))
             }
         };
-        let Stored { came, place } = stored;
+        let Stored { came, tokens, .. } = stored;
         match kept {
             Ok((kept, elsewhere)) => {
                 self.orphaned_items.extend(kept.memos);
@@ -167,9 +165,10 @@ impl Custody<'_> {
             Err(e) => {
                 // The sealed answer is kept instead; an item that nothing names would only be an orphan.
                 if !together.may_show_up {
-                    self.forget_unless_needed(place, &e);
+                    tokens.item().cloned().into_iter().for_each(|item| self.forget_unless_needed(item, &e));
                 }
-                Err(self.quarantine_sealed(&came.flow, &came.key, came.sealed, &e))
+                let sealed = tokens.sealed().unwrap_or(came.sealed.0);
+                Err(self.quarantine_sealed(&came.flow, &came.key, sealed, &e))
             }
         }
     }
@@ -192,12 +191,12 @@ impl Stored {
         record: &mut Authorization,
         provider: &Provider,
     ) -> Result<(Change, Vec<Place>)> {
-        let Self { came, place } = self;
+        let Self { came, tokens, sealer } = self;
         let (mut moves, mut dropped) = (Vec::new(), Vec::new());
         let (happened, detail) = if let Some(other) = &came.other_admin {
-            moves.push(Move::Put(Role::Held, place.clone()));
             record.held_by = Some(other.clone());
             record.generation = record.generation.next();
+            moves.push(Move::Put(Role::Held, sealer.place(tokens, came.kind(), record.generation)?));
             (Happened::Held, format!("granted by {other}, not {}", came.username))
         } else {
             let renewed = came.purpose == Purpose::Renew;
@@ -205,9 +204,10 @@ impl Stored {
             record.username = came.username.clone();
             make_live(record, provider, &came.granted, renewed);
             moves.extend(drop_unwanted(record, provider));
-            moves.extend(elsewhere.iter().map(|(id, _)| Move::Drop(*id)));
-            dropped.extend(elsewhere.into_iter().map(|(_, place)| place));
-            moves.extend([Move::Put(Role::Live, place.clone()), Move::Turn(Role::Held, Role::Superseded)]);
+            moves.extend(elsewhere.iter().map(|it| Move::Drop(it.id)));
+            dropped.extend(elsewhere.into_iter().map(|it| it.place));
+            let place = sealer.place(tokens, came.kind(), record.generation)?;
+            moves.extend([Move::Put(Role::Live, place), Move::Turn(Role::Held, Role::Superseded)]);
             let happened = if renewed { Happened::Renewed } else { Happened::Granted };
             (happened, summary(record, &came.unconfirmed))
         };

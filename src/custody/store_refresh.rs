@@ -3,18 +3,21 @@
 
 use super::live_grant::{Fresh, Live};
 use super::received_grant::protocol_differences;
+use super::token_sets::TokensToStore;
 use super::writer::{Custody, event, unknown};
 use crate::error::{Error, FactDifference, ProviderError, Result, VaultError};
 use crate::ledger::Claim;
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::consent::compare;
 use crate::model::expiry::estimate;
-use crate::model::flow::{Change, Flow, FlowEnd, Move, Place, Purpose, Role, Stage};
+use crate::model::flow::{Change, Flow, FlowEnd, Move, Place, Purpose, Role, Sealed, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::{Event, Happened};
 use crate::model::ids::Key;
 use crate::model::instant::{for_machines, whole_second};
 use crate::model::provider::Provider;
+use crate::model::seal::{SealKind, SealLabel};
+use crate::model::secret::Sealable;
 use crate::model::vault_kind::VaultKind;
 use crate::vault::Seal;
 use jiff::Timestamp;
@@ -62,30 +65,30 @@ impl Custody<'_> {
         let stored = match &flow.stage {
             Stage::Answered(sealed) => {
                 let memo = flow.memo.as_ref().ok_or_else(unknown)?;
-                let (_, opener) = self.vault.unfold(memo, key.license.as_str())?;
-                let place = match self.vault.kind() {
-                    VaultKind::Sealed => Place::Blob(sealed.clone()),
-                    VaultKind::Keyring => {
-                        let content = opener.open(sealed, key.license.as_str())?;
-                        self.vault.put(&self.item_of_answer(&flow.key, flow.base, &flow.id), &content)?
-                    }
-                };
-                Some(place)
+                let (_, opener) = self.vault.unfold(memo, &self.seals.row_of_verifier(&flow))?;
+                let (content, label) = opener.open_labeled(sealed, &self.seals.row_of_answer(&flow))?;
+                let granted = Granted::from_sealable(&content, &key)?;
+                let sealed = label.map(|label| (sealed.clone(), label));
+                Some((self.tokens_of_refresh(&flow, content, sealed)?, granted))
             }
             // Killed between vault and ledger: the item is there, under the name that this refresh alone has.
             _ if self.vault.kind() == VaultKind::Keyring => {
                 let place = Place::Item(self.item_of_answer(&flow.key, flow.base, &flow.id));
-                match self.vault.get(&place, key.license.as_str()) {
-                    Ok(_) => Some(place),
+                let (profile, base) = (&flow.profile, flow.base.next());
+                let row = self.seals.row_of_tokens(profile, &key, Role::Live, base, flow.old.memo);
+                match self.vault.get(&place, &row) {
+                    Ok(content) => {
+                        let granted = Granted::from_sealable(&content, &key)?;
+                        Some((Self::tokens_in(place, content), granted))
+                    }
                     Err(Error::Vault(VaultError::Gone { .. })) => None,
                     Err(e) => return Err(e),
                 }
             }
             _ => None,
         };
-        if let Some(place) = stored {
-            let granted = Granted::from_sealable(&self.vault.get(&place, key.license.as_str())?, &key)?;
-            self.commit_refresh(&flow, None, place, &granted)?;
+        if let Some((tokens, granted)) = stored {
+            self.commit_refresh(&flow, None, &tokens, &granted)?;
             return Ok(None);
         }
         let standing = self.standing(&key)?.ok_or_else(unknown)?;
@@ -120,15 +123,18 @@ impl Custody<'_> {
             // Its access token is of no use. Its refresh token is: where the provider rotates, the old one is spent.
             _ => live.granted.with_refresh_of(answer),
         };
-        let sealed = seal.close(&granted.to_sealable(&flow.key))?;
-        let stored = match self.vault.kind() {
-            VaultKind::Sealed => Ok(Place::Blob(sealed.clone())),
-            VaultKind::Keyring => self
-                .vault
-                .put(&self.item_of_answer(&flow.key, flow.base, &flow.id), &granted.to_sealable(&flow.key)),
+        let secret = granted.to_sealable(&flow.key);
+        let next = flow.base.next();
+        let label = self.seals.tokens(&flow.profile, &flow.key, SealKind::Tokens, next, Some(&flow.id));
+        let sealed = seal.close(&label, &secret)?;
+        let stored = self.tokens_of_refresh(flow, secret, Some((sealed.clone(), label)));
+        let (committed, sealed) = match stored {
+            Ok(tokens) => {
+                let committed = self.commit_refresh(flow, Some(live.secret.id), &tokens, &granted);
+                (committed, tokens.sealed().unwrap_or(sealed))
+            }
+            Err(e) => (Err(e), sealed),
         };
-        let base = Some(live.id);
-        let committed = stored.and_then(|place| self.commit_refresh(flow, base, place, &granted));
         let record = match committed {
             Ok(Some(record)) => record,
             // A newer grant is in its place: that one is asked for its token.
@@ -143,6 +149,15 @@ impl Custody<'_> {
         tracing::info!("{} is refreshed", flow.key);
         let standing = Standing { record, ..live.standing };
         self.handed_out(Live { standing, granted, ..live }, true)
+    }
+
+    fn tokens_of_refresh(
+        &self,
+        flow: &Flow,
+        secret: Sealable,
+        sealed: Option<(Sealed, SealLabel)>,
+    ) -> Result<TokensToStore> {
+        self.tokens_based_on(flow.base, &flow.id, &flow.key, SealKind::Tokens, secret, sealed)
     }
 
     /// What the answer itself shows to be something else than what was granted (RFC 6749 5.1, 6 and 7.1). Who granted
@@ -162,40 +177,43 @@ impl Custody<'_> {
         &mut self,
         flow: &Flow,
         base: Option<i64>,
-        place: Place,
+        tokens: &TokensToStore,
         granted: &Granted,
     ) -> Result<Option<Authorization>> {
         let (key, provider, now) = (&flow.key, self.provider.clone(), self.env.clock.now());
+        let sealer = self.token_sealer(key, &flow.id);
         let (mut old, mut after) = (None, None);
         let kept = self.commit_if(key, |ledger, record| {
             let live = ledger.secrets(&provider.profile, key, Role::Live)?.pop();
             // Another admin's grant that is set aside moves the generation as well, but not the live grant.
-            old = live.filter(|(id, _)| match base {
-                Some(base) => base == *id,
+            old = live.filter(|live| match base {
+                Some(base) => base == live.id,
                 None => record.generation == flow.base,
             });
+            // Also of one that a newer grant overtook: no two token sets of a license have the same number.
+            record.generation = record.generation.next();
+            let place = sealer.place(tokens, SealKind::Tokens, record.generation)?;
             let mut events = Vec::new();
             let moves = match &old {
-                Some((id, _)) => {
-                    record.generation = record.generation.next();
+                Some(old) => {
                     if provider.rolling {
                         events.extend(prolonged(record, &provider, granted, now));
                     }
                     // Not superseded: its refresh token is spent, and revoking it would end the whole grant.
-                    vec![Move::Drop(*id), Move::Put(Role::Live, place.clone())]
+                    vec![Move::Drop(old.id), Move::Put(Role::Live, place)]
                 }
-                None => vec![Move::Put(Role::Superseded, place.clone())],
+                None => vec![Move::Put(Role::Superseded, place)],
             };
             after = Some(record.clone());
             Ok(Change { record: record.clone(), moves, ends: Some(FlowEnd::Closed(flow.id.clone())), events })
         })?;
         // Forgotten only once nobody waits for the token any more.
         self.orphaned_items.extend(kept.memos);
-        let Some((_, old)) = old else {
+        let Some(old) = old else {
             self.changed_keys.insert(key.clone());
             return Ok(None);
         };
-        self.orphaned_items.push(old);
+        self.orphaned_items.push(old.place);
         Ok(after)
     }
 }

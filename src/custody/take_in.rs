@@ -6,7 +6,8 @@ use crate::model::authorization::Authorization;
 use crate::model::flow::{Change, Move, Place, Role};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
-use crate::model::ids::Key;
+use crate::model::ids::{Key, Revision};
+use crate::model::seal::SealKind;
 use crate::model::secret::Sealable;
 use crate::model::transfer::{Effect, Here, Merged};
 use std::cmp::Ordering;
@@ -24,15 +25,17 @@ impl Custody<'_> {
     /// Which tokens of a license are here, beside those that a file has of it.
     pub fn tokens_beside(&self, record: &Authorization, theirs: Option<&Sealable>) -> Result<Here> {
         let key = &record.key;
-        let Some((_, place)) = self.ledger.secrets(&record.profile, key, Role::Live)?.pop() else {
+        let Some(live) = self.ledger.secrets(&record.profile, key, Role::Live)?.pop() else {
             return Ok(Here::None);
         };
         let Some(theirs) = theirs else { return Ok(Here::Same) };
-        let ours = match self.vault.get(&place, key.license.as_str()) {
+        let ours = match self.open_tokens(&record.profile, key, &live) {
             Ok(ours) => Granted::from_sealable(&ours, key)?,
             Err(Error::Vault(VaultError::Gone { .. } | VaultError::Broken { .. })) => return Ok(Here::None),
             // Sealed to other hosts alone: only they can tell.
-            Err(Error::Vault(VaultError::Foreign { .. })) => return Ok(Here::Same),
+            Err(Error::Vault(VaultError::Foreign { .. } | VaultError::OtherHost { .. })) => {
+                return Ok(Here::Same);
+            }
             Err(e) => return Err(e),
         };
         Ok(match ours.received_at.cmp(&Granted::from_sealable(theirs, key)?.received_at) {
@@ -54,18 +57,24 @@ impl Custody<'_> {
         for Taking { merged, tokens } in rows {
             let Merged { mut record, effect, changes: fields, takes_tokens, .. } = merged;
             let mut moves = Vec::new();
+            if record.revision == Revision::default() {
+                let removed = self.ledger.removed_at(&record.profile, &record.key)?;
+                record.generation = removed.unwrap_or_default();
+            }
             if let Some(tokens) = tokens.filter(|_| takes_tokens) {
                 record.generation = record.generation.next();
+                let (kind, generation) = (SealKind::Tokens, record.generation);
+                let label = self.seals.tokens(&record.profile, &record.key, kind, generation, None);
                 let kept = Granted::from_sealable(tokens, &record.key)
-                    .and_then(|_| self.vault.put(&self.new_item_of(&record)?, tokens));
+                    .and_then(|_| self.vault.put(&self.new_item_of(&record)?, &label, tokens));
                 let place = match kept {
                     Ok(place) => place,
                     Err(e) => return Err(self.undo(new, e)),
                 };
                 // An older grant's tokens aren't revoked: that could end the one that takes their place.
-                for (id, place) in self.ledger.secrets(&record.profile, &record.key, Role::Live)? {
-                    moves.push(Move::Drop(id));
-                    old.push(place);
+                for it in self.ledger.secrets(&record.profile, &record.key, Role::Live)? {
+                    moves.push(Move::Drop(it.id));
+                    old.push(it.place);
                 }
                 moves.push(Move::Put(Role::Live, place.clone()));
                 new.push(place);

@@ -1,11 +1,11 @@
 //! The only writer: vault and ledger of one profile, with the questions under way.
 
 use super::in_flight::InFlight;
+use super::seals::{Registrations, Seals};
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::{Claim, CommitReceipt, Export, Ledger, Spool};
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::flow::{Change, Flow, FlowEnd, Place};
-use crate::model::granted::Granted;
 use crate::model::history::{Event, Happened};
 use crate::model::ids::{FlowId, Generation, Key};
 use crate::model::provider::Provider;
@@ -28,7 +28,8 @@ pub(super) const TRIES: usize = 5;
 pub struct Custody<'e> {
     pub(super) env: &'e Env,
     pub(super) provider: Arc<Provider>,
-    pub(super) vault: Vault,
+    pub(super) vault: Arc<Vault>,
+    pub(super) seals: Seals,
     pub(super) ledger: Ledger,
     pub(super) spool: Option<Spool>,
     pub(super) in_flight: HashMap<FlowId, InFlight>,
@@ -53,10 +54,13 @@ pub struct Custody<'e> {
 impl<'e> Custody<'e> {
     /// Over an open ledger and a vault, which isn't touched yet.
     pub fn new(env: &'e Env, provider: Arc<Provider>, vault: Vault, ledger: Ledger) -> Self {
+        let own = (provider.profile.clone(), provider.as_ref().into());
+        let seals = Seals::of(&ledger, Registrations::from([own]));
         Self {
             env,
             provider,
-            vault,
+            vault: Arc::new(vault),
+            seals,
             ledger,
             spool: None,
             in_flight: HashMap::new(),
@@ -235,13 +239,9 @@ impl<'e> Custody<'e> {
     }
 
     pub(super) fn unfold(&self, flow: &Flow) -> Result<(Memo, Opener)> {
-        let whose = flow.key.license.as_str();
-        let (memo, opener) = self.vault.unfold(flow.memo.as_ref().ok_or_else(unknown)?, whose)?;
-        Ok((Memo::from_sealable(&memo, whose)?, opener))
-    }
-
-    pub(super) fn read_grant(&self, place: &Place, key: &Key) -> Result<Granted> {
-        Granted::from_sealable(&self.vault.get(place, key.license.as_str())?, key)
+        let place = flow.memo.as_ref().ok_or_else(unknown)?;
+        let (memo, opener) = self.vault.unfold(place, &self.memo_row(flow)?)?;
+        Ok((Memo::from_sealable(&memo, flow.key.license.as_str())?, opener))
     }
 
     /// A license's keyring account: the last part is a secret's generation, or its question.

@@ -103,6 +103,60 @@ pub enum VaultError {
         /// The configured recipients.
         recipients: Vec<String>,
     },
+    /// Sealed bytes that the ledger knows another host's process to have left.
+    #[error(
+        "what is sealed for {what} can't be opened here: it is sealed to another identity, or damaged; the license was last changed on {host}"
+    )]
+    OtherHost {
+        /// Whose.
+        what: String,
+        /// Where the license was last changed, as the ledger says.
+        host: String,
+    },
+    /// It was sealed for something else than the row that it stands in.
+    #[error("{what}: the secret in the ledger was sealed for {sealed}, not for {row}")]
+    Elsewhere {
+        /// Whose the row is.
+        what: String,
+        /// What it was sealed for.
+        sealed: String,
+        /// What the row is.
+        row: String,
+    },
+    /// An older secret stands where a newer one was.
+    #[error("{what}: the secret in the ledger is number {sealed}, and number {newest} was stored here")]
+    PutBack {
+        /// Whose.
+        what: String,
+        /// The number of what is there.
+        sealed: i64,
+        /// The number of what should be there.
+        newest: i64,
+    },
+    /// It was sealed for the same profile at another provider, or for another client.
+    #[error("{what}: the secret was sealed for {sealed}, and the profile {profile} is at {now}")]
+    Moved {
+        /// Whose.
+        what: String,
+        /// The profile.
+        profile: String,
+        /// What it was sealed for.
+        sealed: String,
+        /// What the profile is now.
+        now: String,
+    },
+    /// This host seals it for itself, and didn't seal this.
+    #[error("{what}: this host did not seal the secret in the ledger")]
+    Unauthentic {
+        /// Whose.
+        what: String,
+    },
+    /// It doesn't say what it was sealed for, in a row that no older version wrote.
+    #[error("{what}: the secret does not say what it was sealed for, and no older version left it there")]
+    Unlabeled {
+        /// Whose.
+        what: String,
+    },
     /// A configured recipient that isn't one.
     #[error("\"{recipient}\" isn't an age recipient: {reason}")]
     Recipient {
@@ -168,6 +222,15 @@ impl VaultError {
             Self::IdentityExists { .. } => "Use it as it is; or move it away first, but what is sealed to it opens with nothing else.",
             Self::Sealing { .. } => "See which recipients are configured: biotrack-auth config show --origin.",
             Self::Sealed { .. } => "Use the host whose identity it is sealed to, or have it consented again: biotrack-auth renew LICENSE.",
+            Self::OtherHost { host, .. } => {
+                return Some(format!("Run it there ({host}), or ask the admin to grant access again: biotrack-auth renew LICENSE."));
+            }
+            Self::Elsewhere { .. } | Self::PutBack { .. } | Self::Unauthentic { .. } | Self::Unlabeled { .. } => {
+                "It was not used, and nothing was sent. Find out who changed the ledger: see docs/security.md. Then ask the admin to grant access again (biotrack-auth renew LICENSE), or enter a client secret again (biotrack-auth config set-secret)."
+            }
+            Self::Moved { profile, .. } => {
+                return Some(format!("If the profile {profile} was moved on purpose, take its secrets over: biotrack-auth config vault sealed, or config vault keyring where they are there. Else set its url, issuer and client_id again."));
+            }
             Self::Foreign { .. } => "Run it on that recipient's host: this one seals, and can't open.",
             Self::Recipient { .. } => {
                 "A recipient looks like age1…; see those configured: biotrack-auth config show --origin."

@@ -149,7 +149,7 @@ impl Ledger {
                     match journal::stage_of(tx, flow)? {
                         // Never back: the ledger may have taken what came later. And not where the question was opened again.
                         Some(noted) if noted.order() < stage.order() && journal::has_owner(tx, flow)? => {
-                            journal::note(tx, flow, stage)?;
+                            journal::note_spooled(tx, spooled)?;
                         }
                         Some(_) => {}
                         None if shared => merged &= journal::put_again(tx, spooled)?,

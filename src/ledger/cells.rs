@@ -69,6 +69,25 @@ pub(super) fn columns(place: &Place) -> (Option<&str>, Option<&[u8]>) {
     }
 }
 
+/// The mark of a secret that was sealed before seals said what they are for: the tag that a sealed blob ends with, or the
+/// item's name. Schema 12 wrote it beside each; it holds for that very secret alone.
+pub(super) fn old_mark(place: &Place) -> String {
+    match place {
+        Place::Item(item) => item.clone(),
+        Place::Blob(sealed) => old_mark_of(sealed),
+    }
+}
+
+pub(super) fn old_mark_of(Sealed(bytes): &Sealed) -> String {
+    const TAG: usize = 16;
+    hex::encode(&bytes[bytes.len().saturating_sub(TAG)..])
+}
+
+/// Whether a row's mark is this secret's.
+pub(super) fn is_old(mark: Option<&str>, place: &Place) -> bool {
+    mark.is_some_and(|mark| mark == old_mark(place))
+}
+
 /// What a text says, where there is one.
 pub(super) fn parsed<T: FromStr<Err = crate::error::Error>>(
     row: &Row<'_>,

@@ -24,7 +24,7 @@ fn name_of_key(profile: &str, key: &Key) -> String {
 pub(super) fn note(tx: Db<'_>, lost: &Changed) -> Result<(), DbError> {
     let Some(key) = lost.key() else { return Ok(()) };
     match records::secrets(tx, &lost.profile, &key, Role::Live)?.pop() {
-        Some((row, _)) => meta::put(tx, &name_of(&lost.profile, &lost.ubi, &lost.license), &row.to_string()),
+        Some(live) => meta::put(tx, &name_of(&lost.profile, &lost.ubi, &lost.license), &live.id.to_string()),
         None => Ok(()),
     }
 }
@@ -56,7 +56,7 @@ fn key_of(ubi: &str, license: &str) -> Option<Key> {
 /// Whether the row that was noted still names the living tokens: it keeps its number where they are sealed anew or moved.
 fn is_live(db: Db<'_>, profile: &str, key: &Key, row: &str) -> Result<bool, DbError> {
     let live = records::secrets(db, profile, key, Role::Live)?;
-    Ok(live.iter().any(|(id, _)| id.to_string() == row))
+    Ok(live.iter().any(|it| it.id.to_string() == row))
 }
 
 /// Whether a license's refresh token is noted as one that may be spent, and no other tokens have taken its place since.

@@ -5,7 +5,7 @@ use super::write_context::Changed;
 use crate::error::{Error, Result};
 use crate::system::files;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -74,8 +74,21 @@ pub(super) fn add(file: &Path, seen: &Seen) -> Result<()> {
     })
 }
 
+/// The number of the newest token set that this host made live of each record, by profile, UBI and license.
+pub(super) type NewestLive = BTreeMap<(String, String, String), i64>;
+
+pub(super) fn newest_live<'l>(lines: impl IntoIterator<Item = &'l Seen>) -> NewestLive {
+    let mut newest = NewestLive::new();
+    for it in lines.into_iter().flat_map(|line| &line.changed).filter(|it| it.live > 0) {
+        let known = newest.entry((it.profile.clone(), it.ubi.clone(), it.license.clone())).or_default();
+        *known = it.live.max(*known);
+    }
+    newest
+}
+
 /// The newest of what is said of each record, and the newest line.
 fn shortened(all: Vec<Seen>) -> Vec<Seen> {
+    let live = newest_live(&all);
     let mut said = BTreeSet::new();
     let newest = all.len().saturating_sub(1);
     let mut kept: Vec<_> = all
@@ -83,7 +96,11 @@ fn shortened(all: Vec<Seen>) -> Vec<Seen> {
         .enumerate()
         .rev()
         .filter_map(|(at, mut line)| {
-            line.changed.retain(|it| said.insert((it.profile.clone(), it.ubi.clone(), it.license.clone())));
+            line.changed.retain_mut(|it| {
+                let record = (it.profile.clone(), it.ubi.clone(), it.license.clone());
+                it.live = live.get(&record).copied().unwrap_or_default();
+                said.insert(record)
+            });
             (at == newest || !line.changed.is_empty()).then_some(line)
         })
         .collect();
@@ -108,8 +125,13 @@ mod tests {
     use super::*;
 
     fn line(seq: i64, license: &str) -> Seen {
-        let changed =
-            Changed { profile: "ny".into(), ubi: "604001".into(), license: license.into(), generation: seq };
+        let changed = Changed {
+            profile: "ny".into(),
+            ubi: "604001".into(),
+            license: license.into(),
+            generation: seq,
+            live: seq,
+        };
         Seen { seq, hash: "00".repeat(32), changed: vec![changed] }
     }
 

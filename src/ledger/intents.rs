@@ -7,7 +7,7 @@ use super::records::changed;
 use super::store::Ledger;
 use super::{doubts, records, secret_locations};
 use crate::error::{Error, LedgerError, Result};
-use crate::model::flow::{Change, Flow, Logged, Place, Purpose, Role, Stage};
+use crate::model::flow::{Change, Flow, Logged, Place, Purpose, Role, Stage, StoredSecret};
 use crate::model::ids::FlowId;
 use crate::model::secret::Fingerprint;
 
@@ -80,7 +80,7 @@ impl Ledger {
     /// Commits that a refresh token is about to be sent, synced; and that it may have been, for no later note is needed.
     /// Refused where the record isn't any more what it was read as, its tokens aren't any more where they were read
     /// (sealed to others, or in another vault), or another process is at it.
-    pub fn intend_refresh(&mut self, mut flow: Flow, id: i64, place: &Place) -> Result<Logged<FlowId>> {
+    pub fn intend_refresh(&mut self, mut flow: Flow, read: &StoredSecret) -> Result<Logged<FlowId>> {
         flow.owner = Some(self.mark()?.owner());
         let living = self.living();
         self.transaction("write the intent", |tx| {
@@ -96,7 +96,7 @@ impl Ledger {
             }
             doubts::refuse_doubted(tx, &flow.profile, &flow.key)?;
             let found = records::secrets(tx, &flow.profile, &flow.key, Role::Live)?;
-            let is_there = found.iter().any(|(found, there)| *found == id && there == place);
+            let is_there = found.iter().any(|it| it.id == read.id && it.place == read.place);
             if !is_there || records::generation(tx, &flow.profile, &flow.key)? != Some(flow.base) {
                 return Err(changed(&flow.key).into());
             }

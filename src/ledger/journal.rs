@@ -1,10 +1,10 @@
 //! The rows of flows that are open, and what is remembered of closed ones.
 
-use super::cells::{columns, instant, key, place, stage, text, words};
+use super::cells::{columns, instant, is_old, key, old_mark, old_mark_of, place, stage, text, words};
 use super::engine::{Db, DbError, Row, Value, unexpected_value, values};
 use super::records;
 use super::spool::Spooled;
-use crate::model::flow::{Flow, Owner, Place, Purpose, Sealed, Stage};
+use crate::model::flow::{Flow, OldSeals, Owner, Place, Purpose, Sealed, Stage};
 use crate::model::ids::{FlowId, Generation, Key, Username};
 use crate::model::secret::Fingerprint;
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ macro_rules! open_columns {
 }
 
 /// All of a question.
-const COLUMNS: &str = concat!(open_columns!(), ", memo_item, memo_blob, stage, sealed");
+const COLUMNS: &str = concat!(open_columns!(), ", memo_item, memo_blob, stage, sealed, old_memo, old_sealed");
 
 /// A question as whoever only looks sees it.
 const SEEN: &str = concat!(open_columns!(), ", stage");
@@ -51,10 +51,12 @@ pub struct ClosedFlow {
 pub(super) fn insert(tx: Db<'_>, flow: &Flow, state: Option<&Fingerprint>) -> Result<(), DbError> {
     let (memo_item, memo_blob) = flow.memo.as_ref().map_or((None, None), columns);
     let (stage, sealed) = words(&flow.stage);
+    let old_memo = flow.memo.as_ref().filter(|_| flow.old.memo).map(old_mark);
+    let old_sealed = sealed_of(&flow.stage).filter(|_| flow.old.sealed).map(old_mark_of);
     tx.execute(
         &format!(
             "INSERT INTO flow ({COLUMNS}, state_hash)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
         ),
         values![
             &flow.id.0,
@@ -75,6 +77,8 @@ pub(super) fn insert(tx: Db<'_>, flow: &Flow, state: Option<&Fingerprint>) -> Re
             memo_blob,
             stage,
             sealed,
+            old_memo.as_deref(),
+            old_sealed.as_deref(),
             state,
         ],
     )?;
@@ -85,6 +89,23 @@ pub(super) fn note(tx: Db<'_>, flow: &FlowId, stage: &Stage) -> Result<(), DbErr
     let (word, sealed) = words(stage);
     tx.execute("UPDATE flow SET stage = ?2, sealed = ?3 WHERE id = ?1", values![&flow.0, word, sealed])?;
     Ok(())
+}
+
+/// The same out of a spool.
+pub(super) fn note_spooled(tx: Db<'_>, spooled: &Spooled) -> Result<(), DbError> {
+    note(tx, &spooled.flow, &spooled.stage)?;
+    if let Some(sealed) = sealed_of(&spooled.stage).filter(|_| spooled.is_old) {
+        let mark = old_mark_of(sealed);
+        tx.execute("UPDATE flow SET old_sealed = ?2 WHERE id = ?1", values![&spooled.flow.0, mark.as_str()])?;
+    }
+    Ok(())
+}
+
+fn sealed_of(stage: &Stage) -> Option<&Sealed> {
+    match stage {
+        Stage::Arrived(sealed) | Stage::Answered(sealed) => Some(sealed),
+        Stage::Asked | Stage::Sent | Stage::Refused => None,
+    }
 }
 
 /// The same for a question that this process owns. `false` where it doesn't any more: on a server, others may have waited
@@ -323,7 +344,7 @@ fn seen(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Flow>, DbEr
         let unread = || Some(Sealed(Vec::new()));
         let stage =
             stage(text(row, 14)?, unread()).ok_or_else(|| unexpected_value(14, "an unknown stage"))?;
-        read(row, None, stage)
+        read(row, None, stage, OldSeals::default())
     })
 }
 
@@ -332,10 +353,21 @@ fn flows(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Flow>, DbE
 }
 
 fn whole(row: &Row<'_>) -> Result<Flow, DbError> {
-    read(row, place(row, 14)?, read_stage(row, 16)?)
+    let (memo, stage) = (place(row, 14)?, read_stage(row, 16)?);
+    let old = OldSeals {
+        memo: match &memo {
+            Some(memo) => is_old(row.get(18)?, memo),
+            None => false,
+        },
+        sealed: match sealed_of(&stage) {
+            Some(sealed) => row.get::<Option<&str>>(19)?.is_some_and(|mark| mark == old_mark_of(sealed)),
+            None => false,
+        },
+    };
+    read(row, memo, stage, old)
 }
 
-fn read(row: &Row<'_>, memo: Option<Place>, stage: Stage) -> Result<Flow, DbError> {
+fn read(row: &Row<'_>, memo: Option<Place>, stage: Stage, old: OldSeals) -> Result<Flow, DbError> {
     let owner = match (row.get(12)?, row.get::<Option<String>>(13)?) {
         (Some(mark), label) => Some(Owner { mark, label: label.unwrap_or_default() }),
         (None, _) => None,
@@ -355,6 +387,7 @@ fn read(row: &Row<'_>, memo: Option<Place>, stage: Stage) -> Result<Flow, DbErro
         owner,
         memo,
         stage,
+        old,
     })
 }
 

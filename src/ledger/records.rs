@@ -1,14 +1,14 @@
 //! The records' rows, and their secrets' places: how they are read and written. Which columns there are, the record's own
 //! declaration says.
 
-use super::cells::{columns, place};
+use super::cells::{columns, is_old, place};
 use super::chain;
 use super::engine::{Cell, Db, DbError, Row, Value, unexpected_value, values};
 use super::write_context::WriteContext;
 use crate::error::{Error, LedgerError};
 use crate::model::authorization::{Authorization, Column, Part};
 use crate::model::column::{self, Kind, Source};
-use crate::model::flow::{Change, Move, Place, Role};
+use crate::model::flow::{Change, Move, Role, StoredSecret};
 use crate::model::ids::{Generation, Key, Revision};
 use jiff::Timestamp;
 use std::sync::LazyLock;
@@ -113,7 +113,9 @@ pub(super) fn apply(tx: Db<'_>, change: &Change, context: &WriteContext) -> Resu
     for event in &change.events {
         chain::append(tx, event, context)?;
     }
-    context.written.borrow_mut().changes(&record.profile, &record.key, record.generation.0);
+    let is_live = change.moves.iter().any(|step| matches!(step, Move::Put(Role::Live, _)));
+    let live = if is_live { record.generation.0 } else { 0 };
+    context.written.borrow_mut().changes(&record.profile, &record.key, record.generation.0, live);
     Ok(true)
 }
 
@@ -164,10 +166,11 @@ fn turn(tx: Db<'_>, record: &Authorization, step: &Move) -> Result<(), DbError> 
             let (item, blob) = columns(place);
             tx.execute(
                 &format!(
-                    "INSERT INTO secret (id, profile, ubi, license, role, item, blob) VALUES ({}, ?1, ?2, ?3, ?4, ?5, ?6)",
+                    "INSERT INTO secret (id, profile, ubi, license, role, item, blob, generation)
+                     VALUES ({}, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                     tx.once()
                 ),
-                values![profile, ubi, license, role.word(), item, blob],
+                values![profile, ubi, license, role.word(), item, blob, record.generation.0],
             )?;
         }
         Move::Turn(from, to) => {
@@ -191,13 +194,34 @@ pub(super) fn secrets(
     profile: &str,
     key: &Key,
     role: Role,
-) -> Result<Vec<(i64, Place)>, DbError> {
+) -> Result<Vec<StoredSecret>, DbError> {
     let found = db.rows(
-        "SELECT id, item, blob FROM secret WHERE profile = ?1 AND ubi = ?2 AND license = ?3 AND role = ?4 ORDER BY id",
+        "SELECT id, item, blob, generation, old_seal FROM secret
+         WHERE profile = ?1 AND ubi = ?2 AND license = ?3 AND role = ?4 ORDER BY id",
         values![profile, key.ubi.as_str(), key.license.as_str(), role.word()],
-        |row| Ok((row.get(0)?, place(row, 1)?)),
+        |row| {
+            let Some(place) = place(row, 1)? else { return Ok(None) };
+            let is_old = is_old(row.get(4)?, &place);
+            Ok(Some(StoredSecret {
+                id: row.get(0)?,
+                role,
+                generation: Generation(row.get(3)?),
+                is_old,
+                place,
+            }))
+        },
     )?;
-    Ok(found.into_iter().filter_map(|(id, place)| Some((id, place?))).collect())
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// The generation that a license's record had when it was removed: one that comes back goes on counting.
+pub(super) fn removed_at(db: Db<'_>, profile: &str, key: &Key) -> Result<Option<Generation>, DbError> {
+    let found = db.row(
+        "SELECT generation FROM removed_record WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
+        values![profile, key.ubi.as_str(), key.license.as_str()],
+        |row| row.get(0),
+    )?;
+    Ok(found.map(Generation))
 }
 
 /// Others have written a license's record since it was read.

@@ -1,11 +1,11 @@
 //! Every secret's place at once: for moving them all, and for comparing the vault with the ledger.
 
-use super::cells::{self, columns, key, place};
-use super::engine::{Db, DbError, unexpected_value, values};
+use super::cells::{self, columns, is_old, key, place};
+use super::engine::{Db, DbError, Row, unexpected_value, values};
 use super::store::Ledger;
 use super::{chain, journal, meta, records};
 use crate::error::{Error, LedgerError, Result};
-use crate::model::flow::{Flow, Logged, Place, Role};
+use crate::model::flow::{Flow, Logged, Place, ProfileSecret, Role, StoredSecret};
 use crate::model::granted::AwaitingGrant;
 use crate::model::history::Chore;
 use crate::model::ids::{FlowId, Generation, Key};
@@ -26,7 +26,7 @@ pub enum SecretOwner {
         /// As what.
         role: Role,
         /// The record's generation; 0 where there is no record.
-        generation: Generation,
+        record: Generation,
     },
     /// A profile's own.
     Profile {
@@ -43,6 +43,10 @@ pub enum SecretOwner {
         profile: String,
         /// About which license.
         key: Key,
+        /// It was handed out: other hosts may have sealed it.
+        handed_off: bool,
+        /// Nothing came to it yet: nothing else was sealed beside it.
+        waits: bool,
     },
 }
 
@@ -63,6 +67,12 @@ pub struct SecretLocation {
     pub owner: SecretOwner,
     /// Where it is.
     pub place: Place,
+    /// Its number, which its seal repeats.
+    pub generation: Generation,
+    /// It was there before seals said what they are for.
+    pub is_old: bool,
+    /// Its row has the mark of such a secret: of this one, or of another that stood there.
+    pub is_marked: bool,
 }
 
 /// The roles in which a secret only waits for its end.
@@ -76,7 +86,7 @@ pub enum RetiredRole {
 
 impl Ledger {
     /// Where a license's secrets of a role are.
-    pub fn secrets(&self, profile: &str, key: &Key, role: Role) -> Result<Vec<(i64, Place)>> {
+    pub fn secrets(&self, profile: &str, key: &Key, role: Role) -> Result<Vec<StoredSecret>> {
         records::secrets(self.engine.db(), profile, key, role).map_err(|e| self.fault("read", e))
     }
 
@@ -99,7 +109,7 @@ impl Ledger {
     }
 
     /// The secrets that are on their way out: synced in a role that says so, which is the intent of their revocation.
-    pub fn leaving(&self, profile: &str, key: &Key, role: RetiredRole) -> Result<Logged<Vec<(i64, Place)>>> {
+    pub fn leaving(&self, profile: &str, key: &Key, role: RetiredRole) -> Result<Logged<Vec<StoredSecret>>> {
         let role = match role {
             RetiredRole::Superseded => Role::Superseded,
             RetiredRole::Unwanted => Role::Unwanted,
@@ -108,28 +118,54 @@ impl Ledger {
     }
 
     /// Where a profile's own secret is.
-    pub fn profile_secret(&self, profile: &str, name: &str) -> Result<Option<Place>> {
+    pub fn profile_secret(&self, profile: &str, name: &str) -> Result<Option<ProfileSecret>> {
         profile_secret(self.engine.db(), profile, name).map_err(|e| self.fault("read", e))
     }
 
-    /// Sets a profile's own secret; says where the old one was.
-    pub fn set_profile_secret(&mut self, profile: &str, name: &str, place: &Place) -> Result<Option<Place>> {
+    /// Sets a profile's own secret, which was sealed with this number; says where the old one was.
+    ///
+    /// # Errors
+    /// [`LedgerError::SecretMoved`] where another one has been set since its number was read.
+    pub fn set_profile_secret(
+        &mut self,
+        profile: &str,
+        name: &str,
+        place: &Place,
+        generation: Generation,
+    ) -> Result<Option<Place>> {
         let (item, blob) = columns(place);
         self.transaction("keep the secret", |tx| {
             is_the_vault(tx, [place.vault()])?;
             let old = profile_secret(tx, profile, name)?;
+            if old.as_ref().is_some_and(|old| old.generation >= generation) {
+                return Err(LedgerError::SecretMoved.into());
+            }
             tx.execute(
-                "INSERT INTO profile_secret (profile, name, item, blob) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (profile, name) DO UPDATE SET item = excluded.item, blob = excluded.blob",
-                values![profile, name, item, blob],
+                "INSERT INTO profile_secret (profile, name, item, blob, generation) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (profile, name) DO UPDATE SET item = excluded.item, blob = excluded.blob,
+                     generation = excluded.generation, old_seal = NULL",
+                values![profile, name, item, blob, generation.0],
             )?;
-            Ok(old)
+            Ok(old.map(|old| old.place))
         })
     }
 
     /// Every secret that the ledger names, of all profiles.
     pub fn all_secrets(&self) -> Result<Vec<SecretLocation>> {
         self.engine.snapshot(named_secrets).map_err(|e| self.fault("read", e))
+    }
+
+    /// The generation that a license's record had when it was removed.
+    pub fn removed_at(&self, profile: &str, key: &Key) -> Result<Option<Generation>> {
+        records::removed_at(self.engine.db(), profile, key).map_err(|e| self.fault("read", e))
+    }
+
+    /// How many codes and answers older versions left in the journal.
+    pub fn old_answers(&self) -> Result<usize> {
+        let marked = "SELECT count(*) FROM flow WHERE old_sealed IS NOT NULL";
+        let count =
+            self.engine.db().number(marked, values![]).map_err(|e| self.fault("read the journal", e))?;
+        Ok(usize::try_from(count).unwrap_or_default())
     }
 
     /// Gives secrets new places, one synced commit for all, with a line in the history; old items of a keyring are
@@ -170,6 +206,13 @@ impl Ledger {
             }
             if let (Chore::Moved, Some((_, place))) = (chore, moved.first()) {
                 note_vault(tx, place.vault())?;
+            }
+            for (secret, _) in moved {
+                if let SecretOwner::Tokens { profile, key, role: Role::Live, record, .. } = &secret.owner {
+                    // From now on it's this host that made it.
+                    let live = secret.generation.0;
+                    context.written.borrow_mut().changes(profile, key, record.0, live);
+                }
             }
             chain::append_chore(tx, chore, now, detail, &context)?;
             Ok(())
@@ -212,9 +255,15 @@ impl Ledger {
     }
 }
 
-fn profile_secret(db: Db<'_>, profile: &str, name: &str) -> Result<Option<Place>, DbError> {
-    let named = "SELECT item, blob FROM profile_secret WHERE profile = ?1 AND name = ?2";
-    Ok(db.row(named, values![profile, name], |row| place(row, 0))?.flatten())
+fn profile_secret(db: Db<'_>, profile: &str, name: &str) -> Result<Option<ProfileSecret>, DbError> {
+    let named =
+        "SELECT item, blob, generation, old_seal FROM profile_secret WHERE profile = ?1 AND name = ?2";
+    let read = |row: &Row<'_>| {
+        let Some(place) = place(row, 0)? else { return Ok(None) };
+        let is_old = is_old(row.get(3)?, &place);
+        Ok(Some(ProfileSecret { generation: Generation(row.get(2)?), is_old, place }))
+    };
+    Ok(db.row(named, values![profile, name], read)?.flatten())
 }
 
 /// The name under which the ledger keeps which vault its secrets were moved to.
@@ -243,8 +292,9 @@ pub(super) fn is_the_vault(tx: Db<'_>, kinds: impl IntoIterator<Item = VaultKind
 /// Every secret that is named, wherever its name stands.
 fn named_secrets(db: Db<'_>) -> Result<Vec<SecretLocation>, DbError> {
     let mut all = db.rows(
-        "SELECT secret.id, secret.profile, secret.ubi, secret.license, role, coalesce(generation, 0), item, blob
-         FROM secret LEFT JOIN authorization USING (profile, ubi, license) ORDER BY secret.id",
+        "SELECT secret.id, secret.profile, secret.ubi, secret.license, role, coalesce(record.generation, 0),
+                item, blob, secret.generation, old_seal
+         FROM secret LEFT JOIN authorization AS record USING (profile, ubi, license) ORDER BY secret.id",
         values![],
         |row| {
             let holder = SecretOwner::Tokens {
@@ -252,25 +302,39 @@ fn named_secrets(db: Db<'_>) -> Result<Vec<SecretLocation>, DbError> {
                 profile: row.get(1)?,
                 key: key(row, 2)?,
                 role: Role::of(row.get(4)?).ok_or_else(|| unexpected_value(4, "an unknown role"))?,
-                generation: Generation(row.get(5)?),
+                record: Generation(row.get(5)?),
             };
-            Ok(place(row, 6)?.map(|place| SecretLocation { owner: holder, place }))
+            location(holder, row, 6)
         },
     )?;
-    all.extend(db.rows("SELECT profile, name, item, blob FROM profile_secret", values![], |row| {
-        let holder = SecretOwner::Profile { profile: row.get(0)?, name: row.get(1)? };
-        Ok(place(row, 2)?.map(|place| SecretLocation { owner: holder, place }))
-    })?);
     all.extend(db.rows(
-        "SELECT id, profile, ubi, license, memo_item, memo_blob FROM flow",
+        "SELECT profile, name, item, blob, generation, old_seal FROM profile_secret",
+        values![],
+        |row| location(SecretOwner::Profile { profile: row.get(0)?, name: row.get(1)? }, row, 2),
+    )?);
+    all.extend(db.rows(
+        "SELECT id, profile, ubi, license, handed_off, stage = 'asked', memo_item, memo_blob, base, old_memo FROM flow",
         values![],
         |row| {
-            let flow = FlowId(row.get(0)?);
-            let holder = SecretOwner::Memo { flow, profile: row.get(1)?, key: key(row, 2)? };
-            Ok(place(row, 4)?.map(|place| SecretLocation { owner: holder, place }))
+            let holder = SecretOwner::Memo {
+                flow: FlowId(row.get(0)?),
+                profile: row.get(1)?,
+                key: key(row, 2)?,
+                handed_off: row.get(4)?,
+                waits: row.get(5)?,
+            };
+            location(holder, row, 6)
         },
     )?);
     Ok(all.into_iter().flatten().collect())
+}
+
+/// A secret out of the columns item, blob, generation and mark; `None` where nothing is there.
+fn location(owner: SecretOwner, row: &Row<'_>, first: usize) -> Result<Option<SecretLocation>, DbError> {
+    let Some(place) = place(row, first)? else { return Ok(None) };
+    let mark: Option<&str> = row.get(first + 3)?;
+    let (is_old, is_marked) = (is_old(mark, &place), mark.is_some());
+    Ok(Some(SecretLocation { owner, generation: Generation(row.get(first + 2)?), is_old, is_marked, place }))
 }
 
 /// `false` where it isn't where it was.
@@ -282,18 +346,18 @@ fn put(tx: Db<'_>, secret: &SecretLocation, to: &Place) -> Result<bool, DbError>
             // Whoever goes by the place where they were decides anew.
             records::touch(tx, profile, key)?;
             tx.execute(
-                "UPDATE secret SET item = ?2, blob = ?3
+                "UPDATE secret SET item = ?2, blob = ?3, old_seal = NULL
                  WHERE id = ?1 AND item IS NOT DISTINCT FROM ?4 AND blob IS NOT DISTINCT FROM ?5",
                 values![*id, item, blob, old_item, old_blob],
             )?
         }
         SecretOwner::Profile { profile, name } => tx.execute(
-            "UPDATE profile_secret SET item = ?3, blob = ?4
+            "UPDATE profile_secret SET item = ?3, blob = ?4, old_seal = NULL
              WHERE profile = ?1 AND name = ?2 AND item IS NOT DISTINCT FROM ?5 AND blob IS NOT DISTINCT FROM ?6",
             values![profile, name, item, blob, old_item, old_blob],
         )?,
         SecretOwner::Memo { flow, .. } => tx.execute(
-            "UPDATE flow SET memo_item = ?2, memo_blob = ?3
+            "UPDATE flow SET memo_item = ?2, memo_blob = ?3, old_memo = NULL
              WHERE id = ?1 AND memo_item IS NOT DISTINCT FROM ?4 AND memo_blob IS NOT DISTINCT FROM ?5",
             values![&flow.0, item, blob, old_item, old_blob],
         )?,

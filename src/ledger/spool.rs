@@ -2,7 +2,7 @@
 
 use super::process_locks::ProcessLock;
 use crate::error::{Error, Result};
-use crate::model::flow::{Flow, Logged, Place, Purpose, Sealed, Stage};
+use crate::model::flow::{Flow, Logged, OldSeals, Place, Purpose, Sealed, Stage};
 use crate::model::ids::{FlowId, Generation, Key, License, Ubi, Username};
 use crate::system::files;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -41,6 +41,8 @@ pub struct Spooled {
     pub stage: Stage,
     /// The question itself: on a server, others may have closed it meanwhile.
     pub question: Option<Flow>,
+    /// What is sealed in it doesn't say what it's for: an older version spooled it.
+    pub is_old: bool,
 }
 
 /// A spool that a dead process left.
@@ -57,6 +59,9 @@ struct Line {
     sealed: Option<String>,
     #[serde(default)]
     question: Option<Question>,
+    /// What is sealed in it says what it's for. Older versions don't write this.
+    #[serde(default)]
+    labeled: bool,
 }
 
 /// A question as a line holds it; instants are seconds of Unix time.
@@ -95,7 +100,7 @@ impl Question {
         }
     }
 
-    fn flow(self, id: FlowId, stage: Stage) -> Option<Flow> {
+    fn flow(self, id: FlowId, stage: Stage, is_old: bool) -> Option<Flow> {
         let memo = match self.sealed_memo {
             Some(text) => Some(Place::Blob(Sealed(BASE64_STANDARD.decode(text).ok()?))),
             None => None,
@@ -115,6 +120,7 @@ impl Question {
             owner: None,
             memo,
             stage,
+            old: OldSeals { memo: is_old, sealed: is_old },
         })
     }
 }
@@ -223,6 +229,8 @@ impl Spool {
             stage: word.to_owned(),
             sealed: sealed.map(|bytes| BASE64_STANDARD.encode(bytes)),
             question: self.questions.get(flow).map(Question::of),
+            // Of a question whose memo is an older version's, whatever is sealed from now on says what it's for.
+            labeled: self.questions.get(flow).is_none_or(|question| !question.old.memo),
         };
         let mut bytes = serde_json::to_vec(&line).map_err(|e| Error::Internal(e.to_string()))?;
         bytes.resize(bytes.len().next_multiple_of(SLOT), b'\n');
@@ -292,8 +300,9 @@ pub fn notes(text: &[u8]) -> Vec<Spooled> {
                 None => None,
             };
             let (flow, stage) = (FlowId(line.flow), super::cells::stage(&line.stage, sealed)?);
-            let question = line.question.and_then(|it| it.flow(flow.clone(), stage.clone()));
-            Some(Spooled { flow, stage, question })
+            let is_old = !line.labeled;
+            let question = line.question.and_then(|it| it.flow(flow.clone(), stage.clone(), is_old));
+            Some(Spooled { flow, stage, question, is_old })
         })
         .collect()
 }

@@ -1,7 +1,7 @@
 //! The ledger, open: its one transaction boundary.
 
 use super::engine::{Db, DbError, Engine, LedgerFile, Session};
-use super::heads::{self, Seen, licenses_of};
+use super::heads::{self, NewestLive, Seen, licenses_of, newest_live};
 use super::process_locks::{Liveness, ProcessLock};
 use super::schema::Migration;
 use super::write_context::{WriteContext, Written};
@@ -9,6 +9,7 @@ use super::{chain, doubts, export_notes, rollback};
 use crate::error::{Error, LedgerError, Result, first_few};
 use crate::model::flow::{Flow, Owner};
 use crate::model::history::Chore;
+use crate::model::ids::{Generation, Key};
 use crate::model::reminder::Occasion;
 use crate::model::server::LedgerPlace;
 use crate::system::{Clock, Env, Paths, Random, Step, Steps, Who, files};
@@ -43,6 +44,8 @@ pub struct Ledger {
     pub(super) log_is_fresh: bool,
     /// What this process knows to be in the ledger.
     seen: Seen,
+    /// Which token sets this host made live.
+    newest_live: NewestLive,
     /// What the transaction that is open has written.
     written: Rc<RefCell<Written>>,
     /// The connection by which that was seen.
@@ -153,6 +156,7 @@ impl Ledger {
             hooks: BTreeSet::new(),
             log_is_fresh: false,
             seen: Seen::default(),
+            newest_live: NewestLive::new(),
             written: Rc::default(),
             connection: 0,
         }
@@ -241,6 +245,7 @@ impl Ledger {
         let file = self.heads();
         let mut lines = heads::read(&file);
         let lost = rollback::lost_of(&self.engine, &mut lines).map_err(|e| self.fault("be read", e))?;
+        self.newest_live = newest_live(&lines);
         if lost.is_empty() {
             let head = chain::head(self.engine.db()).map_err(|e| self.fault("read the history", e))?;
             let (seq, hash) = head.unwrap_or_default();
@@ -285,9 +290,30 @@ impl Ledger {
         if let Some((seq, hash)) = head {
             (self.seen.seq, self.seen.hash) = (seq, hex::encode(hash));
         }
-        if self.seen.seq > 0 {
-            self.remember(&Seen { changed, ..self.seen.clone() });
+        let line = Seen { changed, ..self.seen.clone() };
+        for (record, live) in newest_live([&line]) {
+            let known = self.newest_live.entry(record).or_default();
+            *known = live.max(*known);
         }
+        if self.seen.seq > 0 {
+            self.remember(&line);
+        }
+    }
+
+    /// The number of the newest token set that this host made live of a license, where it made one.
+    pub fn newest_live(&self, profile: &str, key: &Key) -> Option<Generation> {
+        let record = (profile.to_owned(), key.ubi.to_string(), key.license.to_string());
+        self.newest_live.get(&record).copied().map(Generation)
+    }
+
+    /// The licenses, by profile and UBI, whose token sets this host has made live before.
+    pub fn made_live_here(&self) -> BTreeSet<(String, String, String)> {
+        let newest = match self.newest_live.is_empty() {
+            // Opened for reading.
+            true => newest_live(&heads::read(&self.heads())),
+            false => self.newest_live.clone(),
+        };
+        newest.into_keys().collect()
     }
 
     fn remember(&self, seen: &Seen) {

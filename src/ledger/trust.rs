@@ -19,6 +19,16 @@ impl Ledger {
         heads::in_turn(&file, || files::open_private(&file).map(drop))
     }
 
+    /// Whether this host has seen that every seal of the ledger says what it is for.
+    pub fn has_new_seals_alone(&self) -> bool {
+        self.paths.new_seals_of(&self.id).symlink_metadata().is_ok()
+    }
+
+    /// This host has seen it: from now on a seal that doesn't is an old one that somebody put back.
+    pub fn note_new_seals(&self) -> Result<()> {
+        files::open_private(&self.paths.new_seals_of(&self.id)).map(drop)
+    }
+
     /// The licenses whose changes by this host the ledger doesn't hold any more; for a look that changes nothing.
     pub fn went_back(&self) -> Result<Option<Vec<String>>> {
         let lost = rollback::lost_of(&self.engine, &mut heads::read(&self.heads()));

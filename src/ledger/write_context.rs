@@ -23,9 +23,9 @@ pub(super) struct Written {
 }
 
 impl Written {
-    pub(super) fn changes(&mut self, profile: &str, key: &Key, generation: i64) {
+    pub(super) fn changes(&mut self, profile: &str, key: &Key, generation: i64, live: i64) {
         let (ubi, license) = (key.ubi.to_string(), key.license.to_string());
-        self.changed.push(Changed { profile: profile.to_owned(), ubi, license, generation });
+        self.changed.push(Changed { profile: profile.to_owned(), ubi, license, generation, live });
     }
 }
 
@@ -36,6 +36,13 @@ pub(super) struct Changed {
     pub(super) ubi: String,
     pub(super) license: String,
     pub(super) generation: i64,
+    /// The number of the token set that this host made live there; 0 where it made none.
+    #[serde(default, skip_serializing_if = "is_none_made")]
+    pub(super) live: i64,
+}
+
+fn is_none_made(live: &i64) -> bool {
+    *live == 0
 }
 
 impl Changed {

@@ -148,6 +148,17 @@ pub struct Flow {
     pub memo: Option<Place>,
     /// How far it has come.
     pub stage: Stage,
+    /// What of it was sealed before seals said what they are for.
+    pub old: OldSeals,
+}
+
+/// Which of a flow's seals were there before seals said what they are for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OldSeals {
+    /// The memo.
+    pub memo: bool,
+    /// The code or the answer.
+    pub sealed: bool,
 }
 
 /// What `status` needs of an open question.
@@ -239,10 +250,36 @@ impl Role {
     }
 }
 
+/// A secret as its row has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredSecret {
+    /// The row's number: it comes once, and stays where the secret is only sealed anew or moved.
+    pub id: i64,
+    /// As what it stands there.
+    pub role: Role,
+    /// Where it is.
+    pub place: Place,
+    /// Its number among the license's secrets, which its seal repeats.
+    pub generation: Generation,
+    /// It is the very secret that was there before seals said what they are for.
+    pub is_old: bool,
+}
+
+/// A profile's own secret as its row has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileSecret {
+    /// Where it is.
+    pub place: Place,
+    /// Its number among the secrets of that name, which its seal repeats.
+    pub generation: Generation,
+    /// It is the very secret that was there before seals said what they are for.
+    pub is_old: bool,
+}
+
 /// What happens to a license's secrets in one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Move {
-    /// A new secret in a role; one that has the role already becomes superseded.
+    /// A new secret in a role, sealed as the record's new generation; one that has the role already becomes superseded.
     Put(Role, Place),
     /// All secrets of the first role take the second.
     Turn(Role, Role),

@@ -18,6 +18,7 @@ pub mod provider;
 pub mod reminder;
 pub mod rows;
 pub mod run_counts;
+pub mod seal;
 pub mod secret;
 pub mod selection;
 pub mod server;

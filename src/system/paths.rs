@@ -107,6 +107,11 @@ impl Paths {
         beside.with_file_name(format!("seen-{ledger}"))
     }
 
+    /// Noted there by this host that every seal of a ledger says what it is for: one that doesn't is never taken again.
+    pub fn new_seals_of(&self, ledger: &str) -> PathBuf {
+        self.head_of(ledger).with_file_name(format!("new-seals-{ledger}"))
+    }
+
     /// Which clients the provider has accepted today, as this host proves them.
     pub fn accepted_clients(&self) -> PathBuf {
         self.data.join("accepted-clients")

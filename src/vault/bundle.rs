@@ -20,7 +20,7 @@ pub fn is_sealed(bytes: &[u8]) -> bool {
 /// Seals to recipients; `armored`: as text that survives a mail.
 pub fn seal_to(recipients: &[String], secret: &Sealable, armored: bool) -> Result<Vec<u8>> {
     let to = recipients.iter().map(|text| recipient(text)).collect::<Result<Vec<_>>>()?;
-    let Sealed(bytes) = Seal::to(&to)?.close(secret)?;
+    let Sealed(bytes) = Seal::to(&to, None)?.close_bare(secret)?;
     if !armored {
         return Ok(bytes);
     }
@@ -36,7 +36,7 @@ pub fn seal_to(recipients: &[String], secret: &Sealable, armored: bool) -> Resul
 pub fn open_with(identity: &IdentityFile, bytes: &[u8], whose: &str) -> Result<Sealable> {
     let sealed = unarmored(bytes, whose)?;
     let opener: Opener = opener(identity)?;
-    opener.open(&Sealed(sealed), whose)
+    opener.open_bare(&Sealed(sealed), whose)
 }
 
 /// The sealed bytes of a bundle in either form.

@@ -1,10 +1,12 @@
 //! Secrets in the OS keyring: an item each, or several where the platform limits an item's size.
 
+use super::binding::{SealerKey, Unbound, bind, unbind};
 use super::envelope::{Envelope, Opener, Seal};
 use super::parts::{self, Head};
 use crate::error::clean;
-use crate::error::{Error, Result, VaultError};
+use crate::error::{Error, Result, Unopened, VaultError};
 use crate::model::flow::Place;
+use crate::model::seal::{SealLabel, SealRow};
 use crate::model::secret::Sealable;
 use crate::system::{KeyringFault, KeyringStore, KeyringThread};
 use age::x25519::Identity;
@@ -49,41 +51,58 @@ impl Keyring {
     }
 
     /// Memo and identity share an item: one write, and neither is ever there without the other.
-    pub(super) fn envelope(&self, item: &str, memo: &Sealable) -> Result<(Envelope, Place)> {
+    pub(super) fn envelope(
+        &self,
+        item: &str,
+        label: &SealLabel,
+        memo: &Sealable,
+    ) -> Result<(Envelope, Place)> {
         let identity = Identity::generate();
-        let to = [identity.to_public()];
-        let envelope = Envelope { code: Seal::to(&to)?, answer: Seal::to(&to)? };
+        let (to, sealer) = ([identity.to_public()], SealerKey::of(&identity));
+        let envelope =
+            Envelope { code: Seal::to(&to, Some(&sealer))?, answer: Seal::to(&to, Some(&sealer))? };
         let key = identity.to_string();
         let mut content = Vec::with_capacity(key.expose_secret().len() + 1 + memo.bytes().len());
         content.extend_from_slice(key.expose_secret().as_bytes());
         content.push(b'\n');
         content.extend_from_slice(memo.bytes());
-        Ok((envelope, self.put(item, Sealable::from_bytes(content))?))
+        Ok((envelope, self.put(item, label, &Sealable::from_bytes(content))?))
     }
 
-    pub(super) fn unfold(&self, item: &str, whose: &str) -> Result<(Sealable, Opener)> {
-        let content = self.get(item, whose)?;
+    pub(super) fn unfold(&self, item: &str, row: &SealRow) -> Result<(Sealable, Opener)> {
+        let content = self.get(item, row)?;
         let line = content.bytes().iter().position(|byte| *byte == b'\n');
         line.and_then(|end| {
             let identity = str::from_utf8(&content.bytes()[..end]).ok()?.parse().ok()?;
             let memo = Sealable::from_bytes(content.bytes()[end + 1..].to_vec());
-            Some((memo, Opener::with(vec![identity])))
+            Some((memo, Opener::with(vec![identity], true)))
         })
-        .ok_or_else(|| broken(whose, "it isn't what this program keeps there"))
+        .ok_or_else(|| broken(&row.whose(), "it isn't what this program keeps there"))
     }
 
-    pub(super) fn put(&self, item: &str, secret: Sealable) -> Result<Place> {
+    pub(super) fn put(&self, item: &str, label: &SealLabel, secret: &Sealable) -> Result<Place> {
+        let secret = bind(label, Some(item), None, secret)?;
         let (account, limit) = (item.to_owned(), self.limit);
         self.thread.ask("keep a secret", move |store| keep(store, &account, secret.bytes(), limit))?;
         Ok(Place::Item(item.into()))
     }
 
-    pub(super) fn get(&self, item: &str, whose: &str) -> Result<Sealable> {
-        let (item, whose) = (item.to_owned(), whose.to_owned());
-        self.thread.ask("give a secret back", move |store| {
-            let mut secret = read(store, &item, &whose)?;
+    pub(super) fn get(&self, item: &str, row: &SealRow) -> Result<Sealable> {
+        self.get_labeled(item, row).map(|(secret, _)| secret)
+    }
+
+    pub(super) fn get_labeled(&self, item: &str, row: &SealRow) -> Result<(Sealable, Option<SealLabel>)> {
+        self.look(item, &row.whose())?.checked(row, Some(item), false)
+    }
+
+    /// Reads an item whatever it was written for, and judges nothing.
+    pub(super) fn look(&self, item: &str, whose: &str) -> Result<Unbound> {
+        let (account, what) = (item.to_owned(), whose.to_owned());
+        let content = self.thread.ask("give a secret back", move |store| {
+            let mut secret = read(store, &account, &what)?;
             Ok(Sealable::from_bytes(std::mem::take(&mut *secret)))
-        })
+        })?;
+        unbind(content, &[]).map_err(|reason: Unopened| broken(whose, reason.to_string()))
     }
 
     /// The accounts that begin so, without the further parts of long secrets; `None` where the store can't search.

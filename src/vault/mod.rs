@@ -1,5 +1,6 @@
 //! The vault: keeps secrets in the OS keyring, or sealed with age beside the record they belong to.
 
+mod binding;
 mod bundle;
 #[cfg(test)]
 mod damage;
@@ -7,6 +8,8 @@ mod envelope;
 mod keyring;
 mod parts;
 mod sealed;
+#[cfg(test)]
+mod trial;
 
 #[doc(hidden)]
 pub use bundle::unarmored;
@@ -19,6 +22,7 @@ pub use sealed::{
 
 use crate::error::{Result, VaultError};
 use crate::model::flow::{Place, Sealed};
+use crate::model::seal::{SealLabel, SealRow};
 use crate::model::secret::Sealable;
 use crate::model::vault_kind::VaultKind;
 use crate::system::{KeyringThread, Random};
@@ -26,6 +30,24 @@ use std::sync::Arc;
 
 /// How many random bytes a probe keeps: as many as a generous set of tokens, so that a limit on size shows.
 const PROBE: usize = 4096;
+
+/// A secret as it was found, wherever it stands.
+pub struct Found {
+    /// What it was kept for; 0.2.0's don't say.
+    pub label: Option<SealLabel>,
+    /// Whether one of this host's own identities sealed it; `None` where nothing could prove that.
+    pub is_ours: Option<bool>,
+    /// Nobody else may read what this host seals.
+    pub alone: bool,
+    /// The secret.
+    pub secret: Sealable,
+}
+
+/// To how many recipients something is sealed: age's header has a line for each (age-encryption.org/v1).
+fn stanzas(Sealed(bytes): &Sealed) -> usize {
+    let header = bytes.split(|byte| *byte == b'\n').take_while(|line| !line.starts_with(b"---"));
+    header.filter(|line| line.starts_with(b"-> X25519 ")).count()
+}
 
 /// Where secrets are kept. Making one touches nothing: the first use does.
 pub enum Vault {
@@ -67,24 +89,38 @@ impl Vault {
 
     /// Keeps the memo durably, and makes what seals the code and the answer later without I/O or waiting.
     /// A sealed vault's `answer` is sealed as [`Self::put`] seals: the record may take it as its blob.
-    pub fn envelope(&self, item: &str, memo: &Sealable) -> Result<(Envelope, Place)> {
-        self.envelope_for(item, memo, &[])
+    pub fn envelope(&self, item: &str, label: &SealLabel, memo: &Sealable) -> Result<(Envelope, Place)> {
+        self.envelope_for(item, label, memo, &[])
     }
 
     /// The same, with a memo that these recipients open, too. A keyring's stays on its machine.
-    pub fn envelope_for(&self, item: &str, memo: &Sealable, also: &[String]) -> Result<(Envelope, Place)> {
+    pub fn envelope_for(
+        &self,
+        item: &str,
+        label: &SealLabel,
+        memo: &Sealable,
+        also: &[String],
+    ) -> Result<(Envelope, Place)> {
         match self {
-            Self::Keyring(keyring) => keyring.envelope(item, memo),
-            Self::Sealed(sealed) => sealed.envelope(memo, also),
+            Self::Keyring(keyring) => keyring.envelope(item, label, memo),
+            Self::Sealed(sealed) => sealed.envelope(label, memo, also),
+        }
+    }
+
+    /// Keeps a memo anew of which nothing was sealed yet. A keyring's has what opens the envelope's content beside it.
+    pub fn put_memo(&self, item: &str, label: &SealLabel, memo: &Sealable, also: &[String]) -> Result<Place> {
+        match self {
+            Self::Keyring(keyring) => keyring.envelope(item, label, memo).map(|(_, place)| place),
+            Self::Sealed(sealed) => sealed.seal_memo(label, memo, also).map(Place::Blob),
         }
     }
 
     /// Reads the memo back after a crash, with what opens the envelope's content.
-    pub fn unfold(&self, memo: &Place, whose: &str) -> Result<(Sealable, Opener)> {
+    pub fn unfold(&self, memo: &Place, row: &SealRow) -> Result<(Sealable, Opener)> {
         match (self, memo) {
-            (Self::Keyring(keyring), Place::Item(item)) => keyring.unfold(item, whose),
-            (Self::Sealed(sealed), Place::Blob(blob)) => sealed.unfold(blob, whose),
-            _ => self.misplaced(whose),
+            (Self::Keyring(keyring), Place::Item(item)) => keyring.unfold(item, row),
+            (Self::Sealed(sealed), Place::Blob(blob)) => sealed.unfold(blob, row),
+            _ => self.misplaced(&row.whose()),
         }
     }
 
@@ -108,35 +144,69 @@ impl Vault {
     pub fn another_envelope(&self, opener: &Opener) -> Result<Envelope> {
         match self {
             Self::Keyring(_) => {
-                let to = opener.recipients();
-                Ok(Envelope { code: Seal::to(&to)?, answer: Seal::to(&to)? })
+                let (to, sealer) = (opener.recipients(), opener.sealer());
+                Ok(Envelope { code: Seal::to(&to, sealer)?, answer: Seal::to(&to, sealer)? })
             }
             Self::Sealed(sealed) => sealed.another_envelope(),
         }
     }
 
     /// Keeps a secret: a new item of the keyring, or a blob sealed to the recipients.
-    pub fn put(&self, item: &str, secret: &Sealable) -> Result<Place> {
+    pub fn put(&self, item: &str, label: &SealLabel, secret: &Sealable) -> Result<Place> {
         match self {
-            Self::Keyring(keyring) => keyring.put(item, secret.clone()),
-            Self::Sealed(sealed) => sealed.seal(secret).map(Place::Blob),
+            Self::Keyring(keyring) => keyring.put(item, label, secret),
+            Self::Sealed(sealed) => sealed.seal(label, secret).map(Place::Blob),
         }
     }
 
     /// Keeps a secret that only this host may ever read, whatever the recipients are: the client's own.
-    pub fn put_own(&self, item: &str, secret: &Sealable) -> Result<Place> {
+    pub fn put_own(&self, item: &str, label: &SealLabel, secret: &Sealable) -> Result<Place> {
         match self {
-            Self::Keyring(keyring) => keyring.put(item, secret.clone()),
-            Self::Sealed(sealed) => sealed.seal_own(secret).map(Place::Blob),
+            Self::Keyring(keyring) => keyring.put(item, label, secret),
+            Self::Sealed(sealed) => sealed.seal_own(label, secret).map(Place::Blob),
         }
     }
 
-    /// Gives a secret back.
-    pub fn get(&self, place: &Place, whose: &str) -> Result<Sealable> {
+    /// Gives a secret back that was kept for this row; refused where it was kept for another.
+    pub fn get(&self, place: &Place, row: &SealRow) -> Result<Sealable> {
+        self.get_labeled(place, row).map(|(secret, _)| secret)
+    }
+
+    /// The same, with what was said of it when it was kept; 0.2.0 said nothing.
+    pub fn get_labeled(&self, place: &Place, row: &SealRow) -> Result<(Sealable, Option<SealLabel>)> {
         match (self, place) {
-            (Self::Keyring(keyring), Place::Item(item)) => keyring.get(item, whose),
-            (Self::Sealed(sealed), Place::Blob(blob)) => sealed.open(blob, whose),
-            _ => self.misplaced(whose),
+            (Self::Keyring(keyring), Place::Item(item)) => keyring.get_labeled(item, row),
+            (Self::Sealed(sealed), Place::Blob(blob)) => sealed.open_labeled(blob, row),
+            _ => self.misplaced(&row.whose()),
+        }
+    }
+
+    /// Whether it was opened already: what is asked of it now asks nobody for a passphrase.
+    pub fn is_open(&self) -> bool {
+        match self {
+            Self::Keyring(_) => false,
+            Self::Sealed(sealed) => sealed.is_open(),
+        }
+    }
+
+    /// What a person is asked about before it's kept anew for its row: a secret that was kept for another one as well.
+    pub fn look(&self, place: &Place, whose: &str) -> Result<Found> {
+        let (unbound, is_item, alone) = match (self, place) {
+            (Self::Keyring(keyring), Place::Item(item)) => (keyring.look(item, whose)?, true, true),
+            (Self::Sealed(sealed), Place::Blob(blob)) => {
+                (sealed.unseal(blob, whose)?, false, sealed.opener()?.is_alone())
+            }
+            _ => return self.misplaced(whose),
+        };
+        let is_ours = (!is_item).then_some(unbound.is_ours);
+        Ok(Found { label: unbound.label, is_ours, alone, secret: unbound.secret })
+    }
+
+    /// Whether what was sealed may have readers whom the configuration doesn't name: sealed anew, they would lose it.
+    pub fn has_further_readers(&self, place: &Place) -> Result<bool> {
+        match (self, place) {
+            (Self::Sealed(sealed), Place::Blob(blob)) => Ok(stanzas(blob) > sealed.count_recipients()?),
+            _ => Ok(false),
         }
     }
 

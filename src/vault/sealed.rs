@@ -1,10 +1,12 @@
 //! The sealed vault: secrets encrypted to age recipients, opened with this host's own identity.
 
 use super::Sealed;
+use super::binding::{SealerKey, Unbound};
 use super::envelope::{Envelope, Opener, Seal};
 use crate::error::clean;
-use crate::error::{Error, Result, VaultError};
+use crate::error::{Error, Result, Unopened, VaultError};
 use crate::model::flow::Place;
+use crate::model::seal::{SealLabel, SealRow};
 use crate::model::secret::Sealable;
 use crate::system::{Asker, files};
 use age::armor::ArmoredReader;
@@ -67,6 +69,7 @@ pub struct SealedVault {
 struct Keys {
     opener: Opener,
     own: Recipient,
+    sealer: SealerKey,
     /// Some of `recipients` is one of this host's own.
     opens_here: bool,
     recipients: Vec<Recipient>,
@@ -81,12 +84,12 @@ impl SealedVault {
     /// is this host, sealing is all that can be proven.
     pub(super) fn probe(&self, secret: &Sealable) -> Result<()> {
         let keys = self.keys()?;
-        let proven = |sealed: Sealed| match keys.opener.open(&sealed, "the probe") {
+        let proven = |sealed: Sealed| match keys.opener.open_bare(&sealed, "the probe") {
             Ok(opened) if opened.bytes() == secret.bytes() => Ok(()),
             _ => Err(VaultError::Unfaithful),
         };
-        proven(Seal::to(std::slice::from_ref(&keys.own))?.close(secret)?)?;
-        let sealed = Seal::to(&keys.recipients)?.close(secret)?;
+        proven(Seal::to(std::slice::from_ref(&keys.own), None)?.close_bare(secret)?)?;
+        let sealed = Seal::to(&keys.recipients, None)?.close_bare(secret)?;
         if keys.opens_here {
             proven(sealed)?;
         }
@@ -94,8 +97,18 @@ impl SealedVault {
     }
 
     /// What of the others is no recipient, is left out: nobody can open what is sealed to it.
-    pub(super) fn envelope(&self, memo: &Sealable, also: &[String]) -> Result<(Envelope, Place)> {
-        let mut to = vec![self.keys()?.own.clone()];
+    pub(super) fn envelope(
+        &self,
+        label: &SealLabel,
+        memo: &Sealable,
+        also: &[String],
+    ) -> Result<(Envelope, Place)> {
+        Ok((self.another_envelope()?, self.seal_memo(label, memo, also).map(Place::Blob)?))
+    }
+
+    pub(super) fn seal_memo(&self, label: &SealLabel, memo: &Sealable, also: &[String]) -> Result<Sealed> {
+        let keys = self.keys()?;
+        let mut to = vec![keys.own.clone()];
         for text in also {
             match recipient(text) {
                 Ok(other) if !to.contains(&other) => to.push(other),
@@ -103,13 +116,16 @@ impl SealedVault {
                 Err(e) => tracing::warn!("nothing is sealed to a host of the ledger's list: {e}"),
             }
         }
-        let memo = Seal::to(&to)?.close(memo)?;
-        Ok((self.another_envelope()?, Place::Blob(memo)))
+        Seal::to(&to, Some(&keys.sealer))?.close(label, memo)
     }
 
     pub(super) fn another_envelope(&self) -> Result<Envelope> {
         let keys = self.keys()?;
-        Ok(Envelope { code: Seal::to(std::slice::from_ref(&keys.own))?, answer: Seal::to(&keys.recipients)? })
+        let sealer = Some(&keys.sealer);
+        Ok(Envelope {
+            code: Seal::to(std::slice::from_ref(&keys.own), sealer)?,
+            answer: Seal::to(&keys.recipients, sealer)?,
+        })
     }
 
     pub(super) fn own_recipient(&self) -> Result<String> {
@@ -120,22 +136,52 @@ impl SealedVault {
         Ok(self.keys()?.opener.clone())
     }
 
-    pub(super) fn unfold(&self, memo: &Sealed, whose: &str) -> Result<(Sealable, Opener)> {
-        Ok((self.open(memo, whose)?, self.opener()?))
+    pub(super) fn unfold(&self, memo: &Sealed, row: &SealRow) -> Result<(Sealable, Opener)> {
+        Ok((self.open(memo, row)?, self.opener()?))
     }
 
-    pub(super) fn seal(&self, secret: &Sealable) -> Result<Sealed> {
-        Seal::to(&self.keys()?.recipients)?.close(secret)
-    }
-
-    pub(super) fn seal_own(&self, secret: &Sealable) -> Result<Sealed> {
-        Seal::to(std::slice::from_ref(&self.keys()?.own))?.close(secret)
-    }
-
-    pub(super) fn open(&self, sealed: &Sealed, whose: &str) -> Result<Sealable> {
+    pub(super) fn seal(&self, label: &SealLabel, secret: &Sealable) -> Result<Sealed> {
         let keys = self.keys()?;
-        keys.opener.open(sealed, whose).map_err(|e| match e {
-            Error::Vault(VaultError::Sealed { what, .. }) if !keys.opens_here => {
+        Seal::to(&keys.recipients, Some(&keys.sealer))?.close(label, secret)
+    }
+
+    pub(super) fn seal_own(&self, label: &SealLabel, secret: &Sealable) -> Result<Sealed> {
+        let keys = self.keys()?;
+        Seal::to(std::slice::from_ref(&keys.own), Some(&keys.sealer))?.close(label, secret)
+    }
+
+    /// How many may read what is sealed here.
+    pub(super) fn count_recipients(&self) -> Result<usize> {
+        Ok(self.keys()?.recipients.len())
+    }
+
+    pub(super) fn open(&self, sealed: &Sealed, row: &SealRow) -> Result<Sealable> {
+        self.open_labeled(sealed, row).map(|(secret, _)| secret)
+    }
+
+    pub(super) fn open_labeled(
+        &self,
+        sealed: &Sealed,
+        row: &SealRow,
+    ) -> Result<(Sealable, Option<SealLabel>)> {
+        self.or_foreign(|opener| opener.open_labeled(sealed, row))
+    }
+
+    /// Whether the identity was read already.
+    pub(super) fn is_open(&self) -> bool {
+        self.keys.get().is_some()
+    }
+
+    pub(super) fn unseal(&self, sealed: &Sealed, whose: &str) -> Result<Unbound> {
+        self.or_foreign(|opener| opener.unseal(sealed, whose))
+    }
+
+    fn or_foreign<T>(&self, open: impl FnOnce(&Opener) -> Result<T>) -> Result<T> {
+        let keys = self.keys()?;
+        open(&keys.opener).map_err(|e| match e {
+            Error::Vault(VaultError::Sealed { what, reason: Unopened::OtherIdentity })
+                if !keys.opens_here =>
+            {
                 VaultError::Foreign { what, recipients: self.recipients.clone() }.into()
             }
             other => other,
@@ -150,12 +196,14 @@ impl SealedVault {
         let identities = read_identities(&self.identity)?;
         let all_own: Vec<Recipient> = identities.iter().map(Identity::to_public).collect();
         let own = first(&self.identity.path, &all_own)?.clone();
+        let sealer = SealerKey::of(first(&self.identity.path, &identities)?);
         let recipients = match self.recipients.as_slice() {
             [] => vec![own.clone()],
             named => named.iter().map(|text| recipient(text)).collect::<Result<_>>()?,
         };
         let opens_here = recipients.iter().any(|r| all_own.contains(r));
-        let keys = Keys { opener: Opener::with(identities), own, opens_here, recipients };
+        let alone = recipients.iter().all(|r| all_own.contains(r));
+        let keys = Keys { opener: Opener::with(identities, alone), own, sealer, opens_here, recipients };
         Ok(self.keys.get_or_init(|| keys))
     }
 }
@@ -217,7 +265,7 @@ pub fn check_recipient(text: &str) -> Result<()> {
 pub(super) fn opener(identity: &IdentityFile) -> Result<Opener> {
     let identities = read_identities(identity)?;
     first(&identity.path, &identities)?;
-    Ok(Opener::with(identities))
+    Ok(Opener::with(identities, false))
 }
 
 pub(super) fn recipient(text: &str) -> Result<Recipient> {
@@ -322,6 +370,7 @@ mod tests {
     use crate::model::vault_kind::VaultKind;
     use crate::system::OsRandom;
     use crate::vault::Vault;
+    use crate::vault::trial::{label, row};
     use std::fs;
 
     struct Host {
@@ -367,19 +416,19 @@ mod tests {
         assert_eq!(vault.kind(), VaultKind::Sealed);
         vault.probe("probe", &OsRandom).unwrap();
 
-        let place = vault.put("item", &secret("tokens")).unwrap();
-        assert_eq!(vault.get(&place, "x").unwrap().bytes(), b"tokens");
+        let place = vault.put("item", &label(), &secret("tokens")).unwrap();
+        assert_eq!(vault.get(&place, &row()).unwrap().bytes(), b"tokens");
         vault.forget(&place).unwrap();
 
-        let (envelope, memo) = vault.envelope("memo", &secret("verifier")).unwrap();
-        let code = envelope.code.close(&secret("code")).unwrap();
-        let answer = envelope.answer.close(&secret("answer")).unwrap();
+        let (envelope, memo) = vault.envelope("memo", &label(), &secret("verifier")).unwrap();
+        let code = envelope.code.close(&label(), &secret("code")).unwrap();
+        let answer = envelope.answer.close(&label(), &secret("answer")).unwrap();
         // Another process, after a crash.
-        let (again, opener) = host.vault(&[&host.recipient]).unfold(&memo, "x").unwrap();
+        let (again, opener) = host.vault(&[&host.recipient]).unfold(&memo, &row()).unwrap();
         assert_eq!(again.bytes(), b"verifier");
-        assert_eq!(opener.open(&code, "x").unwrap().bytes(), b"code");
-        assert_eq!(opener.open(&answer, "x").unwrap().bytes(), b"answer");
-        assert_eq!(vault.get(&Place::Blob(answer), "x").unwrap().bytes(), b"answer");
+        assert_eq!(opener.open(&code, &row()).unwrap().bytes(), b"code");
+        assert_eq!(opener.open(&answer, &row()).unwrap().bytes(), b"answer");
+        assert_eq!(vault.get(&Place::Blob(answer), &row()).unwrap().bytes(), b"answer");
     }
 
     #[test]
@@ -387,18 +436,17 @@ mod tests {
         let (here, there) = (Host::new(), Host::new());
         let vault = here.vault(&[&there.recipient]);
         vault.probe("probe", &OsRandom).unwrap();
-        let (envelope, memo) = vault.envelope("memo", &secret("verifier")).unwrap();
-        let code = envelope.code.close(&secret("code")).unwrap();
-        let answer = Place::Blob(envelope.answer.close(&secret("answer")).unwrap());
+        let (envelope, memo) = vault.envelope("memo", &label(), &secret("verifier")).unwrap();
+        let code = envelope.code.close(&label(), &secret("code")).unwrap();
+        let answer = Place::Blob(envelope.answer.close(&label(), &secret("answer")).unwrap());
         let other = there.vault(&[]);
-        assert_eq!(vault.unfold(&memo, "x").unwrap().1.open(&code, "x").unwrap().bytes(), b"code");
-        assert_eq!(other.get(&answer, "x").unwrap().bytes(), b"answer");
-        let foreign = message(vault.get(&answer, "6011/OCM-1"));
-        assert!(foreign.contains("6011/OCM-1") && foreign.contains(&there.recipient), "{foreign}");
-        for foreign in
-            [message(other.unfold(&memo, "6011/OCM-1")), message(other.get(&Place::Blob(code), "6011/OCM-1"))]
+        assert_eq!(vault.unfold(&memo, &row()).unwrap().1.open(&code, &row()).unwrap().bytes(), b"code");
+        assert_eq!(other.get(&answer, &row()).unwrap().bytes(), b"answer");
+        let foreign = message(vault.get(&answer, &row()));
+        assert!(foreign.contains("OCM-1") && foreign.contains(&there.recipient), "{foreign}");
+        for foreign in [message(other.unfold(&memo, &row())), message(other.get(&Place::Blob(code), &row()))]
         {
-            assert!(foreign.contains("6011/OCM-1") && foreign.contains("another identity"), "{foreign}");
+            assert!(foreign.contains("OCM-1") && foreign.contains("another identity"), "{foreign}");
         }
     }
 
@@ -406,43 +454,49 @@ mod tests {
     fn a_memo_opens_where_it_was_sealed_to_and_its_code_is_sealed_anew_there() {
         let (here, there, elsewhere) = (Host::new(), Host::new(), Host::new());
         let also = [there.recipient.clone(), here.recipient.clone(), "age1nonsense".into(), String::new()];
-        let (_, memo) =
-            here.vault(&[&here.recipient]).envelope_for("memo", &secret("verifier"), &also).unwrap();
+        let (_, memo) = here
+            .vault(&[&here.recipient])
+            .envelope_for("memo", &label(), &secret("verifier"), &also)
+            .unwrap();
         for host in [&here, &there] {
             let vault = host.vault(&[&here.recipient]);
-            let (opened, opener) = vault.unfold(&memo, "x").unwrap();
+            let (opened, opener) = vault.unfold(&memo, &row()).unwrap();
             assert_eq!(opened.bytes(), b"verifier");
-            let code = vault.another_envelope(&opener).unwrap().code.close(&secret("code")).unwrap();
-            assert_eq!(opener.open(&code, "x").unwrap().bytes(), b"code");
+            let code =
+                vault.another_envelope(&opener).unwrap().code.close(&label(), &secret("code")).unwrap();
+            assert_eq!(opener.open(&code, &row()).unwrap().bytes(), b"code");
         }
-        message(elsewhere.vault(&[]).unfold(&memo, "x"));
+        message(elsewhere.vault(&[]).unfold(&memo, &row()));
     }
 
     #[test]
     fn several_recipients_can_each_open() {
         let (here, there) = (Host::new(), Host::new());
-        let place = here.vault(&[&here.recipient, &there.recipient]).put("item", &secret("tokens")).unwrap();
+        let place = here
+            .vault(&[&here.recipient, &there.recipient])
+            .put("item", &label(), &secret("tokens"))
+            .unwrap();
         for host in [&here, &there] {
-            assert_eq!(host.vault(&[]).get(&place, "x").unwrap().bytes(), b"tokens");
+            assert_eq!(host.vault(&[]).get(&place, &row()).unwrap().bytes(), b"tokens");
         }
     }
 
     #[test]
     fn the_first_identity_seals_and_all_open() {
         let (old, new) = (Host::new(), Host::new());
-        let sealed_before = old.vault(&[]).put("item", &secret("tokens")).unwrap();
+        let sealed_before = old.vault(&[]).put("item", &label(), &secret("tokens")).unwrap();
         let both = fs::read_to_string(new.identity()).unwrap()
             + "\r\n# retired\r\n"
             + &fs::read_to_string(old.identity()).unwrap();
         fs::write(new.identity(), both).unwrap();
         assert_eq!(recipient_of(&new.identity()).unwrap(), new.recipient);
-        assert_eq!(new.vault(&[]).get(&sealed_before, "x").unwrap().bytes(), b"tokens");
+        assert_eq!(new.vault(&[]).get(&sealed_before, &row()).unwrap().bytes(), b"tokens");
     }
 
     #[test]
     fn opening_touches_nothing() {
         let vault = Vault::sealed(Path::new("/nowhere/identity.txt"), vec!["nonsense".into()]);
-        assert!(message(vault.put("item", &secret("x"))).contains("there is no such file"));
+        assert!(message(vault.put("item", &label(), &secret("x"))).contains("there is no such file"));
     }
 
     #[test]
@@ -473,7 +527,7 @@ mod tests {
         symlink("/nowhere", host.folder.path().join("dangling")).unwrap();
         message(create_identity(&host.folder.path().join("dangling")));
         fs::set_permissions(host.identity(), fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(message(host.vault(&[]).put("item", &secret("x"))).contains("chmod 600"));
+        assert!(message(host.vault(&[]).put("item", &label(), &secret("x"))).contains("chmod 600"));
     }
 
     #[test]
@@ -507,7 +561,10 @@ mod tests {
         let file = fs::read_to_string(host.identity()).unwrap();
         let key = file.lines().last().unwrap();
         for pasted in [key.to_owned(), format!("{} {key}", host.recipient), file.clone()] {
-            assert!(!message(host.vault(&[&pasted]).put("item", &secret("x"))).contains(key), "{pasted}");
+            assert!(
+                !message(host.vault(&[&pasted]).put("item", &label(), &secret("x"))).contains(key),
+                "{pasted}"
+            );
         }
     }
 
@@ -516,12 +573,12 @@ mod tests {
         let host = Host::new();
         let item = Place::Item("a/ny/6011/OCM-1/1".into());
         let sealed = host.vault(&[]);
-        assert!(message(sealed.get(&item, "6011/OCM-1")).contains("is in the keyring vault"));
+        assert!(message(sealed.get(&item, &row())).contains("is in the keyring vault"));
         message(sealed.forget(&item));
-        message(sealed.unfold(&item, "x"));
-        let blob = sealed.put("item", &secret("x")).unwrap();
+        message(sealed.unfold(&item, &row()));
+        let blob = sealed.put("item", &label(), &secret("x")).unwrap();
         let keyring = Vault::keyring(crate::system::KeyringThread::of_the_platform());
-        assert!(message(keyring.get(&blob, "x")).contains("is in the sealed vault"));
+        assert!(message(keyring.get(&blob, &row())).contains("is in the sealed vault"));
         keyring.forget(&blob).unwrap();
     }
 }

@@ -74,3 +74,35 @@ fn a_link_that_an_old_version_handed_out_is_completed() {
         }
     }
 }
+
+#[test]
+fn every_old_seal_is_made_anew_by_the_first_command_that_can_read_it() {
+    for version in VERSIONS {
+        let home = OldHome::of(version, "file");
+        home.states();
+        let marks = |home: &OldHome| -> i64 {
+            let db = rusqlite::Connection::open(home.file("ledger.db")).unwrap();
+            let asked = "SELECT (SELECT count(*) FROM secret WHERE old_seal IS NOT NULL)
+                              + (SELECT count(*) FROM profile_secret WHERE old_seal IS NOT NULL)
+                              + (SELECT count(*) FROM flow WHERE stage = 'asked' AND old_memo IS NOT NULL)";
+            db.query_row(asked, [], |row| row.get(0)).unwrap()
+        };
+        let before = marks(&home);
+        let doctor = home.run(&["doctor"]).out;
+        assert!(before > 3 && doctor.contains("sealed by an older version"), "{version}: {before}\n{doctor}");
+        let tokens = home.expected["tokens"].as_object().unwrap();
+        let license = tokens.keys().next().unwrap();
+        home.run(&["token", license]).exits(0);
+        assert_eq!(marks(&home), 0, "{version}");
+        for (license, hash) in tokens {
+            let token = home.run(&["token", license]).exits(0).out;
+            let hashed: String =
+                Sha256::digest(token.trim()).iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(hash, &hashed, "{version}: {license}");
+        }
+        // What waits for an answer is finished with what was sealed anew.
+        let back = home.answers("L-OUT");
+        home.run(&["complete", &back]).exits(0);
+        assert_eq!(home.states()["L-OUT"], "active", "{version}");
+    }
+}

@@ -118,7 +118,7 @@ fn what_was_cleared_away_twice_is_nobody_elses_token() {
         let rig = Rig::new();
         rig.register("L-1").exits(0);
         let mut slow = rig.ledger();
-        let (id, _) = slow.secrets(PROFILE, &key("L-1"), Role::Live).unwrap().pop().unwrap();
+        let id = slow.secrets(PROFILE, &key("L-1"), Role::Live).unwrap().pop().unwrap().id;
         rig.run(&["deactivate", "L-1", "--yes"]).exits(0);
         rig.register(later).exits(0);
         let record = slow.standing(PROFILE, &key("L-1")).unwrap().unwrap().record;

@@ -29,7 +29,7 @@ impl Rig {
         let all = ["L-1", "L-2"].map(|license| ledger.secrets(PROFILE, &key(license), Role::Live).unwrap());
         let kept = all.concat();
         assert_eq!(kept.len(), 2);
-        kept.iter().all(|(_, place)| matches!(place, Place::Item(_)) == (vault == "keyring"))
+        kept.iter().all(|it| matches!(it.place, Place::Item(_)) == (vault == "keyring"))
     }
 }
 

@@ -83,7 +83,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) ->
     let known = existing.as_ref().map(|config| config.recipients.as_slice()).unwrap_or_default();
     let recipients = choice.as_ref().map_or(known, |choice| &choice.recipients);
     if let Some(secret) = &secret {
-        keeper.keep(kind, recipients, &new.name, secret)?;
+        keeper.keep(kind, recipients, &provider, secret)?;
     }
     let vault = choice.as_ref().map(|choice| NewVault { kind, recipients: choice.recipients.clone() });
     let config = add_profile(&env.paths, &new, vault.as_ref())?;

@@ -1,6 +1,7 @@
 //! The seam to the vault: what `config` needs of one, as the caller wires it.
 
 use crate::error::Result;
+use crate::model::provider::Provider;
 use crate::model::secret::Secret;
 use crate::model::vault_kind::VaultKind;
 
@@ -21,6 +22,11 @@ pub trait Keeper {
     fn choose(&mut self, asked: Option<VaultKind>) -> Result<Choice>;
 
     /// Keeps a profile's client secret, in place of an earlier one.
-    fn keep(&mut self, vault: VaultKind, recipients: &[String], profile: &str, secret: &Secret)
-    -> Result<()>;
+    fn keep(
+        &mut self,
+        vault: VaultKind,
+        recipients: &[String],
+        provider: &Provider,
+        secret: &Secret,
+    ) -> Result<()>;
 }

@@ -70,10 +70,14 @@ Examples:
     ///
     /// New places are made first, one commit of the ledger names them all, the configuration follows, and only then the old
     /// places are forgotten. Cut short anywhere, the same command goes on. While a consent is under way it's refused.
+    ///
+    /// Run again, it seals secrets of older versions anew. Secrets that were sealed for another issuer or client than the
+    /// profile's, or not by this host, are taken over after a question.
     #[command(after_help = "\
 Examples:
   biotrack-auth config vault sealed
-  biotrack-auth config vault keyring")]
+  biotrack-auth config vault keyring
+  biotrack-auth config vault sealed --yes                  # after the profile was moved to another issuer")]
     Vault(vault::Args),
     /// Who may read the sealed token sets: age recipients, one a host
     ///

@@ -4,7 +4,7 @@ use super::globals::{Globals, answer_json};
 use super::retry::on_what_is_named;
 use crate::command::{identity, open_ledger, read_ledger, vault};
 use crate::config::{Config, NewVault, change_vault};
-use crate::custody::reseal;
+use crate::custody::{Seals, reseal};
 use crate::error::{Error, Result, counted};
 use crate::model::vault_kind::VaultKind;
 use crate::system::Env;
@@ -94,7 +94,9 @@ fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
     let resealed = match read_ledger(env, &config)? {
         Some(_) => {
             let detail = format!("to {}", wanted.join(", "));
-            reseal(&mut open_ledger(env, &config)?, &to, &detail, env.clock.now())?
+            let mut ledger = open_ledger(env, &config)?;
+            let seals = Seals::of(&ledger, config.registrations());
+            reseal(&mut ledger, &to, &seals, &detail, env.clock.now())?
         }
         None => 0,
     };

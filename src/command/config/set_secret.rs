@@ -22,7 +22,8 @@ pub struct Answer {
 pub fn run(globals: Globals, env: &Env, keeper: &mut dyn Keeper) -> Result<u8> {
     let config = Config::load(&env.paths)?;
     let (profile, _) = config.profile_name(globals.profile, &env.variables)?;
-    if !needs_secret(&config.provider(&profile)?) {
+    let provider = config.provider(&profile)?;
+    if !needs_secret(&provider) {
         return Err(unwanted(&profile));
     }
     let secret = match env.terminal.attended() {
@@ -31,7 +32,7 @@ pub fn run(globals: Globals, env: &Env, keeper: &mut dyn Keeper) -> Result<u8> {
     };
     let secret = checked(secret.into())?;
     let vault = config.vault;
-    keeper.keep(vault, &config.recipients, &profile, &secret)?;
+    keeper.keep(vault, &config.recipients, &provider, &secret)?;
     env.terminal.say(&format!("The client secret of {profile} is in the vault ({vault})."));
     if globals.json {
         answer_json(env, &Answer { schema: 1, profile, vault })?;

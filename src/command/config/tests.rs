@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::Error;
+use crate::model::provider::Provider;
 use crate::model::secret::Secret;
 use crate::model::vault_kind::VaultKind;
 use crate::system::{Paths, Terminal};
@@ -53,8 +54,8 @@ impl Keeper for Fake {
             why: "It answers.".into(),
         })
     }
-    fn keep(&mut self, vault: VaultKind, _: &[String], profile: &str, _: &Secret) -> Result<()> {
-        self.kept.push((vault, profile.into()));
+    fn keep(&mut self, vault: VaultKind, _: &[String], provider: &Provider, _: &Secret) -> Result<()> {
+        self.kept.push((vault, provider.profile.clone()));
         Ok(())
     }
 }

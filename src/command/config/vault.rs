@@ -1,13 +1,16 @@
-//! `config vault`: every secret moves to the other vault.
+//! `config vault`: every secret moves to the other vault; one that is there already is sealed anew where it has to be.
 
 use super::globals::{Globals, answer_json};
 use super::retry::on_what_is_named;
 use crate::command::{identity, open_ledger, vault};
 use crate::config::{Config, NewVault, change_vault};
 use crate::custody::move_secrets;
+use crate::custody::{Renewed, Seals, note_new_seals, renew_seals};
 use crate::error::{Error, Result, clean, counted};
+use crate::ledger::Ledger;
 use crate::model::vault_kind::VaultKind;
 use crate::system::Env;
+use crate::vault::Vault;
 use crate::vault::find_or_create_identity;
 use serde::Serialize;
 
@@ -17,6 +20,10 @@ pub struct Args {
     /// Where they shall be
     #[arg(value_name = "VAULT", value_enum)]
     kind: VaultKind,
+
+    /// Take over secrets that were sealed for another provider, or not by this host, without asking
+    #[arg(long)]
+    yes: bool,
 }
 
 /// What was moved.
@@ -27,6 +34,8 @@ pub struct Answer {
     vault: VaultKind,
     /// How many secrets moved.
     moved: usize,
+    /// How many secrets were sealed anew for the rows that they stand in.
+    renewed: usize,
     path: String,
 }
 
@@ -57,18 +66,51 @@ fn run_once(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     ledger.shows_that_we_live()?;
     // Named after the ledger, so that `doctor` finds what a killed process left of it.
     to.probe(&format!("{}/probe-{}", ledger.id(), env.random.name()?), env.random.as_ref())?;
-    let moved = move_secrets(&mut ledger, &from, &to, env.clock.now(), &mut || {
+    let seals = Seals::of(&ledger, config.registrations());
+    let moved = move_secrets(&mut ledger, &from, &to, &seals, env.clock.now(), &mut || {
         change_vault(&env.paths, &config, &NewVault { kind: args.kind, recipients: recipients.clone() })
     })?;
+    let renewed = renewed(&mut ledger, &to, &seals, args, env)?;
     env.terminal.say(&match moved {
         0 => format!("Vault: {}. Every secret was there already.", args.kind),
         _ => format!("Vault: {}. {} moved.", args.kind, counted(moved, "secret", "secrets")),
     });
+    told(&renewed, env);
     if globals.json {
         let path = clean(&env.paths.config.display().to_string());
-        answer_json(env, &Answer { schema: 1, vault: args.kind, moved, path })?;
+        answer_json(env, &Answer { schema: 1, vault: args.kind, moved, renewed: renewed.renewed, path })?;
     }
-    Ok(0)
+    Ok(u8::from(!renewed.refused.is_empty()))
+}
+
+/// What is there already is sealed anew where an older version sealed it, and, where somebody agrees, where it was sealed for
+/// another provider, or not here.
+fn renewed(ledger: &mut Ledger, vault: &Vault, seals: &Seals, args: &Args, env: &Env) -> Result<Renewed> {
+    let mut agree = |question: &str| {
+        env.terminal.agreed(args.yes, question, || format!("take secrets over ({question})"))
+    };
+    let renewed = renew_seals(ledger, vault, seals, env.clock.now(), Some(&mut agree))?;
+    if renewed.left == 0 {
+        note_new_seals(ledger)?;
+    }
+    Ok(renewed)
+}
+
+fn told(renewed: &Renewed, env: &Env) {
+    if renewed.renewed > 0 {
+        let secrets = counted(renewed.renewed, "secret was", "secrets were");
+        env.terminal.say(&format!("{secrets} sealed anew for the rows that they stand in."));
+    }
+    if renewed.left > 0 {
+        let secrets =
+            counted(renewed.left, "secret of an older version is", "secrets of an older version are");
+        env.terminal.insist(&format!(
+            "Note: {secrets} left: sealed to other hosts or recipients than this host's, or of a consent that is still open. Run this command on the other hosts, too."
+        ));
+    }
+    for refused in &renewed.refused {
+        env.terminal.insist(&format!("Not used: {refused}."));
+    }
 }
 
 /// Those configured, else this host alone; its identity is made where there is none.

@@ -3,6 +3,7 @@
 use super::keeper::{Choice, Keeper};
 use crate::custody::keep_client_secret;
 use crate::error::{Error, Result, VaultError};
+use crate::model::provider::Provider;
 use crate::model::secret::Secret;
 use crate::model::vault_kind::VaultKind;
 use crate::system::Env;
@@ -28,10 +29,16 @@ impl Keeper for Vaults<'_> {
         }
     }
 
-    fn keep(&mut self, kind: VaultKind, recipients: &[String], profile: &str, secret: &Secret) -> Result<()> {
+    fn keep(
+        &mut self,
+        kind: VaultKind,
+        recipients: &[String],
+        provider: &Provider,
+        secret: &Secret,
+    ) -> Result<()> {
         let vault = crate::command::vault(self.env, kind, recipients);
         let mut ledger = crate::command::ledger_of(self.env)?;
-        keep_client_secret(&vault, &mut ledger, profile, secret, self.env.random.as_ref())
+        keep_client_secret(&vault, &mut ledger, provider, secret, self.env.random.as_ref())
     }
 }
 

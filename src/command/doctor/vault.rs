@@ -2,7 +2,7 @@
 
 use super::Examination;
 use crate::config::{Config, needs_secret};
-use crate::custody::client_secret_place;
+use crate::custody::{Seals, client_secret_place, is_out_of_place};
 use crate::error::{Error, LedgerError, Result, Unopened, VaultError, counted, first_few};
 use crate::ledger::{Ledger, SecretLocation, SecretOwner};
 use crate::model::flow::{Place, Role};
@@ -61,13 +61,15 @@ impl Examination<'_, '_> {
             }
         }
         let Some(ledger) = ledger else { return Ok(()) };
-        self.client_secret(&ledger, &vault)?;
-        self.compare(config, &vault, &ledger)
+        let seals = Seals::of(&ledger, config.registrations());
+        self.client_secret(&ledger, &vault, &seals)?;
+        self.old_seals(config, &ledger)?;
+        self.compare(config, &vault, &ledger, &seals)
     }
 
-    fn client_secret(&mut self, ledger: &Ledger, vault: &Vault) -> Result<()> {
+    fn client_secret(&mut self, ledger: &Ledger, vault: &Vault, seals: &Seals) -> Result<()> {
         let Some(provider) = self.provider.clone().filter(|it| needs_secret(it)) else { return Ok(()) };
-        match client_secret_place(ledger, vault, &provider.profile)? {
+        match client_secret_place(ledger, vault, seals, &provider.profile)? {
             Some(_) => self.well("vault", "the client secret is kept"),
             None => {
                 let fix = format!("biotrack-auth config set-secret --profile {}", provider.profile);
@@ -77,8 +79,20 @@ impl Examination<'_, '_> {
         Ok(())
     }
 
+    /// What older versions sealed doesn't say what it's for, and is accepted in its own row until it's sealed anew.
+    fn old_seals(&mut self, config: &Config, ledger: &Ledger) -> Result<()> {
+        let secrets = ledger.all_secrets()?.iter().filter(|it| it.is_old).count();
+        let old = secrets + ledger.old_answers()?;
+        if old > 0 {
+            let are = counted(old, "secret is", "secrets are");
+            let found = format!("{are} sealed by an older version, which doesn't say what for");
+            self.note("vault", found, Some(format!("biotrack-auth config vault {}", config.vault)));
+        }
+        Ok(())
+    }
+
     /// Vault against ledger, both ways.
-    fn compare(&mut self, config: &Config, vault: &Vault, ledger: &Ledger) -> Result<()> {
+    fn compare(&mut self, config: &Config, vault: &Vault, ledger: &Ledger, seals: &Seals) -> Result<()> {
         // Before the listing: a move gives an item the same name at every try.
         let turn = if self.fix { ledger.vault_turn()? } else { None };
         // In this order: who made what is listed was at work before that, and either still is, or has named it by now.
@@ -91,7 +105,7 @@ impl Examination<'_, '_> {
             self.problem("vault", found, format!("biotrack-auth config vault {}", config.vault));
         }
         let here: Vec<_> = secrets.iter().filter(|it| kind_of(&it.place) == vault.kind()).collect();
-        self.missing(&here, listed.as_deref(), vault, ledger)?;
+        self.missing(&here, listed.as_deref(), vault, ledger, seals)?;
         match (vault.kind(), listed) {
             (VaultKind::Sealed, _) => self.left(ledger),
             (VaultKind::Keyring, None) => {
@@ -111,16 +125,21 @@ impl Examination<'_, '_> {
         listed: Option<&[String]>,
         vault: &Vault,
         ledger: &Ledger,
+        seals: &Seals,
     ) -> Result<()> {
         let listed: Option<BTreeSet<&str>> = listed.map(|it| it.iter().map(String::as_str).collect());
         let began = Instant::now();
-        let (mut looked, mut missing, mut foreign) = (0, Vec::new(), 0);
+        let (mut looked, mut missing, mut foreign, mut odd) = (0, Vec::new(), 0, Vec::new());
         for secret in secrets {
             let there = match (&secret.place, &listed) {
                 (Place::Item(item), Some(listed)) => listed.contains(item.as_str()),
                 _ if began.elapsed() > LONGEST => break,
-                (place, _) => match vault.get(place, &secret.owner.whose()) {
+                (place, _) => match vault.get(place, &seals.row_of(secret)) {
                     Ok(_) => true,
+                    Err(e) if is_out_of_place(&e) => {
+                        odd.push(e);
+                        true
+                    }
                     Err(Error::Vault(VaultError::Sealed { reason: Unopened::OtherIdentity, .. })) => {
                         foreign += 1;
                         true
@@ -149,6 +168,13 @@ impl Examination<'_, '_> {
             let fix = "Refresh and revoke on the host that can read them; or have this one added there: biotrack-auth config recipients add.";
             self.note("vault", found, Some(fix.into()));
         }
+        for e in odd.iter().take(NAMED) {
+            self.problem("vault", e.to_string(), e.hint().unwrap_or_default());
+        }
+        if odd.len() > NAMED {
+            let found = format!("{} more secrets stand where they don't belong", odd.len() - NAMED);
+            self.problem("vault", found, "See to those first that are named.");
+        }
         for secret in missing.iter().take(NAMED) {
             self.one_missing(secret);
         }
@@ -157,7 +183,7 @@ impl Examination<'_, '_> {
             self.problem("vault", found, "Renew those first that are named.");
         }
         self.records_without(ledger, secrets)?;
-        if missing.is_empty() {
+        if missing.is_empty() && odd.is_empty() {
             let are = if looked == 1 { "is" } else { "are" };
             let named = counted(looked, "secret", "secrets");
             self.well("vault", format!("{named} that the ledger names {are} there"));

@@ -14,6 +14,7 @@ mod recovering;
 mod refreshing;
 mod refusing;
 mod revoking;
+mod sealing;
 mod storing;
 mod superseding;
 mod sweeps;

@@ -3,7 +3,6 @@
 use super::*;
 use crate::rig::oracle;
 use biotrack_auth::model::flow::{Place, Stage};
-use biotrack_auth::model::secret::Sealable;
 use serde_json::json;
 use std::sync::Mutex;
 
@@ -29,7 +28,7 @@ pub(super) fn renewed_at(rig: &Rig, moment: Moment) {
 /// The item that holds the living tokens.
 fn live_item(rig: &Rig) -> String {
     let live = rig.ledger().secrets(PROFILE, &key("L-1"), Role::Live).unwrap().pop().unwrap();
-    let Place::Item(item) = live.1 else { panic!("it's sealed") };
+    let Place::Item(item) = live.place else { panic!("it's sealed") };
     item
 }
 
@@ -128,7 +127,7 @@ fn that_a_refresh_token_is_sent_is_on_the_disk_before_it_is_with_all_that_its_an
             let rig = Rig::of(world);
             let flow = flows(&rig, "L-1").pop().unwrap();
             let memo = flow.memo.clone().unwrap();
-            let readable = rig.vault_of(&memo).unfold(&memo, "L-1").is_ok();
+            let readable = rig.vault_of(&memo).unfold(&memo, &rig.seals().row_of_verifier(&flow)).is_ok();
             let spools = std::fs::read_dir(rig.file("spool")).unwrap().count();
             *noted.lock().unwrap() = Some((flow.purpose, flow.stage, readable, spools));
         });
@@ -164,8 +163,7 @@ fn an_answer_without_a_refresh_token_leaves_the_old_one_and_what_was_reported_wi
         assert_eq!(rig.run("token L-1").exits(0).out, token);
         rig.minutes_pass(61);
     }
-    let (_, place) = rig.ledger().secrets(PROFILE, &key("L-1"), Role::Live).unwrap().pop().unwrap();
-    let granted = oracle::tokens(&rig, &key("L-1"), &place).unwrap();
+    let granted = rig.live("L-1");
     assert_eq!(granted.refresh.unwrap().expose(), "refresh-1");
     assert_eq!(granted.reported.username.as_deref(), Some(crate::rig::ADMIN));
 }
@@ -331,12 +329,11 @@ fn a_token_set_of_another_license_is_refused_wherever_it_stands() {
     let rig = Rig::with_keyring();
     drop(rig.grant("L-1"));
     drop(rig.grant("L-2"));
-    let foreign = rig.vault(biotrack_auth::model::vault_kind::VaultKind::Keyring);
     let other = rig.keyring.accounts().into_iter().find(|it| it.contains("/L-2/")).unwrap();
-    let tokens = foreign.get(&Place::Item(other), "L-2").unwrap();
-    rig.keyring.puts(&live_item(&rig), Sealable::bytes(&tokens));
+    rig.keyring.puts(&live_item(&rig), &rig.keyring.items()[&other]);
     let done = rig.run("token L-1").exits(7);
-    assert!(done.out.is_empty() && done.err.contains("it is another license's"), "{}", done.transcript());
+    let told = format!("L-1: the secret in the ledger was sealed for the keyring's item {other}");
+    assert!(done.out.is_empty() && done.err.contains(&told), "{}", done.transcript());
 }
 
 #[test]

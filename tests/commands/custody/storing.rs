@@ -50,8 +50,9 @@ fn way(world: &World) -> Way {
             Stage::Answered(_) => "answered",
         }),
         memo_is_kept: flow.is_some_and(|flow| {
+            let row = rig.seals().row_of_verifier(&flow);
             let memo = flow.memo.unwrap();
-            rig.vault_of(&memo).unfold(&memo, "L-1").is_ok()
+            rig.vault_of(&memo).unfold(&memo, &row).is_ok()
         }),
         spool_has_room: spools.count() == 1,
         live: kept(&rig, "L-1").len(),
@@ -118,10 +119,11 @@ fn an_unsent_code_is_sealed_in_the_journal() {
     rig.provider.replies(TOKEN, [Reply::Unreachable, Reply::Unreachable, Reply::Unreachable]);
     drop(rig.run(&register("L-1")).exits(8));
     let flow = flows(&rig, "L-1").pop().unwrap();
+    let (memo_row, code_row) = (rig.seals().row_of_verifier(&flow), rig.seals().row_of_code(&flow));
     let Stage::Arrived(sealed) = flow.stage else { panic!("{flow:?}") };
     let memo = flow.memo.unwrap();
-    let (_, opener) = rig.vault_of(&memo).unfold(&memo, "L-1").unwrap();
-    assert_eq!(opener.open(&sealed, "L-1").unwrap().bytes(), b"\"code-1\"");
+    let (_, opener) = rig.vault_of(&memo).unfold(&memo, &memo_row).unwrap();
+    assert_eq!(opener.open(&sealed, &code_row).unwrap().bytes(), b"\"code-1\"");
 }
 
 #[test]
@@ -471,13 +473,16 @@ fn a_secret_of_the_client_is_in_the_vault_alone_and_a_new_one_takes_its_place() 
     let rig = Rig::with_keyring();
     let (vault, mut ledger, env) = (rig.vault(VaultKind::Keyring), rig.ledger(), rig.env());
     let mut keep = |secret: &str| {
-        keep_client_secret(&vault, &mut ledger, PROFILE, &Secret::new(secret), env.random.as_ref()).unwrap();
+        let (profile, secret) = (rig.profile(), Secret::new(secret));
+        keep_client_secret(&vault, &mut ledger, &profile, &secret, env.random.as_ref()).unwrap();
     };
     keep("first");
     keep("second");
     assert_eq!(rig.keyring.accounts().len(), 1, "the first one is forgotten");
-    let place = client_secret_place(&rig.ledger(), &vault, PROFILE).unwrap().unwrap();
-    assert_eq!(vault.get(&place, "x").unwrap().bytes(), b"\"second\"");
+    let seals = rig.seals();
+    let secret = client_secret_place(&rig.ledger(), &vault, &seals, PROFILE).unwrap().unwrap();
+    let row = seals.row_of_client_secret(PROFILE, &secret);
+    assert_eq!(vault.get(&secret.place, &row).unwrap().bytes(), b"\"second\"");
     assert!(!on_disk(rig.world()).contains("second"));
 }
 
@@ -491,6 +496,7 @@ fn a_profile_has_its_own_secret_or_the_published_one_or_none_and_says_which_is_m
     let hint = error.hint().unwrap();
     assert!(hint.contains("biotrack-auth config set-secret --profile local-sandbox"), "{hint}");
     let (vault, mut ledger, env) = (rig.vault(VaultKind::Sealed), rig.ledger(), rig.env());
-    keep_client_secret(&vault, &mut ledger, PROFILE, &Secret::new("ours"), env.random.as_ref()).unwrap();
+    keep_client_secret(&vault, &mut ledger, &rig.profile(), &Secret::new("ours"), env.random.as_ref())
+        .unwrap();
     assert_eq!(secret(&|it| it.published_secret = None).unwrap().as_deref(), Some("ours"));
 }

@@ -43,7 +43,7 @@ pub use world::World;
 
 use biotrack_auth::cli;
 use biotrack_auth::config::Config;
-use biotrack_auth::custody::Custody;
+use biotrack_auth::custody::{Custody, Seals};
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::authorization::{Authorization, Standing};
 use biotrack_auth::model::flow::Place;
@@ -446,6 +446,11 @@ impl Rig {
     pub fn custody_of<'e>(&self, env: &'e Env, profile: Arc<Provider>) -> Custody<'e> {
         let kind = Config::load(&env.paths).unwrap().vault;
         Custody::new(env, profile, self.vault(kind), self.ledger())
+    }
+
+    /// What secrets are sealed for in this home.
+    pub fn seals(&self) -> Seals {
+        Seals::of(&self.ledger(), Config::load(&self.env().paths).unwrap().registrations())
     }
 
     /// The home's vault of a kind.

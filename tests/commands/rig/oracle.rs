@@ -197,7 +197,7 @@ impl<'r> Books<'r> {
 /// One token set; none where the vault hasn't got it.
 fn kept(rig: &Rig, secret: &SecretLocation) -> Option<Kept> {
     let SecretOwner::Tokens { profile, key, role, .. } = &secret.owner else { return None };
-    let granted = tokens(rig, key, &secret.place).filter(|_| profile == PROFILE)?;
+    let granted = tokens(rig, key, secret).filter(|_| profile == PROFILE)?;
     let tokens: Vec<_> =
         std::iter::once(&granted.access).chain(&granted.refresh).map(|it| it.expose()).collect();
     Some(Kept {
@@ -209,9 +209,9 @@ fn kept(rig: &Rig, secret: &SecretLocation) -> Option<Kept> {
     })
 }
 
-/// The token set at a place, as a process of this home reads it.
-pub fn tokens(rig: &Rig, key: &Key, place: &Place) -> Option<Granted> {
-    let read = rig.vault_of(place).get(place, key.license.as_str()).ok()?;
+/// A token set, as a process of this home reads it.
+fn tokens(rig: &Rig, key: &Key, secret: &SecretLocation) -> Option<Granted> {
+    let read = rig.vault_of(&secret.place).get(&secret.place, &rig.seals().row_of(secret)).ok()?;
     Granted::from_sealable(&read, key).ok()
 }
 

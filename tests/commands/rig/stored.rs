@@ -3,20 +3,21 @@
 use super::{PROFILE, Rig, key};
 use biotrack_auth::error::{Error, LedgerError};
 use biotrack_auth::model::authorization::Authorization;
-use biotrack_auth::model::flow::{Change, Move, Place, Role};
+use biotrack_auth::model::flow::{Change, Move, Place, Role, StoredSecret};
 use biotrack_auth::model::granted::Granted;
+use biotrack_auth::model::seal::SealKind;
 use biotrack_auth::vault::{IdentityFile, Vault};
 
 impl Rig {
     /// The grants of a license in this role.
     pub fn grants(&self, license: &str, role: Role) -> Vec<Granted> {
-        let (ledger, key) = (self.ledger(), key(license));
-        let places = ledger.secrets(PROFILE, &key, role).unwrap().into_iter().map(|(_, place)| place);
-        let opened = |place: Place| {
-            let kept = self.opener(&place).get(&place, license).unwrap();
+        let (ledger, key, seals) = (self.ledger(), key(license), self.seals());
+        let opened = |secret: StoredSecret| {
+            let kept =
+                self.opener(&secret.place).get(&secret.place, &seals.row(PROFILE, &key, &secret)).unwrap();
             Granted::from_sealable(&kept, &key).unwrap()
         };
-        places.map(opened).collect()
+        ledger.secrets(PROFILE, &key, role).unwrap().into_iter().map(opened).collect()
     }
 
     /// The grant in use.
@@ -28,17 +29,19 @@ impl Rig {
     pub fn remakes(&self, license: &str, made: impl FnOnce(&mut Granted)) {
         let (mut ledger, key) = (self.ledger(), key(license));
         let mut record = ledger.standing(PROFILE, &key).unwrap().unwrap().record;
-        let (id, old) = ledger.secrets(PROFILE, &key, Role::Live).unwrap().pop().unwrap();
-        let vault = self.opener(&old);
-        let mut granted = Granted::from_sealable(&vault.get(&old, license).unwrap(), &key).unwrap();
+        let old = ledger.secrets(PROFILE, &key, Role::Live).unwrap().pop().unwrap();
+        let (vault, seals) = (self.opener(&old.place), self.seals());
+        let kept = vault.get(&old.place, &seals.row(PROFILE, &key, &old)).unwrap();
+        let mut granted = Granted::from_sealable(&kept, &key).unwrap();
         made(&mut granted);
-        let item = format!("{}/{PROFILE}/{}/{}/remade", ledger.id(), key.ubi, key.license);
-        let place = vault.put(&item, &granted.to_sealable(&key)).unwrap();
         record.generation = record.generation.next();
-        let moves = vec![Move::Drop(id), Move::Put(Role::Live, place)];
+        let label = seals.tokens(PROFILE, &key, SealKind::Tokens, record.generation, None);
+        let item = format!("{}/{PROFILE}/{}/{}/remade", ledger.id(), key.ubi, key.license);
+        let place = vault.put(&item, &label, &granted.to_sealable(&key)).unwrap();
+        let moves = vec![Move::Drop(old.id), Move::Put(Role::Live, place)];
         let change = Change { record, moves, ends: None, events: Vec::new() };
         ledger.commit(&[change]).unwrap().pop().unwrap().unwrap();
-        vault.forget(&old).unwrap();
+        vault.forget(&old.place).unwrap();
     }
 
     /// Changes a record as if something else had.

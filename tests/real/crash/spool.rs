@@ -4,7 +4,7 @@ use crate::support::Rig;
 use crate::support::stored::{PROFILE, key};
 use biotrack_auth::ledger::{Intent, Ledger, Spool};
 use biotrack_auth::model::authorization::Authorization;
-use biotrack_auth::model::flow::{Change, Flow, Owner, Purpose, Sealed, Stage};
+use biotrack_auth::model::flow::{Change, Flow, OldSeals, Owner, Purpose, Sealed, Stage};
 use biotrack_auth::model::ids::{FlowId, Generation, Username};
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
@@ -29,6 +29,7 @@ fn asked(rig: &Rig) -> (Ledger, Spool, FlowId) {
         owner: Some(Owner { mark: String::new(), label: String::new() }),
         memo: None,
         stage: Stage::Asked,
+        old: OldSeals::default(),
     };
     let change = Change { record, moves: Vec::new(), ends: None, events: Vec::new() };
     let spool = ledger.reserve(1).unwrap();

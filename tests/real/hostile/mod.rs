@@ -5,6 +5,7 @@ mod callbacks;
 mod crowds;
 mod exchange;
 mod flood;
+mod ledger_writer;
 mod listening;
 mod lookups;
 mod neighbors;

@@ -1,7 +1,7 @@
 //! No keyring, or one that never answers.
 
 use super::session::{Session, signal, within};
-use super::{fault, item, secret};
+use super::{fault, item, label, row, secret};
 use biotrack_auth::error::VaultError;
 use biotrack_auth::model::flow::Place;
 use biotrack_auth::system::{KeyringThread, OsRandom};
@@ -12,9 +12,9 @@ fn there_is_none(says: &str) {
     let (vault, place) = (Vault::keyring(KeyringThread::of_the_platform()), Place::Item(item(1)));
     for fault in [
         fault(vault.probe(&item(1), &OsRandom)),
-        fault(vault.get(&place, "x")),
+        fault(vault.get(&place, &row())),
         fault(vault.forget(&place)),
-        fault(vault.put(&item(1), &secret("x"))),
+        fault(vault.put(&item(1), &label(), &secret("x"))),
     ] {
         assert!(matches!(&fault, VaultError::NoKeyring { reason } if reason.contains(says)), "{fault}");
     }
@@ -34,7 +34,10 @@ fn without_a_provider_there_is_no_keyring() {
 fn falls_silent(vault: &Vault) {
     signal("-STOP");
     let began = Instant::now();
-    assert!(matches!(fault(vault.put(&item(2), &secret("late"))), VaultError::Silent { seconds: 5, .. }));
+    assert!(matches!(
+        fault(vault.put(&item(2), &label(), &secret("late"))),
+        VaultError::Silent { seconds: 5, .. }
+    ));
     let waited = began.elapsed();
     assert!(waited >= Duration::from_secs(5) && waited < Duration::from_millis(5500), "{waited:?}");
     let began = Instant::now();
@@ -42,7 +45,7 @@ fn falls_silent(vault: &Vault) {
         fault(Vault::keyring(KeyringThread::of_the_platform()).probe(&item(3), &OsRandom)),
         VaultError::Silent { .. }
     ));
-    assert!(matches!(fault(vault.get(&Place::Item(item(2)), "x")), VaultError::Silent { .. }));
+    assert!(matches!(fault(vault.get(&Place::Item(item(2)), &row())), VaultError::Silent { .. }));
     assert!(began.elapsed() < Duration::from_millis(100));
 }
 

@@ -1,7 +1,7 @@
 //! What the vaults cost: `cargo test --release --test keyring_vault costs -- --ignored --nocapture`.
 
 use super::session::{Session, within};
-use super::{item, secret};
+use super::{item, label, row, secret};
 use biotrack_auth::system::{KeyringThread, OsRandom};
 use biotrack_auth::vault::{Vault, create_identity};
 use std::time::Instant;
@@ -34,18 +34,18 @@ fn each(name: &str, vault: &Vault) {
     }
     measure(&format!("{name} probe"), |_| vault.probe(&item(0), &OsRandom).unwrap());
     let mut places = Vec::new();
-    measure(&format!("{name} put"), |round| places.push(vault.put(&item(round), &tokens).unwrap()));
-    measure(&format!("{name} get"), |round| drop(vault.get(&places[round as usize], "x").unwrap()));
+    measure(&format!("{name} put"), |round| places.push(vault.put(&item(round), &label(), &tokens).unwrap()));
+    measure(&format!("{name} get"), |round| drop(vault.get(&places[round as usize], &row()).unwrap()));
     measure(&format!("{name} forget"), |round| vault.forget(&places[round as usize]).unwrap());
     let mut envelopes = Vec::new();
     measure(&format!("{name} envelope"), |round| {
-        envelopes.push(vault.envelope(&item(round), &secret("verifier")).unwrap());
+        envelopes.push(vault.envelope(&item(round), &label(), &secret("verifier")).unwrap());
     });
     let (mut seals, memos): (Vec<_>, Vec<_>) = envelopes.into_iter().unzip();
     measure(&format!("{name} close of a seal"), |_| {
-        drop(seals.pop().unwrap().answer.close(&tokens).unwrap())
+        drop(seals.pop().unwrap().answer.close(&label(), &tokens).unwrap())
     });
-    measure(&format!("{name} unfold"), |round| drop(vault.unfold(&memos[round as usize], "x").unwrap()));
+    measure(&format!("{name} unfold"), |round| drop(vault.unfold(&memos[round as usize], &row()).unwrap()));
 }
 
 #[test]

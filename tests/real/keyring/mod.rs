@@ -10,11 +10,28 @@ pub mod session;
 mod unlocked;
 
 use biotrack_auth::error::{Error, Result, VaultError};
+use biotrack_auth::model::flow::Role;
+use biotrack_auth::model::ids::{Generation, Key, License, Ubi};
+use biotrack_auth::model::seal::{SealKind, SealLabel, SealRow};
 use biotrack_auth::model::secret::Sealable;
 
 /// An item's name, with a license of every odd sign that a license may hold.
 fn item(generation: u32) -> String {
     format!("bM3x-ledger/ny-sandbox/6010 11#/0;=\"'é漢-\\{{}}%/{generation}")
+}
+
+/// A row, and what is sealed for it.
+fn place() -> SealLabel {
+    let key = Key { ubi: Ubi::parse("6011").unwrap(), license: License::parse("OCM-1").unwrap() };
+    SealLabel::place("bM3x-ledger", "ny-sandbox", None, Some(&key))
+}
+
+fn label() -> SealLabel {
+    place().of(SealKind::Tokens, Generation(1), None)
+}
+
+fn row() -> SealRow {
+    SealRow::of_tokens(place(), Role::Live, Generation(1))
 }
 
 fn secret(text: &str) -> Sealable {

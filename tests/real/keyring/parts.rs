@@ -1,7 +1,7 @@
 //! A keyring whose items are too short for a secret, as Windows' are.
 
 use super::session::{Session, accounts, clear, within};
-use super::{fault, item, secret};
+use super::{fault, item, label, row, secret};
 use biotrack_auth::error::VaultError;
 use biotrack_auth::model::flow::Place;
 use biotrack_auth::system::{KeyringThread, OsRandom};
@@ -18,23 +18,23 @@ fn a_long_secret_comes_back_from_its_parts() {
         vault.probe(&item(0), &OsRandom).unwrap();
         assert!(accounts().is_empty(), "a probe leaves nothing");
 
-        let place = vault.put(&item(1), &secret(&long())).unwrap();
-        assert_eq!(accounts().len(), 1 + 4);
-        assert_eq!(vault.get(&place, "x").unwrap().bytes(), long().as_bytes());
+        let place = vault.put(&item(1), &label(), &secret(&long())).unwrap();
+        assert_eq!(accounts().len(), 1 + 5);
+        assert_eq!(vault.get(&place, &row()).unwrap().bytes(), long().as_bytes());
         assert_eq!(
-            Vault::keyring(KeyringThread::of_the_platform()).get(&place, "x").unwrap().bytes(),
+            Vault::keyring(KeyringThread::of_the_platform()).get(&place, &row()).unwrap().bytes(),
             long().as_bytes(),
             "whatever the limit"
         );
-        vault.put(&item(11), &secret("another")).unwrap();
+        vault.put(&item(11), &label(), &secret("another")).unwrap();
         vault.forget(&place).unwrap();
         assert_eq!(accounts(), [item(11)]);
 
-        let (envelope, memo) = vault.envelope(&item(2), &secret(&long())).unwrap();
-        let code = envelope.code.close(&secret("code")).unwrap();
-        let (again, opener) = vault.unfold(&memo, "x").unwrap();
+        let (envelope, memo) = vault.envelope(&item(2), &label(), &secret(&long())).unwrap();
+        let code = envelope.code.close(&label(), &secret("code")).unwrap();
+        let (again, opener) = vault.unfold(&memo, &row()).unwrap();
         assert_eq!(again.bytes(), long().as_bytes());
-        assert_eq!(opener.open(&code, "x").unwrap().bytes(), b"code");
+        assert_eq!(opener.open(&code, &row()).unwrap().bytes(), b"code");
     });
 }
 
@@ -43,17 +43,17 @@ fn a_missing_or_foreign_part_is_never_read_as_whole() {
     within(Session::Unlocked, || {
         let vault = Vault::Keyring(Keyring::limited_to(300, KeyringThread::of_the_platform()));
         let part = |number: u32| format!("{}#{number}", item(1));
-        let place = vault.put(&item(1), &secret(&long())).unwrap();
+        let place = vault.put(&item(1), &label(), &secret(&long())).unwrap();
         clear(&part(3));
-        let VaultError::Broken { what, reason } = fault(vault.get(&place, "6011/OCM-1")) else { panic!() };
-        assert_eq!((what.as_str(), reason.as_str()), ("6011/OCM-1", "part 3 of 4 is missing"));
-        vault.put(&part(3), &secret("not what was there")).unwrap();
-        let VaultError::Broken { reason, .. } = fault(vault.get(&place, "6011/OCM-1")) else { panic!() };
+        let VaultError::Broken { what, reason } = fault(vault.get(&place, &row())) else { panic!() };
+        assert_eq!((what.as_str(), reason.as_str()), ("OCM-1", "part 3 of 5 is missing"));
+        vault.put(&part(3), &label(), &secret("not what was there")).unwrap();
+        let VaultError::Broken { reason, .. } = fault(vault.get(&place, &row())) else { panic!() };
         assert_eq!(reason, "its parts don't belong together");
 
         // As a crash leaves it, in the middle of a put: the parts without the first item.
         clear(&item(1));
-        assert!(matches!(fault(vault.get(&place, "x")), VaultError::Gone { .. }));
+        assert!(matches!(fault(vault.get(&place, &row())), VaultError::Gone { .. }));
         vault.forget(&Place::Item(item(1))).unwrap();
         assert!(accounts().is_empty());
     });

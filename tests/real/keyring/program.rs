@@ -46,7 +46,11 @@ fn a_grant_is_one_item_all_its_life() {
         rig.register("L-1").exits(0);
         let (account, first) = the_one_item(&rig);
         let issued = rig.truth().into_iter().find(|line| line["event"] == "token_issued").unwrap();
-        let kept: serde_json::Value = serde_json::from_str(&look_up(&account)).unwrap();
+        let kept = look_up(&account);
+        // Behind what it says of itself: for whom, and under which name it is kept.
+        let (said, tokens) = (kept.lines().next().unwrap(), kept.splitn(3, '\n').nth(2).unwrap());
+        assert!(said.contains("\"license\":\"L-1\"") && said.contains(&account), "{said}");
+        let kept: serde_json::Value = serde_json::from_str(tokens).unwrap();
         assert_eq!(issued["access_sha256"], hashed(kept["access"].as_str().unwrap()));
         assert!(rig.accepts(&rig.live("L-1").unwrap()));
         rig.keeps_secrets(&[]);

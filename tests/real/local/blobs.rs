@@ -54,5 +54,8 @@ fn a_license_whose_tokens_cannot_be_read_can_be_renewed() {
 fn a_blob_of_another_license_is_not_taken_for_its_own() {
     let rig = granted(&["L-1", "L-2"]);
     lay(&rig, "L-1", &blob(&rig, "L-2"));
-    rig.ends(&["token", "L-1"]).exits(7).answers_nothing().says("another license's");
+    rig.ends(&["token", "L-1"])
+        .exits(7)
+        .answers_nothing()
+        .says("was sealed for license L-2, not for license L-1");
 }

@@ -2,10 +2,12 @@
 
 use super::Rig;
 use biotrack_auth::config::Config;
+use biotrack_auth::custody::Seals;
 use biotrack_auth::ledger::Ledger;
-use biotrack_auth::model::flow::{Change, Move, Place, Role, Sealed};
+use biotrack_auth::model::flow::{Change, Move, Place, Role, Sealed, StoredSecret};
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::ids::{Key, License, Ubi};
+use biotrack_auth::model::seal::SealKind;
 use biotrack_auth::model::secret::Sealable;
 use biotrack_auth::model::server::LedgerPlace;
 use biotrack_auth::system::{Env, Paths, Terminal, Variables};
@@ -31,14 +33,16 @@ pub fn hashed(secret: &str) -> String {
 /// What the keyring has of this name, by the word of another program: its connection outlives no daemon.
 #[cfg(target_os = "linux")]
 fn kept_in_keyring(item: &str) -> Sealable {
-    Sealable::from_bytes(crate::keyring::session::look_up(item).into_bytes())
+    let kept = crate::keyring::session::look_up(item);
+    // Behind what it says of itself: two lines.
+    let secret = kept.splitn(3, '\n').nth(2).unwrap_or(&kept);
+    Sealable::from_bytes(secret.as_bytes().to_vec())
 }
 
 #[cfg(not(target_os = "linux"))]
 fn kept_in_keyring(item: &str) -> Sealable {
-    Vault::keyring(biotrack_auth::system::KeyringThread::of_the_platform())
-        .get(&Place::Item(item.to_owned()), item)
-        .unwrap()
+    let vault = Vault::keyring(biotrack_auth::system::KeyringThread::of_the_platform());
+    vault.look(&Place::Item(item.to_owned()), item).unwrap().secret
 }
 
 impl Rig {
@@ -63,6 +67,15 @@ impl Rig {
     /// The ledger, for writing.
     pub fn ledger(&self) -> Ledger {
         Ledger::open(&self.env(), &self.ledger_place()).unwrap()
+    }
+
+    /// What secrets are sealed for in this home.
+    pub fn seals(&self) -> Seals {
+        self.seals_of(&self.ledger())
+    }
+
+    fn seals_of(&self, ledger: &Ledger) -> Seals {
+        Seals::of(ledger, Config::load(&self.env().paths).unwrap().registrations())
     }
 
     /// The ledger, for reading, where there is one.
@@ -103,17 +116,17 @@ impl Rig {
     pub fn all_grants(&self, keys: &[Key], role: Role) -> Vec<Vec<Granted>> {
         let env = self.env();
         let Some(ledger) = self.read_ledger() else { return vec![Vec::new(); keys.len()] };
-        let sealed = Vault::sealed(&env.paths.identity, Vec::new());
-        let open = |key: &Key, place: Place| {
-            let kept = match &place {
+        let (sealed, seals) = (Vault::sealed(&env.paths.identity, Vec::new()), self.seals_of(&ledger));
+        let open = |key: &Key, secret: StoredSecret| {
+            let kept = match &secret.place {
                 Place::Item(item) => kept_in_keyring(item),
-                Place::Blob(_) => sealed.get(&place, key.license.as_str()).unwrap(),
+                Place::Blob(_) => sealed.get(&secret.place, &seals.row(PROFILE, key, &secret)).unwrap(),
             };
-            Granted::from_sealable(&kept, key).unwrap_or_else(|e| panic!("{place:?}: {e}"))
+            Granted::from_sealable(&kept, key).unwrap_or_else(|e| panic!("{secret:?}: {e}"))
         };
         let of = |key: &Key| {
-            let places = ledger.secrets(PROFILE, key, role).unwrap().into_iter();
-            places.map(|(_, place)| open(key, place)).collect()
+            let secrets = ledger.secrets(PROFILE, key, role).unwrap().into_iter();
+            secrets.map(|secret| open(key, secret)).collect()
         };
         keys.iter().map(of).collect()
     }
@@ -126,18 +139,20 @@ impl Rig {
             true => Vault::keyring(env.keyring.clone()),
             false => Vault::sealed(&env.paths.identity, Vec::new()),
         };
-        let mut record = ledger.standing(PROFILE, &key).unwrap().unwrap().record;
-        let (id, old) = ledger.secrets(PROFILE, &key, Role::Live).unwrap().pop().unwrap();
-        let mut granted =
-            Granted::from_sealable(&vault.get(&old, key.license.as_str()).unwrap(), &key).unwrap();
+        let (mut record, seals) =
+            (ledger.standing(PROFILE, &key).unwrap().unwrap().record, self.seals_of(&ledger));
+        let old = ledger.secrets(PROFILE, &key, Role::Live).unwrap().pop().unwrap();
+        let kept = vault.get(&old.place, &seals.row(PROFILE, &key, &old)).unwrap();
+        let mut granted = Granted::from_sealable(&kept, &key).unwrap();
         made(&mut granted);
-        let item = format!("{}/{PROFILE}/{}/{}/remade", ledger.id(), key.ubi, key.license);
-        let place = vault.put(&item, &granted.to_sealable(&key)).unwrap();
         record.generation = record.generation.next();
-        let moves = vec![Move::Drop(id), Move::Put(Role::Live, place)];
+        let label = seals.tokens(PROFILE, &key, SealKind::Tokens, record.generation, None);
+        let item = format!("{}/{PROFILE}/{}/{}/remade", ledger.id(), key.ubi, key.license);
+        let place = vault.put(&item, &label, &granted.to_sealable(&key)).unwrap();
+        let moves = vec![Move::Drop(old.id), Move::Put(Role::Live, place)];
         let change = Change { record, moves, ends: None, events: Vec::new() };
         ledger.commit(&[change]).unwrap().pop().unwrap().unwrap();
-        vault.forget(&old).unwrap();
+        vault.forget(&old.place).unwrap();
     }
 
     /// The access token in use is over. The grant stays the one that it was, in its place.
@@ -147,15 +162,18 @@ impl Rig {
             true => Vault::keyring(env.keyring.clone()),
             false => Vault::sealed(&env.paths.identity, Vec::new()),
         };
-        let (id, old) = self.ledger().secrets(PROFILE, &key, Role::Live).unwrap().pop().unwrap();
-        let mut granted =
-            Granted::from_sealable(&vault.get(&old, key.license.as_str()).unwrap(), &key).unwrap();
+        let (ledger, seals) = (self.ledger(), self.seals());
+        let old = ledger.secrets(PROFILE, &key, Role::Live).unwrap().pop().unwrap();
+        let kept = vault.get(&old.place, &seals.row(PROFILE, &key, &old)).unwrap();
+        let mut granted = Granted::from_sealable(&kept, &key).unwrap();
         granted.access_expires_at = Some(granted.received_at);
-        let item = match &old {
+        let label = seals.tokens(PROFILE, &key, SealKind::Tokens, old.generation, None);
+        let id = old.id;
+        let item = match &old.place {
             Place::Item(item) => item,
             Place::Blob(_) => "aged",
         };
-        if let Place::Blob(Sealed(blob)) = vault.put(item, &granted.to_sealable(&key)).unwrap() {
+        if let Place::Blob(Sealed(blob)) = vault.put(item, &label, &granted.to_sealable(&key)).unwrap() {
             #[cfg(target_os = "linux")]
             if let LedgerPlace::Server(server) = self.ledger_place() {
                 let blob = hex::encode(blob);

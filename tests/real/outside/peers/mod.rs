@@ -212,8 +212,9 @@ fn live(rig: &Rig) -> Granted {
     let ledger = Ledger::read(&env, &LedgerPlace::File).unwrap().unwrap();
     let vault = Vault::sealed(&env.paths.identity, Vec::new());
     let key = Key { ubi: Ubi::parse("none").unwrap(), ..key("STORE-1") };
-    let (_, place) = ledger.secrets("generic", &key, Role::Live).unwrap().pop().unwrap();
-    Granted::from_sealable(&vault.get(&place, "STORE-1").unwrap(), &key).unwrap()
+    let live = ledger.secrets("generic", &key, Role::Live).unwrap().pop().unwrap();
+    let kept = vault.get(&live.place, &rig.seals().row("generic", &key, &live)).unwrap();
+    Granted::from_sealable(&kept, &key).unwrap()
 }
 
 /// The person at the server's own pages.

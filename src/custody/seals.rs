@@ -1,0 +1,185 @@
+//! What secrets are sealed for here: of which ledger, for which client of which provider, and in which row.
+
+use crate::ledger::{Ledger, SecretLocation, SecretOwner};
+use crate::model::flow::{Flow, ProfileSecret, Role, StoredSecret};
+use crate::model::ids::{FlowId, Generation, Key};
+use crate::model::seal::{Registration, SealKind, SealLabel, SealRow};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Which client of which provider each profile's secrets belong to, as this host is configured.
+pub type Registrations = BTreeMap<String, Registration>;
+
+/// Says what a secret is sealed for, and what the seal in a row must say.
+#[derive(Debug, Clone)]
+pub struct Seals {
+    ledger: String,
+    /// Other hosts seal into this ledger, too.
+    is_shared: bool,
+    /// This host has seen the ledger without a seal of an older version.
+    are_all_new: bool,
+    /// The licenses whose token sets this host has stored before.
+    stored_here: Arc<BTreeSet<(String, String, String)>>,
+    registrations: Arc<Registrations>,
+}
+
+impl Seals {
+    /// Of a ledger, for the profiles of this host.
+    pub fn of(ledger: &Ledger, registrations: Registrations) -> Self {
+        Self {
+            ledger: ledger.id().to_owned(),
+            is_shared: ledger.is_shared(),
+            are_all_new: ledger.has_new_seals_alone(),
+            stored_here: Arc::new(ledger.made_live_here()),
+            registrations: Arc::new(registrations),
+        }
+    }
+
+    fn place(&self, profile: &str, key: Option<&Key>) -> SealLabel {
+        SealLabel::place(&self.ledger, profile, self.registrations.get(profile), key)
+    }
+
+    /// The label of a license's token set.
+    pub fn tokens(
+        &self,
+        profile: &str,
+        key: &Key,
+        kind: SealKind,
+        generation: Generation,
+        flow: Option<&FlowId>,
+    ) -> SealLabel {
+        self.place(profile, Some(key)).of(kind, generation, flow)
+    }
+
+    /// The label of a flow's state and verifier.
+    pub fn verifier(&self, profile: &str, key: &Key, flow: &FlowId) -> SealLabel {
+        self.place(profile, Some(key)).of(SealKind::Verifier, Generation::default(), Some(flow))
+    }
+
+    /// The label of the code that answers a flow.
+    pub fn code(&self, profile: &str, key: &Key, flow: &FlowId) -> SealLabel {
+        self.place(profile, Some(key)).of(SealKind::Code, Generation::default(), Some(flow))
+    }
+
+    /// The label of a profile's client secret.
+    pub fn client_secret(&self, profile: &str, generation: Generation) -> SealLabel {
+        self.place(profile, None).of(SealKind::Secret, generation, None)
+    }
+
+    /// The row of a token set.
+    pub fn row(&self, profile: &str, key: &Key, secret: &StoredSecret) -> SealRow {
+        self.row_of_tokens(profile, key, secret.role, secret.generation, secret.is_old)
+    }
+
+    /// The same by its columns.
+    pub fn row_of_tokens(
+        &self,
+        profile: &str,
+        key: &Key,
+        role: Role,
+        generation: Generation,
+        is_old: bool,
+    ) -> SealRow {
+        let row = SealRow::of_tokens(self.place(profile, Some(key)), role, generation);
+        let row = self.or_of_any_host(row, profile, key);
+        self.may_be_old(self.by_its_hosts(row), is_old)
+    }
+
+    /// A row of a license of which this host has stored nothing yet: a host that may only seal leaves it to the one that may read.
+    pub(super) fn or_of_any_host(&self, row: SealRow, profile: &str, key: &Key) -> SealRow {
+        let record = (profile.to_owned(), key.ubi.to_string(), key.license.to_string());
+        if self.stored_here.contains(&record) { row } else { row.of_any_host() }
+    }
+
+    /// The row of a flow's state and verifier.
+    pub fn row_of_verifier(&self, flow: &Flow) -> SealRow {
+        self.row_of_memo(&flow.profile, &flow.key, &flow.id, flow.handed_off, flow.old.memo)
+    }
+
+    /// The same by its columns.
+    pub fn row_of_memo(
+        &self,
+        profile: &str,
+        key: &Key,
+        flow: &FlowId,
+        handed_off: bool,
+        is_old: bool,
+    ) -> SealRow {
+        let row = SealRow::of_flow(self.place(profile, Some(key)), SealKind::Verifier, flow);
+        // Of a link that was handed out, the answer may come to any host that listens: the one that made it sealed it to all.
+        let row = if handed_off { self.by_its_hosts(row) } else { row };
+        self.may_be_old(row, is_old)
+    }
+
+    /// The row of a flow's code.
+    pub fn row_of_code(&self, flow: &Flow) -> SealRow {
+        let place = self.place(&flow.profile, Some(&flow.key));
+        let row = SealRow::of_flow(place, SealKind::Code, &flow.id);
+        self.may_be_old(row, flow.old.sealed)
+    }
+
+    /// The row of a flow's answer.
+    pub fn row_of_answer(&self, flow: &Flow) -> SealRow {
+        let row = SealRow::of_answer(self.place(&flow.profile, Some(&flow.key)), &flow.id);
+        self.may_be_old(self.by_its_hosts(row), flow.old.sealed)
+    }
+
+    /// The row of a profile's client secret.
+    pub fn row_of_client_secret(&self, profile: &str, secret: &ProfileSecret) -> SealRow {
+        self.row_of_secret(profile, secret.generation, secret.is_old)
+    }
+
+    /// The same by its columns.
+    pub fn row_of_secret(&self, profile: &str, generation: Generation, is_old: bool) -> SealRow {
+        self.may_be_old(SealRow::of_secret(self.place(profile, None), generation), is_old)
+    }
+
+    /// What may go to other hosts' identities may come from other hosts, too.
+    fn by_its_hosts(&self, row: SealRow) -> SealRow {
+        if self.is_shared { row.of_any_host() } else { row }
+    }
+
+    /// A ledger whose seals all said what they are for has none again that doesn't.
+    fn may_be_old(&self, row: SealRow, is_old: bool) -> SealRow {
+        // defense: S60 no-old-seal-comes-back
+        row.that_may_be_old(is_old && !self.are_all_new)
+    }
+
+    /// The row of a secret, wherever it stands.
+    pub fn row_of(&self, secret: &SecretLocation) -> SealRow {
+        let (generation, is_old) = (secret.generation, secret.is_old);
+        match &secret.owner {
+            SecretOwner::Tokens { profile, key, role, .. } => {
+                self.row_of_tokens(profile, key, *role, generation, is_old)
+            }
+            SecretOwner::Profile { profile, .. } => self.row_of_secret(profile, generation, is_old),
+            SecretOwner::Memo { flow, profile, key, handed_off, .. } => {
+                self.row_of_memo(profile, key, flow, *handed_off, is_old)
+            }
+        }
+    }
+
+    /// The label that a secret is sealed with anew. What an older version sealed is what its row says.
+    pub(super) fn label_of(&self, secret: &SecretLocation, found: Option<&SealLabel>) -> SealLabel {
+        let row = self.row_of(secret);
+        let kind = match &secret.owner {
+            SecretOwner::Tokens { role, .. } => kind_of(*role, found),
+            SecretOwner::Profile { .. } | SecretOwner::Memo { .. } => row.kind(),
+        };
+        row.label(kind)
+    }
+}
+
+/// A set that waits for its end stays what it was.
+fn kind_of(role: Role, found: Option<&SealLabel>) -> SealKind {
+    let was = |kind: SealKind| found.is_some_and(|label| label.kind == kind.word());
+    match role {
+        Role::Live => SealKind::Tokens,
+        Role::Held => SealKind::Awaiting,
+        Role::Superseded | Role::Unwanted if was(SealKind::Awaiting) => SealKind::Awaiting,
+        Role::Superseded | Role::Unwanted if was(SealKind::Refused) => SealKind::Refused,
+        Role::Superseded => SealKind::Tokens,
+        // Nobody knows any more why an older version kept it; it's used for nothing but its revocation.
+        Role::Unwanted => SealKind::Refused,
+    }
+}

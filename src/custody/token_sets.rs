@@ -1,0 +1,171 @@
+//! Token sets on their way into a row, and out of it: sealed for it, and refused where they were sealed for another.
+
+use super::seals::{Registrations, Seals};
+use super::writer::{Custody, unknown};
+use crate::error::{Error, Result, Unopened, VaultError};
+use crate::model::flow::{Flow, Place, Sealed, StoredSecret};
+use crate::model::granted::Granted;
+use crate::model::ids::{FlowId, Generation, Key};
+use crate::model::seal::{SealKind, SealLabel, SealRow};
+use crate::model::secret::Sealable;
+use crate::model::vault_kind::VaultKind;
+use crate::vault::Vault;
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// A token set on its way into a row: an item of the keyring already, or sealed once it's known as which number it's stored.
+pub(super) struct TokensToStore {
+    /// The keyring's item that has them.
+    item: Option<Place>,
+    /// As they were sealed last, where what that seal says is known.
+    sealed: RefCell<Option<(Sealed, SealLabel)>>,
+    secret: Sealable,
+}
+
+/// Seals token sets for the rows that they go into, while nobody else can change these.
+#[derive(Clone)]
+pub(super) struct TokenSealer {
+    vault: Arc<Vault>,
+    seals: Seals,
+    profile: String,
+    key: Key,
+    flow: FlowId,
+}
+
+impl TokensToStore {
+    /// Where they are before they are stored: to be forgotten where that fails.
+    pub(super) fn item(&self) -> Option<&Place> {
+        self.item.as_ref()
+    }
+
+    /// As they were sealed last: where whether they were stored isn't known, this is what the row would have.
+    pub(super) fn sealed(&self) -> Option<Sealed> {
+        self.sealed.borrow().as_ref().map(|(sealed, _)| sealed.clone())
+    }
+}
+
+impl TokenSealer {
+    /// The place of a token set that is stored as this number: what was sealed as another is sealed anew.
+    pub(super) fn place(
+        &self,
+        tokens: &TokensToStore,
+        kind: SealKind,
+        generation: Generation,
+    ) -> Result<Place> {
+        if let Some(item) = &tokens.item {
+            return Ok(item.clone());
+        }
+        // The envelope's content is the record's own blob: nothing is sealed twice.
+        if let Some((sealed, label)) = &*tokens.sealed.borrow()
+            && label.is(kind, generation)
+        {
+            return Ok(Place::Blob(sealed.clone()));
+        }
+        let label = self.seals.tokens(&self.profile, &self.key, kind, generation, Some(&self.flow));
+        let place = self.vault.put("", &label, &tokens.secret)?;
+        if let Place::Blob(sealed) = &place {
+            tokens.sealed.replace(Some((sealed.clone(), label)));
+        }
+        Ok(place)
+    }
+}
+
+impl Custody<'_> {
+    /// What secrets are sealed for here.
+    pub fn seals(&self) -> &Seals {
+        &self.seals
+    }
+
+    /// Which client of which provider the other profiles' secrets belong to: where a command has to do with them, too.
+    #[must_use]
+    pub fn knowing(mut self, registrations: Registrations) -> Self {
+        self.seals = Seals::of(&self.ledger, registrations);
+        self
+    }
+
+    /// A token set as its row has it; of this profile's license.
+    pub(super) fn open_tokens(&self, profile: &str, key: &Key, secret: &StoredSecret) -> Result<Sealable> {
+        let opened = self.vault.get(&secret.place, &self.seals.row(profile, key, secret));
+        opened.map_err(|e| self.named(e, profile, key))
+    }
+
+    pub(super) fn read_grant(&self, secret: &StoredSecret, key: &Key) -> Result<Granted> {
+        Granted::from_sealable(&self.open_tokens(&self.provider.profile, key, secret)?, key)
+    }
+
+    /// The row of a flow's state and verifier, which is about to be opened.
+    pub(super) fn memo_row(&self, flow: &Flow) -> Result<SealRow> {
+        let row = self.seals.row_of_verifier(flow);
+        // A link that was handed out may be another listening host's; a ledger that no other host listens for has none.
+        let others = || -> Result<bool> {
+            let own = self.vault.own_recipient()?;
+            Ok(own.is_some_and(|own| self.listeners().is_ok_and(|all| all.iter().any(|it| *it != own))))
+        };
+        Ok(if flow.handed_off && others()? { row.of_any_host() } else { row })
+    }
+
+    pub(super) fn token_sealer(&self, key: &Key, flow: &FlowId) -> TokenSealer {
+        TokenSealer {
+            vault: self.vault.clone(),
+            seals: self.seals.clone(),
+            profile: self.provider.profile.clone(),
+            key: key.clone(),
+            flow: flow.clone(),
+        }
+    }
+
+    /// An error that names whose identity would open it, where the ledger knows who wrote the record last.
+    pub(super) fn named(&self, e: Error, profile: &str, key: &Key) -> Error {
+        let Error::Vault(VaultError::Sealed { what, reason: Unopened::OtherIdentity }) = e else { return e };
+        const LINES: u32 = 20;
+        let written = self.ledger.last_lines(profile, key, LINES).unwrap_or_default();
+        // What was changed here, was sealed here.
+        let elsewhere =
+            written.into_iter().rev().map(|line| line.host).find(|host| *host != self.env.who.host);
+        match elsewhere {
+            Some(host) => VaultError::OtherHost { what, host: crate::error::clean(&host) }.into(),
+            None => VaultError::Sealed { what, reason: Unopened::OtherIdentity }.into(),
+        }
+    }
+
+    /// Tokens that go into a row of their own: into the keyring at once, and sealed with the commit that stores them.
+    pub(super) fn tokens_to_store(
+        &self,
+        flow: &FlowId,
+        key: &Key,
+        kind: SealKind,
+        secret: Sealable,
+        sealed: Option<(Sealed, SealLabel)>,
+    ) -> Result<TokensToStore> {
+        let base = match self.vault.kind() {
+            VaultKind::Sealed => Generation::default(),
+            VaultKind::Keyring => self.standing(key)?.ok_or_else(unknown)?.record.generation,
+        };
+        self.tokens_based_on(base, flow, key, kind, secret, sealed)
+    }
+
+    /// The same of a flow that began with this generation, by which its item is named.
+    pub(super) fn tokens_based_on(
+        &self,
+        base: Generation,
+        flow: &FlowId,
+        key: &Key,
+        kind: SealKind,
+        secret: Sealable,
+        sealed: Option<(Sealed, SealLabel)>,
+    ) -> Result<TokensToStore> {
+        let item = match self.vault.kind() {
+            VaultKind::Sealed => None,
+            VaultKind::Keyring => {
+                let label = self.seals.tokens(&self.provider.profile, key, kind, base.next(), Some(flow));
+                Some(self.vault.put(&self.item_of_answer(key, base, flow), &label, &secret)?)
+            }
+        };
+        Ok(TokensToStore { item, sealed: RefCell::new(sealed), secret })
+    }
+
+    /// Tokens that the keyring has already, in this item.
+    pub(super) fn tokens_in(item: Place, secret: Sealable) -> TokensToStore {
+        TokensToStore { item: Some(item), sealed: RefCell::new(None), secret }
+    }
+}

@@ -1,0 +1,18 @@
+//! One row for the tests of the vaults, and what is sealed for it.
+
+use crate::model::flow::Role;
+use crate::model::ids::{Generation, Key, License, Ubi};
+use crate::model::seal::{SealKind, SealLabel, SealRow};
+
+fn place() -> SealLabel {
+    let key = Key { ubi: Ubi::parse("6011").unwrap(), license: License::parse("OCM-1").unwrap() };
+    SealLabel::place("a-ledger", "ny", None, Some(&key))
+}
+
+pub(super) fn label() -> SealLabel {
+    place().of(SealKind::Tokens, Generation(1), None)
+}
+
+pub(super) fn row() -> SealRow {
+    SealRow::of_tokens(place(), Role::Live, Generation(1)).of_any_host()
+}
