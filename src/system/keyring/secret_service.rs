@@ -1,0 +1,118 @@
+//! What the keyring crate doesn't tell of a Secret Service: what is locked, before that is asked for and the desktop
+//! asks a person; whether it has a place for secrets at all; and which program it is.
+
+use super::{KeyringFault, SERVICE};
+use crate::error::clean;
+use std::collections::HashMap;
+use std::sync::OnceLock;
+use zbus::blocking::Connection;
+use zbus::names::BusName;
+use zbus::zvariant::{OwnedObjectPath, OwnedValue};
+
+const NAME: &str = "org.freedesktop.secrets";
+const ROOT: &str = "/org/freedesktop/secrets";
+/// What an alias leads to where there is no such collection.
+const NONE: &str = "/";
+
+const KEEPASSXC: &str = "KeePassXC";
+/// So many older states of an entry it keeps, where a database's settings don't say otherwise.
+const KEEPASSXCS_HISTORY: usize = 10;
+
+/// Programs that offer a Secret Service, by what the system calls their process (cut at 15 bytes).
+const KEEPERS: [(&str, &str); 6] = [
+    ("gnome-keyring-d", "GNOME Keyring"),
+    ("kwalletd5", "KWallet"),
+    ("kwalletd6", "KWallet"),
+    ("ksecretd", "KWallet"),
+    ("keepassxc", KEEPASSXC),
+    ("oo7-daemon", "oo7"),
+];
+
+/// A connection of our own, which is made once.
+#[derive(Default)]
+pub(super) struct SecretService(OnceLock<Option<Connection>>);
+
+impl SecretService {
+    /// That everything which is needed for these items is open, so that nobody is asked for it. Where the bus itself
+    /// doesn't answer, the keyring crate has the better word for it.
+    pub(super) fn asks_nobody(&self, account: Option<&str>) -> Result<(), KeyringFault> {
+        let Some(bus) = self.bus() else { return Ok(()) };
+        let Some(collection) = default_collection(bus) else { return Ok(()) };
+        if collection.as_str() == NONE {
+            return Err(KeyringFault::NotSetUp(self.keeper().unwrap_or_else(|| "the keyring".into())));
+        }
+        let closed = match self.process().as_deref() {
+            // A collection is locked there for whoever hasn't used it yet; it's the wallet itself that needs the password.
+            Some(kwallet) if kwallet.starts_with("kwalletd") => {
+                wallet_is_open(bus, kwallet, &collection).map(|open| !open)
+            }
+            _ => property::<bool>(bus, &collection, "Locked"),
+        };
+        if closed == Some(true) {
+            return Err(KeyringFault::Locked);
+        }
+        let mut attributes = HashMap::from([("service", SERVICE)]);
+        attributes.extend(account.map(|account| ("username", account)));
+        let found = bus.call_method(
+            Some(NAME),
+            ROOT,
+            Some("org.freedesktop.Secret.Service"),
+            "SearchItems",
+            &attributes,
+        );
+        let found = found
+            .and_then(|reply| reply.body().deserialize::<(Vec<OwnedObjectPath>, Vec<OwnedObjectPath>)>());
+        match found {
+            Ok((_, locked)) if !locked.is_empty() => Err(KeyringFault::Locked),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many older secrets of an item it keeps, at the most, beside the newest.
+    pub(super) fn keeps_of_each(&self) -> usize {
+        if self.keeper().as_deref() == Some(KEEPASSXC) { KEEPASSXCS_HISTORY + 1 } else { 1 }
+    }
+
+    /// Which program it is.
+    pub(super) fn keeper(&self) -> Option<String> {
+        let process = self.process()?;
+        let known = KEEPERS.iter().find(|(name, _)| *name == process);
+        Some(known.map_or(process, |(_, called)| (*called).to_owned()))
+    }
+
+    /// What the system calls its process.
+    fn process(&self) -> Option<String> {
+        let bus = zbus::blocking::fdo::DBusProxy::new(self.bus()?).ok()?;
+        let process = bus.get_connection_unix_process_id(BusName::try_from(NAME).ok()?).ok()?;
+        let command = std::fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
+        Some(clean(command.trim_end()))
+    }
+
+    fn bus(&self) -> Option<&Connection> {
+        self.0.get_or_init(|| Connection::session().ok()).as_ref()
+    }
+}
+
+/// Where new items are kept.
+fn default_collection(bus: &Connection) -> Option<OwnedObjectPath> {
+    let reply = bus
+        .call_method(Some(NAME), ROOT, Some("org.freedesktop.Secret.Service"), "ReadAlias", &"default")
+        .ok()?;
+    reply.body().deserialize().ok()
+}
+
+/// By KWallet's own word, whose wallets are named as their collections are labeled.
+fn wallet_is_open(bus: &Connection, process: &str, collection: &OwnedObjectPath) -> Option<bool> {
+    let wallet: String = property(bus, collection, "Label")?;
+    let (service, path) = (format!("org.kde.{process}"), format!("/modules/{process}"));
+    let reply = bus.call_method(Some(&*service), &*path, Some("org.kde.KWallet"), "isOpen", &wallet).ok()?;
+    reply.body().deserialize().ok()
+}
+
+fn property<T: TryFrom<OwnedValue>>(bus: &Connection, collection: &OwnedObjectPath, name: &str) -> Option<T> {
+    let asked = ("org.freedesktop.Secret.Collection", name);
+    let reply = bus
+        .call_method(Some(NAME), collection, Some("org.freedesktop.DBus.Properties"), "Get", &asked)
+        .ok()?;
+    reply.body().deserialize::<OwnedValue>().ok()?.try_into().ok()
+}
