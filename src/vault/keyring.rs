@@ -221,6 +221,7 @@ fn failed(fault: KeyringFault, what: &'static str) -> Error {
         KeyringFault::NotSetUp(keeper) => return VaultError::NotSetUp { keeper }.into(),
         KeyringFault::Missing => "it has no such item".to_owned(),
         KeyringFault::Unsupported => "it can't do that".to_owned(),
+        KeyringFault::Garbled => "what it gives back can't be decrypted".to_owned(),
         KeyringFault::Failed(reason) => reason,
     };
     VaultError::Keyring { what, reason }.into()

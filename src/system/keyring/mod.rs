@@ -23,6 +23,8 @@ pub enum KeyringFault {
     Missing,
     /// This kind of keyring can't do that at all.
     Unsupported,
+    /// Both ends of this connection have another key, so that neither can read what the other encrypted.
+    Garbled,
     /// Anything else; the platform's word.
     Failed(String),
 }

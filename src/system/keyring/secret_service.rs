@@ -28,9 +28,12 @@ const KEEPERS: [(&str, &str); 6] = [
     ("oo7-daemon", "oo7"),
 ];
 
-/// A connection of our own, which is made once.
+/// A connection of our own, which is made once, and what is known of who is at its other end.
 #[derive(Default)]
-pub(super) struct SecretService(OnceLock<Option<Connection>>);
+pub(super) struct SecretService {
+    bus: OnceLock<Option<Connection>>,
+    process: OnceLock<Option<String>>,
+}
 
 impl SecretService {
     /// That everything which is needed for these items is open, so that nobody is asked for it. Where the bus itself
@@ -41,16 +44,22 @@ impl SecretService {
         if collection.as_str() == NONE {
             return Err(KeyringFault::NotSetUp(self.keeper().unwrap_or_else(|| "the keyring".into())));
         }
-        let closed = match self.process().as_deref() {
-            // A collection is locked there for whoever hasn't used it yet; it's the wallet itself that needs the password.
-            Some(kwallet) if kwallet.starts_with("kwalletd") => {
-                wallet_is_open(bus, kwallet, &collection).map(|open| !open)
-            }
-            _ => property::<bool>(bus, &collection, "Locked"),
-        };
-        if closed == Some(true) {
+        let process = self.process().unwrap_or_default();
+        if process.starts_with("kwalletd") {
+            // Collection and items are locked there for whoever hasn't used them yet; it's the wallet that needs the
+            // password.
+            return match wallet_is_open(bus, process, &collection) {
+                Some(false) => Err(KeyringFault::Locked),
+                _ => Ok(()),
+            };
+        }
+        if property(bus, &collection, "Locked") == Some(true) {
             return Err(KeyringFault::Locked);
         }
+        if self.keeper().as_deref() != Some(KEEPASSXC) {
+            return Ok(());
+        }
+        // There each item may be locked for each program.
         let mut attributes = HashMap::from([("service", SERVICE)]);
         attributes.extend(account.map(|account| ("username", account)));
         let found = bus.call_method(
@@ -77,19 +86,22 @@ impl SecretService {
     pub(super) fn keeper(&self) -> Option<String> {
         let process = self.process()?;
         let known = KEEPERS.iter().find(|(name, _)| *name == process);
-        Some(known.map_or(process, |(_, called)| (*called).to_owned()))
+        Some(known.map_or(process, |(_, called)| *called).to_owned())
     }
 
     /// What the system calls its process.
-    fn process(&self) -> Option<String> {
-        let bus = zbus::blocking::fdo::DBusProxy::new(self.bus()?).ok()?;
-        let process = bus.get_connection_unix_process_id(BusName::try_from(NAME).ok()?).ok()?;
-        let command = std::fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
-        Some(clean(command.trim_end()))
+    fn process(&self) -> Option<&str> {
+        let look = || {
+            let bus = zbus::blocking::fdo::DBusProxy::new(self.bus()?).ok()?;
+            let process = bus.get_connection_unix_process_id(BusName::try_from(NAME).ok()?).ok()?;
+            let command = std::fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
+            Some(clean(command.trim_end()))
+        };
+        self.process.get_or_init(look).as_deref()
     }
 
     fn bus(&self) -> Option<&Connection> {
-        self.0.get_or_init(|| Connection::session().ok()).as_ref()
+        self.bus.get_or_init(|| Connection::session().ok()).as_ref()
     }
 }
 

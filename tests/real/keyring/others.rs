@@ -1,9 +1,14 @@
 //! KWallet, KeePassXC and oo7, in the place of GNOME's keyring.
 
-use super::session::{Keeper, Session, accounts, all_that_keepassxc_keeps, look_up, within};
+use super::session::{
+    Keeper, Session, accounts, keepassxcs_recycle_bin, lock_collection, lock_keepassxc,
+    log_in_again_with_another, look_up, within,
+};
 use super::{fault, item, secret};
+use crate::crash::truth::{LICENSE, go_on, is_whole};
+use crate::support::crowd::{Crowd, Will};
 use crate::support::stored::hashed;
-use crate::support::{Rig, admin};
+use crate::support::{Rig, admin, register};
 use biotrack_auth::error::VaultError;
 use biotrack_auth::system::{KeyringThread, OsRandom};
 use biotrack_auth::vault::Vault;
@@ -36,23 +41,46 @@ fn a_grant_lives_in_keepassxc() {
     within(Session::Other(Keeper::KeePassXc), a_grants_life);
 }
 
-/// It moves what is deleted to its recycle bin, and keeps what an entry was before it was changed.
 #[test]
-fn a_secret_that_was_deleted_is_nowhere_in_keepassxcs_database() {
+fn a_secret_that_was_deleted_is_not_in_keepassxcs_recycle_bin() {
     within(Session::Other(Keeper::KeePassXc), || {
         let vault = Vault::keyring(KeyringThread::of_the_platform());
         let place = vault.put(&item(1), &secret("an-old-token")).unwrap();
-        vault.put(&item(2), &secret("a-living-token")).unwrap();
         vault.forget(&place).unwrap();
-        let kept = all_that_keepassxc_keeps("ny-sandbox");
-        assert!(kept.iter().any(|it| it == "a-living-token"), "{kept:?}");
-        assert!(!kept.iter().any(|it| it == "an-old-token"), "{kept:?}");
+        assert_eq!(keepassxcs_recycle_bin(), ["deleted 10"]);
     });
 }
 
 #[test]
 fn a_grant_lives_in_oo7() {
     within(Session::Other(Keeper::Oo7), a_grants_life);
+}
+
+/// It locks while the admin consents: the grant is kept, and the next command stores it without a new consent.
+fn locked_in_mid_flow(lock: impl Fn() + Send + Sync + 'static) {
+    let rig = Rig::with_keyring(&[]);
+    let crowd = Crowd::telling(1, |_| Will::Grant, move |_| lock());
+    let run = rig.run(&register(LICENSE, &["--browser", &crowd.browser()])).exits(7).answers_nothing();
+    assert!(run.err.contains("was granted, but the grant can't be stored yet"), "{run:?}");
+    log_in_again_with_another();
+    go_on(&rig, &[]);
+    is_whole(&rig);
+    assert_eq!(rig.counted("token_issued"), 1);
+}
+
+#[test]
+fn kwallet_may_lock_in_mid_flow() {
+    within(Session::Other(Keeper::KWallet), || locked_in_mid_flow(|| lock_collection("kdewallet")));
+}
+
+#[test]
+fn keepassxc_may_lock_in_mid_flow() {
+    within(Session::Other(Keeper::KeePassXc), || locked_in_mid_flow(lock_keepassxc));
+}
+
+#[test]
+fn oo7_may_lock_in_mid_flow() {
+    within(Session::Other(Keeper::Oo7), || locked_in_mid_flow(|| lock_collection("Login")));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A private D-Bus session with its own keyring daemon, in which a test runs itself again.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// What the test finds when it asks for a keyring.
@@ -39,13 +39,12 @@ impl Keeper {
     fn script(self) -> String {
         let start = match self {
             Self::KWallet => {
-                KWALLET.to_owned()
-                    + "start_kwallet; until [ -e \"$wallet\" ]; do sleep 0.02; done; end; start_kwallet"
+                format!(r#"{KWALLET} start; until [ -e "$wallet" ]; do sleep 0.02; done; end; start"#)
             }
-            Self::KWalletWithoutWallet => KWALLET.to_owned() + "start_kwallet",
-            Self::KeePassXc => KEEPASSXC.replace("ASKS", "false"),
-            Self::KeePassXcThatAsks => KEEPASSXC.replace("ASKS", "true"),
-            Self::Oo7 => OO7.into(),
+            Self::KWalletWithoutWallet => format!("{KWALLET} start"),
+            Self::KeePassXc => KEEPASSXC.replace("ASKS", "false") + "start",
+            Self::KeePassXcThatAsks => KEEPASSXC.replace("ASKS", "true") + "start",
+            Self::Oo7 => format!("{OO7} start"),
         };
         format!("{OTHER}\n{start}\n{BESIDE}")
     }
@@ -56,7 +55,8 @@ const OTHER: &str = r#"
 export QT_QPA_PLATFORM=offscreen TMPDIR=$XDG_RUNTIME_DIR
 mkdir -p "$HOME/.config" "$HOME/.cache" "$HOME/.local/share"
 owned() { dbus-send --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets | grep -q true; }
-end() { kill -KILL $daemon; wait $daemon; while owned; do sleep 0.02; done; } 2>/dev/null
+owner() { dbus-send --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetConnectionUnixProcessID string:org.freedesktop.secrets; }
+end() { kill -KILL $(owner | sed -n 's/.*uint32 //p'); while owned; do sleep 0.02; done; } 2>/dev/null
 collection() { dbus-send --print-reply --dest=org.freedesktop.secrets /org/freedesktop/secrets org.freedesktop.Secret.Service.ReadAlias string:default; }
 open() { dbus-send --print-reply --dest=org.freedesktop.secrets /org/freedesktop/secrets/collection/$1 \
     org.freedesktop.DBus.Properties.Get string:org.freedesktop.Secret.Collection string:Locked | grep -q false; } 2>/dev/null
@@ -74,7 +74,13 @@ Prompt on Open=false
 apiEnabled=true
 END
 wallet=$HOME/.local/share/kwalletd/kdewallet.kwl
-start_kwallet() { python3 "$KEYRING_TEST_FOLDER/kwallet.py" >/dev/null 2>&1 & daemon=$!; there; }
+start() {
+    python3 "$KEYRING_TEST_FOLDER/kwallet.py" >/dev/null 2>&1 &
+    daemon=$!
+    there
+    until dbus-send --print-reply --dest=org.kde.kwalletd5 /modules/kwalletd5 org.kde.KWallet.isOpen string:kdewallet | grep -q true
+    do sleep 0.02; done
+}
 "#;
 
 /// The group is the database's root, exposed by what KeePassXC itself writes where that is chosen.
@@ -97,10 +103,12 @@ cat > "$HOME/database.xml" <<'END'
 <Root><Group><UUID>ax88AJPRSmOfcF3PeuGksg==</UUID><Name>Root</Name></Group></Root></KeePassFile>
 END
 printf 'testpw\ntestpw\n' | keepassxc-cli import -p "$HOME/database.xml" "$HOME/database.kdbx" >/dev/null 2>&1
-printf 'testpw\n' | keepassxc --pw-stdin "$HOME/database.kdbx" >/dev/null 2>&1 &
-daemon=$!
-there
-until open database; do sleep 0.02; done
+start() {
+    printf 'testpw\n' | keepassxc --pw-stdin "$HOME/database.kdbx" >/dev/null 2>&1 &
+    daemon=$!
+    there
+    until open database; do sleep 0.02; done
+}
 "#;
 
 /// It takes over the keyring that GNOME's daemon made: it opens one at its start and makes none.
@@ -110,19 +118,22 @@ daemon=$!
 there
 until [ -e "$HOME/.local/share/keyrings/login.keyring" ]; do sleep 0.02; done
 end
-# As root it would give its capabilities up, which only a whole machine's root can.
-as_anybody=()
-[[ $(id -u) != 0 ]] || as_anybody=(setpriv --bounding-set=-all --inh-caps=-all)
-printf testpw | "${as_anybody[@]}" "$KEYRING_TEST_PEERS/oo7/bin/oo7-daemon" --login >/dev/null 2>&1 &
-daemon=$!
-there
-until collection | grep -q collection/; do sleep 0.02; done
+start() {
+    # As root it would give its capabilities up, which only a whole machine's root can.
+    as_anybody=()
+    [[ $(id -u) != 0 ]] || as_anybody=(setpriv --bounding-set=-all --inh-caps=-all)
+    printf testpw | "${as_anybody[@]}" "$KEYRING_TEST_PEERS/oo7/bin/oo7-daemon" --login >/dev/null 2>&1 &
+    daemon=$!
+    there
+    until collection | grep -q collection/; do sleep 0.02; done
+}
 "#;
 
 /// The test, beside it.
 const BESIDE: &str = r#"
 trap end EXIT
 export KEYRING_TEST_DAEMON=$daemon
+export -f owned there open collection start
 "$0" "$@"
 "#;
 
@@ -180,11 +191,15 @@ pub fn within(session: Session, test: impl FnOnce()) -> Option<Duration> {
     command.args([&name, "--exact", "--nocapture", "--include-ignored"]);
     surroundings(&mut command, folder.path());
 
+    // In files: a daemon that the bus started outlives it for a while, and would hold a pipe open.
+    let said = ["out", "err"].map(|name| folder.path().join(name));
+    let [out, err] = said.each_ref().map(|path| std::fs::File::create(path).unwrap());
     let began = Instant::now();
-    let output = command.output().expect("apt-get install gnome-keyring dbus libsecret-tools");
+    let status = command.stdin(Stdio::null()).stdout(out).stderr(err).status();
+    let status = status.expect("apt-get install gnome-keyring dbus libsecret-tools");
     let took = began.elapsed();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && out.contains("1 passed"), "{name}: {}\n{out}\n{err}", output.status);
+    let [out, err] = said.map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned());
+    assert!(status.success() && out.contains("1 passed"), "{name}: {status}\n{out}\n{err}");
     say(&out);
     Some(took)
 }
@@ -249,13 +264,24 @@ pub fn signal(name: &str) {
 
 /// Locks the keyring, as a screen's lock does.
 pub fn lock() {
-    let collection = "/org/freedesktop/secrets/collection/login";
+    lock_collection("login");
+}
+
+/// The same of the collection that another one keeps secrets in.
+pub fn lock_collection(name: &str) {
+    let collection = format!("/org/freedesktop/secrets/collection/{name}");
     let lock = "org.freedesktop.Secret.Service.Lock";
     let objects = format!("array:objpath:{collection}");
     run(
         "dbus-send",
         &["--print-reply", "--dest=org.freedesktop.secrets", "/org/freedesktop/secrets", lock, &objects],
     );
+}
+
+/// KeePassXC would ask on the desktop before it locks for another program.
+pub fn lock_keepassxc() {
+    run("keepassxc", &["--lock"]);
+    run("bash", &["-c", "while open database; do sleep 0.02; done"]);
 }
 
 /// Has another program read an item, of a new daemon that is unlocked: a running one takes no password
@@ -271,6 +297,13 @@ pub fn look_up(account: &str) -> String {
     let output =
         tool.args(["lookup", "--", "service", "biotrack-auth", "username", account]).output().unwrap();
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// The same with one of the others.
+pub fn log_in_again_with_another() {
+    signal("-KILL");
+    // What it starts outlives this shell, and has none of its outputs.
+    run("bash", &["-c", "while owned; do sleep 0.02; done; start"]);
 }
 
 /// Ends the daemon and starts a new one that is unlocked. It ends with the session's bus.
@@ -293,29 +326,23 @@ pub fn accounts() -> Vec<String> {
     text.lines().filter_map(|line| line.strip_prefix("attribute.username = ")).map(Into::into).collect()
 }
 
-/// Every secret that KeePassXC's database holds anywhere, deleted and former ones, too. It's saved a little after each
-/// change: that a name is in the recycle bin is waited for.
-pub fn all_that_keepassxc_keeps(deleted: &str) -> Vec<String> {
-    const EXPORT: &str = r#"printf 'testpw\n' | keepassxc-cli export "$HOME/database.kdbx" 2>/dev/null"#;
+/// The secrets of the entries in KeePassXC's recycle bin, by the word of another program that reads its format. It's
+/// saved a little after each change: that something is in the recycle bin is waited for.
+pub fn keepassxcs_recycle_bin() -> Vec<String> {
+    const READ: &str = r#"
+import json, os, pykeepass
+database = pykeepass.PyKeePass(os.environ["HOME"] + "/database.kdbx", password="testpw")
+deleted = database.recyclebin_group
+if deleted is not None and deleted.entries:
+    print(json.dumps([it.data.decode() for entry in deleted.entries for it in entry.attachments]))
+"#;
     loop {
-        let output = Command::new("bash").args(["-c", EXPORT]).output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let bin = text.split_once("<Name>Recycle Bin</Name>");
-        if bin.is_some_and(|(_, bin)| bin.contains(deleted)) {
-            let attached = text.split("<Binary ID=").skip(1).filter_map(|it| {
-                let (_, content) = it.split_once('>')?;
-                content.split_once("</Binary>")
-            });
-            return attached.map(|(content, _)| decoded(content)).collect();
+        let output = Command::new("/usr/bin/python3").args(["-c", READ]).output().unwrap();
+        // While it's written there may be no whole file.
+        if output.status.success() && !output.stdout.is_empty() {
+            return serde_json::from_slice(&output.stdout).unwrap();
         }
     }
-}
-
-fn decoded(attached: &str) -> String {
-    let mut base64 = Command::new("bash");
-    let output =
-        base64.args(["-c", "base64 -d <<< \"$0\" | (zcat -f 2>/dev/null)", attached]).output().unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Has another program remove an item.
