@@ -102,7 +102,7 @@ impl CallbackServer {
         let listener = Listener::behind_proxy(bind, public, proxies, reception.clone()).map_err(&unbound)?;
         let (to_loop, answers) = (sender.clone(), reception.clone());
         let serving = listener
-            .serve(&runtime, &socket::private_folders(env), move |request| {
+            .serve(&runtime, move |request| {
                 if let Some(event) = received(request, &answers) {
                     let _ = to_loop.send(event);
                 }

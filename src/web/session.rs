@@ -41,10 +41,9 @@ impl Session {
         let runtime = env.net()?;
         let (sender, events) = channel();
         let router = Arc::new(Mutex::new(CallbackRouter::new(&client)));
-        let folders = socket::private_folders(env);
         let serve = |wanted: Option<u16>| {
             let (router, sender) = (router.clone(), sender.clone());
-            Listener::bind(host, wanted)?.serve(&runtime, &folders, move |request| {
+            Listener::bind(host, wanted)?.serve(&runtime, move |request| {
                 let step = callback_router::lock(&router).connect(request);
                 if let Some(step) = step {
                     // Nobody waits any more: the page says so by being a 503.
