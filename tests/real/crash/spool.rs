@@ -80,7 +80,7 @@ fn an_answer_in_the_ledger_is_not_overwritten_by_what_came_before_it() {
     let rig = Rig::new();
     let (mut ledger, mut spool, flow) = asked(&rig);
     spool.keep(&flow, &Stage::Sent).unwrap();
-    ledger.keep_answer(&flow, &answer()).unwrap();
+    drop(ledger.note_synced(&flow, &answer()).unwrap());
     drop((ledger, spool));
     assert_eq!(found(&rig), (answer(), answer()));
 }
