@@ -10,7 +10,7 @@
 //! What an event leads to, [`Engine`] decides. Here it's done, step by step, by custody and the server of the browsers.
 
 use super::engine::{Effect, Engine, Event, Flow, Stage, Starter};
-use crate::custody::{Asked, Custody, Found, Kept, Question};
+use crate::custody::{Asked, Custody, Found, Kept, Question, Recovered};
 use crate::error::{Error, HandoffError, LedgerError, ProviderError, Result, UnusedCode};
 use crate::model::duration::in_words;
 use crate::model::flow::Logged;
@@ -429,16 +429,32 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         }
         if self.engine.get(id).is_some_and(|flow| flow.stage == Stage::Ended)
             && let Some(Flow { item, .. }) = self.engine.remove(id)
-            && self.engine.goes_on_serving()
         {
-            // What isn't as it should be in the ledger is nobody else's while this process lives.
-            if let Err(e) = self.custody.give_back(id) {
+            // A code that came to nothing here is nobody else's while this process lives: its link works again.
+            if self.engine.goes_on_serving()
+                && let Err(e) = self.custody.give_back(id)
+            {
                 tracing::warn!("flow {} stays this process's own in the ledger for now: {e}", id.0);
             }
             if self.custody.is_left_over(id) {
                 self.left_over.push(LeftOver { flow: id.clone(), item });
             }
         }
+    }
+
+    /// Finishes what is over here about a license, and isn't as it should be in the ledger: how it ended, where that wasn't known.
+    pub fn finish_left_over(&mut self, item: usize) -> Option<Result<Kept>> {
+        for left in self.left_over.extract_if(.., |left| left.item == item).collect::<Vec<_>>() {
+            match self.custody.finish_own(&left.flow) {
+                Ok(Some(Recovered::Finished { kept, .. })) => return Some(Ok(kept)),
+                Ok(_) => {}
+                Err(e) => {
+                    self.left_over.push(left);
+                    return Some(Err(e));
+                }
+            }
+        }
+        None
     }
 
     /// What is over here, and isn't as it should be in the ledger, since this was asked last.

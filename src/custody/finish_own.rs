@@ -10,7 +10,8 @@ use crate::model::ids::FlowId;
 impl Custody<'_> {
     /// Whether a flow that is over here isn't as it should be in the ledger, where it's still this process's own.
     pub fn is_left_over(&self, flow: &FlowId) -> bool {
-        self.in_flight.contains_key(flow)
+        // One that is open again is nobody's, unless its next code is here.
+        self.in_flight.get(flow).is_some_and(|asked| asked.from.is_none() || asked.code.is_some())
     }
 
     /// A code that can't be sent any more isn't kept by a process that goes on: its question is open again.

@@ -526,3 +526,24 @@ fn what_exchanges_need_is_tried_at_the_start_and_stops_nobody() {
         })
     );
 }
+
+#[test]
+fn a_host_that_listens_is_shown_by_the_doctor_and_taken_off_the_list() {
+    let rig = public();
+    turns_to(&rig, "web-1.txt");
+    while_listening(&rig, "", |_, _| {}).exits(0);
+    let listener = rig.recipient();
+    rig.days_pass(1);
+    turns_to(&rig, "desk.txt");
+    let doctor = rig.run("doctor").exits(0);
+    let line = doctor.out.lines().find(|line| line.contains("can finish the hand-offs")).unwrap();
+    assert!(line.contains("desk") && line.contains("since 2026-03-02T15:00:00Z"), "{line}");
+    let done = rig.run(&format!("config recipients remove {listener}"));
+    snapshot!(done);
+    let doctor = rig.run("doctor").exits(0);
+    assert!(!doctor.out.contains("can finish the hand-offs"), "{}", doctor.out);
+    // A link that is made now isn't sealed to it any more.
+    let back = granted_link(&rig);
+    turns_to(&rig, "web-1.txt");
+    rig.with(crate::rig::Person::piping(back)).run("complete -").exits(7);
+}

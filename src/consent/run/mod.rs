@@ -288,6 +288,11 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         let deadline = now.saturating_add(self.options.timeout).unwrap_or(now);
         let (mut questions, mut places) = (Vec::new(), Vec::new());
         for at in which {
+            // Of one that is tried again its earlier grant may wait sealed: nobody is asked twice.
+            if let Some(kept) = self.flows.finish_left_over(*at) {
+                self.settle(*at, kept);
+                continue;
+            }
             match self.question(*at, now, deadline) {
                 Ok(question) => {
                     questions.push(question);
