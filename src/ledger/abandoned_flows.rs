@@ -10,6 +10,7 @@ use crate::model::flow::{Flow, Owner, Place, Stage};
 use crate::model::ids::{FlowId, Key};
 use crate::model::secret::Fingerprint;
 use crate::model::vault_kind::VaultKind;
+use crate::system::files;
 use std::collections::BTreeSet;
 
 impl Ledger {
@@ -168,11 +169,14 @@ impl Ledger {
     pub(super) fn merge_spools(&mut self) -> Result<()> {
         for left in Spool::left_behind(&self.spool, &self.paths.owners())? {
             let shared = self.is_shared();
-            // On a server that it's of this host is known by its mark.
             let mark = || match shared {
                 true => left.mark().to_owned(),
                 false => process_locks::with_notes_synced(left.mark()),
             };
+            if shared && left.notes.iter().any(|it| it.claims) {
+                // That it's of this host, which alone can open the code, is known by its mark.
+                drop(files::create_private(&self.paths.owners().join(left.mark())));
+            }
             let merged = self.transaction("merge the spool", |tx| {
                 let mut merged = true;
                 for spooled in &left.notes {

@@ -258,7 +258,9 @@ fn ends_from(text: &str, at: usize) -> Vec<(String, Behind)> {
     {
         return match inside.split_once('|').filter(|_| close == '>') {
             // Slack's form: what is shown of the address stands behind it. Where that may be the end of a code, nobody can tell.
-            Some((address, shown)) if is_shown_of(shown, address) => vec![(address.to_owned(), Behind::Words)],
+            Some((address, shown)) if is_shown_of(shown, address) => {
+                vec![(address.to_owned(), Behind::Words)]
+            }
             Some((address, _)) => vec![(address.to_owned(), Behind::Piece), (inside, Behind::Words)],
             None => vec![(inside, Behind::Words)],
         };

@@ -176,36 +176,3 @@ fn an_answer_that_a_command_waits_for_is_left_to_it_with_what_to_do() {
     drop(done.exits(0));
     snapshot!(told.unwrap());
 }
-
-#[test]
-fn a_grant_that_a_run_could_not_store_is_stored_when_its_license_is_tried_again() {
-    let rig = Rig::with_keyring();
-    rig.seed([rig.record("L-1", "ann@example.com", 5), rig.record("L-2", "ann@example.com", 5)]);
-    rig.visits([Visit::Leaves, Visit::Leaves]);
-    let gate = rig.provider.stops(TOKEN);
-    let command = format!("renew --due --tabs 2 --browser '{}'", rig.browser_program());
-    let done = rig.with(Person::watching()).run_while(&command, |running| {
-        let began = std::time::Instant::now();
-        while rig.opened().len() < 2 {
-            assert!(began.elapsed() < crate::rig::transcript::IN_VAIN);
-            std::thread::yield_now();
-        }
-        let back = rig.provider.consents(&rig.opened()[0], None);
-        std::thread::scope(|threads| {
-            let browser = threads.spawn(|| get(&back));
-            gate.is_reached();
-            rig.keyring.locks(true);
-            gate.opens();
-            browser.join().unwrap();
-        });
-        running.says("can't be stored yet");
-        rig.keyring.locks(false);
-        drop(get(&rig.provider.consents(&rig.opened()[1], None)));
-        running.says("✓");
-        running.hand.types("r");
-    });
-    drop(done.exits(0));
-    // Each was asked once.
-    assert_eq!((rig.opened().len(), rig.provider.living().len()), (2, 2));
-    crate::rig::oracle::rests(&rig);
-}
