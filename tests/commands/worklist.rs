@@ -261,8 +261,9 @@ fn a_grant_that_could_not_be_stored_is_stored_when_its_license_is_tried_again_th
     let rig = Rig::with_keyring();
     rig.seed([rig.record("L-1", "ann@example.com", 2), rig.record("L-2", "ann@example.com", 3)]);
     let gate = rig.provider.stops("/oauth/token");
-    let done = rig.run_while("renew --due --no-browser --tabs 1", |running| {
+    let done = rig.run_while("renew --due --no-browser --tabs 2", |running| {
         let page = Page::of(running);
+        running.says("license=L-2");
         let said = running.says("license=L-1");
         let asked = said.split_whitespace().find(|word| word.contains("license=L-1")).unwrap().to_owned();
         let back = rig.provider.consents(&asked, None);
@@ -276,11 +277,11 @@ fn a_grant_that_could_not_be_stored_is_stored_when_its_license_is_tried_again_th
         });
         running.says("can't be stored yet");
         rig.keyring.locks(false);
-        page.posts("/retry/0");
+        page.asks("POST", "/retry/0");
         running.says("✓ 604001/L-1");
         running.hand.interrupts();
     });
     drop(done.exits(130));
     assert_eq!((rig.provider.living().len(), rig.provider.asked("/oauth/token")), (1, 1));
-    crate::rig::oracle::rests(&rig);
+    assert_eq!(shown(&rig, "L-1"), ("active".into(), json!([])));
 }
