@@ -63,6 +63,7 @@ impl Custody<'_> {
                 answer_seal: Some(envelope.answer),
                 code: None,
                 came: None,
+                unclaimed: None,
                 sent_unnoted: None,
                 end: None,
                 handed_in: false,

@@ -34,7 +34,9 @@ impl Custody<'_> {
             false => self.claim_with_its_code(flow).or_else(|e| match (e, &mut self.spool) {
                 (Error::Ledger(e), Some(spool)) if !matches!(e, LedgerError::TakenOver) => {
                     tracing::info!("the ledger can't be told that a code came, so the spool keeps it: {e}");
-                    spool.keep_claimed(flow, &Stage::Arrived(sealed), &print)
+                    spool.keep_claimed(flow, &Stage::Arrived(sealed), &print)?;
+                    self.in_flight.get_mut(flow).ok_or_else(unknown)?.unclaimed = Some(e);
+                    Ok(())
                 }
                 (e, _) => Err(e),
             }),
@@ -91,7 +93,10 @@ impl Custody<'_> {
 
     /// A code's turn has come: that it's being sent is noted, before a byte of it leaves, and no sooner than it really is.
     pub fn sending(&mut self, flow: &FlowId, code: &Secret) -> Result<Logged<(FlowId, Code)>> {
-        // Where the ledger couldn't be told that the code came, it's told now.
+        // Where the ledger couldn't be told that the code came, it's told now; but not at once.
+        if let Some(e) = self.in_flight.get_mut(flow).and_then(|asked| asked.unclaimed.take()) {
+            return Err(e.into());
+        }
         self.claim_with_its_code(flow)?;
         let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
         let whole = Code {

@@ -1,5 +1,6 @@
 //! What this process remembers of a flow until it's closed.
 
+use crate::error::LedgerError;
 use crate::model::flow::{Flow, FlowEnd, Owner, Place, Purpose, Sealed};
 use crate::model::history::Happened;
 use crate::model::ids::{Generation, Key, Username};
@@ -28,6 +29,8 @@ pub(super) struct InFlight {
     pub(super) code: Option<Sealed>,
     /// When its code came.
     pub(super) came: Option<Timestamp>,
+    /// Why the ledger couldn't be told that its code came, until that is tried again: the browser waits for no second try.
+    pub(super) unclaimed: Option<LedgerError>,
     /// The code that was sent, where only the spool knows that.
     pub(super) sent_unnoted: Option<Fingerprint>,
     /// How it ended, where the ledger couldn't take that; with what goes into the history.
@@ -66,6 +69,7 @@ impl InFlight {
             answer_seal: None,
             code: None,
             came: None,
+            unclaimed: None,
             sent_unnoted: None,
             end: None,
             handed_in: false,
