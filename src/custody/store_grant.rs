@@ -110,7 +110,8 @@ impl Custody<'_> {
         }
         let (mut flows, mut changes) = (Vec::new(), Vec::new());
         for it in stored {
-            if let Ok(Some(standing)) = self.standing(&it.came.key)
+            if self.hand_in_code(&it.came.flow).is_ok()
+                && let Ok(Some(standing)) = self.standing(&it.came.key)
                 && let Ok((change, elsewhere)) =
                     it.change(&self.ledger, &mut { standing.record }, &self.provider)
             {

@@ -192,6 +192,9 @@ impl<'e> Custody<'e> {
         for _ in 0..TRIES {
             let mut record = self.standing(key)?.ok_or_else(unknown)?.record;
             let change = change(&self.ledger, &mut record)?;
+            if let Some(flow) = change.ends.as_ref().and_then(FlowEnd::flow) {
+                self.hand_in_code(flow)?;
+            }
             match self.ledger.commit(std::slice::from_ref(&change))?.pop() {
                 Some(Ok(kept)) => {
                     change.ends.iter().for_each(|end| self.ended_in_the_ledger(end));

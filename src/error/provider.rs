@@ -171,6 +171,14 @@ pub enum ProviderError {
     },
 }
 
+const SET_SECRET: &str = "Set the secret that BioTrack gave you: biotrack-auth config set-secret.";
+
+/// Whether a refusal at the token endpoint is about the client, and not about what it asked for: its code or token is as good as
+/// before (RFC 6749 5.2). Keycloak says `unauthorized_client` where the secret is wrong.
+fn is_of_the_client(code: &str) -> bool {
+    matches!(code, "invalid_client" | "unauthorized_client")
+}
+
 /// A host, with the setting that names it where that isn't the base address.
 fn with_setting(host: &str, setting: &str) -> String {
     match setting {
@@ -230,7 +238,7 @@ impl ProviderError {
         match self {
             Self::Unreachable { .. } => Some(UnusedCode::NeverLeft),
             Self::Overloaded { status: 429, retry_after, .. } => Some(UnusedCode::WantedLater(*retry_after)),
-            Self::TokenRefused { code, .. } if code == "invalid_client" => Some(UnusedCode::WrongClient),
+            Self::TokenRefused { code, .. } if is_of_the_client(code) => Some(UnusedCode::WrongClient),
             _ => None,
         }
     }
@@ -293,12 +301,10 @@ impl ProviderError {
                 "server_error" | "temporarily_unavailable" => format!("In a few minutes run {again}."),
                 _ => "Check the profile against what BioTrack gave you: biotrack-auth config show --origin.".into(),
             },
-            Self::TokenRefused { code, what: "the code", .. } if code == "invalid_client" => {
-                "Set the secret that BioTrack gave you: biotrack-auth config set-secret. The consent is kept: run the same command within 10 minutes of the admin's click, and nobody is asked again.".into()
+            Self::TokenRefused { code, what: "the code", .. } if is_of_the_client(code) => {
+                format!("{SET_SECRET} The consent is kept: within 10 minutes of the admin's click run {again}, and nobody is asked again.")
             }
-            Self::TokenRefused { code, .. } if code == "invalid_client" => {
-                "Set the secret that BioTrack gave you: biotrack-auth config set-secret.".into()
-            }
+            Self::TokenRefused { code, .. } if is_of_the_client(code) => SET_SECRET.into(),
             Self::TokenRefused { .. } => "Check the profile: biotrack-auth config show --origin.".into(),
             Self::RefusedInDoubt { .. } => {
                 format!("In a minute run {again}: the grant is taken for dead only if that is said once more.")

@@ -51,6 +51,11 @@ const BEHIND_BOOT: char = '.';
 /// What stands there instead where starts can't be told apart: such a process syncs what it notes.
 const SYNCED: &str = "synced";
 
+/// The mark of a process that has ended, whose last note is synced by whoever read it in its spool.
+pub(super) fn with_notes_synced(mark: &str) -> String {
+    format!("{SYNCED}{BEHIND_BOOT}{mark}")
+}
+
 /// Whether a process's last notes are surely there: it synced them, or belonged to this start of the machine, so that no cut
 /// of its power can have taken them. Version 0.2 named no start in its marks.
 pub(super) fn has_noted_all(owner: &Owner, boot: Option<&str>) -> bool {

@@ -41,6 +41,11 @@ fn is_whole(db: Db<'_>) -> Result<bool, DbError> {
     })
 }
 
+/// Whether the ledger holds the newest of what this host has seen: then it holds all of it.
+pub(super) fn holds_the_newest(engine: &Engine, newest: &Seen) -> Result<bool, DbError> {
+    engine.snapshot(|db| holds(db, newest))
+}
+
 /// What this host has seen and the ledger doesn't hold; `lines` are what it does.
 pub(super) fn lost_of(engine: &Engine, lines: &mut Vec<Seen>) -> Result<Vec<Seen>, DbError> {
     let mut lost = Vec::new();
@@ -60,7 +65,7 @@ pub(super) fn lost_of(engine: &Engine, lines: &mut Vec<Seen>) -> Result<Vec<Seen
 /// Whether the ledger is still the one that this process, and others of its host, have seen: after its connection was lost
 /// another server may answer.
 pub(super) fn is_still_there(tx: Db<'_>, seen: &Seen, file: &Path) -> Result<bool, DbError> {
-    let newest = heads::read(file).pop();
+    let newest = heads::newest(file).or_else(|| heads::read(file).pop());
     let seen = [Some(seen), newest.as_ref()].into_iter().flatten().filter(|it| it.seq > 0);
     seen.map(|it| holds(tx, it)).try_fold(true, |all, holds| Ok(all && holds?))
 }

@@ -239,8 +239,17 @@ impl Ledger {
     /// [`LedgerError::WentBack`]: nothing else may be done in the same breath.
     fn looks_back(&mut self, now: Timestamp) -> Result<()> {
         let file = self.heads();
-        let mut lines = heads::read(&file);
-        let lost = rollback::lost_of(&self.engine, &mut lines).map_err(|e| self.fault("be read", e))?;
+        // Most often nothing was lost, and the rest of what was seen needn't be read.
+        let newest = heads::newest(&file)
+            .filter(|it| rollback::holds_the_newest(&self.engine, it).is_ok_and(|holds| holds));
+        let (mut lines, lost) = match newest {
+            Some(newest) => (vec![newest], Vec::new()),
+            None => {
+                let mut lines = heads::read(&file);
+                let lost = rollback::lost_of(&self.engine, &mut lines);
+                (lines, lost.map_err(|e| self.fault("be read", e))?)
+            }
+        };
         if lost.is_empty() {
             let head = chain::head(self.engine.db()).map_err(|e| self.fault("read the history", e))?;
             let (seq, hash) = head.unwrap_or_default();

@@ -132,6 +132,11 @@ impl Session {
         callback_router::lock(&self.router).expect_again(flow);
     }
 
+    /// The answer to a question that came last couldn't be taken: it counts when it comes again.
+    pub fn expect_the_same(&self, flow: &FlowId) {
+        callback_router::lock(&self.router).expect_the_same(flow);
+    }
+
     /// Whether a pasted address is the answer to a question that is waited for.
     pub fn fits(&self, returned: &Returned) -> bool {
         callback_router::lock(&self.router).fits(returned)

@@ -18,6 +18,7 @@ mod handoff;
 mod help;
 mod history;
 mod import;
+mod kept_answers;
 mod last_use;
 mod launch;
 mod layers;

@@ -374,6 +374,7 @@ fn an_endpoint_that_does_not_answer_is_named_before_anybody_is_asked() {
         ("/oauth/introspect", "introspection_url"),
     ] {
         let rig = Rig::new();
+        rig.adds_to_profile("introspect = true");
         rig.provider.is_silent_at(path);
         for line in [register(LICENSE), format!("{} --no-wait", register(LICENSE))] {
             let line = line.replace("--browser scripted --no-wait", "--no-wait");

@@ -20,6 +20,9 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 use url::Url;
 
+/// What it does while nobody has answered.
+const WAITING: &str = "Waiting for the admin to grant access";
+
 /// The consent card, the address, and a moving line with the time left.
 pub(super) struct SingleReporter<'v> {
     call: &'v Call<'v>,
@@ -65,6 +68,10 @@ impl ProgressReporter for SingleReporter<'_> {
         self.spinner.set_message("BioTrack answered; storing the grant");
     }
 
+    fn waits_on(&mut self, _: &Planned) {
+        self.spinner.set_message(WAITING);
+    }
+
     fn unconfirmed(&mut self, _: &Planned, facts: &[String]) {
         self.spinner.suspend(|| told_unconfirmed(self.call, facts));
     }
@@ -99,7 +106,7 @@ fn spinner(until: Instant) -> ProgressBar {
         let left = until.saturating_duration_since(Instant::now());
         let _ = out.write_str(&in_words(SignedDuration::try_from(left).unwrap_or_default()));
     };
-    let spinner = ProgressBar::new_spinner().with_message("Waiting for the admin to grant access");
+    let spinner = ProgressBar::new_spinner().with_message(WAITING);
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({left} left; Ctrl-C stops)") {
         spinner.set_style(style.with_key("left", left));
     }

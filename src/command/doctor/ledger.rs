@@ -4,6 +4,8 @@ use super::Examination;
 use crate::command::{ledger_of, ledger_place};
 use crate::error::{Error, LedgerError, clean, counted, first_few};
 use crate::ledger::{Ledger, Migration, SCHEMA};
+use crate::model::authorization::next_of;
+use crate::model::instant::for_machines;
 use crate::model::server::LedgerPlace;
 use crate::system::files;
 use std::time::Duration;
@@ -35,6 +37,23 @@ impl Examination<'_, '_> {
             }
             Err(e) => self.failed("ledger", &e),
         }
+    }
+
+    /// Who receives what finishes a hand-off, wherever its link is made.
+    fn listening_hosts(&mut self, ledger: &Ledger) -> Result<(), Error> {
+        let now = self.call.env.clock.now();
+        for host in ledger.listening_hosts(now)? {
+            let found = format!(
+                "{} can finish the hand-offs of every host: it has listened since {}, and was heard of last {} ({})",
+                clean(&host.name),
+                for_machines(host.since),
+                for_machines(host.listened),
+                clean(&host.recipient),
+            );
+            let remove = next_of("config", &["recipients", "remove", host.recipient.as_str()], None, &[]);
+            self.note("hosts", found, Some(format!("If it shouldn't: {remove}")));
+        }
+        Ok(())
     }
 
     /// The ledger; one that is older than this program is migrated with `--fix`, and else left as it is.
@@ -104,6 +123,7 @@ impl Examination<'_, '_> {
                 "The next command that writes notes it for all hosts, and says what to do.",
             );
         }
+        self.listening_hosts(ledger)?;
         for profile in ledger.profiles()? {
             let doubted: Vec<_> =
                 ledger.doubted(&profile)?.iter().map(|key| key.license.to_string()).collect();

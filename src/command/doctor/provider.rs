@@ -74,7 +74,7 @@ impl Examination<'_, '_> {
         let (provider, now) = (provider.clone(), env.clock.now());
         env.wait(async move {
             let endpoints = prepare(&http, &provider, now).await?;
-            let silent = silent_endpoints(&http, &endpoints, provider.deadline.min(LONGEST)).await;
+            let silent = silent_endpoints(&http, endpoints.all(), provider.deadline.min(LONGEST)).await;
             Ok((endpoints, silent))
         })?
     }

@@ -2,6 +2,7 @@
 //! Where a rule is custody's own a test drives it step by step, through [`Process`], which alone knows the names of its
 //! methods; where the order of a command matters, the command is run.
 
+mod answering_again;
 mod bundles;
 mod doubting;
 mod handing_off;
