@@ -109,7 +109,7 @@ fn whatever_a_writer_puts_there_by_hand_is_refused_where_it_would_stop_the_other
         "INSERT INTO biotrack_auth.owner VALUES ('a/b', 'eve', 1)".into(),
         "INSERT INTO biotrack_auth.hook_queue SELECT max(seq), 'local-sandbox', 'nonsense' FROM biotrack_auth.history".into(),
         format!("INSERT INTO biotrack_auth.reminded VALUES ({KEY}, 1, -1, 1)"),
-        format!("INSERT INTO biotrack_auth.spent_state VALUES ('', 'local-sandbox', '', 'L-9', false, 1)"),
+        "INSERT INTO biotrack_auth.spent_state VALUES ('', 'local-sandbox', '', 'L-9', false, 1)".into(),
         "INSERT INTO biotrack_auth.run VALUES (1, 'local-sandbox', 9223372036854775807, 'x', 'x')".into(),
         "WITH new AS (INSERT INTO biotrack_auth.run VALUES (2, 'local-sandbox', 1, 'x', 'x'))
          INSERT INTO biotrack_auth.run_item VALUES (2, 0, '604001', 'L-9', 'a', 'renew', NULL, NULL, NULL, '', 1, '', 'nonsense')".into(),
