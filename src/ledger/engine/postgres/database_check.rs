@@ -24,7 +24,7 @@ pub(super) const ASK: &str = "\
 /// Refuses a database by what it answered to [`ASK`].
 pub(super) fn refuse(place: &str, answer: &[SimpleQueryMessage]) -> Result<(), LedgerError> {
     let Some(row) = rows(answer).last() else { return Ok(()) };
-    let said = |column| row.get(column).map(clean);
+    let said = |column: usize| row.get(column).map(clean);
     let place = place.to_owned();
     // defense: S61 database-is-utf8
     if let Some(encoding) = said(0).filter(|it| it != "UTF8") {
