@@ -6,7 +6,7 @@
 use super::address::Wrong;
 use crate::error::{ConfigError, Result, clean};
 use crate::model::secret::Secret;
-use crate::model::server::{Encryption, Host, Server};
+use crate::model::server::{Encryption, Host, Passwords, Server};
 use crate::system::Variables;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -231,29 +231,46 @@ impl Written {
 
     /// The server, with what the files know; `user` is who runs the program.
     pub(super) fn server(self, address: &str, variables: &Variables, user: &str) -> Result<Server> {
-        let (written, password) = self.with_service(variables)?;
-        let wrong = |wrong: Wrong| ConfigError::Ledger {
-            reason: format!("the ledger's address {}", wrong.problem),
-            hint: wrong.right.unwrap_or_default(),
-        };
-        let hosts = written.hosts().map_err(wrong)?;
-        let takes_writes = written.takes_writes().map_err(wrong)?;
-        let encryption = written.encryption().map_err(wrong)?;
-        let user = written.get("user").unwrap_or(user).to_owned();
+        let (named, whose) = (self.clone(), (variables.clone(), user.to_owned()));
+        let passwords = Passwords::read_by(move || named.clone().passwords(&whose.0, &whose.1));
+        let (written, _) = self.with_service(variables)?;
+        let takes_writes = written.takes_writes().map_err(of_address)?;
+        let encryption = written.encryption().map_err(of_address)?;
+        let (database, user) = written.database_and_user(user);
+        let hosts = written.hosts().map_err(of_address)?.into_iter();
+        let hosts: Vec<_> = hosts.map(|(host, port)| Host { name: host.to_owned(), port }).collect();
         if hosts.is_empty() {
             let form = "It looks like postgres://USER@HOST/DATABASE; a Unix socket's folder goes into ?host=/run/postgresql.";
-            return Err(wrong(Wrong::new("names no host", form)).into());
+            return Err(of_address(Wrong::new("names no host", form)).into());
         }
-        let database = written.get("dbname").unwrap_or(&user).to_owned();
-        let mut all = Vec::with_capacity(hosts.len());
-        for (host, port) in hosts {
-            let password = match &password {
-                Some(password) => Some(password.clone()),
-                None => password_of(&written, host, port, &database, &user, variables)?,
-            };
-            all.push(Host { name: host.to_owned(), port, password });
-        }
-        Ok(Server { address: address.to_owned(), hosts: all, takes_writes, database, user, encryption })
+        // A file that can't be used is told of before anything is asked of the server.
+        passwords.read()?;
+        let address = address.to_owned();
+        Ok(Server { address, hosts, takes_writes, database, user, encryption, passwords })
+    }
+
+    /// The password at each host, as the files have it now.
+    fn passwords(self, variables: &Variables, user: &str) -> Result<Vec<Option<Secret>>> {
+        let (written, password) = self.with_service(variables)?;
+        let (database, user) = written.database_and_user(user);
+        let hosts = written.hosts().map_err(of_address)?;
+        let of = |(host, port)| match &password {
+            Some(password) => Ok(Some(password.clone())),
+            None => password_of(&written, host, port, &database, &user, variables),
+        };
+        hosts.into_iter().map(of).collect()
+    }
+
+    fn database_and_user(&self, user: &str) -> (String, String) {
+        let user = self.get("user").unwrap_or(user).to_owned();
+        (self.get("dbname").unwrap_or(&user).to_owned(), user)
+    }
+}
+
+fn of_address(wrong: Wrong) -> ConfigError {
+    ConfigError::Ledger {
+        reason: format!("the ledger's address {}", wrong.problem),
+        hint: wrong.right.unwrap_or_default(),
     }
 }
 

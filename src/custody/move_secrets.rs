@@ -51,7 +51,7 @@ pub fn move_secrets(
             moved.push((secret, place));
         }
         let detail = format!("{count} secrets, from the {} vault to the {} vault", from.kind(), to.kind());
-        if ledger.replace_places(&moved, known, &seen, Chore::Moved, &detail, now)? {
+        if ledger.replace_places((&moved, None), known, &seen, Chore::Moved, &detail, now)? {
             break;
         }
     }
@@ -103,11 +103,17 @@ fn moved_one(ledger: &Ledger, secret: &SecretLocation, from: &Vault, to: &Vault)
     }
 }
 
-/// Seals every token set to the vault's recipients, whatever it was sealed to. How many there are.
+/// Seals every token set to the vault's recipients, whatever it was sealed to, and lists them as those whom every host seals to.
+/// How many there are.
 ///
 /// # Errors
 /// Where one can't be opened here: nothing is changed.
-pub fn reseal(ledger: &mut Ledger, vault: &Vault, detail: &str, now: Timestamp) -> Result<usize> {
+pub fn reseal(
+    ledger: &mut Ledger,
+    (vault, to): (&Vault, &[String]),
+    detail: &str,
+    now: Timestamp,
+) -> Result<usize> {
     let Some(_turn) = ledger.vault_turn()? else { return Err(CustodyError::OtherMove.into()) };
     for _ in 0..TRIES {
         let seen = calm(ledger, false)?;
@@ -121,7 +127,7 @@ pub fn reseal(ledger: &mut Ledger, vault: &Vault, detail: &str, now: Timestamp) 
             }
         }
         let count = sealed.len();
-        if ledger.replace_places(&sealed, known, &seen, Chore::Resealed, detail, now)? {
+        if ledger.replace_places((&sealed, Some(to)), known, &seen, Chore::Resealed, detail, now)? {
             return Ok(count);
         }
     }

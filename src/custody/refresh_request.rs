@@ -41,6 +41,7 @@ impl Custody<'_> {
     /// The intent of a refresh: room on the disk and the envelope, then one synced commit that also says that it may
     /// have been sent.
     pub(super) fn begin(&mut self, live: &Live) -> Result<Refreshing> {
+        self.puts_items()?;
         self.reserve_room(1)?;
         let record = &live.standing.record;
         let id = FlowId(self.env.random.name()?);
@@ -75,6 +76,7 @@ impl Custody<'_> {
 
     /// A refresh of a dead process is sent once more: noted, synced, with another envelope for the same memo.
     pub(super) fn take_up_refresh(&mut self, flow: Flow) -> Result<Refreshing> {
+        self.puts_items()?;
         self.reserve_room(1)?;
         self.spool.iter_mut().for_each(|spool| spool.about(&flow));
         let memo = flow.memo.as_ref().ok_or_else(unknown)?;

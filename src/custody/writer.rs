@@ -130,11 +130,11 @@ impl<'e> Custody<'e> {
     }
 
     /// Called before the vault is given anything that only a later commit names: a keyring has it at once, for everybody
-    /// to see, and nothing names it yet.
+    /// to see, and nothing names it yet; what is sealed, every host of a team has to be able to open.
     pub(super) fn puts_items(&mut self) -> Result<()> {
         match self.vault.kind() {
             VaultKind::Keyring => self.ledger.shows_that_we_live(),
-            VaultKind::Sealed => Ok(()),
+            VaultKind::Sealed => self.agrees_on_recipients(),
         }
     }
 

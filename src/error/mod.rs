@@ -375,7 +375,12 @@ impl Error {
     /// whole commit, and the next process to open it takes what is whole.
     pub fn may_show_up(&self) -> bool {
         // defense: S38 failed-commit-may-show-up
-        matches!(self, Self::Ledger(LedgerError::Io { .. } | LedgerError::Away { .. }))
+        matches!(
+            self,
+            Self::Ledger(
+                LedgerError::Io { .. } | LedgerError::ServerFailed { .. } | LedgerError::Away { .. }
+            )
+        )
     }
 
     /// Whether the provider is away or overloaded: others would fare no better now.

@@ -27,18 +27,19 @@ fn holds(db: Db<'_>, seen: &Seen) -> Result<bool, DbError> {
     Ok(true)
 }
 
-/// Whether the history ends with what is noted as its last. One that doesn't wasn't taken back, somebody had his hands in it:
-/// `history verify` says where.
+/// Whether the history has what is noted as its last. One that doesn't wasn't taken back, somebody had his hands in it: `history
+/// verify` says where. Behind it may be rows that somebody put there by hand.
 fn is_whole(db: Db<'_>) -> Result<bool, DbError> {
-    let last = "SELECT seq, hash FROM history ORDER BY seq DESC LIMIT 1";
-    let last: Option<(i64, Vec<u8>)> = db.row(last, values![], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(match (last, chain::head(db)?) {
-        (Some(last), head) => head == Some(last),
-        (None, head) => {
-            let pruned = db.number("SELECT coalesce(max(seq), 0) FROM history_anchor", values![])?;
-            head.is_none_or(|(seq, _)| seq <= pruned)
-        }
-    })
+    let Some((seq, hash)) = chain::head(db)? else {
+        let any: Option<i64> = db.row("SELECT seq FROM history LIMIT 1", values![], |row| row.get(0))?;
+        return Ok(any.is_none());
+    };
+    let last = "SELECT hash FROM history WHERE seq = ?1";
+    let last: Option<Vec<u8>> = db.row(last, values![seq], |row| row.get(0))?;
+    match last {
+        Some(last) => Ok(last == hash),
+        None => Ok(seq <= db.number("SELECT coalesce(max(seq), 0) FROM history_anchor", values![])?),
+    }
 }
 
 /// Whether the ledger holds the newest of what this host has seen: then it holds all of it.

@@ -116,6 +116,14 @@ impl SealedVault {
         Ok(self.keys()?.own.to_string())
     }
 
+    /// Those that are configured, or where none are, this host's own.
+    pub(super) fn recipients(&self) -> Result<Vec<String>> {
+        match self.recipients.as_slice() {
+            [] => Ok(vec![self.own_recipient()?]),
+            named => Ok(named.to_vec()),
+        }
+    }
+
     pub(super) fn opener(&self) -> Result<Opener> {
         Ok(self.keys()?.opener.clone())
     }

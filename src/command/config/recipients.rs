@@ -15,6 +15,9 @@ use serde::Serialize;
 #[derive(Debug, clap::Subcommand)]
 pub enum Action {
     /// Let another host read the token sets
+    ///
+    /// On a team's ledger all hosts seal to one list: it is changed for all of them, and what other hosts have listed since is
+    /// taken over here.
     #[command(after_help = "\
 Examples:
   biotrack-auth config recipients add age1…")]
@@ -81,17 +84,25 @@ fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
         [] => vec![own.clone()],
         _ => config.recipients.clone(),
     };
+    if matches!(action, Action::List) {
+        return told(&current, &own, 0, globals, env);
+    }
+    let ledger = read_ledger(env, &config)?.filter(|ledger| ledger.is_shared());
+    let listed = ledger.as_ref().map_or(Ok(Vec::new()), |ledger| ledger.recipients())?;
+    // What other hosts have listed since is in force here, too: nothing of it is taken back by what is named now.
+    let mut known = current.clone();
+    known.extend(listed.iter().map(|it| it.recipient.clone()).filter(|it| !current.contains(it)));
     let wanted = match action {
-        Action::List => return told(&current, &own, 0, globals, env),
-        Action::Add(Named { recipients }) => added(&current, recipients)?,
+        Action::List => known,
+        Action::Add(Named { recipients }) => added(&known, recipients)?,
         Action::Remove(Named { recipients }) => {
             let taken_off = taken_off_the_list(recipients, &config, env)?;
-            let is_done = |it: &&String| taken_off.contains(it) && !current.contains(it);
+            let is_done = |it: &&String| taken_off.contains(it) && !known.contains(it);
             let rest: Vec<_> = recipients.iter().filter(|it| !is_done(it)).cloned().collect();
             if rest.is_empty() {
                 return told(&current, &own, 0, globals, env);
             }
-            removed(&current, &rest)?
+            removed(&known, &rest)?
         }
     };
     if !wanted.contains(&own) {
@@ -101,10 +112,16 @@ fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
     }
     let to = vault(env, VaultKind::Sealed, &wanted);
     to.probe("", env.random.as_ref())?;
+    let is_listed = !listed.is_empty()
+        && listed.len() == wanted.len()
+        && listed.iter().all(|it| wanted.contains(&it.recipient));
+    drop(ledger);
     let resealed = match read_ledger(env, &config)? {
+        // Every token set is sealed to these already, and this host alone didn't know.
+        Some(_) if is_listed => 0,
         Some(_) => {
             let detail = format!("to {}", wanted.join(", "));
-            reseal(&mut open_ledger(env, &config)?, &to, &detail, env.clock.now())?
+            reseal(&mut open_ledger(env, &config)?, (&to, &wanted), &detail, env.clock.now())?
         }
         None => 0,
     };
