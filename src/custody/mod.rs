@@ -24,6 +24,7 @@ mod introspection;
 mod listening_hosts;
 mod live_grant;
 mod move_secrets;
+mod proof;
 mod quarantine;
 mod received_grant;
 mod recovery;

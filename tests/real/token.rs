@@ -15,7 +15,7 @@ use std::process::Child;
 pub const MANY: usize = 50;
 
 /// Refreshes whatever there is.
-const ALWAYS: [&str; 4] = ["token", "L-1", "--min-valid", "2h"];
+const ALWAYS: [&str; 4] = ["token", "L-1", "--min-valid", "60m"];
 
 fn granted() -> Rig {
     let rig = Rig::new();
@@ -417,7 +417,7 @@ fn on_a_terminal_it_needs_reveal() {
     use crate::support::screen::Screen;
     let rig = granted();
     let screen = Screen::new(rig.home(), 120, &["bash", "--norc", "--noprofile", "-i"]);
-    screen.types("PS1=; clear; biotrack-auth token L-1 --min-valid 2h; echo co''de $?").key("Enter");
+    screen.types("PS1=; clear; biotrack-auth token L-1 --min-valid 60m; echo co''de $?").key("Enter");
     let seen = screen.shows("code 2");
     assert!(seen.contains("--reveal") && !seen.contains("sandbox-access-"), "{seen}");
     assert_eq!(rig.counted("token_rotated"), 0, "nothing is asked in vain");

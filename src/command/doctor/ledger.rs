@@ -4,6 +4,7 @@ use super::Examination;
 use crate::command::{ledger_of, ledger_place};
 use crate::error::{Error, LedgerError, clean, counted, first_few};
 use crate::ledger::{Ledger, Migration, SCHEMA};
+use crate::model::authorization::{Condition, Standing};
 use crate::model::server::LedgerPlace;
 use crate::system::files;
 use std::time::Duration;
@@ -105,6 +106,7 @@ impl Examination<'_, '_> {
             );
         }
         for profile in ledger.profiles()? {
+            self.unstored(&ledger.standings(&profile)?);
             let doubted: Vec<_> =
                 ledger.doubted(&profile)?.iter().map(|key| key.license.to_string()).collect();
             if !doubted.is_empty() {
@@ -134,6 +136,19 @@ impl Examination<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Grants, and tokens of refreshes, that wait sealed because vault or ledger couldn't take them.
+    fn unstored(&mut self, standings: &[Standing]) {
+        let now = self.call.env.clock.now();
+        let waiting = standings.iter().filter(|it| it.conditions(now).contains(&Condition::GrantedNotStored));
+        let waiting: Vec<_> = waiting.map(|it| it.record.key.license.to_string()).collect();
+        if !waiting.is_empty() {
+            let found =
+                format!("granted, but not stored yet, each waits sealed: {}", first_few(&waiting, 10));
+            let fix = "Nobody is asked again: run the next command that biotrack-auth status names for each.";
+            self.problem("grants", clean(&found), fix);
+        }
     }
 
     fn files(&mut self) {

@@ -1,0 +1,1 @@
+-- Schema 12: changes nothing.
