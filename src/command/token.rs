@@ -81,7 +81,7 @@ pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
     call.bench()?.work(call, |bench| {
         let fresh = fresh(call, bench, &args.selector, min)?;
         if let (Some(_), Some(ends)) = (wanted, fresh.expires_at)
-            && ends.duration_since(call.env.clock.now()) < min
+            && fresh.life.is_some_and(|life| life < min)
             && !fresh.is_unsettled
         {
             let until = bench.provider.zone.time(ends);

@@ -25,7 +25,6 @@ pub(super) fn tokens_of_elsewhere(ledger: &Ledger, record: &Authorization) -> Re
 /// provider says how long that lives.
 fn end_of(granted: &Granted, provider: &Provider) -> (Timestamp, bool) {
     let told = match (&granted.refresh, granted.access_expires_at) {
-        // defense: S40 no-refresh-token-ends-with-the-access-token
         (None, Some(access)) => Some(granted.expires_at.map_or(access, |told| told.min(access))),
         _ => granted.expires_at,
     };

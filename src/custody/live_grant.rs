@@ -24,6 +24,8 @@ pub struct Fresh {
     pub token_type: String,
     /// When it ends, where the provider said so.
     pub expires_at: Option<Timestamp>,
+    /// How long it lives in all, where the provider said so.
+    pub life: Option<SignedDuration>,
     /// This process refreshed it.
     pub refreshed: bool,
     /// It's from before a refresh that failed, which was told.
@@ -112,6 +114,7 @@ impl Custody<'_> {
             .into());
         }
         Ok(Fresh {
+            life: life(&granted),
             token: granted.access,
             token_type: granted.token_type,
             expires_at: granted.access_expires_at,
@@ -122,11 +125,15 @@ impl Custody<'_> {
     }
 }
 
+/// How long an access token lives in all, where the provider said so.
+fn life(granted: &Granted) -> Option<SignedDuration> {
+    granted.access_expires_at.map(|ends| ends.duration_since(granted.received_at))
+}
+
 /// For how long a token of this provider can be asked to be good: half its life, where no new one lives as long as is wished for.
 /// Otherwise each call would refresh, and none would be better for it.
 fn reachable(granted: &Granted, min: SignedDuration) -> SignedDuration {
-    let life = granted.access_expires_at.map(|ends| ends.duration_since(granted.received_at));
-    match life.filter(|life| *life < min) {
+    match life(granted).filter(|life| *life < min) {
         Some(life) => life / 2,
         None => min,
     }

@@ -88,7 +88,6 @@ impl Custody<'_> {
                 "the provider calls it inactive, and there is no refresh token to prove that",
             ));
         }
-        // defense: S12 inactive-is-confirmed-by-a-refresh
         let proven = self.proven_by_refresh(key, live.id, &claim);
         if proven.is_err() {
             self.leave_refresh(key);
@@ -122,7 +121,7 @@ impl Custody<'_> {
 
     /// A look called a grant active that waited for that: the one before it goes.
     pub(super) fn note_proof(&mut self, key: &Key) -> Result<()> {
-        if !self.standing(key)?.is_some_and(|it| it.record.grant_before.is_some()) {
+        if self.standing(key)?.is_none_or(|it| it.record.grant_before.is_none()) {
             return Ok(());
         }
         self.commit(key, |record| {

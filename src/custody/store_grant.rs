@@ -203,7 +203,6 @@ impl Stored {
         } else {
             let renewed = came.purpose == Purpose::Renew;
             let elsewhere = tokens_of_elsewhere(ledger, record)?;
-            // defense: S12 the-grant-before-stays-until-the-proof
             let before = match came.proven {
                 false if record.lives(came.granted.received_at) && !record.held_elsewhere => {
                     record.grant_before.take().or_else(|| self::before(record))

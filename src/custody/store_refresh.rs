@@ -239,7 +239,6 @@ fn moved_end(
         true => told.unwrap_or_else(|| {
             whole_second(estimate(granted.received_at, provider.lifetime, &provider.zone))
         }),
-        // defense: S40 an-earlier-end-counts
         false => earlier?,
     };
     if before == Some(ends) {

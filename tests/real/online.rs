@@ -51,7 +51,7 @@ fn what_the_provider_calls_inactive_becomes_invalid_and_nothing_else() {
     let schema = serde_json::from_str(include_str!("../../schemas/status.json")).unwrap();
     assert!(jsonschema::options().should_validate_formats(true).build(&schema).unwrap().is_valid(&document));
     assert_eq!(states(&rig.status()), states(&document));
-    rig.run(&["status", "L-2"]).exits(0).answers("calls the grant inactive");
+    rig.run(&["status", "L-2"]).exits(0).answers("refused the refresh: the grant is no longer valid");
     assert!(rig.live("L-2").is_some(), "nothing is erased");
     // Only what is named is asked about.
     let asked = rig.counted("introspected");

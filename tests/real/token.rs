@@ -130,7 +130,7 @@ fn without_a_refresh_token_it_is_good_until_it_lapses() {
     is_live(&rig, &rig.run(&["token", "L-1"]).exits(0));
     rig.age("L-1");
     rig.run(&["token", "L-1"]).exits(4).answers_nothing().says("without a refresh token");
-    assert_eq!(now(&rig), is("active", &[], None));
+    assert_eq!(now(&rig), is("expired", &[], Some("renew 604001/L-1")));
 }
 
 #[test]
