@@ -216,7 +216,7 @@ impl Custody<'_> {
         }
         let record = self.standing(&asked.key)?.ok_or_else(unknown)?.record;
         let granted = record.generation > asked.base && record.is_granted();
-        Ok(granted.then(|| Kept::Live { unconfirmed: Vec::new() }))
+        Ok(granted.then(|| Kept::Live { remarks: Vec::new() }))
     }
 
     /// Until when a question is open that nobody waits for: as long as a code that was just made may live.

@@ -26,6 +26,7 @@ mod listed_recipients;
 mod listening_hosts;
 mod live_grant;
 mod move_secrets;
+mod proof;
 mod quarantine;
 mod received_grant;
 mod recovery;

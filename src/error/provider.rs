@@ -209,6 +209,7 @@ fn token_error(code: &str, description: &Option<String>) -> String {
         "unauthorized_client" => "this client may not ask that".into(),
         "unsupported_grant_type" => "it doesn't know that kind of request".into(),
         "invalid_scope" => "it doesn't know the scope that was asked".into(),
+        "unsupported_token_type" => "it doesn't revoke tokens of this kind".into(),
         other => format!("error \"{other}\""),
     };
     with_description(said, description)
@@ -295,6 +296,9 @@ impl ProviderError {
             Self::Overloaded { status: 429, what: "the code", .. } => {
                 format!("Nothing was granted yet. In a few minutes run {again}: the same code is sent again, and nobody is asked while it lives.")
             }
+            Self::Useless { what: "the revocation", .. } => {
+                format!("In a few minutes run {again}. If it stays so, check the profile's revocation_url; biotrack-auth deactivate LICENSE --local-only forgets the tokens without it.")
+            }
             Self::Useless { .. } | Self::Overloaded { .. } => format!("In a few minutes run {again}. biotrack-auth status shows what is uncertain."),
             Self::Refused { code, .. } => match code.as_str() {
                 "access_denied" => format!("Ask the admin whether they meant to refuse, then run {again}."),
@@ -305,6 +309,9 @@ impl ProviderError {
                 format!("{SET_SECRET} The consent is kept: within 10 minutes of the admin's click run {again}, and nobody is asked again.")
             }
             Self::TokenRefused { code, .. } if is_of_the_client(code) => SET_SECRET.into(),
+            Self::TokenRefused { what: "the revocation", .. } => {
+                "Asking again doesn't help against that. Have the admin end the access on BioTrack's page, then forget the tokens here: biotrack-auth deactivate LICENSE --local-only.".into()
+            }
             Self::TokenRefused { .. } => "Check the profile: biotrack-auth config show --origin.".into(),
             Self::RefusedInDoubt { .. } => {
                 format!("In a minute run {again}: the grant is taken for dead only if that is said once more.")

@@ -32,6 +32,8 @@ pub enum Happened {
     Invalid,
     /// A refresh prolonged the grant; one that only brings an access token isn't history.
     Prolonged,
+    /// A refresh told that the grant ends earlier than was known.
+    Shortened,
 }
 
 /// What happened to the ledger as a whole: events of no license.
@@ -82,6 +84,7 @@ impl Happened {
             Self::Adopted => "adopted",
             Self::Invalid => "invalid",
             Self::Prolonged => "prolonged",
+            Self::Shortened => "shortened",
         }
     }
 }

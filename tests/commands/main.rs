@@ -29,6 +29,7 @@ mod model;
 mod mutations;
 #[path = "../fixtures/odd.rs"]
 mod odd;
+mod odd_answers;
 mod odd_names;
 mod old_ledgers;
 mod online;

@@ -1,7 +1,6 @@
 //! One license's consent as a person at the terminal sees it.
 
 use super::args::HandingOff;
-use super::outcome::told_unconfirmed;
 use super::remote::from_afar;
 use crate::command::Call;
 use crate::consent::{OpenMethod, ProgressReporter};
@@ -72,8 +71,8 @@ impl ProgressReporter for SingleReporter<'_> {
         self.spinner.set_message(WAITING);
     }
 
-    fn unconfirmed(&mut self, _: &Planned, facts: &[String]) {
-        self.spinner.suspend(|| told_unconfirmed(self.call, facts));
+    fn remarks(&mut self, _: &Planned, remarks: &[String]) {
+        self.spinner.suspend(|| remarks.iter().for_each(|remark| self.call.env.terminal.say(remark)));
     }
 
     fn ended(&mut self, _: &Planned, _: &Outcome, _: Option<&str>) {

@@ -4,7 +4,7 @@ use super::Examination;
 use crate::command::{ledger_of, ledger_place};
 use crate::error::{Error, LedgerError, clean, counted, first_few};
 use crate::ledger::{Ledger, Migration, SCHEMA};
-use crate::model::authorization::next_of;
+use crate::model::authorization::{Condition, Standing, next_of};
 use crate::model::instant::for_machines;
 use crate::model::server::LedgerPlace;
 use crate::system::files;
@@ -125,6 +125,7 @@ impl Examination<'_, '_> {
         }
         self.listening_hosts(ledger)?;
         for profile in ledger.profiles()? {
+            self.unstored(&ledger.standings(&profile)?);
             let doubted: Vec<_> =
                 ledger.doubted(&profile)?.iter().map(|key| key.license.to_string()).collect();
             if !doubted.is_empty() {
@@ -154,6 +155,19 @@ impl Examination<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Grants, and tokens of refreshes, that wait sealed because vault or ledger couldn't take them.
+    fn unstored(&mut self, standings: &[Standing]) {
+        let now = self.call.env.clock.now();
+        let waiting = standings.iter().filter(|it| it.conditions(now).contains(&Condition::GrantedNotStored));
+        let waiting: Vec<_> = waiting.map(|it| it.record.key.license.to_string()).collect();
+        if !waiting.is_empty() {
+            let found =
+                format!("granted, but not stored yet, each waits sealed: {}", first_few(&waiting, 10));
+            let fix = "Nobody is asked again: run the next command that biotrack-auth status names for each.";
+            self.problem("grants", clean(&found), fix);
+        }
     }
 
     fn files(&mut self) {

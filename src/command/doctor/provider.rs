@@ -89,6 +89,11 @@ impl Examination<'_, '_> {
             let found = "it offers no revocation: deactivate is local only";
             self.note("provider", found, None);
         }
+        if provider.introspect && endpoints.introspection.is_none() {
+            let found = "introspect = true, but it offers no introspection: no new grant is confirmed by it";
+            let fix = "Set introspection_url, or take introspect = true out of the profile.";
+            self.problem("introspection", found, fix);
+        }
         match endpoints.skew {
             // defense: S40 doctor-tells-of-clocks
             Some(skew) if skew.abs() > SKEW => {

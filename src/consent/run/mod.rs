@@ -39,7 +39,7 @@ pub trait ProgressReporter {
     /// Its answer couldn't be taken, and is waited for again.
     fn waits_on(&mut self, _item: &Planned) {}
     /// Facts that the provider didn't report.
-    fn unconfirmed(&mut self, item: &Planned, facts: &[String]);
+    fn remarks(&mut self, item: &Planned, remarks: &[String]);
     /// It has ended; for one that was left out, why.
     fn ended(&mut self, item: &Planned, outcome: &Outcome, why: Option<&str>);
     /// A person has to say whether the grants of another admin than the one who was asked will do.
@@ -527,8 +527,8 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     fn settle(&mut self, at: usize, kept: Result<Kept>) {
         // defense: S48 one-failure-ends-no-other
         let item = &self.items[at].1;
-        if let Ok(Kept::Live { unconfirmed }) = &kept {
-            self.reporter.unconfirmed(item, unconfirmed);
+        if let Ok(Kept::Live { remarks }) = &kept {
+            self.reporter.remarks(item, remarks);
         }
         let (any_user, decided) = (self.options.any_user, &self.decided);
         let take = |granted_by: &str| any_user || said_of(decided, granted_by) == Some(true);

@@ -10,6 +10,7 @@ mod holding;
 mod looking_up;
 mod moving;
 mod process;
+mod proving;
 mod queueing;
 mod recovering;
 mod refreshing;

@@ -22,7 +22,7 @@ fn hosts_see_one_truth_and_each_can_use_every_grant() {
     let token = team.run(1, &["token", "L-1"]).exits(0).out;
     assert_eq!(team.run(0, &["token", "L-1"]).exits(0).out, token);
     // Refreshed there, and the old one is nowhere.
-    let newer = team.run(1, &["token", "L-1", "--min-valid", "2h"]).exits(0).out;
+    let newer = team.run(1, &["token", "L-1", "--min-valid", "60m"]).exits(0).out;
     assert_ne!(newer, token);
     assert_eq!(team.run(0, &["token", "L-1"]).exits(0).out, newer);
     assert_eq!(team.rig.counted("token_rotated"), 1);
