@@ -1,7 +1,15 @@
 //! The platform's keyring: its items, and the one thread that alone talks to it, for callers who wait only so long.
 
+#[cfg(all(unix, not(target_os = "macos")))]
+use super::files;
+#[cfg(all(unix, not(target_os = "macos")))]
+use crate::error::clean;
 use crate::error::{Result, VaultError, excerpt};
 use std::collections::HashMap;
+#[cfg(all(unix, not(target_os = "macos")))]
+use std::ffi::OsString;
+#[cfg(all(unix, not(target_os = "macos")))]
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -77,10 +85,47 @@ impl KeyringStore for PlatformStore {
 }
 
 fn entry(account: &str) -> Result<keyring::Entry, KeyringFault> {
+    // defense: S56 no-session-of-another-user
+    #[cfg(all(unix, not(target_os = "macos")))]
+    if let Some(socket) = session().filter(|socket| files::is_in_other_hands(socket)) {
+        return Err(KeyringFault::Absent(format!(
+            "the D-Bus session at {} is in another user's hands (DBUS_SESSION_BUS_ADDRESS, XDG_RUNTIME_DIR): log in as this user, not by su or sudo",
+            clean(&socket.display().to_string())
+        )));
+    }
     keyring::Entry::new(SERVICE, account).map_err(|e| match (e, keyring::Entry::store_status()) {
         (keyring::Error::NoDefaultStore, Err(cause)) => KeyringFault::Absent(reason(cause)),
         (e, _) => fault(e),
     })
+}
+
+/// The socket of the D-Bus session, where it has a path: whoever answers there is handed our secrets.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn session() -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "D-Bus's own library reads them there, too")]
+    let (address, folder) =
+        (std::env::var_os("DBUS_SESSION_BUS_ADDRESS"), std::env::var_os("XDG_RUNTIME_DIR"));
+    match address {
+        Some(address) => socket_of(address.to_str()?),
+        None => Some(Path::new(&folder?).join("bus")),
+    }
+}
+
+/// The path in an address as `unix:path=/run/user/1000/bus,guid=…` (D-Bus Specification, Server Addresses).
+#[cfg(all(unix, not(target_os = "macos")))]
+fn socket_of(address: &str) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStringExt;
+    let first = address.split(';').next()?.strip_prefix("unix:")?;
+    let path = first.split(',').find_map(|it| it.strip_prefix("path="))?;
+    let mut bytes = path.bytes();
+    let mut decoded = Vec::new();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'%' => decoded.extend(hex::decode([bytes.next()?, bytes.next()?]).ok()?),
+            byte => decoded.push(byte),
+        }
+    }
+    Some(OsString::from_vec(decoded).into())
 }
 
 fn fault(e: keyring::Error) -> KeyringFault {
@@ -197,6 +242,19 @@ impl KeyringThread {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(all(unix, not(target_os = "macos")))]
+    #[test]
+    fn the_socket_of_a_session_stands_in_its_address() {
+        for (address, socket) in [
+            ("unix:path=/run/user/1000/bus", Some("/run/user/1000/bus")),
+            ("unix:guid=1,path=/tmp/dbus-a%20b;tcp:host=x", Some("/tmp/dbus-a b")),
+            ("unix:abstract=/tmp/dbus", None),
+            ("tcp:host=127.0.0.1,port=1", None),
+        ] {
+            assert_eq!(socket_of(address), socket.map(PathBuf::from), "{address}");
+        }
+    }
     use crate::error::Error;
 
     struct Nothing;

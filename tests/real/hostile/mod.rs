@@ -13,6 +13,8 @@ mod openers;
 mod private_socket;
 mod refreshing;
 mod strangers;
+mod swaps;
+mod this_machine;
 mod words;
 
 use crate::crash::points::stride;
