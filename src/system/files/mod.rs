@@ -415,6 +415,23 @@ pub fn sync_folder_of(path: &Path) -> Result<()> {
     Entry::at(path).map_err(|e| fault(path, e))?.sync()
 }
 
+/// Whether a file's folder is there and nothing can be written in it by this user.
+pub(super) fn is_closed_to_us(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{Access, AtFlags, CWD, accessat};
+        use rustix::io::Errno;
+        let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let written = accessat(CWD, folder, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS);
+        matches!(written, Err(Errno::ACCESS | Errno::ROFS | Errno::PERM))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
+}
+
 /// How many bytes are free on the disk under a path, for this user; `None` where the system doesn't say.
 pub fn room(path: &Path) -> Option<u64> {
     #[cfg(unix)]
