@@ -166,6 +166,8 @@ impl Spool {
     fn of_spare(folder: &Path, mark: &str) -> Option<Self> {
         let path = &folder.join(mark);
         let spare = spare(folder);
+        // What can't be one stays where it lies.
+        files::check_private_file(&spare).ok()?;
         // One process gets it.
         fs::rename(spare, path).ok()?;
         let read = || -> Result<(File, Vec<u8>)> {
