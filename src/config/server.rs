@@ -4,12 +4,14 @@
 //! Sources: PostgreSQL's manual, 34.1.1.2 (connection URIs), 34.16 (`.pgpass`) and 34.17 (service files).
 
 use super::address::Wrong;
-use crate::error::{ConfigError, Result, clean};
+use crate::error::{ConfigError, Error, Result, clean};
 use crate::model::secret::Secret;
 use crate::model::server::{Encryption, Host, Passwords, Server};
 use crate::system::Variables;
+use crate::system::files::{Holds, judge_open, open_provided};
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use url::Url;
 
@@ -211,10 +213,10 @@ impl Written {
         let of_all = variables.get("PGSYSCONFDIR").unwrap_or("/etc/postgresql-common");
         let files = personal.into_iter().chain([Path::new(of_all).join("pg_service.conf")]);
         for file in files {
-            let Some(text) = text_of(&file)? else { continue };
+            let Some((open, text)) = text_of(&file, Holds::Settings)? else { continue };
             let Some((found, password)) = section(&text, &service, &file)? else { continue };
             if password.is_some() {
-                refuse_readable(&file)?;
+                judge_open(&file, &open, Holds::Secret).map_err(unusable)?;
             }
             for (key, value) in found {
                 self.0.entry(key).or_insert(value);
@@ -325,8 +327,8 @@ fn password_of(
     let Some(file) = named.or_else(|| Some(Path::new(variables.get("HOME")?).join(".pgpass"))) else {
         return Ok(None);
     };
-    let Some(text) = text_of(&file)? else { return Ok(None) };
-    refuse_readable(&file)?;
+    // libpq ignores a password file that others can read, and says so; here that is an end.
+    let Some((_, text)) = text_of(&file, Holds::Secret)? else { return Ok(None) };
     // libpq: a socket in the default folder is written `localhost`.
     let socket = host == "/run/postgresql" || host == "/var/run/postgresql" || host == "/tmp";
     let port = port.to_string();
@@ -356,38 +358,19 @@ fn fields(line: &str) -> Vec<String> {
     fields
 }
 
-fn text_of(file: &Path) -> Result<Option<String>> {
-    match std::fs::read_to_string(file) {
-        Ok(text) => Ok(Some(text)),
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-        Err(e) => Err(unreadable(file, &e.to_string())),
-    }
+/// The file, open, with its text; nothing where there is none.
+fn text_of(path: &Path, holds: Holds) -> Result<Option<(File, String)>> {
+    let Some(mut file) = open_provided(path, holds).map_err(unusable)? else { return Ok(None) };
+    let mut text = String::new();
+    file.read_to_string(&mut text)
+        .map_err(|e| unusable(Error::File { path: path.display().to_string(), reason: e.to_string() }))?;
+    Ok(Some((file, text)))
 }
 
-/// libpq ignores a password file that others can read, and says so; here that is an end: its password is known by now.
-#[cfg(unix)]
-fn refuse_readable(file: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = file.metadata().map_err(|e| unreadable(file, &e.to_string()))?.permissions().mode();
-    match mode & 0o077 {
-        0 => Ok(()),
-        _ => Err(unreadable(
-            file,
-            &format!("it has mode {:04o}, so others can read or change the password in it", mode & 0o7777),
-        )),
-    }
-}
-
-#[cfg(not(unix))]
-fn refuse_readable(_: &Path) -> Result<()> {
-    // It lies in the user's own profile.
-    Ok(())
-}
-
-fn unreadable(file: &Path, reason: &str) -> crate::error::Error {
+fn unusable(e: Error) -> Error {
     ConfigError::Ledger {
-        reason: format!("{} can't be used: {reason}", shown(file)),
-        hint: format!("chmod 600 {}", shown(file)),
+        reason: format!("a file that its address needs can't be used: {}", clean(&e.to_string())),
+        hint: "What is in it says where the ledger is, or opens it: no other user may change it, or read a password.".into(),
     }
     .into()
 }

@@ -129,15 +129,17 @@ impl Rehearsal {
 
 fn read(file: &Path) -> Vec<String> {
     let mut text = String::new();
-    match files::open_to_look(file).and_then(|mut file| file.read_to_string(&mut text)) {
-        Ok(_) => text.lines().map(str::to_owned).collect(),
-        Err(_) => Vec::new(),
+    match files::read_private(file, files::Holds::Secret)
+        .map(|file| file.map(|mut file| file.read_to_string(&mut text)))
+    {
+        Ok(Some(Ok(_))) => text.lines().map(str::to_owned).collect(),
+        _ => Vec::new(),
     }
 }
 
 fn write(file: &Path, lines: &[String]) {
     let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
-    if let Err(e) = files::replace(file, text.as_bytes(), 0o600) {
+    if let Err(e) = files::replace_private(file, text.as_bytes()) {
         tracing::warn!("that the client is accepted isn't remembered: {e}");
     }
 }

@@ -71,6 +71,14 @@ pub enum VaultError {
         /// Why not.
         reason: String,
     },
+    /// Others can read or change the identity, or its folder.
+    #[error("the sealed vault's identity can't be used: {path}: {reason}")]
+    ExposedIdentity {
+        /// What they can change or read.
+        path: String,
+        /// Who, and how it's fixed.
+        reason: String,
+    },
     /// The identity is wrapped, and nobody can be asked for its passphrase.
     #[error("the sealed vault's identity at {path} is wrapped by a passphrase, and nobody can be asked here")]
     Passphrase {
@@ -170,6 +178,7 @@ impl VaultError {
             }
             Self::Unfaithful => "Don't use this vault: what it gives back can't be relied on.",
             Self::Identity { .. } => "Restore the identity file from your backup, or name it in BIOTRACK_AUTH_IDENTITY.",
+            Self::ExposedIdentity { .. } => "Root, this user and its groups may read an identity; root and this user alone may change it, its folder, and a link to it.",
             Self::Passphrase { .. } => {
                 "Run it in a terminal; for a service, hand an unwrapped identity over as a systemd credential (LoadCredential=biotrack-auth-identity:…)."
             }

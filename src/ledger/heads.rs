@@ -30,10 +30,13 @@ pub(super) struct Seen {
 /// power went, is left out.
 pub(super) fn read(file: &Path) -> Vec<Seen> {
     let mut text = Vec::new();
-    let read = files::open_to_look(file).and_then(|mut file| file.read_to_end(&mut text));
+    let read = files::read_private(file, files::Holds::Secret)
+        .map(|file| file.map(|mut file| file.read_to_end(&mut text)));
     let mut lines: Vec<Seen> = match read {
-        Ok(_) => text.split(|it| *it == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect(),
-        Err(_) => Vec::new(),
+        Ok(Some(Ok(_))) => {
+            text.split(|it| *it == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+        }
+        _ => Vec::new(),
     };
     lines.sort_by_key(|line| line.seq);
     lines
@@ -41,7 +44,7 @@ pub(super) fn read(file: &Path) -> Vec<Seen> {
 
 /// What was seen last, out of the end of the file: most often nothing else is asked. `None` where that can't be told by so little.
 pub(super) fn newest(file: &Path) -> Option<Seen> {
-    let mut open = files::open_to_look(file).ok()?;
+    let mut open = files::read_private(file, files::Holds::Secret).ok()??;
     let end = open.seek(SeekFrom::End(0)).ok()?;
     let from = end.saturating_sub(TAIL);
     open.seek(SeekFrom::Start(from)).ok()?;
@@ -57,7 +60,7 @@ pub(super) fn newest(file: &Path) -> Option<Seen> {
 pub(super) fn in_turn<T>(file: &Path, write: impl FnOnce() -> Result<T>) -> Result<T> {
     let mut name = file.file_name().unwrap_or_default().to_os_string();
     name.push(".lock");
-    let lock = files::open_lock(&file.with_file_name(name))?;
+    let lock = files::open_private(&file.with_file_name(name))?;
     lock.lock().map_err(|e| unusable(file, &e))?;
     let written = write();
     // Closing alone would leave it to a child that has just been started and still has a copy.
@@ -110,7 +113,7 @@ fn shortened(all: Vec<Seen>) -> Vec<Seen> {
 pub(super) fn keep(file: &Path, lines: &[Seen]) -> Result<()> {
     let lines = lines.iter().map(serde_json::to_string).collect::<serde_json::Result<Vec<_>>>();
     let text = lines.map_err(|e| Error::Internal(e.to_string()))?.join("\n") + "\n";
-    files::replace(file, text.as_bytes(), 0o600)
+    files::replace_private(file, text.as_bytes())
 }
 
 /// The licenses that these lines say were changed, each once.

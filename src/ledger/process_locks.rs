@@ -3,7 +3,8 @@
 use super::engine::{Db, DbError};
 use crate::error::{Error, Result};
 use crate::model::flow::Owner;
-use crate::system::{Random, Who, files};
+use crate::system::files::{self, Holds};
+use crate::system::{Random, Who};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -38,9 +39,11 @@ impl ProcessLock {
     }
 
     pub(super) fn locked(path: &Path) -> bool {
-        match files::open_to_look(path) {
-            Err(e) => e.kind() != std::io::ErrorKind::NotFound,
-            Ok(file) => file.try_lock_shared().is_err(),
+        match files::read_private(path, Holds::Settings) {
+            // What can't be looked at counts as living.
+            Err(_) => true,
+            Ok(None) => false,
+            Ok(Some(file)) => file.try_lock_shared().is_err(),
         }
     }
 }

@@ -178,11 +178,13 @@ impl Spool {
     fn of_spare(folder: &Path, mark: &str) -> Option<Self> {
         let path = &folder.join(mark);
         let spare = spare(folder);
+        // What can't be one stays where it lies.
         files::check_private_file(&spare).ok()?;
         // One process gets it.
         fs::rename(spare, path).ok()?;
         let read = || -> Result<(File, Vec<u8>)> {
-            let mut file = files::open_private(path)?;
+            let gone = || fault(path, &std::io::ErrorKind::NotFound.into());
+            let mut file = files::open_existing(path)?.ok_or_else(gone)?;
             let mut text = Vec::new();
             file.read_to_end(&mut text).map_err(|e| fault(path, &e))?;
             Ok((file, text))
@@ -315,13 +317,10 @@ impl Spool {
 
 /// What a spool holds; `None` where there is none.
 fn read(path: &Path) -> Result<Option<Vec<Spooled>>> {
-    files::check_private_file(path)?;
+    let Some(mut file) = files::read_private(path, files::Holds::Secret)? else { return Ok(None) };
     let mut text = Vec::new();
-    match files::open_to_look(path).and_then(|mut file| file.read_to_end(&mut text)) {
-        Ok(_) => Ok(Some(notes(&text))),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(fault(path, &e)),
-    }
+    file.read_to_end(&mut text).map_err(|e| fault(path, &e))?;
+    Ok(Some(notes(&text)))
 }
 
 /// Each readable line; a torn one is skipped, for the ledger still has the intent.

@@ -226,7 +226,8 @@ fn a_port_that_is_taken_is_found() {
 #[test]
 fn what_others_can_read_is_found() {
     let rig = granted();
-    set_mode(&rig.file("config.toml"), 0o644);
+    set_mode(&rig.file("config.toml"), 0o666);
+    set_mode(&rig.file("ledger.db"), 0o644);
     set_mode(rig.home(), 0o755);
     snapshot!(here(rig.run("doctor")));
 }

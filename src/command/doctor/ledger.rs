@@ -7,7 +7,7 @@ use crate::ledger::{Ledger, Migration, SCHEMA};
 use crate::model::authorization::{Condition, Standing, next_of};
 use crate::model::instant::for_machines;
 use crate::model::server::LedgerPlace;
-use crate::system::files;
+use crate::system::files::{self, Holds};
 use std::time::Duration;
 
 /// With less on the disk, a consent is refused before it begins, or soon will be.
@@ -183,15 +183,16 @@ impl Examination<'_, '_> {
             fine = false;
             self.failed("files", &e);
         }
-        let ours = [paths.config.clone(), paths.ledger()].into_iter().chain(paths.beside_ledger());
-        for file in ours {
-            if let Err(e) = files::check_private_file(&file) {
+        let settings = files::open_provided(&paths.config, Holds::Settings).map(drop);
+        let ours = [paths.ledger()].into_iter().chain(paths.beside_ledger());
+        for judged in [settings].into_iter().chain(ours.map(|file| files::check_private_file(&file))) {
+            if let Err(e) = judged {
                 fine = false;
                 self.failed("files", &e);
             }
         }
         if fine {
-            self.well("files", format!("ours alone, in {}", paths.data.display()));
+            self.well("files", format!("safe from other users, in {}", paths.data.display()));
         }
     }
 

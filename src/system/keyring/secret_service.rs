@@ -1,9 +1,12 @@
 //! What the keyring crate doesn't tell of a Secret Service: what is locked, before that is asked for and the desktop
 //! asks a person; whether it has a place for secrets at all; and which program it is.
 
+use super::super::files;
 use super::{KeyringFault, SERVICE};
 use crate::error::clean;
 use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use zbus::blocking::Connection;
 use zbus::names::BusName;
@@ -39,6 +42,13 @@ impl SecretService {
     /// That everything which is needed for these items is open, so that nobody is asked for it. Where the bus itself
     /// doesn't answer, the keyring crate has the better word for it.
     pub(super) fn asks_nobody(&self, account: Option<&str>) -> Result<(), KeyringFault> {
+        // defense: S56 no-session-of-another-user
+        if let Some(socket) = session().filter(|socket| files::is_in_other_hands(socket)) {
+            return Err(KeyringFault::Absent(format!(
+                "the D-Bus session at {} is in another user's hands (DBUS_SESSION_BUS_ADDRESS, XDG_RUNTIME_DIR): log in as this user, not by su or sudo",
+                clean(&socket.display().to_string())
+            )));
+        }
         let Some(bus) = self.bus() else { return Ok(()) };
         let Some(collection) = default_collection(bus) else { return Ok(()) };
         if collection.as_str() == NONE {
@@ -127,4 +137,48 @@ fn property<T: TryFrom<OwnedValue>>(bus: &Connection, collection: &OwnedObjectPa
         .call_method(Some(NAME), collection, Some("org.freedesktop.DBus.Properties"), "Get", &asked)
         .ok()?;
     reply.body().deserialize::<OwnedValue>().ok()?.try_into().ok()
+}
+
+/// The socket of the D-Bus session, where it has a path: whoever answers there is handed our secrets.
+fn session() -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "D-Bus's own library reads them there, too")]
+    let (address, folder) =
+        (std::env::var_os("DBUS_SESSION_BUS_ADDRESS"), std::env::var_os("XDG_RUNTIME_DIR"));
+    match address {
+        Some(address) => socket_of(address.to_str()?),
+        None => Some(Path::new(&folder?).join("bus")),
+    }
+}
+
+/// The path in an address as `unix:path=/run/user/1000/bus,guid=…` (D-Bus Specification, Server Addresses).
+fn socket_of(address: &str) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStringExt;
+    let first = address.split(';').next()?.strip_prefix("unix:")?;
+    let path = first.split(',').find_map(|it| it.strip_prefix("path="))?;
+    let mut bytes = path.bytes();
+    let mut decoded = Vec::new();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'%' => decoded.extend(hex::decode([bytes.next()?, bytes.next()?]).ok()?),
+            byte => decoded.push(byte),
+        }
+    }
+    Some(OsString::from_vec(decoded).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_socket_of_a_session_stands_in_its_address() {
+        for (address, socket) in [
+            ("unix:path=/run/user/1000/bus", Some("/run/user/1000/bus")),
+            ("unix:guid=1,path=/tmp/dbus-a%20b;tcp:host=x", Some("/tmp/dbus-a b")),
+            ("unix:abstract=/tmp/dbus", None),
+            ("tcp:host=127.0.0.1,port=1", None),
+        ] {
+            assert_eq!(socket_of(address), socket.map(PathBuf::from), "{address}");
+        }
+    }
 }

@@ -13,6 +13,8 @@ mod never_bare;
 mod openers;
 mod refreshing;
 mod strangers;
+mod swaps;
+mod this_machine;
 mod words;
 
 use crate::crash::points::stride;

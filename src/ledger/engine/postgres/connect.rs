@@ -6,6 +6,7 @@ use super::messages::first;
 use super::sign_in::{RequiredProof, SignInGuard, SignInRefused};
 use crate::model::secret::Secret;
 use crate::model::server::{Encryption, Host, Server};
+use crate::system::files::{Holds, open_provided};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
@@ -150,9 +151,15 @@ fn tls(roots: Option<&Path>, client: Option<&(PathBuf, PathBuf)>) -> Result<Clie
     // A second call finds it installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let shown = |file: &Path, e: &dyn std::fmt::Display| format!("{}: {e}", file.display());
+    let open = |file: &Path, holds| match open_provided(file, holds) {
+        Ok(Some(open)) => Ok(open),
+        Ok(None) => Err(shown(file, &"there is no such file")),
+        Err(e) => Err(e.to_string()),
+    };
     let certificates = |file: &Path| -> Result<Vec<CertificateDer<'static>>, String> {
-        let found = CertificateDer::pem_file_iter(file).map_err(|e| shown(file, &e))?;
-        found.collect::<Result<_, _>>().map_err(|e| shown(file, &e))
+        CertificateDer::pem_reader_iter(open(file, Holds::Settings)?)
+            .collect::<Result<_, _>>()
+            .map_err(|e| shown(file, &e))
     };
     let builder = ClientConfig::builder();
     let builder = match roots {
@@ -167,7 +174,8 @@ fn tls(roots: Option<&Path>, client: Option<&(PathBuf, PathBuf)>) -> Result<Clie
     };
     match client {
         Some((certificate, key)) => {
-            let key_of = PrivateKeyDer::from_pem_file(key).map_err(|e| shown(key, &e))?;
+            let key_of =
+                PrivateKeyDer::from_pem_reader(open(key, Holds::Secret)?).map_err(|e| shown(key, &e))?;
             builder
                 .with_client_auth_cert(certificates(certificate)?, key_of)
                 .map_err(|e| shown(certificate, &e))
