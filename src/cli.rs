@@ -174,21 +174,24 @@ fn unparsed(e: &clap::Error, arguments: &[OsString], env: &Env) -> u8 {
     }
 }
 
-/// No home folder: said without an Env.
-pub fn unstarted(error: &Error) -> u8 {
+/// No home folder, or an environment that can't be used: said without an Env.
+pub fn unstarted(arguments: &[OsString], error: &Error) -> u8 {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "error: {error}\n  {}", error.hint().unwrap_or_default());
-    error.exit()
+    broken_off(arguments).unwrap_or_else(|| error.exit())
 }
 
 /// The exit code of a run that met a fault of the program's own.
 pub fn broken(arguments: &[OsString]) -> u8 {
-    if is_exec(arguments) {
-        exec::FAILED
-    } else if arguments.iter().any(|argument| argument == "--check") {
-        UNKNOWN
-    } else {
-        Kind::Failed.exit()
+    broken_off(arguments).unwrap_or(Kind::Failed.exit())
+}
+
+/// The exit code where a command has its own for whatever ends it too early.
+fn broken_off(arguments: &[OsString]) -> Option<u8> {
+    match arguments {
+        _ if is_exec(arguments) => Some(exec::FAILED),
+        _ if arguments.iter().any(|argument| argument == "--check") => Some(UNKNOWN),
+        _ => None,
     }
 }
 

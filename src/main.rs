@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let run = || match Env::system() {
         Ok(env) => cli::run(&arguments, env),
-        Err(e) => cli::unstarted(&e),
+        Err(e) => cli::unstarted(&arguments, &e),
     };
     ExitCode::from(fault::caught(run).unwrap_or_else(|| cli::broken(&arguments)))
 }

@@ -90,7 +90,12 @@ impl<'a> Call<'a> {
 /// A vault of a kind; nothing is touched yet.
 pub(super) fn vault(env: &Env, kind: VaultKind, recipients: &[String]) -> Vault {
     match kind {
-        VaultKind::Keyring => Vault::keyring(env.keyring.clone()),
+        VaultKind::Keyring => {
+            if env.terminal.attended() {
+                env.keyring.waits_for_a_person(env.terminal.teller());
+            }
+            Vault::keyring(env.keyring.clone())
+        }
         VaultKind::Sealed => Vault::sealed(identity(env), recipients.to_vec()),
     }
 }

@@ -3,8 +3,8 @@
 use super::{Bench, Call, hooks, online};
 use crate::consent::{Listening, ListeningReporter};
 use crate::custody::Custody;
-use crate::error::{ConfigError, Error, Result};
-use crate::model::authorization::hand_out_again;
+use crate::error::{ConfigError, Error, LedgerError, ProviderError, Result, UnusedCode};
+use crate::model::authorization::{hand_out_again, next_of};
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
 use crate::model::reminder::Hooks;
@@ -118,10 +118,19 @@ fn public(args: &Args, bench: &Bench<'_>) -> Result<Url> {
 }
 
 impl Reporter<'_, '_> {
+    /// What helps where the client isn't accepted.
+    fn set_secret(&self) -> String {
+        let command = next_of("config", &["set-secret"], self.provider.other(), &[]);
+        format!("Check client_id, and set the secret that BioTrack gave you, without a restart: {command}.")
+    }
+
     /// What to do about a license that has no new grant: nobody ran a command that could be run again.
     fn next(&self, outcome: &Outcome) -> Option<String> {
         let error = outcome.error.as_ref()?;
         match (error, &outcome.standing) {
+            (Error::Ledger(LedgerError::NotKept { .. }), _) => Some(
+                "The grant is sealed and waits. It is stored by itself as soon as that can be done.".into(),
+            ),
             (Error::Provider(_), Some(standing)) => {
                 let command = hand_out_again(&standing.record, self.provider.other_profile);
                 Some(format!("To ask again: {command}"))
@@ -152,7 +161,24 @@ impl ListeningReporter for Reporter<'_, '_> {
     }
 
     fn untaken(&mut self, why: &Error) {
-        self.call.env.terminal.complain(why);
+        let terminal = &self.call.env.terminal;
+        match why.unused_code() {
+            Some(UnusedCode::WrongClient) => terminal.insist(&format!(
+                "error: {why}\n  {} The answer is kept, and exchanged by itself if that is done within 10 minutes.",
+                self.set_secret()
+            )),
+            _ => terminal.complain(why),
+        }
+    }
+
+    fn unready(&mut self, why: &Error) {
+        let advice = match why {
+            Error::Provider(ProviderError::WrongClient { .. }) => self.set_secret(),
+            _ => "biotrack-auth doctor tries every endpoint.".into(),
+        };
+        self.call.env.terminal.insist(&format!(
+            "Note: {why}. Answers to links that are out are taken all the same, and kept while they can't be exchanged. {advice}"
+        ));
     }
 
     fn other_host(&mut self, host: &str) {

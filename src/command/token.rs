@@ -2,7 +2,7 @@
 
 use super::{Bench, Call, online};
 use crate::custody::{AtHand, Fresh};
-use crate::error::{Error, Kind, LedgerError, Result};
+use crate::error::{Error, Kind, LedgerError, Result, clean};
 use crate::model::duration::parse;
 use crate::model::selection;
 use crate::report::token_document;
@@ -29,10 +29,10 @@ pub struct Args {
     #[arg(value_name = "SELECTOR")]
     selector: String,
 
-    /// Refresh it unless it's valid for this much longer
+    /// Refresh it unless it's valid for this much longer [default: 10m]
     // defense: S52 no-option-takes-a-secret
-    #[arg(long, value_name = "TIME", default_value = MIN_VALID)]
-    min_valid: String,
+    #[arg(long, value_name = "TIME")]
+    min_valid: Option<String>,
 
     /// How to print it [default: raw]
     #[arg(long, value_name = "FORMAT", value_enum)]
@@ -76,9 +76,20 @@ pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
             });
         }
     };
-    let min = parse("time", &args.min_valid)?;
+    let wanted = args.min_valid.as_deref().map(|text| parse("time", text)).transpose()?;
+    let min = wanted.map_or_else(|| parse("time", MIN_VALID), Ok)?;
     call.bench()?.work(call, |bench| {
         let fresh = fresh(call, bench, &args.selector, min)?;
+        if let (Some(_), Some(ends)) = (wanted, fresh.expires_at)
+            && fresh.life.is_some_and(|life| life < min)
+            && !fresh.is_unsettled
+        {
+            let until = bench.provider.zone.time(ends);
+            terminal.say(&format!(
+                "Note: no access token of {} is valid for as long as --min-valid asks; this one is until {until}.",
+                clean(&bench.provider.host())
+            ));
+        }
         terminal.answer(&printed(call, &fresh, format)?)?;
         bench.custody.note_use(&fresh.record);
         Ok(0)
@@ -135,7 +146,7 @@ pub(super) fn fresh<'a>(
             let until =
                 fresh.expires_at.map_or_else(String::new, |at| format!(", until {}", provider.zone.time(at)));
             call.env.terminal.say(&format!("Note: {e}. The token from before is still valid{until}."));
-            Ok(fresh)
+            Ok(Fresh { is_unsettled: true, ..fresh })
         }
         asked => asked,
     }

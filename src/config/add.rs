@@ -77,7 +77,7 @@ pub fn add_profile(paths: &Paths, new: &NewProfile, vault: Option<&NewVault>) ->
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
         files::private_folder(folder)?;
     }
-    files::replace(file, text.as_bytes(), 0o600)?;
+    files::replace_settings(file, text.as_bytes())?;
     Ok(config)
 }
 

@@ -56,14 +56,14 @@ fn change(paths: &Paths, change: impl FnOnce(&Config, &mut DocumentMut) -> Resul
     let file = &paths.config;
     files::private_folder(&paths.data)?;
     let lock = paths.data.join("config.lock");
-    let alone = files::open_lock(&lock)?;
+    let alone = files::open_private(&lock)?;
     alone.lock().map_err(|e| Error::File { path: lock.display().to_string(), reason: e.to_string() })?;
     let text = read_file(file)?;
     let mut document = document(file, &text)?;
     change(&accepted(file, &text)?, &mut document)?;
     let text = document.to_string();
     accepted(file, &text)?;
-    files::replace(file, text.as_bytes(), 0o600)
+    files::replace_settings(file, text.as_bytes())
 }
 
 /// What a text holds that is to stand in the file; the first thing wrong with it is the error.

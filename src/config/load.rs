@@ -11,9 +11,9 @@ use super::settle::Settling;
 use super::suggest::did_you_mean;
 use crate::error::{ConfigError, Error, Result, clean};
 use crate::model::vault_kind::VaultKind;
-use crate::system::{Paths, files};
-use std::fs;
-use std::io::ErrorKind;
+use crate::system::Paths;
+use crate::system::files::{Holds, open_provided};
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 impl Config {
@@ -86,16 +86,21 @@ fn on_one_machine() -> Wrong {
     )
 }
 
-/// The file's text, where the file is private to its owner.
+/// The file's text. No secret stands in it, but commands that are run: nobody else may change it.
 pub(super) fn read_file(file: &Path) -> Result<String> {
-    let fault = |reason: String| ConfigError::File { path: clean(&file.display().to_string()), reason };
-    files::check_private_file(file).map_err(|e| match e {
-        Error::File { reason, .. } => fault(reason).into(),
+    let shown = || clean(&file.display().to_string());
+    let opened = open_provided(file, Holds::Settings).map_err(|e| match e {
+        Error::File { path, reason } => ConfigError::File { path: clean(&path), reason }.into(),
         other => other,
     })?;
-    fs::read_to_string(file).map_err(|e| match e.kind() {
-        ErrorKind::NotFound => ConfigError::Missing { path: clean(&file.display().to_string()) }.into(),
-        ErrorKind::InvalidData => fault("it isn't UTF-8 text".into()).into(),
-        _ => fault(e.to_string()).into(),
-    })
+    let mut opened = opened.ok_or_else(|| ConfigError::Missing { path: shown() })?;
+    let mut text = String::new();
+    opened.read_to_string(&mut text).map_err(|e| {
+        let reason = match e.kind() {
+            ErrorKind::InvalidData => "it isn't UTF-8 text".into(),
+            _ => e.to_string(),
+        };
+        ConfigError::File { path: shown(), reason }
+    })?;
+    Ok(text)
 }

@@ -4,12 +4,14 @@
 //! Sources: PostgreSQL's manual, 34.1.1.2 (connection URIs), 34.16 (`.pgpass`) and 34.17 (service files).
 
 use super::address::Wrong;
-use crate::error::{ConfigError, Result, clean};
+use crate::error::{ConfigError, Error, Result, clean};
 use crate::model::secret::Secret;
-use crate::model::server::{Encryption, Host, Server};
+use crate::model::server::{Encryption, Host, Passwords, Server};
 use crate::system::Variables;
+use crate::system::files::{Holds, judge_open, open_provided};
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use url::Url;
 
@@ -211,10 +213,10 @@ impl Written {
         let of_all = variables.get("PGSYSCONFDIR").unwrap_or("/etc/postgresql-common");
         let files = personal.into_iter().chain([Path::new(of_all).join("pg_service.conf")]);
         for file in files {
-            let Some(text) = text_of(&file)? else { continue };
+            let Some((open, text)) = text_of(&file, Holds::Settings)? else { continue };
             let Some((found, password)) = section(&text, &service, &file)? else { continue };
             if password.is_some() {
-                refuse_readable(&file)?;
+                judge_open(&file, &open, Holds::Secret).map_err(unusable)?;
             }
             for (key, value) in found {
                 self.0.entry(key).or_insert(value);
@@ -231,29 +233,46 @@ impl Written {
 
     /// The server, with what the files know; `user` is who runs the program.
     pub(super) fn server(self, address: &str, variables: &Variables, user: &str) -> Result<Server> {
-        let (written, password) = self.with_service(variables)?;
-        let wrong = |wrong: Wrong| ConfigError::Ledger {
-            reason: format!("the ledger's address {}", wrong.problem),
-            hint: wrong.right.unwrap_or_default(),
-        };
-        let hosts = written.hosts().map_err(wrong)?;
-        let takes_writes = written.takes_writes().map_err(wrong)?;
-        let encryption = written.encryption().map_err(wrong)?;
-        let user = written.get("user").unwrap_or(user).to_owned();
+        let (named, whose) = (self.clone(), (variables.clone(), user.to_owned()));
+        let passwords = Passwords::read_by(move || named.clone().passwords(&whose.0, &whose.1));
+        let (written, _) = self.with_service(variables)?;
+        let takes_writes = written.takes_writes().map_err(of_address)?;
+        let encryption = written.encryption().map_err(of_address)?;
+        let (database, user) = written.database_and_user(user);
+        let hosts = written.hosts().map_err(of_address)?.into_iter();
+        let hosts: Vec<_> = hosts.map(|(host, port)| Host { name: host.to_owned(), port }).collect();
         if hosts.is_empty() {
             let form = "It looks like postgres://USER@HOST/DATABASE; a Unix socket's folder goes into ?host=/run/postgresql.";
-            return Err(wrong(Wrong::new("names no host", form)).into());
+            return Err(of_address(Wrong::new("names no host", form)).into());
         }
-        let database = written.get("dbname").unwrap_or(&user).to_owned();
-        let mut all = Vec::with_capacity(hosts.len());
-        for (host, port) in hosts {
-            let password = match &password {
-                Some(password) => Some(password.clone()),
-                None => password_of(&written, host, port, &database, &user, variables)?,
-            };
-            all.push(Host { name: host.to_owned(), port, password });
-        }
-        Ok(Server { address: address.to_owned(), hosts: all, takes_writes, database, user, encryption })
+        // A file that can't be used is told of before anything is asked of the server.
+        passwords.read()?;
+        let address = address.to_owned();
+        Ok(Server { address, hosts, takes_writes, database, user, encryption, passwords })
+    }
+
+    /// The password at each host, as the files have it now.
+    fn passwords(self, variables: &Variables, user: &str) -> Result<Vec<Option<Secret>>> {
+        let (written, password) = self.with_service(variables)?;
+        let (database, user) = written.database_and_user(user);
+        let hosts = written.hosts().map_err(of_address)?;
+        let of = |(host, port)| match &password {
+            Some(password) => Ok(Some(password.clone())),
+            None => password_of(&written, host, port, &database, &user, variables),
+        };
+        hosts.into_iter().map(of).collect()
+    }
+
+    fn database_and_user(&self, user: &str) -> (String, String) {
+        let user = self.get("user").unwrap_or(user).to_owned();
+        (self.get("dbname").unwrap_or(&user).to_owned(), user)
+    }
+}
+
+fn of_address(wrong: Wrong) -> ConfigError {
+    ConfigError::Ledger {
+        reason: format!("the ledger's address {}", wrong.problem),
+        hint: wrong.right.unwrap_or_default(),
     }
 }
 
@@ -308,8 +327,8 @@ fn password_of(
     let Some(file) = named.or_else(|| Some(Path::new(variables.get("HOME")?).join(".pgpass"))) else {
         return Ok(None);
     };
-    let Some(text) = text_of(&file)? else { return Ok(None) };
-    refuse_readable(&file)?;
+    // libpq ignores a password file that others can read, and says so; here that is an end.
+    let Some((_, text)) = text_of(&file, Holds::Secret)? else { return Ok(None) };
     // libpq: a socket in the default folder is written `localhost`.
     let socket = host == "/run/postgresql" || host == "/var/run/postgresql" || host == "/tmp";
     let port = port.to_string();
@@ -339,38 +358,19 @@ fn fields(line: &str) -> Vec<String> {
     fields
 }
 
-fn text_of(file: &Path) -> Result<Option<String>> {
-    match std::fs::read_to_string(file) {
-        Ok(text) => Ok(Some(text)),
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-        Err(e) => Err(unreadable(file, &e.to_string())),
-    }
+/// The file, open, with its text; nothing where there is none.
+fn text_of(path: &Path, holds: Holds) -> Result<Option<(File, String)>> {
+    let Some(mut file) = open_provided(path, holds).map_err(unusable)? else { return Ok(None) };
+    let mut text = String::new();
+    file.read_to_string(&mut text)
+        .map_err(|e| unusable(Error::File { path: path.display().to_string(), reason: e.to_string() }))?;
+    Ok(Some((file, text)))
 }
 
-/// libpq ignores a password file that others can read, and says so; here that is an end: its password is known by now.
-#[cfg(unix)]
-fn refuse_readable(file: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = file.metadata().map_err(|e| unreadable(file, &e.to_string()))?.permissions().mode();
-    match mode & 0o077 {
-        0 => Ok(()),
-        _ => Err(unreadable(
-            file,
-            &format!("it has mode {:04o}, so others can read or change the password in it", mode & 0o7777),
-        )),
-    }
-}
-
-#[cfg(not(unix))]
-fn refuse_readable(_: &Path) -> Result<()> {
-    // It lies in the user's own profile.
-    Ok(())
-}
-
-fn unreadable(file: &Path, reason: &str) -> crate::error::Error {
+fn unusable(e: Error) -> Error {
     ConfigError::Ledger {
-        reason: format!("{} can't be used: {reason}", shown(file)),
-        hint: format!("chmod 600 {}", shown(file)),
+        reason: format!("a file that its address needs can't be used: {}", clean(&e.to_string())),
+        hint: "What is in it says where the ledger is, or opens it: no other user may change it, or read a password.".into(),
     }
     .into()
 }

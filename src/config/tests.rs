@@ -416,7 +416,7 @@ fn a_wrong_flag_is_a_usage_error_before_anything_is_written() {
 
 #[cfg(unix)]
 #[test]
-fn the_file_is_private_and_a_shared_one_is_refused() {
+fn a_file_that_others_may_change_is_refused_and_one_that_they_may_read_is_not() {
     use std::os::unix::fs::PermissionsExt;
     let (_folder, paths) = home();
     assert!(matches!(Config::load(&paths), Err(Error::Config(ConfigError::Missing { .. }))));
@@ -425,6 +425,12 @@ fn the_file_is_private_and_a_shared_one_is_refused() {
     assert_eq!((mode(&paths.config), mode(&paths.data)), (0o600, 0o700));
     fs::set_permissions(&paths.config, fs::Permissions::from_mode(0o666)).unwrap();
     let shared = Config::load(&paths).unwrap_err();
-    assert!(shared.to_string().contains("chmod 600"), "{shared}");
+    assert!(shared.to_string().contains("chmod go-w"), "{shared}");
     assert_eq!(shared.exit(), 2);
+    // No secret stands in it: whoever may read it may, and goes on doing so when it's changed.
+    fs::set_permissions(&paths.config, fs::Permissions::from_mode(0o644)).unwrap();
+    change_ledger(&paths, None).unwrap();
+    assert_eq!(mode(&paths.config), 0o644);
+    fs::set_permissions(&paths.data, fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(Config::load(&paths).unwrap_err().to_string().contains("chmod go-w"));
 }

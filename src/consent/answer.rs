@@ -33,8 +33,7 @@ pub fn answer(
     let key = flow.key.clone();
     let provider = custody.provider().clone();
     let record = custody.standing(&key)?.ok_or_else(|| Error::Internal("the record vanished".into()))?.record;
-    let item =
-        Planned { username: flow.username.clone(), ..Planned::of(&record, flow.purpose, String::new()) };
+    let item = Planned::of_flow(&record, flow);
     let found = match found {
         Found::Left(flow) => {
             if let Some(kept) = finish_left_over(env, custody, &item)? {
@@ -44,7 +43,7 @@ pub fn answer(
             match custody.is_new(&returned)?.then(|| custody.find(&returned)) {
                 Some(Ok(waiting @ Found::Waiting(_))) => waiting,
                 _ => {
-                    let (license, next) = (key.license.to_string(), custody.next_consent(&flow)?);
+                    let (license, next) = (key.license.to_string(), custody.next_consent(&flow.key)?);
                     return Err(HandoffError::LeftUncertain { license, next }.into());
                 }
             }
@@ -120,4 +119,6 @@ impl Exchanges for WaitedFor<'_> {
     fn unroute(&self, _: &FlowId) {}
 
     fn route(&self, _: &FlowId) {}
+
+    fn untake(&self, _: &FlowId) {}
 }

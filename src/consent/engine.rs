@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 pub enum Stage {
     /// An admin was asked, and hasn't answered.
     Asked,
-    /// A code came and is noted; it waits for its turn to be sent.
+    /// A code came, and is kept; it waits for its turn to be sent.
     Arrived,
     /// The code is being exchanged.
     Sent,
@@ -28,10 +28,8 @@ pub enum Stage {
 /// What happened to a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// An answer with a code came.
+    /// An answer with a code came, which is sealed and noted: a process that is killed loses no consent.
     CodeCame,
-    /// An answer came from elsewhere, and custody noted its code when it claimed the flow.
-    CodeClaimed,
     /// The provider said no: an error answer of its authorization endpoint.
     Refused,
     /// There is room for one exchange more, and it's the flow's turn.
@@ -67,8 +65,6 @@ pub enum Event {
 /// What is to be done, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// Seal the code, and note it in the ledger: a process that is killed loses no consent.
-    Note,
     /// Wait for a turn to be sent.
     Queue,
     /// Note in the ledger that the code is being sent; then one POST.
@@ -85,6 +81,8 @@ pub enum Effect {
     Reply,
     /// Tell the browser that waits that its answer is kept, and is being finished.
     Assure,
+    /// Tell the browser that waits that its answer is kept for the next command.
+    Keep,
     /// Tell whoever started it how it ended.
     Report,
     /// Tell whoever started it that it's waited for again.
@@ -107,12 +105,11 @@ pub enum Starter {
 /// What an event means for a flow; `None`: nothing.
 fn decide(starter: Starter, stage: Stage, event: Event) -> Option<(Stage, &'static [Effect])> {
     use Effect::{
-        Assure, Close, Leave, LeaveOpen, Note, Queue, Reply, Report, Route, Send, Unroute, WaitAgain,
+        Assure, Close, Keep, Leave, LeaveOpen, Queue, Reply, Report, Route, Send, Unroute, WaitAgain,
     };
     use Stage::{Arrived, Asked, Deferred, Ended, Left, Sent};
     Some(match (stage, event, starter) {
-        (Asked | Left, Event::CodeCame, _) => (Arrived, &[Note, Queue]),
-        (Asked, Event::CodeClaimed, _) => (Arrived, &[Queue]),
+        (Asked | Left, Event::CodeCame, _) => (Arrived, &[Queue]),
         (Asked, Event::Refused, _) => (Ended, &[Close, Reply, Report]),
         (Left, Event::Refused, _) => (Ended, &[Close, Reply]),
         (Asked, Event::TimeOver, _) => (Left, &[LeaveOpen, Report]),
@@ -129,17 +126,19 @@ fn decide(starter: Starter, stage: Stage, event: Event) -> Option<(Stage, &'stat
             (Deferred, &[Assure])
         }
         (Sent, Event::WantedLater, _) => (Deferred, &[]),
-        // A run can be gone on with, once the client is right.
+        // A run can be gone on with, once the client is right; a server goes on itself.
         (Sent, Event::WrongClient, Starter::Run) => (Ended, &[Reply, Leave]),
-        (Arrived | Sent, Event::Settled, _)
-        | (Sent, Event::NeverLeft | Event::WrongClient, _)
-        | (Deferred, Event::Stopped, Starter::One) => (Ended, &[Reply, Report]),
+        (Sent, Event::WrongClient, Starter::Server) => (Deferred, &[Assure, WaitAgain]),
+        (Arrived | Sent, Event::Settled, _) | (Sent, Event::NeverLeft | Event::WrongClient, _) => {
+            (Ended, &[Reply, Report])
+        }
+        (Deferred, Event::Stopped, Starter::One) => (Ended, &[Keep, Report]),
         // Whose flow an answer belongs to, a server looks up in the ledger each time.
         (Sent, Event::Spent | Event::SpentInSight, Starter::Server) => (Ended, &[Reply, Report]),
         (Sent, Event::Spent, _) => (Left, &[Route, Reply, Report]),
         (Sent, Event::SpentInSight, _) => (Asked, &[Route, Reply, WaitAgain]),
         (Deferred, Event::Retry, _) => (Arrived, &[Queue]),
-        (Deferred, Event::Stopped, _) => (Ended, &[Leave]),
+        (Deferred, Event::Stopped, _) => (Ended, &[Keep, Leave]),
         _ => return None,
     })
 }
@@ -171,6 +170,8 @@ pub struct Flow {
     pub reply: Option<BrowserReply>,
     /// An answer that wasn't to be trusted: what is said where no other came in time.
     pub distrusted: Option<Error>,
+    /// Its code waits until the client is right.
+    waits_for_client: bool,
     /// Until when its admin has time.
     asked_until: Option<Instant>,
     /// When the code came.
@@ -203,13 +204,14 @@ impl Engine {
             code: None,
             reply: None,
             distrusted: None,
+            waits_for_client: false,
             asked_until: until,
             came: None,
         };
         self.flows.insert(flow, asked);
     }
 
-    /// A code that came, and the browser that waits: what [`Event::CodeCame`] or [`Event::CodeClaimed`] is about.
+    /// A code that came, and the browser that waits: what [`Event::CodeCame`] is about.
     pub fn came(&mut self, flow: &FlowId, code: Secret, reply: BrowserReply, now: Instant) {
         if let Some(flow) = self.flows.get_mut(flow) {
             (flow.code, flow.reply, flow.came) = (Some(code), Some(reply), Some(now));
@@ -223,8 +225,11 @@ impl Engine {
         let Some((stage, effects)) = decide(self.starter, flow.stage, event) else { return &[] };
         tracing::trace!("flow {}: {event:?} in {:?} leads to {stage:?}", id.0, flow.stage);
         flow.stage = stage;
+        flow.waits_for_client = event == Event::WrongClient;
         flow.until = match (stage, event, self.starter) {
             (Stage::Deferred, Event::Unnoted, _) => Some(now + NOTE_AGAIN),
+            // Once the client is right; and once more before the code has lapsed.
+            (Stage::Deferred, Event::WrongClient, _) => flow.came.map(|came| came + CODE_LIVES - RETRY),
             (Stage::Deferred, _, Starter::Server) => Some(now + RETRY),
             (Stage::Asked, ..) => flow.asked_until,
             (Stage::Left, ..) => flow.asked_until.max(Some(now + LEFT)),
@@ -259,6 +264,11 @@ impl Engine {
         !self.stopping && came.is_some_and(|came| later.saturating_duration_since(came) < CODE_LIVES)
     }
 
+    /// Whether a code that a wrong client sent is kept: by a server for as long as it lives, else for the next command.
+    pub fn may_wait_for_the_client(&self, flow: &FlowId, now: Instant) -> bool {
+        self.starter != Starter::Server || self.lives_until(flow, now + 2 * RETRY)
+    }
+
     /// A code that was deferred isn't sent before then.
     pub fn wait_until(&mut self, flow: &FlowId, later: Instant) {
         if let Some(flow) = self.flows.get_mut(flow).filter(|it| it.stage == Stage::Deferred) {
@@ -269,6 +279,11 @@ impl Engine {
     /// Those whose codes were deferred and may be sent now, in their licenses' order.
     pub fn deferred(&self, now: Instant) -> Vec<FlowId> {
         self.in_order(|flow| flow.stage == Stage::Deferred && flow.until.is_none_or(|until| until <= now))
+    }
+
+    /// Those whose codes wait until the client is right.
+    pub fn waiting_for_client(&self) -> Vec<FlowId> {
+        self.in_order(|flow| flow.stage == Stage::Deferred && flow.waits_for_client)
     }
 
     /// Nothing more is deferred: the command ends.

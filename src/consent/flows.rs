@@ -10,7 +10,7 @@
 //! What an event leads to, [`Engine`] decides. Here it's done, step by step, by custody and the server of the browsers.
 
 use super::engine::{Effect, Engine, Event, Flow, Stage, Starter};
-use crate::custody::{Asked, Custody, Found, Kept, Question};
+use crate::custody::{Asked, Custody, Found, Kept, Question, Recovered};
 use crate::error::{Error, HandoffError, LedgerError, ProviderError, Result, UnusedCode};
 use crate::model::duration::in_words;
 use crate::model::flow::Logged;
@@ -36,6 +36,8 @@ pub trait Exchanges {
     fn unroute(&self, flow: &FlowId);
     /// Another answer to a flow counts like the first.
     fn route(&self, flow: &FlowId);
+    /// The answer that came couldn't be taken: it counts when it comes again.
+    fn untake(&self, flow: &FlowId);
 }
 
 impl Exchanges for &mut Session {
@@ -56,6 +58,10 @@ impl Exchanges for &mut Session {
     fn route(&self, flow: &FlowId) {
         self.expect_again(flow);
     }
+
+    fn untake(&self, flow: &FlowId) {
+        self.expect_the_same(flow);
+    }
 }
 
 impl Exchanges for CallbackServer {
@@ -73,6 +79,8 @@ impl Exchanges for CallbackServer {
     fn unroute(&self, _: &FlowId) {}
 
     fn route(&self, _: &FlowId) {}
+
+    fn untake(&self, _: &FlowId) {}
 }
 
 /// A flow that is over.
@@ -81,8 +89,16 @@ pub struct Over {
     pub item: usize,
     /// How it ended, or what its answer came to; `None`: it's left to do.
     pub kept: Option<Result<Kept>>,
-    /// It's waited for again: its code was refused, and the same address works once more.
+    /// It's waited for again: its code was refused, and the same address works once more; or a server tries its code once more.
     pub waits_again: bool,
+}
+
+/// A flow that is over here, and that the ledger couldn't be told of, or not as it should be.
+pub struct LeftOver {
+    /// Which.
+    pub flow: FlowId,
+    /// The license's place among those that the command is about.
+    pub item: usize,
 }
 
 /// The flows of a command, with custody to store what comes of them.
@@ -95,6 +111,7 @@ pub struct Flows<'f, 'e, S> {
     pub server: S,
     engine: Engine,
     over: VecDeque<Over>,
+    left_over: Vec<LeftOver>,
     /// A person is there, who is told of a code that was refused and goes on waiting.
     attended: bool,
 }
@@ -108,7 +125,8 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         server: S,
         attended: bool,
     ) -> Self {
-        Self { custody, client, server, engine: Engine::new(starter), over: VecDeque::new(), attended }
+        let (engine, over, left_over) = (Engine::new(starter), VecDeque::new(), Vec::new());
+        Self { custody, client, server, engine, over, left_over, attended }
     }
 
     /// Commits that admins are about to be asked: before any browser opens, and all in one commit.
@@ -121,10 +139,40 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         self.engine.asked(flow, item, address, Some(until));
     }
 
-    /// An answer with a code came.
-    pub fn code_came(&mut self, flow: &FlowId, code: Secret, reply: BrowserReply) {
+    /// An answer with a code came: it's sealed and noted first. Where that can't be done, the answer isn't taken: its flow is as
+    /// before, and the same answer counts when it comes again. Why, in that case.
+    pub fn code_came(&mut self, flow: &FlowId, code: Secret, reply: BrowserReply) -> Result<()> {
+        if let Err(e) = self.custody.arrived(flow, &code) {
+            return self.untaken(flow, code, e, reply);
+        }
         self.engine.came(flow, code, reply, Instant::now());
         self.on(flow, Event::CodeCame, None);
+        Ok(())
+    }
+
+    /// An answer that couldn't be noted. Where another one brought a grant meanwhile, or others have the flow, that is its end.
+    fn untaken(&mut self, id: &FlowId, code: Secret, why: Error, reply: BrowserReply) -> Result<()> {
+        let end = match self.custody.granted_meanwhile(id).ok().flatten() {
+            Some(kept) => Some(Ok(kept)),
+            None if matches!(why, Error::Ledger(LedgerError::TakenOver)) => Some(Err(why)),
+            None => {
+                match &why {
+                    Error::Handoff(HandoffError::Used { .. }) => {
+                        self.server.route(id);
+                        reply.already();
+                    }
+                    _ => {
+                        self.server.untake(id);
+                        reply.not_now();
+                    }
+                }
+                return Err(why);
+            }
+        };
+        self.engine.came(id, code, reply, Instant::now());
+        self.on(id, Event::CodeCame, None);
+        self.on(id, Event::Settled, end);
+        Ok(())
     }
 
     /// Another answer than a code came.
@@ -157,7 +205,7 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
     ) -> Result<()> {
         let (Found::Waiting(flow) | Found::Left(flow)) = found;
         let id = flow.id.clone();
-        let code = match self.custody.take_up(*flow, returned, &self.client.endpoints) {
+        let code = match self.custody.claim_flow(*flow, returned, &self.client.endpoints) {
             Ok(code) => code,
             Err(e) => {
                 match &e {
@@ -169,7 +217,7 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         };
         self.engine.asked(id.clone(), item, String::new(), None);
         self.engine.came(&id, code, reply, Instant::now());
-        self.on(&id, Event::CodeClaimed, None);
+        self.on(&id, Event::CodeCame, None);
         Ok(())
     }
 
@@ -224,7 +272,9 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
                     self.engine.wait_until(&id, now + pause(wait));
                     continue;
                 }
-                (Some(UnusedCode::WrongClient), _) => Event::WrongClient,
+                (Some(UnusedCode::WrongClient), _) if self.engine.may_wait_for_the_client(&id, now) => {
+                    Event::WrongClient
+                }
                 (None, Err(Error::Provider(ProviderError::CodeLapsed { .. })))
                     if self.attended && self.engine.was_asked_here(&id) && self.custody.is_reopened(&id) =>
                 {
@@ -281,6 +331,17 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         self.send_queued();
     }
 
+    /// Whether codes wait until the client is right.
+    pub fn wait_for_client(&self) -> bool {
+        !self.engine.waiting_for_client().is_empty()
+    }
+
+    /// The client is another one: what waited for that is sent now.
+    pub fn retry_with_client(&mut self) {
+        self.engine.waiting_for_client().iter().for_each(|id| self.on(id, Event::Retry, None));
+        self.send_queued();
+    }
+
     /// The command ends: what was answered is stored first.
     pub fn stop(&mut self, mut error: impl FnMut(usize) -> Error) {
         self.engine.stop();
@@ -314,15 +375,6 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         let effects = self.engine.on(id, event, Instant::now());
         for effect in effects {
             match effect {
-                Effect::Note => {
-                    let code = self.engine.get(id).and_then(|flow| flow.code.clone());
-                    if let Some(code) = code
-                        && let Err(e) = self.custody.arrived(id, &code)
-                    {
-                        let granted = self.custody.granted_meanwhile(id).ok().flatten();
-                        return self.on(id, Event::Settled, Some(granted.ok_or(e)));
-                    }
-                }
                 Effect::Queue => self.engine.queue(id),
                 // Only where there is room: see above.
                 Effect::Send => {}
@@ -344,6 +396,10 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
                         match end {
                             Ok(Kept::Live { .. }) => reply.granted(),
                             Ok(Kept::Held { granted_by }) => reply.held(granted_by),
+                            // Below it's given back.
+                            Err(e) if e.unused_code().is_some() && self.engine.goes_on_serving() => {
+                                reply.works_again();
+                            }
                             Err(e) => reply.failed(e),
                         }
                     }
@@ -351,6 +407,11 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
                 Effect::Assure => {
                     if let Some(reply) = self.engine.get_mut(id).and_then(|flow| flow.reply.take()) {
                         reply.being_finished();
+                    }
+                }
+                Effect::Keep => {
+                    if let Some(reply) = self.engine.get_mut(id).and_then(|flow| flow.reply.take()) {
+                        reply.kept();
                     }
                 }
                 Effect::Report => {
@@ -366,15 +427,39 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
                 Effect::Leave => self.tell(id, None, false),
             }
         }
-        if self.engine.get(id).is_some_and(|flow| flow.stage == Stage::Ended) {
-            self.engine.remove(id);
+        if self.engine.get(id).is_some_and(|flow| flow.stage == Stage::Ended)
+            && let Some(Flow { item, .. }) = self.engine.remove(id)
+        {
             // A code that came to nothing here is nobody else's while this process lives: its link works again.
             if self.engine.goes_on_serving()
                 && let Err(e) = self.custody.give_back(id)
             {
-                tracing::warn!("flow {} stays this process's own in the ledger: {e}", id.0);
+                tracing::warn!("flow {} stays this process's own in the ledger for now: {e}", id.0);
+            }
+            if self.custody.is_left_over(id) {
+                self.left_over.push(LeftOver { flow: id.clone(), item });
             }
         }
+    }
+
+    /// Finishes what is over here about a license, and isn't as it should be in the ledger: how it ended, where that wasn't known.
+    pub fn finish_left_over(&mut self, item: usize) -> Option<Result<Kept>> {
+        for left in self.left_over.extract_if(.., |left| left.item == item).collect::<Vec<_>>() {
+            match self.custody.finish_own(&left.flow) {
+                Ok(Some(Recovered::Finished { kept, .. })) => return Some(Ok(kept)),
+                Ok(_) => {}
+                Err(e) => {
+                    self.left_over.push(left);
+                    return Some(Err(e));
+                }
+            }
+        }
+        None
+    }
+
+    /// What is over here, and isn't as it should be in the ledger, since this was asked last.
+    pub fn take_left_over(&mut self) -> Vec<LeftOver> {
+        std::mem::take(&mut self.left_over)
     }
 
     fn tell(&mut self, id: &FlowId, kept: Option<Result<Kept>>, waits_again: bool) {

@@ -1,13 +1,14 @@
 //! The starter of a server: answers come from many admins' browsers, whoever asked them. It runs until it's stopped.
 
+mod clock;
+mod upkeep;
+
 use super::engine::Starter;
 use super::flows::Flows;
 use super::outcome::outcome_of;
-use super::recovery::finish_left_over;
 use crate::custody::{Custody, Found, Kept};
 use crate::error::{Error, HandoffError, Result};
-use crate::model::flow::Purpose;
-use crate::model::ids::Key;
+use crate::model::flow::Flow;
 use crate::model::outcome::Outcome;
 use crate::model::plan::Planned;
 use crate::oauth::{ProviderClient, Returned};
@@ -15,19 +16,20 @@ use crate::system::Env;
 use crate::web::{BrowserReply, CallbackServer, ServerEvent};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
+use upkeep::Upkeep;
 
 /// How soon it's tidied up behind what was stored, and how long it waits where nothing is to be done.
 const TIDY: Duration = Duration::from_millis(200);
 const IDLE: Duration = Duration::from_secs(5);
-/// How often the ledger is told that this host listens.
-const LISTED_AGAIN: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// What an operator sees of a server.
 pub trait ListeningReporter {
     /// A license's flow has ended, well or not.
     fn ended(&mut self, outcome: &Outcome);
-    /// An answer can't be taken for the moment, or not on this host: once for each reason, until one is taken again.
+    /// An answer can't be taken for the moment, or not on this host, or not finished: once for each reason, until it's over.
     fn untaken(&mut self, why: &Error);
+    /// What an exchange needs isn't as it should be; answers are taken all the same.
+    fn unready(&mut self, why: &Error);
     /// Requests come for another host than the public one.
     fn other_host(&mut self, host: &str);
     /// Nobody waits, and something was stored: others want to hear of it now.
@@ -47,8 +49,7 @@ pub struct Listening<'l, 'e> {
     untidy: bool,
     /// Why the last answer wasn't taken, where it was told.
     untaken: Option<String>,
-    /// When the ledger was last told that this host listens.
-    listed: Instant,
+    upkeep: Upkeep,
 }
 
 impl<'l, 'e> Listening<'l, 'e> {
@@ -60,6 +61,7 @@ impl<'l, 'e> Listening<'l, 'e> {
         server: CallbackServer,
         reporter: &'l mut dyn ListeningReporter,
     ) -> Self {
+        let upkeep = Upkeep::new(client);
         let flows = Flows::new(Starter::Server, custody, client, server, false);
         Self {
             env,
@@ -70,20 +72,22 @@ impl<'l, 'e> Listening<'l, 'e> {
             stopping: false,
             untidy: false,
             untaken: None,
-            listed: Instant::now(),
+            upkeep,
         }
     }
 
     /// Until it's stopped, and what was under way by then has ended or is left to the next run.
     pub fn run(mut self) {
         self.look_up_questions();
+        self.rehearse();
         // What an earlier run left is finished before anything else: a code lives minutes.
         self.finish_all_left();
         while !(self.stopping && self.flows.is_empty()) {
             self.look_up_questions();
-            self.stay_listed();
+            self.keep_up();
             let idle = Instant::now() + if self.untidy { TIDY } else { IDLE };
-            match self.flows.server.next(self.flows.soonest().map_or(idle, |soonest| soonest.min(idle))) {
+            let times = self.flows.soonest().into_iter().chain(self.upkeep.next());
+            match self.flows.server.next(times.fold(idle, Instant::min)) {
                 Some(ServerEvent::Answer { reply, .. }) if self.stopping => drop(reply),
                 Some(ServerEvent::Answer { returned, reply }) => self.answer(returned, reply),
                 Some(ServerEvent::Health(asked)) => asked.answer(self.health()),
@@ -92,24 +96,16 @@ impl<'l, 'e> Listening<'l, 'e> {
                     self.flows.send_queued();
                     self.flows.exchanged(vec![(flow, *result)]);
                 }
+                Some(ServerEvent::Tried(problem)) => self.rehearsed(problem.as_deref()),
                 Some(ServerEvent::Interrupted) => self.stop(),
                 None => self.lapse(),
             }
+            self.note_left_over();
             self.tell_what_is_over();
             if self.untidy && self.flows.is_empty() {
                 self.untidy = false;
                 self.flows.custody.tidy();
                 self.reporter.idle(self.flows.custody);
-            }
-        }
-    }
-
-    /// Hand-offs are sealed to hosts that were heard of as listeners not too long ago.
-    fn stay_listed(&mut self) {
-        if self.listed.elapsed() >= LISTED_AGAIN {
-            self.listed = Instant::now();
-            if let Err(e) = self.flows.custody.listens() {
-                tracing::info!("the ledger wasn't told that this host listens: {e}");
             }
         }
     }
@@ -157,7 +153,10 @@ impl<'l, 'e> Listening<'l, 'e> {
         self.untaken = None;
         let found = match found {
             Found::Left(flow) => {
-                self.finish_left(&flow.key);
+                match self.planned(&flow) {
+                    Ok(item) => self.finish_left(item),
+                    Err(e) => return reply.failed(&e),
+                }
                 // Where that brought nothing the question is open again, and this may be another answer to it.
                 match self.flows.custody.find(&returned) {
                     Ok(waiting @ Found::Waiting(_)) => waiting,
@@ -168,8 +167,8 @@ impl<'l, 'e> Listening<'l, 'e> {
         };
         let (Found::Waiting(flow) | Found::Left(flow)) = &found;
         let reply = reply.about(flow.key.license.as_str());
-        let planned = match self.planned(&flow.key) {
-            Ok(planned) => Planned { username: flow.username.clone(), purpose: flow.purpose, ..planned },
+        let planned = match self.planned(flow) {
+            Ok(planned) => planned,
             Err(e) => return reply.failed(&e),
         };
         let item = self.next_item;
@@ -194,10 +193,10 @@ impl<'l, 'e> Listening<'l, 'e> {
         }
     }
 
-    fn planned(&self, key: &Key) -> Result<Planned> {
-        let standing = self.flows.custody.standing(key)?;
+    fn planned(&self, flow: &Flow) -> Result<Planned> {
+        let standing = self.flows.custody.standing(&flow.key)?;
         let record = standing.ok_or_else(|| Error::Internal("the record vanished".into()))?.record;
-        Ok(Planned::of(&record, Purpose::Renew, String::new()))
+        Ok(Planned::of_flow(&record, flow))
     }
 
     fn stop(&mut self) {
@@ -214,6 +213,12 @@ impl<'l, 'e> Listening<'l, 'e> {
     /// What became of licenses, for the operator; what is left to the next run waits in the ledger.
     fn tell_what_is_over(&mut self) {
         while let Some(over) = self.flows.next_over() {
+            if over.waits_again {
+                if let Some(Err(e)) = over.kept {
+                    self.reporter.untaken(&e);
+                }
+                continue;
+            }
             let item = self.items.remove(&over.item);
             if let (Some(item), Some(kept)) = (item, over.kept) {
                 self.ended(&item, kept);
@@ -224,22 +229,5 @@ impl<'l, 'e> Listening<'l, 'e> {
     fn ended(&mut self, item: &Planned, kept: Result<Kept>) {
         self.untidy = true;
         self.reporter.ended(&outcome_of(self.flows.custody, item, kept, |_| false));
-    }
-
-    fn finish_all_left(&mut self) {
-        let profile = self.flows.custody.provider().profile.clone();
-        let left = self.flows.custody.ledger_mut().unfinished(&profile, None).unwrap_or_default();
-        for flow in left.iter().filter(|flow| flow.owner.is_some()) {
-            self.finish_left(&flow.key);
-        }
-    }
-
-    fn finish_left(&mut self, key: &Key) {
-        self.untidy = true;
-        let finished =
-            self.planned(key).and_then(|item| finish_left_over(self.env, self.flows.custody, &item));
-        if let Err(e) = finished {
-            self.env.terminal.complain(&e);
-        }
     }
 }

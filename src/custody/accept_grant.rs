@@ -1,9 +1,11 @@
 //! Another admin's grant that awaits approval becomes the living one, without a new consent.
 
 use super::granted_record::{drop_unwanted, make_live, summary, tokens_of_elsewhere};
+use super::received_grant::unconfirmed;
 use super::writer::{Custody, event};
 use crate::error::{LedgerError, Result};
 use crate::ledger::Ledger;
+use crate::model::consent::compare;
 use crate::model::flow::{Change, FlowEnd, Move, Role, StoredSecret};
 use crate::model::granted::{AwaitingGrant, Granted};
 use crate::model::history::Happened;
@@ -55,7 +57,9 @@ impl Custody<'_> {
             // It was granted before: what became uncertain since, such as whether it was revoked, it doesn't settle.
             let uncertain_at = record.uncertain_at;
             let elsewhere = tokens_of_elsewhere(ledger, record)?;
-            make_live(record, &provider, &granted, renewed);
+            let unconfirmed =
+                unconfirmed(&compare(&provider, key, &record.username, &granted.reported), &granted);
+            make_live(record, &provider, &granted, renewed, &unconfirmed);
             record.uncertain_at = uncertain_at;
             let mut moves = drop_unwanted(record, &provider);
             moves.extend(elsewhere.iter().map(|it| Move::Drop(it.id)));
@@ -64,7 +68,7 @@ impl Custody<'_> {
             moves.extend([Move::Drop(held.id), Move::Put(Role::Live, place)]);
             dropped.push(held.place);
             let happened = if renewed { Happened::Renewed } else { Happened::Granted };
-            let events = vec![event(record, happened, &summary(record, &[]), now)];
+            let events = vec![event(record, happened, &summary(record), now)];
             Ok(Change { record: record.clone(), moves, ends: Some(FlowEnd::Unanswered), events })
         });
         let kept = kept.inspect_err(|e| {

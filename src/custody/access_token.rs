@@ -24,6 +24,15 @@ pub enum AtHand {
     Stale,
 }
 
+/// Which tokens do without a refresh.
+#[derive(Debug, Clone, Copy)]
+enum Want {
+    /// Those that are good for so much more.
+    Lasting(SignedDuration),
+    /// Those of another row.
+    OtherThan(i64),
+}
+
 impl Custody<'_> {
     /// The access token without the network: whether it's valid for `min` more. Once the answer to a refresh is lost, or the
     /// refresh token may be spent, it goes on being used for as long as it lives, whatever more was wished for.
@@ -65,7 +74,7 @@ impl Custody<'_> {
     /// again while the access token lives.
     pub fn fresh(&mut self, key: &Key, min: SignedDuration) -> Result<Fresh> {
         let claim = self.claim(key)?;
-        let done = self.refreshed(key, min, &claim);
+        let done = self.refreshed(key, Want::Lasting(min), &claim);
         if done.is_err() {
             // Whoever has waited for the claim must find what stays open without an owner.
             self.leave_refresh(key);
@@ -73,18 +82,29 @@ impl Custody<'_> {
         done
     }
 
-    fn refreshed(&mut self, key: &Key, min: SignedDuration, claim: &Claim) -> Result<Fresh> {
+    /// Proves by a refresh that the grant of these tokens lives, inside the claim; where another one has taken its place, that one
+    /// was proven when it came.
+    pub(super) fn proven_by_refresh(&mut self, key: &Key, id: i64, claim: &Claim) -> Result<()> {
+        self.refreshed(key, Want::OtherThan(id), claim).map(drop)
+    }
+
+    fn refreshed(&mut self, key: &Key, want: Want, claim: &Claim) -> Result<Fresh> {
         const ROUNDS: usize = 5;
         let mut refused = unknown();
         for _ in 0..ROUNDS {
             // Decided inside the claim: another process may have refreshed while this one waited.
             let left = self.left_refresh(key, claim)?;
             let live = self.live(key)?;
+            let is_there = match want {
+                Want::Lasting(min) => self.lasts(&live.granted, min),
+                Want::OtherThan(id) => live.secret.id != id,
+            };
             // defense: S36 refresh-is-decided-in-the-claim
-            if left.is_none() && self.lasts(&live.granted, min) {
+            if left.is_none() && is_there {
                 return self.handed_out(live, false);
             }
             let Some(token) = live.granted.refresh.clone() else {
+                self.ends_with_its_token(&live)?;
                 let state = "without a refresh token, and its access token has lapsed".into();
                 return Err(self.no_token(&live.standing, state));
             };

@@ -5,6 +5,7 @@ use super::writer::{Custody, unknown};
 use crate::error::{Error, HandoffError, ProviderError, Result, Unopened, VaultError};
 use crate::model::authorization::{ask_again, hand_out_again};
 use crate::model::flow::{Flow, Owner, Stage};
+use crate::model::ids::Key;
 use crate::model::secret::{Secret, fingerprint};
 use crate::oauth::{self, Endpoints, Memo, Pasted, Returned, is_from_issuer};
 use crate::vault::Envelope;
@@ -30,7 +31,11 @@ impl Custody<'_> {
         }
         if self.ledger.is_worked_on(&flow)? {
             let holder = flow.owner.map(|owner| owner.label).unwrap_or_default();
-            return Err(Error::Busy { license, holder });
+            return Err(match flow.stage {
+                Stage::Asked => HandoffError::WaitedFor { license, holder }.into(),
+                // It has the answer already.
+                _ => Error::Busy { license, holder },
+            });
         }
         if flow.stage != Stage::Asked {
             return Ok(Found::Left(Box::new(flow)));
@@ -106,9 +111,9 @@ impl Custody<'_> {
         Ok(hand_out_again(&record, other))
     }
 
-    /// Takes up a question with its answer, whose code is sealed and noted, and to be [sent](Self::sending). A refusal closes
+    /// Claims a question with its answer, whose code is sealed and noted, and to be [sent](Self::sending). A refusal closes
     /// the question; an answer that isn't to be trusted leaves it open.
-    pub fn take_up(&mut self, flow: Flow, returned: Returned, endpoints: &Endpoints) -> Result<Secret> {
+    pub fn claim_flow(&mut self, flow: Flow, returned: Returned, endpoints: &Endpoints) -> Result<Secret> {
         let (id, license) = (flow.id.clone(), flow.key.license.to_string());
         let judged = oauth::judge(returned.callback, license, endpoints);
         let code = match judged {
@@ -123,9 +128,7 @@ impl Custody<'_> {
         };
         let (memo, opener) = self.unfold(&flow)?;
         let envelope = self.vault.another_envelope(&opener)?;
-        if self.spool.is_none() {
-            self.spool = Some(self.ledger.reserve(1)?);
-        }
+        self.reserve_room(self.in_flight.len() + 1)?;
         self.spool.iter_mut().for_each(|spool| spool.about(&flow));
         self.put_in_flight(&flow, memo, Some(envelope), Some(flow.owner.clone()))?;
         self.arrived(&id, &code).inspect_err(|_| drop(self.in_flight.remove(&id)))?;
@@ -148,8 +151,8 @@ impl Custody<'_> {
     }
 
     /// The command that asks about a license again, for a question whose answer is lost.
-    pub fn next_consent(&self, flow: &Flow) -> Result<String> {
-        let record = self.standing(&flow.key)?.ok_or_else(unknown)?.record;
+    pub fn next_consent(&self, key: &Key) -> Result<String> {
+        let record = self.standing(key)?.ok_or_else(unknown)?.record;
         Ok(ask_again(&record, self.provider.other_profile))
     }
 }

@@ -1,5 +1,6 @@
 //! What is left to do once the answer has been given: what newer grants replaced goes.
 
+use super::granted_record::keeps_before;
 use super::writer::{Custody, unknown};
 use crate::error::Result;
 use crate::ledger::RetiredRole;
@@ -17,9 +18,13 @@ impl Custody<'_> {
             self.forget(Some(place));
         }
         self.revoke_what_was_discarded();
-        for key in std::mem::take(&mut self.changed_keys) {
+        let keys = std::mem::take(&mut self.changed_keys);
+        for key in keys {
             if let Err(e) = self.settle_moot_refresh(&key) {
                 tracing::warn!("a refresh of {key} that was left over isn't closed yet: {e}");
+            }
+            if let Err(e) = self.prove_new(&key) {
+                tracing::warn!("the new grant of {key} isn't proven yet: {e}");
             }
             if let Err(e) = self.drop_superseded(&key) {
                 tracing::warn!("the replaced grant of {key} isn't cleared away yet: {e}");
@@ -38,6 +43,10 @@ impl Custody<'_> {
     }
 
     fn drop_superseded(&mut self, key: &Key) -> Result<()> {
+        let now = self.env.clock.now();
+        if self.standing(key)?.is_some_and(|it| keeps_before(&it.record, now)) {
+            return Ok(());
+        }
         let superseded = self.ledger.leaving(&self.provider.profile, key, RetiredRole::Superseded)?;
         if superseded.get().is_empty() {
             return Ok(());

@@ -211,12 +211,15 @@ impl Custody<'_> {
     ) -> Result<()> {
         let now = self.env.clock.now();
         let pending = matches!(revocation, Revocation::Pending(_));
+        let lost = matches!(revocation, Revocation::Pending(e) if e.may_have_taken_effect());
         self.commit(key, |record| {
             let moves = match pending {
                 true => ROLES.into_iter().map(|role| Move::Turn(role, Role::Unwanted)).collect(),
                 false => secrets.iter().map(|it| Move::Drop(it.id)).collect(),
             };
             record.held_by = None;
+            record.grant_before = None;
+            let was_pending = record.deactivated_at.is_some() && record.revocation_pending;
             record.revocation_pending = pending;
             record.generation = record.generation.next();
             let mut events = Vec::new();
@@ -233,6 +236,12 @@ impl Custody<'_> {
                 record.held_elsewhere = false;
                 record.uncertain_at = None;
                 events.push(event(record, Happened::Deactivated, reason, now));
+            }
+            // Whether a lost revocation took effect, the next one settles.
+            match revocation {
+                Revocation::Pending(_) if lost => record.uncertain_at = Some(now),
+                Revocation::Revoked if was_pending => record.uncertain_at = None,
+                _ => {}
             }
             if matches!(revocation, Revocation::Revoked) {
                 events.push(event(record, Happened::Revoked, "confirmed by the provider", now));

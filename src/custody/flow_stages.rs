@@ -6,7 +6,7 @@ use crate::error::{Error, HandoffError, LedgerError, Result, UnusedCode};
 use crate::model::flow::{Change, Flow, FlowEnd, Logged, Stage};
 use crate::model::history::Happened;
 use crate::model::ids::{FlowId, Key};
-use crate::model::secret::{Sealable, Secret, fingerprint};
+use crate::model::secret::{Fingerprint, Sealable, Secret, fingerprint};
 use crate::oauth::Code;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
@@ -15,10 +15,12 @@ use std::time::Duration;
 pub(super) const CODE_LIVES: SignedDuration = SignedDuration::from_mins(10);
 
 impl Custody<'_> {
-    /// A code came: it's sealed and noted. As long as no more is, whoever finds it may send it.
+    /// A code came: it's sealed and noted. As long as no more is, whoever finds it may send it. Where neither the ledger nor the
+    /// spool can keep it, nothing has happened: the same answer, or another one, may come again.
     pub fn arrived(&mut self, flow: &FlowId, code: &Secret) -> Result<()> {
         self.refuse_sent_before(flow, code)?;
         self.seals_of(flow)?;
+        let now = self.env.clock.now();
         let asked = self.in_flight.get_mut(flow).ok_or_else(unknown)?;
         tracing::info!("a code for {} came", asked.key);
         if let Some(seal) = asked.code_seal.take() {
@@ -26,13 +28,42 @@ impl Custody<'_> {
             asked.code = Some(seal.close(&label, &Sealable::of(&code.expose()))?);
         }
         let Some(sealed) = asked.code.clone() else { return Ok(()) };
-        let Some(from) = asked.from.take() else {
-            return self.note(flow, &Stage::Arrived(sealed)).map(drop);
+        asked.came = Some(now);
+        let (is_ours, print) = (asked.from.is_none(), fingerprint(code.expose()));
+        let kept = match is_ours {
+            true => self.note(flow, &Stage::Arrived(sealed), Some(&print)).map(drop),
+            false => self.claim_with_its_code(flow).or_else(|e| match (e, &mut self.spool) {
+                (Error::Ledger(e), Some(spool)) if !matches!(e, LedgerError::TakenOver) => {
+                    tracing::info!("the ledger can't be told that a code came, so the spool keeps it: {e}");
+                    spool.keep_claimed(flow, &Stage::Arrived(sealed), &print)?;
+                    self.in_flight.get_mut(flow).ok_or_else(unknown)?.unclaimed = Some(e);
+                    Ok(())
+                }
+                (e, _) => Err(e),
+            }),
         };
+        if kept.is_err()
+            && let Some(asked) = self.in_flight.get_mut(flow)
+        {
+            (asked.code, asked.came) = (None, None);
+        }
+        kept
+    }
+
+    /// Claims a flow in the ledger that is nobody's there, with the code that came; does nothing for one of this process.
+    fn claim_with_its_code(&mut self, flow: &FlowId) -> Result<()> {
+        let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
+        let (Some(from), Some(sealed)) = (asked.from.clone(), asked.code.clone()) else { return Ok(()) };
         let license = asked.key.license.to_string();
-        asked.taken_up = true;
-        if !self.ledger.take_up(flow, from.as_ref(), &Stage::Arrived(sealed), self.vault.kind())? {
+        let claimed =
+            self.ledger.claim_answered(flow, from.as_ref(), &Stage::Arrived(sealed), self.vault.kind())?;
+        if !claimed {
+            // Another process was quicker, and the answer is its.
+            self.spool.iter_mut().for_each(|spool| spool.reopened(flow));
             return Err(HandoffError::Used { license }.into());
+        }
+        if let Some(asked) = self.in_flight.get_mut(flow) {
+            (asked.from, asked.taken_up) = (None, true);
         }
         self.handed_in(flow);
         Ok(())
@@ -63,6 +94,11 @@ impl Custody<'_> {
 
     /// A code's turn has come: that it's being sent is noted, before a byte of it leaves, and no sooner than it really is.
     pub fn sending(&mut self, flow: &FlowId, code: &Secret) -> Result<Logged<(FlowId, Code)>> {
+        // Where the ledger couldn't be told that the code came, it's told now; but not at once.
+        if let Some(e) = self.in_flight.get_mut(flow).and_then(|asked| asked.unclaimed.take()) {
+            return Err(e.into());
+        }
+        self.claim_with_its_code(flow)?;
         let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
         let whole = Code {
             key: asked.key.clone(),
@@ -71,25 +107,27 @@ impl Custody<'_> {
             verifier: asked.memo.as_ref().ok_or_else(unknown)?.verifier.clone(),
             redirect_uri: asked.redirect_uri.clone(),
         };
-        // Of one that was taken up, the synced row says that it waits: a power cut now must not bring that back.
+        // Of one that was claimed, the synced row says that it waits: a power cut now must not bring that back.
         let (taken_up, print) = (asked.taken_up, fingerprint(code.expose()));
         let noted = self.ledger.note_sent(flow, Some(&print), taken_up);
-        let noted = if taken_up { noted? } else { self.or_spooled(flow, &Stage::Sent, noted)? };
+        let noted = if taken_up { noted? } else { self.or_spooled(flow, &Stage::Sent, Some(&print), noted)? };
         tracing::info!("the code for {} is noted as being sent", whole.key);
         Ok(noted.with(whole))
     }
 
     /// Notes in the journal, or in the spool where the journal can't take it. But not that a code is being sent which others
-    /// may send soon, because they take this process for one that has ended: it's left to them.
-    fn note(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
+    /// may send soon, because they take this process for one that has ended, or while they send another one of the license: it's
+    /// left to them.
+    fn note(&mut self, flow: &FlowId, stage: &Stage, code: Option<&Fingerprint>) -> Result<Logged<FlowId>> {
         let noted = self.ledger.note(flow, stage);
-        self.or_spooled(flow, stage, noted)
+        self.or_spooled(flow, stage, code, noted)
     }
 
     fn or_spooled(
         &mut self,
         flow: &FlowId,
         stage: &Stage,
+        code: Option<&Fingerprint>,
         noted: Result<Logged<FlowId>>,
     ) -> Result<Logged<FlowId>> {
         /// Longer than an exchange takes.
@@ -104,12 +142,23 @@ impl Custody<'_> {
             {
                 return noted;
             }
+            (Err(_), Stage::Sent) => self.ledger.may_send(flow)?,
             _ => {}
         }
-        match (noted, &mut self.spool) {
-            (Err(_), Some(spool)) => spool.keep(flow, stage),
-            (noted, _) => noted,
+        let (Err(_), Some(spool)) = (&noted, &mut self.spool) else { return noted };
+        let spooled = spool.keep(flow, stage, code)?;
+        if let (Stage::Sent, Some(asked)) = (stage, self.in_flight.get_mut(flow)) {
+            asked.sent_unnoted = code.copied();
         }
+        Ok(spooled)
+    }
+
+    /// Tells the ledger which code was sent, where only the spool knows that: before its flow is opened again.
+    pub(super) fn hand_in_code(&mut self, flow: &FlowId) -> Result<()> {
+        let Some(code) = self.in_flight.get(flow).and_then(|asked| asked.sent_unnoted) else { return Ok(()) };
+        self.ledger.remember_sent(flow, &code)?;
+        self.in_flight.get_mut(flow).into_iter().for_each(|asked| asked.sent_unnoted = None);
+        Ok(())
     }
 
     fn handed_in(&mut self, flow: &FlowId) {
@@ -128,7 +177,10 @@ impl Custody<'_> {
         }
         if let (Some(_), Some(code)) = (unused, asked.code.clone()) {
             // It can still be sent within its few minutes.
-            return self.note(flow, &Stage::Arrived(code)).err().unwrap_or(error);
+            let Err(unnoted) = self.note(flow, &Stage::Arrived(code), None) else { return error };
+            let end = FlowEnd::Reopened(flow.clone(), self.open_until());
+            self.in_flight.get_mut(flow).into_iter().for_each(|asked| asked.end = Some((end.clone(), None)));
+            return unnoted;
         }
         let key = asked.key.clone();
         let happened = if error.answer_lost() { Happened::Uncertain } else { Happened::Failed };
@@ -157,18 +209,6 @@ impl Custody<'_> {
         self.in_flight.get(flow).is_none_or(|asked| asked.from.is_some())
     }
 
-    /// A code that can't be sent any more isn't kept by a process that goes on: its question is open again.
-    pub fn give_back(&mut self, flow: &FlowId) -> Result<()> {
-        let Some(asked) = self.in_flight.get(flow).filter(|asked| asked.code.is_some()) else {
-            return Ok(());
-        };
-        let key = asked.key.clone();
-        if !matches!(self.ledger.stage(flow)?, Some(Stage::Arrived(_))) {
-            return Ok(());
-        }
-        self.end(FlowEnd::Reopened(flow.clone(), self.open_until()), &key, None)
-    }
-
     /// Whether the ledger has closed a question of this process, because another answer brought a grant.
     pub fn granted_meanwhile(&self, flow: &FlowId) -> Result<Option<Kept>> {
         let Some(asked) = self.in_flight.get(flow) else { return Ok(None) };
@@ -177,7 +217,7 @@ impl Custody<'_> {
         }
         let record = self.standing(&asked.key)?.ok_or_else(unknown)?.record;
         let granted = record.generation > asked.base && record.is_granted();
-        Ok(granted.then(|| Kept::Live { unconfirmed: Vec::new() }))
+        Ok(granted.then(|| Kept::Live { remarks: Vec::new() }))
     }
 
     /// Until when a question is open that nobody waits for: as long as a code that was just made may live.
@@ -193,7 +233,7 @@ impl Custody<'_> {
     /// Ends a question without a grant: its record is changed by nothing but an answer that was lost, which makes it uncertain.
     pub(super) fn end(&mut self, end: FlowEnd, key: &Key, told: Option<(Happened, &str)>) -> Result<()> {
         let now = self.env.clock.now();
-        let kept = self.commit(key, |record| {
+        let committed = self.commit(key, |record| {
             if matches!(told, Some((Happened::Uncertain, _))) {
                 record.uncertain_at = Some(now);
             }
@@ -203,8 +243,13 @@ impl Custody<'_> {
                 events: told.iter().map(|(happened, detail)| event(record, *happened, detail, now)).collect(),
                 record: record.clone(),
             }
-        })?;
-        self.forget(kept.memos);
+        });
+        if let (Err(_), Some(asked)) = (&committed, end.flow().and_then(|flow| self.in_flight.get_mut(flow)))
+        {
+            // A process that goes on commits it later.
+            asked.end = Some((end, told.map(|(happened, why)| (happened, why.to_owned()))));
+        }
+        self.forget(committed?.memos);
         Ok(())
     }
 

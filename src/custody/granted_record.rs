@@ -6,9 +6,11 @@ use crate::model::authorization::Authorization;
 use crate::model::consent::account;
 use crate::model::expiry::estimate;
 use crate::model::flow::{Move, Role, StoredSecret};
+use crate::model::grant_before::{FactsBefore, GrantBefore};
 use crate::model::granted::Granted;
 use crate::model::instant::{for_machines, whole_second};
 use crate::model::provider::{Provider, RevocationScope};
+use jiff::Timestamp;
 
 /// Tokens out of a backup that wasn't adopted: they live elsewhere, so a new grant takes their place here without
 /// their being revoked.
@@ -19,8 +21,25 @@ pub(super) fn tokens_of_elsewhere(ledger: &Ledger, record: &Authorization) -> Re
     }
 }
 
-/// The record of a live grant.
-pub(super) fn make_live(record: &mut Authorization, provider: &Provider, granted: &Granted, renewed: bool) {
+/// When a grant ends, and whether that's our estimate. One without a refresh token ends with its access token, where the
+/// provider says how long that lives.
+fn end_of(granted: &Granted, provider: &Provider) -> (Timestamp, bool) {
+    let told = match (&granted.refresh, granted.access_expires_at) {
+        (None, Some(access)) => Some(granted.expires_at.map_or(access, |told| told.min(access))),
+        _ => granted.expires_at,
+    };
+    let estimated = || estimate(whole_second(granted.received_at), provider.lifetime, &provider.zone);
+    (whole_second(told.unwrap_or_else(estimated)), told.is_none())
+}
+
+/// The record of a live grant, of which the answer didn't confirm this.
+pub(super) fn make_live(
+    record: &mut Authorization,
+    provider: &Provider,
+    granted: &Granted,
+    renewed: bool,
+    unconfirmed: &[String],
+) {
     let at = whole_second(granted.received_at);
     if renewed && record.created_at.is_some() {
         record.renewed_at = Some(at);
@@ -28,10 +47,10 @@ pub(super) fn make_live(record: &mut Authorization, provider: &Provider, granted
         record.created_at = Some(at);
         record.renewed_at = None;
     }
-    record.expires_estimated = granted.expires_at.is_none();
-    record.expires_at = Some(whole_second(
-        granted.expires_at.unwrap_or_else(|| estimate(at, provider.lifetime, &provider.zone)),
-    ));
+    let (ends, estimated) = end_of(granted, provider);
+    (record.expires_at, record.expires_estimated) = (Some(ends), estimated);
+    record.unconfirmed = unconfirmed.to_vec();
+    record.grant_before = None;
     record.granted_by = granted.reported.username.as_deref().map(account);
     record.deactivated_at = None;
     record.invalid_at = None;
@@ -39,6 +58,38 @@ pub(super) fn make_live(record: &mut Authorization, provider: &Provider, granted
     record.held_by = None;
     record.held_elsewhere = false;
     record.generation = record.generation.next();
+}
+
+/// What the record says of its living grant, kept while the next one waits for its proof.
+pub(super) fn before(record: &Authorization) -> Option<GrantBefore> {
+    GrantBefore::of(&FactsBefore {
+        created_at: record.created_at,
+        renewed_at: record.renewed_at,
+        expires_at: record.expires_at,
+        expires_estimated: record.expires_estimated,
+        granted_by: record.granted_by.clone(),
+        unconfirmed: record.unconfirmed.clone(),
+    })
+}
+
+/// Whether a grant from before is kept that the living one hasn't proven dispensable, and that hasn't ended itself.
+pub(super) fn keeps_before(record: &Authorization, now: Timestamp) -> bool {
+    let ends = record.grant_before.as_ref().and_then(GrantBefore::facts).and_then(|facts| facts.expires_at);
+    ends.is_some_and(|ends| now < ends)
+}
+
+/// Makes the record say again what it said of the grant before; `false`, and nothing is changed, where nothing was kept.
+pub(super) fn return_to_before(record: &mut Authorization) -> bool {
+    let Some(facts) = record.grant_before.as_ref().and_then(GrantBefore::facts) else { return false };
+    record.created_at = facts.created_at;
+    record.renewed_at = facts.renewed_at;
+    record.expires_at = facts.expires_at;
+    record.expires_estimated = facts.expires_estimated;
+    record.granted_by = facts.granted_by;
+    record.unconfirmed = facts.unconfirmed;
+    record.invalid_at = None;
+    record.grant_before = None;
+    true
 }
 
 /// With a new living grant, older ones that nobody wants go too. Where a revocation could end the new grant as well,
@@ -53,16 +104,48 @@ pub(super) fn drop_unwanted(record: &mut Authorization, provider: &Provider) -> 
     }
 }
 
-pub(super) fn summary(record: &Authorization, unconfirmed: &[String]) -> String {
+pub(super) fn summary(record: &Authorization) -> String {
     let until = record.expires_at.map_or_else(String::new, for_machines);
     let estimated = if record.expires_estimated { " (estimated)" } else { "" };
     let by = record
         .granted_by
         .as_ref()
         .map_or_else(|| "by an admin not named".to_owned(), |who| format!("by {who}"));
-    let not_confirmed = match unconfirmed {
+    let not_confirmed = match &record.unconfirmed[..] {
         [] => String::new(),
-        _ => format!("; not confirmed: {}", unconfirmed.join(", ")),
+        unconfirmed => format!("; not confirmed: {}", unconfirmed.join(", ")),
     };
     format!("{by}, until {until}{estimated}{not_confirmed}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::Key;
+
+    #[test]
+    fn a_record_says_again_what_it_said_of_the_grant_before() {
+        let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+        let key = Key { ubi: "604001".parse().unwrap(), license: "L-1".parse().unwrap() };
+        let asked = Authorization::asked("ny", key, "ann@example.com".parse().unwrap());
+        let first = Authorization {
+            created_at: at("2026-01-01T00:00:00Z"),
+            expires_at: at("2026-04-11T00:00:00Z"),
+            expires_estimated: true,
+            granted_by: Some("ann@example.com".into()),
+            unconfirmed: vec!["Company".into()],
+            ..asked.clone()
+        };
+        let mut after = Authorization {
+            created_at: first.created_at,
+            renewed_at: at("2026-04-01T00:00:00Z"),
+            expires_at: at("2026-07-10T00:00:00Z"),
+            invalid_at: at("2026-04-02T00:00:00Z"),
+            grant_before: before(&first),
+            ..asked
+        };
+        assert!(return_to_before(&mut after));
+        assert_eq!(after, first);
+        assert!(!return_to_before(&mut after), "nothing is kept any more");
+    }
 }

@@ -1,10 +1,14 @@
 //! What this process remembers of a flow until it's closed.
 
-use crate::model::flow::{Flow, Owner, Place, Purpose, Sealed};
+use crate::error::LedgerError;
+use crate::model::flow::{Flow, FlowEnd, Owner, Place, Purpose, Sealed};
+use crate::model::history::Happened;
 use crate::model::ids::{Generation, Key, Username};
 use crate::model::seal::SealRow;
+use crate::model::secret::Fingerprint;
 use crate::oauth::Memo;
 use crate::vault::Seal;
+use jiff::Timestamp;
 
 /// What is remembered of a question until it's closed.
 pub(super) struct InFlight {
@@ -26,6 +30,14 @@ pub(super) struct InFlight {
     pub(super) answer_seal: Option<Seal>,
     /// The sealed code, in case not a byte of it could be sent.
     pub(super) code: Option<Sealed>,
+    /// When its code came.
+    pub(super) came: Option<Timestamp>,
+    /// Why the ledger couldn't be told that its code came, until that is tried again: the browser waits for no second try.
+    pub(super) unclaimed: Option<LedgerError>,
+    /// The code that was sent, where only the spool knows that.
+    pub(super) sent_unnoted: Option<Fingerprint>,
+    /// How it ended, where the ledger couldn't take that; with what goes into the history.
+    pub(super) end: Option<(FlowEnd, Option<(Happened, String)>)>,
     /// The ledger has the code: whoever takes the question over may send it.
     pub(super) handed_in: bool,
     /// It was asked here, and its next answer may come here as well.
@@ -42,6 +54,7 @@ impl InFlight {
     pub(super) fn waits_again(&mut self) {
         self.from = Some(None);
         (self.code_seal, self.answer_seal, self.code) = (None, None, None);
+        (self.came, self.end) = (None, None);
         (self.handed_in, self.taken_up) = (false, false);
     }
 
@@ -59,6 +72,10 @@ impl InFlight {
             code_seal: None,
             answer_seal: None,
             code: None,
+            came: None,
+            unclaimed: None,
+            sent_unnoted: None,
+            end: None,
             handed_in: false,
             asked_here: false,
             taken_up: false,

@@ -1,5 +1,7 @@
 //! Asking the provider whether grants live, many at once; only its own word makes one invalid.
 
+use super::live_grant::Live;
+use super::proof::Confirmed;
 use super::writer::Custody;
 use crate::error::Result;
 use crate::model::ids::Key;
@@ -10,13 +12,15 @@ use crate::oauth::{self, LookedUp};
 pub struct Looked {
     /// How many live.
     pub active: usize,
-    /// Those that the provider called inactive, and which are marked invalid now.
+    /// Those that the provider called inactive and whose refresh it refused: they are marked invalid now.
     pub invalid: Vec<Key>,
     /// Those that nothing is known of, and why.
     pub unknown: Vec<(Key, String)>,
 }
 
 const UNCLEAR: &str = "no clear answer came";
+const NOT_BELIEVED: &str =
+    "the provider calls it inactive, as it did another grant whose refresh proved that it lives";
 
 impl Custody<'_> {
     /// Asks about each of these living grants. `told` hears how many have been asked about. The provider must have been
@@ -38,30 +42,41 @@ impl Custody<'_> {
         }
         let unread = looked.unknown.len();
         let answers = oauth::look_up(self.env, &exchange, grants)?;
-        let (mut dead, mut doubtful, mut knows_refresh_tokens) = (Vec::new(), Vec::new(), false);
+        let (mut called_dead, mut doubtful, mut knows_refresh_tokens) = (Vec::new(), Vec::new(), false);
         for (asked, (key, said)) in answers.into_iter().enumerate() {
             told(unread + asked + 1);
             match said {
                 LookedUp::Active { by_refresh } => {
                     looked.active += 1;
                     knows_refresh_tokens |= by_refresh;
+                    self.note_proof(&key)?;
                 }
-                LookedUp::Inactive => dead.push(key),
+                LookedUp::Inactive => called_dead.push(key),
                 LookedUp::RefreshInactive => doubtful.push(key),
                 LookedUp::Unknown => looked.unknown.push((key, UNCLEAR.into())),
             }
         }
         if knows_refresh_tokens {
-            dead.append(&mut doubtful);
+            called_dead.append(&mut doubtful);
         }
         let doubt =
             "its access token has lapsed, and this provider may look no refresh tokens up; `token` finds out";
         looked.unknown.extend(doubtful.into_iter().map(|key| (key, doubt.to_owned())));
-        for key in dead {
-            match self.is_dead(&key, knows_refresh_tokens) {
-                Ok(Some(true)) => looked.invalid.push(key),
-                Ok(Some(false)) => looked.active += 1,
-                Ok(None) => looked.unknown.push((key, UNCLEAR.into())),
+        let mut is_believed = true;
+        for key in called_dead {
+            // One refresh shows what the provider's word is worth: the others' tokens aren't rotated for it, too.
+            if !is_believed {
+                looked.unknown.push((key, NOT_BELIEVED.into()));
+                continue;
+            }
+            match self.confirm(&key, |custody, live| custody.still_inactive(live, knows_refresh_tokens)) {
+                Ok(Confirmed::Dead) => looked.invalid.push(key),
+                Ok(Confirmed::Active) => looked.active += 1,
+                Ok(Confirmed::Contradicted) => {
+                    looked.active += 1;
+                    is_believed = false;
+                }
+                Ok(Confirmed::Unknown(why)) => looked.unknown.push((key, why.into())),
                 Err(e) => looked.unknown.push((key, e.to_string())),
             }
         }
@@ -69,25 +84,15 @@ impl Custody<'_> {
         Ok(looked)
     }
 
-    /// Asks once more inside the claim: a refresh may have rotated the token that was asked about. What is dead is
-    /// marked so, unless a newer grant has taken its place meanwhile.
-    fn is_dead(&mut self, key: &Key, knows_refresh_tokens: bool) -> Result<Option<bool>> {
-        let _claim = self.claim(key)?;
-        let live = self.live(key)?;
-        // A lost answer may have rotated what is asked about: never dead by that.
-        // defense: S12 S37 a-lost-answer-proves-nothing
-        if live.standing.has_lost_refresh() {
-            return Ok(None);
-        }
-        let mut answers =
-            oauth::look_up(self.env, &self.online()?, vec![(key.clone(), live.granted)])?.into_iter();
-        let dead = match answers.next() {
-            Some((_, LookedUp::Inactive)) => true,
-            Some((_, LookedUp::RefreshInactive)) if knows_refresh_tokens => true,
-            Some((_, LookedUp::Active { .. })) => false,
-            _ => return Ok(None),
-        };
-        let why = "the provider calls the grant inactive";
-        Ok(Some(dead && self.mark_invalid(&live.standing.record, None, why)?))
+    /// Asks once more: what is known without a refresh; `None` where the grant is called inactive again.
+    fn still_inactive(&mut self, live: &Live, knows_refresh_tokens: bool) -> Result<Option<Confirmed>> {
+        let asked = vec![(live.standing.record.key.clone(), live.granted.clone())];
+        let mut answers = oauth::look_up(self.env, &self.online()?, asked)?.into_iter();
+        Ok(match answers.next() {
+            Some((_, LookedUp::Inactive)) => None,
+            Some((_, LookedUp::RefreshInactive)) if knows_refresh_tokens => None,
+            Some((_, LookedUp::Active { .. })) => Some(Confirmed::Active),
+            _ => Some(Confirmed::Unknown(UNCLEAR)),
+        })
     }
 }

@@ -24,8 +24,12 @@ pub struct Fresh {
     pub token_type: String,
     /// When it ends, where the provider said so.
     pub expires_at: Option<Timestamp>,
+    /// How long it lives in all, where the provider said so.
+    pub life: Option<SignedDuration>,
     /// This process refreshed it.
     pub refreshed: bool,
+    /// It's from before a refresh that failed, which was told.
+    pub is_unsettled: bool,
     /// The record of its grant.
     pub record: Authorization,
 }
@@ -67,7 +71,8 @@ impl Custody<'_> {
         let standing = self.standing(key)?.ok_or_else(unknown)?;
         let record = &standing.record;
         if record.held_elsewhere {
-            return Err(Error::HeldElsewhere { license: key.license.to_string() });
+            let here = !self.ledger.secrets(&self.provider.profile, key, Role::Live)?.is_empty();
+            return Err(Error::HeldElsewhere { license: key.license.to_string(), came_with_a_backup: here });
         }
         let now = self.env.clock.now();
         let state = record.state(now, self.provider.due_window, &self.provider.zone);
@@ -90,7 +95,11 @@ impl Custody<'_> {
                 .next_command(now, provider.due_window, &provider.zone, other)
                 .unwrap_or_else(|| register_again(record, other)),
         };
-        Error::NoToken { license: record.key.license.to_string(), state, next }
+        let license = record.key.license.to_string();
+        match standing.has_unstored_grant() {
+            true => Error::NotStoredYet { license, state, next },
+            false => Error::NoToken { license, state, next },
+        }
     }
 
     /// Whether an access token is good for `min` more; one that came since this command began is as good as any gets.
@@ -111,21 +120,41 @@ impl Custody<'_> {
             .into());
         }
         Ok(Fresh {
+            life: life(&granted),
             token: granted.access,
             token_type: granted.token_type,
             expires_at: granted.access_expires_at,
             refreshed,
+            is_unsettled: false,
             record,
         })
     }
 }
 
-/// Whether an access token is good for `min` more than `now`, in a command that `began` then.
+/// How long an access token lives in all, where the provider said so.
+fn life(granted: &Granted) -> Option<SignedDuration> {
+    granted.access_expires_at.map(|ends| ends.duration_since(granted.received_at))
+}
+
+/// For how long a token of this provider can be asked to be good: half its life, where no new one lives as long as is wished for.
+/// Otherwise each call would refresh, and none would be better for it.
+fn reachable(granted: &Granted, min: SignedDuration) -> SignedDuration {
+    match life(granted).filter(|life| *life < min) {
+        Some(life) => life / 2,
+        None => min,
+    }
+}
+
+/// Whether an access token is good for `min` more than `now`, in a command that `began` then. One that can't be refreshed and
+/// whose end isn't known is good as long as its grant: there is no other.
 fn lasts(granted: &Granted, min: SignedDuration, now: Timestamp, began: Timestamp) -> bool {
     let received = granted.received_at;
-    let assumed = || received.checked_add(ASSUMED).unwrap_or(received);
+    let assumed = || match granted.refresh {
+        Some(_) => received.checked_add(ASSUMED).unwrap_or(received),
+        None => Timestamp::MAX,
+    };
     let ends = granted.access_expires_at.unwrap_or_else(assumed);
-    let until = now.checked_add(min).unwrap_or(Timestamp::MAX);
+    let until = now.checked_add(reachable(granted, min)).unwrap_or(Timestamp::MAX);
     // Otherwise the clock was moved, and nothing is known.
     // defense: S40 received-later-than-now
     let sane = received.duration_since(now) <= SKEW;
@@ -144,7 +173,7 @@ mod tests {
         let at = |minutes| NOW + SignedDuration::from_mins(minutes);
         Granted {
             access: Secret::new("access"),
-            refresh: None,
+            refresh: Some(Secret::new("refresh")),
             refresh_is_older: false,
             access_expires_at: ends.map(at),
             expires_at: None,
@@ -163,14 +192,28 @@ mod tests {
     fn a_token_lasts_until_its_end_and_for_an_hour_where_none_is_told() {
         assert!(lasts_for(&token(-10, Some(5)), 5));
         assert!(!lasts_for(&token(-10, Some(5)), 6));
+        assert!(!lasts_for(&token(-10, Some(5)), 15), "the next one lives that long");
         assert!(!lasts_for(&token(-10, Some(0)), 0));
         assert!(lasts_for(&token(-10, None), 50));
         assert!(!lasts_for(&token(-10, None), 51));
     }
 
     #[test]
+    fn where_no_token_lives_as_long_as_is_wished_for_one_is_good_for_half_its_life() {
+        assert!(lasts_for(&token(-2, Some(3)), 10) && lasts_for(&token(0, Some(5)), 10));
+        assert!(!lasts_for(&token(-3, Some(2)), 10));
+    }
+
+    #[test]
+    fn one_that_cannot_be_refreshed_lasts_until_its_end_and_as_long_as_its_grant_where_none_is_told() {
+        let alone = |ends| Granted { refresh: None, ..token(-10, ends) };
+        assert!(lasts_for(&alone(None), 60 * 24) && lasts_for(&alone(Some(5)), 5));
+        assert!(!lasts_for(&alone(Some(5)), 10));
+    }
+
+    #[test]
     fn one_that_came_in_this_command_is_as_good_as_any_gets() {
-        assert!(lasts_for(&token(0, Some(5)), 60));
+        assert!(lasts_for(&token(0, Some(5)), 5));
         assert!(!lasts_for(&token(0, Some(-1)), 0));
     }
 

@@ -53,7 +53,7 @@ pub fn move_secrets(
             moved.push((secret, place));
         }
         let detail = format!("{count} secrets, from the {} vault to the {} vault", from.kind(), to.kind());
-        if ledger.replace_places(&moved, known, &seen, Chore::Moved, &detail, now)? {
+        if ledger.replace_places((&moved, None), known, &seen, Chore::Moved, &detail, now)? {
             break;
         }
     }
@@ -112,13 +112,14 @@ fn moved_one(
     }
 }
 
-/// Seals every token set to the vault's recipients, whatever it was sealed to. How many there are.
+/// Seals every token set to the vault's recipients, whatever it was sealed to, and lists them as those whom every host seals to.
+/// How many there are.
 ///
 /// # Errors
 /// Where one can't be opened here: nothing is changed.
 pub fn reseal(
     ledger: &mut Ledger,
-    vault: &Vault,
+    (vault, to): (&Vault, &[String]),
     seals: &Seals,
     detail: &str,
     now: Timestamp,
@@ -137,7 +138,7 @@ pub fn reseal(
             }
         }
         let count = sealed.len();
-        if ledger.replace_places(&sealed, known, &seen, Chore::Resealed, detail, now)? {
+        if ledger.replace_places((&sealed, Some(to)), known, &seen, Chore::Resealed, detail, now)? {
             return Ok(count);
         }
     }

@@ -15,14 +15,15 @@ impl Custody<'_> {
         why: &Error,
     ) -> Error {
         let stage = Stage::Answered(sealed);
-        let kept = self.ledger.keep_answer(flow, &stage).or_else(|e| match &mut self.spool {
+        let noted = self.hand_in_code(flow).and_then(|()| self.ledger.note_synced(flow, &stage));
+        let kept = noted.or_else(|e| match &mut self.spool {
             // defense: S38 untaken-grant-is-spooled
-            Some(spool) => spool.keep(flow, &stage).map(drop),
+            Some(spool) => spool.keep(flow, &stage, None),
             None => Err(e),
         });
         let license = key.license.to_string();
         match kept {
-            Ok(()) => LedgerError::NotKept { license, reason: why.to_string() }.into(),
+            Ok(_) => LedgerError::NotKept { license, reason: why.to_string() }.into(),
             Err(e) => CustodyError::GrantLost { license, why: why.to_string(), spool: e.to_string() }.into(),
         }
     }
@@ -30,14 +31,14 @@ impl Custody<'_> {
     /// The tokens can't be kept in their place: they are kept sealed in the journal, else in the spool.
     pub(super) fn quarantine_refresh(&mut self, flow: &Flow, sealed: Sealed, why: &Error) -> Error {
         let stage = Stage::Answered(sealed);
-        let kept = self.ledger.keep_answer(&flow.id, &stage).or_else(|e| match &mut self.spool {
+        let kept = self.ledger.note_synced(&flow.id, &stage).or_else(|e| match &mut self.spool {
             // defense: S38 untaken-refresh-is-spooled
-            Some(spool) => spool.keep(&flow.id, &stage).map(drop),
+            Some(spool) => spool.keep(&flow.id, &stage, None),
             None => Err(e),
         });
         let license = flow.key.license.to_string();
         match kept {
-            Ok(()) => LedgerError::NotRefreshed { license, reason: why.to_string() }.into(),
+            Ok(_) => LedgerError::NotRefreshed { license, reason: why.to_string() }.into(),
             Err(e) => CustodyError::TokensLost { license, why: why.to_string(), spool: e.to_string() }.into(),
         }
     }

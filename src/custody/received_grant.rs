@@ -1,13 +1,13 @@
 //! A grant that came, compared with what was asked for.
 
+use super::proof::Proof;
 use super::writer::{Custody, unknown};
 use crate::error::{FactDifference, Result};
-use crate::model::consent::compare;
+use crate::model::consent::{Comparison, compare};
 use crate::model::flow::{Purpose, Sealed};
 use crate::model::granted::Granted;
 use crate::model::ids::{FlowId, Key, Username};
 use crate::model::seal::{SealKind, SealLabel};
-use crate::oauth::{Liveness, introspect};
 use crate::vault::Seal;
 use jiff::Timestamp;
 
@@ -24,6 +24,8 @@ pub(super) struct ReceivedGrant {
     pub(super) differences: Vec<FactDifference>,
     /// What the provider didn't report, or told so that it can't be, in words.
     pub(super) unconfirmed: Vec<String>,
+    /// No proof is wanted of it, or it's there.
+    pub(super) proven: bool,
     /// Who granted, where that's another admin than the one who was asked.
     pub(super) other_admin: Option<String>,
     /// Until when its question is open at least, where it brings nothing that was asked for.
@@ -42,6 +44,15 @@ impl ReceivedGrant {
     /// As what it is sealed.
     pub(super) fn kind(&self) -> SealKind {
         kind(&self.differences, self.other_admin.as_ref())
+    }
+
+    /// What whoever asked must know of it, a sentence each: what isn't confirmed is never passed off as verified.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        const NO_REFRESH_TOKEN: &str = "BioTrack gave no refresh token: the grant ends with its access token, and then a person must grant access again.";
+        let unconfirmed = (!self.unconfirmed.is_empty())
+            .then(|| format!("Not confirmed by BioTrack's answer: {}.", self.unconfirmed.join(", ")));
+        let alone = self.granted.refresh.is_none().then(|| NO_REFRESH_TOKEN.to_owned());
+        unconfirmed.into_iter().chain(alone).collect()
     }
 
     /// It isn't the newest any more, and an older grant never takes a newer one's place.
@@ -77,20 +88,12 @@ impl Custody<'_> {
         let base = asked.base;
         tracing::info!("a grant of {key} came; it's compared with what was asked");
         let comparison = compare(&self.provider, &key, &username, &granted.reported);
+        let mut unconfirmed = unconfirmed(&comparison, &granted);
         let mut differences = comparison.differences;
         differences.extend(protocol_differences(&granted));
-        if differences.is_empty() && self.proven_dead(&granted) {
-            differences.push(FactDifference {
-                fact: "Introspection",
-                asked: "active".into(),
-                reported: "inactive".into(),
-            });
-        }
+        let proof = if differences.is_empty() { self.proof_of(&granted) } else { Proof::Enough };
+        unconfirmed.extend(proof.unconfirmed());
         let other_admin = comparison.other_admin;
-        let odd_end =
-            granted.reported.odd_end.as_ref().map(|told| format!("Expiration Date (told as \"{told}\")"));
-        let missing = comparison.unconfirmed.iter().map(|fact| fact.label().to_owned());
-        let unconfirmed = missing.chain(odd_end).collect();
         let sealed = match sealed {
             AnswerSeal::Open(seal) => {
                 // The number that it will be stored as, unless others are quicker; a ledger that can't be read now hinders nothing.
@@ -111,24 +114,18 @@ impl Custody<'_> {
             sealed,
             differences,
             unconfirmed,
+            proven: proof == Proof::Enough,
             other_admin,
             open_until: self.open_until(),
         })
     }
+}
 
-    /// Where the profile wants a new grant looked up: whether the provider calls it dead. No answer proves nothing.
-    fn proven_dead(&self, granted: &Granted) -> bool {
-        let Ok(exchange) = self.online() else { return false };
-        let Some(address) = exchange.endpoints.introspection.clone().filter(|_| self.provider.introspect)
-        else {
-            return false;
-        };
-        let granted = granted.clone();
-        let asked = self.env.wait(async move {
-            introspect(&exchange.http, &exchange.provider, &address, exchange.secret.as_ref(), &granted).await
-        });
-        matches!(asked, Ok(Liveness::Inactive))
-    }
+/// What the provider didn't report of a grant, or told so that it can't be taken as it stands, in words.
+pub(super) fn unconfirmed(comparison: &Comparison, granted: &Granted) -> Vec<String> {
+    let missing = comparison.unconfirmed.iter().map(|fact| fact.label().to_owned());
+    let told = granted.reported.odd_end.as_ref();
+    missing.chain(told.map(|told| format!("Expiration Date (told as {told})"))).collect()
 }
 
 fn kind(differences: &[FactDifference], other_admin: Option<&String>) -> SealKind {

@@ -135,7 +135,7 @@ impl Custody<'_> {
         }
     }
 
-    fn resume(&mut self, online: bool, flow: Flow) -> Result<Recovered> {
+    pub(super) fn resume(&mut self, online: bool, flow: Flow) -> Result<Recovered> {
         match next_step(&flow.stage, online, self.ledger.is_of_this_host(&flow)) {
             NextStep::Leave => {
                 // Its own deadline stands: nobody has it for longer because a process died.

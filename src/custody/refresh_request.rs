@@ -5,7 +5,7 @@ use super::refresh_failure::{Meaning, meaning};
 use super::writer::{Custody, event, unknown};
 use crate::error::{Error, ProviderError, Result};
 use crate::ledger::changed;
-use crate::model::authorization::{Authorization, State};
+use crate::model::authorization::State;
 use crate::model::flow::{Change, Flow, FlowEnd, Logged, OldSeals, Purpose, Role, Stage};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
@@ -41,6 +41,7 @@ impl Custody<'_> {
     /// The intent of a refresh: room on the disk and the envelope, then one synced commit that also says that it may
     /// have been sent.
     pub(super) fn begin(&mut self, live: &Live) -> Result<Refreshing> {
+        self.puts_items()?;
         self.reserve_room(1)?;
         let record = &live.standing.record;
         let id = FlowId(self.env.random.name()?);
@@ -77,6 +78,7 @@ impl Custody<'_> {
 
     /// A refresh of a dead process is sent once more: noted, synced, with another envelope for the same memo.
     pub(super) fn take_up_refresh(&mut self, flow: Flow) -> Result<Refreshing> {
+        self.puts_items()?;
         self.reserve_room(1)?;
         self.spool.iter_mut().for_each(|spool| spool.about(&flow));
         let memo = flow.memo.as_ref().ok_or_else(unknown)?;
@@ -93,7 +95,7 @@ impl Custody<'_> {
     /// Whether a refresh whose answer is lost may be sent once more. Where the provider acted on it, the token that it
     /// would be sent with is spent, and sending it again ends the grant (RFC 9700 4.14.2). So not before the first try is
     /// certainly over, and not while the access token lives: unless the provider itself says that the refresh token is
-    /// good, or the access token isn't.
+    /// good.
     pub(super) fn may_be_asked_again(&mut self, flow: &Flow, live: &Live) -> Result<()> {
         // defense: S37 a-living-token-is-kept
         let lives = self.lasts(&live.granted, SignedDuration::ZERO);
@@ -106,7 +108,8 @@ impl Custody<'_> {
         if lives {
             let (exchange, granted) = (self.online()?, live.granted.clone());
             let said = self.env.wait(async move { exchange.look_at_both(&granted).await })?;
-            if said.refresh != Liveness::Active && said.access != Liveness::Inactive {
+            // That the access token is inactive is also said to whoever may not look.
+            if said.refresh != Liveness::Active {
                 return Err(self.not_asked_again());
             }
         }
@@ -246,7 +249,7 @@ impl Custody<'_> {
             why = format!("{why}; {OLDER}");
             state = format!("{state} ({OLDER})");
         }
-        if !self.mark_invalid(&live.standing.record, Some(&flow.id), &why)? {
+        if self.mark_invalid(live, Some(&flow.id), &why)? == Marked::Overtaken {
             self.forsake(it)?;
             return Ok(RefreshResult::Overtaken(error));
         }
@@ -283,14 +286,13 @@ impl Custody<'_> {
         Ok(())
     }
 
-    /// Marks a record invalid, by the provider's own word on the grant that `asked` had; its tokens stay. `false` where
+    /// Marks a record invalid, by the provider's own word on the grant that was asked about; its tokens stay. But not where
     /// another grant stands by now: a consent takes no claim, and that one's word it isn't.
-    pub(super) fn mark_invalid(
-        &mut self,
-        asked: &Authorization,
-        closes: Option<&FlowId>,
-        why: &str,
-    ) -> Result<bool> {
+    fn mark_invalid(&mut self, live: &Live, closes: Option<&FlowId>, why: &str) -> Result<Marked> {
+        if let Some(returned) = self.return_to_grant_before(live, why)? {
+            return Ok(returned);
+        }
+        let asked = &live.standing.record;
         let now = self.env.clock.now();
         let mut overtaken = false;
         let kept = self.commit_if(&asked.key, |_, record| {
@@ -300,6 +302,7 @@ impl Custody<'_> {
                 return Err(changed(&asked.key));
             }
             record.invalid_at = Some(now);
+            record.grant_before = None;
             Ok(Change {
                 moves: Vec::new(),
                 ends: closes.cloned().map(FlowEnd::Closed),
@@ -310,9 +313,9 @@ impl Custody<'_> {
         match kept {
             Ok(kept) => {
                 self.forget(kept.memos);
-                Ok(true)
+                Ok(Marked::Invalid)
             }
-            Err(_) if overtaken => Ok(false),
+            Err(_) if overtaken => Ok(Marked::Overtaken),
             Err(e) => Err(e),
         }
     }
@@ -335,6 +338,15 @@ impl Custody<'_> {
         })
         .map(drop)
     }
+}
+
+/// What came of the provider's word that a grant is dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Marked {
+    /// The record says so.
+    Invalid,
+    /// Another grant is in its place: a newer one, or the one from before.
+    Overtaken,
 }
 
 /// What came of sending.

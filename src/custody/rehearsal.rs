@@ -5,51 +5,77 @@ use crate::error::{Error, Result};
 use crate::model::authorization::next_of;
 use crate::model::ids::{Key, Username};
 use crate::model::secret::fingerprint;
-use crate::oauth::{Patience, again, handoff_uri};
+use crate::oauth::{Patience, ProviderClient, again, handoff_uri};
 use crate::system::files;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// What is to be tried, on whatever thread: it needs no vault and no ledger.
+pub struct Rehearsal {
+    client: ProviderClient,
+    test: Option<ClientTest>,
+}
+
+/// A token request with a code that can't be right, which tells a wrong client from a right one.
+struct ClientTest {
+    key: Key,
+    username: Username,
+    redirect_uri: String,
+    unlike_any: String,
+    next: String,
+    file: PathBuf,
+    name: String,
+    today: String,
+}
 
 impl Custody<'_> {
     /// Sees, before anybody is asked, that each endpoint answers which the consent will need, and once a day that the client is
     /// accepted; about the first of the licenses that are asked about.
     pub fn rehearse(&mut self, key: &Key, username: &Username) -> Result<()> {
+        let rehearsal = self.rehearsal(Some((key, username)))?;
+        match self.env.wait(async move { rehearsal.problem().await })? {
+            Some(e) => Err(e),
+            None => Ok(()),
+        }
+    }
+
+    /// Somebody who was asked about a license, where anybody was: the client can be tested about that.
+    pub fn somebody_asked(&self) -> Result<Option<(Key, Username)>> {
+        let (open, profile) = (self.ledger.all_flows()?, &self.provider.profile);
+        let consent = open.into_iter().find(|flow| flow.profile == *profile && flow.purpose.is_consent());
+        Ok(consent.map(|flow| (flow.key, flow.username)))
+    }
+
+    /// What is to be tried, the client about a license where one is given.
+    pub fn rehearsal(&self, about: Option<(&Key, &Username)>) -> Result<Rehearsal> {
         let client = self.online()?;
-        let clock = self.env.clock.clone();
-        let told = |e: &Error, _| tracing::info!("{e}; it's tried again");
-        self.env.wait(async move {
-            again(Patience::LOOK, clock, None, told, || client.try_endpoints()).await
-        })??;
-        self.test_client(key, username)
+        let test = about.and_then(|(key, username)| self.client_test(&client, key, username));
+        Ok(Rehearsal { client, test })
     }
 
     /// A file of this host remembers for whom that was done today: the secret is this host's own, and a ledger that several
     /// hosts share, or that is only read, has nothing to do with it. One that can't be read or written costs a request.
-    fn test_client(&mut self, key: &Key, username: &Username) -> Result<()> {
-        let client = self.online()?;
+    fn client_test(&self, client: &ProviderClient, key: &Key, username: &Username) -> Option<ClientTest> {
         if !self.provider.preflight {
-            return Ok(());
+            return None;
         }
         let (file, name) = (self.env.paths.accepted_clients(), self.name_of_client(&client.endpoints.token));
-        let today = self.provider.zone.day(self.env.clock.now());
+        let today = self.provider.zone.day(self.env.clock.now()).to_string();
         let line = format!("{name} {today}");
-        let mut lines = read(&file);
-        if lines.contains(&line) {
-            return Ok(());
+        if read(&file).contains(&line) {
+            return None;
         }
-        let redirect_uri = handoff_uri(&self.provider, None);
-        // Nothing hangs on it but that no provider has such a code.
-        let unlike_any = hex::encode(fingerprint(&format!("{line} {}", self.env.clock.now())));
-        let next = next_of("config", &["set-secret"], self.provider.other(), &[]);
-        let (key, username) = (key.clone(), username.clone());
-        let accepted = self.env.wait(async move {
-            client.test_client((&key, &username), redirect_uri, &unlike_any, next).await
-        })??;
-        tracing::info!("the client is accepted: {}", if accepted { "yes" } else { "can't be told" });
-        lines.retain(|it| it.ends_with(&today) && !it.starts_with(&name));
-        lines.push(line);
-        write(&file, &lines);
-        Ok(())
+        Some(ClientTest {
+            key: key.clone(),
+            username: username.clone(),
+            redirect_uri: handoff_uri(&self.provider, None),
+            // Nothing hangs on it but that no provider has such a code.
+            unlike_any: hex::encode(fingerprint(&format!("{line} {}", self.env.clock.now()))),
+            next: next_of("config", &["set-secret"], self.provider.other(), &[]),
+            file,
+            name,
+            today,
+        })
     }
 
     /// The client was refused after all: it's tested again before anybody else is asked.
@@ -73,17 +99,47 @@ impl Custody<'_> {
     }
 }
 
+impl Rehearsal {
+    /// The first thing that is wrong; the client is tested only where every endpoint answers.
+    pub async fn problem(self) -> Option<Error> {
+        let (client, clock) = (&self.client, self.client.clock.clone());
+        let told = |e: &Error, _| tracing::info!("{e}; it's tried again");
+        match again(Patience::LOOK, clock, None, told, || client.try_endpoints()).await {
+            Ok(()) => self.wrong_client().await,
+            Err(e) => Some(e),
+        }
+    }
+
+    async fn wrong_client(self) -> Option<Error> {
+        let ClientTest { key, username, redirect_uri, unlike_any, next, file, name, today } = self.test?;
+        let tested = self.client.test_client((&key, &username), redirect_uri, &unlike_any, next).await;
+        match &tested {
+            Ok(accepted) => {
+                tracing::info!("the client is accepted: {}", if *accepted { "yes" } else { "can't be told" });
+            }
+            Err(_) => return tested.err(),
+        }
+        let mut lines = read(&file);
+        lines.retain(|it| it.ends_with(&today) && !it.starts_with(&name));
+        lines.push(format!("{name} {today}"));
+        write(&file, &lines);
+        None
+    }
+}
+
 fn read(file: &Path) -> Vec<String> {
     let mut text = String::new();
-    match files::open_to_look(file).and_then(|mut file| file.read_to_string(&mut text)) {
-        Ok(_) => text.lines().map(str::to_owned).collect(),
-        Err(_) => Vec::new(),
+    match files::read_private(file, files::Holds::Secret)
+        .map(|file| file.map(|mut file| file.read_to_string(&mut text)))
+    {
+        Ok(Some(Ok(_))) => text.lines().map(str::to_owned).collect(),
+        _ => Vec::new(),
     }
 }
 
 fn write(file: &Path, lines: &[String]) {
     let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
-    if let Err(e) = files::replace(file, text.as_bytes(), 0o600) {
+    if let Err(e) = files::replace_private(file, text.as_bytes()) {
         tracing::warn!("that the client is accepted isn't remembered: {e}");
     }
 }

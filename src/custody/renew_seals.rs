@@ -141,7 +141,7 @@ pub fn renew_seals(
         }
         let detail =
             format!("{} for the rows that they stand in", counted(sealed.len(), "secret", "secrets"));
-        if ledger.replace_places(&sealed, known, &seen, Chore::Resealed, &detail, now)? {
+        if ledger.replace_places((&sealed, None), known, &seen, Chore::Resealed, &detail, now)? {
             if vault.kind() == VaultKind::Keyring {
                 forget_left(ledger, vault)?;
             }

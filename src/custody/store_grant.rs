@@ -1,6 +1,6 @@
 //! A grant is stored and committed, in that order; or set aside, sealed.
 
-use super::granted_record::{drop_unwanted, make_live, summary, tokens_of_elsewhere};
+use super::granted_record::{before, drop_unwanted, make_live, summary, tokens_of_elsewhere};
 use super::received_grant::ReceivedGrant;
 use super::token_sets::{TokenSealer, TokensToStore};
 use super::writer::{Custody, event, unknown};
@@ -19,8 +19,8 @@ use std::collections::HashMap;
 pub enum Kept {
     /// The grant is live.
     Live {
-        /// What the provider didn't report, or told so that it can't be, in words.
-        unconfirmed: Vec<String>,
+        /// What whoever asked must know of it, a sentence each.
+        remarks: Vec<String>,
     },
     /// Another admin granted; that grant is set aside.
     Held {
@@ -108,7 +108,8 @@ impl Custody<'_> {
         }
         let (mut flows, mut changes) = (Vec::new(), Vec::new());
         for it in stored {
-            if let Ok(Some(standing)) = self.standing(&it.came.key)
+            if self.hand_in_code(&it.came.flow).is_ok()
+                && let Ok(Some(standing)) = self.standing(&it.came.key)
                 && let Ok((change, elsewhere)) =
                     it.change(&self.ledger, &mut { standing.record }, &self.provider)
             {
@@ -153,12 +154,13 @@ impl Custody<'_> {
             Ok((kept, elsewhere)) => {
                 self.orphaned_items.extend(kept.memos);
                 tracing::info!("the grant of {} is stored", came.key);
-                self.changed_keys.insert(came.key);
+                self.changed_keys.insert(came.key.clone());
+                let remarks = came.remarks();
                 Ok(match came.other_admin {
                     Some(granted_by) => Kept::Held { granted_by },
                     None => {
                         self.orphaned_items.extend(elsewhere);
-                        Kept::Live { unconfirmed: came.unconfirmed }
+                        Kept::Live { remarks }
                     }
                 })
             }
@@ -201,15 +203,22 @@ impl Stored {
         } else {
             let renewed = came.purpose == Purpose::Renew;
             let elsewhere = tokens_of_elsewhere(ledger, record)?;
+            let before = match came.proven {
+                false if record.lives(came.granted.received_at) && !record.held_elsewhere => {
+                    record.grant_before.take().or_else(|| self::before(record))
+                }
+                _ => None,
+            };
             record.username = came.username.clone();
-            make_live(record, provider, &came.granted, renewed);
+            make_live(record, provider, &came.granted, renewed, &came.unconfirmed);
+            record.grant_before = before;
             moves.extend(drop_unwanted(record, provider));
             moves.extend(elsewhere.iter().map(|it| Move::Drop(it.id)));
             dropped.extend(elsewhere.into_iter().map(|it| it.place));
             let place = sealer.place(tokens, came.kind(), record.generation)?;
             moves.extend([Move::Put(Role::Live, place), Move::Turn(Role::Held, Role::Superseded)]);
             let happened = if renewed { Happened::Renewed } else { Happened::Granted };
-            (happened, summary(record, &came.unconfirmed))
+            (happened, summary(record))
         };
         let events = vec![event(record, happened, &detail, came.granted.received_at)];
         // A grant that waits for a yes answers the question of nobody else, and the admin who was asked may still grant.

@@ -6,7 +6,7 @@ use super::received_grant::protocol_differences;
 use super::token_sets::TokensToStore;
 use super::writer::{Custody, event, unknown};
 use crate::error::{Error, FactDifference, ProviderError, Result, VaultError};
-use crate::ledger::Claim;
+use crate::ledger::{Claim, changed};
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::consent::compare;
 use crate::model::expiry::estimate;
@@ -20,7 +20,7 @@ use crate::model::seal::{SealKind, SealLabel};
 use crate::model::secret::Sealable;
 use crate::model::vault_kind::VaultKind;
 use crate::vault::Seal;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 impl Custody<'_> {
     /// Finishes what can be finished of a refresh that a dead process left, and takes it over where it can't: then it
@@ -171,6 +171,27 @@ impl Custody<'_> {
         found
     }
 
+    /// A grant without a refresh token has ended with its access token: one that an older version stored, or a file brought, says
+    /// so from now on.
+    pub(super) fn ends_with_its_token(&mut self, live: &Live) -> Result<()> {
+        let (now, key) = (self.env.clock.now(), &live.standing.record.key);
+        let Some(ends) = live.granted.access_expires_at.map(whole_second).filter(|ends| *ends <= now) else {
+            return Ok(());
+        };
+        let generation = live.standing.record.generation;
+        self.commit_if(key, |_, record| {
+            if record.generation != generation {
+                return Err(changed(key));
+            }
+            (record.expires_at, record.expires_estimated) = (Some(ends), false);
+            let detail =
+                format!("there is no refresh token, and the access token ended {}", for_machines(ends));
+            let events = vec![event(record, Happened::Shortened, &detail, now)];
+            Ok(Change { record: record.clone(), moves: Vec::new(), ends: None, events })
+        })
+        .map(drop)
+    }
+
     /// One synced commit: the new tokens in the old ones' place. Where a newer grant came between, they are an older
     /// one's, and go the way of those; then there is no record to return.
     fn commit_refresh(
@@ -182,7 +203,7 @@ impl Custody<'_> {
     ) -> Result<Option<Authorization>> {
         let (key, provider, now) = (&flow.key, self.provider.clone(), self.env.clock.now());
         let sealer = self.token_sealer(key, &flow.id);
-        let (mut old, mut after) = (None, None);
+        let (mut old, mut after, mut proven) = (None, None, false);
         let kept = self.commit_if(key, |ledger, record| {
             let live = ledger.secrets(&provider.profile, key, Role::Live)?.pop();
             // Another admin's grant that is set aside moves the generation as well, but not the live grant.
@@ -196,9 +217,9 @@ impl Custody<'_> {
             let mut events = Vec::new();
             let moves = match &old {
                 Some(old) => {
-                    if provider.rolling {
-                        events.extend(prolonged(record, &provider, granted, now));
-                    }
+                    events.extend(moved_end(record, &provider, granted, now));
+                    // It lives, which is what it waited for.
+                    proven |= record.grant_before.take().is_some();
                     // Not superseded: its refresh token is spent, and revoking it would end the whole grant.
                     vec![Move::Drop(old.id), Move::Put(Role::Live, place)]
                 }
@@ -214,24 +235,35 @@ impl Custody<'_> {
             return Ok(None);
         };
         self.orphaned_items.push(old.place);
+        if proven {
+            self.changed_keys.insert(key.clone());
+        }
         Ok(after)
     }
 }
 
-/// Where the provider prolongs a grant with each refresh, its end moves.
-fn prolonged(
+/// Where the provider prolongs a grant with each refresh, its end moves with it. An earlier end that it tells always counts.
+fn moved_end(
     record: &mut Authorization,
     provider: &Provider,
     granted: &Granted,
     now: Timestamp,
 ) -> Option<Event> {
-    let told = granted.expires_at;
-    let ends = told.unwrap_or_else(|| estimate(granted.received_at, provider.lifetime, &provider.zone));
-    let ends = whole_second(ends);
-    if record.expires_at == Some(ends) {
+    /// By less it differs each time where seconds from now are told: an answer takes its time.
+    const NOISE: SignedDuration = SignedDuration::from_mins(1);
+    let (told, before) = (granted.expires_at.map(whole_second), record.expires_at);
+    let earlier = told.filter(|told| before.is_some_and(|before| before.duration_since(*told) > NOISE));
+    let ends = match provider.rolling {
+        true => told.unwrap_or_else(|| {
+            whole_second(estimate(granted.received_at, provider.lifetime, &provider.zone))
+        }),
+        false => earlier?,
+    };
+    if before == Some(ends) {
         return None;
     }
     record.expires_at = Some(ends);
     record.expires_estimated = told.is_none();
-    Some(event(record, Happened::Prolonged, &format!("by a refresh, until {}", for_machines(ends)), now))
+    let happened = if earlier.is_some() { Happened::Shortened } else { Happened::Prolonged };
+    Some(event(record, happened, &format!("by a refresh, until {}", for_machines(ends)), now))
 }

@@ -134,11 +134,11 @@ impl<'e> Custody<'e> {
     }
 
     /// Called before the vault is given anything that only a later commit names: a keyring has it at once, for everybody
-    /// to see, and nothing names it yet.
+    /// to see, and nothing names it yet; what is sealed, every host of a team has to be able to open.
     pub(super) fn puts_items(&mut self) -> Result<()> {
         match self.vault.kind() {
             VaultKind::Keyring => self.ledger.shows_that_we_live(),
-            VaultKind::Sealed => Ok(()),
+            VaultKind::Sealed => self.agrees_on_recipients(),
         }
     }
 
@@ -196,6 +196,9 @@ impl<'e> Custody<'e> {
         for _ in 0..TRIES {
             let mut record = self.standing(key)?.ok_or_else(unknown)?.record;
             let change = change(&self.ledger, &mut record)?;
+            if let Some(flow) = change.ends.as_ref().and_then(FlowEnd::flow) {
+                self.hand_in_code(flow)?;
+            }
             match self.ledger.commit(std::slice::from_ref(&change))?.pop() {
                 Some(Ok(kept)) => {
                     change.ends.iter().for_each(|end| self.ended_in_the_ledger(end));

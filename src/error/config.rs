@@ -1,5 +1,7 @@
 //! What the configuration can have wrong.
 
+use super::clean;
+
 /// What the configuration file, its folder or a profile has wrong. Never carries a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -85,12 +87,29 @@ pub enum ConfigError {
         /// What to do about it.
         hint: String,
     },
+    /// This host seals to others than the team's ledger lists.
+    #[error("this host seals tokens to other recipients than the ledger lists: {}", told(.missing, .unlisted))]
+    OtherRecipients {
+        /// Those that the ledger lists and this host doesn't name, with the host that listed each.
+        missing: Vec<(String, String)>,
+        /// Those that this host names and the ledger doesn't list.
+        unlisted: Vec<String>,
+    },
     /// Another vault than the one in use was asked for.
     #[error("the vault is {current} already, and one configuration has one vault")]
     OtherVault {
         /// The one in use.
         current: String,
     },
+}
+
+/// Who is listed and not named here, and the reverse.
+fn told(missing: &[(String, String)], unlisted: &[String]) -> String {
+    let missing = missing.iter().map(|(recipient, host)| {
+        format!("{} (listed by {}) isn't among those here", clean(recipient), clean(host))
+    });
+    let unlisted = unlisted.iter().map(|it| format!("{} isn't in the ledger's list", clean(it)));
+    missing.chain(unlisted).collect::<Vec<_>>().join("; ")
 }
 
 impl ConfigError {
@@ -126,6 +145,30 @@ impl ConfigError {
             }
             Self::Incomplete { how, .. } => Some(how.clone()),
             Self::Ledger { hint, .. } => Some(hint.clone()),
+            Self::OtherRecipients { missing, unlisted } => {
+                let missing = missing.iter().map(|(recipient, _)| clean(recipient)).collect::<Vec<_>>();
+                let unlisted = unlisted.iter().map(|it| clean(it)).collect::<Vec<_>>();
+                let step = |verb, which: &[String]| {
+                    format!("biotrack-auth config recipients {verb} {}", which.join(" "))
+                };
+                Some(match (missing.is_empty(), unlisted.is_empty()) {
+                    (false, true) => format!(
+                        "If you know them: {}. If you don't: {}.",
+                        step("add", &missing),
+                        step("remove", &missing)
+                    ),
+                    (false, false) => format!(
+                        "On a host that can read the tokens: {}. Then here, if you know them: {}.",
+                        step("add", &unlisted),
+                        step("add", &missing)
+                    ),
+                    (true, _) => format!(
+                        "If they were removed on another host: {}. Else have them listed: {}.",
+                        step("remove", &unlisted),
+                        step("add", &unlisted)
+                    ),
+                })
+            }
             Self::OtherVault { .. } => Some("Leave --vault out.".into()),
             Self::File { .. } | Self::Unfit { .. } => None,
         }

@@ -46,6 +46,14 @@ pub enum HandoffError {
         /// The profile that the command acts on.
         ours: String,
     },
+    /// A command waits for it, and takes it itself.
+    #[error("a command waits for this answer for {license} itself ({holder}); nothing was sent")]
+    WaitedFor {
+        /// Which license.
+        license: String,
+        /// Whose command.
+        holder: String,
+    },
     /// It's for a license that isn't part of the run at whose prompt it was pasted.
     #[error("this answers a link for {license}, which isn't waited for here; nothing was sent")]
     NotHere {
@@ -81,6 +89,7 @@ impl HandoffError {
             Self::Unreadable { .. } | Self::OtherProfile { .. } | Self::NotHere { .. } => Kind::Usage,
             Self::Stranger | Self::Used { .. } | Self::Replaced { .. } => Kind::Mismatch,
             Self::Lapsed { .. } => Kind::Timeout,
+            Self::WaitedFor { .. } => Kind::Busy,
             Self::OtherHost { .. } => Kind::Vault,
             Self::LeftUncertain { .. } => Kind::Network,
         }
@@ -107,6 +116,9 @@ impl HandoffError {
             Self::Lapsed { next, .. } => format!("Hand out a new link: {next}"),
             Self::OtherProfile { theirs, .. } => {
                 format!("Run it for that profile: biotrack-auth complete --profile {theirs} -")
+            }
+            Self::WaitedFor { .. } => {
+                "Paste the address at the prompt of that command, or open it in a browser on its machine. Or stop that command with Ctrl-C, and within 10 minutes: biotrack-auth complete -".into()
             }
             Self::NotHere { .. } => "Elsewhere: biotrack-auth complete -".into(),
             Self::OtherHost { next, .. } => format!(

@@ -79,6 +79,20 @@ pub enum LedgerError {
         /// How long was waited.
         seconds: u64,
     },
+    /// Another session of the server kept it locked for too long.
+    #[error(
+        "the ledger {place} stayed busy for {seconds} seconds: a session of the role {role} holds it (server process {process})"
+    )]
+    Held {
+        /// Its address.
+        place: String,
+        /// How long was waited.
+        seconds: u64,
+        /// Whose session.
+        role: String,
+        /// The server's process for it.
+        process: String,
+    },
     /// The server isn't there.
     #[error("the ledger {place} can't be reached: {reason}")]
     Away {
@@ -96,10 +110,30 @@ pub enum LedgerError {
         reason: String,
     },
     /// A pool stands before the server, and lends its processes for one transaction at a time.
-    #[error("before the ledger {place} stands a pool in transaction mode")]
+    #[error("the ledger {place} is behind a connection pooler in transaction mode, which is not supported")]
     Pooled {
         /// Its address.
         place: String,
+    },
+    /// The database holds texts in another encoding than UTF-8.
+    #[error("the ledger {place} can't be kept there: the database's encoding is {encoding}, and not UTF8")]
+    NotUtf8 {
+        /// Its address.
+        place: String,
+        /// The database's encoding, as the server names it.
+        encoding: String,
+    },
+    /// The schema that a ledger is in was made by a role to which nobody entrusted it.
+    #[error(
+        "the ledger {place} isn't used: the role {owner} made the schema biotrack_auth there, or something in it, and doesn't own the database"
+    )]
+    ForeignSchema {
+        /// Its address.
+        place: String,
+        /// The role.
+        owner: String,
+        /// The database.
+        database: String,
     },
     /// It has been moved elsewhere.
     #[error("the ledger {place} has moved to {to}")]
@@ -132,6 +166,14 @@ pub enum LedgerError {
         /// What was being done.
         what: &'static str,
         /// SQLite's, or the system's, word.
+        reason: String,
+    },
+    /// A server failed at a write or read.
+    #[error("the ledger can't {what}: {reason}")]
+    ServerFailed {
+        /// What was being done.
+        what: &'static str,
+        /// The server's word.
         reason: String,
     },
     /// Another process changed the record in the meantime.
@@ -210,13 +252,21 @@ impl LedgerError {
             Self::NotItsOwner { owner, .. } => return Some(format!("Run biotrack-auth doctor --fix as {owner}: with postgres://{owner}@… as the ledger's address.")),
             Self::NotMigrated { .. } => "Any command migrates it once the file and its folder can be written, with room for a copy of it: biotrack-auth doctor --fix.",
             Self::Busy { .. } => "Wait until the other process has ended, then run the command again.",
+            Self::Held { process, .. } => {
+                return Some(format!("Run the command again once that session has ended. One that hangs is ended by an administrator: SELECT pg_terminate_backend({process});"));
+            }
             Self::Away { .. } => "See that the server runs and that this host reaches it (biotrack-auth doctor), then run the command again. What was granted meanwhile waits here, sealed.",
             Self::Refused { .. } => "See to the role, its password file, the certificates and what the role may do (docs/team.md), then run the command again.",
-            Self::Pooled { .. } => "Name the server itself, or a pool in session mode.",
+            Self::NotUtf8 { .. } => "Make a database for it: CREATE DATABASE ledger TEMPLATE template0 ENCODING 'UTF8' OWNER ledger_owner;",
+            Self::ForeignSchema { owner, database, .. } => {
+                return Some(format!("What that role put there would run as whoever uses the ledger. Should it own the ledger, the database's owner or an administrator says so: ALTER DATABASE \"{database}\" OWNER TO \"{owner}\". Else remove what it made: DROP SCHEMA biotrack_auth."));
+            }
+            Self::Pooled { .. } => "Name the server's own address in the configuration, or put the pooler in session mode (pgbouncer: pool_mode = session).",
             Self::Moved { .. } => "Name where it is now in the configuration: ledger = \"…\"; \"sqlite\" is the file of the host that it moved to.",
             Self::Arriving { .. } => "Run the same biotrack-auth config ledger move again, where it was begun: it goes on.",
             Self::Occupied { .. } => "Name an empty database, or have no ledger there; records can be exported there and imported here.",
             Self::TakenOver => "Look at it: biotrack-auth status.",
+            Self::ServerFailed { .. } => "See the server's log, and whether its disk has room, then run the command again.",
             Self::Io { .. } => "Check the disk's space and health, then run the command again.",
             Self::Changed { .. } => "Look at it (biotrack-auth status), then run the command again if it's still needed.",
             Self::SecretMoved => "Run the command again when the others have ended.",

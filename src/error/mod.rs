@@ -134,11 +134,23 @@ pub enum Error {
         /// The command that has it consented.
         next: String,
     },
-    /// The grant was exported with its secrets, and lives where it was imported.
-    #[error("{license} is held elsewhere: it was exported with its tokens, and only one place may use them")]
+    /// There is no living grant in its place; a new one waits sealed, for the vault or the ledger couldn't take it.
+    #[error("{license} is {state}: a new grant of it was given and waits, sealed, to be stored")]
+    NotStoredYet {
+        /// Which.
+        license: String,
+        /// Its state, or what it lacks.
+        state: String,
+        /// The command that stores it.
+        next: String,
+    },
+    /// The grant was exported with its secrets and lives where it was imported, or it came with a backup.
+    #[error("{license} is held elsewhere: {}", if *.came_with_a_backup { "its tokens came with a backup, and only one place may use them" } else { "it was exported with its tokens, and only one place may use them" })]
     HeldElsewhere {
         /// Which.
         license: String,
+        /// Its tokens are here, and not in use.
+        came_with_a_backup: bool,
     },
     /// A command that can't be run in this process's place.
     #[error("{command}: {reason}")]
@@ -331,6 +343,7 @@ impl Error {
             Self::Ambiguous { .. } => Kind::Ambiguous,
             Self::Busy { .. } => Kind::Busy,
             Self::NeedsPerson { .. } | Self::NoToken { .. } => Kind::NeedsPerson,
+            Self::NotStoredYet { .. } => Kind::Vault,
             Self::NoGrant { error, .. } => error.kind(),
             Self::Timeout { .. } => Kind::Timeout,
             Self::Away { .. } => Kind::Network,
@@ -363,6 +376,11 @@ impl Error {
         matches!(self, Self::Provider(Lost { .. } | Useless { .. } | Overloaded { .. }))
     }
 
+    /// Whether a request whose answer is lost on the way may have been acted on.
+    pub fn may_have_taken_effect(&self) -> bool {
+        matches!(self, Self::Provider(ProviderError::Lost { .. }))
+    }
+
     /// Why a code that was to be exchanged is as good as before, where it is.
     pub fn unused_code(&self) -> Option<UnusedCode> {
         match self {
@@ -375,7 +393,12 @@ impl Error {
     /// whole commit, and the next process to open it takes what is whole.
     pub fn may_show_up(&self) -> bool {
         // defense: S38 failed-commit-may-show-up
-        matches!(self, Self::Ledger(LedgerError::Io { .. } | LedgerError::Away { .. }))
+        matches!(
+            self,
+            Self::Ledger(
+                LedgerError::Io { .. } | LedgerError::ServerFailed { .. } | LedgerError::Away { .. }
+            )
+        )
     }
 
     /// Whether the provider is away or overloaded: others would fare no better now.
@@ -418,6 +441,10 @@ impl Error {
                 "In a terminal: {command}. Elsewhere add --no-browser to print the address and wait, --browser CMD to have CMD open it, or --no-wait to print a link for elsewhere and leave."
             )),
             Self::NoToken { next, .. } => Some(format!("A person must consent: {next}")),
+            Self::NotStoredYet { next, .. } => Some(format!("Store it; nobody is asked again: {next}")),
+            Self::HeldElsewhere { came_with_a_backup: true, .. } => {
+                Some("Where no other place uses them any more: biotrack-auth import --adopt".into())
+            }
             Self::HeldElsewhere { .. } => Some("Run it where the tokens were imported.".into()),
             Self::NeedsYes { .. } => Some("Add --yes if you are sure.".into()),
             Self::NoGrant { error, next } => error.hint_before(Some(next)),

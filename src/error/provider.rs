@@ -171,6 +171,14 @@ pub enum ProviderError {
     },
 }
 
+const SET_SECRET: &str = "Set the secret that BioTrack gave you: biotrack-auth config set-secret.";
+
+/// Whether a refusal at the token endpoint is about the client, and not about what it asked for: its code or token is as good as
+/// before (RFC 6749 5.2). Keycloak says `unauthorized_client` where the secret is wrong.
+fn is_of_the_client(code: &str) -> bool {
+    matches!(code, "invalid_client" | "unauthorized_client")
+}
+
 /// A host, with the setting that names it where that isn't the base address.
 fn with_setting(host: &str, setting: &str) -> String {
     match setting {
@@ -201,6 +209,7 @@ fn token_error(code: &str, description: &Option<String>) -> String {
         "unauthorized_client" => "this client may not ask that".into(),
         "unsupported_grant_type" => "it doesn't know that kind of request".into(),
         "invalid_scope" => "it doesn't know the scope that was asked".into(),
+        "unsupported_token_type" => "it doesn't revoke tokens of this kind".into(),
         other => format!("error \"{other}\""),
     };
     with_description(said, description)
@@ -230,7 +239,7 @@ impl ProviderError {
         match self {
             Self::Unreachable { .. } => Some(UnusedCode::NeverLeft),
             Self::Overloaded { status: 429, retry_after, .. } => Some(UnusedCode::WantedLater(*retry_after)),
-            Self::TokenRefused { code, .. } if code == "invalid_client" => Some(UnusedCode::WrongClient),
+            Self::TokenRefused { code, .. } if is_of_the_client(code) => Some(UnusedCode::WrongClient),
             _ => None,
         }
     }
@@ -287,17 +296,21 @@ impl ProviderError {
             Self::Overloaded { status: 429, what: "the code", .. } => {
                 format!("Nothing was granted yet. In a few minutes run {again}: the same code is sent again, and nobody is asked while it lives.")
             }
+            Self::Useless { what: "the revocation", .. } => {
+                format!("In a few minutes run {again}. If it stays so, check the profile's revocation_url; biotrack-auth deactivate LICENSE --local-only forgets the tokens without it.")
+            }
             Self::Useless { .. } | Self::Overloaded { .. } => format!("In a few minutes run {again}. biotrack-auth status shows what is uncertain."),
             Self::Refused { code, .. } => match code.as_str() {
                 "access_denied" => format!("Ask the admin whether they meant to refuse, then run {again}."),
                 "server_error" | "temporarily_unavailable" => format!("In a few minutes run {again}."),
                 _ => "Check the profile against what BioTrack gave you: biotrack-auth config show --origin.".into(),
             },
-            Self::TokenRefused { code, what: "the code", .. } if code == "invalid_client" => {
-                "Set the secret that BioTrack gave you: biotrack-auth config set-secret. The consent is kept: run the same command within 10 minutes of the admin's click, and nobody is asked again.".into()
+            Self::TokenRefused { code, what: "the code", .. } if is_of_the_client(code) => {
+                format!("{SET_SECRET} The consent is kept: within 10 minutes of the admin's click run {again}, and nobody is asked again.")
             }
-            Self::TokenRefused { code, .. } if code == "invalid_client" => {
-                "Set the secret that BioTrack gave you: biotrack-auth config set-secret.".into()
+            Self::TokenRefused { code, .. } if is_of_the_client(code) => SET_SECRET.into(),
+            Self::TokenRefused { what: "the revocation", .. } => {
+                "Asking again doesn't help against that. Have the admin end the access on BioTrack's page, then forget the tokens here: biotrack-auth deactivate LICENSE --local-only.".into()
             }
             Self::TokenRefused { .. } => "Check the profile: biotrack-auth config show --origin.".into(),
             Self::RefusedInDoubt { .. } => {

@@ -12,9 +12,17 @@ pub enum VaultError {
     /// The keyring is there, but locked.
     #[error("the keyring is locked")]
     Locked,
+    /// The keyring is there, and has no place yet where secrets could be kept.
+    #[error("{keeper} has no place for secrets yet")]
+    NotSetUp {
+        /// Which keyring, as people call it.
+        keeper: String,
+    },
     /// The keyring took too long to answer.
-    #[error("the keyring didn't answer within {seconds} seconds while asked to {what}")]
+    #[error("{keeper} didn't answer within {seconds} seconds while asked to {what}")]
     Silent {
+        /// Which keyring, as people call it.
+        keeper: String,
         /// How long was waited.
         seconds: u64,
         /// What was asked of it.
@@ -61,6 +69,14 @@ pub enum VaultError {
         /// Where it should be.
         path: String,
         /// Why not.
+        reason: String,
+    },
+    /// Others can read or change the identity, or its folder.
+    #[error("the sealed vault's identity can't be used: {path}: {reason}")]
+    ExposedIdentity {
+        /// What they can change or read.
+        path: String,
+        /// Who, and how it's fixed.
         reason: String,
     },
     /// The identity is wrapped, and nobody can be asked for its passphrase.
@@ -206,6 +222,7 @@ impl VaultError {
                 "Log in to the desktop, or start the keyring. A host without one takes the sealed vault when its configuration is made: biotrack-auth config init --vault sealed."
             }
             Self::Locked => "Unlock it (log in to the desktop), then run the command again.",
+            Self::NotSetUp { .. } => "Make one that is used by default (in KWallet a wallet, in GNOME Keyring a keyring, in KeePassXC a group that is exposed to the Secret Service), then run the command again. A host without a desktop takes the sealed vault when its configuration is made: biotrack-auth config init --vault sealed.",
             Self::Silent { .. } => "It may be waiting for a password on the desktop: unlock it, then run the command again. A host without a desktop takes the sealed vault when its configuration is made: biotrack-auth config init --vault sealed.",
             Self::Gone { .. } | Self::Broken { .. } => {
                 "The grant can't be used here any more. Have it consented again (biotrack-auth renew LICENSE), or give it up here alone (biotrack-auth deactivate LICENSE --local-only)."
@@ -215,6 +232,7 @@ impl VaultError {
             }
             Self::Unfaithful => "Don't use this vault: what it gives back can't be relied on.",
             Self::Identity { .. } => "Restore the identity file from your backup, or name it in BIOTRACK_AUTH_IDENTITY.",
+            Self::ExposedIdentity { .. } => "Root, this user and its groups may read an identity; root and this user alone may change it, its folder, and a link to it.",
             Self::Passphrase { .. } => {
                 "Run it in a terminal; for a service, hand an unwrapped identity over as a systemd credential (LoadCredential=biotrack-auth-identity:…)."
             }

@@ -1,5 +1,6 @@
 //! Flows that other processes left, or that wait for an answer from elsewhere: found, merged with their spools, taken over.
 
+use super::engine::{Db, DbError};
 use super::journal::{self, Closed, ClosedFlow};
 use super::spool::{Spool, Spooled};
 use super::store::Ledger;
@@ -9,6 +10,7 @@ use crate::model::flow::{Flow, Owner, Place, Stage};
 use crate::model::ids::{FlowId, Key};
 use crate::model::secret::Fingerprint;
 use crate::model::vault_kind::VaultKind;
+use crate::system::files;
 use std::collections::BTreeSet;
 
 impl Ledger {
@@ -65,7 +67,7 @@ impl Ledger {
     /// one commit, so that it's either still waiting or can be gone on with. Not synced: what is noted before the code
     /// is sent is. `false` where somebody else was quicker; refused where the secrets were moved to another vault than
     /// the one in which the grant will be kept.
-    pub fn take_up(
+    pub fn claim_answered(
         &mut self,
         flow: &FlowId,
         from: Option<&Owner>,
@@ -75,7 +77,7 @@ impl Ledger {
         let ours = self.mark()?.owner();
         self.relaxed(|tx| {
             secret_locations::is_the_vault(tx, [vault])?;
-            journal::take_up(tx, flow, from, &ours, code)
+            journal::claim_answered(tx, flow, from, &ours, code)
         })
     }
 
@@ -139,17 +141,57 @@ impl Ledger {
         })
     }
 
+    /// Notes what this process's own spool keeps of a question of its own, now that the ledger can be written again.
+    pub fn take_back(&mut self, spool: &Spool, flow: &FlowId) -> Result<()> {
+        let Some(Spooled { stage, code, claims: false, .. }) = spool.kept(flow)? else { return Ok(()) };
+        let ours = self.mark()?.owner();
+        self.transaction("note", |tx| {
+            if let Some(code) = code.filter(|_| stage.order() >= Stage::Sent.order()) {
+                journal::code_is_sent(tx, flow, &code)?;
+            }
+            match journal::stage_of(tx, flow)? {
+                Some(noted) if noted.order() < stage.order() => {
+                    journal::note_own(tx, flow, &stage, &ours).map(drop)
+                }
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// A question that is this process's own, as far as it has come; `None` where it's closed, or not its own any more.
+    pub fn own_flow(&mut self, flow: &FlowId, key: &Key, profile: &str) -> Result<Option<Flow>> {
+        let ours = self.mark()?.owner();
+        let mut open = self.open_questions(profile, Some(key))?;
+        open.retain(|it| it.id == *flow && it.owner.as_ref() == Some(&ours));
+        Ok(open.pop())
+    }
+
     pub(super) fn merge_spools(&mut self) -> Result<()> {
         for left in Spool::left_behind(&self.spool, &self.paths.owners())? {
             let shared = self.is_shared();
+            let mark = || match shared {
+                true => left.mark().to_owned(),
+                false => process_locks::with_notes_synced(left.mark()),
+            };
+            if shared && left.notes.iter().any(|it| it.claims) {
+                // That it's of this host, which alone can open the code, is known by its mark.
+                drop(files::create_private(&self.paths.owners().join(left.mark())));
+            }
             let merged = self.transaction("merge the spool", |tx| {
                 let mut merged = true;
                 for spooled in &left.notes {
-                    let Spooled { flow, stage, .. } = spooled;
+                    let Spooled { flow, stage, code, claims, .. } = spooled;
+                    if let Some(code) = code.as_ref().filter(|_| stage.order() >= Stage::Sent.order()) {
+                        journal::code_is_sent(tx, flow, code)?;
+                    }
                     match journal::stage_of(tx, flow)? {
                         // Never back: the ledger may have taken what came later. And not where the question was opened again.
                         Some(noted) if noted.order() < stage.order() && journal::has_owner(tx, flow)? => {
                             journal::note_spooled(tx, spooled)?;
+                        }
+                        // Its answer came after it was opened again, and the ledger couldn't be told.
+                        Some(Stage::Asked) if *claims && !was_sent(tx, code.as_ref())? => {
+                            journal::claim_for_the_dead(tx, flow, stage, mark())?;
                         }
                         Some(_) => {}
                         None if shared => merged &= journal::put_again(tx, spooled)?,
@@ -165,4 +207,12 @@ impl Ledger {
         }
         Ok(())
     }
+}
+
+/// Whether a code was sent, from whichever answer.
+fn was_sent(tx: Db<'_>, code: Option<&Fingerprint>) -> std::result::Result<bool, DbError> {
+    Ok(match code {
+        Some(code) => journal::spent(tx, code)?.is_some(),
+        None => false,
+    })
 }

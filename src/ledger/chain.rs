@@ -1,6 +1,6 @@
 //! The chain of the history: how links are added, and followed.
 
-use super::engine::{Db, DbError, Row, values};
+use super::engine::{Db, DbError, Row, unexpected_value, values};
 use super::hook_queue;
 use super::write_context::WriteContext;
 use crate::model::history::{Anchor, Broken, Chain, Chore, Event, Link};
@@ -8,23 +8,26 @@ use crate::model::instant::for_machines;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-pub(super) const COLUMNS: &str = "seq, at, profile, ubi, license, event, user, host, detail, hash";
+pub(super) const COLUMNS: &str =
+    "seq, at, profile, ubi, license, event, user, host, detail, hash, database_role";
 
 pub(super) const ANCHOR: &str = "seq, hash, last, at, user, host";
 
-/// A link's hash: SHA-256 over the hash before it and the line as a JSON array.
+/// A link's hash: SHA-256 over the hash before it and the line as a JSON array, with the role at its end where a server stamped
+/// it with one. A server makes it by itself (`append_to_history` in its schema).
 fn hash_of(link: &Link, before: &[u8]) -> Vec<u8> {
-    let line = serde_json::json!([
-        link.seq,
-        link.at,
-        link.profile,
-        link.ubi,
-        link.license,
-        link.event,
-        link.user,
-        link.host,
-        link.detail
-    ]);
+    let texts = [
+        &link.at,
+        &link.profile,
+        &link.ubi,
+        &link.license,
+        &link.event,
+        &link.user,
+        &link.host,
+        &link.detail,
+    ];
+    let texts = texts.into_iter().chain(&link.database_role).map(|it| serde_json::Value::from(it.as_str()));
+    let line: serde_json::Value = std::iter::once(link.seq.into()).chain(texts).collect();
     Sha256::new().chain_update(before).chain_update(line.to_string()).finalize().to_vec()
 }
 
@@ -42,6 +45,7 @@ pub(super) fn append(tx: Db<'_>, event: &Event, context: &WriteContext) -> Resul
             host: context.who.host.clone(),
             detail: event.detail.clone(),
             hash: Vec::new(),
+            database_role: None,
         },
     )?;
     context.written.borrow_mut().head = Some((seq, hash));
@@ -67,6 +71,7 @@ pub(super) fn append_chore(
         host: context.who.host.clone(),
         detail: detail.to_owned(),
         hash: Vec::new(),
+        database_role: None,
     };
     let head = chain(tx, link)?;
     context.written.borrow_mut().head = Some(head);
@@ -74,12 +79,38 @@ pub(super) fn append_chore(
 }
 
 /// Numbers a link, chains it to the head and makes it the head.
-fn chain(tx: Db<'_>, mut link: Link) -> Result<(i64, Vec<u8>), DbError> {
+fn chain(tx: Db<'_>, link: Link) -> Result<(i64, Vec<u8>), DbError> {
+    match tx {
+        Db::Sqlite(_) => chain_in_a_file(tx, link),
+        Db::Postgres(_) => chain_on_a_server(tx, &link),
+    }
+}
+
+/// A server has its owner's function do it, which also notes the session's role: no other role can put a link there.
+fn chain_on_a_server(tx: Db<'_>, link: &Link) -> Result<(i64, Vec<u8>), DbError> {
+    let head = tx.row(
+        "SELECT seq, hash FROM append_to_history(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        values![
+            &link.at,
+            &link.profile,
+            &link.ubi,
+            &link.license,
+            &link.event,
+            &link.user,
+            &link.host,
+            &link.detail,
+        ],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    head.ok_or_else(|| unexpected_value(0, "no link"))
+}
+
+fn chain_in_a_file(tx: Db<'_>, mut link: Link) -> Result<(i64, Vec<u8>), DbError> {
     let (last, before) = head(tx)?.unwrap_or_default();
     link.seq = last + 1;
     link.hash = hash_of(&link, &before);
     tx.execute(
-        &format!("INSERT INTO history ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),
+        &format!("INSERT INTO history ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, NULL)"),
         values![
             link.seq,
             &link.at,
@@ -130,6 +161,7 @@ pub(super) fn link(row: &Row<'_>) -> Result<Link, DbError> {
         host: row.get(7)?,
         detail: row.get(8)?,
         hash: row.get(9)?,
+        database_role: row.get(10)?,
     })
 }
 

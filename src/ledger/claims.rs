@@ -53,7 +53,7 @@ impl Ledger {
         let until = Instant::now() + wait;
         let mut waited = false;
         loop {
-            let file = files::open_lock(&path).map_err(unusable)?;
+            let file = files::open_private(&path).map_err(unusable)?;
             let locked = match file.try_lock() {
                 Ok(()) => Some(file),
                 Err(TryLockError::WouldBlock) => {

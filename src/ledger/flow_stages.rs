@@ -10,6 +10,7 @@ use crate::model::flow::{Logged, Stage};
 use crate::model::ids::FlowId;
 use crate::model::secret::Fingerprint;
 use crate::system::Step;
+use std::path::Path;
 
 impl Ledger {
     /// Lets go of a question of ours that stays open, before this process ends.
@@ -48,10 +49,10 @@ impl Ledger {
         code: Option<&Fingerprint>,
         synced: bool,
     ) -> Result<Logged<FlowId>> {
-        let (ours, living) = (self.mark()?.owner(), self.living());
+        let (ours, living, spools) = (self.mark()?.owner(), self.living(), self.spool.clone());
         let note = |tx: Db<'_>| {
             if code.is_some() {
-                is_its_turn(tx, flow, &living)?;
+                is_its_turn(tx, flow, &living, &spools)?;
             }
             let noted = journal::note_own(tx, flow, &Stage::Sent, &ours)?;
             if let Some(code) = code.filter(|_| noted) {
@@ -70,7 +71,31 @@ impl Ledger {
         attested(noted?, flow)
     }
 
-    /// Notes a stage, synced: for a question whose synced row alone would say something else.
+    /// Whether the code of a question may be sent now, where that can't be noted in the ledger.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] where a living process exchanges another code of the license, or gives it up. None where the ledger can't
+    /// even be read: then nobody else can note that they send one.
+    pub fn may_send(&self, flow: &FlowId) -> Result<()> {
+        match is_its_turn(self.engine.db(), flow, &self.living(), &self.spool) {
+            Err(e) => match self.fault("read the journal", e) {
+                busy @ Error::Busy { .. } => Err(busy),
+                unread => {
+                    tracing::info!("whose turn it is can't be read: {unread}");
+                    Ok(())
+                }
+            },
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Remembers that the code of an answer was sent, which only the spool knows.
+    pub fn remember_sent(&mut self, flow: &FlowId, code: &Fingerprint) -> Result<()> {
+        self.relaxed(|tx| journal::code_is_sent(tx, flow, code))
+    }
+
+    /// Notes a stage, synced: of a question whose synced row alone would say something else, or an answer that its proper place
+    /// couldn't take.
     pub fn note_synced(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
         let ours = self.mark()?.owner();
         let noted = self.transaction("note", |tx| journal::note_own(tx, flow, stage, &ours))?;
@@ -80,15 +105,6 @@ impl Ledger {
     /// Whether a code was sent before: about which license, if so.
     pub fn sent_before(&self, code: &Fingerprint) -> Result<Option<ClosedFlow>> {
         self.spent(code)
-    }
-
-    /// Keeps an answer in the journal, synced, because its proper place couldn't take it.
-    pub fn keep_answer(&mut self, flow: &FlowId, stage: &Stage) -> Result<()> {
-        let ours = self.mark()?.owner();
-        match self.transaction("keep the answer", |tx| journal::note_own(tx, flow, stage, &ours))? {
-            true => Ok(()),
-            false => Err(LedgerError::TakenOver.into()),
-        }
     }
 
     /// Reserves room on the disk for answers that the ledger itself may not be able to take.
@@ -111,12 +127,19 @@ fn attested(noted: bool, flow: &FlowId) -> Result<Logged<FlowId>> {
 ///
 /// # Errors
 /// [`Error::Busy`] where a living process exchanges another one, or gives the license up.
-fn is_its_turn(tx: Db<'_>, flow: &FlowId, living: &Liveness) -> std::result::Result<(), DbError> {
+fn is_its_turn(
+    tx: Db<'_>,
+    flow: &FlowId,
+    living: &Liveness,
+    spools: &Path,
+) -> std::result::Result<(), DbError> {
     for other in journal::beside(tx, flow)? {
-        let acts = other.stage == Stage::Sent || !other.purpose.is_consent();
-        if let Some(owner) = other.owner.filter(|_| acts)
-            && living.has(tx, &owner)?
-        {
+        let Some(owner) = other.owner else { continue };
+        // One of this host may have noted in its spool alone that it's sending.
+        let acts = other.stage == Stage::Sent
+            || !other.purpose.is_consent()
+            || Spool::last_stage(spools, &owner.mark, &other.id)? == Some(Stage::Sent);
+        if acts && living.has(tx, &owner)? {
             let license = other.key.license.to_string();
             return Err(Error::Busy { license, holder: owner.label }.into());
         }

@@ -12,6 +12,9 @@ use std::path::Path;
 /// A file that has grown to so many bytes, to twice as many, and so on, is written anew, without what a later line says again.
 const LONG: u64 = 256 * 1024;
 
+/// So much of its end is read where only the newest line is asked for: two processes may have written theirs in the other order.
+const TAIL: u64 = 16 * 1024;
+
 /// One look at the ledger, or one commit of this host: a line of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Seen {
@@ -27,13 +30,29 @@ pub(super) struct Seen {
 /// power went, is left out.
 pub(super) fn read(file: &Path) -> Vec<Seen> {
     let mut text = Vec::new();
-    let read = files::open_to_look(file).and_then(|mut file| file.read_to_end(&mut text));
+    let read = files::read_private(file, files::Holds::Secret)
+        .map(|file| file.map(|mut file| file.read_to_end(&mut text)));
     let mut lines: Vec<Seen> = match read {
-        Ok(_) => text.split(|it| *it == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect(),
-        Err(_) => Vec::new(),
+        Ok(Some(Ok(_))) => {
+            text.split(|it| *it == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+        }
+        _ => Vec::new(),
     };
     lines.sort_by_key(|line| line.seq);
     lines
+}
+
+/// What was seen last, out of the end of the file: most often nothing else is asked. `None` where that can't be told by so little.
+pub(super) fn newest(file: &Path) -> Option<Seen> {
+    let mut open = files::read_private(file, files::Holds::Secret).ok()??;
+    let end = open.seek(SeekFrom::End(0)).ok()?;
+    let from = end.saturating_sub(TAIL);
+    open.seek(SeekFrom::Start(from)).ok()?;
+    let mut text = Vec::new();
+    open.take(TAIL).read_to_end(&mut text).ok()?;
+    // The first one is cut, but at the beginning of the file.
+    let lines = text.split(|it| *it == b'\n').skip(usize::from(from > 0));
+    lines.filter_map(|line| serde_json::from_slice::<Seen>(line).ok()).max_by_key(|line| line.seq)
 }
 
 /// Writes to the file one process at a time: it's written anew now and then, and a line that is added meanwhile would be lost
@@ -41,7 +60,7 @@ pub(super) fn read(file: &Path) -> Vec<Seen> {
 pub(super) fn in_turn<T>(file: &Path, write: impl FnOnce() -> Result<T>) -> Result<T> {
     let mut name = file.file_name().unwrap_or_default().to_os_string();
     name.push(".lock");
-    let lock = files::open_lock(&file.with_file_name(name))?;
+    let lock = files::open_private(&file.with_file_name(name))?;
     lock.lock().map_err(|e| unusable(file, &e))?;
     let written = write();
     // Closing alone would leave it to a child that has just been started and still has a copy.
@@ -111,7 +130,7 @@ fn shortened(all: Vec<Seen>) -> Vec<Seen> {
 pub(super) fn keep(file: &Path, lines: &[Seen]) -> Result<()> {
     let lines = lines.iter().map(serde_json::to_string).collect::<serde_json::Result<Vec<_>>>();
     let text = lines.map_err(|e| Error::Internal(e.to_string()))?.join("\n") + "\n";
-    files::replace(file, text.as_bytes(), 0o600)
+    files::replace_private(file, text.as_bytes())
 }
 
 /// The licenses that these lines say were changed, each once.
@@ -133,6 +152,23 @@ mod tests {
             live: seq,
         };
         Seen { seq, hash: "00".repeat(32), changed: vec![changed] }
+    }
+
+    #[test]
+    fn the_newest_is_at_the_end_whatever_was_cut_and_however_long_the_file_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("seen");
+        assert_eq!(newest(&file), None);
+        let lines: Vec<_> = (1..=2000).map(|n| line(n, &format!("L-{n}"))).collect();
+        keep(&file, &lines).unwrap();
+        assert!(file.metadata().unwrap().len() > 4 * TAIL);
+        assert_eq!(newest(&file).as_ref(), lines.last());
+        // Two processes wrote theirs in the other order, and a power cut tore the last one.
+        keep(&file, &[line(1, "L-1"), line(3, "L-3"), line(2, "L-2")]).unwrap();
+        let mut text = std::fs::read(&file).unwrap();
+        text.extend(b"{\"seq\":4,\"ha");
+        std::fs::write(&file, text).unwrap();
+        assert_eq!(newest(&file), Some(line(3, "L-3")));
     }
 
     #[test]

@@ -15,6 +15,7 @@ fn occasion(happened: Happened) -> Option<Occasion> {
         | Happened::Held
         | Happened::Revoked
         | Happened::Prolonged
+        | Happened::Shortened
         | Happened::Exported
         | Happened::Imported
         | Happened::Adopted => None,

@@ -40,6 +40,16 @@ impl Ledger {
         })
     }
 
+    /// Lists a host no longer: its name, where it was listed. It lists itself again where it still listens.
+    pub fn host_is_gone(&mut self, recipient: &str) -> Result<Option<String>> {
+        self.transaction("take the host off the list", |tx| {
+            let named = "SELECT name FROM host WHERE recipient = ?1";
+            let name = tx.row(named, values![recipient], |row| row.get(0))?;
+            tx.execute("DELETE FROM host WHERE recipient = ?1", values![recipient])?;
+            Ok(name)
+        })
+    }
+
     /// The hosts that listen, by what was heard of them, the latest first.
     pub fn listening_hosts(&self, now: Timestamp) -> Result<Vec<ListeningHost>> {
         let read = self.engine.db().rows(

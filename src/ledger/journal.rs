@@ -25,6 +25,9 @@ const SEEN: &str = concat!(open_columns!(), ", stage");
 /// The mark of questions that are open and that nobody is at: no process ever has it.
 const LEFT: &str = "left";
 
+/// Who had left it, where that isn't known by name.
+const ENDED: &str = "a process that has ended";
+
 /// How long a closed question's state is remembered, in seconds: 90 days.
 const REMEMBERED: i64 = 90 * 24 * 60 * 60;
 
@@ -145,7 +148,7 @@ pub(super) fn put_again(tx: Db<'_>, spooled: &Spooled) -> Result<bool, DbError> 
     if !of_key(tx, &question.profile, key)?.iter().all(may_stand_beside) {
         return Ok(false);
     }
-    let left = Owner { mark: LEFT.into(), label: "a process that has ended".into() };
+    let left = Owner { mark: LEFT.into(), label: ENDED.into() };
     insert(tx, &Flow { owner: Some(left), ..question.clone() }, None)?;
     Ok(true)
 }
@@ -214,7 +217,7 @@ pub(super) fn spent(db: Db<'_>, state: &Fingerprint) -> Result<Option<ClosedFlow
 
 /// Takes a question over that nobody is at, with the code that answers it, in one step. `false` where somebody else
 /// was quicker.
-pub(super) fn take_up(
+pub(super) fn claim_answered(
     tx: Db<'_>,
     flow: &FlowId,
     from: Option<&Owner>,
@@ -226,6 +229,20 @@ pub(super) fn take_up(
         note(tx, flow, stage)?;
     }
     Ok(taken)
+}
+
+/// The same for a process that has ended, which had the answer in its spool alone: whoever goes on finds it as the dead one's.
+pub(super) fn claim_for_the_dead(
+    tx: Db<'_>,
+    flow: &FlowId,
+    stage: &Stage,
+    mark: String,
+) -> Result<(), DbError> {
+    let dead = Owner { mark, label: ENDED.into() };
+    if adopt(tx, flow, None, &dead)? {
+        note(tx, flow, stage)?;
+    }
+    Ok(())
 }
 
 pub(super) fn memo(tx: Db<'_>, flow: &FlowId) -> Result<Option<Place>, DbError> {

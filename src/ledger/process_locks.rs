@@ -3,7 +3,8 @@
 use super::engine::{Db, DbError};
 use crate::error::{Error, Result};
 use crate::model::flow::Owner;
-use crate::system::{Random, Who, files};
+use crate::system::files::{self, Holds};
+use crate::system::{Random, Who};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -38,9 +39,11 @@ impl ProcessLock {
     }
 
     pub(super) fn locked(path: &Path) -> bool {
-        match files::open_to_look(path) {
-            Err(e) => e.kind() != std::io::ErrorKind::NotFound,
-            Ok(file) => file.try_lock_shared().is_err(),
+        match files::read_private(path, Holds::Settings) {
+            // What can't be looked at counts as living.
+            Err(_) => true,
+            Ok(None) => false,
+            Ok(Some(file)) => file.try_lock_shared().is_err(),
         }
     }
 }
@@ -50,6 +53,11 @@ const BEHIND_BOOT: char = '.';
 
 /// What stands there instead where starts can't be told apart: such a process syncs what it notes.
 const SYNCED: &str = "synced";
+
+/// The mark of a process that has ended, whose last note is synced by whoever read it in its spool.
+pub(super) fn with_notes_synced(mark: &str) -> String {
+    format!("{SYNCED}{BEHIND_BOOT}{mark}")
+}
 
 /// Whether a process's last notes are surely there: it synced them, or belonged to this start of the machine, so that no cut
 /// of its power can have taken them. Version 0.2 named no start in its marks.

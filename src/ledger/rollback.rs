@@ -27,18 +27,19 @@ fn holds(db: Db<'_>, seen: &Seen) -> Result<bool, DbError> {
     Ok(true)
 }
 
-/// Whether the history ends with what is noted as its last. One that doesn't wasn't taken back, somebody had his hands in it:
-/// `history verify` says where.
+/// Whether the history has what is noted as its last. One that doesn't wasn't taken back, somebody had his hands in it: `history
+/// verify` says where. Behind it may be rows that somebody put there by hand.
 fn is_whole(db: Db<'_>) -> Result<bool, DbError> {
-    let last = "SELECT seq, hash FROM history ORDER BY seq DESC LIMIT 1";
-    let last: Option<(i64, Vec<u8>)> = db.row(last, values![], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(match (last, chain::head(db)?) {
-        (Some(last), head) => head == Some(last),
-        (None, head) => {
-            let pruned = db.number("SELECT coalesce(max(seq), 0) FROM history_anchor", values![])?;
-            head.is_none_or(|(seq, _)| seq <= pruned)
-        }
-    })
+    let Some((seq, hash)) = chain::head(db)? else {
+        let any: Option<i64> = db.row("SELECT seq FROM history LIMIT 1", values![], |row| row.get(0))?;
+        return Ok(any.is_none());
+    };
+    let last = "SELECT hash FROM history WHERE seq = ?1";
+    let last: Option<Vec<u8>> = db.row(last, values![seq], |row| row.get(0))?;
+    match last {
+        Some(last) => Ok(last == hash),
+        None => Ok(seq <= db.number("SELECT coalesce(max(seq), 0) FROM history_anchor", values![])?),
+    }
 }
 
 /// What this host has seen and the ledger doesn't hold; `lines` are what it does.
@@ -60,7 +61,7 @@ pub(super) fn lost_of(engine: &Engine, lines: &mut Vec<Seen>) -> Result<Vec<Seen
 /// Whether the ledger is still the one that this process, and others of its host, have seen: after its connection was lost
 /// another server may answer.
 pub(super) fn is_still_there(tx: Db<'_>, seen: &Seen, file: &Path) -> Result<bool, DbError> {
-    let newest = heads::read(file).pop();
+    let newest = heads::newest(file).or_else(|| heads::read(file).pop());
     let seen = [Some(seen), newest.as_ref()].into_iter().flatten().filter(|it| it.seq > 0);
     seen.map(|it| holds(tx, it)).try_fold(true, |all, holds| Ok(all && holds?))
 }

@@ -24,7 +24,7 @@ macro_rules! step {
 }
 
 /// The steps in their order: the first makes schema 1. On a server the ledger began with schema 7, whose script makes it whole.
-pub(super) const STEPS: [Step; 12] = [
+pub(super) const STEPS: [Step; 14] = [
     step!("001", sqlite),
     step!("002", sqlite),
     step!("003", sqlite),
@@ -37,6 +37,8 @@ pub(super) const STEPS: [Step; 12] = [
     step!("010", sqlite, postgres),
     step!("011", sqlite, postgres),
     step!("012", sqlite, postgres),
+    step!("013", sqlite, postgres),
+    step!("014", sqlite, postgres),
 ];
 
 /// The newest schema that this program knows, and the only one that it works with.

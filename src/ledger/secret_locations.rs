@@ -2,6 +2,7 @@
 
 use super::cells::{self, columns, is_old, key, place};
 use super::engine::{Db, DbError, Row, unexpected_value, values};
+use super::recipients;
 use super::store::Ledger;
 use super::{chain, journal, meta, records};
 use crate::error::{Error, LedgerError, Result};
@@ -170,10 +171,11 @@ impl Ledger {
 
     /// Gives secrets new places, one synced commit for all, with a line in the history; old items of a keyring are
     /// noted to be forgotten. `false`, and nothing is changed, where any of them isn't where it was, one came to it, or the
-    /// open questions aren't those that were `seen`: somebody has begun to work on a license.
+    /// open questions aren't those that were `seen`: somebody has begun to work on a license. Where `recipients` are given,
+    /// the secrets are sealed to them, and so does every host from then on.
     pub fn replace_places(
         &mut self,
-        moved: &[(SecretLocation, Place)],
+        (moved, recipients): (&[(SecretLocation, Place)], Option<&[String]>),
         known: usize,
         seen: &[Flow],
         chore: Chore,
@@ -203,6 +205,9 @@ impl Ledger {
                 if let Place::Item(item) = &secret.place {
                     tx.execute("DELETE FROM left_item WHERE item = ?1", values![item])?;
                 }
+            }
+            if let Some(recipients) = recipients {
+                recipients::list(tx, recipients, &context.who.host, now)?;
             }
             if let (Chore::Moved, Some((_, place))) = (chore, moved.first()) {
                 note_vault(tx, place.vault())?;

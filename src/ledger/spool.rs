@@ -4,6 +4,7 @@ use super::process_locks::ProcessLock;
 use crate::error::{Error, Result};
 use crate::model::flow::{Flow, Logged, OldSeals, Place, Purpose, Sealed, Stage};
 use crate::model::ids::{FlowId, Generation, Key, License, Ubi, Username};
+use crate::model::secret::Fingerprint;
 use crate::system::files;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
@@ -25,6 +26,8 @@ pub struct Spool {
     room: usize,
     /// The questions whose answers may have to go here, each as a ledger would hold it.
     questions: BTreeMap<FlowId, Flow>,
+    /// The codes of their answers.
+    codes: BTreeMap<FlowId, Fingerprint>,
     /// Those of the slots whose questions the ledger has closed since.
     settled: BTreeSet<FlowId>,
     used: bool,
@@ -39,6 +42,10 @@ pub struct Spooled {
     pub flow: FlowId,
     /// How far it had come.
     pub stage: Stage,
+    /// The code that came, or was sent: none is sent twice.
+    pub code: Option<Fingerprint>,
+    /// It was nobody's in the ledger when its answer came, which couldn't be told that it's somebody's now.
+    pub claims: bool,
     /// The question itself: on a server, others may have closed it meanwhile.
     pub question: Option<Flow>,
     /// What is sealed in it doesn't say what it's for: an older version spooled it.
@@ -57,6 +64,11 @@ struct Line {
     flow: String,
     stage: String,
     sealed: Option<String>,
+    /// The fingerprint of the code, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    claims: bool,
     #[serde(default)]
     question: Option<Question>,
     /// What is sealed in it says what it's for. Older versions don't write this.
@@ -142,8 +154,8 @@ impl Spool {
     }
 
     fn empty(file: File, path: PathBuf, room: usize, renamed: bool) -> Self {
-        let (slots, questions, settled) = Default::default();
-        Self { file, path, slots, room, questions, settled, used: false, renamed }
+        let (slots, questions, codes, settled) = Default::default();
+        Self { file, path, slots, room, questions, codes, settled, used: false, renamed }
     }
 
     /// From now on an answer to this question may have to go here.
@@ -163,7 +175,7 @@ impl Spool {
     pub fn reopened(&mut self, flow: &FlowId) {
         if self.slots.contains_key(flow) {
             // In the place of what it holds: it would make an open question one that was sent.
-            let _ = self.keep(flow, &Stage::Asked);
+            let _ = self.keep(flow, &Stage::Asked, None);
             self.settled.insert(flow.clone());
         }
     }
@@ -172,11 +184,13 @@ impl Spool {
     fn of_spare(folder: &Path, mark: &str) -> Option<Self> {
         let path = &folder.join(mark);
         let spare = spare(folder);
+        // What can't be one stays where it lies.
         files::check_private_file(&spare).ok()?;
         // One process gets it.
         fs::rename(spare, path).ok()?;
         let read = || -> Result<(File, Vec<u8>)> {
-            let mut file = files::open_private(path)?;
+            let gone = || fault(path, &std::io::ErrorKind::NotFound.into());
+            let mut file = files::open_existing(path)?.ok_or_else(gone)?;
             let mut text = Vec::new();
             file.read_to_end(&mut text).map_err(|e| fault(path, &e))?;
             Ok((file, text))
@@ -218,9 +232,32 @@ impl Spool {
         Ok(())
     }
 
-    /// Keeps how far a question has come, synced.
-    pub fn keep(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
+    /// Keeps how far a question has come, synced; with the fingerprint of its code, where one came or is being sent.
+    pub fn keep(
+        &mut self,
+        flow: &FlowId,
+        stage: &Stage,
+        code: Option<&Fingerprint>,
+    ) -> Result<Logged<FlowId>> {
+        self.write(flow, stage, code, false)
+    }
+
+    /// Keeps the code of a question that is nobody's in the ledger, synced: whoever merges this takes the question over.
+    pub fn keep_claimed(&mut self, flow: &FlowId, stage: &Stage, code: &Fingerprint) -> Result<()> {
+        self.write(flow, stage, Some(code), true).map(drop)
+    }
+
+    fn write(
+        &mut self,
+        flow: &FlowId,
+        stage: &Stage,
+        code: Option<&Fingerprint>,
+        claims: bool,
+    ) -> Result<Logged<FlowId>> {
         self.settled.remove(flow);
+        if let Some(code) = code {
+            self.codes.insert(flow.clone(), *code);
+        }
         let next = self.slots.len() as u64;
         let slot = *self.slots.entry(flow.clone()).or_insert(next);
         let (word, sealed) = super::cells::words(stage);
@@ -228,6 +265,8 @@ impl Spool {
             flow: flow.0.clone(),
             stage: word.to_owned(),
             sealed: sealed.map(|bytes| BASE64_STANDARD.encode(bytes)),
+            code: self.codes.get(flow).map(hex::encode),
+            claims,
             question: self.questions.get(flow).map(Question::of),
             // Of a question whose memo is an older version's, whatever is sealed from now on says what it's for.
             labeled: self.questions.get(flow).is_none_or(|question| !question.old.memo),
@@ -269,7 +308,15 @@ impl Spool {
         Ok(found)
     }
 
-    /// How far a dead process had come with a question, where only its spool could take that.
+    /// What this process keeps here of a question that the ledger hasn't closed.
+    pub(super) fn kept(&self, flow: &FlowId) -> Result<Option<Spooled>> {
+        if !self.slots.contains_key(flow) || self.settled.contains(flow) {
+            return Ok(None);
+        }
+        Ok(read(&self.path)?.unwrap_or_default().into_iter().rfind(|note| note.flow == *flow))
+    }
+
+    /// How far a process had come with a question, where only its spool could take that.
     pub(super) fn last_stage(folder: &Path, mark: &str, flow: &FlowId) -> Result<Option<Stage>> {
         let notes = read(&folder.join(mark))?.unwrap_or_default();
         Ok(notes.into_iter().rfind(|note| note.flow == *flow).map(|note| note.stage))
@@ -278,13 +325,10 @@ impl Spool {
 
 /// What a spool holds; `None` where there is none.
 fn read(path: &Path) -> Result<Option<Vec<Spooled>>> {
-    files::check_private_file(path)?;
+    let Some(mut file) = files::read_private(path, files::Holds::Secret)? else { return Ok(None) };
     let mut text = Vec::new();
-    match files::open_to_look(path).and_then(|mut file| file.read_to_end(&mut text)) {
-        Ok(_) => Ok(Some(notes(&text))),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(fault(path, &e)),
-    }
+    file.read_to_end(&mut text).map_err(|e| fault(path, &e))?;
+    Ok(Some(notes(&text)))
 }
 
 /// Each readable line; a torn one is skipped, for the ledger still has the intent.
@@ -302,12 +346,18 @@ pub fn notes(text: &[u8]) -> Vec<Spooled> {
             let (flow, stage) = (FlowId(line.flow), super::cells::stage(&line.stage, sealed)?);
             let is_old = !line.labeled;
             let question = line.question.and_then(|it| it.flow(flow.clone(), stage.clone(), is_old));
-            Some(Spooled { flow, stage, question, is_old })
+            let code = line.code.and_then(|code| hex::decode(code).ok()?.try_into().ok());
+            Some(Spooled { flow, stage, code, claims: line.claims, question, is_old })
         })
         .collect()
 }
 
 impl LeftBehind {
+    /// The mark of the process whose it was.
+    pub(super) fn mark(&self) -> &str {
+        self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+    }
+
     pub(super) fn remove(self) {
         let _ = fs::remove_file(&self.path);
     }

@@ -60,6 +60,8 @@ pub enum Condition {
     HandoffLapsed,
     /// The answer to a code, refresh or revocation was lost.
     Uncertain,
+    /// A grant, or what a refresh brought, waits sealed for the vault or the ledger.
+    GrantedNotStored,
     /// Tokens are kept until the provider has revoked them.
     RevocationPending,
     /// Another admin granted, and nobody has said yet whether that will do.
@@ -75,6 +77,7 @@ impl Condition {
             Self::RenewalPending => "renewal_pending",
             Self::HandoffLapsed => "handoff_lapsed",
             Self::Uncertain => "uncertain",
+            Self::GrantedNotStored => "granted_not_stored",
             Self::RevocationPending => "revocation_pending",
             Self::Held => "held",
             Self::HeldElsewhere => "held_elsewhere",
@@ -161,6 +164,8 @@ impl Standing {
                 (Stage::Asked, _) => {}
                 // Not a byte of its code has left: the next command sends it.
                 (Stage::Arrived(_), _) => {}
+                // Nothing is lost, whoever is at it: the next command on the license stores it.
+                (Stage::Answered(_), _) => found.push(Condition::GrantedNotStored),
                 (_, true) => found.push(Condition::Uncertain),
                 (_, false) => {}
             }
@@ -186,6 +191,17 @@ impl Standing {
     /// Whether a process that is gone left a refresh, whose answer is lost or waits to be stored.
     pub fn has_lost_refresh(&self) -> bool {
         self.flows.iter().any(|flow| flow.purpose == Purpose::Refresh && flow.abandoned)
+    }
+
+    /// Whether a grant waits sealed to be stored; what a refresh brought isn't meant.
+    pub fn has_unstored_grant(&self) -> bool {
+        self.flows.iter().any(|flow| flow.purpose.is_consent() && matches!(flow.stage, Stage::Answered(_)))
+    }
+
+    /// Whether the answer to a request of this kind was lost, which the record doesn't tell by itself.
+    pub fn has_lost(&self, purposes: &[Purpose]) -> bool {
+        let lost = |stage: &Stage| matches!(stage, Stage::Sent | Stage::Refused);
+        self.flows.iter().any(|flow| flow.abandoned && lost(&flow.stage) && purposes.contains(&flow.purpose))
     }
 
     /// Whether a process that is gone left a code that it hadn't sent.
@@ -250,7 +266,7 @@ impl Standing {
         }
         match state {
             // It was being reopened when the answer was lost.
-            State::Deactivated if conditions.contains(&Condition::Uncertain) => {
+            State::Deactivated if conditions.contains(&Condition::Uncertain) || self.has_unstored_grant() => {
                 Some(register_again(record, other_profile))
             }
             State::Deactivated => None,
@@ -264,6 +280,7 @@ impl Standing {
             {
                 Some(format!("{} -- true", next("exec", record, other_profile)))
             }
+            State::Active if self.has_unstored_grant() => Some(renew()),
             State::Active if conditions.contains(&Condition::Uncertain) => Some(renew()),
             State::Active if self.has_waiting_code() => Some(renew()),
             State::Active if conditions.contains(&Condition::HandoffLapsed) => {
@@ -405,6 +422,38 @@ mod tests {
         it.expires_at = Some(at("2026-03-15T16:00:00Z"));
         assert_eq!(it.state(at("2026-02-27T15:59:59Z"), WINDOW, &zone), State::Active);
         assert_eq!(it.state(at("2026-02-27T16:00:00Z"), WINDOW, &zone), State::Due);
+    }
+
+    #[test]
+    fn what_waits_to_be_stored_is_no_doubt_and_what_was_lost_is() {
+        use crate::model::flow::Sealed;
+        let (now, zone) = (at("2026-01-01T00:00:00Z"), TimeZone::UTC);
+        let of = |purpose, stage, abandoned, expires: Option<&str>| {
+            let mut record = record("L-1");
+            record.expires_at = expires.map(at);
+            let username = record.username.clone();
+            let (opened, deadline, handed_off, had_answer) = (now, now, false, false);
+            let flow =
+                OpenFlow { purpose, username, stage, opened, deadline, handed_off, had_answer, abandoned };
+            let standing = Standing { record, flows: vec![flow] };
+            let next = standing.next_command(now, WINDOW, &zone, false);
+            let words: Vec<_> = standing.conditions(now).into_iter().map(Condition::word).collect();
+            (words.join(" "), next.unwrap_or_default().replace("biotrack-auth ", ""))
+        };
+        let is = |words: &str, next: &str| (words.to_owned(), next.to_owned());
+        let answered = || Stage::Answered(Sealed(Vec::new()));
+        let living = Some("2026-04-11T00:00:00Z");
+        let waits = "granted_not_stored";
+        assert_eq!(of(Purpose::Renew, answered(), true, living), is(waits, "renew 604001/L-1"));
+        assert_eq!(of(Purpose::Refresh, answered(), true, living), is(waits, "exec 604001/L-1 -- true"));
+        // A process that lives finishes it by itself; until then it's told all the same.
+        assert_eq!(of(Purpose::Renew, answered(), false, living).0, waits);
+        let (told, next) = of(Purpose::Register, answered(), true, None);
+        assert!(told == waits && next.starts_with("register --ubi 604001 --license L-1 "), "{next}");
+        for purpose in [Purpose::Renew, Purpose::Refresh, Purpose::Deactivate] {
+            assert_eq!(of(purpose, Stage::Sent, true, living).0, "uncertain");
+            assert_eq!(of(purpose, Stage::Sent, false, living).0, "");
+        }
     }
 
     #[test]

@@ -185,6 +185,24 @@ impl ColumnType for Vec<Tag> {
     }
 }
 
+impl ColumnType for Vec<String> {
+    const KIND: Kind = Kind::List;
+
+    fn value(&self) -> Value<'_> {
+        Value::List(self.iter().map(|item| item.as_str().into()).collect())
+    }
+
+    /// In their order.
+    fn of(value: Value<'_>) -> Result<Self> {
+        match value {
+            Value::Nothing => Ok(Self::new()),
+            Value::Text(lines) => Ok(lines.lines().map(str::to_owned).collect()),
+            Value::List(items) => Ok(items.into_iter().map(Cow::into_owned).collect()),
+            _ => Err(of_another_kind(Kind::List)),
+        }
+    }
+}
+
 impl ColumnType for Timestamp {
     const KIND: Kind = Kind::Instant;
 

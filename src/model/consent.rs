@@ -29,7 +29,8 @@ pub struct Reported {
     pub facts: Vec<(Fact, String)>,
     /// The account that granted.
     pub username: Option<String>,
-    /// The grant's end as it was told, where that can't be: it's over as it comes, or can't be read.
+    /// The grant's end as it was told, where that isn't to be taken as it stands: it can't be read, is over as it comes, is
+    /// far off, or is by a clock that differs from ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub odd_end: Option<String>,
 }

@@ -32,6 +32,8 @@ pub enum Happened {
     Invalid,
     /// A refresh prolonged the grant; one that only brings an access token isn't history.
     Prolonged,
+    /// A refresh told that the grant ends earlier than was known.
+    Shortened,
 }
 
 /// What happened to the ledger as a whole: events of no license.
@@ -82,6 +84,7 @@ impl Happened {
             Self::Adopted => "adopted",
             Self::Invalid => "invalid",
             Self::Prolonged => "prolonged",
+            Self::Shortened => "shortened",
         }
     }
 }
@@ -140,9 +143,20 @@ pub struct Link {
     pub detail: String,
     /// SHA-256 over the hash before it and this line.
     pub hash: Vec<u8>,
+    /// As which role of a server's it was written, by the server's own word; `None` in a file, and before schema 12.
+    pub database_role: Option<String>,
 }
 
 impl Link {
+    /// Who did it: user and host as the program said, and the server's role where that isn't the user.
+    pub fn who(&self) -> String {
+        let Self { user, host, database_role, .. } = self;
+        match database_role.as_deref().filter(|role| role != user) {
+            Some(role) => format!("{user}@{host} (role {role})"),
+            None => format!("{user}@{host}"),
+        }
+    }
+
     /// When it was made; `None` where someone wrote nonsense there.
     pub fn instant(&self) -> Option<Timestamp> {
         self.at.parse().ok()

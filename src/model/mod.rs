@@ -7,6 +7,7 @@ pub mod duration;
 pub mod expiry;
 pub mod fact;
 pub mod flow;
+pub mod grant_before;
 pub mod granted;
 pub mod history;
 pub mod ids;

@@ -1,7 +1,7 @@
 //! What a run over several licenses is going to do: which, in which order, why, and what is left out.
 
 use super::authorization::Authorization;
-use super::flow::Purpose;
+use super::flow::{Flow, Purpose};
 use super::ids::{Contact, Generation, Key, OcmLicense, StoreName, Tag, Username};
 use jiff::Timestamp;
 use std::fmt;
@@ -32,6 +32,11 @@ pub struct Planned {
 }
 
 impl Planned {
+    /// The license of a flow that is under way already, with whom it asks and what for.
+    pub fn of_flow(record: &Authorization, flow: &Flow) -> Self {
+        Self { username: flow.username.clone(), ..Self::of(record, flow.purpose, String::new()) }
+    }
+
     /// A record's next consent, asked of the admin that it names.
     pub fn of(record: &Authorization, purpose: Purpose, why: String) -> Self {
         Self {

@@ -1,7 +1,10 @@
-//! Where the ledger is: a file here, or a PostgreSQL server (DESIGN, Team).
+//! Where the ledger is: a file here, or a PostgreSQL server.
 
 use super::secret::Secret;
+use crate::error::Result;
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Where the ledger is.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +31,34 @@ pub struct Server {
     pub user: String,
     /// How the connection is kept from others.
     pub encryption: Encryption,
+    /// The role's password at each host.
+    pub passwords: Passwords,
+}
+
+/// The passwords of a server's hosts in their order, read where they stand whenever a connection is made: one that was changed
+/// there is used by a process that runs on.
+#[derive(Clone)]
+pub struct Passwords(Arc<dyn Fn() -> Result<Vec<Option<Secret>>> + Send + Sync>);
+
+impl Passwords {
+    /// Those that `read` finds.
+    pub fn read_by(read: impl Fn() -> Result<Vec<Option<Secret>>> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
+    /// The passwords as they are now.
+    ///
+    /// # Errors
+    /// A file that has one can't be read, or others can read it.
+    pub fn read(&self) -> Result<Vec<Option<Secret>>> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Passwords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Passwords")
+    }
 }
 
 /// How a connection is kept from others on the network.
@@ -51,8 +82,6 @@ pub struct Host {
     pub name: String,
     /// The TCP port, which names a Unix socket too; 5432 where none is given.
     pub port: u16,
-    /// The role's password there, out of a password or service file.
-    pub password: Option<Secret>,
 }
 
 impl Host {

@@ -229,6 +229,7 @@ pub fn merge(ours: Option<&Authorization>, theirs: &Incoming, here: Here, tokens
                 }
                 if !same {
                     record.uncertain_at = None;
+                    record.grant_before = None;
                 }
             }
         }

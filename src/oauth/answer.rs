@@ -1,8 +1,9 @@
 //! The token answer (RFC 6749 5.1), read with suspicion: no member twice, odd lifetimes are unknown lifetimes.
 
 use super::endpoints::SKEW;
-use super::members::Members;
+use super::members::{Members, members};
 use crate::model::consent::Reported;
+use crate::model::duration::in_words;
 use crate::model::granted::Granted;
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;
@@ -17,6 +18,15 @@ use std::time::Duration;
 
 /// Epoch seconds begin here; a smaller number is a lifetime (31 years).
 const EPOCH_FROM: f64 = 1e9;
+
+/// Epoch milliseconds begin here (the year 1973); as seconds, that is the year 5138.
+const MILLISECONDS_FROM: f64 = 1e11;
+
+/// No number from here on is an instant of our era.
+const NO_INSTANT_FROM: f64 = 1e14;
+
+/// An end that is farther off than this is no date that anybody chose, unless the profile's grants live that long.
+const FAR_OFF: SignedDuration = SignedDuration::from_hours(24 * 3653);
 
 /// A token answer with every member that came with it.
 #[derive(Clone)]
@@ -42,20 +52,7 @@ impl Serialize for TokenAnswer {
 
 impl<'de> Deserialize<'de> for TokenAnswer {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let members = from.deserialize_map(Members)?;
-        let text = |name: &str| match members.get(name) {
-            Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.clone())),
-            None | Some(Value::Null) => Ok(None),
-            Some(_) => Err(D::Error::custom(format_args!("{name} isn't a text"))),
-        };
-        Ok(Self {
-            access: AccessToken::new(
-                text("access_token")?.ok_or_else(|| D::Error::custom("there is no access_token"))?,
-            ),
-            refresh: text("refresh_token")?.map(RefreshToken::new),
-            scopes: text("scope")?.map(|all| all.split(' ').map(|one| Scope::new(one.to_owned())).collect()),
-            members,
-        })
+        Self::of(from.deserialize_map(Members)?).map_err(D::Error::custom)
     }
 }
 
@@ -87,6 +84,40 @@ impl TokenResponse for TokenAnswer {
 }
 
 impl TokenAnswer {
+    /// An answer out of its members. What can be understood is taken, for a grant is lost with an answer that isn't: an
+    /// empty refresh token is none, an empty scope says nothing, and a list of scopes is what its items say.
+    ///
+    /// # Errors
+    /// The member that is missing or can't be read, in words that repeat nothing of it.
+    fn of(members: Map<String, Value>) -> Result<Self, &'static str> {
+        let text = |name: &str, isnt: &'static str| match members.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
+            Some(_) => Err(isnt),
+        };
+        let access = text("access_token", "an access_token that isn't a text")?.ok_or("no access_token")?;
+        let refresh = text("refresh_token", "a refresh_token that isn't a text")?;
+        let scopes = match members.get("scope") {
+            Some(Value::Array(items)) => {
+                let items: Option<Vec<_>> = items.iter().map(Value::as_str).collect();
+                Some(items.ok_or("a scope that isn't a text")?.join(" "))
+            }
+            _ => text("scope", "a scope that isn't a text")?,
+        };
+        let scopes = scopes.map(|all| all.split_whitespace().map(|one| Scope::new(one.to_owned())).collect());
+        Ok(Self {
+            access: AccessToken::new(access),
+            refresh: refresh.map(RefreshToken::new),
+            scopes: scopes.filter(|scopes: &Vec<_>| !scopes.is_empty()),
+            members,
+        })
+    }
+
+    /// What keeps a body from being a token answer, where it's JSON at all.
+    pub(super) fn problem(body: &[u8]) -> Option<&'static str> {
+        Self::of(members(body).ok()?).err()
+    }
+
     /// The names of its members, for whoever is looking for the fields that a profile names. What is no plain short name isn't
     /// told, nor what holds a token: a server may have put one there.
     pub(super) fn fields(&self) -> String {
@@ -118,14 +149,13 @@ impl TokenAnswer {
         let text = |field: &String| self.members.get(field).and_then(as_text);
         let given = self.scopes.as_ref();
         let told = provider.grant_expiry.as_ref().and_then(|field| self.members.get(field));
-        let ends = told.and_then(|told| instant(told, now, skew));
-        let odd_end = told.filter(|_| ends.is_none()).and_then(as_text);
+        let end = told.map_or(ToldEnd::NONE, |told| ToldEnd::of(told, now, provider.lifetime, skew));
         Granted {
             access: Secret::new(self.access.secret().clone()),
             refresh: self.refresh.as_ref().map(|token| Secret::new(token.secret().clone())),
             refresh_is_older: false,
             access_expires_at: self.expires_in().and_then(from_now),
-            expires_at: ends,
+            expires_at: end.at,
             token_type: self.members.get("token_type").and_then(as_text).unwrap_or_else(|| "Bearer".into()),
             missing_scopes: provider
                 .scopes
@@ -136,7 +166,7 @@ impl TokenAnswer {
             reported: Reported {
                 facts: fields.facts.iter().filter_map(|(fact, field)| Some((*fact, text(field)?))).collect(),
                 username: fields.username.as_ref().and_then(text),
-                odd_end,
+                odd_end: end.odd,
             },
             received_at: now,
         }
@@ -164,30 +194,70 @@ fn as_text(value: &Value) -> Option<String> {
     }
 }
 
-/// The grant's end: RFC 3339, Unix time, or seconds from now. What can't be right is unknown.
-fn instant(value: &Value, now: Timestamp, skew: Option<SignedDuration>) -> Option<Timestamp> {
-    if let Some(at) = value.as_str().and_then(crate::model::instant::parse) {
-        return by_our_clock(at, now, skew);
+/// A grant's end as an answer tells it.
+#[derive(Debug, PartialEq, Eq)]
+struct ToldEnd {
+    /// When it is, by our own clock; `None` where the answer tells none that can be.
+    at: Option<Timestamp>,
+    /// What was told, where that isn't to be taken as it stands.
+    odd: Option<String>,
+}
+
+impl ToldEnd {
+    const NONE: Self = Self { at: None, odd: None };
+
+    /// RFC 3339, Unix time in seconds or milliseconds, or seconds from now. What can't be read, is over as it comes, or is
+    /// far off, is no end: it's told as it came, and the careful estimate is better.
+    fn of(value: &Value, now: Timestamp, lifetime: SignedDuration, skew: Option<SignedDuration>) -> Self {
+        let Some(told) = as_text(value).filter(|told| !told.trim().is_empty()) else { return Self::NONE };
+        let latest = now.saturating_add(FAR_OFF.max(lifetime.saturating_mul(2))).unwrap_or(Timestamp::MAX);
+        // defense: S40 an-end-that-is-over-is-none
+        let fits = |at: &Timestamp| (now..=latest).contains(at) && *at != now;
+        match instant(value, now) {
+            Some(Instant::FromNow(at)) if fits(&at) => Self { at: Some(at), odd: None },
+            Some(Instant::ByItsClock(at)) => {
+                let skew = skew.filter(|skew| skew.abs() > SKEW);
+                let ours = by_our_clock(at, skew).filter(fits);
+                let by = skew.filter(|_| ours.is_some()).map_or_else(String::new, |skew| {
+                    let way = if skew.is_negative() { "behind" } else { "ahead" };
+                    format!(", by a clock {} {way}", in_words(skew.abs()))
+                });
+                let odd = (ours.is_none() || !by.is_empty()).then(|| format!("{told}{by}"));
+                Self { at: ours, odd }
+            }
+            _ => Self { at: None, odd: Some(told) },
+        }
     }
-    let seconds = number(value).filter(|seconds| (0.0..1e11).contains(seconds))?;
-    #[expect(clippy::cast_possible_truncation, reason = "below 1e11")]
-    let whole = seconds as i64;
-    if seconds >= EPOCH_FROM {
-        by_our_clock(Timestamp::from_second(whole).ok()?, now, skew)
+}
+
+/// An instant, and whose clock it's told by.
+enum Instant {
+    FromNow(Timestamp),
+    ByItsClock(Timestamp),
+}
+
+fn instant(value: &Value, now: Timestamp) -> Option<Instant> {
+    if let Some(at) = value.as_str().and_then(crate::model::instant::parse) {
+        return Some(Instant::ByItsClock(at));
+    }
+    let number = number(value).filter(|number| (0.0..NO_INSTANT_FROM).contains(number))?;
+    #[expect(clippy::cast_possible_truncation, reason = "below 1e14")]
+    let whole = number as i64;
+    if number >= MILLISECONDS_FROM {
+        Timestamp::from_millisecond(whole).ok().map(Instant::ByItsClock)
+    } else if number >= EPOCH_FROM {
+        Timestamp::from_second(whole).ok().map(Instant::ByItsClock)
     } else {
-        // None at all is an end that is over, too.
-        now.checked_add(SignedDuration::from_secs(whole)).ok().filter(|ends| *ends > now)
+        now.checked_add(SignedDuration::from_secs(whole)).ok().map(Instant::FromNow)
     }
 }
 
 /// An instant that the provider names is one of its own clock, and by that clock the grant will end. Where it's ahead,
-/// the end comes sooner here than its name says; where it's behind, the name is early enough. An end that is over as it
-/// comes is a wrong clock's: then the careful estimate is better.
-fn by_our_clock(told: Timestamp, now: Timestamp, skew: Option<SignedDuration>) -> Option<Timestamp> {
+/// the end comes sooner here than its name says; where it's behind, the name is early enough.
+fn by_our_clock(told: Timestamp, skew: Option<SignedDuration>) -> Option<Timestamp> {
     // defense: S40 provider-ahead-ends-sooner
-    let ahead = skew.filter(|skew| *skew > SKEW).unwrap_or_default();
-    // defense: S40 an-end-that-is-over-is-none
-    told.checked_sub(ahead).ok().filter(|ends| *ends > now)
+    let ahead = skew.filter(|skew| skew.is_positive()).unwrap_or_default();
+    told.checked_sub(ahead).ok()
 }
 
 #[cfg(test)]
@@ -213,31 +283,111 @@ mod tests {
         assert_eq!(parsed(r#"{"access_token":"a"}"#).unwrap().expires_in(), None);
     }
 
+    use crate::model::instant::for_machines;
+
+    const NOW: &str = "2026-01-01T00:00:00Z";
+    const LIFETIME: SignedDuration = SignedDuration::from_hours(2400);
+
+    /// The end that is taken, and what is told beside it.
+    fn end(json: &str, skew: Option<SignedDuration>) -> (Option<String>, Option<String>) {
+        let told = serde_json::from_str(json).unwrap();
+        let ToldEnd { at, odd } = ToldEnd::of(&told, NOW.parse().unwrap(), LIFETIME, skew);
+        (at.map(for_machines), odd)
+    }
+
     #[test]
-    fn a_grants_end_may_be_told_in_three_ways() {
-        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let told = |json: &str| instant(&serde_json::from_str(json).unwrap(), now, None);
-        let end: Timestamp = "2026-04-11T00:00:00Z".parse().unwrap();
-        assert_eq!(told("\"2026-04-11T00:00:00Z\""), Some(end));
-        assert_eq!(told("\"2026-04-10T20:00:00-04:00\""), Some(end));
-        assert_eq!(told("1775865600"), Some(end));
-        assert_eq!(told("\"8640000\""), Some(end));
-        for odd in ["0", "\"0\"", "0.5", "\"tomorrow\"", "-1", "1e30", "null", "[1]", "\"2026-13-41\""] {
-            assert_eq!(told(odd), None, "{odd}");
+    fn a_grants_end_may_be_told_in_four_ways() {
+        for told in [
+            "\"2026-04-11T00:00:00Z\"",
+            "\"2026-04-10T20:00:00-04:00\"",
+            "1775865600",
+            "1775865600000",
+            "\"1775865600123\"",
+            "8640000",
+            "\"8640000\"",
+        ] {
+            let (at, odd) = end(told, None);
+            assert!(at.unwrap().starts_with("2026-04-11T00:00:00"), "{told}");
+            assert_eq!(odd, None, "{told}");
+        }
+        for nothing in ["null", "\"\"", "\" \""] {
+            assert_eq!(end(nothing, None), (None, None), "{nothing}");
         }
     }
 
     #[test]
-    fn an_end_by_a_clock_that_is_ahead_comes_sooner_and_one_that_is_over_is_none() {
-        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let end: Timestamp = "2026-04-11T00:00:00Z".parse().unwrap();
-        let days = |days: i64| SignedDuration::from_hours(24 * days);
-        let told = |ahead: i64| by_our_clock(end, now, Some(days(ahead)));
-        assert_eq!((told(1), told(-1)), (Some(end - days(1)), Some(end)));
-        assert_eq!((told(200), by_our_clock(now, now, None)), (None, None));
-        assert_eq!(by_our_clock(end, now, Some(SignedDuration::from_mins(4))), Some(end));
-        let lifetime = serde_json::json!(8_640_000);
-        assert_eq!(instant(&lifetime, now, Some(days(1))), Some(end), "a lifetime is by anyone's clock");
+    fn an_end_that_cannot_be_is_none_and_is_told_as_it_came() {
+        for odd in [
+            "31/12/2027",
+            "tomorrow",
+            "2026-13-41",
+            "2025-12-31T23:59:59Z",
+            NOW,
+            "9999-12-31T23:59:59Z",
+            "2036-01-03T00:00:00Z",
+        ] {
+            assert_eq!(end(&format!("\"{odd}\""), None), (None, Some(odd.to_owned())), "{odd}");
+        }
+        for odd in
+            ["0", "-1", "1e+30", "1735689600", "1735689600000", "4102444800", "999999999", "[1]", "true"]
+        {
+            assert_eq!(end(odd, None), (None, Some(odd.to_owned())), "{odd}");
+        }
+        // Where the profile's grants live that long, it's no surprise.
+        let told = serde_json::json!("2046-01-01T00:00:00Z");
+        let lifetime = SignedDuration::from_hours(24 * 365 * 20);
+        assert!(ToldEnd::of(&told, NOW.parse().unwrap(), lifetime, None).at.is_some());
+    }
+
+    #[test]
+    fn an_end_by_a_clock_that_is_ahead_comes_sooner_and_both_are_told() {
+        let days = |days: i64| Some(SignedDuration::from_hours(24 * days));
+        let told = "\"2026-04-11T00:00:00Z\"";
+        let by = |clock: &str| Some(format!("2026-04-11T00:00:00Z, by a clock {clock}"));
+        assert_eq!(end(told, days(2)), (Some("2026-04-09T00:00:00Z".into()), by("2 days ahead")));
+        assert_eq!(end(told, days(-2)), (Some("2026-04-11T00:00:00Z".into()), by("2 days behind")));
+        assert_eq!(
+            end(told, Some(SignedDuration::from_mins(4))),
+            (Some("2026-04-11T00:00:00Z".into()), None)
+        );
+        assert_eq!(end(told, days(200)), (None, Some("2026-04-11T00:00:00Z".into())), "it would be over");
+        let lifetime = end("8640000", days(2));
+        assert_eq!(lifetime, (Some("2026-04-11T00:00:00Z".into()), None), "a lifetime is by anyone's clock");
+    }
+
+    #[test]
+    fn what_can_be_understood_is_taken_and_no_grant_lost_for_it() {
+        let refresh = |json: &str| parsed(json).unwrap().refresh.map(|it| it.secret().clone());
+        assert_eq!(refresh(r#"{"access_token":"a","refresh_token":""}"#), None);
+        assert_eq!(refresh(r#"{"access_token":"a","refresh_token":null}"#), None);
+        assert_eq!(refresh(r#"{"access_token":"a","refresh_token":"b"}"#), Some("b".into()));
+        let scopes = |value: &str| {
+            let answer = parsed(&format!(r#"{{"access_token":"a","scope":{value}}}"#)).unwrap();
+            answer.scopes.map(|all| all.iter().map(|one| one.to_string()).collect::<Vec<_>>().join("+"))
+        };
+        assert_eq!(scopes("\"read  write\""), Some("read+write".into()));
+        assert_eq!(scopes("[\"read\",\"write\"]"), Some("read+write".into()));
+        for nothing in ["\"\"", "[]", "null", "\" \""] {
+            assert_eq!(scopes(nothing), None, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn the_member_that_cannot_be_read_is_named_and_never_repeated() {
+        for (body, problem) in [
+            (r#"{"token":"secret"}"#, Some("no access_token")),
+            (r#"{"access_token":""}"#, Some("no access_token")),
+            (r#"{"access_token":["secret"]}"#, Some("an access_token that isn't a text")),
+            (
+                r#"{"access_token":"a","refresh_token":{"secret":1}}"#,
+                Some("a refresh_token that isn't a text"),
+            ),
+            (r#"{"access_token":"a","scope":[1]}"#, Some("a scope that isn't a text")),
+            (r#"{"access_token":"a"}"#, None),
+            ("<html>", None),
+        ] {
+            assert_eq!(TokenAnswer::problem(body.as_bytes()), problem, "{body}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::model::granted::Granted;
 const SHORTEST: usize = 8;
 
 /// What was told as a grant's end, and is none, is shown so far.
-const LONGEST: usize = 40;
+const LONGEST: usize = 80;
 
 /// Secrets that the other side knows, too.
 pub(super) struct Shared<'s>(Vec<&'s str>);

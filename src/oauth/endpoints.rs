@@ -4,7 +4,7 @@ use super::members::members;
 use super::server_text::short;
 use crate::error::{ConfigError, Error, ProviderError, Result};
 use crate::model::provider::{Pkce, Provider};
-use crate::system::{Http, HttpFault};
+use crate::system::{Http, HttpFault, is_this_machine};
 use jiff::{SignedDuration, Timestamp};
 use oauth2::http::{HeaderValue, Request};
 use serde::Deserialize;
@@ -114,7 +114,7 @@ pub(super) fn settled(
     }
     endpoints.iss_required |= found.authorization_response_iss_parameter_supported;
     // defense: S24 addresses-in-metadata
-    let fit = |address: String| checked(&address, &host).map(|()| address);
+    let fit = |address: String| checked(&address, issuer, &host).map(|()| address);
     for (ours, theirs) in [
         (&mut endpoints.authorize, found.authorization_endpoint),
         (&mut endpoints.token, found.token_endpoint),
@@ -151,15 +151,32 @@ fn complete(endpoints: Endpoints, provider: &Provider) -> Result<Endpoints> {
     Ok(endpoints)
 }
 
-/// An address out of metadata may be https anywhere, or http on this machine; nothing else is ever called or opened.
-fn checked(address: &str, host: &str) -> Result<()> {
-    crate::system::presentable(address).map_err(|problem| {
-        ProviderError::Metadata {
-            host: host.to_owned(),
-            problem: format!("hold an address that can't be used: {problem}"),
-        }
-        .into()
-    })
+/// An address out of metadata is https; where the issuer itself is on this machine, it may be http and on this machine, too.
+/// Nothing else is ever called or opened: a server elsewhere has no say in what is asked of this machine.
+fn checked(address: &str, issuer: &str, host: &str) -> Result<()> {
+    let wrong = |problem: String| ProviderError::Metadata { host: host.to_owned(), problem };
+    crate::system::presentable(address)
+        .map_err(|problem| wrong(format!("hold an address that can't be used: {problem}")))?;
+    let is_here = |address: &str| {
+        url::Url::parse(address).is_ok_and(|url| url.host().is_some_and(|it| is_this_machine(&it)))
+    };
+    // defense: S59 no-way-back-to-this-machine
+    if is_here(address) && !is_here(issuer) {
+        return Err(wrong(format!(
+            "hold an address on this machine, {}, where the issuer isn't",
+            short(address)
+        ))
+        .into());
+    }
+    // defense: S59 https-stays-https
+    if issuer.starts_with("https://") && !address.starts_with("https://") {
+        return Err(wrong(format!(
+            "hold an address without https, {}, and the issuer has it",
+            short(address)
+        ))
+        .into());
+    }
+    Ok(())
 }
 
 /// The well-known part goes between host and path (RFC 8414 3.1).
@@ -240,6 +257,38 @@ fn unanswered(host: &str, fault: HttpFault) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s59_an_issuer_elsewhere_has_no_say_in_what_is_asked_of_this_machine() {
+        const HERE: [&str; 9] = [
+            "https://127.0.0.1/t",
+            "https://127.9.9.9:8443/t",
+            "https://[::1]/t",
+            "https://[::ffff:127.0.0.1]/t",
+            "https://0.0.0.0/t",
+            "https://[::]/t",
+            "https://localhost/t",
+            "https://localhost./t",
+            "https://biotr.ac.LOCALHOST/t",
+        ];
+        let may = |issuer: &str, address: &str| checked(address, issuer, "host").is_ok();
+        for address in
+            HERE.into_iter().chain(["http://127.0.0.1:1/t", "http://localhost/t", "http://[::1]/t"])
+        {
+            assert!(!may("https://biotr.ac", address), "{address}");
+            assert!(!may("https://biotr.ac/o/127.0.0.1", address), "{address}");
+        }
+        for issuer in ["https://biotr.ac", "https://localhost:8443", "http://127.0.0.1:8990"] {
+            assert!(may(issuer, "https://other.example/t"), "{issuer}");
+            assert!(!may(issuer, "http://other.example/t"), "{issuer}");
+        }
+        // One on this machine may stay there, and https stays https.
+        assert!(may("http://127.0.0.1:8990", "http://127.0.0.1:8990/t"));
+        assert!(may("https://localhost:8443", "https://127.0.0.1:8443/t"));
+        assert!(!may("https://localhost:8443", "http://127.0.0.1:8443/t"));
+        let said = checked("http://127.0.0.1:1/t", "https://biotr.ac", "biotr.ac").unwrap_err().to_string();
+        assert!(said.contains("biotr.ac") && said.contains("http://127.0.0.1:1/t"), "{said}");
+    }
 
     #[test]
     fn the_well_known_part_goes_between_host_and_path() {

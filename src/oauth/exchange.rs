@@ -115,7 +115,14 @@ pub(super) fn meaning(
         }
         .into(),
         // The body is never shown: it may hold a token.
-        RequestTokenError::Parse(..) => useless(host, what, "something that isn't a token answer".into()),
+        RequestTokenError::Parse(_, body) => useless(
+            host,
+            what,
+            match TokenAnswer::problem(&body) {
+                Some(problem) => format!("something that isn't a token answer: {problem}"),
+                None => "something that isn't a token answer".into(),
+            },
+        ),
         RequestTokenError::Other(_) => useless(host, what, "something else than JSON".into()),
     }
 }

@@ -1,20 +1,26 @@
-//! Looking a grant up at the provider (RFC 7662). Only a clear "inactive" means dead; anything else means unknown.
+//! Looking a grant up at the provider (RFC 7662). Anything unclear means unknown; and "inactive" is no proof of a dead grant,
+//! because a provider says so to whoever may not look, too (2.2).
 
+use super::members::members;
 use super::token_client::client;
-use super::whole::Whole;
+use super::whole::whole;
 use crate::model::granted::Granted;
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;
 use crate::system::{Http, HttpFault};
 use oauth2::basic::{BasicErrorResponse, BasicTokenIntrospectionResponse};
-use oauth2::{AccessToken, IntrospectionUrl, RequestTokenError, TokenIntrospectionResponse};
+use oauth2::{
+    AccessToken, AsyncHttpClient, HttpRequest, HttpResponse, IntrospectionUrl, RequestTokenError,
+    TokenIntrospectionResponse,
+};
+use std::pin::Pin;
 
 /// What the provider says of a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Liveness {
     /// It's active.
     Active,
-    /// The provider says that it isn't.
+    /// The provider says that it isn't, or that we may not look.
     Inactive,
     /// No clear answer: an outage, a refusal, something unreadable.
     Unknown,
@@ -57,7 +63,31 @@ async fn ask(
     let Ok(address) = IntrospectionUrl::new(address.to_owned()) else { return Liveness::Unknown };
     let client = client(provider, secret).set_introspection_url(address);
     let token = AccessToken::new(token.expose().to_owned());
-    understood(client.introspect(&token).set_token_type_hint(hint).request_async(&Whole(http)).await)
+    understood(client.introspect(&token).set_token_type_hint(hint).request_async(&OnlyActive(http)).await)
+}
+
+/// A client whose answers say whether a token is active, and nothing else.
+struct OnlyActive<'h>(&'h Http);
+
+impl<'c> AsyncHttpClient<'c> for OnlyActive<'_> {
+    type Error = HttpFault;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpFault>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async { self.0.send(request).await.map(|answer| only_active(whole(answer))) })
+    }
+}
+
+/// An answer without the members that nothing here hangs on: a fractional `exp`, or an `aud` in a form of its own, makes no
+/// clear word an unclear one.
+pub(super) fn only_active(mut answer: HttpResponse) -> HttpResponse {
+    if answer.status().is_success()
+        && let Ok(members) = members(answer.body())
+        && let Some(active) = members.get("active").and_then(serde_json::Value::as_bool)
+    {
+        *answer.body_mut() = format!("{{\"active\":{active}}}").into_bytes();
+    }
+    answer
 }
 
 /// What an answer says of the grant.
@@ -69,5 +99,58 @@ pub(super) fn understood(
         Ok(_) => Liveness::Inactive,
         // defense: S12 unclear-is-not-inactive
         Err(_) => Liveness::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::outside::{Heard, looked_up};
+
+    fn liveness(status: u16, body: &str) -> Liveness {
+        let heard = Heard { status, content_type: Some("application/json"), body: body.as_bytes() };
+        looked_up(&Provider::default(), &heard).unwrap()
+    }
+
+    #[test]
+    fn what_stands_beside_a_clear_word_does_not_make_it_unclear() {
+        for beside in [
+            r#""exp":1783944000.5"#,
+            r#""exp":"1783944000""#,
+            r#""exp":null,"iat":-1"#,
+            r#""aud":{"a":1},"scope":["read"]"#,
+            r#""username":7,"token_type":["Bearer"]"#,
+        ] {
+            assert_eq!(
+                liveness(200, &format!(r#"{{"active":true,{beside}}}"#)),
+                Liveness::Active,
+                "{beside}"
+            );
+            assert_eq!(
+                liveness(200, &format!(r#"{{"active":false,{beside}}}"#)),
+                Liveness::Inactive,
+                "{beside}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_a_clear_word_is_one() {
+        for body in [
+            "",
+            "{}",
+            r#"{"active":"false"}"#,
+            r#"{"active":0}"#,
+            r#"{"active":null}"#,
+            r#"{"active":false,"active":true}"#,
+            r#"{"active":false}{"active":true}"#,
+            r#"[{"active":false}]"#,
+            "<html>",
+        ] {
+            assert_eq!(liveness(200, body), Liveness::Unknown, "{body}");
+        }
+        for status in [400, 401, 403, 404] {
+            assert_eq!(liveness(status, r#"{"active":false}"#), Liveness::Unknown, "{status}");
+        }
     }
 }

@@ -66,7 +66,7 @@ pub fn refreshed(provider: &Provider, sent: &Secret, heard: &Heard<'_>, now: Tim
 
 /// What the answer to a look at a token says.
 pub fn looked_up(provider: &Provider, heard: &Heard<'_>) -> Result<Liveness> {
-    let answer = heard.answer()?;
+    let answer = introspect::only_active(heard.answer()?);
     let client = client(provider, None).set_introspection_url(address(IntrospectionUrl::new)?);
     let token = AccessToken::new("token".into());
     Ok(introspect::understood(client.introspect(&token).request(&answering(answer))))

@@ -256,7 +256,14 @@ fn ends_from(text: &str, at: usize) -> Vec<(String, Behind)> {
     if let Some(close) = closing(text[..at].chars().next_back())
         && let Some(inside) = enclosed(from, close)
     {
-        return vec![(inside, Behind::Words)];
+        return match inside.split_once('|').filter(|_| close == '>') {
+            // Slack's form: what is shown of the address stands behind it. Where that may be the end of a code, nobody can tell.
+            Some((address, shown)) if is_shown_of(shown, address) => {
+                vec![(address.to_owned(), Behind::Words)]
+            }
+            Some((address, _)) => vec![(address.to_owned(), Behind::Piece), (inside, Behind::Words)],
+            None => vec![(inside, Behind::Words)],
+        };
     }
     let mut ends = Vec::new();
     let (mut whole, mut rest) = (String::new(), from);
@@ -275,6 +282,12 @@ fn ends_from(text: &str, at: usize) -> Vec<(String, Behind)> {
         rest = next;
     }
     ends
+}
+
+/// Whether a text is how an address is shown: all of it, or its beginning, with or without its scheme.
+fn is_shown_of(shown: &str, address: &str) -> bool {
+    let host = address.split_once("://").map_or(address, |(_, host)| host);
+    shown.contains("://") || (!shown.is_empty() && host.starts_with(shown.trim_end_matches(['.', '…'])))
 }
 
 /// All of a line, or of several, up to a closing sign; the signs of a quoted mail and the line breaks left out. `None` where there
@@ -453,6 +466,9 @@ mod tests {
             "> {}\n> \n> Ann",
             "{}#_=_",
             "| {} |",
+            "<{}|{}>",
+            "<{}|127.0.0.1:18273>",
+            "See <{}|127.0.0.1:18273/callback>!",
             "On Monday you wrote:\n> Open https://biotrack.example/grant?client_id=a&response_type=code&state=s-1_x\n\n{}\n",
         ] {
             each(|address| around.replace("{}", address));
@@ -512,6 +528,7 @@ mod tests {
         let address = ending_with("code");
         for text in [
             address.replace("sandbox", "sand\nbox"),
+            format!("<{address}|here>"),
             format!("{address}\nThanks"),
             format!("{address}\n\n{}", address.replace("sandbox", "another")),
         ] {

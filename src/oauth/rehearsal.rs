@@ -7,7 +7,7 @@ use super::token_client::client;
 use super::whole::whole;
 use crate::error::{Error, ProviderError, Result};
 use crate::model::ids::{Key, Username};
-use crate::model::provider::{Pkce, host_of};
+use crate::model::provider::{Pkce, Provider, RevocationScope, host_of};
 use crate::model::secret::Secret;
 use crate::system::{Http, HttpFault};
 use oauth2::http::Request;
@@ -27,17 +27,26 @@ const LONGEST: Duration = Duration::from_secs(10);
 pub const TEST_CODE: &str = "biotrack-auth-preflight-not-a-code-";
 
 impl Endpoints {
-    /// Each address that a consent needs, with the setting that names it.
-    fn of_a_consent(&self) -> Vec<(&'static str, String)> {
-        let further = [
+    /// Each address, with the setting that names it, in the order of a consent.
+    pub fn all(&self) -> Vec<(&'static str, String)> {
+        let all = [
+            ("authorize_url", Some(&self.authorize)),
+            ("token_url", Some(&self.token)),
             ("revocation_url", self.revocation.as_ref()),
             ("introspection_url", self.introspection.as_ref()),
         ];
-        let further = further.into_iter().filter_map(|(setting, address)| Some((setting, address?.clone())));
-        [("authorize_url", self.authorize.clone()), ("token_url", self.token.clone())]
-            .into_iter()
-            .chain(further)
-            .collect()
+        all.into_iter().filter_map(|(setting, address)| Some((setting, address?.clone()))).collect()
+    }
+
+    /// Those that a consent needs: no revocation where none follows, because one would end the new grant, too; and no
+    /// introspection where no grant is looked up.
+    fn of_a_consent(&self, provider: &Provider) -> Vec<(&'static str, String)> {
+        let is_needed = |setting: &str| match setting {
+            "revocation_url" => provider.revocation_scope == RevocationScope::Token,
+            "introspection_url" => provider.introspect,
+            _ => true,
+        };
+        self.all().into_iter().filter(|(setting, _)| is_needed(setting)).collect()
     }
 }
 
@@ -45,7 +54,8 @@ impl ProviderClient {
     /// Sees that each address answers that a consent will need; the first that doesn't is the error.
     pub async fn try_endpoints(&self) -> Result<()> {
         let limit = self.provider.deadline.min(LONGEST);
-        silent_endpoints(&self.http, &self.endpoints, limit).await.into_iter().next().map_or(Ok(()), Err)
+        let needed = self.endpoints.of_a_consent(&self.provider);
+        silent_endpoints(&self.http, needed, limit).await.into_iter().next().map_or(Ok(()), Err)
     }
 
     /// Sends a code that can't be right, with all that a real exchange has. `true`: the client is accepted, as the refusal of
@@ -100,11 +110,14 @@ impl ProviderClient {
     }
 }
 
-/// What is wrong with each address that a consent will need and that doesn't answer, in the order of a consent. All are tried at
-/// once.
-pub async fn silent_endpoints(http: &Http, endpoints: &Endpoints, limit: Duration) -> Vec<Error> {
+/// What is wrong with each of these addresses that doesn't answer, in their order. All are tried at once.
+pub async fn silent_endpoints(
+    http: &Http,
+    endpoints: Vec<(&'static str, String)>,
+    limit: Duration,
+) -> Vec<Error> {
     let mut tries = JoinSet::new();
-    for (place, (setting, address)) in endpoints.of_a_consent().into_iter().enumerate() {
+    for (place, (setting, address)) in endpoints.into_iter().enumerate() {
         let http = http.clone();
         tries.spawn(async move { (place, try_endpoint(&http, setting, &address, limit).await) });
     }

@@ -1,20 +1,25 @@
 //! Taking a grant back (RFC 7009).
 
+use super::echo::Shared;
 use super::endpoints::useless;
 use super::exchange::failed;
-use crate::error::Result;
+use super::members::members;
+use super::server_text::short;
+use crate::error::{ProviderError, Result};
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::provider::{ClientAuth, Provider, host_of};
 use crate::model::secret::Secret;
 use crate::system::{Http, HttpFault};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use oauth2::HttpRequest;
 use oauth2::http::Request;
+use oauth2::{HttpRequest, HttpResponse};
 use url::form_urlencoded::{Serializer, byte_serialize};
 
+const WHAT: &str = "the revocation";
+
 /// Revokes a grant by its refresh token, or its access token where there is no other. An unknown token counts as
-/// revoked (RFC 7009 2.2). `Logged`: the ledger holds the question, or the grant in a role that says it's to go.
+/// revoked (RFC 7009 2.2), also where the provider calls that an error. `Logged`: the ledger holds the question, or the grant in a role that says it's to go.
 ///
 /// oauth2's own revocation refuses `http`, on loopback too, so the form is made here.
 pub async fn revoke<T>(
@@ -25,16 +30,38 @@ pub async fn revoke<T>(
     granted: &Granted,
     _go: &Logged<T>,
 ) -> Result<()> {
-    const WHAT: &str = "the revocation";
     const SETTING: &str = "revocation_url";
     let host = host_of(address);
     let request = request(provider, address, secret, granted)
         .map_err(|e| failed(&host, SETTING, WHAT, HttpFault::Connect(e.to_string())))?;
     let answer = http.send(request).await.map_err(|fault| failed(&host, SETTING, WHAT, fault))?;
-    match answer.status().as_u16() {
-        200..300 => Ok(()),
-        status => Err(useless(&host, WHAT, format!("HTTP {status}"))),
+    let sent = [granted.refresh.as_ref(), Some(&granted.access), secret];
+    understood(&answer, &host, &Shared::of(sent.into_iter().flatten().map(Secret::expose)))
+}
+
+/// What an answer means. A refusal is told as the provider's word: asking again later doesn't help against it.
+fn understood(answer: &HttpResponse, host: &str, sent: &Shared<'_>) -> Result<()> {
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(());
     }
+    let members = members(answer.body()).unwrap_or_default();
+    let text = |name: &str| Some(members.get(name)?.as_str()?.to_owned()).filter(|text| !text.is_empty());
+    let code = match text("error") {
+        Some(code) if code == "invalid_token" => return Ok(()),
+        Some(code) if matches!(code.as_str(), "server_error" | "temporarily_unavailable") => None,
+        // Without a word, too, it says that it doesn't know the client (RFC 9110 15.5.2).
+        None if status.as_u16() == 401 => Some("invalid_client".to_owned()),
+        code => code,
+    };
+    let Some(code) = code else { return Err(useless(host, WHAT, format!("HTTP {}", status.as_u16()))) };
+    Err(ProviderError::TokenRefused {
+        host: host.to_owned(),
+        what: WHAT,
+        code: short(&sent.hidden_in(&code)),
+        description: text("error_description").map(|words| short(&sent.hidden_in(&words))),
+    }
+    .into())
 }
 
 fn request(
@@ -68,4 +95,49 @@ fn request(
         }
     }
     request.body(form.finish().into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(status: u16, body: &str) -> String {
+        let mut answer = HttpResponse::new(body.as_bytes().to_vec());
+        *answer.status_mut() = status.try_into().unwrap();
+        match understood(&answer, "biotrack.example", &Shared::of(["a-refresh-token"])) {
+            Ok(()) => "revoked".into(),
+            Err(e) => e.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_unknown_or_gone_counts_as_revoked() {
+        for (status, body) in [(200, ""), (200, "<html>"), (204, ""), (400, r#"{"error":"invalid_token"}"#)] {
+            assert_eq!(said(status, body), "revoked", "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_told_as_the_providers_word_and_repeats_no_token() {
+        assert_eq!(
+            said(400, r#"{"error":"unsupported_token_type"}"#),
+            "biotrack.example refused the revocation: it doesn't revoke tokens of this kind"
+        );
+        for (status, body) in [(401, ""), (401, r#"{"error":"invalid_client"}"#), (401, "<html>")] {
+            let client = "biotrack.example refused the revocation: it doesn't accept the client id or secret";
+            assert_eq!(said(status, body), client, "{status} {body}");
+        }
+        assert_eq!(
+            said(403, r#"{"error":"access_denied","error_description":"not a-refresh-token"}"#),
+            "biotrack.example refused the revocation: error \"access_denied\" (\"not (secret)\")"
+        );
+    }
+
+    #[test]
+    fn what_says_nothing_of_the_token_is_no_refusal() {
+        for (status, body) in [(400, ""), (404, "<html>"), (400, r#"{"error":"temporarily_unavailable"}"#)] {
+            let told = format!("biotrack.example answered the revocation with HTTP {status}");
+            assert_eq!(said(status, body), told, "{body}");
+        }
+    }
 }

@@ -1,9 +1,10 @@
 //! One license on a card, in words that a support engineer can paste to a customer; and the card before a consent.
 
 use super::row::{Row, days_in_words, sign};
-use crate::model::authorization::{Condition, State, discard_waiting};
+use crate::model::authorization::{Condition, Standing, State, discard_waiting};
 use crate::model::consent::Fact;
 use crate::model::duration::in_words;
+use crate::model::flow::Purpose;
 use crate::model::history::Line;
 use crate::model::ids::{Key, Username};
 use crate::model::provider::Provider;
@@ -40,9 +41,12 @@ pub fn card(row: &Row<'_>, history: &[Line], now: Timestamp) -> String {
     pairs.extend(record.created_at.map(|at| ("Created At", row.when(at))));
     pairs.extend(record.renewed_at.map(|at| ("Renewed", row.when(at))));
     pairs.extend(record.expires_at.map(|at| {
-        let estimated = if record.expires_estimated { " (estimated: BioTrack didn't say)" } else { "" };
+        let estimated = if record.expires_estimated { " (estimated)" } else { "" };
         ("Expiration Date", format!("{}{estimated}", row.when(at)))
     }));
+    if !record.unconfirmed.is_empty() {
+        pairs.push(("Not confirmed", record.unconfirmed.join(", ")));
+    }
     pairs.extend(row.standing.handed_out().map(|flow| {
         let age = in_words(now.duration_since(flow.opened));
         ("Handed out", format!("{age} ago, until {}", row.when(flow.deadline)))
@@ -80,19 +84,40 @@ fn state_in_words(row: &Row<'_>) -> String {
     };
     let mut said = format!("{} {said}", sign(row.state));
     for condition in &row.conditions {
-        said.push('\n');
-        said.push_str(match condition {
+        let told = match condition {
             Condition::RenewalPending => "a link has been handed out and waits for its answer",
             Condition::HandoffLapsed => "the link that was handed out has lapsed",
-            Condition::Uncertain => {
-                "uncertain: BioTrack's answer was lost, so a grant may or may not have been made"
+            Condition::Uncertain => uncertain(row.standing),
+            Condition::GrantedNotStored if row.standing.has_unstored_grant() => {
+                "granted, but the grant isn't stored yet: it waits sealed, and the next command stores it"
             }
-            Condition::RevocationPending => "a revocation hasn't been answered by BioTrack yet",
+            Condition::GrantedNotStored => {
+                "refreshed, but the new tokens aren't stored yet: they wait sealed, and the next command stores them"
+            }
+            Condition::RevocationPending => {
+                "BioTrack hasn't confirmed a revocation yet; the tokens are kept for it"
+            }
             Condition::Held => "another admin than the one named granted; that grant awaits approval",
             Condition::HeldElsewhere => "exported with its secrets: it's renewed and refreshed elsewhere",
-        });
+        };
+        said.push('\n');
+        said.push_str(told);
     }
     said
+}
+
+/// What is uncertain: that hangs on which answer was lost.
+fn uncertain(standing: &Standing) -> &'static str {
+    let record = &standing.record;
+    let revocation = standing.has_lost(&[Purpose::Deactivate, Purpose::BreakFirst])
+        || record.deactivated_at.is_some() && record.revocation_pending;
+    if revocation {
+        "uncertain: BioTrack's answer to a revocation was lost, so the grant may or may not still be valid there"
+    } else if standing.has_lost(&[Purpose::Refresh]) && record.uncertain_at.is_none() {
+        "uncertain: BioTrack's answer to a refresh was lost; the grant itself stands, and the next command finds out"
+    } else {
+        "uncertain: BioTrack's answer was lost, so a grant may or may not have been made"
+    }
 }
 
 /// What the admin must see on the Grant Access page, before anybody clicks.

@@ -69,8 +69,8 @@ pub fn unknown(reason: &str) -> String {
     format!("BIOTRACK UNKNOWN: {}\n", plain(&reason.lines().collect::<Vec<_>>().join(" ")))
 }
 
-/// Judges the rows, and counts those that there are beside them, which are well; a deactivated one isn't counted (DESIGN,
-/// Exit codes).
+/// Judges the rows, and counts those that there are beside them, which are well; a deactivated one isn't counted, unless its
+/// revocation is pending or uncertain.
 pub fn check(
     rows: &[Row<'_>],
     beside: Quiet,
@@ -79,7 +79,7 @@ pub fn check(
     allow_empty: bool,
     now: Timestamp,
 ) -> Verdict {
-    let counted: Vec<&Row<'_>> = rows.iter().filter(|row| row.state != State::Deactivated).collect();
+    let counted: Vec<&Row<'_>> = rows.iter().filter(|row| counts(row)).collect();
     if counted.is_empty() && beside.active + beside.pending == 0 {
         return match allow_empty {
             true => Verdict { exit: 0, text: "BIOTRACK OK: nothing is registered, or selected\n".into() },
@@ -98,16 +98,16 @@ pub fn check(
     });
     let exit = judged.first().map_or(0, |(level, _)| *level);
     let summary = Summary::of(rows).beside(beside);
-    let said: Vec<_> = summary
+    let mut said: Vec<_> = summary
         .by_state()
         .into_iter()
         .filter(|(state, count)| *count > 0 && *state != State::Deactivated)
         .map(|(state, count)| format!("{count} {}", state.word()))
         .collect();
-    let mut text = format!("BIOTRACK {}: {}", word(exit), said.join(", "));
     if summary.attention > 0 {
-        text.push_str(&format!(", {} to look at", summary.attention));
+        said.push(format!("{} to look at", summary.attention));
     }
+    let mut text = format!("BIOTRACK {}: {}", word(exit), said.join(", "));
     if let Some((_, worst)) = judged.first().filter(|(level, _)| *level > 0) {
         text.push_str(&format!(", first: {}", plain(&worst.called())));
     }
@@ -122,15 +122,28 @@ pub fn check(
     Verdict { exit, text }
 }
 
+/// Whether a license is judged at all.
+fn counts(row: &Row<'_>) -> bool {
+    let revoking = [Condition::RevocationPending, Condition::Uncertain];
+    row.state != State::Deactivated || revoking.iter().any(|condition| row.conditions.contains(condition))
+}
+
 fn level(row: &Row<'_>, warning: Threshold, critical: Threshold, now: Timestamp) -> u8 {
-    let noted = |condition| row.conditions.contains(&condition);
-    if matches!(row.state, State::Expired | State::Invalid) || critical.reached(row, now) {
+    const NOTED: [Condition; 5] = [
+        Condition::Uncertain,
+        Condition::GrantedNotStored,
+        Condition::Held,
+        Condition::RevocationPending,
+        Condition::HandoffLapsed,
+    ];
+    if row.state == State::Deactivated {
+        // When its grant would have ended is nobody's concern any more.
+        1
+    } else if matches!(row.state, State::Expired | State::Invalid) || critical.reached(row, now) {
         2
     } else if row.state == State::Due
         || warning.reached(row, now)
-        || [Condition::Uncertain, Condition::Held, Condition::RevocationPending, Condition::HandoffLapsed]
-            .into_iter()
-            .any(noted)
+        || NOTED.iter().any(|condition| row.conditions.contains(condition))
     {
         1
     } else {

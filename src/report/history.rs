@@ -41,6 +41,8 @@ pub struct LinkJson {
     detail: String,
     /// SHA-256, in hex.
     hash: String,
+    /// The PostgreSQL role that wrote it, by the server's word, whatever `user` says; `null` in a file.
+    database_role: Option<String>,
 }
 
 /// What `history verify --json` prints.
@@ -112,6 +114,7 @@ impl LinkJson {
             host: clean(&link.host),
             detail: clean(&link.detail),
             hash: hex::encode(&link.hash),
+            database_role: link.database_role.as_deref().map(clean),
         }
     }
 }
@@ -217,7 +220,19 @@ pub fn history_lines(links: &[Link]) -> serde_json::Result<String> {
 
 /// The links as CSV.
 pub fn history_csv(links: &[Link]) -> Result<String> {
-    let columns = ["number", "at", "profile", "ubi", "license", "event", "user", "host", "detail", "hash"];
+    let columns = [
+        "number",
+        "at",
+        "profile",
+        "ubi",
+        "license",
+        "event",
+        "user",
+        "host",
+        "detail",
+        "hash",
+        "database_role",
+    ];
     let row = |link: &Link| {
         [
             link.seq.to_string(),
@@ -230,6 +245,7 @@ pub fn history_csv(links: &[Link]) -> Result<String> {
             link.host.clone(),
             link.detail.clone(),
             hex::encode(&link.hash),
+            link.database_role.clone().unwrap_or_default(),
         ]
     };
     sheet(columns, links.iter().map(row))
@@ -247,13 +263,7 @@ pub fn history_table(links: &[Link], zone: &Zone, view: &View) -> String {
     };
     let title = ["WHEN", "EVENT", "LOCATION", "WHO", "DETAIL"].map(str::to_owned);
     let row = |link: &Link| {
-        [
-            when(link),
-            clean(&link.event),
-            clean(&link.license),
-            clean(&format!("{}@{}", link.user, link.host)),
-            clean(&link.detail),
-        ]
+        [when(link), clean(&link.event), clean(&link.license), clean(&link.who()), clean(&link.detail)]
     };
     let rows: Vec<_> = std::iter::once(title).chain(links.iter().map(row)).collect();
     let mut widths =
@@ -299,6 +309,7 @@ mod tests {
             host: "support-desk-17".into(),
             detail: detail.into(),
             hash: vec![7; 32],
+            database_role: None,
         }
     }
 

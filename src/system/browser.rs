@@ -1,6 +1,6 @@
 //! Opening an address for a person: a plain argument, never a shell, and only an address that is one.
 
-use super::variables::Variables;
+use super::variables::{Variables, browsers};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -54,8 +54,8 @@ fn candidates(address: &str, choice: &BrowserChoice, variables: &Variables) -> V
         BrowserChoice::None => Vec::new(),
         BrowserChoice::Command(words) => command_of(words, Some(address)).into_iter().collect(),
         BrowserChoice::System => {
-            let list = variables.get("BROWSER").into_iter().flat_map(|list| list.split(':'));
-            list.filter_map(|entry| listed(entry, address)).chain(open::commands(address)).collect()
+            let list = variables.get("BROWSER").into_iter().flat_map(browsers).flatten();
+            list.filter_map(|words| listed(&words, address)).chain(open::commands(address)).collect()
         }
     }
 }
@@ -86,9 +86,9 @@ fn there(program: &Path, variables: &Variables) -> bool {
 }
 
 /// An entry of `$BROWSER`, by the old convention: the address stands where `%s` does, else last.
-fn listed(entry: &str, address: &str) -> Option<Command> {
-    let words: Vec<_> = entry.split_whitespace().map(|word| word.replace("%s", address)).collect();
-    command_of(&words, (!entry.contains("%s")).then_some(address))
+fn listed(entry: &[String], address: &str) -> Option<Command> {
+    let words: Vec<_> = entry.iter().map(|word| word.replace("%s", address)).collect();
+    command_of(&words, (words == entry).then_some(address))
 }
 
 /// The words, and the address as the last argument.
@@ -203,8 +203,9 @@ mod tests {
             command.unwrap().get_args().map(|a| a.to_string_lossy().into_owned()).collect()
         };
         let address = "https://a.example/";
-        assert_eq!(said(listed("firefox --new-tab", address)), ["--new-tab", address]);
-        assert_eq!(said(listed("lynx -x=%s -y", address)), ["-x=https://a.example/", "-y"]);
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(said(listed(&words("firefox --new-tab"), address)), ["--new-tab", address]);
+        assert_eq!(said(listed(&words("lynx -x=%s -y"), address)), ["-x=https://a.example/", "-y"]);
         let words = ["sh", "-c", "echo %s"].map(str::to_owned);
         assert_eq!(said(command_of(&words, Some(address))), ["-c", "echo %s", address]);
     }

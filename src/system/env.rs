@@ -64,10 +64,7 @@ impl Env {
     pub fn system() -> Result<Self> {
         let before = replace::Before::give_up_cores();
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-        let variables = Variables::new(
-            std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
-        );
+        let variables = Variables::of_a_process(std::env::vars_os())?;
         let paths = Paths::find(&variables)?;
         Ok(Self {
             clock: Arc::new(SystemClock),

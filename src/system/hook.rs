@@ -51,7 +51,7 @@ fn written(event: &Path, input: &[u8]) -> Result<File, String> {
     if let Some(folder) = event.parent() {
         files::private_folder(folder).map_err(|e| unwritten(&e))?;
     }
-    if let Ok(left) = files::open_to_look(event) {
+    if let Some(left) = files::read_private(event, files::Holds::Secret).map_err(|e| unwritten(&e))? {
         if is_held(&left) {
             return Err("it was started by a run that was killed, and still runs".into());
         }
@@ -60,7 +60,9 @@ fn written(event: &Path, input: &[u8]) -> Result<File, String> {
     }
     let mut file = files::create_private(event).map_err(|e| unwritten(&e))?;
     file.write_all(input).map_err(|e| unwritten(&e))?;
-    let file = files::open_to_look(event).map_err(|e| unwritten(&e))?;
+    let file = files::read_private(event, files::Holds::Secret)
+        .map_err(|e| unwritten(&e))?
+        .ok_or("its event is gone again")?;
     hold(&file).map_err(|e| unwritten(&e))?;
     Ok(file)
 }

@@ -1,13 +1,16 @@
 //! The HTTP client: one total deadline, answers capped, redirects never followed, and the cause of a failure told apart.
 
 use super::clock::{Clock, SystemClock};
-use super::variables::Variables;
-use crate::error::{ProviderError, Result};
+use super::files::{self, Holds};
+use super::variables::{Variables, proxy_address};
+use crate::error::{Error, ProviderError, Result};
 use jiff::Timestamp;
 use oauth2::http::HeaderMap;
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use std::future::Future;
-use std::path::PathBuf;
+use std::io::Read;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +60,8 @@ impl Network for SystemNetwork {
 /// A client over the network.
 struct Client {
     client: reqwest::Client,
+    /// For addresses on this machine: never through a proxy.
+    direct: reqwest::Client,
     /// What stands between, where the environment names something.
     proxy: Option<Proxy>,
 }
@@ -75,9 +80,7 @@ impl Proxy {
     pub fn named_by(variables: &Variables) -> Option<Self> {
         let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
         let (variable, address) = names.iter().find_map(|name| Some((*name, variables.get(name)?)))?;
-        // Without a scheme it's http, as for everybody who reads these variables.
-        let whole = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
-        let place = url::Url::parse(&whole).ok().and_then(|address| {
+        let place = proxy_address(address).and_then(|address| {
             let port = address.port().map(|port| format!(":{port}")).unwrap_or_default();
             Some(format!("{}{port}", address.host_str()?))
         });
@@ -125,6 +128,15 @@ impl Http {
 impl Client {
     /// Builds it. Must be called inside the runtime's context.
     fn new(options: &HttpOptions, variables: &Variables) -> Result<Self> {
+        let direct = Self::build(options, true)?;
+        if options.loopback {
+            return Ok(Self { client: direct.clone(), direct, proxy: None });
+        }
+        named_certificates(variables)?;
+        Ok(Self { client: Self::build(options, false)?, direct, proxy: Proxy::named_by(variables) })
+    }
+
+    fn build(options: &HttpOptions, direct: bool) -> Result<reqwest::Client> {
         let setup = |reason: String| ProviderError::Setup { reason };
         // A second call finds it installed; both are the same provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -138,31 +150,48 @@ impl Client {
             .timeout(options.deadline)
             .connect_timeout(options.deadline.min(Duration::from_secs(10)))
             .tcp_nodelay(true);
+        // Whatever a name server or a hosts file says of that name.
+        // defense: S59 localhost-is-this-machine
+        builder = builder.resolve_to_addrs("localhost", &LOCALHOST);
+        if direct {
+            // defense: S59 no-proxy-to-this-machine
+            builder = builder.no_proxy();
+        }
         if options.loopback {
-            builder = builder.no_proxy().tls_certs_only([]);
+            builder = builder.tls_certs_only([]);
         }
         if let Some(file) = &options.ca_file {
-            let read = std::fs::read(file).map_err(|e| setup(format!("{}: {e}", file.display())))?;
+            let unread = |e: &dyn std::fmt::Display| setup(format!("{}: {e}", file.display()));
+            // Whoever can change whom we trust can answer in the provider's place.
+            let open = files::open_provided(file, Holds::Settings).map_err(|e| setup(e.to_string()))?;
+            let mut read = Vec::new();
+            open.ok_or_else(|| unread(&"there is no such file"))?
+                .read_to_end(&mut read)
+                .map_err(|e| unread(&e))?;
             let certificates = reqwest::Certificate::from_pem_bundle(&read)
                 .map_err(|_| setup(format!("{} holds no PEM certificates", file.display())))?;
             builder = builder.tls_certs_merge(certificates);
         }
-        let client = builder.build().map_err(|e| setup(root_cause(&e)))?;
-        let proxy = if options.loopback { None } else { Proxy::named_by(variables) };
-        Ok(Self { client, proxy })
+        Ok(builder.build().map_err(|e| setup(root_cause(&e)))?)
     }
 
     /// Sends one request, once, and reads its capped answer.
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, HttpFault> {
-        let request = request.try_into().map_err(|e: reqwest::Error| HttpFault::Connect(root_cause(&e)))?;
-        let mut answer = self.client.execute(request).await.map_err(|e| self.fault(&e))?;
+        let request: reqwest::Request =
+            request.try_into().map_err(|e: reqwest::Error| HttpFault::Connect(root_cause(&e)))?;
+        let is_here = request.url().host().is_some_and(|host| is_this_machine(&host));
+        let (client, proxy) = match is_here {
+            true => (&self.direct, None),
+            false => (&self.client, self.proxy.as_ref()),
+        };
+        let mut answer = client.execute(request).await.map_err(|e| fault(&e, proxy))?;
         let status = answer.status();
         if status.is_redirection() || status.is_server_error() || status.as_u16() == 429 {
             let retry_after = rest(answer.headers(), SystemClock.now());
             return Err(HttpFault::Status { status: status.as_u16(), retry_after });
         }
         let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|e| self.fault(&e))? {
+        while let Some(chunk) = answer.chunk().await.map_err(|e| fault(&e, proxy))? {
             // defense: S45 answer-of-1-mib
             if body.len() + chunk.len() > ANSWER_CAP {
                 return Err(HttpFault::TooLarge);
@@ -174,20 +203,57 @@ impl Client {
         *whole.headers_mut() = std::mem::take(answer.headers_mut());
         Ok(whole)
     }
+}
 
-    fn fault(&self, e: &reqwest::Error) -> HttpFault {
-        // defense: S47 a-code-leaves-once
-        if e.is_connect() {
-            HttpFault::Connect(match &self.proxy {
-                Some(Proxy { variable, place: Some(place) }) => {
-                    format!("{}; {variable} names the proxy {place}", root_cause(e))
-                }
-                _ => root_cause(e),
-            })
-        } else if e.is_timeout() {
-            HttpFault::Timeout
-        } else {
-            HttpFault::Broken(root_cause(e))
+fn fault(e: &reqwest::Error, proxy: Option<&Proxy>) -> HttpFault {
+    // defense: S47 a-code-leaves-once
+    if e.is_connect() {
+        HttpFault::Connect(match proxy {
+            Some(Proxy { variable, place: Some(place) }) => {
+                format!("{}; {variable} names the proxy {place}", root_cause(e))
+            }
+            _ => root_cause(e),
+        })
+    } else if e.is_timeout() {
+        HttpFault::Timeout
+    } else {
+        HttpFault::Broken(root_cause(e))
+    }
+}
+
+/// Sees that the certificates that the environment names are there: without them the client has none, or others.
+fn named_certificates(variables: &Variables) -> Result<()> {
+    const VARIABLE: &str = "SSL_CERT_FILE";
+    let Some(file) = variables.get(VARIABLE) else { return Ok(()) };
+    let why = match files::open_provided(Path::new(file), Holds::Settings) {
+        Ok(Some(_)) => return Ok(()),
+        Ok(None) => format!("{file}: there is no such file"),
+        Err(e) => e.to_string(),
+    };
+    Err(Error::Usage {
+        what: format!("the environment variable {VARIABLE} can't be used: {}", crate::error::clean(&why)),
+        hint: format!("Set {VARIABLE} to a file of PEM certificates, or unset it."),
+    })
+}
+
+/// Where `localhost` is; the address's own port holds.
+const LOCALHOST: [SocketAddr; 2] = [
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0),
+];
+
+/// Whether a host is this machine, in whatever way it's written: its loopback addresses, the one that stands for all of its
+/// own, and the names that stand for these (RFC 6761 6.3).
+pub fn is_this_machine(host: &url::Host<&str>) -> bool {
+    match host {
+        url::Host::Ipv4(ip) => ip.is_loopback() || ip.is_unspecified(),
+        url::Host::Ipv6(ip) => {
+            let mapped = ip.to_ipv4().is_some_and(|ip| ip.is_loopback() || ip.is_unspecified());
+            ip.is_loopback() || ip.is_unspecified() || mapped
+        }
+        url::Host::Domain(name) => {
+            let name = name.trim_end_matches('.').to_ascii_lowercase();
+            name == "localhost" || name.ends_with(".localhost")
         }
     }
 }
@@ -233,6 +299,58 @@ fn root_cause(e: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+
+    /// Answers everything, and hands over each request's first line.
+    fn listener(answer: &'static str) -> (String, std::sync::mpsc::Receiver<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (sender, asked) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for link in listener.incoming() {
+                let mut link = BufReader::new(link.unwrap());
+                let mut lines = Vec::new();
+                while !lines.last().is_some_and(|line: &String| line.trim().is_empty()) {
+                    let mut line = String::new();
+                    if link.read_line(&mut line).unwrap() == 0 {
+                        break;
+                    }
+                    lines.push(line);
+                }
+                let _ = sender.send(lines.swap_remove(0));
+                let _ = link.get_mut().write_all(answer.as_bytes());
+            }
+        });
+        (format!("127.0.0.1:{port}"), asked)
+    }
+
+    #[test]
+    fn s59_what_is_on_this_machine_is_asked_here_and_never_through_a_proxy() {
+        let (provider, asked) = listener("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let (proxy, passed) =
+            listener("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _inside = runtime.enter();
+        let options = HttpOptions { deadline: Duration::from_secs(30), ca_file: None, loopback: false };
+        let mut client = Client::new(&options, &Variables::default()).unwrap();
+        // As the environment's variables make it for what is elsewhere.
+        let through = reqwest::Proxy::all(format!("http://{proxy}")).unwrap();
+        client.client = reqwest::Client::builder().proxy(through).build().unwrap();
+        let port = provider.rsplit_once(':').unwrap().1;
+        let send = |address: String| {
+            let request = oauth2::http::Request::get(address).body(Vec::new()).unwrap();
+            runtime.block_on(client.exchange(request)).map(|answer| answer.status().as_u16()).ok()
+        };
+        for host in ["127.0.0.1", "localhost", "LOCALHOST"] {
+            assert_eq!(send(format!("http://{host}:{port}/{host}")), Some(200));
+            assert!(asked.try_recv().unwrap().starts_with(&format!("GET /{host} ")));
+        }
+        assert!(passed.try_recv().is_err());
+        // The control: what is elsewhere goes through it.
+        assert_eq!(send("http://elsewhere.example/".into()), None);
+        assert!(passed.try_recv().unwrap().starts_with("GET http://elsewhere.example/ "));
+    }
 
     #[test]
     fn who_wants_to_be_left_alone_may_say_so_in_seconds_or_as_a_date() {

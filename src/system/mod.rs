@@ -34,7 +34,9 @@ pub use browser::{
 };
 pub use clock::{Clock, Event, SystemClock};
 pub use env::{Env, LazyRuntime, Tell, Who};
-pub use http::{Http, HttpFault, HttpOptions, Network, Proxy, Sending, SystemNetwork, Transport};
+pub use http::{
+    Http, HttpFault, HttpOptions, Network, Proxy, Sending, SystemNetwork, Transport, is_this_machine,
+};
 pub use input::{Input, Listening};
 pub use keyring::{KeyringFault, KeyringStore, KeyringThread};
 pub use keys::Typed;

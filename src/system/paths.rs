@@ -1,5 +1,6 @@
 //! Where config, ledger, identity, spool and private sockets live.
 
+use super::files;
 use super::variables::Variables;
 use crate::error::{Error, Result};
 use etcetera::app_strategy::{AppStrategy, AppStrategyArgs, choose_native_strategy};
@@ -101,9 +102,10 @@ impl Paths {
     }
 
     /// What this host has seen of a ledger: beside the identity, and not where a ledger's own file is restored; beside the
-    /// configuration where the identity is handed over.
+    /// configuration where the identity is handed over, so that nothing can be written beside it.
     pub fn head_of(&self, ledger: &str) -> PathBuf {
-        let beside = if self.credential { &self.config } else { &self.identity };
+        let is_handed_over = self.credential || files::is_closed_to_us(&self.identity);
+        let beside = if is_handed_over { &self.config } else { &self.identity };
         beside.with_file_name(format!("seen-{ledger}"))
     }
 

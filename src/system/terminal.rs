@@ -215,6 +215,15 @@ impl Terminal {
         self.talk(&clean_lines(line));
     }
 
+    /// Says lines as [`Self::insist`] does, from another place, for as long as that likes.
+    pub fn teller(&self) -> impl Fn(&str) + Send + Sync + 'static {
+        let log = self.log();
+        move |line| {
+            // Standard error that is closed hears nothing.
+            let _ = writeln!(log(), "{}", clean_lines(line));
+        }
+    }
+
     /// Says what went wrong and what to do about it, on standard error, whatever `--quiet` says.
     pub fn complain(&self, error: &Error) {
         let (bold, plain) = if self.color_err() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };

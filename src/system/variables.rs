@@ -1,19 +1,229 @@
-//! The environment's variables, as they were at the start.
+//! The environment's variables, as they were at the start: those that the program reads can be used, or are an error.
 
+use crate::error::{Error, Result};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use url::Url;
 
 /// The environment's variables. Empty ones count as unset, as is the custom.
 #[derive(Debug, Clone, Default)]
 pub struct Variables(BTreeMap<String, String>);
 
+/// What a variable holds, where the program reads more of it than that it's set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Name,
+    Path,
+    Browser,
+    Proxy,
+    Hosts,
+}
+
+/// The variables whose value counts, and which therefore is never passed over.
+const READ: &[(&str, Form)] = &[
+    ("BIOTRACK_AUTH_HOME", Form::Path),
+    ("BIOTRACK_AUTH_PROFILE", Form::Name),
+    ("BIOTRACK_AUTH_IDENTITY", Form::Path),
+    ("CREDENTIALS_DIRECTORY", Form::Path),
+    ("BROWSER", Form::Browser),
+    ("HTTPS_PROXY", Form::Proxy),
+    ("https_proxy", Form::Proxy),
+    ("ALL_PROXY", Form::Proxy),
+    ("all_proxy", Form::Proxy),
+    ("NO_PROXY", Form::Hosts),
+    ("no_proxy", Form::Hosts),
+    ("SSL_CERT_FILE", Form::Path),
+    ("SSL_CERT_DIR", Form::Path),
+    ("PGPASSFILE", Form::Path),
+    ("PGSERVICEFILE", Form::Path),
+    ("PGSYSCONFDIR", Form::Path),
+    ("XDG_CONFIG_HOME", Form::Path),
+    ("XDG_DATA_HOME", Form::Path),
+    ("HOME", Form::Path),
+    ("USERPROFILE", Form::Path),
+];
+
 impl Variables {
-    /// Those given; what isn't UTF-8 is left out.
+    /// Those given.
     pub fn new(all: impl IntoIterator<Item = (String, String)>) -> Self {
         Self(all.into_iter().filter(|(_, value)| !value.is_empty()).collect())
+    }
+
+    /// Those of a process.
+    ///
+    /// # Errors
+    /// Where one that the program reads can't be used. Its value isn't told: a proxy's may hold a password.
+    pub(super) fn of_a_process(all: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self> {
+        let mut found = BTreeMap::new();
+        for (name, value) in all {
+            let Ok(name) = name.into_string() else { continue };
+            let read = READ.iter().find(|(read, _)| *read == name);
+            let value = match (value.into_string(), read) {
+                (Ok(value), _) => value,
+                // defense: S63 no-variable-is-passed-over
+                (Err(_), Some(_)) => return Err(unusable(&name, "isn't UTF-8")),
+                // Of the others it counts only that they're set, or each part for itself.
+                (Err(value), None) => value.to_string_lossy().into_owned(),
+            };
+            if value.is_empty() {
+                continue;
+            }
+            if let Some((_, form)) = read
+                && let Err(why) = form.fits(&value)
+            {
+                return Err(unusable(&name, why));
+            }
+            found.insert(name, value);
+        }
+        Ok(Self(found))
     }
 
     /// One variable's value.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
+    }
+}
+
+fn unusable(name: &str, why: &str) -> Error {
+    Error::Usage {
+        what: format!("the environment variable {name} {why}"),
+        hint: format!("Set {name} to something that can be used, or unset it."),
+    }
+}
+
+impl Form {
+    fn fits(self, value: &str) -> Result<(), &'static str> {
+        if value.contains(char::is_control) {
+            return Err("has a control character in it, as the end of a line");
+        }
+        if self != Self::Browser && value.trim() != value {
+            return Err("begins or ends with a blank");
+        }
+        match self {
+            Self::Name | Self::Path | Self::Hosts => Ok(()),
+            Self::Browser if browsers(value).any(|words| words.is_none()) => {
+                Err("has a quote that isn't closed")
+            }
+            Self::Browser => Ok(()),
+            Self::Proxy => match proxy_address(value) {
+                None => Err("isn't an address of a proxy, as http://host:port"),
+                Some(address) if !["http", "https"].contains(&address.scheme()) => {
+                    Err("names a proxy of a kind that isn't supported: it begins with http:// or https://")
+                }
+                Some(_) => Ok(()),
+            },
+        }
+    }
+}
+
+/// The address of a proxy. Without a scheme it's http, as for everybody who reads these variables.
+pub(super) fn proxy_address(value: &str) -> Option<Url> {
+    let whole = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
+    let address = Url::parse(&whole).ok()?;
+    address.host_str().is_some_and(|host| !host.is_empty()).then_some(address)
+}
+
+/// The commands of `$BROWSER`, each as its words; `None` where its quotes don't close.
+#[cfg(not(windows))]
+pub(super) fn browsers(list: &str) -> impl Iterator<Item = Option<Vec<String>>> {
+    // Inside of quotes a colon is no separator.
+    let mut entries = vec![String::new()];
+    let mut quote = None;
+    let mut letters = list.chars();
+    while let Some(letter) = letters.next() {
+        match (letter, quote) {
+            (':', None) => {
+                entries.push(String::new());
+                continue;
+            }
+            ('\\', Some('"') | None) => {
+                entries.last_mut().into_iter().for_each(|it| it.push(letter));
+                entries.last_mut().into_iter().for_each(|it| it.extend(letters.next()));
+                continue;
+            }
+            ('\'' | '"', None) => quote = Some(letter),
+            (letter, Some(open)) if letter == open => quote = None,
+            _ => {}
+        }
+        entries.last_mut().into_iter().for_each(|it| it.push(letter));
+    }
+    entries.into_iter().map(|entry| shlex::split(&entry)).collect::<Vec<_>>().into_iter()
+}
+
+/// The commands of `%BROWSER%`, each as its words: a path there has a colon and backslashes.
+#[cfg(windows)]
+pub(super) fn browsers(list: &str) -> impl Iterator<Item = Option<Vec<String>>> {
+    let words = |entry: &str| entry.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    list.split(';').map(|entry| Some(words(entry))).collect::<Vec<_>>().into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, value: &str) -> Result<Option<String>> {
+        let found = Variables::of_a_process([(name.into(), value.into())])?;
+        Ok(found.get(name).map(str::to_owned))
+    }
+
+    #[test]
+    fn one_that_cannot_be_used_is_an_error_that_names_it_and_not_its_value() {
+        for (name, value) in [
+            ("BIOTRACK_AUTH_HOME", "/srv/canary\r"),
+            ("BIOTRACK_AUTH_HOME", "/srv/canary "),
+            ("BIOTRACK_AUTH_PROFILE", "canary\n"),
+            ("BIOTRACK_AUTH_IDENTITY", " /canary"),
+            ("HTTPS_PROXY", "http://canary:1\r"),
+            ("https_proxy", "http://canary:1 "),
+            ("ALL_PROXY", "http://"),
+            ("all_proxy", "http://me:canary@"),
+            ("HTTPS_PROXY", "socks5://canary:1080"),
+            ("HTTPS_PROXY", "http://canary:99999"),
+            ("NO_PROXY", "canary.example\r"),
+            ("no_proxy", "canary.example "),
+            ("SSL_CERT_FILE", "/canary.pem\r"),
+            ("BROWSER", "canary \"open"),
+            ("BROWSER", "canary\r"),
+        ] {
+            let e = read(name, value).unwrap_err();
+            let said = format!("{e} {}", e.hint().unwrap());
+            assert_eq!(e.exit(), 2, "{said}");
+            assert!(said.contains(name) && !said.contains("canary"), "{value:?}: {said}");
+        }
+        for (name, value) in [
+            ("HTTPS_PROXY", "proxy.example:3128"),
+            ("HTTPS_PROXY", "http://me:secret@proxy.example:3128/"),
+            ("NO_PROXY", "a.example, .b.example,10.0.0.0/8"),
+            ("NO_PROXY", "*"),
+            ("BROWSER", "w3m:firefox --new-tab '%s' "),
+            ("BIOTRACK_AUTH_HOME", "/srv/our home/é"),
+            ("NO_COLOR", " "),
+            ("UNREAD", "\r"),
+        ] {
+            assert_eq!(read(name, value).unwrap().as_deref(), Some(value), "{name}");
+        }
+        assert_eq!(read("BIOTRACK_AUTH_HOME", "").unwrap(), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn one_that_is_not_utf_8_is_an_error_where_it_counts_what_it_says() {
+        use std::os::unix::ffi::OsStringExt;
+        let of =
+            |name: &str| Variables::of_a_process([(name.into(), OsString::from_vec(b"/srv/\xff".to_vec()))]);
+        for (name, _) in READ {
+            assert!(of(name).unwrap_err().to_string().contains(name), "{name}");
+        }
+        assert!(of("NO_COLOR").unwrap().get("NO_COLOR").is_some());
+        assert!(of("UNREAD").is_ok());
+    }
+
+    #[cfg(not(windows))]
+    #[test]
+    fn a_browser_is_a_list_of_commands_with_quotes() {
+        let words = |list: &str| browsers(list).map(Option::unwrap_or_default).collect::<Vec<_>>();
+        assert_eq!(words("w3m:links -g"), [vec!["w3m"], vec!["links", "-g"]]);
+        assert_eq!(words("'/opt/my browser/run' \"a:b\" %s"), [vec!["/opt/my browser/run", "a:b", "%s"]]);
+        assert_eq!(words(r"a\ b:c"), [vec!["a b"], vec!["c"]]);
     }
 }

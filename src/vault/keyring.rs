@@ -37,7 +37,8 @@ impl Keyring {
         let (item, limit) = (item.to_owned(), self.limit);
         self.thread.ask("keep a probe", move |store| {
             keep(store, &item, secret.bytes(), limit)?;
-            let read = read(store, &item, "the probe");
+            // As the next command will: some keep for one connection what no other ever gets.
+            let read = read_by(|account| store.get_afresh(account), store, &item, "the probe");
             // Whatever came of it, nothing is left behind.
             let removed = remove(store, &item);
             match read {
@@ -139,7 +140,18 @@ fn keep(store: &dyn KeyringStore, item: &str, secret: &[u8], limit: Option<usize
 }
 
 fn read(store: &dyn KeyringStore, item: &str, whose: &str) -> Result<Zeroizing<Vec<u8>>> {
-    let Some(first) = get(store, item)? else {
+    read_by(|account| store.get(account), store, item, whose)
+}
+
+/// The same, by this way of getting an item.
+fn read_by(
+    get_item: impl Fn(&str) -> Result<Vec<u8>, KeyringFault>,
+    store: &dyn KeyringStore,
+    item: &str,
+    whose: &str,
+) -> Result<Zeroizing<Vec<u8>>> {
+    let get = |account: &str| got(get_item(account));
+    let Some(first) = get(item)? else {
         unlocked(store, item)?;
         return Err(VaultError::Gone { item: clean(item) }.into());
     };
@@ -148,7 +160,7 @@ fn read(store: &dyn KeyringStore, item: &str, whose: &str) -> Result<Zeroizing<V
     };
     let mut parts = Vec::new();
     for number in 1..=head.count {
-        let Some(part) = get(store, &parts::account(item, number))? else {
+        let Some(part) = get(&parts::account(item, number))? else {
             unlocked(store, item)?;
             return Err(broken(whose, format!("part {number} of {} is missing", head.count)));
         };
@@ -164,7 +176,7 @@ fn remove(store: &dyn KeyringStore, item: &str) -> Result<bool> {
     // Without the first item the others are no secret any more, only its remains.
     let first = delete(store, item)?;
     let mut count = 0;
-    while get(store, &parts::account(item, count + 1))?.is_some() {
+    while got(store.get(&parts::account(item, count + 1)))?.is_some() {
         count += 1;
     }
     // From the last on: if this is cut short, what is left still begins at the first part.
@@ -201,8 +213,8 @@ fn set(store: &dyn KeyringStore, account: &str, bytes: &[u8]) -> Result<()> {
     store.set(account, bytes).map_err(|e| failed(e, "keep a secret"))
 }
 
-fn get(store: &dyn KeyringStore, account: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {
-    match store.get(account) {
+fn got(item: Result<Vec<u8>, KeyringFault>) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    match item {
         Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
         Err(KeyringFault::Missing) => Ok(None),
         Err(e) => Err(failed(e, "give a secret back")),
@@ -225,8 +237,10 @@ fn failed(fault: KeyringFault, what: &'static str) -> Error {
     let reason = match fault {
         KeyringFault::Absent(reason) => return VaultError::NoKeyring { reason }.into(),
         KeyringFault::Locked => return VaultError::Locked.into(),
+        KeyringFault::NotSetUp(keeper) => return VaultError::NotSetUp { keeper }.into(),
         KeyringFault::Missing => "it has no such item".to_owned(),
         KeyringFault::Unsupported => "it can't do that".to_owned(),
+        KeyringFault::Garbled => "what it gives back can't be decrypted".to_owned(),
         KeyringFault::Failed(reason) => reason,
     };
     VaultError::Keyring { what, reason }.into()

@@ -140,6 +140,14 @@ impl Vault {
         }
     }
 
+    /// To whom token sets are sealed; a keyring seals to nobody.
+    pub fn recipients(&self) -> Result<Option<Vec<String>>> {
+        match self {
+            Self::Keyring(_) => Ok(None),
+            Self::Sealed(sealed) => sealed.recipients().map(Some),
+        }
+    }
+
     /// Another envelope for a question whose memo was unfolded. The memo stays: what this seals, its opener opens.
     pub fn another_envelope(&self, opener: &Opener) -> Result<Envelope> {
         match self {

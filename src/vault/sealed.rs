@@ -8,12 +8,14 @@ use crate::error::{Error, Result, Unopened, VaultError};
 use crate::model::flow::Place;
 use crate::model::seal::{SealLabel, SealRow};
 use crate::model::secret::Sealable;
-use crate::system::{Asker, files};
+use crate::system::Asker;
+use crate::system::files::{self, Holds};
 use age::armor::ArmoredReader;
 use age::x25519::{Identity, Recipient};
 use age::{DecryptError, Decryptor};
 use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -132,6 +134,14 @@ impl SealedVault {
         Ok(self.keys()?.own.to_string())
     }
 
+    /// Those that are configured, or where none are, this host's own.
+    pub(super) fn recipients(&self) -> Result<Vec<String>> {
+        match self.recipients.as_slice() {
+            [] => Ok(vec![self.own_recipient()?]),
+            named => Ok(named.to_vec()),
+        }
+    }
+
     pub(super) fn opener(&self) -> Result<Opener> {
         Ok(self.keys()?.opener.clone())
     }
@@ -224,10 +234,7 @@ pub fn create_identity(path: &Path) -> Result<String> {
     if path.symlink_metadata().is_ok() {
         return Err(VaultError::IdentityExists { path: path.display().to_string() }.into());
     }
-    files::write_new(path, content.as_bytes()).map_err(|e| match e {
-        Error::File { reason, .. } => unusable(path, reason),
-        other => other,
-    })?;
+    files::write_new_private(path, content.as_bytes()).map_err(as_identity)?;
     Ok(recipient)
 }
 
@@ -238,7 +245,7 @@ pub fn find_or_create_identity(identity: impl Into<IdentityFile>) -> Result<Stri
     if identity.credential {
         return recipient_of(identity);
     }
-    files::remove_empty(&identity.path)?;
+    files::remove_empty(&identity.path).map_err(as_identity)?;
     match identity.path.symlink_metadata() {
         Ok(_) => recipient_of(identity),
         // Another process may have made one by now.
@@ -295,18 +302,21 @@ fn unusable(path: &Path, reason: impl ToString) -> Error {
     VaultError::Identity { path: path.display().to_string(), reason: reason.to_string() }.into()
 }
 
+/// What a file or its folder has wrong, as the identity's.
+fn as_identity(e: Error) -> Error {
+    match e {
+        Error::File { path, reason } => VaultError::ExposedIdentity { path, reason }.into(),
+        other => other,
+    }
+}
+
 /// All identities of a file in age's own format: one a line, with comments between them; or that, wrapped by a
 /// passphrase (`age -p`).
 fn read_identities(file: &IdentityFile) -> Result<Vec<Identity>> {
     let path = file.path.as_path();
-    let checked =
-        if file.credential { files::check_credential(path) } else { files::check_private_file(path) };
-    checked.map_err(|e| match e {
-        Error::File { reason, .. } => unusable(path, reason),
-        other => other,
-    })?;
-    let bytes = read_bytes(path).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => unusable(path, "there is no such file"),
+    let opened = files::open_provided(path, Holds::Secret).map_err(as_identity)?;
+    let opened = opened.ok_or_else(|| unusable(path, "there is no such file"))?;
+    let bytes = read_bytes(opened).map_err(|e| match e.kind() {
         io::ErrorKind::InvalidData => unusable(path, "it isn't an identity file"),
         _ => unusable(path, e),
     })?;
@@ -353,8 +363,7 @@ fn unwrap(file: &IdentityFile, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     })
 }
 
-fn read_bytes(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let file = files::open_to_look(path)?;
+fn read_bytes(file: File) -> io::Result<Zeroizing<Vec<u8>>> {
     let length = file.metadata()?.len();
     if length > LONGEST {
         return Err(io::ErrorKind::InvalidData.into());
@@ -522,12 +531,24 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let link = host.folder.path().join("link");
         symlink(host.identity(), &link).unwrap();
-        assert!(message(recipient_of(&link)).contains("not a link"));
+        assert_eq!(recipient_of(&link).unwrap(), host.recipient);
         assert!(message(create_identity(&link)).contains("never overwritten"));
         symlink("/nowhere", host.folder.path().join("dangling")).unwrap();
         message(create_identity(&host.folder.path().join("dangling")));
-        fs::set_permissions(host.identity(), fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(message(host.vault(&[]).put("item", &label(), &secret("x"))).contains("chmod 600"));
+        let folder = host.folder.path();
+        for (path, mode, says) in [
+            (host.identity(), 0o604, "chmod 600"),
+            (host.identity(), 0o620, "chmod go-w"),
+            (folder.to_owned(), 0o770, "chmod go-w"),
+        ] {
+            let before = fs::metadata(&path).unwrap().permissions();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            for identity in [host.identity(), link.clone()] {
+                assert!(message(recipient_of(&identity)).contains(says), "{mode:o}");
+            }
+            fs::set_permissions(&path, before).unwrap();
+        }
+        assert_eq!(recipient_of(&link).unwrap(), host.recipient);
     }
 
     #[test]

@@ -102,6 +102,14 @@ impl CallbackRouter {
         }
     }
 
+    /// The answer to it that came last couldn't be taken: the same one counts when it comes again.
+    pub(super) fn expect_the_same(&mut self, flow: &FlowId) {
+        for waiting in self.open.values_mut().filter(|waiting| waiting.flow == *flow) {
+            waiting.codes.pop();
+            waiting.answered = false;
+        }
+    }
+
     /// Decides about one request: a step for the loop, or a page at once.
     pub(super) fn connect(&mut self, request: Request) -> Option<SessionEvent> {
         if let Some(worklist) = self.worklist.as_ref().filter(|it| it.owns(&request.path)) {

@@ -4,7 +4,7 @@ use super::exchange_pool::{ExchangePool, ExchangeSlot};
 use super::reception::Reception;
 use super::reply::BrowserReply;
 use super::socket;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
@@ -41,6 +41,8 @@ pub enum ServerEvent {
         /// What came of it.
         result: Box<Result<Granted>>,
     },
+    /// What an exchange will need was tried: what is wrong with it.
+    Tried(Option<Box<Error>>),
     /// Requests come for another host than the public one: once for each such host.
     OtherHost(String),
     /// Ctrl-C, or a polite signal.
@@ -102,7 +104,7 @@ impl CallbackServer {
         let listener = Listener::behind_proxy(bind, public, proxies, reception.clone()).map_err(&unbound)?;
         let (to_loop, answers) = (sender.clone(), reception.clone());
         let serving = listener
-            .serve(&runtime, &socket::private_folders(env), move |request| {
+            .serve(&runtime, move |request| {
                 if let Some(event) = received(request, &answers) {
                     let _ = to_loop.send(event);
                 }
@@ -137,7 +139,18 @@ impl CallbackServer {
         self.pool.slot()
     }
 
-    /// Exchanges a code whose sending the ledger knows of; the answer comes as a event.
+    /// From now on codes are exchanged by another client: its secret was set.
+    pub fn takes(&mut self, client: ProviderClient) {
+        self.pool.takes(client);
+    }
+
+    /// Tries what an exchange will need while answers are taken; what is wrong with it comes as an event.
+    pub fn tries(&self, trial: impl Future<Output = Option<Error>> + Send + 'static) {
+        let to = self.sender.clone();
+        self.pool.runtime.spawn(async move { to.send(ServerEvent::Tried(trial.await.map(Box::new))) });
+    }
+
+    /// Exchanges a code whose sending the ledger knows of; the answer comes as an event.
     pub fn exchange(&self, slot: ExchangeSlot, go: Logged<(FlowId, Code)>) {
         self.pool.exchange(slot, go, &self.sender, |flow, result| ServerEvent::Exchanged { flow, result });
     }

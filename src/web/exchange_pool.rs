@@ -29,6 +29,11 @@ impl ExchangePool {
         Self { runtime, client, free: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
+    /// From now on codes are exchanged by another client.
+    pub(super) fn takes(&mut self, client: ProviderClient) {
+        self.client = client;
+    }
+
     /// A place among them, where one is free.
     pub(super) fn slot(&self) -> Option<ExchangeSlot> {
         self.free.clone().try_acquire_owned().ok().map(ExchangeSlot)

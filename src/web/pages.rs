@@ -132,6 +132,20 @@ pub fn being_finished(license: &str) -> Page {
     )
 }
 
+/// The answer is kept, and the next command finishes it.
+pub fn kept(license: &str) -> Page {
+    page(
+        200,
+        "note",
+        "…",
+        "Your answer is kept",
+        &html! {
+            p { "The answer for location " b { (license) } " has arrived and is kept. Nobody has to grant access again." }
+            p { "It isn't stored yet. The terminal says what keeps it from being finished, and how to go on." }
+        },
+    )
+}
+
 /// The answer couldn't even be kept, but the same address can bring it again.
 pub fn not_now() -> Page {
     page(

@@ -18,11 +18,16 @@ pub(super) enum PublicEnd {
     Failed(&'static str),
 }
 
+/// Whether what came is kept all the same: the code, which is as good as before, or the grant, sealed. Nobody has to consent again.
+pub(super) fn is_kept(e: &Error) -> bool {
+    matches!(e, Error::Ledger(LedgerError::NotKept { .. })) || e.unused_code().is_some()
+}
+
 /// How a question ended whose answer came.
 pub(super) fn end_of(e: &Error) -> PublicEnd {
     use PublicEnd::{Already, BeingFinished, Failed, NotNow, Uncertain};
     match e {
-        Error::Ledger(LedgerError::NotKept { .. }) => BeingFinished,
+        e if is_kept(e) => BeingFinished,
         Error::Ledger(_) | Error::Vault(_) | Error::Custody(CustodyError::OtherMove) => NotNow,
         Error::Custody(_) => Failed("Access was granted, but it couldn't be kept here."),
         Error::Handoff(HandoffError::Used { .. }) | Error::Busy { .. } => Already,
@@ -46,7 +51,6 @@ fn said_by_the_provider(e: &ProviderError) -> &'static str {
         ProviderError::Issuer { .. } | ProviderError::Redirect { .. } => {
             "This address isn't as BioTrack sends it, so it was ignored."
         }
-        ProviderError::Unreachable { .. } => "BioTrack couldn't be reached.",
         _ => "BioTrack didn't accept it.",
     }
 }

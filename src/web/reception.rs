@@ -114,6 +114,7 @@ impl PublicSide for Reception {
         let mut leave = None;
         for state in states {
             if let Some(it) = known.answers.get_mut(&state) {
+                // defense: S62 one-answer-makes-no-storm
                 leave = Some(it.leave.take(ONE_ANSWER, now));
                 break;
             }
@@ -124,6 +125,7 @@ impl PublicSide for Reception {
 
     fn health(&self) -> HealthWord {
         let (mut health, now) = (lock(&self.health), Instant::now());
+        // defense: S62 monitors-hear-the-last-word
         if health.leave.take(MONITORS, now) {
             return HealthWord::Ask;
         }
@@ -137,6 +139,7 @@ impl PublicSide for Reception {
 
     fn refused_host(&self, host: &str) {
         let (host, mut hosts) = (excerpt(&host.to_ascii_lowercase(), 80), lock(&self.hosts));
+        // defense: S62 few-refused-hosts-are-told
         if hosts.len() < HOSTS && hosts.insert(host.clone()) {
             drop(hosts);
             (self.tell)(host);

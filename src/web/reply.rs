@@ -2,7 +2,7 @@
 
 use super::listener::{Page, Request};
 use super::pages::{self, Reader};
-use super::public_words::{self, PublicEnd};
+use super::public_words::{self, PublicEnd, is_kept};
 use crate::error::{Error, clean};
 
 /// The browser that waits for a page.
@@ -53,6 +53,33 @@ impl BrowserReply {
         self.answer(page);
     }
 
+    /// It's kept, and the next command finishes it.
+    pub fn kept(self) {
+        let page = match self.reader {
+            Reader::Operator => pages::kept(&self.license),
+            Reader::Admin => pages::being_finished(&self.license),
+        };
+        self.answer(page);
+    }
+
+    /// It couldn't be taken for the moment; the same address, loaded again, may be.
+    pub fn not_now(self) {
+        self.answer(pages::not_now());
+    }
+
+    /// Its code is as good as before, and can't be sent any more while it lives: the link works again.
+    pub fn works_again(self) {
+        let reason = "BioTrack can't take it just now. The same link works again in a while.";
+        let page = pages::failed(self.reader, &self.license, reason);
+        self.answer(page);
+    }
+
+    /// What it answers had ended before it came.
+    pub fn too_late(self) {
+        let page = pages::too_late(&self.license);
+        self.answer(page);
+    }
+
     /// The grant is stored.
     pub fn granted(self) {
         // defense: S27 page-names-the-license
@@ -84,9 +111,10 @@ impl BrowserReply {
 
     fn told_an_operator(&self, error: &Error) -> Page {
         let reason = clean(&error.to_string());
-        match error.answer_lost() {
-            true => pages::uncertain(self.reader, &self.license, &reason),
-            false => pages::failed(self.reader, &self.license, &reason),
+        match error {
+            e if is_kept(e) => pages::kept(&self.license),
+            e if e.answer_lost() => pages::uncertain(self.reader, &self.license, &reason),
+            _ => pages::failed(self.reader, &self.license, &reason),
         }
     }
 

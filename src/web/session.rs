@@ -41,10 +41,9 @@ impl Session {
         let runtime = env.net()?;
         let (sender, events) = channel();
         let router = Arc::new(Mutex::new(CallbackRouter::new(&client)));
-        let folders = socket::private_folders(env);
         let serve = |wanted: Option<u16>| {
             let (router, sender) = (router.clone(), sender.clone());
-            Listener::bind(host, wanted)?.serve(&runtime, &folders, move |request| {
+            Listener::bind(host, wanted)?.serve(&runtime, move |request| {
                 let step = callback_router::lock(&router).connect(request);
                 if let Some(step) = step {
                     // Nobody waits any more: the page says so by being a 503.
@@ -131,6 +130,11 @@ impl Session {
     /// Another answer to a question counts like the first, which brought nothing.
     pub fn expect_again(&self, flow: &FlowId) {
         callback_router::lock(&self.router).expect_again(flow);
+    }
+
+    /// The answer to a question that came last couldn't be taken: it counts when it comes again.
+    pub fn expect_the_same(&self, flow: &FlowId) {
+        callback_router::lock(&self.router).expect_the_same(flow);
     }
 
     /// Whether a pasted address is the answer to a question that is waited for.

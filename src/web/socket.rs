@@ -2,7 +2,6 @@
 
 use crate::error::{Error, Result};
 use crate::system::Env;
-use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use tokio::runtime::Handle;
 
@@ -27,12 +26,4 @@ pub(super) fn unbound(wanted: Option<u16>) -> impl Fn(std::io::Error) -> Error {
         Some(port) => Error::ListenerTaken { port, reason: e.to_string() },
         None => Error::Listener { reason: e.to_string() },
     }
-}
-
-/// Where the private socket may lie, the best place first: one may be missing, full, another's, or too long for a socket's
-/// name.
-pub(super) fn private_folders(env: &Env) -> Vec<PathBuf> {
-    let named = ["XDG_RUNTIME_DIR", "TMPDIR"].iter().filter_map(|name| env.variables.get(name));
-    let named = named.filter(|folder| !folder.is_empty()).map(PathBuf::from);
-    named.chain([PathBuf::from("/tmp"), PathBuf::from("/var/tmp"), env.paths.data.clone()]).collect()
 }

@@ -238,7 +238,7 @@ mod check {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let open = std::fs::Permissions::from_mode(0o644);
+            let open = std::fs::Permissions::from_mode(0o664);
             std::fs::set_permissions(rig.file("config.toml"), open).unwrap();
             snapshot!("open_to_others", rig.run("config check"));
         }

@@ -29,6 +29,42 @@ fn stands(rig: &Rig) -> (String, serde_json::Value) {
 }
 
 #[test]
+fn a_refusal_of_the_revocation_is_told_as_the_providers_word_with_what_helps() {
+    for (name, status, body) in [
+        ("unsupported", 400, json!({"error": "unsupported_token_type"}).to_string()),
+        ("wrong_client", 401, String::new()),
+        ("not_found", 404, "<html>".into()),
+    ] {
+        let rig = granted();
+        rig.provider.replies("/oauth/revoke", [Reply::Status(status, body)]);
+        snapshot!(format!("revocation_refused_{name}"), rig.run(YES));
+        assert_eq!(stands(&rig), ("deactivated".into(), json!(["revocation_pending"])));
+        rig.run("status --check").exits(1);
+        rig.run(&format!("{YES} --local-only")).exits(0);
+        assert_eq!(stands(&rig), ("deactivated".into(), json!([])));
+        rig.run("status --check --allow-empty").exits(0);
+    }
+    // A token that is gone there is what was wanted.
+    let rig = granted();
+    rig.provider
+        .replies("/oauth/revoke", [Reply::Status(400, json!({"error": "invalid_token"}).to_string())]);
+    rig.run(YES).exits(0);
+    assert_eq!(stands(&rig), ("deactivated".into(), json!([])));
+}
+
+#[test]
+fn a_revocation_whose_answer_is_lost_is_uncertain_until_the_next_one_settles_it() {
+    let rig = granted();
+    rig.provider.replies("/oauth/revoke", [Reply::Lost, Reply::Lost, Reply::Lost]);
+    snapshot!("revocation_lost", rig.run(YES));
+    assert_eq!(stands(&rig), ("deactivated".into(), json!(["uncertain", "revocation_pending"])));
+    snapshot!("revocation_lost_card", rig.run(&format!("status {LICENSE}")));
+    snapshot!("revocation_lost_check", rig.run("status --check"));
+    snapshot!("revocation_settled", rig.run(YES));
+    assert_eq!(stands(&rig), ("deactivated".into(), json!([])));
+}
+
+#[test]
 fn its_help_says_what_it_takes() {
     snapshot!(Rig::bare().run("deactivate --help"));
 }

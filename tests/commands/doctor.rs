@@ -157,6 +157,43 @@ fn a_provider_without_revocation_whose_clock_is_off() {
 }
 
 #[test]
+fn introspection_that_is_wanted_and_not_offered_is_named() {
+    let rig = Rig::new();
+    rig.adds_to_profile("introspect = true");
+    let without = crate::rig::Reply::Changed(serde_json::json!({"introspection_endpoint": null}));
+    rig.provider.replies("/.well-known/oauth-authorization-server", [without]);
+    let done = rig.run("doctor").exits(1);
+    assert!(done.out.contains("it offers no introspection"), "{}", done.out);
+}
+
+#[test]
+fn a_grant_that_waits_to_be_stored_is_told_everywhere_and_stored_by_the_next_command() {
+    let rig = Rig::with_keyring();
+    rig.world().watch({
+        let keyring = rig.keyring.clone();
+        move |moment| {
+            // Locked in mid-flow: what the exchange brings can't be stored.
+            if *moment == crate::rig::Moment::Answered("/oauth/token".into()) {
+                keyring.locks(true);
+            }
+        }
+    });
+    rig.run(&crate::rig::register("L-1")).exits(7);
+    rig.world().unwatch();
+    rig.keyring.locks(false);
+    snapshot!("waiting_card", rig.run("status L-1"));
+    snapshot!("waiting_check", rig.run("status --check"));
+    snapshot!("waiting_token", rig.run("token L-1"));
+    let it = rig.run("status --json").exits(0).json()["authorizations"][0].clone();
+    assert_eq!(it["conditions"], serde_json::json!(["granted_not_stored"]));
+    let done = rig.run("doctor").exits(1);
+    assert!(done.out.contains("granted, but not stored yet, each waits sealed: L-1"), "{}", done.out);
+    let next = it["next_command"].as_str().unwrap().trim_start_matches("biotrack-auth ").to_owned();
+    rig.run(&format!("{next} --no-input --no-browser")).exits(0);
+    assert_eq!(rig.run("token L-1").exits(0).out, "access-1\n");
+}
+
+#[test]
 fn a_place_far_from_a_screen() {
     let rig = Rig::new();
     rig.is_in(Surroundings { ssh: true, wsl: false, container: true, display: false });
@@ -189,7 +226,8 @@ fn a_port_that_is_taken_is_found() {
 #[test]
 fn what_others_can_read_is_found() {
     let rig = granted();
-    set_mode(&rig.file("config.toml"), 0o644);
+    set_mode(&rig.file("config.toml"), 0o666);
+    set_mode(&rig.file("ledger.db"), 0o644);
     set_mode(rig.home(), 0o755);
     snapshot!(here(rig.run("doctor")));
 }

@@ -186,6 +186,7 @@ fn a_backup_is_not_used_until_it_is_adopted() {
     snapshot!("a_backup_as_it_shows", there.run("status L-1"));
     snapshot!("a_backup_is_not_used", there.run("token L-1"));
     snapshot!("a_backup_once_more", there.run(&with));
+    snapshot!("token_before_it_is_adopted", there.run("token L-1"));
     snapshot!("adopting_needs_a_yes", there.run("import --adopt"));
     let asked = there.with(Person::answering(&[("nobody else may use any more", "y")]));
     snapshot!("adopted", asked.run("import --adopt"));

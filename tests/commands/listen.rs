@@ -404,3 +404,149 @@ fn a_link_that_is_not_sealed_to_this_host_stays_open_and_both_are_told() {
     turns_to(&rig, "desk.txt");
     rig.with(crate::rig::Person::piping(back)).run("complete -").exits(0);
 }
+
+/// A link that was handed out, and the address that its admin's browser ends at.
+fn granted_link(rig: &Rig) -> String {
+    let link = rig.run(REGISTER).exits(0).raw();
+    rig.provider.consents(link.trim_end(), None)
+}
+
+#[test]
+fn a_grant_that_could_not_be_stored_is_stored_by_itself_as_soon_as_it_can() {
+    let rig = Rig::with_keyring();
+    rig.adds_to_profile(&format!("redirect.public_url = \"{PUBLIC}\""));
+    let back = granted_link(&rig);
+    snapshot!(while_listening(&rig, "", |port, running| {
+        let gate = rig.provider.stops("/oauth/token");
+        std::thread::scope(|threads| {
+            let browser = threads.spawn(|| brought(port, &back));
+            gate.is_reached();
+            rig.keyring.locks(true);
+            gate.opens();
+            let page = browser.join().unwrap();
+            assert!(page.contains("has arrived and is kept"), "{page}");
+        });
+        running.says("✗ 604001/101-X0007-D1");
+        rig.keyring.locks(false);
+        running.says("✓ 604001/101-X0007-D1: granted");
+    }));
+    assert_eq!(rig.provider.living(), [(LICENSE.into(), "access-1".into())]);
+    crate::rig::oracle::rests(&rig);
+}
+
+#[test]
+fn what_the_ledger_could_not_take_goes_there_as_soon_as_it_can() {
+    for refused in [false, true] {
+        let rig = public();
+        let link = rig.run(REGISTER).exits(0).raw().trim_end().to_owned();
+        let back = rig.provider.consents(&link, None);
+        if refused {
+            rig.provider
+                .replies("/oauth/token", [Reply::Status(400, "{\"error\":\"invalid_grant\"}".into())]);
+        }
+        while_listening(&rig, "", |port, running| {
+            let gate = rig.provider.stops("/oauth/token");
+            std::thread::scope(|threads| {
+                let browser = threads.spawn(|| brought(port, &back));
+                gate.is_reached();
+                rig.world().ledger_refuses(true);
+                gate.opens();
+                browser.join().unwrap();
+            });
+            running.says("✗ 604001/101-X0007-D1");
+            rig.world().ledger_refuses(false);
+            match refused {
+                // The link works again, for whoever brings its next answer.
+                true => {
+                    let again = rig.provider.consents(&link, None);
+                    let began = std::time::Instant::now();
+                    while rig.with(crate::rig::Person::piping(again.as_str())).run("complete -").code != 0 {
+                        assert!(began.elapsed() < crate::rig::transcript::IN_VAIN);
+                    }
+                }
+                false => drop(running.says("✓ 604001/101-X0007-D1: granted")),
+            }
+        })
+        .exits(0);
+        assert_eq!(rig.provider.living().len(), 1);
+        crate::rig::oracle::rests(&rig);
+    }
+}
+
+#[test]
+fn an_answer_that_the_ledger_cannot_take_is_kept_and_finished_by_itself() {
+    let rig = public();
+    let back = granted_link(&rig);
+    while_listening(&rig, "", |port, running| {
+        rig.world().ledger_refuses(true);
+        let page = brought(port, &back);
+        assert!(page.contains("has arrived and is kept"), "{page}");
+        rig.world().ledger_refuses(false);
+        running.says("✓ 604001/101-X0007-D1: granted");
+    })
+    .exits(0);
+    crate::rig::oracle::rests(&rig);
+}
+
+#[test]
+fn a_wrong_client_keeps_the_answer_until_its_secret_is_set() {
+    for refusal in ["invalid_client", "unauthorized_client"] {
+        let rig = public();
+        rig.adds_to_profile("client_id = \"ours\"");
+        rig.with(crate::rig::Person::piping("wrong")).run("config set-secret").exits(0);
+        let back = granted_link(&rig);
+        rig.provider.replies("/oauth/token", [Reply::Status(401, format!("{{\"error\":\"{refusal}\"}}"))]);
+        while_listening(&rig, "", |port, running| {
+            let page = brought(port, &back);
+            assert!(page.contains("has arrived and is kept"), "{page}");
+            running.says("config set-secret");
+            rig.with(crate::rig::Person::piping("right")).run("config set-secret").exits(0);
+            running.says("✓ 604001/101-X0007-D1: granted");
+        })
+        .exits(0);
+        assert_eq!(rig.provider.asked("/oauth/token"), 2);
+        crate::rig::oracle::rests(&rig);
+    }
+}
+
+#[test]
+fn what_exchanges_need_is_tried_at_the_start_and_stops_nobody() {
+    let rig = public();
+    let back = granted_link(&rig);
+    rig.days_pass(1);
+    rig.provider.tests_come_to([Reply::Status(401, "{\"error\":\"invalid_client\"}".into())]);
+    snapshot!(while_listening(&rig, "", |port, running| {
+        running.says("taken all the same");
+        let page = brought(port, &back);
+        assert!(page.contains("Access granted"), "{page}");
+    }));
+    rig.provider.is_silent_at("/oauth/token");
+    snapshot!(
+        "an_endpoint_that_is_silent_is_told_at_the_start",
+        while_listening(&rig, "", |port, running| {
+            running.says("taken all the same");
+            assert!(asked(port, "GET", "/healthz", "auth.example.com").starts_with("HTTP/1.1 200 "));
+        })
+    );
+}
+
+#[test]
+fn a_host_that_listens_is_shown_by_the_doctor_and_taken_off_the_list() {
+    let rig = public();
+    turns_to(&rig, "web-1.txt");
+    while_listening(&rig, "", |_, _| {}).exits(0);
+    let listener = rig.recipient();
+    rig.days_pass(1);
+    turns_to(&rig, "desk.txt");
+    let doctor = rig.run("doctor").exits(0);
+    let line = doctor.out.lines().find(|line| line.contains("can finish the hand-offs")).unwrap();
+    assert!(line.contains("desk") && line.contains("since 2026-03-02T15:00:00Z"), "{line}");
+    let done = rig.run(&format!("config recipients remove {listener}"));
+    snapshot!(done);
+    let doctor = rig.run("doctor").exits(0);
+    assert!(!doctor.out.contains("can finish the hand-offs"), "{}", doctor.out);
+    // A link that is made now isn't sealed to it any more.
+    let back = granted_link(&rig);
+    turns_to(&rig, "web-1.txt");
+    rig.with(crate::rig::Person::piping(back)).run("complete -").exits(7);
+}

@@ -18,6 +18,7 @@ mod handoff;
 mod help;
 mod history;
 mod import;
+mod kept_answers;
 mod last_use;
 mod launch;
 mod layers;
@@ -28,6 +29,7 @@ mod model;
 mod mutations;
 #[path = "../fixtures/odd.rs"]
 mod odd;
+mod odd_answers;
 mod odd_names;
 mod old_ledgers;
 mod online;

@@ -104,7 +104,7 @@ fn verbose_tells_the_steps_of_a_refresh_also_those_on_the_network() {
     let rig = Rig::new();
     rig.grant("101-X0007-D1").exits(0);
     rig.minutes_pass(1);
-    snapshot!(rig.run("token 101-X0007-D1 --min-valid 2h -vv"));
+    snapshot!(rig.run("token 101-X0007-D1 --min-valid 60m -vv"));
     let after = rig.run("status").exits(0);
     assert_eq!(after.err, "", "the log ends with its command");
 }

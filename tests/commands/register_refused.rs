@@ -166,7 +166,7 @@ fn an_expiry_that_cannot_be_is_told_as_it_came_and_estimated() {
         rig.provider.replies("/oauth/token", [Reply::Changed(json!({"expiration_date": odd}))]);
         let done = rig.run(&register(LICENSE)).exits(0);
         let told = odd.as_str().map_or_else(|| odd.to_string(), str::to_owned);
-        let told = format!("Expiration Date (told as \"{told}\")");
+        let told = format!("Expiration Date (told as {told})");
         assert!(done.err.contains(&format!("Not confirmed by BioTrack's answer: {told}.")), "{}", done.err);
         stands(&rig, "active", &[]);
         let history = rig.run(&format!("history {LICENSE}")).exits(0).out;
@@ -374,6 +374,7 @@ fn an_endpoint_that_does_not_answer_is_named_before_anybody_is_asked() {
         ("/oauth/introspect", "introspection_url"),
     ] {
         let rig = Rig::new();
+        rig.adds_to_profile("introspect = true");
         rig.provider.is_silent_at(path);
         for line in [register(LICENSE), format!("{} --no-wait", register(LICENSE))] {
             let line = line.replace("--browser scripted --no-wait", "--no-wait");

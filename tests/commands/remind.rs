@@ -332,7 +332,7 @@ fn a_hook_of_a_killed_run_is_not_started_beside_itself() {
     // The next reminder's hook, as a killed run left it: it has the event and runs.
     let next = rig.run("remind --dry-run --json").exits(0).json();
     let event = event.with_file_name(id(&next["reminders"][0]));
-    std::fs::write(&event, "{}\n").unwrap();
+    biotrack_auth::system::files::write_new_private(&event, b"{}\n").unwrap();
     let held = std::fs::File::open(&event).unwrap();
     held.lock().unwrap();
     let mut child = std::process::Command::new("sh")

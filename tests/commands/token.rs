@@ -8,7 +8,7 @@ use biotrack_auth::model::secret::Secret;
 use serde_json::{Value, json};
 
 /// Refreshes whatever there is.
-const ALWAYS: &str = "token L-1 --min-valid 2h";
+const ALWAYS: &str = "token L-1 --min-valid 60m";
 
 /// A license that was granted a minute ago.
 fn granted() -> Rig {
@@ -101,9 +101,9 @@ fn a_token_whose_end_is_not_known_has_none_in_json() {
 #[test]
 fn only_a_rolling_profile_moves_the_grants_end() {
     let rig = granted();
-    rig.changes("L-1", |record| record.expires_at = Some("2036-01-01T00:00:00Z".parse().unwrap()));
+    rig.changes("L-1", |record| record.expires_at = Some("2026-05-01T00:00:00Z".parse().unwrap()));
     rig.run(ALWAYS).exits(0);
-    assert_eq!(only(&rig)["expires_at"], "2036-01-01T00:00:00Z");
+    assert_eq!(only(&rig)["expires_at"], "2026-05-01T00:00:00Z");
     rig.adds_to_profile("rolling = true");
     rig.minutes_pass(1);
     rig.run(ALWAYS).exits(0);
@@ -141,6 +141,25 @@ fn without_a_living_grant_it_is_4_and_names_the_command() {
 }
 
 #[test]
+fn a_wish_that_no_token_can_meet_is_said_and_does_not_refresh_at_each_call() {
+    let rig = Rig::new();
+    let short = || Reply::Changed(json!({"expires_in": 300}));
+    rig.provider.replies("/oauth/token", [short(), short()]);
+    rig.grant("L-1").exits(0);
+    for _ in 0..3 {
+        rig.run("token L-1").is(0, "access-1\n", "");
+    }
+    snapshot!("cannot_be_met", rig.run("token L-1 --min-valid 10m"));
+    rig.minutes_pass(2);
+    assert_eq!(rig.run("token L-1 --min-valid 10m").exits(0).out, "access-1\n");
+    assert_eq!(refreshes(&rig), 0);
+    rig.minutes_pass(1);
+    assert_eq!(rig.run("token L-1 --min-valid 10m").exits(0).out, "access-1.1\n", "less than half is left");
+    assert_eq!(rig.run("exec L-1 -- true").code, 0);
+    assert_eq!(refreshes(&rig), 1);
+}
+
+#[test]
 fn what_is_not_there_or_cannot_be_is_refused() {
     let rig = granted();
     snapshot!("not_found", rig.run("token nobody"));
@@ -171,7 +190,7 @@ fn without_a_refresh_token_it_is_good_until_it_lapses() {
     prints_the_live_one(&rig, "token L-1");
     rig.minutes_pass(60);
     snapshot!("no_refresh_token", rig.run("token L-1"));
-    assert_eq!(now(&rig), is("active", &[], None));
+    assert_eq!(now(&rig), is("expired", &[], Some("renew 604001/L-1")));
 }
 
 #[test]

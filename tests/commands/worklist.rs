@@ -255,3 +255,33 @@ fn a_dry_run_of_what_is_left_takes_nothing_over() {
         assert!(written() == before, "{line}");
     }
 }
+
+#[test]
+fn a_grant_that_could_not_be_stored_is_stored_when_its_license_is_tried_again_there() {
+    let rig = Rig::with_keyring();
+    rig.seed([rig.record("L-1", "ann@example.com", 2), rig.record("L-2", "ann@example.com", 3)]);
+    let gate = rig.provider.stops("/oauth/token");
+    let done = rig.run_while("renew --due --no-browser --tabs 2", |running| {
+        let page = Page::of(running);
+        running.says("license=L-2");
+        let said = running.says("license=L-1");
+        let asked = said.split_whitespace().find(|word| word.contains("license=L-1")).unwrap().to_owned();
+        let back = rig.provider.consents(&asked, None);
+        std::thread::scope(|threads| {
+            let browser = threads.spawn(|| crate::rig::get(&back));
+            gate.is_reached();
+            rig.keyring.locks(true);
+            gate.opens();
+            let page = browser.join().unwrap();
+            assert!(page.contains("has arrived and is kept"), "{page}");
+        });
+        running.says("can't be stored yet");
+        rig.keyring.locks(false);
+        page.asks("POST", "/retry/0");
+        running.says("✓ 604001/L-1");
+        running.hand.interrupts();
+    });
+    drop(done.exits(130));
+    assert_eq!((rig.provider.living().len(), rig.provider.asked("/oauth/token")), (1, 1));
+    assert_eq!(shown(&rig, "L-1"), ("active".into(), json!([])));
+}

@@ -94,7 +94,7 @@ fn a_losers_invalid_grant_ends_no_winners_grant() {
         rig.register("L-1").exits(0);
         rig.remake("L-1", |granted| granted.refresh = Some(Secret::new("not-a-token-of-theirs")));
         let proxy = Proxy::of(&rig);
-        let asking = rig.start(&["token", "L-1", "--min-valid", "2h"]);
+        let asking = rig.start(&["token", "L-1", "--min-valid", "60m"]);
         assert!(proxy.seen.recv().unwrap().answer.contains("invalid_grant"));
         // The answer is on its way; a person consents, past the proxy.
         std::fs::write(&config, &text).unwrap();

@@ -69,7 +69,7 @@ fn a_process_that_waits_keeps_its_question_and_one_that_died_leaves_it() {
     }
     let address = said.split_whitespace().find(|word| word.contains("redirect_uri")).unwrap().to_owned();
     let back = rig.goes_to(&address, &[]);
-    rig.completes(&back, &[]).exits(1).says("is being worked on by");
+    rig.completes(&back, &[]).exits(1).says("waits for this answer");
     child.kill().unwrap();
     child.wait().unwrap();
     // Its consent isn't wasted.

@@ -165,7 +165,7 @@ fn an_answer_that_is_none_leaves_the_tokens_as_they_are() {
     Proxy::answering(&rig, move |nth| json("200 OK", &told[nth - 1]));
     for (nth, body) in bodies.iter().enumerate() {
         let old = rig.live(&license(nth)).unwrap();
-        let run = rig.run(&["token", &license(nth), "--min-valid", "2h"]).exits(0);
+        let run = rig.run(&["token", &license(nth), "--min-valid", "60m"]).exits(0);
         // The token that lives is handed out.
         assert_eq!(run.out, format!("{}\n", old.access.expose()));
         assert!(!run.err.contains("canary"), "{body:?}: {}", run.err);
@@ -194,7 +194,7 @@ fn a_refusal_with_something_after_it_ends_no_grant() {
     Proxy::answering(&rig, move |nth| json("400 Bad Request", unclear[nth - 1]));
     for nth in 0..unclear.len() {
         let live = rig.live(&format!("L-{nth}")).unwrap();
-        let run = rig.run(&["token", &format!("L-{nth}"), "--min-valid", "2h"]).exits(0);
+        let run = rig.run(&["token", &format!("L-{nth}"), "--min-valid", "60m"]).exits(0);
         assert_eq!(run.out, format!("{}\n", live.access.expose()));
     }
     assert_eq!(rig.status()["summary"]["active"], unclear.len());

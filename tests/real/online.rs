@@ -51,7 +51,7 @@ fn what_the_provider_calls_inactive_becomes_invalid_and_nothing_else() {
     let schema = serde_json::from_str(include_str!("../../schemas/status.json")).unwrap();
     assert!(jsonschema::options().should_validate_formats(true).build(&schema).unwrap().is_valid(&document));
     assert_eq!(states(&rig.status()), states(&document));
-    rig.run(&["status", "L-2"]).exits(0).answers("calls the grant inactive");
+    rig.run(&["status", "L-2"]).exits(0).answers("refused the refresh: the grant is no longer valid");
     assert!(rig.live("L-2").is_some(), "nothing is erased");
     // Only what is named is asked about.
     let asked = rig.counted("introspected");
@@ -107,7 +107,7 @@ fn a_lapsed_access_token_is_no_dead_grant() {
 fn a_token_that_is_rotated_meanwhile_is_asked_about_again() {
     let rig = granted(&["L-1"]);
     let stale = rig.live("L-1").unwrap();
-    rig.run(&["token", "L-1", "--min-valid", "2h"]).exits(0);
+    rig.run(&["token", "L-1", "--min-valid", "60m"]).exits(0);
     // As if the look had begun before: the old refresh token is inactive, the old access token lapsed.
     let fresh = rig.live("L-1").unwrap();
     rig.remake("L-1", |granted| granted.refresh = stale.refresh.clone());

@@ -15,7 +15,7 @@ use std::process::Child;
 pub const MANY: usize = 50;
 
 /// Refreshes whatever there is.
-const ALWAYS: [&str; 4] = ["token", "L-1", "--min-valid", "2h"];
+const ALWAYS: [&str; 4] = ["token", "L-1", "--min-valid", "60m"];
 
 fn granted() -> Rig {
     let rig = Rig::new();
@@ -130,7 +130,7 @@ fn without_a_refresh_token_it_is_good_until_it_lapses() {
     is_live(&rig, &rig.run(&["token", "L-1"]).exits(0));
     rig.age("L-1");
     rig.run(&["token", "L-1"]).exits(4).answers_nothing().says("without a refresh token");
-    assert_eq!(now(&rig), is("active", &[], None));
+    assert_eq!(now(&rig), is("expired", &[], Some("renew 604001/L-1")));
 }
 
 #[test]
@@ -417,7 +417,7 @@ fn on_a_terminal_it_needs_reveal() {
     use crate::support::screen::Screen;
     let rig = granted();
     let screen = Screen::new(rig.home(), 120, &["bash", "--norc", "--noprofile", "-i"]);
-    screen.types("PS1=; clear; biotrack-auth token L-1 --min-valid 2h; echo co''de $?").key("Enter");
+    screen.types("PS1=; clear; biotrack-auth token L-1 --min-valid 60m; echo co''de $?").key("Enter");
     let seen = screen.shows("code 2");
     assert!(seen.contains("--reveal") && !seen.contains("sandbox-access-"), "{seen}");
     assert_eq!(rig.counted("token_rotated"), 0, "nothing is asked in vain");

@@ -217,12 +217,60 @@ fn a_credential_of_systemd_may_belong_to_root_and_be_read_by_its_group() {
     for mode in [0o400, 0o440] {
         renew(mode).exits(0);
     }
-    for mode in [0o444, 0o460, 0o644] {
-        renew(mode).exits(7).says("open to other users");
+    for (mode, says) in [(0o444, "can read it"), (0o460, "can change it"), (0o644, "can read it")] {
+        renew(mode).exits(7).says(says);
     }
-    // The same file named plainly is held to the rules of our own files.
-    fs::set_permissions(&handed, fs::Permissions::from_mode(0o440)).unwrap();
-    let mut command = rig.command(&["config", "recipients", "list"]);
-    let output = command.env("BIOTRACK_AUTH_IDENTITY", &handed).output().unwrap();
-    crate::support::Run::of(output).exits(7).says("chmod 600");
+    // The same file named plainly is held to the same rule.
+    for (mode, exit) in [(0o440, 0), (0o444, 7)] {
+        fs::set_permissions(&handed, fs::Permissions::from_mode(mode)).unwrap();
+        let mut command = rig.command(&["config", "recipients", "list"]);
+        let output = command.env("BIOTRACK_AUTH_IDENTITY", &handed).output().unwrap();
+        crate::support::Run::of(output).exits(exit);
+    }
+}
+
+/// As a container's user, whose group is the pod's `fsGroup`: the identity is a secret as Kubernetes mounts one, and the
+/// configuration a map as it mounts one, root's, through links, read-only.
+#[test]
+fn as_root_a_kubernetes_secret_is_an_identity() {
+    use std::os::unix::fs::PermissionsExt;
+    const MOUNTED: &str = "set -e; mount -t tmpfs -o mode=$1 tmpfs \"$0\"; cd \"$0\"; mkdir ..1; cat > ..1/$2; chmod $3 ..1/$2; \
+        chown root:2000 ..1/$2; ln -s ..1 ..data; ln -s ..data/$2 $2; mount -o remount,ro \"$0\"";
+    let rig = Rig::new();
+    rig.register("L-1").exits(0);
+    let (secret, map) = (rig.elsewhere("secret"), rig.elsewhere("map"));
+    for folder in [&secret, &map] {
+        fs::create_dir(folder).unwrap();
+    }
+    for folder in [secret.parent().unwrap(), rig.home()] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let (identity, config) = (rig.elsewhere("identity.txt"), rig.elsewhere("config.toml"));
+    fs::rename(rig.file("identity.txt"), &identity).unwrap();
+    fs::rename(rig.file("config.toml"), &config).unwrap();
+    let given = crate::support::outside("chown").arg("-R").arg("12345:12345").arg(rig.home()).status();
+    assert!(given.unwrap().success());
+    let run = |mode: &str, arguments: &[&str]| {
+        let script = format!(
+            "mounted() {{ sh -c '{MOUNTED}' \"$@\"; }}; mounted {secret} 1777 identity.txt {mode} < {identity}; \
+             mounted {map} 0777 config.toml 0644 < {config}; \
+             exec setpriv --reuid=12345 --regid=12345 --groups=2000 \"$0\" \"$@\"",
+            secret = secret.display(),
+            map = map.display(),
+            identity = identity.display(),
+            config = config.display(),
+        );
+        let own = rig.command(&[]);
+        let mut command = crate::support::outside("unshare");
+        command.args(["--mount", "sh", "-ec", &script, crate::support::PROGRAM]).args(arguments);
+        command.args(["--config", map.join("config.toml").to_str().unwrap()]).env_clear();
+        command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("BIOTRACK_AUTH_IDENTITY", secret.join("identity.txt"));
+        crate::support::Run::of(command.output().unwrap())
+    };
+    let admin = admin();
+    run("0440", &["renew", "L-1", "--browser", &admin]).exits(0);
+    run("0440", &["token", "L-1"]).exits(0);
+    run("0444", &["token", "L-1"]).exits(7).says("can read it (mode 0444)").says("defaultMode: 0440");
+    run("0464", &["token", "L-1"]).exits(7).says("can change it (mode 0464)");
 }

@@ -21,7 +21,7 @@ use crate::report::{Happening, RunEvent};
 use crate::system::Opened;
 use indicatif::ProgressBar;
 use jiff::SignedDuration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// How many open pages are named in the terminal.
@@ -39,7 +39,7 @@ pub(super) struct BulkReporter<'w> {
     open: BTreeMap<Key, (String, Instant)>,
     waiting_of: BTreeMap<String, usize>,
     bar: Option<ProgressBar>,
-    unconfirmed: Vec<String>,
+    remarked: BTreeSet<String>,
 }
 
 impl<'w> BulkReporter<'w> {
@@ -70,7 +70,7 @@ impl<'w> BulkReporter<'w> {
             open,
             waiting_of,
             bar,
-            unconfirmed: Vec::new(),
+            remarked: BTreeSet::new(),
         }
     }
 
@@ -205,11 +205,12 @@ impl ProgressReporter for BulkReporter<'_> {
 
     fn storing(&mut self, _: &Planned) {}
 
-    fn unconfirmed(&mut self, _: &Planned, facts: &[String]) {
+    fn remarks(&mut self, _: &Planned, remarks: &[String]) {
         // Mostly the same of each: said once.
-        if !facts.is_empty() && self.unconfirmed != facts {
-            self.unconfirmed = facts.to_vec();
-            self.say(&format!("Not confirmed by BioTrack's answers: {}.", facts.join(", ")));
+        for remark in remarks {
+            if self.remarked.insert(remark.clone()) {
+                self.say(remark);
+            }
         }
     }
 

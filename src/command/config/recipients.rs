@@ -5,7 +5,7 @@ use super::retry::on_what_is_named;
 use crate::command::{identity, open_ledger, read_ledger, vault};
 use crate::config::{Config, NewVault, change_vault};
 use crate::custody::{Seals, reseal};
-use crate::error::{Error, Result, counted};
+use crate::error::{Error, Result, clean, counted};
 use crate::model::vault_kind::VaultKind;
 use crate::system::Env;
 use crate::vault::{check_recipient, recipient_of};
@@ -15,13 +15,18 @@ use serde::Serialize;
 #[derive(Debug, clap::Subcommand)]
 pub enum Action {
     /// Let another host read the token sets
+    ///
+    /// On a team's ledger all hosts seal to one list: it is changed for all of them, and what other hosts have listed since is
+    /// taken over here.
     #[command(after_help = "\
 Examples:
   biotrack-auth config recipients add age1…")]
     Add(Named),
-    /// Let a host no longer read the token sets
+    /// Let a host no longer read the token sets, nor finish new hand-offs
     ///
-    /// What it has read before it still knows: a renewal replaces tokens.
+    /// What it has read before it still knows: a renewal replaces tokens. A host that is listed because it listens receives what
+    /// finishes a hand-off (biotrack-auth doctor shows which do): links that are made from now on aren't sealed to it, links that
+    /// are out still are. It lists itself again when it listens again.
     #[command(after_help = "\
 Examples:
   biotrack-auth config recipients remove age1…")]
@@ -79,10 +84,26 @@ fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
         [] => vec![own.clone()],
         _ => config.recipients.clone(),
     };
+    if matches!(action, Action::List) {
+        return told(&current, &own, 0, globals, env);
+    }
+    let ledger = read_ledger(env, &config)?.filter(|ledger| ledger.is_shared());
+    let listed = ledger.as_ref().map_or(Ok(Vec::new()), |ledger| ledger.recipients())?;
+    // What other hosts have listed since is in force here, too: nothing of it is taken back by what is named now.
+    let mut known = current.clone();
+    known.extend(listed.iter().map(|it| it.recipient.clone()).filter(|it| !current.contains(it)));
     let wanted = match action {
-        Action::List => return told(&current, &own, 0, globals, env),
-        Action::Add(Named { recipients }) => added(&current, recipients)?,
-        Action::Remove(Named { recipients }) => removed(&current, recipients)?,
+        Action::List => known,
+        Action::Add(Named { recipients }) => added(&known, recipients)?,
+        Action::Remove(Named { recipients }) => {
+            let taken_off = taken_off_the_list(recipients, &config, env)?;
+            let is_done = |it: &&String| taken_off.contains(it) && !known.contains(it);
+            let rest: Vec<_> = recipients.iter().filter(|it| !is_done(it)).cloned().collect();
+            if rest.is_empty() {
+                return told(&current, &own, 0, globals, env);
+            }
+            removed(&known, &rest)?
+        }
     };
     if !wanted.contains(&own) {
         env.terminal.insist(
@@ -91,12 +112,18 @@ fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
     }
     let to = vault(env, VaultKind::Sealed, &wanted);
     to.probe("", env.random.as_ref())?;
+    let is_listed = !listed.is_empty()
+        && listed.len() == wanted.len()
+        && listed.iter().all(|it| wanted.contains(&it.recipient));
+    drop(ledger);
     let resealed = match read_ledger(env, &config)? {
+        // Every token set is sealed to these already, and this host alone didn't know.
+        Some(_) if is_listed => 0,
         Some(_) => {
             let detail = format!("to {}", wanted.join(", "));
             let mut ledger = open_ledger(env, &config)?;
             let seals = Seals::of(&ledger, config.registrations());
-            reseal(&mut ledger, &to, &seals, &detail, env.clock.now())?
+            reseal(&mut ledger, (&to, &wanted), &seals, &detail, env.clock.now())?
         }
         None => 0,
     };
@@ -109,6 +136,27 @@ fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
         counted(resealed, "token set", "token sets")
     ));
     told(&wanted, &own, resealed, globals, env)
+}
+
+/// Takes hosts off the ledger's list of those that listen; which of them were listed.
+fn taken_off_the_list(recipients: &[String], config: &Config, env: &Env) -> Result<Vec<String>> {
+    let Some(ledger) = read_ledger(env, config)? else { return Ok(Vec::new()) };
+    let listed = ledger.listening_hosts(env.clock.now())?;
+    let hosts: Vec<_> =
+        recipients.iter().filter(|it| listed.iter().any(|host| host.recipient == it.trim())).collect();
+    if hosts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut ledger = open_ledger(env, config)?;
+    for host in &hosts {
+        if let Some(name) = ledger.host_is_gone(host.trim())? {
+            env.terminal.say(&format!(
+                "{} isn't listed as a host that listens any more: new hand-offs aren't sealed to it. It lists itself again when it listens.",
+                clean(&name)
+            ));
+        }
+    }
+    Ok(hosts.into_iter().cloned().collect())
 }
 
 fn added(current: &[String], new: &[String]) -> Result<Vec<String>> {
@@ -129,7 +177,7 @@ fn removed(current: &[String], old: &[String]) -> Result<Vec<String>> {
     let old: Vec<_> = old.iter().map(|it| it.trim()).collect();
     if let Some(stranger) = old.iter().find(|it| !current.iter().any(|one| one == *it)) {
         return Err(Error::Usage {
-            what: format!("{} isn't among the recipients", crate::error::clean(stranger)),
+            what: format!("{} isn't among the recipients", clean(stranger)),
             hint: "See who is: biotrack-auth config recipients list.".into(),
         });
     }

@@ -44,7 +44,7 @@ impl Keeper for Vaults<'_> {
 
 impl Vaults<'_> {
     fn keyring(&self, why: &str) -> Result<Choice> {
-        self.probe(&Vault::keyring(self.env.keyring.clone()))?;
+        self.probe(&crate::command::vault(self.env, VaultKind::Keyring, &[]))?;
         Ok(Choice { kind: VaultKind::Keyring, recipients: Vec::new(), why: why.into() })
     }
 

@@ -28,17 +28,10 @@ pub(super) fn outcome_of_left(
     kept: Kept,
     any_user: bool,
 ) -> Outcome {
-    if let Kept::Live { unconfirmed } = &kept {
-        told_unconfirmed(call, unconfirmed);
+    if let Kept::Live { remarks } = &kept {
+        remarks.iter().for_each(|remark| call.env.terminal.say(remark));
     }
     outcome_of(&mut bench.custody, item, Ok(kept), |_| any_user)
-}
-
-/// Facts that the provider didn't report are told, never passed off as verified.
-pub(super) fn told_unconfirmed(call: &Call<'_>, unconfirmed: &[String]) {
-    if !unconfirmed.is_empty() {
-        call.env.terminal.say(&format!("Not confirmed by BioTrack's answer: {}.", unconfirmed.join(", ")));
-    }
 }
 
 /// Another admin's grant is asked about where a person is; an error about the call itself stays the call's.

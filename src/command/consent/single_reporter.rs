@@ -1,7 +1,6 @@
 //! One license's consent as a person at the terminal sees it.
 
 use super::args::HandingOff;
-use super::outcome::told_unconfirmed;
 use super::remote::from_afar;
 use crate::command::Call;
 use crate::consent::{OpenMethod, ProgressReporter};
@@ -19,6 +18,9 @@ use jiff::SignedDuration;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 use url::Url;
+
+/// What it does while nobody has answered.
+const WAITING: &str = "Waiting for the admin to grant access";
 
 /// The consent card, the address, and a moving line with the time left.
 pub(super) struct SingleReporter<'v> {
@@ -65,8 +67,12 @@ impl ProgressReporter for SingleReporter<'_> {
         self.spinner.set_message("BioTrack answered; storing the grant");
     }
 
-    fn unconfirmed(&mut self, _: &Planned, facts: &[String]) {
-        self.spinner.suspend(|| told_unconfirmed(self.call, facts));
+    fn waits_on(&mut self, _: &Planned) {
+        self.spinner.set_message(WAITING);
+    }
+
+    fn remarks(&mut self, _: &Planned, remarks: &[String]) {
+        self.spinner.suspend(|| remarks.iter().for_each(|remark| self.call.env.terminal.say(remark)));
     }
 
     fn ended(&mut self, _: &Planned, _: &Outcome, _: Option<&str>) {
@@ -99,7 +105,7 @@ fn spinner(until: Instant) -> ProgressBar {
         let left = until.saturating_duration_since(Instant::now());
         let _ = out.write_str(&in_words(SignedDuration::try_from(left).unwrap_or_default()));
     };
-    let spinner = ProgressBar::new_spinner().with_message("Waiting for the admin to grant access");
+    let spinner = ProgressBar::new_spinner().with_message(WAITING);
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({left} left; Ctrl-C stops)") {
         spinner.set_style(style.with_key("left", left));
     }

@@ -154,7 +154,7 @@ pub(super) fn warnings(
 /// of an earlier run isn't meant: its tokens are here, and were tried again.
 pub(super) fn is_in_doubt(before: &Authorization, recovered: &[Recovered], given_up: &Surrendered) -> bool {
     given_up.lost_refresh
-        || before.uncertain_at.is_some()
+        || before.uncertain_at.is_some() && !(before.deactivated_at.is_some() && before.revocation_pending)
         || recovered.iter().any(|it| matches!(it, Recovered::Uncertain))
 }
 

@@ -2,7 +2,7 @@
 
 use super::chosen::Extent;
 use crate::custody::Revocation;
-use crate::error::{Error, licenses};
+use crate::error::{Error, ProviderError, licenses};
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::ids::Key;
 use crate::model::run_counts::RunCounts;
@@ -100,6 +100,12 @@ pub(super) fn results(key: &Key, revocation: &Revocation, in_doubt: bool) -> Str
             "At BioTrack: a grant may still stand. Its answer was lost, so there is no token to revoke it with; the admin can remove it."
         }
         Revocation::Nothing => "At BioTrack: there was nothing left to revoke.",
+        Revocation::Pending(e) if e.may_have_taken_effect() => {
+            "At BioTrack: revoked or not, its answer was lost; the tokens are kept. Run the same command again to make sure."
+        }
+        Revocation::Pending(Error::Provider(ProviderError::TokenRefused { .. })) => {
+            "At BioTrack: NOT revoked, for it refused that; the tokens are kept."
+        }
         Revocation::Pending(_) => {
             "At BioTrack: NOT revoked yet; the tokens are kept for it. Run the same command again to try once more."
         }

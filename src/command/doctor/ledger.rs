@@ -4,8 +4,10 @@ use super::Examination;
 use crate::command::{ledger_of, ledger_place};
 use crate::error::{Error, LedgerError, clean, counted, first_few};
 use crate::ledger::{Ledger, Migration, SCHEMA};
+use crate::model::authorization::{Condition, Standing, next_of};
+use crate::model::instant::for_machines;
 use crate::model::server::LedgerPlace;
-use crate::system::files;
+use crate::system::files::{self, Holds};
 use std::time::Duration;
 
 /// With less on the disk, a consent is refused before it begins, or soon will be.
@@ -35,6 +37,23 @@ impl Examination<'_, '_> {
             }
             Err(e) => self.failed("ledger", &e),
         }
+    }
+
+    /// Who receives what finishes a hand-off, wherever its link is made.
+    fn listening_hosts(&mut self, ledger: &Ledger) -> Result<(), Error> {
+        let now = self.call.env.clock.now();
+        for host in ledger.listening_hosts(now)? {
+            let found = format!(
+                "{} can finish the hand-offs of every host: it has listened since {}, and was heard of last {} ({})",
+                clean(&host.name),
+                for_machines(host.since),
+                for_machines(host.listened),
+                clean(&host.recipient),
+            );
+            let remove = next_of("config", &["recipients", "remove", host.recipient.as_str()], None, &[]);
+            self.note("hosts", found, Some(format!("If it shouldn't: {remove}")));
+        }
+        Ok(())
     }
 
     /// The ledger; one that is older than this program is migrated with `--fix`, and else left as it is.
@@ -104,7 +123,9 @@ impl Examination<'_, '_> {
                 "The next command that writes notes it for all hosts, and says what to do.",
             );
         }
+        self.listening_hosts(ledger)?;
         for profile in ledger.profiles()? {
+            self.unstored(&ledger.standings(&profile)?);
             let doubted: Vec<_> =
                 ledger.doubted(&profile)?.iter().map(|key| key.license.to_string()).collect();
             if !doubted.is_empty() {
@@ -136,6 +157,19 @@ impl Examination<'_, '_> {
         Ok(())
     }
 
+    /// Grants, and tokens of refreshes, that wait sealed because vault or ledger couldn't take them.
+    fn unstored(&mut self, standings: &[Standing]) {
+        let now = self.call.env.clock.now();
+        let waiting = standings.iter().filter(|it| it.conditions(now).contains(&Condition::GrantedNotStored));
+        let waiting: Vec<_> = waiting.map(|it| it.record.key.license.to_string()).collect();
+        if !waiting.is_empty() {
+            let found =
+                format!("granted, but not stored yet, each waits sealed: {}", first_few(&waiting, 10));
+            let fix = "Nobody is asked again: run the next command that biotrack-auth status names for each.";
+            self.problem("grants", clean(&found), fix);
+        }
+    }
+
     fn files(&mut self) {
         let paths = &self.call.env.paths;
         if files::check_private_folder(&paths.data).is_err()
@@ -149,15 +183,16 @@ impl Examination<'_, '_> {
             fine = false;
             self.failed("files", &e);
         }
-        let ours = [paths.config.clone(), paths.ledger()].into_iter().chain(paths.beside_ledger());
-        for file in ours {
-            if let Err(e) = files::check_private_file(&file) {
+        let settings = files::open_provided(&paths.config, Holds::Settings).map(drop);
+        let ours = [paths.ledger()].into_iter().chain(paths.beside_ledger());
+        for judged in [settings].into_iter().chain(ours.map(|file| files::check_private_file(&file))) {
+            if let Err(e) = judged {
                 fine = false;
                 self.failed("files", &e);
             }
         }
         if fine {
-            self.well("files", format!("ours alone, in {}", paths.data.display()));
+            self.well("files", format!("safe from other users, in {}", paths.data.display()));
         }
     }
 

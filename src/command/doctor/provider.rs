@@ -74,7 +74,7 @@ impl Examination<'_, '_> {
         let (provider, now) = (provider.clone(), env.clock.now());
         env.wait(async move {
             let endpoints = prepare(&http, &provider, now).await?;
-            let silent = silent_endpoints(&http, &endpoints, provider.deadline.min(LONGEST)).await;
+            let silent = silent_endpoints(&http, endpoints.all(), provider.deadline.min(LONGEST)).await;
             Ok((endpoints, silent))
         })?
     }
@@ -88,6 +88,11 @@ impl Examination<'_, '_> {
         if endpoints.revocation.is_none() {
             let found = "it offers no revocation: deactivate is local only";
             self.note("provider", found, None);
+        }
+        if provider.introspect && endpoints.introspection.is_none() {
+            let found = "introspect = true, but it offers no introspection: no new grant is confirmed by it";
+            let fix = "Set introspection_url, or take introspect = true out of the profile.";
+            self.problem("introspection", found, fix);
         }
         match endpoints.skew {
             // defense: S40 doctor-tells-of-clocks

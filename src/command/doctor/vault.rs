@@ -2,7 +2,7 @@
 
 use super::Examination;
 use crate::config::{Config, needs_secret};
-use crate::custody::{Seals, client_secret_place, is_out_of_place};
+use crate::custody::{Seals, client_secret_place, is_out_of_place, recipients_differ};
 use crate::error::{Error, LedgerError, Result, Unopened, VaultError, counted, first_few};
 use crate::ledger::{Ledger, SecretLocation, SecretOwner};
 use crate::model::flow::{Place, Role};
@@ -61,6 +61,11 @@ impl Examination<'_, '_> {
             }
         }
         let Some(ledger) = ledger else { return Ok(()) };
+        if let Some(own) = vault.recipients()?.filter(|_| ledger.is_shared())
+            && let Some(e) = recipients_differ(&ledger, &own)?
+        {
+            self.problem("vault", e.to_string(), e.hint().unwrap_or_default());
+        }
         let seals = Seals::of(&ledger, config.registrations());
         self.client_secret(&ledger, &vault, &seals)?;
         self.old_seals(config, &ledger)?;

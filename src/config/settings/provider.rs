@@ -99,7 +99,7 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     },
     Setting {
         key: "introspect",
-        doc: "Whether a new grant is looked up before it is stored.",
+        doc: "Whether a new grant is looked up; until it is proven, the one that it replaces stays.",
         kind: Flag(|provider, on| provider.introspect = on),
         default: Is("false"),
         presets: &[],
@@ -326,7 +326,7 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     },
     Setting {
         key: "grant_expiry",
-        doc: "The member of the token response that reports the grant's end; without one, it is estimated.",
+        doc: "The member of the token response that reports the grant's end: RFC 3339, epoch seconds or milliseconds, or seconds from now; without one, it is estimated.",
         kind: Text(|provider, member| provider.grant_expiry = Some(member)),
         default: Open("…"),
         presets: &[

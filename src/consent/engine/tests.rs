@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 const STAGES: [Stage; 6] =
     [Stage::Asked, Stage::Arrived, Stage::Sent, Stage::Deferred, Stage::Left, Stage::Ended];
 const STARTERS: [Starter; 3] = [Starter::One, Starter::Run, Starter::Server];
-const EVENTS: [Event; 17] = [
+const EVENTS: [Event; 16] = [
     Event::CodeCame,
-    Event::CodeClaimed,
     Event::Refused,
     Event::SlotFree,
     Event::Unnoted,
@@ -87,9 +86,10 @@ fn a_code_is_noted_before_it_waits_and_sent_only_from_there() {
     for (stage, event, starter) in all() {
         let Some((next, effects)) = decide(starter, stage, event) else { continue };
         let at = |which| effects.iter().position(|it| *it == which);
-        if let Some(queued) = at(Effect::Queue) {
+        if at(Effect::Queue).is_some() {
             assert_eq!(next, Stage::Arrived);
-            assert!(event != Event::CodeCame || at(Effect::Note).is_some_and(|noted| noted < queued));
+            // Both are of a code that is noted.
+            assert!(matches!(event, Event::CodeCame | Event::Retry), "{event:?}");
         }
         assert_eq!(at(Effect::Send).is_some(), (stage, next) == (Stage::Arrived, Stage::Sent));
     }
@@ -167,7 +167,7 @@ fn a_run_that_loses_the_provider_sends_the_code_when_it_is_back() {
     let (engine, flow, effects) =
         driven(Starter::Run, &[CodeCame, SlotFree, NeverLeft, Retry, SlotFree, Settled]);
     let expected: [&[Effect]; 6] = [
-        &[Effect::Note, Effect::Queue],
+        &[Effect::Queue],
         &[Effect::Send],
         &[],
         &[Effect::Queue],
@@ -220,13 +220,23 @@ fn a_code_that_is_wanted_later_waits_for_as_long_as_it_lives_whoever_started_it(
 }
 
 #[test]
-fn a_run_leaves_what_a_wrong_client_sent_to_the_next_one_and_others_report_it() {
+fn what_a_wrong_client_sent_is_left_to_the_next_command_and_a_server_tries_it_itself() {
     let events = [Event::CodeCame, Event::SlotFree, Event::WrongClient];
-    for (starter, told) in
-        [(Starter::One, Effect::Report), (Starter::Run, Effect::Leave), (Starter::Server, Effect::Report)]
-    {
+    for (starter, told) in [(Starter::One, Effect::Report), (Starter::Run, Effect::Leave)] {
         let (_, _, effects) = driven(starter, &events);
         assert_eq!(effects.last().unwrap(), &[Effect::Reply, told]);
+    }
+    let (engine, flow, effects) = driven(Starter::Server, &events);
+    assert_eq!(effects.last().unwrap(), &[Effect::Assure, Effect::WaitAgain]);
+    let came = engine.get(&flow).and_then(|flow| flow.came).unwrap();
+    assert_eq!(engine.soonest(), Some(came + CODE_LIVES - RETRY));
+}
+
+#[test]
+fn whoever_ends_with_a_code_in_hand_tells_its_browser_that_it_is_kept() {
+    for starter in STARTERS {
+        let (_, effects) = decide(starter, Stage::Deferred, Event::Stopped).unwrap();
+        assert_eq!(effects.first(), Some(&Effect::Keep), "{starter:?}");
     }
 }
 
@@ -236,7 +246,7 @@ fn codes_are_sent_in_the_order_in_which_they_came() {
     let flows = ["c", "a", "b"].map(|name| FlowId(name.into()));
     for (item, flow) in flows.iter().enumerate() {
         engine.asked(flow.clone(), item, String::new(), None);
-        engine.on(flow, Event::CodeClaimed, now);
+        engine.on(flow, Event::CodeCame, now);
         engine.queue(flow);
     }
     assert_eq!(engine.at(Stage::Arrived), flows, "in their licenses' order");

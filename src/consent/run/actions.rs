@@ -27,8 +27,9 @@ impl ConsentRun<'_, '_> {
         }
     }
 
-    /// An admin needn't be asked about any more whose grants were all accepted or discarded one by one.
-    fn drop_answered_questions(&mut self) {
+    /// A person needn't be asked any more about an admin none of whose grants awaits approval: each was accepted or discarded, or
+    /// gave way to another grant of its license.
+    pub(super) fn drop_answered_questions(&mut self) {
         let outcomes = &self.outcomes;
         self.to_ask.retain(|admin| {
             let waiting = outcomes.iter().flatten().filter(|outcome| outcome.ending == Ending::Held);

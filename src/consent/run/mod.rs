@@ -14,7 +14,7 @@ use super::link::IssuedLink;
 use super::outcome::{asking_again, outcome_of};
 use crate::custody::{Custody, Decision, Kept, Question};
 use crate::error::{Error, LedgerError, Result, UnusedCode};
-use crate::model::authorization::{Authorization, take_the_answer};
+use crate::model::authorization::{Authorization, next_of, take_the_answer};
 use crate::model::duration::in_words;
 use crate::model::flow::Purpose;
 use crate::model::granted::Granted;
@@ -36,8 +36,10 @@ pub trait ProgressReporter {
     fn opened(&mut self, item: &Planned, address: &str, how: OpenMethod, until: Instant);
     /// Its answer came.
     fn storing(&mut self, item: &Planned);
+    /// Its answer couldn't be taken, and is waited for again.
+    fn waits_on(&mut self, _item: &Planned) {}
     /// Facts that the provider didn't report.
-    fn unconfirmed(&mut self, item: &Planned, facts: &[String]);
+    fn remarks(&mut self, item: &Planned, remarks: &[String]);
     /// It has ended; for one that was left out, why.
     fn ended(&mut self, item: &Planned, outcome: &Outcome, why: Option<&str>);
     /// A person has to say whether the grants of another admin than the one who was asked will do.
@@ -250,7 +252,11 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
 
     fn step(&mut self, step: SessionEvent) {
         match step {
-            SessionEvent::Arrived { flow, code, reply } => self.arrived(&flow, code, reply),
+            SessionEvent::Arrived { flow, code, reply } => {
+                if let Err(e) = self.arrived(&flow, code, reply) {
+                    self.reporter.notice(&untaken_in_words(&e));
+                }
+            }
             SessionEvent::Refused { flow, error, reply } => self.flows.refused(&flow, error, reply),
             SessionEvent::Distrusted { flow, error, reply } => {
                 self.reporter
@@ -282,6 +288,11 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         let deadline = now.saturating_add(self.options.timeout).unwrap_or(now);
         let (mut questions, mut places) = (Vec::new(), Vec::new());
         for at in which {
+            // Of one that is tried again its earlier grant may wait sealed: nobody is asked twice.
+            if let Some(kept) = self.flows.finish_left_over(*at) {
+                self.settle(*at, kept);
+                continue;
+            }
             match self.question(*at, now, deadline) {
                 Ok(question) => {
                     questions.push(question);
@@ -413,11 +424,20 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         Ok(Question { ask, record, purpose: item.purpose, deadline, handed_off: false })
     }
 
-    fn arrived(&mut self, flow: &FlowId, code: Secret, reply: BrowserReply) {
-        let Some(at) = self.flows.item(flow) else { return };
+    /// A code came. What kept it from being taken is told: its flow waits on, and the same answer may come again.
+    pub(super) fn arrived(&mut self, flow: &FlowId, code: Secret, reply: BrowserReply) -> Result<()> {
+        let Some(at) = self.flows.item(flow) else {
+            tracing::info!("an answer came to flow {}, which is over", flow.0);
+            reply.too_late();
+            return Ok(());
+        };
         self.reporter.storing(&self.items[at].1);
-        self.flows.code_came(flow, code, reply);
+        if let Err(e) = self.flows.code_came(flow, code, reply) {
+            self.reporter.waits_on(&self.items[at].1);
+            return Err(e);
+        }
         self.send_queued(at);
+        Ok(())
     }
 
     /// The code of a license waits for its turn, unless that was in vain.
@@ -447,8 +467,10 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
                 _ => self.pace.well(Instant::now()),
             }
         }
-        if let Some(e) = wrong_client {
-            self.stop(Some(e.into()));
+        if let Some(error) = wrong_client {
+            // What is left is gone on with, the code that is kept first.
+            let next = next_of("renew", &["--resume"], self.flows.custody.provider().other(), &[]);
+            self.stop(Some(Error::NoGrant { error, next }));
         }
         self.flows.exchanged(answers);
         for wait in wanted_later.iter().filter_map(|flow| self.flows.waits(flow)) {
@@ -505,8 +527,8 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     fn settle(&mut self, at: usize, kept: Result<Kept>) {
         // defense: S48 one-failure-ends-no-other
         let item = &self.items[at].1;
-        if let Ok(Kept::Live { unconfirmed }) = &kept {
-            self.reporter.unconfirmed(item, unconfirmed);
+        if let Ok(Kept::Live { remarks }) = &kept {
+            self.reporter.remarks(item, remarks);
         }
         let (any_user, decided) = (self.options.any_user, &self.decided);
         let take = |granted_by: &str| any_user || said_of(decided, granted_by) == Some(true);
@@ -554,6 +576,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         self.note(at, progress);
         self.reporter.ended(&self.items[at].1, &outcome, why);
         self.outcomes[at] = Some(outcome);
+        self.drop_answered_questions();
     }
 
     /// Notes how far a license has come in the ledger's run, for whoever goes on with it.
@@ -590,6 +613,16 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             Error::Interrupted { next: Some(next) }
         });
         self.settle_what_is_over();
+    }
+}
+
+/// What is told of an answer that a browser brought and that couldn't be taken.
+fn untaken_in_words(e: &Error) -> String {
+    match e {
+        Error::Handoff(_) => format!("{e}."),
+        e => format!(
+            "An answer came and couldn't be kept: {e}. Nothing was sent. Reload its page in the browser in a minute."
+        ),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::model::flow::Stage;
 use crate::model::plan::Progress;
 use crate::model::secret::Secret;
 use crate::oauth::{Pasted, Returned};
-use crate::web::{ActionResponder, BrowserReply, HandedOffLink};
+use crate::web::{ActionResponder, BrowserReply, HandedOffLink, SessionEvent};
 use std::time::Instant;
 
 impl ConsentRun<'_, '_> {
@@ -32,13 +32,18 @@ impl ConsentRun<'_, '_> {
 
     pub(super) fn take(&mut self, returned: Returned) -> Result<()> {
         match self.flows.server.pasted(&returned) {
+            Some(Ok(SessionEvent::Arrived { flow, code, reply })) => {
+                let taken = self.arrived(&flow, code, reply);
+                self.settle_what_is_over();
+                taken
+            }
             Some(step) => step.map(|step| self.step(step)),
-            None => self.take_up(returned),
+            None => self.answer_to_link(returned),
         }
     }
 
     /// The answer to a link of one of this run's licenses.
-    pub(super) fn take_up(&mut self, returned: Returned) -> Result<()> {
+    fn answer_to_link(&mut self, returned: Returned) -> Result<()> {
         let found = self.flows.custody.find(&returned)?;
         let (Found::Waiting(flow) | Found::Left(flow)) = &found;
         let license = flow.key.license.to_string();

@@ -88,7 +88,9 @@ fn of_postgres(place: &str, what: &'static str, e: &tokio_postgres::Error) -> Er
         }
         Some(code) if is_away(code) => LedgerError::Away { place, reason },
         Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => LedgerError::Refused { place, reason },
-        Some(_) => LedgerError::Io { what, reason },
+        // A pooler gave us another session's server process, or ours to another.
+        Some(code) if is_another_sessions(code) => LedgerError::Pooled { place },
+        Some(_) => LedgerError::ServerFailed { what, reason },
         None => LedgerError::Away { place, reason },
     }
     .into()
@@ -107,6 +109,12 @@ pub(super) fn words(e: &tokio_postgres::Error) -> String {
         }
     };
     crate::error::clean(&said)
+}
+
+/// A statement that we prepared isn't there, or one is there that we didn't prepare.
+fn is_another_sessions(code: &SqlState) -> bool {
+    // defense: S36 pooler-is-named
+    [SqlState::DUPLICATE_PSTATEMENT, SqlState::INVALID_SQL_STATEMENT_NAME].contains(code)
 }
 
 /// Starting, stopping, or too many are connected.

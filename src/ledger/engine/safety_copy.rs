@@ -4,7 +4,8 @@ use super::transaction_kind::PATIENCE;
 use crate::error::{Error, LedgerError, Result};
 use crate::system::files;
 use rusqlite::{Connection, OpenFlags};
-use std::fs::{self, File};
+use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// How a copy's name ends until it is whole.
@@ -41,7 +42,8 @@ fn write(ledger: &Path, copy: &Path) -> Result<()> {
         Connection::open(copy)?.pragma_update(None, "journal_mode", "WAL")
     };
     written().map_err(|e| fault(copy, e))?;
-    File::open(copy).and_then(|file| file.sync_all()).map_err(|e| fault(copy, e))
+    let copied = files::open_existing(copy)?.ok_or_else(|| fault(copy, "it's gone again"))?;
+    copied.sync_all().map_err(|e| fault(copy, e))
 }
 
 /// Gives a copy its name: the first that is free, or has the very same copy already, of a migration that was cut short.
@@ -55,7 +57,7 @@ fn keep(unfinished: &Path, ledger: &Path, schema: i64) -> Result<PathBuf> {
             files::sync_folder_of(&copy)?;
             return Ok(copy);
         }
-        if files::check_private_file(&copy).is_ok() && is_same(unfinished, &copy) {
+        if is_same(unfinished, &copy) {
             fs::remove_file(unfinished).map_err(|e| fault(unfinished, e))?;
             return Ok(copy);
         }
@@ -65,7 +67,12 @@ fn keep(unfinished: &Path, ledger: &Path, schema: i64) -> Result<PathBuf> {
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
-    matches!((fs::read(one), fs::read(other)), (Ok(one), Ok(other)) if one == other)
+    let content = |path| {
+        let mut bytes = Vec::new();
+        files::read_private(path, files::Holds::Secret).ok()??.read_to_end(&mut bytes).ok()?;
+        Some(bytes)
+    };
+    matches!((content(one), content(other)), (Some(one), Some(other)) if one == other)
 }
 
 fn beside(ledger: &Path, end: &str) -> PathBuf {

@@ -12,8 +12,7 @@ use crate::ledger::schema::{KNOWN, Migration, NOTHING, fits};
 use crate::system::{Paths, Random, Step, Steps, files};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, InterruptHandle, OpenFlags, Transaction, TransactionBehavior};
-use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -248,7 +247,9 @@ fn turn(paths: &Paths) -> PathBuf {
 
 /// The name of the ledger that was made here.
 fn named_beside(paths: &Paths) -> Option<String> {
-    std::fs::read_to_string(turn(paths)).ok().filter(|name| !name.is_empty())
+    let mut name = String::new();
+    files::read_private(&turn(paths), files::Holds::Secret).ok()??.read_to_string(&mut name).ok()?;
+    Some(name).filter(|name| !name.is_empty())
 }
 
 /// To SQLite a file without a byte is a new one, and its log is thrown away. Where a ledger was made already, what was in
@@ -260,8 +261,9 @@ fn refuse_emptied(paths: &Paths, name: &str) -> Result<()> {
             Err(LedgerError::Damaged { path: name.into(), reason: "it has been emptied".into() }.into())
         }
         Err(e) if e.kind() == ErrorKind::NotFound => {
-            let named = File::options().write(true).open(turn(paths));
-            let _ = named.and_then(|named| named.set_len(0));
+            if let Ok(Some(named)) = files::open_existing(&turn(paths)) {
+                let _ = named.set_len(0);
+            }
             Ok(())
         }
         _ => Ok(()),

@@ -4,6 +4,7 @@
 //! A new column is a line of that table, a migration for each engine of the ledger, and what shows it to people.
 
 use crate::model::column::{ColumnType, Kind, Source, Value};
+use crate::model::grant_before::GrantBefore;
 use crate::model::ids::{
     Contact, Generation, Key, License, OcmLicense, Revision, StoreName, Tag, Ubi, Username,
 };
@@ -156,12 +157,16 @@ record! {
     expires_at:            Option<Timestamp>     [Fact];
     /// The end is our estimate: the provider didn't say.
     expires_estimated:     bool                  [Fact];
+    /// What the provider's answer to the consent didn't confirm, in words.
+    unconfirmed:           Vec<String>           [Fact];
     /// When it was deactivated.
     deactivated_at:        Option<Timestamp>     [Fate];
     /// When the provider itself said that the grant is dead.
     invalid_at:            Option<Timestamp>     [Fate];
     /// When an access token of it was last handed out. Noted once a day at most.
     last_used_at:          Option<Timestamp>     [Fact];
+    /// What the record said of the grant that the living one replaced, as long as that one waits for its proof.
+    grant_before:          Option<GrantBefore>   [Own];
     /// Since when it's unknown whether a question took effect.
     uncertain_at:          Option<Timestamp>     [Own];
     /// Deactivated here, but the provider hasn't revoked yet; the tokens are kept for that.

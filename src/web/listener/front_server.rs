@@ -1,11 +1,10 @@
-//! The bounded server on the real port: whole, clean requests pass to tiny_http; all else ends here.
+//! The bounded server on the port: whole, clean requests pass to the handler; all else ends here.
 
-use super::backend_server::BackendServer;
 use super::head::{self, Verdict};
-use super::in_flight_requests::{Ends, InFlightRequests};
+use super::in_flight_requests::{InFlightRequests, Moving};
 use super::page::Page;
 use super::public_side::{Exposure, HealthWord, Visitor};
-use super::request::Method;
+use super::request::{Ends, Method, Request};
 use std::collections::{BTreeMap, HashMap};
 use std::future::poll_fn;
 use std::io;
@@ -24,20 +23,22 @@ use tokio::time::{sleep, timeout};
 /// Connections open at once.
 // defense: S22 few-connections-at-once
 pub(super) const OPEN: usize = 256;
-/// Requests behind the front server at once; each takes four descriptors.
-pub(super) const RELAYS: usize = 64;
-/// Requests tiny_http reads at once: the threads its pool has anyway.
-const HANDING: usize = 4;
+/// Requests that wait for their answers at once, each with a page of any size.
+// defense: S22 few-unanswered-at-once
+pub(super) const UNANSWERED: usize = 64;
 /// A connection's total time for its whole head.
 pub(super) const HEAD_TIME: Duration = Duration::from_secs(5);
-/// How long a browser may take no byte of its answer.
+/// How long a browser may take for each piece of its answer, and how large a piece is.
 const STALL: Duration = Duration::from_secs(5);
+const PIECE: usize = 16 * 1024;
 /// How long, and how much, is read and thrown away after the answer, so that no reset overtakes it.
 const PARTING_TIME: Duration = Duration::from_secs(1);
 const PARTING_BYTES: usize = 256 * 1024;
-/// The pause when descriptors are short, and how often handing over is tried.
+/// The pause when descriptors are short.
 const BACK_OFF: Duration = Duration::from_millis(10);
-const TRIES: usize = 300;
+
+/// A request on its way to the handler.
+pub(super) type Handed = (Request, Moving);
 
 /// What the connections' tasks share.
 pub(super) struct FrontServer {
@@ -45,11 +46,10 @@ pub(super) struct FrontServer {
     /// Where strangers can reach it.
     exposed: Option<Exposure>,
     head_time: Duration,
-    backend: Arc<BackendServer>,
+    handler: mpsc::Sender<Handed>,
     in_flight: Arc<InFlightRequests>,
     slots: Arc<Semaphore>,
-    relays: Semaphore,
-    handing: Arc<Semaphore>,
+    unanswered: Semaphore,
     idle: Mutex<BTreeMap<u64, Idle>>,
     last: AtomicU64,
     cut: watch::Sender<bool>,
@@ -80,18 +80,17 @@ impl FrontServer {
         names: Vec<String>,
         exposed: Option<Exposure>,
         head_time: Duration,
-        backend: Arc<BackendServer>,
+        handler: mpsc::Sender<Handed>,
         in_flight: Arc<InFlightRequests>,
     ) -> FrontServer {
         FrontServer {
             names,
             exposed,
             head_time,
-            backend,
+            handler,
             in_flight,
             slots: Arc::new(Semaphore::new(OPEN)),
-            relays: Semaphore::new(RELAYS),
-            handing: Arc::new(Semaphore::new(HANDING)),
+            unanswered: Semaphore::new(UNANSWERED),
             idle: Mutex::new(BTreeMap::new()),
             last: AtomicU64::new(0),
             cut: watch::Sender::new(false),
@@ -214,67 +213,36 @@ impl FrontServer {
         target: &str,
         progress: &mut Progress,
     ) -> io::Result<()> {
-        let Some(exposed) = &self.exposed else { return self.relay(client, method, target, progress).await };
+        let Some(exposed) = &self.exposed else {
+            return self.pass_on(client, method, target, progress).await;
+        };
         if visitor == Visitor::Monitor
             && let HealthWord::Repeat(page) = exposed.side.health()
         {
             return send(client, &page.print(false)).await;
         }
         match exposed.room(visitor).await {
-            Some(_room) => self.relay(client, method, target, progress).await,
+            Some(_room) => self.pass_on(client, method, target, progress).await,
             None => send(client, &Page::plain(503).print(false)).await,
         }
     }
 
-    async fn relay(
+    /// Gives the request to the handler, waits for its answer, and writes that.
+    async fn pass_on(
         &self,
         client: &mut TcpStream,
         method: Method,
         target: &str,
         progress: &mut Progress,
     ) -> io::Result<()> {
-        let _relay = self.relays.acquire().await.map_err(io::Error::other)?;
-        for _ in 0..TRIES {
-            if self.hand_over(client, method, target, progress).await? {
-                break;
-            }
-            // tiny_http is down or descriptors are short.
-            self.evict_half();
-            sleep(BACK_OFF).await;
-        }
-        if *progress != Progress::Answered {
-            send(client, &Page::plain(503).print(false)).await?;
-        }
-        Ok(())
-    }
-
-    /// Passes the request on and copies the answer back as it comes. False where the handler never
-    /// saw the request, so that it can be tried again.
-    async fn hand_over(
-        &self,
-        client: &mut TcpStream,
-        method: Method,
-        target: &str,
-        progress: &mut Progress,
-    ) -> io::Result<bool> {
-        let permit = self.handing.clone().acquire_owned().await.map_err(io::Error::other)?;
+        let _turn = self.unanswered.acquire().await.map_err(io::Error::other)?;
         let ends = Ends { peer: client.peer_addr()?, local: client.local_addr()? };
-        let under_way = self.in_flight.begin(permit, ends);
-        let Ok(mut backend) = self.backend.connect().await else { return Ok(false) };
-        let request = self.backend.clean(method, target, &self.names[0], under_way.id);
-        if backend.write_all(request.as_bytes()).await.is_err() {
-            return Ok(false);
-        }
-        let mut buffer = vec![0; 16 * 1024];
-        loop {
-            match backend.read(&mut buffer).await {
-                Ok(0) | Err(_) => return Ok(under_way.arrived()),
-                Ok(size) => {
-                    *progress = Progress::Answered;
-                    send(client, &buffer[..size]).await?;
-                }
-            }
-        }
+        let (request, answer) = Request::new(method, target, ends, self.in_flight.clone());
+        // A handler that is gone drops it, which is an answer too.
+        let _ = self.handler.send((request, self.in_flight.set_out()));
+        let (page, _moving) = answer.await.unwrap_or_else(|_| (Page::plain(503), self.in_flight.set_out()));
+        *progress = Progress::Answered;
+        send(client, &page.print(false)).await
     }
 
     /// Ends one idle connection: the oldest of whoever holds most of them, so that a crowd of one source makes room for
@@ -340,7 +308,10 @@ async fn first<T>(work: impl Future<Output = T>, end: impl Future<Output = ()> +
 }
 
 async fn send(client: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
-    timeout(STALL, client.write_all(bytes)).await?
+    for piece in bytes.chunks(PIECE) {
+        timeout(STALL, client.write_all(piece)).await??;
+    }
+    Ok(())
 }
 
 async fn drain(client: &mut TcpStream) -> io::Result<()> {

@@ -1,6 +1,5 @@
 //! The loopback port on which the provider's redirect arrives (RFC 8252, 7.3).
 
-mod backend_server;
 mod front_server;
 #[doc(hidden)]
 pub mod head;
@@ -19,14 +18,13 @@ pub use public_side::{HealthWord, PublicSide};
 pub use request::{Method, Request};
 pub use trusted_proxies::TrustedProxies;
 
-use backend_server::{BackendServer, Thread};
 use front_server::{FrontServer, ListenerHandle};
 use in_flight_requests::InFlightRequests;
 use public_side::Exposure;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
@@ -34,8 +32,8 @@ use url::Url;
 
 /// How long stopping waits for answers under way.
 const GRACE: Duration = Duration::from_millis(500);
-/// How long stopping waits for sockets to close, which takes microseconds unless the runtime is stuck.
-const CLOSING: Duration = Duration::from_millis(200);
+/// How long stopping waits for sockets to close, which takes microseconds unless machine or runtime are stuck.
+const CLOSING: Duration = Duration::from_secs(2);
 /// Connections the kernel keeps until they are accepted. Std's 128 overflow in a storm, and a callback
 /// dropped there comes again only after a second.
 #[cfg(unix)]
@@ -128,42 +126,49 @@ impl Listener {
     }
 
     /// Serves: each clean request is given to `handle`, on a thread of its own; it should pass it on and
-    /// return. A socket lives in the first of the `folders` that will do, until the end. The runtime needs I/O and time.
+    /// return. The runtime needs I/O and time.
     pub fn serve(
         self,
         runtime: &Handle,
-        folders: &[PathBuf],
         handle: impl FnMut(Request) + Send + 'static,
     ) -> io::Result<Serving> {
-        self.serve_within(front_server::HEAD_TIME, runtime, folders, handle)
+        self.serve_within(front_server::HEAD_TIME, runtime, handle)
     }
 
     fn serve_within(
         self,
         head_time: Duration,
         runtime: &Handle,
-        folders: &[PathBuf],
-        handle: impl FnMut(Request) + Send + 'static,
+        mut handle: impl FnMut(Request) + Send + 'static,
     ) -> io::Result<Serving> {
-        let in_flight = Arc::new(InFlightRequests::default());
-        let backend = Arc::new(BackendServer::open(folders)?);
-        let thread = backend.run(in_flight.clone(), handle)?;
-        let front =
-            Arc::new(FrontServer::new(self.names, self.exposed, head_time, backend, in_flight.clone()));
-        let (open, closed) = mpsc::channel();
-        let mut serving =
-            Serving { port: self.port, front, in_flight, listening: Vec::new(), closed, _thread: thread };
         let _inside = runtime.enter();
-        for socket in self.sockets {
-            #[cfg(unix)]
-            rustix::net::listen(&socket, QUEUE)?;
-            socket.set_nonblocking(true)?;
-            let listener = tokio::net::TcpListener::from_std(socket)?;
+        let listeners = self.sockets.into_iter().map(listen).collect::<io::Result<Vec<_>>>()?;
+        let in_flight = Arc::new(InFlightRequests::default());
+        let (handler, handed) = mpsc::channel::<front_server::Handed>();
+        // Ends when nothing of the front server is left.
+        thread::Builder::new().name("listener".into()).spawn(move || {
+            for (request, _moving) in handed {
+                handle(request);
+            }
+        })?;
+        let front =
+            Arc::new(FrontServer::new(self.names, self.exposed, head_time, handler, in_flight.clone()));
+        let (open, closed) = mpsc::channel();
+        let accept = |listener| {
             let listening = ListenerHandle { listener, _open: open.clone() };
-            serving.listening.push(runtime.spawn(serving.front.clone().accept(listening)).abort_handle());
-        }
-        Ok(serving)
+            runtime.spawn(front.clone().accept(listening)).abort_handle()
+        };
+        let listening = listeners.into_iter().map(accept).collect();
+        Ok(Serving { port: self.port, front, in_flight, listening, closed })
     }
+}
+
+/// The socket as the runtime, inside of which this is, accepts at it.
+fn listen(socket: TcpListener) -> io::Result<tokio::net::TcpListener> {
+    #[cfg(unix)]
+    rustix::net::listen(&socket, QUEUE)?;
+    socket.set_nonblocking(true)?;
+    tokio::net::TcpListener::from_std(socket)
 }
 
 /// What browsers call the host of an address: with its port, which they leave out where it's the scheme's own.
@@ -186,15 +191,13 @@ fn no_ipv6(error: &io::Error) -> bool {
 }
 
 /// A port being served. Dropping it closes the port, lets answers under way reach the browser (half a
-/// second at most; requests nobody answers aren't waited for) and ends the thread.
+/// second at most; requests nobody answers aren't waited for) and with them the thread ends.
 pub struct Serving {
     port: u16,
     front: Arc<FrontServer>,
     in_flight: Arc<InFlightRequests>,
     listening: Vec<AbortHandle>,
     closed: mpsc::Receiver<()>,
-    /// Dropped last: the handler ends once nothing can reach it.
-    _thread: Thread,
 }
 
 impl Serving {

@@ -86,14 +86,17 @@ impl Exposure {
             |verdict: &Verdict| matches!(verdict, Verdict::Pass(Method::Get, target) if target == HEALTH);
         let under_own_name =
             || elsewhere && head::judge(head, 0, &self.own_names).is_some_and(|it| asks_for_health(&it));
+        // defense: S62 monitors-are-not-counted
         if asks_for_health(&verdict) || under_own_name() {
             return (Visitor::Monitor, Verdict::Pass(Method::Get, HEALTH.into()));
         }
+        // defense: S62 expected-answers-are-not-counted
         if let Verdict::Pass(Method::Get, target) = &verdict
             && self.side.expects(target)
         {
             return (Visitor::Expected, verdict);
         }
+        // defense: S62 refused-hosts-are-told
         if let Some(host) = head::host(head).filter(|_| elsewhere) {
             self.side.refused_host(&host);
         }

@@ -10,7 +10,6 @@ mod storm;
 use super::*;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Instant;
 use tokio::runtime::Runtime;
 
 /// Far beyond what anything here takes; only a hang reaches it.
@@ -21,8 +20,6 @@ struct Rig {
     serving: Option<Serving>,
     requests: mpsc::Receiver<Request>,
     port: u16,
-    #[cfg_attr(not(unix), expect(dead_code, reason = "kept until dropped; only unix looks inside"))]
-    folder: tempfile::TempDir,
     runtime: Runtime,
 }
 
@@ -50,12 +47,6 @@ impl Rig {
         Rig::echo_within(front_server::HEAD_TIME, host)
     }
 
-    /// The same, for a storm: what holds its place by saying nothing loses none by the clock, so that whoever is answered
-    /// was made room for.
-    fn in_a_storm() -> Rig {
-        Rig::echo_within(Duration::from_hours(1), Host::Ipv4Literal)
-    }
-
     fn echo_within(head_time: Duration, host: Host) -> Rig {
         let handle = |request: Request| {
             let html = format!("you asked for {}", request.path);
@@ -70,12 +61,11 @@ impl Rig {
         requests: mpsc::Receiver<Request>,
         handle: impl FnMut(Request) + Send + 'static,
     ) -> Rig {
-        let (runtime, folder) = (runtime(), tempfile::tempdir().unwrap());
+        let runtime = runtime();
         let listener = Listener::bind(host, None).unwrap();
         let port = listener.port();
-        let serving =
-            listener.serve_within(head_time, runtime.handle(), &[folder.path().to_owned()], handle).unwrap();
-        Rig { serving: Some(serving), requests, port, folder, runtime }
+        let serving = listener.serve_within(head_time, runtime.handle(), handle).unwrap();
+        Rig { serving: Some(serving), requests, port, runtime }
     }
 
     fn connect(&self) -> TcpStream {
@@ -187,14 +177,13 @@ fn s16_a_taken_port_is_in_use_in_either_family() {
 
 #[test]
 fn s16_the_socket_bound_is_the_socket_served() {
-    let (runtime, folder) = (runtime(), tempfile::tempdir().unwrap());
+    let runtime = runtime();
     let listener = Listener::bind(Host::Ipv4Literal, None).unwrap();
     let port = listener.port();
     // It waits in the socket's queue, which a second bind would have lost.
     let mut early = connect(port);
     early.write_all(get(port, "/early").as_bytes()).unwrap();
-    let _serving = listener
-        .serve(runtime.handle(), &[folder.path().to_owned()], |request| request.answer(page("in time")));
+    let _serving = listener.serve(runtime.handle(), |request| request.answer(page("in time")));
     assert!(all(early).ends_with("in time"));
 }
 
@@ -233,99 +222,18 @@ fn s20_another_name_for_us_is_misdirected() {
 }
 
 #[test]
-fn the_handler_gets_the_target_as_sent_and_nothing_else() {
+fn the_handler_gets_the_target_as_sent() {
     let rig = Rig::new(Host::Ipv4Literal);
     let browser = rig.ask("/call%62ack?code=a%2Fb&state=c?d");
     let request = rig.next();
     assert_eq!(request.path, "/call%62ack");
     assert_eq!(request.query.as_deref(), Some("code=a%2Fb&state=c?d"));
-    let inner = request.inner.as_ref().unwrap();
-    let names: Vec<_> = inner.headers().iter().map(|header| header.field.to_string()).collect();
-    assert_eq!(names, ["Host", "X-Gate", "Connection"]);
     request.answer(page("done"));
     let answer = all(browser);
     assert!(answer.contains("\r\nContent-Security-Policy: default-src 'none'\r\n"), "{answer}");
     let browser = rig.ask("/callback");
     assert_eq!(rig.next().query, None);
     assert_eq!(status(&all(browser)), 503, "the request was dropped unanswered");
-}
-
-#[cfg(unix)]
-#[test]
-fn a_request_not_through_the_gate_gets_nowhere() {
-    let rig = Rig::new(Host::Ipv4Literal);
-    // One that is under way, so that only the proof tells the forged one apart.
-    let browser = rig.ask("/first");
-    let first = rig.next();
-    let inside = std::fs::read_dir(rig.folder.path()).unwrap().next().unwrap().unwrap().path();
-    let mut stream = std::os::unix::net::UnixStream::connect(inside.join("s")).unwrap();
-    write!(stream, "GET /forged HTTP/1.1\r\nX-Gate: 00 {}\r\nConnection: close\r\n\r\n", first.id).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert_eq!(status(&answer), 500);
-    first.answer(page("first"));
-    assert!(all(browser).ends_with("first"));
-    let browser = rig.ask("/true");
-    let request = rig.next();
-    assert_eq!(request.path, "/true");
-    drop(request);
-    all(browser);
-}
-
-#[cfg(unix)]
-#[test]
-fn the_private_folder_is_ours_alone_and_goes_at_the_end() {
-    use std::os::unix::fs::PermissionsExt;
-    let mut rig = Rig::echo(Host::Ipv4Literal);
-    let inside = std::fs::read_dir(rig.folder.path()).unwrap().next().unwrap().unwrap();
-    assert_eq!(inside.metadata().unwrap().permissions().mode() & 0o777, 0o700);
-    rig.serving = None;
-    assert_eq!(std::fs::read_dir(rig.folder.path()).unwrap().count(), 0);
-}
-
-/// A port is served with its private socket in one of these folders, and closed.
-#[cfg(unix)]
-fn serves_in(folders: &[std::path::PathBuf]) -> io::Result<()> {
-    let runtime = runtime();
-    let listener = Listener::bind(Host::Ipv4Literal, None)?;
-    let port = listener.port();
-    let handle = |request: Request| {
-        let html = format!("you asked for {}", request.path);
-        request.answer(page(html));
-    };
-    let serving = listener.serve(runtime.handle(), folders, handle)?;
-    callback(port);
-    drop(serving);
-    Ok(())
-}
-
-#[cfg(unix)]
-#[test]
-fn s57_a_folder_that_will_not_do_is_passed_over_and_without_any_nothing_is_served() {
-    use std::os::unix::fs::PermissionsExt;
-    let home = tempfile::tempdir().unwrap();
-    let folder = |name: &str, mode: u32| {
-        let path = home.path().join(name);
-        std::fs::create_dir(&path).unwrap();
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
-        path
-    };
-    let (long, open) = (folder(&"x".repeat(200), 0o700), folder("open", 0o777));
-    let file = home.path().join("file");
-    std::fs::write(&file, "").unwrap();
-    let missing = home.path().join("missing");
-    for (nth, wrong) in [&long, &open, &file, &missing].into_iter().enumerate() {
-        let why = serves_in(std::slice::from_ref(wrong)).unwrap_err().to_string();
-        assert!(why.contains("no folder takes its private socket"), "{why}");
-        let good = folder(&format!("good {nth}"), 0o700);
-        serves_in(&[wrong.clone(), good.clone()]).unwrap();
-        assert_eq!(std::fs::read_dir(&good).unwrap().count(), 0);
-    }
-    assert!(serves_in(&[]).is_err());
-    // Nothing is left in any of them.
-    assert_eq!(std::fs::read_dir(&long).unwrap().count() + std::fs::read_dir(&open).unwrap().count(), 0);
-    // In one like /tmp nobody moves what isn't theirs.
-    serves_in(&[folder("sticky", 0o1777)]).unwrap();
 }
 
 #[test]
@@ -342,55 +250,39 @@ fn a_request_held_blocks_no_other() {
 }
 
 #[test]
-fn an_answer_is_copied_as_it_comes_and_outlives_the_head_deadline() {
+fn an_answer_may_come_long_after_the_heads_deadline() {
     let rig = Rig::within(Duration::from_millis(50), Host::Ipv4Literal);
-    let mut browser = rig.ask("/events");
-    let mut request = rig.next();
-    let mut writer = request.inner.take().unwrap().into_writer();
-    let mut part = [0; 4];
-    for _ in 0..3 {
-        // An idle connection opened now and ended by its deadline shows that the deadline passed.
-        assert_eq!(all(rig.send("GET /")), "");
-        writer.write_all(b"tick").unwrap();
-        writer.flush().unwrap();
-        browser.read_exact(&mut part).unwrap();
-        assert_eq!(&part, b"tick");
-    }
-    drop(writer);
-    assert_eq!(all(browser), "");
+    let browser = rig.ask("/callback");
+    let request = rig.next();
+    // An idle connection opened now and ended by its deadline shows that the deadline passed.
+    assert_eq!(all(rig.send("GET /")), "");
+    request.answer(page("at last"));
+    assert!(all(browser).ends_with("at last"));
 }
 
 #[test]
-fn a_large_page_arrives_whole() {
-    let rig = Rig::new(Host::Ipv4Literal);
-    let html = "0123456789".repeat(300_000);
-    let browser = rig.ask("/");
-    let reader = std::thread::spawn(|| all(browser));
-    rig.next().answer(page(html.clone()));
-    assert!(reader.join().unwrap().ends_with(&html));
-}
-
-#[test]
-fn a_page_of_100_kb_never_waits_for_the_browser() {
-    let rig = Rig::new(Host::Ipv4Literal);
-    // These browsers read nothing; answering them all must return all the same.
-    let browsers: Vec<_> = (0..30).map(|_| rig.ask("/")).collect();
-    for _ in &browsers {
-        rig.next().answer(page("x".repeat(100_000)));
-    }
-}
-
-#[test]
-fn a_page_of_any_size_answered_apart_holds_up_nobody_and_arrives_whole() {
+fn a_page_of_any_size_holds_up_nobody_and_arrives_whole() {
     let rig = Rig::new(Host::Ipv4Literal);
     let html = "0123456789".repeat(300_000);
     // These read nothing until all are answered.
-    let browsers: Vec<_> = (0..8).map(|_| rig.ask("/")).collect();
+    let browsers: Vec<_> = (0..30).map(|_| rig.ask("/")).collect();
     for _ in &browsers {
-        rig.next().answer_apart(page(html.clone()));
+        rig.next().answer(page(html.clone()));
     }
     for browser in browsers {
         assert!(all(browser).ends_with(&html));
+    }
+}
+
+#[test]
+fn where_the_handler_is_gone_a_browser_is_told_at_once() {
+    let rig = Rig::with(front_server::HEAD_TIME, Host::Ipv4Literal, mpsc::channel().1, |request| {
+        assert_ne!(request.path, "/bug", "a panic, which ends the handler's thread");
+        request.answer(page("well"));
+    });
+    assert_eq!(status(&all(rig.ask("/"))), 200);
+    for path in ["/bug", "/", "/callback"] {
+        assert_eq!(status(&all(rig.ask(path))), 503, "{path}");
     }
 }
 
@@ -415,15 +307,12 @@ fn a_post_from_a_page_of_ours_reaches_the_handler_as_one() {
 #[test]
 fn a_page_answered_arrives_though_the_port_closes_at_once() {
     let runtime = runtime();
-    let folder = tempfile::tempdir().unwrap();
     for round in 0..200 {
         let html = "whole".repeat(if round % 2 == 0 { 2_000 } else { 20_000 });
         let (sender, requests) = mpsc::channel();
         let listener = Listener::bind(Host::Ipv4Literal, None).unwrap();
         let port = listener.port();
-        let serving = listener
-            .serve(runtime.handle(), &[folder.path().to_owned()], move |request| drop(sender.send(request)))
-            .unwrap();
+        let serving = listener.serve(runtime.handle(), move |request| drop(sender.send(request))).unwrap();
         let mut browser = connect(port);
         browser.write_all(get(port, "/callback").as_bytes()).unwrap();
         let request: Request = requests.recv_timeout(LONG).unwrap();
@@ -464,9 +353,7 @@ fn a_request_left_unanswered_holds_up_nothing_and_gets_a_word() {
     let mut rig = Rig::new(Host::Ipv4Literal);
     let browser = rig.ask("/callback");
     let held = rig.next();
-    let start = Instant::now();
     rig.serving = None;
-    assert!(start.elapsed() < GRACE, "{:?}", start.elapsed());
     assert_eq!(status(&all(browser)), 503);
     held.answer(page("too late, and harmless"));
 }
@@ -474,18 +361,38 @@ fn a_request_left_unanswered_holds_up_nothing_and_gets_a_word() {
 #[test]
 fn a_handler_that_never_returns_does_not_stop_the_end() {
     let (block, never) = mpsc::channel::<()>();
-    let mut rig = Rig::with(front_server::HEAD_TIME, Host::Ipv4Literal, mpsc::channel().1, move |_request| {
+    let (sender, handled) = mpsc::channel();
+    let mut rig = Rig::with(front_server::HEAD_TIME, Host::Ipv4Literal, handled, move |request| {
+        let _ = sender.send(request);
         let _ = never.recv();
     });
     let browser = rig.ask("/callback");
-    let start = Instant::now();
+    let held = rig.next();
     rig.serving = None;
-    assert!(start.elapsed() < 3 * GRACE, "{:?}", start.elapsed());
-    drop((block, browser));
+    assert_eq!(status(&all(browser)), 503);
+    drop((block, held));
+}
+
+/// A process that another test starts holds copies of our sockets until it has become another program: where ports are to be
+/// closed, no other test may be at work.
+#[cfg(target_os = "linux")]
+fn alone_on_linux(name: &str, _: fn()) {
+    alone::alone(name, 1024);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn alone_on_linux(_: &str, test: fn()) {
+    test();
 }
 
 #[test]
 fn s23_the_ports_are_closed_after_the_drop() {
+    alone_on_linux("ports_close_run_alone_by_its_parent", ports_close_run_alone_by_its_parent);
+}
+
+#[test]
+#[ignore = "run by s23_the_ports_are_closed_after_the_drop, alone"]
+fn ports_close_run_alone_by_its_parent() {
     for host in [Host::Ipv4Literal, Host::Localhost] {
         let mut rig = Rig::echo(host);
         let idle = rig.connect();
@@ -505,12 +412,16 @@ fn s23_the_ports_are_closed_after_the_drop() {
 
 #[test]
 fn the_end_holds_when_the_runtime_went_first() {
+    alone_on_linux("without_runtime_run_alone_by_its_parent", without_runtime_run_alone_by_its_parent);
+}
+
+#[test]
+#[ignore = "run by the_end_holds_when_the_runtime_went_first, alone"]
+fn without_runtime_run_alone_by_its_parent() {
     let mut rig = Rig::echo(Host::Ipv4Literal);
     callback(rig.port);
     let runtime = std::mem::replace(&mut rig.runtime, runtime());
     runtime.shutdown_background();
-    let start = Instant::now();
     rig.serving = None;
-    assert!(start.elapsed() < Duration::from_secs(2));
     assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, rig.port)).is_err());
 }

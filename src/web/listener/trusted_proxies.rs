@@ -38,6 +38,7 @@ impl TrustedProxies {
     /// could have written. A head with both headers was touched by somebody whom the proxy didn't see to: neither is believed.
     pub(super) fn source(&self, peer: IpAddr, head: &[u8]) -> IpAddr {
         let peer = peer.to_canonical();
+        // defense: S62 only-trusted-proxies-say-who-asks
         if !self.trust(peer) {
             return peer;
         }
@@ -60,6 +61,7 @@ impl TrustedProxies {
         for hop in named {
             // What isn't an address ends what is vouched for.
             let Some(hop) = hop else { return last };
+            // defense: S62 what-no-proxy-vouches-for
             if !self.trust(hop) {
                 return hop;
             }

@@ -134,7 +134,7 @@ impl Worklist {
         waiting.iter().for_each(|_| state.goes());
         drop(state);
         for request in waiting {
-            request.answer_apart(Page::json(json.to_string()));
+            request.answer(Page::json(json.to_string()));
         }
     }
 
@@ -165,7 +165,7 @@ impl Worklist {
                 let page = page::render(&self.path(), &self.0.view, &state);
                 state.goes();
                 drop(state);
-                request.answer_apart(page);
+                request.answer(page);
                 return None;
             }
             (Method::Get, None) if below == "news" => {

@@ -20,7 +20,6 @@ struct Rig {
     steps: Receiver<SessionEvent>,
     port: u16,
     runtime: Runtime,
-    _folder: tempfile::TempDir,
 }
 
 fn entry(license: &str, why: &str) -> Entry {
@@ -48,7 +47,6 @@ impl Rig {
         let worklist = Worklist::new(&OsRandom, view).unwrap();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let folder = tempfile::tempdir().unwrap();
         let listener = Listener::bind(Host::Ipv4Literal, None).unwrap();
         let port = listener.port();
         let (sender, steps) = channel();
@@ -61,8 +59,8 @@ impl Rig {
                 let _ = sender.send(step);
             }
         };
-        let serving = listener.serve(runtime.handle(), &[folder.path().to_owned()], handle).unwrap();
-        Rig { worklist, serving: Some(serving), steps, port, runtime, _folder: folder }
+        let serving = listener.serve(runtime.handle(), handle).unwrap();
+        Rig { worklist, serving: Some(serving), steps, port, runtime }
     }
 
     /// Sends a request for what lies below the page's path.

@@ -289,7 +289,7 @@ fn a_link_is_not_lost_by_what_else_is_done_to_its_license() {
     rig.minutes_pass(5);
     drop(rig.run("token L-1").exits(0));
     rig.minutes_pass(1);
-    drop(rig.run("token L-1 --min-valid 2h").exits(0));
+    drop(rig.run("token L-1 --min-valid 60m").exits(0));
     let file = rig.write("facts.csv", "ubi,license,username,name\n604001,L-1,ann@example.com,Hudson\n");
     drop(rig.run(&format!("import {file} --yes")).exits(0));
     assert_eq!(flows(&rig, "L-1")[0].id, link.flow);

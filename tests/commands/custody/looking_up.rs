@@ -34,13 +34,60 @@ fn a_living_grant_is_active_by_its_access_token_and_once_that_has_lapsed_by_its_
 }
 
 #[test]
-fn a_dead_grant_is_marked_invalid_once_both_its_tokens_were_called_inactive_twice() {
+fn a_dead_grant_is_marked_invalid_once_both_its_tokens_were_called_inactive_twice_and_its_refresh_was_refused()
+ {
     let rig = granted();
     rig.provider.ends_grants_of("L-1");
     assert_eq!(found(look(&rig, &["L-1"])), (0, 1, vec![]));
     assert_eq!(times(&rig, "introspected"), 4);
     assert_eq!((shown(&rig, "L-1").0, kept(&rig, "L-1")), (State::Invalid, vec![(Role::Live, 1)]));
-    assert_eq!(last_line(&rig, "L-1"), "invalid the provider calls the grant inactive");
+    assert_eq!(times(&rig, "refused"), 1);
+    let told = "invalid 127.0.0.1:1 refused the refresh: the grant is no longer valid";
+    assert!(last_line(&rig, "L-1").starts_with(told), "{}", last_line(&rig, "L-1"));
+}
+
+#[test]
+fn a_grant_is_not_dead_because_this_client_may_not_look() {
+    // RFC 7662 2.2: who may not look hears "inactive", too.
+    let rig = granted();
+    drop(rig.grant("L-2"));
+    drop(rig.grant("L-3"));
+    rig.provider
+        .replies(INTROSPECT, std::iter::repeat_with(|| Reply::Changed(json!({"active": false}))).take(20));
+    let (active, invalid, unknown) = found(look(&rig, &["L-1", "L-2", "L-3"]));
+    assert_eq!((active, invalid), (1, 0), "one refresh shows it");
+    assert!(unknown.len() == 2 && unknown[0].contains("whose refresh proved that it lives"), "{unknown:?}");
+    assert_eq!(times(&rig, "refreshed"), 1, "the others' tokens aren't rotated");
+    for license in ["L-1", "L-2", "L-3"] {
+        assert_eq!(shown(&rig, license), (State::Active, vec![], None));
+    }
+    oracle::rests(&rig);
+}
+
+#[test]
+fn an_inactive_grant_that_nothing_can_confirm_is_unknown() {
+    // No refresh token; or the refresh itself gets no word on the grant.
+    let rig = Rig::new();
+    rig.provider.replies(TOKEN, [Reply::Changed(json!({"refresh_token": null}))]);
+    drop(rig.grant("L-1"));
+    rig.provider
+        .replies(INTROSPECT, std::iter::repeat_with(|| Reply::Changed(json!({"active": false}))).take(2));
+    let (active, invalid, unknown) = found(look(&rig, &["L-1"]));
+    assert!(
+        (active, invalid) == (0, 0) && unknown[0].contains("no refresh token to prove that"),
+        "{unknown:?}"
+    );
+    for reply in
+        [Reply::Status(503, String::new()), Reply::Status(401, r#"{"error":"invalid_client"}"#.into())]
+    {
+        let rig = granted();
+        rig.provider
+            .replies(INTROSPECT, std::iter::repeat_with(|| Reply::Changed(json!({"active": false}))).take(4));
+        rig.provider.replies(TOKEN, [reply]);
+        let (active, invalid, unknown) = found(look(&rig, &["L-1"]));
+        assert_eq!((active, invalid, unknown.len()), (0, 0, 1));
+        assert_eq!(shown(&rig, "L-1").0, State::Active);
+    }
 }
 
 #[test]
@@ -141,7 +188,7 @@ fn tokens_that_a_lost_refresh_may_have_rotated_are_inactive_and_that_calls_no_gr
     rig.minutes_pass(61);
     rig.provider.replies(TOKEN, [Reply::Garbled(200, "<html>".into())]);
     drop(rig.run("token L-1").exits(8));
-    assert_eq!(found(look(&rig, &["L-1", "L-2"])), (1, 0, vec!["no clear answer came".into()]));
+    assert_eq!(found(look(&rig, &["L-1", "L-2"])), (1, 0, vec!["the answer to a refresh is lost".into()]));
     assert_eq!((shown(&rig, "L-1").0, shown(&rig, "L-1").1), (State::Active, vec!["uncertain"]));
     oracle::holds(&rig);
 }

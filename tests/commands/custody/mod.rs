@@ -2,6 +2,7 @@
 //! Where a rule is custody's own a test drives it step by step, through [`Process`], which alone knows the names of its
 //! methods; where the order of a command matters, the command is run.
 
+mod answering_again;
 mod bundles;
 mod doubting;
 mod handing_off;
@@ -9,6 +10,7 @@ mod holding;
 mod looking_up;
 mod moving;
 mod process;
+mod proving;
 mod queueing;
 mod recovering;
 mod refreshing;

@@ -145,6 +145,16 @@ impl Process<'_> {
         self.custody.sending(flow, code)
     }
 
+    /// A code came.
+    pub(super) fn arrives(&mut self, flow: &FlowId, code: &Secret) -> Result<()> {
+        self.custody.arrived(flow, code)
+    }
+
+    /// It's about to leave.
+    pub(super) fn sends(&mut self, flow: &FlowId, code: &Secret) -> Result<Logged<(FlowId, Code)>> {
+        self.custody.sending(flow, code)
+    }
+
     /// The one POST.
     pub(super) fn exchanged(&self, go: Logged<(FlowId, Code)>) -> Result<Granted> {
         let exchange = self.exchange();
@@ -291,7 +301,7 @@ impl Process<'_> {
     /// The same of one that was found before.
     pub(super) fn take_up_found(&mut self, flow: Flow, address: &str) -> Result<Logged<(FlowId, Code)>> {
         let (endpoints, id) = (self.exchange().endpoints, flow.id.clone());
-        let code = self.custody.take_up(flow, returned(address), &endpoints)?;
+        let code = self.custody.claim_flow(flow, returned(address), &endpoints)?;
         self.custody.sending(&id, &code)
     }
 
@@ -299,7 +309,7 @@ impl Process<'_> {
     pub(super) fn only_taken_up(&mut self, address: &str) -> Result<()> {
         let (Found::Waiting(flow) | Found::Left(flow)) = self.find(address)?;
         let endpoints = self.exchange().endpoints;
-        self.custody.take_up(*flow, returned(address), &endpoints).map(drop)
+        self.custody.claim_flow(*flow, returned(address), &endpoints).map(drop)
     }
 
     /// The same, exchanged and stored.

@@ -64,7 +64,7 @@ fn a_token_that_came_since_the_command_began_is_as_good_as_any_gets() {
     assert_eq!(rig.run("token L-1 --min-valid 5h").exits(0).out, "access-1.1\n");
     assert_eq!(times(&rig, "refreshed"), 1);
     let lasts = |it: &Process<'_>| {
-        matches!(it.at_hand("L-1", SignedDuration::from_hours(5)).unwrap(), AtHand::Lasts(_))
+        matches!(it.at_hand("L-1", SignedDuration::from_hours(1)).unwrap(), AtHand::Lasts(_))
     };
     // Whoever has waited while another one refreshed doesn't do so again.
     process(&rig, |it| assert!(lasts(it)));
@@ -114,7 +114,7 @@ fn a_grant_without_a_refresh_token_has_tokens_until_its_first_one_lapses() {
     assert_eq!(rig.run("token L-1").exits(0).out, "access-1\n");
     rig.minutes_pass(61);
     let done = rig.run("token L-1").exits(4);
-    assert!(done.err.contains("without a refresh token, and its access token has lapsed"), "{}", done.err);
+    assert!(done.err.contains("L-1 is expired"), "{}", done.err);
     assert!(done.err.contains("biotrack-auth renew 604001/L-1"), "{}", done.err);
 }
 
@@ -368,4 +368,29 @@ fn a_rolling_grant_whose_end_is_not_told_is_estimated_from_the_refresh() {
     drop(rig.run("token L-1").exits(0));
     let later = record(&rig, "L-1");
     assert!(later.expires_estimated && later.expires_at > first.expires_at, "{later:?}");
+}
+
+#[test]
+fn an_earlier_end_that_a_refresh_tells_always_counts() {
+    for rolling in [false, true] {
+        let rig = lapsed();
+        rig.adds_to_profile(&format!("rolling = {rolling}"));
+        let sooner = "2026-03-20T00:00:00Z";
+        rig.provider.replies(TOKEN, [Reply::Changed(json!({"expiration_date": sooner}))]);
+        drop(rig.run("token L-1").exits(0));
+        assert_eq!(record(&rig, "L-1").expires_at, Some(sooner.parse().unwrap()), "{rolling}");
+        assert_eq!(last_line(&rig, "L-1"), format!("shortened by a refresh, until {sooner}"));
+    }
+    // By a few seconds it differs where a lifetime is told, and nothing is made of that.
+    let rig = lapsed();
+    let before = record(&rig, "L-1").expires_at.unwrap();
+    let sooner = before - SignedDuration::from_secs(30);
+    rig.provider.replies(TOKEN, [Reply::Changed(json!({"expiration_date": sooner.to_string()}))]);
+    drop(rig.run("token L-1").exits(0));
+    assert_eq!(record(&rig, "L-1").expires_at, Some(before));
+    // Neither is of one that can't be.
+    let rig = lapsed();
+    rig.provider.replies(TOKEN, [Reply::Changed(json!({"expiration_date": "2025-01-01T00:00:00Z"}))]);
+    drop(rig.run("token L-1").exits(0));
+    assert_eq!(record(&rig, "L-1").expires_at, Some(before));
 }

@@ -31,7 +31,8 @@ pub fn judge(home: &Home) -> Result<(), String> {
     let has = |condition: &str| conditions.contains(&condition);
     let token = rig.run(&format!("token {LICENSE}"));
     let ours = token.out.trim().to_owned();
-    let open = ["uncertain", "revocation_pending", "handoff_lapsed"].into_iter().any(has);
+    let open =
+        ["uncertain", "granted_not_stored", "revocation_pending", "handoff_lapsed"].into_iter().any(has);
     if ["active", "due"].contains(&state) && !open {
         if token.code != 0 {
             return Err(format!("{state} {conditions:?}, but no token is to be had: {}", token.err));

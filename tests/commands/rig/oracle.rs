@@ -72,7 +72,12 @@ impl Shown {
 
     /// Whether something is still to be done about it.
     fn is_open(&self) -> bool {
-        const OPEN: [Condition; 3] = [Condition::Uncertain, Condition::RevocationPending, Condition::Held];
+        const OPEN: [Condition; 4] = [
+            Condition::Uncertain,
+            Condition::GrantedNotStored,
+            Condition::RevocationPending,
+            Condition::Held,
+        ];
         OPEN.iter().any(|condition| self.says(*condition))
     }
 
@@ -135,6 +140,7 @@ impl<'r> Books<'r> {
                 Some(Role::Unwanted) => record.says(Condition::RevocationPending),
                 None => {
                     record.says(Condition::Uncertain)
+                        || record.says(Condition::GrantedNotStored)
                         || record.says(Condition::HeldElsewhere)
                         || forgets && self.live(license).is_some_and(|live| live.grant > Some(number))
                         // Nobody here ever had its tokens, and the history says so.
@@ -170,7 +176,8 @@ impl<'r> Books<'r> {
         let ended_by_admin = live.and_then(|live| live.grant).is_some_and(|number| {
             self.rig.provider.grants().iter().any(|grant| grant.number == number && grant.ended_by_admin)
         });
-        let reserved = record.says(Condition::Uncertain) || record.says(Condition::HeldElsewhere);
+        let reserved = [Condition::Uncertain, Condition::GrantedNotStored, Condition::HeldElsewhere];
+        let reserved = reserved.iter().any(|condition| record.says(*condition));
         if record.lives() && !honored && !ended_by_admin && !reserved {
             Some(format!("{license}: active, and the provider takes none of its tokens: {record:?}"))
         } else if record.state == State::Invalid && honored {

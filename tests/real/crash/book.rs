@@ -75,7 +75,7 @@ impl Book {
         let record = record.ok_or("it has a grant, and there is no record")?;
         let named = record["next_command"].is_string();
         let is = |condition: &str| record["conditions"].as_array().unwrap().contains(&condition.into());
-        if is("uncertain") || is("revocation_pending") || gives_up(record) {
+        if is("uncertain") || is("granted_not_stored") || is("revocation_pending") || gives_up(record) {
             self.uncertain += 1;
             self.told.insert(newest.refresh);
             return if named { Ok(()) } else { Err("uncertain, and no command is named") };

@@ -169,7 +169,7 @@ fn a_refresh_with_a_keyring_on_a_failing_disk_loses_nothing() {
 fn refresh_with(command: &str, which: Tried, rig: Rig) {
     rig.adds_to_profile("timeout = \"1s\"");
     rig.register(LICENSE).exits(0);
-    let arguments = ["token", LICENSE, "--min-valid", "2h"];
+    let arguments = ["token", LICENSE, "--min-valid", "60m"];
     let calls = rig.disk_calls(&arguments);
     at_each_fault(command, which, calls, |fault| {
         let known = rig.truth().len();

@@ -47,7 +47,7 @@ fn a_ledger_that_is_locked_from_the_start_is_said_and_nothing_is_asked() {
     let waiting = [
         &["renew", LICENSE, "--browser", &browser][..],
         &register("L-2", &["--browser", &browser]),
-        &["token", LICENSE, "--min-valid", "2h"],
+        &["token", LICENSE, "--min-valid", "60m"],
         &["deactivate", LICENSE, "--yes"],
     ]
     .map(|arguments| rig.start(arguments));
@@ -85,7 +85,7 @@ fn locked_during_a_consent() {
     let crowd = Crowd::telling(1, |_| Will::Grant, move |_| locks());
     let run = rig.run(&register(LICENSE, &["--browser", &crowd.browser()]));
     run.exits(7).answers_nothing().says("was granted, but the grant can't be stored yet").says(BUSY);
-    assert_eq!((rig.counted("token_issued"), &rig.only()["conditions"]), (1, &json!(["uncertain"])));
+    assert_eq!((rig.counted("token_issued"), &rig.only()["conditions"]), (1, &json!(["granted_not_stored"])));
     rig.keeps_secrets(&[]);
     drop(lock.lock().unwrap().take());
     go_on(&rig, &[]);
@@ -98,13 +98,16 @@ fn locked_during_a_refresh() {
     rig.register(LICENSE).exits(0);
     let config = std::fs::read_to_string(rig.file("config.toml")).unwrap();
     let proxy = Proxy::of(&rig);
-    let asking = rig.start(&["token", LICENSE, "--min-valid", "2h"]);
+    let asking = rig.start(&["token", LICENSE, "--min-valid", "60m"]);
     proxy.seen.recv().unwrap();
     let lock = Lock::on(&rig.file("ledger.db"));
     proxy.go.send(()).unwrap();
     let run = Run::of(asking.wait_with_output().unwrap());
     run.exits(7).answers_nothing().says("was refreshed, but its new tokens can't be stored yet");
-    assert_eq!((rig.counted("token_rotated"), &rig.only()["conditions"]), (1, &json!(["uncertain"])));
+    assert_eq!(
+        (rig.counted("token_rotated"), &rig.only()["conditions"]),
+        (1, &json!(["granted_not_stored"]))
+    );
     rig.keeps_secrets(&[]);
     drop(lock);
     std::fs::write(rig.file("config.toml"), config).unwrap();

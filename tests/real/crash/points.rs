@@ -213,7 +213,7 @@ fn deactivate_after_a_lost_refresh_is_killed_at_each_write_and_stays_uncertain()
         rig.register(LICENSE).exits(0);
         rig.sandbox().set_fail(&[Mishap::Lost]);
         // What lasts is handed out.
-        rig.run(&["token", LICENSE, "--min-valid", "2h"]).exits(0);
+        rig.run(&["token", LICENSE, "--min-valid", "60m"]).exits(0);
         rig.sandbox().set_fail(&[]);
         assert_eq!(rig.only()["conditions"], serde_json::json!(["uncertain"]));
     };
@@ -253,7 +253,7 @@ fn refresh_with(command: &str, rig: Rig) {
     rig.adds_to_profile("timeout = \"1s\"");
     rig.register(LICENSE).exits(0);
     // Longer than any access token lives: each run refreshes.
-    let arguments = ["token", LICENSE, "--min-valid", "2h"];
+    let arguments = ["token", LICENSE, "--min-valid", "60m"];
     let calls = rig.calls(&arguments);
     at_each_point(command, 3, &calls, |call, nth| {
         let known = rig.truth().len();

@@ -179,7 +179,7 @@ fn a_refresh_is_cut_off_everywhere() {
             registered(rig);
         },
         // Longer than any access token lives: it refreshes.
-        |_| words(&["token", LICENSE, "--min-valid", "2h"]),
+        |_| words(&["token", LICENSE, "--min-valid", "60m"]),
         |rig, known| {
             let found = holds_refreshed(rig, known);
             is_recovered(rig);

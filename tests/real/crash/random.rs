@@ -152,13 +152,13 @@ impl Trial {
         let arguments = match what {
             What::Register => words(&register(license, &["--browser", &browser])),
             What::Renew => words(&["renew", license, "--browser", &browser]),
-            What::Refresh => words(&["token", license, "--min-valid", "2h"]),
+            What::Refresh => words(&["token", license, "--min-valid", "60m"]),
             What::Deactivate => words(&["deactivate", license, "--yes"]),
             What::Move => words(&["config", "vault", if self.sealed { "keyring" } else { "sealed" }]),
             What::Complete => match self.handed_out(license, asks) {
                 Some(back) => words(&["complete", &back]),
                 // What an earlier kill left of this license was finished instead.
-                None => words(&["token", license, "--min-valid", "2h"]),
+                None => words(&["token", license, "--min-valid", "60m"]),
             },
         };
         (what, arguments)

@@ -61,7 +61,7 @@ fn found(rig: &Rig) -> (Stage, Stage) {
 fn what_only_the_spool_knows_is_shown_and_merged() {
     let rig = Rig::new();
     let (ledger, mut spool, flow) = asked(&rig);
-    spool.keep(&flow, &answer()).unwrap();
+    spool.keep(&flow, &answer(), None).unwrap();
     drop((ledger, spool));
     assert_eq!(found(&rig), (answer(), answer()));
 }
@@ -70,7 +70,7 @@ fn what_only_the_spool_knows_is_shown_and_merged() {
 fn a_code_that_the_ledger_knows_was_sent_is_not_sent_again() {
     let rig = Rig::new();
     let (mut ledger, mut spool, flow) = asked(&rig);
-    spool.keep(&flow, &code()).unwrap();
+    spool.keep(&flow, &code(), None).unwrap();
     ledger.note(&flow, &Stage::Sent).unwrap();
     drop((ledger, spool));
     assert_eq!(found(&rig), (Stage::Sent, Stage::Sent));
@@ -80,8 +80,8 @@ fn a_code_that_the_ledger_knows_was_sent_is_not_sent_again() {
 fn an_answer_in_the_ledger_is_not_overwritten_by_what_came_before_it() {
     let rig = Rig::new();
     let (mut ledger, mut spool, flow) = asked(&rig);
-    spool.keep(&flow, &Stage::Sent).unwrap();
-    ledger.keep_answer(&flow, &answer()).unwrap();
+    spool.keep(&flow, &Stage::Sent, None).unwrap();
+    drop(ledger.note_synced(&flow, &answer()).unwrap());
     drop((ledger, spool));
     assert_eq!(found(&rig), (answer(), answer()));
 }
@@ -107,7 +107,7 @@ fn the_room_of_an_unused_one_is_the_next_processs() {
 fn one_whose_name_a_power_cut_took_back_is_merged_all_the_same() {
     let rig = Rig::new();
     let (ledger, mut spool, flow) = asked(&rig);
-    spool.keep(&flow, &answer()).unwrap();
+    spool.keep(&flow, &answer(), None).unwrap();
     let used = std::fs::read_dir(rig.file("spool")).unwrap().next().unwrap().unwrap().path();
     std::fs::rename(used, spare(&rig)).unwrap();
     drop((ledger, spool));

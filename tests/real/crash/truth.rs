@@ -51,6 +51,12 @@ pub fn holds(rig: &Rig, known: usize) -> Found {
     holds_of(rig, LICENSE, known)
 }
 
+/// Whether something is told to be uncertain, or to wait for the vault or the ledger.
+fn is_open(record: &Value) -> bool {
+    let conditions = record["conditions"].as_array().unwrap();
+    ["uncertain", "granted_not_stored"].iter().any(|it| conditions.contains(&(*it).into()))
+}
+
 /// The same of any license.
 #[track_caller]
 pub fn holds_of(rig: &Rig, license: &str, known: usize) -> Found {
@@ -61,7 +67,7 @@ pub fn holds_of(rig: &Rig, license: &str, known: usize) -> Found {
         return Found::Before;
     };
     rig.keeps_secrets(&[]);
-    let uncertain = record["conditions"].as_array().unwrap().contains(&"uncertain".into());
+    let uncertain = is_open(&record);
     assert!(!uncertain || record["next_command"].is_string(), "{record}");
     let live = rig.live(license);
     if record["state"] == "active" && !gives_up(&record) {
@@ -97,7 +103,7 @@ pub fn holds_given_up(rig: &Rig, known: usize) -> Found {
     if record["state"] == "deactivated" {
         return Found::Done;
     }
-    let uncertain = record["conditions"].as_array().unwrap().contains(&"uncertain".into());
+    let uncertain = is_open(&record);
     assert!(!uncertain || record["next_command"].is_string(), "{record}");
     assert!(uncertain || !revoked, "the grant is revoked, and the record doesn't say so: {record}");
     if uncertain { Found::Uncertain } else { Found::Before }
@@ -200,7 +206,7 @@ pub fn holds_refreshed(rig: &Rig, known: usize) -> Found {
     let record = record(rig).unwrap();
     rig.keeps_secrets(&[]);
     let live = rig.live(LICENSE).expect("active without tokens");
-    if record["conditions"].as_array().unwrap().contains(&"uncertain".into()) {
+    if is_open(&record) {
         let next = record["next_command"].as_str().unwrap();
         assert_eq!(next, format!("biotrack-auth exec 604001/{LICENSE} -- true"));
         return Found::Uncertain;

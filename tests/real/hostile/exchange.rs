@@ -112,12 +112,10 @@ fn members_of_the_wrong_type_are_no_token_answer() {
         r#""access_token":true"#,
         r#""access_token":["sandbox-access-0123456789"]"#,
         r#""access_token":{"a":"sandbox-access-0123456789"}"#,
-        r#""refresh_token":"""#,
         r#""refresh_token":1"#,
         r#""refresh_token":["sandbox-refresh-0123456789"]"#,
         r#""scope":1"#,
-        r#""scope":["a"]"#,
-        r#""scope":"""#,
+        r#""scope":[1]"#,
         r#""access_token":"(none)","error":"invalid_grant""#,
         r#""access_token":"(none)","error":"access_denied","error_description":"\u001b]52;c;aGk=\u0007""#,
     ] {
@@ -133,7 +131,7 @@ fn members_of_the_wrong_type_are_no_token_answer() {
         is_pending(behind, &it.record(&license), &["uncertain"]);
         tried += 1;
     }
-    assert_eq!(tried, 21);
+    assert_eq!(tried, 19);
 }
 
 #[test]
@@ -238,8 +236,9 @@ fn odd_but_right_answers_are_a_grant_and_odd_times_are_unknown() {
         r#""token_type":"BEARER""#,
         r#""token_type":"(none)""#,
         r#""token_type":null"#,
-        r#""refresh_token":null"#,
         r#""scope":null"#,
+        r#""scope":"""#,
+        r#""scope":["a"]"#,
         r#""x":{"y":["\u001b[2J"]}"#,
         long.as_str(),
     ] {
@@ -255,6 +254,7 @@ fn odd_but_right_answers_are_a_grant_and_odd_times_are_unknown() {
         "-009999-01-02T02:00:00Z",
         "0000-01-01T00:00:00Z",
         "1969-12-31T23:59:59Z",
+        "2035-01-19T03:14:08Z",
         "2038-01-19T03:14:08Z",
         "2106-02-07T06:28:16Z",
     ] {
@@ -264,12 +264,12 @@ fn odd_but_right_answers_are_a_grant_and_odd_times_are_unknown() {
         run.exits(0);
         let record = it.record(&license);
         assert_eq!(record["state"], "active", "{end}: {record}");
-        // One that is over as it comes is a wrong clock's: the careful estimate is better.
-        let told = end.starts_with("9999") || end.starts_with('2');
+        // One that is over as it comes, or far off, is nobody's: the careful estimate is better.
+        let told = end.starts_with("2035");
         assert_eq!(record["expires_estimated"], !told, "{end}: {record}");
         tried += 1;
     }
-    assert_eq!(tried, 41);
+    assert_eq!(tried, 43);
     looks_are_harmless(&it.rig, &format!("L-{}", tried - 1));
 }
 

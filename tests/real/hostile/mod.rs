@@ -10,10 +10,12 @@ mod listening;
 mod lookups;
 mod neighbors;
 mod network;
+mod never_bare;
 mod openers;
-mod private_socket;
 mod refreshing;
 mod strangers;
+mod swaps;
+mod this_machine;
 mod words;
 
 use crate::crash::points::stride;

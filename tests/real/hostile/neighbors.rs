@@ -5,29 +5,42 @@ use super::{get, granted, is_guarded, send, status};
 use crate::support::{Rig, Run, outside, register};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const ATTACK: &str = include_str!("neighbor.py");
 
 /// Another user of this machine, gone when dropped.
-struct Neighbor(String);
+pub(super) struct Neighbor(String);
 
 impl Neighbor {
-    fn moves_in() -> Self {
-        let name = format!("neighbor{}", std::process::id());
+    pub(super) fn moves_in() -> Self {
+        static NTH: AtomicU32 = AtomicU32::new(0);
+        let name = format!("neighbor{}-{}", std::process::id(), NTH.fetch_add(1, Ordering::Relaxed));
         let made =
             outside("useradd").args(["--no-create-home", "--shell", "/bin/sh", &name]).output().unwrap();
         assert!(made.status.success(), "this test runs as root: {}", String::from_utf8_lossy(&made.stderr));
         Self(name)
     }
 
+    /// A script of theirs, in Python.
+    pub(super) fn python(&self, arguments: &[&str]) -> Command {
+        let mut command = outside("runuser");
+        command.args(["-u", &self.0, "--", "/usr/bin/python3"]).args(arguments);
+        command.env_clear().env("PATH", "/usr/bin:/bin").current_dir("/");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Their number.
+    pub(super) fn number(&self) -> u32 {
+        let number = outside("id").args(["-u", &self.0]).output().unwrap().stdout;
+        String::from_utf8(number).unwrap().trim().parse().unwrap()
+    }
+
     /// What the attack on a port brings.
     fn attacks(&self, port: u16) -> Value {
-        let mut command = outside("runuser");
-        command.args(["-u", &self.0, "--", "/usr/bin/python3", "-", &port.to_string()]);
-        command.env_clear().env("PATH", "/usr/bin:/bin").current_dir("/");
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = self.python(&["-", &port.to_string()]).spawn().unwrap();
         std::io::Write::write_all(child.stdin.as_mut().unwrap(), ATTACK.as_bytes()).unwrap();
         Run::of(child.wait_with_output().unwrap()).exits(0).json()
     }

@@ -246,7 +246,7 @@ fn nobody_is_followed_elsewhere() {
             ("issuer", register(&new, &[]), 8),
             ("token_url", register(&new, &[]), 8),
             // The token that lives is handed out.
-            ("token_url", vec!["token", &license, "--min-valid", "2h"], 0),
+            ("token_url", vec!["token", &license, "--min-valid", "60m"], 0),
             ("introspection_url", vec!["status", "--online"], 0),
             ("revocation_url", vec!["deactivate", &license, "--yes"], 8),
         ];

@@ -8,7 +8,7 @@ use crate::support::Rig;
 use crate::support::scripted::{Answer, Scripted, whole};
 use serde_json::{Value, json as value};
 
-const ALWAYS: [&str; 4] = ["token", "L-1", "--min-valid", "2h"];
+const ALWAYS: [&str; 4] = ["token", "L-1", "--min-valid", "60m"];
 
 fn granted() -> (Rig, Scripted) {
     let rig = Rig::new();

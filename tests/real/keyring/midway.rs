@@ -62,7 +62,10 @@ fn is_kept_for_later(rig: &Rig, run: Run, blow: Blow, issued: usize) {
 fn is_kept_for_later_with(rig: &Rig, run: Run, blow: Blow, issued: usize, meanwhile: impl FnOnce()) {
     let run = run.exits(7).answers_nothing();
     assert!(run.err.contains("was granted, but the grant can't be stored yet"), "{blow:?}: {run:?}");
-    assert_eq!((rig.counted("token_issued"), &rig.only()["conditions"]), (issued, &json!(["uncertain"])));
+    assert_eq!(
+        (rig.counted("token_issued"), &rig.only()["conditions"]),
+        (issued, &json!(["granted_not_stored"]))
+    );
     rig.keeps_secrets(&[]);
     log_in_again();
     meanwhile();
@@ -79,7 +82,7 @@ fn gone_during_a_refresh_it_costs_no_token() {
             rig.register(LICENSE).exits(0);
             let config = fs::read_to_string(rig.file("config.toml")).unwrap();
             let proxy = Proxy::of(&rig);
-            let asking = rig.start(&["token", LICENSE, "--min-valid", "2h"]);
+            let asking = rig.start(&["token", LICENSE, "--min-valid", "60m"]);
             proxy.seen.recv().unwrap();
             blow.falls();
             proxy.go.send(()).unwrap();
@@ -88,7 +91,10 @@ fn gone_during_a_refresh_it_costs_no_token() {
                 run.err.contains("was refreshed, but its new tokens can't be stored yet"),
                 "{blow:?}: {run:?}"
             );
-            assert_eq!((rig.counted("token_rotated"), &rig.only()["conditions"]), (1, &json!(["uncertain"])));
+            assert_eq!(
+                (rig.counted("token_rotated"), &rig.only()["conditions"]),
+                (1, &json!(["granted_not_stored"]))
+            );
             rig.keeps_secrets(&[]);
             log_in_again();
             fs::write(rig.file("config.toml"), config).unwrap();
@@ -137,7 +143,7 @@ fn locked_from_the_start_nothing_is_asked_and_nothing_deleted() {
             for arguments in [
                 &["renew", LICENSE, "--browser", &browser][..],
                 &["token", LICENSE],
-                &["token", LICENSE, "--min-valid", "2h"],
+                &["token", LICENSE, "--min-valid", "60m"],
                 &["exec", LICENSE, "--", "true"],
                 &["deactivate", LICENSE, "--yes"],
             ] {

@@ -101,12 +101,12 @@ fn one_that_locks_during_the_consent_costs_no_grant() {
             .answers_nothing()
             .says("was granted, but the grant can't be stored yet");
         assert_eq!(rig.counted("token_issued"), 1);
-        assert_eq!(rig.only()["conditions"], json!(["uncertain"]));
+        assert_eq!(rig.only()["conditions"], json!(["granted_not_stored"]));
         assert!(rig.only()["next_command"].as_str().unwrap().starts_with("biotrack-auth register "));
         rig.keeps_secrets(&[]);
         // Still locked: it waits on.
         rig.run(&UNATTENDED).exits(7).says("the keyring is locked");
-        assert_eq!(rig.only()["conditions"], json!(["uncertain"]));
+        assert_eq!(rig.only()["conditions"], json!(["granted_not_stored"]));
         log_in_again();
         rig.run(&UNATTENDED).exits(0);
         assert_eq!(rig.counted("token_issued"), 1);
@@ -126,7 +126,7 @@ fn a_wrong_grant_is_revoked_once_the_keyring_is_open_again() {
             .answers_nothing()
             .says("waits sealed in the journal");
         assert_eq!((rig.counted("token_issued"), rig.counted("token_revoked")), (1, 0));
-        assert_eq!(rig.only()["conditions"], json!(["uncertain"]));
+        assert_eq!(rig.only()["conditions"], json!(["granted_not_stored"]));
         log_in_again();
         rig.sandbox().set_fail(&[]);
         rig.register("L-1").exits(0).says("Location is \"L-1-D2\", not \"L-1\"");
@@ -161,7 +161,7 @@ fn one_that_locks_during_a_refresh_costs_no_token() {
         let config = rig.file("config.toml");
         let text = fs::read_to_string(&config).unwrap();
         let proxy = Proxy::of(&rig);
-        let asking = rig.start(&["token", "L-1", "--min-valid", "2h"]);
+        let asking = rig.start(&["token", "L-1", "--min-valid", "60m"]);
         proxy.seen.recv().unwrap();
         lock();
         proxy.go.send(()).unwrap();
@@ -170,7 +170,7 @@ fn one_that_locks_during_a_refresh_costs_no_token() {
             .answers_nothing()
             .says("was refreshed, but its new tokens can't be stored yet");
         assert_eq!(rig.counted("token_rotated"), 1);
-        assert_eq!(rig.only()["conditions"], json!(["uncertain"]));
+        assert_eq!(rig.only()["conditions"], json!(["granted_not_stored"]));
         rig.keeps_secrets(&[]);
         fs::write(&config, text).unwrap();
         rig.run(&["token", "L-1"]).exits(7).says("the keyring is locked");

@@ -1,14 +1,16 @@
 //! A private D-Bus session with its own keyring daemon, in which a test runs itself again.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// What the test finds when it asks for a keyring.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Session {
-    /// A keyring that is open.
+    /// A keyring that is open: GNOME's.
     Unlocked,
+    /// Another one that is open.
+    Other(Keeper),
     /// A session that would start a keyring, which nobody ever set up.
     NeverSetUp,
     /// A session on which nothing offers a keyring.
@@ -16,6 +18,124 @@ pub enum Session {
     /// No session at all, as under cron.
     NoBus,
 }
+
+/// The programs that offer a Secret Service, beside GNOME's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keeper {
+    /// KDE's, as its login module opens it.
+    KWallet,
+    /// KDE's at its first start, before there is any wallet.
+    KWalletWithoutWallet,
+    /// KeePassXC with one database.
+    KeePassXc,
+    /// The same, which asks on the desktop before it lets anybody have an item.
+    KeePassXcThatAsks,
+    /// oo7's daemon.
+    Oo7,
+}
+
+impl Keeper {
+    /// What starts it, and waits until it's there.
+    fn script(self) -> String {
+        let start = match self {
+            Self::KWallet => {
+                format!(r#"{KWALLET} start; until [ -e "$wallet" ]; do sleep 0.02; done; end; start"#)
+            }
+            Self::KWalletWithoutWallet => format!("{KWALLET} start"),
+            Self::KeePassXc => KEEPASSXC.replace("ASKS", "false") + "start",
+            Self::KeePassXcThatAsks => KEEPASSXC.replace("ASKS", "true") + "start",
+            Self::Oo7 => format!("{OO7} start"),
+        };
+        format!("{OTHER}\n{start}\n{BESIDE}")
+    }
+}
+
+/// What all of them need. They are programs of a desktop, which draw nowhere here.
+const OTHER: &str = r#"
+export QT_QPA_PLATFORM=offscreen TMPDIR=$XDG_RUNTIME_DIR
+mkdir -p "$HOME/.config" "$HOME/.cache" "$HOME/.local/share"
+owned() { dbus-send --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets | grep -q true; }
+owner() { dbus-send --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetConnectionUnixProcessID string:org.freedesktop.secrets; }
+end() { kill -KILL $(owner | sed -n 's/.*uint32 //p'); while owned; do sleep 0.02; done; } 2>/dev/null
+collection() { dbus-send --print-reply --dest=org.freedesktop.secrets /org/freedesktop/secrets org.freedesktop.Secret.Service.ReadAlias string:default; }
+open() { dbus-send --print-reply --dest=org.freedesktop.secrets /org/freedesktop/secrets/collection/$1 \
+    org.freedesktop.DBus.Properties.Get string:org.freedesktop.Secret.Collection string:Locked | grep -q false; } 2>/dev/null
+there() { until owned; do kill -0 $daemon || exit 1; sleep 0.02; done; }
+"#;
+
+const KWALLET: &str = r#"
+cat > "$HOME/.config/kwalletrc" <<'END'
+[Wallet]
+Default Wallet=kdewallet
+First Use=false
+Leave Open=true
+Prompt on Open=false
+[org.freedesktop.secrets]
+apiEnabled=true
+END
+wallet=$HOME/.local/share/kwalletd/kdewallet.kwl
+start() {
+    python3 "$KEYRING_TEST_FOLDER/kwallet.py" >/dev/null 2>&1 &
+    daemon=$!
+    there
+    until dbus-send --print-reply --dest=org.kde.kwalletd5 /modules/kwalletd5 org.kde.KWallet.isOpen string:kdewallet | grep -q true
+    do sleep 0.02; done
+}
+"#;
+
+/// The group is the database's root, exposed by what KeePassXC itself writes where that is chosen.
+const KEEPASSXC: &str = r#"
+mkdir -p "$HOME/.config/keepassxc"
+cat > "$HOME/.config/keepassxc/keepassxc.ini" <<'END'
+[General]
+ConfigVersion=2
+UpdateCheckMessageShown=true
+[FdoSecrets]
+Enabled=true
+ShowNotification=false
+ConfirmAccessItem=ASKS
+ConfirmDeleteItem=false
+UnlockBeforeSearch=false
+END
+cat > "$HOME/database.xml" <<'END'
+<KeePassFile><Meta><DatabaseName>secrets</DatabaseName><RecycleBinEnabled>True</RecycleBinEnabled><CustomData><Item>
+<Key>FDO_SECRETS_EXPOSED_GROUP</Key><Value>{6b1f3c00-93d1-4a63-9f70-5dcf7ae1a4b2}</Value></Item></CustomData></Meta>
+<Root><Group><UUID>ax88AJPRSmOfcF3PeuGksg==</UUID><Name>Root</Name></Group></Root></KeePassFile>
+END
+printf 'testpw\ntestpw\n' | keepassxc-cli import -p "$HOME/database.xml" "$HOME/database.kdbx" >/dev/null 2>&1
+start() {
+    printf 'testpw\n' | keepassxc --pw-stdin "$HOME/database.kdbx" >/dev/null 2>&1 &
+    daemon=$!
+    there
+    until open database; do sleep 0.02; done
+}
+"#;
+
+/// It takes over the keyring that GNOME's daemon made: it opens one at its start and makes none.
+const OO7: &str = r#"
+printf testpw | gnome-keyring-daemon --foreground --unlock --components=secrets >/dev/null 2>&1 &
+daemon=$!
+there
+until [ -e "$HOME/.local/share/keyrings/login.keyring" ]; do sleep 0.02; done
+end
+start() {
+    # As root it would give its capabilities up, which only a whole machine's root can.
+    as_anybody=()
+    [[ $(id -u) != 0 ]] || as_anybody=(setpriv --bounding-set=-all --inh-caps=-all)
+    printf testpw | "${as_anybody[@]}" "$KEYRING_TEST_PEERS/oo7/bin/oo7-daemon" --login >/dev/null 2>&1 &
+    daemon=$!
+    there
+    until collection | grep -q collection/; do sleep 0.02; done
+}
+"#;
+
+/// The test, beside it.
+const BESIDE: &str = r#"
+trap end EXIT
+export KEYRING_TEST_DAEMON=$daemon
+export -f owned there open collection start
+"$0" "$@"
+"#;
 
 /// Tells the test that it's inside, and where the daemon's number is.
 const INSIDE: &str = "KEYRING_TEST_DAEMON";
@@ -46,9 +166,8 @@ pub fn within(session: Session, test: impl FnOnce()) -> Option<Duration> {
         test();
         return None;
     }
-    // The closure's type is `binary::module::test::{{closure}}`.
-    let name = std::any::type_name_of_val(&test);
-    let name = name.split_once("::").unwrap().1.strip_suffix("::{{closure}}").unwrap();
+    // The harness names each test's thread after it.
+    let name = std::thread::current().name().unwrap().to_owned();
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("bus.conf");
     std::fs::write(&config, NO_PROVIDER).unwrap();
@@ -56,20 +175,31 @@ pub fn within(session: Session, test: impl FnOnce()) -> Option<Duration> {
     let mut command = Command::new("timeout");
     command.args(["--kill-after=5", if thorough() { "12h" } else { "900" }]);
     match session {
-        Session::Unlocked | Session::NeverSetUp => command.args(["dbus-run-session", "--"]),
+        Session::Unlocked | Session::Other(_) | Session::NeverSetUp => {
+            command.args(["dbus-run-session", "--"])
+        }
         Session::NoProvider => command.args(["dbus-run-session", "--config-file"]).arg(&config).arg("--"),
         Session::NoBus => &mut command,
     };
-    command.args(["bash", "-c", if session == Session::Unlocked { UNLOCKED } else { BARE }]);
+    let script = match session {
+        Session::Unlocked => UNLOCKED.to_owned(),
+        Session::Other(keeper) => keeper.script(),
+        Session::NeverSetUp | Session::NoProvider | Session::NoBus => BARE.to_owned(),
+    };
+    command.args(["bash", "-c", &script]);
     command.arg(std::env::current_exe().unwrap());
-    command.args([name, "--exact", "--nocapture", "--include-ignored"]);
+    command.args([&name, "--exact", "--nocapture", "--include-ignored"]);
     surroundings(&mut command, folder.path());
 
+    // In files: a daemon that the bus started outlives it for a while, and would hold a pipe open.
+    let said = ["out", "err"].map(|name| folder.path().join(name));
+    let [out, err] = said.each_ref().map(|path| std::fs::File::create(path).unwrap());
     let began = Instant::now();
-    let output = command.output().expect("apt-get install gnome-keyring dbus libsecret-tools");
+    let status = command.stdin(Stdio::null()).stdout(out).stderr(err).status();
+    let status = status.expect("apt-get install gnome-keyring dbus libsecret-tools");
     let took = began.elapsed();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && out.contains("1 passed"), "{name}: {}\n{out}\n{err}", output.status);
+    let [out, err] = said.map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned());
+    assert!(status.success() && out.contains("1 passed"), "{name}: {status}\n{out}\n{err}");
     say(&out);
     Some(took)
 }
@@ -92,6 +222,8 @@ fn surroundings(command: &mut Command, folder: &Path) {
         .env("PATH", path)
         .env("HOME", folder)
         .env("XDG_RUNTIME_DIR", runtime)
+        .env("KEYRING_TEST_FOLDER", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real/keyring"))
+        .env("KEYRING_TEST_PEERS", concat!(env!("CARGO_TARGET_TMPDIR"), "/peers"))
         .envs(told.into_iter().filter_map(|(name, value)| Some((name, value?))));
 }
 
@@ -132,13 +264,24 @@ pub fn signal(name: &str) {
 
 /// Locks the keyring, as a screen's lock does.
 pub fn lock() {
-    let collection = "/org/freedesktop/secrets/collection/login";
+    lock_collection("login");
+}
+
+/// The same of the collection that another one keeps secrets in.
+pub fn lock_collection(name: &str) {
+    let collection = format!("/org/freedesktop/secrets/collection/{name}");
     let lock = "org.freedesktop.Secret.Service.Lock";
     let objects = format!("array:objpath:{collection}");
     run(
         "dbus-send",
         &["--print-reply", "--dest=org.freedesktop.secrets", "/org/freedesktop/secrets", lock, &objects],
     );
+}
+
+/// KeePassXC would ask on the desktop before it locks for another program.
+pub fn lock_keepassxc() {
+    run("keepassxc", &["--lock"]);
+    run("bash", &["-c", "while open database; do sleep 0.02; done"]);
 }
 
 /// Has another program read an item, of a new daemon that is unlocked: a running one takes no password
@@ -154,6 +297,13 @@ pub fn look_up(account: &str) -> String {
     let output =
         tool.args(["lookup", "--", "service", "biotrack-auth", "username", account]).output().unwrap();
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// The same with one of the others.
+pub fn log_in_again_with_another() {
+    signal("-KILL");
+    // What it starts outlives this shell, and has none of its outputs.
+    run("bash", &["-c", "while owned; do sleep 0.02; done; start"]);
 }
 
 /// Ends the daemon and starts a new one that is unlocked. It ends with the session's bus.
@@ -174,6 +324,25 @@ pub fn accounts() -> Vec<String> {
         Command::new("secret-tool").args(["search", "--all", "service", "biotrack-auth"]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     text.lines().filter_map(|line| line.strip_prefix("attribute.username = ")).map(Into::into).collect()
+}
+
+/// The secrets of the entries in KeePassXC's recycle bin, by the word of another program that reads its format. It's
+/// saved a little after each change: that something is in the recycle bin is waited for.
+pub fn keepassxcs_recycle_bin() -> Vec<String> {
+    const READ: &str = r#"
+import json, os, pykeepass
+database = pykeepass.PyKeePass(os.environ["HOME"] + "/database.kdbx", password="testpw")
+deleted = database.recyclebin_group
+if deleted is not None and deleted.entries:
+    print(json.dumps([it.data.decode() for entry in deleted.entries for it in entry.attachments]))
+"#;
+    loop {
+        let output = Command::new("/usr/bin/python3").args(["-c", READ]).output().unwrap();
+        // While it's written there may be no whole file.
+        if output.status.success() && !output.stdout.is_empty() {
+            return serde_json::from_slice(&output.stdout).unwrap();
+        }
+    }
 }
 
 /// Has another program remove an item.

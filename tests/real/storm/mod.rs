@@ -61,7 +61,7 @@ impl Deed {
         match dice.roll(20) {
             0..=2 => Self::of(&register(license, &["--browser", browser]), &[0, 1, 2]),
             3..=5 => Self::of(&["renew", license, "--browser", browser], &[0, 1, 2]),
-            6..=8 => Self::of(&["token", license, "--min-valid", "2h"], &[0, 4]),
+            6..=8 => Self::of(&["token", license, "--min-valid", "60m"], &[0, 4]),
             9..=11 => Self::of(&["token", license], &[0, 4]),
             12 => Self::of(&["exec", license, "--", "true"], &[0, 125]),
             13 | 14 => Self::of(&["deactivate", license, "--yes"], &[0, 1]),
@@ -205,7 +205,7 @@ fn who_looks_while_others_refresh_sees_nothing_uncertain() {
             let (left, rig) = (&left, &rig);
             scope.spawn(move || {
                 while left.load(Ordering::SeqCst) > 0 {
-                    rig.run(&["token", &license(at), "--min-valid", "2h"]).exits(0);
+                    rig.run(&["token", &license(at), "--min-valid", "60m"]).exits(0);
                 }
             });
         }

@@ -55,7 +55,18 @@ pub const CALLS: &[&str] = &[
 ];
 
 /// Of these, the ones that change what is on the disk, and nothing else: `write` also wakes threads and talks to a pipe.
-const DISK: &[&str] = &["pwrite64", "fsync", "fdatasync", "ftruncate", "unlink", "rename", "mkdir"];
+const DISK: &[&str] = &[
+    "pwrite64",
+    "fsync",
+    "fdatasync",
+    "ftruncate",
+    "unlink",
+    "unlinkat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "mkdir",
+];
 
 impl Rig {
     /// The program under strace; what it starts is let go of at its exec.

@@ -15,6 +15,9 @@ use tempfile::TempDir;
 /// The superuser's password, and every other role's.
 pub const PASSWORD: &str = "canary-of-postgresql:\\1";
 
+/// What a team's roles may do.
+pub const ROLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib/postgresql/roles.sql");
+
 /// Whether this run of the tests has its ledgers on a server: `BIOTRACK_TEST_LEDGER=postgres`.
 pub fn wanted() -> bool {
     #[expect(clippy::disallowed_methods, reason = "a test has no Env")]
@@ -165,23 +168,34 @@ impl Server {
         self.folder.path().join(name)
     }
 
+    /// psql as a role, in a database; what it's to do comes behind that.
+    pub fn psql(&self, database: &str, role: &str) -> Command {
+        let mut psql = outside("psql");
+        psql.args(["-X", "-q", "-A", "-t", "-h", "127.0.0.1", "-p", &self.port.to_string()]);
+        psql.args(["-U", role, "-d", database]).env("PGPASSWORD", PASSWORD);
+        psql
+    }
+
+    /// Gives the roles of a team what they may do in a ledger.
+    pub fn grants_roles(&self, database: &str) {
+        let done = self.psql(database, "postgres").args(["-f", ROLES]).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    /// A role that signs in with the tests' password, and may do what these roles may; its name.
+    pub fn role(&self, database: &str, name: &str, of: &[&str]) -> String {
+        let role = format!("{name}_{database}");
+        self.says(database, &format!("CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'"));
+        for of in of {
+            self.says(database, &format!("GRANT {of} TO {role}"));
+        }
+        role
+    }
+
     /// The superuser's statements.
     pub fn says(&self, database: &str, statements: &str) -> String {
-        let mut psql = outside("psql");
-        psql.args([
-            "-X",
-            "-q",
-            "-A",
-            "-t",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-h",
-            "127.0.0.1",
-            "-p",
-            &self.port.to_string(),
-        ]);
-        psql.args(["-U", "postgres", "-d", database, "-c", statements]).env("PGPASSWORD", PASSWORD);
-        let done = psql.output().unwrap();
+        let mut psql = self.psql(database, "postgres");
+        let done = psql.args(["-v", "ON_ERROR_STOP=1", "-c", statements]).output().unwrap();
         assert!(done.status.success(), "{statements}: {}", String::from_utf8_lossy(&done.stderr));
         String::from_utf8(done.stdout).unwrap().trim().to_owned()
     }

@@ -53,25 +53,25 @@ fn a_standby_that_is_behind_is_told_and_no_spent_token_is_sent() {
     let doctor = team.run(0, &["doctor"]);
     assert!(doctor.out.contains("replication isn't synchronous"), "{}", doctor.out);
     falls_behind(&primary, &standby);
-    team.run(0, &["token", "L-1", "--min-valid", "2h"]).exits(0);
+    team.run(0, &["token", "L-1", "--min-valid", "60m"]).exits(0);
     team.run(0, &register("L-3", &[])).exits(0);
     let rotated = team.rig.counted("token_rotated");
     assert_eq!(rotated, 1);
     promoted(&primary, &standby);
-    let told = team.run(0, &["token", "L-1", "--min-valid", "2h"]).exits(7);
+    let told = team.run(0, &["token", "L-1", "--min-valid", "60m"]).exits(7);
     assert!(told.err.contains("went back in time") && told.err.contains("L-1, L-3"), "{}", told.err);
     for host in [0, 1] {
         // It isn't sent, however long the token was wished to last: the one that lives is handed out.
-        let kept = team.run(host, &["token", "L-1", "--min-valid", "2h"]).exits(0);
+        let kept = team.run(host, &["token", "L-1", "--min-valid", "60m"]).exits(0);
         assert!(kept.err.contains("may be spent"), "{}", kept.err);
         // What lives is handed out, and what wasn't changed is refreshed.
         team.run(host, &["token", "L-1"]).exits(0);
-        team.run(host, &["token", "L-2", "--min-valid", "2h"]).exits(0);
+        team.run(host, &["token", "L-2", "--min-valid", "60m"]).exits(0);
     }
     assert_eq!(team.rig.counted("token_rotated"), rotated + 2);
     team.run(0, &register("L-3", &[])).exits(0);
     team.run(0, &["renew", "L-1", "--browser", &crate::support::admin()]).exits(0);
-    team.run(1, &["token", "L-1", "--min-valid", "2h"]).exits(0);
+    team.run(1, &["token", "L-1", "--min-valid", "60m"]).exits(0);
     team.run(0, &["history", "verify"]).exits(0);
 }
 
@@ -81,7 +81,7 @@ fn a_listener_tells_of_it_once_and_goes_on() {
     let team = Team::on(&address, 1);
     team.run(0, &register("L-1", &[])).exits(0);
     falls_behind(&primary, &standby);
-    team.run(0, &["token", "L-1", "--min-valid", "2h"]).exits(0);
+    team.run(0, &["token", "L-1", "--min-valid", "60m"]).exits(0);
     let words = ["listen", "--public-url", "https://auth.example.com/callback", "--port", "0"];
     let mut listening = team.command(0, &words).stderr(Stdio::piped()).spawn().unwrap();
     let mut said = String::new();
@@ -105,7 +105,7 @@ fn a_listener_tells_of_it_once_and_goes_on() {
     // It is measured by what is there now; the last word is repeated for a second.
     std::iter::repeat_with(health).find(|it| it.contains("\"ok\":true")).unwrap();
     // What was noted for all hosts holds for the commands beside it.
-    let kept = team.run(0, &["token", "L-1", "--min-valid", "2h"]).exits(0);
+    let kept = team.run(0, &["token", "L-1", "--min-valid", "60m"]).exits(0);
     assert!(kept.err.contains("may be spent"), "{}", kept.err);
     listening.kill().unwrap();
     listening.wait().unwrap();
@@ -127,7 +127,7 @@ fn a_synchronous_standby_loses_nothing_though_the_primary_is_killed_in_mid_commi
         .iter()
         .enumerate()
         .map(|(nth, license)| {
-            team.command(nth % 2, &["token", license, "--min-valid", "2h"]).spawn().unwrap()
+            team.command(nth % 2, &["token", license, "--min-valid", "60m"]).spawn().unwrap()
         })
         .collect();
     // Somewhere in the midst of them.
@@ -144,7 +144,7 @@ fn a_synchronous_standby_loses_nothing_though_the_primary_is_killed_in_mid_commi
             run = team.run(nth % 2, &["token", license]);
         }
         run.exits(0);
-        team.run(nth % 2, &["token", license, "--min-valid", "2h"]).exits(0);
+        team.run(nth % 2, &["token", license, "--min-valid", "60m"]).exits(0);
     }
     team.run(0, &["history", "verify"]).exits(0);
 }

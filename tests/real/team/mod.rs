@@ -1,12 +1,15 @@
 //! Several hosts on one ledger: a real PostgreSQL server, a home and an identity for each host.
 
+mod by_hand;
 mod crowd;
 mod cut;
+mod documented;
 mod failover;
 mod listening;
 mod moving;
 mod old_server;
 mod server;
+mod signing_in;
 
 use crate::support::team::Server;
 use crate::support::{Rig, Run};
@@ -51,6 +54,14 @@ impl Team {
             std::fs::write(&config, document.to_string()).unwrap();
         }
         team
+    }
+
+    /// A host's ledger is at this address from now on.
+    pub fn is_at(&self, host: usize, address: &str) {
+        let config = self.homes[host].join("config.toml");
+        let mut document: toml_edit::DocumentMut = std::fs::read_to_string(&config).unwrap().parse().unwrap();
+        document["ledger"] = address.into();
+        std::fs::write(&config, document.to_string()).unwrap();
     }
 
     /// The program on one of the hosts.

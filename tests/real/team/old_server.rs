@@ -26,7 +26,7 @@ impl Old {
         let server = shared();
         let database = server.database();
         let owner = format!("owner_{database}");
-        let roles = "contrib/postgresql/roles.sql";
+        let roles = "tests/fixtures/ledgers/0.2.0/server/roles.sql";
         let read = |name: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
         server.says(
             &database,
@@ -147,6 +147,18 @@ fn whoever_uses_an_old_ledger_is_told_both_numbers_and_only_its_owner_migrates_i
         "{again}"
     );
 
+    // What 0.2.0's roles could do beside the program is taken from them, and what is new isn't everybody's.
+    let event = "SELECT biotrack_auth.append_to_history('2026-12-01T00:00:00Z', '', '', '', 'granted', 'ann', 'desk', '')";
+    for (role, statement) in [
+        ("writer", "INSERT INTO biotrack_auth.history SELECT * FROM biotrack_auth.history"),
+        ("writer", "INSERT INTO biotrack_auth.history_head VALUES (1, 9, '')"),
+        ("reader", event),
+    ] {
+        let mut psql = old.server.psql(&old.database, &old.role(role));
+        let done = psql.args(["-c", statement]).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(said.contains("permission denied"), "{role} {statement}: {said}");
+    }
     old.is("reader");
     assert_eq!(old.home.states(), old.home.expected["states"]);
     assert!(old.home.run(&["history", "verify"]).exits(0).out.contains("whole"));

@@ -41,7 +41,7 @@ fn lives(rig: &Rig) {
 /// It's refreshed, renewed and given up, and each takes effect at the provider.
 #[track_caller]
 fn serves_to_the_end(rig: &Rig) {
-    rig.run(&["token", "L-1", "--min-valid", "2h"]).exits(0);
+    rig.run(&["token", "L-1", "--min-valid", "60m"]).exits(0);
     assert!(rig.accepts(&rig.live("L-1").unwrap()));
     rig.run(&["renew", "L-1", "--browser", &admin()]).exits(0);
     let last = rig.live("L-1").unwrap();

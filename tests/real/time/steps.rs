@@ -31,7 +31,7 @@ fn a_clock_that_was_wrong_for_a_while_costs_nothing() {
         lives(&rig);
         rig.run(&["doctor"]).exits(1).answers("clock");
         rig.run(&["remind"]).exits(0);
-        rig.run(&["token", "L-1", "--min-valid", "2h"]).exits(0).says("Check this machine's clock");
+        rig.run(&["token", "L-1", "--min-valid", "60m"]).exits(0).says("Check this machine's clock");
         lives(&rig);
         rig.run(&["renew", "L-1", "--browser", &admin()]).exits(0).says("Check this machine's clock");
         lives(&rig);
@@ -152,7 +152,7 @@ fn refreshes_under_a_jumping_clock_cost_no_token() {
     let (rig, noon) = granted();
     for step in [1, -3, 3, -48, 48] {
         rig.step_clock(noon + hours(step));
-        let children: Vec<_> = (0..6).map(|_| rig.start(&["token", "L-1", "--min-valid", "2h"])).collect();
+        let children: Vec<_> = (0..6).map(|_| rig.start(&["token", "L-1", "--min-valid", "60m"])).collect();
         rig.step_clock(noon + hours(step + 1));
         for child in children {
             Run::of(child.wait_with_output().unwrap()).exits(0);

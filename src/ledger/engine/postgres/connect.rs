@@ -1,15 +1,26 @@
-//! Making a connection: by TLS that makes sure whose server answers, and with what a failure means to an operator.
+//! Making a connection: by TLS that makes sure whose server answers, or on this machine, where no password is shown to whoever
+//! answers; and what a failure means to an operator.
 
 use super::super::db_error::{is_away, words};
 use super::messages::first;
+use super::sign_in::{RequiredProof, SignInGuard, SignInRefused};
+use crate::model::secret::Secret;
 use crate::model::server::{Encryption, Host, Server};
+use crate::system::files::{Holds, open_provided};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
+use std::io;
+#[cfg(unix)]
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio_postgres::{Client, NoTls};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// How long it may take.
@@ -32,9 +43,10 @@ impl From<String> for Reason {
 
 /// Connects to the first host that answers, and takes what is written where that is asked for.
 pub(super) async fn connect(server: &Server) -> Result<Client, Reason> {
+    let passwords = server.passwords.read().map_err(|e| Reason::Refused(e.to_string()))?;
     let mut why = Vec::new();
-    for host in &server.hosts {
-        match connect_to(server, host).await {
+    for (host, password) in server.hosts.iter().zip(passwords) {
+        match connect_to(server, host, password.as_ref()).await {
             Ok(client) => return Ok(client),
             // What is wrong with the role, its password or the certificate isn't another host's to make good.
             Err(Reason::Refused(reason)) => return Err(Reason::Refused(reason)),
@@ -47,8 +59,8 @@ pub(super) async fn connect(server: &Server) -> Result<Client, Reason> {
     Err(Reason::Away(why.join("; ")))
 }
 
-async fn connect_to(server: &Server, host: &Host) -> Result<Client, Reason> {
-    let client = connected(server, host).await?;
+async fn connect_to(server: &Server, host: &Host, password: Option<&Secret>) -> Result<Client, Reason> {
+    let client = connected(server, host, password).await?;
     if !server.takes_writes {
         return Ok(client);
     }
@@ -60,32 +72,26 @@ async fn connect_to(server: &Server, host: &Host) -> Result<Client, Reason> {
     }
 }
 
-async fn connected(server: &Server, host: &Host) -> Result<Client, Reason> {
+async fn connected(server: &Server, host: &Host, password: Option<&Secret>) -> Result<Client, Reason> {
     let mut config = tokio_postgres::Config::new();
     config
         .user(&server.user)
         .dbname(&server.database)
         .port(host.port)
+        .host(&host.name)
         .application_name("biotrack-auth")
         .connect_timeout(CONNECTING)
         .keepalives_idle(Duration::from_secs(30))
         .keepalives_interval(Duration::from_secs(10))
         .tcp_user_timeout(ANSWERING);
-    match host.is_socket() {
-        #[cfg(unix)]
-        true => config.host_path(&host.name),
-        _ => config.host(&host.name),
-    };
-    if let Some(password) = &host.password {
+    if let Some(password) = password {
         config.password(password.expose());
     }
     let whole = async {
         match &server.encryption {
             Encryption::Local => {
                 config.ssl_mode(tokio_postgres::config::SslMode::Disable);
-                let (client, connection) = config.connect(NoTls).await.map_err(refused)?;
-                tokio::spawn(connection);
-                Ok(client)
+                on_this_machine(&config, host, password.is_some()).await
             }
             Encryption::Verified { roots, client } => {
                 config.ssl_mode(tokio_postgres::config::SslMode::Require);
@@ -103,13 +109,57 @@ async fn connected(server: &Server, host: &Host) -> Result<Client, Reason> {
     }
 }
 
+/// Connects without TLS: by a socket, or to loopback. Whoever answers there is watched until it has shown who it is.
+async fn on_this_machine(config: &Config, host: &Host, has_password: bool) -> Result<Client, Reason> {
+    let away = |e: io::Error| Reason::Away(crate::error::clean(&e.to_string()));
+    if !host.is_socket() {
+        let stream = TcpStream::connect((host.name.as_str(), host.port)).await.map_err(away)?;
+        stream.set_nodelay(true).map_err(away)?;
+        // A resolver may think otherwise of `localhost`.
+        if !stream.peer_addr().map_err(away)?.ip().is_loopback() {
+            return Err(Reason::Refused(format!(
+                "{} isn't on this machine",
+                crate::error::clean(&host.name)
+            )));
+        }
+        let proof = if has_password { RequiredProof::Scram } else { RequiredProof::NoPassword };
+        return signed_in(config, SignInGuard::new(stream, proof)).await;
+    }
+    #[cfg(unix)]
+    {
+        let folder = Path::new(&host.name);
+        // Where others can put a socket, as in /tmp, the one that is there needn't be the server's.
+        let others_write = folder.metadata().map_err(away)?.permissions().mode() & 0o002 != 0;
+        let proof = if others_write { RequiredProof::NoPassword } else { RequiredProof::None };
+        let stream = UnixStream::connect(folder.join(format!(".s.PGSQL.{}", host.port)));
+        signed_in(config, SignInGuard::new(stream.await.map_err(away)?, proof)).await
+    }
+    #[cfg(not(unix))]
+    Err(Reason::Refused("there are no such sockets on this system".to_owned()))
+}
+
+async fn signed_in<S>(config: &Config, stream: SignInGuard<S>) -> Result<Client, Reason>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(refused)?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
 fn tls(roots: Option<&Path>, client: Option<&(PathBuf, PathBuf)>) -> Result<ClientConfig, String> {
     // A second call finds it installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let shown = |file: &Path, e: &dyn std::fmt::Display| format!("{}: {e}", file.display());
+    let open = |file: &Path, holds| match open_provided(file, holds) {
+        Ok(Some(open)) => Ok(open),
+        Ok(None) => Err(shown(file, &"there is no such file")),
+        Err(e) => Err(e.to_string()),
+    };
     let certificates = |file: &Path| -> Result<Vec<CertificateDer<'static>>, String> {
-        let found = CertificateDer::pem_file_iter(file).map_err(|e| shown(file, &e))?;
-        found.collect::<Result<_, _>>().map_err(|e| shown(file, &e))
+        CertificateDer::pem_reader_iter(open(file, Holds::Settings)?)
+            .collect::<Result<_, _>>()
+            .map_err(|e| shown(file, &e))
     };
     let builder = ClientConfig::builder();
     let builder = match roots {
@@ -124,7 +174,8 @@ fn tls(roots: Option<&Path>, client: Option<&(PathBuf, PathBuf)>) -> Result<Clie
     };
     match client {
         Some((certificate, key)) => {
-            let key_of = PrivateKeyDer::from_pem_file(key).map_err(|e| shown(key, &e))?;
+            let key_of =
+                PrivateKeyDer::from_pem_reader(open(key, Holds::Secret)?).map_err(|e| shown(key, &e))?;
             builder
                 .with_client_auth_cert(certificates(certificate)?, key_of)
                 .map_err(|e| shown(certificate, &e))
@@ -133,14 +184,23 @@ fn tls(roots: Option<&Path>, client: Option<&(PathBuf, PathBuf)>) -> Result<Clie
     }
 }
 
-/// Which of a connection's failures somebody has to mend, and which may be over soon.
+/// Which of a connection's failures somebody has to fix, and which may be over soon.
 fn refused(e: tokio_postgres::Error) -> Reason {
     match e.code() {
         Some(code) if is_away(code) => Reason::Away(words(&e)),
         Some(_) => Reason::Refused(words(&e)),
-        None if e.to_string().contains("TLS") || e.to_string().contains("password") => {
+        None if is_sign_in_refused(&e)
+            || e.to_string().contains("TLS")
+            || e.to_string().contains("password") =>
+        {
             Reason::Refused(words(&e))
         }
         None => Reason::Away(words(&e)),
     }
+}
+
+/// Whether we ended it, because of what the server asked for.
+fn is_sign_in_refused(e: &tokio_postgres::Error) -> bool {
+    let io = std::error::Error::source(e).and_then(|below| below.downcast_ref::<io::Error>());
+    io.and_then(io::Error::get_ref).is_some_and(|ours| ours.is::<SignInRefused>())
 }

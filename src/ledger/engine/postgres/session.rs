@@ -5,6 +5,7 @@
 //! transaction. Sources: PostgreSQL's manual, 34.19 (TLS), 13.3.2 (row locks), 9.28.10 (advisory locks).
 
 use super::connect::{ANSWERING, Reason, connect};
+use super::database_check;
 use super::heartbeat::Heartbeat;
 use super::messages::rows;
 use super::values::spelled;
@@ -19,6 +20,7 @@ use std::cell::{Cell as Mutable, RefCell};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
@@ -178,7 +180,10 @@ impl Session {
         let reads_only = if self.reads_only { "; SET default_transaction_read_only = on" } else { "" };
         *self.connection.borrow_mut() = Some(Connection { client, statements: HashMap::new() });
         self.connections.set(self.connections.get() + 1);
-        self.simple(&format!("{SETTINGS}{reads_only}")).map(drop).map_err(|e| self.fault("be opened", e))
+        // Nothing in the ledger's schema is touched before it's sure whose that is.
+        let answer = self.simple(&format!("{SETTINGS}{reads_only}; {}", database_check::ASK));
+        let answer = answer.map_err(|e| self.fault("be opened", e))?;
+        Ok(database_check::refuse(&self.server.address, &answer)?)
     }
 
     pub(in crate::ledger::engine) fn simple(
@@ -215,9 +220,22 @@ impl Session {
             Err(e) => {
                 // Where the connection is lost, the server does it.
                 let _ = self.simple("ROLLBACK");
-                Err(e)
+                Err(self.naming_the_holder(e))
             }
         }
+    }
+
+    /// A lock that was waited for in vain is told with the session that has it, where that can be seen.
+    fn naming_the_holder(&self, e: DbError) -> DbError {
+        match &e {
+            DbError::Postgres(said) if said.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {}
+            _ => return e,
+        }
+        let Ok(found) = self.simple(&holder()) else { return e };
+        let Some(row) = rows(&found).next() else { return e };
+        let said = |column| row.get(column).map(crate::error::clean).unwrap_or_default();
+        let (seconds, role, process) = (PATIENCE.as_secs(), said(0), said(1));
+        LedgerError::Held { place: self.place(), seconds, role, process }.into()
     }
 
     /// What the ledger says of itself is asked behind what was waited for: a statement that waits sees what was before.
@@ -333,6 +351,18 @@ pub(super) const MAKING: i64 = 0x0062_6961_7574_6800;
 pub(super) fn undisturbed() -> String {
     format!(
         "BEGIN; SELECT pg_advisory_xact_lock({MAKING}); LOCK TABLE biotrack_auth.history_head IN EXCLUSIVE MODE"
+    )
+}
+
+/// Asks who keeps others from writing: a session that has the history's head or the lock of [`MAKING`], and waits for nobody itself.
+fn holder() -> String {
+    format!(
+        "SELECT usename, pid FROM pg_locks AS its JOIN pg_stat_activity USING (pid)
+         WHERE its.granted AND pid <> pg_backend_pid()
+             AND (relation = 'biotrack_auth.history_head'::regclass
+                 OR locktype = 'advisory' AND (classid::bigint << 32 | objid::bigint) = {MAKING} AND mode = 'ExclusiveLock')
+             AND NOT EXISTS (SELECT FROM pg_locks AS waits WHERE waits.pid = its.pid AND NOT waits.granted)
+         LIMIT 1"
     )
 }
 

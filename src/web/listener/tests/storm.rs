@@ -2,8 +2,14 @@
 
 use super::alone::{Crowd, alone};
 use super::*;
-use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// One that answers at once. What holds its place by saying nothing loses none by the clock, so that whoever is answered was
+/// made room for.
+fn rig_in_a_storm() -> Rig {
+    Rig::echo_within(Duration::from_hours(1), Host::Ipv4Literal)
+}
 
 /// A figure of this process's own, from the kernel.
 fn figure(name: &str) -> usize {
@@ -41,7 +47,7 @@ fn s22_half_open_connections() {
 #[test]
 #[ignore = "run by s22_half_open_connections, alone"]
 fn half_open_run_alone_by_its_parent() {
-    let rig = Rig::in_a_storm();
+    let rig = rig_in_a_storm();
     callback(rig.port);
     let room = Room::now();
     let mut crowds = Vec::new();
@@ -66,7 +72,7 @@ fn s22_drips_floods_and_rubbish() {
 #[test]
 #[ignore = "run by s22_drips_floods_and_rubbish, alone"]
 fn rubbish_run_alone_by_its_parent() {
-    let rig = Rig::in_a_storm();
+    let rig = rig_in_a_storm();
     callback(rig.port);
     let room = Room::now();
     let (over, port) = (AtomicBool::new(false), rig.port);
@@ -139,11 +145,10 @@ fn s22_many_whole_requests_at_once() {
 #[test]
 #[ignore = "run by s22_many_whole_requests_at_once, alone"]
 fn many_at_once_run_alone_by_its_parent() {
-    let rig = Rig::in_a_storm();
+    let rig = rig_in_a_storm();
     callback(rig.port);
     let room = Room::now();
     for _ in 0..20 {
-        // Idle ones together with whole ones is what stops tiny_http for good.
         let idle: Vec<_> = (0..20).map(|_| rig.connect()).collect();
         let asked: Vec<_> = (0..200).map(|_| rig.ask("/callback")).collect();
         callback(rig.port);
@@ -163,7 +168,7 @@ fn s22_out_of_descriptors() {
 #[test]
 #[ignore = "run by s22_out_of_descriptors, alone and with 64 descriptors"]
 fn out_of_descriptors_run_alone_by_its_parent() {
-    let rig = Rig::in_a_storm();
+    let rig = rig_in_a_storm();
     callback(rig.port);
     let _crowd = Crowd::gather(rig.port, 300, "GET /callb");
     callback(rig.port);
@@ -173,36 +178,6 @@ fn out_of_descriptors_run_alone_by_its_parent() {
     // And as a storm, not only a crowd.
     let _more = Crowd::gather(rig.port, 300, "");
     callback(rig.port);
-}
-
-#[test]
-fn tiny_http_is_started_anew_when_it_dies() {
-    alone("storm::dying_run_alone_by_its_parent", 64);
-}
-
-#[test]
-#[ignore = "run by tiny_http_is_started_anew_when_it_dies, alone and with 64 descriptors"]
-fn dying_run_alone_by_its_parent() {
-    let rig = Rig::in_a_storm();
-    callback(rig.port);
-    // A waiting accept has its descriptor already. None left: it succeeds, then its clone fails, a panic.
-    // One left: the accept after it fails, which ends the thread.
-    for left in [0, 1] {
-        let inside = std::fs::read_dir(rig.folder.path()).unwrap().next().unwrap().unwrap().path();
-        let path = inside.join("s");
-        let mut hoard = Vec::new();
-        while let Ok(file) = std::fs::File::open("/dev/null") {
-            hoard.push(file);
-        }
-        hoard.truncate(hoard.len() - 1 - left);
-        let mut killer = UnixStream::connect(&path).unwrap();
-        // Ends when the dying thread drops it; where another thread of tiny_http has it, when time is over.
-        killer.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-        let _ = killer.read(&mut [0]);
-        drop((hoard, killer));
-        callback(rig.port);
-        callback(rig.port);
-    }
 }
 
 #[test]
@@ -217,7 +192,7 @@ fn latency_is_a_measurement() {
         all(browser);
         times.push(start.elapsed());
     }
-    report("gate, tiny_http, channel, answer, whole page", times);
+    report("front server, channel, answer, whole page", times);
 
     // The floor: the same exchange with a bare socket and one thread.
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -238,26 +213,6 @@ fn latency_is_a_measurement() {
         times.push(start.elapsed());
     }
     report("bare socket", times);
-
-    // tiny_http without the front server.
-    let server = Arc::new(tiny_http::Server::http("127.0.0.1:0").unwrap());
-    let port = server.server_addr().to_ip().unwrap().port();
-    let serving = server.clone();
-    std::thread::spawn(move || {
-        for request in serving.incoming_requests() {
-            let _ = request.into_writer().write_all(&page("<p>done</p>").print(false));
-        }
-    });
-    let mut times = Vec::new();
-    for _ in 0..2_000 {
-        let start = Instant::now();
-        let mut browser = connect(port);
-        let get = get(port, "/callback?code=1&state=2").replace("Accept: */*", "Connection: close");
-        browser.write_all(get.as_bytes()).unwrap();
-        all(browser);
-        times.push(start.elapsed());
-    }
-    report("bare tiny_http", times);
 }
 
 fn report(what: &str, mut times: Vec<Duration>) {

@@ -227,4 +227,4 @@ fn visited(rig: &Rig, arguments: &[&str]) -> Run {
 }
 
 const REGISTER: [&str; 5] = ["register", "--license", "STORE-1", "--username", "ann@example.com"];
-const ALWAYS: [&str; 4] = ["token", "STORE-1", "--min-valid", "2h"];
+const ALWAYS: [&str; 4] = ["token", "STORE-1", "--min-valid", "60m"];

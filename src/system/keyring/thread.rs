@@ -1,116 +1,22 @@
-//! The platform's keyring: its items, and the one thread that alone talks to it, for callers who wait only so long.
+//! The one thread that talks to a keyring, for callers who wait only so long.
 
-use crate::error::{Result, VaultError, excerpt};
-use std::collections::HashMap;
+use super::KeyringStore;
+use super::platform::PlatformStore;
+use crate::error::{Result, VaultError};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// The service that all items are of.
-const SERVICE: &str = "biotrack-auth";
-
-/// How long the platform's keyring may take for one answer.
+/// How long the platform's keyring may take for one answer where nobody is there.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Why a keyring didn't do what it was asked. No word in it holds a secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyringFault {
-    /// There is no keyring to talk to; the platform's word.
-    Absent(String),
-    /// It is there, but locked.
-    Locked,
-    /// It has no such item, or says so because it's locked.
-    Missing,
-    /// This kind of keyring can't do that at all.
-    Unsupported,
-    /// Anything else; the platform's word.
-    Failed(String),
-}
+/// How long it may take where a person is there, who may have to find the password first.
+const PATIENCE_WITH_A_PERSON: Duration = Duration::from_secs(120);
 
-/// What keeps items by their account's name: the platform, or what stands in its place in a test.
-pub trait KeyringStore: Send + Sync {
-    /// Keeps a secret under this name, in the place of what was kept there.
-    fn set(&self, account: &str, secret: &[u8]) -> Result<(), KeyringFault>;
-    /// Gives a secret back.
-    fn get(&self, account: &str) -> Result<Vec<u8>, KeyringFault>;
-    /// Removes an item.
-    fn delete(&self, account: &str) -> Result<(), KeyringFault>;
-    /// The names of all items of this program.
-    fn accounts(&self) -> Result<Vec<String>, KeyringFault>;
-}
-
-/// The Secret Service, macOS's Keychain, or Windows' Credential Manager.
-struct PlatformStore;
-
-impl KeyringStore for PlatformStore {
-    fn set(&self, account: &str, secret: &[u8]) -> Result<(), KeyringFault> {
-        entry(account)?.set_secret(secret).map_err(fault)
-    }
-
-    fn get(&self, account: &str) -> Result<Vec<u8>, KeyringFault> {
-        entry(account)?.get_secret().map_err(fault)
-    }
-
-    fn delete(&self, account: &str) -> Result<(), KeyringFault> {
-        entry(account)?.delete_credential().map_err(fault)
-    }
-
-    fn accounts(&self) -> Result<Vec<String>, KeyringFault> {
-        // Sets the store up, or says why there is none.
-        entry("search")?;
-        let entries = match keyring_core::Entry::search(&HashMap::from([("service", SERVICE)])) {
-            Ok(entries) => entries,
-            // By its word, or because it names its attributes otherwise.
-            Err(keyring::Error::NotSupportedByStore(_) | keyring::Error::Invalid(..)) => {
-                return Err(KeyringFault::Unsupported);
-            }
-            Err(e) => return Err(fault(e)),
-        };
-        let account = |entry: &keyring_core::Entry| match entry.get_specifiers() {
-            Some((_, account)) => Some(account),
-            None => entry.get_attributes().ok()?.remove("username"),
-        };
-        Ok(entries.iter().filter_map(account).collect())
-    }
-}
-
-fn entry(account: &str) -> Result<keyring::Entry, KeyringFault> {
-    keyring::Entry::new(SERVICE, account).map_err(|e| match (e, keyring::Entry::store_status()) {
-        (keyring::Error::NoDefaultStore, Err(cause)) => KeyringFault::Absent(reason(cause)),
-        (e, _) => fault(e),
-    })
-}
-
-fn fault(e: keyring::Error) -> KeyringFault {
-    match e {
-        keyring::Error::NoStorageAccess(_) => KeyringFault::Locked,
-        keyring::Error::NoEntry => KeyringFault::Missing,
-        // It was locked between two steps of one call.
-        e if e.to_string().contains("Secret.Error.IsLocked") => KeyringFault::Locked,
-        e => KeyringFault::Failed(reason(&e)),
-    }
-}
-
-/// The platform's word in one short line. Never the error's debug text: some hold the secret.
-fn reason(e: &keyring::Error) -> String {
-    let text = match e {
-        keyring::Error::Ambiguous(entries) => format!("it has {} entries of that name", entries.len()),
-        keyring::Error::PlatformFailure(cause) => cause.to_string(),
-        e => e.to_string(),
-    };
-    let known = [
-        ("no secret service provider or dbus session", "there is no D-Bus session here"),
-        ("Failed to connect to address", "there is no D-Bus session here"),
-        ("Error.ServiceUnknown", "no program on this D-Bus session offers the Secret Service"),
-        ("Error.NameHasNoOwner", "no program on this D-Bus session offers the Secret Service"),
-    ];
-    match known.iter().find(|(sign, _)| text.contains(sign)) {
-        Some((_, said)) => (*said).into(),
-        None => excerpt(text.lines().next().unwrap_or_default(), 200),
-    }
-}
+/// After that long it's most likely asking something on the desktop.
+const SOON: Duration = Duration::from_secs(1);
 
 type Job = Box<dyn FnOnce(&dyn KeyringStore) + Send>;
 
@@ -121,19 +27,34 @@ pub struct KeyringThread {
     patience: Duration,
     jobs: Mutex<Option<Sender<Job>>>,
     given_up: Arc<AtomicBool>,
+    person: OnceLock<Person>,
+}
+
+/// Who is there to answer what a keyring asks.
+struct Person {
+    tell: Box<dyn Fn(&str) + Send + Sync>,
+    told: AtomicBool,
 }
 
 impl KeyringThread {
     /// A thread over a store that is waited for so long.
     pub fn over(store: Arc<dyn KeyringStore>, patience: Duration) -> Self {
-        Self { store, patience, jobs: Mutex::new(None), given_up: Arc::default() }
+        Self { store, patience, jobs: Mutex::new(None), given_up: Arc::default(), person: OnceLock::new() }
     }
 
     /// The platform's: one for the process, as is the keyring crate's connection.
     pub fn of_the_platform() -> Arc<Self> {
         static PLATFORM: LazyLock<Arc<KeyringThread>> =
-            LazyLock::new(|| Arc::new(KeyringThread::over(Arc::new(PlatformStore), PATIENCE)));
+            LazyLock::new(|| Arc::new(KeyringThread::over(Arc::new(PlatformStore::default()), PATIENCE)));
         PLATFORM.clone()
+    }
+
+    /// A person is there from now on: what asks something on the desktop is waited for, and they are told.
+    pub fn waits_for_a_person(&self, tell: impl Fn(&str) + Send + Sync + 'static) {
+        let person = Person { tell: Box::new(tell), told: AtomicBool::new(false) };
+        if self.person.set(person).is_ok() {
+            self.store.a_person_answers();
+        }
     }
 
     /// Has the thread do it, and waits for what comes of it. Nobody ever joins the thread, so that a hung call
@@ -151,7 +72,7 @@ impl KeyringThread {
             // Where nobody waits any more the answer is dropped, and a secret in it wiped.
             let _ = reply.send(job(store));
         }))?;
-        match answer.recv_timeout(self.patience) {
+        match self.wait(&answer) {
             Ok(done) => done,
             Err(RecvTimeoutError::Timeout) => {
                 self.given_up.store(true, Ordering::SeqCst);
@@ -164,8 +85,34 @@ impl KeyringThread {
         }
     }
 
+    fn wait<T>(&self, answer: &Receiver<T>) -> std::result::Result<T, RecvTimeoutError> {
+        let Some(person) = self.person.get() else { return answer.recv_timeout(self.patience) };
+        match answer.recv_timeout(SOON.min(self.patience)) {
+            Err(RecvTimeoutError::Timeout) => {
+                if !person.told.swap(true, Ordering::SeqCst) {
+                    (person.tell)(&format!(
+                        "Waiting for {}: it may be asking on the desktop for its password, or whether this is allowed.",
+                        self.keeper()
+                    ));
+                }
+                answer.recv_timeout(self.patience.max(PATIENCE_WITH_A_PERSON))
+            }
+            answered => answered,
+        }
+    }
+
+    /// What is asked, as people call it.
+    fn keeper(&self) -> String {
+        self.store.keeper().unwrap_or_else(|| "the keyring".into())
+    }
+
     fn silent(&self, what: &'static str) -> crate::error::Error {
-        VaultError::Silent { seconds: self.patience.as_secs(), what }.into()
+        let patience = if self.person.get().is_some() {
+            self.patience.max(PATIENCE_WITH_A_PERSON)
+        } else {
+            self.patience
+        };
+        VaultError::Silent { keeper: self.keeper(), seconds: patience.as_secs(), what }.into()
     }
 
     fn send(&self, job: Job) -> Result<()> {
@@ -196,6 +143,7 @@ impl KeyringThread {
 
 #[cfg(test)]
 mod tests {
+    use super::super::KeyringFault;
     use super::*;
     use crate::error::Error;
 

@@ -1,0 +1,193 @@
+//! Whether a grant lives is the provider's word alone. A new one is looked at where the profile wants that; where that gives no
+//! clear answer the grant is kept all the same, and so is the one that it replaced, until a refresh or a later look proves it.
+//! "Inactive" is confirmed by a refresh before anything is called dead: who may not look hears that word, too.
+
+use super::granted_record::{keeps_before, return_to_before};
+use super::live_grant::Live;
+use super::refresh_request::Marked;
+use super::writer::{Custody, event};
+use crate::error::{Error, Result};
+use crate::model::flow::{Change, Move, Place, Role};
+use crate::model::granted::Granted;
+use crate::model::history::Happened;
+use crate::model::ids::Key;
+use crate::model::seal::SealKind;
+use crate::oauth::{Liveness, introspect};
+
+/// What a new grant's look came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// It isn't wanted, or it's there.
+    Enough,
+    /// It's still to come, and why.
+    Wanting(&'static str),
+}
+
+impl Proof {
+    /// What isn't confirmed, in words.
+    pub(super) fn unconfirmed(self) -> Option<String> {
+        match self {
+            Self::Enough => None,
+            Self::Wanting(why) => Some(format!("Introspection ({why})")),
+        }
+    }
+}
+
+/// What a grant that was called inactive turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Confirmed {
+    /// It lives: a second look, or a newer grant in its place, says so.
+    Active,
+    /// It lives: a refresh was answered with tokens, whatever the look says.
+    Contradicted,
+    /// The refresh was refused, too: the record says so now.
+    Dead,
+    /// Nothing is known, and why.
+    Unknown(&'static str),
+}
+
+impl Custody<'_> {
+    /// A look at a new grant, where the profile wants one.
+    pub(super) fn proof_of(&self, granted: &Granted) -> Proof {
+        if !self.provider.introspect {
+            return Proof::Enough;
+        }
+        let Ok(exchange) = self.online() else { return Proof::Wanting("the provider couldn't be asked") };
+        let Some(address) = exchange.endpoints.introspection.clone() else {
+            return Proof::Wanting("the provider offers none");
+        };
+        let granted = granted.clone();
+        let asked = self.env.wait(async move {
+            introspect(&exchange.http, &exchange.provider, &address, exchange.secret.as_ref(), &granted).await
+        });
+        match asked {
+            Ok(Liveness::Active) => Proof::Enough,
+            Ok(Liveness::Inactive) => Proof::Wanting("the provider called the new grant inactive"),
+            Ok(Liveness::Unknown) | Err(_) => Proof::Wanting("no clear answer came"),
+        }
+    }
+
+    /// Asks once more about a grant that was called inactive, inside the claim, for a refresh may have rotated the token that was
+    /// asked about; then by a refresh.
+    pub(super) fn confirm(
+        &mut self,
+        key: &Key,
+        look_again: impl FnOnce(&mut Self, &Live) -> Result<Option<Confirmed>>,
+    ) -> Result<Confirmed> {
+        let claim = self.claim(key)?;
+        let live = self.live(key)?;
+        // A lost answer may have rotated what is asked about: never dead by that.
+        // defense: S12 S37 a-lost-answer-proves-nothing
+        if live.standing.has_lost_refresh() {
+            return Ok(Confirmed::Unknown("the answer to a refresh is lost"));
+        }
+        if let Some(said) = look_again(self, &live)? {
+            return Ok(said);
+        }
+        if live.granted.refresh.is_none() {
+            return Ok(Confirmed::Unknown(
+                "the provider calls it inactive, and there is no refresh token to prove that",
+            ));
+        }
+        let proven = self.proven_by_refresh(key, live.secret.id, &claim);
+        if proven.is_err() {
+            self.leave_refresh(key);
+        }
+        match proven {
+            Ok(()) => Ok(Confirmed::Contradicted),
+            Err(Error::NoToken { .. })
+                if self.standing(key)?.is_some_and(|it| it.record.invalid_at.is_some()) =>
+            {
+                Ok(Confirmed::Dead)
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// A new grant that waits for its proof, with the one before beside it, is tried by a refresh. What that doesn't settle
+    /// either stays as it is.
+    pub(super) fn prove_new(&mut self, key: &Key) -> Result<()> {
+        let now = self.env.clock.now();
+        let waits =
+            self.standing(key)?.is_some_and(|it| it.record.lives(now) && keeps_before(&it.record, now));
+        if !waits || self.online.is_none() {
+            return Ok(());
+        }
+        match self.confirm(key, |_, _| Ok(None))? {
+            Confirmed::Unknown(why) => tracing::warn!("the new grant of {key} isn't proven yet: {why}"),
+            Confirmed::Active | Confirmed::Contradicted | Confirmed::Dead => {}
+        }
+        Ok(())
+    }
+
+    /// A look called a grant active that waited for that: the one before it goes.
+    pub(super) fn note_proof(&mut self, key: &Key) -> Result<()> {
+        if self.standing(key)?.is_none_or(|it| it.record.grant_before.is_none()) {
+            return Ok(());
+        }
+        self.commit(key, |record| {
+            record.grant_before = None;
+            Change { moves: Vec::new(), ends: None, events: Vec::new(), record: record.clone() }
+        })?;
+        self.changed_keys.insert(key.clone());
+        Ok(())
+    }
+
+    /// The living grant, which was never proven, is dead: the one that it replaced is used again, where it's still there and
+    /// hasn't ended. `None` where it isn't.
+    pub(super) fn return_to_grant_before(&mut self, dead: &Live, why: &str) -> Result<Option<Marked>> {
+        let key = &dead.standing.record.key;
+        let now = self.env.clock.now();
+        let mut record = dead.standing.record.clone();
+        let returns = return_to_before(&mut record);
+        let superseded = self.ledger.secrets(&self.provider.profile, key, Role::Superseded)?;
+        let Some(old) = superseded.into_iter().next().filter(|_| returns && record.lives(now)) else {
+            return Ok(None);
+        };
+        self.puts_items()?;
+        let granted = self.read_grant(&old, key)?;
+        let item = self.item(key, format_args!("{}-{}", record.generation.next().0, self.env.random.name()?));
+        let label = self.seals.tokens(&record.profile, key, SealKind::Tokens, record.generation.next(), None);
+        let again = self.vault.put(&item, &label, &granted.to_sealable(key))?;
+        let (profile, generation, id) = (self.provider.profile.clone(), record.generation, dead.secret.id);
+        let mut overtaken = false;
+        let kept = self.commit_if(key, |ledger, record| {
+            let there = |role, id| {
+                ledger.secrets(&profile, key, role).map(|all| all.iter().any(|other| other.id == id))
+            };
+            let fits =
+                record.generation == generation && there(Role::Live, id)? && there(Role::Superseded, old.id)?;
+            if !fits || !return_to_before(record) {
+                overtaken = true;
+                return Err(crate::ledger::changed(key));
+            }
+            record.generation = record.generation.next();
+            let detail = format!("{why}; it was never proven, and the grant from before is used again");
+            Ok(Change {
+                moves: vec![Move::Drop(id), Move::Drop(old.id), Move::Put(Role::Live, again.clone())],
+                ends: None,
+                events: vec![event(record, Happened::Failed, &detail, now)],
+                record: record.clone(),
+            })
+        });
+        match kept {
+            Ok(_) => {
+                tracing::warn!(
+                    "{key}: {why}. The new grant was never proven, and the one from before is used again."
+                );
+                self.orphaned_items
+                    .extend([old.place, dead.secret.place.clone()].into_iter().filter(is_item));
+                self.changed_keys.insert(key.clone());
+                Ok(Some(Marked::Overtaken))
+            }
+            Err(e) => {
+                self.forget_unless_needed(again, &e);
+                if overtaken { Ok(Some(Marked::Overtaken)) } else { Err(e) }
+            }
+        }
+    }
+}
+
+fn is_item(place: &Place) -> bool {
+    matches!(place, Place::Item(_))
+}

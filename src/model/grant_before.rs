@@ -1,0 +1,51 @@
+//! What a record said of the grant that the living one replaced: kept until that one is proven, for the case that it's dead.
+
+use super::column::{ColumnType, Kind, Value};
+use crate::error::Result;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A record's words on the grant before, as the ledger's column holds them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantBefore(String);
+
+/// The same, read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FactsBefore {
+    /// When the license was first granted.
+    pub created_at: Option<Timestamp>,
+    /// When the grant was consented, if that was a renewal.
+    pub renewed_at: Option<Timestamp>,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+    /// That is our estimate.
+    pub expires_estimated: bool,
+    /// Who granted.
+    pub granted_by: Option<String>,
+    /// What the answer didn't confirm.
+    pub unconfirmed: Vec<String>,
+}
+
+impl GrantBefore {
+    /// As a column holds it; `None` where that can't be written down.
+    pub fn of(facts: &FactsBefore) -> Option<Self> {
+        serde_json::to_string(facts).ok().map(Self)
+    }
+
+    /// What it says; `None` where that can't be read.
+    pub fn facts(&self) -> Option<FactsBefore> {
+        serde_json::from_str(&self.0).ok()
+    }
+}
+
+impl ColumnType for GrantBefore {
+    const KIND: Kind = Kind::Text;
+
+    fn value(&self) -> Value<'_> {
+        Value::Text(&self.0)
+    }
+
+    fn of(value: Value<'_>) -> Result<Self> {
+        String::of(value).map(Self)
+    }
+}

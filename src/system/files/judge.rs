@@ -1,0 +1,283 @@
+//! The rule for what must be private: nobody but this user and root may change it, and no stranger may read a secret.
+//! Pure: facts about a file in, what is wrong with it out.
+
+use crate::error::shell;
+use std::path::Path;
+
+/// What a file holds, as far as it matters to who may read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// A secret, or what is kept about licenses: this user, root and this user's groups may read it.
+    Secret,
+    /// No secret, but what the program obeys: everybody may read it.
+    Settings,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    File,
+    Folder,
+    Link,
+    Other,
+}
+
+/// What the system says of a file or folder.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts {
+    pub(super) kind: Kind,
+    pub(super) owner: u32,
+    pub(super) group: u32,
+    /// Permission bits, with set-id and sticky bits.
+    pub(super) mode: u32,
+    /// How many names it has.
+    pub(super) names: u64,
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub(super) struct User {
+    pub(super) number: u32,
+    pub(super) groups: Vec<u32>,
+}
+
+const ROOT: u32 = 0;
+const STICKY: u32 = 0o1000;
+
+impl User {
+    fn trusts(&self, owner: u32) -> bool {
+        owner == self.number || owner == ROOT
+    }
+
+    /// Root's own group has nobody in it who isn't as good as root; the bits of a file that systemd hands over are those
+    /// of its access list (systemd.exec(5)).
+    fn is_in(&self, group: u32) -> bool {
+        group == ROOT || self.groups.contains(&group)
+    }
+}
+
+/// What is wrong with a plain file, told with the command that fixes it; nothing where it is as it must be.
+pub(super) fn file(path: &Path, facts: &Facts, user: &User, holds: Holds) -> Result<(), String> {
+    // defense: S30 plain-files-alone
+    if facts.kind != Kind::File {
+        return Err("it should be a plain file, and not a link: put the file itself there".into());
+    }
+    owner(path, facts, user)?;
+    // defense: S55 nobody-else-changes-it
+    if facts.mode & 0o022 != 0 {
+        return Err(changed_by_others(path, facts, user));
+    }
+    // defense: S30 no-file-open-to-others
+    if holds == Holds::Secret && facts.mode & 0o004 != 0 {
+        let mode = shown(facts);
+        return Err(format!("other users can read it (mode {mode}). {}", closing(path, facts, user)));
+    }
+    // defense: S55 no-secret-for-another-group
+    if holds == Holds::Secret && facts.mode & 0o040 != 0 && !user.is_in(facts.group) {
+        let (mode, group) = (shown(facts), facts.group);
+        return Err(format!(
+            "a group that this user isn't in (gid {group}) can read it (mode {mode}). {}",
+            closing(path, facts, user)
+        ));
+    }
+    // defense: S30 no-second-name
+    if facts.owner == user.number && facts.names > 1 {
+        return Err("it has a second name (a hard link): put a copy of it in its place".into());
+    }
+    Ok(())
+}
+
+/// What is wrong with whose it is.
+pub(super) fn owner(path: &Path, facts: &Facts, user: &User) -> Result<(), String> {
+    // defense: S30 no-file-of-another-user
+    if !user.trusts(facts.owner) {
+        return Err(of_another(path, facts, user));
+    }
+    Ok(())
+}
+
+/// What is wrong with a folder that holds what must be private. In one that is shared and sticky, as /tmp is, only a
+/// file's owner can put something else in its place; in one that can't be written, nobody can.
+pub(super) fn folder(path: &Path, facts: &Facts, user: &User, is_read_only: bool) -> Result<(), String> {
+    if facts.kind != Kind::Folder {
+        return Err(NO_FOLDER.into());
+    }
+    // defense: S55 no-folder-of-another-user
+    owner(path, facts, user)?;
+    // defense: S55 nobody-else-writes-the-folder
+    if facts.mode & 0o022 != 0 && facts.mode & STICKY == 0 && !is_read_only {
+        return Err(changed_by_others(path, facts, user));
+    }
+    Ok(())
+}
+
+/// What is wrong with a folder that is to be this program's alone, as /tmp never can be.
+pub(super) fn shared_folder(facts: &Facts) -> Result<(), String> {
+    match facts.mode & STICKY != 0 && facts.mode & 0o022 != 0 {
+        true => Err(format!(
+            "all users of this machine share it (mode {}): name a folder in it that nobody else has",
+            shown(facts)
+        )),
+        false => Ok(()),
+    }
+}
+
+/// What is wrong with a folder that should be closed to all others.
+pub(super) fn closed_folder(path: &Path, facts: &Facts, user: &User) -> Result<(), String> {
+    folder(path, facts, user, false)?;
+    match facts.owner == user.number && facts.mode & 0o077 != 0 {
+        true => Err(format!(
+            "it's open to other users (mode {}). {}",
+            shown(facts),
+            fix(path, "700", facts, user)
+        )),
+        false => Ok(()),
+    }
+}
+
+/// What is wrong with a link on the way to a file. Where it leads is judged for itself.
+pub(super) fn link(facts: &Facts, user: &User) -> Result<(), String> {
+    // defense: S55 no-link-of-another-user
+    if facts.kind != Kind::Link || !user.trusts(facts.owner) {
+        return Err(format!("it's a link that another user (uid {}) made: remove it", facts.owner));
+    }
+    Ok(())
+}
+
+pub(super) const NO_FOLDER: &str = "it should be a folder, and not a link: put the folder itself there";
+
+fn of_another(path: &Path, facts: &Facts, user: &User) -> String {
+    format!(
+        "it belongs to another user (uid {}), who can change what is in it. Run this as that user; or, if everything in it is yours, have root give it to you: {}",
+        facts.owner,
+        command(&["chown", &user.number.to_string()], path)
+    )
+}
+
+fn changed_by_others(path: &Path, facts: &Facts, user: &User) -> String {
+    let who = if facts.mode & 0o002 != 0 { "every user" } else { "its group" };
+    format!("{who} can change it (mode {}). {}", shown(facts), fix(path, "go-w", facts, user))
+}
+
+/// How a secret is closed to strangers.
+fn closing(path: &Path, facts: &Facts, user: &User) -> String {
+    match facts.owner == user.number {
+        true => fix(path, "600", facts, user),
+        false => {
+            format!(
+                "{} (for a secret of Kubernetes: defaultMode: 0440, with fsGroup)",
+                fix(path, "440", facts, user)
+            )
+        }
+    }
+}
+
+fn fix(path: &Path, mode: &str, facts: &Facts, user: &User) -> String {
+    let who = if facts.owner == user.number { "Fix it" } else { "It's root who can fix it" };
+    format!("{who}: {}", command(&["chmod", mode], path))
+}
+
+fn command(words: &[&str], path: &Path) -> String {
+    let path = path.to_string_lossy();
+    shell(words.iter().copied().chain([&*path]))
+}
+
+fn shown(facts: &Facts) -> String {
+    format!("{:04o}", facts.mode & 0o7777)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const US: u32 = 1000;
+
+    fn user() -> User {
+        User { number: US, groups: vec![1000, 2000] }
+    }
+
+    fn facts(kind: Kind, owner: u32, group: u32, mode: u32) -> Facts {
+        Facts { kind, owner, group, mode, names: 1 }
+    }
+
+    #[test]
+    fn a_file_is_ours_or_roots_and_nobody_else_may_change_it_or_read_a_secret() {
+        // Owner, group, mode; whether it may hold settings, and a secret.
+        for (owner, group, mode, settings, secret) in [
+            (US, US, 0o600, true, true),
+            (US, US, 0o400, true, true),
+            (US, US, 0o640, true, true),
+            (US, 2000, 0o440, true, true),
+            (US, 3000, 0o640, true, false),
+            (US, US, 0o644, true, false),
+            (US, US, 0o604, true, false),
+            (US, US, 0o660, false, false),
+            (US, US, 0o620, false, false),
+            (US, US, 0o602, false, false),
+            (0, 0, 0o644, true, false),
+            (0, 2000, 0o440, true, true),
+            (0, 0, 0o440, true, true),
+            (0, 3000, 0o440, true, false),
+            (0, 0, 0o664, false, false),
+            (1001, 1000, 0o600, false, false),
+            (1001, 1001, 0o444, false, false),
+        ] {
+            let facts = facts(Kind::File, owner, group, mode);
+            let path = Path::new("/etc/it's here");
+            let judged = |holds| file(path, &facts, &user(), holds);
+            assert_eq!(judged(Holds::Settings).is_ok(), settings, "{owner} {group} {mode:o}");
+            assert_eq!(judged(Holds::Secret).is_ok(), secret, "{owner} {group} {mode:o}");
+            if let Err(said) = judged(Holds::Secret) {
+                // What to type, with the name as a shell takes it; and whose or which mode it is.
+                assert!(said.contains(r#""/etc/it's here""#), "{said}");
+                assert!(said.contains("chmod") || said.contains("chown 1000 "), "{said}");
+                assert!(said.contains(&format!("{mode:04o}")) || said.contains("uid 1001"), "{said}");
+            }
+        }
+    }
+
+    #[test]
+    fn root_trusts_nobody_but_root() {
+        let root = User { number: 0, groups: vec![0] };
+        let of = |owner| file(Path::new("f"), &facts(Kind::File, owner, 0, 0o600), &root, Holds::Settings);
+        assert!(of(0).is_ok());
+        assert!(of(US).unwrap_err().contains("chown 0 f"));
+    }
+
+    #[test]
+    fn a_second_name_of_ours_is_refused_and_one_of_roots_is_not() {
+        let named = |owner| Facts { names: 2, ..facts(Kind::File, owner, 0, 0o400) };
+        assert!(file(Path::new("f"), &named(US), &user(), Holds::Settings).is_err());
+        assert!(file(Path::new("f"), &named(0), &user(), Holds::Settings).is_ok());
+    }
+
+    #[test]
+    fn in_a_folder_nobody_else_can_put_something_in_a_files_place() {
+        for (owner, mode, read_only, fine) in [
+            (US, 0o700, false, true),
+            (US, 0o755, false, true),
+            (0, 0o755, false, true),
+            // /tmp, and the mount of a Kubernetes secret.
+            (0, 0o1777, false, true),
+            (US, 0o775, false, false),
+            (0, 0o2775, false, false),
+            (0, 0o777, false, false),
+            // The mount of a Kubernetes config map.
+            (0, 0o777, true, true),
+            (1001, 0o700, false, false),
+            (1001, 0o1777, false, false),
+            (1001, 0o555, true, false),
+        ] {
+            let facts = facts(Kind::Folder, owner, owner, mode);
+            assert_eq!(folder(Path::new("f"), &facts, &user(), read_only).is_ok(), fine, "{owner} {mode:o}");
+        }
+        assert!(folder(Path::new("f"), &facts(Kind::File, US, US, 0o700), &user(), false).is_err());
+        assert!(shared_folder(&facts(Kind::Folder, US, US, 0o1777)).is_err());
+    }
+
+    #[test]
+    fn a_link_is_ours_or_roots() {
+        assert!(link(&facts(Kind::Link, US, US, 0o777), &user()).is_ok());
+        assert!(link(&facts(Kind::Link, 0, 0, 0o777), &user()).is_ok());
+        assert!(link(&facts(Kind::Link, 1001, US, 0o777), &user()).is_err());
+    }
+}

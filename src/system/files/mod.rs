@@ -1,0 +1,596 @@
+//! Files that must be private, or that take another's place: each is opened once, in a folder that is open, and judged
+//! and changed by its handle. Whoever puts something else there meanwhile finds nobody who looks at it.
+
+#[cfg(unix)]
+mod folder;
+#[cfg(not(unix))]
+#[path = "folder_by_path.rs"]
+mod folder;
+mod judge;
+
+pub use judge::Holds;
+
+use super::random::{OsRandom, Random};
+use crate::error::{Error, Result};
+use folder::Folder;
+use judge::{Facts, Kind};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// So many links are followed to a file that somebody provides: a Kubernetes secret has two.
+const LINKS: usize = 8;
+
+fn fault(path: &Path, reason: impl ToString) -> Error {
+    Error::File { path: path.display().to_string(), reason: reason.to_string() }
+}
+
+/// A name in a folder that is open.
+struct Entry {
+    folder: Folder,
+    name: OsString,
+    path: PathBuf,
+}
+
+impl Entry {
+    /// Without a look at whose the folder is.
+    fn at(path: &Path) -> io::Result<Self> {
+        let folder = Folder::open(path.parent().unwrap_or(Path::new("")))?;
+        Ok(Self { folder, name: name_of(path)?, path: path.into() })
+    }
+
+    /// Where nobody else can put something in a file's place.
+    fn private(path: &Path) -> Result<Self> {
+        Self::at(path).map_err(|e| fault(path, e))?.in_a_judged_folder()
+    }
+
+    /// The same; `None` where there is no such folder.
+    fn if_private(path: &Path) -> Result<Option<Self>> {
+        match Self::at(path) {
+            Err(e) if is_nothing(&e) => Ok(None),
+            found => found.map_err(|e| fault(path, e))?.in_a_judged_folder().map(Some),
+        }
+    }
+
+    fn in_a_judged_folder(self) -> Result<Self> {
+        let path = match self.path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let facts = self.folder.facts().map_err(|e| fault(path, e))?;
+        judge::folder(path, &facts, &folder::user(), self.folder.is_read_only())
+            .map_err(|said| fault(path, said))?;
+        Ok(self)
+    }
+
+    fn fault(&self, reason: impl ToString) -> Error {
+        fault(&self.path, reason)
+    }
+
+    fn judged(&self, file: File, holds: Holds) -> Result<File> {
+        // defense: S55 judged-by-the-handle
+        let facts = folder::facts_of(&file).map_err(|e| self.fault(e))?;
+        self.judge(&facts, holds).map(|()| file)
+    }
+
+    fn judge(&self, facts: &Facts, holds: Holds) -> Result<()> {
+        judge::file(&self.path, facts, &folder::user(), holds).map_err(|said| self.fault(said))
+    }
+
+    /// What was opened of ours, where no link may be; `None` where there is nothing.
+    fn ours(&self, opened: io::Result<File>, holds: Holds) -> Result<Option<File>> {
+        match opened {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            // What can't be opened may be no file at all, which says more.
+            Err(e) => {
+                if let Ok(facts) = self.folder.look(&self.name) {
+                    self.judge(&facts, holds)?;
+                }
+                Err(self.fault(e))
+            }
+            Ok(file) => self.judged(file, holds).map(Some),
+        }
+    }
+
+    /// Where a link here leads.
+    fn followed(self) -> Result<Self> {
+        let facts = self.folder.look(&self.name).map_err(|e| self.fault(e))?;
+        // Once it's ours or root's, in such a folder, nobody else can lay another.
+        judge::link(&facts, &folder::user()).map_err(|said| self.fault(said))?;
+        let target = self.folder.link(&self.name).map_err(|e| self.fault(e))?;
+        let (parent, name) = (target.parent().unwrap_or(Path::new("")), name_of(&target));
+        let name = name.map_err(|e| self.fault(e))?;
+        let folder = self.folder.open_from(parent).map_err(|e| match is_nothing(&e) {
+            true => self.fault(format!("it's a link to {}, where there is nothing", target.display())),
+            false => self.fault(e),
+        })?;
+        let path = self.path.parent().unwrap_or(Path::new("")).join(&target);
+        Ok(Self { folder, name, path })
+    }
+
+    /// Puts new content here in one step: another file is written, synced and renamed over it.
+    fn replace(&self, content: &[u8], mode: u32) -> Result<()> {
+        self.by_another(content, mode, |aside| self.folder.rename(aside, &self.name))
+    }
+
+    /// Writes a file beside this one that is then given its name, whole and synced.
+    fn by_another(
+        &self,
+        content: &[u8],
+        mode: u32,
+        name_it: impl FnOnce(&OsStr) -> io::Result<()>,
+    ) -> Result<()> {
+        let aside = aside(&self.name)?;
+        // What can't be written beside it is told by the name that was given.
+        let mut file = self.folder.create(&aside).map_err(|e| self.fault(e))?;
+        let written = (|| {
+            file.write_all(content)?;
+            // defense: S55 mode-by-the-handle
+            folder::set_mode(&file, mode)?;
+            file.sync_all()?;
+            name_it(&aside)
+        })();
+        if let Err(e) = written {
+            let _ = self.folder.remove(&aside);
+            return Err(self.fault(e));
+        }
+        self.sync()
+    }
+
+    fn sync(&self) -> Result<()> {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        self.folder.sync().map_err(|e| fault(folder, e))
+    }
+}
+
+fn name_of(path: &Path) -> io::Result<OsString> {
+    path.file_name().map(OsStr::to_owned).ok_or_else(|| io::ErrorKind::IsADirectory.into())
+}
+
+fn is_nothing(e: &io::Error) -> bool {
+    matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// A name beside a file that nobody can know beforehand, for what takes its place.
+fn aside(name: &OsStr) -> Result<OsString> {
+    let mut aside = name.to_owned();
+    aside.push(format!(".{}.new", OsRandom.name()?));
+    Ok(aside)
+}
+
+/// Makes the folder, and those above it, 0700; closes one of ours that is open to others; refuses one that is a link,
+/// another user's, or shared.
+pub fn private_folder(path: &Path) -> Result<()> {
+    let path = &without_a_slash_behind(path);
+    if let Err(missing) = fs::symlink_metadata(path) {
+        if missing.kind() != io::ErrorKind::NotFound {
+            return Err(fault(path, missing));
+        }
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(path).map_err(|e| fault(path, e))?;
+    }
+    let (folder, facts) = own_folder(path)?.ok_or_else(|| fault(path, judge::NO_FOLDER))?;
+    let user = folder::user();
+    let closed = Facts { mode: facts.mode & !0o022, ..facts };
+    let judged = if facts.owner == user.number { &closed } else { &facts };
+    let is_shared = judge::shared_folder(&facts);
+    is_shared.and_then(|()| judge::folder(path, judged, &user, false)).map_err(|said| fault(path, said))?;
+    match facts.owner == user.number && facts.mode & 0o777 != 0o700 {
+        true => folder.set_mode(0o700).map_err(|e| fault(path, e)),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a folder that exists and isn't ours, is a link, or is open to others; changes nothing.
+pub fn check_private_folder(path: &Path) -> Result<()> {
+    let path = &without_a_slash_behind(path);
+    let Some((_, facts)) = own_folder(path)? else { return Ok(()) };
+    judge::shared_folder(&facts)
+        .and_then(|()| judge::closed_folder(path, &facts, &folder::user()))
+        .map_err(|said| fault(path, said))
+}
+
+/// A folder of the program's, by its own name; `None` where there is nothing.
+fn own_folder(path: &Path) -> Result<Option<(Folder, Facts)>> {
+    let opened = Folder::open_itself(path).map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => None,
+        io::ErrorKind::NotADirectory => Some(fault(path, judge::NO_FOLDER)),
+        _ if folder::is_a_link(&e) => Some(fault(path, judge::NO_FOLDER)),
+        _ => Some(fault(path, e)),
+    });
+    match opened {
+        Ok(folder) => {
+            let facts = folder.facts().map_err(|e| fault(path, e))?;
+            Ok(Some((folder, facts)))
+        }
+        Err(None) => Ok(None),
+        Err(Some(e)) => Err(e),
+    }
+}
+
+/// With one, a link would be followed.
+fn without_a_slash_behind(path: &Path) -> PathBuf {
+    path.components().collect()
+}
+
+/// Opens what a person or the system provides, for reading: a configuration, an identity, a password file. A link is
+/// followed where it, and where it leads, are ours or root's. `None` where there is nothing.
+pub fn open_provided(path: &Path, holds: Holds) -> Result<Option<File>> {
+    Ok(provided(path, holds)?.and_then(|(_, file)| file))
+}
+
+/// Judges what was opened as something that holds more than was known then.
+pub fn judge_open(path: &Path, file: &File, holds: Holds) -> Result<()> {
+    let facts = folder::facts_of(file).map_err(|e| fault(path, e))?;
+    judge::file(path, &facts, &folder::user(), holds).map_err(|said| fault(path, said))
+}
+
+/// Where what is provided lies at the end of its links, and the file, where it is there.
+fn provided(path: &Path, holds: Holds) -> Result<Option<(Entry, Option<File>)>> {
+    let mut entry = match Entry::at(path) {
+        Err(e) if is_nothing(&e) => return Ok(None),
+        found => found.map_err(|e| fault(path, e))?,
+    };
+    for _ in 0..=LINKS {
+        let opened = entry.folder.read(&entry.name);
+        // Where there is nothing, whoever could lay something there has laid nothing.
+        if opened.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
+            return Ok(Some((entry, None)));
+        }
+        entry = entry.in_a_judged_folder()?;
+        match opened {
+            Ok(file) => {
+                let file = entry.judged(file, holds)?;
+                return Ok(Some((entry, Some(file))));
+            }
+            Err(e) if folder::is_a_link(&e) => entry = entry.followed()?,
+            Err(e) => {
+                // Whose it is says more than that it can't be read.
+                if let Ok(facts) = entry.folder.look(&entry.name) {
+                    entry.judge(&facts, holds)?;
+                }
+                return Err(entry.fault(e));
+            }
+        }
+    }
+    Err(fault(path, format!("it leads over more than {LINKS} links")))
+}
+
+/// Puts new content where a configuration lies, at the end of its links: it stays as readable as it was.
+pub fn replace_settings(path: &Path, content: &[u8]) -> Result<()> {
+    match provided(path, Holds::Settings)? {
+        Some((entry, file)) => {
+            let entry = entry.in_a_judged_folder()?;
+            let mode = match file {
+                Some(file) => folder::facts_of(&file).map_err(|e| entry.fault(e))?.mode & 0o644,
+                None => 0,
+            };
+            entry.replace(content, mode | 0o600)
+        }
+        None => Err(fault(path, io::Error::from(io::ErrorKind::NotFound))),
+    }
+}
+
+/// Refuses what exists and isn't a plain file of ours or root's that strangers can neither change nor read. It isn't
+/// opened: closing a ledger's file would let go of the locks that SQLite has on it in this process.
+pub fn check_private_file(path: &Path) -> Result<()> {
+    let Some(entry) = Entry::if_private(path)? else { return Ok(()) };
+    match entry.folder.look(&entry.name) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(entry.fault(e)),
+        Ok(facts) => entry.judge(&facts, Holds::Secret),
+    }
+}
+
+/// Whether another user could answer at a socket: it's theirs, or in a folder of theirs.
+#[cfg(unix)]
+pub fn is_in_other_hands(socket: &Path) -> bool {
+    let judged = Entry::at(socket).map(Entry::in_a_judged_folder);
+    match judged {
+        // There is none; whoever wants to be connected hears of it.
+        Err(_) => false,
+        Ok(Err(_)) => true,
+        Ok(Ok(entry)) => {
+            let facts = entry.folder.look(&entry.name);
+            facts.is_ok_and(|facts| judge::owner(socket, &facts, &folder::user()).is_err())
+        }
+    }
+}
+
+/// Opens a file of ours for reading and writing, making it 0600 where it's missing, never following a link.
+pub fn open_private(path: &Path) -> Result<File> {
+    let entry = Entry::private(path)?;
+    loop {
+        if let Some(file) = entry.ours(entry.folder.write(&entry.name), Holds::Secret)? {
+            return Ok(file);
+        }
+        match entry.folder.create(&entry.name) {
+            // Another process was quicker.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made.map_err(|e| entry.fault(e)),
+        }
+    }
+}
+
+/// Opens a file of ours for reading and writing, where it's there.
+pub fn open_existing(path: &Path) -> Result<Option<File>> {
+    let Some(entry) = Entry::if_private(path)? else { return Ok(None) };
+    entry.ours(entry.folder.write(&entry.name), Holds::Secret)
+}
+
+/// Opens a file of ours for reading, where it's there.
+pub fn read_private(path: &Path, holds: Holds) -> Result<Option<File>> {
+    let Some(entry) = Entry::if_private(path)? else { return Ok(None) };
+    entry.ours(entry.folder.read(&entry.name), holds)
+}
+
+/// Makes a file that must not exist yet, 0600.
+pub fn create_private(path: &Path) -> Result<File> {
+    let entry = Entry::private(path)?;
+    entry.folder.create(&entry.name).map_err(|e| entry.fault(e))
+}
+
+/// Writes a file that must not exist yet, 0600, in one step: another is written, synced and renamed, so that a process
+/// that is killed leaves all of it under that name, or nothing.
+pub fn write_new(path: &Path, content: &[u8]) -> Result<()> {
+    let entry = Entry::at(path).map_err(|e| fault(path, e))?;
+    entry.by_another(content, 0o600, |aside| entry.folder.rename_new(aside, &entry.name))
+}
+
+/// The same in a folder in which nobody else can put something in its place.
+pub fn write_new_private(path: &Path, content: &[u8]) -> Result<()> {
+    let entry = Entry::private(path)?;
+    entry.by_another(content, 0o600, |aside| entry.folder.rename_new(aside, &entry.name))
+}
+
+/// Writes a file that must not exist yet, 0600, and syncs it with its name: what nobody takes for whole before it's renamed.
+pub fn write_unfinished(path: &Path, content: &[u8]) -> Result<()> {
+    let entry = Entry::at(path).map_err(|e| fault(path, e))?;
+    let mut file = entry.folder.create(&entry.name).map_err(|e| entry.fault(e))?;
+    let written = file.write_all(content).and_then(|()| file.sync_all()).map_err(|e| entry.fault(e));
+    let written = written.and_then(|()| entry.sync());
+    if written.is_err() {
+        let _ = entry.folder.remove(&entry.name);
+    }
+    written
+}
+
+/// Gives a file a name beside it that nothing has, and makes that last over a power cut.
+pub fn rename_new(from: &Path, to: &Path) -> Result<()> {
+    let entry = Entry::at(to).map_err(|e| fault(to, e))?;
+    let name = name_of(from).map_err(|e| fault(from, e))?;
+    entry.folder.rename_new(&name, &entry.name).map_err(|e| entry.fault(e))?;
+    entry.sync()
+}
+
+/// Removes a file without a byte: what was left by whoever was killed between making a file and writing it. `false` where
+/// there is no such file; one that somebody writes meanwhile stays.
+pub fn remove_empty(path: &Path) -> Result<bool> {
+    let Some(entry) = Entry::if_private(path)? else { return Ok(false) };
+    let is_empty = |name: &OsStr| {
+        let opened = entry.folder.read(name).and_then(|file| file.metadata());
+        opened.is_ok_and(|found| found.is_file() && found.len() == 0)
+    };
+    if !is_empty(&entry.name) {
+        return Ok(false);
+    }
+    let aside = aside(&entry.name)?;
+    entry.folder.rename(&entry.name, &aside).map_err(|e| entry.fault(e))?;
+    if !is_empty(&aside) {
+        entry.folder.rename_new(&aside, &entry.name).map_err(|e| entry.fault(e))?;
+        entry.sync()?;
+        return Ok(false);
+    }
+    entry.folder.remove(&aside).map_err(|e| entry.fault(e))?;
+    Ok(true)
+}
+
+/// Puts new content in a file's place in one step: another is written, synced and renamed over it. A link gives way to
+/// the file and what it points to stays; what is neither, as /dev/null or a folder, must not be replaced.
+pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
+    let entry = Entry::at(path).map_err(|e| fault(path, e))?;
+    // defense: S30 only-files-are-replaced
+    if entry.folder.leads_to_no_file(&entry.name) {
+        return Err(entry.fault("it's there already, and it's no plain file"));
+    }
+    entry.replace(content, mode)
+}
+
+/// Puts new content in the place of a file of ours, 0600, in a folder in which nobody else can do that.
+pub fn replace_private(path: &Path, content: &[u8]) -> Result<()> {
+    let entry = Entry::private(path)?;
+    match entry.folder.look(&entry.name) {
+        Ok(facts) if facts.kind != Kind::Link => entry.judge(&facts, Holds::Secret)?,
+        _ => {}
+    }
+    entry.replace(content, 0o600)
+}
+
+/// Makes a new name in a folder last over a power cut.
+pub fn sync_folder_of(path: &Path) -> Result<()> {
+    Entry::at(path).map_err(|e| fault(path, e))?.sync()
+}
+
+/// Whether a file's folder is there and nothing can be written in it by this user.
+pub(super) fn is_closed_to_us(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{Access, AtFlags, CWD, accessat};
+        use rustix::io::Errno;
+        let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let written = accessat(CWD, folder, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS);
+        matches!(written, Err(Errno::ACCESS | Errno::ROFS | Errno::PERM))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
+}
+
+/// How many bytes are free on the disk under a path, for this user; `None` where the system doesn't say.
+pub fn room(path: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let existing = path.ancestors().find(|it| it.exists())?;
+        let disk = rustix::fs::statvfs(existing).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
+/// The user's number, where no variable gives the name.
+pub(super) fn user_number() -> String {
+    #[cfg(unix)]
+    return format!("uid {}", rustix::process::geteuid().as_raw());
+    #[cfg(not(unix))]
+    return "unknown".into();
+}
+
+/// The folder that the program was started in.
+pub fn current_folder() -> Option<PathBuf> {
+    std::env::current_dir().ok()
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn text(file: Option<File>) -> String {
+        let mut text = String::new();
+        file.unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+
+    /// A folder with a file in it, and another with one of the same name.
+    fn two() -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let all = tempfile::tempdir().unwrap();
+        let (ours, other) = (all.path().join("ours"), all.path().join("other"));
+        for folder in [&ours, &other] {
+            fs::create_dir(folder).unwrap();
+            set_mode(folder, 0o700);
+            fs::write(folder.join("file"), folder.file_name().unwrap().to_str().unwrap()).unwrap();
+            set_mode(&folder.join("file"), 0o600);
+        }
+        (all, ours, other)
+    }
+
+    #[test]
+    fn s55_what_is_judged_and_changed_is_what_was_opened_whatever_has_its_name_by_then() {
+        let (all, ours, other) = two();
+        let entry = Entry::at(&ours.join("file")).unwrap();
+        let file = entry.folder.read(&entry.name).unwrap();
+        // Now another folder has its name, in which others may write, and another file.
+        fs::rename(&ours, all.path().join("away")).unwrap();
+        fs::rename(&other, &ours).unwrap();
+        set_mode(&ours, 0o777);
+        set_mode(&ours.join("file"), 0o666);
+        let away = all.path().join("away");
+        fs::rename(away.join("file"), away.join("moved")).unwrap();
+        fs::write(away.join("file"), "laid").unwrap();
+        set_mode(&away.join("file"), 0o666);
+        let entry = entry.in_a_judged_folder().unwrap();
+        assert_eq!(text(Some(entry.judged(file, Holds::Secret).unwrap())), "ours");
+        entry.replace(b"new", 0o640).unwrap();
+        assert_eq!(
+            (fs::read(away.join("file")).unwrap(), mode(&away.join("file"))),
+            (b"new".to_vec(), 0o640)
+        );
+        assert_eq!(
+            (fs::read(ours.join("file")).unwrap(), mode(&ours.join("file"))),
+            (b"other".to_vec(), 0o666)
+        );
+        assert_eq!(fs::read_dir(&ours).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_link_is_followed_to_what_is_provided_as_kubernetes_lays_it_and_judged_where_it_leads() {
+        let (all, ours, _) = two();
+        symlink("ours", all.path().join("..data")).unwrap();
+        let link = all.path().join("identity");
+        symlink("..data/file", &link).unwrap();
+        assert_eq!(text(open_provided(&link, Holds::Secret).unwrap()), "ours");
+        set_mode(&ours.join("file"), 0o604);
+        assert!(open_provided(&link, Holds::Secret).unwrap_err().to_string().contains("chmod 600"));
+        assert_eq!(text(open_provided(&link, Holds::Settings).unwrap()), "ours");
+        set_mode(&ours, 0o770);
+        assert!(open_provided(&link, Holds::Settings).unwrap_err().to_string().contains("chmod go-w"));
+        set_mode(&ours, 0o700);
+        // What is put in its place comes to the end of the links, and they stay.
+        replace_settings(&link, b"changed").unwrap();
+        assert_eq!(
+            (fs::read(ours.join("file")).unwrap(), mode(&ours.join("file"))),
+            (b"changed".to_vec(), 0o604)
+        );
+        assert!(link.is_symlink());
+        symlink("circle", all.path().join("circle")).unwrap();
+        assert!(open_provided(&all.path().join("circle"), Holds::Settings).is_err());
+        symlink("nowhere/at/all", all.path().join("dangling")).unwrap();
+        let dangling = open_provided(&all.path().join("dangling"), Holds::Settings);
+        assert!(dangling.unwrap_err().to_string().contains("a link to nowhere/at/all"));
+    }
+
+    #[test]
+    fn what_is_ours_is_never_reached_by_a_link() {
+        let (_all, ours, other) = two();
+        let link = ours.join("link");
+        symlink(other.join("file"), &link).unwrap();
+        for refused in [
+            open_private(&link).map(drop),
+            open_existing(&link).map(drop),
+            read_private(&link, Holds::Secret).map(drop),
+            check_private_file(&link),
+        ] {
+            assert!(refused.unwrap_err().to_string().contains("not a link"));
+        }
+        assert!(
+            create_private(&ours.join("file")).is_err() && write_new(&ours.join("file"), b"new").is_err()
+        );
+        assert_eq!(fs::read(ours.join("file")).unwrap(), b"ours");
+        replace_private(&link, b"new").unwrap();
+        assert_eq!(fs::read(other.join("file")).unwrap(), b"other");
+        assert_eq!((fs::read(&link).unwrap(), mode(&link)), (b"new".to_vec(), 0o600));
+    }
+
+    #[test]
+    fn a_folder_that_everybody_shares_is_never_closed() {
+        let (_all, ours, _) = two();
+        set_mode(&ours, 0o1777);
+        assert!(private_folder(&ours).unwrap_err().to_string().contains("share"));
+        assert!(check_private_folder(&ours).is_err());
+        assert_eq!(mode(&ours), 0o1777);
+        // A file of ours in it is safe.
+        assert_eq!(text(open_provided(&ours.join("file"), Holds::Secret).unwrap()), "ours");
+        set_mode(&ours, 0o755);
+        private_folder(&ours).unwrap();
+        assert_eq!(mode(&ours), 0o700);
+    }
+
+    #[test]
+    fn a_socket_is_in_other_hands_where_others_can_put_one_there() {
+        let (_all, ours, _) = two();
+        assert!(!is_in_other_hands(&ours.join("bus")));
+        assert!(!is_in_other_hands(Path::new("/nowhere/bus")));
+        set_mode(&ours, 0o770);
+        assert!(is_in_other_hands(&ours.join("bus")));
+    }
+}

@@ -1,0 +1,196 @@
+//! The platform's own keyring, by the keyring crate.
+
+use super::{KeyringFault, KeyringStore, SERVICE};
+use crate::error::excerpt;
+use keyring_core::Entry;
+use secrecy::zeroize::Zeroizing;
+use std::collections::HashMap;
+#[cfg(target_os = "linux")]
+use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(target_os = "linux")]
+use zbus_secret_service_keyring_store::Store;
+
+/// So often a connection is made, where one after the other turns out to be garbled.
+const TRIES: usize = 4;
+
+/// The Secret Service, macOS's Keychain, or Windows' Credential Manager.
+#[derive(Default)]
+pub(super) struct PlatformStore {
+    #[cfg(target_os = "linux")]
+    service: super::secret_service::SecretService,
+    #[cfg(target_os = "linux")]
+    a_person_answers: AtomicBool,
+}
+
+impl KeyringStore for PlatformStore {
+    fn set(&self, account: &str, secret: &[u8]) -> Result<(), KeyringFault> {
+        self.asks_nobody_in_vain(Some(account))?;
+        unless_garbled(|| {
+            let item = entry(account)?;
+            item.set_secret(secret).map_err(fault)?;
+            // Over a garbled connection nothing is kept, or something else, and nobody says so.
+            let kept = Zeroizing::new(item.get_secret().map_err(fault)?);
+            if kept.as_slice() == secret { Ok(()) } else { Err(KeyringFault::Garbled) }
+        })
+    }
+
+    fn get(&self, account: &str) -> Result<Vec<u8>, KeyringFault> {
+        self.asks_nobody_in_vain(Some(account))?;
+        unless_garbled(|| filled(entry(account)?.get_secret().map_err(fault)?))
+    }
+
+    /// Some keep what they delete, KeePassXC in its recycle bin, and with it the last that an entry was: a secret is
+    /// written over before.
+    fn delete(&self, account: &str) -> Result<(), KeyringFault> {
+        self.asks_nobody_in_vain(Some(account))?;
+        unless_garbled(|| {
+            let item = entry(account)?.get_credential().map_err(fault)?;
+            #[cfg(target_os = "linux")]
+            for overwritten in 0..self.service.keeps_of_each() {
+                item.set_secret(format!("deleted {overwritten}").as_bytes()).map_err(fault)?;
+            }
+            item.delete_credential().map_err(fault)
+        })
+    }
+
+    fn accounts(&self) -> Result<Vec<String>, KeyringFault> {
+        self.asks_nobody_in_vain(None)?;
+        // Sets the store up, or says why there is none.
+        unless_garbled(|| entry("search"))?;
+        let entries = match Entry::search(&HashMap::from([("service", SERVICE)])) {
+            Ok(entries) => entries,
+            // By its word, or because it names its attributes otherwise.
+            Err(keyring::Error::NotSupportedByStore(_) | keyring::Error::Invalid(..)) => {
+                return Err(KeyringFault::Unsupported);
+            }
+            Err(e) => return Err(fault(e)),
+        };
+        let account = |entry: &Entry| match entry.get_specifiers() {
+            Some((_, account)) => Some(account),
+            None => entry.get_attributes().ok()?.remove("username"),
+        };
+        Ok(entries.iter().filter_map(account).collect())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn get_afresh(&self, account: &str) -> Result<Vec<u8>, KeyringFault> {
+        use keyring_core::api::CredentialStoreApi;
+
+        self.asks_nobody_in_vain(Some(account))?;
+        unless_garbled(|| {
+            let store = Store::new().map_err(fault)?;
+            filled(store.build(SERVICE, account, None).and_then(|entry| entry.get_secret()).map_err(fault)?)
+        })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn keeper(&self) -> Option<String> {
+        self.service.keeper()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn a_person_answers(&self) {
+        self.a_person_answers.store(true, Ordering::SeqCst);
+    }
+}
+
+impl PlatformStore {
+    /// What the keyring would ask on the desktop is not asked for where nobody answers it: the prompt would stay there
+    /// when we're gone.
+    #[cfg(target_os = "linux")]
+    fn asks_nobody_in_vain(&self, account: Option<&str>) -> Result<(), KeyringFault> {
+        match self.service.asks_nobody(account) {
+            Err(KeyringFault::Locked) if self.a_person_answers.load(Ordering::SeqCst) => Ok(()),
+            asks_nobody => asks_nobody,
+        }
+    }
+
+    /// macOS asks in its own way, and Windows never.
+    #[cfg(not(target_os = "linux"))]
+    fn asks_nobody_in_vain(&self, _: Option<&str>) -> Result<(), KeyringFault> {
+        Ok(())
+    }
+}
+
+/// Does it, over another connection where this one turns out to be garbled: KWallet derives another key than its
+/// client from about one key exchange in a hundred, where a number begins with a zero byte.
+fn unless_garbled<T>(work: impl Fn() -> Result<T, KeyringFault>) -> Result<T, KeyringFault> {
+    for _ in 1..TRIES {
+        match work() {
+            Err(KeyringFault::Garbled) => reconnect()?,
+            done => return done,
+        }
+    }
+    work()
+}
+
+/// The keyring crate keeps one connection for the whole process: another takes its place.
+#[cfg(target_os = "linux")]
+fn reconnect() -> Result<(), KeyringFault> {
+    tracing::debug!("a connection to the keyring is garbled; the next takes its place");
+    match Store::new().map_err(fault) {
+        Ok(store) => {
+            keyring_core::set_default_store(store);
+            Ok(())
+        }
+        // The next try makes one.
+        Err(KeyringFault::Garbled) => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reconnect() -> Result<(), KeyringFault> {
+    Ok(())
+}
+
+/// No secret of ours is empty: a keyring that gives nothing back has lost it.
+fn filled(secret: Vec<u8>) -> Result<Vec<u8>, KeyringFault> {
+    if secret.is_empty() { Err(KeyringFault::Missing) } else { Ok(secret) }
+}
+
+fn entry(account: &str) -> Result<Entry, KeyringFault> {
+    // The first time, this makes the store.
+    let status = keyring::Entry::store_status();
+    Entry::new(SERVICE, account).map_err(|e| match (e, status) {
+        (keyring::Error::NoDefaultStore, Err(cause)) if is_garbled(cause) => KeyringFault::Garbled,
+        (keyring::Error::NoDefaultStore, Err(cause)) => KeyringFault::Absent(reason(cause)),
+        (e, _) => fault(e),
+    })
+}
+
+/// By its words, for the keyring crate has no type for it.
+fn is_garbled(e: &keyring::Error) -> bool {
+    let text = e.to_string();
+    text.contains("message decryption failed") || text.contains("public key size is invalid")
+}
+
+fn fault(e: keyring::Error) -> KeyringFault {
+    match e {
+        keyring::Error::NoStorageAccess(_) => KeyringFault::Locked,
+        keyring::Error::NoEntry => KeyringFault::Missing,
+        e if is_garbled(&e) => KeyringFault::Garbled,
+        // It was locked between two steps of one call.
+        e if e.to_string().contains("Secret.Error.IsLocked") => KeyringFault::Locked,
+        e => KeyringFault::Failed(reason(&e)),
+    }
+}
+
+/// The platform's word in one short line. Never the error's debug text: some hold the secret.
+fn reason(e: &keyring::Error) -> String {
+    let text = match e {
+        keyring::Error::Ambiguous(entries) => format!("it has {} entries of that name", entries.len()),
+        keyring::Error::PlatformFailure(cause) => cause.to_string(),
+        e => e.to_string(),
+    };
+    let known = [
+        ("no secret service provider or dbus session", "there is no D-Bus session here"),
+        ("Failed to connect to address", "there is no D-Bus session here"),
+        ("Error.ServiceUnknown", "no program on this D-Bus session offers the Secret Service"),
+        ("Error.NameHasNoOwner", "no program on this D-Bus session offers the Secret Service"),
+    ];
+    match known.iter().find(|(sign, _)| text.contains(sign)) {
+        Some((_, said)) => (*said).into(),
+        None => excerpt(text.lines().next().unwrap_or_default(), 200),
+    }
+}

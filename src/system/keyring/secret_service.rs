@@ -1,0 +1,184 @@
+//! What the keyring crate doesn't tell of a Secret Service: what is locked, before that is asked for and the desktop
+//! asks a person; whether it has a place for secrets at all; and which program it is.
+
+use super::super::files;
+use super::{KeyringFault, SERVICE};
+use crate::error::clean;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use zbus::blocking::Connection;
+use zbus::names::BusName;
+use zbus::zvariant::{OwnedObjectPath, OwnedValue};
+
+const NAME: &str = "org.freedesktop.secrets";
+const ROOT: &str = "/org/freedesktop/secrets";
+/// What an alias leads to where there is no such collection.
+const NONE: &str = "/";
+
+const KEEPASSXC: &str = "KeePassXC";
+/// So many older states of an entry it keeps, where a database's settings don't say otherwise.
+const KEEPASSXCS_HISTORY: usize = 10;
+
+/// Programs that offer a Secret Service, by what the system calls their process (cut at 15 bytes).
+const KEEPERS: [(&str, &str); 6] = [
+    ("gnome-keyring-d", "GNOME Keyring"),
+    ("kwalletd5", "KWallet"),
+    ("kwalletd6", "KWallet"),
+    ("ksecretd", "KWallet"),
+    ("keepassxc", KEEPASSXC),
+    ("oo7-daemon", "oo7"),
+];
+
+/// A connection of our own, which is made once, and what is known of who is at its other end.
+#[derive(Default)]
+pub(super) struct SecretService {
+    bus: OnceLock<Option<Connection>>,
+    process: OnceLock<Option<String>>,
+}
+
+impl SecretService {
+    /// That everything which is needed for these items is open, so that nobody is asked for it. Where the bus itself
+    /// doesn't answer, the keyring crate has the better word for it.
+    pub(super) fn asks_nobody(&self, account: Option<&str>) -> Result<(), KeyringFault> {
+        // defense: S56 no-session-of-another-user
+        if let Some(socket) = session().filter(|socket| files::is_in_other_hands(socket)) {
+            return Err(KeyringFault::Absent(format!(
+                "the D-Bus session at {} is in another user's hands (DBUS_SESSION_BUS_ADDRESS, XDG_RUNTIME_DIR): log in as this user, not by su or sudo",
+                clean(&socket.display().to_string())
+            )));
+        }
+        let Some(bus) = self.bus() else { return Ok(()) };
+        let Some(collection) = default_collection(bus) else { return Ok(()) };
+        if collection.as_str() == NONE {
+            return Err(KeyringFault::NotSetUp(self.keeper().unwrap_or_else(|| "the keyring".into())));
+        }
+        let process = self.process().unwrap_or_default();
+        if process.starts_with("kwalletd") {
+            // Collection and items are locked there for whoever hasn't used them yet; it's the wallet that needs the
+            // password.
+            return match wallet_is_open(bus, process, &collection) {
+                Some(false) => Err(KeyringFault::Locked),
+                _ => Ok(()),
+            };
+        }
+        if property(bus, &collection, "Locked") == Some(true) {
+            return Err(KeyringFault::Locked);
+        }
+        if self.keeper().as_deref() != Some(KEEPASSXC) {
+            return Ok(());
+        }
+        // There each item may be locked for each program.
+        let mut attributes = HashMap::from([("service", SERVICE)]);
+        attributes.extend(account.map(|account| ("username", account)));
+        let found = bus.call_method(
+            Some(NAME),
+            ROOT,
+            Some("org.freedesktop.Secret.Service"),
+            "SearchItems",
+            &attributes,
+        );
+        let found = found
+            .and_then(|reply| reply.body().deserialize::<(Vec<OwnedObjectPath>, Vec<OwnedObjectPath>)>());
+        match found {
+            Ok((_, locked)) if !locked.is_empty() => Err(KeyringFault::Locked),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many older secrets of an item it keeps, at the most, beside the newest.
+    pub(super) fn keeps_of_each(&self) -> usize {
+        if self.keeper().as_deref() == Some(KEEPASSXC) { KEEPASSXCS_HISTORY + 1 } else { 1 }
+    }
+
+    /// Which program it is.
+    pub(super) fn keeper(&self) -> Option<String> {
+        let process = self.process()?;
+        let known = KEEPERS.iter().find(|(name, _)| *name == process);
+        Some(known.map_or(process, |(_, called)| *called).to_owned())
+    }
+
+    /// What the system calls its process.
+    fn process(&self) -> Option<&str> {
+        let look = || {
+            let bus = zbus::blocking::fdo::DBusProxy::new(self.bus()?).ok()?;
+            let process = bus.get_connection_unix_process_id(BusName::try_from(NAME).ok()?).ok()?;
+            let command = std::fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
+            Some(clean(command.trim_end()))
+        };
+        self.process.get_or_init(look).as_deref()
+    }
+
+    fn bus(&self) -> Option<&Connection> {
+        self.bus.get_or_init(|| Connection::session().ok()).as_ref()
+    }
+}
+
+/// Where new items are kept.
+fn default_collection(bus: &Connection) -> Option<OwnedObjectPath> {
+    let reply = bus
+        .call_method(Some(NAME), ROOT, Some("org.freedesktop.Secret.Service"), "ReadAlias", &"default")
+        .ok()?;
+    reply.body().deserialize().ok()
+}
+
+/// By KWallet's own word, whose wallets are named as their collections are labeled.
+fn wallet_is_open(bus: &Connection, process: &str, collection: &OwnedObjectPath) -> Option<bool> {
+    let wallet: String = property(bus, collection, "Label")?;
+    let (service, path) = (format!("org.kde.{process}"), format!("/modules/{process}"));
+    let reply = bus.call_method(Some(&*service), &*path, Some("org.kde.KWallet"), "isOpen", &wallet).ok()?;
+    reply.body().deserialize().ok()
+}
+
+fn property<T: TryFrom<OwnedValue>>(bus: &Connection, collection: &OwnedObjectPath, name: &str) -> Option<T> {
+    let asked = ("org.freedesktop.Secret.Collection", name);
+    let reply = bus
+        .call_method(Some(NAME), collection, Some("org.freedesktop.DBus.Properties"), "Get", &asked)
+        .ok()?;
+    reply.body().deserialize::<OwnedValue>().ok()?.try_into().ok()
+}
+
+/// The socket of the D-Bus session, where it has a path: whoever answers there is handed our secrets.
+fn session() -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "D-Bus's own library reads them there, too")]
+    let (address, folder) =
+        (std::env::var_os("DBUS_SESSION_BUS_ADDRESS"), std::env::var_os("XDG_RUNTIME_DIR"));
+    match address {
+        Some(address) => socket_of(address.to_str()?),
+        None => Some(Path::new(&folder?).join("bus")),
+    }
+}
+
+/// The path in an address as `unix:path=/run/user/1000/bus,guid=…` (D-Bus Specification, Server Addresses).
+fn socket_of(address: &str) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStringExt;
+    let first = address.split(';').next()?.strip_prefix("unix:")?;
+    let path = first.split(',').find_map(|it| it.strip_prefix("path="))?;
+    let mut bytes = path.bytes();
+    let mut decoded = Vec::new();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'%' => decoded.extend(hex::decode([bytes.next()?, bytes.next()?]).ok()?),
+            byte => decoded.push(byte),
+        }
+    }
+    Some(OsString::from_vec(decoded).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_socket_of_a_session_stands_in_its_address() {
+        for (address, socket) in [
+            ("unix:path=/run/user/1000/bus", Some("/run/user/1000/bus")),
+            ("unix:guid=1,path=/tmp/dbus-a%20b;tcp:host=x", Some("/tmp/dbus-a b")),
+            ("unix:abstract=/tmp/dbus", None),
+            ("tcp:host=127.0.0.1,port=1", None),
+        ] {
+            assert_eq!(socket_of(address), socket.map(PathBuf::from), "{address}");
+        }
+    }
+}
