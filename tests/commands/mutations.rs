@@ -94,6 +94,33 @@ fn each_test_is_in_its_suite() {
     }
 }
 
+/// Each line of the threats' list is told, and the tests that it names are there.
+#[test]
+fn each_threat_names_its_tests() {
+    let table = include_str!("../../docs/threats.md");
+    let mut sources = Vec::new();
+    ["src", "tests"].iter().for_each(|place| files(&root().join(place), &mut sources));
+    let texts: Vec<_> = sources.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
+    let mut told = BTreeSet::new();
+    for row in table.lines().filter(|line| line.starts_with("| S")) {
+        let cells: Vec<_> = row.trim_matches('|').split(" | ").collect();
+        let [number, _, _, tests] = cells[..] else { panic!("{row}") };
+        told.insert(number.trim().trim_start_matches('S').parse::<u8>().unwrap());
+        for test in tests.split('`').skip(1).step_by(2) {
+            let (rest, word) = test.trim_end_matches(':').rsplit_once("::").unwrap_or(("", test));
+            let module = rest.rsplit("::").next().unwrap_or_default();
+            let is_place = |file: &PathBuf| {
+                file.file_stem().is_some_and(|it| it == word)
+                    || file.components().any(|it| it.as_os_str() == word)
+            };
+            let is_test = texts.iter().any(|text| text.contains(&format!("fn {word}")));
+            assert!(is_test || sources.iter().any(is_place), "{test}: there is no {word} in {module}");
+        }
+    }
+    // S14 isn't used, and no mails are sent.
+    assert_eq!(told, (1..=66).filter(|number| ![14, 64].contains(number)).collect());
+}
+
 /// Where there is a Python that can run `tests/mutations`.
 #[test]
 fn each_can_be_taken_out_of_what_is_marked() {

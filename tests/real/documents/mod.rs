@@ -362,6 +362,7 @@ documents! {
     security: "docs/security.md",
     settings: "docs/settings.md",
     team: "docs/team.md",
+    threats: "docs/threats.md",
     troubleshooting: "docs/troubleshooting.md",
 }
 

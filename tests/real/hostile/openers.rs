@@ -268,7 +268,6 @@ fn whatever_browser_says_the_address_is_printed_and_the_flow_goes_on() {
         format!("nowhere || touch {mark}"),
         format!("true:touch {mark}"),
         "/nowhere:false:%s:sleep 1 %s".into(),
-        "\u{1b}]52;c;aGk=\u{7}".into(),
     ]
     .iter()
     .enumerate()
@@ -278,6 +277,15 @@ fn whatever_browser_says_the_address_is_printed_and_the_flow_goes_on() {
     }
     // And with nothing at all to open it.
     goes_on(&rig, "L-none", "", "/nowhere");
+}
+
+#[test]
+fn a_browser_that_steers_the_terminal_is_refused_and_not_repeated() {
+    let rig = Rig::new();
+    let mut command = rig.command(&register("L-1", &[]));
+    let run = Run::of(command.env("BROWSER", "\u{1b}]52;c;aGk=\u{7}").output().unwrap());
+    assert!(!run.err.contains('\u{1b}'), "{run:?}");
+    run.exits(2).says("the environment variable BROWSER has a control character in it");
 }
 
 #[test]

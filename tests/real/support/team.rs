@@ -63,11 +63,11 @@ impl Server {
         );
         server.certificates();
         fs::write(
-            server.file("passwords"),
+            server.for_clients("passwords"),
             format!("*:*:*:*:{}\n", PASSWORD.replace('\\', "\\\\").replace(':', "\\:")),
         )
         .unwrap();
-        fs::set_permissions(server.file("passwords"), fs::Permissions::from_mode(0o600)).unwrap();
+        fs::set_permissions(server.for_clients("passwords"), fs::Permissions::from_mode(0o600)).unwrap();
         server.up();
         server
     }
@@ -79,7 +79,7 @@ impl Server {
         let copied = Command::new("cp").args(["-r", text(&self.file("own")), text(&own)]).status().unwrap();
         assert!(copied.success());
         for name in ["passwords", "ca.crt"] {
-            fs::copy(self.file(name), standby.file(name)).unwrap();
+            fs::copy(self.for_clients(name), standby.for_clients(name)).unwrap();
         }
         standby.give_away(&own);
         let (data, port) = (standby.file("data"), self.port.to_string());
@@ -115,6 +115,7 @@ impl Server {
         watcher.args(["-c", watch, "watch", text(folder.path())]).stdin(Stdio::piped()).process_group(0);
         let server = Self { port, process: Mutex::new(None), _watch: watcher.spawn().unwrap(), folder };
         server.give_away(server.folder.path());
+        fs::create_dir(server.for_clients("")).unwrap();
         server
     }
 
@@ -168,6 +169,11 @@ impl Server {
         self.folder.path().join(name)
     }
 
+    /// What is in its folder for those who connect.
+    pub fn for_clients(&self, name: &str) -> PathBuf {
+        self.folder.path().join("clients").join(name)
+    }
+
     /// psql as a role, in a database; what it's to do comes behind that.
     pub fn psql(&self, database: &str, role: &str) -> Command {
         let mut psql = outside("psql");
@@ -210,7 +216,7 @@ impl Server {
 
     /// Its address as the configuration names it.
     pub fn address(&self, database: &str, user: &str) -> String {
-        let (port, roots, passwords) = (self.port, self.file("ca.crt"), self.file("passwords"));
+        let (port, roots, passwords) = (self.port, self.for_clients("ca.crt"), self.for_clients("passwords"));
         format!(
             "postgres://{user}@localhost:{port}/{database}?sslrootcert={}&passfile={}",
             roots.display(),
@@ -220,7 +226,7 @@ impl Server {
 
     /// Its address by its socket: no certificate, whose days a clock that was set would be outside of.
     pub fn socket(&self, database: &str) -> String {
-        let (sockets, passwords) = (self.file("own"), self.file("passwords"));
+        let (sockets, passwords) = (self.file("own"), self.for_clients("passwords"));
         let (sockets, passwords) = (sockets.display(), passwords.display());
         format!("postgres://postgres@/{database}?host={sockets}&port={}&passfile={passwords}", self.port)
     }
@@ -256,15 +262,10 @@ impl Server {
 
     fn give_away(&self, path: &Path) {
         if rustix::process::geteuid().is_root() {
-            for path in [self.folder.path(), path] {
-                assert!(
-                    Command::new("chown")
-                        .args(["-R", "postgres:postgres"])
-                        .arg(path)
-                        .status()
-                        .unwrap()
-                        .success()
-                );
+            // What is for clients stays ours: nobody else may put something in its place.
+            for (how, path) in [("-h", self.folder.path()), ("-R", path)] {
+                let given = Command::new("chown").args([how, "postgres:postgres"]).arg(path).status();
+                assert!(given.unwrap().success());
             }
         }
     }
@@ -277,8 +278,9 @@ impl Server {
              && openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -keyout server.key -out server.csr \
              && printf 'subjectAltName=DNS:localhost' > names \
              && openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.crt \
-             && chmod 600 *.key && cp ca.crt ..",
-            own.display()
+             && chmod 600 *.key && cp ca.crt {}",
+            own.display(),
+            self.for_clients("ca.crt").display()
         );
         let done = outside("sh").args(["-c", &script]).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));

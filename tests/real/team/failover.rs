@@ -13,12 +13,12 @@ fn pair() -> (Server, Server, String) {
     let database = primary.database();
     let standby = primary.standby();
     let (first, second) = (primary.port, standby.port);
-    let roots = primary.file("ca.crt");
+    let roots = primary.for_clients("ca.crt");
     // The passwords of both are one file, in the primary's folder.
     let address = format!(
         "postgres://postgres@localhost:{first},localhost:{second}/{database}?target_session_attrs=read-write&sslrootcert={}&passfile={}",
         roots.display(),
-        primary.file("passwords").display()
+        primary.for_clients("passwords").display()
     );
     (primary, standby, address)
 }

@@ -281,7 +281,7 @@ fn what_does_not_make_sure_whose_server_answers_is_refused() {
         fs::write(&config, text.replace(&written, address)).unwrap();
         team.run(0, &["status"])
     };
-    let passwords = format!("passfile={}", shared().file("passwords").display());
+    let passwords = format!("passfile={}", shared().for_clients("passwords").display());
     // The system's authorities don't know it.
     with(&format!("{bare}?{passwords}")).exits(7).says("can't be used").says("ertificate");
     // Its certificate is for another name.
@@ -299,7 +299,7 @@ fn what_does_not_make_sure_whose_server_answers_is_refused() {
     with(&local).exits(0);
     // A password that others can read isn't used.
     let loose = team.home(0).join("loose");
-    fs::copy(shared().file("passwords"), &loose).unwrap();
+    fs::copy(shared().for_clients("passwords"), &loose).unwrap();
     fs::set_permissions(&loose, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     with(&format!("{bare}?sslmode=disable&passfile={}", loose.display()))
         .exits(2)
@@ -329,7 +329,7 @@ fn a_service_file_names_the_server_and_its_password() {
         "[other]\nhost=nowhere\n[ledger]\nhost=localhost\nport={}\ndbname={}\nuser=postgres\npassword={PASSWORD}\nsslrootcert={}\n",
         shared().port,
         written.split(['/', '?']).nth(3).unwrap(),
-        shared().file("ca.crt").display()
+        shared().for_clients("ca.crt").display()
     );
     fs::write(&file, service).unwrap();
     fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
