@@ -160,6 +160,9 @@ impl<'l, 'e> Listening<'l, 'e> {
                 // Where that brought nothing the question is open again, and this may be another answer to it.
                 match self.flows.custody.find(&returned) {
                     Ok(waiting @ Found::Waiting(_)) => waiting,
+                    Err(e @ (Error::Ledger(_) | Error::Vault(_) | Error::File { .. })) => {
+                        return reply.failed(&e);
+                    }
                     _ => return reply.about(flow.key.license.as_str()).already(),
                 }
             }

@@ -1,6 +1,7 @@
 //! Another admin's grant that awaits approval becomes the living one, without a new consent.
 
-use super::granted_record::{drop_unwanted, make_live, summary, tokens_of_elsewhere};
+use super::granted_record::{drop_unwanted, kept_before, make_live, summary, tokens_of_elsewhere};
+use super::proof::Proof;
 use super::received_grant::unconfirmed;
 use super::writer::{Custody, event};
 use crate::error::{LedgerError, Result};
@@ -46,6 +47,7 @@ impl Custody<'_> {
         let sealer = self.token_sealer(key, &flow);
         let tokens = self.tokens_to_store(&flow, key, SealKind::Tokens, kept, None)?;
         let provider = self.provider.clone();
+        let proof = self.proof_of(&granted);
         let now = self.env.clock.now();
         for flow in self.ledger.unfinished(&profile, Some(key))? {
             self.clear_lapsed(&flow)?;
@@ -57,9 +59,12 @@ impl Custody<'_> {
             // It was granted before: what became uncertain since, such as whether it was revoked, it doesn't settle.
             let uncertain_at = record.uncertain_at;
             let elsewhere = tokens_of_elsewhere(ledger, record)?;
-            let unconfirmed =
+            let mut unconfirmed =
                 unconfirmed(&compare(&provider, key, &record.username, &granted.reported), &granted);
+            unconfirmed.extend(proof.unconfirmed());
+            let before = kept_before(ledger, record, proof == Proof::Enough, now)?;
             make_live(record, &provider, &granted, renewed, &unconfirmed);
+            record.grant_before = before;
             record.uncertain_at = uncertain_at;
             let mut moves = drop_unwanted(record, &provider);
             moves.extend(elsewhere.iter().map(|it| Move::Drop(it.id)));

@@ -84,8 +84,8 @@ impl Custody<'_> {
 
     /// Proves by a refresh that the grant of these tokens lives, inside the claim; where another one has taken its place, that one
     /// was proven when it came.
-    pub(super) fn proven_by_refresh(&mut self, key: &Key, id: i64, claim: &Claim) -> Result<()> {
-        self.refreshed(key, Want::OtherThan(id), claim).map(drop)
+    pub(super) fn proven_by_refresh(&mut self, key: &Key, id: i64, claim: &Claim) -> Result<bool> {
+        self.refreshed(key, Want::OtherThan(id), claim).map(|fresh| fresh.refreshed)
     }
 
     fn refreshed(&mut self, key: &Key, want: Want, claim: &Claim) -> Result<Fresh> {

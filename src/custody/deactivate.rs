@@ -240,7 +240,8 @@ impl Custody<'_> {
             // Whether a lost revocation took effect, the next one settles.
             match revocation {
                 Revocation::Pending(_) if lost => record.uncertain_at = Some(now),
-                Revocation::Revoked if was_pending => record.uncertain_at = None,
+                Revocation::Pending(_) => {}
+                _ if was_pending => record.uncertain_at = None,
                 _ => {}
             }
             if matches!(revocation, Revocation::Revoked) {

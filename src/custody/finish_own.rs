@@ -38,9 +38,10 @@ impl Custody<'_> {
             self.ledger.take_back(spool, flow)?;
         }
         let Some(row) = self.ledger.own_flow(flow, &key, &self.provider.profile)? else {
-            // Others have it, or it's closed.
+            // Others have it, or it's closed. A grant that came to it stays where it is: the next process looks what became of it.
             self.in_flight.remove(flow);
-            self.spool.iter_mut().for_each(|spool| spool.settled(flow));
+            let spool = self.spool.as_mut().filter(|spool| !spool.has_answer(flow));
+            spool.into_iter().for_each(|spool| spool.settled(flow));
             return Ok(None);
         };
         match (&row.stage, end) {

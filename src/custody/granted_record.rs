@@ -61,8 +61,9 @@ pub(super) fn make_live(
 }
 
 /// What the record says of its living grant, kept while the next one waits for its proof.
-pub(super) fn before(record: &Authorization) -> Option<GrantBefore> {
+fn before(record: &Authorization, secret: i64) -> Option<GrantBefore> {
     GrantBefore::of(&FactsBefore {
+        secret,
         created_at: record.created_at,
         renewed_at: record.renewed_at,
         expires_at: record.expires_at,
@@ -72,15 +73,34 @@ pub(super) fn before(record: &Authorization) -> Option<GrantBefore> {
     })
 }
 
+/// What is kept of the grant that a new one replaces: nothing where the new one is proven, or nothing lives to be kept.
+pub(super) fn kept_before(
+    ledger: &Ledger,
+    record: &Authorization,
+    is_proven: bool,
+    now: Timestamp,
+) -> Result<Option<GrantBefore>> {
+    if is_proven || !record.lives(now) || record.held_elsewhere {
+        return Ok(None);
+    }
+    // The living one was never proven either.
+    if keeps_before(record, now) {
+        return Ok(record.grant_before.clone());
+    }
+    let live = ledger.secrets(&record.profile, &record.key, Role::Live)?.pop();
+    Ok(live.and_then(|live| before(record, live.id)))
+}
+
 /// Whether a grant from before is kept that the living one hasn't proven dispensable, and that hasn't ended itself.
 pub(super) fn keeps_before(record: &Authorization, now: Timestamp) -> bool {
     let ends = record.grant_before.as_ref().and_then(GrantBefore::facts).and_then(|facts| facts.expires_at);
     ends.is_some_and(|ends| now < ends)
 }
 
-/// Makes the record say again what it said of the grant before; `false`, and nothing is changed, where nothing was kept.
-pub(super) fn return_to_before(record: &mut Authorization) -> bool {
-    let Some(facts) = record.grant_before.as_ref().and_then(GrantBefore::facts) else { return false };
+/// Makes the record say again what it said of the grant before; `None`, and nothing is changed, where nothing was kept.
+/// Else the row of that one's token set.
+pub(super) fn return_to_before(record: &mut Authorization) -> Option<i64> {
+    let facts = record.grant_before.as_ref().and_then(GrantBefore::facts)?;
     record.created_at = facts.created_at;
     record.renewed_at = facts.renewed_at;
     record.expires_at = facts.expires_at;
@@ -89,7 +109,7 @@ pub(super) fn return_to_before(record: &mut Authorization) -> bool {
     record.unconfirmed = facts.unconfirmed;
     record.invalid_at = None;
     record.grant_before = None;
-    true
+    Some(facts.secret)
 }
 
 /// With a new living grant, older ones that nobody wants go too. Where a revocation could end the new grant as well,
@@ -141,11 +161,11 @@ mod tests {
             renewed_at: at("2026-04-01T00:00:00Z"),
             expires_at: at("2026-07-10T00:00:00Z"),
             invalid_at: at("2026-04-02T00:00:00Z"),
-            grant_before: before(&first),
+            grant_before: before(&first, 7),
             ..asked
         };
-        assert!(return_to_before(&mut after));
+        assert_eq!(return_to_before(&mut after), Some(7));
         assert_eq!(after, first);
-        assert!(!return_to_before(&mut after), "nothing is kept any more");
+        assert_eq!(return_to_before(&mut after), None, "nothing is kept any more");
     }
 }

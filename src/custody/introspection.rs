@@ -6,6 +6,7 @@ use super::writer::Custody;
 use crate::error::Result;
 use crate::model::ids::Key;
 use crate::oauth::{self, LookedUp};
+use std::collections::BTreeMap;
 
 /// What a look at many grants came to.
 #[derive(Debug, Default)]
@@ -33,10 +34,13 @@ impl Custody<'_> {
             looked.unknown = keys.iter().map(|key| (key.clone(), why.to_owned())).collect();
             return Ok(looked);
         }
-        let mut grants = Vec::with_capacity(keys.len());
+        let (mut grants, mut looked_at) = (Vec::with_capacity(keys.len()), BTreeMap::new());
         for key in keys {
             match self.live(key) {
-                Ok(live) => grants.push((key.clone(), live.granted)),
+                Ok(live) => {
+                    looked_at.insert(key.clone(), live.standing.record.generation);
+                    grants.push((key.clone(), live.granted));
+                }
                 Err(e) => looked.unknown.push((key.clone(), e.to_string())),
             }
         }
@@ -49,7 +53,9 @@ impl Custody<'_> {
                 LookedUp::Active { by_refresh } => {
                     looked.active += 1;
                     knows_refresh_tokens |= by_refresh;
-                    self.note_proof(&key)?;
+                    if let Some(generation) = looked_at.get(&key) {
+                        self.note_proof(&key, *generation)?;
+                    }
                 }
                 LookedUp::Inactive => called_dead.push(key),
                 LookedUp::RefreshInactive => doubtful.push(key),

@@ -112,14 +112,15 @@ fn moved_one(
     }
 }
 
-/// Seals every token set to the vault's recipients, whatever it was sealed to, and lists them as those whom every host seals to.
+/// Seals every token set to the recipients of the vault `to`, whatever it was sealed to, and lists them as those whom every host seals to.
 /// How many there are.
 ///
 /// # Errors
 /// Where one can't be opened here: nothing is changed.
 pub fn reseal(
     ledger: &mut Ledger,
-    (vault, to): (&Vault, &[String]),
+    from: &Vault,
+    (to, recipients): (&Vault, &[String]),
     seals: &Seals,
     detail: &str,
     now: Timestamp,
@@ -132,13 +133,13 @@ pub fn reseal(
         let mut sealed = Vec::new();
         for secret in all {
             if let (SecretOwner::Tokens { .. }, Place::Blob(_)) = (&secret.owner, &secret.place) {
-                let (kept, label) = vault.get_labeled(&secret.place, &seals.row_of(&secret))?;
-                let place = vault.put("", &seals.label_of(&secret, label.as_ref()), &kept)?;
+                let (kept, label) = from.get_labeled(&secret.place, &seals.row_of(&secret))?;
+                let place = to.put("", &seals.label_of(&secret, label.as_ref()), &kept)?;
                 sealed.push((secret, place));
             }
         }
         let count = sealed.len();
-        if ledger.replace_places((&sealed, Some(to)), known, &seen, Chore::Resealed, detail, now)? {
+        if ledger.replace_places((&sealed, Some(recipients)), known, &seen, Chore::Resealed, detail, now)? {
             return Ok(count);
         }
     }

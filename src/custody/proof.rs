@@ -7,10 +7,11 @@ use super::live_grant::Live;
 use super::refresh_request::Marked;
 use super::writer::{Custody, event};
 use crate::error::{Error, Result};
+use crate::model::authorization::Authorization;
 use crate::model::flow::{Change, Move, Place, Role};
 use crate::model::granted::Granted;
 use crate::model::history::Happened;
-use crate::model::ids::Key;
+use crate::model::ids::{Generation, Key};
 use crate::model::seal::SealKind;
 use crate::oauth::{Liveness, introspect};
 
@@ -24,6 +25,11 @@ pub(super) enum Proof {
 }
 
 impl Proof {
+    /// Whether these words say that a proof is still to come.
+    pub(super) fn is_wanting(unconfirmed: &str) -> bool {
+        unconfirmed.starts_with("Introspection (")
+    }
+
     /// What isn't confirmed, in words.
     pub(super) fn unconfirmed(self) -> Option<String> {
         match self {
@@ -89,12 +95,14 @@ impl Custody<'_> {
                 "the provider calls it inactive, and there is no refresh token to prove that",
             ));
         }
-        let proven = self.proven_by_refresh(key, live.secret.id, &claim);
-        if proven.is_err() {
+        let refreshed = self.proven_by_refresh(key, live.secret.id, &claim);
+        if refreshed.is_err() {
             self.leave_refresh(key);
         }
-        match proven {
-            Ok(()) => Ok(Confirmed::Contradicted),
+        match refreshed {
+            Ok(true) => Ok(Confirmed::Contradicted),
+            // Another grant took its place: what was said of this one says nothing of the provider's word.
+            Ok(false) => Ok(Confirmed::Active),
             Err(Error::NoToken { .. })
                 if self.standing(key)?.is_some_and(|it| it.record.invalid_at.is_some()) =>
             {
@@ -121,14 +129,30 @@ impl Custody<'_> {
     }
 
     /// A look called a grant active that waited for that: the one before it goes.
-    pub(super) fn note_proof(&mut self, key: &Key) -> Result<()> {
-        if self.standing(key)?.is_none_or(|it| it.record.grant_before.is_none()) {
+    pub(super) fn note_proof(&mut self, key: &Key, looked_at: Generation) -> Result<()> {
+        let waits = |record: &Authorization| {
+            record.generation == looked_at
+                && (record.grant_before.is_some()
+                    || record.unconfirmed.iter().any(|it| Proof::is_wanting(it)))
+        };
+        if self.standing(key)?.is_none_or(|it| !waits(&it.record)) {
             return Ok(());
         }
-        self.commit(key, |record| {
+        let mut noted = false;
+        let kept = self.commit_if(key, |_, record| {
+            // A newer grant isn't proven by a look at this one.
+            if !waits(record) {
+                return Err(crate::ledger::changed(key));
+            }
+            noted = true;
             record.grant_before = None;
-            Change { moves: Vec::new(), ends: None, events: Vec::new(), record: record.clone() }
-        })?;
+            record.unconfirmed.retain(|it| !Proof::is_wanting(it));
+            Ok(Change { moves: Vec::new(), ends: None, events: Vec::new(), record: record.clone() })
+        });
+        match kept {
+            Err(_) if !noted => return Ok(()),
+            kept => drop(kept?),
+        }
         self.changed_keys.insert(key.clone());
         Ok(())
     }
@@ -139,11 +163,11 @@ impl Custody<'_> {
         let key = &dead.standing.record.key;
         let now = self.env.clock.now();
         let mut record = dead.standing.record.clone();
-        let returns = return_to_before(&mut record);
+        let Some(row) = return_to_before(&mut record) else { return Ok(None) };
         let superseded = self.ledger.secrets(&self.provider.profile, key, Role::Superseded)?;
-        let Some(old) = superseded.into_iter().next().filter(|_| returns && record.lives(now)) else {
-            return Ok(None);
-        };
+        // That one alone: grants of others that nobody approved, or that wait for their revocation, stand beside it.
+        let old = superseded.into_iter().find(|it| it.id == row);
+        let Some(old) = old.filter(|_| record.lives(now)) else { return Ok(None) };
         self.puts_items()?;
         let granted = self.read_grant(&old, key)?;
         let item = self.item(key, format_args!("{}-{}", record.generation.next().0, self.env.random.name()?));
@@ -157,7 +181,7 @@ impl Custody<'_> {
             };
             let fits =
                 record.generation == generation && there(Role::Live, id)? && there(Role::Superseded, old.id)?;
-            if !fits || !return_to_before(record) {
+            if !fits || return_to_before(record) != Some(row) {
                 overtaken = true;
                 return Err(crate::ledger::changed(key));
             }

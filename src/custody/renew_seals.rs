@@ -1,6 +1,7 @@
 //! Secrets are sealed anew for the rows that they stand in: what older versions sealed, by the first command that can read it;
 //! and what was sealed for another provider, or by nobody of this host, once somebody has agreed.
 
+use super::listed_recipients;
 use super::move_secrets::{TRIES, calm, forget_left};
 use super::seals::Seals;
 use super::writer::Custody;
@@ -78,6 +79,12 @@ pub fn renew_seals(
     agree: Option<&mut Agree<'_>>,
 ) -> Result<Renewed> {
     let Some(_turn) = ledger.vault_turn()? else { return Err(CustodyError::OtherMove.into()) };
+    // A host that would seal to others than the team's list says so first.
+    if let Some(own) = vault.recipients()?.filter(|_| ledger.is_shared())
+        && let Some(e) = listed_recipients::differs(ledger, &own)?
+    {
+        return Err(e.into());
+    }
     let mut agree = agree;
     let mut agreed = Vec::new();
     for _ in 0..TRIES {
@@ -105,9 +112,13 @@ pub fn renew_seals(
                     continue;
                 }
                 // Beside it, what came to its consent is an older version's, too: that ends soon.
-                _ if matches!(secret.owner, SecretOwner::Memo { waits: false, .. })
-                    || vault.has_further_readers(&secret.place)? =>
+                Judgment::Fits | Judgment::Old
+                    if !seals.knows(&secret) || vault.has_further_readers(&secret.place)? =>
                 {
+                    done.left += usize::from(secret.is_old);
+                    continue;
+                }
+                _ if matches!(secret.owner, SecretOwner::Memo { waits: false, .. }) => {
                     done.left += usize::from(secret.is_old);
                     continue;
                 }
@@ -183,12 +194,19 @@ fn sealed_anew(
         SecretOwner::Memo { handed_off, .. } => {
             let memo: Sealable = match vault.kind() {
                 VaultKind::Sealed => found.secret.clone(),
-                VaultKind::Keyring => vault.unfold(&secret.place, &seals.row_of(secret))?.0,
+                // Behind the identity that its answer is sealed to.
+                VaultKind::Keyring => behind_the_first_line(&found.secret),
             };
             let also: &[String] = if *handed_off { hosts } else { &[] };
             vault.put_memo(&item, &label, &memo, also)
         }
     }
+}
+
+fn behind_the_first_line(item: &Sealable) -> Sealable {
+    let bytes = item.bytes();
+    let end = bytes.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    Sealable::from_bytes(bytes[end..].to_vec())
 }
 
 impl Custody<'_> {

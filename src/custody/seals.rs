@@ -166,7 +166,19 @@ impl Seals {
             SecretOwner::Tokens { role, .. } => kind_of(*role, found),
             SecretOwner::Profile { .. } | SecretOwner::Memo { .. } => row.kind(),
         };
-        row.label(kind)
+        let mut label = row.label(kind);
+        // Where this host doesn't know the profile, its secrets stay what they were sealed for.
+        label.registration = label.registration.or_else(|| found.and_then(|it| it.registration.clone()));
+        label
+    }
+
+    /// Whether this host knows the profile that a secret is of.
+    pub(super) fn knows(&self, secret: &SecretLocation) -> bool {
+        let profile = match &secret.owner {
+            SecretOwner::Tokens { profile, .. } | SecretOwner::Profile { profile, .. } => profile,
+            SecretOwner::Memo { profile, .. } => profile,
+        };
+        self.registrations.get(profile).is_some()
     }
 }
 

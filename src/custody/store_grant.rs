@@ -1,6 +1,6 @@
 //! A grant is stored and committed, in that order; or set aside, sealed.
 
-use super::granted_record::{before, drop_unwanted, make_live, summary, tokens_of_elsewhere};
+use super::granted_record::{drop_unwanted, kept_before, make_live, summary, tokens_of_elsewhere};
 use super::received_grant::ReceivedGrant;
 use super::token_sets::{TokenSealer, TokensToStore};
 use super::writer::{Custody, event, unknown};
@@ -203,12 +203,7 @@ impl Stored {
         } else {
             let renewed = came.purpose == Purpose::Renew;
             let elsewhere = tokens_of_elsewhere(ledger, record)?;
-            let before = match came.proven {
-                false if record.lives(came.granted.received_at) && !record.held_elsewhere => {
-                    record.grant_before.take().or_else(|| self::before(record))
-                }
-                _ => None,
-            };
+            let before = kept_before(ledger, record, came.proven, came.granted.received_at)?;
             record.username = came.username.clone();
             make_live(record, provider, &came.granted, renewed, &came.unconfirmed);
             record.grant_before = before;

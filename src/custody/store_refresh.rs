@@ -2,6 +2,7 @@
 //! that died in between.
 
 use super::live_grant::{Fresh, Live};
+use super::proof::Proof;
 use super::received_grant::protocol_differences;
 use super::token_sets::TokensToStore;
 use super::writer::{Custody, event, unknown};
@@ -220,6 +221,7 @@ impl Custody<'_> {
                     events.extend(moved_end(record, &provider, granted, now));
                     // It lives, which is what it waited for.
                     proven |= record.grant_before.take().is_some();
+                    record.unconfirmed.retain(|it| !Proof::is_wanting(it));
                     // Not superseded: its refresh token is spent, and revoking it would end the whole grant.
                     vec![Move::Drop(old.id), Move::Put(Role::Live, place)]
                 }
@@ -252,7 +254,10 @@ fn moved_end(
     /// By less it differs each time where seconds from now are told: an answer takes its time.
     const NOISE: SignedDuration = SignedDuration::from_mins(1);
     let (told, before) = (granted.expires_at.map(whole_second), record.expires_at);
-    let earlier = told.filter(|told| before.is_some_and(|before| before.duration_since(*told) > NOISE));
+    // By a clock that differs from ours nothing is earlier.
+    let is_sure = granted.reported.odd_end.is_none();
+    let earlier =
+        told.filter(|told| is_sure && before.is_some_and(|before| before.duration_since(*told) > NOISE));
     let ends = match provider.rolling {
         true => told.unwrap_or_else(|| {
             whole_second(estimate(granted.received_at, provider.lifetime, &provider.zone))

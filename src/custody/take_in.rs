@@ -1,5 +1,6 @@
 //! Records and tokens that come in a file: those out of a backup aren't used until someone says that this is their home now.
 
+use super::renew_seals::is_out_of_place;
 use super::writer::{Custody, event};
 use crate::error::{Error, Result, VaultError};
 use crate::model::authorization::Authorization;
@@ -35,6 +36,10 @@ impl Custody<'_> {
             // Sealed to other hosts alone: only they can tell.
             Err(Error::Vault(VaultError::Foreign { .. } | VaultError::OtherHost { .. })) => {
                 return Ok(Here::Same);
+            }
+            // What isn't this row's is no grant: the one that comes takes its place.
+            Err(e) if is_out_of_place(&e) && !matches!(e, Error::Vault(VaultError::Moved { .. })) => {
+                return Ok(Here::None);
             }
             Err(e) => return Err(e),
         };

@@ -243,7 +243,8 @@ impl VaultError {
             Self::OtherHost { host, .. } => {
                 return Some(format!("Run it there ({host}), or ask the admin to grant access again: biotrack-auth renew LICENSE."));
             }
-            Self::Elsewhere { .. } | Self::PutBack { .. } | Self::Unauthentic { .. } | Self::Unlabeled { .. } => {
+            Self::Unlabeled { .. } => "It was not used, and nothing was sent. If you put a copy of the ledger from before the last upgrade back, have its secrets sealed anew: biotrack-auth config vault sealed, or config vault keyring where they are there. Else find out who changed the ledger: see docs/security.md.",
+            Self::Elsewhere { .. } | Self::PutBack { .. } | Self::Unauthentic { .. } => {
                 "It was not used, and nothing was sent. Find out who changed the ledger: see docs/security.md. Then ask the admin to grant access again (biotrack-auth renew LICENSE), or enter a client secret again (biotrack-auth config set-secret)."
             }
             Self::Moved { profile, .. } => {

@@ -150,6 +150,12 @@ impl Ledger {
                 journal::code_is_sent(tx, flow, &code)?;
             }
             match journal::stage_of(tx, flow)? {
+                // Somebody took us for dead, and opened it again without the answer that we have.
+                Some(Stage::Asked)
+                    if matches!(stage, Stage::Answered(_)) && journal::adopt(tx, flow, None, &ours)? =>
+                {
+                    journal::note_own(tx, flow, &stage, &ours).map(drop)
+                }
                 Some(noted) if noted.order() < stage.order() => {
                     journal::note_own(tx, flow, &stage, &ours).map(drop)
                 }
@@ -191,6 +197,10 @@ impl Ledger {
                         }
                         // Its answer came after it was opened again, and the ledger couldn't be told.
                         Some(Stage::Asked) if *claims && !was_sent(tx, code.as_ref())? => {
+                            journal::claim_for_the_dead(tx, flow, stage, mark())?;
+                        }
+                        // A grant that came while somebody took the question for lost: what is opened again here has no answer.
+                        Some(Stage::Asked) if matches!(stage, Stage::Answered(_)) => {
                             journal::claim_for_the_dead(tx, flow, stage, mark())?;
                         }
                         Some(_) => {}

@@ -224,11 +224,24 @@ pub(super) fn claim_answered(
     to: &Owner,
     stage: &Stage,
 ) -> Result<bool, DbError> {
-    let taken = stage_of(tx, flow)? == Some(Stage::Asked) && adopt(tx, flow, from, to)?;
+    let noted = stage_of(tx, flow)?;
+    // It was taken before, and only the word of that was lost.
+    if matches!(noted, Some(Stage::Arrived(_))) && is_owned_by(tx, flow, to)? {
+        return Ok(true);
+    }
+    let taken = noted == Some(Stage::Asked) && adopt(tx, flow, from, to)?;
     if taken {
         note(tx, flow, stage)?;
     }
     Ok(taken)
+}
+
+fn is_owned_by(tx: Db<'_>, flow: &FlowId, owner: &Owner) -> Result<bool, DbError> {
+    let found = tx.number(
+        "SELECT count(*) FROM flow WHERE id = ?1 AND owner_mark = ?2",
+        values![&flow.0, &owner.mark],
+    )?;
+    Ok(found > 0)
 }
 
 /// The same for a process that has ended, which had the answer in its spool alone: whoever goes on finds it as the dead one's.

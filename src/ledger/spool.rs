@@ -163,12 +163,16 @@ impl Spool {
         self.questions.insert(flow.id.clone(), flow.clone());
     }
 
+    /// Whether it keeps a provider's answer to this question.
+    pub fn has_answer(&self, flow: &FlowId) -> bool {
+        matches!(self.kept(flow), Ok(Some(Spooled { stage: Stage::Answered(_), .. })))
+    }
+
     /// The ledger has closed a question: what is kept of it here isn't needed.
     pub fn settled(&mut self, flow: &FlowId) {
+        // What the ledger has isn't told again by what is left here: it may be another's by then.
+        self.reopened(flow);
         self.questions.remove(flow);
-        if self.slots.contains_key(flow) {
-            self.settled.insert(flow.clone());
-        }
     }
 
     /// A question is open again: what is kept of its last answer isn't needed, and its next one may have to go here.

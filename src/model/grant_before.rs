@@ -12,6 +12,8 @@ pub struct GrantBefore(String);
 /// The same, read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FactsBefore {
+    /// The row of its token set.
+    pub secret: i64,
     /// When the license was first granted.
     pub created_at: Option<Timestamp>,
     /// When the grant was consented, if that was a renewal.

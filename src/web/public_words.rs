@@ -29,6 +29,8 @@ pub(super) fn end_of(e: &Error) -> PublicEnd {
     match e {
         e if is_kept(e) => BeingFinished,
         Error::Ledger(_) | Error::Vault(_) | Error::Custody(CustodyError::OtherMove) => NotNow,
+        // A full disk, or a file of ours that can't be read: the answer is as good as before.
+        Error::File { .. } | Error::System { .. } | Error::Internal(_) => NotNow,
         Error::Custody(_) => Failed("Access was granted, but it couldn't be kept here."),
         Error::Handoff(HandoffError::Used { .. }) | Error::Busy { .. } => Already,
         e if e.answer_lost() => Uncertain("BioTrack's answer was lost on its way."),
@@ -63,7 +65,13 @@ pub(super) fn why_unasked(e: &Error) -> Option<&'static str> {
         Error::Handoff(HandoffError::OtherHost { .. }) => {
             "This link was made where its answer can't be taken by this page."
         }
-        Error::Vault(_) | Error::Ledger(_) => return None,
+        Error::Vault(_)
+        | Error::Ledger(_)
+        | Error::File { .. }
+        | Error::System { .. }
+        | Error::Internal(_) => {
+            return None;
+        }
         _ => "This address doesn't belong to a link that waits for its answer.",
     })
 }

@@ -82,8 +82,9 @@ fn every_old_seal_is_made_anew_by_the_first_command_that_can_read_it() {
         home.states();
         let marks = |home: &OldHome| -> i64 {
             let db = rusqlite::Connection::open(home.file("ledger.db")).unwrap();
+            // This host doesn't know the profile ny: what it was sealed for is for a host to say that does.
             let asked = "SELECT (SELECT count(*) FROM secret WHERE old_seal IS NOT NULL)
-                              + (SELECT count(*) FROM profile_secret WHERE old_seal IS NOT NULL)
+                              + (SELECT count(*) FROM profile_secret WHERE old_seal IS NOT NULL AND profile <> 'ny')
                               + (SELECT count(*) FROM flow WHERE stage = 'asked' AND old_memo IS NOT NULL)";
             db.query_row(asked, [], |row| row.get(0)).unwrap()
         };

@@ -123,7 +123,9 @@ fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
             let detail = format!("to {}", wanted.join(", "));
             let mut ledger = open_ledger(env, &config)?;
             let seals = Seals::of(&ledger, config.registrations());
-            reseal(&mut ledger, (&to, &wanted), &seals, &detail, env.clock.now())?
+            // As the one that sealed them opens them: whom this host trusts changes with the commit alone.
+            let from = vault(env, VaultKind::Sealed, &config.recipients);
+            reseal(&mut ledger, &from, (&to, &wanted), &seals, &detail, env.clock.now())?
         }
         None => 0,
     };

@@ -17,6 +17,7 @@ const ROOT: &str = "/org/freedesktop/secrets";
 /// What an alias leads to where there is no such collection.
 const NONE: &str = "/";
 
+const KWALLET: &str = "KWallet";
 const KEEPASSXC: &str = "KeePassXC";
 /// So many older states of an entry it keeps, where a database's settings don't say otherwise.
 const KEEPASSXCS_HISTORY: usize = 10;
@@ -24,9 +25,9 @@ const KEEPASSXCS_HISTORY: usize = 10;
 /// Programs that offer a Secret Service, by what the system calls their process (cut at 15 bytes).
 const KEEPERS: [(&str, &str); 6] = [
     ("gnome-keyring-d", "GNOME Keyring"),
-    ("kwalletd5", "KWallet"),
-    ("kwalletd6", "KWallet"),
-    ("ksecretd", "KWallet"),
+    ("kwalletd5", KWALLET),
+    ("kwalletd6", KWALLET),
+    ("ksecretd", KWALLET),
     ("keepassxc", KEEPASSXC),
     ("oo7-daemon", "oo7"),
 ];
@@ -50,12 +51,12 @@ impl SecretService {
             )));
         }
         let Some(bus) = self.bus() else { return Ok(()) };
+        let process = self.process().unwrap_or_default();
         let Some(collection) = default_collection(bus) else { return Ok(()) };
         if collection.as_str() == NONE {
             return Err(KeyringFault::NotSetUp(self.keeper().unwrap_or_else(|| "the keyring".into())));
         }
-        let process = self.process().unwrap_or_default();
-        if process.starts_with("kwalletd") {
+        if self.keeper().as_deref() == Some(KWALLET) {
             // Collection and items are locked there for whoever hasn't used them yet; it's the wallet that needs the
             // password.
             return match wallet_is_open(bus, process, &collection) {
@@ -92,9 +93,9 @@ impl SecretService {
         if self.keeper().as_deref() == Some(KEEPASSXC) { KEEPASSXCS_HISTORY + 1 } else { 1 }
     }
 
-    /// Which program it is.
+    /// Which program it is, as far as that is known: whoever waits for a bus that doesn't answer may ask, too.
     pub(super) fn keeper(&self) -> Option<String> {
-        let process = self.process()?;
+        let process = self.process.get()?.as_deref()?;
         let known = KEEPERS.iter().find(|(name, _)| *name == process);
         Some(known.map_or(process, |(_, called)| *called).to_owned())
     }
@@ -126,6 +127,8 @@ fn default_collection(bus: &Connection) -> Option<OwnedObjectPath> {
 /// By KWallet's own word, whose wallets are named as their collections are labeled.
 fn wallet_is_open(bus: &Connection, process: &str, collection: &OwnedObjectPath) -> Option<bool> {
     let wallet: String = property(bus, collection, "Label")?;
+    // Plasma's newer daemon answers for the wallets by the name that its predecessor had.
+    let process = if process == "ksecretd" { "kwalletd6" } else { process };
     let (service, path) = (format!("org.kde.{process}"), format!("/modules/{process}"));
     let reply = bus.call_method(Some(&*service), &*path, Some("org.kde.KWallet"), "isOpen", &wallet).ok()?;
     reply.body().deserialize().ok()

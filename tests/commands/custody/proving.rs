@@ -134,6 +134,20 @@ fn a_new_grant_that_proves_dead_gives_its_place_back_to_the_old_one() {
     }
 }
 
+/// Rows have random numbers: which stands first is another in each ledger.
+#[test]
+fn a_grant_that_nobody_approved_never_takes_that_place() {
+    for _ in 0..8 {
+        let rig = granted_in(Rig::new());
+        rig.visits([Visit::GrantsAs("bob@hudson.example".into())]);
+        drop(rig.run(RENEW).exits(6));
+        rig.provider.replies(INTROSPECT, [inactive()]);
+        rig.provider.replies(TOKEN, [usual(), Reply::Status(400, r#"{"error":"invalid_grant"}"#.into())]);
+        drop(rig.run(RENEW).exits(0));
+        assert_eq!(rig.run("token L-1").exits(0).out, "access-1.1\n");
+    }
+}
+
 #[test]
 fn where_the_old_one_has_ended_meanwhile_a_dead_new_one_is_invalid() {
     let rig = granted_in(Rig::new());

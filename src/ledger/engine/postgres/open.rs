@@ -73,6 +73,7 @@ impl Session {
                     // Somebody else was quicker.
                     return Ok(session.fits(&meta).map(|()| None)?);
                 }
+                session.becomes_the_owner()?;
                 migrations::migrate(Db::Postgres(&session), meta.schema)?;
                 Ok(Some(Migration { from: meta.schema, to: KNOWN, copy: None }))
             },
@@ -93,6 +94,18 @@ impl Session {
         }
         let (place, owner) = (self.place(), crate::error::clean(row.get(0).unwrap_or_default()));
         Err(LedgerError::NotItsOwner { place, owner, found, known }.into())
+    }
+
+    /// Until the end of the transaction: what is made is the owner's, whoever may act for it.
+    fn becomes_the_owner(&self) -> Result<(), crate::ledger::engine::DbError> {
+        let asked = self.simple(
+            "SELECT format('SET LOCAL ROLE %I', pg_get_userbyid(nspowner)) FROM pg_namespace
+             WHERE nspname = 'biotrack_auth'",
+        )?;
+        match rows(&asked).next().and_then(|row| row.get(0)) {
+            Some(command) => self.simple(command).map(drop),
+            None => Ok(()),
+        }
     }
 
     fn make(&self, random: &dyn Random) -> Result<()> {
