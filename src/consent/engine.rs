@@ -253,6 +253,11 @@ impl Engine {
         !self.queue.is_empty()
     }
 
+    /// Whether the command is about more than one answer.
+    pub fn has_others_to_ask(&self) -> bool {
+        self.starter != Starter::One
+    }
+
     /// Whether what couldn't leave now may be sent later.
     pub fn may_defer(&self, flow: &FlowId, now: Instant) -> bool {
         !self.stopping && (self.starter == Starter::Run || self.lives_until(flow, now))

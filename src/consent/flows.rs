@@ -246,10 +246,22 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
                 self.server.exchange(slot, go);
             }
             // A ledger that can't be written for a moment costs no code: it's noted as what has arrived.
-            Err(e) if is_for_a_moment(&e) && self.engine.may_defer(id, now) => {
+            Err(e) if self.is_for_a_moment(id, &e) && self.engine.may_defer(id, now) => {
                 self.on(id, Event::Unnoted, Some(Err(e)));
             }
             Err(e) => self.on(id, Event::Settled, Some(Err(e))),
+        }
+    }
+
+    /// Whether a code waits until the ledger can note it, a moment later. One answer that was sent back isn't waited for: it's
+    /// kept, and the same command goes on with it.
+    fn is_for_a_moment(&self, id: &FlowId, e: &Error) -> bool {
+        match e {
+            Error::Ledger(LedgerError::TakenOver | LedgerError::WentBack { .. }) => false,
+            Error::Ledger(_) => self.engine.has_others_to_ask() || self.engine.was_asked_here(id),
+            // Another code of the license is being exchanged.
+            Error::Busy { .. } => true,
+            _ => false,
         }
     }
 
@@ -532,14 +544,4 @@ fn pause(asked: Option<Duration>) -> Duration {
     const UNSAID: Duration = Duration::from_secs(5);
     const SHORTEST: Duration = Duration::from_secs(1);
     asked.unwrap_or(UNSAID).clamp(SHORTEST, Duration::from_secs(60 * 60))
-}
-
-/// Whether the ledger may be able to note it a moment later.
-fn is_for_a_moment(e: &Error) -> bool {
-    match e {
-        Error::Ledger(e) => !matches!(e, LedgerError::TakenOver | LedgerError::WentBack { .. }),
-        // Another code of the license is being exchanged.
-        Error::Busy { .. } => true,
-        _ => false,
-    }
 }
