@@ -51,8 +51,9 @@ impl SecretService {
             )));
         }
         let Some(bus) = self.bus() else { return Ok(()) };
-        let process = self.process().unwrap_or_default();
         let Some(collection) = default_collection(bus) else { return Ok(()) };
+        // After that: the first question may be what starts it.
+        let process = self.process().unwrap_or_default();
         if collection.as_str() == NONE {
             return Err(KeyringFault::NotSetUp(self.keeper().unwrap_or_else(|| "the keyring".into())));
         }
