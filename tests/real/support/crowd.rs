@@ -269,7 +269,7 @@ mod tests {
         let start = |license: &str, more: &[&str]| rig.start(&register(license, more));
         let granted: Vec<_> = licenses.iter().map(|license| start(license, &more)).collect();
         let (refused, other) = (start("L-refused", &more), start("L-other", &more));
-        let ignored = start("L-ignored", &["--browser", &browser, "--timeout", "2s"]);
+        let ignored = start("L-ignored", &["--browser", &browser, "--timeout", "8s"]);
         for child in granted {
             Run::of(child.wait_with_output().unwrap()).exits(0);
         }
