@@ -254,15 +254,17 @@ fn moved_end(
     /// By less it differs each time where seconds from now are told: an answer takes its time.
     const NOISE: SignedDuration = SignedDuration::from_mins(1);
     let (told, before) = (granted.expires_at.map(whole_second), record.expires_at);
-    // By a clock that differs from ours nothing is earlier.
-    let is_sure = granted.reported.odd_end.is_none();
-    let earlier =
-        told.filter(|told| is_sure && before.is_some_and(|before| before.duration_since(*told) > NOISE));
-    let ends = match provider.rolling {
-        true => told.unwrap_or_else(|| {
-            whole_second(estimate(granted.received_at, provider.lifetime, &provider.zone))
-        }),
-        false => earlier?,
+    // By a clock that differs from ours nothing moves: which of the two is wrong, nobody tells.
+    if told.is_some() && granted.reported.odd_end.is_some() {
+        return None;
+    }
+    let earlier = told.filter(|told| before.is_some_and(|before| before.duration_since(*told) > NOISE));
+    let estimated = || whole_second(estimate(granted.received_at, provider.lifetime, &provider.zone));
+    let ends = match told {
+        // An estimate of ours takes nothing away.
+        None if provider.rolling => before.max(Some(estimated()))?,
+        Some(told) if provider.rolling => told,
+        _ => earlier?,
     };
     if before == Some(ends) {
         return None;
