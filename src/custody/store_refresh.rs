@@ -254,8 +254,10 @@ fn moved_end(
     /// By less it differs each time where seconds from now are told: an answer takes its time.
     const NOISE: SignedDuration = SignedDuration::from_mins(1);
     let (told, before) = (granted.expires_at.map(whole_second), record.expires_at);
-    // By a clock that differs from ours nothing moves: which of the two is wrong, nobody tells.
-    if told.is_some() && granted.reported.odd_end.is_some() {
+    // By a clock that differs from ours nothing moves: which of the two is wrong, nobody tells. Nor does a grant end before it began.
+    let began = record.renewed_at.or(record.created_at);
+    if told.is_some_and(|told| granted.reported.odd_end.is_some() || began.is_some_and(|began| told <= began))
+    {
         return None;
     }
     let earlier = told.filter(|told| before.is_some_and(|before| before.duration_since(*told) > NOISE));
