@@ -3,9 +3,12 @@
 use super::writer::Custody;
 use crate::error::{ConfigError, Result};
 use crate::ledger::Ledger;
+use crate::vault::Vault;
 
-/// Where this host's recipients aren't those that the ledger lists: which are whose.
-pub fn differs(ledger: &Ledger, own: &[String]) -> Result<Option<ConfigError>> {
+/// Where this host's vault seals to others than a team's ledger lists: which are whose.
+pub fn differs(ledger: &Ledger, vault: &Vault) -> Result<Option<ConfigError>> {
+    let shared = ledger.is_shared();
+    let Some(own) = vault.recipients()?.filter(|_| shared) else { return Ok(None) };
     let listed = ledger.recipients()?;
     let missing: Vec<_> = listed.iter().filter(|it| !own.contains(&it.recipient)).collect();
     let unlisted: Vec<_> =
@@ -31,6 +34,6 @@ impl Custody<'_> {
             return Ok(());
         }
         // defense: S60 team-seals-to-one-list
-        differs(&self.ledger, &own)?.map_or(Ok(()), |e| Err(e.into()))
+        differs(&self.ledger, &self.vault)?.map_or(Ok(()), |e| Err(e.into()))
     }
 }

@@ -80,9 +80,7 @@ pub fn renew_seals(
 ) -> Result<Renewed> {
     let Some(_turn) = ledger.vault_turn()? else { return Err(CustodyError::OtherMove.into()) };
     // A host that would seal to others than the team's list says so first.
-    if let Some(own) = vault.recipients()?.filter(|_| ledger.is_shared())
-        && let Some(e) = listed_recipients::differs(ledger, &own)?
-    {
+    if let Some(e) = listed_recipients::differs(ledger, vault)? {
         return Err(e.into());
     }
     let mut agree = agree;

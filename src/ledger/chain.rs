@@ -1,6 +1,6 @@
 //! The chain of the history: how links are added, and followed.
 
-use super::engine::{Db, DbError, Row, unexpected_value, values};
+use super::engine::{Db, DbError, Row, Value, unexpected_value, values};
 use super::hook_queue;
 use super::write_context::WriteContext;
 use crate::model::history::{Anchor, Broken, Chain, Chore, Event, Link};
@@ -16,17 +16,7 @@ pub(super) const ANCHOR: &str = "seq, hash, last, at, user, host";
 /// A link's hash: SHA-256 over the hash before it and the line as a JSON array, with the role at its end where a server stamped
 /// it with one. A server makes it by itself (`append_to_history` in its schema).
 fn hash_of(link: &Link, before: &[u8]) -> Vec<u8> {
-    let texts = [
-        &link.at,
-        &link.profile,
-        &link.ubi,
-        &link.license,
-        &link.event,
-        &link.user,
-        &link.host,
-        &link.detail,
-    ];
-    let texts = texts.into_iter().chain(&link.database_role).map(|it| serde_json::Value::from(it.as_str()));
+    let texts = texts_of(link).into_iter().chain(link.database_role.as_deref()).map(serde_json::Value::from);
     let line: serde_json::Value = std::iter::once(link.seq.into()).chain(texts).collect();
     Sha256::new().chain_update(before).chain_update(line.to_string()).finalize().to_vec()
 }
@@ -86,20 +76,17 @@ fn chain(tx: Db<'_>, link: Link) -> Result<(i64, Vec<u8>), DbError> {
     }
 }
 
+/// What a link says, in the order in which it's hashed, and in which a server's function takes it.
+fn texts_of(link: &Link) -> [&str; 8] {
+    let Link { at, profile, ubi, license, event, user, host, detail, .. } = link;
+    [at, profile, ubi, license, event, user, host, detail]
+}
+
 /// A server has its owner's function do it, which also notes the session's role: no other role can put a link there.
 fn chain_on_a_server(tx: Db<'_>, link: &Link) -> Result<(i64, Vec<u8>), DbError> {
     let head = tx.row(
         "SELECT seq, hash FROM append_to_history(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        values![
-            &link.at,
-            &link.profile,
-            &link.ubi,
-            &link.license,
-            &link.event,
-            &link.user,
-            &link.host,
-            &link.detail,
-        ],
+        &texts_of(link).map(Value::from),
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     head.ok_or_else(|| unexpected_value(0, "no link"))

@@ -61,9 +61,7 @@ impl Examination<'_, '_> {
             }
         }
         let Some(ledger) = ledger else { return Ok(()) };
-        if let Some(own) = vault.recipients()?.filter(|_| ledger.is_shared())
-            && let Some(e) = recipients_differ(&ledger, &own)?
-        {
+        if let Some(e) = recipients_differ(&ledger, &vault)? {
             self.problem("vault", e.to_string(), e.hint().unwrap_or_default());
         }
         let seals = Seals::of(&ledger, config.registrations());

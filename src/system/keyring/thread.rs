@@ -95,9 +95,17 @@ impl KeyringThread {
                         self.keeper()
                     ));
                 }
-                answer.recv_timeout(self.patience.max(PATIENCE_WITH_A_PERSON))
+                answer.recv_timeout(self.patience())
             }
             answered => answered,
+        }
+    }
+
+    /// How long an answer is waited for.
+    fn patience(&self) -> Duration {
+        match self.person.get() {
+            Some(_) => self.patience.max(PATIENCE_WITH_A_PERSON),
+            None => self.patience,
         }
     }
 
@@ -107,12 +115,7 @@ impl KeyringThread {
     }
 
     fn silent(&self, what: &'static str) -> crate::error::Error {
-        let patience = if self.person.get().is_some() {
-            self.patience.max(PATIENCE_WITH_A_PERSON)
-        } else {
-            self.patience
-        };
-        VaultError::Silent { keeper: self.keeper(), seconds: patience.as_secs(), what }.into()
+        VaultError::Silent { keeper: self.keeper(), seconds: self.patience().as_secs(), what }.into()
     }
 
     fn send(&self, job: Job) -> Result<()> {

@@ -1,7 +1,7 @@
 //! `docs/team.md`, done as it says, from an empty server: by an administrator who is no superuser, the ledger's owner, and two hosts.
 
 use crate::support::team::{PASSWORD, ROLES, Server};
-use crate::support::{Rig, Run, admin};
+use crate::support::{Rig, Run, admin, register};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -66,22 +66,7 @@ fn a_team_is_set_up_as_the_document_says_and_no_host_loses_a_token() {
     server.says("postgres", &format!("CREATE ROLE dba LOGIN CREATEROLE CREATEDB PASSWORD '{PASSWORD}'"));
     let rig = Rig::unconfigured(&[]);
     let first = host(&rig, "first");
-    run(
-        &rig,
-        &first,
-        &[
-            "register",
-            "--ubi",
-            "604001",
-            "--license",
-            "L-1",
-            "--username",
-            "ann@example.com",
-            "--browser",
-            &admin(),
-        ],
-    )
-    .exits(0);
+    run(&rig, &first, &register("L-1", &[])).exits(0);
 
     // Somebody was quicker with the roles' file: it says what is missing, does nothing, and psql's end says so.
     let file = rig.elsewhere("statements.sql");
@@ -153,22 +138,7 @@ fn each_role_of_the_document_does_what_it_is_for() {
     assert_eq!(code, Some(0), "{said}");
     let home = host(&rig, "first");
     is_at(&home, &address(&server, "ledger_owner"));
-    run(
-        &rig,
-        &home,
-        &[
-            "register",
-            "--ubi",
-            "604001",
-            "--license",
-            "L-1",
-            "--username",
-            "ann@example.com",
-            "--browser",
-            &admin(),
-        ],
-    )
-    .exits(0);
+    run(&rig, &home, &register("L-1", &[])).exits(0);
     assert_eq!(psql(&server, "ledger", "ledger_owner", Path::new(ROLES)).0, Some(0));
     let config = home.join("config.toml");
     let text = fs::read_to_string(&config).unwrap();
