@@ -278,16 +278,13 @@ pub fn lock_collection(name: &str) {
     );
 }
 
-/// KeePassXC would ask on the desktop before it locks for another program.
+/// KeePassXC would ask on the desktop before it locks for another program. What it was given before that is in its file a
+/// little later, and isn't always where it's locked at once: that's waited for.
 pub fn lock_keepassxc() {
+    const SAVED: &str = r#"until printf 'testpw\n' | keepassxc-cli export "$HOME/database.kdbx" 2>/dev/null | grep -q /flow-; do sleep 0.02; done"#;
+    run("bash", &["-c", SAVED]);
     run("keepassxc", &["--lock"]);
-    // What it was given before that is in its file a little later: whoever ends it now must wait for that.
-    const SAVED: &str =
-        r#"printf 'testpw\n' | keepassxc-cli export "$HOME/database.kdbx" 2>/dev/null | grep -q /flow-"#;
-    run(
-        "bash",
-        &["-c", &format!("while open database; do sleep 0.02; done; until {SAVED}; do sleep 0.02; done")],
-    );
+    run("bash", &["-c", "while open database; do sleep 0.02; done"]);
 }
 
 /// Has another program read an item, of a new daemon that is unlocked: a running one takes no password
