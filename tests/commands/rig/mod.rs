@@ -429,7 +429,7 @@ impl Rig {
     pub fn ledger(&self) -> Ledger {
         let env = self.env();
         let place = Config::load(&env.paths).unwrap().ledger_place(&env.variables, "sam").unwrap();
-        Ledger::open(&env, &place).unwrap()
+        Ledger::open_or_make(&env, &place).unwrap()
     }
 
     /// The profile as the commands read it.

@@ -4,9 +4,10 @@ use super::{read, shipped};
 use crate::support::{PROGRAM, Run, outside};
 use std::fs;
 
-const UNITS: [&str; 5] = [
+const UNITS: [&str; 6] = [
     "systemd/biotrack-auth.service",
     "systemd/biotrack-auth.timer",
+    "systemd/biotrack-auth-mail@.service",
     "systemd/biotrack-auth-listen.service",
     "prometheus/biotrack-auth-textfile.service",
     "prometheus/biotrack-auth-textfile.timer",
