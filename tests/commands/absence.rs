@@ -56,7 +56,7 @@ fn init_makes_the_ledger() {
 #[test]
 fn where_there_is_no_ledger_nothing_is_well_and_none_is_made() {
     let rig = without_a_ledger();
-    let place = rig.file("ledger.db").display().to_string();
+    let place = "[HOME]/ledger.db";
     rig.write("some.csv", "ubi,license,username\n604001,L-9,ann@example.com\n");
     for line in [
         "status",
@@ -107,7 +107,7 @@ fn where_there_is_no_ledger_nothing_is_well_and_none_is_made() {
 #[test]
 fn a_dry_run_of_what_would_make_it_says_so_and_makes_none() {
     let rig = without_a_ledger();
-    let place = rig.file("ledger.db").display().to_string();
+    let place = "[HOME]/ledger.db";
     rig.write("some.csv", "ubi,license,username\n604001,L-9,ann@example.com\n");
     for line in ["register --from some.csv --dry-run", "import some.csv --dry-run"] {
         let line = line.replace("some.csv", &rig.file("some.csv").display().to_string());
@@ -124,7 +124,7 @@ fn a_dry_run_of_what_would_make_it_says_so_and_makes_none() {
 #[test]
 fn who_brings_the_first_record_makes_it_and_that_is_told() {
     let rig = without_a_ledger();
-    let place = rig.file("ledger.db").display().to_string();
+    let place = "[HOME]/ledger.db";
     let done = rig.run(&register("L-1")).exits(0);
     assert!(
         done.err.contains(&format!("Note: there was no ledger at {place}. A new one was made.\n")),
@@ -162,7 +162,7 @@ fn a_profile_that_the_configuration_does_not_name_is_told_of_by_every_line_of_cr
 fn to_monitoring_it_is_unknown_even_where_nothing_else_is_registered() {
     let rig = renamed(&[store("L-1", PAST), store("L-2", FAR)]);
     snapshot!(rig.run("status --check --all-profiles --allow-empty").exits(3));
-    rig.adds_to_config(
+    rig.adds_to_profile(
         "[profiles.local-sandbox]\npreset = \"local-sandbox\"\nurl = \"http://127.0.0.1:1\"\n",
     );
     // It's named again: what is in it is judged as ever.

@@ -132,6 +132,8 @@ impl Rig {
             // The same outputs, with the ledger on a server.
             let server = team::shared();
             rig.shares_ledger(&server.address(&server.database(), "postgres"));
+            // As `config init` would there.
+            drop(rig.ledger());
         }
         rig
     }
