@@ -102,7 +102,7 @@ fn what_a_clock_gone_mad_says_is_forgotten_with_it() {
         let before = rig.only();
         rig.set_clock(noon + hours(step));
         rig.status();
-        rig.run(&["status", "--check"]).exits(if step < 0 { 0 } else { 2 });
+        rig.run(&["status", "--check"]).exits(if step < 0 { 1 } else { 2 });
         let run = rig.run(&["token", "L-1"]);
         assert_eq!(run.code, if step < 0 { 0 } else { 4 }, "{run:?}");
         rig.run(&["doctor"]).exits(1).answers("clock");
@@ -171,6 +171,11 @@ fn a_step_in_the_middle_of_a_consent_neither_ends_nor_prolongs_it() {
         assert!(instant(&it, "expires_at") <= at(NOON) + hours(2401), "{it}");
         rig.set_clock(at(NOON) + hours(1));
         rig.sandbox().set_now(at(NOON) + hours(1));
+        if step > 24 {
+            // The grant was noted by a clock that was ahead; the next event is noted by one that is right.
+            rig.run(&["status", "--check"]).exits(1).answers("clock 29 days behind");
+            rig.run(&["renew", "L-1", "--browser", &admin()]).exits(0);
+        }
         lives(&rig);
         serves_to_the_end(&rig);
     }
