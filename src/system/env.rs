@@ -3,7 +3,7 @@
 use super::{
     Browser, Clock, Http, HttpOptions, Interrupts, KeyringThread, Network, OsRandom, Paths, Place, Random,
     Signals, Steps, Successor, Surroundings, SystemBrowser, SystemClock, SystemNetwork, Terminal, Unwatched,
-    Variables, boot, files, replace, threads,
+    Variables, boot, files, replace, signals, threads,
 };
 use crate::error::{Error, Result, clean};
 use std::sync::{Arc, OnceLock};
@@ -148,6 +148,11 @@ impl Env {
     pub fn interrupts(&self) -> Result<Interrupts> {
         let _inside = self.net()?.enter();
         Ok(self.signals.watch())
+    }
+
+    /// Whether what has interrupted us is a hangup.
+    pub fn is_hung_up(&self) -> bool {
+        signals::hung_up()
     }
 
     /// The same as [`Self::wait`], but what the work tells on its way is said, and Ctrl-C or a polite signal ends the

@@ -92,6 +92,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) ->
     let kind = choice.as_ref().map(|choice| choice.kind).or(settled).unwrap_or(VaultKind::Keyring);
     let known = existing.as_ref().map(|config| config.recipients.as_slice()).unwrap_or_default();
     let recipients = choice.as_ref().map_or(known, |choice| &choice.recipients);
+    crate::command::make_ledger(env)?;
     if let Some(secret) = &secret {
         keeper.keep(kind, recipients, &provider, secret)?;
     }

@@ -147,18 +147,11 @@ pub(super) fn dry_run(
     form: Form,
     call: &Call<'_>,
     provider: &Provider,
-    ledger: Option<&Ledger>,
+    ledger: &Ledger,
     standings: &[Standing],
 ) -> Result<u8> {
-    let meant = match ledger {
-        Some(ledger) => Meant::find(args, ledger, &provider.profile, standings)?,
-        // Whoever is named isn't known.
-        None => {
-            selection::several(&args.selectors, &provider.profile, standings, |it| &it.record)?;
-            Meant { grants: Vec::new(), nothing: Vec::new() }
-        }
-    };
-    if let (Form::Text, Some(ledger)) = (form, ledger) {
+    let meant = Meant::find(args, ledger, &provider.profile, standings)?;
+    if form == Form::Text {
         let lines = meant.lines(ledger, provider)?;
         let text: String = lines.iter().map(|line| format!("Would accept: {line}\n")).collect();
         let nothing = if text.is_empty() { "No grant awaits approval.\n" } else { "" };

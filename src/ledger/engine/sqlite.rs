@@ -17,6 +17,17 @@ use std::io::{ErrorKind, Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What whoever opens it wants of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    /// That it's there.
+    Existing,
+    /// That it's there from now on.
+    OrMade,
+    /// The same, whether or not its records have moved: for whoever moves them.
+    AsItIs,
+}
+
 /// The ledger's file, open.
 pub(in crate::ledger) struct LedgerFile {
     db: Connection,
@@ -27,14 +38,26 @@ pub(in crate::ledger) struct LedgerFile {
 }
 
 impl LedgerFile {
-    /// Opens it for writing; makes or migrates it where needed.
+    /// Opens it for writing; migrates it where needed.
+    ///
+    /// # Errors
+    /// [`LedgerError::Missing`] where there is none: nothing is made.
     pub(in crate::ledger) fn write(paths: &Paths, random: &dyn Random, steps: &dyn Steps) -> Result<Self> {
-        Self::up_to_date(paths, random, steps, false).map(|(file, _)| file)
+        Self::up_to_date(paths, random, steps, Opening::Existing).map(|(file, _)| file)
+    }
+
+    /// The same, and makes it where there is none.
+    pub(in crate::ledger) fn write_or_make(
+        paths: &Paths,
+        random: &dyn Random,
+        steps: &dyn Steps,
+    ) -> Result<Self> {
+        Self::up_to_date(paths, random, steps, Opening::OrMade).map(|(file, _)| file)
     }
 
     /// The same for whoever moves its records.
     pub(in crate::ledger) fn as_it_is(paths: &Paths, random: &dyn Random, steps: &dyn Steps) -> Result<Self> {
-        Self::up_to_date(paths, random, steps, true).map(|(file, _)| file)
+        Self::up_to_date(paths, random, steps, Opening::AsItIs).map(|(file, _)| file)
     }
 
     /// Migrates it where that is needed; what that did.
@@ -43,7 +66,7 @@ impl LedgerFile {
         random: &dyn Random,
         steps: &dyn Steps,
     ) -> Result<Option<Migration>> {
-        Self::up_to_date(paths, random, steps, false).map(|(_, migration)| migration)
+        Self::up_to_date(paths, random, steps, Opening::Existing).map(|(_, migration)| migration)
     }
 
     /// Opens it for reading; `None` where there is none.
@@ -53,7 +76,7 @@ impl LedgerFile {
     pub(in crate::ledger) fn read(paths: &Paths) -> Result<Option<Self>> {
         let file = paths.ledger();
         let place = file.display().to_string();
-        if std::fs::symlink_metadata(&file).is_err_and(|e| e.kind() == ErrorKind::NotFound) {
+        if has_no_file(paths) {
             return Ok(None);
         }
         files::check_private_file(&file)
@@ -80,10 +103,14 @@ impl LedgerFile {
         paths: &Paths,
         random: &dyn Random,
         steps: &dyn Steps,
-        anyway: bool,
+        opening: Opening,
     ) -> Result<(Self, Option<Migration>)> {
         let file = paths.ledger();
         let place = file.display().to_string();
+        let missing = || Error::from(LedgerError::Missing { place: place.clone(), on_a_server: false });
+        if opening == Opening::Existing && has_no_file(paths) {
+            return Err(missing());
+        }
         let unopened =
             |e: Error| Error::from(LedgerError::Open { path: place.clone(), reason: e.to_string() });
         files::provided_folder(&paths.data).map_err(unopened)?;
@@ -93,8 +120,12 @@ impl LedgerFile {
         check_beside(paths).map_err(unopened)?;
         refuse_without_locks(&file)?;
         let db = open(&place, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let mut file = Self { db, place: place.clone(), id: String::new(), anyway };
+        let mut file =
+            Self { db, place: place.clone(), id: String::new(), anyway: opening == Opening::AsItIs };
         let found = file.schema()?;
+        if found == NOTHING && opening == Opening::Existing {
+            return Err(missing());
+        }
         let mut migration = None;
         if found < KNOWN {
             if found != NOTHING {
@@ -279,6 +310,10 @@ fn refuse_without_locks(file: &std::path::Path) -> Result<()> {
         Some(_) => Ok(check_locks(file)?),
         None => Ok(()),
     }
+}
+
+fn has_no_file(paths: &Paths) -> bool {
+    std::fs::symlink_metadata(paths.ledger()).is_err_and(|e| e.kind() == ErrorKind::NotFound)
 }
 
 /// What SQLite keeps beside the ledger holds what the ledger does, and it writes there without a look at whose that is.
