@@ -1,5 +1,9 @@
 //! The top of the command line: global flags, dispatch, and how an error ends.
 
+mod in_time;
+
+pub use in_time::run_in_time;
+
 use crate::command::{self, Call, Command, completions, exec};
 use crate::error::{EXIT_CODES, Error, Kind, Result, shell};
 use crate::system::{Clock, Color, Env, Talk};

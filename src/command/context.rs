@@ -125,7 +125,8 @@ pub(super) fn ledger_to_read(env: &Env) -> Result<Option<Ledger>> {
     Ledger::read(env, &ledger_place(env)?)
 }
 
-pub(super) fn ledger_place(env: &Env) -> Result<LedgerPlace> {
+/// Where the ledger is: by the configuration, or here, where there is none.
+pub fn ledger_place(env: &Env) -> Result<LedgerPlace> {
     match Config::load(&env.paths) {
         Ok(config) => config.ledger_place(&env.variables, &env.who.user),
         Err(Error::Config(ConfigError::Missing { .. })) => Ok(LedgerPlace::File),

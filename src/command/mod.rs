@@ -29,8 +29,8 @@ mod token;
 mod work;
 
 pub use answer::{error_as_json, error_for_monitoring};
-pub use context::Call;
+pub use context::{Call, ledger_place};
 pub use dispatch::{Command, run};
 
 use answer::{as_json, outcome_or_error};
-use context::{Bench, identity, ledger_of, ledger_place, ledger_to_read, open_ledger, read_ledger, vault};
+use context::{Bench, identity, ledger_of, ledger_to_read, open_ledger, read_ledger, vault};

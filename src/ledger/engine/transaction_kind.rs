@@ -1,9 +1,33 @@
 //! How a transaction begins, and how long it waits for others.
 
-use std::time::Duration;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 /// How long others are waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// The same where they were waited for in vain a moment ago.
+const IMPATIENCE: Duration = Duration::from_millis(500);
+const A_MOMENT: Duration = Duration::from_secs(5);
+
+/// Whoever was waited for in vain isn't waited for as long again at once: a backup that locks the ledger for a minute would else hold
+/// up each step of a process that goes on, and every browser that waits for it.
+#[derive(Debug, Default)]
+pub(super) struct Impatience(Cell<Option<Instant>>);
+
+impl Impatience {
+    /// Others were waited for, and didn't end.
+    pub(super) fn waited_in_vain(&self) {
+        self.0.set(Some(Instant::now()));
+    }
+
+    /// How long others are waited for now.
+    pub(super) fn patience(&self) -> Duration {
+        match self.0.get().is_some_and(|at| at.elapsed() < A_MOMENT) {
+            true => IMPATIENCE,
+            false => PATIENCE,
+        }
+    }
+}
 
 /// How a transaction begins. In each the ledger is looked at again: others may have migrated or moved it since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

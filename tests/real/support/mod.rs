@@ -7,6 +7,8 @@ pub mod clock;
 pub mod crowd;
 #[cfg(target_os = "linux")]
 pub mod kill;
+#[cfg(unix)]
+pub mod line;
 pub mod leaks;
 #[cfg(target_os = "linux")]
 #[path = "../../fixtures/ledgers/home.rs"]

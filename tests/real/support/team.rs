@@ -165,6 +165,15 @@ impl Server {
         child.wait().unwrap();
     }
 
+    /// Sends a signal to every process of it.
+    pub fn signal(&self, name: &str) {
+        let own = fs::read_to_string(self.file("data").join("postmaster.pid")).unwrap();
+        let own = own.lines().next().unwrap().to_owned();
+        let mut kill = outside("sh");
+        kill.args(["-c", "kill -s \"$1\" \"$2\" $(pgrep -P \"$2\")", "signal", name, &own]);
+        assert!(kill.status().unwrap().success());
+    }
+
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

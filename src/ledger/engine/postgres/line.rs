@@ -1,0 +1,127 @@
+//! Whether the line to the server still carries. A firewall that forgot a connection, or a server that was stopped, says nothing:
+//! an answer that doesn't come is asked after by another connection, and nobody waits again for a server that is away.
+
+use super::connect::{ANSWERING, Reason, connect, limit};
+use super::messages::rows;
+use crate::model::server::Server;
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_postgres::Client;
+
+/// For how long nothing may come before it's asked after.
+const SILENCE: Duration = Duration::from_secs(2);
+/// How long the answer to that may take.
+const ASKING_AFTER: Duration = Duration::from_secs(3);
+/// How long a connection is waited for where the last look found the server away: somebody's browser may wait, too.
+const AWAY: Duration = Duration::from_millis(500);
+
+/// A connection that is shared by who says that this process lives, and who asks after an answer.
+pub(super) type Second = Arc<Mutex<Arc<Client>>>;
+
+/// What is waited for, and by which connection it's asked after.
+pub(super) struct Watched<'w> {
+    pub(super) server: &'w Server,
+    /// The server's process that is to answer; `None`: it isn't known yet.
+    pub(super) process: Option<&'w str>,
+    pub(super) second: Option<&'w Second>,
+    /// How long the answer may take though the server is at it.
+    pub(super) patience: Duration,
+}
+
+/// Waits for an answer; `None` where it doesn't come any more. `heard`: when a part of it came last.
+pub(super) async fn answered<T>(
+    watched: Watched<'_>,
+    heard: &Cell<Instant>,
+    asked: impl Future<Output = T>,
+) -> Option<T> {
+    let limit = ANSWERING.max(watched.patience + Duration::from_secs(5));
+    let mut asked = pin!(asked);
+    loop {
+        if let Ok(answer) = timeout(SILENCE, &mut asked).await {
+            return Some(answer);
+        }
+        let silent = heard.get().elapsed();
+        if silent < SILENCE {
+            continue;
+        }
+        if silent >= limit {
+            return None;
+        }
+        let mut watch = pin!(timeout(ASKING_AFTER, watched.is_at_work()));
+        let looked = poll_fn(|context| match asked.as_mut().poll(context) {
+            Poll::Ready(answer) => Poll::Ready(Ok(answer)),
+            Poll::Pending => watch.as_mut().poll(context).map(|at_work| Err(at_work.unwrap_or(false))),
+        });
+        match looked.await {
+            Ok(answer) => return Some(answer),
+            Err(false) if heard.get().elapsed() >= SILENCE => return None,
+            Err(_) => {}
+        }
+    }
+}
+
+impl Watched<'_> {
+    /// Whether the server's process is at what it was asked. One that is idle never heard of it, or was never heard.
+    async fn is_at_work(&self) -> bool {
+        let Some(process) = self.process else { return false };
+        let known = self.second.map(|it| it.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        let client = match known.filter(|it| !it.is_closed()) {
+            Some(client) => client,
+            None => match connect(self.server).await {
+                Ok(client) => Arc::new(client),
+                Err(_) => return false,
+            },
+        };
+        let state = format!("SELECT state LIKE 'idle%' FROM pg_stat_activity WHERE pid = {process}");
+        let Ok(answer) = client.simple_query(&state).await else { return false };
+        rows(&answer).next().is_some_and(|row| row.get(0) != Some("t"))
+    }
+}
+
+/// A connection that is being made, while others wait for it or don't.
+#[derive(Default)]
+pub(super) struct Attempt {
+    running: Option<JoinHandle<Result<Client, Reason>>>,
+    /// The last one brought nothing, or not yet.
+    away: bool,
+}
+
+impl Attempt {
+    /// A connection. Where the server was away a moment ago it isn't waited for; one that is still being made then is made on, and
+    /// is there when it's asked for again.
+    pub(super) fn client(&mut self, on: &Handle, server: &Server) -> Result<Client, Reason> {
+        let patience = if self.away { AWAY } else { limit(server) };
+        let begun = match self.running.take() {
+            Some(ended) if ended.is_finished() => match on.block_on(ended) {
+                Ok(Ok(client)) if !client.is_closed() => {
+                    self.away = false;
+                    return Ok(client);
+                }
+                // What was found then may not be so any more.
+                _ => None,
+            },
+            begun => begun,
+        };
+        let mut running = begun.unwrap_or_else(|| {
+            let server = server.clone();
+            on.spawn(async move { connect(&server).await })
+        });
+        let made = on.block_on(async { timeout(patience, &mut running).await });
+        self.away = !matches!(made, Ok(Ok(Ok(_))));
+        match made {
+            Ok(Ok(made)) => made,
+            Ok(Err(e)) => Err(Reason::Away(e.to_string())),
+            Err(_) => {
+                self.running = Some(running);
+                Err(Reason::Away(format!("no answer within {} seconds", limit(server).as_secs())))
+            }
+        }
+    }
+}
