@@ -3,7 +3,7 @@
 use super::db::Db;
 use super::db_error::{DbError, of_sqlite};
 use super::safety_copy;
-use super::transaction_kind::{Impatience, PATIENCE, TransactionKind};
+use super::transaction_kind::{Impatience, PATIENCE, PATIENCE_OF_A_NOTE, TransactionKind};
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::meta;
 use crate::ledger::migrations;
@@ -216,8 +216,11 @@ impl LedgerFile {
     ) -> Result<T, DbError> {
         let synced = |level: &str| self.db.pragma_update(None, "synchronous", level);
         let is_note = matches!(begin, TransactionKind::Plain | TransactionKind::InPassing);
-        let waits = begin != TransactionKind::InPassing;
-        self.db.busy_timeout(if waits { self.impatience.patience() } else { Duration::ZERO })?;
+        self.db.busy_timeout(match begin {
+            TransactionKind::InPassing => Duration::ZERO,
+            TransactionKind::Plain => self.impatience.patience().min(PATIENCE_OF_A_NOTE),
+            _ => self.impatience.patience(),
+        })?;
         if is_note {
             synced("NORMAL")?;
         }

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 /// How long others are waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// The same for a note, which a spool takes as well: a browser waits for it.
+pub(super) const PATIENCE_OF_A_NOTE: Duration = Duration::from_secs(3);
 /// The same where they were waited for in vain a moment ago.
 const IMPATIENCE: Duration = Duration::from_millis(500);
 const A_MOMENT: Duration = Duration::from_secs(5);

@@ -170,7 +170,9 @@ impl Server {
         let own = fs::read_to_string(self.file("data").join("postmaster.pid")).unwrap();
         let own = own.lines().next().unwrap().to_owned();
         let mut kill = outside("sh");
-        kill.args(["-c", "kill -s \"$1\" \"$2\" $(pgrep -P \"$2\")", "signal", name, &own]);
+        // One of them may just have ended.
+        let each = "kill -s \"$1\" \"$2\" && for child in $(pgrep -P \"$2\"); do kill -s \"$1\" \"$child\"; done; true";
+        kill.args(["-c", each, "signal", name, &own]);
         assert!(kill.status().unwrap().success());
     }
 

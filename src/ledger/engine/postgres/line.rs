@@ -19,8 +19,10 @@ use tokio_postgres::Client;
 const SILENCE: Duration = Duration::from_secs(2);
 /// How long the answer to that may take.
 const ASKING_AFTER: Duration = Duration::from_secs(3);
-/// How long a connection is waited for where the last look found the server away: somebody's browser may wait, too.
+/// How long a connection is waited for where the last look found the server away, and after which it's waited for again: somebody's
+/// browser may wait, too, and each answer takes several looks.
 const AWAY: Duration = Duration::from_millis(500);
+const WAIT_AGAIN: Duration = Duration::from_secs(2);
 
 /// A connection that is shared by who says that this process lives, and who asks after an answer.
 pub(super) type Second = Arc<Mutex<Arc<Client>>>;
@@ -35,53 +37,62 @@ pub(super) struct Watched<'w> {
     pub(super) patience: Duration,
 }
 
-/// Waits for an answer; `None` where it doesn't come any more. `heard`: when a part of it came last.
+/// Why an answer doesn't come any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// The server is there, and isn't at it: only this connection carries nothing.
+    OfTheConnection,
+    /// Nothing answers at all.
+    OfTheServer,
+}
+
+/// Waits for an answer. `heard`: when a part of it came last.
 pub(super) async fn answered<T>(
     watched: Watched<'_>,
     heard: &Cell<Instant>,
     asked: impl Future<Output = T>,
-) -> Option<T> {
+) -> Result<T, Silence> {
     let limit = ANSWERING.max(watched.patience + Duration::from_secs(5));
     let mut asked = pin!(asked);
     loop {
         if let Ok(answer) = timeout(SILENCE, &mut asked).await {
-            return Some(answer);
+            return Ok(answer);
         }
         let silent = heard.get().elapsed();
         if silent < SILENCE {
             continue;
         }
         if silent >= limit {
-            return None;
+            return Err(Silence::OfTheConnection);
         }
         let mut watch = pin!(timeout(ASKING_AFTER, watched.is_at_work()));
         let looked = poll_fn(|context| match asked.as_mut().poll(context) {
             Poll::Ready(answer) => Poll::Ready(Ok(answer)),
-            Poll::Pending => watch.as_mut().poll(context).map(|at_work| Err(at_work.unwrap_or(false))),
+            Poll::Pending => watch.as_mut().poll(context).map(|looked| Err(looked.ok().flatten())),
         });
         match looked.await {
-            Ok(answer) => return Some(answer),
-            Err(false) if heard.get().elapsed() >= SILENCE => return None,
-            Err(_) => {}
+            Ok(answer) => return Ok(answer),
+            Err(Some(true)) => {}
+            Err(_) if heard.get().elapsed() < SILENCE => {}
+            Err(Some(false)) => return Err(Silence::OfTheConnection),
+            Err(None) => return Err(Silence::OfTheServer),
         }
     }
 }
 
 impl Watched<'_> {
-    /// Whether the server's process is at what it was asked. One that is idle never heard of it, or was never heard.
-    async fn is_at_work(&self) -> bool {
-        let Some(process) = self.process else { return false };
+    /// Whether the server's process is at what it was asked: one that is idle never heard of it, or wasn't heard. `None` where no
+    /// other connection learns that, either.
+    async fn is_at_work(&self) -> Option<bool> {
+        let process = self.process?;
         let known = self.second.map(|it| it.lock().unwrap_or_else(PoisonError::into_inner).clone());
         let client = match known.filter(|it| !it.is_closed()) {
             Some(client) => client,
-            None => match connect(self.server).await {
-                Ok(client) => Arc::new(client),
-                Err(_) => return false,
-            },
+            None => Arc::new(connect(self.server).await.ok()?),
         };
         let state = format!("SELECT state LIKE 'idle%' FROM pg_stat_activity WHERE pid = {process}");
-        let Ok(answer) = client.simple_query(&state).await else { return false };
-        rows(&answer).next().is_some_and(|row| row.get(0) != Some("t"))
+        let answer = client.simple_query(&state).await.ok()?;
+        Some(rows(&answer).next().is_some_and(|row| row.get(0) != Some("t")))
     }
 }
 
@@ -89,19 +100,28 @@ impl Watched<'_> {
 #[derive(Default)]
 pub(super) struct Attempt {
     running: Option<JoinHandle<Result<Client, Reason>>>,
-    /// The last one brought nothing, or not yet.
-    away: bool,
+    /// When the last one had brought nothing, or not yet.
+    away: Option<Instant>,
 }
 
 impl Attempt {
+    /// The server was just found to be away.
+    pub(super) fn is_away(&mut self) {
+        self.away = Some(Instant::now());
+    }
+
     /// A connection. Where the server was away a moment ago it isn't waited for; one that is still being made then is made on, and
     /// is there when it's asked for again.
     pub(super) fn client(&mut self, on: &Handle, server: &Server) -> Result<Client, Reason> {
-        let patience = if self.away { AWAY } else { limit(server) };
+        let patience = match self.away {
+            None => limit(server),
+            Some(at) if at.elapsed() < WAIT_AGAIN => Duration::ZERO,
+            Some(_) => AWAY,
+        };
         let begun = match self.running.take() {
             Some(ended) if ended.is_finished() => match on.block_on(ended) {
                 Ok(Ok(client)) if !client.is_closed() => {
-                    self.away = false;
+                    self.away = None;
                     return Ok(client);
                 }
                 // What was found then may not be so any more.
@@ -114,7 +134,11 @@ impl Attempt {
             on.spawn(async move { connect(&server).await })
         });
         let made = on.block_on(async { timeout(patience, &mut running).await });
-        self.away = !matches!(made, Ok(Ok(Ok(_))));
+        let waited = self.away.filter(|_| patience.is_zero());
+        self.away = match &made {
+            Ok(Ok(Ok(_))) => None,
+            _ => waited.or_else(|| Some(Instant::now())),
+        };
         match made {
             Ok(Ok(made)) => made,
             Ok(Err(e)) => Err(Reason::Away(e.to_string())),

@@ -7,7 +7,7 @@
 use super::connect::Reason;
 use super::database_check;
 use super::heartbeat::Heartbeat;
-use super::line::{Attempt, Watched, answered};
+use super::line::{Attempt, Silence, Watched, answered};
 use super::messages::rows;
 use super::values::spelled;
 use crate::error::{Error, LedgerError, Result};
@@ -360,13 +360,19 @@ impl Session {
             second: heartbeat.as_ref().map(Heartbeat::second),
             patience: self.patience.get(),
         };
-        let answer = match self.runtime.block_on(answered(watched, heard, asked)) {
-            Some(answer) => answer.map_err(DbError::from),
-            None => {
-                // Whatever is asked next would wait behind it.
-                self.hangs.set(true);
-                Err(self.lost())
-            }
+        // Whatever is asked of a connection that hangs would wait behind that.
+        let answer = match self.hangs.get() {
+            true => Err(self.lost()),
+            false => match self.runtime.block_on(answered(watched, heard, asked)) {
+                Ok(answer) => answer.map_err(DbError::from),
+                Err(silence) => {
+                    self.hangs.set(true);
+                    if silence == Silence::OfTheServer {
+                        self.attempt.borrow_mut().is_away();
+                    }
+                    Err(self.lost())
+                }
+            },
         };
         if answer.is_err() && self.within.get() == TransactionState::Transaction {
             self.within.set(TransactionState::Failed);
