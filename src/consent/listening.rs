@@ -117,7 +117,7 @@ impl<'l, 'e> Listening<'l, 'e> {
     /// The front server knows the answers to open questions from strangers', and lets them pass.
     fn look_up_questions(&mut self) {
         if self.flows.server.wants_a_look() {
-            let open = self.flows.custody.ledger().open_states();
+            let open = self.flows.custody.look_up_open();
             let before = std::mem::replace(&mut self.unread, open.as_ref().err().map(ToString::to_string));
             match &open {
                 Err(e) => self.tell_untaken(e),
@@ -206,9 +206,7 @@ impl<'l, 'e> Listening<'l, 'e> {
     }
 
     fn planned(&self, flow: &Flow) -> Result<Planned> {
-        let standing = self.flows.custody.standing(&flow.key)?;
-        let record = standing.ok_or_else(|| Error::Internal("the record vanished".into()))?.record;
-        Ok(Planned::of_flow(&record, flow))
+        Ok(Planned::of_flow(&self.flows.custody.record_of(flow)?, flow))
     }
 
     fn stop(&mut self) {

@@ -22,6 +22,7 @@ mod granted_record;
 mod hand_over;
 mod in_flight;
 mod introspection;
+mod known_questions;
 mod listed_recipients;
 mod listening_hosts;
 mod live_grant;

@@ -91,7 +91,8 @@ impl LedgerFile {
         // defense: S30 beside-the-ledger
         check_beside(paths).map_err(unopened)?;
         let db = open(&place, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let mut file = Self { db, place: place.clone(), id: String::new(), anyway, impatience: Impatience::default() };
+        let mut file =
+            Self { db, place: place.clone(), id: String::new(), anyway, impatience: Impatience::default() };
         let found = file.schema()?;
         let mut migration = None;
         if found < KNOWN {

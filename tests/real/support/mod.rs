@@ -7,9 +7,9 @@ pub mod clock;
 pub mod crowd;
 #[cfg(target_os = "linux")]
 pub mod kill;
+pub mod leaks;
 #[cfg(unix)]
 pub mod line;
-pub mod leaks;
 #[cfg(target_os = "linux")]
 #[path = "../../fixtures/ledgers/home.rs"]
 pub mod old_home;

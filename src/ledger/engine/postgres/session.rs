@@ -198,7 +198,8 @@ impl Session {
         let reads_only = if self.reads_only { "; SET default_transaction_read_only = on" } else { "" };
         *self.connection.borrow_mut() = Some(Connection { client, statements: HashMap::new() });
         self.connections.set(self.connections.get() + 1);
-        let opened = self.opened(&format!("{SETTINGS}{reads_only}; SELECT pg_backend_pid(); {}", database_check::ASK));
+        let opened =
+            self.opened(&format!("{SETTINGS}{reads_only}; SELECT pg_backend_pid(); {}", database_check::ASK));
         if opened.is_err() {
             // It's looked at again before anything goes by it.
             self.hangs.set(true);
