@@ -220,6 +220,17 @@ mod tests {
     }
 
     #[test]
+    fn where_nobody_looks_in_time_that_is_the_word() {
+        let (it, _) = reception();
+        let page = it.no_word().print(false);
+        let page = String::from_utf8(page).unwrap();
+        assert!(page.starts_with("HTTP/1.1 503 ") && page.contains("doesn't answer"), "{page}");
+        while matches!(it.health(), HealthWord::Ask) {}
+        let HealthWord::Repeat(again) = it.health() else { panic!("it asks again") };
+        assert!(String::from_utf8(again.print(false)).unwrap().starts_with("HTTP/1.1 503 "));
+    }
+
+    #[test]
     fn a_host_that_is_not_ours_is_told_once_clean_short_and_with_few_others() {
         let (it, told) = reception();
         it.refused_host("auth.example.com:8443");

@@ -45,3 +45,18 @@ pub(super) enum TransactionKind {
     /// It reads, and all that it reads is of one moment.
     Snapshot,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_was_waited_for_in_vain_is_waited_for_shortly_and_after_a_moment_as_ever() {
+        let it = Impatience::default();
+        assert_eq!(it.patience(), PATIENCE);
+        it.waited_in_vain();
+        assert_eq!(it.patience(), IMPATIENCE);
+        it.0.set(Instant::now().checked_sub(A_MOMENT));
+        assert_eq!(it.patience(), PATIENCE);
+    }
+}

@@ -246,3 +246,19 @@ fn an_answer_that_comes_while_the_ledgers_file_is_locked_is_kept_and_finished_by
     assert_eq!(rig.counted("token_issued"), 1);
     listener.stops();
 }
+
+/// Something else has the ledger's file for itself, for longer than a monitor waits.
+#[test]
+fn a_check_tells_in_time_which_ledger_does_not_answer() {
+    let rig = Rig::with_file(&[]);
+    rig.register("L-1").exits(0);
+    let other = rusqlite::Connection::open(rig.file("ledger.db")).unwrap();
+    other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").unwrap();
+    let check = rig.run(&["status", "--check"]).exits(3);
+    assert!(
+        check.out.contains("UNKNOWN") && check.out.contains("ledger.db stayed busy for 7 seconds"),
+        "{check:?}"
+    );
+    drop(other);
+    rig.run(&["status", "--check"]).exits(0);
+}

@@ -47,6 +47,7 @@ fn hosts(server: &Server) -> u32 {
 }
 
 /// Why there is no connection.
+#[derive(Debug, Clone)]
 pub(super) enum Reason {
     Away(String),
     Refused(String),

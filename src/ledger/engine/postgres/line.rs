@@ -52,7 +52,11 @@ pub(super) async fn answered<T>(
     heard: &Cell<Instant>,
     asked: impl Future<Output = T>,
 ) -> Result<T, Silence> {
-    let limit = ANSWERING.max(watched.patience + Duration::from_secs(5));
+    // As long as it isn't known who is to answer, nobody can be asked after that.
+    let limit = match watched.process {
+        Some(_) => ANSWERING.max(watched.patience + Duration::from_secs(5)),
+        None => limit(watched.server),
+    };
     let mut asked = pin!(asked);
     loop {
         if let Ok(answer) = timeout(SILENCE, &mut asked).await {
@@ -65,7 +69,8 @@ pub(super) async fn answered<T>(
         if silent >= limit {
             return Err(Silence::OfTheConnection);
         }
-        let mut watch = pin!(timeout(ASKING_AFTER, watched.is_at_work()));
+        let Some(process) = watched.process else { continue };
+        let mut watch = pin!(timeout(ASKING_AFTER, watched.is_at_work(process)));
         let looked = poll_fn(|context| match asked.as_mut().poll(context) {
             Poll::Ready(answer) => Poll::Ready(Ok(answer)),
             Poll::Pending => watch.as_mut().poll(context).map(|looked| Err(looked.ok().flatten())),
@@ -83,8 +88,7 @@ pub(super) async fn answered<T>(
 impl Watched<'_> {
     /// Whether the server's process is at what it was asked: one that is idle never heard of it, or wasn't heard. `None` where no
     /// other connection learns that, either.
-    async fn is_at_work(&self) -> Option<bool> {
-        let process = self.process?;
+    async fn is_at_work(&self, process: &str) -> Option<bool> {
         let known = self.second.map(|it| it.lock().unwrap_or_else(PoisonError::into_inner).clone());
         let client = match known.filter(|it| !it.is_closed()) {
             Some(client) => client,
@@ -100,22 +104,22 @@ impl Watched<'_> {
 #[derive(Default)]
 pub(super) struct Attempt {
     running: Option<JoinHandle<Result<Client, Reason>>>,
-    /// When the last one had brought nothing, or not yet.
-    away: Option<Instant>,
+    /// When the last one that was waited for had brought nothing, and why, where that is known.
+    away: Option<(Instant, Option<Reason>)>,
 }
 
 impl Attempt {
     /// The server was just found to be away.
     pub(super) fn is_away(&mut self) {
-        self.away = Some(Instant::now());
+        self.away = Some((Instant::now(), None));
     }
 
     /// A connection. Where the server was away a moment ago it isn't waited for; one that is still being made then is made on, and
     /// is there when it's asked for again.
     pub(super) fn client(&mut self, on: &Handle, server: &Server) -> Result<Client, Reason> {
-        let patience = match self.away {
+        let patience = match &self.away {
             None => limit(server),
-            Some(at) if at.elapsed() < WAIT_AGAIN => Duration::ZERO,
+            Some((at, _)) if at.elapsed() < WAIT_AGAIN => Duration::ZERO,
             Some(_) => AWAY,
         };
         let begun = match self.running.take() {
@@ -125,6 +129,10 @@ impl Attempt {
                     return Ok(client);
                 }
                 // What was found then may not be so any more.
+                Ok(Err(found)) => {
+                    self.away.iter_mut().for_each(|(_, reason)| *reason = Some(found.clone()));
+                    None
+                }
                 _ => None,
             },
             begun => begun,
@@ -134,18 +142,24 @@ impl Attempt {
             on.spawn(async move { connect(&server).await })
         });
         let made = on.block_on(async { timeout(patience, &mut running).await });
-        let waited = self.away.filter(|_| patience.is_zero());
-        self.away = match &made {
-            Ok(Ok(Ok(_))) => None,
-            _ => waited.or_else(|| Some(Instant::now())),
-        };
-        match made {
-            Ok(Ok(made)) => made,
-            Ok(Err(e)) => Err(Reason::Away(e.to_string())),
+        let reason = match made {
+            Ok(Ok(Ok(client))) => {
+                self.away = None;
+                return Ok(client);
+            }
+            Ok(Ok(Err(reason))) => Some(reason),
+            Ok(Err(e)) => Some(Reason::Away(e.to_string())),
             Err(_) => {
                 self.running = Some(running);
-                Err(Reason::Away(format!("no answer within {} seconds", limit(server).as_secs())))
+                None
             }
-        }
+        };
+        // One that wasn't waited for says nothing new.
+        let (at, known) = self.away.take().unzip();
+        let at = at.filter(|_| patience.is_zero() && reason.is_none()).unwrap_or_else(Instant::now);
+        let reason = reason.or(known.flatten());
+        self.away = Some((at, reason.clone()));
+        let silent = || Reason::Away(format!("no answer within {} seconds", limit(server).as_secs()));
+        Err(reason.unwrap_or_else(silent))
     }
 }
