@@ -27,6 +27,7 @@ mod listed_recipients;
 mod listening_hosts;
 mod live_grant;
 mod move_secrets;
+mod open_questions;
 mod proof;
 mod quarantine;
 mod received_grant;
