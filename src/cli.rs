@@ -1,8 +1,10 @@
 //! The top of the command line: global flags, dispatch, and how an error ends.
 
+mod in_time;
+
 use crate::command::{self, Call, Command, completions, exec};
 use crate::error::{EXIT_CODES, Error, Kind, Result, shell};
-use crate::system::{Clock, Color, Env, Talk};
+use crate::system::{Clock, Color, Env, Talk, fault};
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;
@@ -108,6 +110,31 @@ pub fn run(arguments: &[OsString], mut env: Env) -> u8 {
     let own = matches!(cli.command, Command::Exec(_)).then_some(exec::FAILED);
     let done = command::run(cli.command, &call);
     done.unwrap_or_else(|e| failed(&e, own, json, arguments, &env))
+}
+
+/// The same, for no longer than whoever asked waits: a monitor, and a person who pressed a key.
+pub fn run_in_time(arguments: &[OsString], env: Env) -> u8 {
+    let is_key = env.variables.get(completions::VARIABLE).is_some();
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    // What the provider says of many grants takes as long as it takes.
+    let is_check = !is_exec(arguments) && has("--check") && !has("--online");
+    if !is_key && !is_check {
+        return run(arguments, env);
+    }
+    let mut here = env.within(env.paths.clone(), env.clock.clone(), env.browser.clone());
+    if let Some(file) = completions::flag(arguments, "--config") {
+        here.paths.config = file.into();
+    }
+    let words = arguments.to_vec();
+    let Some(ended) = in_time::on_a_thread(move || fault::caught(|| run(&words, env))) else {
+        return run(arguments, here);
+    };
+    match ended.recv_timeout(if is_key { in_time::KEY } else { in_time::CHECK }) {
+        Ok(Some(exit)) => exit,
+        Ok(None) => broken(arguments),
+        Err(_) if is_key => 0,
+        Err(_) => failed(&in_time::what_hangs(&here), None, false, arguments, &here),
+    }
 }
 
 /// The command line as a person types it again.

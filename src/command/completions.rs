@@ -95,7 +95,7 @@ pub fn answer(tree: Command, arguments: &[OsString], shell: &str, mut env: Env) 
 }
 
 /// A flag's value among the words typed so far.
-fn flag(words: &[OsString], flag: &str) -> Option<String> {
+pub fn flag(words: &[OsString], flag: &str) -> Option<String> {
     let mut words = words.iter().map(|word| word.to_string_lossy());
     while let Some(word) = words.next() {
         match word.strip_prefix(flag) {

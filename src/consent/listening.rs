@@ -49,6 +49,8 @@ pub struct Listening<'l, 'e> {
     untidy: bool,
     /// Why the last answer wasn't taken, where it was told.
     untaken: Option<String>,
+    /// Why the questions couldn't be looked up last.
+    unread: Option<String>,
     upkeep: Upkeep,
 }
 
@@ -72,6 +74,7 @@ impl<'l, 'e> Listening<'l, 'e> {
             stopping: false,
             untidy: false,
             untaken: None,
+            unread: None,
             upkeep,
         }
     }
@@ -90,7 +93,8 @@ impl<'l, 'e> Listening<'l, 'e> {
             match self.flows.server.next(times.fold(idle, Instant::min)) {
                 Some(ServerEvent::Answer { reply, .. }) if self.stopping => drop(reply),
                 Some(ServerEvent::Answer { returned, reply }) => self.answer(returned, reply),
-                Some(ServerEvent::Health(asked)) => asked.answer(self.health()),
+                Some(ServerEvent::Health(asked)) if asked.is_waited_for() => asked.answer(self.health()),
+                Some(ServerEvent::Health(_)) => {}
                 Some(ServerEvent::OtherHost(host)) => self.reporter.other_host(&host),
                 Some(ServerEvent::Exchanged { flow, result }) => {
                     self.flows.send_queued();
@@ -113,10 +117,15 @@ impl<'l, 'e> Listening<'l, 'e> {
     /// The front server knows the answers to open questions from strangers', and lets them pass.
     fn look_up_questions(&mut self) {
         if self.flows.server.wants_a_look() {
-            let open = self.flows.custody.ledger().open_states();
-            self.flows
-                .server
-                .looked(open.inspect_err(|e| tracing::info!("no look at the questions: {e}")).ok());
+            let open = self.flows.custody.look_up_open();
+            let before = std::mem::replace(&mut self.unread, open.as_ref().err().map(ToString::to_string));
+            match &open {
+                Err(e) => self.tell_untaken(e),
+                // The next time it can't be read is told again.
+                Ok(_) if before.is_some() && self.untaken == before => self.untaken = None,
+                Ok(_) => {}
+            }
+            self.flows.server.looked(open.ok());
         }
     }
 
@@ -199,9 +208,7 @@ impl<'l, 'e> Listening<'l, 'e> {
     }
 
     fn planned(&self, flow: &Flow) -> Result<Planned> {
-        let standing = self.flows.custody.standing(&flow.key)?;
-        let record = standing.ok_or_else(|| Error::Internal("the record vanished".into()))?.record;
-        Ok(Planned::of_flow(&record, flow))
+        Ok(Planned::of_flow(&self.flows.custody.record_of(flow)?, flow))
     }
 
     fn stop(&mut self) {

@@ -84,7 +84,7 @@ impl Custody<'_> {
 
     fn question(&mut self, returned: &Returned) -> Result<Option<(Flow, Secret)>> {
         for state in returned.states() {
-            if let Some(flow) = self.ledger.question_of(&fingerprint(state.expose()))? {
+            if let Some(flow) = self.question_of(&fingerprint(state.expose()))? {
                 return Ok(Some((flow, state.clone())));
             }
         }

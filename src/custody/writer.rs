@@ -1,6 +1,7 @@
 //! The only writer: vault and ledger of one profile, with the questions under way.
 
 use super::in_flight::InFlight;
+use super::known_questions::KnownQuestions;
 use super::seals::{Registrations, Seals};
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::{Claim, CommitReceipt, Export, Ledger, Spool};
@@ -33,6 +34,8 @@ pub struct Custody<'e> {
     pub(super) ledger: Ledger,
     pub(super) spool: Option<Spool>,
     pub(super) in_flight: HashMap<FlowId, InFlight>,
+    /// What is known of open questions while the ledger can't be read.
+    pub(super) known: KnownQuestions,
     /// Items that nothing names any more, to be forgotten once the browser has been answered.
     pub(super) orphaned_items: Vec<Place>,
     /// Licenses whose replaced grants are to be cleared away.
@@ -64,6 +67,7 @@ impl<'e> Custody<'e> {
             ledger,
             spool: None,
             in_flight: HashMap::new(),
+            known: KnownQuestions::default(),
             orphaned_items: Vec::new(),
             changed_keys: BTreeSet::new(),
             discarded: BTreeSet::new(),

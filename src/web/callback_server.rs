@@ -1,7 +1,7 @@
 //! A listener behind a TLS proxy: it takes the answers of many admins, whoever asked them. It never writes.
 
 use super::exchange_pool::{ExchangePool, ExchangeSlot};
-use super::reception::Reception;
+use super::reception::{self, Reception};
 use super::reply::BrowserReply;
 use super::socket;
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use crate::model::ids::FlowId;
 use crate::model::secret::Fingerprint;
 use crate::oauth::{Code, ProviderClient, Returned};
 use crate::system::{Env, threads};
-use crate::web::listener::{Listener, Method, Page, Request, Serving, TrustedProxies};
+use crate::web::listener::{Listener, Method, Request, Serving, TrustedProxies};
 use crate::web::pages;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -62,11 +62,14 @@ impl std::fmt::Debug for HealthCheck {
 }
 
 impl HealthCheck {
+    /// Whether it waits still: one that was answered meanwhile, because nobody looked, needs no look.
+    pub fn is_waited_for(&self) -> bool {
+        self.request.is_waited_for()
+    }
+
     /// All is well, or what isn't: in words that anybody may read, for anybody may ask.
     pub fn answer(self, well: Result<(), &'static str>) {
-        let status = if well.is_ok() { 200 } else { 503 };
-        let text = serde_json::json!({ "ok": well.is_ok(), "reason": well.err() }).to_string();
-        let page = Page::json(text).with_status(status);
+        let page = reception::word(well);
         self.reception.told_a_monitor(page.clone());
         self.request.answer(page);
     }

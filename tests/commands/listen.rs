@@ -217,6 +217,28 @@ fn a_monitor_is_told_whether_all_is_well() {
 }
 
 #[test]
+fn a_monitor_and_an_admin_are_told_while_something_else_keeps_the_ledger_locked() {
+    let rig = public();
+    let back = granted_link(&rig);
+    while_listening(&rig, "", |port, running| {
+        let other = rusqlite::Connection::open(rig.file("ledger.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let word = asked(port, "GET", "/healthz", "auth.example.com");
+        assert!(word.starts_with("HTTP/1.1 503 ") && word.contains("doesn't answer"), "{word}");
+        let page = brought(port, &back);
+        assert!(page.contains("has arrived and is kept"), "{page}");
+        other.execute_batch("ROLLBACK").unwrap();
+        running.says("✓ 604001/101-X0007-D1: granted");
+        let began = std::time::Instant::now();
+        while !asked(port, "GET", "/healthz", "auth.example.com").contains("\"ok\":true") {
+            assert!(began.elapsed() < crate::rig::transcript::IN_VAIN);
+        }
+    })
+    .exits(0);
+    crate::rig::oracle::rests(&rig);
+}
+
+#[test]
 fn another_public_address_than_the_profiles_is_noted() {
     let rig = public();
     snapshot!(while_listening(&rig, "--public-url https://other.example.com/back", |_, _| {}));
