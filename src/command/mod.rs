@@ -15,6 +15,7 @@ pub mod export;
 mod file;
 mod form;
 mod history;
+mod hook_runner;
 mod hooks;
 mod import;
 mod listen;

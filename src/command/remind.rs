@@ -12,6 +12,7 @@ use crate::model::instant::whole_second;
 use crate::model::provider::Provider;
 use crate::model::reminder::{EventId, Occasion, Reminder, reminder};
 use crate::report::{HookEvent, Reminders, Row};
+use crate::system::Interrupts;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -64,10 +65,11 @@ pub(super) fn run_command(args: &Args, call: &Call<'_>) -> Result<u8> {
     let Some(_turn) = ledger.hooks_turn()? else {
         return Err(Error::HooksRunning);
     };
+    let interrupts = call.env.interrupts()?;
     let (mut events, mut succeeded, mut failed) = (Vec::new(), 0, 0);
     for provider in &providers {
-        let waited = run_waiting(call, &config.hooks, provider, &mut ledger, 0)?;
-        let given = give(call, &config, provider, &mut ledger, now)?;
+        let waited = run_waiting(call, &config.hooks, provider, &mut ledger, &interrupts)?;
+        let given = give(call, &config, provider, (&mut ledger, &interrupts), now)?;
         succeeded += waited.succeeded + given.ran.succeeded;
         failed += waited.failed + given.ran.failed;
         events.extend(given.events);
@@ -148,7 +150,7 @@ fn give(
     call: &Call<'_>,
     config: &Config,
     provider: &Provider,
-    ledger: &mut Ledger,
+    (ledger, interrupts): (&mut Ledger, &Interrupts),
     now: Timestamp,
 ) -> Result<Given> {
     let hooks = &config.hooks;
@@ -166,7 +168,7 @@ fn give(
             let id = EventId::of_digest(events.iter().map(HookEvent::id));
             let at = whole_second(now);
             let digest = Digest { schema: 1, event: occasion, id: id.clone(), at, events };
-            let succeeded = run(call, hooks, (occasion, &id), &digest)?;
+            let succeeded = run(call, hooks, (occasion, &id), &digest, interrupts)?;
             given.note(succeeded);
             if succeeded {
                 let noted: Vec<_> = all.iter().map(Found::note).collect();
@@ -177,7 +179,7 @@ fn give(
         }
         for found in all {
             let event = found.event(provider, ledger, now);
-            let succeeded = run(call, hooks, (occasion, event.id()), &event)?;
+            let succeeded = run(call, hooks, (occasion, event.id()), &event, interrupts)?;
             given.note(succeeded);
             if succeeded {
                 // Noted one by one: a crash repeats one reminder at most, and loses none.

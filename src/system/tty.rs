@@ -3,11 +3,14 @@
 //! A key reader and a prompt change how the terminal takes what is typed. Whatever ends or stops them (an answer, an error,
 //! Ctrl-C, a polite signal, Ctrl-\, Ctrl-Z) puts the modes back first; a process that goes on after Ctrl-Z takes them anew.
 
+use super::printer::Printer;
 use super::signals::{self, polite};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, getpgrp, getpid, kill_process};
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
-use std::io::{self, PipeReader, PipeWriter, Write, stderr, stdin};
+use rustix::termios::{
+    LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcgetpgrp, tcsetattr,
+};
+use std::io::{self, PipeReader, PipeWriter, Write, stdin};
 use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
@@ -52,6 +55,9 @@ pub(super) enum Woken {
     /// The process goes on after it was stopped: a question is to be asked anew.
     Continued,
 }
+
+/// A terminal that takes what is printed has it within this time.
+const OF_A_MARK: Duration = Duration::from_millis(200);
 
 /// What a signal tells the one who waits.
 const INTERRUPTED: u8 = b'i';
@@ -102,7 +108,7 @@ impl Modes {
         if place.is_some() {
             return Err(io::Error::other("the terminal is being asked already"));
         }
-        tcsetattr(stdin(), when, &ours)?;
+        set_modes(when, &ours)?;
         let it = Changed { saved, ours, extras, wake };
         it.mark(true);
         *place = Some(it);
@@ -160,7 +166,7 @@ impl Drop for Modes {
 impl Changed {
     fn put_back(&self, when: OptionalActions) {
         self.mark(false);
-        let _ = tcsetattr(stdin(), when, &self.saved);
+        let _ = set_modes(when, &self.saved);
     }
 
     fn take_anew(&self) {
@@ -178,9 +184,18 @@ impl Changed {
         ];
         for (_, begin, end) in marks.iter().filter(|(wanted, ..)| *wanted) {
             let mark = if on { begin } else { end };
-            let _ = stderr().write_all(mark.as_bytes()).and_then(|()| stderr().flush());
+            Printer::of_the_process().control(mark.as_bytes());
         }
     }
+}
+
+/// Sets them at once, and throws away what was typed where that is wanted. The system's own way of doing both waits until all is
+/// printed: for a person who pressed Ctrl-S.
+fn set_modes(when: OptionalActions, modes: &Termios) -> rustix::io::Result<()> {
+    if when == OptionalActions::Flush {
+        tcflush(stdin(), QueueSelector::IFlush)?;
+    }
+    tcsetattr(stdin(), OptionalActions::Now, modes)
 }
 
 /// Nothing is shown, and each key comes at once; Ctrl-C and Ctrl-Z stay signals.
@@ -240,6 +255,7 @@ impl Act {
         match self {
             Self::End => {
                 if let Some(it) = changed().as_mut() {
+                    signals::note_arrival();
                     // Whoever asks ends by itself, and puts the terminal back.
                     let _ = it.wake.write_all(&[INTERRUPTED]);
                 } else if !signals::are_counted() {
@@ -256,6 +272,7 @@ impl Act {
                 if let Some(it) = changed().as_ref() {
                     it.put_back(OptionalActions::Now);
                 }
+                Printer::of_the_process().finish_within(OF_A_MARK);
                 let _ = kill_process(getpid(), Signal::STOP);
             }
             Self::Continue => {
@@ -270,6 +287,7 @@ impl Act {
 
 /// Ends the process, as the signal would have that somebody catches now for the terminal's sake.
 fn leave(code: i32) {
+    Printer::of_the_process().finish_within(OF_A_MARK);
     #[expect(clippy::disallowed_methods, reason = "in the place of the signal's own end")]
     std::process::exit(code);
 }

@@ -168,6 +168,12 @@ impl Session {
         })
     }
 
+    /// Wakes whoever waits for the next step.
+    pub fn waker(&self) -> impl Fn() + Send + Sync + 'static {
+        let sender = self.sender.clone();
+        move || drop(sender.send(SessionEvent::Woken))
+    }
+
     /// The next step, or `None` once the time is over. Measured by the machine's steady clock.
     pub fn next(&self, until: Instant) -> Option<SessionEvent> {
         self.events.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
