@@ -39,12 +39,15 @@ impl Unread {
         command.stderr(writer.try_clone().unwrap()).stdout(Stdio::null());
         let listen = command.spawn().unwrap();
         // No further than the line's end: what comes behind it is nobody's.
-        let (mut line, mut byte) = (Vec::new(), [0]);
-        while byte != *b"\n" {
-            log.read_exact(&mut byte).unwrap();
-            line.extend(byte);
+        let mut line = String::new();
+        while !line.starts_with("Listening on ") {
+            let (mut bytes, mut byte) = (Vec::new(), [0]);
+            while byte != *b"\n" {
+                log.read_exact(&mut byte).unwrap();
+                bytes.extend(byte);
+            }
+            line = String::from_utf8(bytes).unwrap();
         }
-        let line = String::from_utf8(line).unwrap();
         let address = line.split_whitespace().nth(2).unwrap_or_else(|| panic!("{line}"));
         let port = address.rsplit(':').next().unwrap().parse().unwrap();
         fill(&log, writer);
