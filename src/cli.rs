@@ -87,29 +87,35 @@ pub fn run(arguments: &[OsString], mut env: Env) -> u8 {
         completions::answer(tree(), arguments, &shell, env);
         return 0;
     }
+    let code = run_in(&mut env, arguments);
+    env.terminal.finish();
+    code
+}
+
+fn run_in(env: &mut Env, arguments: &[OsString]) -> u8 {
     let mut tree_here = tree();
     if let Some(width) = env.terminal.help_width() {
         tree_here = tree_here.term_width(width.into());
     }
     let matches = match tree_here.try_get_matches_from(arguments) {
         Ok(matches) => matches,
-        Err(e) => return unparsed(&e, arguments, &env),
+        Err(e) => return unparsed(&e, arguments, env),
     };
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
-        Err(e) => return unparsed(&e, arguments, &env),
+        Err(e) => return unparsed(&e, arguments, env),
     };
     let Global { profile, config, json, no_input, quiet, verbose, color } = cli.global;
     env.terminal.configure(color, no_input, if quiet { Talk::Quiet } else { Talk::Normal });
-    let _logging = log(verbose, &env);
+    let _logging = log(verbose, env);
     let config_given = config.is_some();
     if let Some(file) = config {
         env.paths.config = file;
     }
-    let call = Call { env: &env, profile, json, quiet, config_given, line: line(arguments), tree };
+    let call = Call { env, profile, json, quiet, config_given, line: line(arguments), tree };
     let own = matches!(cli.command, Command::Exec(_)).then_some(exec::FAILED);
     let done = command::run(cli.command, &call);
-    done.unwrap_or_else(|e| failed(&e, own, json, arguments, &env))
+    done.unwrap_or_else(|e| failed(&e, own, json, arguments, env))
 }
 
 /// The same, for no longer than whoever asked waits: a monitor, and a person who pressed a key.

@@ -1,12 +1,13 @@
 //! Running the hooks of what has happened: after a change, and again in `remind` what failed.
 
 use super::Call;
-use crate::error::Result;
+use crate::error::{Error, Result, clean, counted};
 use crate::ledger::{Ledger, Waiting};
 use crate::model::provider::Provider;
 use crate::model::reminder::{EventId, Hooks, Occasion};
 use crate::report::{HookEvent, Row};
-use crate::system::hook;
+use crate::system::Interrupts;
+use crate::system::hook::{Hook, HookFault};
 use jiff::Timestamp;
 
 /// What a run of hooks came to.
@@ -16,29 +17,22 @@ pub(super) struct Ran {
     pub succeeded: usize,
     /// How many failed, and will be tried again.
     pub failed: usize,
-    /// The last event that was taken up.
-    pub last: i64,
 }
 
-/// Runs the hooks that wait, of events after this one; one that fails waits on, and is told of.
+/// Runs the hooks that wait, until a signal comes; one that fails waits on, and is told of.
 pub(super) fn run_waiting(
     call: &Call<'_>,
     hooks: &Hooks,
     provider: &Provider,
     ledger: &mut Ledger,
-    after: i64,
+    interrupts: &Interrupts,
 ) -> Result<Ran> {
-    let mut ran = Ran { last: after, ..Ran::default() };
-    let waiting = ledger.waiting_hooks(&provider.profile)?;
-    for Waiting { seq, at, key, occasion, detail } in waiting.into_iter().filter(|it| it.seq > after) {
-        ran.last = seq;
-        let Some(standing) = ledger.standing(&provider.profile, &key)? else { continue };
-        let row = Row::at(call.env.clock.now(), &standing, provider);
-        let id = EventId::of_event(ledger.id(), seq);
-        let event = HookEvent::of((occasion, id.clone()), at, &row, None, Some(detail));
-        match run(call, hooks, (occasion, &id), &event)? {
+    let mut ran = Ran::default();
+    for waiting in ledger.waiting_hooks(&provider.profile)? {
+        let Some((id, event)) = event_of(call, &waiting, provider, ledger)? else { continue };
+        match run(call, hooks, (waiting.occasion, &id), &event, interrupts)? {
             true => {
-                ledger.hook_done(seq)?;
+                ledger.hook_done(waiting.seq)?;
                 ran.succeeded += 1;
             }
             false => ran.failed += 1,
@@ -47,62 +41,95 @@ pub(super) fn run_waiting(
     Ok(ran)
 }
 
-/// Runs an occasion's hook on an event, or on a digest of several; whether it succeeded. No hook is a success.
-pub(super) fn run(
+/// What a waiting hook is told; `None` where the license isn't in the ledger any more.
+pub(super) fn event_of(
+    call: &Call<'_>,
+    waiting: &Waiting,
+    provider: &Provider,
+    ledger: &Ledger,
+) -> Result<Option<(EventId, HookEvent)>> {
+    let Some(standing) = ledger.standing(&provider.profile, &waiting.key)? else { return Ok(None) };
+    let row = Row::at(call.env.clock.now(), &standing, provider);
+    let id = EventId::of_event(ledger.id(), waiting.seq);
+    let (told, detail) = ((waiting.occasion, id.clone()), Some(waiting.detail.clone()));
+    Ok(Some((id, HookEvent::of(told, waiting.at, &row, None, detail))))
+}
+
+/// An occasion's hook, to be run on an event or on a digest of several; `None` where there is none.
+pub(super) fn hook_for(
     call: &Call<'_>,
     hooks: &Hooks,
     (occasion, id): (Occasion, &EventId),
     event: &impl serde::Serialize,
+) -> Result<Option<Hook>> {
+    let Some(words) = hooks.commands.get(&occasion) else { return Ok(None) };
+    let (words, input) = (words.clone(), call.json_line(event)?);
+    Ok(Some(Hook { words, event: call.env.paths.hooks().join(id.as_str()), input, timeout: hooks.timeout }))
+}
+
+/// Runs an occasion's hook on an event, or on a digest of several; whether it succeeded. No hook is a success.
+///
+/// # Errors
+/// A signal came: the hook was stopped with all that it started, and waits on.
+pub(super) fn run(
+    call: &Call<'_>,
+    hooks: &Hooks,
+    about: (Occasion, &EventId),
+    event: &impl serde::Serialize,
+    interrupts: &Interrupts,
 ) -> Result<bool> {
-    let Some(words) = hooks.commands.get(&occasion) else { return Ok(true) };
-    let input = call.json_line(event)?;
-    let file = call.env.paths.hooks().join(id.as_str());
-    match hook::run(words, &file, input.as_bytes(), hooks.timeout) {
+    let stopped = || Error::Interrupted { next: Some("biotrack-auth remind".into()) };
+    if interrupts.any() {
+        return Err(stopped());
+    }
+    let Some(hook) = hook_for(call, hooks, about, event)? else { return Ok(true) };
+    match hook.run(&|| interrupts.any()) {
         Ok(()) => Ok(true),
-        Err(why) => {
-            call.env.terminal.insist(&format!(
-                "The hook for \"{}\" failed: {}.",
-                occasion.word(),
-                crate::error::clean(&why)
-            ));
+        Err(HookFault::Failed(why)) => {
+            tell_of_failure(call, about.0, &why);
             Ok(false)
         }
+        Err(HookFault::Stopped) => Err(stopped()),
     }
 }
 
-/// After a change: the hooks that its events queued. A failure is told of; the change stands, and `remind` tries again.
+/// A hook failed.
+pub(super) fn tell_of_failure(call: &Call<'_>, occasion: Occasion, why: &str) {
+    let told = format!("The hook for \"{}\" failed: {}.", occasion.word(), clean(why));
+    call.env.terminal.insist(&told);
+}
+
+/// What is told of a hook that failed beside something else.
+pub(super) const RUN_AGAIN: &str = "It will be run again: biotrack-auth remind.";
+
+/// After a change: the hooks that its events queued. A failure is told of; the change stands, and `remind` tries again. Who
+/// interrupts the command waits for none.
 pub(super) fn after_change(
     call: &Call<'_>,
     hooks: &Hooks,
     provider: &Provider,
     ledger: &mut Ledger,
 ) -> Result<()> {
-    if hooks.commands.is_empty() {
+    if hooks.commands.is_empty() || ledger.waiting_hooks(&provider.profile)?.is_empty() {
         return Ok(());
     }
     // Where another process is at it, the queue is in good hands.
     let Some(_turn) = ledger.hooks_turn()? else { return Ok(()) };
-    let ran = run_waiting(call, hooks, provider, ledger, 0)?;
-    if ran.failed > 0 {
-        call.env.terminal.insist("It will be run again: biotrack-auth remind.");
+    let ran = match call.env.was_interrupted() {
+        true => Err(Error::Interrupted { next: None }),
+        false => run_waiting(call, hooks, provider, ledger, &call.env.interrupts()?),
+    };
+    match ran {
+        Ok(Ran { failed: 0, .. }) => {}
+        Ok(_) => call.env.terminal.insist(RUN_AGAIN),
+        Err(Error::Interrupted { .. }) => {
+            let left = ledger.waiting_hooks(&provider.profile)?.len();
+            let left = counted(left, "hook is", "hooks are");
+            call.env.terminal.say(&format!("{left} left to run: biotrack-auth remind."));
+        }
+        Err(e) => return Err(e),
     }
     Ok(())
-}
-
-/// In the middle of a run: the hooks of what has happened since, each once; how far that went. What fails is tried again
-/// when the run has ended.
-pub(super) fn meanwhile(
-    call: &Call<'_>,
-    hooks: &Hooks,
-    provider: &Provider,
-    ledger: &mut Ledger,
-    after: i64,
-) -> Result<i64> {
-    if hooks.commands.is_empty() {
-        return Ok(after);
-    }
-    let Some(_turn) = ledger.hooks_turn()? else { return Ok(after) };
-    run_waiting(call, hooks, provider, ledger, after).map(|ran| ran.last)
 }
 
 /// A digest: every event of one occasion that a run found.

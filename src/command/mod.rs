@@ -16,6 +16,7 @@ pub mod export;
 mod file;
 mod form;
 mod history;
+mod hook_runner;
 mod hooks;
 mod import;
 mod listen;

@@ -12,6 +12,7 @@ use crate::model::instant::whole_second;
 use crate::model::provider::Provider;
 use crate::model::reminder::{EventId, Occasion, Reminder, reminder};
 use crate::report::{HookEvent, Reminders, Row};
+use crate::system::Interrupts;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -64,6 +65,7 @@ pub(super) fn run_command(args: &Args, call: &Call<'_>) -> Result<u8> {
     let Some(_turn) = ledger.hooks_turn()? else {
         return Err(Error::HooksRunning);
     };
+    let interrupts = call.env.interrupts()?;
     tell_blind_spots(args, call, &config, &ledger)?;
     if blind_spots::of_the_clock(&ledger, call)?.is_none() {
         let too_early = ledger.forget_reminders_to_come(now)?;
@@ -76,8 +78,8 @@ pub(super) fn run_command(args: &Args, call: &Call<'_>) -> Result<u8> {
     }
     let (mut events, mut succeeded, mut failed) = (Vec::new(), 0, 0);
     for provider in &providers {
-        let waited = run_waiting(call, &config.hooks, provider, &mut ledger, 0)?;
-        let given = give(call, &config, provider, &mut ledger, now)?;
+        let waited = run_waiting(call, &config.hooks, provider, &mut ledger, &interrupts)?;
+        let given = give(call, &config, provider, (&mut ledger, &interrupts), now)?;
         succeeded += waited.succeeded + given.ran.succeeded;
         failed += waited.failed + given.ran.failed;
         events.extend(given.events);
@@ -182,7 +184,7 @@ fn give(
     call: &Call<'_>,
     config: &Config,
     provider: &Provider,
-    ledger: &mut Ledger,
+    (ledger, interrupts): (&mut Ledger, &Interrupts),
     now: Timestamp,
 ) -> Result<Given> {
     let hooks = &config.hooks;
@@ -200,7 +202,7 @@ fn give(
             let id = EventId::of_digest(events.iter().map(HookEvent::id));
             let at = whole_second(now);
             let digest = Digest { schema: 1, event: occasion, id: id.clone(), at, events };
-            let succeeded = run(call, hooks, (occasion, &id), &digest)?;
+            let succeeded = run(call, hooks, (occasion, &id), &digest, interrupts)?;
             given.note(succeeded);
             if succeeded {
                 let noted: Vec<_> = all.iter().map(Found::note).collect();
@@ -211,7 +213,7 @@ fn give(
         }
         for found in all {
             let event = found.event(provider, ledger, now);
-            let succeeded = run(call, hooks, (occasion, event.id()), &event)?;
+            let succeeded = run(call, hooks, (occasion, event.id()), &event, interrupts)?;
             given.note(succeeded);
             if succeeded {
                 // Noted one by one: a crash repeats one reminder at most, and loses none.

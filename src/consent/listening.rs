@@ -34,6 +34,8 @@ pub trait ListeningReporter {
     fn other_host(&mut self, host: &str);
     /// Nobody waits, and something was stored: others want to hear of it now.
     fn idle(&mut self, custody: &mut Custody<'_>);
+    /// What runs beside the server has ended, or it's time to look after it.
+    fn woken(&mut self, custody: &mut Custody<'_>);
 }
 
 /// A server of many admins' browsers.
@@ -101,8 +103,12 @@ impl<'l, 'e> Listening<'l, 'e> {
                     self.flows.exchanged(vec![(flow, *result)]);
                 }
                 Some(ServerEvent::Tried(problem)) => self.rehearsed(problem.as_deref()),
+                Some(ServerEvent::Woken) => self.reporter.woken(self.flows.custody),
                 Some(ServerEvent::Interrupted) => self.stop(),
-                None => self.lapse(),
+                None => {
+                    self.lapse();
+                    self.reporter.woken(self.flows.custody);
+                }
             }
             self.note_left_over();
             self.tell_what_is_over();

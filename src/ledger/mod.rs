@@ -66,3 +66,4 @@ pub use secret_locations::{RetiredRole, SecretLocation, SecretOwner};
 pub use spool::notes;
 pub use spool::{Spool, Spooled};
 pub use store::Ledger;
+pub use turns::Turn;

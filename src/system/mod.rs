@@ -16,6 +16,7 @@ mod keys;
 mod paste;
 mod paths;
 mod peer;
+mod printer;
 #[cfg(unix)]
 mod prompt;
 mod random;
@@ -43,6 +44,7 @@ pub use keyring::{KeyringFault, KeyringStore, KeyringThread};
 pub use keys::Typed;
 pub use paths::Paths;
 pub use peer::{PeerOwner, owner_of};
+pub use printer::MovingLines;
 pub use random::{OsRandom, Random};
 pub use replace::{Place, Successor};
 pub use signals::{Interrupts, Signals};

@@ -45,6 +45,8 @@ pub enum ServerEvent {
     Tried(Option<Box<Error>>),
     /// Requests come for another host than the public one: once for each such host.
     OtherHost(String),
+    /// What runs beside the server has ended.
+    Woken,
     /// Ctrl-C, or a polite signal.
     Interrupted,
 }
@@ -131,6 +133,12 @@ impl CallbackServer {
     /// The port taken.
     pub fn port(&self) -> u16 {
         self.serving.port()
+    }
+
+    /// Wakes whoever waits for the next event.
+    pub fn waker(&self) -> impl Fn() + Send + Sync + 'static {
+        let to_loop = self.sender.clone();
+        move || drop(to_loop.send(ServerEvent::Woken))
     }
 
     /// The next event, or `None` once the time is over.

@@ -24,8 +24,7 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
         bench.custody.rehearse(&first.key, &first.username)?;
     }
     // No moving line: nothing is waited for.
-    let hooks = bench.hooks.clone();
-    let mut watch = BulkReporter::new(call, &provider, &hooks, form, verb, 0);
+    let mut watch = BulkReporter::new(call, &provider, form, verb, 0);
     for item in &plan.items {
         watch.planned(item, known.get(&item.key));
     }

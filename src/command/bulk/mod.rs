@@ -10,6 +10,7 @@ pub(super) use run::{Resumed, Run};
 
 use super::consent::{Waiting, from_afar};
 use super::form::Form;
+use super::hook_runner::HookRunner;
 use super::{Bench, Call};
 use crate::consent::{ConsentRun, RunOptions};
 use crate::error::{Error, Kind, Result, clean};
@@ -91,8 +92,8 @@ pub(super) fn run<'a>(
     let tabs = if attended && choice == BrowserChoice::None { 0 } else { usize::from(args.tabs) };
     let admins = plan.items.iter().map(|item| item.username.as_str().to_lowercase()).collect();
     let items: Vec<(usize, Planned)> = places.into_iter().zip(plan.items).collect();
-    let hooks = bench.hooks.clone();
-    let mut watch = BulkReporter::new(call, &provider, &hooks, form, verb, items.len());
+    let mut watch = BulkReporter::new(call, &provider, form, verb, items.len());
+    watch.hooks = Some(HookRunner::new(call, bench.hooks.clone(), provider.clone(), None, session.waker()));
     for (_, item) in &items {
         watch.planned(item, known.get(&item.key));
     }
@@ -153,6 +154,9 @@ pub(super) fn run<'a>(
     };
     let counts = RunCounts::of(&outcomes, left);
     answer(call, bench, form, &outcomes, counts, exit, error.as_ref())?;
+    if let Some(hooks) = watch.hooks.take() {
+        hooks.finish(bench.custody.ledger_mut())?;
+    }
     Ok(exit)
 }
 
@@ -234,8 +238,7 @@ pub(super) fn dry_run(
 fn nothing<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run) -> Result<u8> {
     let Run { plan, known, verb, form, .. } = run;
     let provider = bench.provider.clone();
-    let hooks = bench.hooks.clone();
-    before(&mut BulkReporter::new(call, &provider, &hooks, form, verb, 0), &known, &plan.left_out);
+    before(&mut BulkReporter::new(call, &provider, form, verb, 0), &known, &plan.left_out);
     if form == Form::Text {
         call.env.terminal.say(&format!("Nothing to {verb}."));
         return Ok(0);

@@ -80,6 +80,12 @@ impl Screen {
         assert!(sent.unwrap().success());
     }
 
+    /// Whether our program runs at this terminal.
+    pub fn has_programs(&self) -> bool {
+        let found = outside("pgrep").args(["-t", &self.terminal(), "biotrack-auth"]).output().unwrap();
+        !found.stdout.is_empty()
+    }
+
     /// Whether the cursor is shown.
     pub fn has_cursor(&self) -> bool {
         self.tmux(&["display-message", "-p", "#{cursor_flag}"]).trim() == "1"
