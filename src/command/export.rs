@@ -31,7 +31,7 @@ pub struct Args {
     selectors: Vec<String>,
 
     /// Only those with this tag
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, value_name = "TAG", allow_hyphen_values = true)]
     tag: Option<String>,
 
     /// How to write them [default: csv]

@@ -57,19 +57,19 @@ pub struct Args {
     username: Option<String>,
 
     /// What the store is called
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     name: Option<StoreName>,
 
     /// The official OCM license, to find it by
-    #[arg(long, value_name = "LICENSE")]
+    #[arg(long, value_name = "LICENSE", allow_hyphen_values = true)]
     ocm_license: Option<OcmLicense>,
 
     /// Whom to write to
-    #[arg(long, value_name = "EMAIL")]
+    #[arg(long, value_name = "EMAIL", allow_hyphen_values = true)]
     contact: Option<Contact>,
 
     /// A word to group it by; may be given several times
-    #[arg(long = "tag", value_name = "TAG")]
+    #[arg(long = "tag", value_name = "TAG", allow_hyphen_values = true)]
     tags: Vec<Tag>,
 
     /// Not taken: it belongs on BioTrack's page only

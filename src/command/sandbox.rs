@@ -63,11 +63,11 @@ pub struct Serve {
     log: Option<PathBuf>,
 
     /// The integrator's company that its page shows
-    #[arg(long, value_name = "NAME", default_value = "Treez Inc")]
+    #[arg(long, value_name = "NAME", default_value = "Treez Inc", allow_hyphen_values = true)]
     company: String,
 
     /// The integrator's application that its page shows
-    #[arg(long, value_name = "NAME", default_value = "Treez")]
+    #[arg(long, value_name = "NAME", default_value = "Treez", allow_hyphen_values = true)]
     application: String,
 }
 

@@ -3,6 +3,7 @@
 
 mod boot;
 mod browser;
+mod clean_writer;
 mod clock;
 mod env;
 pub mod fault;

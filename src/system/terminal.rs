@@ -1,5 +1,6 @@
 //! Standard input, output and error: the answer goes out on one, the talk on the other, and both are clean.
 
+use super::clean_writer::{CleanWriter, harmless};
 use super::input::{Input, Listening, SystemInput};
 use super::keys::Typed;
 use super::variables::Variables;
@@ -166,8 +167,10 @@ impl Terminal {
         self.attended && self.talk >= Talk::Normal && !self.plain
     }
 
-    /// Writes the answer to standard output. A reader that has gone is no error.
+    /// Writes the answer to standard output, which is clean where that is a terminal, whatever a record holds. A reader that
+    /// has gone is no error.
     pub fn answer(&self, text: &str) -> Result<()> {
+        let text = if self.out_is_terminal { &harmless(text) } else { text };
         let mut out = self.out.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         self.answered(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
     }
@@ -177,7 +180,13 @@ impl Terminal {
         const AT_ONCE: usize = 64 * 1024;
         let mut out = self.out.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let mut out = io::BufWriter::with_capacity(AT_ONCE, &mut *out);
-        self.answered(write(&mut out).and_then(|()| out.flush()))
+        self.answered(match self.out_is_terminal {
+            true => {
+                let mut clean = CleanWriter::to(&mut out);
+                write(&mut clean).and_then(|()| clean.finish())
+            }
+            false => write(&mut out).and_then(|()| out.flush()),
+        })
     }
 
     fn answered(&self, written: io::Result<()>) -> Result<()> {
@@ -231,6 +240,11 @@ impl Terminal {
         if let Some(hint) = error.hint() {
             self.talk(&format!("  {}", clean_lines(&hint).replace('\n', "\n  ")));
         }
+    }
+
+    /// Shows the help where a command was left out: our own words, with the colors that they have.
+    pub fn show_help(&self, text: &str) {
+        self.talk(text);
     }
 
     /// Draws a picture of half blocks on standard error; black on white, where colors may be used.

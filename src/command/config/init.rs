@@ -35,10 +35,10 @@ pub struct Args {
     #[arg(long)]
     client_secret_stdin: bool,
     /// Integrator's company name, as the Grant Access page shows it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     company: Option<String>,
     /// Integrator's application, as the Grant Access page shows it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     application: Option<String>,
     /// Where secrets are kept; probed and chosen where left out
     #[arg(long)]
