@@ -101,8 +101,8 @@ mod tests {
 
     fn told(words: &[&str]) -> String {
         let arguments: Vec<OsString> = std::iter::once(&"it").chain(words).map(Into::into).collect();
-        let error =
-            misread(&tree(), &arguments).or_else(|| Some(unparsed(&tree().try_get_matches_from(arguments).err()?)));
+        let error = misread(&tree(), &arguments)
+            .or_else(|| Some(unparsed(&tree().try_get_matches_from(arguments).err()?)));
         error.map(|e| format!("{e}. {}", e.hint().unwrap_or_default())).unwrap_or_default()
     }
 
@@ -139,7 +139,11 @@ mod tests {
         for swallowed in ["--dry-run", "--json", "--due=30d"] {
             assert!(told(&["register", "--name", swallowed]).starts_with("--name needs a value"));
         }
-        for fine in [&["register", "--name", "-1"][..], &["register", "--name", "--x"], &["register", "--name=--json"]] {
+        for fine in [
+            &["register", "--name", "-1"][..],
+            &["register", "--name", "--x"],
+            &["register", "--name=--json"],
+        ] {
             assert_eq!(told(fine), "");
         }
     }

@@ -1,8 +1,9 @@
 //! Running the hooks of what has happened: after a change, and again in `remind` what failed.
 
 use super::Call;
-use crate::error::Result;
+use crate::error::{Result, first_few};
 use crate::ledger::{Ledger, Waiting};
+use crate::model::authorization::Standing;
 use crate::model::provider::Provider;
 use crate::model::reminder::{EventId, Hooks, Occasion};
 use crate::report::{HookEvent, Row};
@@ -36,7 +37,7 @@ pub(super) fn run_waiting(
         let row = Row::at(call.env.clock.now(), &standing, provider);
         let id = EventId::of_event(ledger.id(), seq);
         let event = HookEvent::of((occasion, id.clone()), at, &row, None, Some(detail));
-        match run(call, hooks, (occasion, &id), &event)? {
+        match run(call, hooks, (occasion, &id), &about(&[&standing]), &event)? {
             true => {
                 ledger.hook_done(seq)?;
                 ran.succeeded += 1;
@@ -47,21 +48,34 @@ pub(super) fn run_waiting(
     Ok(ran)
 }
 
-/// Runs an occasion's hook on an event, or on a digest of several; whether it succeeded. No hook is a success.
+/// The stores that a hook is about, by license and name.
+pub(super) fn about(standings: &[&Standing]) -> String {
+    const NAMED: usize = 3;
+    let named = standings.iter().map(|it| match &it.record.name {
+        Some(name) => format!("{} ({name})", it.record.key.license),
+        None => it.record.key.license.to_string(),
+    });
+    first_few(&named.collect::<Vec<_>>(), NAMED)
+}
+
+/// Runs an occasion's hook on an event, or on a digest of several; whether it succeeded. No hook is a success. It runs in
+/// the configuration's folder, whoever calls.
 pub(super) fn run(
     call: &Call<'_>,
     hooks: &Hooks,
     (occasion, id): (Occasion, &EventId),
+    about: &str,
     event: &impl serde::Serialize,
 ) -> Result<bool> {
     let Some(words) = hooks.commands.get(&occasion) else { return Ok(true) };
     let input = call.json_line(event)?;
     let file = call.env.paths.hooks().join(id.as_str());
-    match hook::run(words, &file, input.as_bytes(), hooks.timeout) {
+    let folder = call.env.paths.config.parent();
+    match hook::run(words, folder, &file, input.as_bytes(), hooks.timeout) {
         Ok(()) => Ok(true),
         Err(why) => {
             call.env.terminal.insist(&format!(
-                "The hook for \"{}\" failed: {}.",
+                "The hook for \"{}\" failed for {about}: {}.",
                 occasion.word(),
                 crate::error::clean(&why)
             ));

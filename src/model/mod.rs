@@ -1,7 +1,10 @@
 //! The field, pure: what an authorization is, and what follows from a record and an instant. No I/O, no clock.
 
 pub mod authorization;
+pub mod blocked_ports;
+pub mod cell;
 pub mod column;
+pub mod command_words;
 pub mod consent;
 pub mod duration;
 pub mod expiry;
@@ -12,6 +15,7 @@ pub mod granted;
 pub mod history;
 pub mod ids;
 pub mod instant;
+pub mod odd_cell;
 pub mod outcome;
 pub mod pace;
 pub mod plan;
@@ -23,6 +27,7 @@ pub mod seal;
 pub mod secret;
 pub mod selection;
 pub mod server;
+pub mod slips;
 pub mod spread;
 pub mod transfer;
 pub mod vault_kind;

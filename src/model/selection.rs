@@ -110,7 +110,8 @@ pub fn several<'a, T>(
 
 /// What a selector may name a record by.
 fn names(record: &Authorization) -> impl Iterator<Item = &str> {
-    let further = [record.ocm_license.as_ref().map(|it| it.as_str()), record.name.as_ref().map(|it| it.as_str())];
+    let further =
+        [record.ocm_license.as_ref().map(|it| it.as_str()), record.name.as_ref().map(|it| it.as_str())];
     std::iter::once(record.key.license.as_str()).chain(further.into_iter().flatten())
 }
 

@@ -54,10 +54,13 @@ pub fn card(row: &Row<'_>, history: &[Line], now: Timestamp) -> String {
     pairs.extend(record.ocm_license.as_ref().map(|ocm| ("OCM license", ocm.to_string().into())));
     pairs.push(("Admin user", record.username.to_string().into()));
     pairs.extend(record.granted_by.as_ref().map(|who| ("Granted by", who.clone().into())));
-    pairs.extend(record.held_by.as_ref().map(|who| ("Awaiting", format!("approval of the grant of {who}").into())));
+    pairs.extend(
+        record.held_by.as_ref().map(|who| ("Awaiting", format!("approval of the grant of {who}").into())),
+    );
     pairs.extend(record.contact.as_ref().map(|contact| ("Contact", contact.to_string().into())));
     if !record.tags.is_empty() {
-        pairs.push(("Tags", record.tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>().join(", ").into()));
+        pairs
+            .push(("Tags", record.tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>().join(", ").into()));
     }
     pairs.extend(record.created_at.map(|at| ("Created At", row.when(at).into())));
     pairs.extend(record.renewed_at.map(|at| ("Renewed", row.when(at).into())));

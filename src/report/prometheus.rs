@@ -54,10 +54,14 @@ pub fn prometheus(rows: &[Row<'_>], profiles: &[String], now: Timestamp) -> Stri
         }
         attention.lines.push(format!("{} {}", labels(&[("profile", profile)]), summary.attention));
     }
+    let by_profile_names = profiles.iter().map(String::as_str);
     let last_run = Metric {
         name: "biotrack_auth_last_run_timestamp_seconds",
         help: "When this was written, in Unix time.",
-        lines: vec![format!(" {}", now.as_second())],
+        // Two homes on one host would tell the same without it.
+        lines: by_profile_names
+            .map(|profile| format!("{} {}", labels(&[("profile", profile)]), now.as_second()))
+            .collect(),
     };
     [expires, counted, attention, last_run].iter().map(Metric::text).collect()
 }

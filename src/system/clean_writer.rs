@@ -80,10 +80,15 @@ mod tests {
 
     #[test]
     fn our_colors_stay_and_nothing_else_that_steers() {
-        for ours in ["\x1b[1m\x1b[4mUsage:\x1b[0m\x1b[0m x\n", "\x1b[38;5;2m✓ active\x1b[39m\n", "a\tb\r\n", "店 é\n"] {
+        for ours in
+            ["\x1b[1m\x1b[4mUsage:\x1b[0m\x1b[0m x\n", "\x1b[38;5;2m✓ active\x1b[39m\n", "a\tb\r\n", "店 é\n"]
+        {
             assert_eq!(harmless(ours), ours);
         }
-        assert_eq!(harmless("\x1b[8mhidden\x1b[5m\x1b[2J\x1b]52;c;eA==\x07"), "�[8mhidden�[5m�[2J�]52;c;eA==�");
+        assert_eq!(
+            harmless("\x1b[8mhidden\x1b[5m\x1b[2J\x1b]52;c;eA==\x07"),
+            "�[8mhidden�[5m�[2J�]52;c;eA==�"
+        );
         assert_eq!(harmless("a\rb\u{9b}2J\u{202e}\x1b[38;5;99m\x1b["), "a�b�2J��[38;5;99m�[");
     }
 

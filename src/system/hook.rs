@@ -13,18 +13,31 @@ use std::time::{Duration, Instant};
 /// How often a running hook is looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Runs a command to its end. `event` is the file for what is on its standard input, one for each event; it's gone
-/// afterwards. The error says what went wrong, without what is in the event.
-pub fn run(words: &[String], event: &Path, input: &[u8], timeout: Duration) -> Result<(), String> {
+/// Runs a command to its end in a folder, whoever calls. `event` is the file for what is on its standard input, one for each
+/// event; it's gone afterwards. The error says what went wrong, without what is in the event.
+pub fn run(
+    words: &[String],
+    folder: Option<&Path>,
+    event: &Path,
+    input: &[u8],
+    timeout: Duration,
+) -> Result<(), String> {
     let (program, arguments) = words.split_first().ok_or("it has no words")?;
     let stdin = written(event, input)?;
-    let ended = run_on(program, arguments, &stdin, timeout);
+    let ended = run_on(program, arguments, folder, &stdin, timeout);
     let _ = fs::remove_file(event);
     ended
 }
 
-fn run_on(program: &str, arguments: &[String], stdin: &File, timeout: Duration) -> Result<(), String> {
+fn run_on(
+    program: &str,
+    arguments: &[String],
+    folder: Option<&Path>,
+    stdin: &File,
+    timeout: Duration,
+) -> Result<(), String> {
     let mut command = Command::new(program);
+    command.current_dir(folder.filter(|it| it.is_dir()).unwrap_or(Path::new(".")));
     // What it prints is talk, not this program's answer.
     command.args(arguments).stdout(Stdio::from(std::io::stderr()));
     command.stdin(stdin.try_clone().map_err(|e| e.to_string())?);

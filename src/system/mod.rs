@@ -13,6 +13,7 @@ mod http;
 mod input;
 mod keyring;
 mod keys;
+mod multiplexer;
 #[cfg(any(unix, test))]
 mod paste;
 mod paths;
@@ -28,6 +29,7 @@ mod terminal;
 #[cfg(unix)]
 mod tty;
 mod variables;
+mod wrap;
 mod zones;
 
 pub use browser::{

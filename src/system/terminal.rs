@@ -3,7 +3,9 @@
 use super::clean_writer::{CleanWriter, harmless};
 use super::input::{Input, Listening, SystemInput};
 use super::keys::Typed;
+use super::multiplexer::Multiplexer;
 use super::variables::Variables;
+use super::wrap::wrapped;
 use crate::error::{Error, Result, clean};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use std::io::{self, IsTerminal, Read, Write};
@@ -47,6 +49,8 @@ pub struct Terminal {
     talk: Talk,
     /// The answer's width, where it isn't the system's to say.
     columns: Option<u16>,
+    /// What stands between the program and the terminal.
+    multiplexer: Option<Multiplexer>,
     reader_gone: AtomicBool,
 }
 
@@ -60,6 +64,7 @@ impl Terminal {
             // https://no-color.org
             plain: variables.get("NO_COLOR").is_some() || variables.get("TERM") == Some("dumb"),
             columns: None,
+            multiplexer: Multiplexer::around(variables),
             ..Self::captured(Box::new(io::stdout()), Box::new(io::stderr()))
         }
     }
@@ -88,6 +93,7 @@ impl Terminal {
             color: Color::Auto,
             talk: Talk::Normal,
             columns: Some(100),
+            multiplexer: None,
             reader_gone: AtomicBool::new(false),
         }
     }
@@ -236,10 +242,18 @@ impl Terminal {
     /// Says what went wrong and what to do about it, on standard error, whatever `--quiet` says.
     pub fn complain(&self, error: &Error) {
         let (bold, plain) = if self.color_err() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
-        self.talk(&format!("{bold}error:{plain} {}", clean_lines(&error.to_string())));
+        let said = self.wrapped(&format!("error: {}", clean_lines(&error.to_string())));
+        self.talk(&format!("{bold}error:{plain}{}", said.strip_prefix("error:").unwrap_or(&said)));
         if let Some(hint) = error.hint() {
-            self.talk(&format!("  {}", clean_lines(&hint).replace('\n', "\n  ")));
+            self.talk(&self.wrapped(&format!("  {}", clean_lines(&hint).replace('\n', "\n  "))));
         }
+    }
+
+    /// A text as wide as the terminal that the talk goes to.
+    fn wrapped(&self, text: &str) -> String {
+        let is_the_systems = self.err_is_terminal && self.columns.is_none();
+        let size = is_the_systems.then(|| dialoguer::console::Term::stderr().size_checked()).flatten();
+        size.map_or_else(|| text.to_owned(), |(_, columns)| wrapped(text, columns.into(), 2))
     }
 
     /// Shows the help where a command was left out: our own words, with the colors that they have.
@@ -254,13 +268,23 @@ impl Terminal {
         self.talk(&drawn.join("\n"));
     }
 
-    /// Asks the terminal to put a text into the clipboard (xterm's OSC 52). `false` where standard error is none.
+    /// Asks the terminal to put a text into the clipboard (xterm's OSC 52), through tmux or screen where one is between.
+    /// `false` where standard error is no terminal.
     pub fn copy(&self, text: &str) -> bool {
-        if self.err_is_terminal {
+        if self.err_is_terminal && !self.multiplexer.is_some_and(|it| it.takes(text)) {
+            let asked = format!("\x1b]52;c;{}\x07", BASE64_STANDARD.encode(text));
+            let asked = self.multiplexer.map_or(asked.clone(), |it| it.passing(&asked));
             let mut err = self.err.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            let _ = write!(err, "\x1b]52;c;{}\x07", BASE64_STANDARD.encode(text)).and_then(|()| err.flush());
+            let _ = write!(err, "{asked}").and_then(|()| err.flush());
         }
         self.err_is_terminal
+    }
+
+    /// How many rows the terminal has that the talk goes to; `None` where it isn't one.
+    pub fn rows(&self) -> Option<u16> {
+        let is_the_systems = self.err_is_terminal && self.columns.is_none();
+        let size = is_the_systems.then(|| dialoguer::console::Term::stderr().size_checked()).flatten();
+        size.map(|(rows, _)| rows)
     }
 
     fn talk(&self, text: &str) {

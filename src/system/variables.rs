@@ -124,7 +124,8 @@ pub(super) fn proxy_address(value: &str) -> Option<Url> {
     let whole = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
     let address = Url::parse(&whole).ok()?;
     // defense: S63 no-part-of-a-password-is-a-host
-    let bare = matches!(address.path(), "" | "/") && address.query().is_none() && address.fragment().is_none();
+    let bare =
+        matches!(address.path(), "" | "/") && address.query().is_none() && address.fragment().is_none();
     (bare && address.host_str().is_some_and(|host| !host.is_empty())).then_some(address)
 }
 

@@ -20,7 +20,9 @@ fn without_a_command_the_help_is_shown_in_its_colors() {
 #[test]
 fn a_surplus_word_is_never_repeated() {
     let rig = Rig::new();
-    for line in ["config set-secret hunter2", "complete - hunter2", "config check --json hunter2", "hunter2 --json"] {
+    for line in
+        ["config set-secret hunter2", "complete - hunter2", "config check --json hunter2", "hunter2 --json"]
+    {
         let done = rig.run(line).exits(2);
         assert!(!format!("{}{}", done.out, done.err).contains("hunter2"), "{}", done.transcript());
     }
@@ -34,7 +36,13 @@ fn a_surplus_word_is_never_repeated() {
 fn whatever_is_wrong_a_check_is_unknown() {
     let rig = Rig::new();
     snapshot!("check_with_a_value", rig.run("status --check=yes"));
-    for line in ["status --check=no", "status --check --nonsense", "--check", "frobnicate --check", "status --due 3d --check"] {
+    for line in [
+        "status --check=no",
+        "status --check --nonsense",
+        "--check",
+        "frobnicate --check",
+        "status --due 3d --check",
+    ] {
         let done = rig.run(line).exits(3);
         assert!(done.out.starts_with("BIOTRACK UNKNOWN"), "{}", done.transcript());
     }
@@ -104,7 +112,9 @@ fn nothing_that_a_record_holds_steers_the_terminal() {
     record.granted_by = Some(hostile.into());
     record.held_by = Some(hostile.into());
     rig.seed([record]);
-    for look in ["status", "status L-1", "status --format csv", "status --json", "renew --all --dry-run", "history"] {
+    for look in
+        ["status", "status L-1", "status --format csv", "status --json", "renew --all --dry-run", "history"]
+    {
         let done = rig.with(Person::watching()).run(look);
         assert!(done.code < 3, "{}", done.transcript());
         let steers = |text: &str| text.chars().any(|c| c != '\n' && biotrack_auth::error::is_unprintable(c));
@@ -116,4 +126,27 @@ fn nothing_that_a_record_holds_steers_the_terminal() {
     }
     // To the byte for whoever isn't a terminal.
     assert_eq!(rig.run("status --json").json()["authorizations"][0]["granted_by"], hostile);
+}
+
+#[test]
+fn what_is_typed_and_cannot_be_right_is_refused_and_what_may_be_is_noted() {
+    let rig = Rig::new();
+    let register = |ubi: &str, username: &str| {
+        rig.run_words(&[
+            "register",
+            "--ubi",
+            ubi,
+            "--license",
+            "L-1",
+            "--username",
+            username,
+            "--browser",
+            "scripted",
+        ])
+    };
+    snapshot!("typed_by_a_spreadsheet", register("6.04E+08", "ann@example.com"));
+    snapshot!("typed_with_a_name", register("604001", "Ann <ann@example.com>"));
+    assert!(rig.opened().is_empty());
+    let noted = register("604 001", "ann@example.com").exits(0);
+    assert!(noted.err.contains("Note: the UBI \"604 001\" has a blank in it"), "{}", noted.err);
 }

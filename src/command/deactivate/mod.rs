@@ -70,7 +70,13 @@ pub struct Args {
     local_only: bool,
 
     /// Why, for the history
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
     reason: String,
 
     /// How to answer [default: text]

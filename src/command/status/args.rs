@@ -74,7 +74,7 @@ pub struct Args {
     #[arg(long, value_name = "FORMAT", value_enum, conflicts_with = "check")]
     pub(super) format: Option<Format>,
 
-    /// Write the answer to FILE in one step, readable for all
+    /// Write the answer to FILE in one step, readable for all (`-` for standard output)
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 }

@@ -145,14 +145,18 @@ fn for_people<'a>(
         ([], _) => whole(
             "Nothing is registered yet.\nNext: biotrack-auth register --ubi UBI --license LICENSE --username EMAIL\n",
         ),
-        ([one], Some(ledger)) if named && !args.selectors.is_empty() => whole(call.card(ledger, one, view.now)?),
+        ([one], Some(ledger)) if named && !args.selectors.is_empty() => {
+            whole(call.card(ledger, one, view.now)?)
+        }
         (several, _) => Box::new(|out| table(several, view, out)),
     })
 }
 
 fn deliver(args: &Args, call: &Call<'_>, answer: Answer<'_>) -> Result<()> {
     const FOR_ALL: u32 = 0o644;
-    let Some(file) = &args.output else { return call.env.terminal.answer_by(answer) };
+    let Some(file) = args.output.as_ref().filter(|file| file.as_os_str() != "-") else {
+        return call.env.terminal.answer_by(answer);
+    };
     let mut text = Vec::new();
     answer(&mut text).map_err(Error::Output)?;
     files::replace(file, &text, FOR_ALL)

@@ -113,7 +113,8 @@ impl<'a> Reader<'a> {
             match selection::one(selector, profile, &all, |it| it) {
                 Ok(it) => take(it),
                 Err(e @ Error::NotFound { .. }) => {
-                    let like: Vec<_> = all.iter().filter(|it| self.guesses && mentions(selector, it)).collect();
+                    let like: Vec<_> =
+                        all.iter().filter(|it| self.guesses && mentions(selector, it)).collect();
                     if like.is_empty() {
                         return Err(e);
                     }
