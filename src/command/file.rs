@@ -49,6 +49,9 @@ pub(super) fn tell<R>(call: &Call<'_>, sheet: &Sheet<R>) {
         call.env.terminal.say(&format!("Columns not used: {}.", sheet.unused.join(", ")));
     }
     tell_notes(call, &sheet.notes);
+    if !sheet.notes.is_empty() {
+        call.env.terminal.say("What is noted is taken as it's written.");
+    }
 }
 
 /// Notes of the same column and kind in one line, with the lines of the file that they are about.
@@ -65,9 +68,6 @@ pub(super) fn tell_notes(call: &Call<'_>, notes: &[Complaint]) {
     for (column, problem, lines) in by_kind {
         let column = column.map(|column| format!(", column {column}")).unwrap_or_default();
         call.env.terminal.say(&format!("Note: {}{column}: {problem}", numbered(&lines)));
-    }
-    if !notes.is_empty() {
-        call.env.terminal.say("What is noted is taken as it's written.");
     }
 }
 

@@ -110,7 +110,7 @@ fn a_run_with_nothing_to_do_says_nothing_but_to_a_person() {
     rig.run("remind").exits(0);
     rig.run("remind").is(0, "", "");
     rig.with(Person::watching()).run("remind").is(0, "", "No hook was due.\n");
-    assert_eq!(rig.run("remind --json").exits(0).json()["events"], serde_json::json!([]));
+    assert_eq!(rig.run("remind --json").exits(0).json()["reminders"], serde_json::json!([]));
 }
 
 #[test]
@@ -163,7 +163,9 @@ fn a_hook_that_is_not_there_is_reported() {
     let refused = rig.run("remind").exits(1);
     // The reason is the system's own word.
     assert!(
-        refused.err.starts_with("The hook for \"due\" failed: /nowhere/notify can't be run: "),
+        refused
+            .err
+            .starts_with("The hook for \"due\" failed for 101-X0007-D1: /nowhere/notify can't be run: "),
         "{}",
         refused.err
     );
