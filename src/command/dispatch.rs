@@ -55,7 +55,7 @@ pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
         Command::Status(args) => status::run(args, call),
         Command::Remind(args) => remind::run_command(&args, call),
         Command::History(args) => history::run(&args, call),
-        Command::Export(args) => export::run(&args, call),
+        Command::Export(args) => export::run(args, call),
         Command::Import(args) => import::run(&args, call),
         Command::Doctor(args) => doctor::run(&args, call),
         Command::Token(args) => token::run(args, call),

@@ -25,13 +25,21 @@ pub(super) struct HookRunner<'c> {
     /// What was read of the queue, and the last event that was taken out of that.
     waiting: VecDeque<Waiting>,
     after: i64,
-    running: Option<(i64, Occasion, RunningHook)>,
+    running: Option<Running>,
     /// Those that succeeded, while the ledger doesn't know.
     succeeded: Vec<i64>,
     /// This process's turn at the hooks.
     turn: Option<Turn>,
     /// What kept it from going on, where that was told.
     told: Option<String>,
+}
+
+/// A hook that runs.
+struct Running {
+    seq: i64,
+    occasion: Occasion,
+    about: String,
+    hook: RunningHook,
 }
 
 impl<'c> HookRunner<'c> {
@@ -80,8 +88,8 @@ impl<'c> HookRunner<'c> {
 
     fn try_to_go_on(&mut self, ledger: &mut Ledger) -> Result<()> {
         loop {
-            if let Some((_, _, running)) = &self.running {
-                let Some(ended) = running.ended() else { return Ok(()) };
+            if let Some(running) = &self.running {
+                let Some(ended) = running.hook.ended() else { return Ok(()) };
                 self.ended(ended);
             }
             while let Some(seq) = self.succeeded.last() {
@@ -118,28 +126,31 @@ impl<'c> HookRunner<'c> {
         let Some(next) = self.waiting.front() else { return Ok(()) };
         let (seq, occasion) = (next.seq, next.occasion);
         let hook = match event_of(self.call, next, &self.provider, ledger)? {
-            Some((id, event)) => Some(hook_for(self.call, &self.hooks, (occasion, &id), &event)?),
+            Some(told) => {
+                let hook = hook_for(self.call, &self.hooks, (occasion, &told.id), &told.event)?;
+                Some((told.about, hook))
+            }
             None => None,
         };
         self.waiting.pop_front();
         self.after = seq;
         match hook {
-            Some(Some(hook)) => {
+            Some((about, Some(hook))) => {
                 let wake = self.wake.clone();
-                self.running = Some((seq, occasion, hook.start(move || wake())));
+                self.running = Some(Running { seq, occasion, about, hook: hook.start(move || wake()) });
             }
-            Some(None) => self.succeeded.push(seq),
+            Some((_, None)) => self.succeeded.push(seq),
             None => {}
         }
         Ok(())
     }
 
     fn ended(&mut self, ended: Result<(), HookFault>) {
-        let Some((seq, occasion, _)) = self.running.take() else { return };
+        let Some(Running { seq, occasion, about, .. }) = self.running.take() else { return };
         match ended {
             Ok(()) => self.succeeded.push(seq),
             Err(HookFault::Failed(why)) => {
-                tell_of_failure(self.call, occasion, &why);
+                tell_of_failure(self.call, occasion, &about, &why);
                 if let Some(then) = self.then {
                     self.call.env.terminal.insist(then);
                 }
@@ -151,9 +162,9 @@ impl<'c> HookRunner<'c> {
     /// The command ends: the hook that runs is waited for, unless a signal came or comes. What else waits is run by whoever comes
     /// next.
     pub(super) fn finish(mut self, ledger: &mut Ledger) -> Result<()> {
-        if let Some((_, _, running)) = &self.running {
+        if let Some(running) = &self.running {
             let interrupts = self.call.env.interrupts()?;
-            let ended = running.wait(&|| self.call.env.was_interrupted() || interrupts.any());
+            let ended = running.hook.wait(&|| self.call.env.was_interrupted() || interrupts.any());
             self.ended(ended);
         }
         for seq in std::mem::take(&mut self.succeeded) {

@@ -1,14 +1,16 @@
 //! Running the hooks of what has happened: after a change, and again in `remind` what failed.
 
 use super::Call;
-use crate::error::{Error, Result, clean, counted};
+use crate::error::{Error, Result, clean, counted, first_few};
 use crate::ledger::{Ledger, Waiting};
+use crate::model::authorization::Standing;
 use crate::model::provider::Provider;
 use crate::model::reminder::{EventId, Hooks, Occasion};
 use crate::report::{HookEvent, Row};
 use crate::system::Interrupts;
 use crate::system::hook::{Hook, HookFault};
 use jiff::Timestamp;
+use std::path::Path;
 
 /// What a run of hooks came to.
 #[derive(Debug, Default)]
@@ -29,8 +31,8 @@ pub(super) fn run_waiting(
 ) -> Result<Ran> {
     let mut ran = Ran::default();
     for waiting in ledger.waiting_hooks(&provider.profile)? {
-        let Some((id, event)) = event_of(call, &waiting, provider, ledger)? else { continue };
-        match run(call, hooks, (waiting.occasion, &id), &event, interrupts)? {
+        let Some(told) = event_of(call, &waiting, provider, ledger)? else { continue };
+        match run(call, hooks, (waiting.occasion, &told.id), &told.about, &told.event, interrupts)? {
             true => {
                 ledger.hook_done(waiting.seq)?;
                 ran.succeeded += 1;
@@ -41,21 +43,43 @@ pub(super) fn run_waiting(
     Ok(ran)
 }
 
+/// What a hook is told, and of whom.
+pub(super) struct Told {
+    /// The event's own.
+    pub id: EventId,
+    /// The store, by license and name.
+    pub about: String,
+    /// The event.
+    pub event: HookEvent,
+}
+
 /// What a waiting hook is told; `None` where the license isn't in the ledger any more.
 pub(super) fn event_of(
     call: &Call<'_>,
     waiting: &Waiting,
     provider: &Provider,
     ledger: &Ledger,
-) -> Result<Option<(EventId, HookEvent)>> {
+) -> Result<Option<Told>> {
     let Some(standing) = ledger.standing(&provider.profile, &waiting.key)? else { return Ok(None) };
     let row = Row::at(call.env.clock.now(), &standing, provider);
     let id = EventId::of_event(ledger.id(), waiting.seq);
     let (told, detail) = ((waiting.occasion, id.clone()), Some(waiting.detail.clone()));
-    Ok(Some((id, HookEvent::of(told, waiting.at, &row, None, detail))))
+    let event = HookEvent::of(told, waiting.at, &row, None, detail);
+    Ok(Some(Told { id, about: about(&[&standing]), event }))
 }
 
-/// An occasion's hook, to be run on an event or on a digest of several; `None` where there is none.
+/// The stores that a hook is about, by license and name.
+pub(super) fn about(standings: &[&Standing]) -> String {
+    const NAMED: usize = 3;
+    let named = standings.iter().map(|it| match &it.record.name {
+        Some(name) => format!("{} ({name})", it.record.key.license),
+        None => it.record.key.license.to_string(),
+    });
+    first_few(&named.collect::<Vec<_>>(), NAMED)
+}
+
+/// An occasion's hook, to be run on an event or on a digest of several; `None` where there is none. It runs in the
+/// configuration's folder, whoever calls.
 pub(super) fn hook_for(
     call: &Call<'_>,
     hooks: &Hooks,
@@ -63,8 +87,14 @@ pub(super) fn hook_for(
     event: &impl serde::Serialize,
 ) -> Result<Option<Hook>> {
     let Some(words) = hooks.commands.get(&occasion) else { return Ok(None) };
-    let (words, input) = (words.clone(), call.json_line(event)?);
-    Ok(Some(Hook { words, event: call.env.paths.hooks().join(id.as_str()), input, timeout: hooks.timeout }))
+    let paths = &call.env.paths;
+    Ok(Some(Hook {
+        words: words.clone(),
+        folder: paths.config.parent().map(Path::to_owned),
+        event: paths.hooks().join(id.as_str()),
+        input: call.json_line(event)?,
+        timeout: hooks.timeout,
+    }))
 }
 
 /// Runs an occasion's hook on an event, or on a digest of several; whether it succeeded. No hook is a success.
@@ -74,7 +104,8 @@ pub(super) fn hook_for(
 pub(super) fn run(
     call: &Call<'_>,
     hooks: &Hooks,
-    about: (Occasion, &EventId),
+    (occasion, id): (Occasion, &EventId),
+    about: &str,
     event: &impl serde::Serialize,
     interrupts: &Interrupts,
 ) -> Result<bool> {
@@ -82,20 +113,20 @@ pub(super) fn run(
     if interrupts.any() {
         return Err(stopped());
     }
-    let Some(hook) = hook_for(call, hooks, about, event)? else { return Ok(true) };
+    let Some(hook) = hook_for(call, hooks, (occasion, id), event)? else { return Ok(true) };
     match hook.run(&|| interrupts.any()) {
         Ok(()) => Ok(true),
         Err(HookFault::Failed(why)) => {
-            tell_of_failure(call, about.0, &why);
+            tell_of_failure(call, occasion, about, &why);
             Ok(false)
         }
         Err(HookFault::Stopped) => Err(stopped()),
     }
 }
 
-/// A hook failed.
-pub(super) fn tell_of_failure(call: &Call<'_>, occasion: Occasion, why: &str) {
-    let told = format!("The hook for \"{}\" failed: {}.", occasion.word(), clean(why));
+/// A hook failed that was about a store, or several.
+pub(super) fn tell_of_failure(call: &Call<'_>, occasion: Occasion, about: &str, why: &str) {
+    let told = format!("The hook for \"{}\" failed for {about}: {}.", occasion.word(), clean(why));
     call.env.terminal.insist(&told);
 }
 

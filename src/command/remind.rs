@@ -1,6 +1,6 @@
 //! `remind`: runs the hooks of what has become due, once each; what was missed is caught up, what failed is tried again.
 
-use super::hooks::{Digest, Ran, run, run_waiting};
+use super::hooks::{Digest, Ran, about, run, run_waiting};
 use super::{Call, blind_spots, open_ledger, read_ledger};
 use crate::config::Config;
 use crate::error::{Error, Result, counted};
@@ -23,7 +23,8 @@ use std::collections::BTreeMap;
 /// still waiting are run too.
 ///
 /// Hooks are commands that the configuration names: hooks.due, hooks.expired, hooks.granted, hooks.failed and
-/// hooks.deactivated. Each gets the event as JSON on its standard input, without secrets.
+/// hooks.deactivated. Each gets the event as JSON on its standard input, without secrets. It runs in the configuration's
+/// folder, and no shell is used: for a pipe or a redirection write sh -c '…'.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -96,10 +97,12 @@ pub(super) fn run_command(args: &Args, call: &Call<'_>) -> Result<u8> {
         }
         return Err(error);
     }
-    call.env.terminal.say(&match succeeded {
-        0 => "No hook was due.".to_owned(),
-        some => format!("{} run.", counted(some, "hook was", "hooks were")),
-    });
+    match succeeded {
+        // Cron mails what a command prints, and nobody reads a mail a day that says nothing.
+        0 if !call.env.terminal.attended() => {}
+        0 => call.env.terminal.say("No hook was due."),
+        some => call.env.terminal.say(&format!("{} run.", counted(some, "hook was", "hooks were"))),
+    }
     Ok(0)
 }
 
@@ -202,7 +205,8 @@ fn give(
             let id = EventId::of_digest(events.iter().map(HookEvent::id));
             let at = whole_second(now);
             let digest = Digest { schema: 1, event: occasion, id: id.clone(), at, events };
-            let succeeded = run(call, hooks, (occasion, &id), &digest, interrupts)?;
+            let stores = about(&all.iter().map(|found| &found.standing).collect::<Vec<_>>());
+            let succeeded = run(call, hooks, (occasion, &id), &stores, &digest, interrupts)?;
             given.note(succeeded);
             if succeeded {
                 let noted: Vec<_> = all.iter().map(Found::note).collect();
@@ -213,7 +217,8 @@ fn give(
         }
         for found in all {
             let event = found.event(provider, ledger, now);
-            let succeeded = run(call, hooks, (occasion, event.id()), &event, interrupts)?;
+            let stores = about(&[&found.standing]);
+            let succeeded = run(call, hooks, (occasion, event.id()), &stores, &event, interrupts)?;
             given.note(succeeded);
             if succeeded {
                 // Noted one by one: a crash repeats one reminder at most, and loses none.

@@ -77,6 +77,8 @@ pub enum Error {
         selector: String,
         /// Where.
         profile: String,
+        /// Those whose names are nearest to it, the nearest first.
+        near: Vec<String>,
     },
     /// Several authorizations are named so.
     #[error("\"{selector}\" names {} authorizations: {}", .candidates.len(), .candidates.join(", "))]
@@ -445,6 +447,10 @@ impl Error {
             Self::MissingFlags { flags } => {
                 Some(format!("Give {}, or run the command in a terminal to be asked.", flags.join(" and ")))
             }
+            Self::NotFound { near, .. } if !near.is_empty() => Some(format!(
+                "The nearest: {}. See what there is: biotrack-auth status. Another profile: add --profile NAME.",
+                near.join(", ")
+            )),
             Self::NotFound { .. } => {
                 Some("See what there is: biotrack-auth status. Another profile: add --profile NAME.".into())
             }

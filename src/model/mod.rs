@@ -2,7 +2,10 @@
 
 pub mod authorization;
 pub mod blind_spot;
+pub mod blocked_ports;
+pub mod cell;
 pub mod column;
+pub mod command_words;
 pub mod consent;
 pub mod duration;
 pub mod expiry;
@@ -13,6 +16,7 @@ pub mod granted;
 pub mod history;
 pub mod ids;
 pub mod instant;
+pub mod odd_cell;
 pub mod outcome;
 pub mod pace;
 pub mod plan;
@@ -24,6 +28,7 @@ pub mod seal;
 pub mod secret;
 pub mod selection;
 pub mod server;
+pub mod slips;
 pub mod spread;
 pub mod transfer;
 pub mod vault_kind;

@@ -39,6 +39,8 @@ impl From<String> for HookFault {
 pub struct Hook {
     /// Program and arguments.
     pub words: Vec<String>,
+    /// The folder that it runs in; where there is none, this process's.
+    pub folder: Option<PathBuf>,
     /// The file for what is on its standard input, one for each event; it's gone afterwards.
     pub event: PathBuf,
     /// The event.
@@ -53,7 +55,7 @@ impl Hook {
         let (program, arguments) =
             self.words.split_first().ok_or_else(|| HookFault::from("it has no words".to_owned()))?;
         let stdin = written(&self.event, self.input.as_bytes())?;
-        let ended = run_on(program, arguments, &stdin, self.timeout, is_over);
+        let ended = run_on((program, arguments), self.folder.as_deref(), &stdin, self.timeout, is_over);
         let _ = fs::remove_file(&self.event);
         ended
     }
@@ -106,13 +108,14 @@ impl Drop for RunningHook {
 }
 
 fn run_on(
-    program: &str,
-    arguments: &[String],
+    (program, arguments): (&str, &[String]),
+    folder: Option<&Path>,
     stdin: &File,
     timeout: Duration,
     is_over: &dyn Fn() -> bool,
 ) -> Result<(), HookFault> {
     let mut command = Command::new(program);
+    command.current_dir(folder.filter(|it| it.is_dir()).unwrap_or(Path::new(".")));
     // What it prints is talk, not this program's answer.
     command.args(arguments).stdout(Stdio::from(std::io::stderr()));
     command.stdin(stdin.try_clone().map_err(|e| e.to_string())?);
@@ -207,7 +210,7 @@ mod tests {
         .map(str::to_owned)
         .to_vec();
         let event = folder.join("events").join("event");
-        (Hook { words, event, input: "{}".into(), timeout: Duration::from_secs(600) }, note)
+        (Hook { words, folder: None, event, input: "{}".into(), timeout: Duration::from_secs(600) }, note)
     }
 
     fn is_there(note: &Path) -> bool {
@@ -243,6 +246,7 @@ mod tests {
         let (woken, wait) = channel();
         let hook = |word: &str| Hook {
             words: vec![word.into()],
+            folder: None,
             event: event.clone(),
             input: "{}".into(),
             timeout: Duration::from_secs(600),

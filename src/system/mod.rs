@@ -3,6 +3,7 @@
 
 mod boot;
 mod browser;
+mod clean_writer;
 mod clock;
 mod env;
 pub mod fault;
@@ -12,6 +13,7 @@ mod http;
 mod input;
 mod keyring;
 mod keys;
+mod multiplexer;
 #[cfg(any(unix, test))]
 mod paste;
 mod paths;
@@ -29,6 +31,7 @@ pub mod threads;
 #[cfg(unix)]
 mod tty;
 mod variables;
+mod wrap;
 mod zones;
 
 pub use browser::{

@@ -3,6 +3,7 @@
 use super::paste::Burst;
 use super::printer::{Printer, To};
 use super::tty::{Modes, Woken};
+use dialoguer::console::{Term, truncate_str};
 use secrecy::SecretString;
 use std::io;
 use std::time::Duration;
@@ -105,13 +106,13 @@ pub(super) fn confirm(question: &str) -> io::Result<bool> {
 pub(super) fn choose(question: &str, among: &[String]) -> io::Result<usize> {
     let modes = Modes::list()?;
     let mut at = 0;
-    say(&format!("{question}:\n{}", list(among, at)));
+    say(&format!("{question}:\n{}", list(among, at, columns())));
     let up = format!("\x1b[{}A\x1b[J", among.len());
     let chosen = loop {
         match modes.wait(None)? {
             Woken::Typed => {}
             Woken::Continued => {
-                say(&format!("\n{question}:\n{}", list(among, at)));
+                say(&format!("\n{question}:\n{}", list(among, at, columns())));
                 continue;
             }
             Woken::Interrupted | Woken::Quiet => break Err(interrupted()),
@@ -122,7 +123,7 @@ pub(super) fn choose(question: &str, among: &[String]) -> io::Result<usize> {
             Step::Take(taken) => break Ok(taken),
             Step::Leave => break Err(interrupted()),
         }
-        say(&format!("{up}{}", list(among, at)));
+        say(&format!("{up}{}", list(among, at, columns())));
     };
     if let Ok(taken) = chosen {
         // One line more: the question's own.
@@ -162,9 +163,18 @@ fn step(typed: &[u8], from: usize, of: usize) -> Step {
     Step::To(at)
 }
 
-fn list(among: &[String], at: usize) -> String {
-    let line = |(place, it): (usize, &String)| format!("{} {it}\n", if place == at { '>' } else { ' ' });
+fn list(among: &[String], at: usize, columns: usize) -> String {
+    let line = |(place, it): (usize, &String)| {
+        // A line that the terminal breaks would be two, and be drawn twice.
+        let it = truncate_str(it, columns.saturating_sub(3), "…");
+        format!("{} {it}\n", if place == at { '>' } else { ' ' })
+    };
     among.iter().enumerate().map(line).collect()
+}
+
+/// As wide as the terminal is now: it may have been made narrower meanwhile.
+fn columns() -> usize {
+    Term::stderr().size().1.into()
 }
 
 /// Reads all that is pasted, and one byte more than the most that may be. It ends with Enter once it's quiet, or Ctrl-D; one line

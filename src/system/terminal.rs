@@ -1,9 +1,12 @@
 //! Standard input, output and error: the answer goes out on one, the talk on the other, and both are clean.
 
+use super::clean_writer::{CleanWriter, harmless};
 use super::input::{Input, Listening, SystemInput};
 use super::keys::Typed;
+use super::multiplexer::Multiplexer;
 use super::printer::{GivenUp, MovingLines, Printer, To};
 use super::variables::Variables;
+use super::wrap::wrapped;
 use crate::error::{Error, Result, clean};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use std::io::{self, IsTerminal, Read, Write};
@@ -42,6 +45,8 @@ pub struct Terminal {
     talk: Talk,
     /// The answer's width, where it isn't the system's to say.
     columns: Option<u16>,
+    /// What stands between the program and the terminal.
+    multiplexer: Option<Multiplexer>,
 }
 
 impl Terminal {
@@ -54,6 +59,7 @@ impl Terminal {
             // https://no-color.org
             plain: variables.get("NO_COLOR").is_some() || variables.get("TERM") == Some("dumb"),
             columns: None,
+            multiplexer: Multiplexer::around(variables),
             ..Self::printing(Printer::of_the_process().clone())
         }
     }
@@ -79,6 +85,7 @@ impl Terminal {
             color: Color::Auto,
             talk: Talk::Normal,
             columns: Some(100),
+            multiplexer: None,
         }
     }
 
@@ -162,9 +169,10 @@ impl Terminal {
         if self.can_animate() { self.printer.moving() } else { MovingLines::hidden() }
     }
 
-    /// Writes the answer to standard output, the whole of it: its reader is waited for until a signal comes. A reader that has gone
-    /// is no error.
+    /// Writes the answer to standard output, the whole of it: its reader is waited for until a signal comes. It's clean where
+    /// that is a terminal, whatever a record holds. A reader that has gone is no error.
     pub fn answer(&self, text: &str) -> Result<()> {
+        let text = if self.out_is_terminal { &harmless(text) } else { text };
         self.answered(self.printer.write(text.as_bytes()))
     }
 
@@ -172,7 +180,13 @@ impl Terminal {
     pub fn answer_by(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
         const AT_ONCE: usize = 64 * 1024;
         let mut out = io::BufWriter::with_capacity(AT_ONCE, AnswerWriter(&self.printer));
-        self.answered(write(&mut out).and_then(|()| out.flush()))
+        self.answered(match self.out_is_terminal {
+            true => {
+                let mut clean = CleanWriter::to(&mut out);
+                write(&mut clean).and_then(|()| clean.finish())
+            }
+            false => write(&mut out).and_then(|()| out.flush()),
+        })
     }
 
     fn answered(&self, written: io::Result<()>) -> Result<()> {
@@ -230,10 +244,23 @@ impl Terminal {
     /// Says what went wrong and what to do about it, on standard error, whatever `--quiet` says.
     pub fn complain(&self, error: &Error) {
         let (bold, plain) = if self.color_err() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
-        self.talk(&format!("{bold}error:{plain} {}", clean_lines(&error.to_string())));
+        let said = self.wrapped(&format!("error: {}", clean_lines(&error.to_string())));
+        self.talk(&format!("{bold}error:{plain}{}", said.strip_prefix("error:").unwrap_or(&said)));
         if let Some(hint) = error.hint() {
-            self.talk(&format!("  {}", clean_lines(&hint).replace('\n', "\n  ")));
+            self.talk(&self.wrapped(&format!("  {}", clean_lines(&hint).replace('\n', "\n  "))));
         }
+    }
+
+    /// A text as wide as the terminal that the talk goes to.
+    fn wrapped(&self, text: &str) -> String {
+        let is_the_systems = self.err_is_terminal && self.columns.is_none();
+        let size = is_the_systems.then(|| dialoguer::console::Term::stderr().size_checked()).flatten();
+        size.map_or_else(|| text.to_owned(), |(_, columns)| wrapped(text, columns.into(), 2))
+    }
+
+    /// Shows the help where a command was left out: our own words, with the colors that they have.
+    pub fn show_help(&self, text: &str) {
+        self.talk(text);
     }
 
     /// Draws a picture of half blocks on standard error; black on white, where colors may be used.
@@ -243,12 +270,22 @@ impl Terminal {
         self.talk(&drawn.join("\n"));
     }
 
-    /// Asks the terminal to put a text into the clipboard (xterm's OSC 52). `false` where standard error is none.
+    /// Asks the terminal to put a text into the clipboard (xterm's OSC 52), through tmux or screen where one is between.
+    /// `false` where standard error is no terminal.
     pub fn copy(&self, text: &str) -> bool {
-        if self.err_is_terminal {
-            self.printer.control(format!("\x1b]52;c;{}\x07", BASE64_STANDARD.encode(text)).as_bytes());
+        if self.err_is_terminal && !self.multiplexer.is_some_and(|it| it.takes(text)) {
+            let asked = format!("\x1b]52;c;{}\x07", BASE64_STANDARD.encode(text));
+            let asked = self.multiplexer.map_or(asked.clone(), |it| it.passing(&asked));
+            self.printer.control(asked.as_bytes());
         }
         self.err_is_terminal
+    }
+
+    /// How many rows the terminal has that the talk goes to; `None` where it isn't one.
+    pub fn rows(&self) -> Option<u16> {
+        let is_the_systems = self.err_is_terminal && self.columns.is_none();
+        let size = is_the_systems.then(|| dialoguer::console::Term::stderr().size_checked()).flatten();
+        size.map(|(rows, _)| rows)
     }
 
     fn talk(&self, text: &str) {

@@ -189,7 +189,7 @@ impl ProgressReporter for BulkReporter<'_> {
         // Mostly the same of each: said once.
         for remark in remarks {
             if self.remarked.insert(remark.clone()) {
-                self.say(remark);
+                self.insist(remark);
             }
         }
     }

@@ -6,6 +6,7 @@ use crate::command::Call;
 use crate::consent::{OpenMethod, ProgressReporter};
 use crate::custody::Custody;
 use crate::error::clean;
+use crate::model::consent::Fact;
 use crate::model::duration::in_words;
 use crate::model::outcome::Outcome;
 use crate::model::pace::Pace;
@@ -16,6 +17,9 @@ use crate::system::{MovingLines, Opened};
 use jiff::SignedDuration;
 use std::time::{Duration, Instant};
 use url::Url;
+
+/// With no more rows than these, what was told first isn't seen any more.
+const LOW: u16 = 30;
 
 /// What it does while nobody has answered.
 const WAITING: &str = "Waiting for the admin to grant access";
@@ -50,6 +54,12 @@ impl<'v> SingleReporter<'v> {
             format!("{sign} {what} ({left} left; Ctrl-C stops)")
         });
     }
+
+    /// What the page must show, in a line.
+    fn facts(&self, item: &Planned) -> String {
+        let fact = |fact: &Fact| format!("{} {}", fact.label(), fact.expected(self.provider, &item.key));
+        Fact::ALL.iter().map(fact).collect::<Vec<_>>().join(", ")
+    }
 }
 
 impl ProgressReporter for SingleReporter<'_> {
@@ -58,6 +68,7 @@ impl ProgressReporter for SingleReporter<'_> {
         terminal.say(&consent_card(self.provider, &item.key, &item.username));
         terminal.insist(&format!("Open this address in a browser on this machine:\n\n  {address}\n"));
         self.handing_off.show(self.call, address, Some(address));
+        let advice = from_afar(self.call.env, waiting_port(address).as_slice());
         match how {
             OpenMethod::Browser(Opened::Failed(why)) => {
                 let why = clean(&why);
@@ -65,14 +76,20 @@ impl ProgressReporter for SingleReporter<'_> {
                 terminal
                     .insist(&format!("No browser could be opened ({why}). Open the address above by hand."));
             }
+            // Where there is no display, what was started shows nothing.
+            OpenMethod::Browser(Opened::Started) if advice.is_some() => {}
             OpenMethod::Browser(Opened::Started) => terminal.say("A browser has been asked to open it."),
             OpenMethod::Address | OpenMethod::Worklist => {}
         }
-        if let Some(advice) = from_afar(self.call.env, waiting_port(address).as_slice()) {
+        if let Some(advice) = advice {
             terminal.say(&advice);
         }
         if terminal.attended() {
             terminal.say("If the admin's browser says that it can't connect, paste the address in its bar here, then Enter.");
+        }
+        // On a low terminal the card has scrolled away by now, and the page is compared with it.
+        if terminal.rows().is_some_and(|rows| rows <= LOW) {
+            terminal.say(&format!("The page must say: {}.", self.facts(item)));
         }
         self.until = until;
         self.waiting = terminal.moving();
@@ -88,7 +105,7 @@ impl ProgressReporter for SingleReporter<'_> {
     }
 
     fn remarks(&mut self, _: &Planned, remarks: &[String]) {
-        remarks.iter().for_each(|remark| self.call.env.terminal.say(remark));
+        remarks.iter().for_each(|remark| self.call.env.terminal.insist(remark));
     }
 
     fn ended(&mut self, _: &Planned, _: &Outcome, _: Option<&str>) {

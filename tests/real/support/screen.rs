@@ -134,6 +134,16 @@ impl Screen {
         self.tmux(&["capture-pane", "-p", "-J", "-S", "-"])
     }
 
+    /// What tmux tells programs of itself in their environment, which is bare here.
+    pub fn variable(&self) -> String {
+        format!("TMUX={},1,0", self.socket)
+    }
+
+    /// What was copied last.
+    pub fn copied(&self) -> String {
+        self.tmux(&["show-buffer"])
+    }
+
     fn tmux(&self, arguments: &[&str]) -> String {
         let mut tmux = outside("tmux");
         tmux.env_remove("TMUX")
