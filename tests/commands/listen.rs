@@ -457,7 +457,7 @@ fn a_grant_that_could_not_be_stored_is_stored_by_itself_as_soon_as_it_can() {
 }
 
 #[test]
-fn what_the_ledger_could_not_take_goes_there_as_soon_as_it_can() {
+fn what_a_ledger_in_a_file_could_not_take_goes_there_as_soon_as_it_can() {
     for refused in [false, true] {
         let rig = public();
         let link = rig.run(REGISTER).exits(0).raw().trim_end().to_owned();
@@ -496,7 +496,7 @@ fn what_the_ledger_could_not_take_goes_there_as_soon_as_it_can() {
 }
 
 #[test]
-fn an_answer_that_the_ledger_cannot_take_is_kept_and_finished_by_itself() {
+fn an_answer_that_a_ledger_in_a_file_cannot_take_is_kept_and_finished_by_itself() {
     let rig = public();
     let back = granted_link(&rig);
     while_listening(&rig, "", |port, running| {
