@@ -117,7 +117,7 @@ fn show(args: &Args, call: &Call<'_>) -> Result<u8> {
         Some(ledger) => chosen(args, ledger, &provider, since)?,
         None if args.selectors.is_empty() => Vec::new(),
         None => {
-            return Err(Error::NotFound { selector: args.selectors.join(" "), profile });
+            return Err(Error::NotFound { selector: args.selectors.join(" "), profile: Some(profile) });
         }
     };
     let text = match format {

@@ -18,7 +18,7 @@ mod history;
 mod hooks;
 mod import;
 mod listen;
-mod man;
+pub mod man;
 mod online;
 mod register;
 mod remind;

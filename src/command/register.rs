@@ -19,9 +19,6 @@ use crate::model::rows::registrations;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-/// The UBI of a license at a server that knows none.
-const NO_UBI: &str = "none";
-
 /// Register a license: have its admin user grant access on BioTrack's page
 ///
 /// The admin user's password isn't asked for here, and never taken: it belongs on BioTrack's own page only.
@@ -110,7 +107,7 @@ pub(super) fn run<'a>(mut args: Args, call: &Call<'a>) -> Result<u8> {
         });
     }
     if bench.provider.is_generic() {
-        args.ubi.get_or_insert_with(|| NO_UBI.into());
+        args.ubi.get_or_insert_with(|| Ubi::NONE.into());
     }
     ask_for_missing(&mut args, call)?;
     let (Some(ubi), Some(license), Some(username)) = (&args.ubi, &args.license, &args.username) else {
@@ -118,7 +115,9 @@ pub(super) fn run<'a>(mut args: Args, call: &Call<'a>) -> Result<u8> {
     };
     let key = Key { ubi: Ubi::parse(ubi)?, license: License::parse(license)? };
     let username = Username::parse(username)?;
-    bench.work(call, |bench| register(args, call, bench, &key, &username))
+    bench.work(call, |bench| {
+        register(args, call, bench, &key, &username).or_else(|e| bench.refused(call, &key, e))
+    })
 }
 
 fn register<'a>(

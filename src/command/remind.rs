@@ -3,11 +3,12 @@
 use super::hooks::{Ran, run, run_waiting};
 use super::{Call, open_ledger, read_ledger};
 use crate::config::Config;
-use crate::error::{Error, Result, counted};
+use crate::error::{Error, Result, counted, licenses};
 use crate::ledger::{GrantOf, Ledger};
 use crate::model::authorization::Standing;
 use crate::model::expiry::horizon;
 use crate::model::ids::Key;
+use crate::model::instant::of_argument;
 use crate::model::provider::Provider;
 use crate::model::reminder::{EventId, Occasion, Reminder, reminder};
 use crate::report::{HookCause, HookDigest, HookEvent, Reminders, Row};
@@ -33,7 +34,7 @@ pub struct Args {
     dry_run: bool,
 
     /// With --dry-run: as it will be at this instant (RFC 3339)
-    #[arg(long, value_name = "TIME", requires = "dry_run")]
+    #[arg(long, value_name = "TIME", requires = "dry_run", value_parser = of_argument)]
     at: Option<Timestamp>,
 
     /// Remind of every profile's
@@ -92,9 +93,15 @@ pub(super) fn run_command(args: &Args, call: &Call<'_>) -> Result<u8> {
 
 fn dry_run(call: &Call<'_>, config: &Config, providers: &[Provider], now: Timestamp) -> Result<u8> {
     let (mut events, mut said) = (Vec::new(), Vec::new());
+    let mut untold: BTreeMap<Occasion, usize> = BTreeMap::new();
     if let Some(ledger) = read_ledger(call.env, config)? {
         for provider in providers {
             for found in find(config, provider, &ledger, now)? {
+                let occasion = found.reminder.occasion;
+                if !config.hooks.commands.contains_key(&occasion) {
+                    *untold.entry(occasion).or_default() += 1;
+                    continue;
+                }
                 said.push(in_words(&found, provider, now));
                 events.push(found.event(provider, &ledger, now)?);
             }
@@ -106,6 +113,12 @@ fn dry_run(call: &Call<'_>, config: &Config, providers: &[Provider], now: Timest
         (false, said) => said.concat(),
     };
     call.env.terminal.answer(&text)?;
+    for (occasion, count) in untold {
+        let (word, licenses) = (occasion.word(), licenses(count));
+        call.env
+            .terminal
+            .say(&format!("Note: nobody would be told of {licenses} ({word}): hooks.{word} isn't set."));
+    }
     Ok(0)
 }
 
@@ -211,11 +224,11 @@ fn in_words(found: &Found, provider: &Provider, now: Timestamp) -> String {
     let record = &found.standing.record;
     let called = record.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
     let days = |count: i64| if count == 1 { "1 day".to_owned() } else { format!("{count} days") };
-    let (left, threshold) =
-        (days(record.days_left(now).unwrap_or_default()), days(i64::from(found.reminder.days)));
+    let left = record.days_in_words(now, &provider.zone).unwrap_or_default();
+    let threshold = days(i64::from(found.reminder.days));
     let occasion = found.reminder.occasion.word();
     format!(
-        "{occasion}: {}{called} in profile {}, {left} left, threshold {threshold}\n",
+        "{occasion}: {}{called} in profile {}, {left}, threshold {threshold}\n",
         record.key, provider.profile
     )
 }

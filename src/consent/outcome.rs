@@ -2,7 +2,7 @@
 
 use crate::custody::{Custody, Kept};
 use crate::error::{Error, Result};
-use crate::model::authorization::{accept_waiting, discard_waiting, next, register_again};
+use crate::model::authorization::{accept_waiting, discard_waiting, next, register_again, selector};
 use crate::model::flow::Purpose;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::plan::Planned;
@@ -45,8 +45,12 @@ pub fn outcome_of(
 /// What kept a consent from bringing a grant, with the command that asks once more.
 pub fn without_grant(error: Error, item: &Planned, provider: &Provider) -> Error {
     match error {
-        Error::Provider(error) => Error::NoGrant { error, next: asking_again(item, provider) },
-        other => other,
+        Error::Provider(error) => Error::NoGrant {
+            license: Some(item.key.license.to_string()),
+            error,
+            next: asking_again(item, provider),
+        },
+        other => other.of_license(&selector(&item.key, provider.other())),
     }
 }
 

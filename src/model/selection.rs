@@ -23,7 +23,9 @@ pub fn one<'a, T>(
     }
     match found[..] {
         [only] => Ok(only),
-        [] => Err(Error::NotFound { selector: crate::error::clean(wanted), profile: profile.to_owned() }),
+        [] => {
+            Err(Error::NotFound { selector: crate::error::clean(wanted), profile: Some(profile.to_owned()) })
+        }
         [first, ..] => {
             let several_profiles = found.iter().any(|it| record(it).profile != record(first).profile);
             let told = |it: &Authorization| match several_profiles {
@@ -70,6 +72,8 @@ pub struct Quiet {
     pub deactivated: usize,
     /// When the first of the grants ends.
     pub first_end: Option<Timestamp>,
+    /// How many days that is.
+    pub days_left: Option<i64>,
 }
 
 impl Quiet {
@@ -80,6 +84,7 @@ impl Quiet {
             pending: self.pending + other.pending,
             deactivated: self.deactivated + other.deactivated,
             first_end: self.first_end.into_iter().chain(other.first_end).min(),
+            days_left: self.days_left.into_iter().chain(other.days_left).min(),
         }
     }
 }

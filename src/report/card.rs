@@ -1,6 +1,6 @@
 //! One license on a card, in words that a support engineer can paste to a customer; and the card before a consent.
 
-use super::row::{Row, days_in_words, sign};
+use super::row::{Row, sign};
 use crate::model::authorization::{Condition, Standing, State, discard_waiting};
 use crate::model::consent::Fact;
 use crate::model::duration::in_words;
@@ -27,7 +27,7 @@ pub fn card(row: &Row<'_>, history: &[Line], now: Timestamp) -> String {
     let record = &row.standing.record;
     let mut pairs = vec![
         ("State", state_in_words(row)),
-        ("UBI", record.key.ubi.to_string()),
+        ("UBI", record.key.ubi.known().unwrap_or("–").to_owned()),
         ("Location", record.key.license.to_string()),
     ];
     pairs.extend(record.ocm_license.as_ref().map(|ocm| ("OCM license", ocm.to_string())));
@@ -71,7 +71,7 @@ fn told(line: &Line, row: &Row<'_>) -> String {
 }
 
 fn state_in_words(row: &Row<'_>) -> String {
-    let said = match (row.state, row.days_left.map(days_in_words)) {
+    let said = match (row.state, row.days_in_words()) {
         (State::Active, Some(days)) => format!("active, {days}"),
         (State::Due, Some(days)) => format!("due for renewal, {days}"),
         (State::Expired, Some(days)) => format!("EXPIRED: this store isn't reporting; it {days}"),

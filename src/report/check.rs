@@ -1,11 +1,11 @@
 //! `status --check`: the monitoring-plugin convention, one summary line with perfdata, then details.
 
 use super::json::Summary;
-use super::row::{Row, days_in_words};
+use super::row::Row;
 use crate::error::{Error, Result};
 use crate::model::authorization::{Condition, State};
 use crate::model::duration;
-use crate::model::expiry::{self, working_day};
+use crate::model::expiry::working_day;
 use crate::model::selection::Quiet;
 use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;
@@ -111,8 +111,7 @@ pub fn check(
     if let Some((_, worst)) = judged.first().filter(|(level, _)| *level > 0) {
         text.push_str(&format!(", first: {}", plain(&worst.called())));
     }
-    let ends = beside.first_end.map(|end| expiry::days_left(end, now));
-    let days_left = counted.iter().filter_map(|row| row.days_left).chain(ends).min();
+    let days_left = counted.iter().filter_map(|row| row.days_left).chain(beside.days_left).min();
     text.push_str(&format!(" | {}\n", perfdata(&summary, days_left)));
     let several = rows.iter().any(|row| row.standing.record.profile != rows[0].standing.record.profile);
     for (level, row) in judged.iter().filter(|(level, _)| *level > 0) {
@@ -174,7 +173,7 @@ fn perfdata(summary: &Summary, days_left: Option<i64>) -> String {
 fn detail(level: u8, row: &Row<'_>, of: &str) -> String {
     let record = &row.standing.record;
     let mut said = vec![row.state.word().to_owned()];
-    said.extend(row.days_left.map(days_in_words));
+    said.extend(row.days_in_words());
     said.extend(row.conditions.iter().map(|one| one.word().to_owned()));
     said.extend(row.next_command());
     let called = record.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));

@@ -32,7 +32,7 @@ pub use json::{
 pub use message::{Link, Message, message, qr};
 pub use plan::{PlanDocument, plan};
 pub use prometheus::prometheus;
-pub use row::{Row, View, days_in_words};
+pub use row::{Row, View};
 pub use run::run_summary;
 pub use table::table;
 pub use transfer::{ImportDocument, export_csv, export_json};

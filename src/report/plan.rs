@@ -2,16 +2,16 @@
 
 use super::json::SCHEMA;
 use super::row::View;
-use super::row::days_in_words;
 use super::table::cut;
 use crate::error::{counted, licenses};
-use crate::model::expiry::days_left;
+use crate::model::expiry::{days_in_words, days_left};
 use crate::model::flow::Purpose;
 use crate::model::ids::{Key, Ubi};
 use crate::model::instant::whole_second;
 use crate::model::plan::{Plan, Planned};
 use crate::model::spread::{Choice, Proposal};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,8 +32,8 @@ const LEAST_WORDS: usize = 28;
 
 /// The plan in words: the sum, each company's admins with their licenses, what is left out, and the proposal of
 /// `--spread` where it wasn't asked for. It fits the view's width; the command to run is the caller's last line.
-pub fn plan(plan: &Plan, proposal: Option<&Proposal>, view: &View) -> String {
-    let page = Page { width: view.width.map_or(usize::MAX, usize::from), now: view.now };
+pub fn plan(plan: &Plan, proposal: Option<&Proposal>, view: &View, zone: &TimeZone) -> String {
+    let page = Page { width: view.width.map_or(usize::MAX, usize::from), now: view.now, zone };
     let groups = Groups::of(plan);
     let mut text = page.folded(&groups.sum(plan), "");
     text.push_str(&if plan.items.len() > IN_FULL { page.brief(&groups) } else { page.full(&groups, plan) });
@@ -125,12 +125,13 @@ fn padded(text: &str, width: usize) -> String {
 }
 
 /// What the text is laid out for.
-struct Page {
+struct Page<'z> {
     width: usize,
     now: Timestamp,
+    zone: &'z TimeZone,
 }
 
-impl Page {
+impl Page<'_> {
     /// Each company's admins, and a line for each of their licenses.
     fn full(&self, groups: &Groups<'_>, plan: &Plan) -> String {
         let columns = Columns::of(plan, self.width);
@@ -176,27 +177,20 @@ impl Page {
     /// When it ends and why it's in the plan, each said once.
     fn ending_and_why(&self, item: &Planned) -> String {
         let ending = self.ending(item);
-        if item.why.contains(&ending) || item.why.starts_with("expired") {
-            item.why.clone()
-        } else {
-            format!("{ending}: {}", item.why)
-        }
+        if item.why.contains(&ending) { item.why.clone() } else { format!("{ending}: {}", item.why) }
     }
 
     fn ending(&self, item: &Planned) -> String {
         let Some(expires) = item.expires_at else { return "no grant yet".into() };
-        match days_left(expires, self.now) {
-            0 => "less than a day left".into(),
-            days => days_in_words(days),
-        }
+        days_in_words(expires, self.now, self.zone)
     }
 
     /// How things stand with several licenses.
     fn endings(&self, items: &[&Planned]) -> String {
-        let days: Vec<i64> =
-            items.iter().filter_map(|item| item.expires_at).map(|at| days_left(at, self.now)).collect();
-        let lapsed = days.iter().filter(|days| **days < 0).count();
-        let living = || days.iter().copied().filter(|days| *days >= 0);
+        let ends: Vec<_> = items.iter().filter_map(|item| item.expires_at).collect();
+        let lapsed = ends.iter().filter(|end| **end <= self.now).count();
+        let living =
+            || ends.iter().filter(|end| **end > self.now).map(|end| days_left(*end, self.now, self.zone));
         let mut parts = Vec::new();
         if lapsed > 0 {
             parts.push(format!("{lapsed} lapsed"));
@@ -206,8 +200,8 @@ impl Page {
             let days = if most == 1 && least == 1 { "day" } else { "days" };
             parts.push(format!("{} with {span} {days} left", living().count()));
         }
-        if items.len() > days.len() {
-            parts.push(format!("{} new", items.len() - days.len()));
+        if items.len() > ends.len() {
+            parts.push(format!("{} new", items.len() - ends.len()));
         }
         parts.join(", ")
     }
@@ -311,7 +305,7 @@ pub struct PlanDocument {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct PlannedJson {
-    ubi: String,
+    ubi: Option<String>,
     license: String,
     name: Option<String>,
     /// The admin who would be asked.
@@ -327,7 +321,7 @@ struct PlannedJson {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct ChoiceJson {
-    ubi: String,
+    ubi: Option<String>,
     license: String,
     why: String,
 }
@@ -352,7 +346,7 @@ struct AdminJson {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct CompanyJson {
-    ubi: String,
+    ubi: Option<String>,
     licenses: usize,
 }
 
@@ -372,7 +366,11 @@ struct SpreadJson {
 
 impl ChoiceJson {
     fn of(key: &Key, why: &str) -> Self {
-        Self { ubi: key.ubi.to_string(), license: key.license.to_string(), why: why.to_owned() }
+        Self {
+            ubi: key.ubi.known().map(str::to_owned),
+            license: key.license.to_string(),
+            why: why.to_owned(),
+        }
     }
 
     fn all(choices: &[Choice]) -> Vec<Self> {
@@ -384,7 +382,7 @@ impl PlanDocument {
     /// The document of a plan at `now`. Every license stands in it, however many they are.
     pub fn of(plan: &Plan, profile: &str, now: Timestamp, proposal: Option<&Proposal>) -> Self {
         let planned = |item: &Planned| PlannedJson {
-            ubi: item.key.ubi.to_string(),
+            ubi: item.key.ubi.known().map(str::to_owned),
             license: item.key.license.to_string(),
             name: item.name.as_ref().map(ToString::to_string),
             username: item.username.to_string(),
@@ -418,7 +416,8 @@ impl GroupsJson {
             admins.entry(admin(item)).or_insert_with(first).licenses += 1;
             *companies.entry(&item.key.ubi).or_default() += 1;
         }
-        let company = |(ubi, licenses): (&Ubi, usize)| CompanyJson { ubi: ubi.to_string(), licenses };
+        let company =
+            |(ubi, licenses): (&Ubi, usize)| CompanyJson { ubi: ubi.known().map(str::to_owned), licenses };
         Self {
             admins: admins.into_values().collect(),
             companies: companies.into_iter().map(company).collect(),

@@ -124,7 +124,7 @@ fn a_dry_run_says_what_would_be_done_and_does_nothing() {
 fn unattended_it_needs_a_yes() {
     let rig = granted();
     snapshot!(rig.run(&format!("deactivate {LICENSE}")));
-    snapshot!(rig.run(&format!("deactivate {LICENSE} --json")).fits("error"));
+    snapshot!(rig.run(&format!("deactivate {LICENSE} --json")).fits("results"));
     snapshot!(rig.run(&format!("deactivate {LICENSE} --format jsonl")).fits("event"));
     assert_eq!(stands(&rig).0, "active");
 }

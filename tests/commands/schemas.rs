@@ -2,7 +2,7 @@
 //! them (the rig holds every answer against them).
 
 use crate::rig::schema::{SCHEMAS, unfit};
-use biotrack_auth::command::{config, export, sandbox};
+use biotrack_auth::command::{completions, config, export, man, sandbox};
 use biotrack_auth::model::authorization::ExportedRecord;
 use biotrack_auth::model::transfer::ExportDocument;
 use biotrack_auth::report;
@@ -11,6 +11,7 @@ use serde_json::json;
 #[test]
 fn the_shipped_schemas_are_what_the_types_say() {
     let documents = [
+        ("completions", report::schema::<completions::Answer<'_>>()),
         ("config-check", report::schema::<config::check::Answer>()),
         ("config-init", report::schema::<config::init::Answer>()),
         ("config-ledger-move", report::schema::<config::ledger::Answer>()),
@@ -30,10 +31,12 @@ fn the_shipped_schemas_are_what_the_types_say() {
         ("hook", report::schema::<report::HookEvent>()),
         ("hook-digest", report::schema::<report::HookDigest>()),
         ("import", report::schema::<report::ImportDocument>()),
+        ("man", report::schema::<man::Answer>()),
         ("plan", report::schema::<report::PlanDocument>()),
         ("remind", report::schema::<report::Reminders>()),
         ("results", report::schema::<report::Results>()),
         ("sandbox-seed", report::schema::<sandbox::Seeded>()),
+        ("sandbox-serve", report::schema::<sandbox::Served>()),
         ("status", report::schema::<report::Document>()),
         ("token", report::schema::<report::TokenDocument<'_>>()),
     ];

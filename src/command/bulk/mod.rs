@@ -62,7 +62,15 @@ pub(super) fn run<'a>(
         return handoff::run(call, bench, run, waiting);
     }
     let timeout = waiting.timeout()?;
-    let choice = waiting.choice(call, run.plan.items.iter().map(|item| item.key.to_string()))?;
+    let choice = match waiting.choice(call, run.plan.items.iter().map(|item| item.key.to_string())) {
+        Err(e @ Error::NeedsPerson { .. }) if form != Form::Text => {
+            let left = run.plan.items.iter().map(|item| item.key.clone()).collect();
+            let outcomes: Vec<_> = skipped(&run.known, &run.plan.left_out).collect();
+            answer(call, bench, form, &outcomes, left, e.exit(), Some(&e))?;
+            return Ok(e.exit());
+        }
+        choice => choice?,
+    };
     if let BrowserChoice::Command(words) = &choice
         && !is_there(words, &call.env.variables)
     {
@@ -216,7 +224,7 @@ pub(super) fn dry_run(
 ) -> Result<u8> {
     let now = call.env.clock.now();
     let text = match form {
-        Form::Text => plan(what, proposal, &call.view(Some(&provider.profile))),
+        Form::Text => plan(what, proposal, &call.view(Some(&provider.profile)), &provider.zone),
         Form::Json => call.json_text(&PlanDocument::of(what, &provider.profile, now, proposal))?,
         Form::Jsonl => {
             let planned = what.items.iter().map(|item| (Happening::Planned, &item.key, &item.why));

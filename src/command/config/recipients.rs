@@ -188,7 +188,7 @@ fn removed(current: &[String], old: &[String]) -> Result<Vec<String>> {
     if wanted.is_empty() {
         return Err(Error::Usage {
             what: "that would leave nobody who can read the tokens".into(),
-            hint: "Add another recipient first: biotrack-auth config recipients add.".into(),
+            hint: "Add another recipient first (config recipients add): one that nobody could read would be left.".into(),
         });
     }
     Ok(wanted)

@@ -117,7 +117,9 @@ impl<'c, 'a> Telling<'c, 'a> {
                 }
             }
         }
-        if let Some(error) = &outcome.error
+        // Of several, what the whole was cut short by is told at its end.
+        let at_the_end = self.planned > 1 && matches!(outcome.error, Some(Error::Interrupted { .. }));
+        if let Some(error) = outcome.error.as_ref().filter(|_| !at_the_end)
             && self.complained.insert(error.to_string())
         {
             self.call.env.terminal.complain(error);

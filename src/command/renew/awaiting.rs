@@ -71,7 +71,7 @@ pub(super) fn accept<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut B
     if args.selectors.is_empty() && !terminal.attended() {
         return Err(Error::Usage {
             what: "--awaiting needs the licenses by name where nobody can be asked".into(),
-            hint: "Name them: biotrack-auth renew LICENSE --awaiting --yes. biotrack-auth status shows which grants await approval.".into(),
+            hint: "Name each, and add --yes. Which grants await approval: biotrack-auth status".into(),
         });
     }
     let standings = bench.custody.ledger().standings(&provider.profile)?;

@@ -15,7 +15,7 @@ use super::form::{self, Form};
 use super::{Bench, Call};
 use crate::consent::fits;
 use crate::error::{Error, Result};
-use crate::model::authorization::Standing;
+use crate::model::authorization::{Authorization, Standing};
 use crate::model::plan::{Plan, Planned};
 use crate::model::selection;
 use std::collections::HashMap;
@@ -40,9 +40,20 @@ fn renew_one<'a>(selector: &str, args: &Args, call: &Call<'a>, bench: &mut Bench
     let provider = bench.provider.clone();
     let standings = bench.custody.ledger().standings_called(&provider.profile, &args.selectors)?;
     let record = &selection::one(selector, &provider.profile, &standings, |it| &it.record)?.record;
+    renew_record(record, &standings, args, call, bench).or_else(|e| bench.refused(call, &record.key, e))
+}
+
+fn renew_record<'a>(
+    record: &Authorization,
+    standings: &[Standing],
+    args: &Args,
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+) -> Result<u8> {
+    let provider = bench.provider.clone();
     fits(record.asked_for(), Some(record), &provider, call.env.clock.now())?;
     let mut item = Planned::of(record, record.asked_for(), String::new());
-    ask_another(args, std::slice::from_mut(&mut item), &standings, call)?;
+    ask_another(args, std::slice::from_mut(&mut item), standings, call)?;
     if args.break_first {
         let all = bench.custody.ledger().standings(&provider.profile)?;
         return break_first::renew(item, record, &all, args, call, bench);

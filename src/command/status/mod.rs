@@ -135,9 +135,7 @@ fn for_people<'a>(
         ([], _) if call.quiet => whole(""),
         ([], _) if args.due.is_some() => whole("Nothing is due.\n"),
         ([], _) if narrowed => whole("No authorization is like that.\n"),
-        ([], _) => whole(
-            "Nothing is registered yet.\nNext: biotrack-auth register --ubi UBI --license LICENSE --username EMAIL\n",
-        ),
+        ([], _) => whole("Nothing is registered yet.\nNext: biotrack-auth register\n"),
         ([one], Some(ledger)) if !args.selectors.is_empty() => whole(call.card(ledger, one, view.now)?),
         (several, _) => Box::new(|out| table(several, view, out)),
     })

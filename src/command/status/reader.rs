@@ -1,10 +1,10 @@
 //! Which records a look at the status reads: those that are named, or near enough their end to be shown, or all.
 
 use super::args::Args;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::model::authorization::{Authorization, Standing};
-use crate::model::expiry::horizon;
+use crate::model::expiry::{days_left, horizon};
 use crate::model::ids::Key;
 use crate::model::provider::Provider;
 use crate::model::selection::{self, Narrowing, Quiet};
@@ -50,7 +50,8 @@ impl<'a> Reader<'a> {
             for (provider, narrowing) in self.providers.iter().zip(narrowings) {
                 let (standings, quiet) = self.read(ledger, provider, narrowing, checked)?;
                 found.push(Found { provider, standings });
-                beside = beside.and(quiet);
+                let days_left = quiet.first_end.map(|end| days_left(end, self.now, &provider.zone));
+                beside = beside.and(Quiet { days_left, ..quiet });
             }
         }
         self.keep_named(&mut found)?;
@@ -91,8 +92,13 @@ impl<'a> Reader<'a> {
         }
         let all: Vec<&Authorization> =
             found.iter().flat_map(|it| &it.standings).map(|it| &it.record).collect();
-        let profile = self.profile.unwrap_or("(all)");
-        let named = selectors.iter().map(|selector| selection::one(selector, profile, &all, |it| it));
+        let profile = self.profile.unwrap_or_default();
+        let named = selectors.iter().map(|selector| {
+            selection::one(selector, profile, &all, |it| it).map_err(|e| match (e, self.profile) {
+                (Error::NotFound { selector, .. }, None) => Error::NotFound { selector, profile: None },
+                (e, _) => e,
+            })
+        });
         let named = named.map(|it| it.map(|it| (it.profile.clone(), it.key.clone())));
         let named: BTreeSet<(String, Key)> = named.collect::<Result<_>>()?;
         for it in found {

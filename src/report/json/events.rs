@@ -93,7 +93,7 @@ impl RunEvent {
             at: whole_second(at),
             id: EventId::of_run(Some(common), event.word(), at),
             key: Some(common.clone()),
-            ubi: Some(key.ubi.to_string()),
+            ubi: key.ubi.known().map(str::to_owned),
             license: Some(key.license.to_string()),
             outcome,
             exit: outcome.map(|_| 0),
@@ -116,7 +116,7 @@ impl RunEvent {
             at: whole_second(at),
             id: EventId::of_run(Some(common), event.word(), at),
             key: Some(common.clone()),
-            ubi: Some(ubi),
+            ubi,
             license: Some(license),
             outcome: Some(ending),
             exit: Some(exit),
@@ -174,7 +174,8 @@ pub struct HookEvent {
     id: EventId,
     /// The same for all events of one license and grant, up to the consent that took its place: it opens and closes a ticket.
     key: EventKey,
-    ubi: String,
+    /// `null` where the provider knows no companies.
+    ubi: Option<String>,
     license: String,
     /// How it ended; `null` for a reminder.
     outcome: Option<Ending>,
@@ -228,7 +229,7 @@ impl HookEvent {
             at: whole_second(at),
             id,
             key: common,
-            ubi: key.ubi.to_string(),
+            ubi: key.ubi.known().map(str::to_owned),
             license: key.license.to_string(),
             outcome,
             exit: outcome.map(|_| error.as_ref().map_or(0, |error| error.exit)),

@@ -24,7 +24,8 @@ pub struct Results {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct ResultJson {
-    pub(super) ubi: String,
+    /// `null` where the provider knows no companies.
+    pub(super) ubi: Option<String>,
     pub(super) license: String,
     pub(super) outcome: Ending,
     pub(super) exit: u8,
@@ -37,7 +38,7 @@ impl Results {
     /// With those whose turn didn't come before the command ended so.
     pub fn with_left(mut self, left: impl IntoIterator<Item = Key>, error: &Error) -> Self {
         self.results.extend(left.into_iter().map(|key| ResultJson {
-            ubi: key.ubi.to_string(),
+            ubi: key.ubi.known().map(str::to_owned),
             license: key.license.to_string(),
             outcome: Ending::Skipped,
             exit: error.exit(),
@@ -52,7 +53,7 @@ impl Results {
 impl ResultJson {
     pub(super) fn of(outcome: &Outcome, provider: &Provider, now: Timestamp) -> Self {
         Self {
-            ubi: outcome.key.ubi.to_string(),
+            ubi: outcome.key.ubi.known().map(str::to_owned),
             license: outcome.key.license.to_string(),
             outcome: outcome.ending,
             exit: outcome.error.as_ref().map_or(0, Error::exit),

@@ -13,7 +13,7 @@ use serde::Serialize;
 pub struct TokenDocument<'t> {
     schema: u8,
     profile: &'t str,
-    ubi: &'t str,
+    ubi: Option<&'t str>,
     license: &'t str,
     /// The access token.
     token: &'t str,
@@ -40,7 +40,7 @@ pub fn token_document<'t>(
     TokenDocument {
         schema: SCHEMA,
         profile: &record.profile,
-        ubi: record.key.ubi.as_str(),
+        ubi: record.key.ubi.known(),
         license: record.key.license.as_str(),
         token,
         token_type,
