@@ -62,7 +62,7 @@ pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
     if terminal.out_is_terminal() && !args.reveal {
         return Err(Error::Usage {
             what: "a token isn't printed on a terminal".into(),
-            hint: "Pipe it into what needs it, have `biotrack-auth exec` hand it over, or add --reveal."
+            hint: "Pipe it into what needs it, or have the command exec hand it over; or add --reveal."
                 .into(),
         });
     }

@@ -418,7 +418,8 @@ fn a_wrong_client_is_told_before_anybody_is_asked() {
         assert_eq!(refused.err, told, "{refusal:?}");
     }
     rig.provider.tests_come_to([Reply::Status(401, "{\"error\":\"invalid_client\"}".into())]);
-    assert_eq!(rig.run(&as_json()).exits(2).fits("error").json()["error"]["code"], "config");
+    let answer = rig.run(&as_json()).exits(2).fits("results").json();
+    assert_eq!(answer["results"][0]["error"]["code"], "config");
     assert!(rig.opened().is_empty() && rig.provider.asked("/oauth/token") == 0);
     rig.grant(LICENSE);
 }

@@ -104,7 +104,7 @@ fn a_weekends_end_counts_as_the_friday_before() {
     assert_eq!(got(&rig, "due").len(), 0, "on Wednesday");
     rig.days_pass(1);
     rig.run("remind").exits(0);
-    assert_eq!(got(&rig, "due")[0]["days_left"], 3, "on Thursday, a day before Friday");
+    assert_eq!(got(&rig, "due")[0]["authorization"]["days_left"], 3, "on Thursday, a day before Friday");
 }
 
 #[test]
@@ -194,8 +194,10 @@ fn every_profile_is_reminded_of_where_that_is_asked() {
     rig.run(&format!("{} --profile other", register("101-X0009-D1"))).exits(0);
     snapshot!(rig.run("remind --dry-run --all-profiles"));
     rig.run("remind --all-profiles").exits(0);
-    let profiles: Vec<_> =
-        got(&rig, "due").iter().map(|it| it["profile"].as_str().unwrap().to_owned()).collect();
+    let profiles: Vec<_> = got(&rig, "due")
+        .iter()
+        .map(|it| it["authorization"]["profile"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(profiles, ["local-sandbox", "other"]);
     snapshot!(rig.run("remind --profile nowhere"));
 }
