@@ -2,9 +2,8 @@
 
 use crate::config::Config;
 use crate::custody::Custody;
-use crate::error::{ConfigError, Error, Result, shell};
+use crate::error::{ConfigError, Error, LedgerError, Result, clean, shell};
 use crate::ledger::Ledger;
-use crate::model::authorization::Standing;
 use crate::model::provider::Provider;
 use crate::model::reminder::Hooks;
 use crate::model::server::LedgerPlace;
@@ -72,17 +71,38 @@ impl<'a> Call<'a> {
         self.bench_at(config, provider)
     }
 
+    /// The same for whoever brings the first record: a ledger is made where there is none.
+    pub(super) fn bench_or_make(&self) -> Result<Bench<'a>> {
+        let (config, provider) = self.provider()?;
+        let place = config.ledger_place(&self.env.variables, &self.env.who.user)?;
+        match Ledger::open(self.env, &place) {
+            Err(Error::Ledger(LedgerError::Missing { place: missing, .. })) => {
+                drop(Ledger::open_or_make(self.env, &place)?);
+                // It was made by `config init`: one that is missing now may be elsewhere.
+                let made = format!("Note: there was no ledger at {}. A new one was made.", clean(&missing));
+                self.env.terminal.insist(&made);
+            }
+            Ok(there) => return self.bench_over(config, provider, there),
+            Err(e) => return Err(e),
+        }
+        self.bench_at(config, provider)
+    }
+
     /// The same for a dry run, over a ledger that nothing can be written to; `None` where there is none.
     pub(super) fn reading_bench(&self, config: &Config) -> Result<Option<Bench<'a>>> {
         let (_, provider) = self.provider()?;
-        let Some(ledger) = read_ledger(self.env, config)? else { return Ok(None) };
+        let Some(ledger) = find_ledger(self, config)? else { return Ok(None) };
         let custody = Custody::new(self.env, provider.clone(), self.vault(config), ledger)
             .knowing(config.registrations());
         Ok(Some(Bench { provider, custody, hooks: config.hooks.clone() }))
     }
 
     fn bench_at(&self, config: Config, provider: Arc<Provider>) -> Result<Bench<'a>> {
-        let mut ledger = open_ledger(self.env, &config)?;
+        let ledger = open_ledger(self.env, &config)?;
+        self.bench_over(config, provider, ledger)
+    }
+
+    fn bench_over(&self, config: Config, provider: Arc<Provider>, mut ledger: Ledger) -> Result<Bench<'a>> {
         ledger.want_hooks(config.hooks.commands.keys().copied());
         let mut custody = Custody::new(self.env, provider.clone(), self.vault(&config), ledger)
             .knowing(config.registrations());
@@ -116,9 +136,33 @@ pub(super) fn open_ledger(env: &Env, config: &Config) -> Result<Ledger> {
     Ledger::open(env, &config.ledger_place(&env.variables, &env.who.user)?)
 }
 
-/// The same for reading; `None` where there is none yet.
-pub(super) fn read_ledger(env: &Env, config: &Config) -> Result<Option<Ledger>> {
-    Ledger::read(env, &config.ledger_place(&env.variables, &env.who.user)?)
+/// The same for reading.
+pub(super) fn read_ledger(env: &Env, config: &Config) -> Result<Ledger> {
+    read_at(env, &config.ledger_place(&env.variables, &env.who.user)?)
+}
+
+/// The same for a dry run of what would make it: `None` where there is none, and that is told.
+pub(super) fn find_ledger(call: &Call<'_>, config: &Config) -> Result<Option<Ledger>> {
+    match read_ledger(call.env, config) {
+        Err(Error::Ledger(missing @ LedgerError::Missing { .. })) => {
+            call.env.terminal.insist(&format!("Note: {missing}. A new one would be made."));
+            Ok(None)
+        }
+        read => read.map(Some),
+    }
+}
+
+fn read_at(env: &Env, place: &LedgerPlace) -> Result<Ledger> {
+    Ledger::read(env, place)?.ok_or_else(|| missing(env, place))
+}
+
+/// What is told where there is no ledger.
+pub(super) fn missing(env: &Env, place: &LedgerPlace) -> Error {
+    let (place, on_a_server) = match place {
+        LedgerPlace::File => (env.paths.ledger().display().to_string(), false),
+        LedgerPlace::Server(server) => (server.address.clone(), true),
+    };
+    LedgerError::Missing { place, on_a_server }.into()
 }
 
 /// The ledger for writing, for who needs no other setting: here, where there is no configuration.
@@ -127,8 +171,18 @@ pub(super) fn ledger_of(env: &Env) -> Result<Ledger> {
 }
 
 /// The same for reading.
-pub(super) fn ledger_to_read(env: &Env) -> Result<Option<Ledger>> {
-    Ledger::read(env, &ledger_place(env)?)
+pub(super) fn ledger_to_read(env: &Env) -> Result<Ledger> {
+    read_at(env, &ledger_place(env)?)
+}
+
+/// Makes the ledger where there is none yet. One that has moved away, or comes here, is there.
+pub(super) fn make_ledger(env: &Env) -> Result<()> {
+    let place = ledger_place(env)?;
+    match Ledger::read(env, &place) {
+        Ok(Some(_)) | Err(Error::Ledger(LedgerError::Moved { .. } | LedgerError::Arriving { .. })) => Ok(()),
+        Ok(None) => Ledger::open_or_make(env, &place).map(drop),
+        Err(e) => Err(e),
+    }
 }
 
 pub(super) fn ledger_place(env: &Env) -> Result<LedgerPlace> {
@@ -139,13 +193,8 @@ pub(super) fn ledger_place(env: &Env) -> Result<LedgerPlace> {
     }
 }
 
-/// This call's profile, and its ledger for reading, where there is one: a dry run can write nothing then.
-pub(super) fn reading(call: &Call<'_>) -> Result<(Arc<Provider>, Option<Ledger>)> {
+/// This call's profile, and its ledger for reading: a dry run can write nothing then.
+pub(super) fn reading(call: &Call<'_>) -> Result<(Arc<Provider>, Ledger)> {
     let (config, provider) = call.provider()?;
     Ok((provider, read_ledger(call.env, &config)?))
-}
-
-/// The records of a profile; none where there is no ledger.
-pub(super) fn standings(ledger: Option<&Ledger>, provider: &Provider) -> Result<Vec<Standing>> {
-    ledger.map_or(Ok(Vec::new()), |ledger| ledger.standings(&provider.profile))
 }

@@ -74,10 +74,7 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
     }
     let format = format_of(args.format, call.json.then_some(Format::Json), Format::Csv)?;
     let (config, provider) = call.provider()?;
-    let standings = match super::read_ledger(call.env, &config)? {
-        Some(ledger) => ledger.standings(&provider.profile)?,
-        None => Vec::new(),
-    };
+    let standings = super::read_ledger(call.env, &config)?.standings(&provider.profile)?;
     let chosen = chosen(args, &provider.profile, standings)?;
     let records: Vec<&Authorization> = chosen.iter().map(|it| &it.record).collect();
     let text = match format {

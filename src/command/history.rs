@@ -112,14 +112,7 @@ fn show(args: &Args, call: &Call<'_>) -> Result<u8> {
     let config = Config::load(&call.env.paths)?;
     let (profile, _) = config.profile_name(call.profile.as_deref(), &call.env.variables)?;
     let provider = config.provider(&profile)?;
-    let ledger = read_ledger(call.env, &config)?;
-    let links = match &ledger {
-        Some(ledger) => chosen(args, ledger, &provider, since)?,
-        None if args.selectors.is_empty() => Vec::new(),
-        None => {
-            return Err(Error::NotFound { selector: args.selectors.join(" "), profile: Some(profile) });
-        }
-    };
+    let links = chosen(args, &read_ledger(call.env, &config)?, &provider, since)?;
     let text = match format {
         Format::Table if links.is_empty() => "Nothing has happened yet, or not since then.\n".into(),
         Format::Table => history_table(&links, &provider.zone, &call.view(Some(&profile))),
@@ -153,10 +146,7 @@ fn zone(call: &Call<'_>) -> Zone {
 }
 
 fn verify(call: &Call<'_>) -> Result<u8> {
-    let chain = match ledger_to_read(call.env)? {
-        Some(ledger) => ledger.verify_history()?,
-        None => Chain { links: 0, head: Vec::new(), anchor: None, broken: None },
-    };
+    let chain = ledger_to_read(call.env)?.verify_history()?;
     let document = VerifyDocument::of(&chain);
     let text = if call.json { call.json_text(&document)? } else { document.in_words(&zone(call)) };
     call.env.terminal.answer(&text)?;
@@ -180,9 +170,7 @@ fn prune(args: &Prune, call: &Call<'_>) -> Result<u8> {
             hint: "Leave --before out, or add --yes if nobody needs what would go.".into(),
         });
     }
-    let Some(mut ledger) = ledger_to_read(call.env)?.map(|_| ledger_of(call.env)).transpose()? else {
-        return told(call, 0, before, &Chain { links: 0, head: Vec::new(), anchor: None, broken: None });
-    };
+    let mut ledger = ledger_of(call.env)?;
     if ledger.verify_history()?.broken.is_some() {
         return Err(LedgerError::BrokenHistory.into());
     }

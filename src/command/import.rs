@@ -71,7 +71,10 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
     if args.dry_run {
         return dry_run(&held, args, call, &config);
     }
-    let mut bench = call.bench()?;
+    let mut bench = match &args.file {
+        Some(_) => call.bench_or_make()?,
+        None => call.bench()?,
+    };
     if args.adopt {
         tell_of_doubts(&bench, &provider.profile, call)?;
     }

@@ -34,7 +34,8 @@ const PORT: u16 = 8787;
 ///
 /// Every answer goes through the checks of the loopback listener: state, redirect address, issuer, and every fact of the
 /// grant. GET /healthz answers 200, or 503 where ledger or vault can't be used, and the reason is told here. SIGTERM lets the
-/// exchanges under way be finished.
+/// exchanges under way be finished. So does a hangup, which ends it with 130: a service manager starts it anew, with the
+/// configuration as it is by then.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -93,7 +94,11 @@ fn listen<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8>
     let (provider, hooks) = (bench.provider.clone(), bench.hooks.clone());
     let reporter = &mut Reporter { call, public, provider, hooks };
     Listening::new(call.env, &mut bench.custody, &client, server, reporter).run();
-    Ok(0)
+    match call.env.is_hung_up() {
+        // Nobody wanted it to be down: a service manager that starts it anew on failure does.
+        true => Err(Error::Interrupted { next: None }),
+        false => Ok(0),
+    }
 }
 
 /// The public address, with the profile's own as default.

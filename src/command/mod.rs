@@ -1,6 +1,7 @@
 //! The commands: a file each; its arguments' docs are its help.
 
 mod answer;
+mod blind_spots;
 mod bulk;
 mod complete;
 pub mod completions;
@@ -33,4 +34,7 @@ pub use context::Call;
 pub use dispatch::{Command, run};
 
 use answer::{as_json, outcome_or_error};
-use context::{Bench, identity, ledger_of, ledger_place, ledger_to_read, open_ledger, read_ledger, vault};
+use context::{
+    Bench, identity, ledger_of, ledger_place, ledger_to_read, make_ledger, missing, open_ledger, read_ledger,
+    vault,
+};

@@ -2,7 +2,7 @@
 
 use super::bulk::{self, Run};
 use super::consent::{Waiting, consent, hand_off};
-use super::context::{reading, standings};
+use super::context::find_ledger;
 use super::form::{self, Form};
 use super::{Bench, Call, file};
 use crate::consent::{fits, why_not};
@@ -172,8 +172,13 @@ fn register_several<'a>(
 
 /// What would be registered: nobody is asked, and nothing is written.
 fn dry_run(path: &Path, form: Form, call: &Call<'_>) -> Result<u8> {
-    let (provider, ledger) = reading(call)?;
-    let plan = plan(path, call, &provider, &standings(ledger.as_ref(), &provider)?)?;
+    let (config, provider) = call.provider()?;
+    let ledger = find_ledger(call, &config)?;
+    let standings = match &ledger {
+        Some(ledger) => ledger.standings(&provider.profile)?,
+        None => Vec::new(),
+    };
+    let plan = plan(path, call, &provider, &standings)?;
     bulk::dry_run(call, &provider, &plan, None, form, ledger.as_ref())
 }
 

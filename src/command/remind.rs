@@ -1,7 +1,7 @@
 //! `remind`: runs the hooks of what has become due, once each; what was missed is caught up, what failed is tried again.
 
 use super::hooks::{Ran, run, run_waiting};
-use super::{Call, open_ledger, read_ledger};
+use super::{Call, blind_spots, open_ledger, read_ledger};
 use crate::config::Config;
 use crate::error::{Error, Result, counted, licenses};
 use crate::ledger::{GrantOf, Ledger};
@@ -58,12 +58,22 @@ pub(super) fn run_command(args: &Args, call: &Call<'_>) -> Result<u8> {
     let providers: Vec<Provider> = names.iter().map(|name| config.provider(name)).collect::<Result<_>>()?;
     let now = args.at.unwrap_or_else(|| call.env.clock.now());
     if args.dry_run {
-        return dry_run(call, &config, &providers, now);
+        return dry_run(args, call, &config, &providers, now);
     }
     let mut ledger = open_ledger(call.env, &config)?;
     let Some(_turn) = ledger.hooks_turn()? else {
         return Err(Error::HooksRunning);
     };
+    tell_blind_spots(args, call, &config, &ledger)?;
+    if blind_spots::of_the_clock(&ledger, call)?.is_none() {
+        let too_early = ledger.forget_reminders_to_come(now)?;
+        if too_early > 0 {
+            let reminders = counted(too_early, "reminder was", "reminders were");
+            call.env.terminal.insist(&format!(
+                "Note: {reminders} noted at a time to come, by a clock that was ahead. They don't count, and are given again when they are due."
+            ));
+        }
+    }
     let (mut events, mut succeeded, mut failed) = (Vec::new(), 0, 0);
     for provider in &providers {
         let waited = run_waiting(call, &config.hooks, provider, &mut ledger, 0)?;
@@ -91,20 +101,39 @@ pub(super) fn run_command(args: &Args, call: &Call<'_>) -> Result<u8> {
     Ok(0)
 }
 
-fn dry_run(call: &Call<'_>, config: &Config, providers: &[Provider], now: Timestamp) -> Result<u8> {
+/// What nobody would be reminded of, told.
+fn tell_blind_spots(args: &Args, call: &Call<'_>, config: &Config, ledger: &Ledger) -> Result<()> {
+    let mut unseen = match args.all_profiles {
+        true => blind_spots::of_all_profiles(ledger, config)?,
+        false => Vec::new(),
+    };
+    if args.at.is_none() {
+        unseen.extend(blind_spots::of_the_clock(ledger, call)?);
+    }
+    blind_spots::tell(&unseen, call);
+    Ok(())
+}
+
+fn dry_run(
+    args: &Args,
+    call: &Call<'_>,
+    config: &Config,
+    providers: &[Provider],
+    now: Timestamp,
+) -> Result<u8> {
     let (mut events, mut said) = (Vec::new(), Vec::new());
     let mut untold: BTreeMap<Occasion, usize> = BTreeMap::new();
-    if let Some(ledger) = read_ledger(call.env, config)? {
-        for provider in providers {
-            for found in find(config, provider, &ledger, now)? {
-                let occasion = found.reminder.occasion;
-                if !config.hooks.commands.contains_key(&occasion) {
-                    *untold.entry(occasion).or_default() += 1;
-                    continue;
-                }
-                said.push(in_words(&found, provider, now));
-                events.push(found.event(provider, &ledger, now)?);
+    let ledger = read_ledger(call.env, config)?;
+    tell_blind_spots(args, call, config, &ledger)?;
+    for provider in providers {
+        for found in find(config, provider, &ledger, (now, call.env.clock.now()))? {
+            let occasion = found.reminder.occasion;
+            if !config.hooks.commands.contains_key(&occasion) {
+                *untold.entry(occasion).or_default() += 1;
+                continue;
             }
+            said.push(in_words(&found, provider, now));
+            events.push(found.event(provider, &ledger, now)?);
         }
     }
     let text = match (call.json, &said[..]) {
@@ -122,8 +151,13 @@ fn dry_run(call: &Call<'_>, config: &Config, providers: &[Provider], now: Timest
     Ok(0)
 }
 
-/// What has become due and wasn't reminded of yet.
-fn find(config: &Config, provider: &Provider, ledger: &Ledger, now: Timestamp) -> Result<Vec<Found>> {
+/// What has become due at an instant and wasn't reminded of yet, as far as this clock knows.
+fn find(
+    config: &Config,
+    provider: &Provider,
+    ledger: &Ledger,
+    (now, clock): (Timestamp, Timestamp),
+) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     let days = config.hooks.days.iter().max().copied().unwrap_or_default();
     let until = horizon(now, SignedDuration::from_hours(i64::from(days) * 24).max(provider.due_window));
@@ -132,7 +166,7 @@ fn find(config: &Config, provider: &Provider, ledger: &Ledger, now: Timestamp) -
         let due = reminder(record, provider, &config.hooks.days, now).zip(record.expires_at);
         if let Some((reminder, expires)) = due
             && ledger
-                .reminded(&provider.profile, &record.key, expires)?
+                .reminded(&provider.profile, &record.key, expires, clock)?
                 .iter()
                 .all(|days| *days > reminder.days)
         {
@@ -166,7 +200,7 @@ fn give(
     let hooks = &config.hooks;
     let mut given = Given::default();
     let mut by_occasion: BTreeMap<Occasion, Vec<Found>> = BTreeMap::new();
-    for found in find(config, provider, ledger, now)? {
+    for found in find(config, provider, ledger, (now, now))? {
         // Without a hook nobody would be told; it stays to be reminded of once there is one.
         if hooks.commands.contains_key(&found.reminder.occasion) {
             by_occasion.entry(found.reminder.occasion).or_default().push(found);

@@ -54,10 +54,13 @@ pub fn change_ledger(paths: &Paths, address: Option<&str>) -> Result<()> {
 /// writing.
 fn change(paths: &Paths, change: impl FnOnce(&Config, &mut DocumentMut) -> Result<()>) -> Result<()> {
     let file = &paths.config;
-    files::private_folder(&paths.data)?;
+    files::provided_folder(&paths.data)?;
     let lock = paths.data.join("config.lock");
     let alone = files::open_private(&lock)?;
-    alone.lock().map_err(|e| Error::File { path: lock.display().to_string(), reason: e.to_string() })?;
+    alone.lock().map_err(|e| Error::File {
+        path: lock.display().to_string(),
+        reason: files::unlockable(&lock, &e),
+    })?;
     let text = read_file(file)?;
     let mut document = document(file, &text)?;
     change(&accepted(file, &text)?, &mut document)?;

@@ -181,6 +181,8 @@ impl<'l, 'e> Listening<'l, 'e> {
                 self.items.insert(item, planned);
                 self.flows.send_queued();
             }
+            // Another listener was sent the same answer and has taken it meanwhile: it tells what comes of it.
+            Err(Error::Handoff(HandoffError::Used { .. })) => {}
             Err(e) => self.ended(&planned, Err(e)),
         }
     }

@@ -32,11 +32,12 @@ pub fn move_secrets(
     ledger.shows_that_we_live()?;
     let mut count = 0;
     for tried in 0..=TRIES {
-        let seen = calm(ledger, true)?;
         let all = ledger.all_secrets()?;
         let known = all.len();
         let rest: Vec<_> = all.into_iter().filter(|it| it.place.vault() != to.kind()).collect();
         count = rest.len();
+        // Where all are there, what waits to be finished stays as it is.
+        let seen = calm(ledger, count > 0)?;
         if tried == TRIES {
             return Err(CustodyError::SecretsKeepChanging.into());
         }
@@ -170,8 +171,7 @@ pub(super) fn calm(ledger: &Ledger, memos: bool) -> Result<Vec<Flow>> {
             return Err(Error::Busy { license, holder });
         }
         if memos && flow.stage != Stage::Asked {
-            let holder = "a process that has ended; finish it first (biotrack-auth status says how)".into();
-            return Err(Error::Busy { license, holder });
+            return Err(CustodyError::HalfDone { license }.into());
         }
     }
     Ok(open)

@@ -32,6 +32,14 @@ pub enum CustodyError {
         "another process is moving secrets, or clearing away what nothing names: run the command again when it has ended"
     )]
     OtherMove,
+    /// A license's consent or refresh was left half done.
+    #[error(
+        "{license} was left half done by a process that has ended: finish it first, as biotrack-auth status says"
+    )]
+    HalfDone {
+        /// Which.
+        license: String,
+    },
     /// Secrets were changed by others in each of several tries to move them.
     #[error("others keep changing secrets: run the command again when they have ended")]
     SecretsKeepChanging,

@@ -13,6 +13,14 @@ pub enum LedgerError {
         /// The system's word.
         reason: String,
     },
+    /// There is none where it was looked for. A lost ledger must not look like one in which nothing has happened.
+    #[error("there is no ledger at {place}")]
+    Missing {
+        /// Where it was looked for: a path, or a server's address.
+        place: String,
+        /// It was looked for on a server.
+        on_a_server: bool,
+    },
     /// The file isn't a ledger, or is damaged.
     #[error("the ledger {path} is damaged: {reason}")]
     Damaged {
@@ -135,6 +143,18 @@ pub enum LedgerError {
         /// The database.
         database: String,
     },
+    /// The file system under it lacks what it needs.
+    #[error("the ledger {path} can't be kept there: {on} gives no {lacks} ({reason})")]
+    FileSystem {
+        /// What can't be locked or mapped: the ledger, or a file beside it.
+        path: String,
+        /// Which file system, as part of a sentence.
+        on: String,
+        /// What it lacks.
+        lacks: &'static str,
+        /// The system's, or SQLite's, word.
+        reason: String,
+    },
     /// It has been moved elsewhere.
     #[error("the ledger {place} has moved to {to}")]
     Moved {
@@ -246,6 +266,9 @@ impl LedgerError {
     pub fn hint(&self, selector: Option<&str>) -> Option<String> {
         Some(match self {
             Self::Open { .. } => "Check the folder's owner and mode (0700, yours), and the disk.",
+            Self::FileSystem { .. } => "Keep it on a disk of this machine: set XDG_DATA_HOME, or BIOTRACK_AUTH_HOME for everything, to a folder there, also where cron and systemd start it. What several hosts share is kept in PostgreSQL (docs/team.md).",
+            Self::Missing { on_a_server: false, .. } => "Check that its folder is mounted, and that BIOTRACK_AUTH_HOME or XDG_DATA_HOME is what it was when the ledger was made. A first one is made by biotrack-auth config init, register or import.",
+            Self::Missing { on_a_server: true, .. } => "Check the host and the database that the configuration names (ledger = \"…\"). A first one is made by biotrack-auth config init, register or import.",
             Self::Damaged { .. } => "Keep the file, restore the last backup beside it (with its -wal file), and compare.",
             Self::Newer { .. } => "Install the newer version here, too; this one changes nothing.",
             Self::Older { .. } => "The role that owns it brings it up to date: biotrack-auth doctor --fix. Until then the older version works with it.",

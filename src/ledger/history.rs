@@ -44,6 +44,15 @@ impl Ledger {
         Ok(lines)
     }
 
+    /// When the last event happened, by the clock of whoever wrote it.
+    pub fn newest_event(&self) -> Result<Option<Timestamp>> {
+        let last = "SELECT at FROM history ORDER BY seq DESC LIMIT 1";
+        let read = self.engine.db().row(last, values![], |row| row.get::<String>(0));
+        let at = read.map_err(|e| self.fault("read the history", e))?;
+        // What isn't an instant isn't what a clock is measured by; `history verify` says what is wrong with it.
+        Ok(at.and_then(|at| at.parse().ok()))
+    }
+
     /// The history of a profile, with the events of the whole ledger, oldest first; only links that are wanted.
     pub fn links(&self, profile: &str, wanted: impl Fn(&Link) -> bool) -> Result<Vec<Link>> {
         let mut links = Vec::new();

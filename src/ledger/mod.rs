@@ -15,6 +15,7 @@ mod doubts;
 mod engine;
 mod export_notes;
 mod exports;
+mod file_system;
 mod flow_stages;
 mod heads;
 mod health;
@@ -45,6 +46,7 @@ mod write_context;
 
 pub use changes::CommitReceipt;
 pub use claims::Claim;
+pub use engine::try_place;
 pub use export_notes::Export;
 pub use health::Leftovers;
 pub use history::Pruning;

@@ -8,6 +8,7 @@ use super::spool::Spool;
 use super::store::Ledger;
 use crate::error::Result;
 use crate::model::authorization::{Authorization, Standing};
+use crate::model::blind_spot::BlindSpot;
 use crate::model::flow::{Flow, OpenFlow, Stage};
 use crate::model::ids::Key;
 use crate::model::selection::Quiet;
@@ -144,10 +145,37 @@ impl Ledger {
     /// The profiles that have records.
     pub fn profiles(&self) -> Result<Vec<String>> {
         self.look(|db, _| {
-            db.rows("SELECT DISTINCT profile FROM authorization ORDER BY profile", values![], |row| {
-                row.get(0)
-            })
+            // One step by the index for each: there are few, however many records they have.
+            let next = "SELECT profile FROM authorization WHERE profile > ?1 ORDER BY profile LIMIT 1";
+            let mut found: Vec<String> = Vec::new();
+            loop {
+                let last = found.last().map_or("", String::as_str);
+                match db.row(next, values![last], |row| row.get(0))? {
+                    Some(profile) => found.push(profile),
+                    None => return Ok(found),
+                }
+            }
         })
+    }
+
+    /// The profiles whose records nobody looks after, because they aren't `named`: all but those of which each license was
+    /// given up.
+    pub fn unnamed_profiles(&self, named: &[String]) -> Result<Vec<BlindSpot>> {
+        let mut found = Vec::new();
+        for profile in self.profiles()?.into_iter().filter(|profile| !named.contains(profile)) {
+            let counted = self.look(|db, _| {
+                db.number(
+                    "SELECT count(*) FROM authorization WHERE profile = ?1
+                     AND (deactivated_at IS NULL OR revocation_pending OR uncertain_at IS NOT NULL)",
+                    values![&profile],
+                )
+            })?;
+            let licenses = usize::try_from(counted).unwrap_or_default();
+            if licenses > 0 {
+                found.push(BlindSpot::UnnamedProfile { profile, licenses });
+            }
+        }
+        Ok(found)
     }
 
     /// Looks at one snapshot, so that a record and its question belong together. An owner may answer its question after

@@ -4,11 +4,17 @@ use super::cells::key;
 use super::engine::{unexpected_value, values};
 use super::store::Ledger;
 use crate::error::Result;
+use crate::model::blind_spot::CLOCK_TOLERANCE;
 use crate::model::history::Happened;
 use crate::model::ids::Key;
 use crate::model::reminder::{EventKey, Occasion, Reminder};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
+
+/// The latest instant at which something can have been noted, as far as this clock and those of other hosts can be believed.
+fn latest_credible(now: Timestamp) -> Timestamp {
+    now.saturating_add(CLOCK_TOLERANCE).unwrap_or(Timestamp::MAX)
+}
 
 /// An event whose hook waits to be run.
 #[derive(Debug, Clone)]
@@ -92,16 +98,45 @@ impl Ledger {
         })
     }
 
-    /// The thresholds that a license was reminded of for an end.
-    pub fn reminded(&self, profile: &str, key: &Key, expires: Timestamp) -> Result<BTreeSet<u32>> {
+    /// The thresholds that a license was reminded of for an end. What was noted at a time to come was noted by a clock that was
+    /// ahead, and doesn't count.
+    pub fn reminded(
+        &self,
+        profile: &str,
+        key: &Key,
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Result<BTreeSet<u32>> {
         let read = self.engine.db().rows(
-            "SELECT days FROM reminded WHERE profile = ?1 AND ubi = ?2 AND license = ?3 AND expires_at = ?4",
-            values![profile, key.ubi.as_str(), key.license.as_str(), expires.as_second()],
+            "SELECT days FROM reminded WHERE profile = ?1 AND ubi = ?2 AND license = ?3 AND expires_at = ?4 AND at <= ?5",
+            values![
+                profile,
+                key.ubi.as_str(),
+                key.license.as_str(),
+                expires.as_second(),
+                latest_credible(now).as_second()
+            ],
             |row| row.get(0),
         );
         let days = read.map_err(|e| self.fault("read the reminders", e))?;
         // defense: S40 reminded-once
         Ok(days.into_iter().collect())
+    }
+
+    /// Forgets the reminders that were noted at a time to come: a clock that was ahead has given them too early, and once
+    /// that time has come nobody could tell them from others. How many there were.
+    pub fn forget_reminders_to_come(&mut self, now: Timestamp) -> Result<u64> {
+        let after = latest_credible(now).as_second();
+        let counted = self.engine.db().number("SELECT count(*) FROM reminded WHERE at > ?1", values![after]);
+        let count =
+            u64::try_from(counted.map_err(|e| self.fault("read the reminders", e))?).unwrap_or_default();
+        if count > 0 {
+            self.transaction("forget the reminders", |tx| {
+                tx.execute("DELETE FROM reminded WHERE at > ?1", values![after])?;
+                Ok(())
+            })?;
+        }
+        Ok(count)
     }
 
     /// Reminders were given, one commit for all.
@@ -115,7 +150,7 @@ impl Ledger {
             for (key, expires, reminder) in given {
                 tx.execute(
                     "INSERT INTO reminded (profile, ubi, license, expires_at, days, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                     ON CONFLICT DO NOTHING",
+                     ON CONFLICT (profile, ubi, license, expires_at, days) DO UPDATE SET at = excluded.at",
                     values![
                         profile,
                         key.ubi.as_str(),

@@ -11,7 +11,7 @@ use crate::model::flow::{Flow, Owner};
 use crate::model::history::Chore;
 use crate::model::ids::{Generation, Key};
 use crate::model::reminder::Occasion;
-use crate::model::server::LedgerPlace;
+use crate::model::server::{LedgerPlace, Server};
 use crate::system::{Clock, Env, Paths, Random, Step, Steps, Who, files};
 use jiff::Timestamp;
 use std::cell::RefCell;
@@ -53,19 +53,37 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the ledger for writing, and makes it where there is none. A file is migrated where it's older than this program.
+    /// Opens the ledger for writing. A file is migrated where it's older than this program.
     ///
     /// # Errors
-    /// Where a newer program migrated it, or, on a server, its owner didn't yet: nothing is changed.
+    /// Where there is none ([`LedgerError::Missing`]), where a newer program migrated it, or, on a server, its owner didn't
+    /// yet: nothing is changed.
     pub fn open(env: &Env, place: &LedgerPlace) -> Result<Self> {
+        Self::opened(env, place, LedgerFile::write, |server, _| Session::write(server))
+    }
+
+    /// The same, and makes it where there is none: for `config init`, and for who brings the first record.
+    ///
+    /// # Errors
+    /// As above, but for one that is missing; and where none can be made.
+    pub fn open_or_make(env: &Env, place: &LedgerPlace) -> Result<Self> {
+        Self::opened(env, place, LedgerFile::write_or_make, Session::write_or_make)
+    }
+
+    fn opened(
+        env: &Env,
+        place: &LedgerPlace,
+        file: fn(&Paths, &dyn Random, &dyn Steps) -> Result<LedgerFile>,
+        session: fn(&Server, &dyn Random) -> Result<Session>,
+    ) -> Result<Self> {
         let mut ledger = match place {
             LedgerPlace::File => {
-                Self::of_file(LedgerFile::write(&env.paths, env.random.as_ref(), env.steps.as_ref())?, env)
+                Self::of_file(file(&env.paths, env.random.as_ref(), env.steps.as_ref())?, env)
             }
             LedgerPlace::Server(server) => {
                 // Marks and spools are here all the same.
-                files::private_folder(&env.paths.data)?;
-                Self::of_server(Session::write(server, env.random.as_ref())?, env)
+                files::provided_folder(&env.paths.data)?;
+                Self::of_server(session(server, env.random.as_ref())?, env)
             }
         };
         tracing::info!("ledger {} in {}", ledger.id, ledger.path);

@@ -1,6 +1,7 @@
 //! The field, pure: what an authorization is, and what follows from a record and an instant. No I/O, no clock.
 
 pub mod authorization;
+pub mod blind_spot;
 pub mod column;
 pub mod consent;
 pub mod duration;

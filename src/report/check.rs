@@ -4,6 +4,7 @@ use super::json::Summary;
 use super::row::Row;
 use crate::error::{Error, Result};
 use crate::model::authorization::{Condition, State};
+use crate::model::blind_spot::BlindSpot;
 use crate::model::duration;
 use crate::model::expiry::working_day;
 use crate::model::selection::Quiet;
@@ -70,17 +71,19 @@ pub fn unknown(reason: &str) -> String {
 }
 
 /// Judges the rows, and counts those that there are beside them, which are well; a deactivated one isn't counted, unless its
-/// revocation is pending or uncertain.
+/// revocation is pending or uncertain. What the look can't see is never healthy.
 pub fn check(
     rows: &[Row<'_>],
     beside: Quiet,
+    blind_spots: &[BlindSpot],
     warning: Threshold,
     critical: Threshold,
     allow_empty: bool,
     now: Timestamp,
 ) -> Verdict {
     let counted: Vec<&Row<'_>> = rows.iter().filter(|row| counts(row)).collect();
-    if counted.is_empty() && beside.active + beside.pending == 0 {
+    let nothing = counted.is_empty() && beside.active + beside.pending == 0;
+    if nothing && blind_spots.is_empty() {
         return match allow_empty {
             true => Verdict { exit: 0, text: "BIOTRACK OK: nothing is registered, or selected\n".into() },
             false => Verdict {
@@ -96,7 +99,9 @@ pub fn check(
         let keys = || one.1.standing.record.key.cmp(&other.1.standing.record.key);
         worst_first(one).cmp(&worst_first(other)).then_with(keys)
     });
-    let exit = judged.first().map_or(0, |(level, _)| *level);
+    let unseen = blind_spots.iter().map(BlindSpot::level).chain((nothing && !allow_empty).then_some(3));
+    let exit =
+        judged.iter().map(|(level, _)| *level).chain(unseen).max_by_key(|it| severity(*it)).unwrap_or(0);
     let summary = Summary::of(rows).beside(beside);
     let mut said: Vec<_> = summary
         .by_state()
@@ -107,12 +112,24 @@ pub fn check(
     if summary.attention > 0 {
         said.push(format!("{} to look at", summary.attention));
     }
+    if nothing {
+        said.push("nothing is registered, or selected".to_owned());
+    }
+    said.extend(blind_spots.iter().map(|spot| plain(&spot.in_brief())));
     let mut text = format!("BIOTRACK {}: {}", word(exit), said.join(", "));
     if let Some((_, worst)) = judged.first().filter(|(level, _)| *level > 0) {
         text.push_str(&format!(", first: {}", plain(&worst.called())));
     }
     let days_left = counted.iter().filter_map(|row| row.days_left).chain(beside.days_left).min();
     text.push_str(&format!(" | {}\n", perfdata(&summary, days_left)));
+    for spot in blind_spots {
+        text.push_str(&format!(
+            "{}: {}. {}\n",
+            word(spot.level()),
+            plain(&spot.in_words()),
+            plain(&spot.hint())
+        ));
+    }
     let several = rows.iter().any(|row| row.standing.record.profile != rows[0].standing.record.profile);
     for (level, row) in judged.iter().filter(|(level, _)| *level > 0) {
         let of = if several { format!("{}: ", row.standing.record.profile) } else { String::new() };
@@ -147,6 +164,15 @@ fn level(row: &Row<'_>, warning: Threshold, critical: Threshold, now: Timestamp)
         1
     } else {
         0
+    }
+}
+
+/// Which of two exit codes is worse: a license that is known to be in trouble comes before one that isn't known of.
+fn severity(level: u8) -> u8 {
+    match level {
+        2 => 3,
+        3 => 2,
+        _ => level,
     }
 }
 

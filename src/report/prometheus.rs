@@ -2,6 +2,7 @@
 
 use super::json::Summary;
 use super::row::Row;
+use crate::model::blind_spot::BlindSpot;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -13,7 +14,12 @@ struct Metric {
 }
 
 /// The gauges of DESIGN (JSON, Prometheus). `profiles`: those reported on, so that an empty one shows its zeros.
-pub fn prometheus(rows: &[Row<'_>], profiles: &[String], now: Timestamp) -> String {
+pub fn prometheus(
+    rows: &[Row<'_>],
+    profiles: &[String],
+    blind_spots: &[BlindSpot],
+    now: Timestamp,
+) -> String {
     let mut expires = Metric {
         name: "biotrack_auth_expires_timestamp_seconds",
         help: "When the grant of a license ends, in Unix time.",
@@ -54,12 +60,28 @@ pub fn prometheus(rows: &[Row<'_>], profiles: &[String], now: Timestamp) -> Stri
         }
         attention.lines.push(format!("{} {}", labels(&[("profile", profile)]), summary.attention));
     }
+    let unnamed = Metric {
+        name: "biotrack_auth_unnamed_profile_authorizations",
+        help: "How many authorizations have a profile that the configuration doesn't name.",
+        lines: blind_spots
+            .iter()
+            .filter_map(|spot| match spot {
+                BlindSpot::UnnamedProfile { profile, licenses } => {
+                    Some(format!("{} {licenses}", labels(&[("profile", profile)])))
+                }
+                BlindSpot::ClockBehind { .. } => None,
+            })
+            .collect(),
+    };
     let last_run = Metric {
         name: "biotrack_auth_last_run_timestamp_seconds",
         help: "When this was written, in Unix time.",
         lines: vec![format!(" {}", now.as_second())],
     };
-    [expires, counted, attention, last_run].iter().map(Metric::text).collect()
+    // Most never have one: its name alone would say nothing.
+    let unnamed = Some(unnamed).filter(|it| !it.lines.is_empty());
+    let all = [Some(expires), Some(counted), Some(attention), unnamed, Some(last_run)];
+    all.iter().flatten().map(Metric::text).collect()
 }
 
 impl Metric {

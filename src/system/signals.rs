@@ -28,6 +28,21 @@ pub(super) fn are_counted() -> bool {
 #[cfg(unix)]
 static COUNTED: AtomicBool = AtomicBool::new(false);
 
+/// Whether a hangup has come: the terminal is gone, or somebody wants a service to begin anew.
+#[cfg(unix)]
+pub(super) fn hung_up() -> bool {
+    HUNG_UP.load(Ordering::SeqCst)
+}
+
+/// The same, where there is no such signal.
+#[cfg(not(unix))]
+pub(super) fn hung_up() -> bool {
+    false
+}
+
+#[cfg(unix)]
+static HUNG_UP: AtomicBool = AtomicBool::new(false);
+
 /// The signals that are ignored, a bit each from 1 (proc_pid_status(5)); unknown where there is no such file.
 #[cfg(unix)]
 fn ignored() -> Option<u64> {
@@ -76,6 +91,7 @@ impl Interrupts {
             let sender = sender.clone();
             tokio::spawn(async move {
                 while arrivals.recv().await.is_some() {
+                    HUNG_UP.fetch_or(kind == SignalKind::hangup(), Ordering::SeqCst);
                     sender.send_modify(|count| *count += 1);
                 }
             });

@@ -352,3 +352,39 @@ fn a_hook_of_a_killed_run_is_not_started_beside_itself() {
     rig.run("remind").exits(0);
     assert_eq!(got(&rig, "due").len(), 2);
 }
+
+#[test]
+fn what_a_clock_that_was_ahead_has_spent_is_given_again_when_it_is_right() {
+    let rig = weekly();
+    // A month too early every reminder is given, the last one too.
+    rig.days_pass(30);
+    rig.run("remind").exits(0);
+    assert_eq!(got(&rig, "expired").len(), 1);
+    rig.days_pass(-30);
+    let said = rig.run("remind").exits(0).err;
+    assert!(
+        said.starts_with("Note: 1 reminder was noted at a time to come, by a clock that was ahead."),
+        "{said}"
+    );
+    assert_eq!(got(&rig, "due").len(), 1, "six days are left: the first threshold");
+    rig.run("remind").is(0, "", "No hook was due.\n");
+    // And at its end, once.
+    rig.days_pass(7);
+    rig.run("remind").exits(0);
+    rig.days_pass(30);
+    rig.run("remind").is(0, "", "No hook was due.\n");
+    assert_eq!(got(&rig, "expired").len(), 2);
+}
+
+#[test]
+fn a_dry_run_counts_what_a_clock_that_was_ahead_has_spent_as_not_given() {
+    let rig = weekly();
+    rig.days_pass(30);
+    rig.run("remind").exits(0);
+    rig.days_pass(-30);
+    let would = rig.run("remind --dry-run").exits(0).out;
+    assert!(would.starts_with("due: "), "{would}");
+    // Nothing was forgotten by looking.
+    rig.days_pass(30);
+    rig.run("remind").is(0, "", "No hook was due.\n");
+}

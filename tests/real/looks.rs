@@ -51,7 +51,7 @@ fn verdict(rows: &[Standing], beside: selection::Quiet, provider: &Provider, now
     let rows: Vec<_> = rows.iter().map(|it| Row::at(now, it, provider)).collect();
     let (warning, critical) =
         (Threshold::parse("warning", "20d").unwrap(), Threshold::parse("critical", "3d").unwrap());
-    let verdict = check(&rows, beside, warning, critical, false, now);
+    let verdict = check(&rows, beside, &[], warning, critical, false, now);
     (verdict.exit, verdict.text)
 }
 

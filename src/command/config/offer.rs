@@ -11,7 +11,7 @@ use crate::system::Env;
 impl<'a> Call<'a> {
     /// Vault and ledger of this call's profile for who may be new here: where nothing is configured yet, `config init` is offered.
     pub(in crate::command) fn first_bench(&self) -> Result<Bench<'a>> {
-        self.bench().or_else(|nothing| {
+        self.bench_or_make().or_else(|nothing| {
             offer_init(nothing, self.globals(), self.env, &mut Vaults { env: self.env })?;
             self.bench()
         })

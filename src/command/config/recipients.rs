@@ -88,8 +88,8 @@ fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
     if matches!(action, Action::List) {
         return told(&current, &own, 0, globals, env);
     }
-    let ledger = read_ledger(env, &config)?.filter(|ledger| ledger.is_shared());
-    let listed = ledger.as_ref().map_or(Ok(Vec::new()), |ledger| ledger.recipients())?;
+    let ledger = read_ledger(env, &config)?;
+    let listed = if ledger.is_shared() { ledger.recipients()? } else { Vec::new() };
     // What other hosts have listed since is in force here, too: nothing of it is taken back by what is named now.
     let mut known = current.clone();
     known.extend(listed.iter().map(|it| it.recipient.clone()).filter(|it| !current.contains(it)));
@@ -117,10 +117,10 @@ fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
         && listed.len() == wanted.len()
         && listed.iter().all(|it| wanted.contains(&it.recipient));
     drop(ledger);
-    let resealed = match read_ledger(env, &config)? {
+    let resealed = match is_listed {
         // Every token set is sealed to these already, and this host alone didn't know.
-        Some(_) if is_listed => 0,
-        Some(_) => {
+        true => 0,
+        false => {
             let detail = format!("to {}", wanted.join(", "));
             let mut ledger = open_ledger(env, &config)?;
             let seals = Seals::of(&ledger, config.registrations());
@@ -128,7 +128,6 @@ fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
             let from = vault(env, VaultKind::Sealed, &config.recipients);
             reseal(&mut ledger, &from, (&to, &wanted), &seals, &detail, env.clock.now())?
         }
-        None => 0,
     };
     // The file last: cut short before, the same command seals them all again.
     let named = NewVault { kind: VaultKind::Sealed, recipients: wanted.clone() };
@@ -143,8 +142,7 @@ fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
 
 /// Takes hosts off the ledger's list of those that listen; which of them were listed.
 fn taken_off_the_list(recipients: &[String], config: &Config, env: &Env) -> Result<Vec<String>> {
-    let Some(ledger) = read_ledger(env, config)? else { return Ok(Vec::new()) };
-    let listed = ledger.listening_hosts(env.clock.now())?;
+    let listed = read_ledger(env, config)?.listening_hosts(env.clock.now())?;
     let hosts: Vec<_> =
         recipients.iter().filter(|it| listed.iter().any(|host| host.recipient == it.trim())).collect();
     if hosts.is_empty() {

@@ -5,7 +5,7 @@ mod telling;
 mod warnings;
 mod words;
 
-use super::context::{reading, standings};
+use super::context::reading;
 use super::form::{self, Form};
 use super::{Bench, Call, online, outcome_or_error};
 use crate::custody::{Asking, Recovered, Revocation, Surrendered, has_left};
@@ -103,10 +103,10 @@ pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
 /// What would be done: nothing is, and nothing is written.
 fn dry_run(args: &Args, form: Form, call: &Call<'_>) -> Result<u8> {
     let (provider, ledger) = reading(call)?;
-    let standings = standings(ledger.as_ref(), &provider)?;
-    let chosen = chosen(args, ledger.as_ref(), &provider, &standings)?;
-    let mut telling = Telling::new(form, call, &provider, &chosen, ledger.as_ref(), args.awaiting)?;
-    warn(&chosen, &standings, ledger.as_ref(), &provider, call)?;
+    let standings = ledger.standings(&provider.profile)?;
+    let chosen = chosen(args, &ledger, &provider, &standings)?;
+    let mut telling = Telling::new(form, call, &provider, &chosen, &ledger, args.awaiting)?;
+    warn(&chosen, &standings, &ledger, &provider, call)?;
     telling.would(&chosen)?;
     telling.close()
 }
@@ -114,10 +114,10 @@ fn dry_run(args: &Args, form: Form, call: &Call<'_>) -> Result<u8> {
 fn deactivate<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
     let provider = bench.provider.clone();
     let standings = bench.custody.ledger().standings(&provider.profile)?;
-    let chosen = chosen(args, Some(bench.custody.ledger()), &provider, &standings)?;
-    let ledger = Some(bench.custody.ledger());
+    let chosen = chosen(args, bench.custody.ledger(), &provider, &standings)?;
+    let ledger = bench.custody.ledger();
     let mut telling = Telling::new(form, call, &provider, &chosen, ledger, args.awaiting)?;
-    let going = warn(&chosen, &standings, Some(bench.custody.ledger()), &provider, call)?;
+    let going = warn(&chosen, &standings, bench.custody.ledger(), &provider, call)?;
     let done = confirm(args, &going, call)
         .and_then(|()| give_up_all(args, call, bench, &chosen, &mut telling))
         .and_then(|()| telling.close());
@@ -138,12 +138,12 @@ fn deactivate<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench<'a
 fn warn<'s>(
     chosen: &[Chosen<'s>],
     standings: &[Standing],
-    ledger: Option<&Ledger>,
+    ledger: &Ledger,
     provider: &Provider,
     call: &Call<'_>,
 ) -> Result<Vec<(&'s Standing, Extent)>> {
     let going: Vec<_> = chosen.iter().filter_map(|it| Some((it.standing, it.extent.clone()?))).collect();
-    let doubted = ledger.map_or(Ok(BTreeSet::new()), |ledger| ledger.doubted(&provider.profile))?;
+    let doubted = ledger.doubted(&provider.profile)?;
     warnings::of(&going, standings, &doubted, provider, call.env.clock.now())
         .iter()
         .for_each(|warning| call.env.terminal.say(warning));
@@ -174,17 +174,14 @@ pub(super) fn is_in_doubt(before: &Authorization, recovered: &[Recovered], given
 /// What the arguments mean, by UBI and license. A tag alone passes over what has nothing left.
 fn chosen<'s>(
     args: &Args,
-    ledger: Option<&Ledger>,
+    ledger: &Ledger,
     provider: &Provider,
     standings: &'s [Standing],
 ) -> Result<Vec<Chosen<'s>>> {
-    let awaiting = match ledger {
-        Some(ledger) if args.awaiting => ledger.awaiting(&provider.profile, None)?,
-        _ => Vec::new(),
-    };
-    let left = |standing: &Standing| match ledger {
-        Some(ledger) if standing.record.deactivated_at.is_some() => has_left(ledger, standing),
-        _ => Ok(true),
+    let awaiting = if args.awaiting { ledger.awaiting(&provider.profile, None)? } else { Vec::new() };
+    let left = |standing: &Standing| match standing.record.deactivated_at {
+        Some(_) => has_left(ledger, standing),
+        None => Ok(true),
     };
     let named = match args.selectors[..] {
         [] => standings.iter().collect(),

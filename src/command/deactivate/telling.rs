@@ -41,12 +41,12 @@ impl<'c, 'a> Telling<'c, 'a> {
         call: &'c Call<'a>,
         provider: &'c Provider,
         chosen: &[Chosen<'_>],
-        ledger: Option<&Ledger>,
+        ledger: &Ledger,
         awaiting: bool,
     ) -> Result<Self> {
         let planned = chosen.len();
         let keys = chosen.iter().map(|it| &it.standing.record.key);
-        let common = ledger.map_or(Ok(HashMap::new()), |ledger| form.common(ledger, provider, keys))?;
+        let common = form.common(ledger, provider, keys)?;
         let (outcomes, untouched) = (Vec::with_capacity(planned), Vec::new());
         Ok(Self {
             form,

@@ -1,7 +1,7 @@
 //! The ledger: its files, SQLite's own look at it, its schema, its history, and what dead processes left.
 
 use super::Examination;
-use crate::command::{ledger_of, ledger_place};
+use crate::command::{blind_spots, ledger_of, ledger_place, missing};
 use crate::error::{Error, LedgerError, clean, counted, first_few};
 use crate::ledger::{Ledger, Migration, SCHEMA};
 use crate::model::authorization::{Condition, Standing, next_of};
@@ -27,9 +27,11 @@ impl Examination<'_, '_> {
                     self.failed("ledger", &e);
                 }
             }
-            Ok(None) => {
-                self.note("ledger", "there is none yet: the first command that writes makes it", None);
+            Ok(None) if self.config.is_some() => {
+                let missing = self.ledger_place().map(|place| missing(self.call.env, &place));
+                self.failed("ledger", &missing.unwrap_or_else(|e| e));
             }
+            Ok(None) => self.note("ledger", "there is none yet: biotrack-auth config init makes it", None),
             Err(Error::Ledger(LedgerError::Older { found, known, .. })) if self.is_in_a_file() => {
                 let found =
                     format!("schema {found}; the next command makes it {known}, and keeps a copy beside it");
@@ -124,6 +126,7 @@ impl Examination<'_, '_> {
             );
         }
         self.listening_hosts(ledger)?;
+        self.blind_spots(ledger)?;
         for profile in ledger.profiles()? {
             self.unstored(&ledger.standings(&profile)?);
             let doubted = ledger.doubted(&profile)?;
@@ -162,6 +165,19 @@ impl Examination<'_, '_> {
         Ok(())
     }
 
+    /// What cron's lines would pass over in silence.
+    fn blind_spots(&mut self, ledger: &Ledger) -> Result<(), Error> {
+        if let Some(config) = &self.config {
+            for spot in blind_spots::of_all_profiles(ledger, config)? {
+                self.problem("profiles", spot.in_words(), spot.hint());
+            }
+        }
+        if let Some(spot) = blind_spots::of_the_clock(ledger, self.call)? {
+            self.problem("clock", spot.in_words(), spot.hint());
+        }
+        Ok(())
+    }
+
     /// Grants, and tokens of refreshes, that wait sealed because vault or ledger couldn't take them.
     fn unstored(&mut self, standings: &[Standing]) {
         let now = self.call.env.clock.now();
@@ -179,7 +195,7 @@ impl Examination<'_, '_> {
         let paths = &self.call.env.paths;
         if files::check_private_folder(&paths.data).is_err()
             && self.fix
-            && files::private_folder(&paths.data).is_ok()
+            && files::provided_folder(&paths.data).is_ok()
         {
             self.fixed("files", "the data folder was open to others, and is 0700 now");
         }

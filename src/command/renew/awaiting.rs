@@ -152,18 +152,11 @@ pub(super) fn dry_run(
     form: Form,
     call: &Call<'_>,
     provider: &Provider,
-    ledger: Option<&Ledger>,
+    ledger: &Ledger,
     standings: &[Standing],
 ) -> Result<u8> {
-    let meant = match ledger {
-        Some(ledger) => Meant::find(args, ledger, &provider.profile, standings)?,
-        // Whoever is named isn't known.
-        None => {
-            selection::several(&args.selectors, &provider.profile, standings, |it| &it.record)?;
-            Meant { grants: Vec::new(), nothing: Vec::new() }
-        }
-    };
-    if let (Form::Text, Some(ledger)) = (form, ledger) {
+    let meant = Meant::find(args, ledger, &provider.profile, standings)?;
+    if form == Form::Text {
         let lines = meant.lines(ledger, provider)?;
         let text: String = lines.iter().map(|line| format!("Would accept: {line}\n")).collect();
         let nothing = if text.is_empty() { "No grant awaits approval.\n" } else { "" };
@@ -180,5 +173,5 @@ pub(super) fn dry_run(
         items: meant.grants.iter().map(item).collect(),
         left_out: meant.nothing.iter().map(left_out).collect(),
     };
-    bulk::dry_run(call, provider, &plan, None, form, ledger)
+    bulk::dry_run(call, provider, &plan, None, form, Some(ledger))
 }

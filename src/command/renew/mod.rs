@@ -10,7 +10,7 @@ pub use args::Args;
 
 use super::bulk::{self, Run};
 use super::consent::{consent, hand_off};
-use super::context::{reading, standings};
+use super::context::reading;
 use super::form::{self, Form};
 use super::{Bench, Call};
 use crate::consent::fits;
@@ -93,19 +93,18 @@ fn renew_several<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench
 fn dry_run(args: &Args, form: Form, call: &Call<'_>) -> Result<u8> {
     one_at_a_time(args)?;
     let (provider, ledger) = reading(call)?;
-    let (standings, now) = (standings(ledger.as_ref(), &provider)?, call.env.clock.now());
+    let (standings, now) = (ledger.standings(&provider.profile)?, call.env.clock.now());
     if args.awaiting {
-        return awaiting::dry_run(args, form, call, &provider, ledger.as_ref(), &standings);
+        return awaiting::dry_run(args, form, call, &provider, &ledger, &standings);
     }
-    let (mut plan, proposal) = match (args.resume, &ledger) {
-        (true, Some(ledger)) => (resume::left(call, ledger, &provider, &standings, now)?, None),
-        (true, None) => (Plan::default(), None),
-        (false, _) => select::plan(args, call, &standings, &provider, now)?,
+    let (mut plan, proposal) = match args.resume {
+        true => (resume::left(call, &ledger, &provider, &standings, now)?, None),
+        false => select::plan(args, call, &standings, &provider, now)?,
     };
     if !args.resume {
         select::leave_links_that_are_out(&mut plan, args, &standings, &provider, now);
     }
-    bulk::dry_run(call, &provider, &plan, proposal.as_ref(), form, ledger.as_ref())
+    bulk::dry_run(call, &provider, &plan, proposal.as_ref(), form, Some(&ledger))
 }
 
 fn one_at_a_time(args: &Args) -> Result<()> {

@@ -6,10 +6,11 @@ mod reader;
 
 pub use args::Args;
 
-use super::{Call, as_json, read_ledger};
+use super::{Call, as_json, blind_spots, read_ledger};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
+use crate::model::blind_spot::BlindSpot;
 use crate::model::duration::parse;
 use crate::model::provider::Provider;
 use crate::model::selection::Narrowing;
@@ -37,13 +38,8 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
     let now = args.at.unwrap_or_else(|| call.env.clock.now());
     let view = View { now, ..call.view(profile.as_deref()) };
     let ledger = read_ledger(call.env, &config)?;
-    let reader = Reader {
-        args: &args,
-        ledger: ledger.as_ref(),
-        profile: profile.as_deref(),
-        providers: &providers,
-        now,
-    };
+    let reader =
+        Reader { args: &args, ledger: &ledger, profile: profile.as_deref(), providers: &providers, now };
     if args.online {
         look::look(&args, call, &reader.all_meant()?)?;
     }
@@ -57,11 +53,14 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
         .iter()
         .flat_map(|it| it.standings.iter().map(|standing| Row::at(now, standing, it.provider)))
         .collect();
+    let unseen = blind_spots(&args, call, &config, &ledger)?;
     if args.check {
-        let Verdict { exit, text } = check(&rows, beside, thresholds.0, thresholds.1, args.allow_empty, now);
+        let Verdict { exit, text } =
+            check(&rows, beside, &unseen, thresholds.0, thresholds.1, args.allow_empty, now);
         deliver(&args, call, whole(text))?;
         return Ok(exit);
     }
+    blind_spots::tell(&unseen, call);
     let answer = match format {
         Format::Table => for_people(&args, call, &ledger, &rows, &view)?,
         Format::Json => Box::new(|out: &mut dyn Write| {
@@ -72,7 +71,7 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
         Format::Csv => whole(csv(&rows)?),
         Format::Prometheus => {
             let profiles: Vec<_> = providers.iter().map(|provider| provider.profile.clone()).collect();
-            whole(prometheus(&rows, &profiles, now))
+            whole(prometheus(&rows, &profiles, &unseen, now))
         }
         Format::Ics => whole(calendar(&rows, &config.hooks.days, now)),
     };
@@ -97,6 +96,18 @@ fn providers(args: &Args, call: &Call<'_>, config: &Config) -> Result<(Option<St
     let (name, _) = config.profile_name(call.profile.as_deref(), &call.env.variables)?;
     let provider = config.provider(&name)?;
     Ok((Some(name), vec![provider]))
+}
+
+/// What this look can't see: of licenses that are named, and at an instant that is, nothing.
+fn blind_spots(args: &Args, call: &Call<'_>, config: &Config, ledger: &Ledger) -> Result<Vec<BlindSpot>> {
+    let mut found = match args.all_profiles && args.selectors.is_empty() {
+        true => blind_spots::of_all_profiles(ledger, config)?,
+        false => Vec::new(),
+    };
+    if args.at.is_none() {
+        found.extend(blind_spots::of_the_clock(ledger, call)?);
+    }
+    Ok(found)
 }
 
 /// `--json` is `--format json`, and neither goes with `--check`.
@@ -125,19 +136,19 @@ fn narrowing(args: &Args, window: Option<SignedDuration>, provider: &Provider) -
 fn for_people<'a>(
     args: &Args,
     call: &Call<'_>,
-    ledger: &Option<Ledger>,
+    ledger: &Ledger,
     rows: &'a [Row<'_>],
     view: &'a View,
 ) -> Result<Answer<'a>> {
     let narrowed = args.due.is_some() || !args.states.is_empty() || args.tag.is_some() || args.user.is_some();
-    Ok(match (rows, ledger) {
+    Ok(match rows {
         // So that cron mails only when someone must act.
-        ([], _) if call.quiet => whole(""),
-        ([], _) if args.due.is_some() => whole("Nothing is due.\n"),
-        ([], _) if narrowed => whole("No authorization is like that.\n"),
-        ([], _) => whole("Nothing is registered yet.\nNext: biotrack-auth register\n"),
-        ([one], Some(ledger)) if !args.selectors.is_empty() => whole(call.card(ledger, one, view.now)?),
-        (several, _) => Box::new(|out| table(several, view, out)),
+        [] if call.quiet => whole(""),
+        [] if args.due.is_some() => whole("Nothing is due.\n"),
+        [] if narrowed => whole("No authorization is like that.\n"),
+        [] => whole("Nothing is registered yet.\nNext: biotrack-auth register\n"),
+        [one] if !args.selectors.is_empty() => whole(call.card(ledger, one, view.now)?),
+        several => Box::new(|out| table(several, view, out)),
     })
 }
 

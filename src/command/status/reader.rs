@@ -21,8 +21,7 @@ pub(super) struct Found<'p> {
 /// What there is, and what was asked for.
 pub(super) struct Reader<'a> {
     pub args: &'a Args,
-    /// `None` where nothing was ever registered.
-    pub ledger: Option<&'a Ledger>,
+    pub ledger: &'a Ledger,
     /// `None`: all of them.
     pub profile: Option<&'a str>,
     pub providers: &'a [Provider],
@@ -46,13 +45,11 @@ impl<'a> Reader<'a> {
         checked: Option<SignedDuration>,
     ) -> Result<(Vec<Found<'a>>, Quiet)> {
         let (mut found, mut beside) = (Vec::new(), Quiet::default());
-        if let Some(ledger) = self.ledger {
-            for (provider, narrowing) in self.providers.iter().zip(narrowings) {
-                let (standings, quiet) = self.read(ledger, provider, narrowing, checked)?;
-                found.push(Found { provider, standings });
-                let days_left = quiet.first_end.map(|end| days_left(end, self.now, &provider.zone));
-                beside = beside.and(Quiet { days_left, ..quiet });
-            }
+        for (provider, narrowing) in self.providers.iter().zip(narrowings) {
+            let (standings, quiet) = self.read(provider, narrowing, checked)?;
+            found.push(Found { provider, standings });
+            let days_left = quiet.first_end.map(|end| days_left(end, self.now, &provider.zone));
+            beside = beside.and(Quiet { days_left, ..quiet });
         }
         self.keep_named(&mut found)?;
         for (Found { provider, standings }, narrowing) in found.iter_mut().zip(narrowings) {
@@ -63,12 +60,11 @@ impl<'a> Reader<'a> {
 
     fn read(
         &self,
-        ledger: &Ledger,
         provider: &Provider,
         narrowing: &Narrowing,
         checked: Option<SignedDuration>,
     ) -> Result<(Vec<Standing>, Quiet)> {
-        let profile = &provider.profile;
+        let (ledger, profile) = (self.ledger, &provider.profile);
         if !self.args.selectors.is_empty() {
             return Ok((ledger.standings_called(profile, &self.args.selectors)?, Quiet::default()));
         }

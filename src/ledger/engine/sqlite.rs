@@ -5,6 +5,7 @@ use super::db_error::{DbError, of_sqlite};
 use super::safety_copy;
 use super::transaction_kind::{PATIENCE, TransactionKind};
 use crate::error::{Error, LedgerError, Result};
+use crate::ledger::file_system::{check_locks, no_locks};
 use crate::ledger::meta;
 use crate::ledger::migrations;
 use crate::ledger::move_state::elsewhere;
@@ -16,6 +17,17 @@ use std::io::{ErrorKind, Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What whoever opens it wants of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    /// That it's there.
+    Existing,
+    /// That it's there from now on.
+    OrMade,
+    /// The same, whether or not its records have moved: for whoever moves them.
+    AsItIs,
+}
+
 /// The ledger's file, open.
 pub(in crate::ledger) struct LedgerFile {
     db: Connection,
@@ -26,14 +38,26 @@ pub(in crate::ledger) struct LedgerFile {
 }
 
 impl LedgerFile {
-    /// Opens it for writing; makes or migrates it where needed.
+    /// Opens it for writing; migrates it where needed.
+    ///
+    /// # Errors
+    /// [`LedgerError::Missing`] where there is none: nothing is made.
     pub(in crate::ledger) fn write(paths: &Paths, random: &dyn Random, steps: &dyn Steps) -> Result<Self> {
-        Self::up_to_date(paths, random, steps, false).map(|(file, _)| file)
+        Self::up_to_date(paths, random, steps, Opening::Existing).map(|(file, _)| file)
+    }
+
+    /// The same, and makes it where there is none.
+    pub(in crate::ledger) fn write_or_make(
+        paths: &Paths,
+        random: &dyn Random,
+        steps: &dyn Steps,
+    ) -> Result<Self> {
+        Self::up_to_date(paths, random, steps, Opening::OrMade).map(|(file, _)| file)
     }
 
     /// The same for whoever moves its records.
     pub(in crate::ledger) fn as_it_is(paths: &Paths, random: &dyn Random, steps: &dyn Steps) -> Result<Self> {
-        Self::up_to_date(paths, random, steps, true).map(|(file, _)| file)
+        Self::up_to_date(paths, random, steps, Opening::AsItIs).map(|(file, _)| file)
     }
 
     /// Migrates it where that is needed; what that did.
@@ -42,7 +66,7 @@ impl LedgerFile {
         random: &dyn Random,
         steps: &dyn Steps,
     ) -> Result<Option<Migration>> {
-        Self::up_to_date(paths, random, steps, false).map(|(_, migration)| migration)
+        Self::up_to_date(paths, random, steps, Opening::Existing).map(|(_, migration)| migration)
     }
 
     /// Opens it for reading; `None` where there is none.
@@ -52,13 +76,14 @@ impl LedgerFile {
     pub(in crate::ledger) fn read(paths: &Paths) -> Result<Option<Self>> {
         let file = paths.ledger();
         let place = file.display().to_string();
-        if std::fs::symlink_metadata(&file).is_err_and(|e| e.kind() == ErrorKind::NotFound) {
+        if has_no_file(paths) {
             return Ok(None);
         }
         files::check_private_file(&file)
             .and_then(|()| check_beside(paths))
             .map_err(|e| LedgerError::Open { path: place.clone(), reason: e.to_string() })?;
         refuse_emptied(paths, &place)?;
+        refuse_without_locks(&file)?;
         let db = match prepare(&place, OpenFlags::SQLITE_OPEN_READ_ONLY) {
             // Someone was killed while making it: only who may write can roll that back.
             Err(e) if e.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
@@ -78,20 +103,29 @@ impl LedgerFile {
         paths: &Paths,
         random: &dyn Random,
         steps: &dyn Steps,
-        anyway: bool,
+        opening: Opening,
     ) -> Result<(Self, Option<Migration>)> {
         let file = paths.ledger();
         let place = file.display().to_string();
+        let missing = || Error::from(LedgerError::Missing { place: place.clone(), on_a_server: false });
+        if opening == Opening::Existing && has_no_file(paths) {
+            return Err(missing());
+        }
         let unopened =
             |e: Error| Error::from(LedgerError::Open { path: place.clone(), reason: e.to_string() });
-        files::private_folder(&paths.data).map_err(unopened)?;
+        files::provided_folder(&paths.data).map_err(unopened)?;
         refuse_emptied(paths, &place)?;
         files::open_private(&file).map_err(unopened)?;
         // defense: S30 beside-the-ledger
         check_beside(paths).map_err(unopened)?;
+        refuse_without_locks(&file)?;
         let db = open(&place, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let mut file = Self { db, place: place.clone(), id: String::new(), anyway };
+        let mut file =
+            Self { db, place: place.clone(), id: String::new(), anyway: opening == Opening::AsItIs };
         let found = file.schema()?;
+        if found == NOTHING && opening == Opening::Existing {
+            return Err(missing());
+        }
         let mut migration = None;
         if found < KNOWN {
             if found != NOTHING {
@@ -100,7 +134,7 @@ impl LedgerFile {
             steps.reached(Step::BeforeCommit);
             // Two processes that start at once must not both make it: SQLite doesn't wait while the mode changes.
             let turn = files::open_private(&turn(paths)).map_err(unopened)?;
-            turn.lock().map_err(|e| LedgerError::Open { path: place.clone(), reason: e.to_string() })?;
+            turn.lock().map_err(|e| no_locks(&paths.ledger(), &e))?;
             let id = random.name()?;
             let made = file.make_or_migrate(paths, &id);
             migration = made.map_err(|e| e.named(&place, "be made or migrated"))?;
@@ -270,12 +304,24 @@ fn refuse_emptied(paths: &Paths, name: &str) -> Result<()> {
     }
 }
 
+/// SQLite takes a lock that isn't given for one that somebody has, and waits for it: where that may be, it's tried before.
+fn refuse_without_locks(file: &std::path::Path) -> Result<()> {
+    match files::remote_file_system(file) {
+        Some(_) => Ok(check_locks(file)?),
+        None => Ok(()),
+    }
+}
+
+fn has_no_file(paths: &Paths) -> bool {
+    std::fs::symlink_metadata(paths.ledger()).is_err_and(|e| e.kind() == ErrorKind::NotFound)
+}
+
 /// What SQLite keeps beside the ledger holds what the ledger does, and it writes there without a look at whose that is.
 fn check_beside(paths: &Paths) -> Result<()> {
     paths.beside_ledger().iter().try_for_each(|file| files::check_private_file(file))
 }
 
-fn open(name: &str, flags: OpenFlags) -> Result<Connection> {
+pub(super) fn open(name: &str, flags: OpenFlags) -> Result<Connection> {
     prepare(name, flags).map_err(|e| of_sqlite(name, "be opened", &e))
 }
 
@@ -290,6 +336,8 @@ fn prepare(name: &str, flags: OpenFlags) -> rusqlite::Result<Connection> {
     // defense: S35 commits-are-synced
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", true)?;
+    // A container may have no folder for temporary files that can be written.
+    db.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(db)
 }
 

@@ -74,7 +74,7 @@ impl Home {
     }
 
     fn open(&self) -> Result<Ledger> {
-        Ledger::open(&self.env(), &LedgerPlace::File)
+        Ledger::open_or_make(&self.env(), &LedgerPlace::File)
     }
 
     fn read(&self) -> Result<Option<Ledger>> {
@@ -330,7 +330,9 @@ fn several_at_the_same_moment_migrate_it_once() {
     std::thread::scope(|scope| {
         for _ in 0..6 {
             scope.spawn(|| {
-                LedgerFile::write(&home.paths(), &OsRandom as &dyn Random, &Unwatched).map(drop).unwrap()
+                LedgerFile::write_or_make(&home.paths(), &OsRandom as &dyn Random, &Unwatched)
+                    .map(drop)
+                    .unwrap()
             });
         }
     });

@@ -49,6 +49,7 @@ fn of_a_ledgers_move_into_a_file() {
     moves(TO_FILE, |address| {
         let rig = Rig::in_a_file();
         rig.shares_ledger(address);
+        drop(rig.ledger());
         rig
     });
 }

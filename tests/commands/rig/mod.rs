@@ -133,6 +133,8 @@ impl Rig {
             // The same outputs, with the ledger on a server.
             let server = team::shared();
             rig.shares_ledger(&server.address(&server.database(), "postgres"));
+            // As `config init` would there.
+            drop(rig.ledger());
         }
         rig
     }
@@ -431,7 +433,7 @@ impl Rig {
     pub fn ledger(&self) -> Ledger {
         let env = self.env();
         let place = Config::load(&env.paths).unwrap().ledger_place(&env.variables, "sam").unwrap();
-        Ledger::open(&env, &place).unwrap()
+        Ledger::open_or_make(&env, &place).unwrap()
     }
 
     /// The profile as the commands read it.

@@ -4,6 +4,7 @@ mod absent;
 mod costs;
 mod locked;
 mod midway;
+mod old_home;
 mod others;
 mod parts;
 mod program;

@@ -29,10 +29,37 @@ fn hook(rig: &Rig) {
     std::fs::write(rig.file("config.toml"), config + &hooks).unwrap();
 }
 
+/// What the shipped crontab runs.
+const SHIPPED: [&str; 2] = ["status --all-profiles --due --quiet", "remind --all-profiles"];
+
+/// Its folder isn't mounted, as far as cron knows.
+fn without_its_ledger() -> Rig {
+    let rig = Rig::new();
+    for file in std::fs::read_dir(rig.home()).unwrap().map(|it| it.unwrap()) {
+        if file.file_name().to_string_lossy().starts_with("ledger") {
+            std::fs::remove_file(file.path()).unwrap();
+        }
+    }
+    rig
+}
+
+/// Somebody named its profile anew, and a store lapses.
+fn with_a_renamed_profile() -> Rig {
+    let rig = Rig::new();
+    rig.seed(&[named("L-3", "Fulton St", "2020-03-11T12:00:00Z")]);
+    let config = std::fs::read_to_string(rig.file("config.toml")).unwrap();
+    let config = config
+        .replace("[profiles.local-sandbox]", "[profiles.renamed]")
+        .replace("default_profile = \"local-sandbox\"", "default_profile = \"renamed\"");
+    std::fs::write(rig.file("config.toml"), config).unwrap();
+    rig
+}
+
 #[test]
 fn it_mails_what_must_be_renewed_and_nothing_where_nothing_must() {
     crate::support::outside("cron");
     let (due, quiet) = (Rig::new(), Rig::new());
+    let (absent, renamed) = (without_its_ledger(), with_a_renamed_profile());
     due.seed(&[named("L-1", "Hudson St", "2020-03-11T12:00:00Z")]);
     quiet.seed(&[named("L-2", "Canal St", "2036-03-12T12:00:00Z")]);
     let folder = due.home().display().to_string();
@@ -53,6 +80,10 @@ fn it_mails_what_must_be_renewed_and_nothing_where_nothing_must() {
          * * * * * env > {folder}/environment\n",
         quiet.home().display()
     );
+    for (home, line) in [&absent, &renamed].into_iter().flat_map(|rig| SHIPPED.map(|line| (rig.home(), line)))
+    {
+        crontab += &format!("* * * * * BIOTRACK_AUTH_HOME={} biotrack-auth {line}\n", home.display());
+    }
     std::fs::write(due.file("crontab"), crontab).unwrap();
     std::fs::write(due.file("sendmail"), format!("#!/bin/sh\nexec cat > {folder}/mail.$$\n")).unwrap();
     let mut cron = in_own_mounts(&CRON.replace("FOLDER", &folder));
@@ -74,6 +105,18 @@ fn it_mails_what_must_be_renewed_and_nothing_where_nothing_must() {
     let environment = cron.until(10, "the environment", || {
         std::fs::read_to_string(due.file("environment")).ok().filter(|text| !text.is_empty())
     });
+    // What isn't there is as loud as what is due, at each line.
+    for (home, said) in
+        [(&absent, "there is no ledger at"), (&renamed, "which the configuration doesn't name")]
+    {
+        for line in SHIPPED {
+            let subject = format!("BIOTRACK_AUTH_HOME={} biotrack-auth {line}", home.home().display());
+            cron.until(20, "the mail of what isn't there", || {
+                mails().into_iter().find(|mail| mail.contains(&subject) && mail.contains(said))
+            });
+        }
+    }
+    assert!(!absent.file("ledger.db").exists());
     assert!(mail.contains("Subject: Cron <root@"), "{mail}");
     assert!(mail.contains("biotrack-auth status --all-profiles --due --quiet"), "{mail}");
     assert!(mail.contains("✗ expired") && mail.contains("L-1"), "{mail}");
@@ -82,7 +125,9 @@ fn it_mails_what_must_be_renewed_and_nothing_where_nothing_must() {
     assert_eq!(code, "0\n");
     assert!(!environment.contains("DISPLAY") && !environment.contains("DBUS"), "{environment}");
     assert!(
-        mails().iter().all(|mail| !mail.contains("Canal St") && !mail.contains("error:")),
+        mails().iter().all(
+            |mail| !mail.contains("Canal St") && (!mail.contains("error:") || mail.contains("no ledger"))
+        ),
         "{:?}",
         mails()
     );

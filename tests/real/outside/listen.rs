@@ -290,3 +290,19 @@ fn what_cannot_be_a_public_address_is_refused() {
     }
     assert!(shipped("nginx/biotrack-auth.conf").is_file());
 }
+
+#[test]
+fn a_hangup_ends_it_as_what_a_service_manager_starts_anew() {
+    let rig = rig();
+    for (signal, code) in [("HUP", 130), ("TERM", 0)] {
+        let mut listen = rig.start(&["listen", "--port", "0"]);
+        let mut said = BufReader::new(listen.stderr.take().unwrap());
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        assert!(line.starts_with("Listening on "), "{line}");
+        send(signal, &listen);
+        assert_eq!(listen.wait().unwrap().code(), Some(code), "{signal}");
+    }
+    let unit = read("systemd/biotrack-auth-listen.service");
+    assert!(unit.contains("\nRestart=always\n"), "{unit}");
+}

@@ -114,6 +114,8 @@ impl Rig {
         if vault == "sealed" && team::wanted() {
             let server = team::shared();
             self.shares_ledger(&server.address(&server.database(), "postgres"));
+            // As `config init` would there.
+            drop(self.ledger());
         }
     }
 

@@ -66,7 +66,7 @@ impl Rig {
 
     /// The ledger, for writing.
     pub fn ledger(&self) -> Ledger {
-        Ledger::open(&self.env(), &self.ledger_place()).unwrap()
+        Ledger::open_or_make(&self.env(), &self.ledger_place()).unwrap()
     }
 
     /// What secrets are sealed for in this home.

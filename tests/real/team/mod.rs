@@ -81,7 +81,7 @@ impl Team {
         let env =
             machine.within(Paths::within(&self.homes[host]), machine.clock.clone(), machine.browser.clone());
         let config = Config::load(&env.paths).unwrap();
-        Ledger::open(&env, &config.ledger_place(&Variables::default(), "nobody").unwrap()).unwrap()
+        Ledger::open_or_make(&env, &config.ledger_place(&Variables::default(), "nobody").unwrap()).unwrap()
     }
 
     /// Whether a question is open.

@@ -22,7 +22,8 @@ fn granted() -> (Rig, Timestamp) {
 
 #[test]
 fn a_clock_that_was_wrong_for_a_while_costs_nothing() {
-    for step in [-5, 5, -24, 24] {
+    // By more than a day behind it would be told of.
+    for step in [-5, 5, -23, 24] {
         let (mut rig, noon) = granted();
         let before = rig.only();
         rig.set_clock(noon + hours(step));
@@ -47,6 +48,51 @@ fn a_clock_that_was_wrong_for_a_while_costs_nothing() {
     }
 }
 
+/// What `remind` does in another century is done too early, and done again when it's due.
+#[test]
+fn a_clock_in_another_century_spends_no_reminder() {
+    let (mut rig, noon) = granted();
+    let told = rig.elsewhere("told");
+    let config = std::fs::read_to_string(rig.file("config.toml")).unwrap();
+    let hook = format!("sh -c 'cat >> {}'", told.display());
+    let hooks = format!("\n[hooks]\ndue = \"{hook}\"\nexpired = \"{hook}\"\n");
+    std::fs::write(rig.file("config.toml"), config + &hooks).unwrap();
+    let reminded = |rig: &mut Rig, now: Timestamp| {
+        rig.set_clock(now);
+        std::fs::write(&told, "").unwrap();
+        let run = rig.run(&["remind", "--all-profiles"]).exits(0);
+        let events = std::fs::read_to_string(&told).unwrap();
+        let thresholds = events.lines().map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["threshold"].as_u64().unwrap()
+        });
+        (thresholds.collect::<Vec<_>>(), run)
+    };
+    assert_eq!(reminded(&mut rig, at("2099-01-01T08:00:00Z")).0, [0]);
+    let (none, run) = reminded(&mut rig, noon + hours(24));
+    assert!(none.is_empty(), "{none:?}");
+    run.says("1 reminder was noted at a time to come, by a clock that was ahead");
+    let end = instant(&rig.only(), "expires_at");
+    for (days, threshold) in [(13, 14), (6, 7), (-1, 0)] {
+        assert_eq!(reminded(&mut rig, end - hours(24 * days)).0, [threshold], "{days} days left");
+        assert!(reminded(&mut rig, end - hours(24 * days - 1)).0.is_empty(), "{days} days left, again");
+    }
+}
+
+/// Nothing is due by such a clock.
+#[test]
+fn a_clock_that_is_behind_by_400_days_is_told_of() {
+    let (mut rig, noon) = granted();
+    rig.set_clock(noon - hours(24 * 400));
+    let check = rig.run(&["status", "--check", "--all-profiles"]).exits(1);
+    check.answers("BIOTRACK WARNING: 1 active, clock 400 days behind");
+    for line in [&["status", "--all-profiles", "--due", "--quiet"][..], &["remind", "--all-profiles"]] {
+        rig.run(line).exits(0).says("is 400 days behind the newest event in the ledger");
+    }
+    rig.run(&["doctor"]).exits(1).answers("is 400 days behind the newest event in the ledger");
+    rig.set_clock(noon + hours(1));
+    rig.run(&["status", "--check", "--all-profiles"]).exits(0);
+}
+
 /// Ten years, and a day after the end: what the clock says is shown while it says so, nothing of it is stored, and the
 /// grant lives on once it's right.
 #[test]
@@ -56,7 +102,7 @@ fn what_a_clock_gone_mad_says_is_forgotten_with_it() {
         let before = rig.only();
         rig.set_clock(noon + hours(step));
         rig.status();
-        rig.run(&["status", "--check"]).exits(if step < 0 { 0 } else { 2 });
+        rig.run(&["status", "--check"]).exits(if step < 0 { 1 } else { 2 });
         let run = rig.run(&["token", "L-1"]);
         assert_eq!(run.code, if step < 0 { 0 } else { 4 }, "{run:?}");
         rig.run(&["doctor"]).exits(1).answers("clock");
@@ -125,6 +171,11 @@ fn a_step_in_the_middle_of_a_consent_neither_ends_nor_prolongs_it() {
         assert!(instant(&it, "expires_at") <= at(NOON) + hours(2401), "{it}");
         rig.set_clock(at(NOON) + hours(1));
         rig.sandbox().set_now(at(NOON) + hours(1));
+        if step > 24 {
+            // The grant was noted by a clock that was ahead; the next event is noted by one that is right.
+            rig.run(&["status", "--check"]).exits(1).answers("clock 29 days behind");
+            rig.run(&["renew", "L-1", "--browser", &admin()]).exits(0);
+        }
         lives(&rig);
         serves_to_the_end(&rig);
     }

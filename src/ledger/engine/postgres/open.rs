@@ -11,8 +11,20 @@ use crate::system::Random;
 
 impl Session {
     /// Connects, and makes the ledger where there is none yet.
-    pub(in crate::ledger) fn write(server: &Server, random: &dyn Random) -> Result<Self> {
+    pub(in crate::ledger) fn write_or_make(server: &Server, random: &dyn Random) -> Result<Self> {
         Self::connect(server, false)?.made(random)
+    }
+
+    /// The same of one that there is.
+    ///
+    /// # Errors
+    /// [`LedgerError::Missing`] where there is none: nothing is made.
+    pub(in crate::ledger) fn write(server: &Server) -> Result<Self> {
+        let mut session = Self::connect(server, false)?;
+        session
+            .look()?
+            .ok_or_else(|| LedgerError::Missing { place: server.address.clone(), on_a_server: true })?;
+        Ok(session)
     }
 
     /// Connects for reading; `None` where there is no ledger yet.
