@@ -311,7 +311,7 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ids::{License, Ubi, Username};
+    use crate::model::ids::{Key, License, Ubi, Username};
 
     fn record(license: &str) -> Authorization {
         let key = Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() };

@@ -385,7 +385,7 @@ mod tests {
         let whys = |choices: &[Choice]| choices.iter().map(|it| it.why.clone()).collect::<Vec<_>>();
         assert_eq!(
             whys(&proposal.take),
-            ["expired 3 days ago", "expired 1 day ago", "expired less than a day ago", "2 days left"]
+            ["lapsed 3 days ago", "lapsed 1 day ago", "lapsed today", "2 days left"]
         );
         assert_eq!(proposal.per_day, 2);
         assert_eq!(

@@ -455,7 +455,7 @@ mod tests {
         let days = (number as i64 * 5) % 17 - 3;
         let (purpose, expires_at, why) = match number % 6 {
             5 => (Purpose::Register, None, "asked for, never granted".to_owned()),
-            _ if days < 0 => (Purpose::Renew, Some(days), format!("expired {} days ago", -days)),
+            _ if days < 0 => (Purpose::Renew, Some(days), format!("lapsed {} days ago", -days)),
             _ => (Purpose::Renew, Some(days), "due".to_owned()),
         };
         let half = SignedDuration::from_hours(12);
@@ -501,7 +501,7 @@ mod tests {
         let mut it = plan_of(12, 7, 4);
         left_out(&mut it, 3, "registered already");
         left_out(&mut it, 14, "deactivated");
-        let text = plan(&it, Some(&proposal()), &view(80));
+        let text = plan(&it, Some(&proposal()), &view(80), &TimeZone::UTC);
         assert!(
             text.starts_with("12 licenses would be asked: 3 admins of 2 companies (UBI).\n\nUBI "),
             "{text}"
@@ -513,7 +513,7 @@ mod tests {
     #[test]
     fn an_admin_of_many_is_cut_short_and_json_keeps_all() {
         let it = plan_of(42, 42, 42);
-        let text = plan(&it, None, &view(80));
+        let text = plan(&it, None, &view(80), &TimeZone::UTC);
         assert!(text.contains("\n    and 37 more: "), "{text}");
         assert_eq!(text.lines().count(), 3 + 1 + FIRST + 1, "{text}");
         let document = serde_json::to_value(PlanDocument::of(&it, "ny", now(), None)).unwrap();
@@ -527,27 +527,27 @@ mod tests {
 
     #[test]
     fn three_hundred_are_a_page_of_admins() {
-        let text = plan(&plan_of(300, 14, 5), None, &view(80));
+        let text = plan(&plan_of(300, 14, 5), None, &view(80), &TimeZone::UTC);
         assert!(text.lines().all(|line| line.width() <= 80), "{text}");
         // The sum, how things stand, each company, its admins, and the way to more.
         let it = plan_of(300, 14, 5);
         assert_eq!(text.lines().count(), 3 + 22 + Groups::of(&it).of_admins.len() + 2, "{text}");
         assert!(
-            text.contains("\n  admin0@store.example: 5 licenses   1 lapsed, 4 with 0–12 days left\n"),
+            text.contains("\n  admin0@store.example: 5 licenses   1 lapsed, 4 with 1–13 days left\n"),
             "{text}"
         );
     }
 
     #[test]
     fn nothing_to_do_is_said() {
-        assert_eq!(plan(&Plan::default(), None, &view(80)), "Nobody would be asked.\n");
+        assert_eq!(plan(&Plan::default(), None, &view(80), &TimeZone::UTC), "Nobody would be asked.\n");
     }
 
     #[test]
     fn a_narrow_page_breaks_between_words_and_cuts_no_license() {
         let mut it = plan_of(3, 7, 4);
         it.items[0].key.license = License::parse(&"L".repeat(64)).unwrap();
-        let text = plan(&it, None, &view(50));
+        let text = plan(&it, None, &view(50), &TimeZone::UTC);
         assert!(text.contains(&"L".repeat(64)), "{text}");
         assert!(text.lines().filter(|line| !line.contains("LLL")).all(|line| line.width() <= 50), "{text}");
     }
