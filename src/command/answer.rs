@@ -3,7 +3,7 @@
 use super::context::{Bench, Call};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
-use crate::model::authorization::Standing;
+use crate::model::authorization::{Standing, selector};
 use crate::model::ids::Key;
 use crate::model::outcome::{Ending, Outcome, exit_of};
 use crate::model::provider::Provider;
@@ -55,6 +55,18 @@ impl Call<'_> {
 }
 
 impl Bench<'_> {
+    /// What the work on one license was refused for: in JSON as its result, as all that is about a license.
+    pub(super) fn refused(&self, call: &Call<'_>, key: &Key, error: Error) -> Result<u8> {
+        if !call.json || matches!(error, Error::Output(_)) {
+            return Err(error);
+        }
+        // Where the ledger itself fails, the record isn't told.
+        let standing = self.custody.standing(key).ok().flatten();
+        let outcome = Outcome::of(key.clone(), Ending::Failed, standing);
+        let error = error.of_license(&selector(key, self.provider.other()));
+        self.finish(call, Outcome { error: Some(error), ..outcome })
+    }
+
     /// Answers with what became of one license: its card, where it went well.
     pub(super) fn finish(&self, call: &Call<'_>, outcome: Outcome) -> Result<u8> {
         let said = match (&outcome.standing, &outcome.error) {

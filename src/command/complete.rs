@@ -4,6 +4,7 @@ use super::consent::{answered, settled};
 use super::{Bench, Call, online, outcome_or_error};
 use crate::custody::Found;
 use crate::error::{HandoffError, Result};
+use crate::model::ids::Key;
 use crate::model::secret::Secret;
 use crate::oauth::Pasted;
 
@@ -58,13 +59,17 @@ fn complete<'a>(pasted: &Pasted, call: &Call<'a>, bench: &mut Bench<'a>) -> Resu
         Found::Waiting(flow) | Found::Left(flow) => *flow,
     };
     let key = flow.key.clone();
+    finish(&key, pasted, call, bench).or_else(|e| bench.refused(call, &key, e))
+}
+
+fn finish<'a>(key: &Key, pasted: &Pasted, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
     let done = online::connect(call, &bench.provider, &bench.custody).and_then(|client| {
         bench.custody.connect(client.clone());
         answered(call, bench, pasted, &client)
     });
     let outcome = match done {
         Ok(outcome) => settled(call, bench, outcome)?,
-        Err(e) => outcome_or_error(&key, bench.custody.standing(&key)?, e)?,
+        Err(e) => outcome_or_error(key, bench.custody.standing(key)?, e)?,
     };
     bench.finish(call, outcome)
 }

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::model::authorization::{Standing, State};
+use crate::report::SCHEMA;
 use crate::system::{Env, files};
 use clap::{Arg, Command};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
@@ -72,8 +73,23 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
     if let Shell::Zsh = args.shell {
         script = script.replace(ZSH_DEFINES, ZSH_LOADED);
     }
-    call.env.terminal.answer(&format!("{}\n", script.trim()))?;
+    let script = format!("{}\n", script.trim());
+    let answer = match call.json {
+        true => call.json_text(&Answer { schema: SCHEMA, shell, script: &script })?,
+        false => script,
+    };
+    call.env.terminal.answer(&answer)?;
     Ok(0)
+}
+
+/// What `completions --json` prints.
+#[derive(Debug, serde::Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Answer<'a> {
+    schema: u8,
+    /// For which shell it is.
+    shell: &'static str,
+    script: &'a str,
 }
 
 /// Answers a shell that asks for the words to go on with: `biotrack-auth -- WORDS…`. Whatever goes wrong, it's silent:

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::custody::Custody;
-use crate::error::{ConfigError, Error, LedgerError, Result, clean};
+use crate::error::{ConfigError, Error, LedgerError, Result, clean, shell};
 use crate::ledger::Ledger;
 use crate::model::provider::Provider;
 use crate::model::reminder::Hooks;
@@ -38,6 +38,12 @@ pub(super) struct Bench<'a> {
 }
 
 impl<'a> Call<'a> {
+    /// The command line as a person at a terminal runs it: there it may ask.
+    pub(super) fn line_at_a_terminal(&self) -> String {
+        let words = shlex::split(&self.line).unwrap_or_default();
+        shell(words.iter().map(String::as_str).filter(|word| *word != "--no-input"))
+    }
+
     /// The configuration with the profile that this call acts on.
     pub(super) fn provider(&self) -> Result<(Config, Arc<Provider>)> {
         let config = Config::load(&self.env.paths)?;

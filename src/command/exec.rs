@@ -25,7 +25,7 @@ Examples:
   biotrack-auth exec 101-X0007-D1 -- sh -c 'curl -H \"Authorization: Bearer $BIOTRACK_ACCESS_TOKEN\" …'")]
 pub struct Args {
     /// Which: a license, UBI/LICENSE, an OCM license or a store's name
-    #[arg(value_name = "SELECTOR")]
+    #[arg(value_name = "SELECTOR", allow_hyphen_values = true)]
     selector: String,
 
     /// What to run, with its arguments; no shell is used

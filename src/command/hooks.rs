@@ -1,15 +1,15 @@
 //! Running the hooks of what has happened: after a change, and again in `remind` what failed.
 
 use super::Call;
-use crate::error::{Error, Result, clean, counted, first_few};
-use crate::ledger::{Ledger, Waiting};
+use crate::error::{Error, Kind, Report, Result, clean, counted, first_few};
+use crate::ledger::{GrantOf, Ledger, Waiting};
 use crate::model::authorization::Standing;
+use crate::model::history::Happened;
 use crate::model::provider::Provider;
 use crate::model::reminder::{EventId, Hooks, Occasion};
-use crate::report::{HookEvent, Row};
+use crate::report::{HookCause, HookEvent, Row};
 use crate::system::Interrupts;
 use crate::system::hook::{Hook, HookFault};
-use jiff::Timestamp;
 use std::path::Path;
 
 /// What a run of hooks came to.
@@ -60,12 +60,31 @@ pub(super) fn event_of(
     provider: &Provider,
     ledger: &Ledger,
 ) -> Result<Option<Told>> {
-    let Some(standing) = ledger.standing(&provider.profile, &waiting.key)? else { return Ok(None) };
+    let Waiting { seq, at, key, occasion, detail, event } = waiting;
+    let Some(standing) = ledger.standing(&provider.profile, key)? else { return Ok(None) };
     let row = Row::at(call.env.clock.now(), &standing, provider);
-    let id = EventId::of_event(ledger.id(), waiting.seq);
-    let (told, detail) = ((waiting.occasion, id.clone()), Some(waiting.detail.clone()));
-    let event = HookEvent::of(told, waiting.at, &row, None, detail);
+    let id = EventId::of_event(ledger.id(), *seq);
+    let cause = HookCause {
+        occasion: *occasion,
+        id: id.clone(),
+        common: ledger.event_key(&provider.profile, key, GrantOf::Before(*seq))?,
+        at: *at,
+        error: (*occasion == Occasion::Failed).then(|| why_it_failed(event, detail, &row)),
+        threshold: None,
+        detail: Some(detail.clone()),
+    };
+    let event = HookEvent::of(cause, &row);
     Ok(Some(Told { id, about: about(&[&standing]), event }))
+}
+
+/// Why it failed, as far as the history keeps it: what was told, and whether an answer was lost, or the grant is dead.
+fn why_it_failed(event: &str, detail: &str, row: &Row<'_>) -> Report {
+    let code = match event {
+        it if it == Happened::Uncertain.word() => Kind::Network,
+        it if it == Happened::Invalid.word() => Kind::NeedsPerson,
+        _ => Kind::Failed,
+    };
+    Report { code, exit: code.exit(), message: detail.to_owned(), hint: row.next_command() }
 }
 
 /// The stores that a hook is about, by license and name.
@@ -161,14 +180,4 @@ pub(super) fn after_change(
         Err(e) => return Err(e),
     }
     Ok(())
-}
-
-/// A digest: every event of one occasion that a run found.
-#[derive(serde::Serialize)]
-pub(super) struct Digest {
-    pub schema: u8,
-    pub event: Occasion,
-    pub id: EventId,
-    pub at: Timestamp,
-    pub events: Vec<HookEvent>,
 }

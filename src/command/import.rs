@@ -4,12 +4,15 @@ use super::{Call, file};
 use crate::config::Config;
 use crate::custody::{Bundle, Taking, quiet};
 use crate::error::{Complaint, Error, LedgerError, Result, clean, counted, first_few};
+use crate::model::authorization::Authorization;
+use crate::model::instant::for_machines;
 use crate::model::rows::{self, MOST_BYTES};
 use crate::model::secret::Sealable;
 use crate::model::slips::slips;
 use crate::model::transfer::{Effect, ExportDocument, Here, Incoming, Merged, Tokens, merge};
-use crate::report::ImportDocument;
+use crate::report::{ImportDocument, SCHEMA};
 use crate::vault::{IdentityFile, is_sealed, open_with};
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -67,7 +70,7 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
     };
     let from = args.file.as_ref().map_or_else(String::new, |it| file::name(it));
     let known: BTreeSet<String> = config.names().into_iter().collect();
-    strangers(&held, &known, &from)?;
+    strangers(&held, &known, &from, call.env.clock.now())?;
     if args.dry_run {
         return dry_run(&held, args, call, &config);
     }
@@ -215,7 +218,7 @@ fn read(path: &Path, args: &Args, call: &Call<'_>, profile: &str) -> Result<Held
         let document: ExportDocument = serde_json::from_slice(&bytes).map_err(|e| {
             refused(one(format!("isn't what `export --format json` writes: {}", clean(&e.to_string()))))
         })?;
-        if document.schema != 1 {
+        if !(1..=SCHEMA).contains(&document.schema) {
             return Err(refused(one("is of a newer biotrack-auth".into())));
         }
         let (mut rows, mut complaints) = (Vec::new(), Vec::new());
@@ -251,8 +254,8 @@ fn whole<T>(rows: Vec<T>, complaints: Vec<Complaint>, path: String) -> Result<Ve
     if complaints.is_empty() { Ok(rows) } else { Err(Error::Rows { path, complaints }) }
 }
 
-/// Rows of profiles that aren't configured here, and licenses that stand twice.
-fn strangers(held: &Held, known: &BTreeSet<String>, from: &str) -> Result<()> {
+/// Rows of profiles that aren't configured here, licenses that stand twice, and times that can't be.
+fn strangers(held: &Held, known: &BTreeSet<String>, from: &str, now: Timestamp) -> Result<()> {
     let mut seen = BTreeSet::new();
     let mut complaints = Vec::new();
     for (row, _) in &held.rows {
@@ -262,6 +265,10 @@ fn strangers(held: &Held, known: &BTreeSet<String>, from: &str) -> Result<()> {
                 row.record.key.license,
                 clean(&row.record.profile)
             );
+            complaints.push(Complaint { line: row.line, column: None, problem });
+        }
+        if let Some(odd) = impossible_time(&row.record, now) {
+            let problem = format!("{}: {odd}", row.record.key.license);
             complaints.push(Complaint { line: row.line, column: None, problem });
         }
         if !seen.insert((row.record.profile.clone(), row.record.key.clone())) {
@@ -284,6 +291,22 @@ fn tell_slips(held: &Held, bench: Option<&super::Bench<'_>>, call: &Call<'_>) ->
         file::tell_notes(call, &slips(&rows, known.iter().map(|it| &it.record.key)));
     }
     Ok(())
+}
+
+/// A consent that is still to come, or an end that no grant has: whoever typed it slipped, and a store would count as granted.
+fn impossible_time(record: &Authorization, now: Timestamp) -> Option<String> {
+    /// Two machines' clocks may differ.
+    const CLOCKS: SignedDuration = SignedDuration::from_hours(24);
+    const LONGEST: SignedDuration = SignedDuration::from_hours(10 * 366 * 24);
+    let past = [("created_at", record.created_at), ("renewed_at", record.renewed_at)];
+    let ahead = |at: Timestamp| at.duration_since(now);
+    let ahead_of_now =
+        past.into_iter().find_map(|(name, at)| Some((name, at?)).filter(|(_, at)| ahead(*at) > CLOCKS));
+    if let Some((name, at)) = ahead_of_now {
+        return Some(format!("{name} {} is in the future", for_machines(at)));
+    }
+    let far = record.expires_at.filter(|at| ahead(*at) > LONGEST)?;
+    Some(format!("expires_at {} is more than 10 years away", for_machines(far)))
 }
 
 /// What each row changes of what is here now.

@@ -1,7 +1,8 @@
 //! `man`: a page for each command, out of the definitions that make the help.
 
 use super::Call;
-use crate::error::{EXIT_CODES, Error, Result};
+use crate::error::{EXIT_CODES, Error, Result, clean, counted};
+use crate::report::SCHEMA;
 use crate::system::files;
 use clap::Command;
 use clap_mangen::Man;
@@ -78,7 +79,15 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
     let mut tree = (call.tree)().disable_help_subcommand(true);
     tree.build();
     let Some(folder) = &args.folder else {
-        call.env.terminal.answer(&page(&tree, None, &tree)?)?;
+        let text = page(&tree, None, &tree)?;
+        let answer = match call.json {
+            true => {
+                let main = Page { name: format!("{}.1", name(&tree)), text: Some(text) };
+                call.json_text(&Answer { schema: SCHEMA, folder: None, pages: vec![main] })?
+            }
+            false => text,
+        };
+        call.env.terminal.answer(&answer)?;
         return Ok(0);
     };
     let named = folder.to_str().and_then(|name| visible(&tree).find(|it| it.get_name() == name));
@@ -101,13 +110,38 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
     for (name, text) in &pages {
         files::replace(&folder.join(name), text.as_bytes(), FOR_ALL)?;
     }
-    call.env.terminal.say(&format!("{} pages written.", pages.len()));
+    call.env.terminal.say(&format!("{} written.", counted(pages.len(), "page", "pages")));
+    if call.json {
+        let folder = Some(clean(&folder.display().to_string()));
+        let pages = pages.into_iter().map(|(name, _)| Page { name, text: None }).collect();
+        call.env.terminal.answer(&call.json_text(&Answer { schema: SCHEMA, folder, pages })?)?;
+    }
     Ok(0)
 }
 
 /// Whether it's written as a path, and not as a name.
 fn is_path(folder: &Path) -> bool {
     folder.to_string_lossy().contains(std::path::is_separator)
+}
+
+/// What `man --json` prints.
+#[derive(Debug, serde::Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Answer {
+    schema: u8,
+    /// Where the pages were written; `null`: nowhere, the one that was asked for stands here.
+    folder: Option<String>,
+    pages: Vec<Page>,
+}
+
+/// One manual page.
+#[derive(Debug, serde::Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Page {
+    /// Its file's name.
+    name: String,
+    /// The page itself; `null` where it was written into the folder.
+    text: Option<String>,
 }
 
 fn collect(

@@ -20,7 +20,7 @@ mod hook_runner;
 mod hooks;
 mod import;
 mod listen;
-mod man;
+pub mod man;
 mod online;
 mod register;
 mod remind;

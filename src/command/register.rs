@@ -20,9 +20,6 @@ use crate::model::slips::slips;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// The UBI of a license at a server that knows none.
-const NO_UBI: &str = "none";
-
 /// Register a license: have its admin user grant access on BioTrack's page
 ///
 /// The admin user's password isn't asked for here, and never taken: it belongs on BioTrack's own page only.
@@ -111,7 +108,7 @@ pub(super) fn run<'a>(mut args: Args, call: &Call<'a>) -> Result<u8> {
         });
     }
     if bench.provider.is_generic() {
-        args.ubi.get_or_insert_with(|| NO_UBI.into());
+        args.ubi.get_or_insert_with(|| Ubi::NONE.into());
     }
     ask_for_missing(&mut args, call)?;
     let (Some(ubi), Some(license), Some(username)) = (&args.ubi, &args.license, &args.username) else {
@@ -120,7 +117,9 @@ pub(super) fn run<'a>(mut args: Args, call: &Call<'a>) -> Result<u8> {
     let key = Key { ubi: Ubi::parse(ubi)?, license: License::parse(license)? };
     let username = Username::parse(username)?;
     look_at(&args, call)?;
-    bench.work(call, |bench| register(args, call, bench, &key, &username))
+    bench.work(call, |bench| {
+        register(args, call, bench, &key, &username).or_else(|e| bench.refused(call, &key, e))
+    })
 }
 
 fn register<'a>(
@@ -176,12 +175,13 @@ fn register_several<'a>(
 /// What would be registered: nobody is asked, and nothing is written.
 fn dry_run(path: &Path, form: Form, call: &Call<'_>) -> Result<u8> {
     let (config, provider) = call.provider()?;
-    let standings = match find_ledger(call, &config)? {
+    let ledger = find_ledger(call, &config)?;
+    let standings = match &ledger {
         Some(ledger) => ledger.standings(&provider.profile)?,
         None => Vec::new(),
     };
     let plan = plan(path, call, &provider, &standings)?;
-    bulk::dry_run(call, &provider, &plan, None, form)
+    bulk::dry_run(call, &provider, &plan, None, form, ledger.as_ref())
 }
 
 /// What is to be done about the licenses of a file.
@@ -252,7 +252,7 @@ fn look_at(args: &Args, call: &Call<'_>) -> Result<()> {
     ];
     for (column, name, text) in typed {
         let text = text.unwrap_or_default().trim();
-        match odd(column, text).filter(|_| text != NO_UBI) {
+        match odd(column, text).filter(|_| text != Ubi::NONE) {
             None => {}
             Some(Odd::Wrong(problem)) => return Err(Error::BadValue { name, problem }),
             Some(Odd::Unusual(why)) => {

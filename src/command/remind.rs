@@ -1,17 +1,17 @@
 //! `remind`: runs the hooks of what has become due, once each; what was missed is caught up, what failed is tried again.
 
-use super::hooks::{Digest, Ran, about, run, run_waiting};
+use super::hooks::{Ran, about, run, run_waiting};
 use super::{Call, blind_spots, open_ledger, read_ledger};
 use crate::config::Config;
-use crate::error::{Error, Result, counted};
-use crate::ledger::Ledger;
+use crate::error::{Error, Result, counted, licenses};
+use crate::ledger::{GrantOf, Ledger};
 use crate::model::authorization::Standing;
 use crate::model::expiry::horizon;
 use crate::model::ids::Key;
-use crate::model::instant::whole_second;
+use crate::model::instant::of_argument;
 use crate::model::provider::Provider;
 use crate::model::reminder::{EventId, Occasion, Reminder, reminder};
-use crate::report::{HookEvent, Reminders, Row};
+use crate::report::{HookCause, HookDigest, HookEvent, Reminders, Row};
 use crate::system::Interrupts;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ pub struct Args {
     dry_run: bool,
 
     /// With --dry-run: as it will be at this instant (RFC 3339)
-    #[arg(long, value_name = "TIME", requires = "dry_run")]
+    #[arg(long, value_name = "TIME", requires = "dry_run", value_parser = of_argument)]
     at: Option<Timestamp>,
 
     /// Remind of every profile's
@@ -127,12 +127,18 @@ fn dry_run(
     now: Timestamp,
 ) -> Result<u8> {
     let (mut events, mut said) = (Vec::new(), Vec::new());
+    let mut untold: BTreeMap<Occasion, usize> = BTreeMap::new();
     let ledger = read_ledger(call.env, config)?;
     tell_blind_spots(args, call, config, &ledger)?;
     for provider in providers {
         for found in find(config, provider, &ledger, (now, call.env.clock.now()))? {
+            let occasion = found.reminder.occasion;
+            if !config.hooks.commands.contains_key(&occasion) {
+                *untold.entry(occasion).or_default() += 1;
+                continue;
+            }
             said.push(in_words(&found, provider, now));
-            events.push(found.event(provider, &ledger, now));
+            events.push(found.event(provider, &ledger, now)?);
         }
     }
     let text = match (call.json, &said[..]) {
@@ -141,6 +147,12 @@ fn dry_run(
         (false, said) => said.concat(),
     };
     call.env.terminal.answer(&text)?;
+    for (occasion, count) in untold {
+        let (word, licenses) = (occasion.word(), licenses(count));
+        call.env
+            .terminal
+            .say(&format!("Note: nobody would be told of {licenses} ({word}): hooks.{word} isn't set."));
+    }
     Ok(0)
 }
 
@@ -201,22 +213,20 @@ fn give(
     }
     for (occasion, all) in by_occasion {
         if hooks.digest {
-            let events: Vec<_> = all.iter().map(|found| found.event(provider, ledger, now)).collect();
-            let id = EventId::of_digest(events.iter().map(HookEvent::id));
-            let at = whole_second(now);
-            let digest = Digest { schema: 1, event: occasion, id: id.clone(), at, events };
+            let events = all.iter().map(|found| found.event(provider, ledger, now)).collect::<Result<_>>()?;
+            let digest = HookDigest::of(occasion, now, events);
             let stores = about(&all.iter().map(|found| &found.standing).collect::<Vec<_>>());
-            let succeeded = run(call, hooks, (occasion, &id), &stores, &digest, interrupts)?;
+            let succeeded = run(call, hooks, (occasion, digest.id()), &stores, &digest, interrupts)?;
             given.note(succeeded);
             if succeeded {
                 let noted: Vec<_> = all.iter().map(Found::note).collect();
                 ledger.note_reminded(&provider.profile, &noted, now)?;
-                given.events.extend(digest.events);
+                given.events.extend(digest.into_events());
             }
             continue;
         }
         for found in all {
-            let event = found.event(provider, ledger, now);
+            let event = found.event(provider, ledger, now)?;
             let stores = about(&[&found.standing]);
             let succeeded = run(call, hooks, (occasion, event.id()), &stores, &event, interrupts)?;
             given.note(succeeded);
@@ -231,11 +241,19 @@ fn give(
 }
 
 impl Found {
-    fn event(&self, provider: &Provider, ledger: &Ledger, now: Timestamp) -> HookEvent {
-        let row = Row::at(now, &self.standing, provider);
-        let days = self.reminder.days;
-        let id = EventId::of_reminder(ledger.id(), &self.standing.record, self.expires, days);
-        HookEvent::of((self.reminder.occasion, id), now, &row, Some(self.reminder.days), None)
+    fn event(&self, provider: &Provider, ledger: &Ledger, now: Timestamp) -> Result<HookEvent> {
+        let Reminder { occasion, days } = self.reminder;
+        let record = &self.standing.record;
+        let cause = HookCause {
+            occasion,
+            id: EventId::of_reminder(ledger.id(), record, self.expires, days),
+            common: ledger.event_key(&provider.profile, &record.key, GrantOf::Now)?,
+            at: now,
+            error: None,
+            threshold: Some(days),
+            detail: None,
+        };
+        Ok(HookEvent::of(cause, &Row::at(now, &self.standing, provider)))
     }
 
     fn note(&self) -> (Key, Timestamp, Reminder) {
@@ -247,11 +265,11 @@ fn in_words(found: &Found, provider: &Provider, now: Timestamp) -> String {
     let record = &found.standing.record;
     let called = record.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
     let days = |count: i64| if count == 1 { "1 day".to_owned() } else { format!("{count} days") };
-    let (left, threshold) =
-        (days(record.days_left(now).unwrap_or_default()), days(i64::from(found.reminder.days)));
+    let left = record.days_in_words(now, &provider.zone).unwrap_or_default();
+    let threshold = days(i64::from(found.reminder.days));
     let occasion = found.reminder.occasion.word();
     format!(
-        "{occasion}: {}{called} in profile {}, {left} left, threshold {threshold}\n",
+        "{occasion}: {}{called} in profile {}, {left}, threshold {threshold}\n",
         record.key, provider.profile
     )
 }

@@ -9,6 +9,8 @@ use super::Call;
 use crate::error::{Error, Result};
 use crate::model::blocked_ports::browsers_port;
 use crate::model::duration::parse;
+use crate::model::instant::of_argument;
+use crate::report::SCHEMA;
 use crate::sandbox::{Fail, Mishap, Options, Sandbox};
 use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
@@ -43,7 +45,7 @@ pub struct Serve {
     port: u16,
 
     /// Start its clock at this instant (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = of_argument)]
     now: Option<Timestamp>,
 
     /// How long a grant lives
@@ -85,6 +87,15 @@ pub(super) fn run(
     }
 }
 
+/// What `sandbox serve --json` prints once it listens.
+#[derive(Debug, serde::Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Served {
+    schema: u8,
+    /// Where it listens.
+    address: String,
+}
+
 fn serve(args: Serve, call: &Call<'_>) -> Result<u8> {
     let port = args.port;
     let options = Options {
@@ -105,7 +116,11 @@ fn serve(args: Serve, call: &Call<'_>) -> Result<u8> {
         },
         _ => Error::Sandbox { reason: e.to_string() },
     })?;
-    call.env.terminal.answer(&format!("{}\n", sandbox.address()))?;
+    let address = sandbox.address();
+    call.env.terminal.answer(&match call.json {
+        true => call.json_line(&Served { schema: SCHEMA, address: address.to_string() })?,
+        false => format!("{address}\n"),
+    })?;
     call.env.terminal.say(&format!(
         "A stand-in BioTrack, not the real one. Password on its page: sandbox. Use it with:\n  biotrack-auth config init --preset local-sandbox --url {}",
         sandbox.address()

@@ -62,7 +62,7 @@ pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
     if terminal.out_is_terminal() && !args.reveal {
         return Err(Error::Usage {
             what: "a token isn't printed on a terminal".into(),
-            hint: "Pipe it into what needs it, have `biotrack-auth exec` hand it over, or add --reveal."
+            hint: "Pipe it into what needs it, or have the command exec hand it over; or add --reveal."
                 .into(),
         });
     }
@@ -125,7 +125,7 @@ pub(super) fn fresh<'a>(
 ) -> Result<Fresh> {
     let provider = bench.provider.clone();
     let standings = bench.custody.ledger().standings_called(&provider.profile, &[selector.to_owned()])?;
-    let key = selection::one(selector, &provider.profile, &standings, |it| &it.record)?.record.key.clone();
+    let key = selection::one(selector, Some(&provider.profile), &standings, |it| &it.record)?.record.key.clone();
     drop(standings);
     if let AtHand::Lasts(fresh) = bench.custody.at_hand(&key, min)? {
         return Ok(fresh);

@@ -2,7 +2,7 @@
 
 use crate::custody::{Custody, Kept};
 use crate::error::{Error, Result};
-use crate::model::authorization::{accept_waiting, discard_waiting, next, register_again};
+use crate::model::authorization::{accept_waiting, discard_waiting, next, register_again, selector};
 use crate::model::flow::Purpose;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::plan::Planned;
@@ -20,7 +20,7 @@ pub fn outcome_of(
         Ok(Kept::Live { .. }) => (Ending::Granted, None),
         Ok(Kept::Held { granted_by }) if take(&granted_by) => match custody.accept_of(key, &granted_by) {
             Ok(()) => (Ending::Granted, None),
-            Err(e) => (Ending::Held, Some(e)),
+            Err(e) => (Ending::AwaitingApproval, Some(e)),
         },
         Ok(Kept::Held { granted_by }) => {
             let record = item.on(None, &provider.profile);
@@ -31,7 +31,7 @@ pub fn outcome_of(
                 accept: accept_waiting(&record, provider.other_profile),
                 discard: discard_waiting(&record, provider.other_profile),
             };
-            (Ending::Held, Some(error))
+            (Ending::AwaitingApproval, Some(error))
         }
         Err(e) => (Ending::Failed, Some(without_grant(e, item, &provider))),
     };
@@ -45,8 +45,12 @@ pub fn outcome_of(
 /// What kept a consent from bringing a grant, with the command that asks once more.
 pub fn without_grant(error: Error, item: &Planned, provider: &Provider) -> Error {
     match error {
-        Error::Provider(error) => Error::NoGrant { error, next: asking_again(item, provider) },
-        other => other,
+        Error::Provider(error) => Error::NoGrant {
+            license: Some(item.key.license.to_string()),
+            error,
+            next: asking_again(item, provider),
+        },
+        other => other.of_license(&selector(&item.key, provider.other())),
     }
 }
 

@@ -45,13 +45,13 @@ impl Custody<'_> {
             return Err(ProviderError::Redirect { license, problem }.into());
         }
         if flow.deadline <= self.env.clock.now() {
-            return Err(HandoffError::Lapsed { license, next: self.again(&flow)? }.into());
+            return Err(HandoffError::Lapsed { license, next: self.again(&flow.key)? }.into());
         }
         // The fingerprint found it; what decides is the state itself.
         let (memo, _) = match self.unfold(&flow) {
             Ok(unfolded) => unfolded,
             Err(e) if is_sealed_to_others(&e) => {
-                return Err(HandoffError::OtherHost { license, next: self.again(&flow)? }.into());
+                return Err(HandoffError::OtherHost { license, next: self.again(&flow.key)? }.into());
             }
             Err(e) => return Err(e),
         };
@@ -97,7 +97,7 @@ impl Custody<'_> {
             let Some(spent) = self.ledger.spent(&fingerprint(state.expose()))? else { continue };
             let license = spent.key.license.to_string();
             return Ok(match spent.replaced {
-                true => HandoffError::Replaced { license }.into(),
+                true => HandoffError::Replaced { license, next: self.again(&spent.key)? }.into(),
                 false => HandoffError::Used { license }.into(),
             });
         }
@@ -105,9 +105,9 @@ impl Custody<'_> {
     }
 
     /// The command that hands a question out again.
-    fn again(&self, flow: &Flow) -> Result<String> {
+    fn again(&self, key: &Key) -> Result<String> {
         let other = self.provider.other_profile;
-        let record = self.standing(&flow.key)?.ok_or_else(unknown)?.record;
+        let record = self.standing(key)?.ok_or_else(unknown)?.record;
         Ok(hand_out_again(&record, other))
     }
 

@@ -27,6 +27,8 @@ pub enum HandoffError {
     Replaced {
         /// Which license.
         license: String,
+        /// The command that makes another.
+        next: String,
     },
     /// The hand-off's time is over.
     #[error("the link for {license} had lapsed before this answer came; nothing was sent")]
@@ -102,20 +104,15 @@ impl HandoffError {
                 "Paste the whole address from the browser's address bar, as it stands after Grant Access was clicked: http://127.0.0.1:…/callback?code=….".into()
             }
             Self::Stranger => {
-                "Paste the whole address that the browser shows after Grant Access, on the host whose ledger has the question; or hand out a new link: biotrack-auth renew LICENSE --no-wait.".into()
+                "Paste the whole address that the browser shows after Grant Access, on the host whose ledger has the question. Which licenses wait for an answer, and what to run: biotrack-auth status".into()
             }
-            Self::Used { license } => format!(
-                "See how it stands: {}. If it needs a grant: {}.",
-                shell(["biotrack-auth", "status", license]),
-                shell(["biotrack-auth", "renew", license])
-            ),
-            Self::Replaced { license } => format!(
-                "Ask for the answer to the newest link, or hand out another: {}.",
-                shell(["biotrack-auth", "renew", license, "--no-wait"])
-            ),
+            Self::Used { .. } => "See how it stands, and what to run if it needs a grant: biotrack-auth status".into(),
+            Self::Replaced { next, .. } => {
+                format!("Ask for the answer to the newest link, or hand out another: {next}")
+            }
             Self::Lapsed { next, .. } => format!("Hand out a new link: {next}"),
             Self::OtherProfile { theirs, .. } => {
-                format!("Run it for that profile: biotrack-auth complete --profile {theirs} -")
+                format!("Run it for that profile: {}", shell(["biotrack-auth", "complete", "--profile", theirs, "-"]))
             }
             Self::WaitedFor { .. } => {
                 "Paste the address at the prompt of that command, or open it in a browser on its machine. Or stop that command with Ctrl-C, and within 10 minutes: biotrack-auth complete -".into()

@@ -276,8 +276,8 @@ impl LedgerError {
         )
     }
 
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+    /// What to do about it. `selector` names the license that it's about, where that is known, behind a command.
+    pub fn hint(&self, selector: Option<&str>) -> Option<String> {
         Some(match self {
             Self::Open { .. } => "Check the folder's owner and mode (0700, yours), and the disk.",
             Self::FileSystem { .. } => "Keep it on a disk of this machine: set XDG_DATA_HOME, or BIOTRACK_AUTH_HOME for everything, to a folder there, also where cron and systemd start it. What several hosts share is kept in PostgreSQL (docs/team.md).",
@@ -312,7 +312,10 @@ impl LedgerError {
             }
             Self::BrokenHistory => "See where: biotrack-auth history verify. Keep the file, and compare it with a backup.",
             Self::WentBack { .. } => "Nothing was done. Run the command again: access tokens that live are handed out, and what may be spent isn't sent before biotrack-auth import --adopt. Register again what isn't there any more.",
-            Self::MayBeSpent { .. } => "Ask the admin to grant access again (biotrack-auth renew), or try it: biotrack-auth import --adopt. A spent one ends the grant.",
+            Self::MayBeSpent { .. } => {
+                let renew = selector.map_or("see biotrack-auth status".into(), |it| format!("biotrack-auth renew {it}"));
+                return Some(format!("Ask the admin to grant access again: {renew}; or try the token, which ends the grant if it's spent: biotrack-auth import --adopt"));
+            }
             Self::NotRefreshed { .. } => "They are sealed and wait. Mend that, then run the same command: it finishes without asking BioTrack again.",
             Self::NotKept { .. } => "The grant is sealed and waits. Mend that, then run the same command: it finishes without a new consent.",
         }

@@ -71,12 +71,12 @@ pub enum Error {
         problem: String,
     },
     /// No authorization is named so.
-    #[error("no authorization matches \"{selector}\" in profile {profile}")]
+    #[error("no authorization matches \"{selector}\" in {}", .profile.as_ref().map_or("any profile".to_owned(), |it| format!("profile {it}")))]
     NotFound {
         /// What was asked for.
         selector: String,
-        /// Where.
-        profile: String,
+        /// Where; `None`: in all profiles.
+        profile: Option<String>,
         /// Those whose names are nearest to it, the nearest first.
         near: Vec<String>,
     },
@@ -171,9 +171,19 @@ pub enum Error {
         /// What needs it.
         action: String,
     },
-    /// A consent brought nothing that could be stored.
+    /// What keeps a license's secrets from being used, or its grant from being revoked, where the license is known.
     #[error("{error}")]
+    OfLicense {
+        /// What names it behind a command, quoted for a shell.
+        selector: String,
+        /// What is wrong.
+        error: Box<Error>,
+    },
+    /// A consent brought nothing that could be stored.
+    #[error("{}", named(license.as_deref(), error))]
     NoGrant {
+        /// Which license; `None`: each of a run.
+        license: Option<String>,
         /// Why.
         error: ProviderError,
         /// The command that asks about the license once more.
@@ -318,6 +328,17 @@ pub enum Error {
     Internal(String),
 }
 
+/// An error that names its license: once.
+fn named(license: Option<&str>, error: &ProviderError) -> String {
+    let said = error.to_string();
+    match license {
+        Some(license) if !said.strip_prefix(license).is_some_and(|rest| rest.starts_with(':')) => {
+            format!("{license}: {said}")
+        }
+        _ => said,
+    }
+}
+
 /// One license, or how many and which.
 fn needing(licenses: &[String]) -> String {
     const NAMED: usize = 50;
@@ -360,6 +381,7 @@ impl Error {
             Self::Busy { .. } => Kind::Busy,
             Self::NeedsPerson { .. } | Self::NoToken { .. } => Kind::NeedsPerson,
             Self::NotStoredYet { .. } => Kind::Vault,
+            Self::OfLicense { error, .. } => error.kind(),
             Self::NoGrant { error, .. } => error.kind(),
             Self::Timeout { .. } => Kind::Timeout,
             Self::Away { .. } => Kind::Network,
@@ -439,20 +461,26 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Config(e) => e.hint(),
-            Self::Vault(e) => e.hint(),
-            Self::Ledger(e) => e.hint(),
-            Self::Provider(e) => e.hint(),
+            Self::Vault(e) => e.hint(None),
+            Self::Ledger(e) => e.hint(None),
+            Self::Provider(e) => e.hint(None),
+            Self::OfLicense { selector, error } => error.hint_of(selector),
             Self::Handoff(e) => e.hint(),
             Self::Usage { hint, .. } => Some(hint.clone()),
             Self::MissingFlags { flags } => {
                 Some(format!("Give {}, or run the command in a terminal to be asked.", flags.join(" and ")))
             }
-            Self::NotFound { near, .. } if !near.is_empty() => Some(format!(
-                "The nearest: {}. See what there is: biotrack-auth status. Another profile: add --profile NAME.",
-                near.join(", ")
-            )),
-            Self::NotFound { .. } => {
-                Some("See what there is: biotrack-auth status. Another profile: add --profile NAME.".into())
+            Self::NotFound { profile, near, .. } => {
+                let nearest = match near.as_slice() {
+                    [] => String::new(),
+                    near => format!("The nearest: {}. ", near.join(", ")),
+                };
+                Some(match profile {
+                    Some(_) => format!(
+                        "{nearest}See what there is: biotrack-auth status; in every profile: biotrack-auth status --all-profiles."
+                    ),
+                    None => format!("{nearest}See what there is: biotrack-auth status --all-profiles."),
+                })
             }
             Self::Ambiguous { several_profiles: true, .. } => {
                 Some("Name one of them as UBI/LICENSE, and its profile with --profile.".into())
@@ -462,7 +490,7 @@ impl Error {
             Self::NotRenewable { next, .. } => Some(format!("Instead: {next}")),
             Self::Busy { .. } => Some("Wait until that has ended, then run the command again.".into()),
             Self::NeedsPerson { command, .. } => Some(format!(
-                "In a terminal: {command}. Elsewhere add --no-browser to print the address and wait, --browser CMD to have CMD open it, or --no-wait to print a link for elsewhere and leave."
+                "At a terminal: {command}. Elsewhere add --no-browser to print the address and wait, --browser CMD to have CMD open it, or --no-wait to print a link for elsewhere and leave."
             )),
             Self::NoToken { next, .. } => Some(format!("A person must consent: {next}")),
             Self::NotStoredYet { next, .. } => Some(format!("Store it; nobody is asked again: {next}")),
@@ -477,7 +505,8 @@ impl Error {
                 "Give what it asks for as arguments, or run it in the foreground (fg; timeout --foreground).".into(),
             ),
             Self::NeedsYes { .. } => Some("Add --yes if you are sure.".into()),
-            Self::NoGrant { error, next } => error.hint_before(Some(next)),
+            Self::NotConfirmed { .. } => Some("Run the same command again if you change your mind.".into()),
+            Self::NoGrant { error, next, .. } => error.hint(Some(next)),
             Self::Timeout { strays, next, .. } if *strays > 0 => Some(format!(
                 "{strays} answer(s) came whose state belongs to no grant under way, and were ignored. Run {next}, and use only the address that it prints."
             )),
@@ -497,15 +526,14 @@ impl Error {
             Self::Interrupted { next } => next.as_ref().map(|next| format!("To go on: {next}")),
             Self::Partial { again, .. } => Some(format!("To try those again: {again}")),
             Self::HooksFailed { .. } => Some(
-                "Mend them; the next biotrack-auth remind runs them again, and no reminder is lost.".into(),
+                "Fix them; the next biotrack-auth remind runs them again, and no reminder is lost.".into(),
             ),
             Self::Rows { .. } => Some(
-                "Nothing was changed and nobody was asked. Mend the file, then run the command again.".into(),
+                "Nothing was changed and nobody was asked. Fix the file, then run the command again.".into(),
             ),
             Self::BadValue { .. }
             | Self::Listener { .. }
             | Self::NotRun { .. }
-            | Self::NotConfirmed { .. }
             | Self::File { .. }
             | Self::HooksRunning
             | Self::Sandbox { .. }
@@ -514,6 +542,24 @@ impl Error {
             | Self::Custody(_)
             | Self::Output(_)
             | Self::Internal(_) => None,
+        }
+    }
+
+    /// The same, where it's known whose secrets or grant it's about.
+    fn hint_of(&self, selector: &str) -> Option<String> {
+        match self {
+            Self::Vault(e) => e.hint(Some(selector)),
+            Self::Ledger(e) => e.hint(Some(selector)),
+            Self::Provider(e) => e.hint_of(selector),
+            other => other.hint(),
+        }
+    }
+
+    /// The error as one of this license, where what is to be done about it hangs on that.
+    pub fn of_license(self, selector: &str) -> Self {
+        match self.hint_of(selector) == self.hint() {
+            true => self,
+            false => Self::OfLicense { selector: selector.to_owned(), error: Box::new(self) },
         }
     }
 

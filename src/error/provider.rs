@@ -273,13 +273,26 @@ impl ProviderError {
         }
     }
 
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
-        self.hint_before(None)
+    /// What to do about it, where it's known whose grant couldn't be revoked, or whose token was refused.
+    pub fn hint_of(&self, selector: &str) -> Option<String> {
+        match self {
+            Self::Useless { what: "the revocation", .. } => Some(format!(
+                "In a few minutes: biotrack-auth deactivate {selector}. If it stays so, check the profile's revocation_url; to forget the tokens without it: biotrack-auth deactivate --local-only {selector}"
+            )),
+            Self::TokenRefused { code, what: "the revocation", .. } if !is_of_the_client(code) => {
+                Some(format!(
+                    "Asking again doesn't help against that. Have the admin end the access on BioTrack's page, then forget the tokens here: biotrack-auth deactivate --local-only {selector}"
+                ))
+            }
+            Self::OtherToken { .. } => Some(format!(
+                "It isn't handed out. If it stays so, ask the admin to grant access again: biotrack-auth renew {selector}"
+            )),
+            other => other.hint(None),
+        }
     }
 
-    /// The same, where the command is known that asks about the license at hand once more.
-    pub fn hint_before(&self, next: Option<&str>) -> Option<String> {
+    /// What to do about it; `next`: the command that asks about the license at hand once more.
+    pub fn hint(&self, next: Option<&str>) -> Option<String> {
         let again = next.unwrap_or("the command again");
         Some(match self {
             Self::Unreachable { setting, .. } => {
@@ -297,7 +310,7 @@ impl ProviderError {
                 format!("Nothing was granted yet. In a few minutes run {again}: the same code is sent again, and nobody is asked while it lives.")
             }
             Self::Useless { what: "the revocation", .. } => {
-                format!("In a few minutes run {again}. If it stays so, check the profile's revocation_url; biotrack-auth deactivate LICENSE --local-only forgets the tokens without it.")
+                format!("In a few minutes run {again}. If it stays so, check the profile's revocation_url: biotrack-auth config show --origin.")
             }
             Self::Useless { .. } | Self::Overloaded { .. } => format!("In a few minutes run {again}. biotrack-auth status shows what is uncertain."),
             Self::Refused { code, .. } => match code.as_str() {
@@ -310,7 +323,7 @@ impl ProviderError {
             }
             Self::TokenRefused { code, .. } if is_of_the_client(code) => SET_SECRET.into(),
             Self::TokenRefused { what: "the revocation", .. } => {
-                "Asking again doesn't help against that. Have the admin end the access on BioTrack's page, then forget the tokens here: biotrack-auth deactivate LICENSE --local-only.".into()
+                "Asking again doesn't help against that. Have the admin end the access on BioTrack's page; deactivate with --local-only then forgets the tokens here.".into()
             }
             Self::TokenRefused { .. } => "Check the profile: biotrack-auth config show --origin.".into(),
             Self::RefusedInDoubt { .. } => {
@@ -326,9 +339,9 @@ impl ProviderError {
             Self::Mismatch { fate, .. } => {
                 format!("{fate} Ask the admin to grant exactly what the card shows, on the same link, or run {again}.")
             }
-            Self::OtherToken { license, .. } => format!(
-                "It isn't handed out. If it stays so, have the grant consented again: biotrack-auth renew {license}"
-            ),
+            Self::OtherToken { .. } => {
+                "It isn't handed out. If it stays so, ask the admin to grant access again.".into()
+            }
             Self::Metadata { .. } | Self::Unsupported { .. } => {
                 "Check the profile's url and issuer: biotrack-auth config show --origin.".into()
             }

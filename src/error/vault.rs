@@ -215,8 +215,12 @@ pub enum Unopened {
 }
 
 impl VaultError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+    /// What to do about it. `selector` names the license whose secret it is, where that is known, behind a command.
+    pub fn hint(&self, selector: Option<&str>) -> Option<String> {
+        let renew = match selector {
+            Some(selector) => format!("Ask the admin to grant access again: biotrack-auth renew {selector}"),
+            None => "What is missing, and the command for each license: biotrack-auth doctor".into(),
+        };
         Some(match self {
             Self::NoKeyring { .. } | Self::Keyring { .. } => {
                 "Log in to the desktop, or start the keyring. A host without one takes the sealed vault when its configuration is made: biotrack-auth config init --vault sealed."
@@ -225,7 +229,10 @@ impl VaultError {
             Self::NotSetUp { .. } => "Make one that is used by default (in KWallet a wallet, in GNOME Keyring a keyring, in KeePassXC a group that is exposed to the Secret Service), then run the command again. A host without a desktop takes the sealed vault when its configuration is made: biotrack-auth config init --vault sealed.",
             Self::Silent { .. } => "It may be waiting for a password on the desktop: unlock it, then run the command again. A host without a desktop takes the sealed vault when its configuration is made: biotrack-auth config init --vault sealed.",
             Self::Gone { .. } | Self::Broken { .. } => {
-                "The grant can't be used here any more. Have it consented again (biotrack-auth renew LICENSE), or give it up here alone (biotrack-auth deactivate LICENSE --local-only)."
+                let alone = selector.map(|selector| {
+                    format!("; or give it up here alone: biotrack-auth deactivate --local-only {selector}")
+                });
+                return Some(format!("It can't be used here any more. {renew}{}", alone.unwrap_or_default()));
             }
             Self::OtherVault { kept, used, .. } => {
                 return Some(format!("To have everything in the {used} vault: biotrack-auth config vault {used}. Or set vault = \"{kept}\" in the configuration again."));
@@ -239,13 +246,21 @@ impl VaultError {
             Self::WrongPassphrase { .. } => "Run the command again and type it with care.",
             Self::IdentityExists { .. } => "Use it as it is; or move it away first, but what is sealed to it opens with nothing else.",
             Self::Sealing { .. } => "See which recipients are configured: biotrack-auth config show --origin.",
-            Self::Sealed { .. } => "Use the host whose identity it is sealed to, or have it consented again: biotrack-auth renew LICENSE.",
+            Self::Sealed { .. } => {
+                return Some(format!("Run the command on the host whose identity it is sealed to. {renew}"));
+            }
             Self::OtherHost { host, .. } => {
-                return Some(format!("Run it there ({host}), or ask the admin to grant access again: biotrack-auth renew LICENSE."));
+                return Some(format!("Run the command there ({host}). {renew}"));
             }
             Self::Unlabeled { .. } => "It was not used, and nothing was sent. If you put a copy of the ledger from before the last upgrade back, have its secrets sealed anew: biotrack-auth config vault sealed, or config vault keyring where they are there. Else find out who changed the ledger: see docs/security.md.",
             Self::Elsewhere { .. } | Self::PutBack { .. } | Self::Unauthentic { .. } => {
-                "It was not used, and nothing was sent. Find out who changed the ledger: see docs/security.md. Then ask the admin to grant access again (biotrack-auth renew LICENSE), or enter a client secret again (biotrack-auth config set-secret)."
+                let then = match selector {
+                    Some(_) => renew,
+                    None => "A client secret is entered again by biotrack-auth config set-secret".into(),
+                };
+                return Some(format!(
+                    "It was not used, and nothing was sent. Find out who changed the ledger (docs/security.md), then go on. {then}"
+                ));
             }
             Self::Moved { profile, .. } => {
                 return Some(format!("If the profile {profile} was moved on purpose, take its secrets over: biotrack-auth config vault sealed, or config vault keyring where they are there. Else set its url, issuer and client_id again."));

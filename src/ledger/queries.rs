@@ -142,6 +142,7 @@ impl Ledger {
                 .saturating_sub(seen(|it| it.deactivated_at.is_none() && it.expires_at.is_some())),
             pending: asked.saturating_sub(seen(|it| it.deactivated_at.is_none() && it.expires_at.is_none())),
             deactivated: given_up_at_all.saturating_sub(seen(|it| it.deactivated_at.is_some())),
+            days_left: None,
             first_end: first_end.and_then(|seconds| Timestamp::from_second(seconds).ok()),
         })
     }

@@ -3,15 +3,18 @@
 #[cfg(test)]
 mod arbitrary;
 mod columns;
+mod commands;
 mod json;
 
 pub use columns::{Authorization, Column, Part};
+pub use commands::{
+    accept_waiting, ask_again, discard_waiting, hand_out_again, next, next_of, register_again, selector,
+    take_the_answer, token_for,
+};
 pub use json::{ExportedRecord, ReportedRecord};
 
 use super::expiry;
 use super::flow::{OpenFlow, Purpose, Stage};
-use super::ids::Key;
-use crate::error::shell;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -65,9 +68,9 @@ pub enum Condition {
     /// Tokens are kept until the provider has revoked them.
     RevocationPending,
     /// Another admin granted, and nobody has said yet whether that will do.
-    Held,
+    AwaitingApproval,
     /// Exported with its secrets.
-    HeldElsewhere,
+    Exported,
 }
 
 impl Condition {
@@ -79,8 +82,8 @@ impl Condition {
             Self::Uncertain => "uncertain",
             Self::GrantedNotStored => "granted_not_stored",
             Self::RevocationPending => "revocation_pending",
-            Self::Held => "held",
-            Self::HeldElsewhere => "held_elsewhere",
+            Self::AwaitingApproval => "awaiting_approval",
+            Self::Exported => "exported",
         }
     }
 }
@@ -140,12 +143,19 @@ impl Authorization {
         self.last_used_at.is_none_or(|last| now < last || now.duration_since(last) >= DAY)
     }
 
-    /// Whole days left of the grant, rounded down; negative once expired; `None` where there is no living grant.
-    pub fn days_left(&self, now: Timestamp) -> Option<i64> {
-        if self.deactivated_at.is_some() {
-            return None;
-        }
-        self.expires_at.map(|expires| expiry::days_left(expires, now))
+    /// When the grant ends that it has, or had until it lapsed; `None` where there is none, or it was given up.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        self.expires_at.filter(|_| self.deactivated_at.is_none())
+    }
+
+    /// Calendar days to the grant's end; negative after its last day; `None` where there is no grant.
+    pub fn days_left(&self, now: Timestamp, zone: &TimeZone) -> Option<i64> {
+        self.ends_at().map(|ends| expiry::days_left(ends, now, zone))
+    }
+
+    /// The same in words.
+    pub fn days_in_words(&self, now: Timestamp, zone: &TimeZone) -> Option<String> {
+        self.ends_at().map(|ends| expiry::days_in_words(ends, now, zone))
     }
 }
 
@@ -174,8 +184,8 @@ impl Standing {
         let of_the_record = [
             (record.uncertain_at.is_some(), Condition::Uncertain),
             (record.revocation_pending, Condition::RevocationPending),
-            (record.held_by.is_some(), Condition::Held),
-            (record.held_elsewhere, Condition::HeldElsewhere),
+            (record.held_by.is_some(), Condition::AwaitingApproval),
+            (record.held_elsewhere, Condition::Exported),
         ];
         found.extend(of_the_record.iter().filter(|(holds, _)| *holds).map(|(_, condition)| *condition));
         found.sort();
@@ -241,7 +251,7 @@ impl Standing {
     ) -> Option<String> {
         let record = &self.record;
         let renew = || next("renew", record, other_profile);
-        if conditions.contains(&Condition::HeldElsewhere) {
+        if conditions.contains(&Condition::Exported) {
             return None;
         }
         // The old grant was being given up for another admin's: that goes on.
@@ -257,19 +267,29 @@ impl Standing {
         if giving_up || record.deactivated_at.is_some() && record.revocation_pending {
             return Some(next("deactivate", record, other_profile));
         }
-        if conditions.contains(&Condition::Held) {
+        if conditions.contains(&Condition::AwaitingApproval) {
             return Some(accept_waiting(record, other_profile));
         }
         // A command ended before its answer came, which can still be sent back.
         if self.flows.iter().any(|flow| flow.is_left_open(now)) && state != State::Deactivated {
             return Some(take_the_answer(other_profile.then_some(&record.profile)));
         }
+        let unfinished = conditions.contains(&Condition::Uncertain)
+            || conditions.contains(&Condition::GrantedNotStored)
+            || self.has_waiting_code();
         match state {
             // It was being reopened when the answer was lost.
             State::Deactivated if conditions.contains(&Condition::Uncertain) || self.has_unstored_grant() => {
                 Some(register_again(record, other_profile))
             }
             State::Deactivated => None,
+            // Its admin has a link, and sends back where the browser ended.
+            _ if !unfinished && conditions.contains(&Condition::RenewalPending) => {
+                Some(take_the_answer(other_profile.then_some(&record.profile)))
+            }
+            _ if !unfinished && conditions.contains(&Condition::HandoffLapsed) => {
+                Some(hand_out_again(record, other_profile))
+            }
             State::Pending => Some(register_again(record, other_profile)),
             State::Due | State::Expired | State::Invalid => Some(renew()),
             // Only the discarded grant goes then; the living one stays, however often it's run.
@@ -278,101 +298,20 @@ impl Standing {
             State::Active
                 if self.has_lost_refresh() && record.uncertain_at.is_none() && !self.is_asking() =>
             {
-                Some(format!("{} -- true", next("exec", record, other_profile)))
+                Some(token_for(record, other_profile))
             }
             State::Active if self.has_unstored_grant() => Some(renew()),
             State::Active if conditions.contains(&Condition::Uncertain) => Some(renew()),
             State::Active if self.has_waiting_code() => Some(renew()),
-            State::Active if conditions.contains(&Condition::HandoffLapsed) => {
-                Some(hand_out_again(record, other_profile))
-            }
             State::Active => None,
         }
     }
 }
 
-/// A command on one record, by its unmistakable `UBI/LICENSE`; with `--profile` where it isn't the default one.
-pub fn next(command: &str, record: &Authorization, other_profile: bool) -> String {
-    next_of(command, &[], other_profile.then_some(&record.profile), &[&record.key])
-}
-
-/// The same on several records, or on a profile as a whole, with flags.
-pub fn next_of(command: &str, flags: &[&str], profile: Option<&String>, keys: &[&Key]) -> String {
-    let selectors: Vec<_> = keys.iter().map(ToString::to_string).collect();
-    let mut words = vec!["biotrack-auth", command];
-    words.extend(profile.iter().flat_map(|profile| ["--profile", profile]));
-    words.extend(flags);
-    // A license that begins with a dash must not be read as a flag.
-    if selectors.iter().any(|selector| selector.starts_with('-')) {
-        words.push("--");
-    }
-    words.extend(selectors.iter().map(String::as_str));
-    shell(words)
-}
-
-/// The command that accepts the grant that awaits approval.
-pub fn accept_waiting(record: &Authorization, other_profile: bool) -> String {
-    with_flag(&next("renew", record, other_profile), "--awaiting")
-}
-
-/// The command that discards the grant that awaits approval, and nothing else: run again it revokes it, where that is left.
-pub fn discard_waiting(record: &Authorization, other_profile: bool) -> String {
-    with_flag(&next("deactivate", record, other_profile), "--awaiting")
-}
-
-/// The command that hands a record's question out again.
-pub fn hand_out_again(record: &Authorization, other_profile: bool) -> String {
-    with_flag(&ask_again(record, other_profile), "--no-wait")
-}
-
-/// A command with one more flag: before a `--`, where there is one.
-fn with_flag(command: &str, flag: &str) -> String {
-    match command.split_once(" -- ") {
-        Some((flags, selector)) => format!("{flags} {flag} -- {selector}"),
-        None => format!("{command} {flag}"),
-    }
-}
-
-/// The command that takes an answer which somebody sends back.
-pub fn take_the_answer(profile: Option<&String>) -> String {
-    next_of("complete", &["-"], profile, &[])
-}
-
-/// The command that asks about a record's license once more.
-pub fn ask_again(record: &Authorization, other_profile: bool) -> String {
-    match record.created_at.is_none() || record.deactivated_at.is_some() {
-        true => register_again(record, other_profile),
-        false => next("renew", record, other_profile),
-    }
-}
-
-/// The command that registers the record (again).
-pub fn register_again(record: &Authorization, other_profile: bool) -> String {
-    let mut words = vec!["biotrack-auth", "register"];
-    if other_profile {
-        words.extend(["--profile", &record.profile]);
-    }
-    let key = &record.key;
-    let flags = [
-        ("--ubi=", key.ubi.as_str()),
-        ("--license=", key.license.as_str()),
-        ("--username=", record.username.as_str()),
-    ]
-    .map(|(flag, value)| (flag, value, format!("{flag}{value}")));
-    for (flag, value, joined) in &flags {
-        if value.starts_with('-') {
-            words.push(joined);
-        } else {
-            words.extend([flag.trim_end_matches('='), value]);
-        }
-    }
-    shell(words)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ids::{License, Ubi, Username};
+    use crate::model::ids::{Key, License, Ubi, Username};
 
     fn record(license: &str) -> Authorization {
         let key = Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() };
@@ -401,7 +340,7 @@ mod tests {
         assert_eq!(state(&it, "2026-02-01T00:00:00Z"), State::Invalid);
         it.deactivated_at = Some(at("2026-01-03T00:00:00Z"));
         assert_eq!(state(&it, "2026-02-01T00:00:00Z"), State::Deactivated);
-        assert_eq!(it.days_left(at("2026-02-01T00:00:00Z")), None);
+        assert_eq!(it.days_left(at("2026-02-01T00:00:00Z"), &zone), None);
     }
 
     #[test]
@@ -453,6 +392,34 @@ mod tests {
         for purpose in [Purpose::Renew, Purpose::Refresh, Purpose::Deactivate] {
             assert_eq!(of(purpose, Stage::Sent, true, living).0, "uncertain");
             assert_eq!(of(purpose, Stage::Sent, false, living).0, "");
+        }
+    }
+
+    #[test]
+    fn while_a_link_is_out_its_answer_is_what_comes_next_and_afterwards_another_link() {
+        let (opened, until, zone) = (at("2026-01-01T00:00:00Z"), at("2026-01-08T00:00:00Z"), TimeZone::UTC);
+        for (expires, anew) in [
+            (None, "register --ubi 604001 --license L-1 --username ann@example.com --no-wait"),
+            (Some("2026-01-03T00:00:00Z"), "renew 604001/L-1 --no-wait"),
+            (Some("2026-04-11T00:00:00Z"), "renew 604001/L-1 --no-wait"),
+        ] {
+            let mut record = record("L-1");
+            record.expires_at = expires.map(at);
+            record.created_at = expires.map(|_| opened);
+            let flow = OpenFlow {
+                purpose: record.asked_for(),
+                username: record.username.clone(),
+                stage: Stage::Asked,
+                opened,
+                deadline: until,
+                handed_off: true,
+                had_answer: false,
+                abandoned: true,
+            };
+            let standing = Standing { record, flows: vec![flow] };
+            let next = |now| standing.next_command(at(now), WINDOW, &zone, false).unwrap();
+            assert_eq!(next("2026-01-07T00:00:00Z"), "biotrack-auth complete -");
+            assert_eq!(next("2026-01-09T00:00:00Z"), format!("biotrack-auth {anew}"));
         }
     }
 

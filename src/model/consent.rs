@@ -49,7 +49,8 @@ pub struct Comparison {
 /// Compares: facts trimmed and exactly, the username without case (DESIGN, What is compared).
 pub fn compare(provider: &Provider, key: &Key, username: &Username, reported: &Reported) -> Comparison {
     let mut comparison = Comparison { differences: Vec::new(), unconfirmed: Vec::new(), other_admin: None };
-    for fact in Fact::ALL {
+    let known = |fact: &Fact| *fact != Fact::Ubi || key.ubi.known().is_some();
+    for fact in Fact::ALL.into_iter().filter(known) {
         let mut found =
             reported.facts.iter().filter(|(name, _)| *name == fact).map(|(_, value)| value.trim()).peekable();
         // Another server than BioTrack reports what its profile says it does, and no more is missed of it.

@@ -1,5 +1,6 @@
 //! When a grant ends: the provider's word, else the careful estimate; and which day an operator must act on.
 
+use crate::error::counted;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
@@ -38,13 +39,23 @@ pub fn horizon(now: Timestamp, window: SignedDuration) -> Timestamp {
     now.saturating_add(window.saturating_add(EARLY)).unwrap_or(Timestamp::MAX)
 }
 
-/// Whole days left, rounded down; negative once expired.
-pub fn days_left(expires: Timestamp, now: Timestamp) -> i64 {
-    const DAY: i128 = 24 * 60 * 60 * 1_000_000_000;
-    let days = (expires.as_nanosecond() - now.as_nanosecond()).div_euclid(DAY);
-    // In the very instant of its end a grant has lapsed already.
-    let days = if now >= expires { days.min(-1) } else { days };
-    i64::try_from(days).unwrap_or_default()
+/// Calendar days in the zone, from today's date to that of the end: 0 on the last day, before and after the instant itself;
+/// negative from the day after.
+pub fn days_left(expires: Timestamp, now: Timestamp, zone: &TimeZone) -> i64 {
+    let day = |at: Timestamp| zone.to_datetime(at).date();
+    day(now).until(day(expires)).map_or(0, |span| span.get_days().into())
+}
+
+/// The same in words, with which side of the end it is: "99 days left", "ends today", "lapsed 2 days ago".
+pub fn days_in_words(expires: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let days = days_left(expires, now, zone);
+    let counted = |days: i64| counted(days.unsigned_abs(), "day", "days");
+    match (now < expires, days) {
+        (true, 0) => "ends today".into(),
+        (true, _) => format!("{} left", counted(days)),
+        (false, 0) => "lapsed today".into(),
+        (false, _) => format!("lapsed {} ago", counted(days)),
+    }
 }
 
 #[cfg(test)]
@@ -84,18 +95,44 @@ mod tests {
     }
 
     #[test]
-    fn days_left_round_down() {
-        let expires: Timestamp = "2026-03-10T00:00:00Z".parse().unwrap();
-        let at = |text: &str| days_left(expires, text.parse().unwrap());
-        assert_eq!(at("2026-03-09T00:00:00Z"), 1);
-        assert_eq!(at("2026-03-09T00:00:01Z"), 0);
-        assert_eq!(at("2026-03-09T23:59:59Z"), 0);
-        assert_eq!(at("2026-03-10T00:00:00Z"), -1);
-        assert_eq!(at("2026-03-10T00:00:00.5Z"), -1);
-        assert_eq!(at("2026-03-10T00:00:01Z"), -1);
+    fn days_are_those_of_the_zones_calendar() {
+        // A grant of 100 days, on the evening of 1 December in New York.
+        let granted: Timestamp = "2026-12-01T21:30:00-05:00".parse().unwrap();
+        let expires = estimate(granted, SignedDuration::from_hours(2400), &new_york());
+        let said = |text: &str| {
+            let now = text.parse().unwrap();
+            (days_left(expires, now, &new_york()), days_in_words(expires, now, &new_york()))
+        };
+        let is = |days: i64, words: &str| (days, words.to_owned());
+        assert_eq!(expires, "2027-03-11T21:30:00-05:00".parse().unwrap());
+        assert_eq!(said("2026-12-01T21:30:01-05:00"), is(100, "100 days left"));
+        assert_eq!(said("2026-12-02T00:00:00-05:00"), is(99, "99 days left"));
+        assert_eq!(said("2027-03-10T23:59:59-05:00"), is(1, "1 day left"));
+        assert_eq!(said("2027-03-11T00:00:00-05:00"), is(0, "ends today"));
+        assert_eq!(said("2027-03-11T21:29:59.9-05:00"), is(0, "ends today"));
+        assert_eq!(said("2027-03-11T21:30:00-05:00"), is(0, "lapsed today"));
+        assert_eq!(said("2027-03-12T00:00:00-05:00"), is(-1, "lapsed 1 day ago"));
+        assert_eq!(said("2027-03-14T12:00:00-04:00"), is(-3, "lapsed 3 days ago"));
+        // The same instants elsewhere are other days.
+        assert_eq!(days_left(expires, "2027-03-11T00:30:00Z".parse().unwrap(), &TimeZone::UTC), 1);
     }
 
     proptest! {
+        #[test]
+        fn what_lives_has_no_day_too_few_and_what_has_lapsed_none_too_many(
+            expires in 0i64..16_725_225_600,
+            ahead in -400i64 * 86_400..400 * 86_400,
+            zone in prop::sample::select(vec!["America/New_York", "UTC", "Australia/Lord_Howe", "Asia/Kathmandu"]),
+        ) {
+            let zone = TimeZone::get(zone).unwrap();
+            let at = |seconds| Timestamp::from_second(seconds).unwrap();
+            let days = days_left(at(expires), at(expires - ahead), &zone);
+            let on_its_side = if ahead > 0 { days >= 0 } else { days <= 0 };
+            prop_assert!(on_its_side);
+            // Never farther from the true distance than a day and what the clocks change.
+            prop_assert!((days * 86_400 - ahead).abs() <= 86_400 + 2 * 3600);
+        }
+
         #[test]
         fn an_estimate_is_never_late(
             granted in 0i64..16_725_225_600, // up to the year 2500

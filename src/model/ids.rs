@@ -97,6 +97,16 @@ name!(
     Tag, "tag", LONGEST
 );
 
+impl Ubi {
+    /// What stands for it where the provider knows no companies: a part of the record's key, never sent, never shown to scripts.
+    pub const NONE: &str = "none";
+
+    /// The identifier, where there is one.
+    pub fn known(&self) -> Option<&str> {
+        Some(self.as_str()).filter(|text| *text != Self::NONE)
+    }
+}
+
 impl Username {
     /// Usernames compare without case.
     pub fn same_as(&self, other: &str) -> bool {

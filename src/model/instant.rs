@@ -81,6 +81,11 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     text.parse().ok()
 }
 
+/// The same of an argument, with what a wrong one should look like.
+pub fn of_argument(text: &str) -> Result<Timestamp, String> {
+    parse(text).ok_or_else(|| "it isn't an instant such as 2027-02-01T08:00:00-05:00".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@ const NEAREST: usize = 5;
 /// None is an error that names the nearest, and so are several, the same license in several profiles too.
 pub fn one<'a, T>(
     selector: &str,
-    profile: &str,
+    profile: Option<&str>,
     among: &'a [T],
     record: impl Fn(&T) -> &Authorization,
 ) -> Result<&'a T> {
@@ -37,7 +37,7 @@ pub fn one<'a, T>(
         [only] => Ok(only),
         [] => Err(Error::NotFound {
             selector: crate::error::clean(wanted),
-            profile: profile.to_owned(),
+            profile: profile.map(str::to_owned),
             near: nearest(wanted, among.iter().map(record)),
         }),
         [first, ..] => {
@@ -101,7 +101,7 @@ pub fn several<'a, T>(
     among: &'a [T],
     record: impl Fn(&T) -> &Authorization,
 ) -> Result<Vec<&'a T>> {
-    let found = selectors.iter().map(|selector| one(selector, profile, among, &record));
+    let found = selectors.iter().map(|selector| one(selector, Some(profile), among, &record));
     let mut found: Vec<_> = found.collect::<Result<_>>()?;
     found.sort_by(|a, b| record(a).key.cmp(&record(b).key));
     found.dedup_by(|a, b| record(a).key == record(b).key);
@@ -126,6 +126,8 @@ pub struct Quiet {
     pub deactivated: usize,
     /// When the first of the grants ends.
     pub first_end: Option<Timestamp>,
+    /// How many days that is.
+    pub days_left: Option<i64>,
 }
 
 impl Quiet {
@@ -136,6 +138,7 @@ impl Quiet {
             pending: self.pending + other.pending,
             deactivated: self.deactivated + other.deactivated,
             first_end: self.first_end.into_iter().chain(other.first_end).min(),
+            days_left: self.days_left.into_iter().chain(other.days_left).min(),
         }
     }
 }

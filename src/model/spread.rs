@@ -12,7 +12,7 @@
 //! and the other 184 on one day.
 
 use super::authorization::{Authorization, State};
-use super::expiry::{days_left, estimate, working_day};
+use super::expiry::{days_in_words, estimate, working_day};
 use super::ids::Key;
 use super::provider::Provider;
 use jiff::civil::{Date, Weekday};
@@ -96,8 +96,8 @@ pub fn spread(
     let free = level.saturating_sub(made + taken.len());
     Proposal {
         along: along(&living, &taken, &clock, level, free),
-        take: taken.iter().map(|member| choice(member, reason(member, now))).collect(),
-        leave: left.iter().map(|member| choice(member, left_for_later(member, now, per_day))).collect(),
+        take: taken.iter().map(|member| choice(member, reason(member, &clock))).collect(),
+        leave: left.iter().map(|member| choice(member, left_for_later(member, &clock, per_day))).collect(),
         per_day,
     }
 }
@@ -192,28 +192,20 @@ fn choice(member: &Member, why: String) -> Choice {
 }
 
 /// Why a license is renewed, in words.
-fn reason(member: &Member, now: Timestamp) -> String {
-    let days = member.expires_at.map_or(0, |expires| days_left(expires, now));
-    match (member.state, days) {
-        (State::Invalid, _) => "BioTrack no longer accepts its grant".into(),
-        (State::Expired, ..=-3) => format!("expired {} days ago", -days - 1),
-        (State::Expired, -2) => "expired 1 day ago".into(),
-        (State::Expired, _) => "expired less than a day ago".into(),
-        _ => in_words(days),
+fn reason(member: &Member, clock: &Clock<'_>) -> String {
+    match member.state {
+        State::Invalid => "BioTrack no longer accepts its grant".into(),
+        _ => ends(member, clock),
     }
 }
 
-fn left_for_later(member: &Member, now: Timestamp, per_day: usize) -> String {
-    let days = in_words(member.expires_at.map_or(0, |expires| days_left(expires, now)));
+fn left_for_later(member: &Member, clock: &Clock<'_>, per_day: usize) -> String {
+    let days = ends(member, clock);
     format!("{days}: left for later, so that no more than {per_day} expire on one day")
 }
 
-fn in_words(days: i64) -> String {
-    match days {
-        ..=0 => "less than a day left".into(),
-        1 => "1 day left".into(),
-        _ => format!("{days} days left"),
-    }
+fn ends(member: &Member, clock: &Clock<'_>) -> String {
+    member.expires_at.map(|expires| days_in_words(expires, clock.now, clock.zone)).unwrap_or_default()
 }
 
 fn day_after(day: Date, days: i64) -> Option<Date> {
@@ -393,7 +385,7 @@ mod tests {
         let whys = |choices: &[Choice]| choices.iter().map(|it| it.why.clone()).collect::<Vec<_>>();
         assert_eq!(
             whys(&proposal.take),
-            ["expired 3 days ago", "expired 1 day ago", "expired less than a day ago", "2 days left"]
+            ["lapsed 3 days ago", "lapsed 1 day ago", "lapsed today", "2 days left"]
         );
         assert_eq!(proposal.per_day, 2);
         assert_eq!(

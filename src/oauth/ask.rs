@@ -151,7 +151,9 @@ pub(super) fn parameters(
             _ => return None,
         })
     };
-    templates.iter().map(|(name, template)| (name.clone(), fill(template, value))).collect()
+    // Of a company that the provider doesn't know, nothing is sent.
+    let meant = |(_, template): &&(String, String)| key.ubi.known().is_some() || !template.contains("{ubi}");
+    templates.iter().filter(meant).map(|(name, template)| (name.clone(), fill(template, value))).collect()
 }
 
 /// The code as oauth2 wants it.

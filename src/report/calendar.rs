@@ -1,6 +1,7 @@
 //! Expiries in a calendar (RFC 5545): an event each, with alarms on the reminder days; weekends pulled to Friday.
 
-use super::row::{Row, days_in_words};
+use super::row::Row;
+use crate::error::counted;
 use crate::model::expiry::working_day;
 use crate::model::instant::for_calendars;
 use icalendar::{Alarm, Calendar, Component, Event, EventLike, Property, Trigger};
@@ -44,7 +45,7 @@ pub fn calendar(rows: &[Row<'_>], reminder_days: &[u32], now: Timestamp) -> Stri
             .add_property("SEQUENCE", record.generation.0.to_string())
             .add_property("TRANSP", "TRANSPARENT");
         for days in reminder_days {
-            let said = format!("BioTrack grant of {}: {}", row.called(), days_in_words(i64::from(*days)));
+            let said = format!("BioTrack grant of {}: {} left", row.called(), counted(*days, "day", "days"));
             let before = Trigger::before_start(chrono::Duration::days(i64::from(*days)));
             let mut alarm = Alarm::display(&said, before);
             // Else the crate writes the machine's own time, and no two calendars would be the same.

@@ -1,6 +1,6 @@
 //! One license on a card, in words that a support engineer can paste to a customer; and the card before a consent.
 
-use super::row::{Row, days_in_words, sign};
+use super::row::{Row, sign};
 use crate::error::clean;
 use crate::model::authorization::{Condition, Standing, State, discard_waiting};
 use crate::model::consent::Fact;
@@ -48,7 +48,7 @@ pub fn card(row: &Row<'_>, history: &[Line], now: Timestamp) -> String {
     let record = &row.standing.record;
     let mut pairs: Vec<(&str, Told)> = vec![
         ("State", Told::Lines(state_in_words(row))),
-        ("UBI", record.key.ubi.to_string().into()),
+        ("UBI", record.key.ubi.known().unwrap_or("–").to_owned().into()),
         ("Location", record.key.license.to_string().into()),
     ];
     pairs.extend(record.ocm_license.as_ref().map(|ocm| ("OCM license", ocm.to_string().into())));
@@ -81,7 +81,7 @@ pub fn card(row: &Row<'_>, history: &[Line], now: Timestamp) -> String {
         pairs.push(("History", Told::Lines(history.iter().map(|line| told(line, row)).collect())));
     }
     pairs.extend(row.next_command().map(|command| ("Next", command.into())));
-    if row.conditions.contains(&Condition::Held) {
+    if row.conditions.contains(&Condition::AwaitingApproval) {
         pairs.push(("To discard it", discard_waiting(record, row.provider.other_profile).into()));
     }
     lines(&row.called(), &pairs)
@@ -94,7 +94,7 @@ fn told(line: &Line, row: &Row<'_>) -> String {
 }
 
 fn state_in_words(row: &Row<'_>) -> Vec<String> {
-    let said = match (row.state, row.days_left.map(days_in_words)) {
+    let said = match (row.state, row.days_in_words()) {
         (State::Active, Some(days)) => format!("active, {days}"),
         (State::Due, Some(days)) => format!("due for renewal, {days}"),
         (State::Expired, Some(days)) => format!("EXPIRED: this store isn't reporting; it {days}"),
@@ -120,8 +120,10 @@ fn state_in_words(row: &Row<'_>) -> Vec<String> {
             Condition::RevocationPending => {
                 "BioTrack hasn't confirmed a revocation yet; the tokens are kept for it"
             }
-            Condition::Held => "another admin than the one named granted; that grant awaits approval",
-            Condition::HeldElsewhere => "exported with its secrets: it's renewed and refreshed elsewhere",
+            Condition::AwaitingApproval => {
+                "another admin than the one named granted; that grant awaits approval"
+            }
+            Condition::Exported => "exported with its secrets: it's renewed and refreshed elsewhere",
         };
         said.push(told.to_owned());
     }

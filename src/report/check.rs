@@ -1,12 +1,12 @@
 //! `status --check`: the monitoring-plugin convention, one summary line with perfdata, then details.
 
 use super::json::Summary;
-use super::row::{Row, days_in_words};
+use super::row::Row;
 use crate::error::{Error, Result};
 use crate::model::authorization::{Condition, State};
 use crate::model::blind_spot::BlindSpot;
 use crate::model::duration;
-use crate::model::expiry::{self, working_day};
+use crate::model::expiry::working_day;
 use crate::model::selection::Quiet;
 use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;
@@ -120,8 +120,7 @@ pub fn check(
     if let Some((_, worst)) = judged.first().filter(|(level, _)| *level > 0) {
         text.push_str(&format!(", first: {}", plain(&worst.called())));
     }
-    let ends = beside.first_end.map(|end| expiry::days_left(end, now));
-    let days_left = counted.iter().filter_map(|row| row.days_left).chain(ends).min();
+    let days_left = counted.iter().filter_map(|row| row.days_left).chain(beside.days_left).min();
     text.push_str(&format!(" | {}\n", perfdata(&summary, days_left)));
     for spot in blind_spots {
         text.push_str(&format!(
@@ -149,7 +148,7 @@ fn level(row: &Row<'_>, warning: Threshold, critical: Threshold, now: Timestamp)
     const NOTED: [Condition; 5] = [
         Condition::Uncertain,
         Condition::GrantedNotStored,
-        Condition::Held,
+        Condition::AwaitingApproval,
         Condition::RevocationPending,
         Condition::HandoffLapsed,
     ];
@@ -200,7 +199,7 @@ fn perfdata(summary: &Summary, days_left: Option<i64>) -> String {
 fn detail(level: u8, row: &Row<'_>, of: &str) -> String {
     let record = &row.standing.record;
     let mut said = vec![row.state.word().to_owned()];
-    said.extend(row.days_left.map(days_in_words));
+    said.extend(row.days_in_words());
     said.extend(row.conditions.iter().map(|one| one.word().to_owned()));
     said.extend(row.next_command());
     let called = record.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));

@@ -6,6 +6,7 @@ use super::row::View;
 use super::table::cut;
 use crate::error::{Result, clean, counted};
 use crate::model::history::{Anchor, Broken, Chain, Link};
+use crate::model::ids::Ubi;
 use crate::model::instant::{self, Zone, whole_second};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -107,7 +108,7 @@ impl LinkJson {
             number: link.seq,
             at: clean(&link.at),
             profile: some(&link.profile),
-            ubi: some(&link.ubi),
+            ubi: some(&link.ubi).filter(|ubi| ubi != Ubi::NONE),
             license: some(&link.license),
             event: clean(&link.event),
             user: clean(&link.user),

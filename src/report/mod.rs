@@ -25,13 +25,14 @@ pub use history::{
     HistoryDocument, PruneDocument, VerifyDocument, history_csv, history_lines, history_table,
 };
 pub use json::{
-    AuthorizationJson, Document, ErrorDocument, Happening, HookEvent, Reminders, ResultJson, Results,
-    RunEvent, Summary, TokenDocument, document, lines, results, schema, token_document,
+    AuthorizationJson, Document, ErrorDocument, Expires, Happening, HookCause, HookDigest, HookEvent, InHand,
+    Invitation, Proof, Reminders, ResultJson, Results, RunEvent, SCHEMA, Subject, Summary, TokenDocument,
+    document, lines, results, schema, token_document,
 };
 pub use message::{Link, Message, message, qr};
 pub use plan::{PlanDocument, plan};
 pub use prometheus::prometheus;
-pub use row::{Row, View, days_in_words};
+pub use row::{Row, View};
 pub use run::run_summary;
 pub use table::table;
 pub use transfer::{ImportDocument, export_csv, export_json};

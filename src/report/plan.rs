@@ -2,16 +2,16 @@
 
 use super::json::SCHEMA;
 use super::row::View;
-use super::row::days_in_words;
 use super::table::cut;
 use crate::error::{counted, licenses};
-use crate::model::expiry::days_left;
+use crate::model::expiry::{days_in_words, days_left};
 use crate::model::flow::Purpose;
 use crate::model::ids::{Key, Ubi};
 use crate::model::instant::whole_second;
 use crate::model::plan::{Plan, Planned};
 use crate::model::spread::{Choice, Proposal};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,8 +32,8 @@ const LEAST_WORDS: usize = 28;
 
 /// The plan in words: the sum, each company's admins with their licenses, what is left out, and the proposal of
 /// `--spread` where it wasn't asked for. It fits the view's width; the command to run is the caller's last line.
-pub fn plan(plan: &Plan, proposal: Option<&Proposal>, view: &View) -> String {
-    let page = Page { width: view.width.map_or(usize::MAX, usize::from), now: view.now };
+pub fn plan(plan: &Plan, proposal: Option<&Proposal>, view: &View, zone: &TimeZone) -> String {
+    let page = Page { width: view.width.map_or(usize::MAX, usize::from), now: view.now, zone };
     let groups = Groups::of(plan);
     let mut text = page.folded(&groups.sum(plan), "");
     text.push_str(&if plan.items.len() > IN_FULL { page.brief(&groups) } else { page.full(&groups, plan) });
@@ -125,12 +125,13 @@ fn padded(text: &str, width: usize) -> String {
 }
 
 /// What the text is laid out for.
-struct Page {
+struct Page<'z> {
     width: usize,
     now: Timestamp,
+    zone: &'z TimeZone,
 }
 
-impl Page {
+impl Page<'_> {
     /// Each company's admins, and a line for each of their licenses.
     fn full(&self, groups: &Groups<'_>, plan: &Plan) -> String {
         let columns = Columns::of(plan, self.width);
@@ -176,27 +177,20 @@ impl Page {
     /// When it ends and why it's in the plan, each said once.
     fn ending_and_why(&self, item: &Planned) -> String {
         let ending = self.ending(item);
-        if item.why.contains(&ending) || item.why.starts_with("expired") {
-            item.why.clone()
-        } else {
-            format!("{ending}: {}", item.why)
-        }
+        if item.why.contains(&ending) { item.why.clone() } else { format!("{ending}: {}", item.why) }
     }
 
     fn ending(&self, item: &Planned) -> String {
         let Some(expires) = item.expires_at else { return "no grant yet".into() };
-        match days_left(expires, self.now) {
-            0 => "less than a day left".into(),
-            days => days_in_words(days),
-        }
+        days_in_words(expires, self.now, self.zone)
     }
 
     /// How things stand with several licenses.
     fn endings(&self, items: &[&Planned]) -> String {
-        let days: Vec<i64> =
-            items.iter().filter_map(|item| item.expires_at).map(|at| days_left(at, self.now)).collect();
-        let lapsed = days.iter().filter(|days| **days < 0).count();
-        let living = || days.iter().copied().filter(|days| *days >= 0);
+        let ends: Vec<_> = items.iter().filter_map(|item| item.expires_at).collect();
+        let lapsed = ends.iter().filter(|end| **end <= self.now).count();
+        let living =
+            || ends.iter().filter(|end| **end > self.now).map(|end| days_left(*end, self.now, self.zone));
         let mut parts = Vec::new();
         if lapsed > 0 {
             parts.push(format!("{lapsed} lapsed"));
@@ -206,8 +200,8 @@ impl Page {
             let days = if most == 1 && least == 1 { "day" } else { "days" };
             parts.push(format!("{} with {span} {days} left", living().count()));
         }
-        if items.len() > days.len() {
-            parts.push(format!("{} new", items.len() - days.len()));
+        if items.len() > ends.len() {
+            parts.push(format!("{} new", items.len() - ends.len()));
         }
         parts.join(", ")
     }
@@ -311,7 +305,7 @@ pub struct PlanDocument {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct PlannedJson {
-    ubi: String,
+    ubi: Option<String>,
     license: String,
     name: Option<String>,
     /// The admin who would be asked.
@@ -327,7 +321,7 @@ struct PlannedJson {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct ChoiceJson {
-    ubi: String,
+    ubi: Option<String>,
     license: String,
     why: String,
 }
@@ -352,7 +346,7 @@ struct AdminJson {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct CompanyJson {
-    ubi: String,
+    ubi: Option<String>,
     licenses: usize,
 }
 
@@ -372,7 +366,11 @@ struct SpreadJson {
 
 impl ChoiceJson {
     fn of(key: &Key, why: &str) -> Self {
-        Self { ubi: key.ubi.to_string(), license: key.license.to_string(), why: why.to_owned() }
+        Self {
+            ubi: key.ubi.known().map(str::to_owned),
+            license: key.license.to_string(),
+            why: why.to_owned(),
+        }
     }
 
     fn all(choices: &[Choice]) -> Vec<Self> {
@@ -384,7 +382,7 @@ impl PlanDocument {
     /// The document of a plan at `now`. Every license stands in it, however many they are.
     pub fn of(plan: &Plan, profile: &str, now: Timestamp, proposal: Option<&Proposal>) -> Self {
         let planned = |item: &Planned| PlannedJson {
-            ubi: item.key.ubi.to_string(),
+            ubi: item.key.ubi.known().map(str::to_owned),
             license: item.key.license.to_string(),
             name: item.name.as_ref().map(ToString::to_string),
             username: item.username.to_string(),
@@ -418,7 +416,8 @@ impl GroupsJson {
             admins.entry(admin(item)).or_insert_with(first).licenses += 1;
             *companies.entry(&item.key.ubi).or_default() += 1;
         }
-        let company = |(ubi, licenses): (&Ubi, usize)| CompanyJson { ubi: ubi.to_string(), licenses };
+        let company =
+            |(ubi, licenses): (&Ubi, usize)| CompanyJson { ubi: ubi.known().map(str::to_owned), licenses };
         Self {
             admins: admins.into_values().collect(),
             companies: companies.into_iter().map(company).collect(),
@@ -456,7 +455,7 @@ mod tests {
         let days = (number as i64 * 5) % 17 - 3;
         let (purpose, expires_at, why) = match number % 6 {
             5 => (Purpose::Register, None, "asked for, never granted".to_owned()),
-            _ if days < 0 => (Purpose::Renew, Some(days), format!("expired {} days ago", -days)),
+            _ if days < 0 => (Purpose::Renew, Some(days), format!("lapsed {} days ago", -days)),
             _ => (Purpose::Renew, Some(days), "due".to_owned()),
         };
         let half = SignedDuration::from_hours(12);
@@ -502,7 +501,7 @@ mod tests {
         let mut it = plan_of(12, 7, 4);
         left_out(&mut it, 3, "registered already");
         left_out(&mut it, 14, "deactivated");
-        let text = plan(&it, Some(&proposal()), &view(80));
+        let text = plan(&it, Some(&proposal()), &view(80), &TimeZone::UTC);
         assert!(
             text.starts_with("12 licenses would be asked: 3 admins of 2 companies (UBI).\n\nUBI "),
             "{text}"
@@ -514,7 +513,7 @@ mod tests {
     #[test]
     fn an_admin_of_many_is_cut_short_and_json_keeps_all() {
         let it = plan_of(42, 42, 42);
-        let text = plan(&it, None, &view(80));
+        let text = plan(&it, None, &view(80), &TimeZone::UTC);
         assert!(text.contains("\n    and 37 more: "), "{text}");
         assert_eq!(text.lines().count(), 3 + 1 + FIRST + 1, "{text}");
         let document = serde_json::to_value(PlanDocument::of(&it, "ny", now(), None)).unwrap();
@@ -528,27 +527,27 @@ mod tests {
 
     #[test]
     fn three_hundred_are_a_page_of_admins() {
-        let text = plan(&plan_of(300, 14, 5), None, &view(80));
+        let text = plan(&plan_of(300, 14, 5), None, &view(80), &TimeZone::UTC);
         assert!(text.lines().all(|line| line.width() <= 80), "{text}");
         // The sum, how things stand, each company, its admins, and the way to more.
         let it = plan_of(300, 14, 5);
         assert_eq!(text.lines().count(), 3 + 22 + Groups::of(&it).of_admins.len() + 2, "{text}");
         assert!(
-            text.contains("\n  admin0@store.example: 5 licenses   1 lapsed, 4 with 0–12 days left\n"),
+            text.contains("\n  admin0@store.example: 5 licenses   1 lapsed, 4 with 1–13 days left\n"),
             "{text}"
         );
     }
 
     #[test]
     fn nothing_to_do_is_said() {
-        assert_eq!(plan(&Plan::default(), None, &view(80)), "Nobody would be asked.\n");
+        assert_eq!(plan(&Plan::default(), None, &view(80), &TimeZone::UTC), "Nobody would be asked.\n");
     }
 
     #[test]
     fn a_narrow_page_breaks_between_words_and_cuts_no_license() {
         let mut it = plan_of(3, 7, 4);
         it.items[0].key.license = License::parse(&"L".repeat(64)).unwrap();
-        let text = plan(&it, None, &view(50));
+        let text = plan(&it, None, &view(50), &TimeZone::UTC);
         assert!(text.contains(&"L".repeat(64)), "{text}");
         assert!(text.lines().filter(|line| !line.contains("LLL")).all(|line| line.width() <= 50), "{text}");
     }

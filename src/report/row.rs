@@ -17,7 +17,7 @@ pub struct Row<'a> {
     pub state: State,
     /// What holds beside the state.
     pub conditions: Vec<Condition>,
-    /// Whole days left, rounded down.
+    /// Calendar days left.
     pub days_left: Option<i64>,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Row<'a> {
         Self {
             state: standing.record.state(now, provider.due_window, &provider.zone),
             conditions: standing.conditions(now),
-            days_left: standing.record.days_left(now),
+            days_left: standing.record.days_left(now, &provider.zone),
             standing,
             now,
             provider,
@@ -39,8 +39,13 @@ impl<'a> Row<'a> {
         self.conditions.iter().any(|condition| *condition != Condition::RenewalPending)
     }
 
+    /// How many days it has left, or has lapsed for.
+    pub(super) fn days_in_words(&self) -> Option<String> {
+        self.standing.record.days_in_words(self.now, &self.provider.zone)
+    }
+
     /// The command that a person should run next.
-    pub(super) fn next_command(&self) -> Option<String> {
+    pub fn next_command(&self) -> Option<String> {
         self.standing.next_command_in(self.now, self.state, &self.conditions, self.provider.other_profile)
     }
 
@@ -77,16 +82,5 @@ pub(super) fn sign(state: State) -> &'static str {
         State::Invalid => "⊘",
         State::Pending => "…",
         State::Deactivated => "–",
-    }
-}
-
-/// How many days, in words.
-pub fn days_in_words(days: i64) -> String {
-    match days {
-        1 => "1 day left".into(),
-        0.. => format!("{days} days left"),
-        -1 => "lapsed less than a day ago".into(),
-        -2 => "lapsed 1 day ago".into(),
-        _ => format!("lapsed {} days ago", -days - 1),
     }
 }

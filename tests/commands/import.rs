@@ -281,22 +281,35 @@ fn a_renewal_of_what_came_from_a_backup_leaves_the_other_homes_grant_alone() {
 }
 
 #[test]
+fn a_consent_that_is_still_to_come_and_an_end_that_no_grant_has_are_refused() {
+    let rig = Rig::new();
+    let file = rig.write(
+        "stores.csv",
+        "profile,ubi,license,username,created_at,renewed_at,expires_at,expires_estimated,unconfirmed,deactivated_at,invalid_at\n\
+         local-sandbox,604001,L-1,ann@example.com,2026-01-01T00:00:00Z,2026-12-01T00:00:00Z,2027-03-11T00:00:00Z,false,,,\n\
+         local-sandbox,604001,L-2,ann@example.com,2026-01-01T00:00:00Z,,2099-01-01T00:00:00Z,false,,,\n",
+    );
+    snapshot!(rig.run(&format!("import {file} --yes")));
+    rig.run("status --json").exits(0);
+}
+
+#[test]
 fn what_is_taken_in_is_exported_to_the_byte() {
-    let odd = "2038-01-19T03:14:08Z".parse().unwrap();
+    let odd = "2026-01-19T03:14:08Z".parse().unwrap();
     let records = [
         Authorization {
             tags: vec!["a;b".parse().unwrap(), "c\\".parse().unwrap(), "d\\;e".parse().unwrap()],
             contact: Some("=cmd|'/c calc'!A1".parse().unwrap()),
             ocm_license: Some("'quoted".parse().unwrap()),
             deactivated_at: Some(odd),
-            ..named("L-1", "=1+1,\"x\" ünï 店", "2026-12-01T00:00:00Z")
+            ..named("L-1", "=1+1,\"x\" ünï 店", "2026-05-01T00:00:00Z")
         },
         Authorization {
             granted_by: Some("@bob".into()),
             renewed_at: Some(odd),
             expires_estimated: true,
             invalid_at: Some(odd),
-            ..store("-L;2", "2027-12-01T00:00:00Z")
+            ..store("-L;2", "2026-05-02T00:00:00Z")
         },
         Authorization { name: Some("'=x".parse().unwrap()), ..asked("L-3") },
     ];
@@ -326,7 +339,7 @@ fn any_name_survives_the_way_there_and_back() {
                 .enumerate()
                 .map(|(at, (name, tag))| Authorization {
                     tags: vec![tag.parse().unwrap()],
-                    ..named(&format!("L-{at:03}"), name, "2026-12-01T00:00:00Z")
+                    ..named(&format!("L-{at:03}"), name, "2026-05-01T00:00:00Z")
                 })
                 .collect();
             for form in ["csv", "json"] {
@@ -345,7 +358,7 @@ fn a_license_that_cannot_be_one_is_refused() {
     for (license, why) in impossible() {
         let record =
             json!({"profile": "local-sandbox", "ubi": "604001", "license": license, "username": "a@x"});
-        let document = json!({"schema": 1, "authorizations": [record]}).to_string();
+        let document = json!({"schema": 2, "authorizations": [record]}).to_string();
         let cell = license.replace('"', "\"\"");
         let rows = format!("ubi,license,username\n604001,\"{cell}\",a@example.com\n");
         for file in [document, rows] {

@@ -149,7 +149,7 @@ fn a_registered_license_has_renew() {
     let rig = Rig::new();
     rig.grant("101-X0007-D1");
     snapshot!(rig.run(&register("101-X0007-D1")));
-    snapshot!(rig.run(&format!("{} --json", register("101-X0007-D1"))).fits("error"));
+    snapshot!(rig.run(&format!("{} --json", register("101-X0007-D1"))).fits("results"));
     assert_eq!(rig.provider.living().len(), 1);
 }
 
@@ -178,7 +178,7 @@ fn unattended_without_a_browser_nobody_is_asked() {
     let rig = Rig::new();
     let asked = "register --ubi 604001 --license 101-X0007-D1 --username ann@example.com";
     snapshot!(rig.run(asked));
-    snapshot!(rig.run(&format!("{asked} --json")).fits("error"));
+    snapshot!(rig.run(&format!("{asked} --json")).fits("results"));
     snapshot!(rig.with(Person::watching()).run(&format!("{asked} --no-input")));
     assert!(rig.opened().is_empty());
     assert!(rig.ledger().standings(crate::rig::PROFILE).unwrap().is_empty());

@@ -147,7 +147,7 @@ fn unattended_without_a_browser_all_that_need_a_person_are_named() {
     let rig = Rig::new();
     let path = rig.write("stores.csv", STORES);
     snapshot!(rig.run(&format!("register --from '{path}'")));
-    snapshot!(rig.run(&format!("register --from '{path}' --json")).fits("error"));
+    snapshot!(rig.run(&format!("register --from '{path}' --json")).fits("results"));
     assert_eq!(rig.provider.asked("/oauth/token"), 0);
 }
 

@@ -61,7 +61,7 @@ fn a_person_who_says_no_leaves_it_held() {
     let rig = Rig::new();
     rig.visits([Visit::GrantsAs("boss@example.com".into())]);
     snapshot!(rig.with(Person::answering(&[("Accept this grant?", "n")])).run(&register(LICENSE)));
-    stands(&rig, "pending", &["held"]);
+    stands(&rig, "pending", &["awaiting_approval"]);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn ctrl_c_at_the_question_about_another_admin_leaves_it_held() {
     let rig = Rig::new();
     rig.visits([Visit::GrantsAs("boss@example.com".into())]);
     snapshot!(rig.with(Person::answering(&[("Accept this grant?", "^C")])).run(&register(LICENSE)));
-    stands(&rig, "pending", &["held"]);
+    stands(&rig, "pending", &["awaiting_approval"]);
 }
 
 #[test]
@@ -422,7 +422,8 @@ fn a_wrong_client_is_told_before_anybody_is_asked() {
         assert_eq!(refused.err, told, "{refusal:?}");
     }
     rig.provider.tests_come_to([Reply::Status(401, "{\"error\":\"invalid_client\"}".into())]);
-    assert_eq!(rig.run(&as_json()).exits(2).fits("error").json()["error"]["code"], "config");
+    let answer = rig.run(&as_json()).exits(2).fits("results").json();
+    assert_eq!(answer["results"][0]["error"]["code"], "config");
     assert!(rig.opened().is_empty() && rig.provider.asked("/oauth/token") == 0);
     rig.grant(LICENSE);
 }

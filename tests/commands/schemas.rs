@@ -2,7 +2,7 @@
 //! them (the rig holds every answer against them).
 
 use crate::rig::schema::{SCHEMAS, unfit};
-use biotrack_auth::command::{config, export, sandbox};
+use biotrack_auth::command::{completions, config, export, man, sandbox};
 use biotrack_auth::model::authorization::ExportedRecord;
 use biotrack_auth::model::transfer::ExportDocument;
 use biotrack_auth::report;
@@ -11,6 +11,7 @@ use serde_json::json;
 #[test]
 fn the_shipped_schemas_are_what_the_types_say() {
     let documents = [
+        ("completions", report::schema::<completions::Answer<'_>>()),
         ("config-check", report::schema::<config::check::Answer>()),
         ("config-init", report::schema::<config::init::Answer>()),
         ("config-ledger-move", report::schema::<config::ledger::Answer>()),
@@ -28,11 +29,14 @@ fn the_shipped_schemas_are_what_the_types_say() {
         ("history-prune", report::schema::<report::PruneDocument>()),
         ("history-verify", report::schema::<report::VerifyDocument>()),
         ("hook", report::schema::<report::HookEvent>()),
+        ("hook-digest", report::schema::<report::HookDigest>()),
         ("import", report::schema::<report::ImportDocument>()),
+        ("man", report::schema::<man::Answer>()),
         ("plan", report::schema::<report::PlanDocument>()),
         ("remind", report::schema::<report::Reminders>()),
         ("results", report::schema::<report::Results>()),
         ("sandbox-seed", report::schema::<sandbox::Seeded>()),
+        ("sandbox-serve", report::schema::<sandbox::Served>()),
         ("status", report::schema::<report::Document>()),
         ("token", report::schema::<report::TokenDocument<'_>>()),
     ];
@@ -56,7 +60,7 @@ fn the_shipped_schemas_are_what_the_types_say() {
 
 #[test]
 fn a_document_that_lacks_a_key_or_has_one_more_is_noticed() {
-    let whole = json!({"schema": 1, "profile": "ny", "asked": 3, "made": 2});
+    let whole = json!({"schema": 2, "profile": "ny", "asked": 3, "made": 2});
     assert_eq!(unfit(&whole), None);
     let mut lacking = whole.clone();
     lacking.as_object_mut().unwrap().remove("made");

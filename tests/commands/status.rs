@@ -285,7 +285,7 @@ fn in_the_instant_of_its_end_a_grant_has_lapsed() {
     rig.seed(&[store("101-X0001-D1", "2026-06-10T12:00:00Z")]);
     snapshot!(rig.run("status 101-X0001-D1 --at 2026-06-10T12:00:00Z"));
     let rows = rig.run("status --json --at 2026-06-10T12:00:00Z").exits(0).json();
-    assert_eq!(rows["authorizations"][0]["days_left"], -1);
+    assert_eq!(rows["authorizations"][0]["days_left"], 0);
 }
 
 #[test]

@@ -3,7 +3,6 @@
 
 use crate::command::Call;
 use crate::command::consent::messages;
-use crate::command::form::Form;
 use crate::command::hook_runner::HookRunner;
 use crate::consent::{IssuedLink, OpenMethod, ProgressReporter};
 use crate::custody::Custody;
@@ -15,11 +14,12 @@ use crate::model::outcome::{Ending, Outcome};
 use crate::model::pace::{Pace, Pause, time_left};
 use crate::model::plan::Planned;
 use crate::model::provider::Provider;
+use crate::model::reminder::EventKey;
 use crate::model::run_counts::RunCounts;
-use crate::report::{Happening, RunEvent};
+use crate::report::{Happening, RunEvent, Subject};
 use crate::system::{MovingLines, Opened};
 use jiff::SignedDuration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 /// How many open pages are named in the terminal.
@@ -30,7 +30,8 @@ pub(super) struct BulkReporter<'w> {
     provider: &'w Provider,
     /// Runs the hooks of what happens meanwhile.
     pub hooks: Option<HookRunner<'w>>,
-    form: Form,
+    /// What each license's events have in common, where events are told.
+    common: HashMap<Key, EventKey>,
     verb: &'static str,
     began: Instant,
     open: BTreeMap<Key, (String, Instant)>,
@@ -44,7 +45,7 @@ impl<'w> BulkReporter<'w> {
     pub fn new(
         call: &'w Call<'w>,
         provider: &'w Provider,
-        form: Form,
+        common: HashMap<Key, EventKey>,
         verb: &'static str,
         total: usize,
     ) -> Self {
@@ -54,7 +55,7 @@ impl<'w> BulkReporter<'w> {
             call,
             provider,
             hooks: None,
-            form,
+            common,
             verb,
             began: Instant::now(),
             open,
@@ -72,7 +73,7 @@ impl<'w> BulkReporter<'w> {
 
     /// One that isn't taken.
     pub fn left_out(&mut self, key: &Key, standing: Option<&Standing>, why: &str) {
-        self.event(Happening::Skipped, key, standing, Some(why.to_owned()), None);
+        self.event(Happening::Ended(Ending::Skipped), key, standing, Some(why.to_owned()), None);
         self.say(&format!("– {key}: left out, {why}"));
     }
 
@@ -94,9 +95,9 @@ impl<'w> BulkReporter<'w> {
         why: Option<String>,
         address: Option<String>,
     ) {
-        if self.form == Form::Jsonl {
-            let now = self.call.env.clock.now();
-            self.write(&RunEvent::about(happening, now, key, standing, self.provider, why, address));
+        if let Some(common) = self.common.get(key) {
+            let subject = Subject { key, common, standing, provider: self.provider };
+            self.write(&RunEvent::about(happening, self.call.env.clock.now(), subject, why, address));
         }
     }
 
@@ -199,19 +200,16 @@ impl ProgressReporter for BulkReporter<'_> {
         if let Some(waiting) = self.waiting_of.get_mut(&item.username.as_str().to_lowercase()) {
             *waiting = waiting.saturating_sub(1);
         }
-        if self.form == Form::Jsonl {
+        if let Some(common) = self.common.get(&item.key) {
             let now = self.call.env.clock.now();
             let event = match why {
-                Some(why) => RunEvent::about(
-                    Happening::Skipped,
-                    now,
-                    &item.key,
-                    outcome.standing.as_ref(),
-                    self.provider,
-                    Some(why.to_owned()),
-                    None,
-                ),
-                None => RunEvent::ended(outcome, now, self.provider),
+                Some(why) => {
+                    let (standing, provider) = (outcome.standing.as_ref(), self.provider);
+                    let subject = Subject { key: &item.key, common, standing, provider };
+                    let skipped = Happening::Ended(Ending::Skipped);
+                    RunEvent::about(skipped, now, subject, Some(why.to_owned()), None)
+                }
+                None => RunEvent::ended(outcome, now, common, self.provider),
             };
             self.write(&event);
         }

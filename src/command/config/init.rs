@@ -11,6 +11,7 @@ use crate::model::provider::Provider;
 use crate::model::secret::Secret;
 use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
+use crate::report::SCHEMA;
 use crate::system::{Env, files};
 use clap::ValueEnum;
 use serde::Serialize;
@@ -124,7 +125,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) ->
             .collect();
         answer_json(
             env,
-            &Answer { schema: 1, profile: new.name, path, vault: kind, missing, secret_missing },
+            &Answer { schema: SCHEMA, profile: new.name, path, vault: kind, missing, secret_missing },
         )?;
     }
     Ok(0)

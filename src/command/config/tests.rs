@@ -192,7 +192,7 @@ fn show_says_who_won() {
     assert_eq!(line("timeout"), "timeout = \"20s\" # default");
     assert!(!shown.contains("sandbox-secret"));
     let json = rig.json("show");
-    assert_eq!((&json["schema"], &json["profile"]), (&1.into(), &"local-sandbox".into()));
+    assert_eq!((&json["schema"], &json["profile"]), (&2.into(), &"local-sandbox".into()));
     let settings = json["settings"].as_array().unwrap();
     assert!(
         settings

@@ -58,7 +58,9 @@ impl Waiting {
         }
         match call.env.terminal.attended() {
             true => Ok(BrowserChoice::System),
-            false => Err(Error::NeedsPerson { licenses: licenses.collect(), command: call.line.clone() }),
+            false => {
+                Err(Error::NeedsPerson { licenses: licenses.collect(), command: call.line_at_a_terminal() })
+            }
         }
     }
 

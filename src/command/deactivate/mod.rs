@@ -17,6 +17,7 @@ use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
 use crate::model::selection;
 use crate::oauth::Patience;
+use crate::report::results;
 use chosen::{Chosen, Extent};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -110,7 +111,7 @@ fn dry_run(args: &Args, form: Form, call: &Call<'_>) -> Result<u8> {
     let (provider, ledger) = reading(call)?;
     let standings = ledger.standings(&provider.profile)?;
     let chosen = chosen(args, &ledger, &provider, &standings)?;
-    let mut telling = Telling::new(form, call, &provider, chosen.len(), args.awaiting);
+    let mut telling = Telling::new(form, call, &provider, &chosen, &ledger, args.awaiting)?;
     warn(&chosen, &standings, &ledger, &provider, call)?;
     telling.would(&chosen)?;
     telling.close()
@@ -120,11 +121,23 @@ fn deactivate<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench<'a
     let provider = bench.provider.clone();
     let standings = bench.custody.ledger().standings(&provider.profile)?;
     let chosen = chosen(args, bench.custody.ledger(), &provider, &standings)?;
-    let mut telling = Telling::new(form, call, &provider, chosen.len(), args.awaiting);
+    let ledger = bench.custody.ledger();
+    let mut telling = Telling::new(form, call, &provider, &chosen, ledger, args.awaiting)?;
     let going = warn(&chosen, &standings, bench.custody.ledger(), &provider, call)?;
-    confirm(args, &going, call)?;
-    give_up_all(args, call, bench, &chosen, &mut telling)?;
-    telling.close()
+    let done = confirm(args, &going, call)
+        .and_then(|()| give_up_all(args, call, bench, &chosen, &mut telling))
+        .and_then(|()| telling.close());
+    match (done, &chosen[..]) {
+        (Err(e), [only]) if form == Form::Json => bench.refused(call, &only.standing.record.key, e),
+        (Err(e), several) if form == Form::Json => {
+            let keys = several.iter().map(|it| it.standing.record.key.clone());
+            let document = results(&[], &provider, call.env.clock.now()).with_left(keys, &e);
+            call.env.terminal.answer(&call.json_text(&document)?)?;
+            call.env.terminal.complain(&e);
+            Ok(e.exit())
+        }
+        (done, _) => done,
+    }
 }
 
 /// Says what a person should know of what is going to be given up.

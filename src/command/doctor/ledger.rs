@@ -129,21 +129,26 @@ impl Examination<'_, '_> {
         self.blind_spots(ledger)?;
         for profile in ledger.profiles()? {
             self.unstored(&ledger.standings(&profile)?);
-            let doubted: Vec<_> =
-                ledger.doubted(&profile)?.iter().map(|key| key.license.to_string()).collect();
+            let doubted = ledger.doubted(&profile)?;
             if !doubted.is_empty() {
                 let found = format!(
                     "refresh tokens that may be spent, because the ledger went back in time: {}",
-                    first_few(&doubted, 10)
+                    first_few(&doubted.iter().map(|key| key.license.as_str()).collect::<Vec<_>>(), 10)
                 );
-                let fix = "Ask for them anew: biotrack-auth renew LICENSE; or try them: biotrack-auth import --adopt.";
+                let renew =
+                    next_of("renew", &[], Some(&profile), &doubted.iter().take(10).collect::<Vec<_>>());
+                let fix = format!("Ask for them anew: {renew}; or try them: biotrack-auth import --adopt");
                 self.problem("ledger", clean(&found), fix);
             }
         }
         for (export, _) in ledger.exports_cut_short()? {
             let found =
                 format!("an export by {} was cut short: {}", export.owner(), export.licenses.join(", "));
-            self.problem("ledger", clean(&found), "The next command that changes something on its host finishes it, or takes it back: biotrack-auth token LICENSE.");
+            self.problem(
+                "ledger",
+                clean(&found),
+                "The next command that changes something on its host finishes it, or takes it back.",
+            );
         }
         let chain = ledger.verify_history()?;
         match chain.broken {

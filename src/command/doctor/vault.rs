@@ -5,6 +5,7 @@ use crate::config::{Config, needs_secret};
 use crate::custody::{Seals, client_secret_place, is_out_of_place, recipients_differ};
 use crate::error::{Error, LedgerError, Result, Unopened, VaultError, counted, first_few};
 use crate::ledger::{Ledger, SecretLocation, SecretOwner};
+use crate::model::authorization::next_of;
 use crate::model::flow::{Place, Role};
 use crate::model::vault_kind::VaultKind;
 use crate::vault::{Vault, recipient_of};
@@ -175,7 +176,7 @@ impl Examination<'_, '_> {
         }
         if foreign > 0 {
             let found = format!("{foreign} secrets are damaged, or sealed to other hosts' identities only");
-            let fix = "Refresh and revoke on the host that can read them; or have this one added there: biotrack-auth config recipients add.";
+            let fix = "Refresh and revoke on the host that can read them; or have this one added there (config recipients add).";
             self.note("vault", found, Some(fix.into()));
         }
         for e in odd.iter().take(NAMED) {
@@ -246,16 +247,15 @@ impl Examination<'_, '_> {
             .map(|it| it.record)
             .filter(|it| it.expires_at.is_some() && it.deactivated_at.is_none() && !it.held_elsewhere)
             .filter(|it| !kept.contains(&(provider.profile.as_str(), it.key.clone())))
-            .map(|it| it.key.license.to_string())
+            .map(|it| it.key)
             .collect();
         if !without.is_empty() {
             let records = counted(without.len(), "granted record has", "granted records have");
-            let found = format!("{records} no secret here: {}", first_few(&without, NAMED));
-            self.problem(
-                "vault",
-                found,
-                format!("Have them consented again: biotrack-auth renew LICENSE{}", self.named()),
-            );
+            let licenses: Vec<_> = without.iter().map(|key| key.license.as_str()).collect();
+            let found = format!("{records} no secret here: {}", first_few(&licenses, NAMED));
+            let keys: Vec<_> = without.iter().take(NAMED).collect();
+            let renew = next_of("renew", &[], provider.other(), &keys);
+            self.problem("vault", found, format!("Ask their admins to grant access again: {renew}"));
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use crate::command::bulk;
 use crate::command::form::Form;
 use crate::command::{Bench, Call};
 use crate::error::{Error, LedgerError, Result, licenses};
-use crate::ledger::Ledger;
+use crate::ledger::{GrantOf, Ledger};
 use crate::model::authorization::Standing;
 use crate::model::flow::Purpose;
 use crate::model::granted::AwaitingGrant;
@@ -71,7 +71,7 @@ pub(super) fn accept<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut B
     if args.selectors.is_empty() && !terminal.attended() {
         return Err(Error::Usage {
             what: "--awaiting needs the licenses by name where nobody can be asked".into(),
-            hint: "Name them: biotrack-auth renew LICENSE --awaiting --yes. biotrack-auth status shows which grants await approval.".into(),
+            hint: "Name each, and add --yes. Which grants await approval: biotrack-auth status".into(),
         });
     }
     let standings = bench.custody.ledger().standings(&provider.profile)?;
@@ -131,7 +131,12 @@ fn answer<'a>(
     for outcome in &outcomes {
         match (form, outcome.ending) {
             (Form::Jsonl, _) => {
-                let event = RunEvent::ended(outcome, call.env.clock.now(), &provider);
+                let about = match outcome.ending {
+                    Ending::Granted => GrantOf::BeforeTheLast,
+                    _ => GrantOf::Now,
+                };
+                let common = bench.custody.ledger().event_key(&provider.profile, &outcome.key, about)?;
+                let event = RunEvent::ended(outcome, call.env.clock.now(), &common, &provider);
                 terminal.answer(&call.json_line(&event)?)?;
             }
             (_, Ending::Granted) => terminal.say(&format!("✓ {}: the grant is accepted", outcome.key)),
@@ -168,5 +173,5 @@ pub(super) fn dry_run(
         items: meant.grants.iter().map(item).collect(),
         left_out: meant.nothing.iter().map(left_out).collect(),
     };
-    bulk::dry_run(call, provider, &plan, None, form)
+    bulk::dry_run(call, provider, &plan, None, form, Some(ledger))
 }

@@ -15,7 +15,7 @@ use super::form::{self, Form};
 use super::{Bench, Call};
 use crate::consent::fits;
 use crate::error::{Error, Result};
-use crate::model::authorization::Standing;
+use crate::model::authorization::{Authorization, Standing};
 use crate::model::plan::{Plan, Planned};
 use crate::model::selection;
 use std::collections::HashMap;
@@ -39,10 +39,21 @@ pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
 fn renew_one<'a>(selector: &str, args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
     let provider = bench.provider.clone();
     let standings = bench.custody.ledger().standings_called(&provider.profile, &args.selectors)?;
-    let record = &selection::one(selector, &provider.profile, &standings, |it| &it.record)?.record;
+    let record = &selection::one(selector, Some(&provider.profile), &standings, |it| &it.record)?.record;
+    renew_record(record, &standings, args, call, bench).or_else(|e| bench.refused(call, &record.key, e))
+}
+
+fn renew_record<'a>(
+    record: &Authorization,
+    standings: &[Standing],
+    args: &Args,
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+) -> Result<u8> {
+    let provider = bench.provider.clone();
     fits(record.asked_for(), Some(record), &provider, call.env.clock.now())?;
     let mut item = Planned::of(record, record.asked_for(), String::new());
-    ask_another(args, std::slice::from_mut(&mut item), &standings, call)?;
+    ask_another(args, std::slice::from_mut(&mut item), standings, call)?;
     if args.break_first {
         let all = bench.custody.ledger().standings(&provider.profile)?;
         return break_first::renew(item, record, &all, args, call, bench);
@@ -93,7 +104,7 @@ fn dry_run(args: &Args, form: Form, call: &Call<'_>) -> Result<u8> {
     if !args.resume {
         select::leave_links_that_are_out(&mut plan, args, &standings, &provider, now);
     }
-    bulk::dry_run(call, &provider, &plan, proposal.as_ref(), form)
+    bulk::dry_run(call, &provider, &plan, proposal.as_ref(), form, Some(&ledger))
 }
 
 fn one_at_a_time(args: &Args) -> Result<()> {

@@ -11,7 +11,6 @@ use crate::model::provider::Provider;
 use crate::model::rows::{Renewal, renewals};
 use crate::model::selection::{self, Narrowing};
 use crate::model::spread::{Member, Proposal, spread};
-use crate::report::days_in_words;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -45,7 +44,8 @@ pub(super) fn plan(
     }
 }
 
-/// A link that an admin may be about to answer isn't replaced by a run over all that is due, unless that is told to.
+/// A link that an admin may be about to answer isn't replaced by a run over all that is due, unless that is told to; and who
+/// asks about its license otherwise hears of it.
 pub(super) fn leave_links_that_are_out(
     plan: &mut Plan,
     args: &Args,
@@ -54,14 +54,19 @@ pub(super) fn leave_links_that_are_out(
     now: Timestamp,
 ) {
     let handing = &args.waiting.handing_off;
-    if !handing.no_wait || handing.resend || !args.selectors.is_empty() || args.from.is_some() {
-        return;
-    }
     let out: HashMap<_, _> = standings
         .iter()
         .filter_map(|it| Some((&it.record.key, it.handed_out()?.deadline)))
         .filter(|(_, until)| *until > now)
         .collect();
+    if !handing.no_wait || handing.resend || !args.selectors.is_empty() || args.from.is_some() {
+        for item in &mut plan.items {
+            if let Some(until) = out.get(&item.key) {
+                item.why.push_str(&format!("; a link is out until {}", provider.zone.time(*until)));
+            }
+        }
+        return;
+    }
     for item in std::mem::take(&mut plan.items) {
         match out.get(&item.key) {
             Some(until) => {
@@ -96,9 +101,9 @@ struct Field<'f> {
 impl Field<'_> {
     fn planned(&self, record: &Authorization) -> Planned {
         let state = record.state(self.now, self.provider.due_window, &self.provider.zone);
-        let why = match (state, record.days_left(self.now)) {
+        let why = match (state, record.days_in_words(self.now, &self.provider.zone)) {
             (State::Invalid, _) => "BioTrack says that its grant is dead".into(),
-            (_, Some(days)) => days_in_words(days),
+            (_, Some(days)) => days,
             (state, None) => state.word().into(),
         };
         let why = match &record.held_by {
@@ -113,7 +118,7 @@ impl Field<'_> {
         let (mut plan, mut seen) = (Plan::default(), HashSet::new());
         for selector in selectors {
             let record =
-                &selection::one(selector, &self.provider.profile, self.standings, |it| &it.record)?.record;
+                &selection::one(selector, Some(&self.provider.profile), self.standings, |it| &it.record)?.record;
             fits(record.asked_for(), Some(record), self.provider, self.now)?;
             if seen.insert(&record.key) && narrowing.admits(record, self.provider, self.now) {
                 plan.items.push(self.planned(record));
@@ -206,7 +211,7 @@ impl Field<'_> {
             Some(ubi) => format!("{ubi}/{}", row.license),
             None => row.license.to_string(),
         };
-        selection::one(&selector, &self.provider.profile, self.standings, |it| &it.record)
+        selection::one(&selector, Some(&self.provider.profile), self.standings, |it| &it.record)
             .map(|it| &it.record)
     }
 }

@@ -1,6 +1,7 @@
 //! What `status` is asked.
 
 use crate::model::authorization::State;
+use crate::model::instant::of_argument;
 use jiff::Timestamp;
 use std::path::PathBuf;
 
@@ -39,7 +40,7 @@ pub struct Args {
     pub(super) user: Option<String>,
 
     /// Show them as they will be at this instant (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = of_argument)]
     pub(super) at: Option<Timestamp>,
 
     /// Ask the provider first whether these grants live; those that it calls inactive become invalid

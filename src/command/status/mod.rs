@@ -158,9 +158,7 @@ fn for_people<'a>(
         [] if call.quiet => whole(""),
         [] if args.due.is_some() => whole("Nothing is due.\n"),
         [] if narrowed => whole("No authorization is like that.\n"),
-        [] => whole(
-            "Nothing is registered yet.\nNext: biotrack-auth register --ubi UBI --license LICENSE --username EMAIL\n",
-        ),
+        [] => whole("Nothing is registered yet.\nNext: biotrack-auth register\n"),
         [one] if named && !args.selectors.is_empty() => whole(call.card(ledger, one, view.now)?),
         several => Box::new(|out| table(several, view, out)),
     })

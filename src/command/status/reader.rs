@@ -4,7 +4,7 @@ use super::args::Args;
 use crate::error::{Error, Result, clean};
 use crate::ledger::Ledger;
 use crate::model::authorization::{Authorization, Standing};
-use crate::model::expiry::horizon;
+use crate::model::expiry::{days_left, horizon};
 use crate::model::ids::Key;
 use crate::model::provider::Provider;
 use crate::model::selection::{self, Narrowing, Quiet, mentions};
@@ -59,7 +59,8 @@ impl<'a> Reader<'a> {
         for (provider, narrowing) in self.providers.iter().zip(narrowings) {
             let (standings, quiet) = self.read(provider, narrowing, checked)?;
             found.push(Found { provider, standings });
-            beside = beside.and(quiet);
+            let days_left = quiet.first_end.map(|end| days_left(end, self.now, &provider.zone));
+            beside = beside.and(Quiet { days_left, ..quiet });
         }
         let guessed = self.keep_named(&mut found)?;
         for (Found { provider, standings }, narrowing) in found.iter_mut().zip(narrowings) {
@@ -100,13 +101,12 @@ impl<'a> Reader<'a> {
         }
         let all: Vec<&Authorization> =
             found.iter().flat_map(|it| &it.standings).map(|it| &it.record).collect();
-        let profile = self.profile.unwrap_or("(all)");
         let mut named: BTreeSet<(String, Key)> = BTreeSet::new();
         let mut take = |it: &Authorization| {
             named.insert((it.profile.clone(), it.key.clone()));
         };
         for selector in selectors {
-            match selection::one(selector, profile, &all, |it| it) {
+            match selection::one(selector, self.profile, &all, |it| it) {
                 Ok(it) => take(it),
                 Err(e @ Error::NotFound { .. }) => {
                     let like: Vec<_> =

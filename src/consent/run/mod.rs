@@ -477,7 +477,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         if let Some(error) = wrong_client {
             // What is left is gone on with, the code that is kept first.
             let next = next_of("renew", &["--resume"], self.flows.custody.provider().other(), &[]);
-            self.stop(Some(Error::NoGrant { error, next }));
+            self.stop(Some(Error::NoGrant { license: None, error, next }));
         }
         self.flows.exchanged(answers);
         for wait in wanted_later.iter().filter_map(|flow| self.flows.waits(flow)) {
@@ -540,7 +540,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         let (any_user, decided) = (self.options.any_user, &self.decided);
         let take = |granted_by: &str| any_user || said_of(decided, granted_by) == Some(true);
         let outcome = outcome_of(&mut *self.flows.custody, item, kept, take);
-        if let (Ending::Held, Some(other)) = (outcome.ending, held_by(&outcome))
+        if let (Ending::AwaitingApproval, Some(other)) = (outcome.ending, held_by(&outcome))
             && self.options.keys
             && !self.to_ask.iter().any(|admin| same_account(admin, &other))
             && said_of(&self.decided, &other).is_none()
@@ -560,7 +560,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     fn end(&mut self, at: usize, outcome: Outcome, why: Option<&str>) {
         let progress = match outcome.ending {
             Ending::Granted => Progress::Granted,
-            Ending::Held => Progress::Held,
+            Ending::AwaitingApproval => Progress::Held,
             Ending::HandedOff => Progress::HandedOff,
             Ending::Skipped => Progress::Skipped,
             _ => Progress::Failed,
@@ -577,7 +577,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
                 _ => worklist.show(at, progress, &said),
             }
         }
-        if matches!(outcome.ending, Ending::Granted | Ending::Held) {
+        if matches!(outcome.ending, Ending::Granted | Ending::AwaitingApproval) {
             self.show_awaiting(at);
         }
         self.note(at, progress);

@@ -1,12 +1,15 @@
 //! A record as JSON: those of its columns that a kind of document has, and their schema.
 
 use super::{Authorization, Column, Part};
-use crate::model::column::Kind;
+use crate::model::column::{Kind, Value};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serializer;
 use serde::ser::{Serialize, SerializeMap};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value as Json, json};
 use std::borrow::Cow;
+
+/// The one column that reports leave empty though something stands for it in the key: a company that nobody knows.
+const UBI: &str = "ubi";
 
 /// What the reports have of a record: `status`, results, events and what hooks get.
 #[derive(Debug, Clone)]
@@ -18,13 +21,25 @@ pub struct ExportedRecord<'r>(pub &'r Authorization);
 
 impl Serialize for ReportedRecord<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        serialized(&self.0, Part::is_reported, to)
+        let mut members = to.serialize_map(None)?;
+        for column in columns(Part::is_reported) {
+            let value = match column.name {
+                UBI if self.0.key.ubi.known().is_none() => Value::Nothing,
+                _ => column.value(&self.0),
+            };
+            members.serialize_entry(column.name, &value)?;
+        }
+        members.end()
     }
 }
 
 impl Serialize for ExportedRecord<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        serialized(self.0, Part::is_carried, to)
+        let mut members = to.serialize_map(None)?;
+        for column in columns(Part::is_carried) {
+            members.serialize_entry(column.name, &column.value(self.0))?;
+        }
+        members.end()
     }
 }
 
@@ -34,7 +49,11 @@ impl JsonSchema for ReportedRecord<'_> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        schema(Part::is_reported)
+        let mut schema = schema(Part::is_reported);
+        if let Some(ubi) = schema.pointer_mut(&format!("/properties/{UBI}/type")) {
+            *ubi = json!(["string", "null"]);
+        }
+        schema
     }
 }
 
@@ -55,18 +74,6 @@ fn columns(wanted: fn(Part) -> bool) -> impl Iterator<Item = &'static Column> {
     Authorization::COLUMNS.iter().filter(move |column| wanted(column.part))
 }
 
-fn serialized<S: Serializer>(
-    record: &Authorization,
-    wanted: fn(Part) -> bool,
-    to: S,
-) -> Result<S::Ok, S::Error> {
-    let mut members = to.serialize_map(None)?;
-    for column in columns(wanted) {
-        members.serialize_entry(column.name, &column.value(record))?;
-    }
-    members.end()
-}
-
 /// As it's written: each key is always there, also where it's null.
 fn schema(wanted: fn(Part) -> bool) -> Schema {
     let properties: Map<_, _> =
@@ -75,7 +82,7 @@ fn schema(wanted: fn(Part) -> bool) -> Schema {
     json_schema!({ "type": "object", "properties": properties, "required": required })
 }
 
-fn property(column: &Column) -> Value {
+fn property(column: &Column) -> Json {
     let name = match column.kind {
         Kind::Text | Kind::Instant => "string",
         Kind::List => "array",

@@ -10,6 +10,7 @@ mod browser;
 mod clock;
 mod gate;
 pub mod generated;
+mod hints;
 mod keyring;
 mod log;
 mod moments;
@@ -299,6 +300,7 @@ impl Rig {
         self.browser.wait();
         person.said_all();
         schema::check(words, &out.text());
+        hints::check(words, &out.text(), &err.text());
         Done {
             code,
             out: self.shown(&out.text()),

@@ -14,7 +14,7 @@ pub fn whole(kind: Kind) {
     let it = rig.only();
     assert_eq!(
         (&it["state"], &it["ubi"], &it["expires_estimated"]),
-        (&json!("active"), &json!("none"), &json!(true))
+        (&json!("active"), &json!(null), &json!(true))
     );
     rig.run(&["status", "STORE-1"]).exits(0).answers("STORE-1");
 
