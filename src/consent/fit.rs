@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::model::authorization::{Authorization, State, accept_waiting, next, register_again};
 use crate::model::flow::Purpose;
+use crate::model::plan::Planned;
 use crate::model::provider::Provider;
 use jiff::Timestamp;
 
@@ -41,6 +42,20 @@ pub fn fits(
         }),
         _ => Ok(()),
     }
+}
+
+/// The same of a license that was planned: its record may have been removed since.
+pub fn still_fits(
+    item: &Planned,
+    known: Option<&Authorization>,
+    provider: &Provider,
+    now: Timestamp,
+) -> Result<()> {
+    if known.is_none() && item.purpose != Purpose::Register {
+        let profile = provider.profile.clone();
+        return Err(Error::NotFound { selector: item.key.to_string(), profile });
+    }
+    fits(item.purpose, known, provider, now)
 }
 
 /// Why a license that doesn't fit is left out of a run, in words.

@@ -197,9 +197,7 @@ impl<'l, 'e> Listening<'l, 'e> {
     }
 
     fn planned(&self, flow: &Flow) -> Result<Planned> {
-        let standing = self.flows.custody.standing(&flow.key)?;
-        let record = standing.ok_or_else(|| Error::Internal("the record vanished".into()))?.record;
-        Ok(Planned::of_flow(&record, flow))
+        Ok(Planned::of_flow(&self.flows.custody.record(&flow.key)?.record, flow))
     }
 
     fn stop(&mut self) {

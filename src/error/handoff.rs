@@ -22,6 +22,14 @@ pub enum HandoffError {
         /// Which license.
         license: String,
     },
+    /// Its license was removed since the link was made.
+    #[error(
+        "this answer for {license} counts no more: the license was removed from this ledger; nothing was sent"
+    )]
+    Removed {
+        /// Which license.
+        license: String,
+    },
     /// Its question gave way to a newer one.
     #[error("the link for {license} that this answers was replaced by a newer one; nothing was sent")]
     Replaced {
@@ -87,7 +95,9 @@ impl HandoffError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Unreadable { .. } | Self::OtherProfile { .. } | Self::NotHere { .. } => Kind::Usage,
-            Self::Stranger | Self::Used { .. } | Self::Replaced { .. } => Kind::Mismatch,
+            Self::Stranger | Self::Used { .. } | Self::Removed { .. } | Self::Replaced { .. } => {
+                Kind::Mismatch
+            }
             Self::Lapsed { .. } => Kind::Timeout,
             Self::WaitedFor { .. } => Kind::Busy,
             Self::OtherHost { .. } => Kind::Vault,
@@ -108,6 +118,10 @@ impl HandoffError {
                 "See how it stands: {}. If it needs a grant: {}.",
                 shell(["biotrack-auth", "status", license]),
                 shell(["biotrack-auth", "renew", license])
+            ),
+            Self::Removed { license } => format!(
+                "See what happened: {}. To ask for a grant all the same, register the license again.",
+                shell(["biotrack-auth", "history", license])
             ),
             Self::Replaced { license } => format!(
                 "Ask for the answer to the newest link, or hand out another: {}.",

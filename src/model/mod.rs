@@ -4,6 +4,7 @@ pub mod authorization;
 pub mod column;
 pub mod consent;
 pub mod duration;
+pub mod edit;
 pub mod expiry;
 pub mod fact;
 pub mod flow;

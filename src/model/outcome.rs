@@ -17,6 +17,10 @@ pub enum Ending {
     HandedOff,
     /// The license was given up.
     Deactivated,
+    /// What is known of it was changed by hand.
+    Edited,
+    /// Its record was taken out of the ledger.
+    Removed,
     /// It was left out.
     Skipped,
     /// It failed.

@@ -23,6 +23,10 @@ pub struct RunCounts {
     pub deactivated: usize,
     /// Failed.
     pub failed: usize,
+    /// Changed.
+    pub edited: usize,
+    /// Removed.
+    pub removed: usize,
     /// Left out.
     pub skipped: usize,
     /// Nothing to do.
@@ -46,6 +50,8 @@ impl RunCounts {
                 Ending::Held => &mut counts.held,
                 Ending::HandedOff => &mut counts.handed_off,
                 Ending::Deactivated => &mut counts.deactivated,
+                Ending::Edited => &mut counts.edited,
+                Ending::Removed => &mut counts.removed,
                 Ending::Skipped => &mut counts.skipped,
                 Ending::Failed => &mut counts.failed,
                 Ending::Unchanged => &mut counts.unchanged,

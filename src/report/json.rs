@@ -375,6 +375,10 @@ pub enum Happening {
     HandedOff,
     /// It was given up.
     Deactivated,
+    /// What is known of it was changed by hand.
+    Edited,
+    /// Its record was taken out of the ledger.
+    Removed,
     /// It failed.
     Failed,
     /// It was left out.
@@ -392,6 +396,8 @@ impl From<Ending> for Happening {
             Ending::Held => Self::Held,
             Ending::HandedOff => Self::HandedOff,
             Ending::Deactivated => Self::Deactivated,
+            Ending::Edited => Self::Edited,
+            Ending::Removed => Self::Removed,
             Ending::Skipped => Self::Skipped,
             Ending::Failed => Self::Failed,
             Ending::Unchanged => Self::Unchanged,
