@@ -6,7 +6,7 @@ use crate::custody::HandedOver;
 use crate::error::{Error, Result, clean, counted};
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::selection;
-use crate::report::{export_csv, export_json};
+use crate::report::{SCHEMA, export_csv, export_json};
 use crate::system::files;
 use crate::vault::check_recipient;
 use std::path::{Path, PathBuf};
@@ -160,7 +160,7 @@ fn with_secrets(args: &Args, call: &Call<'_>) -> Result<u8> {
     ));
     if call.json {
         let answer = ExportAnswer {
-            schema: 1,
+            schema: SCHEMA,
             output: args.output.as_ref().map(|it| clean(&it.display().to_string())),
             backup: args.backup,
             records,

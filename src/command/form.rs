@@ -2,8 +2,13 @@
 
 use super::{Call, error_as_json};
 use crate::error::{Error, Result};
+use crate::ledger::{GrantOf, Ledger};
+use crate::model::ids::Key;
+use crate::model::provider::Provider;
+use crate::model::reminder::EventKey;
 use crate::model::run_counts::RunCounts;
 use crate::report::RunEvent;
+use std::collections::HashMap;
 
 /// How the answer is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -17,6 +22,20 @@ pub enum Form {
 }
 
 impl Form {
+    /// What each license's events have in common, where events are told.
+    pub(super) fn common<'k>(
+        self,
+        ledger: &Ledger,
+        provider: &Provider,
+        keys: impl Iterator<Item = &'k Key>,
+    ) -> Result<HashMap<Key, EventKey>> {
+        if self != Self::Jsonl {
+            return Ok(HashMap::new());
+        }
+        let common = |key: &Key| Ok((key.clone(), ledger.event_key(&provider.profile, key, GrantOf::Now)?));
+        keys.map(common).collect()
+    }
+
     /// `--format`, or `--json`.
     pub(super) fn of(format: Option<Self>, json: bool) -> Result<Self> {
         format_of(format, json.then_some(Self::Json), Self::Text)

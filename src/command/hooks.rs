@@ -1,13 +1,13 @@
 //! Running the hooks of what has happened: after a change, and again in `remind` what failed.
 
 use super::Call;
-use crate::error::Result;
-use crate::ledger::{Ledger, Waiting};
+use crate::error::{Kind, Report, Result};
+use crate::ledger::{GrantOf, Ledger, Waiting};
+use crate::model::history::Happened;
 use crate::model::provider::Provider;
 use crate::model::reminder::{EventId, Hooks, Occasion};
-use crate::report::{HookEvent, Row};
+use crate::report::{HookCause, HookEvent, Row};
 use crate::system::hook;
-use jiff::Timestamp;
 
 /// What a run of hooks came to.
 #[derive(Debug, Default)]
@@ -30,12 +30,16 @@ pub(super) fn run_waiting(
 ) -> Result<Ran> {
     let mut ran = Ran { last: after, ..Ran::default() };
     let waiting = ledger.waiting_hooks(&provider.profile)?;
-    for Waiting { seq, at, key, occasion, detail } in waiting.into_iter().filter(|it| it.seq > after) {
+    for Waiting { seq, at, key, occasion, detail, event } in waiting.into_iter().filter(|it| it.seq > after) {
         ran.last = seq;
         let Some(standing) = ledger.standing(&provider.profile, &key)? else { continue };
         let row = Row::at(call.env.clock.now(), &standing, provider);
         let id = EventId::of_event(ledger.id(), seq);
-        let event = HookEvent::of((occasion, id.clone()), at, &row, None, Some(detail));
+        let common = ledger.event_key(&provider.profile, &key, GrantOf::Before(seq))?;
+        let error = (occasion == Occasion::Failed).then(|| why_it_failed(&event, &detail, &row));
+        let cause =
+            HookCause { occasion, id: id.clone(), common, at, error, threshold: None, detail: Some(detail) };
+        let event = HookEvent::of(cause, &row);
         match run(call, hooks, (occasion, &id), &event)? {
             true => {
                 ledger.hook_done(seq)?;
@@ -45,6 +49,16 @@ pub(super) fn run_waiting(
         }
     }
     Ok(ran)
+}
+
+/// Why it failed, as far as the history keeps it: what was told, and whether an answer was lost, or the grant is dead.
+fn why_it_failed(event: &str, detail: &str, row: &Row<'_>) -> Report {
+    let code = match event {
+        it if it == Happened::Uncertain.word() => Kind::Network,
+        it if it == Happened::Invalid.word() => Kind::NeedsPerson,
+        _ => Kind::Failed,
+    };
+    Report { code, exit: code.exit(), message: detail.to_owned(), hint: row.next_command() }
 }
 
 /// Runs an occasion's hook on an event, or on a digest of several; whether it succeeded. No hook is a success.
@@ -103,14 +117,4 @@ pub(super) fn meanwhile(
     }
     let Some(_turn) = ledger.hooks_turn()? else { return Ok(after) };
     run_waiting(call, hooks, provider, ledger, after).map(|ran| ran.last)
-}
-
-/// A digest: every event of one occasion that a run found.
-#[derive(serde::Serialize)]
-pub(super) struct Digest {
-    pub schema: u8,
-    pub event: Occasion,
-    pub id: EventId,
-    pub at: Timestamp,
-    pub events: Vec<HookEvent>,
 }

@@ -7,7 +7,7 @@ use crate::error::{Complaint, Error, LedgerError, Result, clean, first_few};
 use crate::model::rows::{self, MOST_BYTES};
 use crate::model::secret::Sealable;
 use crate::model::transfer::{Effect, ExportDocument, Here, Incoming, Merged, Tokens, merge};
-use crate::report::ImportDocument;
+use crate::report::{ImportDocument, SCHEMA};
 use crate::vault::{IdentityFile, is_sealed, open_with};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -202,7 +202,7 @@ fn read(path: &Path, args: &Args, call: &Call<'_>, profile: &str) -> Result<Held
         let document: ExportDocument = serde_json::from_slice(&bytes).map_err(|e| {
             refused(one(format!("isn't what `export --format json` writes: {}", clean(&e.to_string()))))
         })?;
-        if document.schema != 1 {
+        if !(1..=SCHEMA).contains(&document.schema) {
             return Err(refused(one("is of a newer biotrack-auth".into())));
         }
         let (mut rows, mut complaints) = (Vec::new(), Vec::new());

@@ -4,6 +4,7 @@ use super::{Bench, Call, hooks, online};
 use crate::consent::{Listening, ListeningReporter};
 use crate::custody::Custody;
 use crate::error::{ConfigError, Error, LedgerError, ProviderError, Result, UnusedCode};
+use crate::ledger::GrantOf;
 use crate::model::authorization::{hand_out_again, next_of};
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
@@ -141,10 +142,15 @@ impl Reporter<'_, '_> {
 }
 
 impl ListeningReporter for Reporter<'_, '_> {
-    fn ended(&mut self, outcome: &Outcome) {
+    fn ended(&mut self, outcome: &Outcome, custody: &Custody<'_>) {
         let (terminal, now) = (&self.call.env.terminal, self.call.env.clock.now());
+        let about = match outcome.ending {
+            Ending::Granted => GrantOf::BeforeTheLast,
+            _ => GrantOf::Now,
+        };
         if self.call.json
-            && let Ok(line) = self.call.json_line(&RunEvent::ended(outcome, now, &self.provider))
+            && let Ok(common) = custody.ledger().event_key(&self.provider.profile, &outcome.key, about)
+            && let Ok(line) = self.call.json_line(&RunEvent::ended(outcome, now, &common, &self.provider))
         {
             // A reader that has gone doesn't stop the grants.
             let _ = terminal.answer(&line);

@@ -180,7 +180,7 @@ fn register_several<'a>(
 fn dry_run(path: &Path, form: Form, call: &Call<'_>) -> Result<u8> {
     let (provider, ledger) = reading(call)?;
     let plan = plan(path, call, &provider, &standings(ledger.as_ref(), &provider)?)?;
-    bulk::dry_run(call, &provider, &plan, None, form)
+    bulk::dry_run(call, &provider, &plan, None, form, ledger.as_ref())
 }
 
 /// What is to be done about the licenses of a file.

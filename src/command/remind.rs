@@ -1,17 +1,16 @@
 //! `remind`: runs the hooks of what has become due, once each; what was missed is caught up, what failed is tried again.
 
-use super::hooks::{Digest, Ran, run, run_waiting};
+use super::hooks::{Ran, run, run_waiting};
 use super::{Call, open_ledger, read_ledger};
 use crate::config::Config;
 use crate::error::{Error, Result, counted};
-use crate::ledger::Ledger;
+use crate::ledger::{GrantOf, Ledger};
 use crate::model::authorization::Standing;
 use crate::model::expiry::horizon;
 use crate::model::ids::Key;
-use crate::model::instant::whole_second;
 use crate::model::provider::Provider;
 use crate::model::reminder::{EventId, Occasion, Reminder, reminder};
-use crate::report::{HookEvent, Reminders, Row};
+use crate::report::{HookCause, HookDigest, HookEvent, Reminders, Row};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -97,7 +96,7 @@ fn dry_run(call: &Call<'_>, config: &Config, providers: &[Provider], now: Timest
         for provider in providers {
             for found in find(config, provider, &ledger, now)? {
                 said.push(in_words(&found, provider, now));
-                events.push(found.event(provider, &ledger, now));
+                events.push(found.event(provider, &ledger, now)?);
             }
         }
     }
@@ -162,21 +161,19 @@ fn give(
     }
     for (occasion, all) in by_occasion {
         if hooks.digest {
-            let events: Vec<_> = all.iter().map(|found| found.event(provider, ledger, now)).collect();
-            let id = EventId::of_digest(events.iter().map(HookEvent::id));
-            let at = whole_second(now);
-            let digest = Digest { schema: 1, event: occasion, id: id.clone(), at, events };
-            let succeeded = run(call, hooks, (occasion, &id), &digest)?;
+            let events = all.iter().map(|found| found.event(provider, ledger, now)).collect::<Result<_>>()?;
+            let digest = HookDigest::of(occasion, now, events);
+            let succeeded = run(call, hooks, (occasion, digest.id()), &digest)?;
             given.note(succeeded);
             if succeeded {
                 let noted: Vec<_> = all.iter().map(Found::note).collect();
                 ledger.note_reminded(&provider.profile, &noted, now)?;
-                given.events.extend(digest.events);
+                given.events.extend(digest.into_events());
             }
             continue;
         }
         for found in all {
-            let event = found.event(provider, ledger, now);
+            let event = found.event(provider, ledger, now)?;
             let succeeded = run(call, hooks, (occasion, event.id()), &event)?;
             given.note(succeeded);
             if succeeded {
@@ -190,11 +187,19 @@ fn give(
 }
 
 impl Found {
-    fn event(&self, provider: &Provider, ledger: &Ledger, now: Timestamp) -> HookEvent {
-        let row = Row::at(now, &self.standing, provider);
-        let days = self.reminder.days;
-        let id = EventId::of_reminder(ledger.id(), &self.standing.record, self.expires, days);
-        HookEvent::of((self.reminder.occasion, id), now, &row, Some(self.reminder.days), None)
+    fn event(&self, provider: &Provider, ledger: &Ledger, now: Timestamp) -> Result<HookEvent> {
+        let Reminder { occasion, days } = self.reminder;
+        let record = &self.standing.record;
+        let cause = HookCause {
+            occasion,
+            id: EventId::of_reminder(ledger.id(), record, self.expires, days),
+            common: ledger.event_key(&provider.profile, &record.key, GrantOf::Now)?,
+            at: now,
+            error: None,
+            threshold: Some(days),
+            detail: None,
+        };
+        Ok(HookEvent::of(cause, &Row::at(now, &self.standing, provider)))
     }
 
     fn note(&self) -> (Key, Timestamp, Reminder) {

@@ -25,7 +25,7 @@ const IDLE: Duration = Duration::from_secs(5);
 /// What an operator sees of a server.
 pub trait ListeningReporter {
     /// A license's flow has ended, well or not.
-    fn ended(&mut self, outcome: &Outcome);
+    fn ended(&mut self, outcome: &Outcome, custody: &Custody<'_>);
     /// An answer can't be taken for the moment, or not on this host, or not finished: once for each reason, until it's over.
     fn untaken(&mut self, why: &Error);
     /// What an exchange needs isn't as it should be; answers are taken all the same.
@@ -229,6 +229,7 @@ impl<'l, 'e> Listening<'l, 'e> {
 
     fn ended(&mut self, item: &Planned, kept: Result<Kept>) {
         self.untidy = true;
-        self.reporter.ended(&outcome_of(self.flows.custody, item, kept, |_| false));
+        let outcome = outcome_of(self.flows.custody, item, kept, |_| false);
+        self.reporter.ended(&outcome, self.flows.custody);
     }
 }

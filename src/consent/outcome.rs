@@ -20,7 +20,7 @@ pub fn outcome_of(
         Ok(Kept::Live { .. }) => (Ending::Granted, None),
         Ok(Kept::Held { granted_by }) if take(&granted_by) => match custody.accept_of(key, &granted_by) {
             Ok(()) => (Ending::Granted, None),
-            Err(e) => (Ending::Held, Some(e)),
+            Err(e) => (Ending::AwaitingApproval, Some(e)),
         },
         Ok(Kept::Held { granted_by }) => {
             let record = item.on(None, &provider.profile);
@@ -31,7 +31,7 @@ pub fn outcome_of(
                 accept: accept_waiting(&record, provider.other_profile),
                 discard: discard_waiting(&record, provider.other_profile),
             };
-            (Ending::Held, Some(error))
+            (Ending::AwaitingApproval, Some(error))
         }
         Err(e) => (Ending::Failed, Some(without_grant(e, item, &provider))),
     };

@@ -48,6 +48,8 @@ pub enum Kind {
     Provider,
     /// The provider could not be reached, or its answer was lost.
     Network,
+    /// The mail server refused, or could not be reached.
+    Mail,
     /// Ctrl-C, or a polite signal.
     Interrupted,
     /// Some of several failed.
@@ -67,7 +69,7 @@ impl Kind {
             Self::Timeout => 5,
             Self::Denied | Self::Mismatch => 6,
             Self::Vault | Self::Ledger => 7,
-            Self::Provider | Self::Network => 8,
+            Self::Provider | Self::Network | Self::Mail => 8,
             Self::NotFound => 9,
             Self::Interrupted => 130,
         }
@@ -107,6 +109,7 @@ mod tests {
             Kind::Ledger,
             Kind::Provider,
             Kind::Network,
+            Kind::Mail,
             Kind::Interrupted,
             Kind::Partial,
             Kind::Failed,

@@ -58,7 +58,7 @@ pub use process_locks::ProcessLock;
 pub use queries::Near;
 pub use recipients::ListedRecipient;
 pub(crate) use records::changed;
-pub use reminders::Waiting;
+pub use reminders::{GrantOf, Waiting};
 pub use runs::LeftRun;
 pub use schema::{KNOWN as SCHEMA, Migration};
 pub use secret_locations::{RetiredRole, SecretLocation, SecretOwner};

@@ -4,8 +4,9 @@ use super::cells::key;
 use super::engine::{unexpected_value, values};
 use super::store::Ledger;
 use crate::error::Result;
+use crate::model::history::Happened;
 use crate::model::ids::Key;
-use crate::model::reminder::{Occasion, Reminder};
+use crate::model::reminder::{EventKey, Occasion, Reminder};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
@@ -22,6 +23,19 @@ pub struct Waiting {
     pub occasion: Occasion,
     /// The event's detail.
     pub detail: String,
+    /// What happened: one of [`Happened`]'s words.
+    pub event: String,
+}
+
+/// Which of a license's grants an event is about.
+#[derive(Debug, Clone, Copy)]
+pub enum GrantOf {
+    /// The one it has now.
+    Now,
+    /// The one before the last: the last has just taken its place.
+    BeforeTheLast,
+    /// The one it had before this link of the history.
+    Before(i64),
 }
 
 impl Ledger {
@@ -33,7 +47,7 @@ impl Ledger {
     /// The events whose hooks wait, oldest first.
     pub fn waiting_hooks(&self, profile: &str) -> Result<Vec<Waiting>> {
         let read = self.engine.db().rows(
-            "SELECT history.seq, history.at, ubi, license, occasion, detail FROM hook_queue
+            "SELECT history.seq, history.at, ubi, license, occasion, detail, event FROM hook_queue
              JOIN history USING (seq) WHERE hook_queue.profile = ?1 ORDER BY seq",
             values![profile],
             |row| {
@@ -44,10 +58,30 @@ impl Ledger {
                     occasion: Occasion::of(row.get(4)?)
                         .ok_or_else(|| unexpected_value(4, "an unknown occasion"))?,
                     detail: row.get(5)?,
+                    event: row.get(6)?,
                 })
             },
         );
         read.map_err(|e| self.fault("read the hooks", e))
+    }
+
+    /// What events of a license have in common that are about this grant of it.
+    pub fn event_key(&self, profile: &str, key: &Key, about: GrantOf) -> Result<EventKey> {
+        let (before, skipped) = match about {
+            GrantOf::Now => (i64::MAX, 0),
+            GrantOf::BeforeTheLast => (i64::MAX, 1),
+            GrantOf::Before(seq) => (seq, 0),
+        };
+        let consented = [Happened::Granted, Happened::Renewed].map(Happened::word);
+        let read = self.engine.db().rows(
+            "SELECT at FROM history
+             WHERE profile = ?1 AND ubi = ?2 AND license = ?3 AND seq < ?4 AND event IN (?5, ?6)
+             ORDER BY seq DESC LIMIT 2",
+            values![profile, key.ubi.as_str(), key.license.as_str(), before, consented[0], consented[1]],
+            |row| row.get::<String>(0),
+        );
+        let consents = read.map_err(|e| self.fault("read the history", e))?;
+        Ok(EventKey::of(profile, key, consents.get(skipped).map(String::as_str)))
     }
 
     /// A hook has succeeded.

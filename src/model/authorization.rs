@@ -65,9 +65,9 @@ pub enum Condition {
     /// Tokens are kept until the provider has revoked them.
     RevocationPending,
     /// Another admin granted, and nobody has said yet whether that will do.
-    Held,
+    AwaitingApproval,
     /// Exported with its secrets.
-    HeldElsewhere,
+    Exported,
 }
 
 impl Condition {
@@ -79,8 +79,8 @@ impl Condition {
             Self::Uncertain => "uncertain",
             Self::GrantedNotStored => "granted_not_stored",
             Self::RevocationPending => "revocation_pending",
-            Self::Held => "held",
-            Self::HeldElsewhere => "held_elsewhere",
+            Self::AwaitingApproval => "awaiting_approval",
+            Self::Exported => "exported",
         }
     }
 }
@@ -174,8 +174,8 @@ impl Standing {
         let of_the_record = [
             (record.uncertain_at.is_some(), Condition::Uncertain),
             (record.revocation_pending, Condition::RevocationPending),
-            (record.held_by.is_some(), Condition::Held),
-            (record.held_elsewhere, Condition::HeldElsewhere),
+            (record.held_by.is_some(), Condition::AwaitingApproval),
+            (record.held_elsewhere, Condition::Exported),
         ];
         found.extend(of_the_record.iter().filter(|(holds, _)| *holds).map(|(_, condition)| *condition));
         found.sort();
@@ -241,7 +241,7 @@ impl Standing {
     ) -> Option<String> {
         let record = &self.record;
         let renew = || next("renew", record, other_profile);
-        if conditions.contains(&Condition::HeldElsewhere) {
+        if conditions.contains(&Condition::Exported) {
             return None;
         }
         // The old grant was being given up for another admin's: that goes on.
@@ -257,7 +257,7 @@ impl Standing {
         if giving_up || record.deactivated_at.is_some() && record.revocation_pending {
             return Some(next("deactivate", record, other_profile));
         }
-        if conditions.contains(&Condition::Held) {
+        if conditions.contains(&Condition::AwaitingApproval) {
             return Some(accept_waiting(record, other_profile));
         }
         // A command ended before its answer came, which can still be sent back.

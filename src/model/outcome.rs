@@ -12,21 +12,47 @@ pub enum Ending {
     /// A grant was stored.
     Granted,
     /// Another admin's grant was set aside.
-    Held,
+    AwaitingApproval,
     /// A link was handed out.
     HandedOff,
+    /// Its admin was sent a link to everything that needs their consent.
+    Invited,
+    /// Its grant is proven to live, or was prolonged, without a person.
+    Refreshed,
     /// The license was given up.
     Deactivated,
-    /// What is known of it was changed by hand.
+    /// What is noted of it was changed.
     Edited,
-    /// Its record was taken out of the ledger.
+    /// Its record was removed; the history stays.
     Removed,
+    /// What was under way for it was called off.
+    Canceled,
     /// It was left out.
     Skipped,
     /// It failed.
     Failed,
     /// There was nothing to do.
     Unchanged,
+}
+
+impl Ending {
+    /// The word, as JSON has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::AwaitingApproval => "awaiting_approval",
+            Self::HandedOff => "handed_off",
+            Self::Invited => "invited",
+            Self::Refreshed => "refreshed",
+            Self::Deactivated => "deactivated",
+            Self::Edited => "edited",
+            Self::Removed => "removed",
+            Self::Canceled => "canceled",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+            Self::Unchanged => "unchanged",
+        }
+    }
 }
 
 /// What became of one license.

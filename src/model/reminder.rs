@@ -2,6 +2,7 @@
 
 use super::authorization::{Authorization, State};
 use super::expiry::working_day;
+use super::ids::Key;
 use super::provider::Provider;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -82,11 +83,41 @@ impl EventId {
         &self.0
     }
 
-    fn of(what: &serde_json::Value) -> Self {
-        const BYTES: usize = 16;
-        let digest = Sha256::digest(what.to_string());
-        Self(hex::encode(digest.get(..BYTES).unwrap_or(&digest)))
+    /// Something that happened in a run, to a license or to the whole.
+    pub fn of_run(common: Option<&EventKey>, word: &str, at: Timestamp) -> Self {
+        let nanoseconds = at.as_nanosecond().to_string();
+        Self::of(&serde_json::json!(["run", common, word, nanoseconds]))
     }
+
+    fn of(what: &serde_json::Value) -> Self {
+        Self(digest(what))
+    }
+}
+
+/// What all events of one license and grant have in common, up to the consent that takes its place: a reminder of its end
+/// opens a ticket by it, and what is granted then closes that one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(transparent)]
+pub struct EventKey(String);
+
+impl EventKey {
+    /// Of a license, and of the grant that was consented then, by the history; `None`: before its first one.
+    pub fn of(profile: &str, key: &Key, consented: Option<&str>) -> Self {
+        Self(digest(&serde_json::json!([
+            "grant",
+            profile,
+            key.ubi.as_str(),
+            key.license.as_str(),
+            consented
+        ])))
+    }
+}
+
+/// Letters of hexadecimal numbers, the same for the same.
+fn digest(what: &serde_json::Value) -> String {
+    const BYTES: usize = 16;
+    let digest = Sha256::digest(what.to_string());
+    hex::encode(digest.get(..BYTES).unwrap_or(&digest))
 }
 
 /// What the configuration wants run.

@@ -16,17 +16,23 @@ pub struct RunCounts {
     /// Stored.
     pub granted: usize,
     /// Granted by another admin, and set aside.
-    pub held: usize,
+    pub awaiting_approval: usize,
     /// Handed out as a link.
     pub handed_off: usize,
+    /// Invited.
+    pub invited: usize,
+    /// Refreshed.
+    pub refreshed: usize,
     /// Given up.
     pub deactivated: usize,
-    /// Failed.
-    pub failed: usize,
     /// Changed.
     pub edited: usize,
     /// Removed.
     pub removed: usize,
+    /// Called off.
+    pub canceled: usize,
+    /// Failed.
+    pub failed: usize,
     /// Left out.
     pub skipped: usize,
     /// Nothing to do.
@@ -47,11 +53,14 @@ impl RunCounts {
             counts.not_revoked += usize::from(done && outcome.error.is_some());
             *match outcome.ending {
                 Ending::Granted => &mut counts.granted,
-                Ending::Held => &mut counts.held,
+                Ending::AwaitingApproval => &mut counts.awaiting_approval,
                 Ending::HandedOff => &mut counts.handed_off,
+                Ending::Invited => &mut counts.invited,
+                Ending::Refreshed => &mut counts.refreshed,
                 Ending::Deactivated => &mut counts.deactivated,
                 Ending::Edited => &mut counts.edited,
                 Ending::Removed => &mut counts.removed,
+                Ending::Canceled => &mut counts.canceled,
                 Ending::Skipped => &mut counts.skipped,
                 Ending::Failed => &mut counts.failed,
                 Ending::Unchanged => &mut counts.unchanged,
@@ -68,7 +77,7 @@ impl RunCounts {
             *match one {
                 Progress::Waiting | Progress::Opened | Progress::Storing => &mut counts.left,
                 Progress::Granted => &mut counts.granted,
-                Progress::Held => &mut counts.held,
+                Progress::Held => &mut counts.awaiting_approval,
                 Progress::HandedOff => &mut counts.handed_off,
                 Progress::Failed => &mut counts.failed,
                 Progress::Skipped => &mut counts.skipped,
@@ -83,12 +92,17 @@ impl RunCounts {
     }
 
     /// Each count by its word.
-    pub fn by_word(&self) -> [(&'static str, usize); 9] {
+    pub fn by_word(&self) -> [(&'static str, usize); 14] {
         [
             ("granted", self.granted),
+            ("refreshed", self.refreshed),
             ("deactivated", self.deactivated),
+            ("edited", self.edited),
+            ("removed", self.removed),
+            ("canceled", self.canceled),
             ("handed_off", self.handed_off),
-            ("held", self.held),
+            ("invited", self.invited),
+            ("awaiting_approval", self.awaiting_approval),
             ("failed", self.failed),
             ("skipped", self.skipped),
             ("unchanged", self.unchanged),
@@ -105,7 +119,6 @@ impl fmt::Display for RunCounts {
         let some = self.by_word().into_iter().filter(|(_, count)| *count > 0);
         for (place, (word, count)) in some.enumerate() {
             let word = match word {
-                "held" => "awaiting approval".to_owned(),
                 "not_revoked" => "not yet revoked at BioTrack".to_owned(),
                 word => word.replace('_', " "),
             };

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "ExportDocument")]
 pub struct ExportDocument<R = WrittenRecord> {
-    /// 1.
+    /// 2; a file of 0.2.0 says 1, and is read as well.
     pub schema: u8,
     /// By UBI and license.
     pub authorizations: Vec<R>,

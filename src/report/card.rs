@@ -58,7 +58,7 @@ pub fn card(row: &Row<'_>, history: &[Line], now: Timestamp) -> String {
         pairs.push(("History", told.join("\n")));
     }
     pairs.extend(row.next_command().map(|command| ("Next", command)));
-    if row.conditions.contains(&Condition::Held) {
+    if row.conditions.contains(&Condition::AwaitingApproval) {
         pairs.push(("To discard it", discard_waiting(record, row.provider.other_profile)));
     }
     lines(&row.called(), &pairs)
@@ -97,8 +97,10 @@ fn state_in_words(row: &Row<'_>) -> String {
             Condition::RevocationPending => {
                 "BioTrack hasn't confirmed a revocation yet; the tokens are kept for it"
             }
-            Condition::Held => "another admin than the one named granted; that grant awaits approval",
-            Condition::HeldElsewhere => "exported with its secrets: it's renewed and refreshed elsewhere",
+            Condition::AwaitingApproval => {
+                "another admin than the one named granted; that grant awaits approval"
+            }
+            Condition::Exported => "exported with its secrets: it's renewed and refreshed elsewhere",
         };
         said.push('\n');
         said.push_str(told);

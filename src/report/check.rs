@@ -132,7 +132,7 @@ fn level(row: &Row<'_>, warning: Threshold, critical: Threshold, now: Timestamp)
     const NOTED: [Condition; 5] = [
         Condition::Uncertain,
         Condition::GrantedNotStored,
-        Condition::Held,
+        Condition::AwaitingApproval,
         Condition::RevocationPending,
         Condition::HandoffLapsed,
     ];

@@ -25,8 +25,9 @@ pub use history::{
     HistoryDocument, PruneDocument, VerifyDocument, history_csv, history_lines, history_table,
 };
 pub use json::{
-    AuthorizationJson, Document, ErrorDocument, Happening, HookEvent, Reminders, ResultJson, Results,
-    RunEvent, Summary, TokenDocument, document, lines, results, schema, token_document,
+    AuthorizationJson, Document, ErrorDocument, Expires, Happening, HookCause, HookDigest, HookEvent, InHand,
+    Invitation, Proof, Reminders, ResultJson, Results, RunEvent, SCHEMA, Subject, Summary, TokenDocument,
+    document, lines, results, schema, token_document,
 };
 pub use message::{Link, Message, message, qr};
 pub use plan::{PlanDocument, plan};

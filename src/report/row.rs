@@ -40,7 +40,7 @@ impl<'a> Row<'a> {
     }
 
     /// The command that a person should run next.
-    pub(super) fn next_command(&self) -> Option<String> {
+    pub fn next_command(&self) -> Option<String> {
         self.standing.next_command_in(self.now, self.state, &self.conditions, self.provider.other_profile)
     }
 

@@ -10,7 +10,7 @@ pub fn run_summary(outcomes: &[Outcome], counts: RunCounts) -> String {
     for outcome in outcomes {
         let Some(error) = &outcome.error else { continue };
         let _ = writeln!(text, "  ✗ {}: {}", outcome.key, error.about(outcome.key.license.as_str()));
-        if outcome.ending == Ending::Held
+        if outcome.ending == Ending::AwaitingApproval
             && let Some(hint) = error.hint()
         {
             let _ = writeln!(text, "    {hint}");

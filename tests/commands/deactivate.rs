@@ -270,7 +270,7 @@ fn a_person_is_asked_about_the_held_grant_alone() {
     let rig = held();
     let answers = [("discard only the grant of boss@example.com", "n")];
     snapshot!(rig.with(Person::answering(&answers)).run(&format!("deactivate {LICENSE} --awaiting")));
-    assert_eq!(stands(&rig), ("active".into(), json!(["held"])));
+    assert_eq!(stands(&rig), ("active".into(), json!(["awaiting_approval"])));
     rig.run(&format!("deactivate {LICENSE} --awaiting")).exits(2);
 }
 
@@ -311,7 +311,7 @@ fn a_held_grant_of_a_deactivated_license_can_be_thrown_away() {
     rig.days_pass(1);
     rig.visits([Visit::GrantsAs("boss@example.com".into())]);
     rig.run(&register(LICENSE)).exits(6);
-    assert_eq!(stands(&rig), ("deactivated".into(), json!(["held"])));
+    assert_eq!(stands(&rig), ("deactivated".into(), json!(["awaiting_approval"])));
     assert_eq!(rig.standing(LICENSE).record.created_at, created);
     snapshot!(rig.run(YES));
     assert_eq!(stands(&rig), ("deactivated".into(), json!([])));

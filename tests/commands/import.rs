@@ -345,7 +345,7 @@ fn a_license_that_cannot_be_one_is_refused() {
     for (license, why) in impossible() {
         let record =
             json!({"profile": "local-sandbox", "ubi": "604001", "license": license, "username": "a@x"});
-        let document = json!({"schema": 1, "authorizations": [record]}).to_string();
+        let document = json!({"schema": 2, "authorizations": [record]}).to_string();
         let cell = license.replace('"', "\"\"");
         let rows = format!("ubi,license,username\n604001,\"{cell}\",a@example.com\n");
         for file in [document, rows] {

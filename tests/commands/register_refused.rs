@@ -61,7 +61,7 @@ fn a_person_who_says_no_leaves_it_held() {
     let rig = Rig::new();
     rig.visits([Visit::GrantsAs("boss@example.com".into())]);
     snapshot!(rig.with(Person::answering(&[("Accept this grant?", "n")])).run(&register(LICENSE)));
-    stands(&rig, "pending", &["held"]);
+    stands(&rig, "pending", &["awaiting_approval"]);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn ctrl_c_at_the_question_about_another_admin_leaves_it_held() {
     let rig = Rig::new();
     rig.visits([Visit::GrantsAs("boss@example.com".into())]);
     snapshot!(rig.with(Person::answering(&[("Accept this grant?", "^C")])).run(&register(LICENSE)));
-    stands(&rig, "pending", &["held"]);
+    stands(&rig, "pending", &["awaiting_approval"]);
 }
 
 #[test]

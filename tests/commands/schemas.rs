@@ -29,6 +29,7 @@ fn the_shipped_schemas_are_what_the_types_say() {
         ("history-prune", report::schema::<report::PruneDocument>()),
         ("history-verify", report::schema::<report::VerifyDocument>()),
         ("hook", report::schema::<report::HookEvent>()),
+        ("hook-digest", report::schema::<report::HookDigest>()),
         ("import", report::schema::<report::ImportDocument>()),
         ("plan", report::schema::<report::PlanDocument>()),
         ("remind", report::schema::<report::Reminders>()),
@@ -57,7 +58,7 @@ fn the_shipped_schemas_are_what_the_types_say() {
 
 #[test]
 fn a_document_that_lacks_a_key_or_has_one_more_is_noticed() {
-    let whole = json!({"schema": 1, "profile": "ny", "asked": 3, "made": 2});
+    let whole = json!({"schema": 2, "profile": "ny", "asked": 3, "made": 2});
     assert_eq!(unfit(&whole), None);
     let mut lacking = whole.clone();
     lacking.as_object_mut().unwrap().remove("made");

@@ -86,7 +86,7 @@ fn every_failed_command_about_one_license_tells_its_error_in_the_same_place() {
     let answer = rig.run(&crate::support::register("L-1", &["--json"])).exits(6).json();
     assert_eq!(
         (&answer["results"][0]["outcome"], &answer["error"]["code"]),
-        (&json!("held"), &json!("mismatch"))
+        (&json!("awaiting_approval"), &json!("mismatch"))
     );
     let config = rig.file("config.toml");
     let text = fs::read_to_string(&config).unwrap();

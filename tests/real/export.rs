@@ -115,7 +115,7 @@ fn tokens_that_move_have_one_home() {
     #[cfg(unix)]
     assert_eq!(fs::metadata(&bundle).unwrap().permissions().mode() & 0o777, 0o600);
     let status = here.status();
-    assert_eq!(status["authorizations"][0]["conditions"], json!(["held_elsewhere"]));
+    assert_eq!(status["authorizations"][0]["conditions"], json!(["exported"]));
     assert_eq!(status["authorizations"][1]["conditions"], json!([]));
     assert!(here.live("L-1").is_none() && here.live("L-2").is_some());
     // A second one isn't written over the first.
@@ -170,7 +170,7 @@ fn a_backup_is_not_used_until_it_is_adopted() {
     let identity = third.file("identity.txt");
     let with = ["import", text(&bundle), "--identity", text(&identity), "--yes"];
     there.run(&with).exits(0);
-    assert_eq!(there.only()["conditions"], json!(["held_elsewhere"]));
+    assert_eq!(there.only()["conditions"], json!(["exported"]));
     assert_eq!(there.live("L-1").unwrap().access.expose(), granted.access.expose());
     // Again: nothing to do.
     there.run(&with).exits(0).says("1 the same");

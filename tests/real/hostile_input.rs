@@ -45,7 +45,7 @@ fn a_license_that_cannot_be_one_is_refused_before_anyone_is_asked() {
         run.says("column license").says(why);
         let record =
             serde_json::json!({"profile": "default", "ubi": "604001", "license": license, "username": "a@x"});
-        let document = serde_json::json!({"schema": 1, "authorizations": [record]});
+        let document = serde_json::json!({"schema": 2, "authorizations": [record]});
         let run = fed(&rig, &["import", "-", "--yes"], document.to_string().as_bytes()).exits(2);
         shown(&run);
         run.says(why);

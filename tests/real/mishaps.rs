@@ -38,7 +38,7 @@ fn another_location_or_company_is_6_names_the_fact_and_is_revoked() {
 fn another_user_is_6_and_held() {
     let rig = Rig::with(&[Mishap::OtherUser]);
     rig.register("L-1").exits(6).answers_nothing().says("other.admin@example.com");
-    nothing_is_stored(&rig, &json!(["held"]));
+    nothing_is_stored(&rig, &json!(["awaiting_approval"]));
     rig.run(&["deactivate", "L-1", "--yes"]).exits(0);
     assert_eq!(rig.only()["state"], "deactivated");
     assert_eq!(rig.counted("token_revoked"), 1);

@@ -4,6 +4,7 @@ use crate::command::form::Form;
 use crate::command::{Bench, Call};
 use crate::error::{Error, Result};
 use crate::model::authorization::next_of;
+use crate::model::ids::Key;
 use crate::model::outcome::{Ending, Outcome, partial_of};
 use crate::model::provider::Provider;
 use crate::model::run_counts::RunCounts;
@@ -20,7 +21,7 @@ pub(super) fn partial(
     let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.error.is_some()).collect();
     // A grant that awaits approval isn't asked for again: it's there to be accepted.
     let (held, to_ask): (Vec<&Outcome>, Vec<_>) =
-        failed.iter().partition(|outcome| outcome.ending == Ending::Held);
+        failed.iter().partition(|outcome| outcome.ending == Ending::AwaitingApproval);
     let renewing = |which: &[&Outcome], flags: &[&str]| {
         let keys: Vec<_> = which.iter().map(|outcome| &outcome.key).collect();
         next_of("renew", flags, provider.other(), &keys)
@@ -39,22 +40,27 @@ pub(super) fn partial(
     partial_of(outcomes, again)
 }
 
-/// What came of the run, in the form that was asked for.
+/// What came of the run, in the form that was asked for; `left` are those whose turn didn't come before its error.
 pub(super) fn answer(
     call: &Call<'_>,
     bench: &Bench<'_>,
     form: Form,
     outcomes: &[Outcome],
-    counts: RunCounts,
+    left: Vec<Key>,
     exit: u8,
     error: Option<&Error>,
 ) -> Result<()> {
     let terminal = &call.env.terminal;
+    let counts = RunCounts::of(outcomes, left.len());
     let now = call.env.clock.now();
     match form {
         Form::Text => terminal.answer(&run_summary(outcomes, counts))?,
         Form::Json => {
-            terminal.answer(&call.json_text(&results(outcomes, &bench.provider, now).with(error))?)?;
+            let mut document = results(outcomes, &bench.provider, now);
+            if let Some(error) = error {
+                document = document.with_left(left, error);
+            }
+            terminal.answer(&call.json_text(&document)?)?;
         }
         Form::Jsonl => terminal.answer(&call.json_line(&RunEvent::summary(now, counts, exit, error))?)?,
     }

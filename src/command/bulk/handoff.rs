@@ -25,7 +25,9 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
     }
     // No moving line: nothing is waited for.
     let hooks = bench.hooks.clone();
-    let mut watch = BulkReporter::new(call, &provider, &hooks, form, verb, 0);
+    let all = plan.items.iter().map(|item| &item.key).chain(plan.left_out.iter().map(|left| &left.key));
+    let common = form.common(bench.custody.ledger(), &provider, all)?;
+    let mut watch = BulkReporter::new(call, &provider, &hooks, common, verb, 0);
     for item in &plan.items {
         watch.planned(item, known.get(&item.key));
     }
@@ -86,7 +88,7 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
                 call.env.terminal.complain(error);
             }
         }
-        _ => answer(call, bench, form, &outcomes, counts, exit, error.as_ref())?,
+        _ => answer(call, bench, form, &outcomes, Vec::new(), exit, error.as_ref())?,
     }
     say_what_comes(call, &provider, &handed, life);
     for (at, it) in handed.iter().enumerate() {

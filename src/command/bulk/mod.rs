@@ -13,16 +13,17 @@ use super::form::Form;
 use super::{Bench, Call};
 use crate::consent::{ConsentRun, RunOptions};
 use crate::error::{Error, Kind, Result, clean};
+use crate::ledger::{GrantOf, Ledger};
 use crate::model::authorization::next_of;
 use crate::model::consent::Fact;
-use crate::model::outcome::{Outcome, exit_of, partial_of};
+use crate::model::outcome::{Ending, Outcome, exit_of, partial_of};
 use crate::model::pace::Pace;
 use crate::model::plan::{Plan, Planned};
 use crate::model::provider::Provider;
+use crate::model::reminder::EventKey;
 use crate::model::run_counts::RunCounts;
 use crate::model::spread::Proposal;
-use crate::report::{Happening, PlanDocument, RunEvent, plan};
-
+use crate::report::{Happening, PlanDocument, RunEvent, Subject, plan};
 use crate::system::{BrowserChoice, is_there};
 use crate::web::{Entry, Session, Worklist, WorklistView};
 use answer::{answer, partial};
@@ -92,7 +93,9 @@ pub(super) fn run<'a>(
     let admins = plan.items.iter().map(|item| item.username.as_str().to_lowercase()).collect();
     let items: Vec<(usize, Planned)> = places.into_iter().zip(plan.items).collect();
     let hooks = bench.hooks.clone();
-    let mut watch = BulkReporter::new(call, &provider, &hooks, form, verb, items.len());
+    let all = items.iter().map(|(_, item)| &item.key).chain(plan.left_out.iter().map(|left| &left.key));
+    let common = form.common(bench.custody.ledger(), &provider, all)?;
+    let mut watch = BulkReporter::new(call, &provider, &hooks, common, verb, items.len());
     for (_, item) in &items {
         watch.planned(item, known.get(&item.key));
     }
@@ -133,13 +136,14 @@ pub(super) fn run<'a>(
     drop(session);
     watch.over();
 
-    let left = ended.outcomes.iter().filter(|outcome| outcome.is_none()).count();
+    let unended = items.iter().zip(&ended.outcomes).filter(|(_, outcome)| outcome.is_none());
+    let left: Vec<_> = unended.map(|((_, item), _)| item.key.clone()).collect();
     let mut outcomes: Vec<_> = ended.outcomes.into_iter().flatten().collect();
     outcomes.extend(skipped(&known, &plan.left_out));
-    if left == 0 {
+    if left.is_empty() {
         bench.custody.ledger_mut().end_run(id)?;
     }
-    let error = if ended.interrupted && left > 0 {
+    let error = if ended.interrupted && !left.is_empty() {
         Some(Error::Interrupted { next: Some(next_of("renew", &["--resume"], provider.other(), &[])) })
     } else {
         ended.stopped.or_else(|| partial(call, &provider, verb, &outcomes))
@@ -151,15 +155,14 @@ pub(super) fn run<'a>(
         Some(e) => e.exit(),
         None => 0,
     };
-    let counts = RunCounts::of(&outcomes, left);
-    answer(call, bench, form, &outcomes, counts, exit, error.as_ref())?;
+    answer(call, bench, form, &outcomes, left, exit, error.as_ref())?;
     Ok(exit)
 }
 
 /// Answers about licenses of which nobody was asked.
 pub(super) fn finish(call: &Call<'_>, bench: &Bench<'_>, form: Form, outcomes: &[Outcome]) -> Result<u8> {
     let (error, exit) = (partial_of(outcomes, call.line.clone()), exit_of(outcomes));
-    answer(call, bench, form, outcomes, RunCounts::of(outcomes, 0), exit, error.as_ref())?;
+    answer(call, bench, form, outcomes, Vec::new(), exit, error.as_ref())?;
     Ok(exit)
 }
 
@@ -209,6 +212,7 @@ pub(super) fn dry_run(
     what: &Plan,
     proposal: Option<&Proposal>,
     form: Form,
+    ledger: Option<&Ledger>,
 ) -> Result<u8> {
     let now = call.env.clock.now();
     let text = match form {
@@ -216,14 +220,20 @@ pub(super) fn dry_run(
         Form::Json => call.json_text(&PlanDocument::of(what, &provider.profile, now, proposal))?,
         Form::Jsonl => {
             let planned = what.items.iter().map(|item| (Happening::Planned, &item.key, &item.why));
-            let left_out = what.left_out.iter().map(|left| (Happening::Skipped, &left.key, &left.why));
-            planned
-                .chain(left_out)
-                .map(|(happening, key, why)| {
-                    let why = Some(why.clone());
-                    call.json_line(&RunEvent::about(happening, now, key, None, provider, why, None))
-                })
-                .collect::<Result<String>>()?
+            let skipped = Happening::Ended(Ending::Skipped);
+            let left_out = what.left_out.iter().map(|left| (skipped, &left.key, &left.why));
+            let lines = planned.chain(left_out).map(|(happening, key, why)| {
+                let common = match ledger {
+                    Some(ledger) => ledger.event_key(&provider.profile, key, GrantOf::Now)?,
+                    None => EventKey::of(&provider.profile, key, None),
+                };
+                let subject = Subject { key, common: &common, standing: None, provider };
+                call.json_line(&RunEvent::about(happening, now, subject, Some(why.clone()), None))
+            });
+            let lines = lines.collect::<Result<String>>()?;
+            let (planned, skipped) = (what.items.len() + what.left_out.len(), what.left_out.len());
+            let counts = RunCounts { planned, skipped, left: what.items.len(), ..RunCounts::default() };
+            lines + &call.json_line(&RunEvent::summary(now, counts, 0, None))?
         }
     };
     call.env.terminal.answer(&text)?;
@@ -235,12 +245,14 @@ fn nothing<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run) -> Result<u8> {
     let Run { plan, known, verb, form, .. } = run;
     let provider = bench.provider.clone();
     let hooks = bench.hooks.clone();
-    before(&mut BulkReporter::new(call, &provider, &hooks, form, verb, 0), &known, &plan.left_out);
+    let common =
+        form.common(bench.custody.ledger(), &provider, plan.left_out.iter().map(|left| &left.key))?;
+    before(&mut BulkReporter::new(call, &provider, &hooks, common, verb, 0), &known, &plan.left_out);
     if form == Form::Text {
         call.env.terminal.say(&format!("Nothing to {verb}."));
         return Ok(0);
     }
     let outcomes: Vec<_> = skipped(&known, &plan.left_out).collect();
-    answer(call, bench, form, &outcomes, RunCounts::of(&outcomes, 0), 0, None)?;
+    answer(call, bench, form, &outcomes, Vec::new(), 0, None)?;
     Ok(0)
 }

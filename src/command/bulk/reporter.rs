@@ -3,7 +3,6 @@
 
 use crate::command::Call;
 use crate::command::consent::messages;
-use crate::command::form::Form;
 use crate::command::hooks;
 use crate::consent::{IssuedLink, OpenMethod, ProgressReporter};
 use crate::custody::Custody;
@@ -15,13 +14,13 @@ use crate::model::outcome::{Ending, Outcome};
 use crate::model::pace::{Pace, Pause, time_left};
 use crate::model::plan::Planned;
 use crate::model::provider::Provider;
-use crate::model::reminder::Hooks;
+use crate::model::reminder::{EventKey, Hooks};
 use crate::model::run_counts::RunCounts;
-use crate::report::{Happening, RunEvent};
+use crate::report::{Happening, RunEvent, Subject};
 use crate::system::Opened;
 use indicatif::ProgressBar;
 use jiff::SignedDuration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 /// How many open pages are named in the terminal.
@@ -33,7 +32,8 @@ pub(super) struct BulkReporter<'w> {
     hooks: &'w Hooks,
     /// The last event whose hook was run.
     hooked: i64,
-    form: Form,
+    /// What each license's events have in common, where events are told.
+    common: HashMap<Key, EventKey>,
     verb: &'static str,
     began: Instant,
     open: BTreeMap<Key, (String, Instant)>,
@@ -47,7 +47,7 @@ impl<'w> BulkReporter<'w> {
         call: &'w Call<'w>,
         provider: &'w Provider,
         hooks: &'w Hooks,
-        form: Form,
+        common: HashMap<Key, EventKey>,
         verb: &'static str,
         total: usize,
     ) -> Self {
@@ -64,7 +64,7 @@ impl<'w> BulkReporter<'w> {
             provider,
             hooks,
             hooked: 0,
-            form,
+            common,
             verb,
             began: Instant::now(),
             open,
@@ -82,7 +82,7 @@ impl<'w> BulkReporter<'w> {
 
     /// One that isn't taken.
     pub fn left_out(&mut self, key: &Key, standing: Option<&Standing>, why: &str) {
-        self.event(Happening::Skipped, key, standing, Some(why.to_owned()), None);
+        self.event(Happening::Ended(Ending::Skipped), key, standing, Some(why.to_owned()), None);
         self.say(&format!("– {key}: left out, {why}"));
     }
 
@@ -106,9 +106,9 @@ impl<'w> BulkReporter<'w> {
         why: Option<String>,
         address: Option<String>,
     ) {
-        if self.form == Form::Jsonl {
-            let now = self.call.env.clock.now();
-            self.write(&RunEvent::about(happening, now, key, standing, self.provider, why, address));
+        if let Some(common) = self.common.get(key) {
+            let subject = Subject { key, common, standing, provider: self.provider };
+            self.write(&RunEvent::about(happening, self.call.env.clock.now(), subject, why, address));
         }
     }
 
@@ -219,19 +219,16 @@ impl ProgressReporter for BulkReporter<'_> {
         if let Some(waiting) = self.waiting_of.get_mut(&item.username.as_str().to_lowercase()) {
             *waiting = waiting.saturating_sub(1);
         }
-        if self.form == Form::Jsonl {
+        if let Some(common) = self.common.get(&item.key) {
             let now = self.call.env.clock.now();
             let event = match why {
-                Some(why) => RunEvent::about(
-                    Happening::Skipped,
-                    now,
-                    &item.key,
-                    outcome.standing.as_ref(),
-                    self.provider,
-                    Some(why.to_owned()),
-                    None,
-                ),
-                None => RunEvent::ended(outcome, now, self.provider),
+                Some(why) => {
+                    let (standing, provider) = (outcome.standing.as_ref(), self.provider);
+                    let subject = Subject { key: &item.key, common, standing, provider };
+                    let skipped = Happening::Ended(Ending::Skipped);
+                    RunEvent::about(skipped, now, subject, Some(why.to_owned()), None)
+                }
+                None => RunEvent::ended(outcome, now, common, self.provider),
             };
             self.write(&event);
         }

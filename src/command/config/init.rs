@@ -9,6 +9,7 @@ use crate::error::{ConfigError, Error, Result};
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;
 use crate::model::vault_kind::VaultKind;
+use crate::report::SCHEMA;
 use crate::system::Env;
 use clap::ValueEnum;
 use serde::Serialize;
@@ -102,7 +103,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) ->
             .collect();
         answer_json(
             env,
-            &Answer { schema: 1, profile: new.name, path, vault: kind, missing, secret_missing },
+            &Answer { schema: SCHEMA, profile: new.name, path, vault: kind, missing, secret_missing },
         )?;
     }
     Ok(0)

@@ -6,6 +6,7 @@ use crate::custody::move_ledger;
 use crate::error::{Error, Result, clean, counted, licenses};
 use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
+use crate::report::SCHEMA;
 use crate::system::Env;
 use serde::Serialize;
 
@@ -68,7 +69,7 @@ pub fn run(Action::Move(args): &Action, globals: Globals, env: &Env) -> Result<u
         counted(links, "link", "links")
     ));
     if globals.json {
-        answer_json(env, &Answer { schema: 1, ledger: clean(&args.to), records, links })?;
+        answer_json(env, &Answer { schema: SCHEMA, ledger: clean(&args.to), records, links })?;
     }
     Ok(0)
 }

@@ -21,6 +21,7 @@ pub use keeper::{Choice, Keeper};
 pub use vaults::Vaults;
 
 use crate::error::{Result, clean};
+use crate::report::SCHEMA;
 use crate::system::Env;
 use globals::answer_json;
 use serde::Serialize;
@@ -147,7 +148,7 @@ pub struct PathAnswer {
 fn path(globals: Globals, env: &Env) -> Result<u8> {
     let path = clean(&env.paths.config.display().to_string());
     if globals.json {
-        answer_json(env, &PathAnswer { schema: 1, path })?;
+        answer_json(env, &PathAnswer { schema: SCHEMA, path })?;
     } else {
         env.terminal.answer(&format!("{path}\n"))?;
     }

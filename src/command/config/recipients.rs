@@ -7,6 +7,7 @@ use crate::config::{Config, NewVault, change_vault};
 use crate::custody::{Seals, reseal};
 use crate::error::{Error, Result, clean, counted};
 use crate::model::vault_kind::VaultKind;
+use crate::report::SCHEMA;
 use crate::system::Env;
 use crate::vault::{check_recipient, recipient_of};
 use serde::Serialize;
@@ -198,7 +199,7 @@ fn told(recipients: &[String], own: &str, resealed: usize, globals: Globals, env
         let shown = |it: &String| Shown { recipient: it.clone(), own: it == own };
         answer_json(
             env,
-            &Answer { schema: 1, recipients: recipients.iter().map(shown).collect(), resealed },
+            &Answer { schema: SCHEMA, recipients: recipients.iter().map(shown).collect(), resealed },
         )?;
         return Ok(0);
     }

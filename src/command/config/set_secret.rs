@@ -6,6 +6,7 @@ use crate::config::{Config, needs_secret};
 use crate::error::{Error, Result};
 use crate::model::secret::Secret;
 use crate::model::vault_kind::VaultKind;
+use crate::report::SCHEMA;
 use crate::system::Env;
 use serde::Serialize;
 
@@ -35,7 +36,7 @@ pub fn run(globals: Globals, env: &Env, keeper: &mut dyn Keeper) -> Result<u8> {
     keeper.keep(vault, &config.recipients, &provider, &secret)?;
     env.terminal.say(&format!("The client secret of {profile} is in the vault ({vault})."));
     if globals.json {
-        answer_json(env, &Answer { schema: 1, profile, vault })?;
+        answer_json(env, &Answer { schema: SCHEMA, profile, vault })?;
     }
     Ok(0)
 }

@@ -4,6 +4,7 @@ use super::globals::{Globals, answer_json};
 use crate::config::{Config, Origin, Setting};
 use crate::error::Result;
 use crate::error::clean;
+use crate::report::SCHEMA;
 use crate::system::Env;
 use serde::Serialize;
 
@@ -51,7 +52,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
                 origin: setting.origin.to_string(),
             })
             .collect();
-        answer_json(env, &Answer { schema: 1, profile, settings })?;
+        answer_json(env, &Answer { schema: SCHEMA, profile, settings })?;
     } else {
         env.terminal.answer(&aligned(&settings, args.origin))?;
     }

@@ -9,6 +9,7 @@ use crate::custody::{Renewed, Seals, note_new_seals, renew_seals};
 use crate::error::{Error, Result, clean, counted};
 use crate::ledger::Ledger;
 use crate::model::vault_kind::VaultKind;
+use crate::report::SCHEMA;
 use crate::system::Env;
 use crate::vault::Vault;
 use crate::vault::find_or_create_identity;
@@ -78,7 +79,10 @@ fn run_once(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     told(&renewed, env);
     if globals.json {
         let path = clean(&env.paths.config.display().to_string());
-        answer_json(env, &Answer { schema: 1, vault: args.kind, moved, renewed: renewed.renewed, path })?;
+        answer_json(
+            env,
+            &Answer { schema: SCHEMA, vault: args.kind, moved, renewed: renewed.renewed, path },
+        )?;
     }
     Ok(u8::from(!renewed.refused.is_empty()))
 }

@@ -104,7 +104,7 @@ fn dry_run(args: &Args, form: Form, call: &Call<'_>) -> Result<u8> {
     let (provider, ledger) = reading(call)?;
     let standings = standings(ledger.as_ref(), &provider)?;
     let chosen = chosen(args, ledger.as_ref(), &provider, &standings)?;
-    let mut telling = Telling::new(form, call, &provider, chosen.len(), args.awaiting);
+    let mut telling = Telling::new(form, call, &provider, &chosen, ledger.as_ref(), args.awaiting)?;
     warn(&chosen, &standings, ledger.as_ref(), &provider, call)?;
     telling.would(&chosen)?;
     telling.close()
@@ -114,7 +114,8 @@ fn deactivate<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench<'a
     let provider = bench.provider.clone();
     let standings = bench.custody.ledger().standings(&provider.profile)?;
     let chosen = chosen(args, Some(bench.custody.ledger()), &provider, &standings)?;
-    let mut telling = Telling::new(form, call, &provider, chosen.len(), args.awaiting);
+    let ledger = Some(bench.custody.ledger());
+    let mut telling = Telling::new(form, call, &provider, &chosen, ledger, args.awaiting)?;
     let going = warn(&chosen, &standings, Some(bench.custody.ledger()), &provider, call)?;
     confirm(args, &going, call)?;
     give_up_all(args, call, bench, &chosen, &mut telling)?;

@@ -5,13 +5,15 @@ use super::super::form::Form;
 use super::chosen::Chosen;
 use super::words;
 use crate::error::{Error, Result, licenses};
+use crate::ledger::Ledger;
 use crate::model::authorization::Standing;
-use crate::model::ids::Ubi;
+use crate::model::ids::{Key, Ubi};
 use crate::model::outcome::{Ending, Outcome, exit_of, partial_of};
 use crate::model::provider::Provider;
+use crate::model::reminder::EventKey;
 use crate::model::run_counts::RunCounts;
-use crate::report::{Happening, RunEvent, results};
-use std::collections::BTreeSet;
+use crate::report::{Happening, RunEvent, Subject, results};
+use std::collections::{BTreeSet, HashMap};
 
 /// What has been told so far.
 pub(super) struct Telling<'c, 'a> {
@@ -19,6 +21,8 @@ pub(super) struct Telling<'c, 'a> {
     call: &'c Call<'a>,
     provider: &'c Provider,
     planned: usize,
+    /// What each license's events have in common, where events are told.
+    common: HashMap<Key, EventKey>,
     /// Only what awaits approval is meant.
     awaiting: bool,
     /// Nothing is done: it's told what would be.
@@ -31,26 +35,31 @@ pub(super) struct Telling<'c, 'a> {
 }
 
 impl<'c, 'a> Telling<'c, 'a> {
-    /// Of so many licenses.
+    /// Of these licenses.
     pub(super) fn new(
         form: Form,
         call: &'c Call<'a>,
         provider: &'c Provider,
-        planned: usize,
+        chosen: &[Chosen<'_>],
+        ledger: Option<&Ledger>,
         awaiting: bool,
-    ) -> Self {
+    ) -> Result<Self> {
+        let planned = chosen.len();
+        let keys = chosen.iter().map(|it| &it.standing.record.key);
+        let common = ledger.map_or(Ok(HashMap::new()), |ledger| form.common(ledger, provider, keys))?;
         let (outcomes, untouched) = (Vec::with_capacity(planned), Vec::new());
-        Self {
+        Ok(Self {
             form,
             call,
             provider,
             planned,
+            common,
             awaiting,
             dry: false,
             outcomes,
             untouched,
             complained: BTreeSet::new(),
-        }
+        })
     }
 
     /// What is going to be done.
@@ -64,16 +73,11 @@ impl<'c, 'a> Telling<'c, 'a> {
                 Some(extent) => words::intent(record, extent),
                 None => words::nothing(self.awaiting).into(),
             };
-            let (at, standing) = (self.call.env.clock.now(), Some(it.standing));
-            self.event(&RunEvent::about(
-                Happening::Planned,
-                at,
-                &record.key,
-                standing,
-                self.provider,
-                Some(why),
-                None,
-            ))?;
+            let Some(common) = self.common.get(&record.key) else { continue };
+            let (provider, standing) = (self.provider, Some(it.standing));
+            let subject = Subject { key: &record.key, common, standing, provider };
+            let at = self.call.env.clock.now();
+            self.event(&RunEvent::about(Happening::Planned, at, subject, Some(why), None))?;
         }
         Ok(())
     }
@@ -107,7 +111,10 @@ impl<'c, 'a> Telling<'c, 'a> {
             Form::Text => self.call.env.terminal.answer(said)?,
             Form::Json => {}
             Form::Jsonl => {
-                self.event(&RunEvent::ended(&outcome, self.call.env.clock.now(), self.provider))?;
+                if let Some(common) = self.common.get(&outcome.key) {
+                    let at = self.call.env.clock.now();
+                    self.event(&RunEvent::ended(&outcome, at, common, self.provider))?;
+                }
             }
         }
         if let Some(error) = &outcome.error
@@ -145,9 +152,8 @@ impl<'c, 'a> Telling<'c, 'a> {
             Form::Text if self.planned > 1 => terminal.answer(&words::sum(counts))?,
             Form::Text => {}
             Form::Json => {
-                let error = self.error(stopped);
                 self.outcomes.append(&mut self.untouched);
-                let document = results(&self.outcomes, self.provider, now).with(error.as_ref());
+                let document = results(&self.outcomes, self.provider, now);
                 terminal.answer(&self.call.json_text(&document)?)?;
             }
             Form::Jsonl => {

@@ -5,7 +5,7 @@ use crate::command::bulk;
 use crate::command::form::Form;
 use crate::command::{Bench, Call};
 use crate::error::{Error, LedgerError, Result, licenses};
-use crate::ledger::Ledger;
+use crate::ledger::{GrantOf, Ledger};
 use crate::model::authorization::Standing;
 use crate::model::flow::Purpose;
 use crate::model::granted::AwaitingGrant;
@@ -131,7 +131,12 @@ fn answer<'a>(
     for outcome in &outcomes {
         match (form, outcome.ending) {
             (Form::Jsonl, _) => {
-                let event = RunEvent::ended(outcome, call.env.clock.now(), &provider);
+                let about = match outcome.ending {
+                    Ending::Granted => GrantOf::BeforeTheLast,
+                    _ => GrantOf::Now,
+                };
+                let common = bench.custody.ledger().event_key(&provider.profile, &outcome.key, about)?;
+                let event = RunEvent::ended(outcome, call.env.clock.now(), &common, &provider);
                 terminal.answer(&call.json_line(&event)?)?;
             }
             (_, Ending::Granted) => terminal.say(&format!("✓ {}: the grant is accepted", outcome.key)),
@@ -175,5 +180,5 @@ pub(super) fn dry_run(
         items: meant.grants.iter().map(item).collect(),
         left_out: meant.nothing.iter().map(left_out).collect(),
     };
-    bulk::dry_run(call, provider, &plan, None, form)
+    bulk::dry_run(call, provider, &plan, None, form, ledger)
 }

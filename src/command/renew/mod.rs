@@ -94,7 +94,7 @@ fn dry_run(args: &Args, form: Form, call: &Call<'_>) -> Result<u8> {
     if !args.resume {
         select::leave_links_that_are_out(&mut plan, args, &standings, &provider, now);
     }
-    bulk::dry_run(call, &provider, &plan, proposal.as_ref(), form)
+    bulk::dry_run(call, &provider, &plan, proposal.as_ref(), form, ledger.as_ref())
 }
 
 fn one_at_a_time(args: &Args) -> Result<()> {

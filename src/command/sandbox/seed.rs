@@ -6,6 +6,7 @@ use crate::model::authorization::Authorization;
 use crate::model::flow::Change;
 use crate::model::history::{Event, Happened};
 use crate::model::ids::{Key, License, StoreName, Tag, Ubi, Username};
+use crate::report::SCHEMA;
 use jiff::{SignedDuration, Timestamp};
 
 /// Fill the ledger with made-up authorizations, for tests and training
@@ -71,7 +72,7 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
     let asked = args.count;
     let profile = provider.profile.clone();
     let text = match call.json {
-        true => call.json_text(&Seeded { schema: 1, profile, asked, made })?,
+        true => call.json_text(&Seeded { schema: SCHEMA, profile, asked, made })?,
         false => format!("{made} of {asked} made-up authorizations added to profile {profile}.\n"),
     };
     call.env.terminal.answer(&text)?;

@@ -20,7 +20,8 @@ impl ConsentRun<'_, '_> {
             return;
         }
         for at in 0..self.items.len() {
-            let waits = self.outcomes[at].as_ref().filter(|outcome| outcome.ending == Ending::Held);
+            let waits =
+                self.outcomes[at].as_ref().filter(|outcome| outcome.ending == Ending::AwaitingApproval);
             if let Some(granted_by) = waits.and_then(held_by).filter(|by| same_account(by, &admin)) {
                 self.settle(at, Ok(Kept::Held { granted_by }));
             }
@@ -32,7 +33,8 @@ impl ConsentRun<'_, '_> {
     pub(super) fn drop_answered_questions(&mut self) {
         let outcomes = &self.outcomes;
         self.to_ask.retain(|admin| {
-            let waiting = outcomes.iter().flatten().filter(|outcome| outcome.ending == Ending::Held);
+            let waiting =
+                outcomes.iter().flatten().filter(|outcome| outcome.ending == Ending::AwaitingApproval);
             waiting.filter_map(held_by).any(|by| same_account(&by, admin))
         });
     }

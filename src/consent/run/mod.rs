@@ -533,7 +533,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         let (any_user, decided) = (self.options.any_user, &self.decided);
         let take = |granted_by: &str| any_user || said_of(decided, granted_by) == Some(true);
         let outcome = outcome_of(&mut *self.flows.custody, item, kept, take);
-        if let (Ending::Held, Some(other)) = (outcome.ending, held_by(&outcome))
+        if let (Ending::AwaitingApproval, Some(other)) = (outcome.ending, held_by(&outcome))
             && self.options.keys
             && !self.to_ask.iter().any(|admin| same_account(admin, &other))
             && said_of(&self.decided, &other).is_none()
@@ -553,7 +553,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     fn end(&mut self, at: usize, outcome: Outcome, why: Option<&str>) {
         let progress = match outcome.ending {
             Ending::Granted => Progress::Granted,
-            Ending::Held => Progress::Held,
+            Ending::AwaitingApproval => Progress::Held,
             Ending::HandedOff => Progress::HandedOff,
             Ending::Skipped => Progress::Skipped,
             _ => Progress::Failed,
@@ -570,7 +570,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
                 _ => worklist.show(at, progress, &said),
             }
         }
-        if matches!(outcome.ending, Ending::Granted | Ending::Held) {
+        if matches!(outcome.ending, Ending::Granted | Ending::AwaitingApproval) {
             self.show_awaiting(at);
         }
         self.note(at, progress);

@@ -72,7 +72,7 @@ fn what_moves_away_is_used_here_never_again_and_there_from_now_on() {
         drop(there.run(&format!("config init --preset local-sandbox --url {URL} --vault {to}")).exits(0));
         let bundle = exported(&from, "", &there);
         assert_eq!((kept(&from, "L-1"), from.keyring.accounts()), (vec![], vec![]));
-        assert_eq!(shown(&from, "L-1"), (State::Active, vec!["held_elsewhere"], None));
+        assert_eq!(shown(&from, "L-1"), (State::Active, vec!["exported"], None));
         let done = from.run("token L-1").exits(2);
         assert!(done.err.contains("it was exported with its tokens"), "{}", done.err);
         drop(imported(&there, &bundle).exits(0));
@@ -148,7 +148,7 @@ fn a_license_that_somebody_is_at_or_that_is_not_recovered_does_not_leave_and_a_l
         drop(it.hand_out("L-1"));
     });
     drop(exported(&rig, "", &there));
-    assert_eq!(shown(&rig, "L-1").1, ["renewal_pending", "uncertain", "held_elsewhere"]);
+    assert_eq!(shown(&rig, "L-1").1, ["renewal_pending", "uncertain", "exported"]);
 }
 
 #[test]
@@ -179,10 +179,7 @@ fn a_backup_leaves_all_in_use_where_it_is_and_its_copy_is_not_used() {
         assert_eq!((kept(&elsewhere, "L-1"), shown(&elsewhere, "L-1").1), (vec![(Role::Live, 1)], vec![]));
         assert!(last_line(&elsewhere, "L-1").starts_with("exported backup, sealed to"));
         drop(imported(&rig, &backup).exits(0));
-        assert_eq!(
-            (kept(&rig, "L-1"), shown(&rig, "L-1").1),
-            (vec![(Role::Live, 1)], vec!["held_elsewhere"])
-        );
+        assert_eq!((kept(&rig, "L-1"), shown(&rig, "L-1").1), (vec![(Role::Live, 1)], vec!["exported"]));
         rig.minutes_pass(61);
         drop(rig.run("token L-1").exits(2));
         assert_eq!(elsewhere.run("token L-1").exits(0).out, "access-1.1\n");
@@ -200,7 +197,7 @@ fn adopting_makes_this_the_home_of_what_a_backup_brought_and_of_nothing_else() {
         assert!(done.err.contains("1 records' tokens are this ledger's own now."), "{}", done.err);
         assert_eq!(shown(&rig, "L-1"), (State::Active, vec![], None));
         assert_eq!(last_line(&rig, "L-1"), "adopted this is its home now");
-        assert_eq!(shown(&rig, "L-2").1, ["held_elsewhere"], "its tokens aren't here");
+        assert_eq!(shown(&rig, "L-2").1, ["exported"], "its tokens aren't here");
         rig.minutes_pass(61);
         assert_eq!(rig.run("token L-1").exits(0).out, "access-1.1\n");
     }
@@ -225,7 +222,7 @@ fn nothing_is_adopted_of_a_license_that_is_not_recovered() {
     });
     let done = rig.run("import --adopt --yes").exits(1);
     assert!(done.err.contains("its work is not recovered yet"), "{}", done.err);
-    assert_eq!(shown(&rig, "L-1").1, ["uncertain", "held_elsewhere"]);
+    assert_eq!(shown(&rig, "L-1").1, ["uncertain", "exported"]);
 }
 
 #[test]
@@ -404,7 +401,7 @@ fn a_waiting_grant_does_not_go_along_and_is_not_lost() {
     let there = another_host(&rig);
     let bundle = exported(&rig, "", &there);
     assert_eq!(kept(&rig, "L-1"), [(Role::Held, 2)]);
-    assert_eq!(shown(&rig, "L-1").1, ["held", "held_elsewhere"]);
+    assert_eq!(shown(&rig, "L-1").1, ["awaiting_approval", "exported"]);
     drop(imported(&there, &bundle).exits(0));
     assert_eq!(kept(&there, "L-1"), [(Role::Live, 1)]);
     let items: Vec<_> = rig.ledger().all_secrets().unwrap().into_iter().map(|it| it.place).collect();

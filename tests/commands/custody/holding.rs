@@ -30,7 +30,7 @@ fn a_waiting_grant_is_not_live_and_changes_nothing_of_the_one_in_use() {
         bob_renews(&rig);
         assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Held, 2)]);
         let next = Some("biotrack-auth renew 604001/L-1 --awaiting".to_owned());
-        assert_eq!(shown(&rig, "L-1"), (State::Active, vec!["held"], next));
+        assert_eq!(shown(&rig, "L-1"), (State::Active, vec!["awaiting_approval"], next));
         assert_eq!(rig.run("token L-1").exits(0).out, "access-1\n");
         let after = record(&rig, "L-1");
         // And it was used once.

@@ -264,7 +264,7 @@ fn a_copy_of_a_grant_that_lives_elsewhere_is_forgotten_and_not_revoked() {
     for rig in [Rig::new(), Rig::with_keyring()] {
         let backup = super::bundles::backup_of_a_grant(&rig);
         drop(rig.run(&format!("import {backup} --yes")).exits(0));
-        assert_eq!(shown(&rig, "L-1").1, ["held_elsewhere"]);
+        assert_eq!(shown(&rig, "L-1").1, ["exported"]);
         drop(rig.run(RENEW).exits(0));
         assert_eq!((kept(&rig, "L-1"), times(&rig, "revoked")), (vec![(Role::Live, 2)], 0));
         assert_eq!(shown(&rig, "L-1"), (State::Active, vec![], None));

@@ -19,7 +19,7 @@ pub fn judge(home: &Home) -> Result<(), String> {
     }
     let found = || rig.run("status --json").exits(0).json()["authorizations"][0].clone();
     let mut record = found();
-    let is_elsewhere = |record: &Value| conditions(record).contains(&"held_elsewhere");
+    let is_elsewhere = |record: &Value| conditions(record).contains(&"exported");
     if home.before == Before::Restored && is_elsewhere(&record) {
         rig.run(&(ADOPT.line)(home)).exits(0);
         record = found();
@@ -53,7 +53,8 @@ pub fn judge(home: &Home) -> Result<(), String> {
     // What a newer grant replaced is kept until the next command on the license has revoked it.
     let ledger = rig.ledger();
     let replaced = ledger.secrets(PROFILE, &key(LICENSE), Role::Superseded).unwrap().len();
-    let explained = bundled + replaced + usize::from(has("held")) + if open { usize::MAX / 2 } else { 0 };
+    let explained =
+        bundled + replaced + usize::from(has("awaiting_approval")) + if open { usize::MAX / 2 } else { 0 };
     if others.len() > explained {
         return Err(format!("{state} {conditions:?}, and nobody tells of {others:?}"));
     }

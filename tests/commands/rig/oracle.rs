@@ -76,7 +76,7 @@ impl Shown {
             Condition::Uncertain,
             Condition::GrantedNotStored,
             Condition::RevocationPending,
-            Condition::Held,
+            Condition::AwaitingApproval,
         ];
         OPEN.iter().any(|condition| self.says(*condition))
     }
@@ -109,7 +109,7 @@ impl<'r> Books<'r> {
     pub fn complaints(&self, told: &[usize]) -> Vec<String> {
         let mut complaints = self.lost(told);
         for (license, record) in &self.records {
-            if record.is_open() && record.next.is_none() && !record.says(Condition::HeldElsewhere) {
+            if record.is_open() && record.next.is_none() && !record.says(Condition::Exported) {
                 complaints
                     .push(format!("{license}: something is open, and no next command is named: {record:?}"));
             }
@@ -136,12 +136,12 @@ impl<'r> Books<'r> {
             let role = self.kept.iter().find(|it| it.grant == Some(number)).map(|it| it.role);
             let accounted = match role {
                 Some(Role::Live | Role::Superseded) => true,
-                Some(Role::Held) => record.says(Condition::Held),
+                Some(Role::Held) => record.says(Condition::AwaitingApproval),
                 Some(Role::Unwanted) => record.says(Condition::RevocationPending),
                 None => {
                     record.says(Condition::Uncertain)
                         || record.says(Condition::GrantedNotStored)
-                        || record.says(Condition::HeldElsewhere)
+                        || record.says(Condition::Exported)
                         || forgets && self.live(license).is_some_and(|live| live.grant > Some(number))
                         // Nobody here ever had its tokens, and the history says so.
                         || take_one(&mut answers, license)
@@ -176,7 +176,7 @@ impl<'r> Books<'r> {
         let ended_by_admin = live.and_then(|live| live.grant).is_some_and(|number| {
             self.rig.provider.grants().iter().any(|grant| grant.number == number && grant.ended_by_admin)
         });
-        let reserved = [Condition::Uncertain, Condition::GrantedNotStored, Condition::HeldElsewhere];
+        let reserved = [Condition::Uncertain, Condition::GrantedNotStored, Condition::Exported];
         let reserved = reserved.iter().any(|condition| record.says(*condition));
         if record.lives() && !honored && !ended_by_admin && !reserved {
             Some(format!("{license}: active, and the provider takes none of its tokens: {record:?}"))
@@ -296,7 +296,7 @@ pub fn rests_but(rig: &Rig, told: &[usize]) {
         drop(rig.run("doctor --fix"));
     }
     for (license, record) in &books.records {
-        if record.lives() && !record.says(Condition::HeldElsewhere) {
+        if record.lives() && !record.says(Condition::Exported) {
             let done = rig.run(&format!("token {license}")).exits(0);
             assert!(rig.provider.honors(done.out.trim()), "{license}: a token that isn't honored: {done:?}");
         }

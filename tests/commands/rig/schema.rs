@@ -25,7 +25,7 @@ static LINES: LazyLock<BTreeMap<String, Schema>> = LazyLock::new(|| {
         let definitions = shipped.remove(document).unwrap()["$defs"].clone();
         let mut schema = definitions[record].clone();
         schema["$defs"] = definitions;
-        schema["properties"]["schema"] = json!({"const": 1});
+        schema["properties"]["schema"] = json!({"const": 2});
         schema["required"].as_array_mut().unwrap().push(json!("schema"));
         (format!("a line of {document}"), Schema::of(&schema))
     };

@@ -187,7 +187,7 @@ impl Trial {
             if kind.as_deref() == Some("granted") {
                 self.granted_in.insert(name.clone(), run);
             }
-            if matches!(kind.as_deref(), Some("granted" | "held" | "failed" | "skipped")) {
+            if matches!(kind.as_deref(), Some("granted" | "awaiting_approval" | "failed" | "skipped")) {
                 self.done.insert(name);
             }
         }

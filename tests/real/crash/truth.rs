@@ -118,7 +118,7 @@ pub fn holds_in_use(rig: &Rig) -> Found {
     let live = rig.live(LICENSE).expect("active without tokens");
     assert!(rig.accepts(&live), "active, and the provider refuses its token: {record}");
     let has = |condition: &str| record["conditions"].as_array().unwrap().contains(&condition.into());
-    match (has("held"), has("revocation_pending")) {
+    match (has("awaiting_approval"), has("revocation_pending")) {
         (true, _) => Found::Before,
         (false, true) => Found::Uncertain,
         (false, false) => Found::Done,

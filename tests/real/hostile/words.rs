@@ -110,7 +110,7 @@ fn a_name_that_steers_or_never_ends_is_shown_short_and_clean() {
         let license = format!("L-{nth}");
         let run = it.registers(&license, json("200 OK", with(&format!("\"username\":\"{name}\""))), &[]);
         assert_eq!(run.code, 6, "{name}: {run:?}");
-        is_pending(name, &it.record(&license), &["held"]);
+        is_pending(name, &it.record(&license), &["awaiting_approval"]);
     }
     let long = format!("\"username\":\"{}\"", "b".repeat(500_000));
     let run = it.registers("L-long", json("200 OK", with(&long)), &[]).exits(6);

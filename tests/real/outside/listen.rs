@@ -172,7 +172,7 @@ fn admins_answers_come_through_nginx() {
     let run = front.stops().exits(0);
     let events: Vec<Value> = run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let told: Vec<_> = events.iter().map(|it| (it["license"].clone(), it["event"].clone())).collect();
-    let expected = [("L-1", "granted"), ("L-2", "failed"), ("L-3", "held")];
+    let expected = [("L-1", "granted"), ("L-2", "failed"), ("L-3", "awaiting_approval")];
     assert_eq!(told, expected.map(|(license, event)| (json!(license), json!(event))));
     rig.keeps_secrets(&[]);
 }

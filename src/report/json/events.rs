@@ -1,0 +1,301 @@
+//! What happens, as it happens: a line for each license of a run, and what hooks get.
+
+use super::form::SCHEMA;
+use super::record::AuthorizationJson;
+use super::results::ResultJson;
+use crate::error::{Error, Report};
+use crate::model::authorization::Standing;
+use crate::model::ids::Key;
+use crate::model::instant::whole_second;
+use crate::model::outcome::{Ending, Outcome};
+use crate::model::provider::Provider;
+use crate::model::reminder::{EventId, EventKey, Occasion};
+use crate::model::run_counts::RunCounts;
+use crate::report::row::Row;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// What happens in a run over several licenses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Happening {
+    /// It's part of the run.
+    Planned,
+    /// Its Grant Access page was opened.
+    Opened,
+    /// The run has ended.
+    Summary,
+    /// It has ended so.
+    #[serde(untagged)]
+    Ended(Ending),
+}
+
+/// One line of `--format jsonl` of a command over several licenses.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RunEvent {
+    schema: u8,
+    event: Happening,
+    /// RFC 3339, UTC.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    at: Timestamp,
+    /// What tells this event from all others.
+    id: EventId,
+    /// The same for all events of one license and grant, those that hooks get among them; `null` in the summary, as all that is
+    /// about one license.
+    key: Option<EventKey>,
+    ubi: Option<String>,
+    license: Option<String>,
+    /// How it ended; `null` before.
+    outcome: Option<Ending>,
+    /// The exit code it stands for; in the summary the program's own.
+    exit: Option<u8>,
+    authorize_url: Option<String>,
+    authorization: Option<AuthorizationJson<'static>>,
+    error: Option<Report>,
+    /// Why it's planned, or left out, in words.
+    why: Option<String>,
+    /// In the summary only.
+    counts: Option<RunCounts>,
+}
+
+/// Which license an event of a run is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// Its name.
+    pub key: &'a Key,
+    /// What its events have in common.
+    pub common: &'a EventKey,
+    /// Its record, where it's told.
+    pub standing: Option<&'a Standing>,
+    /// Its profile.
+    pub provider: &'a Provider,
+}
+
+impl RunEvent {
+    /// Something that happens to a license before it ends: planned, opened, left out.
+    pub fn about(
+        event: Happening,
+        at: Timestamp,
+        subject: Subject<'_>,
+        why: Option<String>,
+        authorize_url: Option<String>,
+    ) -> Self {
+        let Subject { key, common, standing, provider } = subject;
+        let outcome = match event {
+            Happening::Ended(ending) => Some(ending),
+            Happening::Planned | Happening::Opened | Happening::Summary => None,
+        };
+        Self {
+            schema: SCHEMA,
+            event,
+            at: whole_second(at),
+            id: EventId::of_run(Some(common), event.word(), at),
+            key: Some(common.clone()),
+            ubi: Some(key.ubi.to_string()),
+            license: Some(key.license.to_string()),
+            outcome,
+            exit: outcome.map(|_| 0),
+            authorize_url,
+            authorization: standing.map(|it| AuthorizationJson::of(&Row::at(at, it, provider)).into_owned()),
+            error: None,
+            why,
+            counts: None,
+        }
+    }
+
+    /// How a license ended.
+    pub fn ended(outcome: &Outcome, at: Timestamp, common: &EventKey, provider: &Provider) -> Self {
+        let ResultJson { ubi, license, outcome: ending, exit, authorize_url, authorization, error } =
+            ResultJson::of(outcome, provider, at);
+        let event = Happening::Ended(ending);
+        Self {
+            schema: SCHEMA,
+            event,
+            at: whole_second(at),
+            id: EventId::of_run(Some(common), event.word(), at),
+            key: Some(common.clone()),
+            ubi: Some(ubi),
+            license: Some(license),
+            outcome: Some(ending),
+            exit: Some(exit),
+            authorize_url,
+            authorization,
+            error,
+            why: None,
+            counts: None,
+        }
+    }
+
+    /// The last line.
+    pub fn summary(at: Timestamp, counts: RunCounts, exit: u8, error: Option<&Error>) -> Self {
+        let event = Happening::Summary;
+        Self {
+            schema: SCHEMA,
+            event,
+            at: whole_second(at),
+            id: EventId::of_run(None, event.word(), at),
+            key: None,
+            ubi: None,
+            license: None,
+            outcome: None,
+            exit: Some(exit),
+            authorize_url: None,
+            authorization: None,
+            error: error.map(Error::report),
+            why: None,
+            counts: Some(counts),
+        }
+    }
+}
+
+impl Happening {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Opened => "opened",
+            Self::Ended(ending) => ending.word(),
+            Self::Summary => "summary",
+        }
+    }
+}
+
+/// What a hook gets on its standard input. No secrets.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct HookEvent {
+    schema: u8,
+    event: Occasion,
+    /// When it happened. RFC 3339, UTC.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    at: Timestamp,
+    /// What tells this event from all others: the same when its hook is run again.
+    id: EventId,
+    /// The same for all events of one license and grant, up to the consent that took its place: it opens and closes a ticket.
+    key: EventKey,
+    ubi: String,
+    license: String,
+    /// How it ended; `null` for a reminder.
+    outcome: Option<Ending>,
+    /// The exit code it stands for; `null` for a reminder.
+    exit: Option<u8>,
+    /// `null`: a hook is never given an address that asks for a grant.
+    authorize_url: Option<String>,
+    /// The record as it is when the hook is run.
+    authorization: AuthorizationJson<'static>,
+    /// Why it failed.
+    error: Option<Report>,
+    /// The reminder's threshold in days; 0 once lapsed; `null` where it's no reminder.
+    threshold: Option<u32>,
+    /// More, in words: who granted, or why it failed.
+    detail: Option<String>,
+}
+
+/// What a hook is told of, beside the record.
+#[derive(Debug)]
+pub struct HookCause {
+    /// What for.
+    pub occasion: Occasion,
+    /// What tells it from all others.
+    pub id: EventId,
+    /// What it has in common with others of its license and grant.
+    pub common: EventKey,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Why it failed, where it did.
+    pub error: Option<Report>,
+    /// A reminder's threshold.
+    pub threshold: Option<u32>,
+    /// More, in words.
+    pub detail: Option<String>,
+}
+
+impl HookEvent {
+    /// An event of a row.
+    pub fn of(cause: HookCause, row: &Row<'_>) -> Self {
+        let HookCause { occasion, id, common, at, error, threshold, detail } = cause;
+        let outcome = match occasion {
+            Occasion::Due | Occasion::Expired => None,
+            Occasion::Granted => Some(Ending::Granted),
+            Occasion::Failed => Some(Ending::Failed),
+            Occasion::Deactivated => Some(Ending::Deactivated),
+        };
+        let key = &row.standing.record.key;
+        Self {
+            schema: SCHEMA,
+            event: occasion,
+            at: whole_second(at),
+            id,
+            key: common,
+            ubi: key.ubi.to_string(),
+            license: key.license.to_string(),
+            outcome,
+            exit: outcome.map(|_| error.as_ref().map_or(0, |error| error.exit)),
+            authorize_url: None,
+            authorization: AuthorizationJson::of(row).into_owned(),
+            error,
+            threshold,
+            detail,
+        }
+    }
+
+    /// What tells it from all others.
+    pub fn id(&self) -> &EventId {
+        &self.id
+    }
+}
+
+/// What a hook gets where `hooks.digest` wants one run for all that a `remind` found of an occasion.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct HookDigest {
+    schema: u8,
+    event: Occasion,
+    /// RFC 3339, UTC.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    at: Timestamp,
+    /// The same when the hook is run again on the same events.
+    id: EventId,
+    events: Vec<HookEvent>,
+}
+
+impl HookDigest {
+    /// Of several events of one occasion.
+    pub fn of(event: Occasion, at: Timestamp, events: Vec<HookEvent>) -> Self {
+        let id = EventId::of_digest(events.iter().map(HookEvent::id));
+        Self { schema: SCHEMA, event, at: whole_second(at), id, events }
+    }
+
+    /// What tells it from all others.
+    pub fn id(&self) -> &EventId {
+        &self.id
+    }
+
+    /// Its events.
+    pub fn into_events(self) -> Vec<HookEvent> {
+        self.events
+    }
+}
+
+/// What `remind` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Reminders {
+    schema: u8,
+    /// Nothing was run.
+    dry_run: bool,
+    /// What was reminded of, or would be.
+    reminders: Vec<HookEvent>,
+    /// How many hooks succeeded, those of grants, failures and deactivations that had waited among them.
+    succeeded: usize,
+    /// How many failed, and will be run again.
+    failed: usize,
+}
+
+impl Reminders {
+    /// What a run came to.
+    pub fn of(dry_run: bool, reminders: Vec<HookEvent>, succeeded: usize, failed: usize) -> Self {
+        Self { schema: SCHEMA, dry_run, reminders, succeeded, failed }
+    }
+}

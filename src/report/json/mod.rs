@@ -1,0 +1,17 @@
+//! JSON, schema 2: arrays, never dynamic keys; every key always present, null where unknown.
+
+mod events;
+mod form;
+mod record;
+mod results;
+mod status;
+mod token;
+mod weeks;
+
+pub use events::{Happening, HookCause, HookDigest, HookEvent, Reminders, RunEvent, Subject};
+pub(super) use form::line;
+pub use form::{SCHEMA, schema};
+pub use record::{AuthorizationJson, Expires, InHand, Invitation, Proof};
+pub use results::{ErrorDocument, ResultJson, Results, results};
+pub use status::{Document, Summary, document, lines};
+pub use token::{TokenDocument, token_document};

@@ -1,0 +1,127 @@
+//! One authorization as scripts see it: the record, and what follows from it at an instant.
+
+use crate::model::authorization::{Condition, ReportedRecord, State};
+use crate::report::row::Row;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::borrow::Cow;
+
+/// One authorization: the record, and what follows from it at this instant.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct AuthorizationJson<'r> {
+    #[serde(flatten)]
+    record: ReportedRecord<'r>,
+    state: State,
+    conditions: Vec<Condition>,
+    /// Who is at its renewal, so that nobody else needs to be; `null`: nobody is known to be.
+    in_hand: Option<InHand>,
+    /// Who else may consent as its admin may.
+    deputies: Vec<String>,
+    /// What `expires_at` says, or why it's `null`.
+    expires: Expires,
+    /// Until when the hand-off that is out may be answered.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pending_until: Option<Timestamp>,
+    /// Calendar days in the profile's zone, from today's date to that of `expires_at`: 0 on the last day, negative after it.
+    days_left: Option<i64>,
+    /// When it was last proven that the grant lives.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    verified_at: Option<Timestamp>,
+    /// By what it was proven.
+    verified_by: Option<Proof>,
+    /// The mail that its admin was sent.
+    invitation: Option<Invitation>,
+    /// Quoted for a POSIX shell.
+    next_command: Option<String>,
+}
+
+/// Who is at a renewal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InHand {
+    /// Its admin was invited.
+    Invited,
+    /// A link is out.
+    HandedOff,
+}
+
+/// What is known of a grant's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Expires {
+    /// It ends at `expires_at`.
+    At,
+    /// It has no end.
+    Never,
+    /// Nobody knows, or there is no grant.
+    Unknown,
+}
+
+/// What proves that a grant lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// The provider's introspection endpoint.
+    Introspection,
+    /// The provider's account address.
+    Account,
+    /// A refresh that succeeded.
+    Refresh,
+    /// The consent itself.
+    Grant,
+}
+
+/// One admin's mailed link. The link itself is never told.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Invitation {
+    /// The mailbox.
+    pub to: String,
+    /// When its first mail was accepted.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub sent_at: Option<Timestamp>,
+    /// When the page was last fetched.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub fetched_at: Option<Timestamp>,
+    /// When a button on it was last clicked.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub clicked_at: Option<Timestamp>,
+    /// How many reminders followed the first mail.
+    pub reminders: u32,
+    /// When a mail came back.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub bounced_at: Option<Timestamp>,
+    /// Until when the link works.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub expires_at: Timestamp,
+}
+
+impl<'r> AuthorizationJson<'r> {
+    /// A row of the report.
+    pub fn of(row: &Row<'r>) -> Self {
+        Self {
+            record: ReportedRecord(Cow::Borrowed(&row.standing.record)),
+            state: row.state,
+            conditions: row.conditions.clone(),
+            in_hand: None,
+            deputies: Vec::new(),
+            expires: match row.standing.record.expires_at {
+                Some(_) => Expires::At,
+                None => Expires::Unknown,
+            },
+            pending_until: row.standing.pending_until(),
+            days_left: row.days_left,
+            verified_at: None,
+            verified_by: None,
+            invitation: None,
+            next_command: row.next_command(),
+        }
+    }
+
+    /// The same with a record of its own.
+    pub fn into_owned(self) -> AuthorizationJson<'static> {
+        AuthorizationJson { record: ReportedRecord(Cow::Owned(self.record.0.into_owned())), ..self }
+    }
+}

@@ -1,0 +1,129 @@
+//! What `status` prints: the summary, each authorization, and the coming weeks.
+
+use super::form::{SCHEMA, line};
+use super::record::AuthorizationJson;
+use super::weeks::{Week, weeks};
+use crate::model::authorization::State;
+use crate::model::instant::whole_second;
+use crate::model::selection::Quiet;
+use crate::report::row::{Row, View};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// What `status --json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Document<'a> {
+    schema: u8,
+    /// RFC 3339, UTC.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    generated_at: Timestamp,
+    /// `null` with `--all-profiles`: each row carries its own.
+    profile: Option<String>,
+    summary: Summary,
+    #[schemars(with = "Vec<AuthorizationJson<'a>>")]
+    authorizations: Authorizations<'a>,
+    /// The coming weeks, this one first.
+    weeks: Vec<Week>,
+}
+
+/// Each is made as it's written: ten thousand of them needn't stand in memory twice.
+#[derive(Debug)]
+struct Authorizations<'a>(&'a [Row<'a>]);
+
+impl Serialize for Authorizations<'_> {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.0.iter().map(AuthorizationJson::of))
+    }
+}
+
+/// How many there are of each state.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Summary {
+    /// Granted.
+    pub active: usize,
+    /// Inside their window.
+    pub due: usize,
+    /// Lapsed.
+    pub expired: usize,
+    /// Asked, no grant yet.
+    pub pending: usize,
+    /// Dead at the provider.
+    pub invalid: usize,
+    /// Given up.
+    pub deactivated: usize,
+    /// All of them.
+    pub total: usize,
+    /// Records with a condition other than `renewal_pending`.
+    pub attention: usize,
+    /// Due, and somebody is at it.
+    pub in_hand: usize,
+    /// Living ones that nobody but one admin may renew.
+    pub single_admin: usize,
+}
+
+impl Summary {
+    /// Counts the rows.
+    pub fn of(rows: &[Row<'_>]) -> Self {
+        let mut summary = Self::default();
+        rows.iter().for_each(|row| summary.count(row));
+        summary
+    }
+
+    /// Counts one row more.
+    pub fn count(&mut self, row: &Row<'_>) {
+        self.total += 1;
+        self.attention += usize::from(row.needs_attention());
+        self.single_admin += usize::from(row.standing.record.lives(row.now));
+        *match row.state {
+            State::Active => &mut self.active,
+            State::Due => &mut self.due,
+            State::Expired => &mut self.expired,
+            State::Pending => &mut self.pending,
+            State::Invalid => &mut self.invalid,
+            State::Deactivated => &mut self.deactivated,
+        } += 1;
+    }
+
+    /// With those that a look has left out.
+    pub fn beside(self, quiet: Quiet) -> Self {
+        Self {
+            active: self.active + quiet.active,
+            pending: self.pending + quiet.pending,
+            deactivated: self.deactivated + quiet.deactivated,
+            total: self.total + quiet.active + quiet.pending + quiet.deactivated,
+            ..self
+        }
+    }
+
+    /// The counts by state, worst first.
+    pub fn by_state(&self) -> [(State, usize); 6] {
+        [
+            (State::Expired, self.expired),
+            (State::Invalid, self.invalid),
+            (State::Due, self.due),
+            (State::Active, self.active),
+            (State::Pending, self.pending),
+            (State::Deactivated, self.deactivated),
+        ]
+    }
+}
+
+/// The document of `status`.
+pub fn document<'a>(rows: &'a [Row<'a>], view: &View) -> Document<'a> {
+    Document {
+        schema: SCHEMA,
+        generated_at: whole_second(view.now),
+        profile: view.profile.clone(),
+        summary: Summary::of(rows),
+        authorizations: Authorizations(rows),
+        weeks: weeks(rows, view.now),
+    }
+}
+
+/// The rows as JSON lines: each is an authorization with the schema's number.
+pub fn lines(rows: &[Row<'_>]) -> Result<String, serde_json::Error> {
+    rows.iter().map(|row| line(&AuthorizationJson::of(row))).collect()
+}
