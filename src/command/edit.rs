@@ -158,7 +158,7 @@ fn of_a_new_admin(new: &Username, renamed: &[&Standing], other_profile: bool, no
     let living = licenses(&|it| it.record.lives(now));
     if !living.is_empty() {
         let grants = counted(living.len(), "living grant stays", "living grants stay");
-        told.push(format!("Note: {grants} in use; {new} is asked from the next renewal on."));
+        told.push(format!("Note: {grants} in use. The next renewal asks {new}."));
     }
     let asked = |it: &Standing, of_the_former: bool| {
         it.flows.iter().any(|flow| {
@@ -173,14 +173,14 @@ fn of_a_new_admin(new: &Username, renamed: &[&Standing], other_profile: bool, no
             first.map(|record| ask_again(&Authorization { username: new.clone(), ..record }, other_profile));
         let again = again.unwrap_or_default();
         told.push(format!(
-            "Note: the former admin user was asked about {} before this, and may still answer: such a grant awaits approval, one of {new} is taken. To ask {new}: {again}",
+            "Note: {} was asked about before this change. A grant by the former admin user will await approval; a grant by {new} will be stored. To ask {new}: {again}",
             first_few(&out, NAMED)
         ));
     }
     let others = licenses(&|it| asked(it, false));
     if !others.is_empty() {
         told.push(format!(
-            "Note: somebody else than the former admin user was asked about {}: that consent goes on as it was asked.",
+            "Note: another admin user is being asked about {}. That consent isn't changed.",
             first_few(&others, NAMED)
         ));
     }

@@ -144,6 +144,7 @@ fn register<'a>(
     let item = Planned {
         key: key.clone(),
         username: username.clone(),
+        named: None,
         purpose: Purpose::Register,
         name: args.name,
         ocm_license: args.ocm_license,
@@ -205,6 +206,7 @@ fn plan(path: &Path, call: &Call<'_>, provider: &Provider, standings: &[Standing
         plan.items.push(Planned {
             key: row.key,
             username: row.username,
+            named: None,
             purpose: Purpose::Register,
             name: details.name,
             ocm_license: details.ocm_license,

@@ -52,8 +52,8 @@ fn note(removal: &Removal, call: &Call<'_>) {
     let now = call.env.clock.now();
     let links = before.flows.iter().filter(|flow| flow.waits_for_anybody() && now < flow.deadline).count();
     if links > 0 {
-        let links = counted(links, "consent that was asked for counts", "consents that were asked for count");
-        terminal.say(&format!("Note: {links} no more."));
+        let links = counted(links, "open link no longer works", "open links no longer work");
+        terminal.say(&format!("Note: {links}."));
     }
     if *hooks > 0 {
         let hooks = counted(*hooks, "hook that had failed isn't", "hooks that had failed aren't");

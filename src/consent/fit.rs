@@ -1,6 +1,6 @@
 //! Whether a license can be asked about as it is.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, LedgerError, Result};
 use crate::model::authorization::{Authorization, State, accept_waiting, next, register_again};
 use crate::model::flow::Purpose;
 use crate::model::plan::Planned;
@@ -54,6 +54,9 @@ pub fn still_fits(
     if known.is_none() && item.purpose != Purpose::Register {
         let profile = provider.profile.clone();
         return Err(Error::NotFound { selector: item.key.to_string(), profile });
+    }
+    if known.is_some_and(|known| item.is_outdated(known)) {
+        return Err(LedgerError::Changed { license: item.key.license.to_string() }.into());
     }
     fits(item.purpose, known, provider, now)
 }

@@ -1,15 +1,15 @@
 //! What an operator changes by hand: records that are edited, and those that are taken out of the ledger.
 
-use super::engine::{Db, DbError, values};
+use super::engine::{Db, DbError, Value, values};
 use super::journal::{self, Closed};
-use super::records::{self, changed};
+use super::records::{self, COLUMNS, changed};
 use super::store::Ledger;
-use super::{chain, doubts, process_locks};
+use super::{cells, chain, doubts, process_locks};
 use crate::error::{Error, Result};
 use crate::model::authorization::Authorization;
 use crate::model::flow::{Change, Flow, Owner, Place, Stage};
 use crate::model::history::Event;
-use crate::model::ids::{Key, Username};
+use crate::model::ids::Key;
 
 /// What went with a record that was removed.
 #[derive(Debug, Default)]
@@ -29,13 +29,13 @@ impl Ledger {
         self.transaction("commit", |tx| {
             for edit in edits {
                 let record = &edit.record;
-                let before = username(tx, record)?;
+                let before = record_now(tx, record)?;
                 if !records::apply(tx, edit, &context)? {
                     return Err(changed(&record.key).into());
                 }
-                if let Some(before) = before.filter(|before| *before != record.username) {
-                    journal::ask_instead(tx, record, &before)?;
-                    ask_instead_in_runs(tx, record, &before)?;
+                if let Some(before) = before {
+                    journal::ask_instead(tx, record, &before.username)?;
+                    edit_in_runs(tx, record, &before)?;
                 }
             }
             Ok(())
@@ -81,27 +81,48 @@ impl Ledger {
     }
 }
 
-/// Which admin a record names now.
-fn username(tx: Db<'_>, record: &Authorization) -> Result<Option<Username>, DbError> {
+/// A record as it is now.
+fn record_now(tx: Db<'_>, record: &Authorization) -> Result<Option<Authorization>, DbError> {
     let Authorization { profile, key, .. } = record;
-    let found = tx.row(
-        "SELECT username FROM authorization WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
+    tx.row(
+        &format!("SELECT {COLUMNS} FROM authorization WHERE profile = ?1 AND ubi = ?2 AND license = ?3"),
         values![profile, key.ubi.as_str(), key.license.as_str()],
-        |row| row.get::<String>(0),
-    )?;
-    // One that can't be one was never asked.
-    Ok(found.and_then(|text| Username::parse(&text).ok()))
+        records::read,
+    )
 }
 
-/// What runs have still to ask of the record's former admin, they ask of the one that it names now.
-fn ask_instead_in_runs(tx: Db<'_>, record: &Authorization, before: &Username) -> Result<(), DbError> {
-    let Authorization { profile, key, username, .. } = record;
-    tx.execute(
-        "UPDATE run_item SET username = ?4 WHERE ubi = ?2 AND license = ?3 AND username = ?5
-             AND run IN (SELECT seq FROM run WHERE profile = ?1)",
-        values![profile, key.ubi.as_str(), key.license.as_str(), username.as_str(), before.as_str()],
-    )?;
+/// What runs have still to do goes by the edit, too: who is asked, where that was the former admin, and each field that changed.
+fn edit_in_runs(tx: Db<'_>, record: &Authorization, before: &Authorization) -> Result<(), DbError> {
+    let Authorization { profile, key, .. } = record;
+    let put = |column: &str, value: Value<'_>, only: &str| {
+        tx.execute(
+            &format!(
+                "UPDATE run_item SET {column} = ?4 WHERE ubi = ?2 AND license = ?3 AND (?5 = '' OR username = ?5)
+                     AND run IN (SELECT seq FROM run WHERE profile = ?1)"
+            ),
+            values![profile, key.ubi.as_str(), key.license.as_str(), value, only],
+        )
+    };
+    if record.username != before.username {
+        put("username", Value::Text(record.username.as_str()), before.username.as_str())?;
+    }
+    if record.name != before.name {
+        put("name", or_null(record.name.as_ref().map(|it| it.as_str())), "")?;
+    }
+    if record.ocm_license != before.ocm_license {
+        put("ocm_license", or_null(record.ocm_license.as_ref().map(|it| it.as_str())), "")?;
+    }
+    if record.contact != before.contact {
+        put("contact", or_null(record.contact.as_ref().map(|it| it.as_str())), "")?;
+    }
+    if record.tags != before.tags {
+        put("tags", Value::Text(&cells::lines(&record.tags)), "")?;
+    }
     Ok(())
+}
+
+fn or_null(text: Option<&str>) -> Value<'_> {
+    text.map_or(Value::Null, Value::Text)
 }
 
 /// Forgets reminders, doubts, waiting hooks and turns in runs of a license whose record is gone; how many hooks that were.

@@ -307,6 +307,9 @@ pub(super) fn close_unanswered(tx: Db<'_>, profile: &str, key: &Key) -> Result<V
 /// Whom the consents of a record's license ask that its former admin was asked for, and hasn't answered: from now on the one that it
 /// names.
 pub(super) fn ask_instead(tx: Db<'_>, record: &Authorization, before: &Username) -> Result<(), DbError> {
+    if record.username == *before {
+        return Ok(());
+    }
     for flow in of_key(tx, &record.profile, &record.key)? {
         if flow.purpose.is_consent()
             && !matches!(flow.stage, Stage::Answered(_))

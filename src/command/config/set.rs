@@ -3,6 +3,7 @@
 use super::globals::{Globals, answer_json};
 use crate::config::{SettingChange, set_setting};
 use crate::error::{Error, Result, clean};
+use crate::report::SCHEMA;
 use crate::system::Env;
 use serde::Serialize;
 
@@ -53,7 +54,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
         let json = |value: &Option<toml::Value>| value.as_ref().and_then(|it| serde_json::to_value(it).ok());
         let path = clean(&env.paths.config.display().to_string());
         let value = json(&after).unwrap_or_default();
-        answer_json(env, &Answer { schema: 1, path, key, before: json(&before), value, changed })?;
+        answer_json(env, &Answer { schema: SCHEMA, path, key, before: json(&before), value, changed })?;
     }
     Ok(0)
 }
