@@ -147,6 +147,14 @@ fn unknown(config: &Config, profile: Option<&str>, scope: Scope, key: &str) -> E
 
 /// A value as it was typed: lists with commas between their items, or as TOML has them.
 fn read_value(form: Form, key: &str, typed: &str) -> Result<Value> {
+    if typed.to_uppercase().contains("AGE-SECRET-KEY") {
+        return Err(Error::Usage {
+            what: format!("`{}` was given a secret key", clean(key)),
+            hint:
+                "No secret stands in the file. Make a new identity: this one has been written in the clear."
+                    .into(),
+        });
+    }
     let wrong = || Error::Usage {
         what: format!("`{}` can't be \"{}\"", clean(key), clean(typed.trim())),
         hint: format!("Give {}.", form.as_typed()),

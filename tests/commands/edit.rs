@@ -162,7 +162,7 @@ fn a_grant_is_compared_with_the_record_as_it_is_when_it_arrives() {
 #[test]
 fn whoever_was_asked_by_name_is_still_the_one_who_is_asked() {
     let rig = granted();
-    let link = rig.run("renew 101-X0007-D1 --username carol@example.com --no-wait").exits(0);
+    let link = rig.run("renew 101-X0007-D1 --username carol@example.com --no-wait --yes").exits(0);
     snapshot!("a_consent_of_somebody_else", rig.run("edit 101-X0007-D1 --username bob@example.com"));
     let back = answered_by(&rig, &link, "carol@example.com");
     rig.with(Person::piping(back)).run("complete -").exits(0);
