@@ -1,8 +1,8 @@
 //! `remove`: a license's record is taken out of the ledger; its history stays.
 
-use super::{Bench, Call, outcome_or_error};
+use super::{Bench, Call};
 use crate::custody::Removal;
-use crate::error::{Result, counted};
+use crate::error::{Error, Result, counted};
 use crate::model::authorization::next;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::selection;
@@ -40,7 +40,12 @@ fn remove<'a>(selector: &str, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<
             let said = format!("{key} is removed from the ledger. Its history is kept: {history}\n");
             (Outcome::of(key, Ending::Removed, None), said)
         }
-        Err(e) => (outcome_or_error(&key, bench.custody.standing(&key)?, e)?, String::new()),
+        Err(e @ Error::NotFound { .. }) => return Err(e),
+        Err(e) => {
+            // Where the ledger itself fails, the record isn't told.
+            let standing = bench.custody.standing(&key).ok().flatten();
+            (Outcome { error: Some(e), ..Outcome::of(key, Ending::Failed, standing) }, String::new())
+        }
     };
     call.finish(&provider, &[outcome], &said)
 }

@@ -95,8 +95,10 @@ fn whatever_has_a_grant_or_is_unfinished_is_refused_with_the_command_that_comes_
     }
     let rig = granted();
     held(&rig);
-    let refused = rig.run(&format!("{REMOVE} --json")).exits(2).json();
-    assert_eq!(refused["error"]["code"], "usage");
+    let refused = rig.run(&format!("{REMOVE} --json")).exits(2).fits("results").json();
+    let result = &refused["results"][0];
+    assert_eq!((&result["outcome"], &result["error"]["code"]), (&json!("failed"), &json!("usage")));
+    assert_eq!(result["authorization"]["state"], "active");
 }
 
 #[test]
