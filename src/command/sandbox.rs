@@ -58,7 +58,7 @@ pub struct Serve {
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
 
-    /// Append a JSON line for every code, token, rotation, revocation, refusal and spoilt answer, tokens hashed
+    /// Append a JSON line for every code, token, rotation, revocation, refusal and spoiled answer, tokens hashed
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
 

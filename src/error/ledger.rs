@@ -135,6 +135,18 @@ pub enum LedgerError {
         /// The database.
         database: String,
     },
+    /// The file system under it lacks what it needs.
+    #[error("the ledger {path} can't be kept there: {on} gives no {lacks} ({reason})")]
+    FileSystem {
+        /// What can't be locked or mapped: the ledger, or a file beside it.
+        path: String,
+        /// Which file system, as part of a sentence.
+        on: String,
+        /// What it lacks.
+        lacks: &'static str,
+        /// The system's, or SQLite's, word.
+        reason: String,
+    },
     /// It has been moved elsewhere.
     #[error("the ledger {place} has moved to {to}")]
     Moved {
@@ -246,6 +258,7 @@ impl LedgerError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Open { .. } => "Check the folder's owner and mode (0700, yours), and the disk.",
+            Self::FileSystem { .. } => "Keep it on a disk of this machine: set XDG_DATA_HOME, or BIOTRACK_AUTH_HOME for everything, to a folder there, also where cron and systemd start it. What several hosts share is kept in PostgreSQL (docs/team.md).",
             Self::Damaged { .. } => "Keep the file, restore the last backup beside it (with its -wal file), and compare.",
             Self::Newer { .. } => "Install the newer version here, too; this one changes nothing.",
             Self::Older { .. } => "The role that owns it brings it up to date: biotrack-auth doctor --fix. Until then the older version works with it.",

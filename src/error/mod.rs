@@ -134,6 +134,9 @@ pub enum Error {
         /// The command that asks them in a terminal.
         command: String,
     },
+    /// A question that nobody can be asked, because the terminal is another process's at this moment.
+    #[error("nobody can be asked: this runs in the background of its terminal")]
+    InBackground,
     /// There is no living grant, so there is no token.
     #[error("{license} is {state}: there is no token to be had of it")]
     NoToken {
@@ -308,6 +311,16 @@ pub enum Error {
         /// The system's word.
         reason: String,
     },
+    /// The system lets this process have too few threads.
+    #[error("{wanted} more threads are needed here, and only {got} can be started: {reason}")]
+    Threads {
+        /// How many are needed at once.
+        wanted: usize,
+        /// How many could be started.
+        got: usize,
+        /// The system's word.
+        reason: String,
+    },
     /// A bug: something that this program should never meet.
     #[error("{0}")]
     Internal(String),
@@ -348,6 +361,7 @@ impl Error {
             | Self::NotRemovable { .. }
             | Self::HeldElsewhere { .. }
             | Self::NeedsYes { .. }
+            | Self::InBackground
             | Self::Rows { .. }
             | Self::ListenerTaken { .. } => Kind::Usage,
             Self::NotFound { .. } => Kind::NotFound,
@@ -370,6 +384,7 @@ impl Error {
             | Self::Sandbox { .. }
             | Self::Demo { .. }
             | Self::System { .. }
+            | Self::Threads { .. }
             | Self::Custody(_)
             | Self::Output(_)
             | Self::Internal(_) => Kind::Failed,
@@ -407,7 +422,10 @@ impl Error {
         matches!(
             self,
             Self::Ledger(
-                LedgerError::Io { .. } | LedgerError::ServerFailed { .. } | LedgerError::Away { .. }
+                LedgerError::Io { .. }
+                    | LedgerError::FileSystem { .. }
+                    | LedgerError::ServerFailed { .. }
+                    | LedgerError::Away { .. }
             )
         )
     }
@@ -458,6 +476,12 @@ impl Error {
                 Some("Where no other place uses them any more: biotrack-auth import --adopt".into())
             }
             Self::HeldElsewhere { .. } => Some("Run it where the tokens were imported.".into()),
+            Self::Threads { .. } => Some(
+                "Raise this user's or container's limit of processes, of which threads are some: ulimit -u, TasksMax= of a systemd unit, --pids-limit of a container, podPidsLimit of a kubelet. A consent needs about 16, and the browser's own.".into(),
+            ),
+            Self::InBackground => Some(
+                "Give what it asks for as arguments, or run it in the foreground (fg; timeout --foreground).".into(),
+            ),
             Self::NeedsYes { .. } => Some("Add --yes if you are sure.".into()),
             Self::NoGrant { error, next } => error.hint_before(Some(next)),
             Self::Timeout { strays, next, .. } if *strays > 0 => Some(format!(

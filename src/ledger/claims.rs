@@ -2,8 +2,9 @@
 //! proves is the compare on the record's generation.
 
 use super::engine::{Engine, ServerLock};
+use super::file_system::no_locks;
 use super::store::Ledger;
-use crate::error::{Error, LedgerError, Result};
+use crate::error::{Error, Result};
 use crate::model::ids::Key;
 use crate::system::{Step, files};
 use sha2::{Digest, Sha256};
@@ -62,10 +63,7 @@ impl Ledger {
                     // defense: S36 one-claim-on-the-tokens
                     lock_within(file, until.saturating_duration_since(Instant::now()))
                 }
-                Err(TryLockError::Error(e)) => {
-                    let (path, reason) = (path.display().to_string(), e.to_string());
-                    return Err(LedgerError::Open { path, reason }.into());
-                }
+                Err(TryLockError::Error(e)) => return Err(no_locks(&path, &e).into()),
             };
             let Some(file) = locked else {
                 return Err(holder());

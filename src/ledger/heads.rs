@@ -61,7 +61,8 @@ pub(super) fn in_turn<T>(file: &Path, write: impl FnOnce() -> Result<T>) -> Resu
     let mut name = file.file_name().unwrap_or_default().to_os_string();
     name.push(".lock");
     let lock = files::open_private(&file.with_file_name(name))?;
-    lock.lock().map_err(|e| unusable(file, &e))?;
+    lock.lock()
+        .map_err(|e| Error::File { path: file.display().to_string(), reason: files::unlockable(file, &e) })?;
     let written = write();
     // Closing alone would leave it to a child that has just been started and still has a copy.
     let _ = lock.unlock();

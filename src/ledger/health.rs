@@ -103,7 +103,7 @@ impl Ledger {
             fs::remove_file(mark)
                 .map_err(|e| Error::File { path: mark.display().to_string(), reason: e.to_string() })?;
         }
-        files::private_folder(&self.paths.data)?;
+        files::provided_folder(&self.paths.data)?;
         Ok(left.marks.len() + left.spools.len())
     }
 }

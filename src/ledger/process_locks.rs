@@ -1,7 +1,8 @@
 //! Who lives: each process that works on questions keeps a file locked, and the lock goes with it, however it ends.
 
 use super::engine::{Db, DbError};
-use crate::error::{Error, Result};
+use super::file_system::no_locks;
+use crate::error::Result;
 use crate::model::flow::Owner;
 use crate::system::files::{self, Holds};
 use crate::system::{Random, Who};
@@ -24,7 +25,7 @@ impl ProcessLock {
         let mark = format!("{}{BEHIND_BOOT}{}", boot.unwrap_or(SYNCED), random.name()?);
         let path = folder.join(&mark);
         let file = files::create_private(&path)?;
-        file.lock().map_err(|e| Error::File { path: path.display().to_string(), reason: e.to_string() })?;
+        file.lock().map_err(|e| no_locks(&path, &e))?;
         let label = format!("{}@{}, process {}", who.user, who.host, std::process::id());
         Ok(Self { owner: Owner { mark, label }, path, stays: false, _file: file })
     }

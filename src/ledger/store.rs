@@ -64,7 +64,7 @@ impl Ledger {
             }
             LedgerPlace::Server(server) => {
                 // Marks and spools are here all the same.
-                files::private_folder(&env.paths.data)?;
+                files::provided_folder(&env.paths.data)?;
                 Self::of_server(Session::write(server, env.random.as_ref())?, env)
             }
         };

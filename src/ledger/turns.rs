@@ -1,8 +1,9 @@
 //! What one process at a time may do: it takes its turn, and whoever finds the turn taken leaves the work to that one.
 
 use super::engine::{Engine, ServerLock};
+use super::file_system::no_locks;
 use super::store::Ledger;
-use crate::error::{Error, LedgerError, Result};
+use crate::error::{Error, Result};
 use crate::system::files;
 use std::fs::{File, TryLockError};
 use std::time::Duration;
@@ -29,26 +30,26 @@ const VAULT: i64 = 0x0062_6961_7574_6802;
 impl Ledger {
     /// Lets one process at a time run the hooks, so that each is run once; `None` where another is at it.
     pub fn hooks_turn(&self) -> Result<Option<Turn>> {
-        self.turn("hooks.lock", HOOKS, "take its turn at the hooks")
+        self.turn("hooks.lock", HOOKS)
     }
 
     /// Lets one process at a time give all secrets other places, or clear away those that nothing names; `None` where
     /// another is at it.
     pub fn vault_turn(&self) -> Result<Option<Turn>> {
-        self.turn("vault.lock", VAULT, "take its turn at the vault")
+        self.turn("vault.lock", VAULT)
     }
 
-    fn turn(&self, file: &str, number: i64, what: &'static str) -> Result<Option<Turn>> {
+    fn turn(&self, file: &str, number: i64) -> Result<Option<Turn>> {
         if let Engine::Postgres(session) = &self.engine {
             let taken = ServerLock::take(session, number, Duration::ZERO)?;
             return Ok(taken.map(|(lock, _)| Turn { file: None, _server: Some(lock) }));
         }
-        files::private_folder(&self.paths.data)?;
+        files::provided_folder(&self.paths.data)?;
         let file = files::open_private(&self.paths.data.join(file))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Turn { file: Some(file), _server: None })),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(e)) => Err(Error::from(LedgerError::Io { what, reason: e.to_string() })),
+            Err(TryLockError::Error(e)) => Err(Error::from(no_locks(&self.paths.ledger(), &e))),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The truth, as JSON lines: what was issued, rotated, revoked, refused and spoilt, written before it is answered.
+//! The truth, as JSON lines: what was issued, rotated, revoked, refused and spoiled, written before it is answered.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};

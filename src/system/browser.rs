@@ -3,6 +3,7 @@
 use super::variables::{Variables, browsers};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 
 /// Which browser should open an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,10 +40,11 @@ impl Browser for SystemBrowser {
             return Opened::Failed(why.into());
         }
         let mut failure = "there is no browser".to_owned();
-        for mut command in candidates(address, choice, variables) {
-            match start(&mut command) {
+        for command in candidates(address, choice, variables) {
+            let program = command.get_program().to_string_lossy().into_owned();
+            match start(command) {
                 Ok(()) => return Opened::Started,
-                Err(e) => failure = format!("{}: {e}", command.get_program().to_string_lossy()),
+                Err(e) => failure = format!("{program}: {e}"),
             }
         }
         Opened::Failed(failure)
@@ -101,12 +103,26 @@ fn command_of(words: &[String], address: Option<&str>) -> Option<Command> {
 }
 
 /// Starts it without waiting: one that stays in the foreground must not hold the listener.
-fn start(command: &mut Command) -> std::io::Result<()> {
-    // Its chatter stays off both streams: standard output carries the answer, and
-    // standard error the address that a person may be about to copy.
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-    std::thread::Builder::new().name("browser".into()).spawn(move || drop(child.wait()))?;
-    Ok(())
+fn start(command: Command) -> std::io::Result<()> {
+    let (told, started) = mpsc::channel();
+    // The thread comes first: where none can be started, no browser is there either that nobody waits for.
+    std::thread::Builder::new().name("browser".into()).spawn(move || match apart(command).spawn() {
+        Ok(mut child) => {
+            let _ = told.send(Ok(()));
+            let _ = child.wait();
+        }
+        Err(e) => drop(told.send(Err(e))),
+    })?;
+    started.recv().unwrap_or_else(|_| Err(std::io::ErrorKind::Other.into()))
+}
+
+/// Its chatter stays off both streams: standard output carries the answer, and standard error the address that a person
+/// may be about to copy. It's a person's own from then on: Ctrl-C at our terminal, or its end, is for us alone.
+fn apart(mut command: Command) -> Command {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command
 }
 
 /// Whether an opener may see it: https, or http to a loopback literal, with nothing that a program could misread

@@ -3,7 +3,7 @@
 use super::{
     Browser, Clock, Http, HttpOptions, Interrupts, KeyringThread, Network, OsRandom, Paths, Place, Random,
     Signals, Steps, Successor, Surroundings, SystemBrowser, SystemClock, SystemNetwork, Terminal, Unwatched,
-    Variables, boot, files, replace,
+    Variables, boot, files, replace, threads,
 };
 use crate::error::{Error, Result, clean};
 use std::sync::{Arc, OnceLock};
@@ -117,6 +117,8 @@ impl Env {
         if let Some(runtime) = self.runtime.0.get() {
             return Ok(runtime.handle().clone());
         }
+        // Its own two, one for look-ups of names and one for signals: tokio itself panics where it gets none.
+        threads::rehearse(4)?;
         let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
         let built = tokio::runtime::Builder::new_multi_thread()
             // One for whoever floods us (S41), whom hyper reads for seconds at a stretch, and one that sees the time is up.

@@ -99,7 +99,7 @@ impl Keys {
 mod unix {
     use super::{LONGEST, Typed, Typing};
     use crate::system::paste::Burst;
-    use crate::system::tty::{Modes, Woken, is_in_foreground};
+    use crate::system::tty::{Modes, Woken};
     use std::sync::Arc;
     use std::thread::JoinHandle;
     use std::time::Duration;
@@ -116,13 +116,10 @@ mod unix {
     }
 
     impl Keys {
-        /// Gives each key, and each paste, to `handle`, on a thread of its own. `None` where standard input is no terminal, or
-        /// another process's at this moment.
+        /// Gives each key, and each paste, to `handle`, on a thread of its own, while the process is in the terminal's
+        /// foreground. `None` where standard input is no terminal.
         pub fn listen(handle: impl FnMut(Typed) + Send + 'static) -> Option<Self> {
-            if !is_in_foreground() {
-                return None;
-            }
-            let modes = Arc::new(Modes::paste().ok()?);
+            let modes = Arc::new(Modes::keys().ok()?);
             let of_thread = modes.clone();
             let thread =
                 std::thread::Builder::new().name("keys".into()).spawn(move || read(&of_thread, handle));

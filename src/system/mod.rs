@@ -24,6 +24,7 @@ pub mod signals;
 mod steps;
 mod surroundings;
 mod terminal;
+pub mod threads;
 #[cfg(unix)]
 mod tty;
 mod variables;

@@ -163,7 +163,7 @@ impl Terminal {
 
     /// Whether a moving line may be drawn on standard error.
     pub fn can_animate(&self) -> bool {
-        self.attended && self.talk >= Talk::Normal && !self.plain
+        self.attended && self.talk >= Talk::Normal && !self.plain && is_looked_at()
     }
 
     /// Writes the answer to standard output. A reader that has gone is no error.
@@ -374,8 +374,17 @@ impl Asker {
 fn asked(e: io::Error) -> Error {
     match e.kind() {
         io::ErrorKind::Interrupted => Error::Interrupted { next: None },
+        io::ErrorKind::WouldBlock => Error::InBackground,
         _ => Error::System { what: "the terminal can't be asked", reason: e.to_string() },
     }
+}
+
+/// In a terminal's background others draw.
+fn is_looked_at() -> bool {
+    #[cfg(unix)]
+    return super::tty::is_in_foreground();
+    #[cfg(not(unix))]
+    return true;
 }
 
 /// [`clean`], line by line.

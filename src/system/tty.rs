@@ -2,6 +2,8 @@
 //!
 //! A key reader and a prompt change how the terminal takes what is typed. Whatever ends or stops them (an answer, an error,
 //! Ctrl-C, a polite signal, Ctrl-\, Ctrl-Z) puts the modes back first; a process that goes on after Ctrl-Z takes them anew.
+//! All that is done in the terminal's foreground alone: in the background (`&`, `bg`, `timeout` in a script) whoever touches
+//! the modes, or reads, is stopped.
 
 use super::signals::{self, polite};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -10,14 +12,18 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp
 use std::io::{self, PipeReader, PipeWriter, Write, stderr, stdin};
 use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// The terminal as it was, and as it is while somebody is asked.
+/// How the terminal takes what is typed while somebody is asked, and how it was before.
 struct Changed {
-    saved: Termios,
-    ours: Termios,
+    with: fn(&mut Termios),
+    when: OptionalActions,
     extras: Extras,
+    /// As it was before the first change; there is none while the process is in the background.
+    saved: Option<Termios>,
+    /// It's changed at this moment.
+    taken: bool,
     /// Who waits for what is typed is woken by this.
     wake: PipeWriter,
 }
@@ -31,6 +37,8 @@ struct Extras {
     hides_cursor: bool,
     /// What is left unread is nobody's command.
     drains: bool,
+    /// Nobody is asked: it can begin in the background, and wait there.
+    waits_for_the_foreground: bool,
 }
 
 /// What is changed at the one terminal; nothing, while nobody is asked.
@@ -52,6 +60,9 @@ pub(super) enum Woken {
     /// The process goes on after it was stopped: a question is to be asked anew.
     Continued,
 }
+
+/// How often a process in the background looks whether it has come to the foreground.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// What a signal tells the one who waits.
 const INTERRUPTED: u8 = b'i';
@@ -85,44 +96,70 @@ impl Modes {
 
     /// The same, where what is pasted is marked, and what is left of it is thrown away.
     pub(super) fn paste() -> io::Result<Self> {
-        Self::change(
-            silent,
-            Extras { marks_pastes: true, drains: true, ..Extras::default() },
-            OptionalActions::Now,
-        )
+        let extras = Extras { marks_pastes: true, drains: true, ..Extras::default() };
+        Self::change(silent, extras, OptionalActions::Now)
     }
 
-    fn change(with: impl FnOnce(&mut Termios), extras: Extras, when: OptionalActions) -> io::Result<Self> {
+    /// The same beside something else that goes on, in the background as well: keys come once it's in the foreground.
+    pub(super) fn keys() -> io::Result<Self> {
+        let extras =
+            Extras { marks_pastes: true, drains: true, waits_for_the_foreground: true, ..Extras::default() };
+        Self::change(silent, extras, OptionalActions::Now)
+    }
+
+    fn change(with: fn(&mut Termios), extras: Extras, when: OptionalActions) -> io::Result<Self> {
         watch();
-        let saved = tcgetattr(stdin())?;
-        let mut ours = saved.clone();
-        with(&mut ours);
+        // Where it's no terminal at all.
+        tcgetattr(stdin())?;
         let (woken, wake) = io::pipe()?;
         let mut place = changed();
         if place.is_some() {
             return Err(io::Error::other("the terminal is being asked already"));
         }
-        tcsetattr(stdin(), when, &ours)?;
-        let it = Changed { saved, ours, extras, wake };
-        it.mark(true);
+        let mut it = Changed { with, when, extras, saved: None, taken: false, wake };
+        match it.is_ours() {
+            true => it.take()?,
+            false if !extras.waits_for_the_foreground => return Err(io::ErrorKind::WouldBlock.into()),
+            false => {}
+        }
         *place = Some(it);
         Ok(Self { woken })
     }
 
-    /// Waits until something is typed, or happens, or for so long.
+    /// Waits until something is typed, or happens, or for so long. What is typed while the process is in the background is
+    /// for others: it's not looked at.
     pub(super) fn wait(&self, limit: Option<Duration>) -> io::Result<Woken> {
+        let until = limit.map(|limit| Instant::now() + limit);
+        loop {
+            let held = changed().as_mut().map_or(Held::Still, Changed::hold);
+            if held == Held::Anew {
+                return Ok(Woken::Continued);
+            }
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            // Nobody tells a process that runs on that it has come to the foreground.
+            let left = if held == Held::Away { Some(left.unwrap_or(LOOK).min(LOOK)) } else { left };
+            match self.poll(held == Held::Still, left)? {
+                Woken::Quiet if until.is_none_or(|until| Instant::now() < until) => {}
+                Woken::Typed if changed().as_ref().is_some_and(|it| !it.is_ours()) => {}
+                woken => return Ok(woken),
+            }
+        }
+    }
+
+    fn poll(&self, typed: bool, limit: Option<Duration>) -> io::Result<Woken> {
         let limit = limit.map(|limit| Timespec {
             tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: limit.subsec_nanos().into(),
         });
         let input = stdin();
         let mut wanted =
-            [PollFd::new(&input, PollFlags::IN), PollFd::from_borrowed_fd(self.woken.as_fd(), PollFlags::IN)];
+            [PollFd::from_borrowed_fd(self.woken.as_fd(), PollFlags::IN), PollFd::new(&input, PollFlags::IN)];
+        let wanted = if typed { &mut wanted[..] } else { &mut wanted[..1] };
         // A signal that others handle cuts it short.
-        if rustix::io::retry_on_intr(|| poll(&mut wanted, limit.as_ref()))? == 0 {
+        if rustix::io::retry_on_intr(|| poll(wanted, limit.as_ref()))? == 0 {
             return Ok(Woken::Quiet);
         }
-        if wanted[1].revents().is_empty() {
+        if wanted[0].revents().is_empty() {
             return Ok(Woken::Typed);
         }
         let mut why = [0];
@@ -151,24 +188,69 @@ impl Modes {
 
 impl Drop for Modes {
     fn drop(&mut self) {
-        if let Some(it) = changed().take() {
+        if let Some(mut it) = changed().take() {
             it.put_back(if it.extras.drains { OptionalActions::Flush } else { OptionalActions::Now });
         }
     }
 }
 
+/// Whether the terminal is ours to change and to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// It is, and was.
+    Still,
+    /// It is again, as of now.
+    Anew,
+    /// It's another process's.
+    Away,
+}
+
 impl Changed {
-    fn put_back(&self, when: OptionalActions) {
-        self.mark(false);
-        let _ = tcsetattr(stdin(), when, &self.saved);
+    /// Whether what is typed is for this process. Where a terminal doesn't tell, a question is asked, and keys aren't taken.
+    fn is_ours(&self) -> bool {
+        tcgetpgrp(stdin()).map_or(!self.extras.waits_for_the_foreground, |foreground| foreground == getpgrp())
     }
 
-    fn take_anew(&self) {
-        // From the background it would stop us.
-        if is_in_foreground() {
-            let _ = tcsetattr(stdin(), OptionalActions::Now, &self.ours);
+    /// Changes it as soon as it's ours. From the background nothing is touched: that would stop us.
+    fn hold(&mut self) -> Held {
+        match (self.is_ours(), self.taken) {
+            (true, true) => Held::Still,
+            (true, false) => self.take().map_or(Held::Still, |()| Held::Anew),
+            (false, _) => {
+                self.taken = false;
+                Held::Away
+            }
+        }
+    }
+
+    fn take(&mut self) -> io::Result<()> {
+        if self.saved.is_none() {
+            self.saved = Some(tcgetattr(stdin())?);
+        }
+        if let Some(mut ours) = self.saved.clone() {
+            (self.with)(&mut ours);
+            // What was typed before a question is thrown away before the first time alone.
+            tcsetattr(stdin(), std::mem::replace(&mut self.when, OptionalActions::Now), &ours)?;
+            self.taken = true;
             self.mark(true);
         }
+        Ok(())
+    }
+
+    fn put_back(&mut self, when: OptionalActions) {
+        if std::mem::take(&mut self.taken)
+            && self.is_ours()
+            && let Some(saved) = &self.saved
+        {
+            self.mark(false);
+            let _ = tcsetattr(stdin(), when, saved);
+        }
+    }
+
+    /// After a stop, whatever whoever had the terminal meanwhile made of it.
+    fn take_anew(&mut self) {
+        self.taken = false;
+        self.hold();
     }
 
     fn mark(&self, on: bool) {
@@ -188,7 +270,7 @@ fn silent(modes: &mut Termios) {
     modes.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
 }
 
-/// Whether what is typed is for this process: one in the background that reads it, or changes the terminal, is stopped.
+/// Whether this process is in the foreground of its terminal: what it draws there is looked at.
 pub(super) fn is_in_foreground() -> bool {
     tcgetpgrp(stdin()).is_ok_and(|foreground| foreground == getpgrp())
 }
@@ -247,13 +329,13 @@ impl Act {
                 }
             }
             Self::Quit => {
-                if let Some(it) = changed().as_ref() {
+                if let Some(it) = changed().as_mut() {
                     it.put_back(OptionalActions::Flush);
                 }
                 leave(131);
             }
             Self::Stop => {
-                if let Some(it) = changed().as_ref() {
+                if let Some(it) = changed().as_mut() {
                     it.put_back(OptionalActions::Now);
                 }
                 let _ = kill_process(getpid(), Signal::STOP);

@@ -1,4 +1,4 @@
-//! S31: every byte of what is sealed, flipped or with the rest cut off, is noticed. The armoured bundle of an export too.
+//! S31: every byte of what is sealed, flipped or with the rest cut off, is noticed. The armored bundle of an export too.
 
 use super::trial::{label, row};
 use super::{Sealed, Vault, create_identity};

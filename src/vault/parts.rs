@@ -46,7 +46,7 @@ pub(super) fn account(item: &str, number: usize) -> String {
     format!("{item}#{number}")
 }
 
-/// Of the secret itself nothing can be learnt from it: a token's 128 bits and more can't be guessed.
+/// Of the secret itself nothing can be learned from it: a token's 128 bits and more can't be guessed.
 fn hash(secret: &[u8]) -> String {
     let digest = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(secret)));
     hex::encode(digest.as_slice())

@@ -221,7 +221,7 @@ impl SealedVault {
 /// Makes a new identity in a file that must not exist yet, 0600; returns its recipient.
 pub fn create_identity(path: &Path) -> Result<String> {
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty() && !f.exists()) {
-        files::private_folder(folder)?;
+        files::provided_folder(folder)?;
     }
     let identity = Identity::generate();
     let recipient = identity.to_public().to_string();

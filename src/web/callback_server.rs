@@ -10,7 +10,7 @@ use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
 use crate::model::secret::Fingerprint;
 use crate::oauth::{Code, ProviderClient, Returned};
-use crate::system::Env;
+use crate::system::{Env, threads};
 use crate::web::listener::{Listener, Method, Page, Request, Serving, TrustedProxies};
 use crate::web::pages;
 use std::net::SocketAddr;
@@ -92,6 +92,7 @@ impl CallbackServer {
     ) -> Result<Self> {
         let unbound = socket::unbound(Some(bind.port()).filter(|port| *port != 0));
         let runtime = env.net()?;
+        threads::rehearse(threads::OF_A_CONSENT)?;
         let (sender, events) = channel();
         let reception = Arc::new(Reception::new(
             public.as_str().trim_end_matches('/').to_owned(),

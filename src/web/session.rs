@@ -11,11 +11,16 @@ use crate::model::ids::FlowId;
 use crate::model::provider::RedirectHost;
 use crate::model::secret::Secret;
 use crate::oauth::{self, Ask, Code, ProviderClient, Returned};
-use crate::system::{BrowserChoice, Env, Listening, Opened, Typed, presentable};
+use crate::system::{BrowserChoice, Env, Listening, Opened, Typed, presentable, threads};
 use crate::web::listener::{Host, Listener, Serving};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Whoever is this late was stopped, or was busy, when the time was over.
+const UNTIL_STOPPED: Duration = Duration::from_millis(250);
+/// How long what waits in a socket may take to be read.
+const READING: Duration = Duration::from_secs(2);
 
 /// A listener with the questions it waits for.
 pub struct Session {
@@ -39,6 +44,7 @@ impl Session {
         let wanted = port.or(provider.redirect.port).filter(|port| *port != 0);
         let unbound = socket::unbound(wanted);
         let runtime = env.net()?;
+        threads::rehearse(threads::OF_A_CONSENT)?;
         let (sender, events) = channel();
         let router = Arc::new(Mutex::new(CallbackRouter::new(&client)));
         let serve = |wanted: Option<u16>| {
@@ -169,8 +175,15 @@ impl Session {
     }
 
     /// The next step, or `None` once the time is over. Measured by the machine's steady clock.
+    ///
+    /// Where this process was stopped (Ctrl-Z, SIGSTOP) beyond that time, what came meanwhile waits in a socket, and whoever
+    /// reads it has just been woken, too: that is waited for.
     pub fn next(&self, until: Instant) -> Option<SessionEvent> {
-        self.events.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
+        let in_time = self.events.recv_timeout(until.saturating_duration_since(Instant::now())).ok();
+        in_time.or_else(|| match until.elapsed() > UNTIL_STOPPED {
+            true => self.events.recv_timeout(READING).ok(),
+            false => None,
+        })
     }
 
     /// A step that is there already.

@@ -326,7 +326,7 @@ fn a_public_address_with_a_port_is_asked_for_with_it() {
 }
 
 #[test]
-fn what_is_no_proxys_address_is_refused() {
+fn what_is_no_address_of_a_proxy_is_refused() {
     snapshot!(public().run("listen --trust-proxy proxy.example.com"));
 }
 

@@ -1,4 +1,4 @@
-//! What a sceptical user found at the edges: each was wrong once.
+//! What a skeptical user found at the edges: each was wrong once.
 
 use crate::support::{Rig, Run, admin};
 use biotrack_auth::sandbox::Mishap;

@@ -10,6 +10,8 @@ mod bulk;
 mod check;
 mod concurrency;
 #[cfg(target_os = "linux")]
+mod containers;
+#[cfg(target_os = "linux")]
 mod crash;
 mod deactivate;
 mod demo;
@@ -31,6 +33,8 @@ mod history;
 mod hostile;
 #[cfg(unix)]
 mod hostile_input;
+#[cfg(target_os = "linux")]
+mod job_control;
 #[cfg(target_os = "linux")]
 mod keyring;
 #[cfg(target_os = "linux")]

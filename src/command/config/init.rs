@@ -5,12 +5,14 @@ use super::keeper::{Choice, Keeper};
 use super::set_secret;
 use crate::config::{Config, NewProfile, NewVault, Preset, add_profile, missing, needs_secret, preset_gives};
 use crate::error::clean;
-use crate::error::{ConfigError, Error, Result};
+use crate::error::{ConfigError, Error, LedgerError, Result};
+use crate::ledger::try_place;
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;
+use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
 use crate::report::SCHEMA;
-use crate::system::Env;
+use crate::system::{Env, files};
 use clap::ValueEnum;
 use serde::Serialize;
 
@@ -71,11 +73,19 @@ pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) ->
         Some(config) => settled_vault(config, args.vault)?,
         None => None,
     };
+    // Before a person has typed anything in vain.
+    files::check_usable_folder(&env.paths.data).map_err(|e| LedgerError::Open {
+        path: env.paths.ledger().display().to_string(),
+        reason: e.to_string(),
+    })?;
     let new = gather(args, globals, env, existing.as_ref())?;
     let provider = new.check()?;
     let secret = secret(args, env, &provider)?;
 
     // From here on things are made; the file comes last, so that a failure leaves no half-made profile.
+    if is_in_a_file(existing.as_ref(), env)? {
+        try_place(&env.paths)?;
+    }
     let choice = match settled {
         Some(_) => None,
         None => Some(keeper.choose(args.vault)?),
@@ -107,6 +117,12 @@ pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) ->
         )?;
     }
     Ok(0)
+}
+
+/// Whether the ledger is this host's own file, and not on a server.
+fn is_in_a_file(existing: Option<&Config>, env: &Env) -> Result<bool> {
+    let place = existing.map(|config| config.ledger_place(&env.variables, &env.who.user)).transpose()?;
+    Ok(matches!(place, None | Some(LedgerPlace::File)))
 }
 
 /// The vault that is settled already, by name or because profiles use the default; another one is refused.

@@ -12,7 +12,7 @@ use crate::model::pace::Pace;
 use crate::model::plan::Planned;
 use crate::model::provider::Provider;
 use crate::report::consent_card;
-use crate::system::Opened;
+use crate::system::{Opened, threads};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use jiff::SignedDuration;
 use std::fmt::Write;
@@ -109,6 +109,9 @@ fn spinner(until: Instant) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({left} left; Ctrl-C stops)") {
         spinner.set_style(style.with_key("left", left));
     }
-    spinner.enable_steady_tick(Duration::from_millis(200));
+    // Its thread, which it starts without asking whether it gets one.
+    if threads::rehearse(1).is_ok() {
+        spinner.enable_steady_tick(Duration::from_millis(200));
+    }
     spinner
 }

@@ -174,7 +174,7 @@ impl Examination<'_, '_> {
         let paths = &self.call.env.paths;
         if files::check_private_folder(&paths.data).is_err()
             && self.fix
-            && files::private_folder(&paths.data).is_ok()
+            && files::provided_folder(&paths.data).is_ok()
         {
             self.fixed("files", "the data folder was open to others, and is 0700 now");
         }

@@ -46,7 +46,7 @@ const STREETS: [&str; 8] = [
     "Saratoga Springs Road",
     "Ithaca Commons",
     "Flushing 法拉盛",
-    "Rochester Park Avenue Dispensary and Wellness Centre",
+    "Rochester Park Avenue Dispensary and Wellness Center",
     "Zoë’s Corner",
 ];
 

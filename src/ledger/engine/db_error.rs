@@ -2,7 +2,9 @@
 
 use super::transaction_kind::PATIENCE;
 use crate::error::{Error, LedgerError};
-use rusqlite::ErrorCode;
+use crate::ledger::file_system::{check_locks, lacking};
+use rusqlite::{ErrorCode, ffi};
+use std::path::Path;
 use tokio_postgres::error::SqlState;
 
 /// What can go wrong inside a transaction.
@@ -67,6 +69,9 @@ pub(super) fn of_sqlite(path: &str, what: &'static str, e: &rusqlite::Error) -> 
         rusqlite::Error::SqliteFailure(_, Some(words)) => words.clone(),
         other => other.to_string(),
     };
+    if let Some(lacking) = of_file_system(Path::new(path), e, &reason) {
+        return lacking.into();
+    }
     let path = path.to_owned();
     match e.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
@@ -77,6 +82,24 @@ pub(super) fn of_sqlite(path: &str, what: &'static str, e: &rusqlite::Error) -> 
         _ => LedgerError::Io { what, reason },
     }
     .into()
+}
+
+/// What is the file system's fault. SQLite takes a lock that isn't given for one that somebody has.
+fn of_file_system(path: &Path, e: &rusqlite::Error, reason: &str) -> Option<LedgerError> {
+    let rusqlite::Error::SqliteFailure(code, _) = e else { return None };
+    match code.code {
+        ErrorCode::DatabaseBusy | ErrorCode::FileLockingProtocolFailed => check_locks(path).err(),
+        ErrorCode::SystemIoFailure => match code.extended_code {
+            ffi::SQLITE_IOERR_SHMOPEN | ffi::SQLITE_IOERR_SHMSIZE | ffi::SQLITE_IOERR_SHMMAP => {
+                Some(lacking(path, "shared memory", reason.to_owned()))
+            }
+            ffi::SQLITE_IOERR_LOCK | ffi::SQLITE_IOERR_RDLOCK | ffi::SQLITE_IOERR_SHMLOCK => {
+                Some(lacking(path, "file locks", reason.to_owned()))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// What an error of the server means to an operator.

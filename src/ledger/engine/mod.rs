@@ -7,6 +7,7 @@ mod safety_copy;
 mod sqlite;
 mod transaction_kind;
 mod transactions;
+mod trial;
 mod value;
 
 pub(super) use db::{Db, Row};
@@ -14,4 +15,5 @@ pub(super) use db_error::{DbError, unexpected_value};
 pub(super) use postgres::{ServerLock, Session};
 pub(super) use sqlite::{LedgerFile, checkpoint_truncate};
 pub(super) use transactions::Engine;
+pub use trial::try_place;
 pub(super) use value::{Cell, Value, values};

@@ -5,6 +5,7 @@ use super::db_error::{DbError, of_sqlite};
 use super::safety_copy;
 use super::transaction_kind::{PATIENCE, TransactionKind};
 use crate::error::{Error, LedgerError, Result};
+use crate::ledger::file_system::{check_locks, no_locks};
 use crate::ledger::meta;
 use crate::ledger::migrations;
 use crate::ledger::move_state::elsewhere;
@@ -59,6 +60,7 @@ impl LedgerFile {
             .and_then(|()| check_beside(paths))
             .map_err(|e| LedgerError::Open { path: place.clone(), reason: e.to_string() })?;
         refuse_emptied(paths, &place)?;
+        refuse_without_locks(&file)?;
         let db = match prepare(&place, OpenFlags::SQLITE_OPEN_READ_ONLY) {
             // Someone was killed while making it: only who may write can roll that back.
             Err(e) if e.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
@@ -84,11 +86,12 @@ impl LedgerFile {
         let place = file.display().to_string();
         let unopened =
             |e: Error| Error::from(LedgerError::Open { path: place.clone(), reason: e.to_string() });
-        files::private_folder(&paths.data).map_err(unopened)?;
+        files::provided_folder(&paths.data).map_err(unopened)?;
         refuse_emptied(paths, &place)?;
         files::open_private(&file).map_err(unopened)?;
         // defense: S30 beside-the-ledger
         check_beside(paths).map_err(unopened)?;
+        refuse_without_locks(&file)?;
         let db = open(&place, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let mut file = Self { db, place: place.clone(), id: String::new(), anyway };
         let found = file.schema()?;
@@ -100,7 +103,7 @@ impl LedgerFile {
             steps.reached(Step::BeforeCommit);
             // Two processes that start at once must not both make it: SQLite doesn't wait while the mode changes.
             let turn = files::open_private(&turn(paths)).map_err(unopened)?;
-            turn.lock().map_err(|e| LedgerError::Open { path: place.clone(), reason: e.to_string() })?;
+            turn.lock().map_err(|e| no_locks(&paths.ledger(), &e))?;
             let id = random.name()?;
             let made = file.make_or_migrate(paths, &id);
             migration = made.map_err(|e| e.named(&place, "be made or migrated"))?;
@@ -270,12 +273,20 @@ fn refuse_emptied(paths: &Paths, name: &str) -> Result<()> {
     }
 }
 
+/// SQLite takes a lock that isn't given for one that somebody has, and waits for it: where that may be, it's tried before.
+fn refuse_without_locks(file: &std::path::Path) -> Result<()> {
+    match files::remote_file_system(file) {
+        Some(_) => Ok(check_locks(file)?),
+        None => Ok(()),
+    }
+}
+
 /// What SQLite keeps beside the ledger holds what the ledger does, and it writes there without a look at whose that is.
 fn check_beside(paths: &Paths) -> Result<()> {
     paths.beside_ledger().iter().try_for_each(|file| files::check_private_file(file))
 }
 
-fn open(name: &str, flags: OpenFlags) -> Result<Connection> {
+pub(super) fn open(name: &str, flags: OpenFlags) -> Result<Connection> {
     prepare(name, flags).map_err(|e| of_sqlite(name, "be opened", &e))
 }
 
@@ -290,6 +301,8 @@ fn prepare(name: &str, flags: OpenFlags) -> rusqlite::Result<Connection> {
     // defense: S35 commits-are-synced
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", true)?;
+    // A container may have no folder for temporary files that can be written.
+    db.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(db)
 }
 

@@ -95,7 +95,7 @@ struct Code {
 enum Use {
     Open,
     /// Presented with a wrong verifier or redirect address: dead, and nothing was made of it.
-    Spoilt,
+    Spoiled,
     /// Made the grant with this index.
     Made(usize),
 }

@@ -93,7 +93,7 @@ impl Authority {
                 self.kill(now, grant, "code replayed", What::default());
                 return self.invalid(now, "code replayed", what);
             }
-            Use::Spoilt => Some("code spoilt by an earlier wrong use"),
+            Use::Spoiled => Some("code spoiled by an earlier wrong use"),
             Use::Open if now >= code.expires_at => Some("code expired"),
             Use::Open if redirect_uri != code.redirect_uri => {
                 Some("another redirect_uri than was asked with")
@@ -104,7 +104,7 @@ impl Authority {
             Use::Open => None,
         };
         if let Some(why) = wrong {
-            code.use_ = Use::Spoilt;
+            code.use_ = Use::Spoiled;
             return self.invalid(now, why, what);
         }
         code.use_ = Use::Made(self.grants.len());

@@ -25,6 +25,11 @@ impl Folder {
         Self::open_at(rustix::fs::CWD, path, OFlags::NOFOLLOW)
     }
 
+    /// The same of a folder in this one.
+    pub(super) fn open_itself_in(&self, name: &OsStr) -> io::Result<Self> {
+        Self::open_at(&self.handle, name.as_ref(), OFlags::NOFOLLOW)
+    }
+
     /// A folder that a link in this one leads to.
     pub(super) fn open_from(&self, path: &Path) -> io::Result<Self> {
         Self::open_at(&self.handle, path, OFlags::empty())

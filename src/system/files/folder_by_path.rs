@@ -30,6 +30,10 @@ impl Folder {
         }
     }
 
+    pub(super) fn open_itself_in(&self, name: &OsStr) -> io::Result<Self> {
+        Self::open_itself(&self.path.join(name))
+    }
+
     pub(super) fn open_from(&self, path: &Path) -> io::Result<Self> {
         Self::open(&self.path.join(path))
     }

@@ -143,19 +143,36 @@ pub(super) fn link(facts: &Facts, user: &User) -> Result<(), String> {
     Ok(())
 }
 
-pub(super) const NO_FOLDER: &str = "it should be a folder, and not a link: put the folder itself there";
+pub(super) const NO_FOLDER: &str =
+    "it should be a folder, and not a link or a file: put the folder itself there";
 
 fn of_another(path: &Path, facts: &Facts, user: &User) -> String {
     format!(
-        "it belongs to another user (uid {}), who can change what is in it. Run this as that user; or, if everything in it is yours, have root give it to you: {}",
+        "it belongs to another user (uid {}), who can change what is in it. Run this as that user; or, if everything in it is yours, have root give it to you: {}{}",
         facts.owner,
-        command(&["chown", &user.number.to_string()], path)
+        command(&["chown", &user.number.to_string()], path),
+        instead(path, facts, user)
     )
+}
+
+/// A folder that isn't ours and that we can write, as a volume that a container is given, needn't be changed by anybody.
+fn instead(path: &Path, facts: &Facts, user: &User) -> String {
+    let is_writable =
+        facts.mode & 0o002 != 0 || facts.mode & 0o020 != 0 && user.groups.contains(&facts.group);
+    match facts.kind == Kind::Folder && facts.owner != user.number && is_writable {
+        true => {
+            let below = path.join("biotrack-auth");
+            let below = shell([&*below.to_string_lossy()]);
+            format!(". Or name a folder in it, which is made for this user alone: BIOTRACK_AUTH_HOME={below}")
+        }
+        false => String::new(),
+    }
 }
 
 fn changed_by_others(path: &Path, facts: &Facts, user: &User) -> String {
     let who = if facts.mode & 0o002 != 0 { "every user" } else { "its group" };
-    format!("{who} can change it (mode {}). {}", shown(facts), fix(path, "go-w", facts, user))
+    let (fix, instead) = (fix(path, "go-w", facts, user), instead(path, facts, user));
+    format!("{who} can change it (mode {}). {fix}{instead}", shown(facts))
 }
 
 /// How a secret is closed to strangers.
@@ -272,6 +289,20 @@ mod tests {
         }
         assert!(folder(Path::new("f"), &facts(Kind::File, US, US, 0o700), &user(), false).is_err());
         assert!(shared_folder(&facts(Kind::Folder, US, US, 0o1777)).is_err());
+    }
+
+    #[test]
+    fn on_a_volume_that_we_may_write_a_folder_in_it_is_named() {
+        let said = |owner, group, mode| {
+            let facts = facts(Kind::Folder, owner, group, mode);
+            folder(Path::new("/data"), &facts, &user(), false).unwrap_err()
+        };
+        let below = "BIOTRACK_AUTH_HOME=/data/biotrack-auth";
+        assert!(said(0, 2000, 0o2775).ends_with(below));
+        assert!(said(1001, 2000, 0o2770).ends_with(below));
+        // Ours is ours to close, and in one that we can't write there is nothing to be made.
+        assert!(!said(US, 2000, 0o2775).contains(below));
+        assert!(!said(0, 3000, 0o2775).contains(below));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Files that must be private, or that take another's place: each is opened once, in a folder that is open, and judged
 //! and changed by its handle. Whoever puts something else there meanwhile finds nobody who looks at it.
 
+mod disk;
 #[cfg(unix)]
 mod folder;
 #[cfg(not(unix))]
@@ -8,6 +9,7 @@ mod folder;
 mod folder;
 mod judge;
 
+pub use disk::{no_locks_in, remote_file_system, room, unlockable};
 pub use judge::Holds;
 
 use super::random::{OsRandom, Random};
@@ -162,6 +164,38 @@ fn aside(name: &OsStr) -> Result<OsString> {
 /// Makes the folder, and those above it, 0700; closes one of ours that is open to others; refuses one that is a link,
 /// another user's, or shared.
 pub fn private_folder(path: &Path) -> Result<()> {
+    prepared(path, Links::Refused)
+}
+
+/// The same for a folder that a person or the system names: it may be a link, where it, and where it leads, are ours or
+/// root's, as systemd's to the state of a dynamic user.
+pub fn provided_folder(path: &Path) -> Result<()> {
+    prepared(path, Links::Followed)
+}
+
+/// Refuses what [`provided_folder`] would refuse, where it exists; changes nothing.
+pub fn check_usable_folder(path: &Path) -> Result<()> {
+    let path = &without_a_slash_behind(path);
+    own_folder(path, Links::Followed)?.map_or(Ok(()), |(_, facts)| usable(path, &facts))
+}
+
+/// Refuses a folder that exists and isn't ours, or is open to others; changes nothing.
+pub fn check_private_folder(path: &Path) -> Result<()> {
+    let path = &without_a_slash_behind(path);
+    let Some((_, facts)) = own_folder(path, Links::Followed)? else { return Ok(()) };
+    judge::shared_folder(&facts)
+        .and_then(|()| judge::closed_folder(path, &facts, &folder::user()))
+        .map_err(|said| fault(path, said))
+}
+
+/// Whether a folder may be a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Links {
+    Refused,
+    Followed,
+}
+
+fn prepared(path: &Path, links: Links) -> Result<()> {
     let path = &without_a_slash_behind(path);
     if let Err(missing) = fs::symlink_metadata(path) {
         if missing.kind() != io::ErrorKind::NotFound {
@@ -173,43 +207,65 @@ pub fn private_folder(path: &Path) -> Result<()> {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(path).map_err(|e| fault(path, e))?;
     }
-    let (folder, facts) = own_folder(path)?.ok_or_else(|| fault(path, judge::NO_FOLDER))?;
-    let user = folder::user();
-    let closed = Facts { mode: facts.mode & !0o022, ..facts };
-    let judged = if facts.owner == user.number { &closed } else { &facts };
-    let is_shared = judge::shared_folder(&facts);
-    is_shared.and_then(|()| judge::folder(path, judged, &user, false)).map_err(|said| fault(path, said))?;
-    match facts.owner == user.number && facts.mode & 0o777 != 0o700 {
+    let (folder, facts) = own_folder(path, links)?.ok_or_else(|| fault(path, judge::NO_FOLDER))?;
+    usable(path, &facts)?;
+    match facts.owner == folder::user().number && facts.mode & 0o777 != 0o700 {
         true => folder.set_mode(0o700).map_err(|e| fault(path, e)),
         false => Ok(()),
     }
 }
 
-/// Refuses a folder that exists and isn't ours, is a link, or is open to others; changes nothing.
-pub fn check_private_folder(path: &Path) -> Result<()> {
-    let path = &without_a_slash_behind(path);
-    let Some((_, facts)) = own_folder(path)? else { return Ok(()) };
-    judge::shared_folder(&facts)
-        .and_then(|()| judge::closed_folder(path, &facts, &folder::user()))
-        .map_err(|said| fault(path, said))
+/// What is wrong with a folder that is to hold what is private, once one of ours is closed to others.
+fn usable(path: &Path, facts: &Facts) -> Result<()> {
+    let user = folder::user();
+    let closed = Facts { mode: facts.mode & !0o022, ..*facts };
+    let judged = if facts.owner == user.number { &closed } else { facts };
+    let is_shared = judge::shared_folder(facts);
+    is_shared.and_then(|()| judge::folder(path, judged, &user, false)).map_err(|said| fault(path, said))
 }
 
-/// A folder of the program's, by its own name; `None` where there is nothing.
-fn own_folder(path: &Path) -> Result<Option<(Folder, Facts)>> {
-    let opened = Folder::open_itself(path).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => None,
-        io::ErrorKind::NotADirectory => Some(fault(path, judge::NO_FOLDER)),
-        _ if folder::is_a_link(&e) => Some(fault(path, judge::NO_FOLDER)),
-        _ => Some(fault(path, e)),
-    });
+/// A folder of the program's; `None` where there is nothing.
+fn own_folder(path: &Path, links: Links) -> Result<Option<(Folder, Facts)>> {
+    let opened = match Folder::open_itself(path) {
+        Err(e) if is_no_folder(&e) && links == Links::Followed => linked_folder(path)?,
+        opened => opened,
+    };
     match opened {
         Ok(folder) => {
             let facts = folder.facts().map_err(|e| fault(path, e))?;
             Ok(Some((folder, facts)))
         }
-        Err(None) => Ok(None),
-        Err(Some(e)) => Err(e),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) if is_no_folder(&e) => Err(fault(path, judge::NO_FOLDER)),
+        Err(e) => Err(fault(path, e)),
     }
+}
+
+/// The folder that a link leads to, by steps of which nobody else can have laid one.
+fn linked_folder(path: &Path) -> Result<io::Result<Folder>> {
+    let Ok(mut entry) = Entry::at(path) else { return Ok(Err(io::ErrorKind::NotADirectory.into())) };
+    for _ in 0..LINKS {
+        match entry.folder.look(&entry.name) {
+            Ok(facts) if facts.kind == Kind::Link => entry = entry.in_a_judged_folder()?.followed()?,
+            _ => break,
+        }
+        match entry.folder.open_itself_in(&entry.name) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(fault(
+                    path,
+                    format!("it's a link to {}, where there is nothing", entry.path.display()),
+                ));
+            }
+            Err(e) if is_no_folder(&e) => {}
+            opened => return Ok(opened),
+        }
+    }
+    Ok(Err(io::ErrorKind::NotADirectory.into()))
+}
+
+/// What the system says of something else than a folder, or of a link that isn't followed.
+fn is_no_folder(e: &io::Error) -> bool {
+    e.kind() == io::ErrorKind::NotADirectory || folder::is_a_link(e)
 }
 
 /// With one, a link would be followed.
@@ -432,21 +488,6 @@ pub(super) fn is_closed_to_us(path: &Path) -> bool {
     }
 }
 
-/// How many bytes are free on the disk under a path, for this user; `None` where the system doesn't say.
-pub fn room(path: &Path) -> Option<u64> {
-    #[cfg(unix)]
-    {
-        let existing = path.ancestors().find(|it| it.exists())?;
-        let disk = rustix::fs::statvfs(existing).ok()?;
-        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = path;
-        None
-    }
-}
-
 /// The user's number, where no variable gives the name.
 pub(super) fn user_number() -> String {
     #[cfg(unix)]
@@ -583,6 +624,31 @@ mod tests {
         set_mode(&ours, 0o755);
         private_folder(&ours).unwrap();
         assert_eq!(mode(&ours), 0o700);
+    }
+
+    #[test]
+    fn a_folder_that_a_person_names_may_be_a_link_of_ours_and_one_of_the_programs_may_not() {
+        let (all, ours, _) = two();
+        let (link, second) = (all.path().join("link"), ours.join("second"));
+        symlink("ours", &link).unwrap();
+        symlink("../link", &second).unwrap();
+        set_mode(&ours, 0o755);
+        for named in [&link, &second] {
+            assert!(private_folder(named).is_err());
+            check_usable_folder(named).unwrap();
+        }
+        assert_eq!(mode(&ours), 0o755, "a look changed it");
+        provided_folder(&link).unwrap();
+        assert_eq!(mode(&ours), 0o700);
+        check_private_folder(&second).unwrap();
+        symlink("nowhere", all.path().join("dangling")).unwrap();
+        let dangling = provided_folder(&all.path().join("dangling")).unwrap_err().to_string();
+        assert!(dangling.contains("nowhere, where there is nothing"), "{dangling}");
+        symlink("circle", all.path().join("circle")).unwrap();
+        assert!(provided_folder(&all.path().join("circle")).is_err());
+        // Where others can lay a link, it's nobody's word.
+        set_mode(all.path(), 0o777);
+        assert!(provided_folder(&link).unwrap_err().to_string().contains("every user can change it"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::KeyringStore;
 use super::platform::PlatformStore;
 use crate::error::{Result, VaultError};
+use crate::system::threads;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
@@ -122,6 +123,8 @@ impl KeyringThread {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         let failed = |reason: String| VaultError::Keyring { what: "answer", reason };
         if jobs.is_none() {
+            // D-Bus's library starts three of its own, and panics where it can't.
+            threads::rehearse(4)?;
             let (sender, queue) = mpsc::channel::<Job>();
             let (store, given_up) = (self.store.clone(), self.given_up.clone());
             thread::Builder::new()

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_or_was_not_the_proxys_is_not_believed() {
+    fn what_cannot_be_read_or_was_not_from_the_proxy_is_not_believed() {
         let it = proxies(&["10.0.0.0/24"]);
         let from = |headers: &str| asked(&it, "10.0.0.5", headers);
         for headers in [

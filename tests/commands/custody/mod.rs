@@ -11,7 +11,7 @@ mod looking_up;
 mod moving;
 mod process;
 mod proving;
-mod queueing;
+mod queuing;
 mod recovering;
 mod refreshing;
 mod refusing;

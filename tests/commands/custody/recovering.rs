@@ -297,7 +297,7 @@ fn a_link_that_is_out_is_nobodys_leftover_until_its_time_is_over() {
 }
 
 #[test]
-fn a_refresh_that_was_left_is_the_next_refreshs_to_finish() {
+fn a_refresh_that_was_left_is_finished_by_the_next_one() {
     let rig = granted(Rig::new());
     rig.minutes_pass(61);
     rig.provider.replies(TOKEN, [Reply::Status(503, String::new())]);

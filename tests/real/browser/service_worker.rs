@@ -111,7 +111,7 @@ fn the_page_opens_all_the_same_and_what_the_worker_takes_still_counts() {
 }
 
 #[test]
-fn the_worklist_is_where_no_worker_of_anothers_is() {
+fn the_worklist_is_where_no_worker_of_another_site_is() {
     let (browser, port) = taken_over();
     let rig = Rig::new();
     rig.register("L-1").exits(0);

@@ -350,8 +350,8 @@ fn the_drawn_ones_failed(trial: &Trial, faults: &[Fail]) {
         let name = name(key);
         if faults.iter().any(|fail| fail.befalls(SEED, &name.0, &name.1, 1)) {
             drawn += 1;
-            let spoilt = story.issued(&name).iter().any(|issued| issued.spoilt.is_some());
-            assert!(spoilt || story.limited(&name), "{name:?} was drawn, and nothing befell it");
+            let spoiled = story.issued(&name).iter().any(|issued| issued.spoiled.is_some());
+            assert!(spoiled || story.limited(&name), "{name:?} was drawn, and nothing befell it");
         }
     }
     assert!(drawn > 0, "another seed is needed");

@@ -14,7 +14,7 @@ pub struct Issued {
     /// The access token's hash.
     pub access: String,
     /// What became of the answer on its way, where it never arrived whole.
-    pub spoilt: Option<String>,
+    pub spoiled: Option<String>,
 }
 
 /// What the sandbox's log says of each license.
@@ -49,11 +49,11 @@ impl Story {
                     made_of.insert(text("code_sha256"), (name(), grants.len()));
                     made_of.insert(text("grant"), (name(), grants.len()));
                     let run = codes.get(text("code_sha256")).copied().unwrap_or(run);
-                    grants.push(Issued { run, access: text("access_sha256").to_owned(), spoilt: None });
+                    grants.push(Issued { run, access: text("access_sha256").to_owned(), spoiled: None });
                 }
                 "answer_spoilt" => {
                     if let Some((name, at)) = made_of.get(text("code_sha256")) {
-                        story.issued.get_mut(name).unwrap()[*at].spoilt = Some(text("why").to_owned());
+                        story.issued.get_mut(name).unwrap()[*at].spoiled = Some(text("why").to_owned());
                     }
                 }
                 "refused" if text("why") == "rate-limit" => {
@@ -112,7 +112,7 @@ pub enum Verdict {
     Active,
     /// Its admin refused, and its record is as it was.
     Refused,
-    /// The answer was spoilt on its way, and the record says uncertain.
+    /// The answer was spoiled on its way, and the record says uncertain.
     UncertainByFault,
     /// The program was killed over it, and the record says uncertain.
     UncertainByKill,
@@ -145,7 +145,7 @@ pub fn judge(name: &Name, story: &Story, client: &Client<'_>) -> Result<Verdict,
     match &client.kept {
         None if !as_it_was => return wrong("changed without a grant"),
         Some((_, false)) => return wrong("the provider doesn't take the token that is kept"),
-        Some((kept, true)) if !issued.iter().any(|it| it.access == *kept && it.spoilt.is_none()) => {
+        Some((kept, true)) if !issued.iter().any(|it| it.access == *kept && it.spoiled.is_none()) => {
             return wrong("the token that is kept was never handed out");
         }
         _ => {}
@@ -173,7 +173,7 @@ pub fn judge(name: &Name, story: &Story, client: &Client<'_>) -> Result<Verdict,
     if client.granted_in.is_some_and(|run| run >= newest.run) {
         return wrong("called granted, and isn't");
     }
-    match (uncertain, &newest.spoilt) {
+    match (uncertain, &newest.spoiled) {
         (false, _) => wrong("a grant was issued, and it's silently lost"),
         (true, Some(_)) => Ok(Verdict::UncertainByFault),
         (true, None) => Ok(Verdict::UncertainByKill),
@@ -201,7 +201,7 @@ mod tests {
         vec![line("code_issued", code, &json!({})), line("token_issued", code, &access)]
     }
 
-    fn spoilt(code: &str) -> Value {
+    fn spoiled(code: &str) -> Value {
         line("answer_spoilt", code, &json!({"why": "html"}))
     }
 
@@ -263,7 +263,7 @@ mod tests {
     fn a_grant_that_nobody_knows_of_is_silently_lost() {
         let lost = || Found::of(grant("1"), row("expired", &[]));
         lost().is_wrong("silently lost");
-        Found { log: [grant("1"), vec![spoilt("1")]].concat(), ..lost() }.is_wrong("silently lost");
+        Found { log: [grant("1"), vec![spoiled("1")]].concat(), ..lost() }.is_wrong("silently lost");
         let older = [grant("1"), grant("2")].concat();
         Found { uncertain_in: vec![0], ..Found::active(older, "a-1") }.is_wrong("silently lost");
         Found { granted_in: Some(0), ..lost() }.is_wrong("called granted, and isn't");
@@ -273,13 +273,13 @@ mod tests {
     fn a_lost_answer_is_uncertain_by_what_lost_it() {
         let uncertain = |log| Found::of(log, row("expired", &["uncertain"])).judged();
         assert_eq!(uncertain(grant("1")), Ok(Verdict::UncertainByKill));
-        assert_eq!(uncertain([grant("1"), vec![spoilt("1")]].concat()), Ok(Verdict::UncertainByFault));
+        assert_eq!(uncertain([grant("1"), vec![spoiled("1")]].concat()), Ok(Verdict::UncertainByFault));
         assert_eq!(uncertain(vec![]), Ok(Verdict::UncertainByKill));
     }
 
     #[test]
     fn a_token_is_kept_only_if_it_arrived_and_works() {
-        let log = [grant("1"), vec![spoilt("1")]].concat();
+        let log = [grant("1"), vec![spoiled("1")]].concat();
         Found::active(log, "a-1").is_wrong("never handed out");
         Found::active(grant("1"), "a-2").is_wrong("never handed out");
         Found { kept: Some(("a-1", false)), ..Found::active(grant("1"), "a-1") }.is_wrong("doesn't take");

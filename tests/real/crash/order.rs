@@ -63,7 +63,7 @@ fn a_consents_intent_and_room_are_durable_before_its_page_opens_and_its_grant_be
 }
 
 #[test]
-fn a_refreshs_intent_is_durable_before_its_token_is_sent_and_the_new_one_before_it_is_printed() {
+fn the_intent_of_a_refresh_is_durable_before_its_token_is_sent_and_the_new_one_before_it_is_printed() {
     let rig = Rig::new();
     rig.register(LICENSE).exits(0);
     let trace = Trace::of(&rig, &["token", LICENSE, "--min-valid", "60m"]);

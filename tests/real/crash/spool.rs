@@ -92,7 +92,7 @@ fn spare(rig: &Rig) -> PathBuf {
 }
 
 #[test]
-fn the_room_of_an_unused_one_is_the_next_processs() {
+fn the_room_of_an_unused_one_goes_to_the_next_process() {
     use std::os::unix::fs::MetadataExt;
     let rig = Rig::new();
     rig.register("L-1").exits(0);

@@ -34,6 +34,8 @@ const IN_A_FILES_PLACE: [Laid; 9] = [
 ];
 /// The home itself, and what is made in it.
 const FOLDERS: [&str; 4] = ["", "spool", "owners", "claims"];
+/// The home may be a link of ours: see `containers`.
+const HOME: &str = FOLDERS[0];
 const IN_A_FOLDERS_PLACE: [Laid; 7] = [
     Laid::Link,
     Laid::LinkToNothing,
@@ -96,7 +98,7 @@ fn each(names: &[&str], things: &[Laid], mut meet: impl FnMut(&Rig, &str, Laid))
     let (kept, aside) = (rig.snapshot(), tempfile::tempdir().unwrap());
     let mut counted = 0;
     for name in names {
-        for laid in things {
+        for laid in things.iter().filter(|laid| (*name, **laid) != (HOME, Laid::Link)) {
             rig.put_back(&kept);
             let what = aside.path().join(format!("{counted}"));
             let path = match *name {
@@ -172,7 +174,7 @@ fn what_lies_in_a_folders_place_is_refused_or_closed() {
             assert_eq!(rig.truth().len(), known, "{name} {laid:?}: the provider was talked to");
         }
     });
-    assert_eq!(counted, 28);
+    assert_eq!(counted, 27);
 }
 
 #[test]

@@ -71,8 +71,12 @@ impl Screen {
 
     /// Sends a signal to our program at this terminal.
     pub fn ends_programs(&self, signal: &str) {
-        let sent =
-            outside("pkill").args([&format!("-{signal}"), "-t", &self.terminal(), "biotrack-auth"]).status();
+        self.ends("biotrack-auth", signal);
+    }
+
+    /// Sends a signal to a program at this terminal.
+    pub fn ends(&self, program: &str, signal: &str) {
+        let sent = outside("pkill").args([&format!("-{signal}"), "-t", &self.terminal(), program]).status();
         assert!(sent.unwrap().success());
     }
 
