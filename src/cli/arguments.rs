@@ -49,6 +49,14 @@ fn as_rendered(e: &clap::Error) -> Error {
     let plain = e.render().to_string();
     let plain = plain.trim_start_matches("error: ");
     let (what, hint) = plain.split_once('\n').unwrap_or((plain, ""));
+    // What ends in a colon is a list, up to the first empty line.
+    let (what, hint) = match what.strip_suffix(':').and(hint.split_once("\n\n")) {
+        Some((listed, hint)) => {
+            let listed: Vec<_> = listed.lines().map(str::trim).collect();
+            (format!("{what} {}", listed.join(", ")), hint)
+        }
+        None => (what.to_owned(), hint),
+    };
     Error::Usage { what: what.trim().to_owned(), hint: lines(hint) }
 }
 

@@ -8,6 +8,7 @@ use super::{Bench, Call, file};
 use crate::consent::{fits, why_not};
 use crate::error::{Error, Result};
 use crate::model::authorization::{Authorization, Standing};
+use crate::model::edit::shared_names;
 use crate::model::flow::Purpose;
 use crate::model::ids::{
     Contact, Generation, Key, License, OcmLicense, StoreName, Tag, Ubi, Username, near_duplicates,
@@ -137,9 +138,14 @@ fn register<'a>(
         Some(known) => fits(Purpose::Register, Some(known), &provider, now)?,
         None => warn(call, key, standings.iter().map(|it| &it.record)),
     }
+    let others = standings.iter().map(|it| &it.record);
+    for told in shared_names(args.name.as_ref(), args.ocm_license.as_ref(), key, others) {
+        call.env.terminal.say(&format!("Note: {told}."));
+    }
     let item = Planned {
         key: key.clone(),
         username: username.clone(),
+        named: None,
         purpose: Purpose::Register,
         name: args.name,
         ocm_license: args.ocm_license,
@@ -206,6 +212,7 @@ fn plan(path: &Path, call: &Call<'_>, provider: &Provider, standings: &[Standing
         plan.items.push(Planned {
             key: row.key,
             username: row.username,
+            named: None,
             purpose: Purpose::Register,
             name: details.name,
             ocm_license: details.ocm_license,

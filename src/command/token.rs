@@ -125,7 +125,8 @@ pub(super) fn fresh<'a>(
 ) -> Result<Fresh> {
     let provider = bench.provider.clone();
     let standings = bench.custody.ledger().standings_called(&provider.profile, &[selector.to_owned()])?;
-    let key = selection::one(selector, Some(&provider.profile), &standings, |it| &it.record)?.record.key.clone();
+    let key =
+        selection::one(selector, Some(&provider.profile), &standings, |it| &it.record)?.record.key.clone();
     drop(standings);
     if let AtHand::Lasts(fresh) = bench.custody.at_hand(&key, min)? {
         return Ok(fresh);

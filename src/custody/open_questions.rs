@@ -1,6 +1,6 @@
 //! The open questions, as a process knows them that takes answers from elsewhere: also while the ledger can't be read.
 
-use super::writer::{Custody, unknown};
+use super::writer::Custody;
 use crate::error::{Error, HandoffError, Result};
 use crate::model::authorization::Authorization;
 use crate::model::flow::{Flow, Stage};
@@ -61,12 +61,12 @@ impl Custody<'_> {
 
     /// The record that a question is about.
     pub fn record_of(&self, flow: &Flow) -> Result<Authorization> {
-        match self.standing(&flow.key) {
+        match self.record(&flow.key) {
             Err(Error::Ledger(e)) if e.may_pass() => {
                 let known = self.known.0.values().flatten().find(|(known, _)| known.id == flow.id);
                 known.map(|(_, record)| record.clone()).ok_or_else(|| e.into())
             }
-            found => Ok(found?.ok_or_else(unknown)?.record),
+            found => Ok(found?.record),
         }
     }
 }

@@ -123,6 +123,16 @@ impl<'e> Custody<'e> {
         self.ledger.standing(&self.provider.profile, key)
     }
 
+    /// The same; an error where it isn't there, for somebody may have removed it meanwhile.
+    pub fn record(&self, key: &Key) -> Result<Standing> {
+        let profile = &self.provider.profile;
+        self.standing(key)?.ok_or_else(|| Error::NotFound {
+            selector: key.to_string(),
+            profile: Some(profile.clone()),
+            near: Vec::new(),
+        })
+    }
+
     /// Sees that the vault works: writes a probe, reads it back and deletes it.
     pub fn probe(&mut self) -> Result<()> {
         self.puts_items()?;
@@ -198,7 +208,7 @@ impl<'e> Custody<'e> {
     ) -> Result<CommitReceipt> {
         let mut refused = unknown();
         for _ in 0..TRIES {
-            let mut record = self.standing(key)?.ok_or_else(unknown)?.record;
+            let mut record = self.record(key)?.record;
             let change = change(&self.ledger, &mut record)?;
             if let Some(flow) = change.ends.as_ref().and_then(FlowEnd::flow) {
                 self.hand_in_code(flow)?;

@@ -110,6 +110,16 @@ pub enum Error {
         /// The command that registers it again.
         next: String,
     },
+    /// The license has a grant, or something of one is left: its record stays.
+    #[error("{license} can't be removed: {why}")]
+    NotRemovable {
+        /// Which.
+        license: String,
+        /// What is left of it, as a sentence.
+        why: &'static str,
+        /// The command that comes first.
+        next: String,
+    },
     /// Another process is at that license.
     #[error("{license} is being worked on by {holder}")]
     Busy {
@@ -371,6 +381,7 @@ impl Error {
             | Self::BadValue { .. }
             | Self::AlreadyRegistered { .. }
             | Self::NotRenewable { .. }
+            | Self::NotRemovable { .. }
             | Self::HeldElsewhere { .. }
             | Self::NeedsYes { .. }
             | Self::InBackground
@@ -488,6 +499,7 @@ impl Error {
             Self::Ambiguous { .. } => Some("Name one of them as UBI/LICENSE.".into()),
             Self::AlreadyRegistered { next, .. } => Some(format!("To have it consented again: {next}")),
             Self::NotRenewable { next, .. } => Some(format!("Instead: {next}")),
+            Self::NotRemovable { next, .. } => Some(format!("Deactivate it first: {next}")),
             Self::Busy { .. } => Some("Wait until that has ended, then run the command again.".into()),
             Self::NeedsPerson { command, .. } => Some(format!(
                 "At a terminal: {command}. Elsewhere add --no-browser to print the address and wait, --browser CMD to have CMD open it, or --no-wait to print a link for elsewhere and leave."

@@ -12,6 +12,7 @@ mod chain;
 mod changes;
 mod claims;
 mod doubts;
+mod edits;
 mod engine;
 mod export_notes;
 mod exports;
@@ -46,6 +47,7 @@ mod write_context;
 
 pub use changes::CommitReceipt;
 pub use claims::Claim;
+pub use edits::RemovedRecord;
 pub use engine::try_place;
 pub use export_notes::Export;
 pub use health::Leftovers;

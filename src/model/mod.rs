@@ -8,6 +8,7 @@ pub mod column;
 pub mod command_words;
 pub mod consent;
 pub mod duration;
+pub mod edit;
 pub mod expiry;
 pub mod fact;
 pub mod flow;

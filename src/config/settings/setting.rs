@@ -208,6 +208,17 @@ impl Form {
         }
     }
 
+    /// What is to be typed for it in a command.
+    pub fn as_typed(self) -> &'static str {
+        match self {
+            Self::Text => "a text",
+            Self::Flag => "true or false",
+            Self::Number => "a whole number",
+            Self::Numbers => "whole numbers with commas between them: 14,7",
+            Self::Texts => "texts with commas between them",
+        }
+    }
+
     /// The form of a list's items.
     pub fn of_items(self) -> Option<Self> {
         match self {

@@ -8,7 +8,7 @@ mod pasted;
 mod strays;
 
 use super::engine::Starter;
-use super::fit::fits;
+use super::fit::still_fits;
 use super::flows::{Flows, wanted_later_in_words};
 use super::link::IssuedLink;
 use super::outcome::{asking_again, outcome_of};
@@ -425,7 +425,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
                 let license = item.key.license.to_string();
                 return Err(LedgerError::Changed { license }.into());
             }
-            fits(item.purpose, known.as_ref(), &provider, now)?;
+            still_fits(item, known.as_ref(), &provider, now)?;
             Ok(item.on(known, &provider.profile))
         });
         Ok(Question { ask, record, purpose: item.purpose, deadline, handed_off: false })

@@ -121,14 +121,13 @@ impl LedgerFile {
         check_beside(paths).map_err(unopened)?;
         refuse_without_locks(&file)?;
         let db = open(&place, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let mut file =
-            Self {
-                db,
-                place: place.clone(),
-                id: String::new(),
-                anyway: opening == Opening::AsItIs,
-                impatience: Impatience::default(),
-            };
+        let mut file = Self {
+            db,
+            place: place.clone(),
+            id: String::new(),
+            anyway: opening == Opening::AsItIs,
+            impatience: Impatience::default(),
+        };
         let found = file.schema()?;
         if found == NOTHING && opening == Opening::Existing {
             return Err(missing());
