@@ -194,7 +194,7 @@ fn adopting_makes_this_the_home_of_what_a_backup_brought_and_of_nothing_else() {
         let there = another_host(&rig);
         drop(rig.run(&export("L-2", &recipient(&there), &bundle_in(&there))).exits(0));
         let done = rig.run("import --adopt --yes").exits(0);
-        assert!(done.err.contains("1 records' tokens are this ledger's own now."), "{}", done.err);
+        assert!(done.err.contains("The tokens of 1 record are this ledger's own now."), "{}", done.err);
         assert_eq!(shown(&rig, "L-1"), (State::Active, vec![], None));
         assert_eq!(last_line(&rig, "L-1"), "adopted this is its home now");
         assert_eq!(shown(&rig, "L-2").1, ["exported"], "its tokens aren't here");
