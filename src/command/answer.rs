@@ -57,13 +57,13 @@ impl Call<'_> {
 impl Bench<'_> {
     /// What the work on one license was refused for: in JSON as its result, as all that is about a license.
     pub(super) fn refused(&self, call: &Call<'_>, key: &Key, error: Error) -> Result<u8> {
+        let error = error.of_license(&selector(key, self.provider.other()));
         if !call.json || matches!(error, Error::Output(_)) {
             return Err(error);
         }
         // Where the ledger itself fails, the record isn't told.
         let standing = self.custody.standing(key).ok().flatten();
         let outcome = Outcome::of(key.clone(), Ending::Failed, standing);
-        let error = error.of_license(&selector(key, self.provider.other()));
         self.finish(call, Outcome { error: Some(error), ..outcome })
     }
 
@@ -99,7 +99,13 @@ pub fn error_for_monitoring(error: &Error) -> String {
 }
 
 /// An error about one license becomes its outcome; one about the call itself stays the call's.
-pub(super) fn outcome_or_error(key: &Key, standing: Option<Standing>, error: Error) -> Result<Outcome> {
+pub(super) fn outcome_or_error(
+    bench: &Bench<'_>,
+    key: &Key,
+    standing: Option<Standing>,
+    error: Error,
+) -> Result<Outcome> {
+    let error = error.of_license(&selector(key, bench.provider.other()));
     match error.kind() {
         Kind::Usage | Kind::Config | Kind::NotFound | Kind::Ambiguous | Kind::NeedsPerson => Err(error),
         _ => Ok(Outcome {

@@ -69,7 +69,7 @@ fn finish<'a>(key: &Key, pasted: &Pasted, call: &Call<'a>, bench: &mut Bench<'a>
     });
     let outcome = match done {
         Ok(outcome) => settled(call, bench, outcome)?,
-        Err(e) => outcome_or_error(key, bench.custody.standing(key)?, e)?,
+        Err(e) => outcome_or_error(bench, key, bench.custody.standing(key)?, e)?,
     };
     bench.finish(call, outcome)
 }

@@ -3,7 +3,9 @@
 use super::{Bench, Call, online};
 use crate::custody::{AtHand, Fresh};
 use crate::error::{Error, Kind, LedgerError, Result, clean};
+use crate::model::authorization::selector as selector_of;
 use crate::model::duration::parse;
+use crate::model::ids::Key;
 use crate::model::selection;
 use crate::report::token_document;
 use jiff::SignedDuration;
@@ -128,12 +130,17 @@ pub(super) fn fresh<'a>(
     let key =
         selection::one(selector, Some(&provider.profile), &standings, |it| &it.record)?.record.key.clone();
     drop(standings);
-    if let AtHand::Lasts(fresh) = bench.custody.at_hand(&key, min)? {
+    of_record(call, bench, &key, min).map_err(|e| e.of_license(&selector_of(&key, provider.other())))
+}
+
+fn of_record<'a>(call: &Call<'a>, bench: &mut Bench<'a>, key: &Key, min: SignedDuration) -> Result<Fresh> {
+    let provider = bench.provider.clone();
+    if let AtHand::Lasts(fresh) = bench.custody.at_hand(key, min)? {
         return Ok(fresh);
     }
     let asked = online::connect(call, &provider, &bench.custody).and_then(|client| {
         bench.custody.connect(client);
-        bench.custody.fresh(&key, min)
+        bench.custody.fresh(key, min)
     });
     if bench.custody.is_interrupted() {
         // The tokens are stored; whoever pressed Ctrl-C doesn't want this one used.
@@ -143,7 +150,7 @@ pub(super) fn fresh<'a>(
         // Reporting goes on while BioTrack is away, or doesn't say what became of a refresh, or somebody else is long at it;
         // and where the ledger went back in time.
         Err(e) if matches!(e.kind(), Kind::Network | Kind::Provider | Kind::Busy) || may_be_spent(&e) => {
-            let AtHand::Unsettled(fresh) = bench.custody.at_hand(&key, min)? else { return Err(e) };
+            let AtHand::Unsettled(fresh) = bench.custody.at_hand(key, min)? else { return Err(e) };
             let until =
                 fresh.expires_at.map_or_else(String::new, |at| format!(", until {}", provider.zone.time(at)));
             call.env.terminal.say(&format!("Note: {e}. The token from before is still valid{until}."));

@@ -15,12 +15,9 @@ use toml_edit::{Array, DocumentMut, Item, TableLike, Value};
 
 /// Settings that something else hangs on: they change together with it, by the command that moves it.
 const MOVED_BY: [(&str, &str); 3] = [
-    ("vault", "biotrack-auth config vault moves the secrets and names the vault"),
-    ("ledger", "biotrack-auth config ledger move moves the records and names their place"),
-    (
-        "sealed.recipients",
-        "biotrack-auth config recipients add seals the tokens anew and names the recipient",
-    ),
+    ("vault", "The secrets move with it; how: biotrack-auth config vault --help"),
+    ("ledger", "The records move with it; how: biotrack-auth config ledger move --help"),
+    ("sealed.recipients", "The tokens are sealed anew with it; how: biotrack-auth config recipients --help"),
 ];
 
 /// A setting that was to be changed.

@@ -47,7 +47,7 @@ pub fn without_grant(error: Error, item: &Planned, provider: &Provider) -> Error
     match error {
         Error::Provider(error) => Error::NoGrant {
             license: Some(item.key.license.to_string()),
-            error,
+            error: Box::new(error),
             next: asking_again(item, provider),
         },
         other => other.of_license(&selector(&item.key, provider.other())),

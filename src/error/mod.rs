@@ -195,7 +195,7 @@ pub enum Error {
         /// Which license; `None`: each of a run.
         license: Option<String>,
         /// Why.
-        error: ProviderError,
+        error: Box<ProviderError>,
         /// The command that asks about the license once more.
         next: String,
     },

@@ -173,7 +173,7 @@ fn to_monitoring_it_is_unknown_even_where_nothing_else_is_registered() {
 #[test]
 fn what_was_given_up_in_it_concerns_nobody() {
     let gone = Authorization { deactivated_at: Some(PAST.parse().unwrap()), ..store("L-1", FAR) };
-    let rig = renamed(&[gone.clone()]);
+    let rig = renamed(std::slice::from_ref(&gone));
     rig.run("status --all-profiles --due --quiet").is(0, "", "");
     let rig = renamed(&[Authorization { revocation_pending: true, ..gone }]);
     let warning = rig.run("status --all-profiles --due --quiet").exits(0).err;

@@ -48,7 +48,7 @@ pub(in crate::command) fn hand_off<'a>(
     let handed = match made {
         Ok(handed) => handed,
         Err(e) => {
-            let outcome = outcome_or_error(&key, standing, e)?;
+            let outcome = outcome_or_error(bench, &key, standing, e)?;
             return bench.finish(call, outcome);
         }
     };

@@ -47,7 +47,7 @@ pub(in crate::command) fn consent<'a>(
     };
     match asked {
         Ok(outcome) => settled(call, bench, outcome),
-        Err(e) => outcome_or_error(&key, bench.custody.standing(&key)?, e),
+        Err(e) => outcome_or_error(bench, &key, bench.custody.standing(&key)?, e),
     }
 }
 

@@ -69,7 +69,7 @@ pub(in crate::command) fn settled<'a>(
             Ok(outcome)
         }
         Some(error) if outcome.ending == Ending::Failed => {
-            outcome_or_error(&outcome.key, outcome.standing, error)
+            outcome_or_error(bench, &outcome.key, outcome.standing, error)
         }
         error => Ok(Outcome { error, ..outcome }),
     }

@@ -11,7 +11,7 @@ use super::{Bench, Call, online, outcome_or_error};
 use crate::custody::{Asking, Recovered, Revocation, Surrendered, has_left};
 use crate::error::{Error, LedgerError, ProviderError, Result, clean};
 use crate::ledger::Ledger;
-use crate::model::authorization::{Authorization, Standing, discard_waiting};
+use crate::model::authorization::{Authorization, Standing, discard_waiting, selector};
 use crate::model::ids::Key;
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
@@ -260,6 +260,7 @@ fn give_up_all<'a>(
             }
             Some(extent) => give_up(args, call, bench, key, extent, &mut reach),
         };
+        let ended = ended.map_err(|e| e.of_license(&selector(key, bench.provider.other())));
         let (outcome, said) = match ended {
             Ok(ended) => ended,
             Err(e) if going > 1 => {
@@ -268,7 +269,7 @@ fn give_up_all<'a>(
                 let ending = Ending::Failed;
                 (Outcome { error: Some(e), ..Outcome::of(key.clone(), ending, standing) }, said)
             }
-            Err(e) => (outcome_or_error(key, bench.custody.standing(key)?, e)?, String::new()),
+            Err(e) => (outcome_or_error(bench, key, bench.custody.standing(key)?, e)?, String::new()),
         };
         telling.ended(outcome, &said)?;
     }

@@ -477,7 +477,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         if let Some(error) = wrong_client {
             // What is left is gone on with, the code that is kept first.
             let next = next_of("renew", &["--resume"], self.flows.custody.provider().other(), &[]);
-            self.stop(Some(Error::NoGrant { license: None, error, next }));
+            self.stop(Some(Error::NoGrant { license: None, error: Box::new(error), next }));
         }
         self.flows.exchanged(answers);
         for wait in wanted_later.iter().filter_map(|flow| self.flows.waits(flow)) {

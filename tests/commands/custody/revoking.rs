@@ -255,7 +255,7 @@ fn who_cannot_read_the_tokens_any_more_can_still_give_the_license_up_here() {
     let item = rig.keyring.accounts().pop().unwrap();
     rig.keyring.loses(&item);
     let done = rig.run(DEACTIVATE).exits(7);
-    assert!(done.err.contains("deactivate LICENSE --local-only"), "{}", done.err);
+    assert!(done.err.contains("biotrack-auth deactivate --local-only 604001/L-1"), "{}", done.err);
     drop(rig.run(&format!("{DEACTIVATE} --local-only")).exits(0));
     assert_eq!((shown(&rig, "L-1").0, kept(&rig, "L-1")), (State::Deactivated, vec![]));
 }
