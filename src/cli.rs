@@ -99,7 +99,7 @@ fn run_in(env: &mut Env, arguments: &[OsString]) -> u8 {
         tree_here = tree_here.term_width(width.into());
     }
     if let Some(error) = arguments::misread(&tree_here, arguments) {
-        return refused(&error, arguments, &env);
+        return refused(&error, arguments, env);
     }
     let matches = match tree_here.try_get_matches_from(arguments) {
         Ok(matches) => matches,

@@ -45,6 +45,7 @@ impl Answer {
 }
 
 #[test]
+#[expect(clippy::disallowed_macros, reason = "a test has no Env")]
 fn under_load_each_answer_is_stored_or_told_while_log_hook_and_database_fail() {
     let (server, until) = (Server::start(), Instant::now() + length());
     let team = Team::on(&server.address(&server.database(), "postgres"), 1);
@@ -53,7 +54,7 @@ fn under_load_each_answer_is_stored_or_told_while_log_hook_and_database_fail() {
     let listener = Unread::of(team.command(0, &["listen", "--port", "0", "-v"]));
     let (answers, made) = (Mutex::new(BTreeMap::<String, Answer>::new()), AtomicUsize::new(0));
     let (health, is_over) = (Mutex::new(BTreeMap::<u16, usize>::new()), || Instant::now() >= until);
-    let early = Mutex::new(None);
+    let (early, slowest) = (Mutex::new(None), Mutex::new(Duration::ZERO));
     std::thread::scope(|scope| {
         for _ in 0..ADMINS {
             scope.spawn(|| {
@@ -71,7 +72,11 @@ fn under_load_each_answer_is_stored_or_told_while_log_hook_and_database_fail() {
         }
         scope.spawn(|| {
             while !is_over() {
+                let began = Instant::now();
                 let (status, _) = listener.asks("/healthz", 30);
+                let mut slowest = slowest.lock().unwrap();
+                *slowest = began.elapsed().max(*slowest);
+                drop(slowest);
                 *health.lock().unwrap().entry(status).or_default() += 1;
                 std::thread::sleep(Duration::from_millis(500));
             }
@@ -88,7 +93,11 @@ fn under_load_each_answer_is_stored_or_told_while_log_hook_and_database_fail() {
     });
     let (mut answers, health) = (answers.into_inner().unwrap(), health.into_inner().unwrap());
     let granted = answers.values().filter(|it| it.is_granted()).count();
-    println!("{} answers, {granted} granted at once; /healthz: {health:?}", answers.len());
+    let slowest = slowest.into_inner().unwrap().as_millis();
+    println!(
+        "{} answers, {granted} granted at once; /healthz: {health:?}, within {slowest} ms",
+        answers.len()
+    );
     assert!(granted > 0 && health.get(&200).is_some_and(|well| *well > 0), "{granted} {health:?}");
     assert_eq!(health.keys().find(|status| ![200, 503].contains(*status)), None, "{health:?}");
     let is_active = |license: &str| {
