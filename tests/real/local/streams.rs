@@ -7,7 +7,7 @@ use crate::support::{PROGRAM, Rig, Run, outside};
 use std::process::{Command, Stdio};
 
 /// A harmless call of each command, that ends by itself; one that is missing here fails the test.
-const CALLS: [(&str, &[&str]); 25] = [
+const CALLS: [(&str, &[&str]); 28] = [
     (
         "register",
         &["register", "--ubi", "604001", "--license", "L-2", "--username", "a@b.example", "--no-wait"],
@@ -16,6 +16,8 @@ const CALLS: [(&str, &[&str]); 25] = [
     ("complete", &["complete", "-"]),
     ("listen", &["listen", "--public-url", "nonsense"]),
     ("deactivate", &["deactivate", "L-1", "--dry-run"]),
+    ("edit", &["edit", "L-1", "--tag", "east"]),
+    ("remove", &["remove", "L-1"]),
     ("status", &["status", "-vv"]),
     ("remind", &["remind", "--json"]),
     ("history", &["history"]),
@@ -30,6 +32,7 @@ const CALLS: [(&str, &[&str]); 25] = [
     ("config show", &["config", "show", "--origin"]),
     ("config path", &["config", "path"]),
     ("config check", &["config", "check"]),
+    ("config set", &["config", "set", "profiles.local-sandbox.due_window", "21d"]),
     ("config set-secret", &["config", "set-secret"]),
     ("config vault", &["config", "vault", "sealed"]),
     ("config ledger move", &["config", "ledger", "move", "sqlite"]),

@@ -82,7 +82,7 @@ fn a_clock_in_another_century_spends_no_reminder() {
 #[test]
 fn a_clock_that_is_behind_by_400_days_is_told_of() {
     let (mut rig, noon) = granted();
-    rig.set_clock(noon - hours(24 * 400));
+    rig.set_clock(noon - hours(24 * 400 + 1));
     let check = rig.run(&["status", "--check", "--all-profiles"]).exits(1);
     check.answers("BIOTRACK WARNING: 1 active, clock 400 days behind");
     for line in [&["status", "--all-profiles", "--due", "--quiet"][..], &["remind", "--all-profiles"]] {
