@@ -1,8 +1,11 @@
 //! The top of the command line: global flags, dispatch, and how an error ends.
 
+mod arguments;
+mod in_time;
+
 use crate::command::{self, Call, Command, completions, exec};
 use crate::error::{EXIT_CODES, Error, Kind, Result, shell};
-use crate::system::{Clock, Color, Env, Talk};
+use crate::system::{Clock, Color, Env, Talk, fault};
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;
@@ -85,29 +88,63 @@ pub fn run(arguments: &[OsString], mut env: Env) -> u8 {
         completions::answer(tree(), arguments, &shell, env);
         return 0;
     }
+    let code = run_in(&mut env, arguments);
+    env.terminal.finish();
+    code
+}
+
+fn run_in(env: &mut Env, arguments: &[OsString]) -> u8 {
     let mut tree_here = tree();
     if let Some(width) = env.terminal.help_width() {
         tree_here = tree_here.term_width(width.into());
     }
+    if let Some(error) = arguments::misread(&tree_here, arguments) {
+        return refused(&error, arguments, env);
+    }
     let matches = match tree_here.try_get_matches_from(arguments) {
         Ok(matches) => matches,
-        Err(e) => return unparsed(&e, arguments, &env),
+        Err(e) => return unparsed(&e, arguments, env),
     };
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
-        Err(e) => return unparsed(&e, arguments, &env),
+        Err(e) => return unparsed(&e, arguments, env),
     };
     let Global { profile, config, json, no_input, quiet, verbose, color } = cli.global;
     env.terminal.configure(color, no_input, if quiet { Talk::Quiet } else { Talk::Normal });
-    let _logging = log(verbose, &env);
+    let _logging = log(verbose, env);
     let config_given = config.is_some();
     if let Some(file) = config {
         env.paths.config = file;
     }
-    let call = Call { env: &env, profile, json, quiet, config_given, line: line(arguments), tree };
+    let call = Call { env, profile, json, quiet, config_given, line: line(arguments), tree };
     let own = matches!(cli.command, Command::Exec(_)).then_some(exec::FAILED);
     let done = command::run(cli.command, &call);
-    done.unwrap_or_else(|e| failed(&e, own, json, arguments, &env))
+    done.unwrap_or_else(|e| failed(&e, own, json, arguments, env))
+}
+
+/// The same, for no longer than whoever asked waits: a monitor, and a person who pressed a key.
+pub fn run_in_time(arguments: &[OsString], env: Env) -> u8 {
+    let is_key = env.variables.get(completions::VARIABLE).is_some();
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    // What the provider says of many grants takes as long as it takes.
+    let is_check = !is_exec(arguments) && has("--check") && !has("--online");
+    if !is_key && !is_check {
+        return run(arguments, env);
+    }
+    let mut here = env.within(env.paths.clone(), env.clock.clone(), env.browser.clone());
+    if let Some(file) = completions::flag(arguments, "--config") {
+        here.paths.config = file.into();
+    }
+    let words = arguments.to_vec();
+    let Some(ended) = in_time::on_a_thread(move || fault::caught(|| run(&words, env))) else {
+        return run(arguments, here);
+    };
+    match ended.recv_timeout(if is_key { in_time::KEY } else { in_time::CHECK }) {
+        Ok(Some(exit)) => exit,
+        Ok(None) => broken(arguments),
+        Err(_) if is_key => 0,
+        Err(_) => failed(&in_time::what_hangs(&here), None, false, arguments, &here),
+    }
 }
 
 /// The command line as a person types it again.
@@ -120,7 +157,7 @@ fn line(arguments: &[OsString]) -> String {
 /// `own`: the code of a command whose other codes are another program's.
 fn failed(error: &Error, own: Option<u8>, json: bool, arguments: &[OsString], env: &Env) -> u8 {
     let exit = own.unwrap_or(error.exit());
-    if own.is_none() && arguments.iter().any(|argument| argument == "--check") {
+    if own.is_none() && is_check(arguments) {
         // A monitoring daemon reads one line on standard output, and knows four codes.
         let _ = env.terminal.answer(&command::error_for_monitoring(error));
         return UNKNOWN;
@@ -146,47 +183,51 @@ fn is_exec(arguments: &[OsString]) -> bool {
     false
 }
 
+/// Whether a monitoring daemon waits for the answer, whatever else is wrong with the arguments.
+fn is_check(arguments: &[OsString]) -> bool {
+    arguments.iter().any(|word| word == "--check" || word.to_string_lossy().starts_with("--check="))
+}
+
 /// Arguments that don't parse; and help and version, which clap hands over the same way.
 fn unparsed(e: &clap::Error, arguments: &[OsString], env: &Env) -> u8 {
-    let text = if env.terminal.color_out() { e.render().ansi().to_string() } else { e.render().to_string() };
+    let text = |color: bool| if color { e.render().ansi().to_string() } else { e.render().to_string() };
     match e.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => finish(env.terminal.answer(&text)),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            finish(env.terminal.answer(&text(env.terminal.color_out())))
+        }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            env.terminal.insist(text.trim_end());
+            env.terminal.show_help(text(env.terminal.color_err()).trim_end());
             2
         }
-        _ => {
-            let plain = e.render().to_string();
-            let plain = plain.trim_start_matches("error: ");
-            let (what, hint) = plain.split_once('\n').unwrap_or((plain, ""));
-            // What ends in a colon is a list, up to the first empty line.
-            let (what, hint) = match what.strip_suffix(':').and(hint.split_once("\n\n")) {
-                Some((listed, hint)) => {
-                    let listed: Vec<_> = listed.lines().map(str::trim).collect();
-                    (format!("{what} {}", listed.join(", ")), hint)
-                }
-                None => (what.to_owned(), hint),
-            };
-            let error = Error::Usage {
-                what: what.trim().to_owned(),
-                hint: hint
-                    .lines()
-                    .map(str::trim)
-                    .filter(|line| !line.is_empty())
-                    .collect::<Vec<_>>()
-                    .join("\n"),
-            };
-            let own = is_exec(arguments).then_some(exec::FAILED);
-            failed(&error, own, arguments.iter().any(|argument| argument == "--json"), arguments, env)
-        }
+        _ => refused(&arguments::unparsed(e), arguments, env),
     }
+}
+
+/// Arguments that can't be taken end as every error does, though no command knows yet how it's to be told.
+fn refused(error: &Error, arguments: &[OsString], env: &Env) -> u8 {
+    let own = is_exec(arguments).then_some(exec::FAILED);
+    failed(error, own, wants_json(arguments), arguments, env)
+}
+
+fn wants_json(arguments: &[OsString]) -> bool {
+    arguments.iter().any(|argument| argument == "--json")
 }
 
 /// No home folder, or an environment that can't be used: said without an Env.
 pub fn unstarted(arguments: &[OsString], error: &Error) -> u8 {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "error: {error}\n  {}", error.hint().unwrap_or_default());
-    broken_off(arguments).unwrap_or_else(|| error.exit())
+    let exit = broken_off(arguments).unwrap_or_else(|| error.exit());
+    let told = match () {
+        () if is_exec(arguments) => None,
+        () if is_check(arguments) => Some(command::error_for_monitoring(error)),
+        () if wants_json(arguments) => command::error_as_json(error, exit).ok().map(|text| text + "\n"),
+        () => None,
+    };
+    if let Some(told) = told {
+        let _ = std::io::stdout().write_all(told.as_bytes());
+    }
+    exit
 }
 
 /// The exit code of a run that met a fault of the program's own.
@@ -198,7 +239,7 @@ pub fn broken(arguments: &[OsString]) -> u8 {
 fn broken_off(arguments: &[OsString]) -> Option<u8> {
     match arguments {
         _ if is_exec(arguments) => Some(exec::FAILED),
-        _ if arguments.iter().any(|argument| argument == "--check") => Some(UNKNOWN),
+        _ if is_check(arguments) => Some(UNKNOWN),
         _ => None,
     }
 }

@@ -6,6 +6,7 @@ use biotrack_auth::error::Complaint;
 use biotrack_auth::model::authorization::Authorization;
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::ids::{Key, License, Tag, Ubi, Username};
+use biotrack_auth::model::odd_cell::{Odd, odd};
 use biotrack_auth::model::rows;
 use biotrack_auth::model::secret::Sealable;
 use biotrack_auth::model::transfer::{ExportDocument, Here, Incoming, Tokens, merge};
@@ -95,6 +96,24 @@ fn taken_in(incoming: &Incoming) {
 
 fn written_again(record: &Authorization) {
     let csv = export_csv(&[record]).expect("CSV");
+    let texts = [
+        ("ubi", Some(record.key.ubi.as_str())),
+        ("license", Some(record.key.license.as_str())),
+        ("username", Some(record.username.as_str())),
+        ("name", record.name.as_ref().map(|it| it.as_str())),
+        ("ocm_license", record.ocm_license.as_ref().map(|it| it.as_str())),
+        ("contact", record.contact.as_ref().map(|it| it.as_str())),
+        ("profile", Some(record.profile.as_str())),
+        ("tags", record.tags.first().map(|it| it.as_str()).filter(|_| record.tags.len() == 1)),
+    ];
+    let wrong = |(column, text): &(&str, Option<&str>)| {
+        text.is_some_and(|text| matches!(odd(column, text), Some(Odd::Wrong(_))))
+    };
+    if texts.iter().any(wrong) {
+        // It came in a document: a spreadsheet's slips are looked for in a CSV alone.
+        assert!(rows::incoming(csv.as_bytes(), "other").is_err());
+        return;
+    }
     let sheet = rows::incoming(csv.as_bytes(), "other").expect("our own CSV");
     let json = export_json(&[record]).expect("JSON");
     let mut document: ExportDocument = serde_json::from_str(&json).expect("our own JSON");

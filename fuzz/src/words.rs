@@ -2,7 +2,8 @@
 
 use biotrack_auth::error::clean;
 use biotrack_auth::model::duration;
-use biotrack_auth::model::ids::{License, Tag, Username, near_duplicates, odd_shape};
+use biotrack_auth::model::ids::{License, Tag, Username, near_duplicates};
+use biotrack_auth::model::odd_cell::{Odd, odd};
 
 /// Times and names: what is accepted is bounded, can be shown, and means the same when it's typed again.
 pub fn words(bytes: &[u8]) {
@@ -27,7 +28,13 @@ pub fn words(bytes: &[u8]) {
             let other = super::key().license;
             assert_eq!(near_duplicates(&license, &other), near_duplicates(&other, &license));
             assert!(!near_duplicates(&license, &license));
-            odd_shape(shown).into_iter().for_each(super::harmless);
+            for column in ["license", "username"] {
+                match odd(column, shown) {
+                    Some(Odd::Wrong(why)) => super::harmless(&why),
+                    Some(Odd::Unusual(why)) => super::harmless(why),
+                    None => {}
+                }
+            }
             let _ = Tag::parse(shown).expect("as long as a license");
         }
         Err(e) => super::printable(&e),

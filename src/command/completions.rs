@@ -1,7 +1,7 @@
 //! `completions`: a shell's script, which asks this program back; and its answers: flags, and names out of the ledger.
 
 use super::Call;
-use crate::config::Config;
+use crate::config::{Config, settable_keys};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::model::authorization::{Standing, State};
@@ -111,7 +111,7 @@ pub fn answer(tree: Command, arguments: &[OsString], shell: &str, mut env: Env) 
 }
 
 /// A flag's value among the words typed so far.
-fn flag(words: &[OsString], flag: &str) -> Option<String> {
+pub fn flag(words: &[OsString], flag: &str) -> Option<String> {
     let mut words = words.iter().map(|word| word.to_string_lossy());
     while let Some(word) = words.next() {
         match word.strip_prefix(flag) {
@@ -131,12 +131,13 @@ struct Names {
 
 /// Arguments get their names by what their value is called in the help.
 fn with_names(command: Command, names: &Arc<Names>) -> Command {
-    let past = matches!(command.get_name(), "status" | "history");
+    let past = matches!(command.get_name(), "status" | "history" | "edit" | "remove");
     let names_of = |arg: &Arg| {
         let value = arg.get_value_names().and_then(<[_]>::first).map(|value| value.as_str());
         match (arg.get_id().as_str(), value) {
             (_, Some("SELECTOR")) => Some(Kind::Selector { past }),
             (_, Some("TAG")) => Some(Kind::Tag),
+            (_, Some("KEY")) => Some(Kind::Key),
             ("profile", _) => Some(Kind::Profile),
             _ => None,
         }
@@ -161,6 +162,8 @@ enum Kind {
     },
     Tag,
     Profile,
+    /// A setting of the configuration.
+    Key,
 }
 
 impl Names {
@@ -168,6 +171,9 @@ impl Names {
         let found = match kind {
             Kind::Selector { past } => self.selectors(past, typed.contains('/')),
             Kind::Tag => self.tags(),
+            Kind::Key => Config::load(&self.env.paths)
+                .map(|config| bare(settable_keys(&config, self.profile.as_deref())))
+                .unwrap_or_default(),
             Kind::Profile => {
                 Config::load(&self.env.paths).map(|config| bare(config.names())).unwrap_or_default()
             }

@@ -185,7 +185,8 @@ pub(super) fn make_ledger(env: &Env) -> Result<()> {
     }
 }
 
-pub(super) fn ledger_place(env: &Env) -> Result<LedgerPlace> {
+/// Where the ledger is: by the configuration, or here, where there is none.
+pub fn ledger_place(env: &Env) -> Result<LedgerPlace> {
     match Config::load(&env.paths) {
         Ok(config) => config.ledger_place(&env.variables, &env.who.user),
         Err(Error::Config(ConfigError::Missing { .. })) => Ok(LedgerPlace::File),

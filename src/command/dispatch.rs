@@ -2,8 +2,8 @@
 
 use super::context::Call;
 use super::{
-    complete, completions, config, deactivate, doctor, exec, export, history, import, listen, man, register,
-    remind, renew, sandbox, status, token,
+    complete, completions, config, deactivate, doctor, edit, exec, export, history, import, listen, man,
+    register, remind, remove, renew, sandbox, status, token,
 };
 use crate::error::{Error, Result};
 use clap::{FromArgMatches, Subcommand};
@@ -17,6 +17,8 @@ pub enum Command {
     Complete(complete::Args),
     Listen(listen::Args),
     Deactivate(deactivate::Args),
+    Edit(edit::Args),
+    Remove(remove::Args),
     Status(status::Args),
     Remind(remind::Args),
     History(history::Args),
@@ -52,10 +54,12 @@ pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
         Command::Complete(args) => complete::run(&args, call),
         Command::Listen(args) => listen::run(&args, call),
         Command::Deactivate(args) => deactivate::run(args, call),
+        Command::Edit(args) => edit::run(args, call),
+        Command::Remove(args) => remove::run(&args, call),
         Command::Status(args) => status::run(args, call),
         Command::Remind(args) => remind::run_command(&args, call),
         Command::History(args) => history::run(&args, call),
-        Command::Export(args) => export::run(&args, call),
+        Command::Export(args) => export::run(args, call),
         Command::Import(args) => import::run(&args, call),
         Command::Doctor(args) => doctor::run(&args, call),
         Command::Token(args) => token::run(args, call),

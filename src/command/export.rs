@@ -31,14 +31,14 @@ pub struct Args {
     selectors: Vec<String>,
 
     /// Only those with this tag
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, value_name = "TAG", allow_hyphen_values = true)]
     tag: Option<String>,
 
     /// How to write them [default: csv]
     #[arg(long, value_name = "FORMAT", value_enum, conflicts_with = "with_secrets")]
     format: Option<Format>,
 
-    /// Write to FILE in one step; one with secrets is never overwritten
+    /// Write to FILE in one step (`-` for standard output); one with secrets is never overwritten
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -68,7 +68,9 @@ enum Format {
     Json,
 }
 
-pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
+pub(super) fn run(mut args: Args, call: &Call<'_>) -> Result<u8> {
+    args.output = args.output.filter(|file| file.as_os_str() != "-");
+    let args = &args;
     if args.with_secrets {
         return with_secrets(args, call);
     }

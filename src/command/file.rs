@@ -3,6 +3,7 @@
 use super::Call;
 use crate::error::{Complaint, Error, Result, clean};
 use crate::model::rows::{MOST_BYTES, Sheet};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -38,8 +39,62 @@ pub(super) fn rows<R>(
         hint: "Name a CSV file with a header, or - for standard input.".into(),
     })?;
     let sheet = read(&text).map_err(|complaints| Error::Rows { path: name.clone(), complaints })?;
+    tell(call, &sheet);
+    Ok((name, sheet.rows))
+}
+
+/// What is told of a file that can be used: what of it isn't, and every cell that deserves a second look.
+pub(super) fn tell<R>(call: &Call<'_>, sheet: &Sheet<R>) {
     if !sheet.unused.is_empty() {
         call.env.terminal.say(&format!("Columns not used: {}.", sheet.unused.join(", ")));
     }
-    Ok((name, sheet.rows))
+    tell_notes(call, &sheet.notes);
+    if !sheet.notes.is_empty() {
+        call.env.terminal.say("What is noted is taken as it's written.");
+    }
+}
+
+/// Notes of the same column and kind in one line, with the lines of the file that they are about.
+pub(super) fn tell_notes(call: &Call<'_>, notes: &[Complaint]) {
+    let mut by_kind: Vec<(Option<&str>, &str, Vec<u64>)> = Vec::new();
+    let mut places = HashMap::new();
+    for note in notes {
+        let place = *places.entry((note.column, note.problem.as_str())).or_insert_with(|| {
+            by_kind.push((note.column, &note.problem, Vec::new()));
+            by_kind.len() - 1
+        });
+        by_kind[place].2.extend(note.line);
+    }
+    for (column, problem, lines) in by_kind {
+        let column = column.map(|column| format!(", column {column}")).unwrap_or_default();
+        call.env.terminal.say(&format!("Note: {}{column}: {problem}", numbered(&lines)));
+    }
+}
+
+/// Numbers of lines in words, those behind each other as one: `lines 2-4, 7`.
+fn numbered(lines: &[u64]) -> String {
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for line in lines {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == *line => *last = *line,
+            _ => runs.push((*line, *line)),
+        }
+    }
+    let shown = |(first, last): &(u64, u64)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    };
+    let word = if lines.len() == 1 { "line" } else { "lines" };
+    format!("{word} {}", runs.iter().map(shown).collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::numbered;
+
+    #[test]
+    fn lines_behind_each_other_are_one() {
+        assert_eq!(numbered(&[7]), "line 7");
+        assert_eq!(numbered(&[2, 3, 4, 7, 9, 10]), "lines 2-4, 7, 9-10");
+    }
 }

@@ -7,7 +7,6 @@ use crate::error::{Error, LedgerError, Result, counted};
 use crate::ledger::Ledger;
 use crate::model::duration::ago;
 use crate::model::history::{Chain, Link};
-use crate::model::ids::Key;
 use crate::model::instant::Zone;
 use crate::model::provider::Provider;
 use crate::model::selection;
@@ -126,18 +125,35 @@ fn show(args: &Args, call: &Call<'_>) -> Result<u8> {
 
 fn chosen(args: &Args, ledger: &Ledger, provider: &Provider, since: Option<Timestamp>) -> Result<Vec<Link>> {
     let standings = ledger.standings_called(&provider.profile, &args.selectors)?;
-    let named: BTreeSet<Key> =
-        selection::several(&args.selectors, &provider.profile, &standings, |it| &it.record)?
-            .into_iter()
-            .map(|it| it.record.key.clone())
-            .collect();
+    let (mut named, mut gone) = (BTreeSet::new(), Vec::new());
+    for selector in &args.selectors {
+        match selection::one(selector, Some(&provider.profile), &standings, |it| &it.record) {
+            Ok(it) => drop(named.insert((it.record.key.ubi.to_string(), it.record.key.license.to_string()))),
+            // Its record may be removed; what happened stays.
+            Err(e @ Error::NotFound { .. }) => gone.push((selector.trim(), e)),
+            Err(e) => return Err(e),
+        }
+    }
+    let of_the_past = match gone.is_empty() {
+        true => Vec::new(),
+        false => ledger.links(&provider.profile, |link| gone.iter().any(|(it, _)| names(it, link)))?,
+    };
+    let is_unknown = |it: &str| !of_the_past.iter().any(|link| names(it, link));
+    if let Some((_, e)) = gone.into_iter().find(|(it, _)| is_unknown(it)) {
+        return Err(e);
+    }
+    named.extend(of_the_past.into_iter().map(|link| (link.ubi, link.license)));
     let of = |link: &Link| {
-        named.is_empty()
-            || named.iter().any(|key| key.ubi.as_str() == link.ubi && key.license.as_str() == link.license)
+        named.is_empty() || named.iter().any(|(ubi, license)| *ubi == link.ubi && *license == link.license)
     };
     ledger.links(&provider.profile, |link| {
         of(link) && since.is_none_or(|since| link.instant().is_none_or(|at| at >= since))
     })
+}
+
+/// Whether a selector names the license of an event.
+fn names(selector: &str, link: &Link) -> bool {
+    link.license == selector || selector.split_once('/') == Some((&link.ubi, &link.license))
 }
 
 /// The zone of the profile that would be acted on; the history is the whole ledger's, and so there need be none.

@@ -1,13 +1,16 @@
 //! Running the hooks of what has happened: after a change, and again in `remind` what failed.
 
 use super::Call;
-use crate::error::{Kind, Report, Result};
+use crate::error::{Error, Kind, Report, Result, clean, counted, first_few};
 use crate::ledger::{GrantOf, Ledger, Waiting};
+use crate::model::authorization::Standing;
 use crate::model::history::Happened;
 use crate::model::provider::Provider;
 use crate::model::reminder::{EventId, Hooks, Occasion};
 use crate::report::{HookCause, HookEvent, Row};
-use crate::system::hook;
+use crate::system::Interrupts;
+use crate::system::hook::{Hook, HookFault};
+use std::path::Path;
 
 /// What a run of hooks came to.
 #[derive(Debug, Default)]
@@ -16,39 +19,62 @@ pub(super) struct Ran {
     pub succeeded: usize,
     /// How many failed, and will be tried again.
     pub failed: usize,
-    /// The last event that was taken up.
-    pub last: i64,
 }
 
-/// Runs the hooks that wait, of events after this one; one that fails waits on, and is told of.
+/// Runs the hooks that wait, until a signal comes; one that fails waits on, and is told of.
 pub(super) fn run_waiting(
     call: &Call<'_>,
     hooks: &Hooks,
     provider: &Provider,
     ledger: &mut Ledger,
-    after: i64,
+    interrupts: &Interrupts,
 ) -> Result<Ran> {
-    let mut ran = Ran { last: after, ..Ran::default() };
-    let waiting = ledger.waiting_hooks(&provider.profile)?;
-    for Waiting { seq, at, key, occasion, detail, event } in waiting.into_iter().filter(|it| it.seq > after) {
-        ran.last = seq;
-        let Some(standing) = ledger.standing(&provider.profile, &key)? else { continue };
-        let row = Row::at(call.env.clock.now(), &standing, provider);
-        let id = EventId::of_event(ledger.id(), seq);
-        let common = ledger.event_key(&provider.profile, &key, GrantOf::Before(seq))?;
-        let error = (occasion == Occasion::Failed).then(|| why_it_failed(&event, &detail, &row));
-        let cause =
-            HookCause { occasion, id: id.clone(), common, at, error, threshold: None, detail: Some(detail) };
-        let event = HookEvent::of(cause, &row);
-        match run(call, hooks, (occasion, &id), &event)? {
+    let mut ran = Ran::default();
+    for waiting in ledger.waiting_hooks(&provider.profile)? {
+        let Some(told) = event_of(call, &waiting, provider, ledger)? else { continue };
+        match run(call, hooks, (waiting.occasion, &told.id), &told.about, &told.event, interrupts)? {
             true => {
-                ledger.hook_done(seq)?;
+                ledger.hook_done(waiting.seq)?;
                 ran.succeeded += 1;
             }
             false => ran.failed += 1,
         }
     }
     Ok(ran)
+}
+
+/// What a hook is told, and of whom.
+pub(super) struct Told {
+    /// The event's own.
+    pub id: EventId,
+    /// The store, by license and name.
+    pub about: String,
+    /// The event.
+    pub event: HookEvent,
+}
+
+/// What a waiting hook is told; `None` where the license isn't in the ledger any more.
+pub(super) fn event_of(
+    call: &Call<'_>,
+    waiting: &Waiting,
+    provider: &Provider,
+    ledger: &Ledger,
+) -> Result<Option<Told>> {
+    let Waiting { seq, at, key, occasion, detail, event } = waiting;
+    let Some(standing) = ledger.standing(&provider.profile, key)? else { return Ok(None) };
+    let row = Row::at(call.env.clock.now(), &standing, provider);
+    let id = EventId::of_event(ledger.id(), *seq);
+    let cause = HookCause {
+        occasion: *occasion,
+        id: id.clone(),
+        common: ledger.event_key(&provider.profile, key, GrantOf::Before(*seq))?,
+        at: *at,
+        error: (*occasion == Occasion::Failed).then(|| why_it_failed(event, detail, &row)),
+        threshold: None,
+        detail: Some(detail.clone()),
+    };
+    let event = HookEvent::of(cause, &row);
+    Ok(Some(Told { id, about: about(&[&standing]), event }))
 }
 
 /// Why it failed, as far as the history keeps it: what was told, and whether an answer was lost, or the grant is dead.
@@ -61,60 +87,97 @@ fn why_it_failed(event: &str, detail: &str, row: &Row<'_>) -> Report {
     Report { code, exit: code.exit(), message: detail.to_owned(), hint: row.next_command() }
 }
 
-/// Runs an occasion's hook on an event, or on a digest of several; whether it succeeded. No hook is a success.
-pub(super) fn run(
+/// The stores that a hook is about, by license and name.
+pub(super) fn about(standings: &[&Standing]) -> String {
+    const NAMED: usize = 3;
+    let named = standings.iter().map(|it| match &it.record.name {
+        Some(name) => format!("{} ({name})", it.record.key.license),
+        None => it.record.key.license.to_string(),
+    });
+    first_few(&named.collect::<Vec<_>>(), NAMED)
+}
+
+/// An occasion's hook, to be run on an event or on a digest of several; `None` where there is none. It runs in the
+/// configuration's folder, whoever calls.
+pub(super) fn hook_for(
     call: &Call<'_>,
     hooks: &Hooks,
     (occasion, id): (Occasion, &EventId),
     event: &impl serde::Serialize,
+) -> Result<Option<Hook>> {
+    let Some(words) = hooks.commands.get(&occasion) else { return Ok(None) };
+    let paths = &call.env.paths;
+    Ok(Some(Hook {
+        words: words.clone(),
+        folder: paths.config.parent().map(Path::to_owned),
+        event: paths.hooks().join(id.as_str()),
+        input: call.json_line(event)?,
+        timeout: hooks.timeout,
+    }))
+}
+
+/// Runs an occasion's hook on an event, or on a digest of several; whether it succeeded. No hook is a success.
+///
+/// # Errors
+/// A signal came: the hook was stopped with all that it started, and waits on.
+pub(super) fn run(
+    call: &Call<'_>,
+    hooks: &Hooks,
+    (occasion, id): (Occasion, &EventId),
+    about: &str,
+    event: &impl serde::Serialize,
+    interrupts: &Interrupts,
 ) -> Result<bool> {
-    let Some(words) = hooks.commands.get(&occasion) else { return Ok(true) };
-    let input = call.json_line(event)?;
-    let file = call.env.paths.hooks().join(id.as_str());
-    match hook::run(words, &file, input.as_bytes(), hooks.timeout) {
+    let stopped = || Error::Interrupted { next: Some("biotrack-auth remind".into()) };
+    if interrupts.any() {
+        return Err(stopped());
+    }
+    let Some(hook) = hook_for(call, hooks, (occasion, id), event)? else { return Ok(true) };
+    match hook.run(&|| interrupts.any()) {
         Ok(()) => Ok(true),
-        Err(why) => {
-            call.env.terminal.insist(&format!(
-                "The hook for \"{}\" failed: {}.",
-                occasion.word(),
-                crate::error::clean(&why)
-            ));
+        Err(HookFault::Failed(why)) => {
+            tell_of_failure(call, occasion, about, &why);
             Ok(false)
         }
+        Err(HookFault::Stopped) => Err(stopped()),
     }
 }
 
-/// After a change: the hooks that its events queued. A failure is told of; the change stands, and `remind` tries again.
+/// A hook failed that was about a store, or several.
+pub(super) fn tell_of_failure(call: &Call<'_>, occasion: Occasion, about: &str, why: &str) {
+    let told = format!("The hook for \"{}\" failed for {about}: {}.", occasion.word(), clean(why));
+    call.env.terminal.insist(&told);
+}
+
+/// What is told of a hook that failed beside something else.
+pub(super) const RUN_AGAIN: &str = "It will be run again: biotrack-auth remind.";
+
+/// After a change: the hooks that its events queued. A failure is told of; the change stands, and `remind` tries again. Who
+/// interrupts the command waits for none.
 pub(super) fn after_change(
     call: &Call<'_>,
     hooks: &Hooks,
     provider: &Provider,
     ledger: &mut Ledger,
 ) -> Result<()> {
-    if hooks.commands.is_empty() {
+    if hooks.commands.is_empty() || ledger.waiting_hooks(&provider.profile)?.is_empty() {
         return Ok(());
     }
     // Where another process is at it, the queue is in good hands.
     let Some(_turn) = ledger.hooks_turn()? else { return Ok(()) };
-    let ran = run_waiting(call, hooks, provider, ledger, 0)?;
-    if ran.failed > 0 {
-        call.env.terminal.insist("It will be run again: biotrack-auth remind.");
+    let ran = match call.env.was_interrupted() {
+        true => Err(Error::Interrupted { next: None }),
+        false => run_waiting(call, hooks, provider, ledger, &call.env.interrupts()?),
+    };
+    match ran {
+        Ok(Ran { failed: 0, .. }) => {}
+        Ok(_) => call.env.terminal.insist(RUN_AGAIN),
+        Err(Error::Interrupted { .. }) => {
+            let left = ledger.waiting_hooks(&provider.profile)?.len();
+            let left = counted(left, "hook is", "hooks are");
+            call.env.terminal.say(&format!("{left} left to run: biotrack-auth remind."));
+        }
+        Err(e) => return Err(e),
     }
     Ok(())
-}
-
-/// In the middle of a run: the hooks of what has happened since, each once; how far that went. What fails is tried again
-/// when the run has ended.
-pub(super) fn meanwhile(
-    call: &Call<'_>,
-    hooks: &Hooks,
-    provider: &Provider,
-    ledger: &mut Ledger,
-    after: i64,
-) -> Result<i64> {
-    if hooks.commands.is_empty() {
-        return Ok(after);
-    }
-    let Some(_turn) = ledger.hooks_turn()? else { return Ok(after) };
-    run_waiting(call, hooks, provider, ledger, after).map(|ran| ran.last)
 }

@@ -8,6 +8,7 @@ use crate::model::authorization::Authorization;
 use crate::model::instant::for_machines;
 use crate::model::rows::{self, MOST_BYTES};
 use crate::model::secret::Sealable;
+use crate::model::slips::slips;
 use crate::model::transfer::{Effect, ExportDocument, Here, Incoming, Merged, Tokens, merge};
 use crate::report::{ImportDocument, SCHEMA};
 use crate::vault::{IdentityFile, is_sealed, open_with};
@@ -57,13 +58,15 @@ const NAMED: usize = 10;
 struct Held {
     rows: Vec<(Incoming, Option<Sealable>)>,
     tokens: Tokens,
+    /// They come from a backup, and are this ledger's own as soon as they are here.
+    adopted: bool,
 }
 
 pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
     let (config, provider) = call.provider()?;
     let held = match &args.file {
         Some(file) => read(file, args, call, &provider.profile)?,
-        None => Held { rows: Vec::new(), tokens: Tokens::None },
+        None => Held { rows: Vec::new(), tokens: Tokens::None, adopted: false },
     };
     let from = args.file.as_ref().map_or_else(String::new, |it| file::name(it));
     let known: BTreeSet<String> = config.names().into_iter().collect();
@@ -78,24 +81,26 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
     if args.adopt {
         tell_of_doubts(&bench, &provider.profile, call)?;
     }
+    tell_slips(&held, Some(&bench), call)?;
     let document = take_in(&held, args, call, &mut bench, &from)?;
     let meant: BTreeSet<_> =
         held.rows.iter().map(|(row, _)| (row.record.profile.clone(), row.record.key.clone())).collect();
-    let mut adopted = Vec::new();
+    let mut adopted = 0;
     if args.adopt {
         let all = args.file.is_none();
-        adopted = bench.custody.adopt(|record| {
+        // Those that came just now were never anybody else's here.
+        adopted = if held.adopted { document.token_sets() } else { 0 };
+        let waited = bench.custody.adopt(|record| {
             all && record.profile == provider.profile
                 || meant.contains(&(record.profile.clone(), record.key.clone()))
         })?;
+        adopted += waited.len();
     }
     if call.json {
-        call.env.terminal.answer(&call.json_text(&document.with_adopted(adopted.len()))?)?;
+        call.env.terminal.answer(&call.json_text(&document.with_adopted(adopted))?)?;
     } else if args.adopt {
-        call.env.terminal.say(&format!(
-            "The tokens of {} are this ledger's own now.",
-            counted(adopted.len(), "record", "records")
-        ));
+        let records = counted(adopted, "record's tokens are", "records' tokens are");
+        call.env.terminal.say(&format!("{records} this ledger's own now."));
     }
     Ok(0)
 }
@@ -103,6 +108,7 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
 /// What would be changed: nothing is, and nothing is written.
 fn dry_run(held: &Held, args: &Args, call: &Call<'_>, config: &Config) -> Result<u8> {
     let reader = call.reading_bench(config)?;
+    tell_slips(held, reader.as_ref(), call)?;
     let (merged, _) = compared(held, reader.as_ref())?;
     let document = ImportDocument::of(&merged, true);
     show(args, call, &document)?;
@@ -190,6 +196,7 @@ fn read(path: &Path, args: &Args, call: &Call<'_>, profile: &str) -> Result<Held
         };
         let bundle = Bundle::read(&open_with(&identity, &bytes, &name)?, &name)?;
         let tokens = if bundle.backup && !args.adopt { Tokens::Backup } else { Tokens::Move };
+        let adopted = bundle.backup && args.adopt;
         let (mut rows, mut complaints) = (Vec::new(), Vec::new());
         for (at, row) in bundle.rows.into_iter().enumerate() {
             match row.record.incoming(at + 1) {
@@ -197,7 +204,7 @@ fn read(path: &Path, args: &Args, call: &Call<'_>, profile: &str) -> Result<Held
                 Err(complaint) => complaints.push(complaint),
             }
         }
-        return whole(rows, complaints, name).map(|rows| Held { rows, tokens });
+        return whole(rows, complaints, name).map(|rows| Held { rows, tokens, adopted });
     }
     if args.identity.is_some() {
         return Err(Error::Usage {
@@ -224,12 +231,14 @@ fn read(path: &Path, args: &Args, call: &Call<'_>, profile: &str) -> Result<Held
         whole(rows, complaints, name.clone())?
     } else {
         let sheet = rows::incoming(&bytes, profile).map_err(refused)?;
-        if !sheet.unused.is_empty() {
-            call.env.terminal.say(&format!("Columns not used: {}", sheet.unused.join(", ")));
-        }
+        file::tell(call, &sheet);
         sheet.rows
     };
-    Ok(Held { rows: incoming.into_iter().map(|it| (it, None)).collect(), tokens: Tokens::None })
+    Ok(Held {
+        rows: incoming.into_iter().map(|it| (it, None)).collect(),
+        tokens: Tokens::None,
+        adopted: false,
+    })
 }
 
 fn bytes(path: &Path, name: &str, call: &Call<'_>) -> Result<Vec<u8>> {
@@ -268,6 +277,20 @@ fn strangers(held: &Held, known: &BTreeSet<String>, from: &str, now: Timestamp) 
         }
     }
     if complaints.is_empty() { Ok(()) } else { Err(Error::Rows { path: from.into(), complaints }) }
+}
+
+/// What is likely a slip among the rows of a CSV: said before anybody is asked.
+fn tell_slips(held: &Held, bench: Option<&super::Bench<'_>>, call: &Call<'_>) -> Result<()> {
+    let mut by_profile = BTreeMap::<&str, Vec<_>>::new();
+    for (row, _) in &held.rows {
+        let rows = row.line.map(|line| (line, &row.record.key));
+        by_profile.entry(&row.record.profile).or_default().extend(rows);
+    }
+    for (profile, rows) in by_profile {
+        let known = bench.map_or(Ok(Vec::new()), |bench| bench.custody.ledger().standings(profile))?;
+        file::tell_notes(call, &slips(&rows, known.iter().map(|it| &it.record.key)));
+    }
+    Ok(())
 }
 
 /// A consent that is still to come, or an end that no grant has: whoever typed it slipped, and a store would count as granted.

@@ -1,6 +1,8 @@
 //! `listen`: takes the redirects of hand-offs from many admins' browsers, behind a TLS proxy.
 
-use super::{Bench, Call, hooks, online};
+use super::hook_runner::HookRunner;
+use super::hooks::RUN_AGAIN;
+use super::{Bench, Call, online};
 use crate::consent::{Listening, ListeningReporter};
 use crate::custody::Custody;
 use crate::error::{ConfigError, Error, LedgerError, ProviderError, Result, UnusedCode};
@@ -8,7 +10,6 @@ use crate::ledger::GrantOf;
 use crate::model::authorization::{hand_out_again, next_of};
 use crate::model::outcome::{Ending, Outcome};
 use crate::model::provider::Provider;
-use crate::model::reminder::Hooks;
 use crate::report::RunEvent;
 use crate::web::{CallbackServer, TrustedProxies};
 use ipnet::IpNet;
@@ -64,7 +65,7 @@ struct Reporter<'l, 'a> {
     call: &'l Call<'a>,
     public: Url,
     provider: Arc<Provider>,
-    hooks: Hooks,
+    hooks: HookRunner<'l>,
 }
 
 pub(super) fn run<'a>(args: &Args, call: &Call<'a>) -> Result<u8> {
@@ -91,7 +92,8 @@ fn listen<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8>
             bench.provider.profile
         ));
     }
-    let (provider, hooks) = (bench.provider.clone(), bench.hooks.clone());
+    let provider = bench.provider.clone();
+    let hooks = HookRunner::new(call, bench.hooks.clone(), provider.clone(), Some(RUN_AGAIN), server.waker());
     let reporter = &mut Reporter { call, public, provider, hooks };
     Listening::new(call.env, &mut bench.custody, &client, server, reporter).run();
     match call.env.is_hung_up() {
@@ -157,8 +159,8 @@ impl ListeningReporter for Reporter<'_, '_> {
             && let Ok(common) = custody.ledger().event_key(&self.provider.profile, &outcome.key, about)
             && let Ok(line) = self.call.json_line(&RunEvent::ended(outcome, now, &common, &self.provider))
         {
-            // A reader that has gone doesn't stop the grants.
-            let _ = terminal.answer(&line);
+            // A reader that has gone, or stalls, doesn't stop the grants.
+            terminal.emit(&line);
         }
         let key = &outcome.key;
         terminal.say(&match (outcome.ending, &outcome.error) {
@@ -210,9 +212,10 @@ impl ListeningReporter for Reporter<'_, '_> {
     }
 
     fn idle(&mut self, custody: &mut Custody<'_>) {
-        let ran = hooks::after_change(self.call, &self.hooks, &self.provider, custody.ledger_mut());
-        if let Err(e) = ran {
-            self.call.env.terminal.complain(&e);
-        }
+        self.hooks.news(custody.ledger_mut());
+    }
+
+    fn woken(&mut self, custody: &mut Custody<'_>) {
+        self.hooks.go_on(custody.ledger_mut());
     }
 }

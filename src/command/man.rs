@@ -7,16 +7,19 @@ use crate::system::files;
 use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Write the manual pages, one a command; without DIR, print the main one
+///
+/// With a command's name instead, its page is printed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   biotrack-auth man | man -l -
+  biotrack-auth man renew | man -l -
   biotrack-auth man ~/.local/share/man/man1")]
 pub struct Args {
-    /// The folder to write them into, made where it's missing
+    /// The folder to write them into, made where it's missing and has a slash in its name; or a command
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
 }
@@ -87,6 +90,19 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
         call.env.terminal.answer(&answer)?;
         return Ok(0);
     };
+    let named = folder.to_str().and_then(|name| visible(&tree).find(|it| it.get_name() == name));
+    if let (Some(command), false) = (named, folder.is_dir()) {
+        call.env.terminal.answer(&page(command, Some(&tree), &tree)?)?;
+        return Ok(0);
+    }
+    // A slip of a command's name makes no folder of pages.
+    if folder.components().count() == 1 && !folder.is_dir() && !is_path(folder) {
+        return Err(Error::Usage {
+            what: "there is neither a command nor a folder of that name".into(),
+            hint: "For a new folder give its path, for instance ./man1. The commands: biotrack-auth --help."
+                .into(),
+        });
+    }
     std::fs::create_dir_all(folder)
         .map_err(|e| Error::File { path: folder.display().to_string(), reason: e.to_string() })?;
     let mut pages = Vec::new();
@@ -103,12 +119,17 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
     Ok(0)
 }
 
+/// Whether it's written as a path, and not as a name.
+fn is_path(folder: &Path) -> bool {
+    folder.to_string_lossy().contains(std::path::is_separator)
+}
+
 /// What `man --json` prints.
 #[derive(Debug, serde::Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Answer {
     schema: u8,
-    /// Where the pages were written; `null`: nowhere, the main one stands here.
+    /// Where the pages were written; `null`: nowhere, the one that was asked for stands here.
     folder: Option<String>,
     pages: Vec<Page>,
 }

@@ -11,11 +11,13 @@ mod context;
 mod deactivate;
 mod dispatch;
 mod doctor;
+mod edit;
 pub mod exec;
 pub mod export;
 mod file;
 mod form;
 mod history;
+mod hook_runner;
 mod hooks;
 mod import;
 mod listen;
@@ -23,6 +25,7 @@ pub mod man;
 mod online;
 mod register;
 mod remind;
+mod remove;
 mod renew;
 pub mod sandbox;
 mod status;
@@ -30,11 +33,10 @@ mod token;
 mod work;
 
 pub use answer::{error_as_json, error_for_monitoring};
-pub use context::Call;
+pub use context::{Call, ledger_place};
 pub use dispatch::{Command, run};
 
 use answer::{as_json, outcome_or_error};
 use context::{
-    Bench, identity, ledger_of, ledger_place, ledger_to_read, make_ledger, missing, open_ledger, read_ledger,
-    vault,
+    Bench, identity, ledger_of, ledger_to_read, make_ledger, missing, open_ledger, read_ledger, vault,
 };

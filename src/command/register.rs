@@ -8,15 +8,17 @@ use super::{Bench, Call, file};
 use crate::consent::{fits, why_not};
 use crate::error::{Error, Result};
 use crate::model::authorization::{Authorization, Standing};
+use crate::model::edit::shared_names;
 use crate::model::flow::Purpose;
 use crate::model::ids::{
-    Contact, Generation, Key, License, Likeness, OcmLicense, StoreName, Tag, Ubi, Username, near_duplicates,
-    odd_shape,
+    Contact, Generation, Key, License, OcmLicense, StoreName, Tag, Ubi, Username, near_duplicates,
 };
+use crate::model::odd_cell::{Odd, odd};
 use crate::model::plan::{LeftOut, Plan, Planned};
 use crate::model::provider::Provider;
 use crate::model::rows::registrations;
-use std::collections::{HashMap, HashSet};
+use crate::model::slips::slips;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Register a license: have its admin user grant access on BioTrack's page
@@ -54,19 +56,19 @@ pub struct Args {
     username: Option<String>,
 
     /// What the store is called
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     name: Option<StoreName>,
 
     /// The official OCM license, to find it by
-    #[arg(long, value_name = "LICENSE")]
+    #[arg(long, value_name = "LICENSE", allow_hyphen_values = true)]
     ocm_license: Option<OcmLicense>,
 
     /// Whom to write to
-    #[arg(long, value_name = "EMAIL")]
+    #[arg(long, value_name = "EMAIL", allow_hyphen_values = true)]
     contact: Option<Contact>,
 
     /// A word to group it by; may be given several times
-    #[arg(long = "tag", value_name = "TAG")]
+    #[arg(long = "tag", value_name = "TAG", allow_hyphen_values = true)]
     tags: Vec<Tag>,
 
     /// Not taken: it belongs on BioTrack's page only
@@ -115,6 +117,7 @@ pub(super) fn run<'a>(mut args: Args, call: &Call<'a>) -> Result<u8> {
     };
     let key = Key { ubi: Ubi::parse(ubi)?, license: License::parse(license)? };
     let username = Username::parse(username)?;
+    look_at(&args, call)?;
     bench.work(call, |bench| {
         register(args, call, bench, &key, &username).or_else(|e| bench.refused(call, &key, e))
     })
@@ -135,9 +138,14 @@ fn register<'a>(
         Some(known) => fits(Purpose::Register, Some(known), &provider, now)?,
         None => warn(call, key, standings.iter().map(|it| &it.record)),
     }
+    let others = standings.iter().map(|it| &it.record);
+    for told in shared_names(args.name.as_ref(), args.ocm_license.as_ref(), key, others) {
+        call.env.terminal.say(&format!("Note: {told}."));
+    }
     let item = Planned {
         key: key.clone(),
         username: username.clone(),
+        named: None,
         purpose: Purpose::Register,
         name: args.name,
         ocm_license: args.ocm_license,
@@ -187,8 +195,8 @@ fn plan(path: &Path, call: &Call<'_>, provider: &Provider, standings: &[Standing
     let now = call.env.clock.now();
     let known: HashMap<_, _> = standings.iter().map(|it| (&it.record.key, &it.record)).collect();
     let (_, rows) = file::rows(path, call, registrations)?;
-    let keys: Vec<_> = rows.iter().map(|row| &row.key).collect();
-    note_likely_slips(call, &keys, standings);
+    let keys: Vec<_> = rows.iter().map(|row| (row.line, &row.key)).collect();
+    file::tell_notes(call, &slips(&keys, standings.iter().map(|it| &it.record.key)));
     let mut plan = Plan::default();
     for row in rows {
         let known = known.get(&row.key).copied();
@@ -204,6 +212,7 @@ fn plan(path: &Path, call: &Call<'_>, provider: &Provider, standings: &[Standing
         plan.items.push(Planned {
             key: row.key,
             username: row.username,
+            named: None,
             purpose: Purpose::Register,
             name: details.name,
             ocm_license: details.ocm_license,
@@ -215,39 +224,6 @@ fn plan(path: &Path, call: &Call<'_>, provider: &Provider, standings: &[Standing
         });
     }
     Ok(plan.ordered())
-}
-
-/// New licenses that are very like a known one, or another of the file, of the same company: said, never refused.
-fn note_likely_slips(call: &Call<'_>, keys: &[&Key], standings: &[Standing]) {
-    const SAID: usize = 10;
-    let known: HashSet<_> = standings.iter().map(|it| &it.record.key).collect();
-    let all = keys.iter().copied().chain(standings.iter().map(|it| &it.record.key));
-    let (mut by_bare, mut by_stem) = (HashMap::<_, Vec<&Key>>::new(), HashMap::<_, Vec<&Key>>::new());
-    for key in all {
-        let Likeness { bare, stem } = key.license.likeness();
-        by_bare.entry((&key.ubi, bare)).or_default().push(key);
-        if let Some(stem) = stem {
-            by_stem.entry((&key.ubi, stem)).or_default().push(key);
-        }
-    }
-    let slips: Vec<_> = keys
-        .iter()
-        .filter(|key| !known.contains(*key))
-        .filter_map(|key| {
-            let Likeness { bare, stem } = key.license.likeness();
-            let (bare, stem) = ((&key.ubi, bare), stem.map(|stem| (&key.ubi, stem)));
-            let like = [by_bare.get(&bare), stem.and_then(|stem| by_bare.get(&stem)), by_stem.get(&bare)];
-            let mut others =
-                like.into_iter().flatten().flatten().filter(|other| other.license != key.license);
-            Some((key, &others.next()?.license))
-        })
-        .collect();
-    for (key, other) in slips.iter().take(SAID) {
-        call.env.terminal.say(&format!("Note: {key} is very like {other}. Is it another location?"));
-    }
-    if slips.len() > SAID {
-        call.env.terminal.say(&format!("Note: so are {} more.", slips.len() - SAID));
-    }
 }
 
 /// What can't be done without is asked for at a terminal, and named elsewhere.
@@ -271,13 +247,33 @@ fn ask_for_missing(args: &mut Args, call: &Call<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A slip is likelier than an odd license: said once, never refused.
-fn warn<'r>(call: &Call<'_>, key: &Key, known: impl Iterator<Item = &'r Authorization>) {
-    for (name, text) in [("UBI", key.ubi.as_str()), ("license", key.license.as_str())] {
-        if let Some(odd) = odd_shape(text) {
-            call.env.terminal.say(&format!("Note: the {name} \"{text}\" {odd}. It's kept exactly as typed."));
+/// What was typed and can't be right is refused; what may be is said.
+fn look_at(args: &Args, call: &Call<'_>) -> Result<()> {
+    let typed = [
+        ("ubi", "UBI", args.ubi.as_deref()),
+        ("license", "license", args.license.as_deref()),
+        ("username", "username", args.username.as_deref()),
+        ("ocm_license", "OCM license", args.ocm_license.as_ref().map(|it| it.as_str())),
+        ("contact", "contact", args.contact.as_ref().map(|it| it.as_str())),
+        ("name", "name", args.name.as_ref().map(|it| it.as_str())),
+    ];
+    for (column, name, text) in typed {
+        let text = text.unwrap_or_default().trim();
+        match odd(column, text).filter(|_| text != Ubi::NONE) {
+            None => {}
+            Some(Odd::Wrong(problem)) => return Err(Error::BadValue { name, problem }),
+            Some(Odd::Unusual(why)) => {
+                call.env
+                    .terminal
+                    .say(&format!("Note: the {name} \"{text}\" {why}. It's kept exactly as typed."));
+            }
         }
     }
+    Ok(())
+}
+
+/// A slip is likelier than a license that is very like another: said once, never refused.
+fn warn<'r>(call: &Call<'_>, key: &Key, known: impl Iterator<Item = &'r Authorization>) {
     for record in known.filter(|record| near_duplicates(&record.key.license, &key.license)) {
         call.env.terminal.say(&format!(
             "Note: {} is very like {}, which is registered already. Is it another location?",

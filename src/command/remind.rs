@@ -1,6 +1,6 @@
 //! `remind`: runs the hooks of what has become due, once each; what was missed is caught up, what failed is tried again.
 
-use super::hooks::{Ran, run, run_waiting};
+use super::hooks::{Ran, about, run, run_waiting};
 use super::{Call, blind_spots, open_ledger, read_ledger};
 use crate::config::Config;
 use crate::error::{Error, Result, counted, licenses};
@@ -12,6 +12,7 @@ use crate::model::instant::of_argument;
 use crate::model::provider::Provider;
 use crate::model::reminder::{EventId, Occasion, Reminder, reminder};
 use crate::report::{HookCause, HookDigest, HookEvent, Reminders, Row};
+use crate::system::Interrupts;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -22,7 +23,8 @@ use std::collections::BTreeMap;
 /// still waiting are run too.
 ///
 /// Hooks are commands that the configuration names: hooks.due, hooks.expired, hooks.granted, hooks.failed and
-/// hooks.deactivated. Each gets the event as JSON on its standard input, without secrets.
+/// hooks.deactivated. Each gets the event as JSON on its standard input, without secrets. It runs in the configuration's
+/// folder, and no shell is used: for a pipe or a redirection write sh -c '…'.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -64,6 +66,7 @@ pub(super) fn run_command(args: &Args, call: &Call<'_>) -> Result<u8> {
     let Some(_turn) = ledger.hooks_turn()? else {
         return Err(Error::HooksRunning);
     };
+    let interrupts = call.env.interrupts()?;
     tell_blind_spots(args, call, &config, &ledger)?;
     if blind_spots::of_the_clock(&ledger, call)?.is_none() {
         let too_early = ledger.forget_reminders_to_come(now)?;
@@ -76,8 +79,8 @@ pub(super) fn run_command(args: &Args, call: &Call<'_>) -> Result<u8> {
     }
     let (mut events, mut succeeded, mut failed) = (Vec::new(), 0, 0);
     for provider in &providers {
-        let waited = run_waiting(call, &config.hooks, provider, &mut ledger, 0)?;
-        let given = give(call, &config, provider, &mut ledger, now)?;
+        let waited = run_waiting(call, &config.hooks, provider, &mut ledger, &interrupts)?;
+        let given = give(call, &config, provider, (&mut ledger, &interrupts), now)?;
         succeeded += waited.succeeded + given.ran.succeeded;
         failed += waited.failed + given.ran.failed;
         events.extend(given.events);
@@ -94,10 +97,12 @@ pub(super) fn run_command(args: &Args, call: &Call<'_>) -> Result<u8> {
         }
         return Err(error);
     }
-    call.env.terminal.say(&match succeeded {
-        0 => "No hook was due.".to_owned(),
-        some => format!("{} run.", counted(some, "hook was", "hooks were")),
-    });
+    match succeeded {
+        // Cron mails what a command prints, and nobody reads a mail a day that says nothing.
+        0 if !call.env.terminal.attended() => {}
+        0 => call.env.terminal.say("No hook was due."),
+        some => call.env.terminal.say(&format!("{} run.", counted(some, "hook was", "hooks were"))),
+    }
     Ok(0)
 }
 
@@ -194,7 +199,7 @@ fn give(
     call: &Call<'_>,
     config: &Config,
     provider: &Provider,
-    ledger: &mut Ledger,
+    (ledger, interrupts): (&mut Ledger, &Interrupts),
     now: Timestamp,
 ) -> Result<Given> {
     let hooks = &config.hooks;
@@ -210,7 +215,8 @@ fn give(
         if hooks.digest {
             let events = all.iter().map(|found| found.event(provider, ledger, now)).collect::<Result<_>>()?;
             let digest = HookDigest::of(occasion, now, events);
-            let succeeded = run(call, hooks, (occasion, digest.id()), &digest)?;
+            let stores = about(&all.iter().map(|found| &found.standing).collect::<Vec<_>>());
+            let succeeded = run(call, hooks, (occasion, digest.id()), &stores, &digest, interrupts)?;
             given.note(succeeded);
             if succeeded {
                 let noted: Vec<_> = all.iter().map(Found::note).collect();
@@ -221,7 +227,8 @@ fn give(
         }
         for found in all {
             let event = found.event(provider, ledger, now)?;
-            let succeeded = run(call, hooks, (occasion, event.id()), &event)?;
+            let stores = about(&[&found.standing]);
+            let succeeded = run(call, hooks, (occasion, event.id()), &stores, &event, interrupts)?;
             given.note(succeeded);
             if succeeded {
                 // Noted one by one: a crash repeats one reminder at most, and loses none.

@@ -7,6 +7,7 @@ pub use seed::Seeded;
 
 use super::Call;
 use crate::error::{Error, Result};
+use crate::model::blocked_ports::browsers_port;
 use crate::model::duration::parse;
 use crate::model::instant::of_argument;
 use crate::report::SCHEMA;
@@ -40,7 +41,7 @@ Examples:
   biotrack-auth config init --preset local-sandbox --url http://127.0.0.1:8990")]
 pub struct Serve {
     /// Listen on this port [default: any free one]
-    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "PORT", default_value = "0", hide_default_value = true, value_parser = browsers_port)]
     port: u16,
 
     /// Start its clock at this instant (RFC 3339)
@@ -65,11 +66,11 @@ pub struct Serve {
     log: Option<PathBuf>,
 
     /// The integrator's company that its page shows
-    #[arg(long, value_name = "NAME", default_value = "Treez Inc")]
+    #[arg(long, value_name = "NAME", default_value = "Treez Inc", allow_hyphen_values = true)]
     company: String,
 
     /// The integrator's application that its page shows
-    #[arg(long, value_name = "NAME", default_value = "Treez")]
+    #[arg(long, value_name = "NAME", default_value = "Treez", allow_hyphen_values = true)]
     application: String,
 }
 

@@ -127,7 +127,8 @@ pub(super) fn fresh<'a>(
 ) -> Result<Fresh> {
     let provider = bench.provider.clone();
     let standings = bench.custody.ledger().standings_called(&provider.profile, &[selector.to_owned()])?;
-    let key = selection::one(selector, &provider.profile, &standings, |it| &it.record)?.record.key.clone();
+    let key =
+        selection::one(selector, Some(&provider.profile), &standings, |it| &it.record)?.record.key.clone();
     drop(standings);
     of_record(call, bench, &key, min).map_err(|e| e.of_license(&selector_of(&key, provider.other())))
 }

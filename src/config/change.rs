@@ -6,6 +6,7 @@ use super::load::read_file;
 use crate::error::{ConfigError, Error, Result, clean};
 use crate::model::vault_kind::VaultKind;
 use crate::system::{Paths, files};
+use std::fs::File;
 use std::path::Path;
 use toml_edit::{DocumentMut, Item, TableLike, Value};
 
@@ -54,19 +55,25 @@ pub fn change_ledger(paths: &Paths, address: Option<&str>) -> Result<()> {
 /// writing.
 fn change(paths: &Paths, change: impl FnOnce(&Config, &mut DocumentMut) -> Result<()>) -> Result<()> {
     let file = &paths.config;
-    files::provided_folder(&paths.data)?;
-    let lock = paths.data.join("config.lock");
-    let alone = files::open_private(&lock)?;
-    alone.lock().map_err(|e| Error::File {
-        path: lock.display().to_string(),
-        reason: files::unlockable(&lock, &e),
-    })?;
+    let _alone = alone(paths)?;
     let text = read_file(file)?;
     let mut document = document(file, &text)?;
     change(&accepted(file, &text)?, &mut document)?;
     let text = document.to_string();
     accepted(file, &text)?;
     files::replace_settings(file, text.as_bytes())
+}
+
+/// Nobody else changes the file as long as this is held.
+pub(super) fn alone(paths: &Paths) -> Result<File> {
+    files::provided_folder(&paths.data)?;
+    let path = paths.data.join("config.lock");
+    let lock = files::open_private(&path)?;
+    lock.lock().map_err(|e| Error::File {
+        path: path.display().to_string(),
+        reason: files::unlockable(&path, &e),
+    })?;
+    Ok(lock)
 }
 
 /// What a text holds that is to stand in the file; the first thing wrong with it is the error.

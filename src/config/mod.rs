@@ -15,6 +15,7 @@ mod ready;
 #[cfg(test)]
 mod reference;
 mod server;
+mod set;
 mod settings;
 mod settle;
 mod suggest;
@@ -27,4 +28,5 @@ pub use configuration::{Config, server_at};
 pub use layer::{Origin, Setting};
 pub use presets::Preset;
 pub use ready::{missing, needs_secret, ready};
+pub use set::{SettingChange, set_setting, settable_keys};
 pub use settings::preset_gives;

@@ -3,6 +3,7 @@
 use super::address::Wrong;
 use super::server;
 use super::suggest::nearest;
+use crate::model::command_words::{NoCommand, command_words};
 use crate::model::duration;
 use crate::model::instant::Zone;
 use jiff::SignedDuration;
@@ -24,9 +25,16 @@ pub(super) fn some_time(text: &str) -> Result<SignedDuration, Wrong> {
 
 /// A command's words.
 pub(super) fn command(text: &str) -> Result<Vec<String>, Wrong> {
-    let right = "Give the command's words; a quote must be closed. No shell is used.";
-    let words = shlex::split(text).filter(|words| !words.is_empty());
-    words.ok_or_else(|| Wrong::new("isn't a command", right))
+    command_words(text).map_err(|e| match e {
+        NoCommand::Unreadable => Wrong::new(
+            "isn't a command",
+            "Give the command's words; a quote must be closed. No shell is used.",
+        ),
+        NoCommand::ForAShell { what, instead } => Wrong::new(
+            format!("has {what} in it, which only a shell understands, and none is used"),
+            &format!("Quote it, or run a shell: {instead}"),
+        ),
+    })
 }
 
 /// A time zone by its name.

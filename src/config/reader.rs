@@ -185,7 +185,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Where a key looks like a secret's: that it has no place in the file.
-fn without_secret(key: &str) -> Option<String> {
+pub(super) fn without_secret(key: &str) -> Option<String> {
     let key = key.to_lowercase();
     if key.contains("password") {
         return Some(

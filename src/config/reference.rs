@@ -13,6 +13,7 @@ const HEAD: &str = "<!-- Made of the declarations in src/config/settings: `cargo
 
 Every setting of `config.toml`. What the file doesn't say comes from the preset that a profile names, then from the defaults here;
 `biotrack-auth config show --origin` says what holds and who gave it, `biotrack-auth config check` whether it's right.
+`biotrack-auth config set KEY VALUE` changes one and keeps the rest of the file; a profile's key is `profiles.NAME.KEY` there.
 Texts stand in quotes. A key with a dot may also stand in a table: `redirect.port` as `port` under `[profiles.NAME.redirect]`.
 The [provider guide](provider.md) says what to settle with a provider first.
 ";

@@ -8,6 +8,7 @@ use super::read;
 use super::settings::{Kind, Query, Setting};
 use super::suggest::{did_you_mean, nearest};
 use crate::error::{ConfigError, clean};
+use crate::model::blocked_ports::is_blocked;
 use crate::model::provider::PLACEHOLDERS;
 use std::path::Path;
 use toml::Value;
@@ -61,9 +62,14 @@ impl<'a> Settling<'a> {
     fn put<T>(&mut self, setting: &Setting<T>, entry: &Entry, into: &mut T) -> Result<(), Wrong> {
         match (&setting.kind, &entry.value) {
             (Kind::Flag(set), Value::Boolean(on)) => set(into, *on),
-            (Kind::Number(range, set), Value::Integer(number)) => match range.contains(number) {
-                true => set(into, *number),
-                false => return Err(out_of_range(number, &setting.kind)),
+            (Kind::Port(set), Value::Integer(number)) => match u16::try_from(*number) {
+                Ok(port) if is_blocked(port) => {
+                    let right =
+                        "Browsers refuse it, so no answer would come. Choose another, for instance 8990.";
+                    return Err(Wrong::new(format!("can't be {port}"), right));
+                }
+                Ok(port) => set(into, port),
+                Err(_) => return Err(out_of_range(number, &setting.kind)),
             },
             (Kind::Numbers(range, set), Value::Array(items)) => {
                 let numbers: Vec<i64> = items.iter().filter_map(Value::as_integer).collect();
@@ -118,11 +124,17 @@ impl<'a> Settling<'a> {
                 }
             }
             Kind::File(set) => filled(text).into_iter().for_each(|file| set(into, self.folder.join(file))),
-            Kind::Command(set) => set(into, read::command(text)?),
+            Kind::Command(set) => {
+                let mut words = read::command(text)?;
+                // A name alone is looked for in PATH; a path begins at the folder of the file that it stands in.
+                if let Some(program) = words.first_mut().filter(|it| it.contains('/')) {
+                    *program = self.folder.join(&*program).display().to_string();
+                }
+                set(into, words);
+            }
             Kind::Preset(set) => Preset::of(text).into_iter().for_each(|preset| set(into, preset)),
             Kind::Read(_, read) => read(into, text)?,
-            Kind::Flag(_) | Kind::Number(..) | Kind::Numbers(..) | Kind::Texts(..) | Kind::Parameters(..) => {
-            }
+            Kind::Flag(_) | Kind::Port(_) | Kind::Numbers(..) | Kind::Texts(..) | Kind::Parameters(..) => {}
         }
         Ok(())
     }

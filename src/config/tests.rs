@@ -269,7 +269,7 @@ fn a_presets_value_can_be_changed_and_switched_off() {
 #[test]
 fn settings_say_who_won() {
     let config = good(
-        "vault = \"sealed\"\n[profiles.x]\npreset = \"ny-sandbox\"\nlifetime = \"90d\"\nredirect.port = 1\n",
+        "vault = \"sealed\"\n[profiles.x]\npreset = \"ny-sandbox\"\nlifetime = \"90d\"\nredirect.port = 8991\n",
     );
     let settings = config.settings("x").unwrap();
     let origin = |key: &str| {
@@ -281,7 +281,7 @@ fn settings_say_who_won() {
     };
     assert_eq!(origin("vault"), "\"sealed\" /c/config.toml:1");
     assert_eq!(origin("lifetime"), "\"90d\" /c/config.toml:4");
-    assert_eq!(origin("redirect.port"), "1 /c/config.toml:5");
+    assert_eq!(origin("redirect.port"), "8991 /c/config.toml:5");
     assert_eq!(origin("authorize_url"), "\"{url}/oauth\" preset ny-sandbox");
     assert_eq!(origin("due_window"), "\"14d\" default");
     let first: Vec<_> = settings.iter().take(3).map(|setting| setting.key.as_str()).collect();

@@ -32,7 +32,7 @@ pub fn answer(
     let (Found::Waiting(flow) | Found::Left(flow)) = &found;
     let key = flow.key.clone();
     let provider = custody.provider().clone();
-    let record = custody.standing(&key)?.ok_or_else(|| Error::Internal("the record vanished".into()))?.record;
+    let record = custody.record(&key)?.record;
     let item = Planned::of_flow(&record, flow);
     let found = match found {
         Found::Left(flow) => {

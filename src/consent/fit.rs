@@ -1,8 +1,9 @@
 //! Whether a license can be asked about as it is.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, LedgerError, Result};
 use crate::model::authorization::{Authorization, State, accept_waiting, next, register_again};
 use crate::model::flow::Purpose;
+use crate::model::plan::Planned;
 use crate::model::provider::Provider;
 use jiff::Timestamp;
 
@@ -41,6 +42,27 @@ pub fn fits(
         }),
         _ => Ok(()),
     }
+}
+
+/// The same of a license that was planned: its record may have been removed since.
+pub fn still_fits(
+    item: &Planned,
+    known: Option<&Authorization>,
+    provider: &Provider,
+    now: Timestamp,
+) -> Result<()> {
+    if known.is_none() && item.purpose != Purpose::Register {
+        let profile = provider.profile.clone();
+        return Err(Error::NotFound {
+            selector: item.key.to_string(),
+            profile: Some(profile),
+            near: Vec::new(),
+        });
+    }
+    if known.is_some_and(|known| item.is_outdated(known)) {
+        return Err(LedgerError::Changed { license: item.key.license.to_string() }.into());
+    }
+    fits(item.purpose, known, provider, now)
 }
 
 /// Why a license that doesn't fit is left out of a run, in words.

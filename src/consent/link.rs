@@ -1,6 +1,6 @@
 //! Links for admins who sit elsewhere: made here, and nobody waits for their answers.
 
-use super::fit::fits;
+use super::fit::still_fits;
 use crate::custody::{Custody, Decision, Question};
 use crate::error::Result;
 use crate::model::authorization::Standing;
@@ -48,7 +48,7 @@ pub fn hand_out(
         let random = env.random.as_ref();
         let ask = oauth::ask(&provider, endpoints, &item.key, &item.username, &base, random)?;
         let record: Decision<'_> = Box::new(|known| {
-            fits(item.purpose, known.as_ref(), &provider, now)?;
+            still_fits(item, known.as_ref(), &provider, now)?;
             Ok(item.on(known, &provider.profile))
         });
         questions.push(Question { ask, record, purpose: item.purpose, deadline: until, handed_off: true });

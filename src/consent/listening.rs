@@ -34,6 +34,8 @@ pub trait ListeningReporter {
     fn other_host(&mut self, host: &str);
     /// Nobody waits, and something was stored: others want to hear of it now.
     fn idle(&mut self, custody: &mut Custody<'_>);
+    /// What runs beside the server has ended, or it's time to look after it.
+    fn woken(&mut self, custody: &mut Custody<'_>);
 }
 
 /// A server of many admins' browsers.
@@ -49,6 +51,8 @@ pub struct Listening<'l, 'e> {
     untidy: bool,
     /// Why the last answer wasn't taken, where it was told.
     untaken: Option<String>,
+    /// Why the questions couldn't be looked up last.
+    unread: Option<String>,
     upkeep: Upkeep,
 }
 
@@ -72,6 +76,7 @@ impl<'l, 'e> Listening<'l, 'e> {
             stopping: false,
             untidy: false,
             untaken: None,
+            unread: None,
             upkeep,
         }
     }
@@ -90,15 +95,20 @@ impl<'l, 'e> Listening<'l, 'e> {
             match self.flows.server.next(times.fold(idle, Instant::min)) {
                 Some(ServerEvent::Answer { reply, .. }) if self.stopping => drop(reply),
                 Some(ServerEvent::Answer { returned, reply }) => self.answer(returned, reply),
-                Some(ServerEvent::Health(asked)) => asked.answer(self.health()),
+                Some(ServerEvent::Health(asked)) if asked.is_waited_for() => asked.answer(self.health()),
+                Some(ServerEvent::Health(_)) => {}
                 Some(ServerEvent::OtherHost(host)) => self.reporter.other_host(&host),
                 Some(ServerEvent::Exchanged { flow, result }) => {
                     self.flows.send_queued();
                     self.flows.exchanged(vec![(flow, *result)]);
                 }
                 Some(ServerEvent::Tried(problem)) => self.rehearsed(problem.as_deref()),
+                Some(ServerEvent::Woken) => self.reporter.woken(self.flows.custody),
                 Some(ServerEvent::Interrupted) => self.stop(),
-                None => self.lapse(),
+                None => {
+                    self.lapse();
+                    self.reporter.woken(self.flows.custody);
+                }
             }
             self.note_left_over();
             self.tell_what_is_over();
@@ -113,10 +123,15 @@ impl<'l, 'e> Listening<'l, 'e> {
     /// The front server knows the answers to open questions from strangers', and lets them pass.
     fn look_up_questions(&mut self) {
         if self.flows.server.wants_a_look() {
-            let open = self.flows.custody.ledger().open_states();
-            self.flows
-                .server
-                .looked(open.inspect_err(|e| tracing::info!("no look at the questions: {e}")).ok());
+            let open = self.flows.custody.look_up_open();
+            let before = std::mem::replace(&mut self.unread, open.as_ref().err().map(ToString::to_string));
+            match &open {
+                Err(e) => self.tell_untaken(e),
+                // The next time it can't be read is told again.
+                Ok(_) if before.is_some() && self.untaken == before => self.untaken = None,
+                Ok(_) => {}
+            }
+            self.flows.server.looked(open.ok());
         }
     }
 
@@ -199,9 +214,7 @@ impl<'l, 'e> Listening<'l, 'e> {
     }
 
     fn planned(&self, flow: &Flow) -> Result<Planned> {
-        let standing = self.flows.custody.standing(&flow.key)?;
-        let record = standing.ok_or_else(|| Error::Internal("the record vanished".into()))?.record;
-        Ok(Planned::of_flow(&record, flow))
+        Ok(Planned::of_flow(&self.flows.custody.record_of(flow)?, flow))
     }
 
     fn stop(&mut self) {

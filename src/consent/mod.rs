@@ -11,7 +11,7 @@ mod recovery;
 mod run;
 
 pub use answer::answer;
-pub use fit::{fits, why_not};
+pub use fit::{fits, still_fits, why_not};
 pub use link::{IssuedLink, LIFE, hand_out, outcome_of_handed};
 pub use listening::{Listening, ListeningReporter};
 pub use outcome::outcome_of;

@@ -84,7 +84,7 @@ impl Custody<'_> {
 
     fn question(&mut self, returned: &Returned) -> Result<Option<(Flow, Secret)>> {
         for state in returned.states() {
-            if let Some(flow) = self.ledger.question_of(&fingerprint(state.expose()))? {
+            if let Some(flow) = self.question_of(&fingerprint(state.expose()))? {
                 return Ok(Some((flow, state.clone())));
             }
         }
@@ -96,6 +96,9 @@ impl Custody<'_> {
         for state in returned.states() {
             let Some(spent) = self.ledger.spent(&fingerprint(state.expose()))? else { continue };
             let license = spent.key.license.to_string();
+            if spent.profile == self.provider.profile && self.standing(&spent.key)?.is_none() {
+                return Ok(HandoffError::Removed { license }.into());
+            }
             return Ok(match spent.replaced {
                 true => HandoffError::Replaced { license, next: self.again(&spent.key)? }.into(),
                 false => HandoffError::Used { license }.into(),
@@ -107,7 +110,7 @@ impl Custody<'_> {
     /// The command that hands a question out again.
     fn again(&self, key: &Key) -> Result<String> {
         let other = self.provider.other_profile;
-        let record = self.standing(key)?.ok_or_else(unknown)?.record;
+        let record = self.record(key)?.record;
         Ok(hand_out_again(&record, other))
     }
 
@@ -152,7 +155,7 @@ impl Custody<'_> {
 
     /// The command that asks about a license again, for a question whose answer is lost.
     pub fn next_consent(&self, key: &Key) -> Result<String> {
-        let record = self.standing(key)?.ok_or_else(unknown)?.record;
+        let record = self.record(key)?.record;
         Ok(ask_again(&record, self.provider.other_profile))
     }
 }

@@ -48,7 +48,7 @@ pub enum Asking {
 }
 
 /// The roles of the grants that go with a license.
-const ROLES: [Role; 4] = [Role::Live, Role::Held, Role::Superseded, Role::Unwanted];
+pub(super) const ROLES: [Role; 4] = [Role::Live, Role::Held, Role::Superseded, Role::Unwanted];
 
 /// A surrender whose intent is on the disk, with what it's about.
 struct IntendedSurrender {
@@ -63,7 +63,7 @@ pub fn has_left(ledger: &Ledger, standing: &Standing) -> Result<bool> {
     Ok(!standing.flows.is_empty() || !grants_of(ledger, &record.profile, &record.key)?.is_empty())
 }
 
-fn grants_of(ledger: &Ledger, profile: &str, key: &Key) -> Result<Vec<StoredSecret>> {
+pub(super) fn grants_of(ledger: &Ledger, profile: &str, key: &Key) -> Result<Vec<StoredSecret>> {
     let mut grants = Vec::new();
     for role in ROLES {
         grants.extend(ledger.secrets(profile, key, role)?);
@@ -130,7 +130,7 @@ impl Custody<'_> {
     /// The intent, with the record and the grants that it's about: where others write them in between, they are read again.
     fn begin_surrender(&mut self, key: &Key, heir: Option<&Username>) -> Result<IntendedSurrender> {
         anew_where_changed(self, |custody| {
-            let record = custody.standing(key)?.ok_or_else(unknown)?.record;
+            let record = custody.record(key)?.record;
             let grants = grants_of(&custody.ledger, &custody.provider.profile, key)?;
             let flow = custody.intend_surrender(key, &record, heir)?;
             Ok(IntendedSurrender { flow, record, grants })

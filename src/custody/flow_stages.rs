@@ -215,7 +215,7 @@ impl Custody<'_> {
         if self.ledger.is_open(flow)? {
             return Ok(None);
         }
-        let record = self.standing(&asked.key)?.ok_or_else(unknown)?.record;
+        let record = self.record(&asked.key)?.record;
         let granted = record.generation > asked.base && record.is_granted();
         Ok(granted.then(|| Kept::Live { remarks: Vec::new() }))
     }

@@ -1,6 +1,6 @@
 //! The living grant of a record, and the access token that is handed out of it.
 
-use super::writer::{Custody, unknown};
+use super::writer::Custody;
 use crate::error::{Error, ProviderError, Result, VaultError};
 use crate::model::authorization::{Authorization, Standing, State, next, register_again};
 use crate::model::flow::{Role, StoredSecret};
@@ -68,7 +68,7 @@ impl Custody<'_> {
 
     /// The record of a living grant, and where its tokens are.
     fn living(&self, key: &Key) -> Result<(Standing, StoredSecret)> {
-        let standing = self.standing(key)?.ok_or_else(unknown)?;
+        let standing = self.record(key)?;
         let record = &standing.record;
         if record.held_elsewhere {
             let here = !self.ledger.secrets(&self.provider.profile, key, Role::Live)?.is_empty();

@@ -16,6 +16,8 @@ pub(super) struct ReceivedGrant {
     pub(super) flow: FlowId,
     pub(super) key: Key,
     pub(super) username: Username,
+    /// Whom the record named when this grant was compared, where that could be read: an edit since then stays.
+    pub(super) named: Option<Username>,
     pub(super) purpose: Purpose,
     pub(super) granted: Granted,
     /// The same grant, ready to be set aside; and what its seal says, where it says anything.
@@ -84,8 +86,11 @@ impl Custody<'_> {
         sealed: AnswerSeal,
     ) -> Result<ReceivedGrant> {
         let asked = self.in_flight.get(&flow).ok_or_else(unknown)?;
-        let (key, username, purpose) = (asked.key.clone(), asked.username.clone(), asked.purpose);
-        let base = asked.base;
+        let (key, purpose, base) = (asked.key.clone(), asked.purpose, asked.base);
+        // An edit of the record may have named another admin since; a ledger that can't be read now hinders nothing.
+        let username = self.ledger.asked_user(&flow).ok().flatten().unwrap_or_else(|| asked.username.clone());
+        let standing = self.standing(&key).ok().flatten();
+        let named = standing.as_ref().map(|it| it.record.username.clone());
         tracing::info!("a grant of {key} came; it's compared with what was asked");
         let comparison = compare(&self.provider, &key, &username, &granted.reported);
         let mut unconfirmed = unconfirmed(&comparison, &granted);
@@ -96,8 +101,7 @@ impl Custody<'_> {
         let other_admin = comparison.other_admin;
         let sealed = match sealed {
             AnswerSeal::Open(seal) => {
-                // The number that it will be stored as, unless others are quicker; a ledger that can't be read now hinders nothing.
-                let standing = self.standing(&key).ok().flatten();
+                // The number that it will be stored as, unless others are quicker.
                 let generation = standing.map_or(base, |it| it.record.generation).next();
                 let kind = kind(&differences, other_admin.as_ref());
                 let label = self.seals.tokens(&self.provider.profile, &key, kind, generation, Some(&flow));
@@ -109,6 +113,7 @@ impl Custody<'_> {
             flow,
             key,
             username,
+            named,
             purpose,
             granted,
             sealed,

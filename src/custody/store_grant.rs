@@ -204,7 +204,10 @@ impl Stored {
             let renewed = came.purpose == Purpose::Renew;
             let elsewhere = tokens_of_elsewhere(ledger, record)?;
             let before = kept_before(ledger, record, came.proven, came.granted.received_at)?;
-            record.username = came.username.clone();
+            // Who was asked for it is the admin from now on, unless somebody has named another one since it was compared.
+            if came.named.as_ref().is_none_or(|named| *named == record.username) {
+                record.username = came.username.clone();
+            }
             make_live(record, provider, &came.granted, renewed, &came.unconfirmed);
             record.grant_before = before;
             moves.extend(drop_unwanted(record, provider));

@@ -92,7 +92,7 @@ impl Custody<'_> {
             self.commit_refresh(&flow, None, &tokens, &granted)?;
             return Ok(None);
         }
-        let standing = self.standing(&key)?.ok_or_else(unknown)?;
+        let standing = self.record(&key)?;
         if standing.record.generation != flow.base {
             self.close_lost(&flow)?;
             return Ok(None);

@@ -1,7 +1,7 @@
 //! Token sets on their way into a row, and out of it: sealed for it, and refused where they were sealed for another.
 
 use super::seals::{Registrations, Seals};
-use super::writer::{Custody, unknown};
+use super::writer::Custody;
 use crate::error::{Error, Result, Unopened, VaultError};
 use crate::model::flow::{Flow, Place, Sealed, StoredSecret};
 use crate::model::granted::Granted;
@@ -139,7 +139,7 @@ impl Custody<'_> {
     ) -> Result<TokensToStore> {
         let base = match self.vault.kind() {
             VaultKind::Sealed => Generation::default(),
-            VaultKind::Keyring => self.standing(key)?.ok_or_else(unknown)?.record.generation,
+            VaultKind::Keyring => self.record(key)?.record.generation,
         };
         self.tokens_based_on(base, flow, key, kind, secret, sealed)
     }

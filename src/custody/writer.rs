@@ -1,6 +1,7 @@
 //! The only writer: vault and ledger of one profile, with the questions under way.
 
 use super::in_flight::InFlight;
+use super::known_questions::KnownQuestions;
 use super::seals::{Registrations, Seals};
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::{Claim, CommitReceipt, Export, Ledger, Spool};
@@ -33,6 +34,8 @@ pub struct Custody<'e> {
     pub(super) ledger: Ledger,
     pub(super) spool: Option<Spool>,
     pub(super) in_flight: HashMap<FlowId, InFlight>,
+    /// What is known of open questions while the ledger can't be read.
+    pub(super) known: KnownQuestions,
     /// Items that nothing names any more, to be forgotten once the browser has been answered.
     pub(super) orphaned_items: Vec<Place>,
     /// Licenses whose replaced grants are to be cleared away.
@@ -64,6 +67,7 @@ impl<'e> Custody<'e> {
             ledger,
             spool: None,
             in_flight: HashMap::new(),
+            known: KnownQuestions::default(),
             orphaned_items: Vec::new(),
             changed_keys: BTreeSet::new(),
             discarded: BTreeSet::new(),
@@ -117,6 +121,16 @@ impl<'e> Custody<'e> {
     /// One record as it is now.
     pub fn standing(&self, key: &Key) -> Result<Option<Standing>> {
         self.ledger.standing(&self.provider.profile, key)
+    }
+
+    /// The same; an error where it isn't there, for somebody may have removed it meanwhile.
+    pub fn record(&self, key: &Key) -> Result<Standing> {
+        let profile = &self.provider.profile;
+        self.standing(key)?.ok_or_else(|| Error::NotFound {
+            selector: key.to_string(),
+            profile: Some(profile.clone()),
+            near: Vec::new(),
+        })
     }
 
     /// Sees that the vault works: writes a probe, reads it back and deletes it.
@@ -194,7 +208,7 @@ impl<'e> Custody<'e> {
     ) -> Result<CommitReceipt> {
         let mut refused = unknown();
         for _ in 0..TRIES {
-            let mut record = self.standing(key)?.ok_or_else(unknown)?.record;
+            let mut record = self.record(key)?.record;
             let change = change(&self.ledger, &mut record)?;
             if let Some(flow) = change.ends.as_ref().and_then(FlowEnd::flow) {
                 self.hand_in_code(flow)?;

@@ -22,6 +22,14 @@ pub enum HandoffError {
         /// Which license.
         license: String,
     },
+    /// Its license was removed since the link was made.
+    #[error(
+        "this answer for {license} counts no more: the license was removed from this ledger; nothing was sent"
+    )]
+    Removed {
+        /// Which license.
+        license: String,
+    },
     /// Its question gave way to a newer one.
     #[error("the link for {license} that this answers was replaced by a newer one; nothing was sent")]
     Replaced {
@@ -89,7 +97,9 @@ impl HandoffError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Unreadable { .. } | Self::OtherProfile { .. } | Self::NotHere { .. } => Kind::Usage,
-            Self::Stranger | Self::Used { .. } | Self::Replaced { .. } => Kind::Mismatch,
+            Self::Stranger | Self::Used { .. } | Self::Removed { .. } | Self::Replaced { .. } => {
+                Kind::Mismatch
+            }
             Self::Lapsed { .. } => Kind::Timeout,
             Self::WaitedFor { .. } => Kind::Busy,
             Self::OtherHost { .. } => Kind::Vault,
@@ -110,6 +120,10 @@ impl HandoffError {
             Self::Replaced { next, .. } => {
                 format!("Ask for the answer to the newest link, or hand out another: {next}")
             }
+            Self::Removed { license } => format!(
+                "See what happened: {}. To ask for a grant all the same, register the license again.",
+                shell(["biotrack-auth", "history", license])
+            ),
             Self::Lapsed { next, .. } => format!("Hand out a new link: {next}"),
             Self::OtherProfile { theirs, .. } => {
                 format!("Run it for that profile: {}", shell(["biotrack-auth", "complete", "--profile", theirs, "-"]))

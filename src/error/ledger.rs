@@ -262,6 +262,20 @@ impl LedgerError {
         }
     }
 
+    /// Whether the ledger can't be asked, for the moment or until somebody mends that: what it would say isn't known.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Away { .. }
+                | Self::Refused { .. }
+                | Self::Busy { .. }
+                | Self::Held { .. }
+                | Self::Open { .. }
+                | Self::Io { .. }
+                | Self::ServerFailed { .. }
+        )
+    }
+
     /// What to do about it. `selector` names the license that it's about, where that is known, behind a command.
     pub fn hint(&self, selector: Option<&str>) -> Option<String> {
         Some(match self {

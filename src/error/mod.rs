@@ -77,6 +77,8 @@ pub enum Error {
         selector: String,
         /// Where; `None`: in all profiles.
         profile: Option<String>,
+        /// Those whose names are nearest to it, the nearest first.
+        near: Vec<String>,
     },
     /// Several authorizations are named so.
     #[error("\"{selector}\" names {} authorizations: {}", .candidates.len(), .candidates.join(", "))]
@@ -106,6 +108,16 @@ pub enum Error {
         /// Its state.
         state: String,
         /// The command that registers it again.
+        next: String,
+    },
+    /// The license has a grant, or something of one is left: its record stays.
+    #[error("{license} can't be removed: {why}")]
+    NotRemovable {
+        /// Which.
+        license: String,
+        /// What is left of it, as a sentence.
+        why: &'static str,
+        /// The command that comes first.
         next: String,
     },
     /// Another process is at that license.
@@ -369,6 +381,7 @@ impl Error {
             | Self::BadValue { .. }
             | Self::AlreadyRegistered { .. }
             | Self::NotRenewable { .. }
+            | Self::NotRemovable { .. }
             | Self::HeldElsewhere { .. }
             | Self::NeedsYes { .. }
             | Self::InBackground
@@ -468,12 +481,17 @@ impl Error {
             Self::MissingFlags { flags } => {
                 Some(format!("Give {}, or run the command in a terminal to be asked.", flags.join(" and ")))
             }
-            Self::NotFound { profile: Some(_), .. } => Some(
-                "See what there is: biotrack-auth status; in every profile: biotrack-auth status --all-profiles."
-                    .into(),
-            ),
-            Self::NotFound { profile: None, .. } => {
-                Some("See what there is: biotrack-auth status --all-profiles.".into())
+            Self::NotFound { profile, near, .. } => {
+                let nearest = match near.as_slice() {
+                    [] => String::new(),
+                    near => format!("The nearest: {}. ", near.join(", ")),
+                };
+                Some(match profile {
+                    Some(_) => format!(
+                        "{nearest}See what there is: biotrack-auth status; in every profile: biotrack-auth status --all-profiles."
+                    ),
+                    None => format!("{nearest}See what there is: biotrack-auth status --all-profiles."),
+                })
             }
             Self::Ambiguous { several_profiles: true, .. } => {
                 Some("Name one of them as UBI/LICENSE, and its profile with --profile.".into())
@@ -481,6 +499,7 @@ impl Error {
             Self::Ambiguous { .. } => Some("Name one of them as UBI/LICENSE.".into()),
             Self::AlreadyRegistered { next, .. } => Some(format!("To have it consented again: {next}")),
             Self::NotRenewable { next, .. } => Some(format!("Instead: {next}")),
+            Self::NotRemovable { next, .. } => Some(format!("Deactivate it first: {next}")),
             Self::Busy { .. } => Some("Wait until that has ended, then run the command again.".into()),
             Self::NeedsPerson { command, .. } => Some(format!(
                 "At a terminal: {command}. Elsewhere add --no-browser to print the address and wait, --browser CMD to have CMD open it, or --no-wait to print a link for elsewhere and leave."

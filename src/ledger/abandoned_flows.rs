@@ -31,6 +31,11 @@ impl Ledger {
         }
     }
 
+    /// A question by its state, as it stands in the ledger.
+    pub fn open_question(&self, state: &Fingerprint) -> Result<Option<Flow>> {
+        journal::of_state(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
+    }
+
     /// The states of all open questions, by which their answers are told from strangers'.
     pub fn open_states(&self) -> Result<Vec<Fingerprint>> {
         journal::open_states(self.engine.db()).map_err(|e| self.fault("read the journal", e))

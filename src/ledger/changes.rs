@@ -95,7 +95,8 @@ impl Ledger {
     /// It couldn't be noted; where somebody else is writing, that it's busy.
     pub fn note_use(&mut self, profile: &str, key: &Key, at: Timestamp) -> Result<()> {
         let noted = self.engine.in_passing(|tx| records::put_use(tx, profile, key, at));
-        noted.map_err(|e| self.fault("note", e))
+        // Nobody was waited for in vain: it isn't told as such.
+        noted.map_err(|e| e.named(self.place(), "note"))
     }
 }
 

@@ -7,7 +7,7 @@ use super::spool::Spool;
 use super::store::Ledger;
 use crate::error::{Error, LedgerError, Result};
 use crate::model::flow::{Logged, Stage};
-use crate::model::ids::FlowId;
+use crate::model::ids::{FlowId, Username};
 use crate::model::secret::Fingerprint;
 use crate::system::Step;
 use std::path::Path;
@@ -22,6 +22,11 @@ impl Ledger {
     /// How far a question has come; `None` where it's closed.
     pub fn stage(&self, flow: &FlowId) -> Result<Option<Stage>> {
         journal::stage_of(self.engine.db(), flow).map_err(|e| self.fault("read the journal", e))
+    }
+
+    /// Whom a question asks: an edit of the license's record changes it.
+    pub fn asked_user(&self, flow: &FlowId) -> Result<Option<Username>> {
+        journal::asked_user(self.engine.db(), flow).map_err(|e| self.fault("read the journal", e))
     }
 
     /// Whether a question is open.

@@ -18,7 +18,9 @@ fn occasion(happened: Happened) -> Option<Occasion> {
         | Happened::Shortened
         | Happened::Exported
         | Happened::Imported
-        | Happened::Adopted => None,
+        | Happened::Adopted
+        | Happened::Edited
+        | Happened::Removed => None,
     }
 }
 

@@ -4,6 +4,7 @@ use super::cells::{columns, instant, is_old, key, old_mark, old_mark_of, place, 
 use super::engine::{Db, DbError, Row, Value, unexpected_value, values};
 use super::records;
 use super::spool::Spooled;
+use crate::model::authorization::Authorization;
 use crate::model::flow::{Flow, OldSeals, Owner, Place, Purpose, Sealed, Stage};
 use crate::model::ids::{FlowId, Generation, Key, Username};
 use crate::model::secret::Fingerprint;
@@ -301,6 +302,33 @@ pub(super) fn close_unanswered(tx: Db<'_>, profile: &str, key: &Key) -> Result<V
         }
     }
     Ok(memos)
+}
+
+/// Whom the consents of a record's license ask that its former admin was asked for, and hasn't answered: from now on the one that it
+/// names.
+pub(super) fn ask_instead(tx: Db<'_>, record: &Authorization, before: &Username) -> Result<(), DbError> {
+    if record.username == *before {
+        return Ok(());
+    }
+    for flow in of_key(tx, &record.profile, &record.key)? {
+        if flow.purpose.is_consent()
+            && !matches!(flow.stage, Stage::Answered(_))
+            && flow.username.same_as(before.as_str())
+        {
+            tx.execute(
+                "UPDATE flow SET username = ?2 WHERE id = ?1",
+                values![&flow.id.0, record.username.as_str()],
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Who is asked by a question now.
+pub(super) fn asked_user(db: Db<'_>, flow: &FlowId) -> Result<Option<Username>, DbError> {
+    db.row("SELECT username FROM flow WHERE id = ?1", values![&flow.0], |row| {
+        Username::parse(text(row, 0)?).map_err(|e| unexpected_value(0, e))
+    })
 }
 
 /// The other consents and deactivations of a question's license.

@@ -49,7 +49,8 @@ impl Ledger {
     }
 
     /// The records that selectors can mean, each once, ordered by UBI and license. Which of them a
-    /// selector names, [`selection::one`](crate::model::selection::one) decides.
+    /// selector names, [`selection::one`](crate::model::selection::one) decides; where one names none to the letter, that
+    /// hangs on all records.
     pub fn standings_called(&self, profile: &str, selectors: &[String]) -> Result<Vec<Standing>> {
         self.look(|db, dead| {
             let mut found = BTreeMap::new();
@@ -63,6 +64,10 @@ impl Ledger {
                      UNION SELECT ?1, ?3, ?4",
                     values![profile, selector, ubi, license],
                 )?;
+                if called.is_empty() {
+                    let all = look_for(db, "profile = ?1", values![profile])?;
+                    return self.with_questions(db, profile, all, dead);
+                }
                 found.extend(called.into_iter().map(|it| (it.record.key.clone(), it)));
             }
             self.with_questions(db, profile, found.into_values().collect(), dead)

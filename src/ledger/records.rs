@@ -158,6 +158,18 @@ fn put(tx: Db<'_>, record: &Authorization) -> Result<bool, DbError> {
     Ok(tx.execute(&PUT, &stored)? == 1)
 }
 
+/// Takes a record out, which the ledger then remembers by its generation. `false` where it isn't there any more what it was read
+/// as, or any secret of it is there.
+pub(super) fn remove(tx: Db<'_>, record: &Authorization) -> Result<bool, DbError> {
+    let (profile, ubi, license) = (&record.profile, record.key.ubi.as_str(), record.key.license.as_str());
+    let removed = tx.execute(
+        "DELETE FROM authorization WHERE profile = ?1 AND ubi = ?2 AND license = ?3 AND revision = ?4
+             AND NOT EXISTS (SELECT 1 FROM secret WHERE profile = ?1 AND ubi = ?2 AND license = ?3)",
+        values![profile, ubi, license, record.revision.0],
+    )?;
+    Ok(removed == 1)
+}
+
 fn turn(tx: Db<'_>, record: &Authorization, step: &Move) -> Result<(), DbError> {
     let (profile, ubi, license) = (&record.profile, record.key.ubi.as_str(), record.key.license.as_str());
     match step {

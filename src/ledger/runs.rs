@@ -175,6 +175,7 @@ fn item(row: &Row<'_>) -> Result<(usize, Planned, Progress), DbError> {
     let planned = Planned {
         key: key(row, 1)?,
         username: Username::parse(row.get(3)?).map_err(|e| unexpected_value(3, e))?,
+        named: None,
         purpose: Purpose::of(row.get(4)?).ok_or_else(|| unexpected_value(4, "an unknown purpose"))?,
         name: cells::parsed(row, 5)?,
         ocm_license: cells::parsed(row, 6)?,

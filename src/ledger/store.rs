@@ -182,6 +182,8 @@ impl Ledger {
 
     /// Whether the file that is open is still the one at its place, and can be written to.
     pub fn is_usable(&mut self) -> Result<()> {
+        // The file that is open is waited for in vain once, and isn't again.
+        self.transaction("be written", |_| Ok(()))?;
         if let Engine::Sqlite(_) = self.engine {
             let found = LedgerFile::read(&self.paths)?.map(|file| file.id().to_owned());
             if found.as_deref() != Some(&self.id) {
@@ -189,7 +191,7 @@ impl Ledger {
                 return Err(LedgerError::Open { path: self.path.clone(), reason }.into());
             }
         }
-        self.transaction("be written", |_| Ok(()))
+        Ok(())
     }
 
     /// Whether other hosts use it too.
@@ -397,7 +399,11 @@ impl Ledger {
 
     /// What kept the ledger from doing `what`, as an operator is told it.
     pub(super) fn fault(&self, what: &'static str, e: DbError) -> Error {
-        e.named(&self.path, what)
+        let named = e.named(&self.path, what);
+        if let (Error::Ledger(LedgerError::Busy { .. }), Engine::Sqlite(file)) = (&named, &self.engine) {
+            file.waited_in_vain();
+        }
+        named
     }
 }
 

@@ -34,6 +34,10 @@ pub enum Happened {
     Prolonged,
     /// A refresh told that the grant ends earlier than was known.
     Shortened,
+    /// An operator changed by hand what is known of the license.
+    Edited,
+    /// Its record was taken out of the ledger.
+    Removed,
 }
 
 /// What happened to the ledger as a whole: events of no license.
@@ -85,6 +89,8 @@ impl Happened {
             Self::Invalid => "invalid",
             Self::Prolonged => "prolonged",
             Self::Shortened => "shortened",
+            Self::Edited => "edited",
+            Self::Removed => "removed",
         }
     }
 }

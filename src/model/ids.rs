@@ -164,22 +164,7 @@ impl fmt::Display for FlowId {
     }
 }
 
-/// Whether a license or UBI has a shape that deserves a second look (DOMAIN.md: warn, don't refuse).
-pub fn odd_shape(text: &str) -> Option<&'static str> {
-    if text.chars().any(char::is_whitespace) {
-        Some("has a blank in it")
-    } else if !text.is_ascii() {
-        Some("has letters other than A–Z")
-    } else if !text.chars().any(|c| c.is_ascii_digit()) {
-        Some("has no digit")
-    } else if text.chars().any(|c| !(c.is_ascii_alphanumeric() || "-_./".contains(c))) {
-        Some("has an unusual sign")
-    } else {
-        None
-    }
-}
-
-/// A license as a hasty reader sees it: without case and dashes, and without a location suffix such as `-D1`.
+/// A license as a hasty reader sees it: without case, dashes and leading zeros, and without a location suffix such as `-D1`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Likeness {
     /// Its letters and digits.
@@ -192,7 +177,12 @@ impl License {
     /// What it's mistaken by.
     pub fn likeness(&self) -> Likeness {
         fn bare(text: &str) -> String {
-            text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect()
+            let bare: String =
+                text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
+            match bare.trim_start_matches('0') {
+                "" => bare,
+                rest => rest.to_owned(),
+            }
         }
         let stem = self.0.rsplit_once('-').filter(|(_, suffix)| {
             let mut letters = suffix.chars();
@@ -231,6 +221,7 @@ mod tests {
         assert!(near("OCM-RETL-24-000064", "ocm-retl-24-000064"));
         assert!(near("OCM-RETL-24-000064", "OCMRETL24000064"));
         assert!(near("OCM-RETL-24-000064-D1", "OCM-RETL-24-000064"));
+        assert!(near("00123-D1", "123-D1") && !near("00", "0000"));
         assert!(!near("OCM-RETL-24-000064", "OCM-RETL-24-000065"));
         assert!(!near("OCM-RETL-24-000064-D1", "OCM-RETL-24-000064-D2"));
         assert!(near("L-é5", "l-É5") && !near("L-é", "店-5"));

@@ -13,6 +13,8 @@ pub struct Planned {
     pub key: Key,
     /// The admin who is asked.
     pub username: Username,
+    /// Whom the record named when this was planned out of it; `None` where all of it was given by somebody.
+    pub named: Option<Username>,
     /// What for.
     pub purpose: Purpose,
     /// What the store is called.
@@ -42,6 +44,7 @@ impl Planned {
         Self {
             key: record.key.clone(),
             username: record.username.clone(),
+            named: Some(record.username.clone()),
             purpose,
             name: record.name.clone(),
             ocm_license: record.ocm_license.clone(),
@@ -53,6 +56,11 @@ impl Planned {
         }
     }
 
+    /// Whether the admin who is asked is the record's own, and the record names another one by now.
+    pub fn is_outdated(&self, known: &Authorization) -> bool {
+        self.named.as_ref().is_some_and(|named| self.username == *named && known.username != *named)
+    }
+
     /// The record as it shall be while the question is open. What was typed for a registration goes in now; a renewal
     /// changes nothing before its grant is stored.
     pub fn on(&self, known: Option<Authorization>, profile: &str) -> Authorization {
@@ -60,6 +68,8 @@ impl Planned {
             known.unwrap_or_else(|| Authorization::asked(profile, self.key.clone(), self.username.clone()));
         if self.purpose == Purpose::Register {
             record.username = self.username.clone();
+        }
+        if self.purpose == Purpose::Register && self.named.is_none() {
             record.name = self.name.clone().or(record.name);
             record.ocm_license = self.ocm_license.clone().or(record.ocm_license);
             record.contact = self.contact.clone().or(record.contact);

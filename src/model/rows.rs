@@ -2,9 +2,11 @@
 //! named with its line and column before anything else happens.
 
 use super::authorization::{Authorization, Column, Part};
+use super::cell::unguarded;
 use super::column::{Kind, Source, Value, split};
 use super::ids::{Contact, Key, License, OcmLicense, StoreName, Tag, Ubi, Username};
 use super::instant;
+use super::odd_cell::{Odd, odd};
 use super::transfer::Incoming;
 use crate::error::{Complaint, Error, Result, clean, counted, excerpt};
 use std::collections::HashMap;
@@ -29,6 +31,8 @@ pub struct Sheet<R> {
     pub rows: Vec<R>,
     /// The columns that mean nothing to us, as the header has them, cleaned: for "Columns not used: notes".
     pub unused: Vec<String>,
+    /// What is unusual about single cells, and may be right all the same.
+    pub notes: Vec<Complaint>,
 }
 
 /// What a row may say of a store besides who it is; an empty cell is `None`, or no tags.
@@ -217,8 +221,31 @@ impl Source for Cells<'_> {
 }
 
 impl<'a> Cells<'a> {
+    /// What is odd about the cells: refused where it can't be right, else noted. One that can't be read at all has been told.
+    fn look_at(&mut self, notes: &mut Vec<Complaint>) {
+        let mut columns: Vec<_> = self.header.places.iter().filter(|(name, _)| is_told(name)).collect();
+        columns.sort_by_key(|(_, at)| **at);
+        for (column, at) in columns {
+            let (column, line) = (*column, Some(self.line));
+            let mut told = self.complaints.iter().rev().take_while(|it| it.line == line);
+            if told.any(|it| it.column == Some(column)) {
+                continue;
+            }
+            let cell = self.record.get(*at).unwrap_or_default();
+            match odd(column, cell) {
+                None => {}
+                Some(Odd::Wrong(problem)) => {
+                    self.complaints.push(Complaint { line, column: Some(column), problem });
+                }
+                Some(Odd::Unusual(why)) => {
+                    notes.push(Complaint { line, column: Some(column), problem: why.to_owned() });
+                }
+            }
+        }
+    }
+
     fn text(&self, column: &str) -> &'a str {
-        self.header.places.get(column).and_then(|at| self.record.get(*at)).map_or("", plain)
+        self.header.places.get(column).and_then(|at| self.record.get(*at)).unwrap_or_default()
     }
 
     fn details(&mut self) -> Details {
@@ -228,14 +255,6 @@ impl<'a> Cells<'a> {
             contact: self.read("contact").flatten(),
             tags: self.read("tags").unwrap_or_default(),
         }
-    }
-}
-
-/// A cell without the `'` that our export puts before what a spreadsheet would run as a formula (DESIGN, JSON).
-fn plain(cell: &str) -> &str {
-    match cell.strip_prefix('\'') {
-        Some(rest) if rest.starts_with(['=', '+', '-', '@', '\'', '\t', '\r']) => rest,
-        _ => cell,
     }
 }
 
@@ -251,7 +270,8 @@ impl Header {
     /// The header as the delimiter has it that makes most known columns of it; what else is wrong with it is told.
     fn of(text: &str, needed: &[&'static str]) -> Result<Self, Vec<Complaint>> {
         let mut best: Option<(usize, u8, csv::StringRecord)> = None;
-        for delimiter in DELIMITERS {
+        let told = told_delimiter(text);
+        for delimiter in told.map_or(DELIMITERS.to_vec(), |delimiter| vec![delimiter]) {
             let Some(record) = first(text, delimiter) else { continue };
             let known = record.iter().filter(|name| known(name).is_some()).count();
             if best.as_ref().is_none_or(|(most, ..)| known > *most) {
@@ -310,11 +330,15 @@ impl Header {
     }
 }
 
-/// The name of a column that we know: case, blanks at the ends, `license`, and a blank or dash for `_` don't matter.
+/// The name of a column that we know: case, blanks, dashes, `#` and the British `licence` don't matter.
 fn known(name: &str) -> Option<&'static str> {
-    let name = name.trim().to_lowercase().replace([' ', '-'], "_").replace("licence", "license");
+    let letters = |name: &str| {
+        let kept = |c: &char| !c.is_whitespace() && !matches!(c, '_' | '-' | '#');
+        name.to_lowercase().chars().filter(kept).collect::<String>().replace("licence", "license")
+    };
+    let name = letters(name);
     let carried = Authorization::COLUMNS.iter().filter(|column| column.part.is_carried());
-    carried.map(|column| column.name).chain(DERIVED).find(|column| *column == name)
+    carried.map(|column| column.name).chain(DERIVED).find(|column| letters(column) == name)
 }
 
 /// Whether somebody tells us what stands in a column, and not the ledger or the clock.
@@ -352,9 +376,25 @@ fn is_blank(row: &csv::StringRecord) -> bool {
     row.iter().all(|cell| cell.trim().is_empty())
 }
 
-/// A blank row before the header, where it isn't known yet which delimiter the file has.
+/// A blank row before the header, where it isn't known yet which delimiter the file has; and Excel's line that tells it.
 fn is_before_header(row: &csv::StringRecord) -> bool {
-    row.iter().all(|cell| cell.trim_matches([' ', '\t', ',', ';']).is_empty())
+    let is_blank = |cell: &str| cell.trim_matches([' ', '\t', ',', ';']).is_empty();
+    let mut cells = row.iter();
+    let first = cells.next().unwrap_or_default().trim_start().to_lowercase();
+    let is_sep = first.strip_prefix("sep=").is_some_and(|rest| rest.trim_end().chars().count() <= 1);
+    (is_sep || is_blank(&first)) && cells.all(is_blank)
+}
+
+/// The delimiter that Excel's first line tells: `sep=;`.
+fn told_delimiter(text: &str) -> Option<u8> {
+    let line = text.lines().map(|line| line.trim_start_matches('"')).find(|line| !line.trim().is_empty())?;
+    let (word, rest) = line.split_at_checked("sep=".len())?;
+    let mut signs = rest.chars();
+    let delimiter =
+        u8::try_from(signs.next()?).ok().filter(|it| it.is_ascii_punctuation() || *it == b'\t')?;
+    // Some programs fill up the line, as any other row.
+    let ends = signs.all(|c| matches!(c, ' ' | '"' | '\r') || u8::try_from(c).is_ok_and(|c| c == delimiter));
+    (word.eq_ignore_ascii_case("sep=") && ends && delimiter != b'"').then_some(delimiter)
 }
 
 /// The text of the file, without a byte order mark.
@@ -412,7 +452,7 @@ fn read<R: Row>(bytes: &[u8]) -> Result<Sheet<R>, Vec<Complaint>> {
     let mut reader = reader(text, header.delimiter);
     let mut record = csv::StringRecord::new();
     let mut seen = HashMap::new();
-    let (mut rows, mut complaints) = (Vec::new(), Vec::new());
+    let (mut rows, mut complaints, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     let mut count = 0;
     let mut past_header = false;
     loop {
@@ -442,15 +482,20 @@ fn read<R: Row>(bytes: &[u8]) -> Result<Sheet<R>, Vec<Complaint>> {
             complaints.push(Complaint { line: Some(line), column: None, problem });
             continue;
         }
+        if record.iter().any(|cell| cell.contains('\'')) {
+            record = record.iter().map(unguarded).collect();
+        }
         let cells = &mut Cells { line, record: &record, header: &header, complaints: &mut complaints };
-        let Some(row) = R::of(cells) else { continue };
+        let row = R::of(cells);
+        cells.look_at(&mut notes);
+        let Some(row) = row else { continue };
         if let Some(before) = seen.insert((row.profile().to_owned(), row.named()), line) {
             let problem = format!("is the same license as line {before}: {}", row.named().1);
             complaints.push(Complaint { line: Some(line), column: Some("license"), problem });
         }
         rows.push(row);
     }
-    if complaints.is_empty() { Ok(Sheet { rows, unused: header.unused }) } else { Err(complaints) }
+    if complaints.is_empty() { Ok(Sheet { rows, unused: header.unused, notes }) } else { Err(complaints) }
 }
 
 /// What makes it useless to look at a row's cells one by one.
@@ -458,13 +503,17 @@ fn misshapen(record: &csv::StringRecord, header: &Header) -> Option<String> {
     if record.iter().any(|cell| cell.contains('\0')) {
         return Some("a quotation mark is opened and never closed".into());
     }
-    let cells = counted(record.len(), "cell", "cells");
-    (record.len() != header.cells).then(|| format!("has {cells}, where the header has {}", header.cells))
+    // Excel leaves blank cells out at the end of a row, and other programs put some there.
+    let filled = record.iter().enumerate().filter(|(_, cell)| !cell.trim().is_empty());
+    let filled = filled.last().map_or(0, |(last, _)| last + 1);
+    let cells = counted(filled, "cell", "cells");
+    (filled > header.cells).then(|| format!("has {cells}, where the header has {}", header.cells))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::cell::guarded;
     use proptest::prelude::*;
 
     fn told<R>(read: Result<Sheet<R>, Vec<Complaint>>) -> Vec<String> {
@@ -485,21 +534,74 @@ mod tests {
             plain.replace('\n', "\r\n"),
             format!("\u{feff}{plain}"),
             plain.replace("ubi,license", " UBI ,Licence"),
+            plain.replace("ubi,license,username,name,tags", "UBI #,License #,User Name,NAME,Tags"),
+            format!("sep=,\n{plain}"),
             plain.trim_end().to_owned(),
             "ubi;license;username;name;tags;notes\n604001;00123-D1;ann@store.example;Hudson, St;\"b;a;b\";hello"
                 .to_owned(),
             "ubi\tlicense\tusername\tname\ttags\tnotes\n604001\t00123-D1\tann@store.example\tHudson, St\tb;a\thello"
                 .to_owned(),
         ] {
-            assert_eq!(registrations(dress.as_bytes()).unwrap(), expected, "{dress:?}");
+            let mut read = registrations(dress.as_bytes()).unwrap();
+            // A line above the header moves the others down.
+            read.rows.iter_mut().for_each(|row| row.line -= u64::from(dress.starts_with("sep=")));
+            assert_eq!(read, expected, "{dress:?}");
         }
+    }
+
+    #[test]
+    fn rows_as_excel_and_libreoffice_write_them_are_taken() {
+        let excel = include_bytes!("../../tests/fixtures/sheets/excel-semicolon.csv");
+        let libre = include_bytes!("../../tests/fixtures/sheets/libreoffice.csv");
+        let tabs = include_bytes!("../../tests/fixtures/sheets/excel-tabs.txt");
+        let read = |bytes: &[u8]| {
+            let sheet = registrations(bytes).unwrap();
+            let row = |row: &Registration| {
+                let name = row.details.name.as_ref().map(ToString::to_string).unwrap_or_default();
+                (row.line, row.key.to_string(), row.username.to_string(), name)
+            };
+            assert!(sheet.notes.is_empty(), "{:?}", sheet.notes);
+            sheet.rows.iter().map(row).collect::<Vec<_>>()
+        };
+        let rows = |first: u64| {
+            [
+                (
+                    first,
+                    "604001234/101-X0001-D1".into(),
+                    "ann@store.example".into(),
+                    "Hudson; \"the\" Yard".into(),
+                ),
+                (first + 2, "604001235/101-X0002-D1".into(), "bob@store.example".into(), "Café Ünï".into()),
+                (first + 3, "604001236/101-X0003-D1".into(), "cat@store.example".into(), String::new()),
+            ]
+        };
+        assert_eq!(read(excel), rows(3));
+        assert_eq!(read(libre), rows(2));
+        assert_eq!(read(tabs), rows(2));
+    }
+
+    #[test]
+    fn a_cell_that_may_be_right_is_noted_with_its_place() {
+        let text =
+            "ubi,license,username,contact\n604 001 234,101–X1,ann,555-0100\n604001,L1,ann@x.example,\n";
+        let notes: Vec<_> =
+            registrations(text.as_bytes()).unwrap().notes.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            notes,
+            [
+                "line 2, column ubi: has a blank in it",
+                "line 2, column license: has a dash in it that isn't the hyphen of a keyboard",
+                "line 2, column username: is no e-mail address",
+                "line 2, column contact: is no e-mail address",
+            ]
+        );
     }
 
     #[test]
     fn every_bad_cell_is_named_with_its_line_and_column() {
         let text = "ubi,license,username,name\r\n\r\n,L1,,a\u{202e}b\r\n604001,\"L\r\n2\",ann@x.example,\r\n\
-                    604001,L3,ann@x.example\r\n604001,L4,ann@x.example,,\r\n,,,\r\n604001,L5,a@x.example,\r\n\
-                    604001, L5 ,b@x.example,\r\n";
+                    604001,L3\r\n604001,L4,ann@x.example,,x\r\n,,,\r\n604001,L5,a@x.example,\r\n\
+                    604001, L5 ,b@x.example,\r\n604001,#REF!,Ray <ray@x.example>\r\n";
         let said = told(registrations(text.as_bytes()));
         assert_eq!(
             said,
@@ -508,9 +610,11 @@ mod tests {
                 "line 3, column username: is empty",
                 "line 3, column name: has a control character or an invisible one: a�b",
                 "line 4, column license: has a control character or an invisible one: L��2",
-                "line 6: has 3 cells, where the header has 4",
+                "line 6, column username: is empty",
                 "line 7: has 5 cells, where the header has 4",
                 "line 10, column license: is the same license as line 9: L5",
+                "line 11, column license: is a spreadsheet's error: #REF!. Fix its formula",
+                "line 11, column username: has more than an address in it: Ray <ray@x.example>. Write one e-mail address alone",
             ]
         );
     }
@@ -656,9 +760,7 @@ mod tests {
                 if !seen.insert(license.trim()) {
                     continue;
                 }
-                let guarded = if license.starts_with(['=', '+', '-', '@', '\'']) { format!("'{license}") } else { license.clone() };
-                let name_cell = if name.starts_with('\'') { format!("'{name}") } else { name.clone() };
-                writer.write_record([&guarded, &name_cell]).unwrap();
+                writer.write_record([guarded(license), guarded(name)]).unwrap();
                 expected.push((license.trim().to_owned(), name.trim().to_owned()));
             }
             let bytes = writer.into_inner().unwrap();

@@ -7,25 +7,39 @@ use super::provider::Provider;
 use crate::error::{Error, Result};
 use jiff::{SignedDuration, Timestamp};
 
+/// How many are named where none fits.
+const NEAREST: usize = 5;
+
 /// Finds the one record that a selector names: a license, `UBI/LICENSE`, an OCM license or a store name.
-/// `UBI/LICENSE` is exact and goes before the others; none is an error, and so are several, the same license in several
-/// profiles too.
+/// `UBI/LICENSE` is exact and goes before the others; then what is written just so, and then what differs in case alone.
+/// None is an error that names the nearest, and so are several, the same license in several profiles too.
 pub fn one<'a, T>(
     selector: &str,
-    profile: &str,
+    profile: Option<&str>,
     among: &'a [T],
     record: impl Fn(&T) -> &Authorization,
 ) -> Result<&'a T> {
     let wanted = selector.trim();
-    let mut found: Vec<&T> = among.iter().filter(|it| record(it).key.to_string() == wanted).collect();
-    if found.is_empty() {
-        found = among.iter().filter(|it| names(wanted, record(it))).collect();
-    }
+    let alike: [fn(&str, &Authorization) -> bool; 3] = [
+        |wanted, record| record.key.to_string() == wanted,
+        |wanted, record| names(record).any(|name| name == wanted),
+        |wanted, record| {
+            let same = |name: &str| name.to_lowercase() == wanted.to_lowercase();
+            same(&record.key.to_string()) || names(record).any(same)
+        },
+    ];
+    let meant = |alike: &fn(&str, &Authorization) -> bool| {
+        let found: Vec<&T> = among.iter().filter(|it| alike(wanted, record(it))).collect();
+        (!found.is_empty()).then_some(found)
+    };
+    let found = alike.iter().find_map(meant).unwrap_or_default();
     match found[..] {
         [only] => Ok(only),
-        [] => {
-            Err(Error::NotFound { selector: crate::error::clean(wanted), profile: Some(profile.to_owned()) })
-        }
+        [] => Err(Error::NotFound {
+            selector: crate::error::clean(wanted),
+            profile: profile.map(str::to_owned),
+            near: nearest(wanted, among.iter().map(record)),
+        }),
         [first, ..] => {
             let several_profiles = found.iter().any(|it| record(it).profile != record(first).profile);
             let told = |it: &Authorization| match several_profiles {
@@ -41,6 +55,45 @@ pub fn one<'a, T>(
     }
 }
 
+/// The licenses whose names are most like what was asked for, with their stores' names.
+fn nearest<'r>(wanted: &str, among: impl Iterator<Item = &'r Authorization>) -> Vec<String> {
+    const LIKE: f64 = 0.7;
+    let wanted = wanted.to_lowercase();
+    let score = |name: &str| {
+        let name = name.to_lowercase();
+        match !wanted.is_empty() && name.contains(&wanted) {
+            true => 1.0,
+            false => strsim::jaro_winkler(&wanted, &name),
+        }
+    };
+    let scored = among.map(|record| {
+        let best = names(record).chain([record.key.to_string().as_str()]).map(score).fold(0.0, f64::max);
+        (best, record)
+    });
+    let mut near: Vec<_> = scored.filter(|(score, _)| *score >= LIKE).collect();
+    near.sort_by(|(one, left), (other, right)| other.total_cmp(one).then_with(|| left.key.cmp(&right.key)));
+    near.truncate(NEAREST);
+    let told = |record: &Authorization| match &record.name {
+        Some(name) => format!("{} ({name})", record.key.license),
+        None => record.key.license.to_string(),
+    };
+    near.into_iter().map(|(_, record)| told(record)).collect()
+}
+
+/// Whether a text stands anywhere in what a person may know a record by: license, OCM license, store, UBI, admin or
+/// contact, in any case.
+pub fn mentions(text: &str, record: &Authorization) -> bool {
+    let wanted = text.trim().to_lowercase();
+    let others = [
+        Some(record.key.ubi.as_str()),
+        Some(record.username.as_str()),
+        record.granted_by.as_deref(),
+        record.contact.as_ref().map(|contact| contact.as_str()),
+    ];
+    !wanted.is_empty()
+        && names(record).chain(others.into_iter().flatten()).any(|it| it.to_lowercase().contains(&wanted))
+}
+
 /// Finds what each selector names, each once however often it was named, by UBI and license.
 pub fn several<'a, T>(
     selectors: &[String],
@@ -48,17 +101,18 @@ pub fn several<'a, T>(
     among: &'a [T],
     record: impl Fn(&T) -> &Authorization,
 ) -> Result<Vec<&'a T>> {
-    let found = selectors.iter().map(|selector| one(selector, profile, among, &record));
+    let found = selectors.iter().map(|selector| one(selector, Some(profile), among, &record));
     let mut found: Vec<_> = found.collect::<Result<_>>()?;
     found.sort_by(|a, b| record(a).key.cmp(&record(b).key));
     found.dedup_by(|a, b| record(a).key == record(b).key);
     Ok(found)
 }
 
-fn names(wanted: &str, record: &Authorization) -> bool {
-    record.key.license.as_str() == wanted
-        || record.ocm_license.as_ref().is_some_and(|ocm| ocm.as_str() == wanted)
-        || record.name.as_ref().is_some_and(|name| name.as_str() == wanted)
+/// What a selector may name a record by.
+fn names(record: &Authorization) -> impl Iterator<Item = &str> {
+    let further =
+        [record.ocm_license.as_ref().map(|it| it.as_str()), record.name.as_ref().map(|it| it.as_str())];
+    std::iter::once(record.key.license.as_str()).chain(further.into_iter().flatten())
 }
 
 /// The records that a look leaves out because their end is far and nothing is noted of them: how many in each state.

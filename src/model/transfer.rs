@@ -244,7 +244,7 @@ pub fn merge(ours: Option<&Authorization>, theirs: &Incoming, here: Here, tokens
 }
 
 /// Field by field, in the order of the columns.
-fn differences(before: Option<&Authorization>, after: &Authorization) -> Vec<FieldChange> {
+pub(super) fn differences(before: Option<&Authorization>, after: &Authorization) -> Vec<FieldChange> {
     let columns = Authorization::COLUMNS.iter().filter(|column| column.part != Part::Key);
     columns
         .map(|column| FieldChange {

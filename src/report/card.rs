@@ -1,6 +1,7 @@
 //! One license on a card, in words that a support engineer can paste to a customer; and the card before a consent.
 
 use super::row::{Row, sign};
+use crate::error::clean;
 use crate::model::authorization::{Condition, Standing, State, discard_waiting};
 use crate::model::consent::Fact;
 use crate::model::duration::in_words;
@@ -12,12 +13,32 @@ use jiff::Timestamp;
 
 const LABELS: usize = 16;
 
-fn lines(title: &str, pairs: &[(&str, String)]) -> String {
-    let mut text = format!("{title}\n");
-    for (label, value) in pairs {
-        // A value of several lines stays in its column.
-        let value = value.replace('\n', &format!("\n{:width$}", "", width = LABELS + 2));
-        text.push_str(&format!("  {label:LABELS$}{value}\n"));
+/// What stands beside a label: a line, or several.
+enum Told {
+    Line(String),
+    Lines(Vec<String>),
+}
+
+impl From<String> for Told {
+    fn from(line: String) -> Self {
+        Self::Line(line)
+    }
+}
+
+/// A title and what is told under it. Each line is made harmless here, whoever told it: a record may come from a file or from
+/// another host, and one with a line end in it would tell a second thing.
+fn lines(title: &str, pairs: &[(&str, Told)]) -> String {
+    let mut text = format!("{}\n", clean(title));
+    for (label, told) in pairs {
+        let told = match told {
+            Told::Line(line) => std::slice::from_ref(line),
+            Told::Lines(lines) => lines,
+        };
+        for (number, line) in told.iter().enumerate() {
+            let label = if number == 0 { label } else { "" };
+            // defense: S33 card-is-clean
+            text.push_str(&format!("  {label:LABELS$}{}\n", clean(line)));
+        }
     }
     text
 }
@@ -25,41 +46,43 @@ fn lines(title: &str, pairs: &[(&str, String)]) -> String {
 /// A record, its last events and the next command.
 pub fn card(row: &Row<'_>, history: &[Line], now: Timestamp) -> String {
     let record = &row.standing.record;
-    let mut pairs = vec![
-        ("State", state_in_words(row)),
-        ("UBI", record.key.ubi.known().unwrap_or("–").to_owned()),
-        ("Location", record.key.license.to_string()),
+    let mut pairs: Vec<(&str, Told)> = vec![
+        ("State", Told::Lines(state_in_words(row))),
+        ("UBI", record.key.ubi.known().unwrap_or("–").to_owned().into()),
+        ("Location", record.key.license.to_string().into()),
     ];
-    pairs.extend(record.ocm_license.as_ref().map(|ocm| ("OCM license", ocm.to_string())));
-    pairs.push(("Admin user", record.username.to_string()));
-    pairs.extend(record.granted_by.as_ref().map(|who| ("Granted by", who.clone())));
-    pairs.extend(record.held_by.as_ref().map(|who| ("Awaiting", format!("approval of the grant of {who}"))));
-    pairs.extend(record.contact.as_ref().map(|contact| ("Contact", contact.to_string())));
+    pairs.extend(record.ocm_license.as_ref().map(|ocm| ("OCM license", ocm.to_string().into())));
+    pairs.push(("Admin user", record.username.to_string().into()));
+    pairs.extend(record.granted_by.as_ref().map(|who| ("Granted by", who.clone().into())));
+    pairs.extend(
+        record.held_by.as_ref().map(|who| ("Awaiting", format!("approval of the grant of {who}").into())),
+    );
+    pairs.extend(record.contact.as_ref().map(|contact| ("Contact", contact.to_string().into())));
     if !record.tags.is_empty() {
-        pairs.push(("Tags", record.tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>().join(", ")));
+        pairs
+            .push(("Tags", record.tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>().join(", ").into()));
     }
-    pairs.extend(record.created_at.map(|at| ("Created At", row.when(at))));
-    pairs.extend(record.renewed_at.map(|at| ("Renewed", row.when(at))));
+    pairs.extend(record.created_at.map(|at| ("Created At", row.when(at).into())));
+    pairs.extend(record.renewed_at.map(|at| ("Renewed", row.when(at).into())));
     pairs.extend(record.expires_at.map(|at| {
         let estimated = if record.expires_estimated { " (estimated)" } else { "" };
-        ("Expiration Date", format!("{}{estimated}", row.when(at)))
+        ("Expiration Date", format!("{}{estimated}", row.when(at)).into())
     }));
     if !record.unconfirmed.is_empty() {
-        pairs.push(("Not confirmed", record.unconfirmed.join(", ")));
+        pairs.push(("Not confirmed", record.unconfirmed.join(", ").into()));
     }
     pairs.extend(row.standing.handed_out().map(|flow| {
         let age = in_words(now.duration_since(flow.opened));
-        ("Handed out", format!("{age} ago, until {}", row.when(flow.deadline)))
+        ("Handed out", format!("{age} ago, until {}", row.when(flow.deadline)).into())
     }));
-    pairs.extend(record.last_used_at.map(|at| ("Last used", row.when(at))));
-    pairs.extend(record.deactivated_at.map(|at| ("Deactivated", row.when(at))));
+    pairs.extend(record.last_used_at.map(|at| ("Last used", row.when(at).into())));
+    pairs.extend(record.deactivated_at.map(|at| ("Deactivated", row.when(at).into())));
     if !history.is_empty() {
-        let told: Vec<_> = history.iter().map(|line| told(line, row)).collect();
-        pairs.push(("History", told.join("\n")));
+        pairs.push(("History", Told::Lines(history.iter().map(|line| told(line, row)).collect())));
     }
-    pairs.extend(row.next_command().map(|command| ("Next", command)));
+    pairs.extend(row.next_command().map(|command| ("Next", command.into())));
     if row.conditions.contains(&Condition::AwaitingApproval) {
-        pairs.push(("To discard it", discard_waiting(record, row.provider.other_profile)));
+        pairs.push(("To discard it", discard_waiting(record, row.provider.other_profile).into()));
     }
     lines(&row.called(), &pairs)
 }
@@ -70,7 +93,7 @@ fn told(line: &Line, row: &Row<'_>) -> String {
     format!("{}  {} {detail}", row.when(line.at), line.event).trim_end().to_owned()
 }
 
-fn state_in_words(row: &Row<'_>) -> String {
+fn state_in_words(row: &Row<'_>) -> Vec<String> {
     let said = match (row.state, row.days_in_words()) {
         (State::Active, Some(days)) => format!("active, {days}"),
         (State::Due, Some(days)) => format!("due for renewal, {days}"),
@@ -82,7 +105,7 @@ fn state_in_words(row: &Row<'_>) -> String {
         (State::Deactivated, _) => "deactivated".into(),
         (other, None) => other.word().into(),
     };
-    let mut said = format!("{} {said}", sign(row.state));
+    let mut said = vec![format!("{} {said}", sign(row.state))];
     for condition in &row.conditions {
         let told = match condition {
             Condition::RenewalPending => "a link has been handed out and waits for its answer",
@@ -102,8 +125,7 @@ fn state_in_words(row: &Row<'_>) -> String {
             }
             Condition::Exported => "exported with its secrets: it's renewed and refreshed elsewhere",
         };
-        said.push('\n');
-        said.push_str(told);
+        said.push(told.to_owned());
     }
     said
 }
@@ -124,9 +146,9 @@ fn uncertain(standing: &Standing) -> &'static str {
 
 /// What the admin must see on the Grant Access page, before anybody clicks.
 pub fn consent_card(provider: &Provider, key: &Key, username: &Username) -> String {
-    let mut pairs: Vec<(&str, String)> =
-        Fact::ALL.iter().map(|fact| (fact.label(), fact.expected(provider, key).to_owned())).collect();
-    pairs.push(("Admin user", format!("{username} (their password belongs on BioTrack's page only)")));
+    let mut pairs: Vec<(&str, Told)> =
+        Fact::ALL.iter().map(|fact| (fact.label(), fact.expected(provider, key).to_owned().into())).collect();
+    pairs.push(("Admin user", format!("{username} (their password belongs on BioTrack's page only)").into()));
     let mut text = lines("BioTrack's Grant Access page must say exactly this:", &pairs);
     text.push_str(&format!("  If Company doesn't say {}, stop.\n", provider.company));
     text

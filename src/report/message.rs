@@ -41,7 +41,11 @@ pub fn message(message: &Message<'_>, provider: &Provider) -> String {
         1 => ("your location".to_owned(), "this"),
         count => (format!("your {count} locations"), "each of them"),
     };
-    let mut text = format!("To: {}\n", message.to.join(", "));
+    let mut text = match &message.to[..] {
+        // Who sends it knows where to.
+        [] => String::new(),
+        to => format!("To: {}\n", to.join(", ")),
+    };
     let _ = writeln!(text, "Subject: BioTrack: please grant {company} access for {locations}\n");
     let _ = writeln!(
         text,

@@ -462,6 +462,7 @@ mod tests {
         Planned {
             key: key(number / per_company, number),
             username: Username::parse(&format!("admin{}@store.example", number / per_admin)).unwrap(),
+            named: None,
             purpose,
             name: StoreName::parse(STORES[number % STORES.len()]).ok(),
             ocm_license: None,

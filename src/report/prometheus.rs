@@ -73,10 +73,14 @@ pub fn prometheus(
             })
             .collect(),
     };
+    let by_profile_names = profiles.iter().map(String::as_str);
     let last_run = Metric {
         name: "biotrack_auth_last_run_timestamp_seconds",
         help: "When this was written, in Unix time.",
-        lines: vec![format!(" {}", now.as_second())],
+        // Two homes on one host would tell the same without it.
+        lines: by_profile_names
+            .map(|profile| format!("{} {}", labels(&[("profile", profile)]), now.as_second()))
+            .collect(),
     };
     // Most never have one: its name alone would say nothing.
     let unnamed = Some(unnamed).filter(|it| !it.lines.is_empty());

@@ -2,6 +2,7 @@
 
 use super::json::Summary;
 use super::row::{Row, View, sign};
+use crate::error::{clean, is_clean};
 use crate::model::authorization::State;
 use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width};
 use std::borrow::Cow;
@@ -87,6 +88,13 @@ fn attention<'r>(row: &'r Row<'_>) -> Cow<'r, str> {
     row.conditions.iter().map(|one| one.word()).collect::<Vec<_>>().join(", ").into()
 }
 
+/// What a cell shows: made harmless here, whatever a record holds.
+fn shown<'r>(column: &Column, row: &'r Row<'_>) -> Cow<'r, str> {
+    let cell = (column.cell)(row);
+    // defense: S33 table-is-clean
+    if is_clean(&cell) { cell } else { clean(&cell).into() }
+}
+
 /// The plain colors of the terminal's theme: the bright ones, yellow above all, vanish on a light ground.
 fn color(state: State) -> Color {
     match state {
@@ -136,7 +144,7 @@ impl Laid {
     /// As wide as the widest of what it holds. That isn't kept, but made again when it's drawn: it would take as much
     /// memory as the records.
     fn of(column: &'static Column, rows: &[&Row<'_>]) -> Self {
-        let widths = rows.iter().map(|row| width(&(column.cell)(row)));
+        let widths = rows.iter().map(|row| width(&shown(column, row)));
         Self { column, width: widths.max().unwrap_or(0).max(column.title.len()) }
     }
 }
@@ -157,7 +165,7 @@ fn drawn(rows: &[&Row<'_>], headed: bool, columns: &[Laid], colors: bool) -> Tab
     }
     for row in rows {
         table.add_row(columns.iter().map(|laid| {
-            let cell = Cell::new_owned(cut(&(laid.column.cell)(row), laid.width));
+            let cell = Cell::new_owned(cut(&shown(laid.column, row), laid.width));
             match laid.column.title {
                 "State" if colors => cell.fg(color(row.state)),
                 "Days" => cell.set_alignment(CellAlignment::Right),

@@ -87,6 +87,11 @@ impl ImportDocument {
         Self { adopted, ..self }
     }
 
+    /// How many token sets were taken.
+    pub fn token_sets(&self) -> usize {
+        self.token_sets
+    }
+
     /// Whether anything would change.
     pub fn changes_anything(&self) -> bool {
         self.added + self.changed > 0

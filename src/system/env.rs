@@ -155,6 +155,11 @@ impl Env {
         signals::hung_up()
     }
 
+    /// Whether a polite signal came by now that didn't end the process.
+    pub fn was_interrupted(&self) -> bool {
+        self.signals.has_come()
+    }
+
     /// The same as [`Self::wait`], but what the work tells on its way is said, and Ctrl-C or a polite signal ends the
     /// waiting: the work may have had its effect or not. In a run that counts interrupts, the first one lets what is
     /// under way be finished; only the second ends the waiting.
@@ -219,6 +224,7 @@ impl Env {
         arguments: &[std::ffi::OsString],
         variables: &[(&str, &str)],
     ) -> Place {
+        self.terminal.finish();
         self.successor.replace(program, arguments, variables)
     }
 

@@ -6,25 +6,116 @@
 use super::files;
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 /// How often a running hook is looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Runs a command to its end. `event` is the file for what is on its standard input, one for each event; it's gone
-/// afterwards. The error says what went wrong, without what is in the event.
-pub fn run(words: &[String], event: &Path, input: &[u8], timeout: Duration) -> Result<(), String> {
-    let (program, arguments) = words.split_first().ok_or("it has no words")?;
-    let stdin = written(event, input)?;
-    let ended = run_on(program, arguments, &stdin, timeout);
-    let _ = fs::remove_file(event);
-    ended
+/// What is longer than the system takes to end a command that it was told to kill.
+const ENDED: Duration = Duration::from_secs(1);
+
+/// What keeps a command from success.
+#[derive(Debug, PartialEq, Eq)]
+pub enum HookFault {
+    /// What went wrong, without what is in the event.
+    Failed(String),
+    /// It was stopped before its end, because this process ends.
+    Stopped,
 }
 
-fn run_on(program: &str, arguments: &[String], stdin: &File, timeout: Duration) -> Result<(), String> {
+impl From<String> for HookFault {
+    fn from(why: String) -> Self {
+        Self::Failed(why)
+    }
+}
+
+/// A command to be run on an event.
+#[derive(Debug)]
+pub struct Hook {
+    /// Program and arguments.
+    pub words: Vec<String>,
+    /// The folder that it runs in; where there is none, this process's.
+    pub folder: Option<PathBuf>,
+    /// The file for what is on its standard input, one for each event; it's gone afterwards.
+    pub event: PathBuf,
+    /// The event.
+    pub input: String,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+impl Hook {
+    /// Runs it to its end, unless that isn't wanted any more: then it's stopped, with all that it started.
+    pub fn run(&self, is_over: &dyn Fn() -> bool) -> Result<(), HookFault> {
+        let (program, arguments) =
+            self.words.split_first().ok_or_else(|| HookFault::from("it has no words".to_owned()))?;
+        let stdin = written(&self.event, self.input.as_bytes())?;
+        let ended = run_on((program, arguments), self.folder.as_deref(), &stdin, self.timeout, is_over);
+        let _ = fs::remove_file(&self.event);
+        ended
+    }
+
+    /// Starts it beside everything else. `wake` is called when it has ended.
+    pub fn start(self, wake: impl Fn() + Send + 'static) -> RunningHook {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (done, ended) = channel();
+        let (is_over, unstarted) = (stop.clone(), done.clone());
+        let started = std::thread::Builder::new().name("hook".into()).spawn(move || {
+            let _ = done.send(self.run(&|| is_over.load(Ordering::SeqCst)));
+            wake();
+        });
+        if let Err(e) = started {
+            let _ = unstarted.send(Err(HookFault::Failed(format!("it can't be run beside the rest: {e}"))));
+        }
+        RunningHook { stop, ended }
+    }
+}
+
+/// A hook that runs beside everything else; dropped before its end, it's stopped.
+#[derive(Debug)]
+pub struct RunningHook {
+    stop: Arc<AtomicBool>,
+    ended: Receiver<Result<(), HookFault>>,
+}
+
+impl RunningHook {
+    /// How it ended; `None`: it still runs.
+    pub fn ended(&self) -> Option<Result<(), HookFault>> {
+        self.ended.try_recv().ok()
+    }
+
+    /// Waits for its end, unless that isn't wanted any more.
+    pub fn wait(&self, is_over: &dyn Fn() -> bool) -> Result<(), HookFault> {
+        while !is_over() {
+            if let Ok(ended) = self.ended.recv_timeout(LOOK) {
+                return ended;
+            }
+        }
+        Err(HookFault::Stopped)
+    }
+}
+
+impl Drop for RunningHook {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        let _ = self.ended.recv_timeout(ENDED);
+    }
+}
+
+fn run_on(
+    (program, arguments): (&str, &[String]),
+    folder: Option<&Path>,
+    stdin: &File,
+    timeout: Duration,
+    is_over: &dyn Fn() -> bool,
+) -> Result<(), HookFault> {
     let mut command = Command::new(program);
+    command.current_dir(folder.filter(|it| it.is_dir()).unwrap_or(Path::new(".")));
     // What it prints is talk, not this program's answer.
     command.args(arguments).stdout(Stdio::from(std::io::stderr()));
     command.stdin(stdin.try_clone().map_err(|e| e.to_string())?);
@@ -35,10 +126,15 @@ fn run_on(program: &str, arguments: &[String], stdin: &File, timeout: Duration) 
     loop {
         match child.try_wait().map_err(|e| e.to_string())? {
             Some(status) if status.success() => return Ok(()),
-            Some(status) => return Err(format!("{program} ended with {status}")),
+            Some(status) => return Err(format!("{program} ended with {status}").into()),
+            None if is_over() => {
+                kill(&mut child);
+                return Err(HookFault::Stopped);
+            }
             None if Instant::now() >= until => {
                 kill(&mut child);
-                return Err(format!("{program} took longer than {} s and was stopped", timeout.as_secs()));
+                let seconds = timeout.as_secs();
+                return Err(format!("{program} took longer than {seconds} s and was stopped").into());
             }
             None => std::thread::sleep(LOOK),
         }
@@ -96,4 +192,71 @@ fn kill(child: &mut Child) {
     }
     let _ = child.kill();
     let _ = child.wait();
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    /// A hook that notes that it runs, and hangs.
+    fn hanging(folder: &Path) -> (Hook, PathBuf) {
+        let note = folder.join("runs");
+        let words = [
+            "sh",
+            "-c",
+            "echo $$ >\"$0.new\"; mv \"$0.new\" \"$0\"; exec sleep 86000",
+            &note.display().to_string(),
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        let event = folder.join("events").join("event");
+        (Hook { words, folder: None, event, input: "{}".into(), timeout: Duration::from_secs(600) }, note)
+    }
+
+    fn is_there(note: &Path) -> bool {
+        let process = fs::read_to_string(note).unwrap();
+        let process = rustix::process::Pid::from_raw(process.trim().parse().unwrap()).unwrap();
+        rustix::process::test_kill_process(process).is_ok()
+    }
+
+    #[test]
+    fn a_hook_whose_end_nobody_waits_for_is_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let (hook, note) = hanging(folder.path());
+        let event = hook.event.clone();
+        assert_eq!(hook.run(&|| note.exists()), Err(HookFault::Stopped));
+        assert!(!is_there(&note) && !event.exists());
+    }
+
+    #[test]
+    fn a_hook_that_runs_beside_the_rest_goes_when_it_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let (hook, note) = hanging(folder.path());
+        let running = hook.start(|| {});
+        assert_eq!(running.wait(&|| note.exists()), Err(HookFault::Stopped));
+        assert_eq!(running.ended(), None);
+        drop(running);
+        assert!(!is_there(&note));
+    }
+
+    #[test]
+    fn the_end_of_a_hook_wakes_whoever_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let event = folder.path().join("event");
+        let (woken, wait) = channel();
+        let hook = |word: &str| Hook {
+            words: vec![word.into()],
+            folder: None,
+            event: event.clone(),
+            input: "{}".into(),
+            timeout: Duration::from_secs(600),
+        };
+        for (word, is_well) in [("true", true), ("false", false)] {
+            let woken = woken.clone();
+            let running = hook(word).start(move || woken.send(()).unwrap());
+            wait.recv().unwrap();
+            assert_eq!(running.ended().unwrap().is_ok(), is_well);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 mod boot;
 mod browser;
+mod clean_writer;
 mod clock;
 mod env;
 pub mod fault;
@@ -12,10 +13,12 @@ mod http;
 mod input;
 mod keyring;
 mod keys;
+mod multiplexer;
 #[cfg(any(unix, test))]
 mod paste;
 mod paths;
 mod peer;
+mod printer;
 #[cfg(unix)]
 mod prompt;
 mod random;
@@ -28,6 +31,7 @@ pub mod threads;
 #[cfg(unix)]
 mod tty;
 mod variables;
+mod wrap;
 mod zones;
 
 pub use browser::{
@@ -43,6 +47,7 @@ pub use keyring::{KeyringFault, KeyringStore, KeyringThread};
 pub use keys::Typed;
 pub use paths::Paths;
 pub use peer::{PeerOwner, owner_of};
+pub use printer::MovingLines;
 pub use random::{OsRandom, Random};
 pub use replace::{Place, Successor};
 pub use signals::{Interrupts, Signals};

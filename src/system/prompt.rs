@@ -1,9 +1,11 @@
 //! Questions at the terminal, and what is pasted there. Each way out of one leaves the terminal as it was.
 
 use super::paste::Burst;
+use super::printer::{Printer, To};
 use super::tty::{Modes, Woken};
+use dialoguer::console::{Term, truncate_str};
 use secrecy::SecretString;
-use std::io::{self, Write, stderr};
+use std::io;
 use std::time::Duration;
 
 /// A paste that is this long silent has come whole, or waits for its person.
@@ -36,7 +38,7 @@ pub(super) fn ask(question: &str, default: Option<&str>) -> io::Result<String> {
 pub(super) fn ask_secret(question: &str) -> io::Result<SecretString> {
     let modes = Modes::secret()?;
     let shown = format!("{question}: ");
-    say(&shown)?;
+    say(&shown);
     let mut secret: Vec<u8> = Vec::new();
     let done = 'typed: loop {
         match modes.wait(None)? {
@@ -44,7 +46,7 @@ pub(super) fn ask_secret(question: &str) -> io::Result<SecretString> {
             Woken::Continued => {
                 secret.fill(0);
                 secret.clear();
-                say(&format!("\n{shown}"))?;
+                say(&format!("\n{shown}"));
                 continue;
             }
             Woken::Interrupted | Woken::Quiet => break Err(interrupted()),
@@ -64,7 +66,7 @@ pub(super) fn ask_secret(question: &str) -> io::Result<SecretString> {
             }
         }
     };
-    say("\n")?;
+    say("\n");
     let text = String::from_utf8_lossy(&secret).into_owned();
     secret.fill(0);
     done.map(|()| text.into())
@@ -74,12 +76,12 @@ pub(super) fn ask_secret(question: &str) -> io::Result<SecretString> {
 pub(super) fn confirm(question: &str) -> io::Result<bool> {
     let modes = Modes::single_key()?;
     let shown = format!("{question} [y/N] ");
-    say(&shown)?;
+    say(&shown);
     let answer = loop {
         match modes.wait(None)? {
             Woken::Typed => {}
             Woken::Continued => {
-                say(&format!("\n{shown}"))?;
+                say(&format!("\n{shown}"));
                 continue;
             }
             Woken::Interrupted | Woken::Quiet => break Err(interrupted()),
@@ -96,7 +98,7 @@ pub(super) fn confirm(question: &str) -> io::Result<bool> {
         Ok(true) => "yes\n",
         Ok(false) => "no\n",
         Err(_) => "\n",
-    })?;
+    });
     answer
 }
 
@@ -104,13 +106,13 @@ pub(super) fn confirm(question: &str) -> io::Result<bool> {
 pub(super) fn choose(question: &str, among: &[String]) -> io::Result<usize> {
     let modes = Modes::list()?;
     let mut at = 0;
-    say(&format!("{question}:\n{}", list(among, at)))?;
+    say(&format!("{question}:\n{}", list(among, at, columns())));
     let up = format!("\x1b[{}A\x1b[J", among.len());
     let chosen = loop {
         match modes.wait(None)? {
             Woken::Typed => {}
             Woken::Continued => {
-                say(&format!("\n{question}:\n{}", list(among, at)))?;
+                say(&format!("\n{question}:\n{}", list(among, at, columns())));
                 continue;
             }
             Woken::Interrupted | Woken::Quiet => break Err(interrupted()),
@@ -121,11 +123,11 @@ pub(super) fn choose(question: &str, among: &[String]) -> io::Result<usize> {
             Step::Take(taken) => break Ok(taken),
             Step::Leave => break Err(interrupted()),
         }
-        say(&format!("{up}{}", list(among, at)))?;
+        say(&format!("{up}{}", list(among, at, columns())));
     };
     if let Ok(taken) = chosen {
         // One line more: the question's own.
-        say(&format!("\x1b[{}A\x1b[J{question}: {}\n", among.len() + 1, among[taken]))?;
+        say(&format!("\x1b[{}A\x1b[J{question}: {}\n", among.len() + 1, among[taken]));
     }
     chosen
 }
@@ -161,9 +163,18 @@ fn step(typed: &[u8], from: usize, of: usize) -> Step {
     Step::To(at)
 }
 
-fn list(among: &[String], at: usize) -> String {
-    let line = |(place, it): (usize, &String)| format!("{} {it}\n", if place == at { '>' } else { ' ' });
+fn list(among: &[String], at: usize, columns: usize) -> String {
+    let line = |(place, it): (usize, &String)| {
+        // A line that the terminal breaks would be two, and be drawn twice.
+        let it = truncate_str(it, columns.saturating_sub(3), "…");
+        format!("{} {it}\n", if place == at { '>' } else { ' ' })
+    };
     among.iter().enumerate().map(line).collect()
+}
+
+/// As wide as the terminal is now: it may have been made narrower meanwhile.
+fn columns() -> usize {
+    Term::stderr().size().1.into()
 }
 
 /// Reads all that is pasted, and one byte more than the most that may be. It ends with Enter once it's quiet, or Ctrl-D; one line
@@ -214,7 +225,7 @@ pub(super) fn read_paste(most: usize, question: &str, tell: &dyn Fn(&str)) -> io
 /// A line as the terminal itself gives it.
 fn line(shown: &str) -> io::Result<String> {
     let modes = Modes::line()?;
-    say(shown)?;
+    say(shown);
     loop {
         match modes.wait(None)? {
             Woken::Typed => {
@@ -224,9 +235,9 @@ fn line(shown: &str) -> io::Result<String> {
                     false => Ok(String::from_utf8_lossy(&line).into_owned()),
                 };
             }
-            Woken::Continued => say(shown)?,
+            Woken::Continued => say(shown),
             Woken::Interrupted | Woken::Quiet => {
-                say("\n")?;
+                say("\n");
                 return Err(interrupted());
             }
         }
@@ -242,9 +253,9 @@ fn delete_last(text: &mut Vec<u8>) {
     }
 }
 
-fn say(text: &str) -> io::Result<()> {
-    let mut err = stderr();
-    err.write_all(text.as_bytes()).and_then(|()| err.flush())
+/// Puts it at the end of all that was said before.
+fn say(text: &str) {
+    Printer::of_the_process().print(To::Err, text.as_bytes());
 }
 
 fn interrupted() -> io::Error {

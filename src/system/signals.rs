@@ -1,10 +1,12 @@
 //! Ctrl-C and the polite signals.
 
 #[cfg(unix)]
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
+#[cfg(unix)]
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 #[cfg(unix)]
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -43,6 +45,25 @@ pub(super) fn hung_up() -> bool {
 #[cfg(unix)]
 static HUNG_UP: AtomicBool = AtomicBool::new(false);
 
+/// How many came in this process that didn't end it.
+static ARRIVED: AtomicUsize = AtomicUsize::new(0);
+
+/// How many came in this process that didn't end it: who waits for a reader gives up then.
+pub(super) fn arrived() -> usize {
+    ARRIVED.load(Ordering::SeqCst)
+}
+
+/// One came. Several in this process may hear of the same one, a moment apart.
+pub(super) fn note_arrival() {
+    const THE_SAME: Duration = Duration::from_millis(200);
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.is_none_or(|last| last.elapsed() >= THE_SAME) {
+        *last = Some(Instant::now());
+        ARRIVED.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
 /// The signals that are ignored, a bit each from 1 (proc_pid_status(5)); unknown where there is no such file.
 #[cfg(unix)]
 fn ignored() -> Option<u64> {
@@ -62,6 +83,14 @@ pub enum Signals {
 }
 
 impl Signals {
+    /// Whether one has come by now that didn't end the process.
+    pub(super) fn has_come(&self) -> bool {
+        match self {
+            Self::System => arrived() > 0,
+            Self::ByHand(counted) => *counted.borrow() > 0,
+        }
+    }
+
     /// Counts them from now on. Must be called inside the runtime's context.
     pub(super) fn watch(&self) -> Interrupts {
         match self {
@@ -92,6 +121,7 @@ impl Interrupts {
             tokio::spawn(async move {
                 while arrivals.recv().await.is_some() {
                     HUNG_UP.fetch_or(kind == SignalKind::hangup(), Ordering::SeqCst);
+                    note_arrival();
                     sender.send_modify(|count| *count += 1);
                 }
             });
@@ -105,6 +135,7 @@ impl Interrupts {
         let (sender, counted) = watch::channel(0);
         tokio::spawn(async move {
             while tokio::signal::ctrl_c().await.is_ok() {
+                note_arrival();
                 sender.send_modify(|count| *count += 1);
             }
         });

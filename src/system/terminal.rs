@@ -1,13 +1,16 @@
 //! Standard input, output and error: the answer goes out on one, the talk on the other, and both are clean.
 
+use super::clean_writer::{CleanWriter, harmless};
 use super::input::{Input, Listening, SystemInput};
 use super::keys::Typed;
+use super::multiplexer::Multiplexer;
+use super::printer::{GivenUp, MovingLines, Printer, To};
 use super::variables::Variables;
+use super::wrap::wrapped;
 use crate::error::{Error, Result, clean};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use std::io::{self, IsTerminal, Read, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// When to use color.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -30,13 +33,9 @@ pub enum Talk {
     Normal,
 }
 
-/// A stream that several may write to.
-type Stream = Arc<Mutex<Box<dyn Write + Send>>>;
-
 /// The three streams, and what is known of them.
 pub struct Terminal {
-    out: Stream,
-    err: Stream,
+    printer: Printer,
     input: Arc<dyn Input>,
     attended: bool,
     out_is_terminal: bool,
@@ -46,7 +45,8 @@ pub struct Terminal {
     talk: Talk,
     /// The answer's width, where it isn't the system's to say.
     columns: Option<u16>,
-    reader_gone: AtomicBool,
+    /// What stands between the program and the terminal.
+    multiplexer: Option<Multiplexer>,
 }
 
 impl Terminal {
@@ -59,26 +59,24 @@ impl Terminal {
             // https://no-color.org
             plain: variables.get("NO_COLOR").is_some() || variables.get("TERM") == Some("dumb"),
             columns: None,
-            ..Self::captured(Box::new(io::stdout()), Box::new(io::stderr()))
+            multiplexer: Multiplexer::around(variables),
+            ..Self::printing(Printer::of_the_process().clone())
         }
     }
 
     /// The same streams, flags and person once more.
     pub(super) fn again(&self) -> Self {
-        Self {
-            out: self.out.clone(),
-            err: self.err.clone(),
-            input: self.input.clone(),
-            reader_gone: AtomicBool::new(false),
-            ..*self
-        }
+        Self { printer: self.printer.clone(), input: self.input.clone(), ..*self }
     }
 
-    /// Other streams, with nobody at them.
+    /// Other streams, which take everything at once, with nobody at them.
     pub fn captured(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> Self {
+        Self::printing(Printer::at_once(out, err))
+    }
+
+    fn printing(printer: Printer) -> Self {
         Self {
-            out: Arc::new(Mutex::new(out)),
-            err: Arc::new(Mutex::new(err)),
+            printer,
             input: Arc::new(SystemInput),
             attended: false,
             out_is_terminal: false,
@@ -87,7 +85,7 @@ impl Terminal {
             color: Color::Auto,
             talk: Talk::Normal,
             columns: Some(100),
-            reader_gone: AtomicBool::new(false),
+            multiplexer: None,
         }
     }
 
@@ -157,8 +155,8 @@ impl Terminal {
 
     /// What makes the log's way to standard error.
     pub fn log(&self) -> impl Fn() -> LogWriter + Send + Sync + 'static {
-        let err = self.err.clone();
-        move || LogWriter(err.clone())
+        let printer = self.printer.clone();
+        move || LogWriter(printer.clone())
     }
 
     /// Whether a moving line may be drawn on standard error.
@@ -166,41 +164,63 @@ impl Terminal {
         self.attended && self.talk >= Talk::Normal && !self.plain && is_looked_at()
     }
 
-    /// Writes the answer to standard output. A reader that has gone is no error.
+    /// Lines that move on standard error until they're dropped; hidden where none may be drawn.
+    pub fn moving(&self) -> MovingLines {
+        if self.can_animate() { self.printer.moving() } else { MovingLines::hidden() }
+    }
+
+    /// Writes the answer to standard output, the whole of it: its reader is waited for until a signal comes. It's clean where
+    /// that is a terminal, whatever a record holds. A reader that has gone is no error.
     pub fn answer(&self, text: &str) -> Result<()> {
-        let mut out = self.out.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        self.answered(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+        let text = if self.out_is_terminal { &harmless(text) } else { text };
+        self.answered(self.printer.write(text.as_bytes()))
     }
 
     /// The same for a long answer, which goes out while it's still being made.
     pub fn answer_by(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
         const AT_ONCE: usize = 64 * 1024;
-        let mut out = self.out.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let mut out = io::BufWriter::with_capacity(AT_ONCE, &mut *out);
-        self.answered(write(&mut out).and_then(|()| out.flush()))
+        let mut out = io::BufWriter::with_capacity(AT_ONCE, AnswerWriter(&self.printer));
+        self.answered(match self.out_is_terminal {
+            true => {
+                let mut clean = CleanWriter::to(&mut out);
+                write(&mut clean).and_then(|()| clean.finish())
+            }
+            false => write(&mut out).and_then(|()| out.flush()),
+        })
     }
 
     fn answered(&self, written: io::Result<()>) -> Result<()> {
         match written {
-            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {
-                self.reader_gone.store(true, Ordering::Relaxed);
-                Ok(())
-            }
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             // defense: S52 unwritten-answer-is-no-success
-            Err(e) => Err(Error::Output(e)),
+            Err(e) => Err(unwritten(e)),
             Ok(()) => Ok(()),
         }
     }
 
+    /// Puts lines of the answer on standard output while the command goes on, and waits for no reader.
+    pub fn emit(&self, lines: &str) {
+        self.printer.print(To::Out, lines.as_bytes());
+    }
+
     /// Whether the reader of the answer was found to be gone.
     pub fn nobody_reads(&self) -> bool {
-        self.reader_gone.load(Ordering::Relaxed)
+        self.printer.nobody_reads()
+    }
+
+    /// Whether lines of the answer still wait for their reader.
+    pub fn is_printing(&self) -> bool {
+        self.printer.is_printing()
+    }
+
+    /// Waits until all that was said is printed, as long as somebody reads it: the end of a command.
+    pub fn finish(&self) {
+        self.printer.finish();
     }
 
     /// Hands bytes over to standard output: unlike an answer, a reader that has gone is an error.
     pub fn hand_over(&self, bytes: &[u8]) -> Result<()> {
-        let mut out = self.out.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        out.write_all(bytes).and_then(|()| out.flush()).map_err(Error::Output)
+        self.printer.write(bytes).map_err(unwritten)
     }
 
     /// Says a line on standard error, unless `--quiet`.
@@ -217,20 +237,30 @@ impl Terminal {
 
     /// Says lines as [`Self::insist`] does, from another place, for as long as that likes.
     pub fn teller(&self) -> impl Fn(&str) + Send + Sync + 'static {
-        let log = self.log();
-        move |line| {
-            // Standard error that is closed hears nothing.
-            let _ = writeln!(log(), "{}", clean_lines(line));
-        }
+        let printer = self.printer.clone();
+        move |line| printer.print(To::Err, format!("{}\n", clean_lines(line)).as_bytes())
     }
 
     /// Says what went wrong and what to do about it, on standard error, whatever `--quiet` says.
     pub fn complain(&self, error: &Error) {
         let (bold, plain) = if self.color_err() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
-        self.talk(&format!("{bold}error:{plain} {}", clean_lines(&error.to_string())));
+        let said = self.wrapped(&format!("error: {}", clean_lines(&error.to_string())));
+        self.talk(&format!("{bold}error:{plain}{}", said.strip_prefix("error:").unwrap_or(&said)));
         if let Some(hint) = error.hint() {
-            self.talk(&format!("  {}", clean_lines(&hint).replace('\n', "\n  ")));
+            self.talk(&self.wrapped(&format!("  {}", clean_lines(&hint).replace('\n', "\n  "))));
         }
+    }
+
+    /// A text as wide as the terminal that the talk goes to.
+    fn wrapped(&self, text: &str) -> String {
+        let is_the_systems = self.err_is_terminal && self.columns.is_none();
+        let size = is_the_systems.then(|| dialoguer::console::Term::stderr().size_checked()).flatten();
+        size.map_or_else(|| text.to_owned(), |(_, columns)| wrapped(text, columns.into(), 2))
+    }
+
+    /// Shows the help where a command was left out: our own words, with the colors that they have.
+    pub fn show_help(&self, text: &str) {
+        self.talk(text);
     }
 
     /// Draws a picture of half blocks on standard error; black on white, where colors may be used.
@@ -240,20 +270,26 @@ impl Terminal {
         self.talk(&drawn.join("\n"));
     }
 
-    /// Asks the terminal to put a text into the clipboard (xterm's OSC 52). `false` where standard error is none.
+    /// Asks the terminal to put a text into the clipboard (xterm's OSC 52), through tmux or screen where one is between.
+    /// `false` where standard error is no terminal.
     pub fn copy(&self, text: &str) -> bool {
-        if self.err_is_terminal {
-            let mut err = self.err.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            let _ = write!(err, "\x1b]52;c;{}\x07", BASE64_STANDARD.encode(text)).and_then(|()| err.flush());
+        if self.err_is_terminal && !self.multiplexer.is_some_and(|it| it.takes(text)) {
+            let asked = format!("\x1b]52;c;{}\x07", BASE64_STANDARD.encode(text));
+            let asked = self.multiplexer.map_or(asked.clone(), |it| it.passing(&asked));
+            self.printer.control(asked.as_bytes());
         }
         self.err_is_terminal
     }
 
+    /// How many rows the terminal has that the talk goes to; `None` where it isn't one.
+    pub fn rows(&self) -> Option<u16> {
+        let is_the_systems = self.err_is_terminal && self.columns.is_none();
+        let size = is_the_systems.then(|| dialoguer::console::Term::stderr().size_checked()).flatten();
+        size.map(|(rows, _)| rows)
+    }
+
     fn talk(&self, text: &str) {
-        let mut err = self.err.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        // Nobody is left to be told that standard error is gone.
-        // defense: S52 unwritten-talk-is-no-panic
-        let _ = writeln!(err, "{text}").and_then(|()| err.flush());
+        self.printer.print(To::Err, format!("{text}\n").as_bytes());
     }
 
     /// Asks for a value at the terminal. Only where [`Self::attended`].
@@ -336,15 +372,36 @@ impl Terminal {
 }
 
 /// Standard error, for the log: each record is one write.
-pub struct LogWriter(Stream);
+pub struct LogWriter(Printer);
 
 impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).write(bytes)
+        self.0.print(To::Err, bytes);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).flush()
+        Ok(())
+    }
+}
+
+/// Standard output, for an answer in pieces.
+struct AnswerWriter<'p>(&'p Printer);
+
+impl Write for AnswerWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn unwritten(e: io::Error) -> Error {
+    match e.get_ref().is_some_and(|e| e.is::<GivenUp>()) {
+        true => Error::Interrupted { next: None },
+        false => Error::Output(e),
     }
 }
 

@@ -5,11 +5,14 @@
 //! All that is done in the terminal's foreground alone: in the background (`&`, `bg`, `timeout` in a script) whoever touches
 //! the modes, or reads, is stopped.
 
+use super::printer::Printer;
 use super::signals::{self, polite};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, getpgrp, getpid, kill_process};
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
-use std::io::{self, PipeReader, PipeWriter, Write, stderr, stdin};
+use rustix::termios::{
+    LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcgetpgrp, tcsetattr,
+};
+use std::io::{self, PipeReader, PipeWriter, Write, stdin};
 use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
@@ -63,6 +66,8 @@ pub(super) enum Woken {
 
 /// How often a process in the background looks whether it has come to the foreground.
 const LOOK: Duration = Duration::from_millis(200);
+/// A terminal that takes what is printed has it within this time.
+const OF_A_MARK: Duration = Duration::from_millis(200);
 
 /// What a signal tells the one who waits.
 const INTERRUPTED: u8 = b'i';
@@ -230,7 +235,7 @@ impl Changed {
         if let Some(mut ours) = self.saved.clone() {
             (self.with)(&mut ours);
             // What was typed before a question is thrown away before the first time alone.
-            tcsetattr(stdin(), std::mem::replace(&mut self.when, OptionalActions::Now), &ours)?;
+            set_modes(std::mem::replace(&mut self.when, OptionalActions::Now), &ours)?;
             self.taken = true;
             self.mark(true);
         }
@@ -243,7 +248,7 @@ impl Changed {
             && let Some(saved) = &self.saved
         {
             self.mark(false);
-            let _ = tcsetattr(stdin(), when, saved);
+            let _ = set_modes(when, saved);
         }
     }
 
@@ -260,9 +265,18 @@ impl Changed {
         ];
         for (_, begin, end) in marks.iter().filter(|(wanted, ..)| *wanted) {
             let mark = if on { begin } else { end };
-            let _ = stderr().write_all(mark.as_bytes()).and_then(|()| stderr().flush());
+            Printer::of_the_process().control(mark.as_bytes());
         }
     }
+}
+
+/// Sets them at once, and throws away what was typed where that is wanted. The system's own way of doing both waits until all is
+/// printed: for a person who pressed Ctrl-S.
+fn set_modes(when: OptionalActions, modes: &Termios) -> rustix::io::Result<()> {
+    if when == OptionalActions::Flush {
+        tcflush(stdin(), QueueSelector::IFlush)?;
+    }
+    tcsetattr(stdin(), OptionalActions::Now, modes)
 }
 
 /// Nothing is shown, and each key comes at once; Ctrl-C and Ctrl-Z stay signals.
@@ -322,6 +336,7 @@ impl Act {
         match self {
             Self::End => {
                 if let Some(it) = changed().as_mut() {
+                    signals::note_arrival();
                     // Whoever asks ends by itself, and puts the terminal back.
                     let _ = it.wake.write_all(&[INTERRUPTED]);
                 } else if !signals::are_counted() {
@@ -338,6 +353,7 @@ impl Act {
                 if let Some(it) = changed().as_mut() {
                     it.put_back(OptionalActions::Now);
                 }
+                Printer::of_the_process().finish_within(OF_A_MARK);
                 let _ = kill_process(getpid(), Signal::STOP);
             }
             Self::Continue => {
@@ -352,6 +368,7 @@ impl Act {
 
 /// Ends the process, as the signal would have that somebody catches now for the terminal's sake.
 fn leave(code: i32) {
+    Printer::of_the_process().finish_within(OF_A_MARK);
     #[expect(clippy::disallowed_methods, reason = "in the place of the signal's own end")]
     std::process::exit(code);
 }

@@ -106,7 +106,9 @@ impl Form {
             }
             Self::Browser => Ok(()),
             Self::Proxy => match proxy_address(value) {
-                None => Err("isn't an address of a proxy, as http://host:port"),
+                None => Err(
+                    "isn't an address of a proxy, as http://host:port; in a user name and a password every sign but letters and digits is percent-encoded",
+                ),
                 Some(address) if !["http", "https"].contains(&address.scheme()) => {
                     Err("names a proxy of a kind that isn't supported: it begins with http:// or https://")
                 }
@@ -116,11 +118,15 @@ impl Form {
     }
 }
 
-/// The address of a proxy. Without a scheme it's http, as for everybody who reads these variables.
+/// The address of a proxy. Without a scheme it's http, as for everybody who reads these variables. One with a path is none:
+/// a password with a slash in it makes a host of the user's name, and a port of the password's beginning.
 pub(super) fn proxy_address(value: &str) -> Option<Url> {
     let whole = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
     let address = Url::parse(&whole).ok()?;
-    address.host_str().is_some_and(|host| !host.is_empty()).then_some(address)
+    // defense: S63 no-part-of-a-password-is-a-host
+    let bare =
+        matches!(address.path(), "" | "/") && address.query().is_none() && address.fragment().is_none();
+    (bare && address.host_str().is_some_and(|host| !host.is_empty())).then_some(address)
 }
 
 /// The commands of `$BROWSER`, each as its words; `None` where its quotes don't close.
@@ -179,6 +185,9 @@ mod tests {
             ("all_proxy", "http://me:canary@"),
             ("HTTPS_PROXY", "socks5://canary:1080"),
             ("HTTPS_PROXY", "http://canary:99999"),
+            ("HTTPS_PROXY", "http://canary:12/34@proxy.example:3128"),
+            ("HTTPS_PROXY", "http://me:12?canary@proxy.example:3128"),
+            ("https_proxy", "me:12#canary@proxy.example:3128"),
             ("NO_PROXY", "canary.example\r"),
             ("no_proxy", "canary.example "),
             ("SSL_CERT_FILE", "/canary.pem\r"),

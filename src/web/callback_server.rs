@@ -1,7 +1,7 @@
 //! A listener behind a TLS proxy: it takes the answers of many admins, whoever asked them. It never writes.
 
 use super::exchange_pool::{ExchangePool, ExchangeSlot};
-use super::reception::Reception;
+use super::reception::{self, Reception};
 use super::reply::BrowserReply;
 use super::socket;
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use crate::model::ids::FlowId;
 use crate::model::secret::Fingerprint;
 use crate::oauth::{Code, ProviderClient, Returned};
 use crate::system::{Env, threads};
-use crate::web::listener::{Listener, Method, Page, Request, Serving, TrustedProxies};
+use crate::web::listener::{Listener, Method, Request, Serving, TrustedProxies};
 use crate::web::pages;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -45,6 +45,8 @@ pub enum ServerEvent {
     Tried(Option<Box<Error>>),
     /// Requests come for another host than the public one: once for each such host.
     OtherHost(String),
+    /// What runs beside the server has ended.
+    Woken,
     /// Ctrl-C, or a polite signal.
     Interrupted,
 }
@@ -62,11 +64,14 @@ impl std::fmt::Debug for HealthCheck {
 }
 
 impl HealthCheck {
+    /// Whether it waits still: one that was answered meanwhile, because nobody looked, needs no look.
+    pub fn is_waited_for(&self) -> bool {
+        self.request.is_waited_for()
+    }
+
     /// All is well, or what isn't: in words that anybody may read, for anybody may ask.
     pub fn answer(self, well: Result<(), &'static str>) {
-        let status = if well.is_ok() { 200 } else { 503 };
-        let text = serde_json::json!({ "ok": well.is_ok(), "reason": well.err() }).to_string();
-        let page = Page::json(text).with_status(status);
+        let page = reception::word(well);
         self.reception.told_a_monitor(page.clone());
         self.request.answer(page);
     }
@@ -128,6 +133,12 @@ impl CallbackServer {
     /// The port taken.
     pub fn port(&self) -> u16 {
         self.serving.port()
+    }
+
+    /// Wakes whoever waits for the next event.
+    pub fn waker(&self) -> impl Fn() + Send + Sync + 'static {
+        let to_loop = self.sender.clone();
+        move || drop(to_loop.send(ServerEvent::Woken))
     }
 
     /// The next event, or `None` once the time is over.

@@ -54,6 +54,8 @@ pub enum SessionEvent {
         /// Why not.
         problem: LaunchProblem,
     },
+    /// What runs beside the consents has ended.
+    Woken,
     /// A key at the terminal.
     Key(char),
     /// A redirect address that somebody sent back, as it was pasted: at the terminal, or on the worklist, whose browser

@@ -62,6 +62,7 @@ pub(super) fn why_unasked(e: &Error) -> Option<&'static str> {
     Some(match e {
         Error::Handoff(HandoffError::Lapsed { .. }) => "The time of this link is over.",
         Error::Handoff(HandoffError::Replaced { .. }) => "A newer link was sent in the place of this one.",
+        Error::Handoff(HandoffError::Removed { .. }) => "Nobody waits for the answer to this link any more.",
         Error::Handoff(HandoffError::OtherHost { .. }) => {
             "This link was made where its answer can't be taken by this page."
         }

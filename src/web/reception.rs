@@ -104,6 +104,12 @@ impl Reception {
     }
 }
 
+/// What a monitor is told.
+pub(super) fn word(well: Result<(), &'static str>) -> Page {
+    let text = serde_json::json!({ "ok": well.is_ok(), "reason": well.err() }).to_string();
+    Page::json(text).with_status(if well.is_ok() { 200 } else { 503 })
+}
+
 impl PublicSide for Reception {
     fn expects(&self, target: &str) -> bool {
         let (path, query) =
@@ -135,6 +141,12 @@ impl PublicSide for Reception {
             .as_ref()
             .filter(fresh)
             .map_or(HealthWord::Ask, |(_, page)| HealthWord::Repeat(page.clone()))
+    }
+
+    fn no_word(&self) -> Page {
+        let page = word(Err("the ledger or the vault doesn't answer"));
+        self.told_a_monitor(page.clone());
+        page
     }
 
     fn refused_host(&self, host: &str) {
@@ -205,6 +217,16 @@ mod tests {
         assert!(asks(&it));
         it.told_a_monitor(Page::json("{}".into()));
         assert!((0..1000).filter(|_| asks(&it)).count() < 5);
+    }
+
+    #[test]
+    fn where_nobody_looks_in_time_that_is_the_word() {
+        let (it, _) = reception();
+        let repeats = |_| {
+            it.no_word();
+            matches!(it.health(), HealthWord::Repeat(_))
+        };
+        assert!((0..1000).any(repeats));
     }
 
     #[test]

@@ -174,6 +174,12 @@ impl Session {
         })
     }
 
+    /// Wakes whoever waits for the next step.
+    pub fn waker(&self) -> impl Fn() + Send + Sync + 'static {
+        let sender = self.sender.clone();
+        move || drop(sender.send(SessionEvent::Woken))
+    }
+
     /// The next step, or `None` once the time is over. Measured by the machine's steady clock.
     ///
     /// Where this process was stopped (Ctrl-Z, SIGSTOP) beyond that time, what came meanwhile waits in a socket, and whoever

@@ -85,6 +85,46 @@ mod init {
     }
 
     #[test]
+    fn each_answer_is_checked_before_the_next_question() {
+        let rig = Rig::bare();
+        let answers = [
+            ("Start from", "ny "),
+            ("Base address", "ny.example"),
+            ("Base address", "http://ny.example"),
+            ("Base address", "https://ny.example"),
+            ("Client id", "me"),
+            ("Integrator's company", "Treez Inc"),
+            ("Application", "Treez"),
+            ("Token address", "token"),
+            ("Token address", "{url}/token"),
+            ("Client secret", "s3cret"),
+        ];
+        snapshot!("asked_again", rig.with(Person::answering(&answers)).run("config init"));
+        rig.run("config check").exits(0);
+    }
+
+    #[test]
+    fn a_vault_that_does_not_work_is_told_before_anything_is_asked() {
+        let rig = Rig::bare();
+        rig.keyring.fails(KeyringFault::Absent("no D-Bus session".into()));
+        let answers = [("Start from", "ny "), ("sealed with age instead", "n")];
+        rig.with(Person::answering(&answers)).run("config init").exits(7);
+    }
+
+    #[test]
+    fn a_port_that_browsers_refuse_is_none_to_come_back_to() {
+        let rig = Rig::new();
+        let with_port =
+            |port: &str| format!("{}\n[profiles.local-sandbox.redirect]\nport = {port}\n", file(&rig));
+        let config = with_port("6000");
+        rig.write("config.toml", &config);
+        snapshot!("a_port_that_browsers_refuse", rig.run("config check"));
+        rig.run("doctor").exits(1);
+        let done = rig.run("register --ubi 1 --license L-1 --username a@x.example --port 5060").exits(2);
+        assert!(done.err.contains("browsers refuse that port"), "{}", done.err);
+    }
+
+    #[test]
     fn a_person_whose_keyring_does_not_work_is_offered_the_sealed_vault() {
         let rig = Rig::bare();
         let offered = |rig: &Rig, answer: &str| {

@@ -296,3 +296,13 @@ fn only_fix_changes_anything() {
     assert_eq!(mode(rig.home()), 0o700);
     assert_eq!(problems(&rig), Vec::<String>::new());
 }
+
+#[test]
+fn without_a_client_secret_or_a_folder_for_the_ledger_something_is_wrong() {
+    let rig = Rig::bare();
+    let init = "config init --preset ny --url https://ny.example --token-url https://ny.example/token --client-id me \
+                --company Treez --application Treez --vault sealed";
+    rig.run(init).exits(0);
+    let told = rig.run("doctor").exits(1).out;
+    assert!(told.contains("✗ vault        there is no client secret yet"), "{told}");
+}

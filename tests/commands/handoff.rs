@@ -80,6 +80,16 @@ fn one_message_goes_to_each_admin_with_all_their_locations() {
 }
 
 #[test]
+fn a_message_goes_to_one_mailbox_and_to_nobody_that_a_comma_makes_of_it() {
+    let rig = Rig::new();
+    let mut record = rig.record("101-X0001-D1", "ann@example.com", 2);
+    record.contact = Some("liu@queens,example".parse().unwrap());
+    rig.seed([record]);
+    let message = rig.run("renew 101-X0001-D1 --no-wait --message").exits(0).out;
+    assert!(message.starts_with("To: ann@example.com\nSubject: "), "{message}");
+}
+
+#[test]
 fn several_links_are_printed_a_line_each() {
     let rig = fleet();
     snapshot!(rig.run("renew --due --no-wait"));

@@ -217,6 +217,28 @@ fn a_monitor_is_told_whether_all_is_well() {
 }
 
 #[test]
+fn a_monitor_and_an_admin_are_told_while_something_else_keeps_the_ledger_locked() {
+    let rig = public();
+    let back = granted_link(&rig);
+    while_listening(&rig, "", |port, running| {
+        let other = rusqlite::Connection::open(rig.file("ledger.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let word = asked(port, "GET", "/healthz", "auth.example.com");
+        assert!(word.starts_with("HTTP/1.1 503 ") && word.contains("doesn't answer"), "{word}");
+        let page = brought(port, &back);
+        assert!(page.contains("has arrived and is kept"), "{page}");
+        other.execute_batch("ROLLBACK").unwrap();
+        running.says("✓ 604001/101-X0007-D1: granted");
+        let began = std::time::Instant::now();
+        while !asked(port, "GET", "/healthz", "auth.example.com").contains("\"ok\":true") {
+            assert!(began.elapsed() < crate::rig::transcript::IN_VAIN);
+        }
+    })
+    .exits(0);
+    crate::rig::oracle::rests(&rig);
+}
+
+#[test]
 fn another_public_address_than_the_profiles_is_noted() {
     let rig = public();
     snapshot!(while_listening(&rig, "--public-url https://other.example.com/back", |_, _| {}));
@@ -435,7 +457,7 @@ fn a_grant_that_could_not_be_stored_is_stored_by_itself_as_soon_as_it_can() {
 }
 
 #[test]
-fn what_the_ledger_could_not_take_goes_there_as_soon_as_it_can() {
+fn what_a_ledger_in_a_file_could_not_take_goes_there_as_soon_as_it_can() {
     for refused in [false, true] {
         let rig = public();
         let link = rig.run(REGISTER).exits(0).raw().trim_end().to_owned();
@@ -474,7 +496,7 @@ fn what_the_ledger_could_not_take_goes_there_as_soon_as_it_can() {
 }
 
 #[test]
-fn an_answer_that_the_ledger_cannot_take_is_kept_and_finished_by_itself() {
+fn an_answer_that_a_ledger_in_a_file_cannot_take_is_kept_and_finished_by_itself() {
     let rig = public();
     let back = granted_link(&rig);
     while_listening(&rig, "", |port, running| {

@@ -3,16 +3,19 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
 mod absence;
+mod arguments;
 mod check;
 mod circles;
 mod clearing;
 mod complete;
 mod completions;
 mod config;
+mod config_set;
 mod custody;
 mod deactivate;
 mod deactivate_several;
 mod doctor;
+mod edit;
 mod exec;
 mod export;
 mod handoff;
@@ -45,6 +48,7 @@ mod register_from;
 mod register_refused;
 mod release;
 mod remind;
+mod remove;
 mod renew;
 mod renew_several;
 mod rig;

@@ -75,3 +75,17 @@ fn a_folder_that_cannot_be_made_is_named() {
     let file = rig.write("file", "");
     snapshot!(rig.run_words(&["man", &format!("{file}/man")]));
 }
+
+#[test]
+fn a_commands_name_is_its_page_and_a_slip_of_one_makes_no_folder() {
+    let rig = Rig::bare();
+    let page = rig.run("man renew").exits(0).out;
+    assert!(page.contains(".TH BIOTRACK-AUTH-RENEW 1"), "{page}");
+    rig.run("man rennew").is(
+        2,
+        "",
+        "error: there is neither a command nor a folder of that name\n  For a new folder give its path, for instance \
+         ./man1. The commands: biotrack-auth --help.\n",
+    );
+    assert!(!std::path::Path::new("rennew").exists());
+}

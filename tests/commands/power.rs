@@ -1,8 +1,8 @@
 //! The machine ends while a command waits or sends: what was noted without a sync may be gone, and that is said.
 
 use crate::pairs::{
-    Before, COMPLETE, DEACTIVATE, DISCARD, Halt, Home, Job, RENEW, TAKE, TOKEN, Tally, begin, end, halt,
-    judge, start_watched,
+    Before, COMPLETE, DEACTIVATE, DISCARD, EDIT, Halt, Home, Job, REMOVE, RENEW, TAKE, TOKEN, Tally, begin,
+    end, halt, judge, start_watched,
 };
 use crate::rig::{BOOT, Rig, Visit};
 use serde_json::Value;
@@ -114,5 +114,7 @@ fn a_power_cut_at_any_step_loses_nothing_silently() {
     cuts(Before::Living, true, &[RENEW, TOKEN, DEACTIVATE]);
     cuts(Before::Waiting, false, &[TAKE, DISCARD, DEACTIVATE]);
     cuts(Before::Waiting, true, &[TAKE, DISCARD]);
-    cuts(Before::HandedOff, false, &[COMPLETE]);
+    cuts(Before::HandedOff, false, &[COMPLETE, EDIT]);
+    cuts(Before::HandedOffFirst, true, &[EDIT, REMOVE]);
+    cuts(Before::Deactivated, false, &[REMOVE]);
 }

@@ -125,6 +125,24 @@ fn likely_slips_are_noted_and_not_refused() {
 }
 
 #[test]
+fn every_odd_cell_is_named_before_anybody_is_asked() {
+    let rig = Rig::new();
+    rig.grant("101-X0009-D1");
+    let noted = "UBI,License #,Username,Contact\n604 001 234,101–X0001–D1,ann@example.com,555-0100\n\
+                 604001,00123-D1,ann@example.com\n604001,123-D1,ann@intranet,,,\n604001,101X0009D1,ann@example.com,\n\
+                 0604001,L-5,ann@example.com,\n";
+    snapshot!("odd_cells_that_may_be", register(&rig, noted, "--dry-run"));
+    let path = rig.write("import.csv", noted);
+    snapshot!("odd_cells_of_an_import", rig.run(&format!("import '{path}' --dry-run")));
+    let refused = "sep=;\nUBI;License;Username;Contact\n6.04E+08;#REF!;liu@queens,example;\n604001;L-2;Ray <ray@example.com>;a@x.example, b@x.example\n";
+    snapshot!("odd_cells_that_cannot_be", register(&rig, refused, ""));
+    let path = rig.write("import.csv", refused);
+    let import = rig.run(&format!("import '{path}' --yes")).exits(2);
+    assert_eq!(import.err.matches("\n  line ").count(), 5, "{}", import.err);
+    assert_eq!(rig.opened().len(), 1);
+}
+
+#[test]
 fn unattended_without_a_browser_all_that_need_a_person_are_named() {
     let rig = Rig::new();
     let path = rig.write("stores.csv", STORES);

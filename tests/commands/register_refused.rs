@@ -147,6 +147,10 @@ fn facts_that_are_not_reported_are_called_not_confirmed() {
     let rig = Rig::new();
     rig.provider.replies("/oauth/token", [Reply::Changed(json!({"company": null, "operation": null}))]);
     snapshot!(rig.run(&register(LICENSE)));
+    // Nobody can do without it: it's no talk.
+    rig.provider.replies("/oauth/token", [Reply::Changed(json!({"company": null, "operation": null}))]);
+    let quiet = rig.run(&format!("renew {LICENSE} --browser scripted --quiet")).exits(0);
+    assert!(quiet.err.contains("Not confirmed by BioTrack's answer: Company, Operation."), "{}", quiet.err);
 }
 
 #[test]

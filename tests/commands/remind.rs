@@ -78,6 +78,42 @@ fn each_license_is_reminded_of_once_by_its_nearest_threshold() {
 }
 
 #[test]
+fn a_hook_for_a_shell_is_refused_before_anything_is_spent() {
+    let rig = weekly();
+    let before = std::fs::read_to_string(rig.file("config.toml")).unwrap();
+    configure(&rig, &[("due", &quoted("jq -r .license | mail -s due ops@example.com"))]);
+    snapshot!("a_pipe_at_config_check", rig.run("config check"));
+    snapshot!("a_pipe_at_the_run", rig.run("remind"));
+    // What it says instead is a hook that works, and nothing was spent.
+    let sh = format!("sh -c 'jq -r .license | cat >>\"{}\"'", rig.file("mailed").display());
+    configure(&rig, &[("due", &quoted(&sh.replace("jq -r .license", "cat")))]);
+    rig.run("remind").is(0, "", "1 hook was run.\n");
+    assert_eq!(got(&rig, "mailed").len(), 1);
+    rig.write("config.toml", &before);
+}
+
+#[test]
+fn a_hooks_path_begins_at_the_configurations_folder_whoever_calls() {
+    use std::os::unix::fs::PermissionsExt;
+    let rig = weekly();
+    std::fs::create_dir(rig.file("scripts")).unwrap();
+    let script = rig.write("scripts/notify", "#!/bin/sh\ncat >>\"$1\"\n");
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700)).unwrap();
+    configure(&rig, &[("due", &quoted("scripts/notify told"))]);
+    rig.run("remind").is(0, "", "1 hook was run.\n");
+    assert_eq!(got(&rig, "told").len(), 1);
+}
+
+#[test]
+fn a_run_with_nothing_to_do_says_nothing_but_to_a_person() {
+    let rig = weekly();
+    rig.run("remind").exits(0);
+    rig.run("remind").is(0, "", "");
+    rig.with(Person::watching()).run("remind").is(0, "", "No hook was due.\n");
+    assert_eq!(rig.run("remind --json").exits(0).json()["reminders"], serde_json::json!([]));
+}
+
+#[test]
 fn what_was_reminded_of_is_told_as_json() {
     let rig = weekly();
     snapshot!(rig.run("remind --json").fits("remind"));
@@ -127,7 +163,9 @@ fn a_hook_that_is_not_there_is_reported() {
     let refused = rig.run("remind").exits(1);
     // The reason is the system's own word.
     assert!(
-        refused.err.starts_with("The hook for \"due\" failed: /nowhere/notify can't be run: "),
+        refused
+            .err
+            .starts_with("The hook for \"due\" failed for 101-X0007-D1: /nowhere/notify can't be run: "),
         "{}",
         refused.err
     );
@@ -367,12 +405,12 @@ fn what_a_clock_that_was_ahead_has_spent_is_given_again_when_it_is_right() {
         "{said}"
     );
     assert_eq!(got(&rig, "due").len(), 1, "six days are left: the first threshold");
-    rig.run("remind").is(0, "", "No hook was due.\n");
+    rig.run("remind").is(0, "", "");
     // And at its end, once.
     rig.days_pass(7);
     rig.run("remind").exits(0);
     rig.days_pass(30);
-    rig.run("remind").is(0, "", "No hook was due.\n");
+    rig.run("remind").is(0, "", "");
     assert_eq!(got(&rig, "expired").len(), 2);
 }
 
@@ -386,5 +424,5 @@ fn a_dry_run_counts_what_a_clock_that_was_ahead_has_spent_as_not_given() {
     assert!(would.starts_with("due: "), "{would}");
     // Nothing was forgotten by looking.
     rig.days_pass(30);
-    rig.run("remind").is(0, "", "No hook was due.\n");
+    rig.run("remind").is(0, "", "");
 }

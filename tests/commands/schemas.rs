@@ -17,6 +17,7 @@ fn the_shipped_schemas_are_what_the_types_say() {
         ("config-ledger-move", report::schema::<config::ledger::Answer>()),
         ("config-path", report::schema::<config::PathAnswer>()),
         ("config-recipients", report::schema::<config::recipients::Answer>()),
+        ("config-set", report::schema::<config::set::Answer>()),
         ("config-set-secret", report::schema::<config::set_secret::Answer>()),
         ("config-show", report::schema::<config::show::Answer>()),
         ("config-vault", report::schema::<config::vault::Answer>()),

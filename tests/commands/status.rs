@@ -233,6 +233,11 @@ fn a_file_gets_the_answer_and_the_terminal_nothing() {
             assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o644);
         }
     }
+    for command in ["status --format csv", "export"] {
+        let shown = rig.run(command).exits(0).out;
+        rig.run(&format!("{command} --output -")).is(0, &shown, "");
+    }
+    assert!(!std::path::Path::new("-").exists());
     snapshot!(rig.run("status --format csv --output /nowhere/at/all.csv"));
 }
 

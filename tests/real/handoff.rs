@@ -284,3 +284,18 @@ fn the_clipboard_and_a_qr_code_are_the_terminals() {
     // Nothing is copied where there is no terminal.
     rig.run(&first(&["--copy"])).exits(0).says("Nothing was copied");
 }
+
+#[test]
+fn within_tmux_what_is_copied_is_in_its_buffer() {
+    let rig = Rig::new();
+    let screen = Screen::new(rig.home(), 120, &["bash", "--norc", "--noprofile", "-i"]);
+    let file = rig.elsewhere("link");
+    let line = shlex::try_join(first(&["--copy"])).unwrap();
+    screen
+        .types(&format!("{} biotrack-auth {line} >'{}'; echo do''ne", screen.variable(), file.display()))
+        .key("Enter");
+    screen.shows("done");
+    let address = std::fs::read_to_string(&file).unwrap();
+    assert!(address.contains("/oauth?"), "{address}");
+    assert_eq!(screen.copied().trim_end(), address.trim_end());
+}

@@ -96,7 +96,7 @@ proptest! {
             selectors.push("nobody".into());
             for selector in selectors {
                 let one = |among: &[Standing]| {
-                    selection::one(&selector, "", among, |it| &it.record)
+                    selection::one(&selector, Some(""), among, |it| &it.record)
                         .map(|it| it.record.key.clone())
                         .map_err(|e| e.to_string())
                 };

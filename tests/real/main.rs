@@ -66,4 +66,6 @@ mod terminal;
 mod time;
 mod token;
 #[cfg(target_os = "linux")]
+mod unread;
+#[cfg(target_os = "linux")]
 mod vaultmove;

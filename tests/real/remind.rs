@@ -47,3 +47,24 @@ fn in_a_run_each_grant_is_told_of_while_the_run_goes_on() {
     run.kill().unwrap();
     run.wait().unwrap();
 }
+
+#[test]
+fn a_hook_mails_through_a_shell_and_a_pipe_without_one_is_refused() {
+    let rig = Rig::with_lifetime("6d");
+    rig.register("L-1").exits(0);
+    // mailx as it is, with a script where it has its mail server.
+    let (server, settings, mailed) = (rig.file("server"), rig.file("mailrc"), rig.file("mailed"));
+    fs::write(&server, format!("#!/bin/sh\ncat >'{}'\n", mailed.display())).unwrap();
+    fs::set_permissions(&server, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(&settings, format!("set sendmail={}\n", server.display())).unwrap();
+    let mail = format!("echo due soon | MAILRC={} mail -n -s due ops@example.com", settings.display());
+    let config = fs::read_to_string(rig.file("config.toml")).unwrap();
+    configure(&rig, &format!("due = \"{mail}\""));
+    let refused = rig.run(&["remind"]).exits(2);
+    let instead = refused.err.split_once("run a shell: ").unwrap().1.trim().to_owned();
+    fs::write(rig.file("config.toml"), config).unwrap();
+    configure(&rig, &format!("due = {}", toml::Value::from(instead)));
+    rig.run(&["remind"]).exits(0);
+    rig.until(|| fs::read_to_string(&mailed).is_ok_and(|mail| mail.contains("due soon")));
+    assert!(fs::read_to_string(&mailed).unwrap().contains("Subject: due"));
+}

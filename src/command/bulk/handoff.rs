@@ -24,10 +24,9 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
         bench.custody.rehearse(&first.key, &first.username)?;
     }
     // No moving line: nothing is waited for.
-    let hooks = bench.hooks.clone();
     let all = plan.items.iter().map(|item| &item.key).chain(plan.left_out.iter().map(|left| &left.key));
     let common = form.common(bench.custody.ledger(), &provider, all)?;
-    let mut watch = BulkReporter::new(call, &provider, &hooks, common, verb, 0);
+    let mut watch = BulkReporter::new(call, &provider, common, verb, 0);
     for item in &plan.items {
         watch.planned(item, known.get(&item.key));
     }

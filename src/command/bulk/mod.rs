@@ -10,6 +10,7 @@ pub(super) use run::{Resumed, Run};
 
 use super::consent::{Waiting, from_afar};
 use super::form::Form;
+use super::hook_runner::HookRunner;
 use super::{Bench, Call};
 use crate::consent::{ConsentRun, RunOptions};
 use crate::error::{Error, Kind, Result, clean};
@@ -100,10 +101,10 @@ pub(super) fn run<'a>(
     let tabs = if attended && choice == BrowserChoice::None { 0 } else { usize::from(args.tabs) };
     let admins = plan.items.iter().map(|item| item.username.as_str().to_lowercase()).collect();
     let items: Vec<(usize, Planned)> = places.into_iter().zip(plan.items).collect();
-    let hooks = bench.hooks.clone();
     let all = items.iter().map(|(_, item)| &item.key).chain(plan.left_out.iter().map(|left| &left.key));
     let common = form.common(bench.custody.ledger(), &provider, all)?;
-    let mut watch = BulkReporter::new(call, &provider, &hooks, common, verb, items.len());
+    let mut watch = BulkReporter::new(call, &provider, common, verb, items.len());
+    watch.hooks = Some(HookRunner::new(call, bench.hooks.clone(), provider.clone(), None, session.waker()));
     for (_, item) in &items {
         watch.planned(item, known.get(&item.key));
     }
@@ -164,6 +165,9 @@ pub(super) fn run<'a>(
         None => 0,
     };
     answer(call, bench, form, &outcomes, left, exit, error.as_ref())?;
+    if let Some(hooks) = watch.hooks.take() {
+        hooks.finish(bench.custody.ledger_mut())?;
+    }
     Ok(exit)
 }
 
@@ -252,10 +256,9 @@ pub(super) fn dry_run(
 fn nothing<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run) -> Result<u8> {
     let Run { plan, known, verb, form, .. } = run;
     let provider = bench.provider.clone();
-    let hooks = bench.hooks.clone();
     let common =
         form.common(bench.custody.ledger(), &provider, plan.left_out.iter().map(|left| &left.key))?;
-    before(&mut BulkReporter::new(call, &provider, &hooks, common, verb, 0), &known, &plan.left_out);
+    before(&mut BulkReporter::new(call, &provider, common, verb, 0), &known, &plan.left_out);
     if form == Form::Text {
         call.env.terminal.say(&format!("Nothing to {verb}."));
         return Ok(0);

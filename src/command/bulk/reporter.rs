@@ -3,7 +3,7 @@
 
 use crate::command::Call;
 use crate::command::consent::messages;
-use crate::command::hooks;
+use crate::command::hook_runner::HookRunner;
 use crate::consent::{IssuedLink, OpenMethod, ProgressReporter};
 use crate::custody::Custody;
 use crate::error::{clean, licenses};
@@ -14,11 +14,10 @@ use crate::model::outcome::{Ending, Outcome};
 use crate::model::pace::{Pace, Pause, time_left};
 use crate::model::plan::Planned;
 use crate::model::provider::Provider;
-use crate::model::reminder::{EventKey, Hooks};
+use crate::model::reminder::EventKey;
 use crate::model::run_counts::RunCounts;
 use crate::report::{Happening, RunEvent, Subject};
-use crate::system::Opened;
-use indicatif::ProgressBar;
+use crate::system::{MovingLines, Opened};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -29,16 +28,16 @@ const NAMED: usize = 5;
 pub(super) struct BulkReporter<'w> {
     call: &'w Call<'w>,
     provider: &'w Provider,
-    hooks: &'w Hooks,
-    /// The last event whose hook was run.
-    hooked: i64,
+    /// Runs the hooks of what happens meanwhile.
+    pub hooks: Option<HookRunner<'w>>,
     /// What each license's events have in common, where events are told.
     common: HashMap<Key, EventKey>,
     verb: &'static str,
     began: Instant,
     open: BTreeMap<Key, (String, Instant)>,
     waiting_of: BTreeMap<String, usize>,
-    bar: Option<ProgressBar>,
+    /// The state of the whole, where it's shown.
+    lines: MovingLines,
     remarked: BTreeSet<String>,
 }
 
@@ -46,30 +45,22 @@ impl<'w> BulkReporter<'w> {
     pub fn new(
         call: &'w Call<'w>,
         provider: &'w Provider,
-        hooks: &'w Hooks,
         common: HashMap<Key, EventKey>,
         verb: &'static str,
         total: usize,
     ) -> Self {
-        let bar = (call.env.terminal.can_animate() && total > 0).then(|| {
-            let bar = ProgressBar::new_spinner();
-            if let Ok(style) = indicatif::ProgressStyle::with_template("{msg}") {
-                bar.set_style(style);
-            }
-            bar
-        });
+        let lines = if total > 0 { call.env.terminal.moving() } else { MovingLines::hidden() };
         let (open, waiting_of) = (BTreeMap::new(), BTreeMap::new());
         Self {
             call,
             provider,
-            hooks,
-            hooked: 0,
+            hooks: None,
             common,
             verb,
             began: Instant::now(),
             open,
             waiting_of,
-            bar,
+            lines,
             remarked: BTreeSet::new(),
         }
     }
@@ -93,9 +84,7 @@ impl<'w> BulkReporter<'w> {
 
     /// The run has ended.
     pub fn over(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
+        self.lines = MovingLines::hidden();
     }
 
     fn event(
@@ -114,25 +103,17 @@ impl<'w> BulkReporter<'w> {
 
     fn write(&self, event: &RunEvent) {
         if let Ok(line) = self.call.json_line(event) {
-            // A reader that has gone doesn't stop the grants.
-            self.aside(|| drop(self.call.env.terminal.answer(&line)));
+            // A reader that has gone, or stalls, doesn't stop the grants.
+            self.call.env.terminal.emit(&line);
         }
     }
 
     fn say(&self, text: &str) {
-        self.aside(|| self.call.env.terminal.say(text));
+        self.call.env.terminal.say(text);
     }
 
     fn insist(&self, text: &str) {
-        self.aside(|| self.call.env.terminal.insist(text));
-    }
-
-    /// Prints above the moving lines.
-    fn aside(&self, print: impl FnOnce()) {
-        match &self.bar {
-            Some(bar) => bar.suspend(print),
-            None => print(),
-        }
+        self.call.env.terminal.insist(text);
     }
 
     /// The state of the whole, and what a person can do.
@@ -209,7 +190,7 @@ impl ProgressReporter for BulkReporter<'_> {
         // Mostly the same of each: said once.
         for remark in remarks {
             if self.remarked.insert(remark.clone()) {
-                self.say(remark);
+                self.insist(remark);
             }
         }
     }
@@ -249,7 +230,7 @@ impl ProgressReporter for BulkReporter<'_> {
 
     fn asks(&mut self, admin: &str) {
         // Else it's in the moving lines.
-        if self.bar.is_none() {
+        if !self.lines.are_shown() {
             let admin = clean(admin);
             self.insist(&format!("Accept the grants of {admin}? Another admin was asked.  y yes  n no"));
         }
@@ -264,21 +245,25 @@ impl ProgressReporter for BulkReporter<'_> {
     }
 
     fn between(&mut self, custody: &mut Custody<'_>) {
-        match hooks::meanwhile(self.call, self.hooks, self.provider, custody.ledger_mut(), self.hooked) {
-            Ok(hooked) => self.hooked = hooked,
-            Err(e) => tracing::warn!("hooks are run when the run has ended: {e}"),
+        if let Some(hooks) = &mut self.hooks {
+            hooks.news(custody.ledger_mut());
+        }
+    }
+
+    fn woken(&mut self, custody: &mut Custody<'_>) {
+        if let Some(hooks) = &mut self.hooks {
+            hooks.go_on(custody.ledger_mut());
         }
     }
 
     fn turn(&mut self, pace: &Pace, asked: Option<&str>) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(self.state(pace, asked));
-            bar.tick();
+        if self.lines.are_shown() {
+            self.lines.show(self.state(pace, asked));
         }
     }
 
     fn every(&self) -> Option<Duration> {
-        self.bar.as_ref().map(|_| Duration::from_secs(1))
+        self.lines.are_shown().then_some(Duration::from_secs(1))
     }
 }
 

@@ -38,10 +38,10 @@ pub struct Args {
     #[arg(long)]
     client_secret_stdin: bool,
     /// Integrator's company name, as the Grant Access page shows it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     company: Option<String>,
     /// Integrator's application, as the Grant Access page shows it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     application: Option<String>,
     /// Where secrets are kept; probed and chosen where left out
     #[arg(long)]
@@ -78,17 +78,28 @@ pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) ->
         path: env.paths.ledger().display().to_string(),
         reason: e.to_string(),
     })?;
-    let new = gather(args, globals, env, existing.as_ref())?;
+    let attended = env.terminal.attended();
+    let begun = begin(args, globals, env, existing.as_ref())?;
+    begun.check()?;
+    // Ledger and vault may not work here: that's known before a person has answered anything. A script is told first what is missing.
+    let first = match settled {
+        None if attended => {
+            try_place_of(existing.as_ref(), env)?;
+            Some(keeper.choose(args.vault)?)
+        }
+        _ => None,
+    };
+    let new = gather(begun, args, env)?;
     let provider = new.check()?;
     let secret = secret(args, env, &provider)?;
 
     // From here on things are made; the file comes last, so that a failure leaves no half-made profile.
-    if is_in_a_file(existing.as_ref(), env)? {
-        try_place(&env.paths)?;
+    if first.is_none() {
+        try_place_of(existing.as_ref(), env)?;
     }
     let choice = match settled {
-        Some(_) => None,
-        None => Some(keeper.choose(args.vault)?),
+        None if first.is_none() => Some(keeper.choose(args.vault)?),
+        _ => first,
     };
     let kind = choice.as_ref().map(|choice| choice.kind).or(settled).unwrap_or(VaultKind::Keyring);
     let known = existing.as_ref().map(|config| config.recipients.as_slice()).unwrap_or_default();
@@ -120,10 +131,13 @@ pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) ->
     Ok(0)
 }
 
-/// Whether the ledger is this host's own file, and not on a server.
-fn is_in_a_file(existing: Option<&Config>, env: &Env) -> Result<bool> {
+/// Tries the place where the ledger is to be, where that is this host's own file and not on a server.
+fn try_place_of(existing: Option<&Config>, env: &Env) -> Result<()> {
     let place = existing.map(|config| config.ledger_place(&env.variables, &env.who.user)).transpose()?;
-    Ok(matches!(place, None | Some(LedgerPlace::File)))
+    match place {
+        None | Some(LedgerPlace::File) => try_place(&env.paths),
+        Some(_) => Ok(()),
+    }
 }
 
 /// The vault that is settled already, by name or because profiles use the default; another one is refused.
@@ -140,8 +154,25 @@ fn settled_vault(config: &Config, asked: Option<VaultKind>) -> Result<Option<Vau
     }
 }
 
-/// The profile from flags and, where somebody is there, answers.
-fn gather(args: &Args, globals: Globals, env: &Env, existing: Option<&Config>) -> Result<NewProfile> {
+/// What is asked for: its key, its flag, the question, what was given, and whether a profile can't be without.
+type Wanted<'a> = (&'static str, &'static str, &'static str, &'a Option<String>, bool);
+
+fn wanted(args: &Args, preset: Preset) -> [Wanted<'_>; 5] {
+    let generic = preset == Preset::Generic;
+    [
+        ("url", "--url", "Base address (https://…)", &args.url, !generic),
+        ("issuer", "--issuer", "Issuer (https://…)", &args.issuer, generic),
+        ("client_id", "--client-id", "Client id", &args.client_id, true),
+        ("company", "--company", "Integrator's company (the page's Company)", &args.company, !generic),
+        ("application", "--application", "Application (the page's Application)", &args.application, !generic),
+    ]
+    .map(|(key, flag, question, given, needed)| {
+        (key, flag, question, given, needed && !preset_gives(preset, key))
+    })
+}
+
+/// The profile with what the flags give. Where nobody is there to answer, all that is missing is named.
+fn begin(args: &Args, globals: Globals, env: &Env, existing: Option<&Config>) -> Result<NewProfile> {
     let attended = env.terminal.attended();
     let preset = match args.preset {
         Some(preset) => preset,
@@ -154,40 +185,59 @@ fn gather(args: &Args, globals: Globals, env: &Env, existing: Option<&Config>) -
         let path = clean(&env.paths.config.display().to_string());
         return Err(ConfigError::ProfileExists { name, path }.into());
     }
-    let generic = preset == Preset::Generic;
-    let mut lacking = Vec::new();
-    let mut need = |key, flag, question: &str, given: &Option<String>, needed: bool| match given {
-        None if needed && !preset_gives(preset, key) && attended => {
-            env.terminal.ask(question, None).map(Some)
-        }
-        None if needed && !preset_gives(preset, key) => {
-            lacking.push(flag);
-            Ok(None)
-        }
-        given => Ok(given.clone()),
-    };
-    let mut given = Vec::new();
-    for (key, flag, question, value, needed) in [
-        ("url", "--url", "Base address (https://…)", &args.url, !generic),
-        ("issuer", "--issuer", "Issuer (https://…)", &args.issuer, generic),
-        ("client_id", "--client-id", "Client id", &args.client_id, true),
-        ("company", "--company", "Integrator's company (the page's Company)", &args.company, !generic),
-        ("application", "--application", "Application (the page's Application)", &args.application, !generic),
-    ] {
-        given.extend(need(key, flag, question, value, needed)?.map(|value| (key, value)));
-    }
-    if !lacking.is_empty() {
+    let wanted = wanted(args, preset);
+    let lacking: Vec<_> = wanted
+        .iter()
+        .filter(|(.., given, needed)| *needed && given.is_none())
+        .map(|(_, flag, ..)| *flag)
+        .collect();
+    if !attended && !lacking.is_empty() {
         return Err(Error::MissingFlags { flags: lacking });
     }
-    let token_url = match &args.token_url {
-        None if attended && !generic && !preset_gives(preset, "token_url") => {
-            let question = "Token address, from BioTrack's integrator documents ({url}/…)";
-            Some(env.terminal.ask(question, Some("later"))?).filter(|answer| answer != "later")
-        }
-        given => given.clone(),
-    };
-    given.extend(token_url.map(|value| ("token_url", value)));
+    let mut given: Vec<_> =
+        wanted.iter().filter_map(|(key, _, _, given, _)| Some((*key, (*given).clone()?))).collect();
+    given.extend(args.token_url.clone().map(|value| ("token_url", value)));
     Ok(NewProfile { name, preset, given })
+}
+
+/// The profile with a person's answers, each of which is checked before the next question.
+fn gather(mut new: NewProfile, args: &Args, env: &Env) -> Result<NewProfile> {
+    if !env.terminal.attended() {
+        return Ok(new);
+    }
+    let preset = new.preset;
+    for (key, _, question, given, needed) in wanted(args, preset) {
+        if needed && given.is_none() {
+            let answer = asked(&new, key, env, || env.terminal.ask(question, None).map(Some))?;
+            new.given.extend(answer);
+        }
+    }
+    if args.token_url.is_none() && preset != Preset::Generic && !preset_gives(preset, "token_url") {
+        let question = "Token address, from BioTrack's integrator documents ({url}/…)";
+        let answer = asked(&new, "token_url", env, || {
+            Ok(Some(env.terminal.ask(question, Some("later"))?).filter(|answer| answer != "later"))
+        })?;
+        new.given.extend(answer);
+    }
+    Ok(new)
+}
+
+/// An answer that can be right: another one is asked for again.
+fn asked(
+    new: &NewProfile,
+    key: &'static str,
+    env: &Env,
+    ask: impl Fn() -> Result<Option<String>>,
+) -> Result<Option<(&'static str, String)>> {
+    loop {
+        let Some(answer) = ask()? else { return Ok(None) };
+        let mut tried = new.clone();
+        tried.given.push((key, answer.clone()));
+        match tried.check() {
+            Ok(_) => return Ok(Some((key, answer))),
+            Err(e) => env.terminal.complain(&e),
+        }
+    }
 }
 
 fn choose_preset(env: &Env) -> Result<Preset> {

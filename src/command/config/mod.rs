@@ -8,6 +8,7 @@ pub mod ledger;
 mod offer;
 pub mod recipients;
 mod retry;
+pub mod set;
 pub mod set_secret;
 pub mod show;
 #[cfg(test)]
@@ -49,6 +50,18 @@ Examples:
 Examples:
   biotrack-auth config show --origin")]
     Show(show::Args),
+    /// Change one setting of the configuration file
+    ///
+    /// Comments and the order of the file stay. A key that there isn't is refused with the one that was probably meant, and so is a
+    /// value that `config check` would complain about: nothing is written then. Vault, ledger and recipients have commands of
+    /// their own, which move what hangs on them.
+    #[command(after_help = "\
+Examples:
+  biotrack-auth config set profiles.ny.due_window 21d
+  biotrack-auth config set due_window 21d --profile ny
+  biotrack-auth config set hooks.days 30,14,7,3,1
+  biotrack-auth config set hooks.due 'notify-send BioTrack'")]
+    Set(set::Args),
     /// Print where the configuration file is
     #[command(after_help = "\
 Examples:
@@ -114,6 +127,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) ->
     match &args.action {
         Action::Init(args) => init::run(args, globals, env, keeper),
         Action::Show(args) => show::run(args, globals, env),
+        Action::Set(args) => set::run(args, globals, env),
         Action::Path => path(globals, env),
         Action::Check => check::run(globals, env),
         Action::SetSecret => set_secret::run(globals, env, keeper),

@@ -2,7 +2,9 @@
 
 use crate::command::Call;
 use crate::consent::LIFE;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, clean};
+use crate::model::blocked_ports::browsers_port;
+use crate::model::command_words::{NoCommand, command_words};
 use crate::model::duration::parse;
 use crate::report::qr;
 use crate::system::BrowserChoice;
@@ -20,7 +22,7 @@ pub struct Waiting {
     pub browser: Option<String>,
 
     /// Listen for the answer on this port [default: any free one, or the profile's]
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = browsers_port)]
     pub port: Option<u16>,
 
     /// Wait this long for the consent
@@ -42,11 +44,16 @@ impl Waiting {
             return Ok(BrowserChoice::None);
         }
         if let Some(command) = &self.browser {
-            let words =
-                shlex::split(command).filter(|words| !words.is_empty()).ok_or_else(|| Error::BadValue {
-                    name: "browser command",
-                    problem: "can't be read: a quote isn't closed, or it's empty".into(),
-                })?;
+            let words = command_words(command).map_err(|e| Error::BadValue {
+                name: "browser command",
+                problem: match e {
+                    NoCommand::Unreadable => "can't be read: a quote isn't closed, or it's empty".into(),
+                    NoCommand::ForAShell { what, .. } => format!(
+                        "has {} in it, which only a shell understands, and none is used: quote it, or name a script",
+                        clean(&what)
+                    ),
+                },
+            })?;
             return Ok(BrowserChoice::Command(words));
         }
         match call.env.terminal.attended() {
@@ -141,7 +148,15 @@ impl HandingOff {
         let terminal = &call.env.terminal;
         if self.qr {
             match qr(address, !terminal.color_err()) {
-                Some(code) => terminal.picture(&code),
+                Some(code) => {
+                    terminal.picture(&code);
+                    let (rows, high) = (terminal.rows(), code.lines().count() + 1);
+                    if let Some(rows) = rows.map(usize::from).filter(|rows| *rows < high) {
+                        terminal.insist(&format!(
+                            "The code has {high} rows, and this terminal {rows}: make the window higher or its letters smaller before you scan it."
+                        ));
+                    }
+                }
                 None => terminal.insist("The address is too long for a QR code."),
             }
         }

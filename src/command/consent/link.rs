@@ -6,6 +6,7 @@ use crate::command::{Bench, Call, online, outcome_or_error};
 use crate::consent::{IssuedLink, finish_left_over, hand_out, outcome_of_handed};
 use crate::error::{Error, Result};
 use crate::model::duration::in_words;
+use crate::model::odd_cell::is_mailbox;
 use crate::model::plan::Planned;
 use crate::model::provider::Provider;
 use crate::report::{Link, Message, message};
@@ -105,10 +106,11 @@ pub(in crate::command) fn messages(handed: &[IssuedLink], provider: &Provider, n
         let first = theirs[0];
         let mut to: Vec<&str> = Vec::new();
         for one in theirs {
-            let contact = one.item.contact.as_ref().map_or(one.item.username.as_str(), |it| it.as_str());
-            if !to.contains(&contact) {
-                to.push(contact);
-            }
+            let contact = one.item.contact.as_ref().map(|it| it.as_str());
+            // What is no single address would be two recipients, or somebody else.
+            let mailbox =
+                [contact, Some(one.item.username.as_str())].into_iter().flatten().find(|it| is_mailbox(it));
+            to.extend(mailbox.filter(|mailbox| !to.contains(mailbox)));
         }
         let links = theirs.iter().map(|one| Link {
             key: &one.item.key,

@@ -29,7 +29,7 @@ pub(super) fn outcome_of_left(
     any_user: bool,
 ) -> Outcome {
     if let Kept::Live { remarks } = &kept {
-        remarks.iter().for_each(|remark| call.env.terminal.say(remark));
+        remarks.iter().for_each(|remark| call.env.terminal.insist(remark));
     }
     outcome_of(&mut bench.custody, item, Ok(kept), |_| any_user)
 }

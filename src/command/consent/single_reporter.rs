@@ -6,33 +6,59 @@ use crate::command::Call;
 use crate::consent::{OpenMethod, ProgressReporter};
 use crate::custody::Custody;
 use crate::error::clean;
+use crate::model::consent::Fact;
 use crate::model::duration::in_words;
 use crate::model::outcome::Outcome;
 use crate::model::pace::Pace;
 use crate::model::plan::Planned;
 use crate::model::provider::Provider;
 use crate::report::consent_card;
-use crate::system::{Opened, threads};
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use crate::system::{MovingLines, Opened};
 use jiff::SignedDuration;
-use std::fmt::Write;
 use std::time::{Duration, Instant};
 use url::Url;
 
+/// With no more rows than these, what was told first isn't seen any more.
+const LOW: u16 = 30;
+
 /// What it does while nobody has answered.
 const WAITING: &str = "Waiting for the admin to grant access";
+
+/// What shows that it still waits, and how soon the next of them is shown.
+const SIGNS: [char; 8] = ['⠁', '⠂', '⠄', '⡀', '⢀', '⠠', '⠐', '⠈'];
+const FRAME: Duration = Duration::from_millis(200);
 
 /// The consent card, the address, and a moving line with the time left.
 pub(super) struct SingleReporter<'v> {
     call: &'v Call<'v>,
     handing_off: &'v HandingOff,
     provider: &'v Provider,
-    spinner: ProgressBar,
+    waiting: MovingLines,
+    /// Until when the admin has time.
+    until: Instant,
 }
 
 impl<'v> SingleReporter<'v> {
     pub fn new(call: &'v Call<'v>, handing_off: &'v HandingOff, provider: &'v Provider) -> Self {
-        Self { call, handing_off, provider, spinner: ProgressBar::hidden() }
+        Self { call, handing_off, provider, waiting: MovingLines::hidden(), until: Instant::now() }
+    }
+
+    /// What is done, and how much time is left for it.
+    fn show(&self, what: &'static str) {
+        let (began, until) = (Instant::now(), self.until);
+        self.waiting.show_drawn(Some(FRAME), move || {
+            let frame = began.elapsed().as_millis() / FRAME.as_millis();
+            let sign = SIGNS[usize::try_from(frame).unwrap_or_default() % SIGNS.len()];
+            let left = until.saturating_duration_since(Instant::now());
+            let left = in_words(SignedDuration::try_from(left).unwrap_or_default());
+            format!("{sign} {what} ({left} left; Ctrl-C stops)")
+        });
+    }
+
+    /// What the page must show, in a line.
+    fn facts(&self, item: &Planned) -> String {
+        let fact = |fact: &Fact| format!("{} {}", fact.label(), fact.expected(self.provider, &item.key));
+        Fact::ALL.iter().map(fact).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -42,6 +68,7 @@ impl ProgressReporter for SingleReporter<'_> {
         terminal.say(&consent_card(self.provider, &item.key, &item.username));
         terminal.insist(&format!("Open this address in a browser on this machine:\n\n  {address}\n"));
         self.handing_off.show(self.call, address, Some(address));
+        let advice = from_afar(self.call.env, waiting_port(address).as_slice());
         match how {
             OpenMethod::Browser(Opened::Failed(why)) => {
                 let why = clean(&why);
@@ -49,38 +76,44 @@ impl ProgressReporter for SingleReporter<'_> {
                 terminal
                     .insist(&format!("No browser could be opened ({why}). Open the address above by hand."));
             }
+            // Where there is no display, what was started shows nothing.
+            OpenMethod::Browser(Opened::Started) if advice.is_some() => {}
             OpenMethod::Browser(Opened::Started) => terminal.say("A browser has been asked to open it."),
             OpenMethod::Address | OpenMethod::Worklist => {}
         }
-        if let Some(advice) = from_afar(self.call.env, waiting_port(address).as_slice()) {
+        if let Some(advice) = advice {
             terminal.say(&advice);
         }
         if terminal.attended() {
             terminal.say("If the admin's browser says that it can't connect, paste the address in its bar here, then Enter.");
         }
-        if terminal.can_animate() {
-            self.spinner = spinner(until);
+        // On a low terminal the card has scrolled away by now, and the page is compared with it.
+        if terminal.rows().is_some_and(|rows| rows <= LOW) {
+            terminal.say(&format!("The page must say: {}.", self.facts(item)));
         }
+        self.until = until;
+        self.waiting = terminal.moving();
+        self.show(WAITING);
     }
 
     fn storing(&mut self, _: &Planned) {
-        self.spinner.set_message("BioTrack answered; storing the grant");
+        self.show("BioTrack answered; storing the grant");
     }
 
     fn waits_on(&mut self, _: &Planned) {
-        self.spinner.set_message(WAITING);
+        self.show(WAITING);
     }
 
     fn remarks(&mut self, _: &Planned, remarks: &[String]) {
-        self.spinner.suspend(|| remarks.iter().for_each(|remark| self.call.env.terminal.say(remark)));
+        remarks.iter().for_each(|remark| self.call.env.terminal.insist(remark));
     }
 
     fn ended(&mut self, _: &Planned, _: &Outcome, _: Option<&str>) {
-        self.spinner.finish_and_clear();
+        self.waiting = MovingLines::hidden();
     }
 
     fn notice(&mut self, text: &str) {
-        self.spinner.suspend(|| self.call.env.terminal.say(text));
+        self.call.env.terminal.say(text);
     }
 
     fn between(&mut self, _: &mut Custody<'_>) {}
@@ -98,20 +131,4 @@ fn waiting_port(address: &str) -> Option<u16> {
     let (_, back) = address.query_pairs().find(|(name, _)| name == "redirect_uri")?;
     let back = Url::parse(&back).ok()?;
     matches!(back.host_str()?, "127.0.0.1" | "localhost").then_some(back.port()?)
-}
-
-fn spinner(until: Instant) -> ProgressBar {
-    let left = move |_: &ProgressState, out: &mut dyn Write| {
-        let left = until.saturating_duration_since(Instant::now());
-        let _ = out.write_str(&in_words(SignedDuration::try_from(left).unwrap_or_default()));
-    };
-    let spinner = ProgressBar::new_spinner().with_message(WAITING);
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({left} left; Ctrl-C stops)") {
-        spinner.set_style(style.with_key("left", left));
-    }
-    // Its thread, which it starts without asking whether it gets one.
-    if threads::rehearse(1).is_ok() {
-        spinner.enable_steady_tick(Duration::from_millis(200));
-    }
-    spinner
 }

@@ -51,7 +51,7 @@ pub struct Args {
     selectors: Vec<String>,
 
     /// Every license with this tag; with SELECTOR, only those of them
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, value_name = "TAG", allow_hyphen_values = true)]
     tag: Option<String>,
 
     /// Discard only the grant that awaits approval; the license and its own grant stay
@@ -71,7 +71,13 @@ pub struct Args {
     local_only: bool,
 
     /// Why, for the history
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
     reason: String,
 
     /// How to answer [default: text]

@@ -212,8 +212,17 @@ impl Examination<'_, '_> {
                 self.failed("files", &e);
             }
         }
-        if fine {
-            self.well("files", format!("safe from other users, in {}", paths.data.display()));
+        match files::can_be_made(&paths.data) {
+            _ if !fine => {}
+            Ok(()) => self.well("files", format!("safe from other users, in {}", paths.data.display())),
+            Err(why) => {
+                let found = format!("the folder {} can't be made: {why}", paths.data.display());
+                self.problem(
+                    "files",
+                    found,
+                    "Make it yours, or set BIOTRACK_AUTH_HOME to a folder of your own.",
+                );
+            }
         }
     }
 

@@ -61,7 +61,10 @@ impl Examination<'_, '_> {
                 }
             }
         }
-        let Some(ledger) = ledger else { return Ok(()) };
+        let Some(ledger) = ledger else {
+            self.no_client_secret();
+            return Ok(());
+        };
         if let Some(e) = recipients_differ(&ledger, &vault)? {
             self.problem("vault", e.to_string(), e.hint().unwrap_or_default());
         }
@@ -75,12 +78,16 @@ impl Examination<'_, '_> {
         let Some(provider) = self.provider.clone().filter(|it| needs_secret(it)) else { return Ok(()) };
         match client_secret_place(ledger, vault, seals, &provider.profile)? {
             Some(_) => self.well("vault", "the client secret is kept"),
-            None => {
-                let fix = format!("biotrack-auth config set-secret --profile {}", provider.profile);
-                self.problem("vault", "there is no client secret yet", fix);
-            }
+            None => self.no_client_secret(),
         }
         Ok(())
+    }
+
+    /// Without one nothing can be asked for, where the profile's client has one at all.
+    fn no_client_secret(&mut self) {
+        let Some(provider) = self.provider.clone().filter(|it| needs_secret(it)) else { return };
+        let fix = format!("biotrack-auth config set-secret --profile {}", provider.profile);
+        self.problem("vault", "there is no client secret yet", fix);
     }
 
     /// What older versions sealed doesn't say what it's for, and is accepted in its own row until it's sealed anew.

@@ -51,15 +51,15 @@ pub struct Args {
     pub(super) resume: bool,
 
     /// Only those with this tag
-    #[arg(long, value_name = "TAG", group = "which")]
+    #[arg(long, value_name = "TAG", group = "which", allow_hyphen_values = true)]
     pub(super) tag: Option<String>,
 
     /// Only those that hang on this admin user
-    #[arg(long, value_name = "EMAIL", group = "which")]
+    #[arg(long, value_name = "EMAIL", group = "which", allow_hyphen_values = true)]
     pub(super) user: Option<String>,
 
     /// Another admin user than before; their password belongs on BioTrack's page only
-    #[arg(long, value_name = "EMAIL")]
+    #[arg(long, value_name = "EMAIL", allow_hyphen_values = true)]
     pub(super) username: Option<Username>,
 
     /// With --username and one license: give the old grant up before the new one is asked for, where BioTrack allows one at

@@ -39,7 +39,7 @@ pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
 fn renew_one<'a>(selector: &str, args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
     let provider = bench.provider.clone();
     let standings = bench.custody.ledger().standings_called(&provider.profile, &args.selectors)?;
-    let record = &selection::one(selector, &provider.profile, &standings, |it| &it.record)?.record;
+    let record = &selection::one(selector, Some(&provider.profile), &standings, |it| &it.record)?.record;
     renew_record(record, &standings, args, call, bench).or_else(|e| bench.refused(call, &record.key, e))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::command::bulk::Resumed;
 use crate::command::{Bench, Call};
-use crate::consent::{fits, why_not};
+use crate::consent::{still_fits, why_not};
 use crate::error::{Result, licenses};
 use crate::ledger::{Ledger, LeftRun};
 use crate::model::authorization::Standing;
@@ -35,7 +35,7 @@ impl Remainder {
                 (Progress::Granted, "granted already".into())
             } else if let (true, Some(by)) = (changed, awaiting) {
                 (Progress::Held, format!("the grant of {by} awaits approval"))
-            } else if let Err(e) = fits(item.purpose, record, provider, now) {
+            } else if let Err(e) = still_fits(&item, record, provider, now) {
                 (Progress::Skipped, why_not(&e))
             } else {
                 // A token that was refreshed meanwhile changes nothing of what is left to do.

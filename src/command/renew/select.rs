@@ -118,7 +118,8 @@ impl Field<'_> {
         let (mut plan, mut seen) = (Plan::default(), HashSet::new());
         for selector in selectors {
             let record =
-                &selection::one(selector, &self.provider.profile, self.standings, |it| &it.record)?.record;
+                &selection::one(selector, Some(&self.provider.profile), self.standings, |it| &it.record)?
+                    .record;
             fits(record.asked_for(), Some(record), self.provider, self.now)?;
             if seen.insert(&record.key) && narrowing.admits(record, self.provider, self.now) {
                 plan.items.push(self.planned(record));
@@ -211,7 +212,7 @@ impl Field<'_> {
             Some(ubi) => format!("{ubi}/{}", row.license),
             None => row.license.to_string(),
         };
-        selection::one(&selector, &self.provider.profile, self.standings, |it| &it.record)
+        selection::one(&selector, Some(&self.provider.profile), self.standings, |it| &it.record)
             .map(|it| &it.record)
     }
 }

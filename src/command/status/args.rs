@@ -13,11 +13,13 @@ use std::path::PathBuf;
 Examples:
   biotrack-auth status
   biotrack-auth status 101-X0007-D1
+  biotrack-auth status hudson                            # all that have the word in them
   biotrack-auth status --due --quiet                     # prints only when someone must act
   biotrack-auth status --check -w 14d -c 3d              # for a monitoring daemon
   biotrack-auth status --format prometheus --output /var/lib/node_exporter/biotrack.prom")]
 pub struct Args {
-    /// Only these: a license, UBI/LICENSE, an OCM license or a store's name
+    /// Only these: a license, UBI/LICENSE, an OCM license or a store's name, in any case. In the table a text that names none
+    /// shows every authorization whose license, OCM license, store, UBI, admin or contact contains it
     #[arg(value_name = "SELECTOR")]
     pub(super) selectors: Vec<String>,
 
@@ -30,11 +32,11 @@ pub struct Args {
     pub(super) states: Vec<State>,
 
     /// Only those with this tag
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, value_name = "TAG", allow_hyphen_values = true)]
     pub(super) tag: Option<String>,
 
     /// Only those that hang on this admin user
-    #[arg(long, value_name = "EMAIL")]
+    #[arg(long, value_name = "EMAIL", allow_hyphen_values = true)]
     pub(super) user: Option<String>,
 
     /// Show them as they will be at this instant (RFC 3339)
@@ -73,7 +75,7 @@ pub struct Args {
     #[arg(long, value_name = "FORMAT", value_enum, conflicts_with = "check")]
     pub(super) format: Option<Format>,
 
-    /// Write the answer to FILE in one step, readable for all
+    /// Write the answer to FILE in one step, readable for all (`-` for standard output)
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 }

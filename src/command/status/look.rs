@@ -7,7 +7,6 @@ use crate::custody::Looked;
 use crate::error::{Error, Result, clean, counted, first_few};
 use crate::model::authorization::{Authorization, State};
 use crate::model::ids::Key;
-use indicatif::{ProgressBar, ProgressStyle};
 
 /// How many are named in a note.
 const NAMED: usize = 10;
@@ -47,24 +46,13 @@ fn ask<'a>(call: &Call<'a>, bench: Bench<'a>, keys: &[Key]) -> Result<Looked> {
     bench.work(call, |bench| {
         let client = online::connect(call, &bench.provider, &bench.custody)?;
         bench.custody.connect(client);
-        let progress = progress(call, keys.len());
-        let asked = bench.custody.look_up(keys, |done| progress.set_position(done as u64));
-        progress.finish_and_clear();
-        looked = asked?;
+        let progress = call.env.terminal.moving();
+        looked = bench.custody.look_up(keys, |done| {
+            progress.show(format!("Asking about grants {done}/{}", keys.len()));
+        })?;
         Ok(0)
     })?;
     Ok(looked)
-}
-
-fn progress(call: &Call<'_>, all: usize) -> ProgressBar {
-    if !call.env.terminal.can_animate() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(all as u64).with_message("Asking about grants");
-    match ProgressStyle::with_template("{msg} {pos}/{len} {wide_bar}") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
 
 fn tell(args: &Args, call: &Call<'_>, looked: &Looked) {

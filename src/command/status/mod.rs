@@ -20,7 +20,7 @@ use crate::report::{
 use crate::system::files;
 use args::Format;
 use jiff::SignedDuration;
-use reader::Reader;
+use reader::{Meant, Reader};
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 
@@ -38,14 +38,20 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
     let now = args.at.unwrap_or_else(|| call.env.clock.now());
     let view = View { now, ..call.view(profile.as_deref()) };
     let ledger = read_ledger(call.env, &config)?;
-    let reader =
-        Reader { args: &args, ledger: &ledger, profile: profile.as_deref(), providers: &providers, now };
+    let reader = Reader {
+        args: &args,
+        ledger: &ledger,
+        profile: profile.as_deref(),
+        providers: &providers,
+        now,
+        guesses: format == Format::Table && !args.check,
+    };
     if args.online {
         look::look(&args, call, &reader.all_meant()?)?;
     }
     let narrowings: Vec<_> = providers.iter().map(|provider| narrowing(&args, window, provider)).collect();
     let checked = args.check.then(|| thresholds.0.window().zip(thresholds.1.window())).flatten();
-    let (found, beside) =
+    let Meant { found, beside, guessed } =
         reader.meant(&narrowings, checked.map(|(warning, critical)| warning.max(critical)))?;
     // The process ends with the answer: ten thousand records needn't be given back one by one before.
     let found = ManuallyDrop::new(found);
@@ -61,8 +67,13 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
         return Ok(exit);
     }
     blind_spots::tell(&unseen, call);
+    if !guessed.is_empty() {
+        let texts: Vec<_> = guessed.iter().map(|text| format!("\"{text}\"")).collect();
+        let these = if rows.is_empty() { "" } else { " These contain it." };
+        call.env.terminal.say(&format!("No authorization is called {}.{these}", texts.join(" or ")));
+    }
     let answer = match format {
-        Format::Table => for_people(&args, call, &ledger, &rows, &view)?,
+        Format::Table => for_people(&args, call, &ledger, &rows, &view, guessed.is_empty())?,
         Format::Json => Box::new(|out: &mut dyn Write| {
             serde_json::to_writer_pretty(&mut *out, &document(&rows, &view))?;
             out.write_all(b"\n")
@@ -139,6 +150,7 @@ fn for_people<'a>(
     ledger: &Ledger,
     rows: &'a [Row<'_>],
     view: &'a View,
+    named: bool,
 ) -> Result<Answer<'a>> {
     let narrowed = args.due.is_some() || !args.states.is_empty() || args.tag.is_some() || args.user.is_some();
     Ok(match rows {
@@ -147,14 +159,16 @@ fn for_people<'a>(
         [] if args.due.is_some() => whole("Nothing is due.\n"),
         [] if narrowed => whole("No authorization is like that.\n"),
         [] => whole("Nothing is registered yet.\nNext: biotrack-auth register\n"),
-        [one] if !args.selectors.is_empty() => whole(call.card(ledger, one, view.now)?),
+        [one] if named && !args.selectors.is_empty() => whole(call.card(ledger, one, view.now)?),
         several => Box::new(|out| table(several, view, out)),
     })
 }
 
 fn deliver(args: &Args, call: &Call<'_>, answer: Answer<'_>) -> Result<()> {
     const FOR_ALL: u32 = 0o644;
-    let Some(file) = &args.output else { return call.env.terminal.answer_by(answer) };
+    let Some(file) = args.output.as_ref().filter(|file| file.as_os_str() != "-") else {
+        return call.env.terminal.answer_by(answer);
+    };
     let mut text = Vec::new();
     answer(&mut text).map_err(Error::Output)?;
     files::replace(file, &text, FOR_ALL)

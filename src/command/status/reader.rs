@@ -1,13 +1,13 @@
 //! Which records a look at the status reads: those that are named, or near enough their end to be shown, or all.
 
 use super::args::Args;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, clean};
 use crate::ledger::Ledger;
 use crate::model::authorization::{Authorization, Standing};
 use crate::model::expiry::{days_left, horizon};
 use crate::model::ids::Key;
 use crate::model::provider::Provider;
-use crate::model::selection::{self, Narrowing, Quiet};
+use crate::model::selection::{self, Narrowing, Quiet, mentions};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
@@ -26,6 +26,17 @@ pub(super) struct Reader<'a> {
     pub profile: Option<&'a str>,
     pub providers: &'a [Provider],
     pub now: Timestamp,
+    /// A person reads the answer: a text that names no record may mean all in which it stands.
+    pub guesses: bool,
+}
+
+/// What was meant.
+pub(super) struct Meant<'p> {
+    pub found: Vec<Found<'p>>,
+    /// How many others there are.
+    pub beside: Quiet,
+    /// The texts that name no record, and stand in those that are shown.
+    pub guessed: BTreeSet<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -34,7 +45,7 @@ impl<'a> Reader<'a> {
     pub(super) fn all_meant(&self) -> Result<Vec<Found<'a>>> {
         let (tag, user) = (&self.args.tag, &self.args.user);
         let narrowing = Narrowing { tag: tag.clone(), user: user.clone(), ..Narrowing::default() };
-        Ok(self.meant(&vec![narrowing; self.providers.len()], None)?.0)
+        Ok(self.meant(&vec![narrowing; self.providers.len()], None)?.found)
     }
 
     /// Those that selectors and each provider's narrowing mean. A check, which looks this far ahead, only counts the
@@ -43,7 +54,7 @@ impl<'a> Reader<'a> {
         &self,
         narrowings: &[Narrowing],
         checked: Option<SignedDuration>,
-    ) -> Result<(Vec<Found<'a>>, Quiet)> {
+    ) -> Result<Meant<'a>> {
         let (mut found, mut beside) = (Vec::new(), Quiet::default());
         for (provider, narrowing) in self.providers.iter().zip(narrowings) {
             let (standings, quiet) = self.read(provider, narrowing, checked)?;
@@ -51,11 +62,11 @@ impl<'a> Reader<'a> {
             let days_left = quiet.first_end.map(|end| days_left(end, self.now, &provider.zone));
             beside = beside.and(Quiet { days_left, ..quiet });
         }
-        self.keep_named(&mut found)?;
+        let guessed = self.keep_named(&mut found)?;
         for (Found { provider, standings }, narrowing) in found.iter_mut().zip(narrowings) {
             standings.retain(|it| narrowing.is_none() || narrowing.admits(&it.record, provider, self.now));
         }
-        Ok((found, beside))
+        Ok(Meant { found, beside, guessed })
     }
 
     fn read(
@@ -80,26 +91,38 @@ impl<'a> Reader<'a> {
         Ok((standings, Quiet::default()))
     }
 
-    /// Of those that may have been meant, the ones that were named.
-    fn keep_named(&self, found: &mut [Found<'a>]) -> Result<()> {
+    /// Of those that may have been meant, the ones that were named. In the table a text that names none shows every record
+    /// in which it stands.
+    fn keep_named(&self, found: &mut [Found<'a>]) -> Result<BTreeSet<String>> {
         let selectors = &self.args.selectors;
+        let mut guessed = BTreeSet::new();
         if selectors.is_empty() {
-            return Ok(());
+            return Ok(guessed);
         }
         let all: Vec<&Authorization> =
             found.iter().flat_map(|it| &it.standings).map(|it| &it.record).collect();
-        let profile = self.profile.unwrap_or_default();
-        let named = selectors.iter().map(|selector| {
-            selection::one(selector, profile, &all, |it| it).map_err(|e| match (e, self.profile) {
-                (Error::NotFound { selector, .. }, None) => Error::NotFound { selector, profile: None },
-                (e, _) => e,
-            })
-        });
-        let named = named.map(|it| it.map(|it| (it.profile.clone(), it.key.clone())));
-        let named: BTreeSet<(String, Key)> = named.collect::<Result<_>>()?;
+        let mut named: BTreeSet<(String, Key)> = BTreeSet::new();
+        let mut take = |it: &Authorization| {
+            named.insert((it.profile.clone(), it.key.clone()));
+        };
+        for selector in selectors {
+            match selection::one(selector, self.profile, &all, |it| it) {
+                Ok(it) => take(it),
+                Err(e @ Error::NotFound { .. }) => {
+                    let like: Vec<_> =
+                        all.iter().filter(|it| self.guesses && mentions(selector, it)).collect();
+                    if like.is_empty() {
+                        return Err(e);
+                    }
+                    like.into_iter().for_each(|it| take(it));
+                    guessed.insert(clean(selector.trim()));
+                }
+                Err(e) => return Err(e),
+            }
+        }
         for it in found {
             it.standings.retain(|it| named.contains(&(it.record.profile.clone(), it.record.key.clone())));
         }
-        Ok(())
+        Ok(guessed)
     }
 }

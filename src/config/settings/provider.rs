@@ -2,7 +2,7 @@
 //! provider; nothing here names a file, a command or an address of this installation.
 
 use super::setting::Given::{Is, Open};
-use super::setting::Kind::{Address, Base, Flag, Number, Parameters, Preset, Read, Text, Texts, Time, Words};
+use super::setting::Kind::{Address, Base, Flag, Parameters, Port, Preset, Read, Text, Texts, Time, Words};
 use super::setting::{Query, Setting, by};
 use crate::config::presets::Preset::{Fl, Generic, LocalSandbox, Ny, NySandbox};
 use crate::config::read;
@@ -389,8 +389,8 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     Setting {
         key: "redirect.port",
         doc: "The port of the redirect address, where the provider wants a fixed one registered; 0 is any free one.",
-        kind: Number(0..=65535, |provider, port| {
-            provider.redirect.port = u16::try_from(port).ok().filter(|port| *port != 0);
+        kind: Port(|provider, port| {
+            provider.redirect.port = Some(port).filter(|port| *port != 0);
         }),
         default: Open("8912"),
         presets: &[],

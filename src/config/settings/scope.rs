@@ -29,6 +29,11 @@ impl Scope {
         self.declared().get(is).map(|(_, form)| (is, *form))
     }
 
+    /// Every key that is a name of its own, in the order of showing.
+    pub fn keys(self) -> impl Iterator<Item = &'static str> {
+        self.declared().into_iter().map(|(key, _)| key).filter(|key| !key.ends_with("NAME"))
+    }
+
     /// Whether settings stand in a table of this name.
     pub fn has_section(self, name: &str) -> bool {
         self.declared()

@@ -28,8 +28,8 @@ pub(in crate::config) enum Kind<T: 'static> {
     Text(fn(&mut T, String)),
     /// True or false.
     Flag(fn(&mut T, bool)),
-    /// A whole number in a range.
-    Number(RangeInclusive<i64>, fn(&mut T, i64)),
+    /// A port that a browser goes to.
+    Port(fn(&mut T, u16)),
     /// Whole numbers in a range, at least one.
     Numbers(RangeInclusive<i64>, fn(&mut T, Vec<i64>)),
     /// Texts, each of which passes the check.
@@ -147,7 +147,7 @@ impl<T> Kind<T> {
     pub(super) fn form(&self) -> Form {
         match self {
             Self::Flag(_) => Form::Flag,
-            Self::Number(..) => Form::Number,
+            Self::Port(_) => Form::Number,
             Self::Numbers(..) => Form::Numbers,
             Self::Texts(..) => Form::Texts,
             _ => Form::Text,
@@ -163,7 +163,7 @@ impl<T> Kind<T> {
         match self {
             Self::Text(_) => "text".into(),
             Self::Flag(_) => "`true` or `false`".into(),
-            Self::Number(range, _) => format!("a whole number from {} to {}", range.start(), range.end()),
+            Self::Port(_) => "a whole number from 0 to 65535, and no port that browsers refuse".into(),
             Self::Numbers(range, _) => {
                 format!("a list of whole numbers from {} to {}", range.start(), range.end())
             }
@@ -174,7 +174,9 @@ impl<T> Kind<T> {
             Self::Base(_) => "an address".into(),
             Self::Address(..) => "an address, which may begin with `{url}`, or `none`".into(),
             Self::File(_) => "a file, seen from the configuration's folder".into(),
-            Self::Command(_) => "a command's words; no shell is used".into(),
+            Self::Command(_) => {
+                "a command's words; no shell is used, and a path begins at this file's folder".into()
+            }
             Self::Parameters(..) => {
                 format!("text, in which `{{{}}}` are filled in", PLACEHOLDERS.join("}`, `{"))
             }
@@ -203,6 +205,17 @@ impl Form {
             Self::Number => "a whole number, without quotes",
             Self::Numbers => "a list of whole numbers: [14, 7]",
             Self::Texts => "a list of texts: [\"…\"]",
+        }
+    }
+
+    /// What is to be typed for it in a command.
+    pub fn as_typed(self) -> &'static str {
+        match self {
+            Self::Text => "a text",
+            Self::Flag => "true or false",
+            Self::Number => "a whole number",
+            Self::Numbers => "whole numbers with commas between them: 14,7",
+            Self::Texts => "texts with commas between them",
         }
     }
 

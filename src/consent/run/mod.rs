@@ -8,7 +8,7 @@ mod pasted;
 mod strays;
 
 use super::engine::Starter;
-use super::fit::fits;
+use super::fit::still_fits;
 use super::flows::{Flows, wanted_later_in_words};
 use super::link::IssuedLink;
 use super::outcome::{asking_again, outcome_of};
@@ -54,6 +54,8 @@ pub trait ProgressReporter {
     fn turn(&mut self, pace: &Pace, asked: Option<&str>);
     /// Grants were stored, and no browser waits at this moment: others want to hear of them now.
     fn between(&mut self, custody: &mut Custody<'_>);
+    /// What runs beside the run has ended.
+    fn woken(&mut self, _custody: &mut Custody<'_>) {}
     /// How often it wants to be shown the state.
     fn every(&self) -> Option<Duration>;
 }
@@ -221,11 +223,15 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     /// Waits for the next step, and takes it with all that have come by then: what they leave free is asked in one commit.
     fn wait(&mut self, until: Option<Instant>) {
         const LONG: Duration = Duration::from_secs(60 * 60);
+        const LOOK_FOR_READER: Duration = Duration::from_secs(1);
         const AT_ONCE: usize = 256;
         let now = Instant::now();
         let times = self.flows.soonest().into_iter().chain(self.links.values().copied());
         let times = times.chain(until);
-        let until = times.chain(self.reporter.every().map(|every| now + every)).min().unwrap_or(now + LONG);
+        // Its reader may turn out to be gone.
+        let look = (self.several() && self.env.terminal.is_printing()).then_some(LOOK_FOR_READER);
+        let times = times.chain(self.reporter.every().into_iter().chain(look).map(|every| now + every));
+        let until = times.min().unwrap_or(now + LONG);
         let Some(first) = self.flows.server.next(until) else {
             // Only now: what came before its time was over, and wasn't looked at yet, counts.
             return self.lapse();
@@ -270,6 +276,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             }
             SessionEvent::Looked(found) => self.looked(found),
             SessionEvent::Launched { flow, problem } => self.launched(&flow, problem),
+            SessionEvent::Woken => self.reporter.woken(self.flows.custody),
             SessionEvent::Key(key) if self.several() => self.key(key),
             SessionEvent::Key('r' | 'R') => {
                 self.renew_opened_twice();
@@ -418,7 +425,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
                 let license = item.key.license.to_string();
                 return Err(LedgerError::Changed { license }.into());
             }
-            fits(item.purpose, known.as_ref(), &provider, now)?;
+            still_fits(item, known.as_ref(), &provider, now)?;
             Ok(item.on(known, &provider.profile))
         });
         Ok(Question { ask, record, purpose: item.purpose, deadline, handed_off: false })

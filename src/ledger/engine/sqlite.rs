@@ -3,7 +3,7 @@
 use super::db::Db;
 use super::db_error::{DbError, of_sqlite};
 use super::safety_copy;
-use super::transaction_kind::{PATIENCE, TransactionKind};
+use super::transaction_kind::{Impatience, PATIENCE, PATIENCE_OF_A_NOTE, TransactionKind};
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::file_system::{check_locks, no_locks};
 use crate::ledger::meta;
@@ -35,6 +35,7 @@ pub(in crate::ledger) struct LedgerFile {
     id: String,
     /// It's used whether or not its records have moved: by whoever moves them.
     anyway: bool,
+    impatience: Impatience,
 }
 
 impl LedgerFile {
@@ -91,7 +92,7 @@ impl LedgerFile {
             }
             opened => opened.map_err(|e| of_sqlite(&place, "be opened", &e))?,
         };
-        let file = Self { db, place, id: String::new(), anyway: false };
+        let file = Self { db, place, id: String::new(), anyway: false, impatience: Impatience::default() };
         if file.schema()? == NOTHING {
             // Another process is just making it.
             return Ok(None);
@@ -120,8 +121,13 @@ impl LedgerFile {
         check_beside(paths).map_err(unopened)?;
         refuse_without_locks(&file)?;
         let db = open(&place, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let mut file =
-            Self { db, place: place.clone(), id: String::new(), anyway: opening == Opening::AsItIs };
+        let mut file = Self {
+            db,
+            place: place.clone(),
+            id: String::new(),
+            anyway: opening == Opening::AsItIs,
+            impatience: Impatience::default(),
+        };
         let found = file.schema()?;
         if found == NOTHING && opening == Opening::Existing {
             return Err(missing());
@@ -227,7 +233,13 @@ impl LedgerFile {
 
     /// For statements that need no transaction.
     pub(super) fn db(&self) -> Db<'_> {
+        let _ = self.db.busy_timeout(self.impatience.patience());
         Db::Sqlite(&self.db)
+    }
+
+    /// Others kept it locked for as long as they were waited for.
+    pub(in crate::ledger) fn waited_in_vain(&self) {
+        self.impatience.waited_in_vain();
     }
 
     /// What ends a statement of this connection, from another thread.
@@ -241,22 +253,31 @@ impl LedgerFile {
         begin: TransactionKind,
         work: impl FnOnce(Db<'_>) -> Result<T, DbError>,
     ) -> Result<T, DbError> {
+        let synced = |level: &str| self.db.pragma_update(None, "synchronous", level);
+        let is_note = matches!(begin, TransactionKind::Plain | TransactionKind::InPassing);
+        self.db.busy_timeout(match begin {
+            TransactionKind::InPassing => Duration::ZERO,
+            TransactionKind::Plain => self.impatience.patience().min(PATIENCE_OF_A_NOTE),
+            _ => self.impatience.patience(),
+        })?;
+        if is_note {
+            synced("NORMAL")?;
+        }
+        let done = self.transaction(begin, work);
+        if is_note {
+            synced("FULL")?;
+        }
+        done
+    }
+
+    fn transaction<T>(
+        &self,
+        begin: TransactionKind,
+        work: impl FnOnce(Db<'_>) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
         let behavior = match begin {
             TransactionKind::Snapshot => TransactionBehavior::Deferred,
-            TransactionKind::Alone | TransactionKind::Undisturbed => TransactionBehavior::Immediate,
-            TransactionKind::Plain => {
-                let synced = |level: &str| self.db.pragma_update(None, "synchronous", level);
-                synced("NORMAL")?;
-                let done = self.within(TransactionKind::Alone, work);
-                synced("FULL")?;
-                return done;
-            }
-            TransactionKind::InPassing => {
-                self.db.busy_timeout(Duration::ZERO)?;
-                let done = self.within(TransactionKind::Plain, work);
-                self.db.busy_timeout(PATIENCE)?;
-                return done;
-            }
+            _ => TransactionBehavior::Immediate,
         };
         let tx = Transaction::new_unchecked(&self.db, behavior)?;
         fits(&self.place, self.schema()?)?;

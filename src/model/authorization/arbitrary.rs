@@ -4,6 +4,7 @@ use super::Authorization;
 use crate::error::Error;
 use crate::model::column::{Kind, Source, Value};
 use crate::model::ids::License;
+use crate::model::odd_cell::{Odd, odd};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -49,6 +50,9 @@ impl Source for Row {
 fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[=+@'\\-\t]{1,3}[ -~]{1,20}", "\\PC{1,30}", "[a-c;\\\\\",' ]{1,20}", "[A-Z0-9-]{1,12}"]
         .prop_filter("a name", |text| License::parse(text).is_ok_and(|it| it.as_str() == text))
+        .prop_filter("what a file may hold", |text| {
+            ["license", "username"].iter().all(|column| !matches!(odd(column, text), Some(Odd::Wrong(_))))
+        })
 }
 
 fn made(kind: Kind) -> BoxedStrategy<Made> {

@@ -10,6 +10,12 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+/// Whether this user could make something in a folder.
+pub(super) fn may_write_in(path: &Path) -> io::Result<()> {
+    let how = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    Ok(rustix::fs::accessat(rustix::fs::CWD, path, how, AtFlags::EACCESS)?)
+}
+
 pub(super) struct Folder {
     handle: File,
 }

@@ -7,6 +7,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Whether this user could make something in a folder: the access lists there tell only who tries.
+pub(super) fn may_write_in(path: &Path) -> io::Result<()> {
+    match path.metadata()?.permissions().readonly() {
+        true => Err(io::ErrorKind::PermissionDenied.into()),
+        false => Ok(()),
+    }
+}
+
 pub(super) struct Folder {
     path: PathBuf,
 }

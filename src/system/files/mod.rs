@@ -224,6 +224,19 @@ fn usable(path: &Path, facts: &Facts) -> Result<()> {
     is_shared.and_then(|()| judge::folder(path, judged, &user, false)).map_err(|said| fault(path, said))
 }
 
+/// Whether a folder is there, or can be made: nothing is made.
+///
+/// # Errors
+/// What is in the way, in words.
+pub fn can_be_made(path: &Path) -> Result<(), String> {
+    let there = path.ancestors().find(|it| !it.as_os_str().is_empty() && it.symlink_metadata().is_ok());
+    let Some(there) = there.filter(|there| *there != path) else { return Ok(()) };
+    if !there.is_dir() {
+        return Err(format!("{} is no folder", there.display()));
+    }
+    folder::may_write_in(there).map_err(|e| format!("nothing can be made in {}: {e}", there.display()))
+}
+
 /// A folder of the program's; `None` where there is nothing.
 fn own_folder(path: &Path, links: Links) -> Result<Option<(Folder, Facts)>> {
     let opened = match Folder::open_itself(path) {
@@ -533,6 +546,17 @@ mod tests {
             set_mode(&folder.join("file"), 0o600);
         }
         (all, ours, other)
+    }
+
+    #[test]
+    fn what_can_be_made_is_known_before_it_is() {
+        let all = tempfile::tempdir().unwrap();
+        let file = all.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(can_be_made(all.path()), Ok(()));
+        assert_eq!(can_be_made(&all.path().join("a/b")), Ok(()));
+        assert_eq!(can_be_made(&file.join("b")), Err(format!("{} is no folder", file.display())));
+        assert!(!all.path().join("a").exists());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::head::{self, Verdict};
 use super::in_flight_requests::{InFlightRequests, Moving};
 use super::page::Page;
 use super::public_side::{Exposure, HealthWord, Visitor};
-use super::request::{Ends, Method, Request};
+use super::request::{Answer, Ends, Method, Request};
 use std::collections::{BTreeMap, HashMap};
 use std::future::poll_fn;
 use std::io;
@@ -34,6 +34,8 @@ const PIECE: usize = 16 * 1024;
 /// How long, and how much, is read and thrown away after the answer, so that no reset overtakes it.
 const PARTING_TIME: Duration = Duration::from_secs(1);
 const PARTING_BYTES: usize = 256 * 1024;
+/// How long a monitor waits for a word.
+const A_WORD: Duration = Duration::from_millis(800);
 /// The pause when descriptors are short.
 const BACK_OFF: Duration = Duration::from_millis(10);
 
@@ -222,6 +224,16 @@ impl FrontServer {
             return send(client, &page.print(false)).await;
         }
         match exposed.room(visitor).await {
+            Some(_room) if visitor == Visitor::Monitor => {
+                // Whoever would look may be waiting itself, for a ledger or a vault that hangs: that is an answer, too.
+                let asked = timeout(A_WORD, self.answer(client, method, target)).await;
+                let Ok(answered) = asked else {
+                    return send(client, &exposed.side.no_word().print(false)).await;
+                };
+                let (page, _moving) = answered?;
+                *progress = Progress::Answered;
+                send(client, &page.print(false)).await
+            }
             Some(_room) => self.pass_on(client, method, target, progress).await,
             None => send(client, &Page::plain(503).print(false)).await,
         }
@@ -235,14 +247,18 @@ impl FrontServer {
         target: &str,
         progress: &mut Progress,
     ) -> io::Result<()> {
+        let (page, _moving) = self.answer(client, method, target).await?;
+        *progress = Progress::Answered;
+        send(client, &page.print(false)).await
+    }
+
+    async fn answer(&self, client: &TcpStream, method: Method, target: &str) -> io::Result<Answer> {
         let _turn = self.unanswered.acquire().await.map_err(io::Error::other)?;
         let ends = Ends { peer: client.peer_addr()?, local: client.local_addr()? };
         let (request, answer) = Request::new(method, target, ends, self.in_flight.clone());
         // A handler that is gone drops it, which is an answer too.
         let _ = self.handler.send((request, self.in_flight.set_out()));
-        let (page, _moving) = answer.await.unwrap_or_else(|_| (Page::plain(503), self.in_flight.set_out()));
-        *progress = Progress::Answered;
-        send(client, &page.print(false)).await
+        Ok(answer.await.unwrap_or_else(|_| (Page::plain(503), self.in_flight.set_out())))
     }
 
     /// Ends one idle connection: the oldest of whoever holds most of them, so that a crowd of one source makes room for

@@ -26,6 +26,8 @@ pub trait PublicSide: Send + Sync {
     fn expects(&self, target: &str) -> bool;
     /// What a monitor is to be told.
     fn health(&self) -> HealthWord;
+    /// What a monitor is to be told where nobody answered it in time.
+    fn no_word(&self) -> Page;
     /// Somebody asked for another host than the public one.
     fn refused_host(&self, host: &str);
 }

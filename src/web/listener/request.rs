@@ -60,6 +60,11 @@ impl Request {
         owner_of(self.ends.peer, self.ends.local)
     }
 
+    /// Whether anybody waits for its answer any more.
+    pub(in crate::web) fn is_waited_for(&self) -> bool {
+        !self.connection.is_closed()
+    }
+
     /// Answers, from any thread and at any time, and never waits for the browser. The page reaches it even if
     /// [`Serving`](super::Serving) is dropped next.
     pub fn answer(self, page: Page) {

@@ -77,6 +77,20 @@ fn cases() -> Vec<Case> {
             let _ = rig.grant("L-1");
             "renew L-1 --username bob@example.com --break-first --yes --browser scripted".into()
         }),
+        case("edit", |rig| {
+            let _ = rig.grant("L-1");
+            let _ = rig.run("renew L-1 --no-wait").exits(0);
+            "edit L-1 --name Hudson --username bob@example.com --tag new".into()
+        }),
+        Case {
+            ends_as: None,
+            ..case("remove", |rig| {
+                let _ = rig.grant("L-1");
+                let _ = rig.run("deactivate L-1 --yes").exits(0);
+                let _ = rig.run(&register("L-1").replace("--browser scripted", "--no-wait")).exits(0);
+                "remove L-1".into()
+            })
+        },
         case("to the keyring", |rig| {
             let _ = rig.grant("L-1");
             held(rig);
@@ -158,10 +172,11 @@ impl Ready {
         }
         oracle::goes_on(rig);
         oracle::rests(rig);
-        let state = Books::read(rig).records["L-1"].state;
+        // One that was removed has none.
+        let state = Books::read(rig).records.get("L-1").map(|it| it.state);
         assert_eq!(
             state,
-            self.case.ends_as.unwrap_or(state),
+            self.case.ends_as.or(state),
             "{what}: it was dropped\n{}",
             rig.provider.log().join("\n")
         );
@@ -350,6 +365,11 @@ sweeps! {
     importing, "import":
         outlives_its_keyring by keyring_fails,
         outlives_a_full_disk by disk_fills_up, can_be_killed by is_killed;
+    editing, "edit":
+        outlives_a_full_disk by disk_fills_up_in_either_vault, can_be_killed by is_killed_in_either_vault;
+    removing, "remove":
+        outlives_its_keyring by keyring_fails,
+        outlives_a_full_disk by disk_fills_up_in_either_vault, can_be_killed by is_killed_in_either_vault;
     moving_to_the_sealed_vault, "to the sealed vault":
         outlives_its_keyring by keyring_fails,
         outlives_a_full_disk by disk_fills_up, can_be_killed by is_killed;

@@ -13,6 +13,8 @@ pub enum Before {
     Nothing,
     /// A record of it, and an admin who said no.
     Refused,
+    /// A license that was deactivated.
+    Deactivated,
     /// A living grant, whose access token has lapsed.
     Living,
     /// The same, which is near its end, and a hook that reminds of it.
@@ -63,6 +65,13 @@ pub const BREAK_FIRST: Job = Job {
 };
 pub const HAND_OFF: Job = Job { name: "renew --no-wait", line: |_| format!("renew {LICENSE} --no-wait") };
 pub const DEACTIVATE: Job = Job { name: "deactivate", line: |_| format!("deactivate {LICENSE} --yes") };
+/// The name that it gives is the one that an import brings, too.
+pub const EDIT: Job = Job {
+    name: "edit",
+    line: |_| format!("edit {LICENSE} --name {EDITED:?} --username bob@example.com --tag edited"),
+};
+pub const EDITED: &str = "Hudson Street";
+pub const REMOVE: Job = Job { name: "remove", line: |_| format!("remove {LICENSE}") };
 pub const TOKEN: Job = Job { name: "token", line: |_| format!("token {LICENSE}") };
 pub const ONLINE: Job = Job { name: "status --online", line: |_| "status --online".into() };
 pub const REMIND: Job = Job { name: "remind", line: |_| "remind".into() };
@@ -116,6 +125,10 @@ pub fn begin_in(rig: Rig, before: Before) -> Home {
         Before::Refused => {
             rig.visits([Visit::Denies]);
             rig.run(&register(LICENSE)).exits(6);
+        }
+        Before::Deactivated => {
+            rig.grant(LICENSE);
+            rig.run(&format!("deactivate {LICENSE} --yes")).exits(0);
         }
         Before::Living => drop(rig.grant(LICENSE)),
         Before::Due => {

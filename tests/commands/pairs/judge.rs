@@ -1,6 +1,6 @@
 //! Whether what the provider has is what we have and tell.
 
-use super::jobs::{ADOPT, BUNDLES, Before, Home, LICENSE};
+use super::jobs::{ADOPT, BUNDLES, Before, EDITED, Home, LICENSE};
 use crate::rig::{PROFILE, key};
 use biotrack_auth::model::flow::Role;
 use serde_json::Value;
@@ -13,6 +13,7 @@ pub fn judge(home: &Home) -> Result<(), String> {
         return Err("the history isn't whole".into());
     }
     reminded_once(home)?;
+    edited_for_good(home)?;
     if home.before == Before::Ended {
         // Only the provider knows that it's over, until somebody asks for a token.
         let _ = rig.run(&format!("token {LICENSE}"));
@@ -64,6 +65,25 @@ pub fn judge(home: &Home) -> Result<(), String> {
 /// What is told of a license besides its state.
 pub fn conditions(record: &Value) -> Vec<&str> {
     record["conditions"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// What was edited stays so, whatever wrote the record afterwards, unless it was removed.
+fn edited_for_good(home: &Home) -> Result<(), String> {
+    let found = home.rig.run("history --json").exits(0).json();
+    let events: Vec<_> = found["links"].as_array().unwrap().iter().map(|it| it["event"].clone()).collect();
+    let last = |event: &str| events.iter().rposition(|it| it == event);
+    let Some(edited) = last("edited").filter(|at| last("removed").is_none_or(|gone| gone < *at)) else {
+        return Ok(());
+    };
+    let record = home.rig.standing(LICENSE).record;
+    let name = record.name.as_ref().map(|it| it.as_str());
+    // A file that came later says that it has no tags, and who the admin is.
+    let imported = last("imported").is_some_and(|at| at > edited);
+    let whole = imported || record.tags.iter().any(|tag| tag.as_str() == "edited");
+    match name == Some(EDITED) && whole {
+        true => Ok(()),
+        false => Err(format!("an edit was written over: {record:?}")),
+    }
 }
 
 /// No reminder was given twice.

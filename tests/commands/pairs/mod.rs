@@ -21,7 +21,7 @@ mod moving;
 mod stepper;
 mod tally;
 
-pub use jobs::{Before, COMPLETE, DEACTIVATE, DISCARD, Home, Job, RENEW, TAKE, TOKEN, begin};
+pub use jobs::{Before, COMPLETE, DEACTIVATE, DISCARD, EDIT, Home, Job, REMOVE, RENEW, TAKE, TOKEN, begin};
 pub use judge::judge;
 pub use stepper::{Halt, end, halt, start_watched};
 pub use tally::Tally;
@@ -123,6 +123,24 @@ in_both_vaults! {
     of_two_jobs_of_all / in_a_file_of_two_jobs_of_all_in_the_keyring: |take| {
         take(Before::Living, &OF_ALL, Second::Ends, &[IMPORT, EXPORT, EXPORT_TOO, PRUNE, FIX]);
     };
+    of_edits / in_a_file_of_edits_in_the_keyring: |take| {
+        both_ways(take, Before::Living, &[EDIT], &OF_ONE);
+        both_ways(take, Before::Living, &[EDIT], &OF_ALL);
+        take(Before::Living, &[EDIT], Second::Ends, &[EDIT]);
+        both_ways(take, Before::Refused, &[EDIT], &[REGISTER, RENEW, DEACTIVATE, IMPORT]);
+        both_ways(take, Before::HandedOff, &[EDIT], &[COMPLETE, HAND_OFF, RENEW]);
+        both_ways(take, Before::HandedOffFirst, &[EDIT], &[COMPLETE, REGISTER_LINK]);
+        both_ways(take, Before::Waiting, &[EDIT], &[TAKE, DISCARD]);
+        both_ways(take, Before::Restored, &[EDIT], &[ADOPT]);
+    };
+    of_removals / in_a_file_of_removals_in_the_keyring: |take| {
+        let others = [REGISTER, REGISTER_LINK, RENEW, DEACTIVATE, EDIT, IMPORT, FIX, PRUNE];
+        both_ways(take, Before::Refused, &[REMOVE], &others);
+        both_ways(take, Before::Deactivated, &[REMOVE], &[REGISTER, REGISTER_LINK, DEACTIVATE, EDIT, IMPORT]);
+        both_ways(take, Before::HandedOffFirst, &[REMOVE], &[COMPLETE, REGISTER, REGISTER_LINK, DEACTIVATE]);
+        both_ways(take, Before::Living, &[REMOVE], &[DEACTIVATE, EXPORT]);
+        take(Before::Refused, &[REMOVE], Second::Ends, &[REMOVE]);
+    };
     of_two_that_both_stop / in_a_file_of_two_that_both_stop_in_the_keyring: |take| {
         take(Before::Living, &[TOKEN, DEACTIVATE, ONLINE], Second::Stops, &[RENEW]);
         take(Before::Living, &[IMPORT, EXPORT], Second::Stops, &[TOKEN, RENEW]);
@@ -130,6 +148,8 @@ in_both_vaults! {
         take(Before::Waiting, &[TAKE, DISCARD], Second::Stops, &[TAKE, DISCARD, RENEW, DEACTIVATE]);
         take(Before::HandedOff, &[COMPLETE], Second::Stops, &[COMPLETE, RENEW]);
         take(Before::Nothing, &[REGISTER], Second::Stops, &[REGISTER]);
+        take(Before::Living, &[EDIT], Second::Stops, &[RENEW, DEACTIVATE]);
+        take(Before::Refused, &[REMOVE], Second::Stops, &[REGISTER]);
         take(Before::Arriving, &[IMPORT_TOKENS], Second::Stops, &[IMPORT_TOKENS, FIX]);
     };
 }

@@ -65,5 +65,9 @@ fn told(words: &[&str], hint: &str) {
 }
 
 fn parses(command: &[String]) -> bool {
-    cli::tree().try_get_matches_from(command).is_ok()
+    match cli::tree().try_get_matches_from(command) {
+        Ok(_) => true,
+        // Help that is asked for is as good as any.
+        Err(e) => e.kind() == clap::error::ErrorKind::DisplayHelp,
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::truth::{
     Found, LICENSE, gives_up, go_on, holds, holds_given_up, holds_in_use, holds_refreshed, is_given_up,
-    is_recovered, is_whole,
+    is_recovered, is_whole, record,
 };
 use crate::keyring::session::{Session, within};
 use crate::support::{Rig, admin, register};
@@ -152,6 +152,81 @@ fn deactivate_with(command: &str, rig: Rig) {
         go_on(&rig, &arguments);
         is_given_up(&rig, &kept);
         fired.then_some(found)
+    });
+}
+
+/// An edit is made or isn't, with its word in the history; the grant is never touched.
+#[test]
+fn an_edit_is_killed_everywhere() {
+    let rig = Rig::new();
+    rig.register(LICENSE).exits(0);
+    let edit = |name: &'static str| ["edit", LICENSE, "--name", name, "--tag", name];
+    let calls = rig.calls(&edit("Hudson"));
+    let mut names = ["Elm", "Hudson"].iter().cycle();
+    at_each_point("edit", 2, &calls, |call, nth| {
+        let before = rig.only();
+        let name: &'static str = names.next().unwrap_or(&"Elm");
+        rig.run(&["edit", LICENSE, "--untag", name]).exits(0);
+        rig.killed(call, nth, &edit(name)).then(|| {
+            let after = rig.only();
+            let is_done = after["name"] == *name;
+            let has_tag = after["tags"].as_array().unwrap().contains(&name.into());
+            assert_eq!(is_done, has_tag, "{call} {nth}: half an edit: {after}");
+            assert_eq!(after["expires_at"], before["expires_at"]);
+            rig.run(&edit(name)).exits(0);
+            assert_eq!(rig.only()["name"], *name);
+            rig.run(&["history", "verify"]).exits(0);
+            is_whole(&rig);
+            if is_done { Found::Done } else { Found::Before }
+        })
+    });
+}
+
+/// A removal is made or isn't; what is registered again afterwards is granted as any other.
+#[test]
+fn a_removal_is_killed_everywhere() {
+    let rig = Rig::new();
+    let arguments = ["remove", LICENSE];
+    let deactivated = || {
+        rig.register(LICENSE).exits(0);
+        rig.run(&["deactivate", LICENSE, "--yes"]).exits(0);
+    };
+    deactivated();
+    let calls = rig.calls(&arguments);
+    at_each_point("remove", 2, &calls, |call, nth| {
+        deactivated();
+        let fired = rig.killed(call, nth, &arguments);
+        let found = match record(&rig) {
+            Some(record) => {
+                assert_eq!(record["state"], "deactivated", "{call} {nth}");
+                rig.run(&arguments).exits(0);
+                Found::Before
+            }
+            None => Found::Done,
+        };
+        rig.run(&arguments).exits(9);
+        rig.run(&["history", "verify"]).exits(0);
+        fired.then_some(found)
+    });
+}
+
+/// The configuration is the old one or the new one, whole.
+#[test]
+fn a_setting_is_killed_everywhere() {
+    let rig = Rig::new();
+    let set = |days: &'static str| ["config", "set", "due_window", days, "--profile", "local-sandbox"];
+    let calls = rig.calls(&set("21d"));
+    at_each_point("config set", 2, &calls, |call, nth| {
+        rig.run(&set("14d")).exits(0);
+        let before = std::fs::read_to_string(rig.file("config.toml")).unwrap();
+        rig.killed(call, nth, &set("21d")).then(|| {
+            rig.run(&["config", "check"]).exits(0);
+            let after = std::fs::read_to_string(rig.file("config.toml")).unwrap();
+            let whole = before.replace("due_window = \"14d\"", "due_window = \"21d\"");
+            assert!(after == before || after == whole, "{call} {nth}: {after}");
+            rig.run(&set("21d")).exits(0);
+            if after == whole { Found::Done } else { Found::Before }
+        })
     });
 }
 

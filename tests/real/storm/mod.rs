@@ -2,6 +2,7 @@
 //! provider that rotates refresh tokens and takes none twice. CI runs some hundred commands; BIOTRACK_TEST_ALL=1 runs
 //! minutes of them. The same seed draws the same commands.
 
+mod serving;
 mod verdict;
 
 use crate::keyring::session::{Session, within};

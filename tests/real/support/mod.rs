@@ -8,6 +8,8 @@ pub mod crowd;
 #[cfg(target_os = "linux")]
 pub mod kill;
 pub mod leaks;
+#[cfg(unix)]
+pub mod line;
 #[cfg(target_os = "linux")]
 #[path = "../../fixtures/ledgers/home.rs"]
 pub mod old_home;

@@ -80,6 +80,12 @@ impl Screen {
         assert!(sent.unwrap().success());
     }
 
+    /// Whether our program runs at this terminal.
+    pub fn has_programs(&self) -> bool {
+        let found = outside("pgrep").args(["-t", &self.terminal(), "biotrack-auth"]).output().unwrap();
+        !found.stdout.is_empty()
+    }
+
     /// Whether the cursor is shown.
     pub fn has_cursor(&self) -> bool {
         self.tmux(&["display-message", "-p", "#{cursor_flag}"]).trim() == "1"
@@ -126,6 +132,16 @@ impl Screen {
     /// All that was written to it, what has scrolled away too; a line that was broken at the edge is one again.
     pub fn whole(&self) -> String {
         self.tmux(&["capture-pane", "-p", "-J", "-S", "-"])
+    }
+
+    /// What tmux tells programs of itself in their environment, which is bare here.
+    pub fn variable(&self) -> String {
+        format!("TMUX={},1,0", self.socket)
+    }
+
+    /// What was copied last.
+    pub fn copied(&self) -> String {
+        self.tmux(&["show-buffer"])
     }
 
     fn tmux(&self, arguments: &[&str]) -> String {

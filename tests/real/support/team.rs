@@ -165,6 +165,17 @@ impl Server {
         child.wait().unwrap();
     }
 
+    /// Sends a signal to every process of it.
+    pub fn signal(&self, name: &str) {
+        let own = fs::read_to_string(self.file("data").join("postmaster.pid")).unwrap();
+        let own = own.lines().next().unwrap().to_owned();
+        let mut kill = outside("sh");
+        // One of them may just have ended.
+        let each = "kill -s \"$1\" \"$2\" && for child in $(pgrep -P \"$2\"); do kill -s \"$1\" \"$child\"; done; true";
+        kill.args(["-c", each, "signal", name, &own]);
+        assert!(kill.status().unwrap().success());
+    }
+
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

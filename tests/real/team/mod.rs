@@ -1,5 +1,6 @@
 //! Several hosts on one ledger: a real PostgreSQL server, a home and an identity for each host.
 
+mod away;
 mod by_hand;
 mod crowd;
 mod cut;

@@ -23,13 +23,31 @@ use tokio::net::UnixStream;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// How long it may take.
-const CONNECTING: Duration = Duration::from_secs(10);
+/// How long it may take: monitors give a check ten seconds for everything.
+const CONNECTING: Duration = Duration::from_secs(6);
+/// The same for each of many hosts.
+const EACH: Duration = Duration::from_secs(2);
 
 /// How long an answer is waited for: past the server's own limits it isn't there any more.
 pub(super) const ANSWERING: Duration = Duration::from_secs(60);
+/// After that a connection is given up on which what was sent isn't confirmed. (The other kernel confirms it, not the server.)
+const UNCONFIRMED: Duration = Duration::from_secs(6);
+
+/// How long it takes at most until one of a server's hosts has answered, or none.
+pub(super) fn limit(server: &Server) -> Duration {
+    each(server) * hosts(server)
+}
+
+fn each(server: &Server) -> Duration {
+    EACH.max(CONNECTING / hosts(server))
+}
+
+fn hosts(server: &Server) -> u32 {
+    u32::try_from(server.hosts.len()).unwrap_or(u32::MAX).max(1)
+}
 
 /// Why there is no connection.
+#[derive(Debug, Clone)]
 pub(super) enum Reason {
     Away(String),
     Refused(String),
@@ -46,7 +64,9 @@ pub(super) async fn connect(server: &Server) -> Result<Client, Reason> {
     let passwords = server.passwords.read().map_err(|e| Reason::Refused(e.to_string()))?;
     let mut why = Vec::new();
     for (host, password) in server.hosts.iter().zip(passwords) {
-        match connect_to(server, host, password.as_ref()).await {
+        let connected = tokio::time::timeout(each(server), connect_to(server, host, password.as_ref())).await;
+        let late = || Reason::Away(format!("no answer within {} seconds", each(server).as_secs()));
+        match connected.unwrap_or_else(|_| Err(late())) {
             Ok(client) => return Ok(client),
             // What is wrong with the role, its password or the certificate isn't another host's to make good.
             Err(Reason::Refused(reason)) => return Err(Reason::Refused(reason)),
@@ -64,8 +84,7 @@ async fn connect_to(server: &Server, host: &Host, password: Option<&Secret>) -> 
     if !server.takes_writes {
         return Ok(client);
     }
-    let asked = tokio::time::timeout(CONNECTING, client.simple_query("SHOW transaction_read_only"));
-    let answer = asked.await.map_err(|_| "it doesn't answer".to_owned())?.map_err(|e| words(&e))?;
+    let answer = client.simple_query("SHOW transaction_read_only").await.map_err(|e| words(&e))?;
     match first(&answer) {
         Some("off") => Ok(client),
         _ => Err("it is a standby, and takes nothing that is written".to_owned().into()),
@@ -80,32 +99,27 @@ async fn connected(server: &Server, host: &Host, password: Option<&Secret>) -> R
         .port(host.port)
         .host(&host.name)
         .application_name("biotrack-auth")
-        .connect_timeout(CONNECTING)
+        // Of one name's addresses one may be silent.
+        .connect_timeout(each(server) / 2)
         .keepalives_idle(Duration::from_secs(30))
         .keepalives_interval(Duration::from_secs(10))
-        .tcp_user_timeout(ANSWERING);
+        .tcp_user_timeout(UNCONFIRMED);
     if let Some(password) = password {
         config.password(password.expose());
     }
-    let whole = async {
-        match &server.encryption {
-            Encryption::Local => {
-                config.ssl_mode(tokio_postgres::config::SslMode::Disable);
-                on_this_machine(&config, host, password.is_some()).await
-            }
-            Encryption::Verified { roots, client } => {
-                config.ssl_mode(tokio_postgres::config::SslMode::Require);
-                let tls =
-                    MakeRustlsConnect::new(tls(roots.as_deref(), client.as_ref()).map_err(Reason::Refused)?);
-                let (client, connection) = config.connect(tls).await.map_err(refused)?;
-                tokio::spawn(connection);
-                Ok(client)
-            }
+    match &server.encryption {
+        Encryption::Local => {
+            config.ssl_mode(tokio_postgres::config::SslMode::Disable);
+            on_this_machine(&config, host, password.is_some()).await
         }
-    };
-    match tokio::time::timeout(CONNECTING, whole).await {
-        Ok(connected) => connected,
-        Err(_) => Err(Reason::Away(format!("no answer within {} seconds", CONNECTING.as_secs()))),
+        Encryption::Verified { roots, client } => {
+            config.ssl_mode(tokio_postgres::config::SslMode::Require);
+            let tls =
+                MakeRustlsConnect::new(tls(roots.as_deref(), client.as_ref()).map_err(Reason::Refused)?);
+            let (client, connection) = config.connect(tls).await.map_err(refused)?;
+            tokio::spawn(connection);
+            Ok(client)
+        }
     }
 }
 

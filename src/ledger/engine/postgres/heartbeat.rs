@@ -1,10 +1,11 @@
 //! A process is heard of again and again: what it says of itself on a server expires otherwise.
 
 use super::connect::connect;
+use super::line::Second;
 use crate::model::server::Server;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::runtime::Runtime;
+use tokio::runtime::Handle;
 use tokio_postgres::Client;
 
 /// How long a process counts as being at work after it was last heard of.
@@ -17,25 +18,32 @@ pub(super) struct Heartbeat {
     mark: String,
     /// When it was last noted.
     heard: Arc<Mutex<Instant>>,
+    second: Second,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Heartbeat {
     /// Begins to say, by a connection of its own, that the process behind a mark is at work.
-    pub(super) fn begin(runtime: &Runtime, server: &Server, connection: Client, mark: &str) -> Self {
+    pub(super) fn begin(runtime: &Handle, server: &Server, connection: Client, mark: &str) -> Self {
         let lease = LEASE.as_secs();
         // A mark is of letters, digits, - and _.
         let statement = format!(
             "UPDATE biotrack_auth.owner SET until = biotrack_auth.unixepoch() + {lease} WHERE mark = '{mark}'"
         );
         let heard = Arc::new(Mutex::new(Instant::now()));
-        let task = runtime.spawn(beat(server.clone(), connection, statement, heard.clone()));
-        Self { mark: mark.to_owned(), heard, task }
+        let second = Arc::new(Mutex::new(Arc::new(connection)));
+        let task = runtime.spawn(beat(server.clone(), second.clone(), statement, heard.clone()));
+        Self { mark: mark.to_owned(), heard, second, task }
     }
 
     /// Whose it is.
     pub(super) fn mark(&self) -> &str {
         &self.mark
+    }
+
+    /// The connection by which it's said.
+    pub(super) fn second(&self) -> &Second {
+        &self.second
     }
 
     /// Nothing is said any more.
@@ -51,18 +59,23 @@ impl Heartbeat {
 }
 
 /// Says again and again that a process is at work.
-async fn beat(server: Server, mut client: Client, statement: String, heard: Arc<Mutex<Instant>>) {
+async fn beat(server: Server, second: Second, statement: String, heard: Arc<Mutex<Instant>>) {
+    let mut is_lost = false;
     loop {
         tokio::time::sleep(BEAT).await;
-        if client.is_closed() {
+        let mut client = second.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if is_lost || client.is_closed() {
             match connect(&server).await {
-                Ok(again) => client = again,
+                Ok(again) => client = Arc::new(again),
                 Err(_) => continue,
             }
+            *second.lock().unwrap_or_else(PoisonError::into_inner) = client.clone();
         }
         let asked = Instant::now();
-        let noted = client.simple_query(&statement);
-        if tokio::time::timeout(BEAT, noted).await.is_ok_and(|noted| noted.is_ok()) {
+        let noted = tokio::time::timeout(BEAT, client.simple_query(&statement)).await;
+        // Whatever is asked next by a connection that doesn't answer would wait behind that.
+        is_lost = noted.is_err();
+        if noted.is_ok_and(|noted| noted.is_ok()) {
             *heard.lock().unwrap_or_else(PoisonError::into_inner) = asked;
         }
     }

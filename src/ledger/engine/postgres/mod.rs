@@ -3,6 +3,7 @@
 mod connect;
 mod database_check;
 mod heartbeat;
+mod line;
 mod messages;
 mod open;
 mod presence;

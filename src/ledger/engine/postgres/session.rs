@@ -4,22 +4,26 @@
 //! file; and sees there that the schema is the one that this program knows. A lost connection is made anew for the next
 //! transaction. Sources: PostgreSQL's manual, 34.19 (TLS), 13.3.2 (row locks), 9.28.10 (advisory locks).
 
-use super::connect::{ANSWERING, Reason, connect};
+use super::connect::Reason;
 use super::database_check;
 use super::heartbeat::Heartbeat;
+use super::line::{Attempt, Silence, Watched, answered};
 use super::messages::rows;
 use super::values::spelled;
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::engine::db_error::DbError;
-use crate::ledger::engine::transaction_kind::{PATIENCE, TransactionKind};
+use crate::ledger::engine::transaction_kind::{Impatience, PATIENCE, TransactionKind};
 use crate::ledger::engine::value::Value;
 use crate::ledger::move_state::{MoveState, elsewhere};
 use crate::ledger::schema::fits;
 use crate::model::server::Server;
+use futures_core::Stream;
 use std::cell::{Cell as Mutable, RefCell};
 use std::collections::HashMap;
-use std::time::Duration;
-use tokio::runtime::{Builder, Runtime};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
@@ -27,18 +31,24 @@ use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 /// The ledger's schema before what anybody may have put elsewhere, patience, and each look by its index (schema 7): where many
 /// share a profile, the server would rather read all records than count in one.
 const SETTINGS: &str = "SET search_path = biotrack_auth, pg_temp; SET lock_timeout = '10s'; SET statement_timeout = '50s'; \
-                        SET idle_in_transaction_session_timeout = '60s'; SET standard_conforming_strings = on; \
+                        SET idle_in_transaction_session_timeout = '20s'; SET standard_conforming_strings = on; \
                         SET enable_seqscan = off";
 
 /// A database, connected.
 pub(in crate::ledger) struct Session {
-    pub(super) runtime: Runtime,
+    pub(super) runtime: Handle,
+    /// What the connections run on. It's left behind, and not waited for: a look-up of a name has no end of its own.
+    threads: Option<Runtime>,
     pub(super) server: Server,
     pub(super) random_id: String,
     reads_only: bool,
     /// It's used whether or not its records have moved: by whoever moves them.
     anyway: bool,
     connection: RefCell<Option<Connection>>,
+    /// The server's process for it, once that is known.
+    process: RefCell<Option<String>>,
+    /// The next one, as long as there is none.
+    attempt: RefCell<Attempt>,
     /// How many there were.
     connections: Mutable<u64>,
     pub(super) heartbeat: RefCell<Option<Heartbeat>>,
@@ -46,6 +56,7 @@ pub(in crate::ledger) struct Session {
     pub(super) patience: Mutable<Duration>,
     /// An answer never came: nothing more goes by this connection.
     pub(super) hangs: Mutable<bool>,
+    impatience: Impatience,
     within: Mutable<TransactionState>,
 }
 
@@ -79,16 +90,20 @@ impl Session {
             .build()
             .map_err(|e| Error::System { what: "no thread can be started", reason: e.to_string() })?;
         let session = Self {
-            runtime,
+            runtime: runtime.handle().clone(),
+            threads: Some(runtime),
             server: server.clone(),
             random_id: String::new(),
             reads_only,
             anyway: false,
             connection: RefCell::new(None),
+            process: RefCell::default(),
+            attempt: RefCell::default(),
             connections: Mutable::new(0),
             heartbeat: RefCell::new(None),
             patience: Mutable::new(PATIENCE),
             hangs: Mutable::new(false),
+            impatience: Impatience::default(),
             within: Mutable::new(TransactionState::Nothing),
         };
         session.connected()?;
@@ -96,8 +111,9 @@ impl Session {
     }
 
     /// The same, used whether or not its records have moved.
-    pub(super) fn anyway(self) -> Self {
-        Self { anyway: true, ..self }
+    pub(super) fn anyway(mut self) -> Self {
+        self.anyway = true;
+        self
     }
 
     /// What a failover may lose: `None` where nothing is replicated, or a commit waits for a standby that has it.
@@ -176,13 +192,26 @@ impl Session {
             (false, _) => return Err(self.away("the connection was lost".to_owned())),
         }
         self.hangs.set(false);
-        let client = self.runtime.block_on(connect(&self.server)).map_err(|e| self.away(e))?;
+        (*self.connection.borrow_mut(), *self.process.borrow_mut()) = (None, None);
+        let client = self.attempt.borrow_mut().client(&self.runtime, &self.server);
+        let client = client.map_err(|e| self.away(e))?;
         let reads_only = if self.reads_only { "; SET default_transaction_read_only = on" } else { "" };
         *self.connection.borrow_mut() = Some(Connection { client, statements: HashMap::new() });
         self.connections.set(self.connections.get() + 1);
-        // Nothing in the ledger's schema is touched before it's sure whose that is.
-        let answer = self.simple(&format!("{SETTINGS}{reads_only}; {}", database_check::ASK));
-        let answer = answer.map_err(|e| self.fault("be opened", e))?;
+        let opened =
+            self.opened(&format!("{SETTINGS}{reads_only}; SELECT pg_backend_pid(); {}", database_check::ASK));
+        if opened.is_err() {
+            // It's looked at again before anything goes by it.
+            self.hangs.set(true);
+        }
+        opened
+    }
+
+    /// Nothing in the ledger's schema is touched before it's sure whose that is.
+    fn opened(&self, statements: &str) -> Result<()> {
+        let answer = self.simple(statements).map_err(|e| self.fault("be opened", e))?;
+        let process = rows(&answer).next().and_then(|row| row.get(0)).map(str::to_owned);
+        *self.process.borrow_mut() = process;
         Ok(database_check::refuse(&self.server.address, &answer)?)
     }
 
@@ -228,7 +257,9 @@ impl Session {
     /// A lock that was waited for in vain is told with the session that has it, where that can be seen.
     fn naming_the_holder(&self, e: DbError) -> DbError {
         match &e {
-            DbError::Postgres(said) if said.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {}
+            DbError::Postgres(said) if said.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+                self.impatience.waited_in_vain();
+            }
             _ => return e,
         }
         let Ok(found) = self.simple(&holder()) else { return e };
@@ -242,7 +273,10 @@ impl Session {
     pub(super) fn begin(&self, how: TransactionKind) -> Result<(), DbError> {
         let begun = self.simple(&match how {
             TransactionKind::Alone => {
-                format!("BEGIN; SELECT FROM history_head FOR UPDATE; {META} FROM history_head")
+                let milliseconds = self.impatience.patience().as_millis();
+                format!(
+                    "BEGIN; SET LOCAL lock_timeout = {milliseconds}; SELECT FROM history_head FOR UPDATE; {META} FROM history_head"
+                )
             }
             TransactionKind::Undisturbed => format!("{}; {META}", undisturbed()),
             TransactionKind::Plain => format!("BEGIN; SELECT pg_advisory_xact_lock_shared({MAKING}); {META}"),
@@ -280,8 +314,17 @@ impl Session {
         let prepared = self.prepared(statement)?;
         let connection = self.connection.borrow();
         let Some(Connection { client, .. }) = connection.as_ref() else { return Err(self.lost()) };
-        let values: Vec<_> = values.iter().map(|it| it as &(dyn ToSql + Sync)).collect();
-        self.wait(client.query(&prepared, &values))
+        let heard = Mutable::new(Instant::now());
+        let asked = async {
+            let mut rows = pin!(client.query_raw(&prepared, values.iter().map(|it| it as &dyn ToSql)).await?);
+            let mut all = Vec::new();
+            while let Some(row) = poll_fn(|context| rows.as_mut().poll_next(context)).await {
+                heard.set(Instant::now());
+                all.push(row?);
+            }
+            Ok(all)
+        };
+        self.wait_for_parts(&heard, asked)
     }
 
     /// Each statement is parsed once by the server, for each connection.
@@ -301,14 +344,36 @@ impl Session {
         &self,
         asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, DbError> {
-        let limit = ANSWERING.max(self.patience.get() + Duration::from_secs(5));
-        let answer = match self.runtime.block_on(async { tokio::time::timeout(limit, asked).await }) {
-            Ok(answer) => answer.map_err(DbError::from),
-            Err(_) => {
-                // Whatever is asked next would wait behind it.
-                self.hangs.set(true);
-                Err(self.lost())
-            }
+        self.wait_for_parts(&Mutable::new(Instant::now()), asked)
+    }
+
+    /// The same for what comes in parts: `heard` says when the last of them came.
+    fn wait_for_parts<T>(
+        &self,
+        heard: &Mutable<Instant>,
+        asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, DbError> {
+        let heartbeat = self.heartbeat.borrow();
+        let process = self.process.borrow();
+        let watched = Watched {
+            server: &self.server,
+            process: process.as_deref(),
+            second: heartbeat.as_ref().map(Heartbeat::second),
+            patience: self.patience.get(),
+        };
+        // Whatever is asked of a connection that hangs would wait behind that.
+        let answer = match self.hangs.get() {
+            true => Err(self.lost()),
+            false => match self.runtime.block_on(answered(watched, heard, asked)) {
+                Ok(answer) => answer.map_err(DbError::from),
+                Err(silence) => {
+                    self.hangs.set(true);
+                    if silence == Silence::OfTheServer {
+                        self.attempt.borrow_mut().is_away();
+                    }
+                    Err(self.lost())
+                }
+            },
         };
         if answer.is_err() && self.within.get() == TransactionState::Transaction {
             self.within.set(TransactionState::Failed);
@@ -339,6 +404,12 @@ impl Session {
 
     pub(super) fn damaged(&self, reason: &str) -> Error {
         LedgerError::Damaged { path: self.place(), reason: reason.into() }.into()
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.threads.take().into_iter().for_each(Runtime::shutdown_background);
     }
 }
 

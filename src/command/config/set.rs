@@ -1,0 +1,60 @@
+//! `config set`: one setting of the file is changed, and nothing else in it.
+
+use super::globals::{Globals, answer_json};
+use crate::config::{SettingChange, set_setting};
+use crate::error::{Error, Result, clean};
+use crate::report::SCHEMA;
+use crate::system::Env;
+use serde::Serialize;
+
+/// What is to be set.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Which setting: one of the file, or a profile's as profiles.NAME.KEY (KEY alone with --profile NAME)
+    #[arg(value_name = "KEY")]
+    key: String,
+
+    /// Its value; a list has commas between its items. An empty text switches a preset's value off
+    #[arg(value_name = "VALUE", allow_hyphen_values = true)]
+    value: String,
+}
+
+/// What was set.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Answer {
+    schema: u8,
+    path: String,
+    /// The whole key: `profiles.NAME.KEY`, where it's a profile's.
+    key: String,
+    /// What stood in the file; `null` where nothing did.
+    before: Option<serde_json::Value>,
+    /// What stands there now: a text, a number, true or false, or a list.
+    value: serde_json::Value,
+    /// Whether the file was written.
+    changed: bool,
+}
+
+/// Runs it.
+pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
+    let SettingChange { key, before, after, left } =
+        set_setting(&env.paths, globals.profile, &args.key, &args.value)?;
+    let shown = |value: &Option<toml::Value>| value.as_ref().map_or("(not set)".into(), ToString::to_string);
+    let changed = before != after;
+    env.terminal.say(&clean(&match changed {
+        true => format!("{key}: {} → {}.", shown(&before), shown(&after)),
+        false => format!("{key} is {} already.", shown(&after)),
+    }));
+    for problem in left {
+        let problem = Error::from(problem).report();
+        let hint = problem.hint.map_or(String::new(), |hint| format!(". {hint}"));
+        env.terminal.say(&format!("Note: {}{hint}", problem.message));
+    }
+    if globals.json {
+        let json = |value: &Option<toml::Value>| value.as_ref().and_then(|it| serde_json::to_value(it).ok());
+        let path = clean(&env.paths.config.display().to_string());
+        let value = json(&after).unwrap_or_default();
+        answer_json(env, &Answer { schema: SCHEMA, path, key, before: json(&before), value, changed })?;
+    }
+    Ok(0)
+}

@@ -1,0 +1,189 @@
+//! `edit`: what an operator knows of a license is changed by hand; nobody is asked, and no grant is touched.
+
+use super::{Bench, Call};
+use crate::custody::EditedRecord;
+use crate::error::{Error, Result, counted, first_few};
+use crate::model::authorization::{Authorization, Standing, ask_again};
+use crate::model::edit::{Edit, Replacement, in_words, shared_names};
+use crate::model::ids::{Contact, OcmLicense, StoreName, Tag, Username};
+use crate::model::outcome::{Ending, Outcome};
+use crate::model::selection;
+use jiff::Timestamp;
+
+/// So many licenses are named in a sentence.
+const NAMED: usize = 10;
+
+/// Change what is noted of a license: its name, admin user, contact, OCM license or tags
+///
+/// What isn't given stays as it is. An empty value clears a name, a contact or an OCM license: `--contact ""`. The admin
+/// user can be changed, and not cleared. With --user, every license assigned to that admin user is changed, all of them or
+/// none: that is how an admin user's new address is entered once for all.
+///
+/// No grant is touched and nobody is asked. A living grant stays in use, whoever granted it; the new admin user is asked
+/// from the next renewal on. A grant that still comes by a link of the former admin user awaits approval.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  biotrack-auth edit 101-X0007-D1 --name \"Hudson Street\" --tag downstate --untag new
+  biotrack-auth edit 101-X0007-D1 --username bob@store.example --contact \"\"
+  biotrack-auth edit --user ann@old.example --username ann@new.example      # wherever ann@old.example is asked")]
+pub struct Args {
+    /// Which license: the license, UBI/LICENSE, an OCM license or a store's name
+    #[arg(value_name = "SELECTOR", required_unless_present = "user", conflicts_with = "user")]
+    selector: Option<String>,
+
+    /// Every license assigned to this admin user
+    #[arg(long, value_name = "EMAIL", allow_hyphen_values = true)]
+    user: Option<String>,
+
+    /// What the store is called; empty: nothing
+    #[arg(long, value_name = "NAME", conflicts_with = "user", allow_hyphen_values = true)]
+    name: Option<Replacement<StoreName>>,
+
+    /// The BioTrack account of the admin user who is asked to grant
+    #[arg(long, value_name = "EMAIL", allow_hyphen_values = true)]
+    username: Option<Username>,
+
+    /// Whom to write to; empty: the admin user
+    #[arg(long, value_name = "EMAIL", allow_hyphen_values = true)]
+    contact: Option<Replacement<Contact>>,
+
+    /// The official OCM license, to find it by; empty: none
+    #[arg(long, value_name = "LICENSE", conflicts_with = "user", allow_hyphen_values = true)]
+    ocm_license: Option<Replacement<OcmLicense>>,
+
+    /// A word to group it by, added to those it has; may be given several times
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<Tag>,
+
+    /// A word to group it by no more; may be given several times
+    #[arg(long = "untag", value_name = "TAG")]
+    untags: Vec<Tag>,
+}
+
+pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
+    let Args { selector, user, name, username, contact, ocm_license, tags, untags } = args;
+    let edit = Edit { name, username, contact, ocm_license, tags, untags };
+    if edit.is_empty() {
+        return Err(Error::Usage {
+            what: "nothing to change was given".into(),
+            hint: "Give at least one of --name, --username, --contact, --ocm-license, --tag and --untag."
+                .into(),
+        });
+    }
+    if let Some(both) = edit.tags.iter().find(|tag| edit.untags.contains(tag)) {
+        return Err(Error::Usage {
+            what: format!("the tag \"{both}\" is to be added and taken away"),
+            hint: "Leave --tag or --untag out for it.".into(),
+        });
+    }
+    call.bench()?.work(call, |bench| edit_chosen(selector.as_deref(), user.as_deref(), &edit, call, bench))
+}
+
+fn edit_chosen<'a>(
+    selector: Option<&str>,
+    user: Option<&str>,
+    edit: &Edit,
+    call: &Call<'a>,
+    bench: &mut Bench<'a>,
+) -> Result<u8> {
+    let provider = bench.provider.clone();
+    let choose = |standings: &[Standing]| match (selector, user) {
+        (Some(selector), _) => selection::one(selector, Some(&provider.profile), standings, |it| &it.record)
+            .map(|it| vec![it.clone()]),
+        (None, user) => assigned_to(user.unwrap_or_default(), &provider.profile, standings),
+    };
+    let edited = bench.custody.edit(choose, edit)?;
+    note(&edited, edit, call, bench)?;
+    let mut outcomes = Vec::with_capacity(edited.len());
+    let mut said = String::new();
+    for it in &edited {
+        let (key, is_changed) = (it.key(), !it.changes.is_empty());
+        if is_changed {
+            said += &format!("{key}: {}.\n", in_words(&it.changes));
+        }
+        let ending = if is_changed { Ending::Edited } else { Ending::Unchanged };
+        outcomes.push(Outcome::of(key.clone(), ending, bench.custody.standing(key)?));
+    }
+    let unchanged = edited.iter().filter(|it| it.changes.is_empty()).count();
+    if unchanged > 0 && call.env.terminal.attended() {
+        let licenses = counted(unchanged, "license is", "licenses are");
+        call.env.terminal.say(&format!("{licenses} so already; nothing was changed there."));
+    }
+    call.finish(&provider, &outcomes, &said)
+}
+
+/// The licenses whose record names an admin user; who granted them doesn't matter.
+fn assigned_to(user: &str, profile: &str, standings: &[Standing]) -> Result<Vec<Standing>> {
+    let found: Vec<_> = standings.iter().filter(|it| it.record.username.same_as(user)).cloned().collect();
+    match found.is_empty() {
+        true => Err(Error::NotFound {
+            selector: crate::error::clean(user.trim()),
+            profile: Some(profile.to_owned()),
+            near: Vec::new(),
+        }),
+        false => Ok(found),
+    }
+}
+
+/// What a person should know of it: names that are another's, too, and what becomes of grants and links of a former admin user.
+fn note(edited: &[EditedRecord], edit: &Edit, call: &Call<'_>, bench: &Bench<'_>) -> Result<()> {
+    let now = call.env.clock.now();
+    if let [EditedRecord { changes, before }] = edited {
+        let standings = bench.custody.ledger().standings(&bench.provider.profile)?;
+        let others = standings.iter().map(|it| &it.record);
+        let after = others.clone().find(|record| record.key == before.record.key);
+        let has = |field: &str| changes.iter().any(|change| change.field == field);
+        if let Some(after) = after {
+            let name = after.name.as_ref().filter(|_| has("name"));
+            let ocm_license = after.ocm_license.as_ref().filter(|_| has("ocm_license"));
+            for told in shared_names(name, ocm_license, &after.key, others) {
+                call.env.terminal.say(&format!("Note: {told}."));
+            }
+        }
+    }
+    let Some(new) = &edit.username else { return Ok(()) };
+    let renamed = edited.iter().map(|it| &it.before).filter(|it| !it.record.username.same_as(new.as_str()));
+    for told in of_a_new_admin(new, &renamed.collect::<Vec<_>>(), bench.provider.other_profile, now) {
+        call.env.terminal.say(&told);
+    }
+    Ok(())
+}
+
+/// What becomes of grants and open consents where another admin user is asked from now on, a sentence each.
+fn of_a_new_admin(new: &Username, renamed: &[&Standing], other_profile: bool, now: Timestamp) -> Vec<String> {
+    let licenses = |which: &dyn Fn(&Standing) -> bool| {
+        renamed.iter().filter(|it| which(it)).map(|it| it.record.key.license.to_string()).collect::<Vec<_>>()
+    };
+    let mut told = Vec::new();
+    let living = licenses(&|it| it.record.lives(now));
+    if !living.is_empty() {
+        let grants = counted(living.len(), "living grant stays", "living grants stay");
+        told.push(format!("Note: {grants} in use. The next renewal asks {new}."));
+    }
+    let asked = |it: &Standing, of_the_former: bool| {
+        it.flows.iter().any(|flow| {
+            let counts = flow.purpose.is_consent() && (!flow.waits_for_anybody() || now < flow.deadline);
+            counts && flow.username.same_as(it.record.username.as_str()) == of_the_former
+        })
+    };
+    let out = licenses(&|it| asked(it, true));
+    if !out.is_empty() {
+        let first = renamed.iter().find(|it| asked(it, true)).map(|it| it.record.clone());
+        let again =
+            first.map(|record| ask_again(&Authorization { username: new.clone(), ..record }, other_profile));
+        let again = again.unwrap_or_default();
+        told.push(format!(
+            "Note: {} was asked about before this change. A grant by the former admin user will await approval; a grant by {new} will be stored. To ask {new}: {again}",
+            first_few(&out, NAMED)
+        ));
+    }
+    let others = licenses(&|it| asked(it, false));
+    if !others.is_empty() {
+        told.push(format!(
+            "Note: another admin user is being asked about {}. That consent isn't changed.",
+            first_few(&others, NAMED)
+        ));
+    }
+    told
+}

@@ -1,0 +1,18 @@
+//! What a process that takes answers knows of the open questions while the ledger can't be read: enough to keep an answer that comes
+//! then, sealed, until the ledger can be told of it.
+
+use crate::model::authorization::Authorization;
+use crate::model::flow::Flow;
+use crate::model::secret::Fingerprint;
+use std::collections::HashMap;
+
+/// Open questions by their states, with their records; `None`: its answer doesn't come here.
+#[derive(Default)]
+pub(super) struct KnownQuestions(pub(super) HashMap<Fingerprint, Option<(Flow, Authorization)>>);
+
+impl KnownQuestions {
+    /// The question to a state, where it's known.
+    pub(super) fn of(&self, state: &Fingerprint) -> Option<&Flow> {
+        self.0.get(state)?.as_ref().map(|(flow, _)| flow)
+    }
+}

@@ -1,0 +1,72 @@
+//! The open questions, as a process knows them that takes answers from elsewhere: also while the ledger can't be read.
+
+use super::writer::Custody;
+use crate::error::{Error, HandoffError, Result};
+use crate::model::authorization::Authorization;
+use crate::model::flow::{Flow, Stage};
+use crate::model::secret::Fingerprint;
+use std::collections::HashSet;
+
+/// How many are read at once: browsers wait meanwhile.
+const AT_ONCE: usize = 256;
+
+impl Custody<'_> {
+    /// Looks up the states of all open questions, and gets to know those whose answers may come here. Room on the disk for an answer
+    /// is there from then on.
+    pub fn look_up_open(&mut self) -> Result<Vec<Fingerprint>> {
+        let open = self.ledger.open_states()?;
+        let all: HashSet<&Fingerprint> = open.iter().collect();
+        self.known.0.retain(|state, _| all.contains(state));
+        let new = open.iter().filter(|state| !self.known.0.contains_key(*state));
+        for state in new.copied().take(AT_ONCE).collect::<Vec<_>>() {
+            let found = self.looked_up(&state)?;
+            self.known.0.insert(state, found);
+        }
+        if self.spool.is_none() {
+            self.reserve_room(1)?;
+        }
+        Ok(open)
+    }
+
+    fn looked_up(&self, state: &Fingerprint) -> Result<Option<(Flow, Authorization)>> {
+        let may_come = |flow: &Flow| {
+            flow.profile == self.provider.profile && flow.owner.is_none() && flow.stage == Stage::Asked
+        };
+        let Some(flow) = self.ledger.open_question(state)?.filter(may_come) else { return Ok(None) };
+        let standing = self.standing(&flow.key)?;
+        Ok(standing.map(|standing| (flow, standing.record)))
+    }
+
+    /// The question to a state. Where the ledger can't be read for the moment it's the one that is known: whoever closed it, or took
+    /// it over, since it was read is seen to when it's claimed, before its code is sent.
+    pub(super) fn question_of(&mut self, state: &Fingerprint) -> Result<Option<Flow>> {
+        match self.ledger.question_of(state) {
+            Err(Error::Ledger(e)) if e.may_pass() => match self.known.of(state) {
+                // Its answer came before, and is being finished.
+                Some(known) if self.is_left_over(&known.id) => {
+                    let license = known.key.license.to_string();
+                    Err(HandoffError::Used { license }.into())
+                }
+                Some(known) => {
+                    tracing::info!(
+                        "an answer to a question that is known comes while the ledger can't be read: {e}"
+                    );
+                    Ok(Some(known.clone()))
+                }
+                None => Err(e.into()),
+            },
+            found => found,
+        }
+    }
+
+    /// The record that a question is about.
+    pub fn record_of(&self, flow: &Flow) -> Result<Authorization> {
+        match self.record(&flow.key) {
+            Err(Error::Ledger(e)) if e.may_pass() => {
+                let known = self.known.0.values().flatten().find(|(known, _)| known.id == flow.id);
+                known.map(|(_, record)| record.clone()).ok_or_else(|| e.into())
+            }
+            found => Ok(found?.record),
+        }
+    }
+}

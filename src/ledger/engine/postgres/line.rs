@@ -1,0 +1,165 @@
+//! Whether the line to the server still carries. A firewall that forgot a connection, or a server that was stopped, says nothing:
+//! an answer that doesn't come is asked after by another connection, and nobody waits again for a server that is away.
+
+use super::connect::{ANSWERING, Reason, connect, limit};
+use super::messages::rows;
+use crate::model::server::Server;
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_postgres::Client;
+
+/// For how long nothing may come before it's asked after.
+const SILENCE: Duration = Duration::from_secs(2);
+/// How long the answer to that may take.
+const ASKING_AFTER: Duration = Duration::from_secs(3);
+/// How long a connection is waited for where the last look found the server away, and after which it's waited for again: somebody's
+/// browser may wait, too, and each answer takes several looks.
+const AWAY: Duration = Duration::from_millis(500);
+const WAIT_AGAIN: Duration = Duration::from_secs(2);
+
+/// A connection that is shared by who says that this process lives, and who asks after an answer.
+pub(super) type Second = Arc<Mutex<Arc<Client>>>;
+
+/// What is waited for, and by which connection it's asked after.
+pub(super) struct Watched<'w> {
+    pub(super) server: &'w Server,
+    /// The server's process that is to answer; `None`: it isn't known yet.
+    pub(super) process: Option<&'w str>,
+    pub(super) second: Option<&'w Second>,
+    /// How long the answer may take though the server is at it.
+    pub(super) patience: Duration,
+}
+
+/// Why an answer doesn't come any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// The server is there, and isn't at it: only this connection carries nothing.
+    OfTheConnection,
+    /// Nothing answers at all.
+    OfTheServer,
+}
+
+/// Waits for an answer. `heard`: when a part of it came last.
+pub(super) async fn answered<T>(
+    watched: Watched<'_>,
+    heard: &Cell<Instant>,
+    asked: impl Future<Output = T>,
+) -> Result<T, Silence> {
+    // As long as it isn't known who is to answer, nobody can be asked after that.
+    let limit = match watched.process {
+        Some(_) => ANSWERING.max(watched.patience + Duration::from_secs(5)),
+        None => limit(watched.server),
+    };
+    let mut asked = pin!(asked);
+    loop {
+        if let Ok(answer) = timeout(SILENCE, &mut asked).await {
+            return Ok(answer);
+        }
+        let silent = heard.get().elapsed();
+        if silent < SILENCE {
+            continue;
+        }
+        if silent >= limit {
+            return Err(Silence::OfTheConnection);
+        }
+        let Some(process) = watched.process else { continue };
+        let mut watch = pin!(timeout(ASKING_AFTER, watched.is_at_work(process)));
+        let looked = poll_fn(|context| match asked.as_mut().poll(context) {
+            Poll::Ready(answer) => Poll::Ready(Ok(answer)),
+            Poll::Pending => watch.as_mut().poll(context).map(|looked| Err(looked.ok().flatten())),
+        });
+        match looked.await {
+            Ok(answer) => return Ok(answer),
+            Err(Some(true)) => {}
+            Err(_) if heard.get().elapsed() < SILENCE => {}
+            Err(Some(false)) => return Err(Silence::OfTheConnection),
+            Err(None) => return Err(Silence::OfTheServer),
+        }
+    }
+}
+
+impl Watched<'_> {
+    /// Whether the server's process is at what it was asked: one that is idle never heard of it, or wasn't heard. `None` where no
+    /// other connection learns that, either.
+    async fn is_at_work(&self, process: &str) -> Option<bool> {
+        let known = self.second.map(|it| it.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        let client = match known.filter(|it| !it.is_closed()) {
+            Some(client) => client,
+            None => Arc::new(connect(self.server).await.ok()?),
+        };
+        let state = format!("SELECT state LIKE 'idle%' FROM pg_stat_activity WHERE pid = {process}");
+        let answer = client.simple_query(&state).await.ok()?;
+        Some(rows(&answer).next().is_some_and(|row| row.get(0) != Some("t")))
+    }
+}
+
+/// A connection that is being made, while others wait for it or don't.
+#[derive(Default)]
+pub(super) struct Attempt {
+    running: Option<JoinHandle<Result<Client, Reason>>>,
+    /// When the last one that was waited for had brought nothing, and why, where that is known.
+    away: Option<(Instant, Option<Reason>)>,
+}
+
+impl Attempt {
+    /// The server was just found to be away.
+    pub(super) fn is_away(&mut self) {
+        self.away = Some((Instant::now(), None));
+    }
+
+    /// A connection. Where the server was away a moment ago it isn't waited for; one that is still being made then is made on, and
+    /// is there when it's asked for again.
+    pub(super) fn client(&mut self, on: &Handle, server: &Server) -> Result<Client, Reason> {
+        let patience = match &self.away {
+            None => limit(server),
+            Some((at, _)) if at.elapsed() < WAIT_AGAIN => Duration::ZERO,
+            Some(_) => AWAY,
+        };
+        let begun = match self.running.take() {
+            Some(ended) if ended.is_finished() => match on.block_on(ended) {
+                Ok(Ok(client)) if !client.is_closed() => {
+                    self.away = None;
+                    return Ok(client);
+                }
+                // What was found then may not be so any more.
+                Ok(Err(found)) => {
+                    self.away.iter_mut().for_each(|(_, reason)| *reason = Some(found.clone()));
+                    None
+                }
+                _ => None,
+            },
+            begun => begun,
+        };
+        let mut running = begun.unwrap_or_else(|| {
+            let server = server.clone();
+            on.spawn(async move { connect(&server).await })
+        });
+        let made = on.block_on(async { timeout(patience, &mut running).await });
+        let reason = match made {
+            Ok(Ok(Ok(client))) => {
+                self.away = None;
+                return Ok(client);
+            }
+            Ok(Ok(Err(reason))) => Some(reason),
+            Ok(Err(e)) => Some(Reason::Away(e.to_string())),
+            Err(_) => {
+                self.running = Some(running);
+                None
+            }
+        };
+        // One that wasn't waited for says nothing new.
+        let (at, known) = self.away.take().unzip();
+        let at = at.filter(|_| patience.is_zero() && reason.is_none()).unwrap_or_else(Instant::now);
+        let reason = reason.or(known.flatten());
+        self.away = Some((at, reason.clone()));
+        let silent = || Reason::Away(format!("no answer within {} seconds", limit(server).as_secs()));
+        Err(reason.unwrap_or_else(silent))
+    }
+}
