@@ -35,7 +35,7 @@ fn expired_is_critical() {
     assert_eq!(
         run.out,
         "BIOTRACK CRITICAL: 1 expired, 1 active, first: Hudson ¦ St | expired=1;;;0 invalid=0;;;0 due=0;;;0 \
-         active=1;;;0 pending=0;;;0 deactivated=0;;;0 attention=0;;;0 days_left=-2\n\
+         active=1;;;0 pending=0;;;0 deactivated=0;;;0 attention=0;;;0 days_left=-1\n\
          CRITICAL: 604001/L-1 (Hudson ¦ St): expired, lapsed 1 day ago, biotrack-auth renew 604001/L-1\n"
     );
 }

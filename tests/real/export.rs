@@ -56,10 +56,10 @@ fn what_is_taken_in_is_exported_to_the_byte() {
         },
         Authorization {
             granted_by: Some("@bob".into()),
-            renewed_at: Some(odd_instant()),
+            renewed_at: Some("2026-01-19T03:14:08Z".parse().unwrap()),
             expires_estimated: true,
             invalid_at: Some(odd_instant()),
-            ..store("-L;2", "2027-12-01T00:00:00Z")
+            ..store("-L;2", "2026-12-02T00:00:00Z")
         },
         Authorization {
             created_at: None,
@@ -176,9 +176,9 @@ fn a_backup_is_not_used_until_it_is_adopted() {
     there.run(&with).exits(0).says("1 the same");
     let known = here.counted("token_revoked");
     there.run(&["import", "--adopt"]).exits(2).says("needs a yes");
-    there.run(&["import", "--adopt", "--yes"]).exits(0).says("1 records");
+    there.run(&["import", "--adopt", "--yes"]).exits(0).says("1 record ");
     assert_eq!(there.only()["conditions"], json!([]));
-    there.run(&["import", "--adopt", "--yes"]).exits(0).says("0 records");
+    there.run(&["import", "--adopt", "--yes"]).exits(0).says("0 records ");
     there.run(&["deactivate", "L-1", "--yes"]).exits(0).answers("At BioTrack: revoked");
     assert_eq!(here.counted("token_revoked"), known + 1);
     assert_eq!(there.grants("L-1", Role::Live).len(), 0);

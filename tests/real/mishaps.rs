@@ -49,7 +49,7 @@ fn no_expiry_is_stored_and_estimated() {
     let rig = Rig::with(&[Mishap::NoExpiry]);
     rig.register("L-1").exits(0).answers("estimated");
     assert_eq!(rig.only()["expires_estimated"], true);
-    assert_eq!(rig.only()["days_left"], 99);
+    assert_eq!(rig.only()["days_left"], 100);
 }
 
 #[test]

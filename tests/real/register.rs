@@ -18,7 +18,7 @@ fn a_license_is_registered_through_the_page() {
     assert_eq!(it["state"], "active");
     assert_eq!(it["granted_by"], "ann@example.com");
     assert_eq!(it["expires_estimated"], false);
-    assert_eq!(it["days_left"], 99);
+    assert_eq!(it["days_left"], 100);
     assert_eq!(it["tags"], serde_json::json!(["downstate"]));
     let issued = rig.truth().into_iter().find(|line| line["event"] == "token_issued").unwrap();
     assert_eq!(it["expires_at"], issued["expires_at"]);
@@ -58,7 +58,7 @@ fn two_registers_of_one_license_at_once_make_one_grant() {
 fn errors_are_json_too() {
     let rig = Rig::new();
     let answer = rig.run(&["register", "--json", "--ubi", "1"]).exits(2).json();
-    assert_eq!(answer["schema"], 1);
+    assert_eq!(answer["schema"], 2);
     assert_eq!(answer["error"]["code"], "usage");
     assert_eq!(answer["error"]["exit"], 2);
     let answer = rig.run(&["status", "--json", "nobody"]).exits(9).json();

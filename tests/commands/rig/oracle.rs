@@ -246,7 +246,13 @@ pub fn goes_on(rig: &Rig) {
     const ROUNDS: usize = 6;
     for _ in 0..ROUNDS {
         let records = Books::read(rig).records;
-        let next: Vec<_> = records.values().filter_map(|it| it.next.as_deref().map(unattended)).collect();
+        // A link is out, and its admin has days: nothing else is to be done.
+        let waits = |it: &&Shown| {
+            let for_an_answer = it.next.as_deref().is_some_and(|next| next.contains(" complete "));
+            for_an_answer && it.conditions.contains(&Condition::RenewalPending)
+        };
+        let rest = records.values().filter(|it| !waits(it));
+        let next: Vec<_> = rest.filter_map(|it| it.next.as_deref().map(unattended)).collect();
         if next.is_empty() {
             return;
         }

@@ -68,7 +68,7 @@ fn no_form_of_a_wrong_answer_becomes_a_grant() {
         };
         assert_eq!(run.code, 8, "{}: {run:?}", case.what);
         if nth % 2 == 1 {
-            let error = &run.json()["error"];
+            let error = &run.json()["results"][0]["error"];
             let code = if case.sort == Sort::Broken { "network" } else { "provider" };
             assert_eq!((&error["code"], &error["exit"]), (&value!(code), &value!(8)), "{}", case.what);
         }
