@@ -11,6 +11,7 @@ use crate::report::{HookCause, HookEvent, Row};
 use crate::system::Interrupts;
 use crate::system::hook::{Hook, HookFault};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// What a run of hooks came to.
 #[derive(Debug, Default)]
@@ -19,18 +20,25 @@ pub(super) struct Ran {
     pub succeeded: usize,
     /// How many failed, and will be tried again.
     pub failed: usize,
+    /// How many weren't begun: whoever comes next runs them.
+    pub left: usize,
 }
 
-/// Runs the hooks that wait, until a signal comes; one that fails waits on, and is told of.
+/// Runs the hooks that wait, until a signal comes or so much time has gone by; one that fails waits on, and is told of.
 pub(super) fn run_waiting(
     call: &Call<'_>,
     hooks: &Hooks,
     provider: &Provider,
     ledger: &mut Ledger,
     interrupts: &Interrupts,
+    within: Option<Duration>,
 ) -> Result<Ran> {
-    let mut ran = Ran::default();
+    let (mut ran, began) = (Ran::default(), Instant::now());
     for waiting in ledger.waiting_hooks(&provider.profile)? {
+        if within.is_some_and(|within| began.elapsed() >= within) {
+            ran.left += 1;
+            continue;
+        }
         let Some(told) = event_of(call, &waiting, provider, ledger)? else { continue };
         match run(call, hooks, (waiting.occasion, &told.id), &told.about, &told.event, interrupts)? {
             true => {
@@ -167,10 +175,15 @@ pub(super) fn after_change(
     let Some(_turn) = ledger.hooks_turn()? else { return Ok(()) };
     let ran = match call.env.was_interrupted() {
         true => Err(Error::Interrupted { next: None }),
-        false => run_waiting(call, hooks, provider, ledger, &call.env.interrupts()?),
+        // Hooks that hang hold up no command for longer than one of them may.
+        false => run_waiting(call, hooks, provider, ledger, &call.env.interrupts()?, Some(hooks.timeout)),
     };
     match ran {
-        Ok(Ran { failed: 0, .. }) => {}
+        Ok(Ran { failed: 0, left: 0, .. }) => {}
+        Ok(Ran { failed: 0, left, .. }) => {
+            let left = counted(left, "hook is", "hooks are");
+            call.env.terminal.insist(&format!("{left} left to run: biotrack-auth remind."));
+        }
         Ok(_) => call.env.terminal.insist(RUN_AGAIN),
         Err(Error::Interrupted { .. }) => {
             let left = ledger.waiting_hooks(&provider.profile)?.len();

@@ -79,7 +79,7 @@ pub(super) fn run_command(args: &Args, call: &Call<'_>) -> Result<u8> {
     }
     let (mut events, mut succeeded, mut failed) = (Vec::new(), 0, 0);
     for provider in &providers {
-        let waited = run_waiting(call, &config.hooks, provider, &mut ledger, &interrupts)?;
+        let waited = run_waiting(call, &config.hooks, provider, &mut ledger, &interrupts, None)?;
         let given = give(call, &config, provider, (&mut ledger, &interrupts), now)?;
         succeeded += waited.succeeded + given.ran.succeeded;
         failed += waited.failed + given.ran.failed;

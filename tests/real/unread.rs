@@ -6,8 +6,8 @@ use crate::support::crowd::{Crowd, Will};
 use crate::support::screen::Screen;
 use crate::support::seed::store;
 use crate::support::{Rig, outside, register, send};
-use std::fs;
-use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::fs::{self, OpenOptions};
+use std::io::{PipeReader, Read, Write, pipe};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
@@ -18,7 +18,7 @@ pub const PUBLIC: &str = "redirect.public_url = \"https://auth.example.com/callb
 const ROOM: u64 = 64 * 1024;
 
 /// Fills a pipe that nobody reads, and keeps it full.
-pub fn fill(reader: &PipeReader, mut writer: PipeWriter) {
+pub fn fill(reader: &PipeReader, mut writer: impl Write + Send + 'static) {
     std::thread::spawn(move || while writer.write_all(&[b'x'; 4096]).is_ok() {});
     while rustix::io::ioctl_fionread(reader).unwrap() < ROOM {
         std::thread::yield_now();
@@ -36,8 +36,10 @@ impl Unread {
     /// Begun by this command, with `--port 0` in it.
     pub fn of(mut command: std::process::Command) -> Self {
         let (mut log, writer) = pipe().unwrap();
-        command.stderr(writer.try_clone().unwrap()).stdout(Stdio::null());
+        command.stderr(writer).stdout(Stdio::null());
         let listen = command.spawn().unwrap();
+        // So that the pipe has an end where the listener has one.
+        drop(command);
         // No further than the line's end: what comes behind it is nobody's.
         let mut line = String::new();
         while !line.starts_with("Listening on ") {
@@ -50,6 +52,7 @@ impl Unread {
         }
         let address = line.split_whitespace().nth(2).unwrap_or_else(|| panic!("{line}"));
         let port = address.rsplit(':').next().unwrap().parse().unwrap();
+        let writer = OpenOptions::new().write(true).open(format!("/proc/{}/fd/2", listen.id())).unwrap();
         fill(&log, writer);
         Self { listen, port, _log: log }
     }

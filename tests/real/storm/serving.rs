@@ -48,9 +48,14 @@ impl Answer {
 #[expect(clippy::disallowed_macros, reason = "a test has no Env")]
 fn under_load_each_answer_is_stored_or_told_while_log_hook_and_database_fail() {
     let (server, until) = (Server::start(), Instant::now() + length());
-    let team = Team::on(&server.address(&server.database(), "postgres"), 1);
-    let mut config = OpenOptions::new().append(true).open(team.home(0).join("config.toml")).unwrap();
-    writeln!(config, "\n{PUBLIC}\n\n[hooks]\ngranted = \"sleep 86000\"").unwrap();
+    let team = Team::on(&server.address(&server.database(), "postgres"), 2);
+    // Links are handed out by another host, which has no hooks.
+    for (host, more) in [(0, "\n[hooks]\ngranted = \"sleep 86000\""), (1, "")] {
+        let file = OpenOptions::new().append(true).open(team.home(host).join("config.toml"));
+        writeln!(file.unwrap(), "\n{PUBLIC}\n{more}").unwrap();
+    }
+    // The first one makes the ledger.
+    assert_eq!(team.run(1, &register("L-none", &["--no-wait", "-q"])).code, 0);
     let listener = Unread::of(team.command(0, &["listen", "--port", "0", "-v"]));
     let (answers, made) = (Mutex::new(BTreeMap::<String, Answer>::new()), AtomicUsize::new(0));
     let (health, is_over) = (Mutex::new(BTreeMap::<u16, usize>::new()), || Instant::now() >= until);
@@ -61,7 +66,7 @@ fn under_load_each_answer_is_stored_or_told_while_log_hook_and_database_fail() {
                 while !is_over() {
                     let license = format!("L-{}", made.fetch_add(1, Ordering::SeqCst));
                     // While the server is down there is no link to be had.
-                    let link = team.run(0, &register(&license, &["--no-wait", "-q"]));
+                    let link = team.run(1, &register(&license, &["--no-wait", "-q"]));
                     if link.code == 0 {
                         let target = target(&link.out);
                         let told = listener.asks(&target, 60);
