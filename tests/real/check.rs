@@ -74,7 +74,7 @@ fn selectors_and_tags_narrow_it() {
 fn whatever_keeps_it_from_looking_is_unknown() {
     let rig = rig(&[store("L-1", END)]);
     unknown(rig.run(&["status", "--check", "--wat"]), "--wat");
-    unknown(rig.run(&["--wat|", "status", "--check"]), "--wat");
+    unknown(rig.run(&["--wat|", "status", "--check"]), "there is no such flag");
     unknown(rig.run(&["status", "--check", "-w", "14x"]), "the warning \"14x\" isn't a time");
     unknown(rig.run(&["status", "--check", "-c", "101%"]), "isn't a share from 0% to 100%");
     unknown(rig.run(&["status", "--check", "L-9"]), "no authorization matches \"L-9\"");
