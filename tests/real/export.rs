@@ -176,7 +176,7 @@ fn a_backup_is_not_used_until_it_is_adopted() {
     there.run(&with).exits(0).says("1 the same");
     let known = here.counted("token_revoked");
     there.run(&["import", "--adopt"]).exits(2).says("needs a yes");
-    there.run(&["import", "--adopt", "--yes"]).exits(0).says("1 record ");
+    there.run(&["import", "--adopt", "--yes"]).exits(0).says("1 record's tokens");
     assert_eq!(there.only()["conditions"], json!([]));
     there.run(&["import", "--adopt", "--yes"]).exits(0).says("0 records ");
     there.run(&["deactivate", "L-1", "--yes"]).exits(0).answers("At BioTrack: revoked");
