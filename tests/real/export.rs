@@ -178,7 +178,7 @@ fn a_backup_is_not_used_until_it_is_adopted() {
     there.run(&["import", "--adopt"]).exits(2).says("needs a yes");
     there.run(&["import", "--adopt", "--yes"]).exits(0).says("1 record's tokens");
     assert_eq!(there.only()["conditions"], json!([]));
-    there.run(&["import", "--adopt", "--yes"]).exits(0).says("0 records ");
+    there.run(&["import", "--adopt", "--yes"]).exits(0).says("0 records' tokens");
     there.run(&["deactivate", "L-1", "--yes"]).exits(0).answers("At BioTrack: revoked");
     assert_eq!(here.counted("token_revoked"), known + 1);
     assert_eq!(there.grants("L-1", Role::Live).len(), 0);

@@ -3,10 +3,11 @@
 use biotrack_auth::cli;
 
 /// Options with such a name hold no secret, and why.
-const HARMLESS: [(&str, &str); 3] = [
+const HARMLESS: [(&str, &str); 4] = [
     ("password", "hidden, and refused with the reason: the admin's password belongs on BioTrack's page only"),
     ("token-url", "an address"),
     ("token-url-parameter", "a name"),
+    ("key", "the name of a setting; no setting of the file is a secret"),
 ];
 
 fn look(command: &clap::Command, found: &mut Vec<String>) {
