@@ -217,7 +217,7 @@ fn a_monitor_is_told_whether_all_is_well() {
 }
 
 #[test]
-fn a_monitor_and_an_admin_are_told_while_something_else_keeps_the_ledger_locked() {
+fn a_monitor_and_an_admin_are_told_while_something_else_keeps_a_ledger_in_a_file_locked() {
     let rig = public();
     let back = granted_link(&rig);
     while_listening(&rig, "", |port, running| {

@@ -133,8 +133,11 @@ impl Rig {
             // The same outputs, with the ledger on a server.
             let server = team::shared();
             rig.shares_ledger(&server.address(&server.database(), "postgres"));
-            // As `config init` would there.
-            drop(rig.ledger());
+            // As `config init` would there; what is drawn for it is drawn for nothing else.
+            let mut env = rig.env();
+            env.random = Arc::new(biotrack_auth::system::OsRandom);
+            let place = Config::load(&env.paths).unwrap().ledger_place(&env.variables, "sam").unwrap();
+            drop(Ledger::open_or_make(&env, &place).unwrap());
         }
         rig
     }
