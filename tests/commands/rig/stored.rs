@@ -58,7 +58,7 @@ impl Rig {
         match ledger.commit(&[change]) {
             Ok(mut kept) => kept.pop().unwrap().is_ok(),
             // They write for longer than anybody waits.
-            Err(Error::Ledger(LedgerError::Busy { .. })) => false,
+            Err(Error::Ledger(LedgerError::Busy { .. } | LedgerError::Held { .. })) => false,
             Err(e) => panic!("{license}: {e}"),
         }
     }

@@ -272,6 +272,7 @@ fn neither_reader_nor_writer_changes_the_history_and_the_reader_sees_no_secret()
 #[test]
 fn what_does_not_make_sure_whose_server_answers_is_refused() {
     let team = Team::of(shared(), 1);
+    drop(team.ledger(0));
     team.run(0, &["status"]).exits(0);
     let config = team.home(0).join("config.toml");
     let text = fs::read_to_string(&config).unwrap();
