@@ -54,6 +54,8 @@ impl Place {
 /// There is no such key or profile, the value isn't one, or something would be wrong with the file that isn't now.
 pub fn set_setting(paths: &Paths, profile: Option<&str>, key: &str, value: &str) -> Result<SettingChange> {
     let file = &paths.config;
+    // Where there is none, not even the folder of its lock is made.
+    drop(read_file(file)?);
     let _alone = alone(paths)?;
     let text = read_file(file)?;
     let (config, wrong) = Config::parse(file, &text);

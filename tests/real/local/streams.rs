@@ -144,5 +144,6 @@ fn crons_bare_environment_is_enough() {
         // With no home at all it says what is missing, or needs none.
         let run = bare(&[("HOME", "/nonexistent"), ("PATH", "/usr/bin:/bin")], arguments);
         assert!(!run.err.contains("/root"), "{name}: {run:?}");
+        assert!(!std::path::Path::new("/nonexistent").exists(), "{name} makes a home");
     }
 }
