@@ -2,10 +2,12 @@
 
 use super::engine::{Db, DbError};
 use super::journal::{self, Closed, ClosedFlow};
+use super::process_locks::{self, Liveness};
+use super::secret_locations;
 use super::spool::{Spool, Spooled};
 use super::store::Ledger;
-use super::{process_locks, secret_locations};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::model::authorization::Authorization;
 use crate::model::flow::{Flow, Owner, Place, Stage};
 use crate::model::ids::{FlowId, Key};
 use crate::model::secret::Fingerprint;
@@ -13,7 +15,45 @@ use crate::model::vault_kind::VaultKind;
 use crate::system::files;
 use std::collections::BTreeSet;
 
+/// Who may be at a license's questions: known before a transaction, asked within it.
+pub(super) struct AtWork {
+    living: Liveness,
+    is_shared: bool,
+    boot: Option<String>,
+}
+
+impl AtWork {
+    /// A license's open questions, each of which waits for whoever brings its answer: a link, and what a dead process only asked
+    /// and had noted for certain.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] where somebody is at one, or a process that has ended left it to be finished.
+    pub(super) fn waiting_flows(&self, tx: Db<'_>, record: &Authorization) -> Result<Vec<Flow>, DbError> {
+        let flows = journal::of_key(tx, &record.profile, &record.key)?;
+        for flow in &flows {
+            if let Some(owner) = &flow.owner
+                && (!self.waits(flow, owner) || self.living.has(tx, owner)?)
+            {
+                let license = record.key.license.to_string();
+                return Err(Error::Busy { license, holder: owner.label.clone() }.into());
+            }
+        }
+        Ok(flows)
+    }
+
+    fn waits(&self, flow: &Flow, owner: &Owner) -> bool {
+        flow.purpose.is_consent()
+            && flow.stage == Stage::Asked
+            && (self.is_shared || process_locks::has_noted_all(owner, self.boot.as_deref()))
+    }
+}
+
 impl Ledger {
+    /// Who may be at questions now.
+    pub(super) fn at_work(&self) -> AtWork {
+        AtWork { living: self.living(), is_shared: self.is_shared(), boot: self.boot.clone() }
+    }
+
     /// Every open question, of all profiles.
     pub fn all_flows(&self) -> Result<Vec<Flow>> {
         journal::of_all(self.engine.db()).map_err(|e| self.fault("read the journal", e))

@@ -3,13 +3,12 @@
 use super::engine::{Db, DbError};
 use super::export_notes::{self, Export};
 use super::journal::{self, Closed};
-use super::process_locks;
 use super::records::{self, changed};
 use super::secret_locations;
 use super::store::Ledger;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Change, Flow, FlowEnd, Move, Owner, Place, Stage};
+use crate::model::flow::{Change, FlowEnd, Move, Owner, Place};
 use crate::model::ids::Key;
 use jiff::Timestamp;
 
@@ -57,13 +56,7 @@ impl Ledger {
     /// The same for changes with which a bundle's tokens leave.
     pub fn commit_export(&mut self, changes: &[Change], export: Option<&Export>) -> Result<()> {
         let context = self.write_context();
-        let (living, is_shared, boot) = (self.living(), self.is_shared(), self.boot.clone());
-        // A question that a dead process only put waits for whoever brings its answer, like a link.
-        let waits = |flow: &Flow, owner: &Owner| {
-            flow.purpose.is_consent()
-                && flow.stage == Stage::Asked
-                && (is_shared || process_locks::has_noted_all(owner, boot.as_deref()))
-        };
+        let at_work = self.at_work();
         self.transaction("commit", |tx| {
             let put = changes.iter().flat_map(|change| &change.moves).filter_map(|step| match step {
                 Move::Put(_, place) => Some(place.vault()),
@@ -71,15 +64,7 @@ impl Ledger {
             });
             secret_locations::is_the_vault(tx, put)?;
             for change in changes {
-                let record = &change.record;
-                for flow in journal::of_key(tx, &record.profile, &record.key)? {
-                    if let Some(owner) = &flow.owner
-                        && (!waits(&flow, owner) || living.has(tx, owner)?)
-                    {
-                        let license = record.key.license.to_string();
-                        return Err(Error::Busy { license, holder: owner.label.clone() }.into());
-                    }
-                }
+                at_work.waiting_flows(tx, &change.record)?;
                 if !records::apply(tx, change, &context)? {
                     return Err(changed(&change.record.key).into());
                 }

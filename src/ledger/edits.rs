@@ -4,10 +4,10 @@ use super::engine::{Db, DbError, Value, values};
 use super::journal::{self, Closed};
 use super::records::{self, COLUMNS, changed};
 use super::store::Ledger;
-use super::{cells, chain, doubts, process_locks};
-use crate::error::{Error, Result};
+use super::{cells, chain, doubts};
+use crate::error::Result;
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Change, Flow, Owner, Place, Stage};
+use crate::model::flow::{Change, Place};
 use crate::model::history::Event;
 use crate::model::ids::Key;
 
@@ -47,26 +47,14 @@ impl Ledger {
     ///
     /// # Errors
     /// [`crate::error::LedgerError::Changed`] where others have written the record since it was read, or a secret of it is
-    /// there; [`Error::Busy`] where somebody is at it, or a process that has ended left something of it to be finished.
+    /// there; [`crate::error::Error::Busy`] where somebody is at it, or a process that has ended left something of it to be finished.
     pub fn remove(&mut self, record: &Authorization, event: &Event) -> Result<RemovedRecord> {
         let context = self.write_context();
-        let (living, is_shared, boot) = (self.living(), self.is_shared(), self.boot.clone());
-        // What a dead process only asked, and had noted for certain, waits like a link.
-        let waits = |flow: &Flow, owner: &Owner| {
-            flow.purpose.is_consent()
-                && flow.stage == Stage::Asked
-                && (is_shared || process_locks::has_noted_all(owner, boot.as_deref()))
-        };
+        let at_work = self.at_work();
         let (profile, key) = (&record.profile, &record.key);
         self.transaction("remove the record", |tx| {
             let mut removed = RemovedRecord::default();
-            for flow in journal::of_key(tx, profile, key)? {
-                if let Some(owner) = &flow.owner
-                    && (!waits(&flow, owner) || living.has(tx, owner)?)
-                {
-                    let license = key.license.to_string();
-                    return Err(Error::Busy { license, holder: owner.label.clone() }.into());
-                }
+            for flow in at_work.waiting_flows(tx, record)? {
                 journal::close(tx, &flow.id, Closed::Ended)?;
                 removed.memos.extend(flow.memo);
             }

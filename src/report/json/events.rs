@@ -88,20 +88,14 @@ impl RunEvent {
             Happening::Planned | Happening::Opened | Happening::Summary => None,
         };
         Self {
-            schema: SCHEMA,
-            event,
-            at: whole_second(at),
-            id: EventId::of_run(Some(common), event.word(), at),
-            key: Some(common.clone()),
             ubi: key.ubi.known().map(str::to_owned),
             license: Some(key.license.to_string()),
             outcome,
             exit: outcome.map(|_| 0),
             authorize_url,
             authorization: standing.map(|it| AuthorizationJson::of(&Row::at(at, it, provider)).into_owned()),
-            error: None,
             why,
-            counts: None,
+            ..Self::bare(event, at, Some(common))
         }
     }
 
@@ -111,11 +105,6 @@ impl RunEvent {
             ResultJson::of(outcome, provider, at);
         let event = Happening::Ended(ending);
         Self {
-            schema: SCHEMA,
-            event,
-            at: whole_second(at),
-            id: EventId::of_run(Some(common), event.word(), at),
-            key: Some(common.clone()),
             ubi,
             license: Some(license),
             outcome: Some(ending),
@@ -123,29 +112,37 @@ impl RunEvent {
             authorize_url,
             authorization,
             error,
-            why: None,
-            counts: None,
+            ..Self::bare(event, at, Some(common))
         }
     }
 
     /// The last line.
     pub fn summary(at: Timestamp, counts: RunCounts, exit: u8, error: Option<&Error>) -> Self {
-        let event = Happening::Summary;
+        Self {
+            exit: Some(exit),
+            error: error.map(Error::report),
+            counts: Some(counts),
+            ..Self::bare(Happening::Summary, at, None)
+        }
+    }
+
+    /// What every event says, and nothing else yet.
+    fn bare(event: Happening, at: Timestamp, common: Option<&EventKey>) -> Self {
         Self {
             schema: SCHEMA,
             event,
             at: whole_second(at),
-            id: EventId::of_run(None, event.word(), at),
-            key: None,
+            id: EventId::of_run(common, event.word(), at),
+            key: common.cloned(),
             ubi: None,
             license: None,
             outcome: None,
-            exit: Some(exit),
+            exit: None,
             authorize_url: None,
             authorization: None,
-            error: error.map(Error::report),
+            error: None,
             why: None,
-            counts: Some(counts),
+            counts: None,
         }
     }
 }
