@@ -112,8 +112,8 @@ impl PlatformStore {
     }
 }
 
-/// Does it, over another connection where this one turns out to be garbled: KWallet derives another key than its
-/// client from about one key exchange in a hundred, where a number begins with a zero byte.
+/// Does it, over another connection where this one turns out to be garbled or gone: KWallet derives another key than its
+/// client from about one key exchange in a hundred, where a number begins with a zero byte, and forgets some sessions.
 fn unless_garbled<T>(work: impl Fn() -> Result<T, KeyringFault>) -> Result<T, KeyringFault> {
     for _ in 1..TRIES {
         match work() {
@@ -127,7 +127,7 @@ fn unless_garbled<T>(work: impl Fn() -> Result<T, KeyringFault>) -> Result<T, Ke
 /// The keyring crate keeps one connection for the whole process: another takes its place.
 #[cfg(target_os = "linux")]
 fn reconnect() -> Result<(), KeyringFault> {
-    tracing::debug!("a connection to the keyring is garbled; the next takes its place");
+    tracing::debug!("a connection to the keyring is garbled or gone; the next takes its place");
     match Store::new().map_err(fault) {
         Ok(store) => {
             keyring_core::set_default_store(store);
@@ -161,8 +161,16 @@ fn entry(account: &str) -> Result<Entry, KeyringFault> {
 
 /// By its words, for the keyring crate has no type for it.
 fn is_garbled(e: &keyring::Error) -> bool {
+    const SIGNS: [&str; 4] = [
+        "message decryption failed",
+        "public key size is invalid",
+        // The Secret Service's own word for a session that it has closed.
+        "Secret.Error.NoSession",
+        // KWallet's: it forgets one, now and then, when another program has ended its own.
+        "Can't find session",
+    ];
     let text = e.to_string();
-    text.contains("message decryption failed") || text.contains("public key size is invalid")
+    SIGNS.iter().any(|sign| text.contains(sign))
 }
 
 fn fault(e: keyring::Error) -> KeyringFault {
