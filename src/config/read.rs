@@ -28,10 +28,10 @@ pub(super) fn command(text: &str) -> Result<Vec<String>, Wrong> {
     command_words(text).map_err(|e| match e {
         NoCommand::Unreadable => Wrong::new(
             "isn't a command",
-            "Give the command's words; a quote must be closed. No shell is used.",
+            "Write the command and its arguments, and close every quote. No shell is used.",
         ),
         NoCommand::ForAShell { what, instead } => Wrong::new(
-            format!("has {what} in it, which only a shell understands, and none is used"),
+            format!("contains {what}, which needs a shell, but no shell is used"),
             &format!("Quote it, or run a shell: {instead}"),
         ),
     })
@@ -57,7 +57,7 @@ pub(super) fn path(path: &str) -> Result<(), Wrong> {
     let as_written = Url::parse(&format!("http://127.0.0.1{path}"))
         .is_ok_and(|url| url.path() == path && url.query().is_none() && url.fragment().is_none());
     if !path.starts_with('/') || path.starts_with("//") || path.contains(['{', '}']) || !as_written {
-        let right = "It begins with a slash and holds no blank, ? or #: /callback.";
+        let right = "Begin with a slash, and use no space, ? or #: /callback.";
         return Err(Wrong::new(format!("can't be \"{path}\""), right));
     }
     Ok(())
@@ -69,7 +69,7 @@ pub(super) fn recipient(text: &str) -> Result<(), Wrong> {
         return Ok(());
     }
     let right = "A recipient is a public key that begins with `age1`.";
-    Err(Wrong::new(format!("holds \"{text}\", which is no age recipient"), right))
+    Err(Wrong::new(format!("contains \"{text}\", which isn't an age recipient"), right))
 }
 
 /// The address of a ledger's server.

@@ -64,8 +64,7 @@ impl<'a> Settling<'a> {
             (Kind::Flag(set), Value::Boolean(on)) => set(into, *on),
             (Kind::Port(set), Value::Integer(number)) => match u16::try_from(*number) {
                 Ok(port) if is_blocked(port) => {
-                    let right =
-                        "Browsers refuse it, so no answer would come. Choose another, for instance 8990.";
+                    let right = "Browsers refuse this port, so no answer would arrive. Choose another, for example 8990.";
                     return Err(Wrong::new(format!("can't be {port}"), right));
                 }
                 Ok(port) => set(into, port),
@@ -143,7 +142,7 @@ impl<'a> Settling<'a> {
     fn address(&self, text: &str, query: Query) -> Result<Option<String>, Wrong> {
         match text {
             "none" => return Ok(None),
-            "" => return Err(Wrong::new("is empty", "To have none, write \"none\".")),
+            "" => return Err(Wrong::new("is empty", "To turn it off, write \"none\".")),
             _ => {}
         }
         let url = self.text("url").filter(|url| address::check_base(url).is_ok());
@@ -165,13 +164,14 @@ impl<'a> Settling<'a> {
             let key = format!("{section}.{name}");
             let Some(template) = entry.value.as_str() else { continue };
             if reserved.contains(&name) {
-                let right = "This program sets it itself; a secret or password never stands in the file.";
+                let right =
+                    "This program sets it automatically; the file never contains a secret or a password.";
                 self.refuse(&key, Wrong::new("isn't free", right));
             } else if let Some(unknown) = unknown_placeholder(template) {
-                let problem = format!("has an unknown placeholder {{{unknown}}}");
+                let problem = format!("contains an unknown placeholder {{{unknown}}}");
                 let right = match nearest(unknown, PLACEHOLDERS) {
                     Some(near) => format!("Did you mean {{{near}}}?"),
-                    None => format!("There are: {{{}}}.", PLACEHOLDERS.join("}, {")),
+                    None => format!("Known placeholders: {{{}}}.", PLACEHOLDERS.join("}, {")),
                 };
                 self.refuse(&key, Wrong { problem, right: Some(right) });
             } else if !template.is_empty() {

@@ -103,7 +103,7 @@ impl Custody<'_> {
             // defense: S35 lost-refresh-stays-uncertain
             (Ok(left), _) => lost = left,
             (Err(e), Asking::Nobody) => {
-                tracing::warn!("what a refresh of {key} had left can't be read: {e}");
+                tracing::warn!("can't read the unfinished refresh of {key}: {e}");
             }
             (Err(e), _) => return Err(e),
         }

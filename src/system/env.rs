@@ -200,9 +200,9 @@ impl Env {
             match wait.recv() {
                 Ok(News::Done(done)) => break Ok(done),
                 Ok(News::Told(line)) => self.terminal.say(&line),
-                Ok(News::Interrupted { at_once: false }) => self
-                    .terminal
-                    .say("One moment: what is under way is finished first. Ctrl-C again ends it at once."),
+                Ok(News::Interrupted { at_once: false }) => {
+                    self.terminal.say("Finishing the current step first. Press Ctrl-C again to stop at once.")
+                }
                 Ok(News::Interrupted { at_once: true }) => break Err(Error::Interrupted { next: None }),
                 Err(_) => break Err(Error::Internal("a network task ended without an answer".into())),
             }
