@@ -222,6 +222,16 @@ fn a_port_that_is_taken_is_found() {
     );
 }
 
+/// Several checks need the configuration: what is wrong with it is reported once.
+#[cfg(unix)]
+#[test]
+fn a_configuration_that_others_can_change_is_named_once() {
+    let rig = Rig::new();
+    set_mode(&rig.file("config.toml"), 0o664);
+    let done = rig.run("doctor").exits(1);
+    assert_eq!(done.out.matches("its group can change it").count(), 1, "{}", done.out);
+}
+
 #[cfg(unix)]
 #[test]
 fn what_others_can_read_is_found() {

@@ -38,8 +38,8 @@ impl Examination<'_, '_> {
                 place += if place.is_empty() { "no display" } else { ", no display" };
             }
             let what = if far {
-                "A consent needs a browser that reaches this machine's 127.0.0.1: forward the port (ssh -L), or use --no-browser and \
-                 open the printed address where the admin sits; or --no-wait: the admin sends the redirect address back."
+                "To grant access, a browser must reach 127.0.0.1 on this machine: forward the port (ssh -L), and open the address that \
+                 --no-browser prints. Or use --no-wait, and ask the admin to send back the redirect address."
             } else {
                 "The Windows browser can normally reach 127.0.0.1 here; if it can't, use --no-browser."
             };
