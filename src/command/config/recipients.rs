@@ -186,7 +186,7 @@ fn removed(current: &[String], old: &[String]) -> Result<Vec<String>> {
     if wanted.is_empty() {
         return Err(Error::Usage {
             what: "then no host could read the tokens".into(),
-            hint: "Add another recipient first: biotrack-auth config recipients add.".into(),
+            hint: "Add another recipient first (config recipients add).".into(),
         });
     }
     Ok(wanted)

@@ -175,7 +175,7 @@ impl Examination<'_, '_> {
         }
         if foreign > 0 {
             let found = format!("{foreign} secrets are damaged, or sealed only to other hosts");
-            let fix = "Refresh and revoke on a host that can read them, or add this host there: biotrack-auth config recipients add.";
+            let fix = "Refresh and revoke on a host that can read them, or add this host there (config recipients add).";
             self.note("vault", found, Some(fix.into()));
         }
         for e in odd.iter().take(NAMED) {
