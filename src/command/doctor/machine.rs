@@ -46,7 +46,7 @@ impl Examination<'_, '_> {
             self.note("surroundings", place, Some(what.into()));
         }
         match browser {
-            Some(program) => self.well("browser", format!("{program}")),
+            Some(program) => self.well("browser", program),
             None => self.note(
                 "browser",
                 "no browser found",
