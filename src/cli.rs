@@ -19,7 +19,7 @@ use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// What the monitoring-plugin convention calls a check that couldn't look.
+/// The monitoring-plugin convention's exit code for a check that could not read the state.
 const UNKNOWN: u8 = 3;
 
 /// Manage integrator authorizations in BioTrack: register, renew, watch and deactivate.
@@ -39,7 +39,7 @@ pub struct Cli {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
 struct Global {
-    /// Act on this profile [env: BIOTRACK_AUTH_PROFILE]
+    /// Use this profile [env: BIOTRACK_AUTH_PROFILE]
     #[arg(long, global = true, value_name = "NAME")]
     profile: Option<String>,
 
@@ -47,19 +47,19 @@ struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Answer in JSON on standard output
+    /// Print the answer as JSON on standard output
     #[arg(long, global = true)]
     json: bool,
 
-    /// Never ask, even at a terminal
+    /// Never prompt, even in a terminal
     #[arg(long, global = true)]
     no_input: bool,
 
-    /// Say only what can't be done without
+    /// Print only errors and requested output
     #[arg(short, long, global = true)]
     quiet: bool,
 
-    /// Say more on standard error; twice for the most
+    /// Print more on standard error; repeat for even more
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
 
@@ -74,12 +74,23 @@ pub fn tree() -> clap::Command {
         EXIT_CODES.iter().map(|(code, meaning)| format!("  {code:>3}  {meaning}")).collect();
     Cli::command().after_long_help(format!(
         "Exit codes:\n{}\n\nEnvironment:\n  \
-         BIOTRACK_AUTH_HOME      one folder for configuration, ledger and everything\n  \
-         BIOTRACK_AUTH_PROFILE   the profile to act on\n  \
+         BIOTRACK_AUTH_HOME      one folder for configuration, ledger and everything else\n  \
+         BIOTRACK_AUTH_PROFILE   the profile to use\n  \
          BIOTRACK_AUTH_IDENTITY  the sealed vault's identity file\n  \
          BROWSER, NO_COLOR, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE as usual",
         codes.join("\n")
     ))
+}
+
+/// What stands for a space of an example until the help is wrapped: clap breaks lines at spaces only.
+const UNBROKEN: char = '\u{a0}';
+
+/// The same tree with examples that clap doesn't wrap: a command must stay on one line, so that it can be pasted.
+fn with_unwrapped_examples(mut tree: clap::Command) -> clap::Command {
+    if let Some(examples) = tree.get_after_help().map(ToString::to_string) {
+        tree = tree.after_help(examples.replace(' ', &UNBROKEN.to_string()));
+    }
+    tree.mut_subcommands(with_unwrapped_examples)
 }
 
 /// Runs the program on its arguments, the first being its own name; the exit code.
@@ -98,6 +109,7 @@ fn run_in(env: &mut Env, arguments: &[OsString]) -> u8 {
     if let Some(width) = env.terminal.help_width() {
         tree_here = tree_here.term_width(width.into());
     }
+    tree_here = with_unwrapped_examples(tree_here);
     if let Some(error) = arguments::misread(&tree_here, arguments) {
         return refused(&error, arguments, env);
     }
@@ -122,11 +134,11 @@ fn run_in(env: &mut Env, arguments: &[OsString]) -> u8 {
     done.unwrap_or_else(|e| failed(&e, own, json, arguments, env))
 }
 
-/// The same, for no longer than whoever asked waits: a monitor, and a person who pressed a key.
+/// Runs the program like [`run`], but within the time that the caller waits: a monitoring daemon for `--check`, or a person who pressed Tab.
 pub fn run_in_time(arguments: &[OsString], env: Env) -> u8 {
     let is_key = env.variables.get(completions::VARIABLE).is_some();
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
-    // What the provider says of many grants takes as long as it takes.
+    // With --online the provider is asked about many grants, which has no fixed limit.
     let is_check = !is_exec(arguments) && has("--check") && !has("--online");
     if !is_key && !is_check {
         return run(arguments, env);
@@ -153,7 +165,7 @@ fn line(arguments: &[OsString]) -> String {
     shell(std::iter::once("biotrack-auth").chain(words.iter().map(String::as_str)))
 }
 
-/// The one place where an error is told: JSON on standard output where it was asked for, a line on standard error.
+/// The one place that prints an error: as JSON on standard output if JSON was requested, and as a line on standard error.
 /// `own`: the code of a command whose other codes are another program's.
 fn failed(error: &Error, own: Option<u8>, json: bool, arguments: &[OsString], env: &Env) -> u8 {
     let exit = own.unwrap_or(error.exit());
@@ -190,7 +202,10 @@ fn is_check(arguments: &[OsString]) -> bool {
 
 /// Arguments that don't parse; and help and version, which clap hands over the same way.
 fn unparsed(e: &clap::Error, arguments: &[OsString], env: &Env) -> u8 {
-    let text = |color: bool| if color { e.render().ansi().to_string() } else { e.render().to_string() };
+    let text = |color: bool| {
+        let text = if color { e.render().ansi().to_string() } else { e.render().to_string() };
+        text.replace(UNBROKEN, " ")
+    };
     match e.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             finish(env.terminal.answer(&text(env.terminal.color_out())))
@@ -203,7 +218,7 @@ fn unparsed(e: &clap::Error, arguments: &[OsString], env: &Env) -> u8 {
     }
 }
 
-/// Arguments that can't be taken end as every error does, though no command knows yet how it's to be told.
+/// Reports arguments that can't be used in the same way as every other error, though no command has started yet.
 fn refused(error: &Error, arguments: &[OsString], env: &Env) -> u8 {
     let own = is_exec(arguments).then_some(exec::FAILED);
     failed(error, own, wants_json(arguments), arguments, env)
@@ -213,7 +228,7 @@ fn wants_json(arguments: &[OsString]) -> bool {
     arguments.iter().any(|argument| argument == "--json")
 }
 
-/// No home folder, or an environment that can't be used: said without an Env.
+/// Reports an error that happened before there was an `Env`: no home folder, or an environment that can't be used.
 pub fn unstarted(arguments: &[OsString], error: &Error) -> u8 {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "error: {error}\n  {}", error.hint().unwrap_or_default());
@@ -235,7 +250,7 @@ pub fn broken(arguments: &[OsString]) -> u8 {
     broken_off(arguments).unwrap_or(Kind::Failed.exit())
 }
 
-/// The exit code where a command has its own for whatever ends it too early.
+/// The exit code of a command that has its own code for an early end.
 fn broken_off(arguments: &[OsString]) -> Option<u8> {
     match arguments {
         _ if is_exec(arguments) => Some(exec::FAILED),

@@ -16,12 +16,12 @@ pub(super) fn unparsed(e: &clap::Error) -> Error {
     let what = match e.kind() {
         ErrorKind::UnknownArgument if !text(ContextKind::InvalidArg).is_some_and(is_flag) => {
             match text(ContextKind::InvalidArg).is_some_and(|word| word.starts_with('-')) {
-                true => "there is no such flag; it isn't repeated here, as it may be a secret",
-                false => "there is an argument too many; it isn't repeated here, as it may be a secret",
+                true => "unknown flag; it isn't repeated here because it may be a secret",
+                false => "unexpected extra argument; it isn't repeated here because it may be a secret",
             }
         }
         ErrorKind::InvalidSubcommand if e.get(ContextKind::SuggestedSubcommand).is_none() => {
-            "there is no such command; the word isn't repeated here, as it may be a secret"
+            "unknown command; the word isn't repeated here because it may be a secret"
         }
         ErrorKind::TooManyValues => {
             let flag = text(ContextKind::InvalidArg).unwrap_or("a flag");
@@ -83,13 +83,13 @@ pub(super) fn misread(tree: &clap::Command, arguments: &[OsString]) -> Option<Er
         let argument = named(flag).filter(|_| !flag.contains('='))?;
         if argument.is_require_equals_set() && duration::parse("time", next).is_ok() {
             return Some(Error::Usage {
-                what: format!("{flag} takes its time after an equals sign"),
+                what: format!("{flag} needs an equals sign before its time"),
                 hint: format!("Write {flag}={next}."),
             });
         }
         (argument.is_allow_hyphen_values_set() && named(next).is_some()).then(|| Error::Usage {
             what: format!("{flag} needs a value, and {} is a flag", next.split('=').next().unwrap_or(next)),
-            hint: format!("Give {flag} its value. A value that looks like a flag goes behind an equals sign: {flag}=VALUE."),
+            hint: format!("Add a value for {flag}. If the value looks like a flag, write {flag}=VALUE."),
         })
     })
 }
@@ -142,7 +142,7 @@ mod tests {
     fn what_would_be_taken_for_something_else_is_told() {
         assert_eq!(
             told(&["register", "--due", "30d"]),
-            "--due takes its time after an equals sign. Write --due=30d."
+            "--due needs an equals sign before its time. Write --due=30d."
         );
         for swallowed in ["--dry-run", "--json", "--due=30d"] {
             assert!(told(&["register", "--name", swallowed]).starts_with("--name needs a value"));

@@ -8,15 +8,15 @@ use crate::model::ids::Key;
 use crate::model::secret::Secret;
 use crate::oauth::Pasted;
 
-/// Finish a hand-off: take the address that the admin's browser ended at
+/// Finish a hand-off with the address that the admin sent back
 ///
-/// After Grant Access the admin's browser is sent to an address at which nobody listens: it says that it can't connect,
-/// and the address in its bar is what they send back. What stands around it is left out: a sentence, a whole mail that
-/// quotes it, a link that a mail filter made of it. It must come at once: the code in it lives minutes. An address that
-/// isn't the answer changes nothing: the right one is taken afterwards.
+/// After Grant Access, the admin's browser goes to an address that it can't reach and says that it can't connect. The admin
+/// sends back the address from the address bar. Text around the address is ignored: a sentence, a quoted mail, or a mail
+/// filter's rewritten link. The address must arrive at once, because its code is valid for minutes. A wrong address changes
+/// nothing: the right one is still accepted afterwards.
 ///
-/// The address holds a code. It's worthless to others without the verifier, which never leaves the vault; with - instead
-/// of the address it's read from standard input, and so stands in no process list and in no shell's history.
+/// The address holds a code, which is useless to others without the verifier in the vault. With `-` instead of the address,
+/// the command reads standard input, which keeps the address out of process lists and the shell history.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -24,7 +24,7 @@ Examples:
   wl-paste | biotrack-auth complete -
   biotrack-auth complete 'http://127.0.0.1:18273/callback?code=…&state=…'")]
 pub struct Args {
-    /// The whole redirect address, or - to read it from standard input
+    /// Give the whole redirect address, or `-` to read it from standard input
     #[arg(value_name = "URL|-", allow_hyphen_values = true)]
     address: GivenAddress,
 }

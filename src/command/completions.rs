@@ -27,10 +27,10 @@ else
     compdef _clap_dynamic_completer_biotrack_auth biotrack-auth
 fi";
 
-/// Print a shell's completion script: flags and commands, and licenses, tags and profiles out of the ledger
+/// Print a shell's completion script for commands, flags, licenses, tags and profiles
 ///
-/// The script asks the program itself, which reads the configuration and the ledger and nothing else. A name that a
-/// shell would have to quote isn't offered.
+/// The script runs this program, which reads only the configuration and the ledger. Names that a shell would have to quote
+/// aren't offered.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -38,7 +38,7 @@ Examples:
   biotrack-auth completions zsh > ~/.zfunc/_biotrack-auth        # a folder in $fpath
   biotrack-auth completions fish > ~/.config/fish/completions/biotrack-auth.fish")]
 pub struct Args {
-    /// For which shell
+    /// Print the script for this shell
     #[arg(value_name = "SHELL", value_enum)]
     shell: Shell,
 }
@@ -87,7 +87,7 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
 #[schemars(deny_unknown_fields)]
 pub struct Answer<'a> {
     schema: u8,
-    /// For which shell it is.
+    /// The shell that it is for.
     shell: &'static str,
     script: &'a str,
 }

@@ -27,7 +27,7 @@ pub enum Command {
     Doctor(doctor::Args),
     Token(token::Args),
     Exec(exec::Args),
-    /// Make, show and check the configuration
+    /// Create, show, change and check the configuration
     #[command(after_help = "\
 Examples:
   biotrack-auth config init

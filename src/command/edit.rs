@@ -13,50 +13,50 @@ use jiff::Timestamp;
 /// So many licenses are named in a sentence.
 const NAMED: usize = 10;
 
-/// Change what is noted of a license: its name, admin user, contact, OCM license or tags
+/// Change a license's name, admin user, contact, OCM license or tags
 ///
-/// What isn't given stays as it is. An empty value clears a name, a contact or an OCM license: `--contact ""`. The admin
-/// user can be changed, and not cleared. With --user, every license assigned to that admin user is changed, all of them or
-/// none: that is how an admin user's new address is entered once for all.
+/// Values that you don't pass stay as they are. An empty value clears a name, a contact or an OCM license: `--contact ""`.
+/// The admin user can be changed, but not cleared. With --user, the command changes every license assigned to that admin
+/// user, all of them or none: use it to enter an admin user's new address once for all licenses.
 ///
-/// No grant is touched and nobody is asked. A living grant stays in use, whoever granted it; the new admin user is asked
-/// from the next renewal on. A grant that still comes by a link of the former admin user awaits approval.
+/// The command touches no grant and asks no admin. A valid grant stays in use, whoever granted it; the next renewal asks the
+/// new admin user. A grant that still arrives through a link of the former admin user awaits approval.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   biotrack-auth edit 101-X0007-D1 --name \"Hudson Street\" --tag downstate --untag new
   biotrack-auth edit 101-X0007-D1 --username bob@store.example --contact \"\"
-  biotrack-auth edit --user ann@old.example --username ann@new.example      # wherever ann@old.example is asked")]
+  biotrack-auth edit --user ann@old.example --username ann@new.example      # every license assigned to ann@old.example")]
 pub struct Args {
-    /// Which license: the license, UBI/LICENSE, an OCM license or a store's name
+    /// Select a license by license, UBI/LICENSE, OCM license or store name
     #[arg(value_name = "SELECTOR", required_unless_present = "user", conflicts_with = "user")]
     selector: Option<String>,
 
-    /// Every license assigned to this admin user
+    /// Select every license assigned to this admin user
     #[arg(long, value_name = "EMAIL", allow_hyphen_values = true)]
     user: Option<String>,
 
-    /// What the store is called; empty: nothing
+    /// Set the store's name; an empty value clears it
     #[arg(long, value_name = "NAME", conflicts_with = "user", allow_hyphen_values = true)]
     name: Option<Replacement<StoreName>>,
 
-    /// The BioTrack account of the admin user who is asked to grant
+    /// Set the BioTrack account of the admin user to ask
     #[arg(long, value_name = "EMAIL", allow_hyphen_values = true)]
     username: Option<Username>,
 
-    /// Whom to write to; empty: the admin user
+    /// Set the e-mail address to write to; an empty value means the admin user's
     #[arg(long, value_name = "EMAIL", allow_hyphen_values = true)]
     contact: Option<Replacement<Contact>>,
 
-    /// The official OCM license, to find it by; empty: none
+    /// Set the official OCM license; an empty value clears it
     #[arg(long, value_name = "LICENSE", conflicts_with = "user", allow_hyphen_values = true)]
     ocm_license: Option<Replacement<OcmLicense>>,
 
-    /// A word to group it by, added to those it has; may be given several times
+    /// Add a tag; may be given several times
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<Tag>,
 
-    /// A word to group it by no more; may be given several times
+    /// Remove a tag; may be given several times
     #[arg(long = "untag", value_name = "TAG")]
     untags: Vec<Tag>,
 }
@@ -66,15 +66,15 @@ pub(super) fn run(args: Args, call: &Invocation<'_>) -> Result<u8> {
     let edit = Edit { name, username, contact, ocm_license, tags, untags };
     if edit.is_empty() {
         return Err(Error::Usage {
-            what: "nothing to change was given".into(),
-            hint: "Give at least one of --name, --username, --contact, --ocm-license, --tag and --untag."
+            what: "there is nothing to change".into(),
+            hint: "Add at least one of --name, --username, --contact, --ocm-license, --tag and --untag."
                 .into(),
         });
     }
     if let Some(both) = edit.tags.iter().find(|tag| edit.untags.contains(tag)) {
         return Err(Error::Usage {
-            what: format!("the tag \"{both}\" is to be added and taken away"),
-            hint: "Leave --tag or --untag out for it.".into(),
+            what: format!("--tag and --untag both name the tag \"{both}\""),
+            hint: "Remove it from one of them.".into(),
         });
     }
     call.bench()?.work(call, |bench| edit_chosen(selector.as_deref(), user.as_deref(), &edit, call, bench))
@@ -108,7 +108,7 @@ fn edit_chosen<'a>(
     let unchanged = edited.iter().filter(|it| it.changes.is_empty()).count();
     if unchanged > 0 && call.env.terminal.interactive() {
         let licenses = counted(unchanged, "license is", "licenses are");
-        call.env.terminal.info(&format!("{licenses} so already; nothing was changed there."));
+        call.env.terminal.info(&format!("{licenses} unchanged, because the values are the same."));
     }
     call.finish(&provider, &outcomes, &said)
 }
@@ -167,7 +167,7 @@ fn of_a_new_admin(
     let mut told = Vec::new();
     let living = licenses(&|it| it.record.lives(now));
     if !living.is_empty() {
-        let grants = counted(living.len(), "living grant stays", "living grants stay");
+        let grants = counted(living.len(), "valid grant stays", "valid grants stay");
         told.push(format!("Note: {grants} in use. The next renewal asks {new}."));
     }
     let asked = |it: &AuthorizationWithFlows, of_the_former: bool| {
@@ -190,7 +190,7 @@ fn of_a_new_admin(
     let others = licenses(&|it| asked(it, false));
     if !others.is_empty() {
         told.push(format!(
-            "Note: another admin user is being asked about {}. That consent isn't changed.",
+            "Note: a running consent asks another admin user about {}. It isn't changed.",
             first_few(&others, NAMED)
         ));
     }

@@ -13,22 +13,22 @@ const NOT_FOUND: u8 = 127;
 
 /// Run a command with a fresh access token in its environment
 ///
-/// CMD gets BIOTRACK_ACCESS_TOKEN, BIOTRACK_UBI and BIOTRACK_LICENSE. The token is valid for 10 minutes at least, where
-/// BioTrack gives such: it's refreshed first, as `token` does. CMD takes this process's place: signals, terminal and
-/// exit code are its own. The environment of a process can be read by its user's other processes.
+/// CMD gets BIOTRACK_ACCESS_TOKEN, BIOTRACK_UBI and BIOTRACK_LICENSE. The token is refreshed first if it's valid for less
+/// than 10 minutes, as `token` does. CMD replaces this process: signals, terminal and exit code are its own. Other
+/// processes of the same user can read the environment of a process.
 ///
-/// What fails before CMD runs exits with 125; 126 where CMD can't be run, 127 where there is none.
+/// A failure before CMD runs exits with 125; if CMD can't be run, the exit code is 126; if CMD is not found, 127.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   biotrack-auth exec 101-X0007-D1 -- ./report-sales --yesterday
   biotrack-auth exec 101-X0007-D1 -- sh -c 'curl -H \"Authorization: Bearer $BIOTRACK_ACCESS_TOKEN\" …'")]
 pub struct Args {
-    /// Which: a license, UBI/LICENSE, an OCM license or a store's name
+    /// Select a license by license, UBI/LICENSE, OCM license or store name
     #[arg(value_name = "SELECTOR", allow_hyphen_values = true)]
     selector: String,
 
-    /// What to run, with its arguments; no shell is used
+    /// Run this command with these arguments; no shell is used
     #[arg(value_name = "CMD", required = true, last = true)]
     command: Vec<OsString>,
 }
@@ -60,7 +60,7 @@ pub(super) fn run<'a>(args: Args, call: &Invocation<'a>) -> Result<u8> {
         ReplaceOutcome::Taken(code) => Ok(code),
         ReplaceOutcome::Kept(e) => {
             let (reason, code) = match e.kind() {
-                std::io::ErrorKind::NotFound => ("there is no such command".to_owned(), NOT_FOUND),
+                std::io::ErrorKind::NotFound => ("command not found".to_owned(), NOT_FOUND),
                 _ => (e.to_string(), CANNOT_RUN),
             };
             let command = clean(&program.to_string_lossy());

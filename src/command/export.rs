@@ -11,13 +11,13 @@ use crate::system::files;
 use crate::vault::check_recipient;
 use std::path::{Path, PathBuf};
 
-/// Write records as CSV or JSON; with their tokens only sealed to a named age recipient
+/// Export records as CSV or JSON, or with their tokens sealed to an age recipient
 ///
-/// A plain export holds no secrets, and nothing that time changes: taken in and exported again it's the same file.
+/// A plain export contains no secrets and no values that change with time: importing it and exporting again yields the same file.
 ///
-/// With --with-secrets the tokens go along, in a file that only the recipients can open. A grant has one home: its tokens
-/// go from here, and it's marked as held elsewhere, never refreshed or revoked here again. With --backup they stay live
-/// here, and records taken in from the file aren't refreshed or revoked there until `import --adopt`.
+/// With --with-secrets the file also contains the tokens, and only the recipients can open it. Only one host may use a
+/// grant's tokens: this ledger forgets them, marks the license as exported, and never refreshes or revokes the grant again.
+/// With --backup the tokens stay in use here; a host that imports the file doesn't use them until `import --adopt`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -26,35 +26,35 @@ Examples:
   biotrack-auth export --with-secrets --backup --recipient age1… --output backup.age
   biotrack-auth export 101-X0007-D1 --with-secrets --recipient age1… --output moving.age")]
 pub struct Args {
-    /// Only these: a license, UBI/LICENSE, an OCM license or a store's name
+    /// Select only these, by license, UBI/LICENSE, OCM license or store name
     #[arg(value_name = "SELECTOR")]
     selectors: Vec<String>,
 
-    /// Only those with this tag
+    /// Select only licenses with this tag
     #[arg(long, value_name = "TAG", allow_hyphen_values = true)]
     tag: Option<String>,
 
-    /// How to write them [default: csv]
+    /// Choose the output format [default: csv]
     #[arg(long, value_name = "FORMAT", value_enum, conflicts_with = "with_secrets")]
     format: Option<Format>,
 
-    /// Write to FILE in one step (`-` for standard output); one with secrets is never overwritten
+    /// Write to FILE in one step (`-` for standard output); a file with secrets is never overwritten
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// The tokens go along, sealed: they leave this ledger, unless it's a backup
+    /// Move the tokens into the file, sealed; with --backup, copy them
     #[arg(long, requires = "recipients")]
     with_secrets: bool,
 
-    /// Who can open it: an age recipient (age1…); may be given several times
+    /// Seal the file to this age recipient (age1…); may be given several times
     #[arg(long = "recipient", value_name = "AGE1…", requires = "with_secrets")]
     recipients: Vec<String>,
 
-    /// With --with-secrets: the tokens stay live here
+    /// With --with-secrets: keep using the tokens here
     #[arg(long, requires = "with_secrets")]
     backup: bool,
 
-    /// With --with-secrets: as text that survives a mail [default: only at a terminal]
+    /// With --with-secrets: write text that can be mailed [default: only at a terminal]
     #[arg(long, requires = "with_secrets")]
     armor: bool,
 }
@@ -123,14 +123,15 @@ fn with_secrets(args: &Args, call: &Invocation<'_>) -> Result<u8> {
         && file.symlink_metadata().is_ok()
     {
         return Err(Error::Usage {
-            what: format!("{} exists already, and a file with secrets is never overwritten", file.display()),
-            hint: "Name another file with --output.".into(),
+            what: format!("{} already exists, and a file with secrets is never overwritten", file.display()),
+            hint: "Choose another file with --output.".into(),
         });
     }
     if call.json && args.output.is_none() {
         return Err(Error::Usage {
-            what: "--json needs --output where secrets are exported: standard output is the sealed file's"
-                .into(),
+            what:
+                "--json with --with-secrets needs --output, because standard output carries the sealed file"
+                    .into(),
             hint: "Add --output FILE.".into(),
         });
     }
@@ -149,10 +150,10 @@ fn with_secrets(args: &Args, call: &Invocation<'_>) -> Result<u8> {
         false => give_away(&mut bench, packed, &to, output.as_deref(), call)?,
     }
     let fate = match (args.backup, token_sets) {
-        (true, _) => "The tokens stay live here; a restored copy isn't used until import --adopt.",
-        (false, 0) => "No tokens were here to go along.",
+        (true, _) => "The tokens stay in use here; a restored copy isn't used until import --adopt.",
+        (false, 0) => "There were no tokens to export.",
         (false, _) => {
-            "The tokens are gone from here: keep the file until it's imported where they live from now on."
+            "The tokens have left this host: keep the file until you have imported it on the new host."
         }
     };
     terminal.info(&format!(
@@ -209,8 +210,7 @@ fn give_away(
     };
     if let Err(e) = written {
         if part.is_none() {
-            terminal
-                .always("The tokens are still live here: throw away what was written, and don't import it.");
+            terminal.always("The tokens are still in use here: discard the output, and don't import it.");
         }
         bench.custody.announced_is_taken_back()?;
         return Err(e);
@@ -220,9 +220,8 @@ fn give_away(
         if !e.may_show_up() {
             match &part {
                 Some(part) => drop(std::fs::remove_file(part)),
-                None => terminal.always(
-                    "The tokens are still live here: throw away what was written, and don't import it.",
-                ),
+                None => terminal
+                    .always("The tokens are still in use here: discard the output, and don't import it."),
             }
             bench.custody.announced_is_taken_back()?;
         }

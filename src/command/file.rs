@@ -36,7 +36,7 @@ pub(super) fn rows<R>(
     let name = name(path);
     let text = bytes(path, call).map_err(|e| Error::Usage {
         what: format!("{name} can't be read: {e}"),
-        hint: "Name a CSV file with a header, or - for standard input.".into(),
+        hint: "Name a CSV file with a header row, or `-` for standard input.".into(),
     })?;
     let sheet = read(&text).map_err(|complaints| Error::Rows { path: name.clone(), complaints })?;
     tell(call, &sheet);
@@ -50,7 +50,7 @@ pub(super) fn tell<R>(call: &Invocation<'_>, sheet: &LicenseFile<R>) {
     }
     tell_notes(call, &sheet.notes);
     if !sheet.notes.is_empty() {
-        call.env.terminal.info("What is noted is taken as it's written.");
+        call.env.terminal.info("The values above are used exactly as written.");
     }
 }
 

@@ -46,8 +46,8 @@ impl AnswerForm {
 pub(super) fn format_of<F: PartialEq>(format: Option<F>, json: Option<F>, usual: F) -> Result<F> {
     match (format, json) {
         (Some(format), Some(json)) if format != json => Err(Error::Usage {
-            what: "--json doesn't go with another --format".into(),
-            hint: "Leave one of them out.".into(),
+            what: "--json can't be combined with another --format".into(),
+            hint: "Remove one of them.".into(),
         }),
         (format, json) => Ok(json.or(format).unwrap_or(usual)),
     }

@@ -20,10 +20,10 @@ use std::collections::BTreeSet;
 /// For how long a history is kept, unless someone decides otherwise.
 const KEPT_YEARS: i64 = 5;
 
-/// Show what happened to authorizations, oldest first
+/// Show the history of authorizations, oldest event first
 ///
-/// The history is append-only, and each link holds the hash of the one before it: `history verify` finds the first that
-/// was changed or is missing. Without SELECTOR, events of the whole ledger are shown, too.
+/// The history is append-only, and each entry holds the hash of the previous one: `history verify` finds the first entry that
+/// was changed or is missing. Without SELECTOR, the command also shows events of the whole ledger.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -38,33 +38,33 @@ pub struct Args {
     #[command(subcommand)]
     action: Option<Action>,
 
-    /// Only of these: a license, UBI/LICENSE, an OCM license or a store's name
+    /// Select only these, by license, UBI/LICENSE, OCM license or store name
     #[arg(value_name = "SELECTOR")]
     selectors: Vec<String>,
 
-    /// Only since then: 30d, or an instant (RFC 3339) or a day
+    /// Show only events since TIME: 30d, an instant (RFC 3339) or a day
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
 
-    /// How to show it [default: table]
+    /// Choose the output format [default: table]
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Follow the whole chain: 0 where it's whole, 1 with the first link that doesn't fit
+    /// Verify the whole chain; exit with 1 and the first broken entry if it is broken
     ///
-    /// The last link's hash is printed: noted elsewhere, it proves later that nothing was rewritten.
+    /// The command prints the last entry's hash: keep it elsewhere to prove later that nothing was rewritten.
     #[command(after_help = "\
 Examples:
   biotrack-auth history verify
   biotrack-auth history verify --json | jq -r .head >> /mnt/elsewhere/heads")]
     Verify,
-    /// Remove old links, and leave an anchor that the rest verifies from
+    /// Remove old entries, and leave an anchor to verify the rest from
     ///
-    /// Removed are the links of all profiles before TIME. What is younger than five years is kept unless --yes is given.
-    /// The anchor holds the last removed link's number, hash and time, and who removed it.
+    /// The command removes the entries of all profiles before TIME. It keeps entries younger than five years unless you add
+    /// --yes. The anchor holds the last removed entry's number, hash and time, and who removed it.
     #[command(after_help = "\
 Examples:
   biotrack-auth history prune                              # older than five years
@@ -74,11 +74,11 @@ Examples:
 
 #[derive(Debug, clap::Args)]
 struct Prune {
-    /// Links before then: 2000d (that long ago), an instant (RFC 3339) or a day [default: five years ago]
+    /// Remove entries before TIME: 2000d (that long ago), an instant (RFC 3339) or a day [default: five years ago]
     #[arg(long, value_name = "TIME")]
     before: Option<String>,
 
-    /// Don't ask; also what is younger than five years
+    /// Don't ask, and also remove entries younger than five years
     #[arg(long)]
     yes: bool,
 }
@@ -113,7 +113,7 @@ fn show(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     let provider = config.provider(&profile)?;
     let links = chosen(args, &read_ledger(call.env, &config)?, &provider, since)?;
     let text = match format {
-        Format::Table if links.is_empty() => "Nothing has happened yet, or not since then.\n".into(),
+        Format::Table if links.is_empty() => "No events.\n".into(),
         Format::Table => history_table(&links, &provider.zone, &call.view(Some(&profile))),
         Format::Json => call.json_text(&HistoryDocument::of(&profile, &links))?,
         Format::Jsonl => as_json(history_lines(&links))?,
@@ -187,8 +187,11 @@ fn prune(args: &Prune, call: &Invocation<'_>) -> Result<u8> {
     let (terminal, zone) = (&call.env.terminal, zone(call));
     if before > kept_since && !args.yes {
         return Err(Error::Usage {
-            what: format!("{} is less than five years ago, for which a history is kept", zone.time(before)),
-            hint: "Leave --before out, or add --yes if nobody needs what would go.".into(),
+            what: format!(
+                "{} is less than five years ago, and the history is kept for five years",
+                zone.time(before)
+            ),
+            hint: "Remove --before, or add --yes if nobody needs these entries.".into(),
         });
     }
     let mut ledger = ledger_of(call.env)?;
@@ -197,8 +200,8 @@ fn prune(args: &Prune, call: &Invocation<'_>) -> Result<u8> {
     }
     let would = ledger.prunable(before)?;
     if would.links > 0 && !args.yes {
-        let links = counted(would.links, "link", "links");
-        let action = format!("remove {links} of the history, up to {}", zone.time(before));
+        let links = counted(would.links, "entry", "entries");
+        let action = format!("remove {links} from the history, up to {}", zone.time(before));
         if !terminal.interactive() {
             return Err(Error::NeedsYes { action: format!("to {action}") });
         }
@@ -208,7 +211,7 @@ fn prune(args: &Prune, call: &Invocation<'_>) -> Result<u8> {
         }
     }
     if before > kept_since && would.links > 0 {
-        terminal.info("Note: part of what goes is less than five years old.");
+        terminal.info("Note: some of these entries are less than five years old.");
     }
     let Some(pruned) = ledger.prune_history(before, now)? else {
         return Err(LedgerError::BrokenHistory.into());
@@ -223,8 +226,8 @@ fn told(call: &Invocation<'_>, pruned: u64, before: Timestamp, chain: &Chain) ->
     }
     let zone = zone(call);
     let said = match pruned {
-        0 => format!("Nothing of the history is older than {}.\n", zone.time(before)),
-        _ => format!("{} removed.\n", counted(pruned, "link was", "links were")),
+        0 => format!("No history entry is older than {}.\n", zone.time(before)),
+        _ => format!("{} removed.\n", counted(pruned, "entry was", "entries were")),
     };
     call.env.terminal.answer(&(said + &VerifyDocument::of(chain).in_words(&zone)))?;
     Ok(0)

@@ -18,29 +18,29 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Take records in: a CSV or JSON file of `export`, or its sealed bundle with the tokens
+/// Import records from a CSV or JSON file of `export`, or from its sealed file with the tokens
 ///
-/// Merges by profile, UBI and license: what will be added and changed is shown, field by field, and asked, once more where
-/// others have changed that meanwhile. A newer grant is never overwritten: those rows are named. Of a CSV, columns that
-/// aren't there stay as they are, and an empty cell empties.
-/// A grant whose tokens don't come along is marked as held elsewhere. All is one commit, or nothing.
+/// The command merges by profile, UBI and license. It shows every addition and change, field by field, and asks before it
+/// writes; it asks again if another process has changed the records meanwhile. It skips and names rows that would overwrite a
+/// newer grant. A column that the CSV lacks stays as it is; an empty cell clears the value. A grant without its tokens is
+/// marked as exported. The import is one commit, or nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   biotrack-auth import stores.csv --dry-run
   biotrack-auth import moving.age                          # opened with this host's identity
   biotrack-auth import backup.age --identity key.txt --yes
-  biotrack-auth import --adopt                             # what a backup brought is used here from now on")]
+  biotrack-auth import --adopt                             # use the tokens of a restored backup on this host")]
 pub struct Args {
-    /// The file; - for standard input
+    /// Import this file (`-` for standard input)
     #[arg(value_name = "FILE", required_unless_present = "adopt")]
     file: Option<PathBuf>,
 
-    /// Show what would be changed, and change nothing
+    /// Show the changes, and change nothing
     #[arg(long)]
     dry_run: bool,
 
-    /// Don't ask
+    /// Don't ask for confirmation
     #[arg(long)]
     yes: bool,
 
@@ -48,7 +48,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
 
-    /// This is the home of a backup's tokens now: use them. Only where nobody else does any more
+    /// Activate the tokens of a restored backup on this host. Only when no other host still uses them
     #[arg(long, conflicts_with = "dry_run")]
     adopt: bool,
 }
@@ -101,8 +101,8 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     if call.json {
         call.env.terminal.answer(&call.json_text(&document.with_adopted(adopted))?)?;
     } else if args.adopt {
-        let records = counted(adopted, "record's tokens are", "records' tokens are");
-        call.env.terminal.info(&format!("{records} this ledger's own now."));
+        let records = counted(adopted, "authorization is", "authorizations are");
+        call.env.terminal.info(&format!("{records} now in use on this host."));
     }
     Ok(0)
 }
@@ -126,7 +126,7 @@ fn tell_of_doubts(bench: &super::Workspace<'_>, profile: &str, call: &Invocation
     if !doubted.is_empty() {
         let licenses: Vec<_> = doubted.iter().map(|key| key.license.to_string()).collect();
         call.env.terminal.always(&format!(
-            "The ledger went back in time: the refresh tokens of {} may be spent. Each is tried once its access token has lapsed, and a spent one ends the grant.",
+            "The ledger went back in time: the refresh tokens of {} may already be used. Each token is tried when its access token expires; if it was already used, the grant ends.",
             first_few(&licenses, NAMED)
         ));
     }
@@ -150,7 +150,7 @@ fn take_in(
         let document = ImportDocument::of(&merged, false);
         if agreed.as_ref() != Some(&document) {
             if agreed.is_some() {
-                call.env.terminal.info("The ledger was changed meanwhile. This is what changes now:");
+                call.env.terminal.info("The ledger has changed meanwhile. These are the changes now:");
             }
             show(args, call, &document)?;
             if confirm(args, call, &document)? {
@@ -210,18 +210,18 @@ fn read(path: &Path, args: &Args, call: &Invocation<'_>, profile: &str) -> Resul
     }
     if args.identity.is_some() {
         return Err(Error::Usage {
-            what: format!("{name} isn't sealed, so no identity opens it"),
-            hint: "Leave --identity out.".into(),
+            what: format!("{name} isn't sealed, so --identity has no effect"),
+            hint: "Remove --identity.".into(),
         });
     }
     let refused = |complaints| Error::Rows { path: name.clone(), complaints };
     let incoming = if bytes.trim_ascii_start().starts_with(b"{") {
         let one = |problem: String| vec![RowProblem { line: None, column: None, problem }];
         let document: ExportDocument = serde_json::from_slice(&bytes).map_err(|e| {
-            refused(one(format!("isn't what `export --format json` writes: {}", clean(&e.to_string()))))
+            refused(one(format!("isn't in the format of `export --format json`: {}", clean(&e.to_string()))))
         })?;
         if !(1..=SCHEMA).contains(&document.schema) {
-            return Err(refused(one("is of a newer biotrack-auth".into())));
+            return Err(refused(one("was written by a newer biotrack-auth".into())));
         }
         let (mut rows, mut complaints) = (Vec::new(), Vec::new());
         for (at, record) in document.authorizations.into_iter().enumerate() {
@@ -263,7 +263,7 @@ fn strangers(held: &FileContents, known: &BTreeSet<String>, from: &str, now: Tim
     for (row, _) in &held.rows {
         if !known.contains(&row.record.profile) {
             let problem = format!(
-                "{}: profile \"{}\" isn't configured here (biotrack-auth config init --profile makes one)",
+                "{}: profile \"{}\" isn't configured here (create it: biotrack-auth config init --profile)",
                 row.record.key.license,
                 clean(&row.record.profile)
             );
@@ -274,7 +274,7 @@ fn strangers(held: &FileContents, known: &BTreeSet<String>, from: &str, now: Tim
             complaints.push(RowProblem { line: row.line, column: None, problem });
         }
         if !seen.insert((row.record.profile.clone(), row.record.key.clone())) {
-            let problem = format!("{} stands there twice", row.record.key);
+            let problem = format!("{} appears twice", row.record.key);
             complaints.push(RowProblem { line: row.line, column: None, problem });
         }
     }
@@ -351,8 +351,8 @@ fn confirm(args: &Args, call: &Invocation<'_>, document: &ImportDocument) -> Res
     }
     let terminal = &call.env.terminal;
     let action = match args.adopt {
-        true => "use a backup's tokens here, which nobody else may use any more",
-        false => "take these records in",
+        true => "use a backup's tokens here (no other host may use them any more)",
+        false => "import these records",
     };
     if !terminal.interactive() {
         return Err(Error::NeedsYes { action: format!("to {action}") });

@@ -20,30 +20,30 @@ use url::Url;
 /// Where the proxy finds it unless it's told otherwise.
 const PORT: u16 = 8787;
 
-/// Take the redirects of hand-offs, behind a TLS proxy
+/// Receive the redirects of hand-offs behind a TLS proxy
 ///
-/// For links that were handed out with this ledger, in a profile whose redirect.public_url is the public address. It must be
-/// one that the provider has registered. The proxy ends TLS, keeps the Host header with its port and sets X-Forwarded-For or
-/// Forwarded; an example for nginx, and a systemd unit, are in contrib/.
+/// It serves links that were made with this ledger, in a profile that sets redirect.public_url to the public address. The
+/// provider must have registered that address. The proxy terminates TLS, keeps the Host header with its port, and sets
+/// X-Forwarded-For or Forwarded; contrib/ has an nginx example and a systemd unit.
 ///
-/// A team's ledger lists the hosts that listen, and links that are made on any host are sealed to those, too: this one is listed
-/// from its first start until it wasn't heard of for 30 days.
+/// A team's ledger lists the hosts that listen, and every host seals new links to them, too. This host is listed from its
+/// first start until it has been silent for 30 days.
 ///
-/// Who asks too often is slowed down, by the address that the proxy names; the answer to an open question always passes.
-/// A proxy on this machine is believed, one elsewhere where --trust-proxy names it; without that, whoever comes past it is
-/// one source.
+/// A client that sends too many requests is slowed down, by the client address that the proxy names; an answer to an open
+/// link always passes. A proxy on this machine is trusted, a proxy elsewhere only if --trust-proxy names it; otherwise all of
+/// that proxy's clients count as one.
 ///
-/// Every answer goes through the checks of the loopback listener: state, redirect address, issuer, and every fact of the
-/// grant. GET /healthz answers 200, or 503 where ledger or vault can't be used, and the reason is told here. SIGTERM lets the
-/// exchanges under way be finished. So does a hangup, which ends it with 130: a service manager starts it anew, with the
-/// configuration as it is by then.
+/// Every answer passes the same checks as on the loopback listener: state, redirect address, issuer, and every fact of the
+/// grant. GET /healthz answers 200, or 503 if the ledger or the vault can't be used; the reason is printed here. SIGTERM
+/// finishes running exchanges first. So does a hangup, which exits with 130: a service manager then restarts it with the
+/// current configuration.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   biotrack-auth listen --public-url https://auth.example.com/callback
   biotrack-auth listen --public-url https://auth.example.com/callback --bind 10.0.0.5 --trust-proxy 10.0.0.2")]
 pub struct Args {
-    /// The address to which admins' browsers are sent [default: the profile's redirect.public_url]
+    /// Set the public address that admins' browsers are sent to [default: the profile's redirect.public_url]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
 
@@ -51,11 +51,11 @@ pub struct Args {
     #[arg(long, value_name = "ADDR")]
     bind: Option<IpAddr>,
 
-    /// Listen on this port; 0 takes any free one
+    /// Listen on this port; 0 means any free port
     #[arg(long, value_name = "PORT", default_value_t = PORT)]
     port: u16,
 
-    /// Believe this proxy on another host who asks: its address, or its network (10.0.0.0/24); repeatable
+    /// Trust this proxy on another host, by address or network (10.0.0.0/24); may be given several times
     #[arg(long, value_name = "ADDR", value_parser = TrustedProxies::network)]
     trust_proxy: Vec<IpNet>,
 }
@@ -83,12 +83,12 @@ fn listen<'a>(args: &Args, call: &Invocation<'a>, bench: &mut Workspace<'a>) -> 
     let server = CallbackServer::open(call.env, client.clone(), &public, bind, proxies)?;
     let terminal = &call.env.terminal;
     terminal.always(&format!(
-        "Listening on {} for {public}. The proxy must keep the Host header; Ctrl-C or SIGTERM stops.",
+        "Listening on {} for {public}. The proxy must keep the Host header. Press Ctrl-C, or send SIGTERM, to stop.",
         SocketAddr::new(bind.ip(), server.port())
     ));
     if bench.provider.redirect.public_url.as_deref().is_none_or(|configured| configured != public.as_str()) {
         terminal.info(&format!(
-            "Note: links of profile {} are made for another address. Set redirect.public_url = \"{public}\" in it.",
+            "Note: the links of profile {} use another address. Set redirect.public_url = \"{public}\" in the profile.",
             bench.provider.profile
         ));
     }
@@ -107,20 +107,21 @@ fn listen<'a>(args: &Args, call: &Invocation<'a>, bench: &mut Workspace<'a>) -> 
 fn public(args: &Args, bench: &Workspace<'_>) -> Result<Url> {
     let wrong = |problem: String| Error::Usage {
         what: format!("the public address {problem}"),
-        hint: "It's what the provider has registered: https://host/path, without ? or #.".into(),
+        hint: "Use the address that the provider has registered: https://host/path, without ? or #.".into(),
     };
     let configured = bench.provider.redirect.public_url.as_ref();
     let text = args.public_url.as_ref().or(configured).ok_or_else(|| ConfigError::Incomplete {
         profile: bench.provider.profile.clone(),
         key: "redirect.public_url".into(),
-        how: "Give --public-url https://…, and set redirect.public_url to the same in the profile.".into(),
+        how: "Pass --public-url https://…, and set redirect.public_url to the same address in the profile."
+            .into(),
     })?;
-    let url = Url::parse(text).map_err(|e| wrong(format!("isn't one: {e}")))?;
+    let url = Url::parse(text).map_err(|e| wrong(format!("is invalid: {e}")))?;
     if url.scheme() != "https" {
         return Err(wrong("doesn't begin with https://".into()));
     }
     if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
-        return Err(wrong("has more in it than a host and a path".into()));
+        return Err(wrong("may contain only a host and a path".into()));
     }
     Ok(url)
 }
@@ -129,16 +130,16 @@ impl Reporter<'_, '_> {
     /// What helps where the client isn't accepted.
     fn set_secret(&self) -> String {
         let command = next_of("config", &["set-secret"], self.provider.other(), &[]);
-        format!("Check client_id, and set the secret that BioTrack gave you, without a restart: {command}.")
+        format!("Check client_id, and set the secret that BioTrack gave you (no restart needed): {command}.")
     }
 
     /// What to do about a license that has no new grant: nobody ran a command that could be run again.
     fn next(&self, outcome: &Outcome) -> Option<String> {
         let error = outcome.error.as_ref()?;
         match (error, &outcome.standing) {
-            (Error::Ledger(LedgerError::NotKept { .. }), _) => Some(
-                "The grant is sealed and waits. It is stored by itself as soon as that can be done.".into(),
-            ),
+            (Error::Ledger(LedgerError::NotKept { .. }), _) => {
+                Some("The grant is kept, sealed. It is stored automatically as soon as possible.".into())
+            }
             (Error::Provider(_), Some(standing)) => {
                 let command = hand_out_again(&standing.record, self.provider.other_profile);
                 Some(format!("To ask again: {command}"))
@@ -177,7 +178,7 @@ impl ListeningReporter for Reporter<'_, '_> {
         let terminal = &self.call.env.terminal;
         match why.unused_code() {
             Some(UnusedCode::WrongClient) => terminal.always(&format!(
-                "error: {why}\n  {} The answer is kept, and exchanged by itself if that is done within 10 minutes.",
+                "error: {why}\n  {} The answer is kept. If you fix this within 10 minutes, it is exchanged automatically.",
                 self.set_secret()
             )),
             _ => terminal.error(why),
@@ -187,10 +188,10 @@ impl ListeningReporter for Reporter<'_, '_> {
     fn unready(&mut self, why: &Error) {
         let advice = match why {
             Error::Provider(ProviderError::WrongClient { .. }) => self.set_secret(),
-            _ => "biotrack-auth doctor tries every endpoint.".into(),
+            _ => "To check every endpoint: biotrack-auth doctor.".into(),
         };
         self.call.env.terminal.always(&format!(
-            "Note: {why}. Answers to links that are out are taken all the same, and kept while they can't be exchanged. {advice}"
+            "Note: {why}. Answers to open links are still accepted, and kept until they can be exchanged. {advice}"
         ));
     }
 
@@ -204,10 +205,10 @@ impl ListeningReporter for Reporter<'_, '_> {
                  proxy_set_header Host $http_host), and --public-url and redirect.public_url must have the port that \
                  browsers see"
             }
-            false => "where admins come by that name, --public-url and redirect.public_url must have it",
+            false => "if admins use that name, set it in --public-url and redirect.public_url",
         };
         self.call.env.terminal.always(&format!(
-            "Note: what came for the host \"{host}\" was refused (421), for links lead to {authority}: {what}."
+            "Note: a request for the host \"{host}\" was refused (421), because links use {authority}: {what}."
         ));
     }
 

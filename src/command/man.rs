@@ -9,9 +9,9 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 use std::path::{Path, PathBuf};
 
-/// Write the manual pages, one a command; without DIR, print the main one
+/// Write the man pages, one for each command; without DIR, print the main page
 ///
-/// With a command's name instead, its page is printed.
+/// With a command's name instead of DIR, print that command's page.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -19,7 +19,7 @@ Examples:
   biotrack-auth man renew | man -l -
   biotrack-auth man ~/.local/share/man/man1")]
 pub struct Args {
-    /// The folder to write them into, made where it's missing and has a slash in its name; or a command
+    /// Write into this folder, which is created if its name has a slash; or print this command's page
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
 }
@@ -30,24 +30,24 @@ const FILES: [(&str, &str); 4] = [
         "~/.config/biotrack-auth/config.toml",
         "the configuration; `biotrack-auth config path` prints its place",
     ),
-    ("~/.config/biotrack-auth/identity.txt", "this host's identity, where the vault is \"sealed\""),
+    ("~/.config/biotrack-auth/identity.txt", "this host's identity, if the vault is \"sealed\""),
     (
         "~/.local/share/biotrack-auth/ledger.db",
-        "the ledger: records, journal and history; a backup takes ledger.db-wal with it",
+        "the ledger: records, journal and history; back up ledger.db-wal with it",
     ),
-    ("$BIOTRACK_AUTH_HOME", "where set, the one folder for all of these"),
+    ("$BIOTRACK_AUTH_HOME", "if set, the one folder for all of these"),
 ];
 
 /// What the environment may say.
 const ENVIRONMENT: [(&str, &str); 9] = [
-    ("BIOTRACK_AUTH_HOME", "one folder for configuration, ledger and everything"),
-    ("BIOTRACK_AUTH_PROFILE", "the profile to act on"),
+    ("BIOTRACK_AUTH_HOME", "one folder for configuration, ledger and everything else"),
+    ("BIOTRACK_AUTH_PROFILE", "the profile to use"),
     ("BIOTRACK_AUTH_IDENTITY", "the sealed vault's identity file"),
-    ("CREDENTIALS_DIRECTORY", "systemd's: an identity in it is found as biotrack-auth-identity"),
-    ("BROWSER", "what opens the Grant Access page"),
-    ("NO_COLOR", "no color"),
+    ("CREDENTIALS_DIRECTORY", "set by systemd; the identity in it is named biotrack-auth-identity"),
+    ("BROWSER", "the command that opens the Grant Access page"),
+    ("NO_COLOR", "turns color off"),
     ("HTTPS_PROXY", "the proxy for requests to the provider"),
-    ("NO_PROXY", "hosts that need none"),
+    ("NO_PROXY", "hosts that need no proxy"),
     ("SSL_CERT_FILE", "the certificates to trust"),
 ];
 
@@ -56,7 +56,7 @@ const CHECK: [(u8, &str); 4] = [
     (0, "OK; nothing registered, with --allow-empty"),
     (
         1,
-        "WARNING: due or inside --warning, uncertain, awaiting approval, a revocation pending or a hand-off lapsed",
+        "WARNING: due or inside --warning, uncertain, awaiting approval, revocation pending, or a hand-off has lapsed",
     ),
     (2, "CRITICAL: expired, invalid, or inside --critical"),
     (
@@ -98,8 +98,8 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     // A slip of a command's name makes no folder of pages.
     if folder.components().count() == 1 && !folder.is_dir() && !is_path(folder) {
         return Err(Error::Usage {
-            what: "there is neither a command nor a folder of that name".into(),
-            hint: "For a new folder give its path, for instance ./man1. The commands: biotrack-auth --help."
+            what: "there is no command or folder with that name".into(),
+            hint: "For a new folder, pass a path such as ./man1. To list the commands: biotrack-auth --help."
                 .into(),
         });
     }
@@ -129,7 +129,7 @@ fn is_path(folder: &Path) -> bool {
 #[schemars(deny_unknown_fields)]
 pub struct Answer {
     schema: u8,
-    /// Where the pages were written; `null`: nowhere, the one that was asked for stands here.
+    /// Where the pages were written; `null` if the page is in this document.
     folder: Option<String>,
     pages: Vec<Page>,
 }
@@ -138,9 +138,9 @@ pub struct Answer {
 #[derive(Debug, serde::Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Page {
-    /// Its file's name.
+    /// The file's name.
     name: String,
-    /// The page itself; `null` where it was written into the folder.
+    /// The page itself; `null` if it was written into the folder.
     text: Option<String>,
 }
 

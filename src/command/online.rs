@@ -26,14 +26,14 @@ pub(super) fn connect(
     let clock = call.env.clock.clone();
     let prepared = {
         let (http, provider, clock, now) = (http.clone(), provider.clone(), clock.clone(), clock.now());
-        let told = |e: &Error, _| tracing::info!("{e}; it's asked again");
+        let told = |e: &Error, _| tracing::info!("{e}; retrying");
         call.env.wait(async move {
             oauth::retry(RetryPolicy::LOOK, clock, None, told, || oauth::prepare(&http, &provider, now)).await
         })??
     };
-    tracing::info!("{} answers; codes are exchanged at {}", provider.host(), prepared.token);
+    tracing::info!("{} responds; codes are exchanged at {}", provider.host(), prepared.token);
     tracing::debug!(
-        "asked at {}, revoked at {:?}, issuer {:?}",
+        "authorize at {}, revoke at {:?}, issuer {:?}",
         prepared.authorize,
         prepared.revocation,
         prepared.issuer
@@ -42,7 +42,7 @@ pub(super) fn connect(
     if let Some(skew) = prepared.skew.filter(|skew| skew.abs() > SKEW) {
         let way = if skew.is_negative() { "behind" } else { "ahead of" };
         call.env.terminal.info(&format!(
-            "Note: the clock of {} is {} {way} this machine's. Check this machine's clock: expiries are told by it.",
+            "Note: the clock of {} is {} {way} this machine's. Check this machine's clock: expiries depend on it.",
             clean(&provider.host()),
             in_words(skew.abs()),
         ));

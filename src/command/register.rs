@@ -21,57 +21,57 @@ use crate::model::slips::slips;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// Register a license: have its admin user grant access on BioTrack's page
+/// Register a license and ask its admin user to grant access on BioTrack's page
 ///
-/// The admin user's password isn't asked for here, and never taken: it belongs on BioTrack's own page only.
+/// The admin user enters their password on BioTrack's own page; this program never asks for it.
 ///
-/// In a terminal, what isn't given is asked for. Before the browser opens, everything that could fail later is tried.
+/// In a terminal, the command asks for missing values. Before the browser opens, it tests everything that could fail later.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   biotrack-auth register --ubi 604001234 --license 101-X0007-D1 --username ann@store.example
   biotrack-auth register --ubi 604001234 --license 101-X0007-D1 --username ann@store.example --name \"Hudson St\" --tag downstate
   biotrack-auth register --from stores.csv --dry-run
-  biotrack-auth register --from stores.csv                # a run; renew --resume goes on with it")]
+  biotrack-auth register --from stores.csv                # a run; renew --resume continues it")]
 pub struct Args {
-    /// Those of a CSV file (- for standard input): columns ubi, license, username, and may be name, ocm_license, contact,
-    /// tags
+    /// Register every license in a CSV file (`-` for standard input). Required columns: ubi, license, username. Optional:
+    /// name, ocm_license, contact, tags
     #[arg(long, value_name = "FILE", conflicts_with_all = ["ubi", "license", "username", "name", "ocm_license", "contact", "tags"])]
     from: Option<PathBuf>,
 
-    /// With --from: show what would be asked and why, and ask nobody
+    /// With --from: show the plan and the reasons, without asking any admin
     #[arg(long, requires = "from")]
     dry_run: bool,
 
-    /// The company's Universal Business Identifier; with the preset generic it may be left out
+    /// Set the company's Universal Business Identifier (optional with the preset generic)
     #[arg(long, value_name = "UBI", allow_hyphen_values = true)]
     ubi: Option<String>,
 
-    /// The BioTrack location license; it may differ from the OCM license
+    /// Set the BioTrack location license, which may differ from the OCM license
     #[arg(long, visible_alias = "licence", value_name = "LICENSE", allow_hyphen_values = true)]
     license: Option<String>,
 
-    /// The admin user's BioTrack account; their password belongs on BioTrack's page only
+    /// Set the admin user's BioTrack account; the admin enters the password on BioTrack's page only
     #[arg(long, value_name = "EMAIL", allow_hyphen_values = true)]
     username: Option<String>,
 
-    /// What the store is called
+    /// Set the store's name
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     name: Option<StoreName>,
 
-    /// The official OCM license, to find it by
+    /// Set the official OCM license, which also works as a SELECTOR
     #[arg(long, value_name = "LICENSE", allow_hyphen_values = true)]
     ocm_license: Option<OcmLicense>,
 
-    /// Whom to write to
+    /// Set the e-mail address to write to
     #[arg(long, value_name = "EMAIL", allow_hyphen_values = true)]
     contact: Option<Contact>,
 
-    /// A word to group it by; may be given several times
+    /// Add a tag to group licenses by; may be given several times
     #[arg(long = "tag", value_name = "TAG", allow_hyphen_values = true)]
     tags: Vec<Tag>,
 
-    /// Not taken: it belongs on BioTrack's page only
+    /// Not accepted: the password belongs on BioTrack's page only
     #[arg(long, hide = true, num_args = 0..=1, value_name = "PASSWORD")]
     password: Option<Option<String>>,
 
@@ -86,15 +86,16 @@ pub(super) fn run<'a>(mut args: Args, call: &Invocation<'a>) -> Result<u8> {
     if args.password.is_some() {
         return Err(Error::Usage {
             what: "biotrack-auth never takes the admin user's password".into(),
-            hint: "Leave --password out: the admin types it on BioTrack's own page, and nowhere else.".into(),
+            hint:
+                "Remove --password: the admin enters the password on BioTrack's own page, and nowhere else."
+                    .into(),
         });
     }
     if args.dry_run && args.from.is_none() {
         // Clap drops a requirement that conflicts with another flag.
         return Err(Error::Usage {
-            what: "--dry-run is for --from".into(),
-            hint: "Leave --dry-run out to register this license, or give a file of licenses with --from."
-                .into(),
+            what: "--dry-run needs --from".into(),
+            hint: "Remove --dry-run to register this license, or pass a file of licenses with --from.".into(),
         });
     }
     if let (Some(path), true) = (&args.from, args.dry_run) {
@@ -210,8 +211,8 @@ fn plan(
             continue;
         }
         let why = known.map_or("not registered yet", |known| match known.deactivated_at {
-            Some(_) => "deactivated; registered again",
-            None => "pending: asked before, and never granted",
+            Some(_) => "deactivated; registering it again",
+            None => "pending: requested before, but never granted",
         });
         let details = row.details;
         plan.items.push(PlannedLicense {
@@ -245,7 +246,9 @@ fn ask_for_missing(args: &mut Args, call: &Invocation<'_>) -> Result<()> {
     if !call.env.terminal.interactive() {
         return Err(Error::MissingFlags { flags: missing.into_iter().map(|(flag, _, _)| flag).collect() });
     }
-    call.env.terminal.info("No password is asked for here: the admin user types it on BioTrack's page only.");
+    call.env
+        .terminal
+        .info("This program never asks for the password: the admin user enters it on BioTrack's page only.");
     for (_, question, value) in missing {
         *value = Some(call.env.terminal.ask(question, None)?);
     }
@@ -281,7 +284,7 @@ fn look_at(args: &Args, call: &Invocation<'_>) -> Result<()> {
 fn warn<'r>(call: &Invocation<'_>, key: &Key, known: impl Iterator<Item = &'r Authorization>) {
     for record in known.filter(|record| near_duplicates(&record.key.license, &key.license)) {
         call.env.terminal.info(&format!(
-            "Note: {} is very like {}, which is registered already. Is it another location?",
+            "Note: {} is very similar to {}, which is already registered. Check that it is another location.",
             key.license, record.key.license
         ));
     }

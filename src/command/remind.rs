@@ -16,30 +16,30 @@ use crate::system::InterruptCounter;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
-/// Run the hooks of what has become due, once each
+/// Run the reminder hooks of licenses that have become due, once each
 ///
-/// A reminder is given once for each license, end and threshold: each of hooks.days, and the end itself. After a pause each license is told of once, by its nearest threshold. A weekend's end counts as the Friday
-/// before. A hook that fails is reported, and run again next time. Hooks of grants, failures and deactivations that are
-/// still waiting are run too.
+/// A hook runs once for each license, expiry and threshold: each of hooks.days, and the expiry itself. After a pause, each
+/// license gets one reminder, for its nearest threshold. An expiry on a weekend counts as the Friday before. A hook that fails
+/// is reported and runs again next time. Hooks of grants, failures and deactivations that are still waiting run, too.
 ///
-/// Hooks are commands that the configuration names: hooks.due, hooks.expired, hooks.granted, hooks.failed and
+/// The configuration names the hooks' commands: hooks.due, hooks.expired, hooks.granted, hooks.failed and
 /// hooks.deactivated. Each gets the event as JSON on its standard input, without secrets. It runs in the configuration's
-/// folder, and no shell is used: for a pipe or a redirection write sh -c '…'.
+/// folder, without a shell: for a pipe or a redirection, use sh -c '…'.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   biotrack-auth remind
   biotrack-auth remind --dry-run --at 2027-02-01T08:00:00-05:00")]
 pub struct Args {
-    /// Say what would be reminded of, and run nothing
+    /// Show the reminders, and run nothing
     #[arg(long)]
     dry_run: bool,
 
-    /// With --dry-run: as it will be at this instant (RFC 3339)
+    /// With --dry-run: show the reminders as of this instant (RFC 3339)
     #[arg(long, value_name = "TIME", requires = "dry_run", value_parser = of_argument)]
     at: Option<Timestamp>,
 
-    /// Remind of every profile's
+    /// Run the reminders of every profile
     #[arg(long)]
     all_profiles: bool,
 }
@@ -73,7 +73,7 @@ pub(super) fn run_command(args: &Args, call: &Invocation<'_>) -> Result<u8> {
         if too_early > 0 {
             let reminders = counted(too_early, "reminder was", "reminders were");
             call.env.terminal.always(&format!(
-                "Note: {reminders} noted at a time to come, by a clock that was ahead. They don't count, and are given again when they are due."
+                "Note: {reminders} noted with a time in the future, by a clock that was ahead. They don't count, and run again when they are due."
             ));
         }
     }
@@ -143,15 +143,15 @@ fn dry_run(
     }
     let text = match (call.json, &said[..]) {
         (true, _) => call.json_text(&Reminders::of(true, events, 0, 0))?,
-        (false, []) => "Nothing would be reminded of.\n".to_owned(),
+        (false, []) => "No reminders would run.\n".to_owned(),
         (false, said) => said.concat(),
     };
     call.env.terminal.answer(&text)?;
     for (occasion, count) in untold {
         let (word, licenses) = (occasion.word(), licenses(count));
-        call.env
-            .terminal
-            .info(&format!("Note: nobody would be told of {licenses} ({word}): hooks.{word} isn't set."));
+        call.env.terminal.info(&format!(
+            "Note: no hook would run for {licenses} ({word}), because hooks.{word} isn't set."
+        ));
     }
     Ok(0)
 }

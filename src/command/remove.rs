@@ -7,19 +7,19 @@ use crate::model::authorization::next;
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::selection;
 
-/// Remove a license that was never granted, or is deactivated
+/// Remove a license that was never granted or is deactivated
 ///
-/// The record goes, and with it name, contact and tags; the history keeps what was known and what happened. A license that
-/// has a grant, or of which anything is still to be finished or revoked, is refused with the command that comes first. A
-/// link that is out counts no more. The license can be registered again.
+/// The command removes the record with its name, contact and tags, and keeps the history. It refuses a license that has a
+/// grant, or that needs something finished or revoked first, and names the command for that. An open link stops working. The
+/// license can be registered again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   biotrack-auth remove 101-X0070-D1                        # registered by mistake
   biotrack-auth deactivate 101-X0031-D1 --reason \"store sold\" && biotrack-auth remove 101-X0031-D1
-  biotrack-auth history 604001234/101-X0031-D1             # what is kept of it")]
+  biotrack-auth history 604001234/101-X0031-D1             # its history stays")]
 pub struct Args {
-    /// Which license: the license, UBI/LICENSE, an OCM license or a store's name
+    /// Select a license by license, UBI/LICENSE, OCM license or store name
     #[arg(value_name = "SELECTOR")]
     selector: String,
 }
@@ -62,12 +62,12 @@ fn note(removal: &Removal, call: &Invocation<'_>) {
         terminal.info(&format!("Note: {links}."));
     }
     if *hooks > 0 {
-        let hooks = counted(*hooks, "hook that had failed isn't", "hooks that had failed aren't");
+        let hooks = counted(*hooks, "failed hook won't be", "failed hooks won't be");
         terminal.always(&format!("Note: {hooks} run again."));
     }
     if before.record.uncertain_at.is_some() {
         terminal.always(
-            "Note: BioTrack may still have a grant of it whose tokens are not here. Its admin user can end it on BioTrack's own page.",
+            "Note: BioTrack may still have a grant for this license, without tokens here. The admin user can end that grant on BioTrack's own page.",
         );
     }
 }

@@ -22,17 +22,17 @@ use std::path::PathBuf;
 /// Run a stand-in BioTrack on this machine
 #[derive(Debug, Subcommand)]
 pub enum Args {
-    /// Serve it until it's stopped; its address is the first line on standard output
+    /// Serve it until it's stopped, and print its address as the first line on standard output
     Serve(Serve),
     /// Fill the ledger with made-up authorizations, for tests and training
     Seed(seed::Args),
-    /// See the whole program at work in a home of its own: three stores, a renewal, a deactivation
+    /// Show the whole program at work in a temporary home: three stores, a renewal, a deactivation
     Demo(demo::Args),
 }
 
-/// Serve the stand-in until it's stopped; its address is the first line on standard output
+/// Serve the stand-in until it's stopped, and print its address as the first line on standard output
 ///
-/// Any username will do on its Grant Access page; the password is "sandbox". It listens on 127.0.0.1 alone.
+/// Its Grant Access page accepts any username with the password "sandbox". It listens on 127.0.0.1 only.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -40,7 +40,7 @@ Examples:
   biotrack-auth sandbox serve --fail 5xx:5% --fail denied:2% --log sandbox.jsonl
   biotrack-auth config init --preset local-sandbox --url http://127.0.0.1:8990")]
 pub struct Serve {
-    /// Listen on this port [default: any free one]
+    /// Listen on this port [default: any free port]
     #[arg(long, value_name = "PORT", default_value = "0", hide_default_value = true, value_parser = browsers_port)]
     port: u16,
 
@@ -48,28 +48,28 @@ pub struct Serve {
     #[arg(long, value_name = "TIME", value_parser = of_argument)]
     now: Option<Timestamp>,
 
-    /// How long a grant lives
+    /// Let a grant expire after this time
     #[arg(long, value_name = "TIME", default_value = "100d")]
     lifetime: String,
 
-    /// Misbehave in this way; may be given several times. KIND:5% does so for that share of the licenses, or of each
-    /// license's requests where it's about the token endpoint
+    /// Misbehave in this way; may be given several times. KIND:5% affects 5% of the licenses, or of each license's requests to
+    /// the token endpoint
     #[arg(long = "fail", value_name = "KIND[:SHARE]", value_parser = MishapParser)]
     fail: Vec<Fail>,
 
-    /// Draw other licenses and requests for a share: the same number draws the same ones
+    /// Seed the choice of licenses and requests for a share: the same number makes the same choice
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
 
-    /// Append a JSON line for every code, token, rotation, revocation, refusal and spoiled answer, tokens hashed
+    /// Append a JSON line for every code, token, rotation, revocation, refusal and spoiled answer, with hashed tokens
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
 
-    /// The integrator's company that its page shows
+    /// Set the integrator's company that its page shows
     #[arg(long, value_name = "NAME", default_value = "Treez Inc", allow_hyphen_values = true)]
     company: String,
 
-    /// The integrator's application that its page shows
+    /// Set the integrator's application that its page shows
     #[arg(long, value_name = "NAME", default_value = "Treez", allow_hyphen_values = true)]
     application: String,
 }
@@ -92,7 +92,7 @@ pub(super) fn run(
 #[schemars(deny_unknown_fields)]
 pub struct Served {
     schema: u8,
-    /// Where it listens.
+    /// The address that it listens on.
     address: String,
 }
 
@@ -111,8 +111,8 @@ fn serve(args: Serve, call: &Invocation<'_>) -> Result<u8> {
     };
     let sandbox = Sandbox::start(options, clock(call)).map_err(|e| match e.kind() {
         std::io::ErrorKind::AddrInUse => Error::Usage {
-            what: format!("port {port} is in use: the sandbox can't listen there"),
-            hint: "Stop what uses it, or leave --port out to take any free one.".into(),
+            what: format!("the sandbox can't listen on port {port}, which is in use"),
+            hint: "Stop the program that uses it, or remove --port to use any free port.".into(),
         },
         _ => Error::Sandbox { reason: e.to_string() },
     })?;
@@ -122,7 +122,7 @@ fn serve(args: Serve, call: &Invocation<'_>) -> Result<u8> {
         false => format!("{address}\n"),
     })?;
     call.env.terminal.info(&format!(
-        "A stand-in BioTrack, not the real one. Password on its page: sandbox. Use it with:\n  biotrack-auth config init --preset local-sandbox --url {}",
+        "This is a stand-in, not the real BioTrack. The password on its page is \"sandbox\". To use it:\n  biotrack-auth config init --preset local-sandbox --url {}",
         sandbox.address()
     ));
     call.env.until_interrupted()?;

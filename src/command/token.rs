@@ -11,15 +11,15 @@ use crate::report::token_document;
 use jiff::SignedDuration;
 use secrecy::zeroize::Zeroizing;
 
-/// Print the access token of a living grant, refreshed first where it wouldn't last
+/// Print the access token of a valid grant, and refresh it first if it expires soon
 ///
-/// One process at a time refreshes a license: the others wait for it, and print what it got. The new tokens are stored
-/// before the access token is printed. Where BioTrack doesn't say how long an access token lives, an hour is assumed. The
-/// ledger notes once a day that a token was used: `status` shows when that was last.
+/// One process at a time refreshes a license; the others wait for it and print the same token. The new tokens are stored
+/// before the access token is printed. If BioTrack doesn't say how long an access token is valid, one hour is assumed. The
+/// ledger notes once a day that a token was used; `status` shows the last use.
 ///
-/// Where there is no living grant, or BioTrack says that it's dead, the exit code is 4, and the command that has it
-/// consented again is named. A token isn't printed on a terminal unless --reveal is given; to hand it to a program, `exec`
-/// keeps it out of shell histories and scrollback.
+/// If there is no valid grant, or BioTrack calls the grant invalid, the exit code is 4, and the message names the command to
+/// get a new grant. A token isn't printed on a terminal unless you add --reveal. To pass a token to a program, use `exec`,
+/// which keeps it out of the shell history and the scrollback.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -27,20 +27,20 @@ Examples:
   biotrack-auth token 101-X0007-D1 --format header | curl -H @- https://…/api/v1/inventory
   biotrack-auth token 101-X0007-D1 --min-valid 30m --json")]
 pub struct Args {
-    /// Which: a license, UBI/LICENSE, an OCM license or a store's name
+    /// Select a license by license, UBI/LICENSE, OCM license or store name
     #[arg(value_name = "SELECTOR")]
     selector: String,
 
-    /// Refresh it unless it's valid for this much longer [default: 10m]
+    /// Refresh the token if it's valid for less than TIME [default: 10m]
     // defense: S52 no-option-takes-a-secret
     #[arg(long, value_name = "TIME")]
     min_valid: Option<String>,
 
-    /// How to print it [default: raw]
+    /// Choose the output format [default: raw]
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
 
-    /// Print it even on a terminal
+    /// Print the token even on a terminal
     #[arg(long)]
     reveal: bool,
 }
@@ -64,8 +64,7 @@ pub(super) fn run<'a>(args: Args, call: &Invocation<'a>) -> Result<u8> {
     if terminal.out_is_terminal() && !args.reveal {
         return Err(Error::Usage {
             what: "a token isn't printed on a terminal".into(),
-            hint: "Pipe it into what needs it, or have the command exec hand it over; or add --reveal."
-                .into(),
+            hint: "Pipe it into a program, pass it with the command exec, or add --reveal.".into(),
         });
     }
     let format = match (args.format, call.json) {
@@ -73,8 +72,8 @@ pub(super) fn run<'a>(args: Args, call: &Invocation<'a>) -> Result<u8> {
         (format, false) => format.unwrap_or(Format::Raw),
         _ => {
             return Err(Error::Usage {
-                what: "--json doesn't go with another --format".into(),
-                hint: "Leave one of them out.".into(),
+                what: "--json can't be combined with another --format".into(),
+                hint: "Remove one of them.".into(),
             });
         }
     };
@@ -88,7 +87,7 @@ pub(super) fn run<'a>(args: Args, call: &Invocation<'a>) -> Result<u8> {
         {
             let until = bench.provider.zone.time(ends);
             terminal.info(&format!(
-                "Note: no access token of {} is valid for as long as --min-valid asks; this one is until {until}.",
+                "Note: no access token of {} is valid for as long as --min-valid requires; this one is valid until {until}.",
                 clean(&bench.provider.host())
             ));
         }
@@ -158,7 +157,7 @@ fn of_record<'a>(
             let CachedToken::Unsettled(fresh) = bench.custody.at_hand(key, min)? else { return Err(e) };
             let until =
                 fresh.expires_at.map_or_else(String::new, |at| format!(", until {}", provider.zone.time(at)));
-            call.env.terminal.info(&format!("Note: {e}. The token from before is still valid{until}."));
+            call.env.terminal.info(&format!("Note: {e}. The previous token is still valid{until}."));
             Ok(AccessToken { is_unsettled: true, ..fresh })
         }
         asked => asked,

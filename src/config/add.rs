@@ -49,7 +49,10 @@ impl NewProfile {
             // Writing to a String can't fail.
             let _ = writeln!(text, "{key} = {}", Value::String(value.clone()));
         }
-        let _ = writeln!(text, "\n# What the preset {preset} gives. To change a line, take its # away.");
+        let _ = writeln!(
+            text,
+            "\n# Values from the preset {preset}. To change one, remove the # and edit the line."
+        );
         let mut off = |text: &mut String, lines: Vec<Line>| {
             for line in lines.into_iter().filter(|line| shown.insert(line.key.clone())) {
                 let _ = writeln!(text, "{line}");

@@ -21,30 +21,31 @@ impl InvalidAddress {
 pub(super) fn check(text: &str) -> Result<Url, InvalidAddress> {
     let form = "An address looks like https://host/path.";
     if text.contains(|c: char| c.is_whitespace() || c == '\\') {
-        return Err(InvalidAddress::new("has a blank or a backslash in it", form));
+        return Err(InvalidAddress::new("contains a space or a backslash", form));
     }
     if text.contains('…') {
-        return Err(InvalidAddress::new("still has the example's … in it", "Write the whole address."));
+        return Err(InvalidAddress::new("still contains the example's …", "Write the whole address."));
     }
-    let url = Url::parse(text).map_err(|e| InvalidAddress::new(format!("is no address ({e})"), form))?;
+    let url =
+        Url::parse(text).map_err(|e| InvalidAddress::new(format!("isn't a valid address ({e})"), form))?;
     // An empty user leaves no trace in what was parsed.
     let authority = written_authority(text, url.scheme());
     if authority.is_some_and(|authority| authority.contains('@')) || !url.username().is_empty() {
         return Err(InvalidAddress::new(
-            "has a user or password in it",
-            "Take it out: the client's id goes into client_id, its secret into the vault (biotrack-auth config set-secret).",
+            "contains a user name or password",
+            "Remove it. Set the client's id in client_id, and store its secret in the vault: biotrack-auth config set-secret.",
         ));
     }
     // Browsers read `https:host` and `https:///host` too; whatever else is given the address may not.
     // defense: S24 configured-address-has-a-host
     let (Some(host), Some(1..)) = (url.host(), authority.map(str::len)) else {
-        return Err(InvalidAddress::new("is no web address", "It begins with https:// and a host."));
+        return Err(InvalidAddress::new("isn't a web address", "Begin with https:// and a host."));
     };
     // A scheme may be written in capitals, but the issuer is compared to the letter, and others look for `http://`.
     if !text.starts_with(url.scheme()) {
         return Err(InvalidAddress::new(
-            "has capitals or a blank in its scheme",
-            "It begins with https:// in small letters.",
+            "has capital letters or a space in its scheme",
+            "Begin with https:// in lowercase letters.",
         ));
     }
     match url.scheme() {
@@ -52,16 +53,14 @@ pub(super) fn check(text: &str) -> Result<Url, InvalidAddress> {
         // defense: S24 configured-http-on-this-machine
         "http" if is_loopback(&host) => {}
         "http" => {
-            let problem = format!("is plain http to {}", clean(&host.to_string()));
-            let right = "Write https://; plain http is for 127.0.0.1, [::1] and localhost only.";
+            let problem = format!("uses plain http to {}", clean(&host.to_string()));
+            let right = "Use https://; plain http works for 127.0.0.1, [::1] and localhost only.";
             return Err(InvalidAddress::new(problem, right));
         }
-        other => {
-            return Err(InvalidAddress::new(format!("begins with {other}:"), "It begins with https://."));
-        }
+        other => return Err(InvalidAddress::new(format!("begins with {other}:"), "Begin with https://.")),
     }
     if url.fragment().is_some() {
-        return Err(InvalidAddress::new("has a # in it", form));
+        return Err(InvalidAddress::new("contains a #", form));
     }
     Ok(url)
 }
@@ -72,7 +71,7 @@ pub(super) fn check_base(text: &str) -> Result<Url, InvalidAddress> {
     match url.query() {
         None => Ok(url),
         Some(_) => {
-            Err(InvalidAddress::new("has a ? in it", "Further parameters go into authorize_parameters."))
+            Err(InvalidAddress::new("contains a ?", "Set further parameters in authorize_parameters."))
         }
     }
 }
@@ -84,14 +83,11 @@ pub(super) fn resolve(template: &str, url: Option<&str>) -> Result<Option<String
         None => (false, template),
     };
     if rest.contains(['{', '}']) {
-        let problem = "has a placeholder that can't stand there";
-        return Err(InvalidAddress::new(
-            problem,
-            "An address may begin with {url}, and has no other placeholder.",
-        ));
+        let problem = "contains a placeholder that isn't allowed there";
+        return Err(InvalidAddress::new(problem, "Only {url} is allowed, at the beginning of an address."));
     }
     if based && !(rest.is_empty() || rest.starts_with(['/', '?'])) {
-        return Err(InvalidAddress::new("goes on after {url} without a slash", "Write {url}/… ."));
+        return Err(InvalidAddress::new("continues after {url} without a slash", "Write {url}/… ."));
     }
     Ok(match (based, url) {
         (false, _) => Some(rest.to_owned()),

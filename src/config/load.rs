@@ -81,8 +81,8 @@ impl Config {
 /// Why a ledger on a server is refused beside a keyring.
 fn on_one_machine() -> InvalidAddress {
     InvalidAddress::new(
-        "is on a server, and needs the sealed vault: a keyring is on one machine alone",
-        "Write vault = \"sealed\"; secrets that are in the keyring move by biotrack-auth config vault sealed, with the ledger still here.",
+        "is on a server and needs the sealed vault, because a keyring works on one machine only",
+        "Set vault = \"sealed\". If secrets are in the keyring, first move them with the ledger still here: biotrack-auth config vault sealed.",
     )
 }
 

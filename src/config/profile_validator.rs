@@ -69,8 +69,7 @@ impl<'a> ProfileValidator<'a> {
             (SettingKind::Flag(set), Value::Boolean(on)) => set(into, *on),
             (SettingKind::Port(set), Value::Integer(number)) => match u16::try_from(*number) {
                 Ok(port) if is_blocked(port) => {
-                    let right =
-                        "Browsers refuse it, so no answer would come. Choose another, for instance 8990.";
+                    let right = "Browsers refuse this port, so no answer would arrive. Choose another, for example 8990.";
                     return Err(InvalidAddress::new(format!("can't be {port}"), right));
                 }
                 Ok(port) => set(into, port),
@@ -157,7 +156,7 @@ impl<'a> ProfileValidator<'a> {
     fn address(&self, text: &str, query: Query) -> Result<Option<String>, InvalidAddress> {
         match text {
             "none" => return Ok(None),
-            "" => return Err(InvalidAddress::new("is empty", "To have none, write \"none\".")),
+            "" => return Err(InvalidAddress::new("is empty", "To turn it off, write \"none\".")),
             _ => {}
         }
         let url = self.text("url").filter(|url| address::check_base(url).is_ok());
@@ -179,13 +178,14 @@ impl<'a> ProfileValidator<'a> {
             let key = format!("{section}.{name}");
             let Some(template) = entry.value.as_str() else { continue };
             if reserved.contains(&name) {
-                let right = "This program sets it itself; a secret or password never stands in the file.";
+                let right =
+                    "This program sets it automatically; the file never contains a secret or a password.";
                 self.refuse(&key, InvalidAddress::new("isn't free", right));
             } else if let Some(unknown) = unknown_placeholder(template) {
-                let problem = format!("has an unknown placeholder {{{unknown}}}");
+                let problem = format!("contains an unknown placeholder {{{unknown}}}");
                 let right = match nearest(unknown, PLACEHOLDERS) {
                     Some(near) => format!("Did you mean {{{near}}}?"),
-                    None => format!("There are: {{{}}}.", PLACEHOLDERS.join("}, {")),
+                    None => format!("Known placeholders: {{{}}}.", PLACEHOLDERS.join("}, {")),
                 };
                 self.refuse(&key, InvalidAddress { problem, right: Some(right) });
             } else if !template.is_empty() {

@@ -12,10 +12,7 @@ use url::Url;
 pub(super) fn preset(settling: &mut ProfileValidator) -> Option<Preset> {
     let names = Preset::ALL.map(Preset::name);
     let wrong = match settling.text("preset") {
-        None => InvalidAddress::new(
-            "isn't given",
-            &format!("Say what it starts from: one of {}.", names.join(", ")),
-        ),
+        None => InvalidAddress::new("is missing", &format!("Choose one of {}.", names.join(", "))),
         Some(text) => match Preset::of(text) {
             Some(preset) => return Some(preset),
             None => InvalidAddress::new(format!("can't be \"{text}\""), &did_you_mean(text, &names)),
@@ -51,14 +48,14 @@ fn join(s: &mut ProfileValidator, preset: Preset, provider: &Provider) {
         let Some(host) = parsed.host() else { continue };
         match preset {
             Preset::LocalSandbox if !address::is_loopback(&host) => {
-                let right = "The local sandbox is on this machine; for another server, use another preset.";
+                let right = "The local sandbox runs on this machine. For another server, use another preset.";
                 s.refuse(key, InvalidAddress::new(format!("is at {host}"), right));
             }
             Preset::Ny | Preset::Fl if host.to_string().to_lowercase().contains("sandbox") => {
-                let problem = format!("is at {host}, and the preset {} is for production", preset.name());
+                let problem = format!("is at {host}, but the preset {} is for production", preset.name());
                 s.refuse(
                     key,
-                    InvalidAddress::new(problem, "Make a profile of its own with preset = \"ny-sandbox\"."),
+                    InvalidAddress::new(problem, "Create a separate profile with preset = \"ny-sandbox\"."),
                 );
             }
             _ => continue,

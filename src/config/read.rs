@@ -31,10 +31,10 @@ pub(super) fn command(text: &str) -> Result<Vec<String>, InvalidAddress> {
     command_words(text).map_err(|e| match e {
         CommandFault::Unreadable => InvalidAddress::new(
             "isn't a command",
-            "Give the command's words; a quote must be closed. No shell is used.",
+            "Write the command and its arguments, and close every quote. No shell is used.",
         ),
         CommandFault::ForAShell { what, instead } => InvalidAddress::new(
-            format!("has {what} in it, which only a shell understands, and none is used"),
+            format!("contains {what}, which needs a shell, but no shell is used"),
             &format!("Quote it, or run a shell: {instead}"),
         ),
     })
@@ -60,7 +60,7 @@ pub(super) fn path(path: &str) -> Result<(), InvalidAddress> {
     let as_written = Url::parse(&format!("http://127.0.0.1{path}"))
         .is_ok_and(|url| url.path() == path && url.query().is_none() && url.fragment().is_none());
     if !path.starts_with('/') || path.starts_with("//") || path.contains(['{', '}']) || !as_written {
-        let right = "It begins with a slash and holds no blank, ? or #: /callback.";
+        let right = "Begin with a slash, and use no space, ? or #: /callback.";
         return Err(InvalidAddress::new(format!("can't be \"{path}\""), right));
     }
     Ok(())
@@ -72,7 +72,7 @@ pub(super) fn recipient(text: &str) -> Result<(), InvalidAddress> {
         return Ok(());
     }
     let right = "A recipient is a public key that begins with `age1`.";
-    Err(InvalidAddress::new(format!("holds \"{text}\", which is no age recipient"), right))
+    Err(InvalidAddress::new(format!("contains \"{text}\", which isn't an age recipient"), right))
 }
 
 /// The address of a ledger's server.

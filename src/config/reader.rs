@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
         let (root, faults) = DeTable::parse_recoverable(self.text);
         for fault in &faults {
             let at = fault.span().map_or(0, |span| span.start);
-            self.refuse(at, format!("this isn't TOML: {}", clean(fault.message())), None);
+            self.refuse(at, format!("this isn't valid TOML: {}", clean(fault.message())), None);
         }
         // What a parser guesses behind a fault would only be refused for the wrong reason.
         faults.is_empty().then_some(root)
@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
                 }
             } else {
                 let right = without_secret(name).unwrap_or_else(|| right_key(name, scope, section));
-                self.refuse(key.span().start, format!("there is no key `{}`", clean(&dotted)), Some(right));
+                self.refuse(key.span().start, format!("unknown key `{}`", clean(&dotted)), Some(right));
             }
         }
     }
@@ -158,19 +158,19 @@ impl<'a> Reader<'a> {
     fn refuse_form(&mut self, key: &str, form: ValueForm, item: &Item) {
         let found = item.get_ref().type_str();
         let article = if found.starts_with(['a', 'i']) { "an" } else { "a" };
-        let problem = format!("`{}` doesn't take {article} {found}", clean(key));
+        let problem = format!("`{}` can't be {article} {found}", clean(key));
         self.refuse(item.span().start, problem, Some(format!("Give {}.", form.in_words())));
     }
 
     fn text_at(&mut self, key: &str, at: usize, text: &str) -> Option<String> {
         if clean(text) != text {
-            let problem = format!("`{}` holds a character that can't be shown", clean(key));
+            let problem = format!("`{}` contains a character that can't be shown", clean(key));
             self.refuse(at, problem, None);
             return None;
         }
         if text == "…" {
             let right = Some("Write the real value, or put the # back.".into());
-            self.refuse(at, format!("`{}` is still the example's …", clean(key)), right);
+            self.refuse(at, format!("`{}` still has the example's value …", clean(key)), right);
             return None;
         }
         Some(text.to_owned())
@@ -180,7 +180,7 @@ impl<'a> Reader<'a> {
         if let DeValue::Table(table) = item.get_ref() {
             return Some(table);
         }
-        let right = Some(format!("Make it a table of its own: {header}."));
+        let right = Some(format!("Write it as a table: {header}."));
         self.refuse(item.span().start, format!("`{key}` should be a table"), right);
         None
     }
@@ -191,11 +191,11 @@ pub(super) fn without_secret(key: &str) -> Option<String> {
     let key = key.to_lowercase();
     if key.contains("password") {
         return Some(
-            "Take it out: an admin's password is typed on BioTrack's own page and nowhere else.".into(),
+            "Remove it: an admin enters the password on BioTrack's own page, and nowhere else.".into(),
         );
     }
     (key.contains("secret") || key.contains("token") && !key.contains('_')).then(|| {
-        "Take it out: secrets live in the vault, and `biotrack-auth config set-secret` puts the client's there."
+        "Remove it: secrets belong in the vault. To store the client secret: `biotrack-auth config set-secret`."
             .into()
     })
 }
@@ -206,17 +206,17 @@ fn right_key(name: &str, scope: Scope, section: &str) -> String {
     if section.is_empty() {
         match scope {
             Scope::File if Scope::Profile.knows(name) => {
-                return "It belongs to a profile: put it under [profiles.NAME].".into();
+                return "It is a profile's setting: move it under [profiles.NAME].".into();
             }
             Scope::Profile if Scope::File.knows(name) => {
-                return "It belongs to the whole file: put it above every [profiles.NAME].".into();
+                return "It is a setting of the whole file: move it above every [profiles.NAME].".into();
             }
             _ => {}
         }
     }
     match (nearest(name, known.iter().copied()), section) {
         (Some(near), _) => format!("Did you mean `{near}`?"),
-        (None, "") => "The keys that there are: biotrack-auth config show.".into(),
+        (None, "") => "To see all keys: biotrack-auth config show.".into(),
         (None, _) => did_you_mean(name, &known),
     }
 }
@@ -227,9 +227,10 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
     match name {
         "" => Err("is empty".into()),
         _ if name.len() > 64 => Err("is longer than 64 characters".into()),
-        _ if name.starts_with('-') || !name.chars().all(plain) => {
-            Err(format!("\"{}\" may hold letters, digits, - and _ only, and not begin with -", clean(name)))
-        }
+        _ if name.starts_with('-') || !name.chars().all(plain) => Err(format!(
+            "\"{}\" may contain only letters, digits, - and _, and may not begin with -",
+            clean(name)
+        )),
         _ => Ok(()),
     }
 }

@@ -40,18 +40,18 @@ pub(super) struct ParsedAddress(BTreeMap<String, String>);
 pub(super) fn check(text: &str) -> Result<ParsedAddress, InvalidAddress> {
     let form = "It looks like postgres://USER@HOST/DATABASE.";
     let Some(rest) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) else {
-        return Err(InvalidAddress::new("is no address of a PostgreSQL database", form));
+        return Err(InvalidAddress::new("isn't the address of a PostgreSQL database", form));
     };
     if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err(InvalidAddress::new("has a blank in it", form));
+        return Err(InvalidAddress::new("contains a space", form));
     }
     // `url` takes no address without a host, libpq does: the socket's folder stands behind the question mark.
     let (authority, after) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
     if user.contains(':') {
         return Err(InvalidAddress::new(
-            "has a password in it",
-            "Take it out: it goes into ~/.pgpass (mode 0600), a line host:port:database:user:password.",
+            "contains a password",
+            "Remove it, and add it to ~/.pgpass (mode 0600) as a line host:port:database:user:password.",
         ));
     }
     let mut written = BTreeMap::new();
@@ -63,7 +63,7 @@ pub(super) fn check(text: &str) -> Result<ParsedAddress, InvalidAddress> {
     // The scheme is one that `url` keeps as it is written; a host in capitals or a socket's folder stays.
     let parsed = |host: &str| {
         Url::parse(&format!("postgres://{host}{after}"))
-            .map_err(|e| InvalidAddress::new(format!("is no address ({e})"), form))
+            .map_err(|e| InvalidAddress::new(format!("isn't a valid address ({e})"), form))
     };
     let url = parsed("localhost")?;
     set("user", unescaped(user));
@@ -79,7 +79,7 @@ pub(super) fn check(text: &str) -> Result<ParsedAddress, InvalidAddress> {
     }
     set("dbname", unescaped(url.path().trim_start_matches('/')));
     if url.fragment().is_some() {
-        return Err(InvalidAddress::new("has a # in it", form));
+        return Err(InvalidAddress::new("contains a #", form));
     }
     for (key, value) in url.query_pairs() {
         option(&key)?;
@@ -95,13 +95,13 @@ pub(super) fn check(text: &str) -> Result<ParsedAddress, InvalidAddress> {
 fn option(key: &str) -> Result<(), InvalidAddress> {
     match key {
         "password" => Err(InvalidAddress::new(
-            "has a password in it",
-            "Take it out: it goes into ~/.pgpass (mode 0600), a line host:port:database:user:password.",
+            "contains a password",
+            "Remove it, and add it to ~/.pgpass (mode 0600) as a line host:port:database:user:password.",
         )),
         known if OPTIONS.contains(&known) => Ok(()),
         other => Err(InvalidAddress {
-            problem: format!("has `{}` in it, which this program doesn't know", clean(other)),
-            right: Some(format!("It knows {}.", OPTIONS.join(", "))),
+            problem: format!("contains `{}`, which this program doesn't support", clean(other)),
+            right: Some(format!("Supported: {}.", OPTIONS.join(", "))),
         }),
     }
 }
@@ -125,7 +125,10 @@ impl ParsedAddress {
         let ports = self.get("port").unwrap_or_default().split(',').map(|text| match text {
             "" => Ok(PORT),
             text => text.parse().ok().filter(|port| *port != 0).ok_or_else(|| {
-                InvalidAddress::new(format!("has no port in \"{}\"", clean(text)), "A port is 1 to 65535.")
+                InvalidAddress::new(
+                    format!("has no valid port in \"{}\"", clean(text)),
+                    "A port is 1 to 65535.",
+                )
             }),
         });
         let ports = ports.collect::<Result<Vec<u16>, _>>()?;
@@ -133,8 +136,8 @@ impl ParsedAddress {
             [port] => Ok(hosts.into_iter().map(|host| (host, port)).collect()),
             _ if ports.len() == hosts.len() => Ok(hosts.into_iter().zip(ports).collect()),
             _ => Err(InvalidAddress::new(
-                "doesn't have as many ports as hosts",
-                "Name one port for all of them, or one for each, with commas between them.",
+                "has a different number of ports and hosts",
+                "Give one port for all hosts, or one for each, separated by commas.",
             )),
         }
     }
@@ -146,13 +149,13 @@ impl ParsedAddress {
             Some("read-write") => Ok(true),
             None | Some("any") if !several => Ok(false),
             None | Some("any") => Err(InvalidAddress::new(
-                "names several hosts, and only one of them takes what is written",
-                "Add target_session_attrs=read-write to it: whichever is the primary is used.",
+                "names several hosts, but only one of them accepts writes",
+                "Add target_session_attrs=read-write: then the current primary is used.",
             )),
             Some(other) => Err(InvalidAddress {
-                problem: format!("has target_session_attrs={} in it", clean(other)),
+                problem: format!("contains target_session_attrs={}", clean(other)),
                 right: Some(
-                    "Only read-write finds the primary among several hosts; with one host leave it out."
+                    "Use read-write to find the primary among several hosts; with one host, remove it."
                         .into(),
                 ),
             }),
@@ -177,10 +180,7 @@ impl ParsedAddress {
                     (None, None) => None,
                     (Some(certificate), Some(key)) => Some((certificate, key)),
                     _ => {
-                        return Err(InvalidAddress::new(
-                            "has one of sslcert and sslkey in it",
-                            "Name both, or none.",
-                        ));
+                        return Err(InvalidAddress::new("has only one of sslcert and sslkey", "Set both, or neither."));
                     }
                 };
                 Ok(Encryption::Verified {
@@ -191,15 +191,15 @@ impl ParsedAddress {
             Some("disable") if loopback() => Ok(Encryption::Local),
             Some("disable") => Err(InvalidAddress::new(
                 "turns encryption off",
-                "That is for 127.0.0.1, [::1], localhost and Unix sockets only; leave sslmode out.",
+                "That works for 127.0.0.1, [::1], localhost and Unix sockets only. Remove sslmode.",
             )),
             Some(other) => Err(InvalidAddress {
                 problem: format!(
-                    "has sslmode={} in it, which doesn't make sure whose server answers",
+                    "contains sslmode={}, which doesn't verify the server's identity",
                     clean(other)
                 ),
                 right: Some(
-                    "Leave it out, or write sslmode=verify-full; sslrootcert=FILE names your own authority."
+                    "Remove it, or use sslmode=verify-full; sslrootcert=FILE sets your own certificate authority."
                         .into(),
                 ),
             }),
@@ -226,7 +226,7 @@ impl ParsedAddress {
             }
             return Ok((self, password));
         }
-        let reason = format!("no service file has the service [{}]", clean(&service));
+        let reason = format!("no service file contains the service [{}]", clean(&service));
         Err(ConfigError::Ledger {
             reason,
             hint: "Add it to ~/.pg_service.conf, or name the file in PGSERVICEFILE.".into(),
@@ -245,7 +245,7 @@ impl ParsedAddress {
         let hosts = written.hosts().map_err(of_address)?.into_iter();
         let hosts: Vec<_> = hosts.map(|(host, port)| DatabaseHost { name: host.to_owned(), port }).collect();
         if hosts.is_empty() {
-            let form = "It looks like postgres://USER@HOST/DATABASE; a Unix socket's folder goes into ?host=/run/postgresql.";
+            let form = "Use postgres://USER@HOST/DATABASE; for a Unix socket, add its folder: ?host=/run/postgresql.";
             return Err(of_address(InvalidAddress::new("names no host", form)).into());
         }
         // A file that can't be used is told of before anything is asked of the server.
@@ -302,13 +302,13 @@ fn section(text: &str, service: &str, file: &Path) -> Result<Option<Service>> {
             _ => {
                 let key = line.split('=').next().unwrap_or_default();
                 let reason = format!(
-                    "{} has `{}` for [{service}], which this program doesn't know",
+                    "{} contains `{}` for [{service}], which this program doesn't support",
                     shown(file),
                     clean(key.trim())
                 );
                 return Err(ConfigError::Ledger {
                     reason,
-                    hint: format!("It knows {} and password.", OPTIONS[..9].join(", ")),
+                    hint: format!("Supported: {} and password.", OPTIONS[..9].join(", ")),
                 }
                 .into());
             }
@@ -372,8 +372,8 @@ fn text_of(path: &Path, holds: FileSensitivity) -> Result<Option<(File, String)>
 
 fn unusable(e: Error) -> Error {
     ConfigError::Ledger {
-        reason: format!("a file that its address needs can't be used: {}", clean(&e.to_string())),
-        hint: "What is in it says where the ledger is, or opens it: no other user may change it, or read a password.".into(),
+        reason: format!("a file that the ledger's address needs can't be used: {}", clean(&e.to_string())),
+        hint: "Make sure that no other user can change the file, or read a password in it.".into(),
     }
     .into()
 }
@@ -413,9 +413,9 @@ mod tests {
     #[test]
     fn what_could_never_be_right_or_safe_is_refused() {
         for (address, says) in [
-            ("postgres://ann:secret@db/x", "a password in it"),
-            ("postgres://db/x?password=secret", "a password in it"),
-            ("postgres://db/x?sslmode=require", "doesn't make sure whose server"),
+            ("postgres://ann:secret@db/x", "contains a password"),
+            ("postgres://db/x?password=secret", "contains a password"),
+            ("postgres://db/x?sslmode=require", "doesn't verify the server's identity"),
             ("postgres://db/x?sslmode=disable", "turns encryption off"),
             ("postgres://127.0.0.1.evil.example/x?sslmode=disable", "turns encryption off"),
             ("postgres://db/x?sslcert=a.crt", "one of sslcert and sslkey"),
@@ -423,15 +423,18 @@ mod tests {
             ("postgres://a,b/x", "several hosts"),
             ("postgres://a,b/x?target_session_attrs=any", "several hosts"),
             ("postgres://a/x?target_session_attrs=standby", "target_session_attrs=standby"),
-            ("postgres://a,b/x?port=1,2,3&target_session_attrs=read-write", "as many ports as hosts"),
+            (
+                "postgres://a,b/x?port=1,2,3&target_session_attrs=read-write",
+                "different number of ports and hosts",
+            ),
             (
                 "postgres://127.0.0.1,db/x?sslmode=disable&target_session_attrs=read-write",
                 "turns encryption off",
             ),
             ("postgres://db/x#y", "a #"),
-            ("postgres://db /x", "a blank"),
-            ("postgres://db:0/x", "no port"),
-            ("https://db/x", "no address of a PostgreSQL"),
+            ("postgres://db /x", "a space"),
+            ("postgres://db:0/x", "no valid port"),
+            ("https://db/x", "isn't the address of a PostgreSQL"),
         ] {
             let wrong = check(address).unwrap_err();
             assert!(wrong.problem.contains(says), "{address}: {wrong:?}");

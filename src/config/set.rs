@@ -15,9 +15,9 @@ use toml_edit::{Array, DocumentMut, Item, TableLike, Value};
 
 /// Settings that something else hangs on: they change together with it, by the command that moves it.
 const MOVED_BY: [(&str, &str); 3] = [
-    ("vault", "The secrets move with it; how: biotrack-auth config vault --help"),
-    ("ledger", "The records move with it; how: biotrack-auth config ledger move --help"),
-    ("sealed.recipients", "The tokens are sealed anew with it; how: biotrack-auth config recipients --help"),
+    ("vault", "To change it and move the secrets: biotrack-auth config vault --help"),
+    ("ledger", "To change it and move the records: biotrack-auth config ledger move --help"),
+    ("sealed.recipients", "To change it and reseal the tokens: biotrack-auth config recipients --help"),
 ];
 
 /// A setting that was to be changed.
@@ -94,11 +94,11 @@ fn place(config: &Config, profile: Option<&str>, key: &str) -> Result<SettingPat
         (Some((name, _)), Some(other)) if name != other => {
             return Err(Error::Usage {
                 what: format!(
-                    "the key is of profile \"{}\", and --profile names \"{}\"",
+                    "the key belongs to profile \"{}\", but --profile is \"{}\"",
                     clean(name),
                     clean(other)
                 ),
-                hint: "Leave --profile out.".into(),
+                hint: "Remove --profile.".into(),
             });
         }
         (Some((name, key)), _) => (Some(name), key),
@@ -113,7 +113,7 @@ fn place(config: &Config, profile: Option<&str>, key: &str) -> Result<SettingPat
             let moved = MOVED_BY.iter().find(|(moved, _)| scope == Scope::File && *moved == key);
             match moved {
                 Some((key, by)) => Err(Error::Usage {
-                    what: format!("`{key}` isn't changed in the file alone"),
+                    what: format!("`{key}` can't be changed with config set"),
                     hint: format!("{by}."),
                 }),
                 None => Ok(SettingPath { profile: profile.map(str::to_owned), key: key.to_owned(), form }),
@@ -125,21 +125,21 @@ fn place(config: &Config, profile: Option<&str>, key: &str) -> Result<SettingPat
 
 /// There is no such key; with the one that was probably meant.
 fn unknown(config: &Config, profile: Option<&str>, scope: Scope, key: &str) -> Error {
-    let what = format!("there is no key `{}`", clean(key));
+    let what = format!("unknown key `{}`", clean(key));
     let whole = |key: &str| profile.map_or_else(|| key.to_owned(), |name| format!("profiles.{name}.{key}"));
     let hint = if without_secret(key).is_some() {
-        "No secret stands in the file, and no admin's password is ever asked for. The client secret goes into the vault: biotrack-auth config set-secret.".into()
+        "The file never contains a secret or an admin's password. To store the client secret in the vault: biotrack-auth config set-secret.".into()
     } else if scope == Scope::Profile && Scope::File.find(key).is_some() {
-        format!("It belongs to the whole file. Did you mean `{key}`, without the profile?")
+        format!("It is a setting of the whole file. Did you mean `{key}`, without the profile?")
     } else if let Some(key) = nearest(key, scope.keys()) {
         format!("Did you mean `{}`?", whole(key))
     } else if let (Scope::File, Some(key)) = (scope, nearest(key, Scope::Profile.keys())) {
         match &config.names()[..] {
             [only] => format!("Did you mean `profiles.{only}.{key}`?"),
-            _ => format!("It belongs to a profile. Did you mean `profiles.NAME.{key}`?"),
+            _ => format!("It is a profile's setting. Did you mean `profiles.NAME.{key}`?"),
         }
     } else {
-        "The keys that there are: biotrack-auth config show.".into()
+        "To see all keys: biotrack-auth config show.".into()
     };
     Error::Usage { what, hint }
 }
@@ -148,9 +148,9 @@ fn unknown(config: &Config, profile: Option<&str>, scope: Scope, key: &str) -> E
 fn read_value(form: ValueForm, key: &str, typed: &str) -> Result<Value> {
     if typed.to_uppercase().contains("AGE-SECRET-KEY") {
         return Err(Error::Usage {
-            what: format!("`{}` was given a secret key", clean(key)),
+            what: format!("the value for `{}` is a secret key", clean(key)),
             hint:
-                "No secret stands in the file. Make a new identity: this one has been written in the clear."
+                "The file must not contain secrets. Create a new identity: this one was typed in the clear."
                     .into(),
         });
     }
@@ -235,11 +235,11 @@ fn nothing_new(
     let is_new = |problem: &str| before.iter().all(|(known, _)| known != problem);
     match after.iter().find(|(problem, _)| is_new(problem)) {
         Some((_, ConfigError::Invalid { problem, right, .. })) => {
-            let hint = right.clone().unwrap_or_else(|| "Nothing was written.".into());
+            let hint = right.clone().unwrap_or_else(|| "The file was not changed.".into());
             Err(Error::Usage { what: problem.clone(), hint })
         }
         Some((problem, other)) => {
-            let hint = other.hint().unwrap_or_else(|| "Nothing was written.".into());
+            let hint = other.hint().unwrap_or_else(|| "The file was not changed.".into());
             Err(Error::Usage { what: problem.clone(), hint })
         }
         None => Ok(after.into_iter().map(|(_, e)| e).collect()),

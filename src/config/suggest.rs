@@ -25,6 +25,6 @@ pub(super) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>)
 pub(super) fn did_you_mean(typed: &str, known: &[&str]) -> String {
     match nearest(typed, known.iter().copied()) {
         Some(name) => format!("Did you mean `{name}`?"),
-        None => format!("There are: {}.", known.join(", ")),
+        None => format!("Choose one of {}.", known.join(", ")),
     }
 }

@@ -329,7 +329,7 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
                 _ => ProviderError::Lost {
                     host: host_of(&self.client.endpoints.token),
                     what: "the code",
-                    reason: "it didn't come in time".into(),
+                    reason: "no answer arrived in time".into(),
                 }
                 .into(),
             };
@@ -401,7 +401,9 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
                         Ok(None) => {}
                         Ok(granted) => end = granted.map(Ok),
                         // It's open for as long as it was to be waited for.
-                        Err(e) => tracing::warn!("how flow {} ended isn't noted in the ledger: {e}", id.0),
+                        Err(e) => {
+                            tracing::warn!("could not note the end of flow {} in the ledger: {e}", id.0)
+                        }
                     }
                 }
                 FlowEffect::Reply => {
@@ -448,7 +450,7 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
             if self.engine.goes_on_serving()
                 && let Err(e) = self.custody.give_back(id)
             {
-                tracing::warn!("flow {} stays this process's own in the ledger for now: {e}", id.0);
+                tracing::warn!("could not release flow {} in the ledger yet: {e}", id.0);
             }
             if self.custody.is_left_over(id) {
                 self.left_over.push(UnrecordedEnd { flow: id.clone(), item });
@@ -535,10 +537,7 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
 pub fn wanted_later_in_words(wait: Duration) -> String {
     // Rounded up: it's sent by then.
     let seconds = i64::try_from(wait.as_secs()).unwrap_or_default().saturating_add(1);
-    format!(
-        "BioTrack is busy and wants the code later. It is sent again in {}.",
-        in_words(SignedDuration::from_secs(seconds))
-    )
+    format!("BioTrack is busy. Sending the code again in {}.", in_words(SignedDuration::from_secs(seconds)))
 }
 
 /// How long a code waits that the provider wants later: as it asks, and never so short that it's asked in a storm.

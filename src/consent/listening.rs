@@ -152,7 +152,7 @@ impl<'l, 'e> Listening<'l, 'e> {
         let found = match self.flows.custody.find(&returned) {
             Ok(found) => found,
             Err(e) => {
-                tracing::info!("an answer isn't taken: {e}");
+                tracing::info!("an answer was refused: {e}");
                 return match &e {
                     // A browser that asks again while its answer is being exchanged.
                     Error::Handoff(HandoffError::Used { license }) | Error::Busy { license, .. } => {
@@ -219,7 +219,7 @@ impl<'l, 'e> Listening<'l, 'e> {
 
     fn stop(&mut self) {
         self.stopping = true;
-        self.env.terminal.info("Stopping; what is under way is finished first.");
+        self.env.terminal.info("Stopping after finishing the running exchanges.");
         self.flows.stop(|_| Error::Interrupted { next: None });
     }
 

@@ -18,23 +18,22 @@ pub fn finish_left_over(
         match recovered {
             RecoveryOutcome::Unanswered => {}
             RecoveryOutcome::Finished { kept, username } => {
-                say(&format!("Finished the grant of {license} that an earlier run had left."));
+                say(&format!("Stored the grant for {license} that an earlier command had left unfinished."));
                 if !username.same_as(asked.username.as_str()) {
-                    say(&format!(
-                        "It was asked of {username}; to ask {}, run the command again.",
-                        asked.username
-                    ));
+                    say(&format!("{username} granted it. To ask {}, run the command again.", asked.username));
                 }
                 done = Some(kept);
             }
             RecoveryOutcome::Uncertain => say(&format!(
-                "An earlier run ended while a grant of {license} was on its way; whether it was made is uncertain. Asking again."
+                "An earlier command ended while BioTrack was answering for {license}; it is uncertain whether access was granted. Asking again."
             )),
             RecoveryOutcome::UncertainDeactivation => say(&format!(
-                "An earlier run ended while {license} was being deactivated; whether BioTrack revoked its grant is uncertain. Asking for a new one."
+                "An earlier command ended while it deactivated {license}; it is uncertain whether BioTrack revoked the grant. Asking for a new one."
             )),
             RecoveryOutcome::Failed(e) => {
-                say(&format!("What an earlier run had left of {license} can't be used: {e}"));
+                say(&format!(
+                    "The unfinished grant that an earlier command left for {license} can't be used: {e}"
+                ));
             }
         }
     }

@@ -57,10 +57,10 @@ impl Custody<'_> {
         {
             let why = match e {
                 // Nobody was waited for, whatever the error says to those who were.
-                Error::Ledger(LedgerError::Busy { .. }) => "somebody else is writing".to_owned(),
+                Error::Ledger(LedgerError::Busy { .. }) => "another process is writing".to_owned(),
                 other => other.to_string(),
             };
-            tracing::warn!("that a token of {} was used could not be noted: {why}", record.key);
+            tracing::warn!("could not note that a token of {} was used: {why}", record.key);
         }
     }
 
@@ -105,7 +105,7 @@ impl Custody<'_> {
             }
             let Some(token) = live.granted.refresh.clone() else {
                 self.ends_with_its_token(&live)?;
-                let state = "without a refresh token, and its access token has lapsed".into();
+                let state = "without a refresh token, and its access token has expired".into();
                 return Err(self.no_token(&live.standing, state));
             };
             let refreshing = match left {

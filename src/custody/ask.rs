@@ -121,7 +121,9 @@ impl Custody<'_> {
                 Ok(left) => left,
                 // The others are on disk already, and are put all the same.
                 Err(e) => {
-                    tracing::warn!("what others had written meanwhile wasn't decided on anew: {e}");
+                    tracing::warn!(
+                        "could not recheck the records that other processes changed meanwhile: {e}"
+                    );
                     break;
                 }
             };

@@ -21,13 +21,13 @@ impl Custody<'_> {
         let keys = std::mem::take(&mut self.changed_keys);
         for key in keys {
             if let Err(e) = self.settle_moot_refresh(&key) {
-                tracing::warn!("a refresh of {key} that was left over isn't closed yet: {e}");
+                tracing::warn!("an unfinished refresh of {key} isn't closed yet: {e}");
             }
             if let Err(e) = self.prove_new(&key) {
-                tracing::warn!("the new grant of {key} isn't proven yet: {e}");
+                tracing::warn!("the new grant of {key} isn't verified yet: {e}");
             }
             if let Err(e) = self.drop_superseded(&key) {
-                tracing::warn!("the replaced grant of {key} isn't cleared away yet: {e}");
+                tracing::warn!("the replaced grant of {key} isn't cleaned up yet: {e}");
             }
         }
         self.renew_old_seals();

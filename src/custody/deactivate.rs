@@ -110,7 +110,7 @@ impl Custody<'_> {
             // defense: S35 lost-refresh-stays-uncertain
             (Ok(left), _) => lost = left,
             (Err(e), RevocationMode::Nobody) => {
-                tracing::warn!("what a refresh of {key} had left can't be read: {e}");
+                tracing::warn!("can't read the unfinished refresh of {key}: {e}");
             }
             (Err(e), _) => return Err(e),
         }

@@ -33,9 +33,9 @@ impl Custody<'_> {
             self.read_grant(&held, key)?;
         }
         let detail = match reason {
-            "" => format!("the grant of {} that awaited approval was discarded", shown.granted_by),
+            "" => format!("the grant from {} that awaited approval was discarded", shown.granted_by),
             reason => {
-                format!("the grant of {} that awaited approval was discarded: {reason}", shown.granted_by)
+                format!("the grant from {} that awaited approval was discarded: {reason}", shown.granted_by)
             }
         };
         let (mut kept, mut gone) = (false, held.place);

@@ -138,7 +138,7 @@ pub fn quiet(standing: &AuthorizationWithFlows) -> Result<()> {
         None => Ok(()),
         Some(flow) if flow.abandoned => Err(Error::Busy {
             license,
-            holder: "a process that has ended; its work is not recovered yet (biotrack-auth status says how)"
+            holder: "a process that has ended and left work unfinished (biotrack-auth status shows the next command)"
                 .into(),
         }),
         Some(_) => Err(Error::Busy { license, holder: "another process".into() }),

@@ -17,7 +17,7 @@ impl Custody<'_> {
             let whose = first_few(&export.licenses, NAMED);
             if !here {
                 told.push(format!(
-                    "An export of {whose} was cut short by {}. Run any command that writes there, to finish it.",
+                    "An export of {whose} was interrupted by {}. To finish it, run any command that writes there.",
                     clean(export.owner())
                 ));
                 continue;
@@ -26,7 +26,7 @@ impl Custody<'_> {
             let Some(export) = self.ledger.export_as_it_is(&export)? else { continue };
             let said = match export.file.clone() {
                 None => format!(
-                    "An export of {whose} to standard output was cut short. The tokens are still live here: throw away what was written, and don't import it."
+                    "An export of {whose} to standard output was interrupted. The tokens are still in use here: discard the output, and don't import it."
                 ),
                 Some(file) => match in_file(&export, &file, &whose) {
                     Ok(said) => said,
@@ -59,20 +59,20 @@ fn in_file(export: &ExportNote, file: &Path, whose: &str) -> Result<String> {
             };
             removed.map_err(|e| Error::File {
                 path: part.display().to_string(),
-                reason: format!("it's a bundle that must not be imported, and can't be removed: {e}"),
+                reason: format!("this export must not be imported, and can't be removed: {e}"),
             })?;
             format!(
-                "An export of {whose} was cut short: its unfinished file is removed, and the tokens are still live here. Export again."
+                "An export of {whose} was interrupted: its unfinished file is removed, and the tokens are still in use here. Export again."
             )
         }
-        (false, false) => format!("An export of {whose} was cut short: nothing has left. Export again."),
+        (false, false) => format!("An export of {whose} was interrupted: nothing was moved. Export again."),
         (true, true) => {
             give_its_name(&part, file, whose)?;
             gone(whose, &shown)
         }
         (true, false) if is_there => gone(whose, &shown),
         (true, false) => format!(
-            "An export of {whose} was cut short once the tokens had left, and {shown} isn't there. Unless it has been imported, ask the admins to grant access again: biotrack-auth renew"
+            "An export of {whose} was interrupted after the tokens were moved, and {shown} is missing. Unless it was imported, ask the admins to grant access again: biotrack-auth renew"
         ),
     })
 }
@@ -83,7 +83,7 @@ pub(super) fn give_its_name(part: &Path, file: &Path, whose: &str) -> Result<()>
         true => Error::File {
             path: part.display().to_string(),
             reason: format!(
-                "it's the bundle with the tokens of {whose}, and another file has its name: move that away, then run any command that writes"
+                "this is the export with the tokens of {whose}, and another file has its name: move that file away, then run any command that writes"
             ),
         },
         false => e,
@@ -92,6 +92,6 @@ pub(super) fn give_its_name(part: &Path, file: &Path, whose: &str) -> Result<()>
 
 fn gone(whose: &str, file: &str) -> String {
     format!(
-        "An export of {whose} was cut short once the tokens had left: they are in {file}. Keep it until it's imported where they live from now on."
+        "An export of {whose} was interrupted after the tokens were moved: they are in {file}. Keep it until it is imported on the new host."
     )
 }

@@ -22,7 +22,7 @@ impl Custody<'_> {
         self.seals_of(flow)?;
         let now = self.env.clock.now();
         let asked = self.in_flight.get_mut(flow).ok_or_else(unknown)?;
-        tracing::info!("a code for {} came", asked.key);
+        tracing::info!("a code for {} arrived", asked.key);
         if let Some(seal) = asked.code_seal.take() {
             let label = self.seals.code(&self.provider.profile, &asked.key, flow);
             asked.code = Some(seal.close(&label, &Sealable::of(&code.expose()))?);
@@ -34,7 +34,7 @@ impl Custody<'_> {
             true => self.note(flow, &FlowStage::Arrived(sealed), Some(&print)).map(drop),
             false => self.claim_with_its_code(flow).or_else(|e| match (e, &mut self.spool) {
                 (Error::Ledger(e), Some(spool)) if !matches!(e, LedgerError::TakenOver) => {
-                    tracing::info!("the ledger can't be told that a code came, so the spool keeps it: {e}");
+                    tracing::info!("could not note the code in the ledger, so the spool keeps it: {e}");
                     spool.keep_claimed(flow, &FlowStage::Arrived(sealed), &print)?;
                     self.in_flight.get_mut(flow).ok_or_else(unknown)?.unclaimed = Some(e);
                     Ok(())
@@ -116,7 +116,7 @@ impl Custody<'_> {
         let noted = self.ledger.note_sent(flow, Some(&print), taken_up);
         let noted =
             if taken_up { noted? } else { self.or_spooled(flow, &FlowStage::Sent, Some(&print), noted)? };
-        tracing::info!("the code for {} is noted as being sent", whole.key);
+        tracing::info!("sending the code for {}", whole.key);
         Ok(noted.with(whole))
     }
 

@@ -19,9 +19,9 @@ pub struct IntrospectionSummary {
     pub unknown: Vec<(Key, String)>,
 }
 
-const UNCLEAR: &str = "no clear answer came";
+const UNCLEAR: &str = "the provider gave no clear answer";
 const NOT_BELIEVED: &str =
-    "the provider calls it inactive, as it did another grant whose refresh proved that it lives";
+    "the provider calls it inactive, as it also called another grant that a refresh then proved valid";
 
 impl Custody<'_> {
     /// Asks about each of these living grants. `told` hears how many have been asked about. The provider must have been
@@ -69,8 +69,7 @@ impl Custody<'_> {
         if knows_refresh_tokens {
             called_dead.append(&mut doubtful);
         }
-        let doubt =
-            "its access token has lapsed, and this provider may look no refresh tokens up; `token` finds out";
+        let doubt = "its access token has expired, and this provider doesn't introspect refresh tokens; `token` finds out";
         looked.unknown.extend(doubtful.into_iter().map(|key| (key, doubt.to_owned())));
         let mut is_believed = true;
         for key in called_dead {

@@ -81,7 +81,9 @@ impl Custody<'_> {
         }
         let found = self.ledger.secrets(&self.provider.profile, key, Role::Live)?.pop();
         let Some(secret) = found else {
-            return Err(self.no_token(&standing, format!("{}, but its tokens aren't here", state.word())));
+            return Err(
+                self.no_token(&standing, format!("{}, but its tokens are not on this host", state.word()))
+            );
         };
         Ok((standing, secret))
     }
@@ -115,7 +117,7 @@ impl Custody<'_> {
             return Err(ProviderError::Useless {
                 host: self.provider.host(),
                 what: "the token request",
-                answer: "an access token with characters that no token may have".into(),
+                answer: "an access token with invalid characters".into(),
             }
             .into());
         }

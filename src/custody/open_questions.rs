@@ -49,7 +49,7 @@ impl Custody<'_> {
                 }
                 Some(known) => {
                     tracing::info!(
-                        "an answer to a question that is known comes while the ledger can't be read: {e}"
+                        "an answer to a known request arrived while the ledger can't be read: {e}"
                     );
                     Ok(Some(known.clone()))
                 }

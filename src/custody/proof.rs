@@ -58,9 +58,9 @@ impl Custody<'_> {
         if !self.provider.introspect {
             return Proof::Enough;
         }
-        let Ok(exchange) = self.online() else { return Proof::Wanting("the provider couldn't be asked") };
+        let Ok(exchange) = self.online() else { return Proof::Wanting("the provider could not be reached") };
         let Some(address) = exchange.endpoints.introspection.clone() else {
-            return Proof::Wanting("the provider offers none");
+            return Proof::Wanting("the provider offers no introspection");
         };
         let granted = granted.clone();
         let asked = self.env.wait(async move {
@@ -69,7 +69,7 @@ impl Custody<'_> {
         match asked {
             Ok(Liveness::Active) => Proof::Enough,
             Ok(Liveness::Inactive) => Proof::Wanting("the provider called the new grant inactive"),
-            Ok(Liveness::Unknown) | Err(_) => Proof::Wanting("no clear answer came"),
+            Ok(Liveness::Unknown) | Err(_) => Proof::Wanting("the provider gave no clear answer"),
         }
     }
 
@@ -92,7 +92,7 @@ impl Custody<'_> {
         }
         if live.granted.refresh.is_none() {
             return Ok(RecheckedGrant::Unknown(
-                "the provider calls it inactive, and there is no refresh token to prove that",
+                "the provider calls it inactive, and there is no refresh token to confirm that",
             ));
         }
         let refreshed = self.proven_by_refresh(key, live.secret.id, &claim);
@@ -122,7 +122,9 @@ impl Custody<'_> {
             return Ok(());
         }
         match self.confirm(key, |_, _| Ok(None))? {
-            RecheckedGrant::Unknown(why) => tracing::warn!("the new grant of {key} isn't proven yet: {why}"),
+            RecheckedGrant::Unknown(why) => {
+                tracing::warn!("the new grant of {key} isn't verified yet: {why}")
+            }
             RecheckedGrant::Active | RecheckedGrant::Contradicted | RecheckedGrant::Dead => {}
         }
         Ok(())
@@ -205,7 +207,7 @@ impl Custody<'_> {
         match kept {
             Ok(_) => {
                 tracing::warn!(
-                    "{key}: {why}. The new grant was never proven, and the one from before is used again."
+                    "{key}: {why}. The new grant was never verified, so the previous grant is used again."
                 );
                 self.orphaned_items
                     .extend([old.place, dead.secret.place.clone()].into_iter().filter(is_item));

@@ -50,7 +50,7 @@ impl ReceivedGrant {
 
     /// What whoever asked must know of it, a sentence each: what isn't confirmed is never passed off as verified.
     pub(super) fn remarks(&self) -> Vec<String> {
-        const NO_REFRESH_TOKEN: &str = "BioTrack gave no refresh token: the grant ends with its access token, and then a person must grant access again.";
+        const NO_REFRESH_TOKEN: &str = "BioTrack gave no refresh token: the grant ends when its access token expires, and then the admin must grant access again.";
         let unconfirmed = (!self.unconfirmed.is_empty())
             .then(|| format!("Not confirmed by BioTrack's answer: {}.", self.unconfirmed.join(", ")));
         let alone = self.granted.refresh.is_none().then(|| NO_REFRESH_TOKEN.to_owned());
@@ -91,7 +91,7 @@ impl Custody<'_> {
         let username = self.ledger.asked_user(&flow).ok().flatten().unwrap_or_else(|| asked.username.clone());
         let standing = self.standing(&key).ok().flatten();
         let named = standing.as_ref().map(|it| it.record.username.clone());
-        tracing::info!("a grant of {key} came; it's compared with what was asked");
+        tracing::info!("a grant of {key} arrived; comparing it with the request");
         let comparison = compare(&self.provider, &key, &username, &granted.reported);
         let mut unconfirmed = unconfirmed(&comparison, &granted);
         let mut differences = comparison.differences;

@@ -58,9 +58,9 @@ fn next_step(stage: &FlowStage, online: bool, of_this_host: bool) -> NextStep<'_
         // Not a byte of its code has left.
         FlowStage::Arrived(_) if !online && of_this_host => NextStep::Leave,
         FlowStage::Arrived(_) | FlowStage::Answered(_) if !online => {
-            NextStep::Uncertain("given up without asking the provider")
+            NextStep::Uncertain("canceled without asking the provider")
         }
-        FlowStage::Arrived(_) if !of_this_host => NextStep::Uncertain("its host didn't come back in time"),
+        FlowStage::Arrived(_) if !of_this_host => NextStep::Uncertain("its host did not return in time"),
         FlowStage::Arrived(code) => NextStep::Send(code),
         FlowStage::Answered(answer) => NextStep::Store(answer),
     }
@@ -85,7 +85,7 @@ impl Custody<'_> {
             && standing.record.deactivated_at.is_none()
             && let Err(e) = self.revoke_unwanted(key, RetryPolicy::NONE)
         {
-            tracing::warn!("a grant of {key} that nobody wants isn't revoked yet: {e}");
+            tracing::warn!("a discarded grant of {key} isn't revoked yet: {e}");
         }
         self.changed_keys.insert(key.clone());
         Ok(recovered)
@@ -113,7 +113,7 @@ impl Custody<'_> {
             if resumed.is_err()
                 && let Err(e) = self.ledger.release(&flow)
             {
-                tracing::warn!("what is left of {key} stays this process's own: {e}");
+                tracing::warn!("could not release the unfinished work on {key}: {e}");
             }
             recovered.push(resumed?);
         }
@@ -127,10 +127,8 @@ impl Custody<'_> {
             flow.deadline.saturating_add(CODE_LIVES).unwrap_or(flow.deadline) <= self.env.clock.now();
         match (&flow.stage, &flow.owner) {
             (FlowStage::Arrived(_), Some(owner)) if !lapsed && !self.ledger.is_of_this_host(flow) => {
-                let holder = format!(
-                    "{}, on whose host its answer waits to be finished by the same command",
-                    owner.label
-                );
+                let holder =
+                    format!("{}; its answer waits on that host: run the same command there", owner.label);
                 Err(Error::Busy { license: flow.key.license.to_string(), holder })
             }
             _ => Ok(()),

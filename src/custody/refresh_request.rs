@@ -34,7 +34,7 @@ impl Custody<'_> {
         if let Some(flow) = self.refreshing.take()
             && let Err(e) = self.ledger.leave(&flow)
         {
-            tracing::warn!("the refresh of {key} is let go of only once this process has ended: {e}");
+            tracing::warn!("could not release the refresh of {key} until this process ends: {e}");
         }
     }
 
@@ -84,7 +84,7 @@ impl Custody<'_> {
         let memo = flow.memo.as_ref().ok_or_else(unknown)?;
         let (_, opener) = self.vault.unfold(memo, &self.seals.row_of_verifier(&flow))?;
         let seal = self.vault.another_envelope(&opener)?.answer;
-        tracing::info!("the answer to an earlier refresh of {} is lost; it's sent once more", flow.key);
+        tracing::info!("the answer to an earlier refresh of {} was lost; sending it once more", flow.key);
         let refused_before = flow.stage == FlowStage::Refused;
         let (opened, deadline) = self.times();
         let flow = Flow { opened, deadline, stage: FlowStage::Sent, ..flow };
@@ -120,7 +120,8 @@ impl Custody<'_> {
         ProviderError::Lost {
             host: self.provider.host(),
             what: "an earlier refresh",
-            reason: "that isn't asked again while the token lasts, for it could end the grant".into(),
+            reason: "it isn't repeated while the access token is valid, because that could end the grant"
+                .into(),
         }
         .into()
     }
@@ -136,7 +137,7 @@ impl Custody<'_> {
             let (clock, enough) = (self.env.clock.clone(), interrupts.clone());
             let (key, seconds) = (flow.key.clone(), left.as_millis().div_ceil(1000));
             self.env.wait_and_tell(Some(&interrupts), move |tell| async move {
-                tell(format!("The answer to a refresh of {key} was lost; it's asked again in {seconds} s."));
+                tell(format!("The answer to a refresh of {key} was lost; retrying in {seconds} s."));
                 clock.pass(left, Box::pin(enough.come(1))).await;
             })?;
         }
@@ -243,7 +244,7 @@ impl Custody<'_> {
             return Err(doubt);
         }
         const OLDER: &str =
-            "the last refresh brought no new refresh token, and the one from before is refused";
+            "the last refresh returned no new refresh token, and the provider refused the old one";
         let (mut why, mut state) = (error.to_string(), State::Invalid.word().to_owned());
         if live.granted.refresh_is_older {
             why = format!("{why}; {OLDER}");
@@ -267,7 +268,7 @@ impl Custody<'_> {
     /// Closes a refresh whose answer is lost, and whose grant is replaced or given up: it may have rotated the tokens, and
     /// then the grant lives on, and nobody has one to revoke it with. The history says so, once.
     pub(super) fn close_lost(&mut self, flow: &Flow) -> Result<()> {
-        const SAID: &str = "the answer to a refresh was lost: the grant of that time may still stand";
+        const SAID: &str = "the answer to a refresh was lost: the earlier grant may still be valid";
         const LINES: u32 = 20;
         let lines = self.ledger.last_lines(&flow.profile, &flow.key, LINES)?;
         let told = lines

@@ -103,7 +103,7 @@ impl ClientRehearsal {
     /// The first thing that is wrong; the client is tested only where every endpoint answers.
     pub async fn problem(self) -> Option<Error> {
         let (client, clock) = (&self.client, self.client.clock.clone());
-        let told = |e: &Error, _| tracing::info!("{e}; it's tried again");
+        let told = |e: &Error, _| tracing::info!("{e}; retrying");
         match retry(RetryPolicy::LOOK, clock, None, told, || client.try_endpoints()).await {
             Ok(()) => self.wrong_client().await,
             Err(e) => Some(e),
@@ -115,7 +115,7 @@ impl ClientRehearsal {
         let tested = self.client.test_client((&key, &username), redirect_uri, &unlike_any, next).await;
         match &tested {
             Ok(accepted) => {
-                tracing::info!("the client is accepted: {}", if *accepted { "yes" } else { "can't be told" });
+                tracing::info!("the client is accepted: {}", if *accepted { "yes" } else { "unknown" });
             }
             Err(_) => return tested.err(),
         }
@@ -140,6 +140,6 @@ fn read(file: &Path) -> Vec<String> {
 fn write(file: &Path, lines: &[String]) {
     let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
     if let Err(e) = files::replace_private(file, text.as_bytes()) {
-        tracing::warn!("that the client is accepted isn't remembered: {e}");
+        tracing::warn!("could not remember that the client is accepted: {e}");
     }
 }

@@ -19,16 +19,16 @@ impl Custody<'_> {
             Ok(true) => match self.revoke_unwanted(key, RetryPolicy::NONE) {
                 Ok(()) => "The wrong grant was revoked, and nothing was stored.",
                 Err(_) => {
-                    "The wrong grant wasn't stored; its revocation hasn't been answered yet, and the next command on this license tries again."
+                    "The wrong grant was not stored. BioTrack has not confirmed its revocation yet; the next command on this license tries again."
                 }
             },
             Ok(false) => {
-                "The wrong grant wasn't stored. It can't be revoked alone here, so it stays valid at BioTrack until it lapses or the admin removes it."
+                "The wrong grant was not stored. It can't be revoked separately, so it stays valid at BioTrack until it expires or the admin removes it."
             }
             Err(e) => match self.quarantine_sealed(flow, key, sealed.0.clone(), &e) {
                 lost @ Error::Custody(CustodyError::GrantLost { .. }) => return lost,
                 _ => {
-                    "The wrong grant isn't in the record; it waits sealed in the journal, and the next command on this license takes it back."
+                    "The wrong grant was not stored. It is kept sealed in the journal; the next command on this license revokes it."
                 }
             },
         };

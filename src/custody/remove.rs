@@ -55,19 +55,19 @@ fn why_kept(standing: &AuthorizationWithFlows, grants: &[StoredSecret]) -> Optio
     let left_over = standing.flows.iter().any(|flow| flow.abandoned && !flow.waits_for_anybody());
     let has = |role| grants.iter().any(|grant| grant.role == role);
     Some(if left_over {
-        "a process that has ended left something of it to be finished"
+        "a process that has ended left a consent or refresh of it unfinished"
     } else if record.revocation_pending {
         "a revocation of its grant is pending"
     } else if record.held_by.is_some() || has(Role::Held) {
-        "another admin's grant of it awaits approval"
+        "a grant from another admin awaits approval"
     } else if record.held_elsewhere {
-        "its grant is in use elsewhere, or came with a backup"
+        "its grant is in use elsewhere, or came from a backup"
     } else if record.is_granted() {
         "it has a grant"
     } else if ROLES.iter().any(|role| has(*role)) {
         "tokens of an earlier grant are still kept"
     } else if record.uncertain_at.is_some() && record.deactivated_at.is_none() {
-        "whether it was granted is uncertain"
+        "it is uncertain whether it was granted"
     } else {
         return None;
     })
@@ -156,13 +156,13 @@ mod tests {
             ),
             (
                 Authorization { held_by: Some("bob".into()), ..record() },
-                "another admin's grant of it awaits approval",
+                "a grant from another admin awaits approval",
             ),
             (
                 Authorization { held_elsewhere: true, deactivated_at: None, ..deactivated() },
-                "its grant is in use elsewhere, or came with a backup",
+                "its grant is in use elsewhere, or came from a backup",
             ),
-            (Authorization { uncertain_at: now, ..record() }, "whether it was granted is uncertain"),
+            (Authorization { uncertain_at: now, ..record() }, "it is uncertain whether it was granted"),
         ] {
             assert_eq!(kept(record, Vec::new(), None), Some(told));
         }
@@ -176,7 +176,7 @@ mod tests {
             FlowStage::Answered(Sealed(Vec::new())),
         ];
         for stage in stages {
-            let told = "a process that has ended left something of it to be finished";
+            let told = "a process that has ended left a consent or refresh of it unfinished";
             assert_eq!(kept(record(), vec![flow(stage, true)], None), Some(told));
         }
     }

@@ -123,7 +123,7 @@ pub fn renew_seals(
                 // One that says what it's for, where an older version's stood: the mark of that one goes.
                 SealJudgment::Fits | SealJudgment::Old => None,
                 SealJudgment::Moved(sealed, now) => {
-                    Some(format!("sealed for {sealed}, and the profile is at {now} now"))
+                    Some(format!("sealed for {sealed}, but the profile is now {now}"))
                 }
                 SealJudgment::Stranger => Some("not sealed by this host".to_owned()),
             };
@@ -168,7 +168,7 @@ fn questions(mut asked: Vec<(String, String)>) -> Vec<String> {
         let mut whose: Vec<_> = group.iter().map(|(_, whose)| whose.clone()).collect();
         whose.dedup();
         let count = counted(group.len(), "secret was", "secrets were");
-        format!("{count} {} ({}). Use what is there?", group[0].0, first_few(&whose, NAMED))
+        format!("{count} {} ({}). Use them?", group[0].0, first_few(&whose, NAMED))
     };
     groups.map(question).collect()
 }
@@ -220,16 +220,16 @@ impl Custody<'_> {
             match renew_seals(&mut self.ledger, &vault, &seals, now, None) {
                 Ok(done) => {
                     tracing::info!(
-                        "{} of an older version are sealed anew, {} are left",
+                        "{} from an older version were resealed, {} are left",
                         done.renewed,
                         done.left
                     );
                 }
-                Err(e) => tracing::info!("what an older version sealed isn't sealed anew yet: {e}"),
+                Err(e) => tracing::info!("secrets from an older version are not resealed yet: {e}"),
             }
         }
         if let Err(e) = note_new_seals(&self.ledger) {
-            tracing::warn!("that every seal says what it is for isn't remembered: {e}");
+            tracing::warn!("could not remember that every seal names its purpose: {e}");
         }
     }
 }

@@ -42,7 +42,7 @@ impl Custody<'_> {
         let (clock, run) = (self.env.clock.clone(), self.interrupts.clone());
         self.env.wait_and_tell(self.interrupts.as_ref(), |tell| async move {
             let told = |e: &Error, wait: Duration| {
-                tell(format!("{e}. It's asked again in {} s.", wait.as_millis().div_ceil(1000)));
+                tell(format!("{e}. Retrying in {} s.", wait.as_millis().div_ceil(1000)));
             };
             let (http, provider, secret) = (&exchange.http, &exchange.provider, exchange.secret.as_ref());
             oauth::retry(patience, clock, run, told, || {

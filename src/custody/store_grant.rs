@@ -128,7 +128,7 @@ impl Custody<'_> {
                 ends.filter(is_kept).for_each(|end| self.ended_in_the_ledger(end));
             }
             Err(e) => {
-                tracing::info!("{} grants can't be committed together: {e}", changes.len());
+                tracing::info!("could not commit {} grants together: {e}", changes.len());
                 done.may_show_up = e.may_show_up();
             }
         }

@@ -37,7 +37,7 @@ impl Custody<'_> {
                 return Err(ProviderError::Lost {
                     host: self.provider.host(),
                     what: "the refresh",
-                    reason: "another process asked just now, and heard nothing that can be used".into(),
+                    reason: "another process asked just now, and got no usable answer".into(),
                 }
                 .into());
             }

@@ -250,7 +250,7 @@ impl<'e> Custody<'e> {
     pub(super) fn forget(&self, places: impl IntoIterator<Item = SecretPlace>) {
         for place in places {
             if let Err(e) = self.vault.forget(&place) {
-                tracing::warn!("an item stays in the vault that nothing names any more: {e}");
+                tracing::warn!("a leftover item stays in the vault: {e}");
             }
         }
     }
@@ -297,7 +297,7 @@ pub(super) fn was_changed<T>(outcome: &Result<T>) -> bool {
 }
 
 pub(super) fn unknown() -> Error {
-    Error::Internal("an answer came to a question that isn't open".into())
+    Error::Internal("an answer arrived for a request that isn't open".into())
 }
 
 pub(super) fn event(

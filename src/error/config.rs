@@ -20,7 +20,7 @@ pub enum ConfigError {
         reason: String,
     },
     /// Others changed it since it was read.
-    #[error("{path} was changed by someone else in the meantime")]
+    #[error("another process changed {path} in the meantime")]
     Changed {
         /// Which.
         path: String,
@@ -46,13 +46,13 @@ pub enum ConfigError {
         known: Vec<String>,
     },
     /// Several profiles, and none chosen.
-    #[error("several profiles, and none is chosen: {}", .known.join(", "))]
+    #[error("there are several profiles, and none is selected: {}", .known.join(", "))]
     WhichProfile {
         /// The names there are.
         known: Vec<String>,
     },
     /// The profile exists already.
-    #[error("profile {name} exists already in {path}")]
+    #[error("profile {name} already exists in {path}")]
     ProfileExists {
         /// Which.
         name: String,
@@ -88,7 +88,7 @@ pub enum ConfigError {
         hint: String,
     },
     /// This host seals to others than the team's ledger lists.
-    #[error("this host seals tokens to other recipients than the ledger lists: {}", told(.missing, .unlisted))]
+    #[error("this host's recipients differ from the ledger's list: {}", told(.missing, .unlisted))]
     OtherRecipients {
         /// Those that the ledger lists and this host doesn't name, with the host that listed each.
         missing: Vec<(String, String)>,
@@ -96,7 +96,7 @@ pub enum ConfigError {
         unlisted: Vec<String>,
     },
     /// Another vault than the one in use was asked for.
-    #[error("the vault is {current} already, and one configuration has one vault")]
+    #[error("the vault is already {current}, and a configuration has only one vault")]
     OtherVault {
         /// The one in use.
         current: String,
@@ -106,9 +106,11 @@ pub enum ConfigError {
 /// Who is listed and not named here, and the reverse.
 fn told(missing: &[(String, String)], unlisted: &[String]) -> String {
     let missing = missing.iter().map(|(recipient, host)| {
-        format!("{} (listed by {}) isn't among those here", clean(recipient), clean(host))
+        format!("{} (listed by {}) isn't configured here", clean(recipient), clean(host))
     });
-    let unlisted = unlisted.iter().map(|it| format!("{} isn't in the ledger's list", clean(it)));
+    let unlisted = unlisted.iter().map(|it| {
+        format!("{} is configured here, but is configured here, but isn't in the ledger's list", clean(it))
+    });
     missing.chain(unlisted).collect::<Vec<_>>().join("; ")
 }
 
@@ -118,9 +120,8 @@ impl ConfigError {
         if !problem.to_uppercase().contains("AGE-SECRET-KEY") {
             return Self::Invalid { path, line, problem, right };
         }
-        let right =
-            "Take it out of the file, and make a new identity: this one has been written in the clear.";
-        let problem = "a secret key stands where something else belongs".into();
+        let right = "Remove it from the file, and create a new identity: this one was written in the clear.";
+        let problem = "a secret key doesn't belong here".into();
         Self::Invalid { path, line, problem, right: Some(right.into()) }
     }
 
@@ -128,15 +129,15 @@ impl ConfigError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Missing { .. } => Some(
-                "Make one: biotrack-auth config init. To only look around: biotrack-auth sandbox demo."
+                "Create one: biotrack-auth config init. To try the program first: biotrack-auth sandbox demo."
                     .into(),
             ),
-            Self::Changed { .. } => Some("Run the command again: it goes on.".into()),
+            Self::Changed { .. } => Some("Run the command again.".into()),
             Self::Invalid { right, .. } => right.clone(),
             Self::NoProfile { known, .. } if known.is_empty() => {
-                Some("Make one: biotrack-auth config init.".into())
+                Some("Create one: biotrack-auth config init.".into())
             }
-            Self::NoProfile { known, .. } => Some(format!("There are: {}.", known.join(", "))),
+            Self::NoProfile { known, .. } => Some(format!("Known profiles: {}.", known.join(", "))),
             Self::WhichProfile { known } => {
                 Some(format!("Add --profile {}, or set default_profile in the file.", known.first()?))
             }
@@ -153,23 +154,23 @@ impl ConfigError {
                 };
                 Some(match (missing.is_empty(), unlisted.is_empty()) {
                     (false, true) => format!(
-                        "If you know them: {}. If you don't: {}.",
+                        "If you recognize them, add them here: {}. If you don't, remove them: {}.",
                         step("add", &missing),
                         step("remove", &missing)
                     ),
                     (false, false) => format!(
-                        "On a host that can read the tokens: {}. Then here, if you know them: {}.",
+                        "First run this on a host that can read the tokens: {}. Then run this here, if you recognize the recipients: {}.",
                         step("add", &unlisted),
                         step("add", &missing)
                     ),
                     (true, _) => format!(
-                        "If they were removed on another host: {}. Else have them listed: {}.",
+                        "If they were removed on another host: {}. Otherwise add them to the list: {}.",
                         step("remove", &unlisted),
                         step("add", &unlisted)
                     ),
                 })
             }
-            Self::OtherVault { .. } => Some("Leave --vault out.".into()),
+            Self::OtherVault { .. } => Some("Remove --vault from the command.".into()),
             Self::File { .. } | Self::Unfit { .. } => None,
         }
     }

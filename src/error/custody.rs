@@ -5,7 +5,7 @@
 pub enum CustodyError {
     /// A grant arrived, and could be stored nowhere.
     #[error(
-        "{license} was granted, but neither vault, ledger nor spool could keep it ({why}; {spool}): it must be consented again"
+        "{license} was granted, but the grant could not be stored in the vault, the ledger or the spool ({why}; {spool}): the admin must grant access again"
     )]
     GrantLost {
         /// Which.
@@ -17,7 +17,7 @@ pub enum CustodyError {
     },
     /// Refreshed tokens arrived, and could be stored nowhere.
     #[error(
-        "{license} was refreshed, but neither vault, ledger nor spool could keep its new tokens ({why}; {spool}): it may have to be consented again"
+        "{license} was refreshed, but its new tokens could not be stored in the vault, the ledger or the spool ({why}; {spool}): the admin may have to grant access again"
     )]
     TokensLost {
         /// Which.
@@ -28,19 +28,17 @@ pub enum CustodyError {
         spool: String,
     },
     /// Another process has the vault's turn.
-    #[error(
-        "another process is moving secrets, or clearing away what nothing names: run the command again when it has ended"
-    )]
+    #[error("another process is moving or cleaning up secrets: run the command again when it has finished")]
     OtherMove,
     /// A license's consent or refresh was left half done.
     #[error(
-        "{license} was left half done by a process that has ended: finish it first, as biotrack-auth status says"
+        "{license} has an unfinished consent or refresh from a process that has ended: finish it first with the next command that biotrack-auth status shows"
     )]
     HalfDone {
         /// Which.
         license: String,
     },
     /// Secrets were changed by others in each of several tries to move them.
-    #[error("others keep changing secrets: run the command again when they have ended")]
+    #[error("other processes keep changing secrets: run the command again when they have finished")]
     SecretsKeepChanging,
 }

@@ -6,17 +6,17 @@ use super::{kind::Kind, text::shell};
 #[derive(Debug, thiserror::Error)]
 pub enum HandoffError {
     /// What was pasted isn't a redirect address.
-    #[error("what was pasted {problem}")]
+    #[error("the pasted text {problem}")]
     Unreadable {
         /// What is wrong with it.
         problem: &'static str,
     },
     /// Its state is of no question that this ledger knows.
-    #[error("this answer belongs to no question under way here, and nothing was sent")]
+    #[error("this answer matches no pending request here; nothing was sent")]
     Stranger,
     /// It came before, or its question was given up.
     #[error(
-        "this answer for {license} counts no more: it was taken, or the license was granted or given up; nothing was sent"
+        "this answer for {license} is no longer valid: it was already used, or the license was granted or canceled since; nothing was sent"
     )]
     Used {
         /// Which license.
@@ -24,14 +24,14 @@ pub enum HandoffError {
     },
     /// Its license was removed since the link was made.
     #[error(
-        "this answer for {license} counts no more: the license was removed from this ledger; nothing was sent"
+        "this answer for {license} is no longer valid: the license was removed from this ledger; nothing was sent"
     )]
     Removed {
         /// Which license.
         license: String,
     },
     /// Its question gave way to a newer one.
-    #[error("the link for {license} that this answers was replaced by a newer one; nothing was sent")]
+    #[error("a newer link for {license} has replaced the one that this answers; nothing was sent")]
     Replaced {
         /// Which license.
         license: String,
@@ -39,7 +39,7 @@ pub enum HandoffError {
         next: String,
     },
     /// The hand-off's time is over.
-    #[error("the link for {license} had lapsed before this answer came; nothing was sent")]
+    #[error("the link for {license} lapsed before this answer arrived; nothing was sent")]
     Lapsed {
         /// Which license.
         license: String,
@@ -47,7 +47,7 @@ pub enum HandoffError {
         next: String,
     },
     /// It's the answer to a question of another profile.
-    #[error("this is the answer for {license} of profile {theirs}, not of {ours}; nothing was sent")]
+    #[error("this answer is for {license} in profile {theirs}, not in {ours}; nothing was sent")]
     OtherProfile {
         /// Which license.
         license: String,
@@ -57,7 +57,7 @@ pub enum HandoffError {
         ours: String,
     },
     /// A command waits for it, and takes it itself.
-    #[error("a command waits for this answer for {license} itself ({holder}); nothing was sent")]
+    #[error("another command is waiting for this answer for {license} ({holder}); nothing was sent")]
     WaitedFor {
         /// Which license.
         license: String,
@@ -65,14 +65,14 @@ pub enum HandoffError {
         holder: String,
     },
     /// It's for a license that isn't part of the run at whose prompt it was pasted.
-    #[error("this answers a link for {license}, which isn't waited for here; nothing was sent")]
+    #[error("this answer is for {license}, which this command isn't waiting for; nothing was sent")]
     NotHere {
         /// Which license.
         license: String,
     },
     /// Its link was made on another host, and its verifier isn't sealed to this one.
     #[error(
-        "the answer for {license} can't be finished on this host, to which its link isn't sealed; nothing was sent"
+        "this host can't use the answer for {license}, because another host made its link; nothing was sent"
     )]
     OtherHost {
         /// Which license.
@@ -82,7 +82,7 @@ pub enum HandoffError {
     },
     /// It had come before; the process that had it has ended, and whether a grant was made is uncertain.
     #[error(
-        "an earlier run ended while the grant of {license} was on its way; whether it was made is uncertain"
+        "an earlier command ended while BioTrack was answering for {license}; it is uncertain whether access was granted"
     )]
     LeftUncertain {
         /// Which license.
@@ -111,29 +111,29 @@ impl HandoffError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unreadable { .. } => {
-                "Paste the whole address from the browser's address bar, as it stands after Grant Access was clicked: http://127.0.0.1:…/callback?code=….".into()
+                "Paste the whole address that the browser's address bar shows after Grant Access was clicked: http://127.0.0.1:…/callback?code=….".into()
             }
             Self::Stranger => {
-                "Paste the whole address that the browser shows after Grant Access, on the host whose ledger has the question. Which licenses wait for an answer, and what to run: biotrack-auth status".into()
+                "Paste the whole address that the browser shows after Grant Access, on the host that made the link. To see which licenses wait for an answer: biotrack-auth status".into()
             }
-            Self::Used { .. } => "See how it stands, and what to run if it needs a grant: biotrack-auth status".into(),
+            Self::Used { .. } => "To see its state and the next command: biotrack-auth status".into(),
             Self::Replaced { next, .. } => {
-                format!("Ask for the answer to the newest link, or hand out another: {next}")
+                format!("Ask the admin to use the newest link, or make another one: {next}")
             }
             Self::Removed { license } => format!(
-                "See what happened: {}. To ask for a grant all the same, register the license again.",
+                "See what happened: {}. To request a grant anyway, register the license again.",
                 shell(["biotrack-auth", "history", license])
             ),
-            Self::Lapsed { next, .. } => format!("Hand out a new link: {next}"),
+            Self::Lapsed { next, .. } => format!("Make a new link: {next}"),
             Self::OtherProfile { theirs, .. } => {
-                format!("Run it for that profile: {}", shell(["biotrack-auth", "complete", "--profile", theirs, "-"]))
+                format!("Run the command for that profile: {}", shell(["biotrack-auth", "complete", "--profile", theirs, "-"]))
             }
             Self::WaitedFor { .. } => {
-                "Paste the address at the prompt of that command, or open it in a browser on its machine. Or stop that command with Ctrl-C, and within 10 minutes: biotrack-auth complete -".into()
+                "Paste the address at that command's prompt, or open it in a browser on its machine. Or stop that command with Ctrl-C and, within 10 minutes, run biotrack-auth complete -".into()
             }
-            Self::NotHere { .. } => "Elsewhere: biotrack-auth complete -".into(),
+            Self::NotHere { .. } => "In another terminal, run biotrack-auth complete -".into(),
             Self::OtherHost { next, .. } => format!(
-                "Finish it on the host that made the link: biotrack-auth complete -. Once a host has listened (biotrack-auth listen), new links can be finished there, too: {next}"
+                "On the host that made the link, run biotrack-auth complete -. Or run biotrack-auth listen here once; then this host can also finish new links: {next}"
             ),
             Self::LeftUncertain { next, .. } => format!("To ask again: {next}"),
         })

@@ -5,16 +5,16 @@ use serde::Serialize;
 /// Exit codes and what they mean, as `--help`, the man page and the README print them.
 pub const EXIT_CODES: &[(u8, &str)] = &[
     (0, "done, or nothing to do"),
-    (1, "failed: someone else holds that license, a doctor finding, a broken history, a failed hook"),
+    (1, "failed: another process holds the license, a doctor finding, a broken history, a failed hook"),
     (2, "usage or configuration"),
     (3, "some of several failed"),
-    (4, "a person must consent, and none could be asked here"),
-    (5, "nobody consented in time, or the code had lapsed"),
-    (6, "denied, or the answer or grant doesn't match what was asked"),
+    (4, "a person must grant access, and this session is not interactive"),
+    (5, "nobody granted access in time, or the code had lapsed"),
+    (6, "denied, or the answer or grant doesn't match the request"),
     (7, "vault or ledger unavailable"),
     (8, "provider or network failed: try again"),
     (9, "no such authorization"),
-    (125, "`exec` itself failed; 126: CMD can't be run; 127: there is no CMD; else CMD's own code"),
+    (125, "`exec` itself failed; 126: CMD can't be run; 127: CMD was not found; otherwise CMD's own code"),
     (130, "interrupted"),
 ];
 
@@ -24,21 +24,21 @@ pub const EXIT_CODES: &[(u8, &str)] = &[
 pub enum Kind {
     /// Wrong or missing arguments.
     Usage,
-    /// The configuration can't be read or doesn't fit.
+    /// The configuration can't be read, or is wrong.
     Config,
-    /// No authorization is named so.
+    /// No authorization matches.
     NotFound,
-    /// Several authorizations are named so.
+    /// Several authorizations match.
     Ambiguous,
-    /// Someone else is at that license now.
+    /// Another process is working on that license.
     Busy,
-    /// A person must consent, and none can be asked here.
+    /// A person must grant access, and this session is not interactive.
     NeedsPerson,
-    /// Nobody consented in time, or the code had lapsed.
+    /// Nobody granted access in time, or the code had lapsed.
     Timeout,
     /// The admin, or BioTrack, refused.
     Denied,
-    /// The grant isn't the one that was asked for.
+    /// The grant differs from the request.
     Mismatch,
     /// The vault can't be reached, read or written.
     Vault,
@@ -50,7 +50,7 @@ pub enum Kind {
     Network,
     /// The mail server refused, or could not be reached.
     Mail,
-    /// Ctrl-C, or a polite signal.
+    /// Ctrl-C, or a termination signal.
     Interrupted,
     /// Some of several failed.
     Partial,
@@ -76,7 +76,7 @@ impl Kind {
     }
 }
 
-/// An error as JSON: DESIGN's `{"code","exit","message","hint"}`.
+/// An error as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Report {
     /// The kind.

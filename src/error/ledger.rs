@@ -31,7 +31,7 @@ pub enum LedgerError {
     },
     /// A newer program wrote it.
     #[error(
-        "the ledger {path} was written by a newer biotrack-auth (schema {found}; this one knows {known})"
+        "the ledger {path} was written by a newer biotrack-auth (schema {found}; this version supports {known})"
     )]
     Newer {
         /// Which.
@@ -42,7 +42,7 @@ pub enum LedgerError {
         known: i64,
     },
     /// It's older than this program, which changes nothing of it here.
-    #[error("the ledger {path} has schema {found}, and this biotrack-auth works with schema {known}")]
+    #[error("the ledger {path} has schema {found}, and this biotrack-auth needs schema {known}")]
     Older {
         /// Which.
         path: String,
@@ -53,7 +53,7 @@ pub enum LedgerError {
     },
     /// It's older than this program, and belongs to another role.
     #[error(
-        "the ledger {place} has schema {found}; the role {owner}, which owns it, has to bring it to schema {known}"
+        "the ledger {place} has schema {found}; its owner, the role {owner}, must migrate it to schema {known}"
     )]
     NotItsOwner {
         /// Its address.
@@ -67,7 +67,7 @@ pub enum LedgerError {
     },
     /// It's older than this program, and its file can't be migrated.
     #[error(
-        "the ledger {path} has schema {found}, and can't be brought to schema {known}, with which this biotrack-auth works: {reason}"
+        "the ledger {path} has schema {found}, and can't be migrated to schema {known}, which this biotrack-auth needs: {reason}"
     )]
     NotMigrated {
         /// Which.
@@ -124,7 +124,7 @@ pub enum LedgerError {
         place: String,
     },
     /// The database holds texts in another encoding than UTF-8.
-    #[error("the ledger {place} can't be kept there: the database's encoding is {encoding}, and not UTF8")]
+    #[error("the ledger {place} can't use this database: its encoding is {encoding}, not UTF8")]
     NotUtf8 {
         /// Its address.
         place: String,
@@ -133,7 +133,7 @@ pub enum LedgerError {
     },
     /// The schema that a ledger is in was made by a role to which nobody entrusted it.
     #[error(
-        "the ledger {place} isn't used: the role {owner} made the schema biotrack_auth there, or something in it, and doesn't own the database"
+        "the ledger {place} isn't safe to use: the role {owner} created the schema biotrack_auth or an object in it, and doesn't own the database"
     )]
     ForeignSchema {
         /// Its address.
@@ -144,7 +144,7 @@ pub enum LedgerError {
         database: String,
     },
     /// The file system under it lacks what it needs.
-    #[error("the ledger {path} can't be kept there: {on} gives no {lacks} ({reason})")]
+    #[error("the ledger can't be kept at {path}: {on} doesn't support {lacks} ({reason})")]
     FileSystem {
         /// What can't be locked or mapped: the ledger, or a file beside it.
         path: String,
@@ -172,13 +172,13 @@ pub enum LedgerError {
         from: String,
     },
     /// What was to move there would meet other records.
-    #[error("the ledger {place} has records of its own")]
+    #[error("the ledger {place} already has records")]
     Occupied {
         /// Which.
         place: String,
     },
     /// Others took a question over, because this process wasn't heard of for too long.
-    #[error("somebody else has taken this over, because this process wasn't heard of for too long")]
+    #[error("another process has taken this over, because this one did not respond for too long")]
     TakenOver,
     /// A write or read failed.
     #[error("the ledger can't {what}: {reason}")]
@@ -197,7 +197,7 @@ pub enum LedgerError {
         reason: String,
     },
     /// Another process changed the record in the meantime.
-    #[error("{license} was changed by someone else in the meantime")]
+    #[error("another process changed {license} in the meantime")]
     Changed {
         /// Which.
         license: String,
@@ -206,7 +206,7 @@ pub enum LedgerError {
     #[error("a secret was changed in the meantime")]
     SecretMoved,
     /// All secrets were moved to another vault since this command began.
-    #[error("the secrets were moved to the {moved} vault while this command still used the {kind} vault")]
+    #[error("the secrets were moved to the {moved} vault while this command was using the {kind} vault")]
     OtherVault {
         /// Where they are.
         moved: String,
@@ -214,7 +214,7 @@ pub enum LedgerError {
         kind: &'static str,
     },
     /// The history's chain doesn't fit, so it can't be pruned.
-    #[error("the history's chain is broken, and nothing of it is removed")]
+    #[error("the history's chain is broken; nothing was removed")]
     BrokenHistory,
     /// The grant arrived, but could not be kept; it waits, sealed.
     #[error("{license} was granted, but the grant can't be stored yet: {reason}")]
@@ -226,7 +226,7 @@ pub enum LedgerError {
     },
     /// It lacks what this host had seen of it.
     #[error(
-        "the ledger {path} went back in time: it lacks what this host had done there; since then this host changed {licenses}"
+        "the ledger {path} went back in time: it lacks changes that this host made; since then this host changed {licenses}"
     )]
     WentBack {
         /// Which.
@@ -235,7 +235,9 @@ pub enum LedgerError {
         licenses: String,
     },
     /// The refresh token may be spent.
-    #[error("{license} isn't refreshed: the ledger went back in time, and its refresh token may be spent")]
+    #[error(
+        "{license} was not refreshed: the ledger went back in time, and the refresh token may already be used"
+    )]
     MayBeSpent {
         /// Which.
         license: String,
@@ -280,44 +282,44 @@ impl LedgerError {
     pub fn hint(&self, selector: Option<&str>) -> Option<String> {
         Some(match self {
             Self::Open { .. } => "Check the folder's owner and mode (0700, yours), and the disk.",
-            Self::FileSystem { .. } => "Keep it on a disk of this machine: set XDG_DATA_HOME, or BIOTRACK_AUTH_HOME for everything, to a folder there, also where cron and systemd start it. What several hosts share is kept in PostgreSQL (docs/team.md).",
-            Self::Missing { on_a_server: false, .. } => "Check that its folder is mounted, and that BIOTRACK_AUTH_HOME or XDG_DATA_HOME is what it was when the ledger was made. A first one is made by biotrack-auth config init, register or import.",
-            Self::Missing { on_a_server: true, .. } => "Check the host and the database that the configuration names (ledger = \"…\"). A first one is made by biotrack-auth config init, register or import.",
+            Self::FileSystem { .. } => "Keep it on a local disk: set XDG_DATA_HOME, or BIOTRACK_AUTH_HOME for everything, to a folder there, also for cron and systemd. To share a ledger among hosts, use PostgreSQL (docs/team.md).",
+            Self::Missing { on_a_server: false, .. } => "Check that its folder is mounted, and that BIOTRACK_AUTH_HOME or XDG_DATA_HOME is the same as when the ledger was created. To create a first ledger, run biotrack-auth config init, register or import.",
+            Self::Missing { on_a_server: true, .. } => "Check the host and the database that the configuration names (ledger = \"…\"). To create a first ledger, run biotrack-auth config init, register or import.",
             Self::Damaged { .. } => "Keep the file, restore the last backup beside it (with its -wal file), and compare.",
-            Self::Newer { .. } => "Install the newer version here, too; this one changes nothing.",
-            Self::Older { .. } => "The role that owns it brings it up to date: biotrack-auth doctor --fix. Until then the older version works with it.",
+            Self::Newer { .. } => "Install the newer version on this host. This version changes nothing.",
+            Self::Older { .. } => "Migrate it as the role that owns it: biotrack-auth doctor --fix. Until then the older version works with it.",
             Self::NotItsOwner { owner, .. } => return Some(format!("Run biotrack-auth doctor --fix as {owner}: with postgres://{owner}@… as the ledger's address.")),
-            Self::NotMigrated { .. } => "Any command migrates it once the file and its folder can be written, with room for a copy of it: biotrack-auth doctor --fix.",
-            Self::Busy { .. } => "Wait until the other process has ended, then run the command again.",
+            Self::NotMigrated { .. } => "Make the file and its folder writable, with room for a copy of the file, then migrate it: biotrack-auth doctor --fix.",
+            Self::Busy { .. } => "Wait until the other process has finished, then run the command again.",
             Self::Held { process, .. } => {
-                return Some(format!("Run the command again once that session has ended. One that hangs is ended by an administrator: SELECT pg_terminate_backend({process});"));
+                return Some(format!("Run the command again when that session has ended. If it hangs, an administrator can end it: SELECT pg_terminate_backend({process});"));
             }
-            Self::Away { .. } => "See that the server runs and that this host reaches it (biotrack-auth doctor), then run the command again. What was granted meanwhile waits here, sealed.",
-            Self::Refused { .. } => "See to the role, its password file, the certificates and what the role may do (docs/team.md), then run the command again.",
-            Self::NotUtf8 { .. } => "Make a database for it: CREATE DATABASE ledger TEMPLATE template0 ENCODING 'UTF8' OWNER ledger_owner;",
+            Self::Away { .. } => "Check that the server is running and that this host can reach it (biotrack-auth doctor), then run the command again. Grants that arrive meanwhile are kept here, sealed.",
+            Self::Refused { .. } => "Check the role, its privileges, its password file and the certificates (docs/team.md), then run the command again.",
+            Self::NotUtf8 { .. } => "Create a database for it: CREATE DATABASE ledger TEMPLATE template0 ENCODING 'UTF8' OWNER ledger_owner;",
             Self::ForeignSchema { owner, database, .. } => {
-                return Some(format!("What that role put there would run as whoever uses the ledger. Should it own the ledger, the database's owner or an administrator says so: ALTER DATABASE \"{database}\" OWNER TO \"{owner}\". Else remove what it made: DROP SCHEMA biotrack_auth."));
+                return Some(format!("Code that this role put there would run with the rights of everyone who uses the ledger. If the role should own the ledger, the database's owner or an administrator runs: ALTER DATABASE \"{database}\" OWNER TO \"{owner}\". Otherwise remove the schema: DROP SCHEMA biotrack_auth."));
             }
             Self::Pooled { .. } => "Name the server's own address in the configuration, or put the pooler in session mode (pgbouncer: pool_mode = session).",
-            Self::Moved { .. } => "Name where it is now in the configuration: ledger = \"…\"; \"sqlite\" is the file of the host that it moved to.",
-            Self::Arriving { .. } => "Run the same biotrack-auth config ledger move again, where it was begun: it goes on.",
-            Self::Occupied { .. } => "Name an empty database, or have no ledger there; records can be exported there and imported here.",
-            Self::TakenOver => "Look at it: biotrack-auth status.",
-            Self::ServerFailed { .. } => "See the server's log, and whether its disk has room, then run the command again.",
+            Self::Moved { .. } => "Set its new place in the configuration: ledger = \"…\"; \"sqlite\" is the file of the host that it moved to.",
+            Self::Arriving { .. } => "Run the same biotrack-auth config ledger move again on the host where it began: it continues.",
+            Self::Occupied { .. } => "Choose a place without records, such as an empty database. To merge two ledgers, export the records from one and import them into the other.",
+            Self::TakenOver => "To see the current state: biotrack-auth status.",
+            Self::ServerFailed { .. } => "Check the server's log and its free disk space, then run the command again.",
             Self::Io { .. } => "Check the disk's space and health, then run the command again.",
-            Self::Changed { .. } => "Look at it (biotrack-auth status), then run the command again if it's still needed.",
-            Self::SecretMoved => "Run the command again when the others have ended.",
+            Self::Changed { .. } => "Check its state (biotrack-auth status), then run the command again if it's still needed.",
+            Self::SecretMoved => "Run the command again when the other process has finished.",
             Self::OtherVault { moved, .. } => {
-                return Some(format!("Run the command again; where it says so still: biotrack-auth config vault {moved}."));
+                return Some(format!("Run the command again. If it fails in the same way: biotrack-auth config vault {moved}."));
             }
-            Self::BrokenHistory => "See where: biotrack-auth history verify. Keep the file, and compare it with a backup.",
-            Self::WentBack { .. } => "Nothing was done. Run the command again: access tokens that live are handed out, and what may be spent isn't sent before biotrack-auth import --adopt. Register again what isn't there any more.",
+            Self::BrokenHistory => "To find the break: biotrack-auth history verify. Keep the file, and compare it with a backup.",
+            Self::WentBack { .. } => "Nothing was done. Run the command again: it hands out valid access tokens, and sends no refresh token that may already be used before biotrack-auth import --adopt. Register missing licenses again.",
             Self::MayBeSpent { .. } => {
                 let renew = selector.map_or("see biotrack-auth status".into(), |it| format!("biotrack-auth renew {it}"));
-                return Some(format!("Ask the admin to grant access again: {renew}; or try the token, which ends the grant if it's spent: biotrack-auth import --adopt"));
+                return Some(format!("Ask the admin to grant access again: {renew}; or try the token, which ends the grant if it was already used: biotrack-auth import --adopt"));
             }
-            Self::NotRefreshed { .. } => "They are sealed and wait. Mend that, then run the same command: it finishes without asking BioTrack again.",
-            Self::NotKept { .. } => "The grant is sealed and waits. Mend that, then run the same command: it finishes without a new consent.",
+            Self::NotRefreshed { .. } => "The tokens are kept, sealed. Fix the cause, then run the same command: it stores them without asking BioTrack again.",
+            Self::NotKept { .. } => "The grant is kept, sealed. Fix the cause, then run the same command: it stores the grant without asking the admin again.",
         }
         .into())
     }

@@ -29,22 +29,22 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// No variant ever carries a secret, or a server's body that might hold one.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What the configuration file, its folder or a profile has wrong.
+    /// The configuration file, its folder or a profile is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// What keeps the vault from working.
+    /// The vault does not work.
     #[error(transparent)]
     Vault(#[from] VaultError),
-    /// What keeps the ledger from working.
+    /// The ledger does not work.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// What came, or didn't come, from the provider.
+    /// The provider refused, failed or did not answer.
     #[error(transparent)]
     Provider(#[from] ProviderError),
-    /// What is wrong with an answer that came from elsewhere.
+    /// An answer to a hand-off can't be used.
     #[error(transparent)]
     Handoff(#[from] HandoffError),
-    /// What keeps grants from being stored, and secrets from being moved.
+    /// A grant can't be stored, or secrets can't be moved.
     #[error(transparent)]
     Custody(#[from] CustodyError),
 
@@ -56,13 +56,13 @@ pub enum Error {
         /// What to do instead.
         hint: String,
     },
-    /// Flags that a command can't do without, where nobody can be asked.
-    #[error("{} needed: {}", if .flags.len() == 1 { "an argument is" } else { "arguments are" }, .flags.join(", "))]
+    /// The command needs these flags, because this session is not interactive.
+    #[error("missing {}: {}", if .flags.len() == 1 { "argument" } else { "arguments" }, .flags.join(", "))]
     MissingFlags {
         /// The flags, as typed.
         flags: Vec<&'static str>,
     },
-    /// A value that can't be right.
+    /// A value is invalid.
     #[error("the {name} {problem}")]
     BadValue {
         /// What the value is: "license", "UBI", …
@@ -70,7 +70,7 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// No authorization is named so.
+    /// No authorization matches.
     #[error("no authorization matches \"{selector}\" in {}", .profile.as_ref().map_or("any profile".to_owned(), |it| format!("profile {it}")))]
     NotFound {
         /// What was asked for.
@@ -80,8 +80,8 @@ pub enum Error {
         /// Those whose names are nearest to it, the nearest first.
         near: Vec<String>,
     },
-    /// Several authorizations are named so.
-    #[error("\"{selector}\" names {} authorizations: {}", .candidates.len(), .candidates.join(", "))]
+    /// Several authorizations match.
+    #[error("\"{selector}\" matches {} authorizations: {}", .candidates.len(), .candidates.join(", "))]
     Ambiguous {
         /// What was asked for.
         selector: String,
@@ -91,7 +91,7 @@ pub enum Error {
         several_profiles: bool,
     },
     /// The license is registered already.
-    #[error("{license} is registered already ({state})")]
+    #[error("{license} is already registered ({state})")]
     AlreadyRegistered {
         /// Which.
         license: String,
@@ -101,7 +101,7 @@ pub enum Error {
         next: String,
     },
     /// The license was deactivated, or never granted, so there is nothing to renew.
-    #[error("{license} is {state}: there is no grant to renew")]
+    #[error("{license} is {state}: it has no grant to renew")]
     NotRenewable {
         /// Which.
         license: String,
@@ -110,7 +110,7 @@ pub enum Error {
         /// The command that registers it again.
         next: String,
     },
-    /// The license has a grant, or something of one is left: its record stays.
+    /// The license has a grant, or something of a grant is left, so its record can't be removed.
     #[error("{license} can't be removed: {why}")]
     NotRemovable {
         /// Which.
@@ -120,27 +120,27 @@ pub enum Error {
         /// The command that comes first.
         next: String,
     },
-    /// Another process is at that license.
-    #[error("{license} is being worked on by {holder}")]
+    /// Another process is working on that license.
+    #[error("{license} is busy: {holder} is working on it")]
     Busy {
         /// Which.
         license: String,
         /// Who: user, host and process.
         holder: String,
     },
-    /// A person must click, and none can be asked here.
-    #[error("{} a person to consent, and nobody can be asked here", needing(.licenses))]
+    /// A person must grant access, and this session is not interactive.
+    #[error("{} a person to grant access, and this session is not interactive", needing(.licenses))]
     NeedsPerson {
         /// Which.
         licenses: Vec<String>,
         /// The command that asks them in a terminal.
         command: String,
     },
-    /// A question that nobody can be asked, because the terminal is another process's at this moment.
-    #[error("nobody can be asked: this runs in the background of its terminal")]
+    /// The command has a question, but another process owns the terminal at this moment.
+    #[error("can't ask a question: this command runs in the background of its terminal")]
     InBackground,
-    /// There is no living grant, so there is no token.
-    #[error("{license} is {state}: there is no token to be had of it")]
+    /// There is no valid grant, so there is no token.
+    #[error("{license} is {state}: no token is available")]
     NoToken {
         /// Which.
         license: String,
@@ -149,8 +149,8 @@ pub enum Error {
         /// The command that has it consented.
         next: String,
     },
-    /// There is no living grant in its place; a new one waits sealed, for the vault or the ledger couldn't take it.
-    #[error("{license} is {state}: a new grant of it was given and waits, sealed, to be stored")]
+    /// There is no valid grant yet: a new one is kept sealed, because the vault or the ledger could not store it.
+    #[error("{license} is {state}: a new grant is sealed here and not yet stored")]
     NotStoredYet {
         /// Which.
         license: String,
@@ -159,15 +159,15 @@ pub enum Error {
         /// The command that stores it.
         next: String,
     },
-    /// The grant was exported with its secrets and lives where it was imported, or it came with a backup.
-    #[error("{license} is held elsewhere: {}", if *.came_with_a_backup { "its tokens came with a backup, and only one place may use them" } else { "it was exported with its tokens, and only one place may use them" })]
+    /// Another host uses the grant: it was exported with its secrets, or it came from a backup.
+    #[error("{license} can't be used here: {}", if *.came_with_a_backup { "its tokens came from a backup, and only one host may use them" } else { "its tokens were exported, and only one host may use them" })]
     HeldElsewhere {
         /// Which.
         license: String,
         /// Its tokens are here, and not in use.
         came_with_a_backup: bool,
     },
-    /// A command that can't be run in this process's place.
+    /// A command that can't replace this process.
     #[error("{command}: {reason}")]
     NotRun {
         /// Which.
@@ -175,13 +175,13 @@ pub enum Error {
         /// The system's word.
         reason: String,
     },
-    /// A yes is needed, and nobody can be asked.
-    #[error("{action} needs a yes, and nobody can be asked here")]
+    /// The command needs confirmation, and this session is not interactive.
+    #[error("confirmation needed {action}, and this session is not interactive")]
     NeedsYes {
         /// What needs it.
         action: String,
     },
-    /// What keeps a license's secrets from being used, or its grant from being revoked, where the license is known.
+    /// An error about the secrets or the grant of a license, with the license, so that the hint can name the command for it.
     #[error("{error}")]
     OfLicense {
         /// What names it behind a command, quoted for a shell.
@@ -199,7 +199,7 @@ pub enum Error {
         /// The command that asks about the license once more.
         next: String,
     },
-    /// Nobody answered within the time.
+    /// No admin answered within the time.
     #[error("nobody granted access to {license} within {minutes}")]
     Timeout {
         /// Which.
@@ -213,8 +213,8 @@ pub enum Error {
         /// The command that asks once more.
         next: String,
     },
-    /// The provider was away for so long that an unattended run over several licenses ended.
-    #[error("the provider hasn't answered for {lasted}: {reason}")]
+    /// The provider did not respond for so long that an unattended run over several licenses ended.
+    #[error("the provider has not responded for {lasted}: {reason}")]
     Away {
         /// How long was waited, in words.
         lasted: String,
@@ -298,10 +298,10 @@ pub enum Error {
         complaints: Vec<RowProblem>,
     },
     /// The answer could not be written to standard output.
-    #[error("standard output can't be written: {0}")]
+    #[error("can't write to standard output: {0}")]
     Output(#[source] std::io::Error),
     /// Another process runs the hooks.
-    #[error("another process is running the hooks: it reminds of what is due")]
+    #[error("another process is already running the hooks")]
     HooksRunning,
     /// The stand-in provider can't listen.
     #[error("the sandbox can't be started: {reason}")]
@@ -310,7 +310,7 @@ pub enum Error {
         reason: String,
     },
     /// A command that the demo shows failed.
-    #[error("the demo's command ended with exit code {code}")]
+    #[error("a command of the demo failed with exit code {code}")]
     Demo {
         /// Its exit code.
         code: u8,
@@ -324,7 +324,7 @@ pub enum Error {
         reason: String,
     },
     /// The system lets this process have too few threads.
-    #[error("{wanted} more threads are needed here, and only {got} can be started: {reason}")]
+    #[error("this command needs {wanted} more threads, and only {got} can be started: {reason}")]
     Threads {
         /// How many are needed at once.
         wanted: usize,
@@ -479,69 +479,69 @@ impl Error {
             Self::Handoff(e) => e.hint(),
             Self::Usage { hint, .. } => Some(hint.clone()),
             Self::MissingFlags { flags } => {
-                Some(format!("Give {}, or run the command in a terminal to be asked.", flags.join(" and ")))
+                Some(format!("Pass {}, or run the command in a terminal, which asks.", flags.join(" and ")))
             }
             Self::NotFound { profile, near, .. } => {
                 let nearest = match near.as_slice() {
                     [] => String::new(),
-                    near => format!("The nearest: {}. ", near.join(", ")),
+                    near => format!("Nearest matches: {}. ", near.join(", ")),
                 };
                 Some(match profile {
                     Some(_) => format!(
-                        "{nearest}See what there is: biotrack-auth status; in every profile: biotrack-auth status --all-profiles."
+                        "{nearest}List all authorizations: biotrack-auth status; of every profile: biotrack-auth status --all-profiles."
                     ),
-                    None => format!("{nearest}See what there is: biotrack-auth status --all-profiles."),
+                    None => format!("{nearest}List the authorizations of every profile: biotrack-auth status --all-profiles."),
                 })
             }
             Self::Ambiguous { several_profiles: true, .. } => {
-                Some("Name one of them as UBI/LICENSE, and its profile with --profile.".into())
+                Some("Name one as UBI/LICENSE, and its profile with --profile.".into())
             }
-            Self::Ambiguous { .. } => Some("Name one of them as UBI/LICENSE.".into()),
-            Self::AlreadyRegistered { next, .. } => Some(format!("To have it consented again: {next}")),
-            Self::NotRenewable { next, .. } => Some(format!("Instead: {next}")),
+            Self::Ambiguous { .. } => Some("Name one as UBI/LICENSE.".into()),
+            Self::AlreadyRegistered { next, .. } => Some(format!("Ask the admin to grant access again: {next}")),
+            Self::NotRenewable { next, .. } => Some(format!("Register it instead: {next}")),
             Self::NotRemovable { next, .. } => Some(format!("Deactivate it first: {next}")),
-            Self::Busy { .. } => Some("Wait until that has ended, then run the command again.".into()),
+            Self::Busy { .. } => Some("Wait until it has finished, then run the command again.".into()),
             Self::NeedsPerson { command, .. } => Some(format!(
-                "At a terminal: {command}. Elsewhere add --no-browser to print the address and wait, --browser CMD to have CMD open it, or --no-wait to print a link for elsewhere and leave."
+                "Run it in a terminal: {command}. Or add --no-browser to print the address and wait, --browser CMD to open it with CMD, or --no-wait to print a link to send and exit."
             )),
-            Self::NoToken { next, .. } => Some(format!("A person must consent: {next}")),
-            Self::NotStoredYet { next, .. } => Some(format!("Store it; nobody is asked again: {next}")),
+            Self::NoToken { next, .. } => Some(format!("Ask the admin to grant access: {next}")),
+            Self::NotStoredYet { next, .. } => Some(format!("Store the grant (the admin need not grant access again): {next}")),
             Self::HeldElsewhere { came_with_a_backup: true, .. } => {
-                Some("Where no other place uses them any more: biotrack-auth import --adopt".into())
+                Some("If no other host uses them any more, activate them here: biotrack-auth import --adopt".into())
             }
-            Self::HeldElsewhere { .. } => Some("Run it where the tokens were imported.".into()),
+            Self::HeldElsewhere { .. } => Some("Run the command on the host that imported the tokens.".into()),
             Self::Threads { .. } => Some(
-                "Raise this user's or container's limit of processes, of which threads are some: ulimit -u, TasksMax= of a systemd unit, --pids-limit of a container, podPidsLimit of a kubelet. A consent needs about 16, and the browser's own.".into(),
+                "Raise the process limit of this user or container (threads count as processes): ulimit -u, TasksMax= of a systemd unit, --pids-limit of a container, or podPidsLimit of a kubelet. A consent needs about 16 threads, and the browser needs its own.".into(),
             ),
             Self::InBackground => Some(
-                "Give what it asks for as arguments, or run it in the foreground (fg; timeout --foreground).".into(),
+                "Pass the answers as arguments, or run the command in the foreground (fg; timeout --foreground).".into(),
             ),
             Self::NeedsYes { .. } => Some("Add --yes if you are sure.".into()),
             Self::NotConfirmed { .. } => Some("Run the same command again if you change your mind.".into()),
             Self::NoGrant { error, next, .. } => error.hint(Some(next)),
             Self::Timeout { strays, next, .. } if *strays > 0 => Some(format!(
-                "{strays} answer(s) came whose state belongs to no grant under way, and were ignored. Run {next}, and use only the address that it prints."
+                "{} (an old link?). Run {next}, and use only the address that it prints.", counted(*strays, "callback was ignored because its state is unknown", "callbacks were ignored because their state is unknown")
             )),
             Self::Timeout { complete, next, .. } => Some(format!(
-                "If Grant Access was clicked and the browser couldn't come back, paste the address in its bar, within 10 minutes: {complete}. To ask once more: {next}; --timeout 30m waits longer."
+                "If the admin clicked Grant Access and the browser then showed an error, paste the address from its address bar within 10 minutes: {complete}. To ask again: {next}. To wait longer, add --timeout 30m."
             )),
             Self::Away { .. } => {
-                Some("What wasn't done is kept: biotrack-auth renew --resume goes on.".into())
+                Some("The rest of the run is kept. Resume it: biotrack-auth renew --resume".into())
             }
             Self::ListenerTaken { .. } => Some(
-                "Stop what uses that port, or choose another with --port, or redirect.port in the profile."
+                "Stop the program that uses this port, or choose another port with --port or redirect.port in the profile."
                     .into(),
             ),
             Self::OtherAdmin { accept, discard, .. } => Some(format!(
-                "If that admin may grant for this store, accept it: {accept}. To discard it: {discard}."
+                "If that admin may grant access for this store, accept the grant: {accept}. Otherwise discard it: {discard}."
             )),
-            Self::Interrupted { next } => next.as_ref().map(|next| format!("To go on: {next}")),
-            Self::Partial { again, .. } => Some(format!("To try those again: {again}")),
+            Self::Interrupted { next } => next.as_ref().map(|next| format!("To continue: {next}")),
+            Self::Partial { again, .. } => Some(format!("To retry the failed ones: {again}")),
             Self::HooksFailed { .. } => Some(
-                "Fix them; the next biotrack-auth remind runs them again, and no reminder is lost.".into(),
+                "Fix the hooks. The next biotrack-auth remind runs them again, and no reminder is lost.".into(),
             ),
             Self::Rows { .. } => Some(
-                "Nothing was changed and nobody was asked. Fix the file, then run the command again.".into(),
+                "Nothing was changed, and no admin was asked. Fix the file, then run the command again.".into(),
             ),
             Self::BadValue { .. }
             | Self::Listener { .. }

@@ -3,7 +3,7 @@
 use super::Kind;
 use std::time::Duration;
 
-/// A fact that was granted otherwise than asked.
+/// A fact of the grant that differs from the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FactDifference {
     /// BioTrack's name of the fact: "Location", "Company", …
@@ -33,8 +33,8 @@ pub enum ProviderError {
         /// Why.
         reason: String,
     },
-    /// The answer to a request was lost: it may or may not have taken effect.
-    #[error("the answer of {host} to {what} was lost: {reason}")]
+    /// The answer to a request was lost, so the request may or may not have taken effect.
+    #[error("the answer from {host} to {what} was lost: {reason}")]
     Lost {
         /// Which host.
         host: String,
@@ -87,20 +87,21 @@ pub enum ProviderError {
         /// The server's words, cleaned and cut.
         description: Option<String>,
     },
-    /// The provider called a grant dead, but an earlier refresh of it was never answered: that may only mean that one.
-    #[error("{said}; but the answer to an earlier try was lost, so that isn't certain")]
+    /// The provider called a grant invalid, but an earlier refresh of it was never answered: the refusal may concern only the token that
+    /// the lost answer replaced.
+    #[error("{said}; that isn't certain, because the answer to an earlier try was lost")]
     RefusedInDoubt {
         /// What it said, as a sentence.
         said: String,
     },
     /// The code had lapsed, was used or isn't ours (`invalid_grant` at the exchange).
-    #[error("{license}: the code that BioTrack sent had lapsed or was used already")]
+    #[error("{license}: BioTrack refused the code, which had lapsed or was already used")]
     CodeLapsed {
         /// Which license.
         license: String,
     },
     /// The provider doesn't accept the client, which a test request found before anybody was asked.
-    #[error("{host} doesn't accept the client id {client_id}{}", if *.has_secret { " with the secret that is in the vault" } else { "" })]
+    #[error("{host} doesn't accept the client id {client_id}{}", if *.has_secret { " with the secret in the vault" } else { "" })]
     WrongClient {
         /// Which host.
         host: String,
@@ -130,7 +131,7 @@ pub enum ProviderError {
         problem: &'static str,
     },
     /// What was granted isn't what was asked.
-    #[error("{license}: what was granted isn't what was asked: {}", .differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    #[error("{license}: the grant differs from the request: {}", .differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Mismatch {
         /// Which license.
         license: String,
@@ -140,7 +141,7 @@ pub enum ProviderError {
         fate: &'static str,
     },
     /// What a refresh brought isn't what was granted; the grant's own tokens were kept.
-    #[error("{license}: the refreshed token isn't what was granted: {}", .differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    #[error("{license}: the refreshed token differs from the grant: {}", .differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     OtherToken {
         /// Which license.
         license: String,
@@ -156,7 +157,7 @@ pub enum ProviderError {
         problem: String,
     },
     /// The provider asks for something that this program can't do.
-    #[error("{host} requires {what}, which biotrack-auth doesn't do")]
+    #[error("{host} requires {what}, which biotrack-auth doesn't support")]
     Unsupported {
         /// Which host.
         host: String,
@@ -189,11 +190,11 @@ fn with_setting(host: &str, setting: &str) -> String {
 
 fn authorization_error(code: &str, description: &Option<String>) -> String {
     let said = match code {
-        "access_denied" => "the admin refused, or may not grant this".into(),
-        "invalid_request" => "BioTrack found the request malformed".into(),
-        "unauthorized_client" => "BioTrack doesn't let this client ask for authorizations".into(),
-        "unsupported_response_type" => "BioTrack doesn't give this client codes".into(),
-        "invalid_scope" => "BioTrack doesn't know the scope that was asked".into(),
+        "access_denied" => "the admin refused, or isn't allowed to grant this".into(),
+        "invalid_request" => "BioTrack rejected the request as malformed".into(),
+        "unauthorized_client" => "this client isn't allowed to request authorizations".into(),
+        "unsupported_response_type" => "this client isn't allowed to receive codes".into(),
+        "invalid_scope" => "BioTrack doesn't know the requested scope".into(),
         "server_error" => "BioTrack failed".into(),
         "temporarily_unavailable" => "BioTrack is overloaded or under maintenance".into(),
         other => format!("BioTrack answered with the error \"{other}\""),
@@ -205,10 +206,10 @@ fn token_error(code: &str, description: &Option<String>) -> String {
     let said = match code {
         "invalid_client" => "it doesn't accept the client id or secret".into(),
         "invalid_grant" => "the grant is no longer valid".into(),
-        "invalid_request" => "it found the request malformed".into(),
-        "unauthorized_client" => "this client may not ask that".into(),
-        "unsupported_grant_type" => "it doesn't know that kind of request".into(),
-        "invalid_scope" => "it doesn't know the scope that was asked".into(),
+        "invalid_request" => "it rejected the request as malformed".into(),
+        "unauthorized_client" => "this client isn't allowed to ask that".into(),
+        "unsupported_grant_type" => "it doesn't support this kind of request".into(),
+        "invalid_scope" => "it doesn't know the requested scope".into(),
         "unsupported_token_type" => "it doesn't revoke tokens of this kind".into(),
         other => format!("error \"{other}\""),
     };
@@ -222,7 +223,7 @@ fn with_description(said: String, description: &Option<String>) -> String {
     }
 }
 
-/// Why a code is as good as before, though its exchange failed: only then is it ever sent again.
+/// Why a code is still usable although its exchange failed. Only such a code is ever sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnusedCode {
     /// No byte of it left.
@@ -277,15 +278,15 @@ impl ProviderError {
     pub fn hint_of(&self, selector: &str) -> Option<String> {
         match self {
             Self::Useless { what: "the revocation", .. } => Some(format!(
-                "In a few minutes: biotrack-auth deactivate {selector}. If it stays so, check the profile's revocation_url; to forget the tokens without it: biotrack-auth deactivate --local-only {selector}"
+                "In a few minutes, run biotrack-auth deactivate {selector}. If it keeps failing, check the profile's revocation_url; to forget the tokens without revoking them: biotrack-auth deactivate --local-only {selector}"
             )),
             Self::TokenRefused { code, what: "the revocation", .. } if !is_of_the_client(code) => {
                 Some(format!(
-                    "Asking again doesn't help against that. Have the admin end the access on BioTrack's page, then forget the tokens here: biotrack-auth deactivate --local-only {selector}"
+                    "Trying again doesn't help. Ask the admin to end the access on BioTrack's page, then forget the tokens here: biotrack-auth deactivate --local-only {selector}"
                 ))
             }
             Self::OtherToken { .. } => Some(format!(
-                "It isn't handed out. If it stays so, ask the admin to grant access again: biotrack-auth renew {selector}"
+                "The token was not handed out. If this happens again, ask the admin to grant access again: biotrack-auth renew {selector}"
             )),
             other => other.hint(None),
         }
@@ -296,51 +297,51 @@ impl ProviderError {
         let again = next.unwrap_or("the command again");
         Some(match self {
             Self::Unreachable { setting, .. } => {
-                let doctor = if *setting == "url" { "" } else { " biotrack-auth doctor tries every endpoint." };
+                let doctor = if *setting == "url" { "" } else { " biotrack-auth doctor checks every endpoint." };
                 format!("Check the network, the proxy and the profile's {setting}, then run {again}.{doctor}")
             }
             Self::WrongClient { has_secret, next, .. } => match has_secret {
-                true => format!("Nobody was asked. Check client_id, and set the secret that BioTrack gave you: {next}"),
-                false => "Nobody was asked. Check client_id and client_auth: biotrack-auth config show --origin.".into(),
+                true => format!("No admin was asked. Check client_id, and set the secret that BioTrack gave you: {next}"),
+                false => "No admin was asked. Check client_id and client_auth: biotrack-auth config show --origin.".into(),
             },
             Self::Lost { .. } => {
-                format!("It's uncertain whether that took effect. biotrack-auth status shows it; to ask once more, run {again}.")
+                format!("The request may have taken effect; biotrack-auth status shows it. To ask again, run {again}.")
             }
             Self::Overloaded { status: 429, what: "the code", .. } => {
-                format!("Nothing was granted yet. In a few minutes run {again}: the same code is sent again, and nobody is asked while it lives.")
+                format!("Nothing was granted yet. In a few minutes, run {again}: it sends the same code again, without asking the admin again while the code is valid.")
             }
             Self::Useless { what: "the revocation", .. } => {
-                format!("In a few minutes run {again}. If it stays so, check the profile's revocation_url: biotrack-auth config show --origin.")
+                format!("In a few minutes, run {again}. If it keeps failing, check the profile's revocation_url: biotrack-auth config show --origin.")
             }
-            Self::Useless { .. } | Self::Overloaded { .. } => format!("In a few minutes run {again}. biotrack-auth status shows what is uncertain."),
+            Self::Useless { .. } | Self::Overloaded { .. } => format!("In a few minutes, run {again}. biotrack-auth status shows what is uncertain."),
             Self::Refused { code, .. } => match code.as_str() {
                 "access_denied" => format!("Ask the admin whether they meant to refuse, then run {again}."),
-                "server_error" | "temporarily_unavailable" => format!("In a few minutes run {again}."),
-                _ => "Check the profile against what BioTrack gave you: biotrack-auth config show --origin.".into(),
+                "server_error" | "temporarily_unavailable" => format!("In a few minutes, run {again}."),
+                _ => "Compare the profile with the settings that BioTrack gave you: biotrack-auth config show --origin.".into(),
             },
             Self::TokenRefused { code, what: "the code", .. } if is_of_the_client(code) => {
-                format!("{SET_SECRET} The consent is kept: within 10 minutes of the admin's click run {again}, and nobody is asked again.")
+                format!("{SET_SECRET} The consent is kept: run {again} within 10 minutes of the admin's click, and the admin need not click again.")
             }
             Self::TokenRefused { code, .. } if is_of_the_client(code) => SET_SECRET.into(),
             Self::TokenRefused { what: "the revocation", .. } => {
-                "Asking again doesn't help against that. Have the admin end the access on BioTrack's page; deactivate with --local-only then forgets the tokens here.".into()
+                "Trying again doesn't help. Ask the admin to end the access on BioTrack's page; deactivate --local-only then forgets the tokens here.".into()
             }
             Self::TokenRefused { .. } => "Check the profile: biotrack-auth config show --origin.".into(),
             Self::RefusedInDoubt { .. } => {
-                format!("In a minute run {again}: the grant is taken for dead only if that is said once more.")
+                format!("In a minute, run {again}: the grant counts as invalid only if BioTrack refuses it once more.")
             }
             Self::CodeLapsed { .. } => {
-                format!("The same link works again for a while: have Grant Access clicked there once more. For a new link run {again}.")
+                format!("The same link works for a while: ask the admin to click Grant Access there again. For a new link, run {again}.")
             }
             Self::Issuer { .. } | Self::Redirect { .. } => {
-                let anew = next.map(|next| format!(" To ask anew: {next}.")).unwrap_or_default();
-                format!("Nothing was sent, and the link still works. If it stays so, someone may be interfering.{anew}")
+                let anew = next.map(|next| format!(" To ask again: {next}.")).unwrap_or_default();
+                format!("Nothing was sent, and the link still works. If this happens again, someone may be interfering.{anew}")
             }
             Self::Mismatch { fate, .. } => {
                 format!("{fate} Ask the admin to grant exactly what the card shows, on the same link, or run {again}.")
             }
             Self::OtherToken { .. } => {
-                "It isn't handed out. If it stays so, ask the admin to grant access again.".into()
+                "The token was not handed out. If this happens again, ask the admin to grant access again.".into()
             }
             Self::Metadata { .. } | Self::Unsupported { .. } => {
                 "Check the profile's url and issuer: biotrack-auth config show --origin.".into()

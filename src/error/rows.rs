@@ -66,7 +66,7 @@ mod tests {
              line 7, column ubi: is empty\n  line 9: is empty"
         );
         assert_eq!(error.exit(), 2);
-        assert!(error.hint().unwrap().contains("nobody was asked"));
+        assert!(error.hint().unwrap().contains("no admin was asked"));
     }
 
     #[test]

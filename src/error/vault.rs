@@ -13,13 +13,13 @@ pub enum VaultError {
     #[error("the keyring is locked")]
     Locked,
     /// The keyring is there, and has no place yet where secrets could be kept.
-    #[error("{keeper} has no place for secrets yet")]
+    #[error("{keeper} has no place to store secrets yet")]
     NotSetUp {
         /// Which keyring, as people call it.
         keeper: String,
     },
     /// The keyring took too long to answer.
-    #[error("{keeper} didn't answer within {seconds} seconds while asked to {what}")]
+    #[error("{keeper} did not respond within {seconds} seconds when asked to {what}")]
     Silent {
         /// Which keyring, as people call it.
         keeper: String,
@@ -37,7 +37,7 @@ pub enum VaultError {
         reason: String,
     },
     /// What the ledger says should be in the vault isn't.
-    #[error("the vault has no entry {item}, which the ledger names")]
+    #[error("the ledger names the vault entry {item}, which doesn't exist")]
     Gone {
         /// The entry's name.
         item: String,
@@ -61,7 +61,7 @@ pub enum VaultError {
         used: &'static str,
     },
     /// What was written didn't read back.
-    #[error("the vault gave back something else than was written")]
+    #[error("the vault returned different data than was stored")]
     Unfaithful,
     /// There is no identity on this host, or it can't be read.
     #[error("the sealed vault's identity at {path} can't be used: {reason}")]
@@ -80,7 +80,7 @@ pub enum VaultError {
         reason: String,
     },
     /// The identity is wrapped, and nobody can be asked for its passphrase.
-    #[error("the sealed vault's identity at {path} is wrapped by a passphrase, and nobody can be asked here")]
+    #[error("the sealed vault's identity at {path} has a passphrase, and this session is not interactive")]
     Passphrase {
         /// Which file.
         path: String,
@@ -92,7 +92,7 @@ pub enum VaultError {
         path: String,
     },
     /// An identity's file would have been overwritten.
-    #[error("{path} exists already, and an identity is never overwritten")]
+    #[error("{path} already exists, and an identity is never overwritten")]
     IdentityExists {
         /// Which file.
         path: String,
@@ -104,7 +104,7 @@ pub enum VaultError {
         reason: String,
     },
     /// Sealed bytes that this host's identity can't open.
-    #[error("what is sealed for {what} can't be opened here: {reason}")]
+    #[error("the secret of {what} can't be opened here: {reason}")]
     Sealed {
         /// Whose.
         what: String,
@@ -112,7 +112,7 @@ pub enum VaultError {
         reason: Unopened,
     },
     /// Sealed bytes that are for other hosts alone, by the configuration.
-    #[error("what is sealed for {what} opens only where the identity of {} is", .recipients.join(" or "))]
+    #[error("the secret of {what} can be opened only on a host with the identity of {}", .recipients.join(" or "))]
     Foreign {
         /// Whose.
         what: String,
@@ -121,7 +121,7 @@ pub enum VaultError {
     },
     /// Sealed bytes that the ledger knows another host's process to have left.
     #[error(
-        "what is sealed for {what} can't be opened here: it is sealed to another identity, or damaged; the license was last changed on {host}"
+        "the secret of {what} can't be opened here: it is sealed to another identity, or damaged; the license was last changed on {host}"
     )]
     OtherHost {
         /// Whose.
@@ -140,7 +140,7 @@ pub enum VaultError {
         row: String,
     },
     /// An older secret stands where a newer one was.
-    #[error("{what}: the secret in the ledger is number {sealed}, and number {newest} was stored here")]
+    #[error("{what}: the ledger holds secret number {sealed}, but number {newest} was stored here")]
     PutBack {
         /// Whose.
         what: String,
@@ -150,7 +150,7 @@ pub enum VaultError {
         newest: i64,
     },
     /// It was sealed for the same profile at another provider, or for another client.
-    #[error("{what}: the secret was sealed for {sealed}, and the profile {profile} is at {now}")]
+    #[error("{what}: the secret was sealed for {sealed}, but the profile {profile} is now {now}")]
     Moved {
         /// Whose.
         what: String,
@@ -199,10 +199,10 @@ pub enum Unopened {
     #[error("its armor is damaged")]
     Armor,
     /// They hold something else than this program seals.
-    #[error("it isn't what this program seals")]
+    #[error("this program didn't seal its content")]
     Content,
     /// A newer program sealed them.
-    #[error("a newer biotrack-auth wrote it (form {found}; this one knows {known})")]
+    #[error("a newer biotrack-auth wrote it (format {found}; this version supports {known})")]
     NewerForm {
         /// Its form.
         found: u8,
@@ -210,7 +210,7 @@ pub enum Unopened {
         known: u8,
     },
     /// They hold the tokens of another license.
-    #[error("it is another license's")]
+    #[error("it belongs to another license")]
     OtherLicense,
 }
 
@@ -219,55 +219,55 @@ impl VaultError {
     pub fn hint(&self, selector: Option<&str>) -> Option<String> {
         let renew = match selector {
             Some(selector) => format!("Ask the admin to grant access again: biotrack-auth renew {selector}"),
-            None => "What is missing, and the command for each license: biotrack-auth doctor".into(),
+            None => "To see what is missing, and the command for each license: biotrack-auth doctor".into(),
         };
         Some(match self {
             Self::NoKeyring { .. } | Self::Keyring { .. } => {
-                "Log in to the desktop, or start the keyring. A host without one takes the sealed vault when its configuration is made: biotrack-auth config init --vault sealed."
+                "Sign in to the desktop, or start the keyring. On a host without a keyring, choose the sealed vault: biotrack-auth config init --vault sealed."
             }
-            Self::Locked => "Unlock it (log in to the desktop), then run the command again.",
-            Self::NotSetUp { .. } => "Make one that is used by default (in KWallet a wallet, in GNOME Keyring a keyring, in KeePassXC a group that is exposed to the Secret Service), then run the command again. A host without a desktop takes the sealed vault when its configuration is made: biotrack-auth config init --vault sealed.",
-            Self::Silent { .. } => "It may be waiting for a password on the desktop: unlock it, then run the command again. A host without a desktop takes the sealed vault when its configuration is made: biotrack-auth config init --vault sealed.",
+            Self::Locked => "Unlock it (sign in to the desktop), then run the command again.",
+            Self::NotSetUp { .. } => "Create a default one (a wallet in KWallet, a keyring in GNOME Keyring, a group that is exposed to the Secret Service in KeePassXC), then run the command again. On a host without a desktop, choose the sealed vault: biotrack-auth config init --vault sealed.",
+            Self::Silent { .. } => "It may be waiting for a password on the desktop: unlock it, then run the command again. On a host without a desktop, choose the sealed vault: biotrack-auth config init --vault sealed.",
             Self::Gone { .. } | Self::Broken { .. } => {
                 let alone = selector.map(|selector| {
-                    format!("; or give it up here alone: biotrack-auth deactivate --local-only {selector}")
+                    format!("; or deactivate it without revoking the grant: biotrack-auth deactivate --local-only {selector}")
                 });
-                return Some(format!("It can't be used here any more. {renew}{}", alone.unwrap_or_default()));
+                return Some(format!("The grant can't be used any more. {renew}{}", alone.unwrap_or_default()));
             }
             Self::OtherVault { kept, used, .. } => {
-                return Some(format!("To have everything in the {used} vault: biotrack-auth config vault {used}. Or set vault = \"{kept}\" in the configuration again."));
+                return Some(format!("To move all secrets to the {used} vault: biotrack-auth config vault {used}. Or set vault = \"{kept}\" in the configuration again."));
             }
-            Self::Unfaithful => "Don't use this vault: what it gives back can't be relied on.",
+            Self::Unfaithful => "Don't use this vault: it isn't reliable.",
             Self::Identity { .. } => "Restore the identity file from your backup, or name it in BIOTRACK_AUTH_IDENTITY.",
             Self::ExposedIdentity { .. } => "Root, this user and its groups may read an identity; root and this user alone may change it, its folder, and a link to it.",
             Self::Passphrase { .. } => {
-                "Run it in a terminal; for a service, hand an unwrapped identity over as a systemd credential (LoadCredential=biotrack-auth-identity:…)."
+                "Run the command in a terminal. For a service, pass an identity without a passphrase as a systemd credential (LoadCredential=biotrack-auth-identity:…)."
             }
-            Self::WrongPassphrase { .. } => "Run the command again and type it with care.",
-            Self::IdentityExists { .. } => "Use it as it is; or move it away first, but what is sealed to it opens with nothing else.",
-            Self::Sealing { .. } => "See which recipients are configured: biotrack-auth config show --origin.",
+            Self::WrongPassphrase { .. } => "Run the command again, and retype the passphrase.",
+            Self::IdentityExists { .. } => "Use it as it is, or move it away first. Don't delete it: nothing else opens the secrets that are sealed to it.",
+            Self::Sealing { .. } => "To see which recipients are configured: biotrack-auth config show --origin.",
             Self::Sealed { .. } => {
-                return Some(format!("Run the command on the host whose identity it is sealed to. {renew}"));
+                return Some(format!("Run the command on a host that it is sealed to. {renew}"));
             }
             Self::OtherHost { host, .. } => {
-                return Some(format!("Run the command there ({host}). {renew}"));
+                return Some(format!("Run the command on that host ({host}). {renew}"));
             }
-            Self::Unlabeled { .. } => "It was not used, and nothing was sent. If you put a copy of the ledger from before the last upgrade back, have its secrets sealed anew: biotrack-auth config vault sealed, or config vault keyring where they are there. Else find out who changed the ledger: see docs/security.md.",
+            Self::Unlabeled { .. } => "It was not used, and nothing was sent. If you restored a copy of the ledger from before the last upgrade, seal its secrets again: biotrack-auth config vault sealed, or config vault keyring if they are in the keyring. Otherwise find out who changed the ledger: see docs/security.md.",
             Self::Elsewhere { .. } | Self::PutBack { .. } | Self::Unauthentic { .. } => {
                 let then = match selector {
                     Some(_) => renew,
-                    None => "A client secret is entered again by biotrack-auth config set-secret".into(),
+                    None => "To enter a client secret again: biotrack-auth config set-secret".into(),
                 };
                 return Some(format!(
-                    "It was not used, and nothing was sent. Find out who changed the ledger (docs/security.md), then go on. {then}"
+                    "It was not used, and nothing was sent. Find out who changed the ledger (docs/security.md), then continue. {then}"
                 ));
             }
             Self::Moved { profile, .. } => {
-                return Some(format!("If the profile {profile} was moved on purpose, take its secrets over: biotrack-auth config vault sealed, or config vault keyring where they are there. Else set its url, issuer and client_id again."));
+                return Some(format!("If you moved the profile {profile} on purpose, take over its secrets: biotrack-auth config vault sealed, or config vault keyring if they are in the keyring. Otherwise set its url, issuer and client_id back."));
             }
-            Self::Foreign { .. } => "Run it on that recipient's host: this one seals, and can't open.",
+            Self::Foreign { .. } => "Run the command on that recipient's host: this host can seal secrets, but not open them.",
             Self::Recipient { .. } => {
-                "A recipient looks like age1…; see those configured: biotrack-auth config show --origin."
+                "A recipient looks like age1…. To see which are configured: biotrack-auth config show --origin."
             }
         }
         .into())

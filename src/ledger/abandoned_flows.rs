@@ -105,7 +105,9 @@ impl Ledger {
     /// Whether a living process is at a question.
     pub fn is_worked_on(&self, flow: &Flow) -> Result<bool> {
         let Some(owner) = &flow.owner else { return Ok(false) };
-        self.living().has(self.engine.db(), owner).map_err(|e| self.fault("read who is at work", e))
+        self.living()
+            .has(self.engine.db(), owner)
+            .map_err(|e| self.fault("read which processes are running", e))
     }
 
     /// Takes a question over that waits for its answer and that nobody is at, together with the sealed code that came:
@@ -160,7 +162,7 @@ impl Ledger {
     /// Closes a hand-off whose time is over. Its memo, for the vault to forget; nothing is closed where its answer was taken up
     /// meanwhile.
     pub fn close_lapsed(&mut self, flow: &FlowId) -> Result<Option<SecretPlace>> {
-        self.transaction("close the question", |tx| {
+        self.transaction("close the request", |tx| {
             if !journal::waits_for_anybody(tx, flow)? {
                 return Ok(None);
             }
@@ -174,14 +176,14 @@ impl Ledger {
     pub fn adopt(&mut self, flow: &Flow) -> Result<bool> {
         let ours = self.mark()?.owner();
         let theirs = flow.owner.clone();
-        self.transaction("take the question over", |tx| journal::adopt(tx, &flow.id, theirs.as_ref(), &ours))
+        self.transaction("take over the request", |tx| journal::adopt(tx, &flow.id, theirs.as_ref(), &ours))
     }
 
     /// Leaves a question that was taken over to the next process, as if it hadn't been.
     pub fn release(&mut self, flow: &Flow) -> Result<()> {
         let ours = self.mark()?.owner();
         let Some(theirs) = flow.owner.clone() else { return Ok(()) };
-        self.transaction("leave the question", |tx| {
+        self.transaction("leave the request", |tx| {
             journal::adopt(tx, &flow.id, Some(&ours), &theirs).map(drop)
         })
     }

@@ -166,7 +166,7 @@ pub(super) fn follow(db: Db<'_>) -> Result<Chain, DbError> {
                     seq: row.get(0).unwrap_or(last + 1),
                     at: row.get(1).ok(),
                     license: row.get(4).ok(),
-                    why: "it isn't what this program writes",
+                    why: "this program didn't write it",
                 });
                 return Ok(false);
             }
@@ -176,7 +176,7 @@ pub(super) fn follow(db: Db<'_>) -> Result<Chain, DbError> {
             broken = Some(BrokenLink { seq: last + 1, at: None, license: None, why: "it is missing" });
             return Ok(false);
         } else if found.hash != hash_of(&found, &before) {
-            "it was changed, or what stood before it was"
+            "it was changed, or the entry before it was"
         } else {
             (last, before) = (found.seq, found.hash);
             links += 1;
@@ -191,19 +191,19 @@ pub(super) fn follow(db: Db<'_>) -> Result<Chain, DbError> {
                 seq: last + 1,
                 at: None,
                 license: None,
-                why: "it is missing, and so is all after it",
+                why: "it is missing, with all entries after it",
             }),
             Some((seq, hash)) if seq != last || hash != before => Some(BrokenLink {
                 seq: last,
                 at: None,
                 license: None,
-                why: "it isn't the one that was noted as the last",
+                why: "it isn't the entry that was noted as the last",
             }),
             None if last > 0 => Some(BrokenLink {
                 seq: last,
                 at: None,
                 license: None,
-                why: "nothing is noted as the last any more",
+                why: "the note of the last entry is missing",
             }),
             _ => None,
         };

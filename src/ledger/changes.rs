@@ -77,7 +77,7 @@ impl Ledger {
     /// nobody is waited for.
     ///
     /// # Errors
-    /// It couldn't be noted; where somebody else is writing, that it's busy.
+    /// It couldn't be noted; where another process is writing, that it's busy.
     pub fn note_use(&mut self, profile: &str, key: &Key, at: Timestamp) -> Result<()> {
         let noted = self.engine.in_passing(|tx| records::put_use(tx, profile, key, at));
         // Nobody was waited for in vain: it isn't told as such.

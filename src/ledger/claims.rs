@@ -40,7 +40,7 @@ impl Ledger {
     ) -> Result<Claim> {
         let holder = || Error::Busy {
             license: key.license.to_string(),
-            holder: "another process, which refreshes its tokens or gives them up".into(),
+            holder: "another process that refreshes or deactivates it".into(),
         };
         if let Engine::Postgres(session) = &self.engine {
             let number = number(issuer, client, key);

@@ -47,7 +47,7 @@ impl Ledger {
     ///
     /// # Errors
     /// [`crate::error::LedgerError::Changed`] where others have written the record since it was read, or a secret of it is
-    /// there; [`crate::error::Error::Busy`] where somebody is at it, or a process that has ended left something of it to be finished.
+    /// there; [`crate::error::Error::Busy`] where somebody is at it, or a process that has ended left a consent or refresh of it unfinished.
     pub fn remove(&mut self, record: &Authorization, event: &HistoryEvent) -> Result<RemovedRecord> {
         let context = self.write_context();
         let at_work = self.at_work();

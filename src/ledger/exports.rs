@@ -54,7 +54,7 @@ impl Ledger {
             }
             let owner = Owner { mark: export.mark.clone(), label: export.label.clone() };
             let living = self.living().has(self.engine.db(), &owner);
-            if !living.map_err(|e| self.fault("read who is at work", e))? {
+            if !living.map_err(|e| self.fault("read which processes are running", e))? {
                 let here = !self.is_shared() || self.paths.owners().join(&export.mark).exists();
                 left.push((ExportNote { id, ..export }, here));
             }

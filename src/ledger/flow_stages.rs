@@ -86,7 +86,7 @@ impl Ledger {
             Err(e) => match self.fault("read the journal", e) {
                 busy @ Error::Busy { .. } => Err(busy),
                 unread => {
-                    tracing::info!("whose turn it is can't be read: {unread}");
+                    tracing::info!("can't read which process is next: {unread}");
                     Ok(())
                 }
             },

@@ -45,7 +45,7 @@ impl Ledger {
             // Now, and not after a redirect. This commit then begins the log anew, and pays the sync of its head.
             self.engine.checkpoint();
         }
-        self.transaction("write the intent", |tx| {
+        self.transaction("note the request", |tx| {
             let memos = intents.iter().filter_map(|intent| Some(intent.flow.memo.as_ref()?.vault()));
             secret_locations::is_the_vault(tx, memos)?;
             for mut intent in intents {
@@ -83,7 +83,7 @@ impl Ledger {
     pub fn intend_refresh(&mut self, mut flow: Flow, read: &StoredSecret) -> Result<Logged<FlowId>> {
         flow.owner = Some(self.mark()?.owner());
         let living = self.living();
-        self.transaction("write the intent", |tx| {
+        self.transaction("note the request", |tx| {
             if let Some(open) = journal::refresh_of_license(tx, &flow.profile, &flow.key)? {
                 let refused = match open.owner {
                     Some(owner) if living.has(tx, &owner)? => {
@@ -109,7 +109,7 @@ impl Ledger {
     /// back in time, and where others have taken the question over.
     pub fn intend_again(&mut self, flow: &Flow) -> Result<Logged<FlowId>> {
         let ours = self.mark()?.owner();
-        self.transaction("write the intent", |tx| {
+        self.transaction("note the request", |tx| {
             doubts::refuse_doubted(tx, &flow.profile, &flow.key)?;
             match journal::again(tx, flow, &ours)? {
                 true => Ok(()),
@@ -135,7 +135,7 @@ fn held_up_by(
             true if new.handed_off && waits => {}
             true => return Ok(Some(owner.label.clone())),
             false => {
-                return Ok(Some(format!("{} (which has ended; its work is not recovered yet)", owner.label)));
+                return Ok(Some(format!("{} (which has ended and left work unfinished)", owner.label)));
             }
         }
     }

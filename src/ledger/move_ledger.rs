@@ -112,7 +112,7 @@ impl Ledger {
                 to.execute("INSERT INTO meta (name, value) VALUES ('arriving', ?1)", values![&self.path])?;
                 Ok(())
             });
-            done.map_err(|e| target.fault("take what is moved", e))?;
+            done.map_err(|e| target.fault("receive the moved records", e))?;
             // From here on nobody writes here any more, however they had opened it.
             from.execute("INSERT INTO meta (name, value) VALUES ('moved', ?1)", values![&target.path])?;
             Ok(())

@@ -23,13 +23,13 @@ impl Ledger {
             values![],
             |row| Ok(ListedRecipient { recipient: row.get(0)?, host: row.get(1)? }),
         );
-        read.map_err(|e| self.fault("read whom the hosts seal to", e))
+        read.map_err(|e| self.fault("read the recipients", e))
     }
 
     /// Makes a list where there is none. `false` where another host was quicker.
     pub fn begin_recipients(&mut self, recipients: &[String], now: Timestamp) -> Result<bool> {
         let host = self.write_context().who.host;
-        self.transaction("list whom the hosts seal to", |tx| {
+        self.transaction("list the recipients", |tx| {
             if tx.number("SELECT count(*) FROM recipient", values![])? > 0 {
                 return Ok(false);
             }

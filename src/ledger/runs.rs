@@ -69,7 +69,7 @@ impl Ledger {
     pub fn take_run(&mut self, profile: &str) -> Result<Option<LeftRun>> {
         let ours = self.mark()?.owner();
         let living = self.living();
-        self.transaction("take the run over", |tx| {
+        self.transaction("take over the run", |tx| {
             let left = newest_left(tx, profile, &living)?;
             if let Some(run) = &left {
                 tx.execute(

@@ -255,7 +255,7 @@ impl Ledger {
 
     /// These are forgotten.
     pub fn items_forgotten(&mut self, items: &[String]) -> Result<()> {
-        self.transaction("note what is forgotten", |tx| {
+        self.transaction("note the deleted items", |tx| {
             for item in items {
                 tx.execute("DELETE FROM left_item WHERE item = ?1", values![item])?;
             }

@@ -119,11 +119,11 @@ impl Ledger {
     pub fn read_current(env: &Env, place: &LedgerPlace) -> Result<Option<Self>> {
         Ok(match place {
             LedgerPlace::File => {
-                tracing::info!("ledger {}, for reading", env.paths.ledger().display());
+                tracing::info!("ledger {}, read-only", env.paths.ledger().display());
                 LedgerFile::read(&env.paths)?.map(|file| Self::of_file(file, env))
             }
             LedgerPlace::Server(server) => {
-                tracing::info!("ledger {}, for reading", server.address);
+                tracing::info!("ledger {}, read-only", server.address);
                 ServerSession::read(server)?.map(|session| Self::of_server(session, env))
             }
         })
@@ -141,7 +141,7 @@ impl Ledger {
         };
         if let Some(Migration { from, to, copy }) = &migration {
             let copy = copy.as_deref().unwrap_or("nowhere else");
-            tracing::info!("the ledger had schema {from}, and has {to}; as it was, it is kept in {copy}");
+            tracing::info!("migrated the ledger from schema {from} to {to}; the old one is kept in {copy}");
         }
         Ok(migration)
     }
@@ -339,7 +339,7 @@ impl Ledger {
 
     fn remember(&self, seen: &SeenHead) {
         if let Err(e) = seen_heads::add(&self.heads(), seen) {
-            tracing::warn!("what this host has seen of the ledger isn't remembered: {e}");
+            tracing::warn!("could not remember the state of the ledger: {e}");
         }
     }
 
@@ -364,7 +364,7 @@ impl Ledger {
             connection = engine.connection();
             went_back = connection != known && !rollback::is_still_there(tx, seen, &file)?;
             if went_back {
-                let licenses = "what the next command says".to_owned();
+                let licenses = "the licenses that the next command names".to_owned();
                 return Err(Error::from(LedgerError::WentBack { path: path.clone(), licenses }).into());
             }
             work(tx)

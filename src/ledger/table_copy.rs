@@ -15,7 +15,7 @@ pub(super) fn copy_all(from: Db<'_>, to: Db<'_>) -> Result<(), DbError> {
     let differs = |table: &str| {
         DbError::from(LedgerError::Io {
             what: "be moved",
-            reason: format!("{table} isn't there what it is here"),
+            reason: format!("the table {table} differs there"),
         })
     };
     let (here, there) = (catalog::tables(from)?, catalog::tables(to)?);
@@ -221,7 +221,7 @@ mod tests {
             filled(&from);
             let refused =
                 copy_all(Db::Sqlite(&from), Db::Sqlite(&to)).unwrap_err().named("there", "be moved");
-            assert!(refused.to_string().contains("isn't there what it is here"), "{refused}");
+            assert!(refused.to_string().contains("differs there"), "{refused}");
         }
     }
 
@@ -234,6 +234,6 @@ mod tests {
         )
         .unwrap();
         let refused = copy_all(Db::Sqlite(&from), Db::Sqlite(&to)).unwrap_err().named("there", "be moved");
-        assert!(refused.to_string().contains("run isn't there what it is here"), "{refused}");
+        assert!(refused.to_string().contains("the table run differs there"), "{refused}");
     }
 }

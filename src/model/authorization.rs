@@ -25,17 +25,17 @@ use serde::Serialize;
 )]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// The grant has lapsed: the store isn't reporting.
+    /// The grant has expired: the store isn't reporting.
     Expired,
-    /// The provider said that the grant is dead.
+    /// The provider said that the grant is invalid.
     Invalid,
-    /// Inside the window before its end.
+    /// Inside the window before its expiry.
     Due,
     /// Granted.
     Active,
-    /// Asked, no grant yet.
+    /// Requested, not granted yet.
     Pending,
-    /// Given up; its history is kept.
+    /// Deactivated; its history is kept.
     Deactivated,
 }
 
@@ -53,21 +53,21 @@ impl State {
     }
 }
 
-/// What holds beside the state.
+/// Conditions beside the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
-    /// A hand-off is out.
+    /// A hand-off is open.
     RenewalPending,
-    /// A hand-off's time is over.
+    /// A hand-off has lapsed.
     HandoffLapsed,
     /// The answer to a code, refresh or revocation was lost.
     Uncertain,
-    /// A grant, or what a refresh brought, waits sealed for the vault or the ledger.
+    /// A grant or refreshed tokens are kept sealed until the vault or the ledger can store them.
     GrantedNotStored,
     /// Tokens are kept until the provider has revoked them.
     RevocationPending,
-    /// Another admin granted, and nobody has said yet whether that will do.
+    /// Another admin granted access, and the grant awaits approval.
     AwaitingApproval,
     /// Exported with its secrets.
     Exported,
@@ -226,7 +226,7 @@ impl AuthorizationWithFlows {
         self.flows.iter().find(|flow| flow.handed_off)
     }
 
-    /// Until when the hand-off that is out may be answered.
+    /// When the open hand-off expires.
     pub fn pending_until(&self) -> Option<Timestamp> {
         self.handed_out().map(|flow| flow.deadline)
     }

@@ -38,7 +38,7 @@ impl BlindSpot {
     pub fn in_words(&self) -> String {
         match self {
             Self::UnnamedProfile { profile, licenses: count } => format!(
-                "the ledger has {} in profile {}, which the configuration doesn't name: nobody is told when they expire",
+                "the ledger has {} in profile {}, which is not in the configuration: no reminder is sent when they expire",
                 licenses(*count),
                 clean(profile)
             ),
@@ -65,10 +65,10 @@ impl BlindSpot {
     pub fn hint(&self) -> String {
         match self {
             Self::UnnamedProfile { profile, .. } => format!(
-                "Put [profiles.{0}] back into the configuration, or make it anew: biotrack-auth config init --profile {0}. Licenses that aren't needed any more: biotrack-auth deactivate.",
+                "Put [profiles.{0}] back into the configuration, or create it again: biotrack-auth config init --profile {0}. To deactivate licenses that are no longer needed: biotrack-auth deactivate.",
                 clean(profile)
             ),
-            Self::ClockBehind { .. } => "Set the clock (timedatectl shows whether it is synchronized). Where the event's time was wrong, the next event puts that right.".into(),
+            Self::ClockBehind { .. } => "Set the clock (timedatectl shows whether it is synchronized). If the event's time was wrong, the next event corrects it.".into(),
         }
     }
 

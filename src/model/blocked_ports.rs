@@ -20,7 +20,7 @@ pub fn is_blocked(port: u16) -> bool {
 pub fn browsers_port(text: &str) -> Result<u16, String> {
     let port = text.parse().map_err(|_| "isn't a port from 0 to 65535".to_owned())?;
     match is_blocked(port) {
-        true => Err("browsers refuse that port: choose another, for instance 8990".to_owned()),
+        true => Err("browsers refuse this port: choose another, for example 8990".to_owned()),
         false => Ok(port),
     }
 }

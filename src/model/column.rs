@@ -57,8 +57,8 @@ impl ColumnKind {
     /// What is wrong with something that stands where one of this kind should.
     pub fn isnt(self) -> &'static str {
         match self {
-            Self::Text => "isn't a text",
-            Self::List => "isn't a list of texts",
+            Self::Text => "isn't text",
+            Self::List => "isn't a list of strings",
             Self::Instant => "isn't an instant such as 2026-01-31T12:00:00Z",
             Self::Flag => "is neither true nor false",
             Self::Number => "isn't a whole number",
@@ -214,7 +214,7 @@ impl ColumnType for Timestamp {
 
     /// Down to the whole second, as the ledger keeps it.
     fn of(value: ColumnValue<'_>) -> Result<Self> {
-        let no_instant = || Error::BadValue { name: "instant", problem: "is out of all time".into() };
+        let no_instant = || Error::BadValue { name: "instant", problem: "is out of range".into() };
         match value {
             ColumnValue::Instant(at) => Ok(whole_second(at)),
             ColumnValue::Number(seconds) => Self::from_second(seconds).map_err(|_| no_instant()),

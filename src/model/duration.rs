@@ -42,7 +42,7 @@ pub fn ago(name: &'static str, text: &str, now: Timestamp) -> Result<Timestamp> 
     at.ok_or_else(|| Error::BadValue {
         name,
         problem: format!(
-            "\"{}\" is neither a time such as 30d nor an instant such as 2026-01-31 or 2026-01-31T12:00:00Z",
+            "\"{}\" isn't a time such as 30d, a day such as 2026-01-31, or an instant such as 2026-01-31T12:00:00Z",
             crate::error::clean(text)
         ),
     })

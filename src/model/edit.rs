@@ -21,11 +21,11 @@ impl<T: FromStr<Err = crate::error::Error>> FromStr for Replacement<T> {
 /// What is to be changed; what isn't given stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Edit {
-    /// What the store is called.
+    /// The store's name.
     pub name: Option<Replacement<StoreName>>,
     /// The admin who is asked to grant.
     pub username: Option<Username>,
-    /// Whom to write to.
+    /// The e-mail address to write to.
     pub contact: Option<Replacement<Contact>>,
     /// The official OCM license.
     pub ocm_license: Option<Replacement<OcmLicense>>,
@@ -93,7 +93,7 @@ pub fn shared_names<'r>(
             let is_theirs = |theirs: &&str| theirs.to_lowercase() == text.to_lowercase();
             let same = theirs.iter().find(|(_, theirs)| theirs.as_ref().is_some_and(is_theirs));
             if let Some((whose, _)) = same {
-                told.push(format!("the {what} \"{text}\" is the {whose} of {} as well", other.key));
+                told.push(format!("the {what} \"{text}\" is also the {whose} of {}", other.key));
             } else if what == "OCM license"
                 && let Some(near) = theirs
                     .iter()
@@ -102,7 +102,7 @@ pub fn shared_names<'r>(
             {
                 let like = near.1.unwrap_or_default();
                 told.push(format!(
-                    "the {what} \"{text}\" is very like the {} \"{like}\" of {}",
+                    "the {what} \"{text}\" is very similar to the {} \"{like}\" of {}",
                     near.0, other.key
                 ));
             }
@@ -162,22 +162,19 @@ mod tests {
             shared_names(name.as_ref(), ocm.as_ref(), &record("L-1").key, others.iter())
         };
         let of = "of 604001/101-X0007-D1";
-        assert_eq!(
-            told(Some("HUDSON ST"), None),
-            [format!("the name \"HUDSON ST\" is the name {of} as well")]
-        );
+        assert_eq!(told(Some("HUDSON ST"), None), [format!("the name \"HUDSON ST\" is also the name {of}")]);
         assert_eq!(
             told(Some("101-x0007-d1"), None),
-            [format!("the name \"101-x0007-d1\" is the license {of} as well")]
+            [format!("the name \"101-x0007-d1\" is also the license {of}")]
         );
         assert_eq!(
             told(None, Some("OCM-RETL-24-000064")),
-            [format!("the OCM license \"OCM-RETL-24-000064\" is the OCM license {of} as well")]
+            [format!("the OCM license \"OCM-RETL-24-000064\" is also the OCM license {of}")]
         );
         assert_eq!(
             told(None, Some("OCM-RETL-24-000064-D1")),
             [format!(
-                "the OCM license \"OCM-RETL-24-000064-D1\" is very like the OCM license \"OCM-RETL-24-000064\" {of}"
+                "the OCM license \"OCM-RETL-24-000064-D1\" is very similar to the OCM license \"OCM-RETL-24-000064\" {of}"
             )]
         );
         assert!(told(Some("Elm St"), Some("OCM-RETL-24-000065")).is_empty() && told(None, None).is_empty());

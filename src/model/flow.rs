@@ -7,13 +7,13 @@ use super::vault_kind::VaultKind;
 use jiff::Timestamp;
 use std::fmt;
 
-/// What a question is for.
+/// The purpose of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// A first consent, or one after a deactivation.
     Register,
-    /// A consent that takes the place of a living or lapsed grant.
+    /// A consent that replaces a valid or expired grant.
     Renew,
     /// A revocation that the operator asked for.
     Deactivate,

@@ -22,7 +22,7 @@ fn typed(name: &'static str, text: &str, longest: usize) -> Result<String> {
         format!("is longer than {longest} characters")
     } else if !is_clean(trimmed) {
         // defense: S51 license-without-controls
-        format!("has a control character or an invisible one: {}", clean(trimmed))
+        format!("contains a control or invisible character: {}", clean(trimmed))
     } else {
         return Ok(trimmed.to_owned());
     };
@@ -89,7 +89,7 @@ name!(
     StoreName, "name", 120
 );
 name!(
-    /// Whom to write to.
+    /// The e-mail address to write to.
     Contact, "contact", 254
 );
 name!(
@@ -122,9 +122,9 @@ pub fn same_account(one: &str, other: &str) -> bool {
 /// What tells one authorization from another within a profile.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
-    /// The company.
+    /// The company's UBI.
     pub ubi: Ubi,
-    /// The location.
+    /// The location license.
     pub license: License,
 }
 

@@ -19,20 +19,20 @@ pub fn odd(column: &str, text: &str) -> Option<OddText> {
     }
     let shown = || excerpt(text, 60);
     if is_spreadsheet_error(text) {
-        return Some(OddText::Wrong(format!("is a spreadsheet's error: {}. Fix its formula", shown())));
+        return Some(OddText::Wrong(format!("is a spreadsheet error: {}. Fix the formula", shown())));
     }
     match column {
         "ubi" | "license" | "ocm_license" if is_scientific(text) => Some(OddText::Wrong(format!(
-            "was made a number by a spreadsheet: {}. Give the column the format Text, and enter it again",
+            "was changed to a number by a spreadsheet: {}. Set the column's format to Text, and enter the value again",
             shown()
         ))),
         "ubi" | "license" | "ocm_license" => odd_shape(text).map(OddText::Unusual),
         "username" | "contact" => match address(text) {
             Address::One => None,
-            Address::NoDot => Some(OddText::Unusual("has no dot behind the @")),
-            Address::None => Some(OddText::Unusual("is no e-mail address")),
+            Address::NoDot => Some(OddText::Unusual("has no dot after the @")),
+            Address::None => Some(OddText::Unusual("isn't an e-mail address")),
             Address::Broken(why) => {
-                Some(OddText::Wrong(format!("{why}: {}. Write one e-mail address alone", shown())))
+                Some(OddText::Wrong(format!("{why}: {}. Enter one e-mail address only", shown())))
             }
         },
         _ => None,
@@ -85,17 +85,17 @@ fn odd_shape(text: &str) -> Option<&'static str> {
         all(number, u8::is_ascii_digit) && all(rest, |byte| *byte == b'0')
     });
     if text.chars().any(char::is_whitespace) {
-        Some("has a blank in it")
+        Some("contains a space")
     } else if text.chars().any(is_dash) {
-        Some("has a dash in it that isn't the hyphen of a keyboard")
+        Some("contains a dash that isn't a hyphen (-)")
     } else if !text.is_ascii() {
-        Some("has letters other than A–Z")
+        Some("contains letters other than A–Z")
     } else if !text.chars().any(|c| c.is_ascii_digit()) {
         Some("has no digit")
     } else if text.chars().any(|c| !(c.is_ascii_alphanumeric() || "-_./".contains(c))) {
-        Some("has an unusual sign")
+        Some("contains an unusual character")
     } else if decimals {
-        Some("ends like a number with decimals")
+        Some("ends like a decimal number")
     } else {
         None
     }
@@ -117,18 +117,18 @@ fn address(text: &str) -> Address {
         };
     };
     let why = if text.contains(['<', '>', '"', '(', ')']) {
-        "has more than an address in it"
+        "contains more than one address"
     } else if text.contains([',', ';']) {
-        "has a comma or semicolon in an e-mail address"
+        "contains a comma or semicolon"
     } else if text.contains(char::is_whitespace) {
-        "has a blank in an e-mail address"
+        "contains a space"
     } else if local.is_empty() || domain.is_empty() || local.contains(['@', '[', ']', '\\', ':']) {
         "isn't an e-mail address"
     } else if [local, domain]
         .iter()
         .any(|part| part.starts_with('.') || part.ends_with('.') || part.contains(".."))
     {
-        "has a dot where an e-mail address can't have one"
+        "has a dot in a place where an e-mail address can't have one"
     } else if !domain.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-')) {
         "isn't an e-mail address"
     } else {
@@ -165,15 +165,15 @@ mod tests {
             assert!(wrong(column, text), "{column}: {text}");
         }
         for (column, text, why) in [
-            ("ubi", "604 001 234", "has a blank in it"),
-            ("license", "101–X0001–D1", "has a dash in it that isn't the hyphen of a keyboard"),
-            ("license", "L-é5", "has letters other than A–Z"),
+            ("ubi", "604 001 234", "contains a space"),
+            ("license", "101–X0001–D1", "contains a dash that isn't a hyphen (-)"),
+            ("license", "L-é5", "contains letters other than A–Z"),
             ("license", "ABC", "has no digit"),
-            ("ubi", "604001234.0", "ends like a number with decimals"),
-            ("license", "#12", "has an unusual sign"),
-            ("username", "ray", "is no e-mail address"),
-            ("contact", "555-0100", "is no e-mail address"),
-            ("contact", "ray@intranet", "has no dot behind the @"),
+            ("ubi", "604001234.0", "ends like a decimal number"),
+            ("license", "#12", "contains an unusual character"),
+            ("username", "ray", "isn't an e-mail address"),
+            ("contact", "555-0100", "isn't an e-mail address"),
+            ("contact", "ray@intranet", "has no dot after the @"),
         ] {
             assert_eq!(odd(column, text), Some(OddText::Unusual(why)), "{column}: {text}");
         }

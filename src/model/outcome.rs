@@ -11,23 +11,23 @@ use serde::Serialize;
 pub enum OutcomeKind {
     /// A grant was stored.
     Granted,
-    /// Another admin's grant was set aside.
+    /// A grant from another admin awaits approval.
     AwaitingApproval,
-    /// A link was handed out.
+    /// A link was made.
     HandedOff,
-    /// Its admin was sent a link to everything that needs their consent.
+    /// Its admin was sent a link to all licenses that need their consent.
     Invited,
-    /// Its grant is proven to live, or was prolonged, without a person.
+    /// Its grant was verified or extended without a person.
     Refreshed,
-    /// The license was given up.
+    /// The license was deactivated.
     Deactivated,
-    /// What is noted of it was changed.
+    /// Its record was changed.
     Edited,
     /// Its record was removed; the history stays.
     Removed,
-    /// What was under way for it was called off.
+    /// Its open requests were canceled.
     Canceled,
-    /// It was left out.
+    /// It was skipped.
     Skipped,
     /// It failed.
     Failed,

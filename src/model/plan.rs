@@ -17,11 +17,11 @@ pub struct PlannedLicense {
     pub named: Option<Username>,
     /// What for.
     pub purpose: Purpose,
-    /// What the store is called.
+    /// The store's name.
     pub name: Option<StoreName>,
     /// The official OCM license, where noted.
     pub ocm_license: Option<OcmLicense>,
-    /// Whom to write to.
+    /// The e-mail address to write to.
     pub contact: Option<Contact>,
     /// Words to group it by.
     pub tags: Vec<Tag>,
@@ -131,7 +131,7 @@ pub enum Progress {
     HandedOff,
     /// It failed.
     Failed,
-    /// It was left out.
+    /// It was skipped.
     Skipped,
 }
 

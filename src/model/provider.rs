@@ -115,11 +115,11 @@ pub struct Provider {
     pub metadata: bool,
     /// Where consent is asked.
     pub authorize_url: Option<String>,
-    /// Where codes and refresh tokens are exchanged.
+    /// The address that exchanges codes and refresh tokens.
     pub token_url: Option<String>,
     /// Where tokens are revoked (RFC 7009); `None`: deactivation is local, and says so.
     pub revocation_url: Option<String>,
-    /// Where tokens are looked up (RFC 7662).
+    /// The address that introspects tokens (RFC 7662).
     pub introspection_url: Option<String>,
     /// A new grant is looked up before it's stored.
     pub introspect: bool,
@@ -157,7 +157,7 @@ pub struct Provider {
     pub fact_fields: FactFields,
     /// Where the answer reports the grant's end.
     pub grant_expiry: Option<String>,
-    /// How long a grant lives, where the provider doesn't say.
+    /// How long a grant is valid, where the provider doesn't say.
     pub lifetime: SignedDuration,
     /// A refresh prolongs the grant.
     pub rolling: bool,
@@ -165,7 +165,7 @@ pub struct Provider {
     pub revocation_scope: RevocationScope,
     /// The zone that dates are shown and counted in.
     pub zone: Zone,
-    /// How long before its end a grant is due.
+    /// How long before its expiry a grant is due.
     pub due_window: SignedDuration,
     /// Where the browser is sent back to.
     pub redirect: Redirect,

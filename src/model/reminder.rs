@@ -10,19 +10,19 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What a hook is run for.
+/// The kind of event that runs a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HookEventKind {
-    /// An end comes near.
+    /// A grant expires soon.
     Due,
-    /// A grant has lapsed, or is dead.
+    /// A grant has expired or is invalid.
     Expired,
     /// A grant was stored.
     Granted,
-    /// A question ended without a grant.
+    /// A consent ended without a grant.
     Failed,
-    /// A license was given up.
+    /// A license was deactivated.
     Deactivated,
 }
 
@@ -47,7 +47,7 @@ impl HookEventKind {
     }
 }
 
-/// What tells an event from all others: the same whenever its hook is run again.
+/// The event's unique id; the same when its hook runs again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct EventId(String);

@@ -38,11 +38,11 @@ pub struct LicenseFile<R> {
 /// What a row may say of a store besides who it is; an empty cell is `None`, or no tags.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Details {
-    /// What the store is called.
+    /// The store's name.
     pub name: Option<StoreName>,
     /// The official OCM license.
     pub ocm_license: Option<OcmLicense>,
-    /// Whom to write to.
+    /// The e-mail address to write to.
     pub contact: Option<Contact>,
     /// Words to group it by, sorted, each once.
     pub tags: Vec<Tag>,
@@ -280,12 +280,12 @@ impl Header {
         }
         let Some((_, delimiter, record)) = best else {
             return Err(whole(format!(
-                "is empty: its first line must name the columns: {}",
+                "is empty: the first line must name the columns: {}",
                 needed.join(",")
             )));
         };
         if record.iter().any(|cell| cell.contains('\0')) {
-            return Err(whole("a quotation mark in the header is opened and never closed".into()));
+            return Err(whole("a quotation mark in the header is never closed".into()));
         }
         Self::named(&record, delimiter, needed)
     }
@@ -302,7 +302,7 @@ impl Header {
                 Some(column) if is_told(column) => {
                     if let Some(before) = header.places.insert(column, at) {
                         let problem = format!(
-                            "the column {column} stands twice in the header, as column {} and {}",
+                            "the column {column} appears twice in the header, as column {} and {}",
                             before + 1,
                             at + 1
                         );
@@ -320,8 +320,9 @@ impl Header {
         if !missing.is_empty() {
             let has: Vec<_> = record.iter().take(10).map(shown).collect();
             complaints.extend(whole(format!(
-                "no column is named {}: the first line must name the columns ({}), and it has: {}",
-                missing.join(", nor "),
+                "{} {}: the first line must name the columns ({}), but it has: {}",
+                missing.join(", "),
+                if missing.len() == 1 { "is missing" } else { "are missing" },
                 needed.join(","),
                 has.join(", ")
             )));
@@ -401,15 +402,15 @@ fn told_delimiter(text: &str) -> Option<u8> {
 fn decoded(bytes: &[u8]) -> Result<&str, Vec<RowProblem>> {
     const SAVE_AS: &str = "save it as \"CSV UTF-8\"";
     if bytes.len() > MOST_BYTES {
-        return Err(whole(format!("is larger than {} MiB: divide it", MOST_BYTES / 1024 / 1024)));
+        return Err(whole(format!("is larger than {} MiB: split it", MOST_BYTES / 1024 / 1024)));
     }
     // defense: S51 list-is-text
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || bytes.contains(&0) {
-        return Err(whole(format!("is UTF-16, or no text at all: {SAVE_AS}")));
+        return Err(whole(format!("is UTF-16, or not text: {SAVE_AS}")));
     }
     let text = std::str::from_utf8(bytes).map_err(|e| {
         let line = 1 + breaks(&bytes[..e.valid_up_to()]);
-        whole(format!("isn't UTF-8 (line {line} is the first that can't be read): {SAVE_AS}"))
+        whole(format!("isn't UTF-8 (the first unreadable line is {line}): {SAVE_AS}"))
     })?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
@@ -475,7 +476,7 @@ fn read<R: Row>(bytes: &[u8]) -> Result<LicenseFile<R>, Vec<RowProblem>> {
         }
         count += 1;
         if count > MOST_ROWS {
-            complaints.extend(whole(format!("has more than {MOST_ROWS} rows: divide it")));
+            complaints.extend(whole(format!("has more than {MOST_ROWS} rows: split it")));
             break;
         }
         if let Some(problem) = misshapen(&record, &header) {
@@ -490,7 +491,7 @@ fn read<R: Row>(bytes: &[u8]) -> Result<LicenseFile<R>, Vec<RowProblem>> {
         cells.look_at(&mut notes);
         let Some(row) = row else { continue };
         if let Some(before) = seen.insert((row.profile().to_owned(), row.named()), line) {
-            let problem = format!("is the same license as line {before}: {}", row.named().1);
+            let problem = format!("repeats the license of line {before}: {}", row.named().1);
             complaints.push(RowProblem { line: Some(line), column: Some("license"), problem });
         }
         rows.push(row);
@@ -505,13 +506,13 @@ fn read<R: Row>(bytes: &[u8]) -> Result<LicenseFile<R>, Vec<RowProblem>> {
 /// What makes it useless to look at a row's cells one by one.
 fn misshapen(record: &csv::StringRecord, header: &Header) -> Option<String> {
     if record.iter().any(|cell| cell.contains('\0')) {
-        return Some("a quotation mark is opened and never closed".into());
+        return Some("a quotation mark is never closed".into());
     }
     // Excel leaves blank cells out at the end of a row, and other programs put some there.
     let filled = record.iter().enumerate().filter(|(_, cell)| !cell.trim().is_empty());
     let filled = filled.last().map_or(0, |(last, _)| last + 1);
     let cells = counted(filled, "cell", "cells");
-    (filled > header.cells).then(|| format!("has {cells}, where the header has {}", header.cells))
+    (filled > header.cells).then(|| format!("has {cells}, but the header has {}", header.cells))
 }
 
 #[cfg(test)]
@@ -593,10 +594,10 @@ mod tests {
         assert_eq!(
             notes,
             [
-                "line 2, column ubi: has a blank in it",
-                "line 2, column license: has a dash in it that isn't the hyphen of a keyboard",
-                "line 2, column username: is no e-mail address",
-                "line 2, column contact: is no e-mail address",
+                "line 2, column ubi: contains a space",
+                "line 2, column license: contains a dash that isn't a hyphen (-)",
+                "line 2, column username: isn't an e-mail address",
+                "line 2, column contact: isn't an e-mail address",
             ]
         );
     }
@@ -612,13 +613,13 @@ mod tests {
             [
                 "line 3, column ubi: is empty",
                 "line 3, column username: is empty",
-                "line 3, column name: has a control character or an invisible one: a�b",
-                "line 4, column license: has a control character or an invisible one: L��2",
+                "line 3, column name: contains a control or invisible character: a�b",
+                "line 4, column license: contains a control or invisible character: L��2",
                 "line 6, column username: is empty",
-                "line 7: has 5 cells, where the header has 4",
-                "line 10, column license: is the same license as line 9: L5",
-                "line 11, column license: is a spreadsheet's error: #REF!. Fix its formula",
-                "line 11, column username: has more than an address in it: Ray <ray@x.example>. Write one e-mail address alone",
+                "line 7: has 5 cells, but the header has 4",
+                "line 10, column license: repeats the license of line 9: L5",
+                "line 11, column license: is a spreadsheet error: #REF!. Fix the formula",
+                "line 11, column username: contains more than one address: Ray <ray@x.example>. Enter one e-mail address only",
             ]
         );
     }
@@ -633,22 +634,20 @@ mod tests {
     #[test]
     fn a_header_that_cannot_be_right_is_told() {
         for (text, expected) in [
-            ("", "is empty: its first line must name the columns: ubi,license,username"),
-            ("\u{feff}\r\n ,, \n", "is empty: its first line must name the columns: ubi,license,username"),
+            ("", "is empty: the first line must name the columns: ubi,license,username"),
+            ("\u{feff}\r\n ,, \n", "is empty: the first line must name the columns: ubi,license,username"),
             (
                 "ubi,license,username,licence\n",
-                "the column license stands twice in the header, as column 2 and 4",
+                "the column license appears twice in the header, as column 2 and 4",
             ),
             (
                 "notes\n",
-                "no column is named ubi, nor license, nor username: the first line must name the columns \
-                 (ubi,license,username), and it has: notes",
+                "ubi, license, username are missing: the first line must name the columns (ubi,license,username), but it has: notes",
             ),
-            ("ubi,\"license\n604001,L1", "a quotation mark in the header is opened and never closed"),
+            ("ubi,\"license\n604001,L1", "a quotation mark in the header is never closed"),
             (
                 "ubi;license\n",
-                "no column is named username: the first line must name the columns (ubi,license,username), \
-                 and it has: ubi, license",
+                "username is missing: the first line must name the columns (ubi,license,username), but it has: ubi, license",
             ),
         ] {
             assert_eq!(told(registrations(text.as_bytes())), [expected], "{text:?}");
@@ -671,9 +670,9 @@ mod tests {
         assert_eq!(
             said,
             [
-                "line 2, column profile: has a control character or an invisible one: a\u{fffd}",
+                "line 2, column profile: contains a control or invisible character: a\u{fffd}",
                 "line 3, column username: is empty",
-                "line 3, column tags: has a control character or an invisible one: \u{fffd}",
+                "line 3, column tags: contains a control or invisible character: \u{fffd}",
                 "line 3, column expires_at: \"soon\" isn't an instant such as 2026-01-31T12:00:00Z",
                 "line 3, column expires_estimated: \"perhaps\" is neither true nor false",
             ]
@@ -683,7 +682,7 @@ mod tests {
     #[test]
     fn an_open_quotation_mark_is_told_where_it_stands() {
         let text = "license,name\nL1,ok\nL2,\"open\nL3,ok\nL4,ok\n";
-        assert_eq!(told(renewals(text.as_bytes())), ["line 3: a quotation mark is opened and never closed"]);
+        assert_eq!(told(renewals(text.as_bytes())), ["line 3: a quotation mark is never closed"]);
     }
 
     #[test]
@@ -691,20 +690,20 @@ mod tests {
         let utf16: Vec<u8> = "license\nL1\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
         let marked = [b"\xff\xfe".as_slice(), &utf16].concat();
         for bytes in [utf16, marked] {
-            assert_eq!(told(renewals(&bytes)), ["is UTF-16, or no text at all: save it as \"CSV UTF-8\""]);
+            assert_eq!(told(renewals(&bytes)), ["is UTF-16, or not text: save it as \"CSV UTF-8\""]);
         }
         let latin = told(renewals(b"license,name\nL1,Caf\xe9\n"));
-        assert!(latin[0].starts_with("isn't UTF-8 (line 2 is the first"), "{latin:?}");
+        assert!(latin[0].starts_with("isn't UTF-8 (the first unreadable line is 2)"), "{latin:?}");
     }
 
     #[test]
     fn no_file_is_too_large_to_be_refused() {
-        assert_eq!(told(renewals(&vec![b'x'; MOST_BYTES + 1])), ["is larger than 64 MiB: divide it"]);
+        assert_eq!(told(renewals(&vec![b'x'; MOST_BYTES + 1])), ["is larger than 64 MiB: split it"]);
         let mut text = "license\n".to_owned();
         (0..MOST_ROWS).for_each(|at| text.push_str(&format!("L{at}\n")));
         assert_eq!(renewals(text.as_bytes()).unwrap().rows.len(), MOST_ROWS);
         text.push_str("L-one-more\n");
-        assert_eq!(told(renewals(text.as_bytes())), ["has more than 100000 rows: divide it"]);
+        assert_eq!(told(renewals(text.as_bytes())), ["has more than 100000 rows: split it"]);
     }
 
     #[test]

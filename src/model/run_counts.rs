@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::fmt;
 
 // Its JSON is for machines, its `Display` for people.
-/// How many of a run ended how.
+/// The number of licenses with each outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct RunCounts {
@@ -15,7 +15,7 @@ pub struct RunCounts {
     pub planned: usize,
     /// Stored.
     pub granted: usize,
-    /// Granted by another admin, and set aside.
+    /// Granted by another admin; awaits approval.
     pub awaiting_approval: usize,
     /// Handed out as a link.
     pub handed_off: usize,
@@ -23,21 +23,21 @@ pub struct RunCounts {
     pub invited: usize,
     /// Refreshed.
     pub refreshed: usize,
-    /// Given up.
+    /// Deactivated.
     pub deactivated: usize,
     /// Changed.
     pub edited: usize,
     /// Removed.
     pub removed: usize,
-    /// Called off.
+    /// Canceled.
     pub canceled: usize,
     /// Failed.
     pub failed: usize,
-    /// Left out.
+    /// Skipped.
     pub skipped: usize,
     /// Nothing to do.
     pub unchanged: usize,
-    /// Not yet tried: `renew --resume` goes on with them, a deactivation with the same command.
+    /// Not yet tried: continue with `renew --resume`, or run the same deactivation again.
     pub left: usize,
     /// Those among the deactivated and unchanged whose revocation waits for the provider. Each result says so itself.
     #[serde(skip)]

@@ -286,7 +286,7 @@ impl SealRow {
         if let Some(flow) = &self.flow
             && sealed.flow.as_ref() != Some(&flow.0)
         {
-            let (sealed, row) = ("another consent of this license".into(), "this one".into());
+            let (sealed, row) = ("another consent for this license".into(), "this one".into());
             return Err(SealMismatch::Elsewhere { sealed, row });
         }
         // defense: S60 a-seal-names-its-generation

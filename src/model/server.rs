@@ -19,7 +19,7 @@ pub enum LedgerPlace {
 /// A database on a PostgreSQL server, and how it's reached.
 #[derive(Debug, Clone)]
 pub struct Server {
-    /// Its address for messages and the configuration; it never has a password in it.
+    /// Its address for messages and the configuration; it never contains a password.
     pub address: String,
     /// Where it may answer, in the order in which they are asked: a primary and its standbys.
     pub hosts: Vec<DatabaseHost>,

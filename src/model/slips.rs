@@ -44,11 +44,13 @@ fn likenesses(
         let other = like.into_iter().flatten().flatten().find(|other| other.license != key.license);
         if let Some(other) = other {
             let place = match lines.get(other) {
-                Some(line) => format!("of line {line}"),
-                None => "which is registered already".to_owned(),
+                Some(line) => format!("in line {line}"),
+                None => "which is already registered".to_owned(),
             };
-            let problem =
-                format!("{} is very like {}, {place}. Is it another location?", key.license, other.license);
+            let problem = format!(
+                "{} is very similar to {}, {place}. Check that it is another location",
+                key.license, other.license
+            );
             notes.push(RowProblem { line: Some(*line), column: Some("license"), problem });
         }
     }
@@ -78,7 +80,7 @@ fn companies(rows: &[(u64, &Key)], known: &HashSet<&Key>, notes: &mut Vec<RowPro
         let problem = match (longest, usual) {
             (Some(longest), _) => format!("{ubi} is {longest} without its leading zeros"),
             (None, Some((usual, _))) if ubi.len() < *usual => format!(
-                "{ubi} has {} digits, and most have {usual}: a spreadsheet may have taken leading zeros away",
+                "{ubi} has {} digits, but most have {usual}: a spreadsheet may have removed leading zeros",
                 ubi.len()
             ),
             _ => continue,
@@ -109,15 +111,15 @@ mod tests {
         assert_eq!(
             told(&["1/X-1", "1/x1", "2/X-1", "1/00123-D1", "1/123-D1"], &["1/Y-7-D1", "1/X-1"]),
             [
-                "line 3, column license: x1 is very like X-1, of line 2. Is it another location?",
-                "line 5, column license: 00123-D1 is very like 123-D1, of line 6. Is it another location?",
-                "line 6, column license: 123-D1 is very like 00123-D1, of line 5. Is it another location?",
+                "line 3, column license: x1 is very similar to X-1, in line 2. Check that it is another location",
+                "line 5, column license: 00123-D1 is very similar to 123-D1, in line 6. Check that it is another location",
+                "line 6, column license: 123-D1 is very similar to 00123-D1, in line 5. Check that it is another location",
             ]
         );
         assert_eq!(
             told(&["1/Y-7"], &["1/Y-7-D1"]),
             [
-                "line 2, column license: Y-7 is very like Y-7-D1, which is registered already. Is it another location?"
+                "line 2, column license: Y-7 is very similar to Y-7-D1, which is already registered. Check that it is another location"
             ]
         );
     }
@@ -131,7 +133,7 @@ mod tests {
         assert_eq!(
             told(&["4001234/A-1", "604001235/A-2", "604001236/A-3", "604001237/A-4"], &[]),
             [
-                "line 2, column ubi: 4001234 has 7 digits, and most have 9: a spreadsheet may have taken leading zeros away"
+                "line 2, column ubi: 4001234 has 7 digits, but most have 9: a spreadsheet may have removed leading zeros"
             ]
         );
         assert!(told(&["1/A-1", "22/A-2", "none/A-3"], &[]).is_empty());

@@ -180,7 +180,10 @@ fn along(
         let mut active: Vec<_> = members.iter().filter(|member| member.state == State::Active).collect();
         active.sort_by_key(|member| &member.key);
         let some = free.min(members.len().saturating_sub(level)).min(active.len());
-        let why = format!("taken along: {} licenses expire on {day}, where {level} a day do", members.len());
+        let why = format!(
+            "renewed early: {} licenses expire on {day}, compared with {level} on a usual day",
+            members.len()
+        );
         chosen.extend(active.into_iter().take(some).map(|member| choice(member, why.clone())));
         free -= some;
     }
@@ -201,7 +204,7 @@ fn reason(member: &Member, clock: &Clock<'_>) -> String {
 
 fn left_for_later(member: &Member, clock: &Clock<'_>, per_day: usize) -> String {
     let days = ends(member, clock);
-    format!("{days}: left for later, so that no more than {per_day} expire on one day")
+    format!("{days}: postponed, so that no more than {per_day} expire on one day")
 }
 
 fn ends(member: &Member, clock: &Clock<'_>) -> String {
@@ -396,12 +399,14 @@ mod tests {
         assert_eq!(proposal.per_day, 2);
         assert_eq!(
             whys(&proposal.leave),
-            [11, 12].map(|left| format!(
-                "{left} days left: left for later, so that no more than 2 expire on one day"
-            ))
+            [11, 12]
+                .map(|left| format!("{left} days left: postponed, so that no more than 2 expire on one day"))
         );
         let crowded = propose(now, &fleet(now, &[now + days(60), now + days(60), now + days(61)]));
-        assert_eq!(whys(&crowded.along), ["taken along: 2 licenses expire on 2026-03-06, where 1 a day do"]);
+        assert_eq!(
+            whys(&crowded.along),
+            ["renewed early: 2 licenses expire on 2026-03-06, compared with 1 on a usual day"]
+        );
         assert_eq!(crowded.along[0].key, key(0));
     }
 

@@ -9,12 +9,12 @@ use serde_json::{Map, Value as Json};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-/// What `export --format json` prints, and `import` reads: records without secrets, and nothing that time changes.
+/// What `export --format json` prints and `import` reads: records without secrets, and no values that change with time.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "ExportDocument")]
 pub struct ExportDocument<R = WrittenRecord> {
-    /// 2; a file of 0.2.0 says 1, and is read as well.
+    /// 2; a file of 0.2.0 has 1, and can be imported, too.
     pub schema: u8,
     /// By UBI and license.
     pub authorizations: Vec<R>,
@@ -57,7 +57,7 @@ impl WrittenRecord {
 }
 
 fn unknown(name: &str) -> Error {
-    Error::BadValue { name: "record", problem: format!("has an unknown member \"{}\"", clean(name)) }
+    Error::BadValue { name: "record", problem: format!("has an unknown key \"{}\"", clean(name)) }
 }
 
 /// A JSON object's members, as columns.
@@ -134,9 +134,9 @@ fn age(record: &Authorization) -> impl Ord + use<> {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct FieldChange {
-    /// Its name, as the columns have it.
+    /// The field's name, as in the CSV columns.
     pub field: &'static str,
-    /// What stands here; `null`: nothing.
+    /// The value here; `null`: none.
     pub before: Option<String>,
     /// What the file says.
     pub after: Option<String>,
@@ -146,11 +146,11 @@ pub struct FieldChange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ImportEffect {
-    /// It wasn't here.
+    /// The record is new here.
     Add,
-    /// Something of it changes.
+    /// The record changes.
     Change,
-    /// Nothing of it changes.
+    /// The record doesn't change.
     Same,
 }
 
@@ -226,8 +226,8 @@ pub fn merge(
                 let stays = same && (here == TokensHere::Newer || here == TokensHere::Same && !arrives);
                 if stays {
                     left = (tokens != Tokens::None).then_some(match here {
-                        TokensHere::Newer => "newer tokens of it are here",
-                        _ => "its tokens are here already",
+                        TokensHere::Newer => "newer tokens are here",
+                        _ => "its tokens are already here",
                     });
                 } else {
                     takes_tokens = tokens != Tokens::None && said.is_granted();
@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn a_profile_with_a_character_that_cannot_be_written_again_is_refused() {
         for (profile, problem) in
-            [("a\\u0000b", "has a control character or an invisible one: a\u{fffd}b"), (" ", "is empty")]
+            [("a\\u0000b", "contains a control or invisible character: a\u{fffd}b"), (" ", "is empty")]
         {
             let json =
                 format!(r#"{{"profile":"{profile}","ubi":"604001","license":"L-1","username":"ann"}}"#);
@@ -415,15 +415,12 @@ mod tests {
         assert_eq!(merged.record.tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!((merged.record.contact, merged.record.expires_at), (it.contact, it.expires_at));
         for (more, said) in [
-            (r#","held_by":"eve""#, "the record has an unknown member \"held_by\""),
+            (r#","held_by":"eve""#, "the record has an unknown key \"held_by\""),
             (r#","created_at":"soon""#, "the created_at isn't an instant such as 2026-01-31T12:00:00Z"),
             (r#","expires_estimated":"yes""#, "the expires_estimated is neither true nor false"),
-            (r#","tags":"a;b""#, "the tags isn't a list of texts"),
-            (r#","name":7"#, "the name isn't a text"),
-            (
-                r#","contact":"a\u0000b""#,
-                "the contact has a control character or an invisible one: a\u{fffd}b",
-            ),
+            (r#","tags":"a;b""#, "the tags isn't a list of strings"),
+            (r#","name":7"#, "the name isn't text"),
+            (r#","contact":"a\u0000b""#, "the contact contains a control or invisible character: a\u{fffd}b"),
         ] {
             assert_eq!(read(more).unwrap_err().problem, format!("authorization 1 (L-1): {said}"));
         }

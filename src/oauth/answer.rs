@@ -95,14 +95,14 @@ impl TokenAnswer {
             Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
             Some(_) => Err(isnt),
         };
-        let access = text("access_token", "an access_token that isn't a text")?.ok_or("no access_token")?;
-        let refresh = text("refresh_token", "a refresh_token that isn't a text")?;
+        let access = text("access_token", "an access_token that isn't a string")?.ok_or("no access_token")?;
+        let refresh = text("refresh_token", "a refresh_token that isn't a string")?;
         let scopes = match members.get("scope") {
             Some(Value::Array(items)) => {
                 let items: Option<Vec<_>> = items.iter().map(Value::as_str).collect();
-                Some(items.ok_or("a scope that isn't a text")?.join(" "))
+                Some(items.ok_or("a scope that isn't a string")?.join(" "))
             }
-            _ => text("scope", "a scope that isn't a text")?,
+            _ => text("scope", "a scope that isn't a string")?,
         };
         let scopes = scopes.map(|all| all.split_whitespace().map(|one| Scope::new(one.to_owned())).collect());
         Ok(Self {
@@ -377,12 +377,12 @@ mod tests {
         for (body, problem) in [
             (r#"{"token":"secret"}"#, Some("no access_token")),
             (r#"{"access_token":""}"#, Some("no access_token")),
-            (r#"{"access_token":["secret"]}"#, Some("an access_token that isn't a text")),
+            (r#"{"access_token":["secret"]}"#, Some("an access_token that isn't a string")),
             (
                 r#"{"access_token":"a","refresh_token":{"secret":1}}"#,
-                Some("a refresh_token that isn't a text"),
+                Some("a refresh_token that isn't a string"),
             ),
-            (r#"{"access_token":"a","scope":[1]}"#, Some("a scope that isn't a text")),
+            (r#"{"access_token":"a","scope":[1]}"#, Some("a scope that isn't a string")),
             (r#"{"access_token":"a"}"#, None),
             ("<html>", None),
         ] {

@@ -44,12 +44,12 @@ pub fn read(query: &str) -> Callback {
     let (states, issuers, codes, errors) = (all("state"), all("iss"), all("code"), all("error"));
     // defense: S6 redirect-has-nothing-twice
     let answered = if states.len() > 1 || issuers.len() > 1 || codes.len() > 1 || errors.len() > 1 {
-        Err("a parameter stands there twice")
+        Err("a parameter appears twice")
     } else {
         match (codes.first(), errors.first()) {
             // defense: S6 redirect-has-code-or-error
-            (Some(_), Some(_)) => Err("it has a code and an error"),
-            (None, None) => Err("it has neither a code nor an error"),
+            (Some(_), Some(_)) => Err("it has both a code and an error"),
+            (None, None) => Err("it has no code and no error"),
             (Some(&""), None) => Err("its code is empty"),
             (Some(code), None) => Ok(AuthorizationResponse::Code(Secret::new(*code))),
             (None, Some(error)) => Ok(AuthorizationResponse::Error(

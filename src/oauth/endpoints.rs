@@ -92,7 +92,7 @@ pub(super) fn settled(
     let wrong = |problem: String| ProviderError::Metadata { host: host.clone(), problem };
     let found: Metadata = members(body)
         .and_then(|members| serde_json::from_value(members.into()))
-        .map_err(|_| wrong("aren't what RFC 8414 describes".into()))?;
+        .map_err(|_| wrong("don't follow RFC 8414".into()))?;
     // defense: S4 metadata-of-our-issuer
     // defense: S4 metadata-issuer-to-the-letter
     if found.issuer != issuer {
@@ -141,7 +141,7 @@ fn complete(endpoints: Endpoints, provider: &Provider) -> Result<Endpoints> {
                 profile: provider.profile.clone(),
                 key: key.into(),
                 how: format!(
-                    "Set {key} under [profiles.{}]: BioTrack tells it to integrators.",
+                    "Set {key} under [profiles.{}]: BioTrack gives it to integrators.",
                     provider.profile
                 ),
             }
@@ -156,14 +156,14 @@ fn complete(endpoints: Endpoints, provider: &Provider) -> Result<Endpoints> {
 fn checked(address: &str, issuer: &str, host: &str) -> Result<()> {
     let wrong = |problem: String| ProviderError::Metadata { host: host.to_owned(), problem };
     crate::system::presentable(address)
-        .map_err(|problem| wrong(format!("hold an address that can't be used: {problem}")))?;
+        .map_err(|problem| wrong(format!("contain an address that can't be used: {problem}")))?;
     let is_here = |address: &str| {
         url::Url::parse(address).is_ok_and(|url| url.host().is_some_and(|it| is_this_machine(&it)))
     };
     // defense: S59 no-way-back-to-this-machine
     if is_here(address) && !is_here(issuer) {
         return Err(wrong(format!(
-            "hold an address on this machine, {}, where the issuer isn't",
+            "contain an address on this machine, {}, but the issuer is elsewhere",
             short(address)
         ))
         .into());
@@ -171,7 +171,7 @@ fn checked(address: &str, issuer: &str, host: &str) -> Result<()> {
     // defense: S59 https-stays-https
     if issuer.starts_with("https://") && !address.starts_with("https://") {
         return Err(wrong(format!(
-            "hold an address without https, {}, and the issuer has it",
+            "contain an address without https, {}, but the issuer uses https",
             short(address)
         ))
         .into());
@@ -212,14 +212,14 @@ async fn metadata(http: &Http, issuer: &str, host: &str) -> Result<(Option<Times
 async fn get(http: &Http, address: &str, host: &str, anything: bool) -> Result<(Option<Timestamp>, Vec<u8>)> {
     let request =
         Request::get(address).header("accept", "application/json").body(Vec::new()).map_err(|e| {
-            ProviderError::Metadata { host: host.to_owned(), problem: format!("can't be asked for: {e}") }
+            ProviderError::Metadata { host: host.to_owned(), problem: format!("can't be read: {e}") }
         })?;
     match http.send(request).await {
         Ok(answer) if anything || answer.status().is_success() => {
             Ok((answer.headers().get("date").and_then(date), answer.into_body()))
         }
         Ok(answer) => {
-            Err(useless(host, "a look at its metadata", format!("HTTP {}", answer.status().as_u16())))
+            Err(useless(host, "the request for its metadata", format!("HTTP {}", answer.status().as_u16())))
         }
         // A redirect to a welcome page is an answer too.
         Err(HttpFault::Status { status, .. }) if anything && status < 500 => Ok((None, Vec::new())),
@@ -244,7 +244,7 @@ pub(super) fn useless(host: &str, what: &'static str, answer: String) -> Error {
 fn unanswered(host: &str, fault: HttpFault) -> Error {
     match fault {
         HttpFault::Status { status, retry_after } => {
-            let what = "a look at its metadata";
+            let what = "the request for its metadata";
             ProviderError::Overloaded { host: host.to_owned(), what, status, retry_after }.into()
         }
         other => {

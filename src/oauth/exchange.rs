@@ -79,7 +79,7 @@ pub(super) fn parse_response(
 ) -> Result<Granted> {
     match answer {
         Ok(answer) => {
-            tracing::info!("the token answer has {}", sent.hidden_in(&answer.fields()));
+            tracing::info!("the token response has {}", sent.hidden_in(&answer.fields()));
             Ok(without_tokens(answer.granted(provider, now(), skew), sent))
         }
         Err(RequestTokenError::ServerResponse(refused))
@@ -119,11 +119,11 @@ pub(super) fn classify_error(
             host,
             what,
             match TokenAnswer::problem(&body) {
-                Some(problem) => format!("something that isn't a token answer: {problem}"),
-                None => "something that isn't a token answer".into(),
+                Some(problem) => format!("something that isn't a token response: {problem}"),
+                None => "something that isn't a token response".into(),
             },
         ),
-        RequestTokenError::Other(_) => useless(host, what, "something else than JSON".into()),
+        RequestTokenError::Other(_) => useless(host, what, "something other than JSON".into()),
     }
 }
 
@@ -142,7 +142,7 @@ pub(super) fn failed(host: &str, setting: &'static str, what: &'static str, faul
         HttpFault::Status { status: status @ 300..400, .. } => ProviderError::Useless {
             host,
             what,
-            answer: format!("HTTP {status}, a redirect elsewhere, which is never followed"),
+            answer: format!("HTTP {status}, a redirect to another address, which is never followed"),
         },
         HttpFault::Status { status, retry_after } => {
             ProviderError::Overloaded { host, what, status, retry_after }

@@ -28,7 +28,7 @@ impl<'de> Visitor<'de> for Members {
         while let Some((name, value)) = from.next_entry::<String, Value>()? {
             // defense: S43 no-member-twice
             if members.insert(name, value).is_some() {
-                return Err(A::Error::custom("a member stands there twice"));
+                return Err(A::Error::custom("a member appears twice"));
             }
         }
         Ok(members)

@@ -41,16 +41,16 @@ enum TrailingText {
 }
 
 /// What keeps the address from being told.
-const NONE: &str = "has no redirect address in it";
+const NONE: &str = "contains no redirect address";
 const UNCLEAR: &str =
-    "has words behind the address that may belong to it: paste the address alone, on one line";
-const OUR_LINK: &str = "is the link that the admin opens. What is needed is the address that their browser shows afterwards, once Grant Access was clicked";
+    "has words after the address that may belong to it: paste only the address, on one line";
+const OUR_LINK: &str = "is the link that the admin opens. Paste the address that the browser shows after Grant Access was clicked";
 
 impl Pasted {
     /// Finds every address. Why there is none, in words that follow "what was pasted".
     pub fn of(text: &str) -> Result<Self, &'static str> {
         if text.len() > LONGEST {
-            return Err("is too long for a mail with an address in it");
+            return Err("is too long: paste only the address");
         }
         let shown: String = text.chars().filter(|c| c.is_whitespace() || !is_unprintable(*c)).collect();
         if shown.trim().is_empty() {

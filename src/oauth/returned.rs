@@ -18,7 +18,7 @@ pub struct ReturnedAddress {
 impl ReturnedAddress {
     /// An address that somebody sent back; one without a query carries nothing.
     pub fn of(url: Url) -> Result<Self, &'static str> {
-        let query = url.query().ok_or("has no ? in it, so it isn't whole")?.to_owned();
+        let query = url.query().ok_or("has no ? in it, so it isn't complete")?.to_owned();
         Ok(Self::at(url, &query))
     }
 

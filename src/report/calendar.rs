@@ -29,7 +29,7 @@ pub fn calendar(rows: &[Row<'_>], reminder_days: &[u32], now: Timestamp) -> Stri
             row.when(expires)
         );
         if at != expires {
-            description.push_str(" That is a weekend: act on this Friday.");
+            description.push_str(" This is a weekend: renew by Friday.");
         }
         description.push_str(&format!(
             "\n{}",

@@ -55,7 +55,7 @@ pub fn card(row: &Row<'_>, history: &[HistoryLine], now: Timestamp) -> String {
     pairs.push(("Admin user", record.username.to_string().into()));
     pairs.extend(record.granted_by.as_ref().map(|who| ("Granted by", who.clone().into())));
     pairs.extend(
-        record.held_by.as_ref().map(|who| ("Awaiting", format!("approval of the grant of {who}").into())),
+        record.held_by.as_ref().map(|who| ("Awaiting", format!("approval of the grant from {who}").into())),
     );
     pairs.extend(record.contact.as_ref().map(|contact| ("Contact", contact.to_string().into())));
     if !record.tags.is_empty() {
@@ -73,7 +73,7 @@ pub fn card(row: &Row<'_>, history: &[HistoryLine], now: Timestamp) -> String {
     }
     pairs.extend(row.standing.handed_out().map(|flow| {
         let age = in_words(now.duration_since(flow.opened));
-        ("Handed out", format!("{age} ago, until {}", row.when(flow.deadline)).into())
+        ("Handed out", format!("{age} ago, valid until {}", row.when(flow.deadline)).into())
     }));
     pairs.extend(record.last_used_at.map(|at| ("Last used", row.when(at).into())));
     pairs.extend(record.deactivated_at.map(|at| ("Deactivated", row.when(at).into())));
@@ -82,7 +82,7 @@ pub fn card(row: &Row<'_>, history: &[HistoryLine], now: Timestamp) -> String {
     }
     pairs.extend(row.next_command().map(|command| ("Next", command.into())));
     if row.conditions.contains(&Condition::AwaitingApproval) {
-        pairs.push(("To discard it", discard_waiting(record, row.provider.other_profile).into()));
+        pairs.push(("Discard it", discard_waiting(record, row.provider.other_profile).into()));
     }
     lines(&row.called(), &pairs)
 }
@@ -97,33 +97,31 @@ fn state_in_words(row: &Row<'_>) -> Vec<String> {
     let said = match (row.state, row.days_in_words()) {
         (State::Active, Some(days)) => format!("active, {days}"),
         (State::Due, Some(days)) => format!("due for renewal, {days}"),
-        (State::Expired, Some(days)) => format!("EXPIRED: this store isn't reporting; it {days}"),
+        (State::Expired, Some(days)) => format!("EXPIRED: this store isn't reporting; the grant {days}"),
         (State::Invalid, _) => {
             "INVALID: BioTrack no longer accepts this grant; this store isn't reporting".into()
         }
-        (State::Pending, _) => "pending: asked for, not granted yet".into(),
+        (State::Pending, _) => "pending: requested, not granted yet".into(),
         (State::Deactivated, _) => "deactivated".into(),
         (other, None) => other.word().into(),
     };
     let mut said = vec![format!("{} {said}", sign(row.state))];
     for condition in &row.conditions {
         let told = match condition {
-            Condition::RenewalPending => "a link has been handed out and waits for its answer",
-            Condition::HandoffLapsed => "the link that was handed out has lapsed",
+            Condition::RenewalPending => "a link is open and waits for its answer",
+            Condition::HandoffLapsed => "the link has lapsed",
             Condition::Uncertain => uncertain(row.standing),
             Condition::GrantedNotStored if row.standing.has_unstored_grant() => {
-                "granted, but the grant isn't stored yet: it waits sealed, and the next command stores it"
+                "granted, but the grant isn't stored yet: it is kept sealed, and the next command stores it"
             }
             Condition::GrantedNotStored => {
-                "refreshed, but the new tokens aren't stored yet: they wait sealed, and the next command stores them"
+                "refreshed, but the new tokens aren't stored yet: they are kept sealed, and the next command stores them"
             }
             Condition::RevocationPending => {
-                "BioTrack hasn't confirmed a revocation yet; the tokens are kept for it"
+                "BioTrack hasn't confirmed a revocation yet; the tokens are kept until it does"
             }
-            Condition::AwaitingApproval => {
-                "another admin than the one named granted; that grant awaits approval"
-            }
-            Condition::Exported => "exported with its secrets: it's renewed and refreshed elsewhere",
+            Condition::AwaitingApproval => "a grant from another admin awaits approval",
+            Condition::Exported => "exported with its tokens: another host refreshes and renews it",
         };
         said.push(told.to_owned());
     }
@@ -138,9 +136,9 @@ fn uncertain(standing: &AuthorizationWithFlows) -> &'static str {
     if revocation {
         "uncertain: BioTrack's answer to a revocation was lost, so the grant may or may not still be valid there"
     } else if standing.has_lost(&[Purpose::Refresh]) && record.uncertain_at.is_none() {
-        "uncertain: BioTrack's answer to a refresh was lost; the grant itself stands, and the next command finds out"
+        "uncertain: BioTrack's answer to a refresh was lost; the grant itself is still valid, and the next command finds out"
     } else {
-        "uncertain: BioTrack's answer was lost, so a grant may or may not have been made"
+        "uncertain: BioTrack's answer was lost, so access may or may not have been granted"
     }
 }
 
@@ -148,7 +146,7 @@ fn uncertain(standing: &AuthorizationWithFlows) -> &'static str {
 pub fn consent_card(provider: &Provider, key: &Key, username: &Username) -> String {
     let mut pairs: Vec<(&str, CardValue)> =
         Fact::ALL.iter().map(|fact| (fact.label(), fact.expected(provider, key).to_owned().into())).collect();
-    pairs.push(("Admin user", format!("{username} (their password belongs on BioTrack's page only)").into()));
+    pairs.push(("Admin user", format!("{username} (enters the password on BioTrack's page only)").into()));
     let mut text = lines("BioTrack's Grant Access page must say exactly this:", &pairs);
     text.push_str(&format!("  If Company doesn't say {}, stop.\n", provider.company));
     text

@@ -27,7 +27,7 @@ impl Threshold {
             Some(Ok(percent)) if percent <= 100 => Ok(Self::Share(percent)),
             Some(_) => Err(Error::BadValue {
                 name,
-                problem: format!("\"{}\" isn't a share from 0% to 100%", crate::error::clean(text)),
+                problem: format!("\"{}\" isn't a percentage from 0% to 100%", crate::error::clean(text)),
             }),
             None => duration::parse(name, text).map(Self::Before),
         }
@@ -86,11 +86,11 @@ pub fn check(
     if nothing && blind_spots.is_empty() {
         return match allow_empty {
             true => {
-                CheckVerdict { exit: 0, text: "BIOTRACK OK: nothing is registered, or selected\n".into() }
+                CheckVerdict { exit: 0, text: "BIOTRACK OK: no licenses are registered or selected\n".into() }
             }
             false => CheckVerdict {
                 exit: 3,
-                text: unknown("nothing is registered, or selected (--allow-empty accepts that)"),
+                text: unknown("no licenses are registered or selected (--allow-empty accepts that)"),
             },
         };
     }
@@ -112,10 +112,10 @@ pub fn check(
         .map(|(state, count)| format!("{count} {}", state.word()))
         .collect();
     if summary.attention > 0 {
-        said.push(format!("{} to look at", summary.attention));
+        said.push(counted_attention(summary.attention));
     }
     if nothing {
-        said.push("nothing is registered, or selected".to_owned());
+        said.push("no licenses are registered or selected".to_owned());
     }
     said.extend(blind_spots.iter().map(|spot| plain(&spot.in_brief())));
     let mut text = format!("BIOTRACK {}: {}", word(exit), said.join(", "));
@@ -138,6 +138,11 @@ pub fn check(
         text.push_str(&detail(*level, row, &of));
     }
     CheckVerdict { exit, text }
+}
+
+/// How many licenses need attention, as a clause.
+fn counted_attention(count: usize) -> String {
+    crate::error::counted(count, "needs attention", "need attention")
 }
 
 /// Whether a license is judged at all.

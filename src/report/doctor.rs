@@ -5,27 +5,27 @@ use crate::error::clean;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// How a thing was found.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
     /// It works.
     Well,
-    /// Worth knowing; nothing is wrong.
+    /// A note; nothing is wrong.
     Note,
-    /// It was wrong, and `--fix` mended it.
+    /// It was wrong, and `--fix` fixed it.
     Fixed,
-    /// It doesn't work, or won't for long.
+    /// It doesn't work, or will soon fail.
     Problem,
 }
 
-/// One thing that was looked at.
+/// One check.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Finding {
-    /// What was looked at: `config`, `provider`, `vault`, …
+    /// The name of the check: `config`, `provider`, `vault`, …
     pub check: &'static str,
-    /// How it was found.
+    /// The result of the check.
     pub health: Health,
     /// What was found.
     pub found: String,
@@ -86,7 +86,7 @@ impl DoctorDocument {
             }
         }
         let end = match self.problems {
-            0 => "Nothing is wrong.".to_owned(),
+            0 => "No problems found.".to_owned(),
             1 => "1 problem.".to_owned(),
             several => format!("{several} problems."),
         };

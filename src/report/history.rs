@@ -24,7 +24,7 @@ pub struct HistoryDocument {
     links: Vec<LinkJson>,
 }
 
-/// One link of the chain.
+/// One entry of the history.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct LinkJson {
@@ -32,7 +32,7 @@ pub struct LinkJson {
     number: i64,
     /// RFC 3339, UTC.
     at: String,
-    /// `null` where it was the whole ledger's.
+    /// `null` if the event concerns the whole ledger.
     profile: Option<String>,
     ubi: Option<String>,
     license: Option<String>,
@@ -42,7 +42,7 @@ pub struct LinkJson {
     detail: String,
     /// SHA-256, in hex.
     hash: String,
-    /// The PostgreSQL role that wrote it, by the server's word, whatever `user` says; `null` in a file.
+    /// The PostgreSQL role that wrote it, as the server reports it; `null` for a ledger in a file.
     database_role: Option<String>,
 }
 
@@ -52,13 +52,13 @@ pub struct LinkJson {
 pub struct VerifyDocument {
     schema: u8,
     whole: bool,
-    /// How many fit.
+    /// The number of intact entries.
     links: u64,
-    /// The last fitting link's hash, in hex; `null` where there is none.
+    /// The last intact entry's hash, in hex; `null` if there is none.
     head: Option<String>,
     /// Where the chain begins, if it was pruned.
     anchor: Option<AnchorJson>,
-    /// The first link that doesn't fit.
+    /// The first broken entry.
     broken: Option<BrokenJson>,
 }
 
@@ -67,23 +67,23 @@ pub struct VerifyDocument {
 #[schemars(deny_unknown_fields)]
 pub struct PruneDocument {
     schema: u8,
-    /// How many links went.
+    /// How many entries were removed.
     pruned: u64,
-    /// Before when: RFC 3339, UTC.
+    /// The entries before this time were removed. RFC 3339, UTC.
     #[schemars(with = "String", extend("format" = "date-time"))]
     before: Timestamp,
-    /// What the rest verifies from.
+    /// The anchor that the rest is verified from.
     anchor: Option<AnchorJson>,
 }
 
-/// What is left of pruned links.
+/// The anchor that replaces pruned entries.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct AnchorJson {
-    /// The last pruned link's number.
+    /// The last pruned entry's number.
     number: i64,
     hash: String,
-    /// When that link was made.
+    /// When that entry was made.
     last: String,
     /// When it was pruned.
     pruned_at: String,
@@ -91,7 +91,7 @@ pub struct AnchorJson {
     host: String,
 }
 
-/// The first link that doesn't fit.
+/// The first broken entry.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct BrokenJson {
@@ -174,7 +174,7 @@ impl VerifyDocument {
             // Writing to a String can't fail.
             let _ = writeln!(
                 text,
-                "Links 1 to {number} (up to {}) were pruned at {} by {user}@{host}.",
+                "Entries 1 to {number} (up to {}) were pruned at {} by {user}@{host}.",
                 told(last),
                 told(pruned_at)
             );
@@ -185,14 +185,14 @@ impl VerifyDocument {
                 let whose = broken.license.as_deref().map_or(String::new(), |it| format!(", license {it}"));
                 let _ = writeln!(
                     text,
-                    "BROKEN: the first link that doesn't fit is number {}{when}{whose}: {}. {} before it fit.",
+                    "BROKEN: the first broken entry is number {}{when}{whose}: {}. {} before it are intact.",
                     broken.number,
                     broken.why,
-                    counted(self.links, "link", "links")
+                    counted(self.links, "entry", "entries")
                 );
             }
             None => {
-                let _ = writeln!(text, "The history is whole: {}.", counted(self.links, "link", "links"));
+                let _ = writeln!(text, "The history is intact: {}.", counted(self.links, "entry", "entries"));
                 if let Some(head) = &self.head {
                     let _ = writeln!(text, "Head: {head}");
                 }

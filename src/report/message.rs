@@ -10,7 +10,7 @@ use std::fmt::Write;
 pub struct MessageLink<'l> {
     /// The license.
     pub key: &'l Key,
-    /// What the store is called.
+    /// The store's name.
     pub name: Option<&'l StoreName>,
     /// When its living grant ends, where there is one.
     pub expires_at: Option<Timestamp>,
@@ -53,8 +53,8 @@ pub fn message(message: &Message<'_>, provider: &Provider) -> String {
          BioTrack lets us do that only while you allow it, and asks you again from\n\
          time to time. Please allow {them} now.\n\n\
          You need your BioTrack account {} and its password.\n\
-         Type the password on BioTrack's own page only. We never ask for it: don't\n\
-         send it to us or to anybody.\n",
+         Enter the password on BioTrack's own page only. We never ask for it: don't\n\
+         send it to us or to anyone.\n",
         message.username
     );
     text.push_str(if many { "Your links:\n" } else { "Your link:\n" });
@@ -63,7 +63,7 @@ pub fn message(message: &Message<'_>, provider: &Provider) -> String {
         let ends = link.expires_at.map(|at| {
             let day = provider.zone.day_in_letters(at);
             format!(
-                "     The present access {} on {day}.\n",
+                "     The current access {} on {day}.\n",
                 if at <= message.now { "ended" } else { "ends" }
             )
         });
@@ -85,8 +85,8 @@ pub fn message(message: &Message<'_>, provider: &Provider) -> String {
     );
     for fact in Fact::ALL {
         let value = match (fact, &message.links[..]) {
-            (Fact::Ubi, [_, _, ..]) => "the UBI that stands above the link",
-            (Fact::License, [_, _, ..]) => "the location that stands above the link",
+            (Fact::Ubi, [_, _, ..]) => "the UBI above the link",
+            (Fact::License, [_, _, ..]) => "the location above the link",
             (fact, [link, ..]) => fact.expected(provider, link.key),
             (_, []) => "",
         };
@@ -106,7 +106,7 @@ pub fn message(message: &Message<'_>, provider: &Provider) -> String {
         let _ = writeln!(
             text,
             "  4. Your browser then says that it can't connect, or that the site can't be\n\
-             \x20    reached. That is as it should be: nothing is broken.\n\
+             \x20    reached. This is expected: nothing is broken.\n\
              \x20 5. The address at the top of the browser now begins with\n\n       {}\n\n\
              \x20    Click into it, copy all of it, and send it back to us AT ONCE, as the\n\
              \x20    answer to this message. It works for a few minutes only, so don't keep\n\
@@ -116,7 +116,7 @@ pub fn message(message: &Message<'_>, provider: &Provider) -> String {
     }
     let _ = writeln!(
         text,
-        "\n{} until {when}, once.\nIf something went wrong, tell us, and we send a new one.\n\nThank you!\n{company}",
+        "\n{} until {when}, once.\nIf something goes wrong, tell us, and we will send a new one.\n\nThank you!\n{company}",
         if many { "Each link works" } else { "The link works" }
     );
     text

@@ -38,7 +38,7 @@ pub fn plan(plan: &Plan, proposal: Option<&SpreadProposal>, view: &View, zone: &
     let mut text = page.folded(&groups.sum(plan), "");
     text.push_str(&if plan.items.len() > IN_FULL { page.brief(&groups) } else { page.full(&groups, plan) });
     if !plan.left_out.is_empty() {
-        text.push_str(&format!("\nLeft out: {}\n", licenses(plan.left_out.len())));
+        text.push_str(&format!("\nSkipped: {}\n", licenses(plan.left_out.len())));
         text.push_str(&page.reasons(plan.left_out.iter().map(|it| (&it.key, it.why.as_str()))));
     }
     if let Some(proposal) = proposal {
@@ -67,7 +67,7 @@ impl<'p> Groups<'p> {
 
     fn sum(&self, plan: &Plan) -> String {
         if plan.items.is_empty() {
-            return "Nobody would be asked.".into();
+            return "No admin would be asked.".into();
         }
         let admins: BTreeSet<_> = self.of_admins.keys().map(|(_, admin)| admin).collect();
         let companies: BTreeSet<_> = self.of_admins.keys().map(|(ubi, _)| ubi).collect();
@@ -171,7 +171,7 @@ impl Page<'_> {
             let line = format!("  {who}  {}", self.endings(of_admin));
             text.push_str(&self.folded(&line, "      "));
         }
-        text + "\nEach license, and why it's taken: add --json.\n"
+        text + "\nTo list each license and its reason, add --json.\n"
     }
 
     /// When it ends and why it's in the plan, each said once.
@@ -297,11 +297,11 @@ pub struct PlanDocument {
     planned: Vec<PlannedJson>,
     left_out: Vec<ChoiceJson>,
     groups: GroupsJson,
-    /// `null` where the spread of expiries wasn't looked at.
+    /// `null` if the spread of expiries wasn't checked.
     spread: Option<SpreadJson>,
 }
 
-/// One license that would be asked.
+/// One license whose admin would be asked.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct PlannedJson {
@@ -313,11 +313,11 @@ struct PlannedJson {
     purpose: Purpose,
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     expires_at: Option<Timestamp>,
-    /// In words.
+    /// The reason in words.
     why: String,
 }
 
-/// One license, and why it stands here, in words.
+/// One license, and the reason in words.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct ChoiceJson {
@@ -350,17 +350,17 @@ struct CompanyJson {
     licenses: usize,
 }
 
-/// What `--spread` would make of it.
+/// The plan with `--spread`.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct SpreadJson {
-    /// How many grants a day are enough for now; more only where more can't wait.
+    /// The number of renewals a day that is enough for now.
     per_day: usize,
     /// Due, and renewed now.
     take: Vec<ChoiceJson>,
-    /// Not due yet, and renewed now, because too many end on its day.
+    /// Not due yet, but renewed now, because too many grants expire on the same day.
     along: Vec<ChoiceJson>,
-    /// Due, and left for the next days.
+    /// Due, and postponed.
     leave: Vec<ChoiceJson>,
 }
 
@@ -491,8 +491,12 @@ mod tests {
         };
         SpreadProposal {
             take: choices(0, 3, "2 days left"),
-            along: choices(10, 2, "taken along: 200 licenses expire on 2026-05-03, where 4 a day do"),
-            leave: choices(20, 12, "12 days left: left for later, so that no more than 4 expire on one day"),
+            along: choices(
+                10,
+                2,
+                "renewed early: 200 licenses expire on 2026-05-03, compared with 4 on a usual day",
+            ),
+            leave: choices(20, 12, "12 days left: postponed, so that no more than 4 expire on one day"),
             per_day: 4,
         }
     }
@@ -541,7 +545,7 @@ mod tests {
 
     #[test]
     fn nothing_to_do_is_said() {
-        assert_eq!(plan(&Plan::default(), None, &view(80), &TimeZone::UTC), "Nobody would be asked.\n");
+        assert_eq!(plan(&Plan::default(), None, &view(80), &TimeZone::UTC), "No admin would be asked.\n");
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub fn prometheus(
 ) -> String {
     let mut expires = Metric {
         name: "biotrack_auth_expires_timestamp_seconds",
-        help: "When the grant of a license ends, in Unix time.",
+        help: "When the grant of a license expires, in Unix time.",
         lines: Vec::new(),
     };
     let mut counted = Metric {
@@ -32,7 +32,7 @@ pub fn prometheus(
     };
     let mut attention = Metric {
         name: "biotrack_auth_attention",
-        help: "How many authorizations have a condition that someone should look at.",
+        help: "How many authorizations need attention.",
         lines: Vec::new(),
     };
     let mut by_profile: BTreeMap<&str, Summary> =
@@ -62,7 +62,7 @@ pub fn prometheus(
     }
     let unnamed = Metric {
         name: "biotrack_auth_unnamed_profile_authorizations",
-        help: "How many authorizations have a profile that the configuration doesn't name.",
+        help: "How many authorizations have a profile that is not in the configuration.",
         lines: blind_spots
             .iter()
             .filter_map(|spot| match spot {

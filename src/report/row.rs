@@ -54,7 +54,7 @@ impl<'a> Row<'a> {
         self.provider.zone.time(at)
     }
 
-    /// What the store is called, else its license.
+    /// The store's name, else its license.
     pub(super) fn called(&self) -> String {
         let record = &self.standing.record;
         record.name.as_ref().map_or_else(|| record.key.license.to_string(), ToString::to_string)

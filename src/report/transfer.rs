@@ -27,16 +27,16 @@ pub fn export_json(records: &[&Authorization]) -> serde_json::Result<String> {
 #[schemars(deny_unknown_fields)]
 pub struct ImportDocument {
     schema: u8,
-    /// Nothing was changed: it's only shown.
+    /// Nothing was changed; the changes are only shown.
     dry_run: bool,
     added: usize,
     changed: usize,
     unchanged: usize,
-    /// How many grants of the file were left, because the one here is newer or its tokens are here already.
+    /// How many grants of the file were skipped, because the grant here is newer or its tokens are already here.
     left: usize,
-    /// How many token sets were taken.
+    /// How many token sets were imported.
     token_sets: usize,
-    /// How many records' tokens became this ledger's own (`--adopt`).
+    /// How many authorizations' tokens were activated here (`--adopt`).
     adopted: usize,
     rows: Vec<ImportRow>,
 }
@@ -49,9 +49,9 @@ pub struct ImportRow {
     ubi: String,
     license: String,
     effect: ImportEffect,
-    /// The file's tokens are taken.
+    /// The file's tokens are imported.
     tokens: bool,
-    /// Why the file's grant was left; `null` where it wasn't.
+    /// Why the file's grant was skipped; `null` if it wasn't.
     left: Option<&'static str>,
     changes: Vec<FieldChange>,
 }
@@ -87,7 +87,7 @@ impl ImportDocument {
         Self { adopted, ..self }
     }
 
-    /// How many token sets were taken.
+    /// How many token sets were imported.
     pub fn token_sets(&self) -> usize {
         self.token_sets
     }
@@ -108,7 +108,7 @@ impl ImportDocument {
                 ImportEffect::Same => continue,
             };
             let tokens = if row.tokens { ", with its tokens" } else { "" };
-            let left = row.left.map_or(String::new(), |why| format!("; the file's grant is left: {why}"));
+            let left = row.left.map_or(String::new(), |why| format!("; the file's grant is skipped: {why}"));
             // Writing to a String can't fail.
             let _ = writeln!(text, "{sign} {} {}/{}{tokens}{left}", row.profile, row.ubi, row.license);
             for change in &row.changes {
@@ -129,7 +129,7 @@ impl ImportDocument {
         }
         let _ = writeln!(
             text,
-            "{} to add, {} to change, {} the same, {} grants of the file left.",
+            "{} to add, {} to update, {} unchanged, {} skipped (newer here).",
             self.added, self.changed, self.unchanged, self.left
         );
         text

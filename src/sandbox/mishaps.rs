@@ -33,7 +33,7 @@ mishaps! {
     #[value(alias = "access-denied", alias = "refused")]
     Denied: "The Grant Access click is answered with access_denied",
     #[value(alias = "other-location", alias = "wrong-license")]
-    WrongLocation: "Another location than the one asked for is granted; the page shows the one asked for",
+    WrongLocation: "Another location than the requested one is granted; the page shows the requested one",
     #[value(alias = "other-company")]
     WrongCompany: "The page and the token answer name another company, Other Vendor LLC",
     #[value(alias = "wrong-user", alias = "other-admin")]
@@ -48,7 +48,7 @@ mishaps! {
     #[value(alias = "stall", alias = "timeout")]
     Slow: "The token endpoint takes the request and never answers",
     #[value(alias = "endless")]
-    Huge: "The token endpoint's answer goes on and on, up to 200 MB",
+    Huge: "The token endpoint's answer is endless, up to 200 MB",
     #[value(alias = "302")]
     Redirect: "The token endpoint answers 302 to another address",
     #[value(alias = "other-state", alias = "bad-state")]
@@ -107,7 +107,7 @@ impl FromStr for Mishap {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        <Self as ValueEnum>::from_str(name, true).map_err(|_| format!("no such kind of failure: {name}"))
+        <Self as ValueEnum>::from_str(name, true).map_err(|_| format!("unknown kind of failure: {name}"))
     }
 }
 
@@ -155,7 +155,7 @@ impl FromStr for Fail {
         let Some((kind, share)) = text.split_once(':') else { return Ok(text.parse::<Mishap>()?.into()) };
         let mishap = kind.parse()?;
         if mishap == Mishap::RevocationUnsupported {
-            return Err(format!("{mishap} is about the whole sandbox: it takes no share"));
+            return Err(format!("{mishap} affects the whole sandbox and takes no share"));
         }
         let percent = share.strip_suffix('%').and_then(|number| number.parse().ok());
         let percent = percent.filter(|percent| *percent <= 100);

@@ -39,7 +39,7 @@ impl Browser for SystemBrowser {
         if let Err(why) = presentable(address) {
             return LaunchOutcome::Failed(why.into());
         }
-        let mut failure = "there is no browser".to_owned();
+        let mut failure = "no browser was found".to_owned();
         for command in candidates(address, choice, variables) {
             let program = command.get_program().to_string_lossy().into_owned();
             match start(command) {
@@ -128,16 +128,16 @@ fn apart(mut command: Command) -> Command {
 /// Whether an opener may see it: https, or http to a loopback literal, with nothing that a program could misread
 /// (CVE-2025-6514 in mcp-remote was an authorize address that a shell ran).
 pub fn presentable(address: &str) -> Result<(), &'static str> {
-    let Ok(parsed) = url::Url::parse(address) else { return Err("the address isn't one") };
+    let Ok(parsed) = url::Url::parse(address) else { return Err("the address is invalid") };
     // defense: S24 opener-characters
     if address
         .chars()
         .any(|c| c.is_whitespace() || c.is_control() || !c.is_ascii() || "\"'`<>\\^{}|".contains(c))
     {
-        return Err("the address has characters that an address can't have");
+        return Err("the address contains invalid characters");
     }
     if !parsed.username().is_empty() || parsed.password().is_some() {
-        return Err("the address has a user name in it");
+        return Err("the address contains a user name");
     }
     // A browser reads `https:host` and `https:///host` too, and 127.1 as 127.0.0.1; an opener may read something else.
     // defense: S24 opener-reads-the-same-host
@@ -151,7 +151,7 @@ pub fn presentable(address: &str) -> Result<(), &'static str> {
         "https" => Ok(()),
         // defense: S24 opener-http-on-this-machine
         "http" if loopback => Ok(()),
-        _ => Err("the address is neither https nor on this machine"),
+        _ => Err("the address must be https, or on this machine"),
     }
 }
 

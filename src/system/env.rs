@@ -202,7 +202,7 @@ impl Env {
                 Ok(News::Told(line)) => self.terminal.info(&line),
                 Ok(News::Interrupted { at_once: false }) => self
                     .terminal
-                    .info("One moment: what is under way is finished first. Ctrl-C again ends it at once."),
+                    .info("Finishing the current step first. Press Ctrl-C again to stop at once."),
                 Ok(News::Interrupted { at_once: true }) => break Err(Error::Interrupted { next: None }),
                 Err(_) => break Err(Error::Internal("a network task ended without an answer".into())),
             }

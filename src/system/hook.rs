@@ -70,7 +70,7 @@ impl Hook {
             wake();
         });
         if let Err(e) = started {
-            let _ = unstarted.send(Err(HookFault::Failed(format!("it can't be run beside the rest: {e}"))));
+            let _ = unstarted.send(Err(HookFault::Failed(format!("it can't be started: {e}"))));
         }
         RunningHook { stop, ended }
     }
@@ -151,7 +151,7 @@ fn written(event: &Path, input: &[u8]) -> Result<File, String> {
         files::read_private(event, files::FileSensitivity::Secret).map_err(|e| unwritten(&e))?
     {
         if is_held(&left) {
-            return Err("it was started by a run that was killed, and still runs".into());
+            return Err("a run that was killed started it, and it is still running".into());
         }
         // Whether that run's command did its work can't be known: it gets the same event again.
         fs::remove_file(event).map_err(|e| unwritten(&e))?;

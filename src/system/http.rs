@@ -95,7 +95,7 @@ pub enum HttpFault {
     #[error("{0}")]
     Connect(String),
     /// The request may have been acted on; its answer didn't come whole within the deadline.
-    #[error("no whole answer came in time")]
+    #[error("no complete answer arrived in time")]
     Timeout,
     /// The answer is larger than any honest one.
     #[error("the answer is larger than 1 MiB")]

@@ -38,7 +38,7 @@ impl Paths {
                 })
                 .map_err(|_| Error::Usage {
                     what: "there is no home folder".into(),
-                    hint: "Set HOME, or BIOTRACK_AUTH_HOME to the folder that should hold everything.".into(),
+                    hint: "Set HOME, or set BIOTRACK_AUTH_HOME to a folder for everything.".into(),
                 })?;
                 Self {
                     config: native.config_dir().join("config.toml"),

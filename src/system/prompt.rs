@@ -198,7 +198,7 @@ pub(super) fn read_paste(most: usize, question: &str, tell: &dyn Fn(&str)) -> io
                     break;
                 }
                 if !std::mem::replace(&mut told, true) {
-                    tell("Press Enter once everything is pasted.");
+                    tell("Press Enter when you have pasted everything.");
                 }
                 quiet = true;
                 continue;

@@ -87,17 +87,17 @@ impl Variables {
 fn unusable(name: &str, why: &str) -> Error {
     Error::Usage {
         what: format!("the environment variable {name} {why}"),
-        hint: format!("Set {name} to something that can be used, or unset it."),
+        hint: format!("Set {name} to a valid value, or unset it."),
     }
 }
 
 impl VariableForm {
     fn fits(self, value: &str) -> Result<(), &'static str> {
         if value.contains(char::is_control) {
-            return Err("has a control character in it, as the end of a line");
+            return Err("contains a control character, such as a line break");
         }
         if self != Self::Browser && value.trim() != value {
-            return Err("begins or ends with a blank");
+            return Err("begins or ends with a space");
         }
         match self {
             Self::Name | Self::Path | Self::Hosts => Ok(()),
@@ -107,10 +107,10 @@ impl VariableForm {
             Self::Browser => Ok(()),
             Self::Proxy => match proxy_address(value) {
                 None => Err(
-                    "isn't an address of a proxy, as http://host:port; in a user name and a password every sign but letters and digits is percent-encoded",
+                    "isn't a proxy address such as http://host:port; percent-encode everything but letters and digits in the user name and the password",
                 ),
                 Some(address) if !["http", "https"].contains(&address.scheme()) => {
-                    Err("names a proxy of a kind that isn't supported: it begins with http:// or https://")
+                    Err("names an unsupported kind of proxy: use http:// or https://")
                 }
                 Some(_) => Ok(()),
             },

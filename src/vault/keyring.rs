@@ -35,7 +35,7 @@ impl Keyring {
 
     pub(super) fn probe(&self, item: &str, secret: Sealable) -> Result<()> {
         let (item, limit) = (item.to_owned(), self.limit);
-        self.thread.ask("keep a probe", move |store| {
+        self.thread.ask("store a probe", move |store| {
             keep(store, &item, secret.bytes(), limit)?;
             // As the next command will: some keep for one connection what no other ever gets.
             let read = read_by(|account| store.get_afresh(account), store, &item, "the probe");
@@ -78,13 +78,13 @@ impl Keyring {
             let memo = Sealable::from_bytes(content.bytes()[end + 1..].to_vec());
             Some((memo, Opener::with(vec![identity], true)))
         })
-        .ok_or_else(|| broken(&row.whose(), "it isn't what this program keeps there"))
+        .ok_or_else(|| broken(&row.whose(), "it wasn't stored by this program"))
     }
 
     pub(super) fn put(&self, item: &str, label: &SealLabel, secret: &Sealable) -> Result<SecretPlace> {
         let secret = bind(label, Some(item), None, secret)?;
         let (account, limit) = (item.to_owned(), self.limit);
-        self.thread.ask("keep a secret", move |store| keep(store, &account, secret.bytes(), limit))?;
+        self.thread.ask("store a secret", move |store| keep(store, &account, secret.bytes(), limit))?;
         Ok(SecretPlace::Item(item.into()))
     }
 
@@ -99,7 +99,7 @@ impl Keyring {
     /// Reads an item whatever it was written for, and judges nothing.
     pub(super) fn look(&self, item: &str, whose: &str) -> Result<OpenedSecret> {
         let (account, what) = (item.to_owned(), whose.to_owned());
-        let content = self.thread.ask("give a secret back", move |store| {
+        let content = self.thread.ask("return a secret", move |store| {
             let mut secret = read(store, &account, &what)?;
             Ok(Sealable::from_bytes(std::mem::take(&mut *secret)))
         })?;
@@ -114,7 +114,7 @@ impl Keyring {
 
     pub(super) fn forget(&self, item: &str) -> Result<()> {
         let item = item.to_owned();
-        self.thread.ask("forget a secret", move |store| match remove(store, &item)? {
+        self.thread.ask("delete a secret", move |store| match remove(store, &item)? {
             true => Ok(()),
             false => unlocked(store, &item),
         })
@@ -210,14 +210,14 @@ fn search(store: &dyn KeyringStore, beginning: &str) -> Result<Option<Vec<String
 }
 
 fn set(store: &dyn KeyringStore, account: &str, bytes: &[u8]) -> Result<()> {
-    store.set(account, bytes).map_err(|e| failed(e, "keep a secret"))
+    store.set(account, bytes).map_err(|e| failed(e, "store a secret"))
 }
 
 fn got(item: Result<Vec<u8>, KeyringFault>) -> Result<Option<Zeroizing<Vec<u8>>>> {
     match item {
         Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
         Err(KeyringFault::Missing) => Ok(None),
-        Err(e) => Err(failed(e, "give a secret back")),
+        Err(e) => Err(failed(e, "return a secret")),
     }
 }
 
@@ -225,7 +225,7 @@ fn delete(store: &dyn KeyringStore, account: &str) -> Result<bool> {
     match store.delete(account) {
         Ok(()) => Ok(true),
         Err(KeyringFault::Missing) => Ok(false),
-        Err(e) => Err(failed(e, "forget a secret")),
+        Err(e) => Err(failed(e, "delete a secret")),
     }
 }
 
@@ -240,7 +240,7 @@ fn failed(fault: KeyringFault, what: &'static str) -> Error {
         KeyringFault::NotSetUp(keeper) => return VaultError::NotSetUp { keeper }.into(),
         KeyringFault::Missing => "it has no such item".to_owned(),
         KeyringFault::Unsupported => "it can't do that".to_owned(),
-        KeyringFault::Garbled => "what it gives back can't be decrypted".to_owned(),
+        KeyringFault::Garbled => "its answer can't be decrypted".to_owned(),
         KeyringFault::Failed(reason) => reason,
     };
     VaultError::Keyring { what, reason }.into()

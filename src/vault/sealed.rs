@@ -115,7 +115,7 @@ impl SealedVault {
             match recipient(text) {
                 Ok(other) if !to.contains(&other) => to.push(other),
                 Ok(_) => {}
-                Err(e) => tracing::warn!("nothing is sealed to a host of the ledger's list: {e}"),
+                Err(e) => tracing::warn!("could not seal to a host in the ledger's list: {e}"),
             }
         }
         Seal::to(&to, Some(&keys.sealer))?.close(label, memo)
@@ -282,11 +282,11 @@ pub(super) fn recipient(text: &str) -> Result<Recipient> {
             // It must not be shown again, pasted behind its recipient neither.
             return VaultError::Recipient {
                 recipient: "AGE-SECRET-KEY-…".into(),
-                reason: "it is an identity, and that is a secret".into(),
+                reason: "it is an identity, which is a secret".into(),
             }
             .into();
         } else if text.trim().starts_with("age1") {
-            "a letter of it is wrong or missing, or it isn't of X25519"
+            "a character is wrong or missing, or it isn't an X25519 recipient"
         } else {
             "it doesn't begin with age1"
         };
@@ -295,7 +295,7 @@ pub(super) fn recipient(text: &str) -> Result<Recipient> {
 }
 
 fn first<'a, T>(path: &Path, all: &'a [T]) -> Result<&'a T> {
-    all.first().ok_or_else(|| unusable(path, "there is no identity in it"))
+    all.first().ok_or_else(|| unusable(path, "it contains no identity"))
 }
 
 fn unusable(path: &Path, reason: impl ToString) -> Error {
@@ -328,7 +328,7 @@ fn read_identities(file: &IdentityFile) -> Result<Vec<Identity>> {
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
         .map(|(at, line)| {
             line.parse()
-                .map_err(|_| unusable(path, format!("its line {} isn't an X25519 identity of age", at + 1)))
+                .map_err(|_| unusable(path, format!("its line {} isn't an X25519 age identity", at + 1)))
         })
         .collect()
 }
@@ -354,7 +354,7 @@ fn unwrap(file: &IdentityFile, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
             VaultError::WrongPassphrase { path: shown() }.into()
         }
         DecryptError::NoMatchingKeys => {
-            unusable(&file.path, "it is sealed to a key, not wrapped by a passphrase")
+            unusable(&file.path, "it is sealed to a key, not protected by a passphrase")
         }
         DecryptError::ExcessiveWork { .. } => {
             unusable(&file.path, "its passphrase would take too long to try")
@@ -556,11 +556,11 @@ mod tests {
     fn what_is_no_identity_is_said_without_being_shown() {
         let host = Host::new();
         for (content, says) in [
-            (&b""[..], "no identity in it"),
-            (b"# only a comment\n", "no identity in it"),
+            (&b""[..], "contains no identity"),
+            (b"# only a comment\n", "contains no identity"),
             (b"\n\nAGE-SECRET-KEY-1CANARY\n", "line 3"),
             (b"AGE-PLUGIN-CANARY-1QQ\n", "line 1"),
-            (b"age-encryption.org/v1\n-> scrypt canary", "nobody can be asked"),
+            (b"age-encryption.org/v1\n-> scrypt canary", "not interactive"),
             (b"\xff\xfe\x00canary", "isn't an identity file"),
         ] {
             fs::write(host.identity(), content).unwrap();
@@ -574,8 +574,8 @@ mod tests {
         let host = Host::new();
         for (recipient, says) in [
             ("ssh-ed25519 AAAA", "begin with age1"),
-            (&host.recipient[..40], "letter"),
-            ("age1\u{1b}[2J", "letter"),
+            (&host.recipient[..40], "character"),
+            ("age1\u{1b}[2J", "character"),
         ] {
             let said = message(host.vault(&[recipient]).probe("probe", &OsRandom));
             assert!(said.contains(says) && !said.contains('\u{1b}'), "{said}");

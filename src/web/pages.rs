@@ -52,7 +52,7 @@ fn page(status: u16, tone: &str, sign: &str, title: &str, body: &Markup) -> Page
                 main class=(tone) {
                     h1 { span aria-hidden="true" { (sign) } " " (title) }
                     (body)
-                    footer { "This page was made by biotrack-auth. It can be closed." }
+                    footer { "This page comes from biotrack-auth. You can close it." }
                 }
             }
         }
@@ -69,7 +69,7 @@ pub fn granted(reader: Reader, license: &str) -> Page {
         "Access granted",
         &html! {
             p { "The authorization for location " b { (license) } " is stored." }
-            p { (reader.or("Go back to the terminal, where its expiration date is shown.", "That is all. Thank you!")) }
+            p { (reader.or("Go back to the terminal, which shows the expiration date.", "You are done. Thank you!")) }
         },
     )
 }
@@ -80,10 +80,10 @@ pub fn held(reader: Reader, license: &str, granted_by: &str) -> Page {
         200,
         "note",
         "!",
-        "One more question",
+        "Waiting for approval",
         &html! {
-            p { "The grant for location " b { (license) } " was given by " b { (granted_by) } ", who isn't the user that was asked." }
-            p { (reader.or("Go back to the terminal, which asks whether to accept it, or says how to accept or discard it.", "Who sent you the link has been told, and decides whether that will do.")) }
+            p { b { (granted_by) } " granted access for location " b { (license) } ", but another user was asked." }
+            p { (reader.or("Go back to the terminal to accept or discard the grant.", "The person who sent you the link will decide whether to accept it.")) }
         },
     )
 }
@@ -98,7 +98,7 @@ pub fn failed(reader: Reader, license: &str, reason: &str) -> Page {
         &html! {
             p { "Location " b { (license) } " was not authorized." }
             p { (reason) }
-            p { (reader.or("Go back to the terminal, which says what to do next.", "Tell who sent you the link; they know what to do next.")) }
+            p { (reader.or("Go back to the terminal, which shows the next step.", "Tell the person who sent you the link; they know what to do next.")) }
         },
     )
 }
@@ -109,11 +109,11 @@ pub fn uncertain(reader: Reader, license: &str, reason: &str) -> Page {
         200,
         "note",
         "?",
-        "Not known yet",
+        "Not confirmed yet",
         &html! {
-            p { "Whether location " b { (license) } " was authorized isn't known." }
+            p { "We could not confirm whether location " b { (license) } " was authorized." }
             p { (reason) }
-            p { (reader.or("Go back to the terminal, which says what to do next.", "Tell who sent you the link; they know what to do next.")) }
+            p { (reader.or("Go back to the terminal, which shows the next step.", "Tell the person who sent you the link; they know what to do next.")) }
         },
     )
 }
@@ -124,9 +124,9 @@ pub fn being_finished(license: &str) -> Page {
         200,
         "note",
         "…",
-        "Being finished",
+        "Almost done",
         &html! {
-            p { "The answer for location " b { (license) } " has arrived and is kept. It's being finished now, which may take some minutes." }
+            p { "The answer for location " b { (license) } " has arrived and is kept. It is being finished now, which may take a few minutes." }
             p { "There is nothing more to do here. Thank you!" }
         },
     )
@@ -140,8 +140,8 @@ pub fn kept(license: &str) -> Page {
         "…",
         "Your answer is kept",
         &html! {
-            p { "The answer for location " b { (license) } " has arrived and is kept. Nobody has to grant access again." }
-            p { "It isn't stored yet. The terminal says what keeps it from being finished, and how to go on." }
+            p { "The answer for location " b { (license) } " has arrived and is kept. You don't have to grant access again." }
+            p { "It isn't stored yet. The terminal shows the reason and the next step." }
         },
     )
 }
@@ -152,10 +152,10 @@ pub fn not_now() -> Page {
         503,
         "note",
         "!",
-        "Not just now",
+        "Please try again in a minute",
         &html! {
-            p { "Your answer can't be taken at this moment. Nothing is lost: it's in the address of this page." }
-            p { "Reload this page in a minute. If it stays so, tell who sent you the link." }
+            p { "We can't accept your answer right now. Nothing is lost: the answer is in the address of this page." }
+            p { "Reload this page in a minute. If that doesn't help, tell the person who sent you the link." }
         },
     )
 }
@@ -168,8 +168,8 @@ pub fn too_late(license: &str) -> Page {
         "!",
         "Too late",
         &html! {
-            p { "The request for location " b { (license) } " had ended before it was answered. Nothing was stored." }
-            p { "Go back to the terminal or the worklist, and open it again." }
+            p { "The request for location " b { (license) } " ended before your answer arrived. Nothing was stored." }
+            p { "Go back to the terminal or the worklist, and open the license again." }
         },
     )
 }
@@ -193,9 +193,9 @@ pub fn stray() -> Page {
         400,
         "bad",
         "✕",
-        "Not an answer to this question",
+        "This address was ignored",
         &html! {
-            p { "This address doesn't belong to the authorization that is under way, and was ignored." }
+            p { "This address doesn't belong to the current authorization." }
             p { "Use only the address that the terminal shows." }
         },
     )
@@ -207,10 +207,10 @@ pub fn unasked(reason: &str) -> Page {
         400,
         "bad",
         "✕",
-        "Nothing waits for this answer",
+        "This answer can't be used",
         &html! {
             p { (reason) }
-            p { "Tell who sent you the link; they can send a new one." }
+            p { "Tell the person who sent you the link; they can send you a new one." }
         },
     )
 }
@@ -221,10 +221,10 @@ pub fn opened_before() -> Page {
         410,
         "note",
         "i",
-        "This address opens only once",
+        "This address works only once",
         &html! {
-            p { "It has been opened already. Go on in the window where BioTrack’s page opened." }
-            p { "If there is no such window, go back to the terminal: it shows the address of BioTrack’s page, and how to open a new one." }
+            p { "It was already opened. Continue in the window with BioTrack’s page." }
+            p { "If there is no such window, go back to the terminal, which shows the address of BioTrack’s page and how to open a new one." }
         },
     )
 }
@@ -235,10 +235,10 @@ pub fn of_another_user() -> Page {
         403,
         "bad",
         "✕",
-        "Not your address",
+        "This address is for another user",
         &html! {
-            p { "This address was made for a browser of another user of this machine. Nothing was opened, and it still works for them." }
-            p { "If the browser should run as another user, open the address that the terminal shows." }
+            p { "This address was made for another user of this machine. Nothing was opened, and the address still works for them." }
+            p { "If your browser runs as another user on purpose, open the address that the terminal shows." }
         },
     )
 }
@@ -251,7 +251,7 @@ pub fn not_found() -> Page {
         "i",
         "Nothing here",
         &html! {
-            p { "biotrack-auth is waiting here for an answer from BioTrack, and for nothing else." }
+            p { "biotrack-auth waits here for an answer from BioTrack only." }
         },
     )
 }
@@ -265,14 +265,14 @@ pub fn refused(title: &str, reason: &str) -> Page {
         title,
         &html! {
             p { (reason) }
-            p { "Go back to the worklist, which shows how things stand." }
+            p { "Go back to the worklist, which shows the current state." }
         },
     )
 }
 
 /// Nothing is done here by a POST.
 pub fn not_allowed() -> Page {
-    page(405, "note", "i", "Nothing to do here", &html! { p { "This address can only be looked at." } })
+    page(405, "note", "i", "Nothing to do here", &html! { p { "This address can only be opened." } })
 }
 
 #[cfg(test)]

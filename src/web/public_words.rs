@@ -31,41 +31,39 @@ pub(super) fn end_of(e: &Error) -> PublicEnd {
         Error::Ledger(_) | Error::Vault(_) | Error::Custody(CustodyError::OtherMove) => NotNow,
         // A full disk, or a file of ours that can't be read: the answer is as good as before.
         Error::File { .. } | Error::System { .. } | Error::Internal(_) => NotNow,
-        Error::Custody(_) => Failed("Access was granted, but it couldn't be kept here."),
+        Error::Custody(_) => Failed("You granted access, but we could not store it."),
         Error::Handoff(HandoffError::Used { .. }) | Error::Busy { .. } => Already,
-        e if e.answer_lost() => Uncertain("BioTrack's answer was lost on its way."),
+        e if e.answer_lost() => Uncertain("BioTrack's answer was lost."),
         Error::Provider(e) => Failed(said_by_the_provider(e)),
-        _ => Failed("It couldn't be finished."),
+        _ => Failed("The authorization could not be finished."),
     }
 }
 
 fn said_by_the_provider(e: &ProviderError) -> &'static str {
     match e {
         ProviderError::Refused { code, .. } => match code.as_str() {
-            "access_denied" => "BioTrack says that access was refused.",
-            "server_error" | "temporarily_unavailable" => "BioTrack couldn't do it just now.",
+            "access_denied" => "BioTrack reports that access was refused.",
+            "server_error" | "temporarily_unavailable" => "BioTrack is not available right now.",
             _ => "BioTrack didn't accept the request.",
         },
-        ProviderError::CodeLapsed { .. } => "What BioTrack sent back had run out, or was used already.",
+        ProviderError::CodeLapsed { .. } => "The answer from BioTrack has expired or was already used.",
         ProviderError::Mismatch { .. } => {
-            "Something else was granted than this link asks for, so it wasn't kept."
+            "The access that was granted differs from the request, so it was not stored."
         }
         ProviderError::Issuer { .. } | ProviderError::Redirect { .. } => {
-            "This address isn't as BioTrack sends it, so it was ignored."
+            "This address doesn't look like one from BioTrack, so it was ignored."
         }
-        _ => "BioTrack didn't accept it.",
+        _ => "BioTrack didn't accept the answer.",
     }
 }
 
 /// Why an answer is none to a link that waits; `None`: it can't be told for the moment.
 pub(super) fn why_unasked(e: &Error) -> Option<&'static str> {
     Some(match e {
-        Error::Handoff(HandoffError::Lapsed { .. }) => "The time of this link is over.",
-        Error::Handoff(HandoffError::Replaced { .. }) => "A newer link was sent in the place of this one.",
-        Error::Handoff(HandoffError::Removed { .. }) => "Nobody waits for the answer to this link any more.",
-        Error::Handoff(HandoffError::OtherHost { .. }) => {
-            "This link was made where its answer can't be taken by this page."
-        }
+        Error::Handoff(HandoffError::Lapsed { .. }) => "This link has expired.",
+        Error::Handoff(HandoffError::Replaced { .. }) => "A newer link has replaced this one.",
+        Error::Handoff(HandoffError::Removed { .. }) => "This link is no longer needed.",
+        Error::Handoff(HandoffError::OtherHost { .. }) => "This page can't accept the answer to this link.",
         Error::Vault(_)
         | Error::Ledger(_)
         | Error::File { .. }
@@ -73,6 +71,6 @@ pub(super) fn why_unasked(e: &Error) -> Option<&'static str> {
         | Error::Internal(_) => {
             return None;
         }
-        _ => "This address doesn't belong to a link that waits for its answer.",
+        _ => "This address doesn't belong to an open link.",
     })
 }

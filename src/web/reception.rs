@@ -144,7 +144,7 @@ impl PublicSide for Reception {
     }
 
     fn no_word(&self) -> Page {
-        let page = word(Err("the ledger or the vault doesn't answer"));
+        let page = word(Err("the ledger or the vault is not responding"));
         self.told_a_monitor(page.clone());
         page
     }

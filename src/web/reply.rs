@@ -69,7 +69,7 @@ impl BrowserReply {
 
     /// Its code is as good as before, and can't be sent any more while it lives: the link works again.
     pub fn works_again(self) {
-        let reason = "BioTrack can't take it just now. The same link works again in a while.";
+        let reason = "BioTrack is busy right now. The same link will work again soon.";
         let page = pages::failed(self.reader, &self.license, reason);
         self.answer(page);
     }

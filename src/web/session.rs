@@ -63,7 +63,7 @@ impl ListeningSession {
         // defense: S20 own-origin-beside-a-known-port
         let own = wanted.map(|_| serve(None)).transpose().map_err(unbound)?;
         socket::on_interrupt(env, &runtime, &sender, SessionEvent::Interrupted)?;
-        tracing::info!("answers are caught on port {}", serving.port());
+        tracing::info!("listening for answers on port {}", serving.port());
         Ok(Self { router, events, sender, pool: ExchangePool::new(runtime, client), serving, own })
     }
 

@@ -52,7 +52,7 @@ fn whatever_is_wrong_a_check_is_unknown() {
 fn a_time_that_isnt_bound_to_its_flag_is_told_how() {
     let rig = Rig::new();
     snapshot!("due_without_an_equals_sign", rig.run("status --due 30d"));
-    let err = "error: --due takes its time after an equals sign\n  Write --due=14d.\n";
+    let err = "error: --due needs an equals sign before its time\n  Write --due=14d.\n";
     rig.run("renew --due 14d --dry-run").is(2, "", err);
 }
 
@@ -148,5 +148,5 @@ fn what_is_typed_and_cannot_be_right_is_refused_and_what_may_be_is_noted() {
     snapshot!("typed_with_a_name", register("604001", "Ann <ann@example.com>"));
     assert!(rig.opened().is_empty());
     let noted = register("604 001", "ann@example.com").exits(0);
-    assert!(noted.err.contains("Note: the UBI \"604 001\" has a blank in it"), "{}", noted.err);
+    assert!(noted.err.contains("Note: the UBI \"604 001\" contains a space"), "{}", noted.err);
 }

@@ -154,7 +154,11 @@ fn all_profiles_are_looked_at_together() {
 fn an_empty_ledger_is_unknown_unless_that_is_fine() {
     let rig = Rig::new();
     snapshot!("nothing", rig.run("status --check"));
-    rig.run("status --check --allow-empty").is(0, "BIOTRACK OK: nothing is registered, or selected\n", "");
+    rig.run("status --check --allow-empty").is(
+        0,
+        "BIOTRACK OK: no licenses are registered or selected\n",
+        "",
+    );
 }
 
 #[test]

@@ -159,5 +159,5 @@ fn an_import_is_repeated_for_what_the_keyring_lost() {
     assert!(again.err.contains("L-3"), "{}", again.transcript());
     rig.run("token L-3").exits(0);
     has_all(&rig, "after the second import");
-    assert!(rig.run(&import).exits(0).err.contains("here already"));
+    assert!(rig.run(&import).exits(0).err.contains("already here"));
 }

@@ -86,7 +86,7 @@ fn a_code_that_is_wanted_later_is_sent_again_and_one_of_a_wrong_client_by_the_sa
     let refusal = Reply::Status(401, "{\"error\":\"invalid_client\"}".into());
     rig.provider.replies("/oauth/token", [Reply::Busy(429, 2), refusal]);
     let refused = complete(&rig, back.as_str()).exits(8);
-    assert!(refused.err.contains("wants the code later"), "{}", refused.err);
+    assert!(refused.err.contains("Sending the code again in"), "{}", refused.err);
     assert!(refused.err.contains("The consent is kept"), "{}", refused.err);
     complete(&rig, back.as_str()).exits(0).err.clear();
     assert_eq!(rig.provider.living().len(), 1);
@@ -369,7 +369,7 @@ fn a_process_that_waits_keeps_its_question() {
     let rig = Rig::new();
     rig.visits([Visit::Leaves]);
     rig.run_while(&crate::rig::register(LICENSE), |running| {
-        running.says("A browser has been asked");
+        running.says("Opening it in a browser");
         let back = rig.provider.consents(&rig.opened()[0], None);
         snapshot!("a_process_that_waits_keeps_its_question", complete(&rig, back.as_str()));
         crate::rig::get(&back);
@@ -385,7 +385,7 @@ fn ctrl_c_lets_the_exchange_be_finished() {
     let done = rig.with(Person::piping(back)).run_while("complete -", |running| {
         gate.is_reached();
         running.hand.interrupts();
-        running.says("One moment");
+        running.says("Finishing the current step");
         gate.opens();
     });
     snapshot!(done);
@@ -400,7 +400,7 @@ fn a_second_ctrl_c_ends_it_and_what_becomes_of_the_grant_is_uncertain() {
     let done = rig.with(Person::piping(back.as_str())).run_while("complete -", |running| {
         gate.is_reached();
         running.hand.interrupts();
-        running.says("One moment");
+        running.says("Finishing the current step");
         running.hand.interrupts();
     });
     snapshot!(done);

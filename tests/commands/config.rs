@@ -107,7 +107,7 @@ mod init {
     fn a_vault_that_does_not_work_is_told_before_anything_is_asked() {
         let rig = Rig::bare();
         rig.keyring.fails(KeyringFault::Absent("no D-Bus session".into()));
-        let answers = [("Start from", "ny "), ("sealed with age instead", "n")];
+        let answers = [("Start from", "ny "), ("Use the sealed vault instead", "n")];
         rig.with(Person::answering(&answers)).run("config init").exits(7);
     }
 
@@ -121,7 +121,7 @@ mod init {
         snapshot!("a_port_that_browsers_refuse", rig.run("config check"));
         rig.run("doctor").exits(1);
         let done = rig.run("register --ubi 1 --license L-1 --username a@x.example --port 5060").exits(2);
-        assert!(done.err.contains("browsers refuse that port"), "{}", done.err);
+        assert!(done.err.contains("browsers refuse this port"), "{}", done.err);
     }
 
     #[test]
@@ -129,7 +129,7 @@ mod init {
         let rig = Rig::bare();
         let offered = |rig: &Rig, answer: &str| {
             rig.keyring.fails(KeyringFault::Absent("no D-Bus session".into()));
-            let questions = [("sealed with age instead", answer)];
+            let questions = [("Use the sealed vault instead", answer)];
             rig.with(Person::answering(&questions))
                 .run("config init --preset local-sandbox --url http://127.0.0.1:1")
         };
@@ -454,6 +454,6 @@ fn an_identity_file_without_a_byte_is_none() {
     // But one in which anything stands is somebody's, and stays.
     let rig = Rig::bare();
     rig.write("identity.txt", "\n");
-    assert!(rig.run(init).exits(7).err.contains("there is no identity in it"));
+    assert!(rig.run(init).exits(7).err.contains("it contains no identity"));
     assert_eq!(std::fs::read_to_string(rig.file("identity.txt")).unwrap(), "\n");
 }

@@ -268,7 +268,7 @@ fn a_held_grant_is_thrown_away_and_the_living_one_stays() {
 #[test]
 fn a_person_is_asked_about_the_held_grant_alone() {
     let rig = held();
-    let answers = [("discard only the grant of boss@example.com", "n")];
+    let answers = [("discard only the grant from boss@example.com", "n")];
     snapshot!(rig.with(Person::answering(&answers)).run(&format!("deactivate {LICENSE} --awaiting")));
     assert_eq!(stands(&rig), ("active".into(), json!(["awaiting_approval"])));
     rig.run(&format!("deactivate {LICENSE} --awaiting")).exits(2);
@@ -277,7 +277,7 @@ fn a_person_is_asked_about_the_held_grant_alone() {
 #[test]
 fn giving_up_a_license_names_the_grant_that_awaits_approval_too() {
     let rig = held();
-    let answers = [("deactivate 101-X0007-D1 and discard the grant of boss@example.com", "n")];
+    let answers = [("deactivate 101-X0007-D1 and discard the grant from boss@example.com", "n")];
     snapshot!(rig.with(Person::answering(&answers)).run(&format!("deactivate {LICENSE}")));
     assert_eq!((rig.run(&format!("deactivate {LICENSE}")).code, rig.provider.living().len()), (2, 2));
     rig.run(YES).exits(0);

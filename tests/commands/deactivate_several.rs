@@ -188,7 +188,7 @@ fn ctrl_c_lets_the_one_under_way_be_finished_and_leaves_the_rest() {
     snapshot!(rig.run_while(THREE, |running| {
         gate.is_reached();
         running.hand.interrupts();
-        running.says("One moment");
+        running.says("Finishing the current step");
         gate.opens();
     }));
     assert_eq!(in_state(&rig, "active"), ["101-X0002-D1", "101-X0003-D1"]);
@@ -201,10 +201,10 @@ fn ctrl_c_cuts_a_wait_short_for_one_try_more() {
     let rig = granted();
     rig.provider.replies("/oauth/revoke", [Reply::Busy(503, 55)]);
     snapshot!(rig.run_while(THREE, |running| {
-        running.says("It's asked again in 55 s.");
+        running.says("Retrying in 55 s.");
         let gate = rig.provider.stops("/oauth/revoke");
         running.hand.interrupts();
-        running.says("One moment");
+        running.says("Finishing the current step");
         gate.opens();
     }));
     assert_eq!((rig.provider.asked("/oauth/revoke"), in_state(&rig, "active").len()), (2, 2));
@@ -217,7 +217,7 @@ fn a_second_ctrl_c_ends_it_at_once_and_nothing_is_forgotten() {
     let ended = rig.run_while(&format!("{THREE} --json"), |running| {
         gate.is_reached();
         running.hand.interrupts();
-        running.says("One moment");
+        running.says("Finishing the current step");
         running.hand.interrupts();
     });
     snapshot!(ended.fits("results"));

@@ -163,7 +163,7 @@ fn introspection_that_is_wanted_and_not_offered_is_named() {
     let without = crate::rig::Reply::Changed(serde_json::json!({"introspection_endpoint": null}));
     rig.provider.replies("/.well-known/oauth-authorization-server", [without]);
     let done = rig.run("doctor").exits(1);
-    assert!(done.out.contains("it offers no introspection"), "{}", done.out);
+    assert!(done.out.contains("the provider offers no introspection"), "{}", done.out);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_grant_that_waits_to_be_stored_is_told_everywhere_and_stored_by_the_next_com
     let it = rig.run("status --json").exits(0).json()["authorizations"][0].clone();
     assert_eq!(it["conditions"], serde_json::json!(["granted_not_stored"]));
     let done = rig.run("doctor").exits(1);
-    assert!(done.out.contains("granted, but not stored yet, each waits sealed: L-1"), "{}", done.out);
+    assert!(done.out.contains("granted, but not stored yet; each grant is kept sealed: L-1"), "{}", done.out);
     let next = it["next_command"].as_str().unwrap().trim_start_matches("biotrack-auth ").to_owned();
     rig.run(&format!("{next} --no-input --no-browser")).exits(0);
     assert_eq!(rig.run("token L-1").exits(0).out, "access-1\n");
@@ -220,6 +220,16 @@ fn a_port_that_is_taken_is_found() {
         found.len() == 1 && found[0].starts_with(&format!("redirect: 127.0.0.1, port {port}: ")),
         "{found:?}"
     );
+}
+
+/// Several checks need the configuration: what is wrong with it is reported once.
+#[cfg(unix)]
+#[test]
+fn a_configuration_that_others_can_change_is_named_once() {
+    let rig = Rig::new();
+    set_mode(&rig.file("config.toml"), 0o664);
+    let done = rig.run("doctor").exits(1);
+    assert_eq!(done.out.matches("its group can change it").count(), 1, "{}", done.out);
 }
 
 #[cfg(unix)]
@@ -304,5 +314,5 @@ fn without_a_client_secret_or_a_folder_for_the_ledger_something_is_wrong() {
                 --company Treez --application Treez --vault sealed";
     rig.run(init).exits(0);
     let told = rig.run("doctor").exits(1).out;
-    assert!(told.contains("✗ vault        there is no client secret yet"), "{told}");
+    assert!(told.contains("✗ vault        no client secret is stored yet"), "{told}");
 }

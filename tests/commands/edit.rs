@@ -137,7 +137,7 @@ fn a_name_or_an_ocm_license_of_another_record_is_said_and_taken() {
     let line = "register --ubi 604001 --license L-7 --username ann@example.com --no-wait --name 'HUDSON ST'";
     let registered = rig.run(line).exits(0);
     assert!(
-        registered.err.contains("Note: the name \"HUDSON ST\" is the name of 604001/L-1 as well"),
+        registered.err.contains("Note: the name \"HUDSON ST\" is also the name of 604001/L-1"),
         "{}",
         registered.err
     );

@@ -24,7 +24,7 @@ fn fleet() -> Rig {
     rig
 }
 
-/// No line of it but the links is too long for a mail.
+/// No line of it but the links is too long: paste only the address.
 #[track_caller]
 fn is_mailable(message: Done) -> Done {
     for line in message.out.lines().filter(|line| !line.contains("/oauth?")) {
@@ -144,7 +144,7 @@ fn the_state_may_stand_in_the_path() {
 fn the_clipboard_and_a_picture_are_the_terminals() {
     let rig = Rig::new();
     let there = rig.with(Person::watching()).run(&format!("{REGISTER} --qr --copy")).exits(0);
-    assert!(there.err.contains("█") && there.err.contains("It's in the clipboard"), "{}", there.err);
+    assert!(there.err.contains("█") && there.err.contains("Copied to the clipboard"), "{}", there.err);
     let copied = there.err.split("\x1b]52;c;").nth(1).unwrap().split('\x07').next().unwrap();
     assert_eq!(BASE64_STANDARD.decode(copied).unwrap(), there.raw().trim_end().as_bytes());
     // Where there is no terminal, nothing is copied.

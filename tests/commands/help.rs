@@ -49,8 +49,27 @@ fn the_short_help_of_every_command_fits_a_screen_and_names_its_flags() {
                 named.map(|line| line.split("  ").next().unwrap().to_owned()).collect()
             };
             assert_eq!(flags(&short.out), flags(&long.out), "{words:?}");
-            let narrow = |line: &str| line.chars().count() <= 100 || line.starts_with("Usage: ");
+            let narrow = |line: &str| {
+                line.chars().count() <= 100
+                    || line.starts_with("Usage: ")
+                    || line.starts_with("  biotrack-auth ")
+            };
             assert!(short.out.lines().all(narrow), "{}", short.out);
+        }
+    }
+}
+
+/// A person pastes an example, so it stays on one line, however wide it is.
+#[test]
+fn an_example_stays_on_one_line() {
+    let rig = Rig::bare();
+    for command in tree().get_subcommands() {
+        let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let shown = help_of(&rig, &[command.get_name().to_owned()], "-h").out;
+        for example in examples.lines() {
+            // Snapshots show no port.
+            let example = example.replace(":18273", ":[PORT]");
+            assert!(shown.lines().any(|line| line == example), "{example}: {shown}");
         }
     }
 }

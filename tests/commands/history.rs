@@ -85,16 +85,16 @@ fn since_some_time_ago_a_day_or_an_instant() {
     insta::assert_snapshot!(shown);
     assert_eq!(since("2026-03-03"), shown);
     assert_eq!(since("2026-03-03T15:00:00Z"), shown);
-    rig.run("history --since 2100-01-01").is(0, "Nothing has happened yet, or not since then.\n", "");
+    rig.run("history --since 2100-01-01").is(0, "No events.\n", "");
     snapshot!("since_what_is_no_time", rig.run("history --since soon"));
 }
 
 #[test]
 fn nothing_has_happened_yet() {
     let rig = Rig::new();
-    rig.run("history").is(0, "Nothing has happened yet, or not since then.\n", "");
+    rig.run("history").is(0, "No events.\n", "");
     snapshot!("nothing_as_json", rig.run("history --json"));
-    rig.run("history verify").is(0, "The history is whole: 0 links.\n", "");
+    rig.run("history verify").is(0, "The history is intact: 0 entries.\n", "");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn what_is_pruned_leaves_an_anchor_that_the_rest_verifies_from() {
     // And again, down to nothing but the last link.
     snapshot!("pruned_to_the_last_link", rig.run("history prune --before 2100-01-01 --yes"));
     rig.grant("L-3").exits(0);
-    assert!(rig.run("history verify").exits(0).out.contains("The history is whole: 3 links"));
+    assert!(rig.run("history verify").exits(0).out.contains("The history is intact: 3 entries"));
     // An anchor that is moved doesn't hold.
     tamper(&rig, "UPDATE history_anchor SET hash = zeroblob(32)");
     snapshot!("a_moved_anchor", rig.run("history verify"));
@@ -198,16 +198,16 @@ fn what_is_old_is_pruned_only_with_a_yes() {
     let rig = old();
     snapshot!("unattended", rig.run("history prune"));
     snapshot!("unattended_as_json", rig.run("history prune --json"));
-    let no = rig.with(Person::answering(&[("Really remove 3 links", "n")])).run("history prune");
+    let no = rig.with(Person::answering(&[("Really remove 3 entries", "n")])).run("history prune");
     snapshot!("a_person_says_no", no);
     let yes = rig
-        .with(Person::answering(&[("Really remove 2 links", "y")]))
+        .with(Person::answering(&[("Really remove 2 entries", "y")]))
         .run("history prune --before 2001-06-01");
     snapshot!("a_person_says_yes", yes);
     let rest = rig.run("history prune --yes").exits(0);
     assert!(
-        rest.out.contains("1 link was removed.")
-            && rest.out.contains("Links 1 to 3 (up to 2001-12-31 19:00 EST)")
+        rest.out.contains("1 entry was removed.")
+            && rest.out.contains("Entries 1 to 3 (up to 2001-12-31 19:00 EST)")
     );
-    assert!(rig.run("history verify").exits(0).out.contains("The history is whole: 4 links"));
+    assert!(rig.run("history verify").exits(0).out.contains("The history is intact: 4 entries"));
 }

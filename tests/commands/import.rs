@@ -84,7 +84,7 @@ fn a_person_is_asked() {
     let rig = granted();
     let file = sheet(&rig);
     let asked = |answer: &str| {
-        rig.with(Person::answering(&[("take these records in", answer)])).run(&format!("import {file}"))
+        rig.with(Person::answering(&[("import these records", answer)])).run(&format!("import {file}"))
     };
     snapshot!("a_person_says_no", asked("n"));
     snapshot!("a_person_says_yes", asked("y"));
@@ -188,7 +188,7 @@ fn a_backup_is_not_used_until_it_is_adopted() {
     snapshot!("a_backup_once_more", there.run(&with));
     snapshot!("token_before_it_is_adopted", there.run("token L-1"));
     snapshot!("adopting_needs_a_yes", there.run("import --adopt"));
-    let asked = there.with(Person::answering(&[("nobody else may use any more", "y")]));
+    let asked = there.with(Person::answering(&[("no other host may use them any more", "y")]));
     snapshot!("adopted", asked.run("import --adopt"));
     snapshot!("adopted_already", there.run("import --adopt --yes --json"));
     there.run("token L-1").is(0, "access-1\n", "");
@@ -234,7 +234,7 @@ fn a_rehearsed_restore_gives_way_to_the_move() {
         for file in [&backup, &moving] {
             for more in ["", "--adopt"] {
                 let left = there.run(&format!("import {file} --yes {more}")).exits(0);
-                assert!(left.err.contains("newer tokens of it are here"), "{}", left.transcript());
+                assert!(left.err.contains("newer tokens are here"), "{}", left.transcript());
             }
         }
         there.minutes_pass(61);

@@ -24,7 +24,7 @@ fn a_second_answer_that_cannot_be_noted_for_a_moment_is_finished_by_itself() {
     rig.provider.replies(TOKEN, [lapsed()]);
     let mut page = String::new();
     let done = rig.with(Person::watching()).run_while(ATTENDED, |running| {
-        running.says("have Grant Access clicked there once more");
+        running.says("ask the admin to click Grant Access there");
         rig.world().ledger_refuses(true);
         let back = rig.provider.consents(&rig.opened()[0], None);
         page = in_words(&get(&back));
@@ -41,7 +41,7 @@ fn an_answer_that_can_be_kept_nowhere_counts_when_its_page_is_loaded_again() {
     rig.provider.replies(TOKEN, [lapsed()]);
     let mut pages = String::new();
     let done = rig.with(Person::watching()).run_while(ATTENDED, |running| {
-        running.says("have Grant Access clicked there once more");
+        running.says("ask the admin to click Grant Access there");
         let back = rig.provider.consents(&rig.opened()[0], None);
         // What seals the next code can't be had.
         rig.keyring.locks(true);
@@ -85,7 +85,7 @@ fn the_page_of_a_grant_that_is_kept_sealed_says_so() {
     let gate = rig.provider.stops(TOKEN);
     let mut page = String::new();
     let done = rig.run_while(&register(LICENSE), |running| {
-        running.says("A browser has been asked");
+        running.says("Opening it in a browser");
         let back = rig.provider.consents(&rig.opened()[0], None);
         std::thread::scope(|threads| {
             let browser = threads.spawn(|| in_words(&get(&back)));
@@ -106,11 +106,11 @@ fn a_code_that_waits_is_told_as_kept_where_the_command_ends_first() {
     rig.visits([Visit::Leaves]);
     let mut page = String::new();
     let done = rig.run_while(&register(LICENSE), |running| {
-        running.says("A browser has been asked");
+        running.says("Opening it in a browser");
         let back = rig.provider.consents(&rig.opened()[0], None);
         std::thread::scope(|threads| {
             let browser = threads.spawn(|| in_words(&get(&back)));
-            running.says("wants the code later");
+            running.says("Sending the code again in");
             running.hand.interrupts();
             page = browser.join().unwrap();
         });
@@ -126,7 +126,7 @@ fn a_run_that_a_wrong_client_ends_names_the_command_that_sends_the_code_again() 
     rig.provider.replies(TOKEN, [refusal("invalid_client")]);
     let browser = format!("--browser '{}'", rig.browser_program());
     let stopped = rig.run(&format!("renew --due --tabs 1 {browser}")).exits(8);
-    let hint = "The consent is kept: within 10 minutes of the admin's click run biotrack-auth renew --resume, and nobody is asked again.";
+    let hint = "The consent is kept: run biotrack-auth renew --resume within 10 minutes of the admin's click, and the admin need not click again.";
     assert!(stopped.err.contains(hint), "{}", stopped.err);
     drop(rig.run(&format!("renew --resume {browser}")).exits(0));
     assert_eq!((rig.opened().len(), rig.provider.living().len()), (2, 2));
@@ -166,7 +166,7 @@ fn an_answer_that_a_command_waits_for_is_left_to_it_with_what_to_do() {
     rig.visits([Visit::Leaves]);
     let mut told = None;
     let done = rig.run_while(&register(LICENSE), |running| {
-        running.says("A browser has been asked");
+        running.says("Opening it in a browser");
         let back = rig.provider.consents(&rig.opened()[0], None);
         let other = Rig::of(rig.world().clone());
         told = Some(other.with(Person::piping(back.as_str())).run("complete -"));

@@ -25,10 +25,10 @@ fn a_second_visit_is_told_and_a_key_makes_a_flow_in_which_the_first_ones_address
     rig.with(Person::watching());
     rig.visits([Visit::Leaves]);
     let done = rig.run_while(REGISTER, |running| {
-        running.says("A browser has been asked");
+        running.says("Opening it in a browser");
         let second = in_words(&get(&rig.launched()[0]));
         assert!(second.starts_with("HTTP/1.1 410 "), "{second}");
-        assert!(second.contains("This address opens only once"), "{second}");
+        assert!(second.contains("This address works only once"), "{second}");
         running.says("was opened twice");
         running.hand.types("r");
     });

@@ -224,7 +224,7 @@ fn a_monitor_and_an_admin_are_told_while_something_else_keeps_a_ledger_in_a_file
         let other = rusqlite::Connection::open(rig.file("ledger.db")).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         let word = asked(port, "GET", "/healthz", "auth.example.com");
-        assert!(word.starts_with("HTTP/1.1 503 ") && word.contains("doesn't answer"), "{word}");
+        assert!(word.starts_with("HTTP/1.1 503 ") && word.contains("is not responding"), "{word}");
         let page = brought(port, &back);
         assert!(page.contains("has arrived and is kept"), "{page}");
         other.execute_batch("ROLLBACK").unwrap();
@@ -538,7 +538,7 @@ fn what_exchanges_need_is_tried_at_the_start_and_stops_nobody() {
     rig.days_pass(1);
     rig.provider.tests_come_to([Reply::Status(401, "{\"error\":\"invalid_client\"}".into())]);
     snapshot!(while_listening(&rig, "", |port, running| {
-        running.says("taken all the same");
+        running.says("still accepted");
         let page = brought(port, &back);
         assert!(page.contains("Access granted"), "{page}");
     }));
@@ -546,7 +546,7 @@ fn what_exchanges_need_is_tried_at_the_start_and_stops_nobody() {
     snapshot!(
         "an_endpoint_that_is_silent_is_told_at_the_start",
         while_listening(&rig, "", |port, running| {
-            running.says("taken all the same");
+            running.says("still accepted");
             assert!(asked(port, "GET", "/healthz", "auth.example.com").starts_with("HTTP/1.1 200 "));
         })
     );

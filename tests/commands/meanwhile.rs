@@ -70,7 +70,7 @@ fn an_import_that_waits_at_its_question_keeps_what_others_note() {
     for Note { name, made, is_told } in NOTES {
         let (rig, other) = two_terminals();
         let file = sheet(&rig, "Hudson");
-        let person = Person::answering(&[("take these records in", "y")]).while_others(move || made(&other));
+        let person = Person::answering(&[("import these records", "y")]).while_others(move || made(&other));
         rig.with(person).run(&format!("import {file}")).exits(0);
         let record = rig.standing("L-1").record;
         assert!(is_told(&record), "{name} is lost: {record:?}");
@@ -82,7 +82,7 @@ fn an_import_that_waits_at_its_question_keeps_what_others_note() {
 fn an_import_that_would_change_something_else_by_now_asks_again() {
     let (rig, other) = two_terminals();
     let file = sheet(&rig, "Hudson");
-    let twice = [("take these records in", "y"), ("take these records in", "y")];
+    let twice = [("import these records", "y"), ("import these records", "y")];
     let person = Person::answering(&twice).while_others(move || {
         let theirs =
             other.write("theirs.csv", "ubi,license,username,name\n604001,L-1,ann@example.com,Canal\n");
@@ -97,7 +97,7 @@ fn an_import_whose_change_others_have_made_changes_nothing() {
     let (rig, other) = two_terminals();
     let file = sheet(&rig, "Hudson");
     let theirs = file.clone();
-    let person = Person::answering(&[("take these records in", "y")])
+    let person = Person::answering(&[("import these records", "y")])
         .while_others(move || drop(other.run(&format!("import {theirs} --yes")).exits(0)));
     snapshot!(rig.with(person).run(&format!("import {file}")));
     let imported = rig.ledger().last_lines(PROFILE, &key("L-1"), 9).unwrap();
@@ -291,7 +291,11 @@ fn recipients_that_are_added_at_once_can_both_read_what_is_sealed() {
         running.join().unwrap();
         // Once the first has begun to move, the second is told to come again.
         if second.code != 0 {
-            assert!(second.err.contains("another process is moving secrets"), "{}", second.err);
+            assert!(
+                second.err.contains("another process is moving or cleaning up secrets"),
+                "{}",
+                second.err
+            );
             drop(rig.run(&add).exits(0));
         }
         let recipients = Config::load(&rig.env().paths).unwrap().recipients;

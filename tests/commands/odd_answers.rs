@@ -66,7 +66,7 @@ fn a_member_that_cannot_be_read_is_named() {
         let rig = answering(json!({member: value}));
         let done = rig.run(&register("L-1")).exits(8);
         let said = format!(
-            "something that isn't a token answer: a{} {member} that isn't a text",
+            "something that isn't a token response: a{} {member} that isn't a string",
             match member {
                 "access_token" => "n",
                 _ => "",

@@ -26,7 +26,7 @@ fn an_old_ledger_is_migrated_by_a_look_and_loses_nothing() {
             assert_eq!(found, &after[table], "{version}: {table}");
             assert_eq!(found, &copied[table], "{version}: {table} in the copy");
         }
-        assert!(home.run(&["history", "verify"]).exits(0).out.contains("whole"), "{version}");
+        assert!(home.run(&["history", "verify"]).exits(0).out.contains("intact"), "{version}");
     }
 }
 
@@ -34,14 +34,14 @@ fn an_old_ledger_is_migrated_by_a_look_and_loses_nothing() {
 fn doctor_leaves_an_old_ledger_alone_until_it_is_told_to_fix_it() {
     let home = OldHome::of("0.2.0", "file");
     let found = home.run(&["doctor"]).exits(0).out;
-    assert!(found.contains("schema 7; the next command makes it"), "{found}");
+    assert!(found.contains("schema 7; the next command migrates it"), "{found}");
     assert!(!home.file("ledger.db.schema-7").exists());
     let fixed = home.run(&["doctor", "--fix"]).exits(0).out;
-    assert!(fixed.contains(&format!("it had schema 7, and has schema {SCHEMA} now")), "{fixed}");
+    assert!(fixed.contains(&format!("migrated from schema 7 to schema {SCHEMA}")), "{fixed}");
     assert!(fixed.contains("ledger.db.schema-7"), "{fixed}");
     let again = home.run(&["doctor", "--fix"]).exits(0).out;
     assert!(
-        !again.contains("it had schema") && again.contains(&format!("schema {SCHEMA}: sound")),
+        !again.contains("migrated from schema") && again.contains(&format!("schema {SCHEMA}: OK")),
         "{again}"
     );
     assert_eq!(home.states(), home.expected["states"]);
@@ -69,7 +69,7 @@ fn a_link_that_an_old_version_handed_out_is_completed() {
             home.run(&["complete", &back]).exits(0);
             assert_eq!(home.states()[license], "active", "{version}: {license}");
             let again = home.run(&["complete", &back]);
-            assert!(again.code == 6 && again.err.contains("counts no more"), "{version}: {again:?}");
+            assert!(again.code == 6 && again.err.contains("is no longer valid"), "{version}: {again:?}");
             home.run(&["history", "verify"]).exits(0);
         }
     }

@@ -84,7 +84,7 @@ fn a_host_that_only_seals_knows_nothing_and_says_so() {
 fn many_are_asked_about_and_nobody_is_where_nothing_is_meant() {
     let licenses: Vec<_> = (0..12).map(|n| format!("L-{n}")).collect();
     let rig = granted(&licenses.iter().map(String::as_str).collect::<Vec<_>>());
-    rig.run("status --online --tag nothing-has-it").is(0, "No authorization is like that.\n", "");
+    rig.run("status --online --tag nothing-has-it").is(0, "No matching authorizations.\n", "");
     assert_eq!(introspections(&rig), 0);
     let looked = rig.run("status --online").exits(0);
     assert_eq!((looked.err.as_str(), introspections(&rig)), ("", 12));

@@ -199,7 +199,7 @@ fn without_a_browser_the_address_is_printed_and_waited_for() {
 #[test]
 fn a_browser_that_does_not_start_is_said_and_the_address_still_counts() {
     let rig = Rig::new();
-    rig.visits([Visit::IsMissing("there is no program \"scripted\"".into())]);
+    rig.visits([Visit::IsMissing("the program \"scripted\" was not found".into())]);
     snapshot!(rig.run_while(&register("101-X0007-D1"), |running| {
         running.says("No browser could be opened");
         get(&rig.provider.consents(&rig.opened()[0], None));
@@ -263,7 +263,7 @@ fn a_taken_port_is_said_before_anybody_is_asked() {
     let refused = rig.run(&format!("{} --port {port}", register("101-X0007-D1"))).exits(2);
     // The reason is the system's own word.
     assert!(refused.err.starts_with("error: the redirect listener can't use port "), "{}", refused.err);
-    let hint = "choose another with --port, or redirect.port in the profile.\n";
+    let hint = "choose another port with --port or redirect.port in the profile.\n";
     assert!(refused.err.ends_with(hint), "{}", refused.err);
     assert!(rig.opened().is_empty());
     assert!(rig.ledger().standings(crate::rig::PROFILE).unwrap().is_empty());

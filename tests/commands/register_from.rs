@@ -104,7 +104,7 @@ fn a_file_that_is_not_there_is_named() {
     // The reason is the system's own word.
     assert!(refused.err.starts_with("error: [HOME]/nowhere.csv can't be read: "), "{}", refused.err);
     assert!(
-        refused.err.ends_with("\n  Name a CSV file with a header, or - for standard input.\n"),
+        refused.err.ends_with("\n  Name a CSV file with a header row, or `-` for standard input.\n"),
         "{}",
         refused.err
     );

@@ -285,11 +285,11 @@ fn ctrl_c_while_a_code_waits_leaves_it_to_the_next_command() {
     rig.provider.replies("/oauth/token", [Reply::Busy(429, 300)]);
     rig.visits([Visit::Leaves]);
     let stopped = rig.run_while(&register(LICENSE), |running| {
-        running.says("A browser has been asked");
+        running.says("Opening it in a browser");
         let back = rig.provider.consents(&rig.opened()[0], None);
         std::thread::scope(|threads| {
             threads.spawn(|| get(&back));
-            running.says("wants the code later");
+            running.says("Sending the code again in");
             running.hand.interrupts();
         });
     });
@@ -349,7 +349,7 @@ fn what_the_provider_refuses_before_its_page_is_told_in_words() {
         let rig = Rig::new();
         rig.visits([Visit::Leaves]);
         let refused = rig.run_while(&register(LICENSE), |running| {
-            running.says("A browser has been asked");
+            running.says("Opening it in a browser");
             let back = rig.provider.denies(&rig.opened()[0]).replace("access_denied", error);
             get(&format!("{back}&error_description=Try%20later"));
         });
@@ -418,7 +418,7 @@ fn a_wrong_client_is_told_before_anybody_is_asked() {
     for refusal in refusals {
         rig.provider.tests_come_to([refusal.clone()]);
         let refused = rig.run(&register(LICENSE)).exits(2);
-        let told = "error: 127.0.0.1:1 doesn't accept the client id biotrack-auth-sandbox with the secret that is in the vault\n  Nobody was asked. Check client_id, and set the secret that BioTrack gave you: biotrack-auth config set-secret\n";
+        let told = "error: 127.0.0.1:1 doesn't accept the client id biotrack-auth-sandbox with the secret in the vault\n  No admin was asked. Check client_id, and set the secret that BioTrack gave you: biotrack-auth config set-secret\n";
         assert_eq!(refused.err, told, "{refusal:?}");
     }
     rig.provider.tests_come_to([Reply::Status(401, "{\"error\":\"invalid_client\"}".into())]);
@@ -507,7 +507,7 @@ fn a_keyring_that_locks_as_the_grant_comes_keeps_it_sealed_and_the_next_command_
     let rig = Rig::with_keyring();
     rig.visits([Visit::Leaves]);
     let refused = rig.run_while(&register(LICENSE), |running| {
-        running.says("A browser has been asked");
+        running.says("Opening it in a browser");
         rig.keyring.locks(true);
         get(&rig.provider.consents(&rig.opened()[0], None));
     });

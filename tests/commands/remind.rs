@@ -383,7 +383,11 @@ fn a_hook_of_a_killed_run_is_not_started_beside_itself() {
         .unwrap();
     BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
     let refused = rig.run("remind").exits(1);
-    assert!(refused.err.contains("was started by a run that was killed, and still runs"), "{}", refused.err);
+    assert!(
+        refused.err.contains("a run that was killed started it, and it is still running"),
+        "{}",
+        refused.err
+    );
     assert_eq!(got(&rig, "due").len(), 1);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -401,7 +405,7 @@ fn what_a_clock_that_was_ahead_has_spent_is_given_again_when_it_is_right() {
     rig.days_pass(-30);
     let said = rig.run("remind").exits(0).err;
     assert!(
-        said.starts_with("Note: 1 reminder was noted at a time to come, by a clock that was ahead."),
+        said.starts_with("Note: 1 reminder was noted with a time in the future, by a clock that was ahead."),
         "{said}"
     );
     assert_eq!(got(&rig, "due").len(), 1, "six days are left: the first threshold");

@@ -146,7 +146,7 @@ fn a_keyring_that_locks_as_the_grant_comes_leaves_the_old_one_and_the_next_comma
     rig.grant(LICENSE);
     rig.visits([Visit::Leaves]);
     snapshot!(rig.run_while(RENEW, |running| {
-        running.says("A browser has been asked");
+        running.says("Opening it in a browser");
         rig.keyring.locks(true);
         get(&rig.provider.consents(&rig.opened()[1], None));
     }));
@@ -341,7 +341,7 @@ fn break_first_needs_a_yes_and_somebody_to_ask() {
     snapshot!(rig.run(&format!("{line} --yes")));
     snapshot!(rig.run(&format!("{line} --browser scripted")));
     let answers =
-        |answer| Person::answering(&[("Ask bob@example.com from now on?", "y"), ("Really give", answer)]);
+        |answer| Person::answering(&[("Ask bob@example.com from now on?", "y"), ("Really end", answer)]);
     snapshot!(rig.with(answers("n")).run(&line));
     snapshot!(rig.with(answers("^C")).run(&line));
     assert_eq!(rig.provider.living(), [(LICENSE.into(), "access-1".into())]);

@@ -55,7 +55,7 @@ fn what_it_cannot_serve_is_refused() {
     let refused = rig.run(&format!("sandbox serve --port {port}")).exits(2);
     assert_eq!(
         refused.err.replace(&port.to_string(), "[PORT]"),
-        "error: port [PORT] is in use: the sandbox can't listen there\n  Stop what uses it, or leave --port out to take any free one.\n"
+        "error: the sandbox can't listen on port [PORT], which is in use\n  Stop the program that uses it, or remove --port to use any free port.\n"
     );
     snapshot!("no_such_kind", rig.run("sandbox serve --fail purple"));
     snapshot!("no_such_share", rig.run("sandbox serve --fail denied:200%"));

@@ -252,9 +252,9 @@ fn due_leaves_out_what_nobody_has_to_look_at() {
 fn nothing_due_is_said_at_a_terminal_and_not_to_cron() {
     let rig = Rig::new();
     rig.seed(&[store("101-X0001-D1", "2026-06-10T12:00:00Z")]);
-    rig.run("status --due").is(0, "Nothing is due.\n", "");
+    rig.run("status --due").is(0, "No licenses are due.\n", "");
     rig.run("status --due --quiet").is(0, "", "");
-    rig.run("status --tag none").is(0, "No authorization is like that.\n", "");
+    rig.run("status --tag none").is(0, "No matching authorizations.\n", "");
     assert_eq!(rig.run("status --due --json").exits(0).json()["authorizations"], serde_json::json!([]));
 }
 

@@ -119,7 +119,7 @@ fn only_what_was_shown_is_accepted_there() {
         rig.run("deactivate L-1 --awaiting --yes").exits(0);
         for wish in ["accept", "discard"] {
             let said = page.posts(&format!("/{wish}/0?shown={id}"))["said"].clone();
-            assert!(said.as_str().unwrap().contains("has changed since this page showed it"), "{said}");
+            assert!(said.as_str().unwrap().contains("has changed since this page was loaded"), "{said}");
         }
         assert_eq!(page.row(0)["awaiting"], json!(null));
         for odd in ["/accept/0", "/accept/0?shown=x", "/accept/9?shown=1"] {

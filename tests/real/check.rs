@@ -55,7 +55,7 @@ fn what_someone_should_look_at_is_a_warning() {
     let held = Authorization { held_by: Some("boss@example.com".into()), ..store("L-1", far) };
     check(&rig(&[held]), "2026-03-13T00:00:00Z", &[])
         .exits(1)
-        .answers("1 active, 1 to look at, first: L-1 |");
+        .answers("1 active, 1 needs attention, first: L-1 |");
     let invalid = Authorization { invalid_at: Some(END.parse().unwrap()), ..store("L-1", far) };
     check(&rig(&[invalid]), "2026-03-13T00:00:00Z", &[]).exits(2).answers("1 invalid");
 }
@@ -67,16 +67,16 @@ fn selectors_and_tags_narrow_it() {
     let late = "2026-03-13T00:00:00Z";
     check(&rig, late, &["L-2"]).exits(0);
     check(&rig, late, &["--tag", "downstate"]).exits(2);
-    unknown(check(&rig, late, &["--tag", "upstate"]), "nothing is registered, or selected");
+    unknown(check(&rig, late, &["--tag", "upstate"]), "no licenses are registered or selected");
 }
 
 #[test]
 fn whatever_keeps_it_from_looking_is_unknown() {
     let rig = rig(&[store("L-1", END)]);
     unknown(rig.run(&["status", "--check", "--wat"]), "--wat");
-    unknown(rig.run(&["--wat|", "status", "--check"]), "there is no such flag");
+    unknown(rig.run(&["--wat|", "status", "--check"]), "unknown flag; it isn't repeated");
     unknown(rig.run(&["status", "--check", "-w", "14x"]), "the warning \"14x\" isn't a time");
-    unknown(rig.run(&["status", "--check", "-c", "101%"]), "isn't a share from 0% to 100%");
+    unknown(rig.run(&["status", "--check", "-c", "101%"]), "isn't a percentage from 0% to 100%");
     unknown(rig.run(&["status", "--check", "L-9"]), "no authorization matches \"L-9\"");
     unknown(rig.run(&["status", "--check", "--profile", "nobody"]), "nobody");
     unknown(rig.run(&["status", "--check", "--format", "csv"]), "cannot be used with");

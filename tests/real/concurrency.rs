@@ -60,7 +60,7 @@ fn of_many_that_renew_one_license_one_wins_and_the_others_are_told_who() {
     end(winner).exits(0);
     assert_eq!(refused.len(), 7);
     for run in refused {
-        run.answers_nothing().says("is being worked on by").says(&who);
+        run.answers_nothing().says("is busy: ").says(&who);
     }
     assert_eq!(rig.counted("token_issued"), 2);
     assert!(rig.accepts(&rig.live("L-1").unwrap()));
@@ -79,7 +79,7 @@ fn a_change_of_what_someone_else_changed_meanwhile_is_refused() {
         ledgers.iter_mut().map(|ledger| ledger.commit(std::slice::from_ref(&change)).unwrap().pop().unwrap());
     assert!(outcomes.next().unwrap().is_ok());
     let refused = outcomes.next().unwrap().unwrap_err();
-    assert!(refused.to_string().contains("changed by someone else"), "{refused}");
+    assert!(refused.to_string().contains("changed by another process"), "{refused}");
 }
 
 /// S36: the provider calls the token dead that a process has read, while another grant takes its place.

@@ -45,7 +45,7 @@ fn too_few_threads_are_told_before_a_browser_opens_and_are_no_bug() {
     for threads in ["2", "4", "6", "8"] {
         let limit = format!("--nproc={threads}");
         let run = as_user(rig.home(), &["prlimit", &limit], &register("L-1", &["--browser", &touch]));
-        let run = run.exits(1).says("more threads are needed").says("ulimit -u").says_not("bug");
+        let run = run.exits(1).says("more threads, and only").says("ulimit -u").says_not("bug");
         run.answers_nothing();
         assert!(!opened.exists(), "{threads}");
     }
@@ -103,7 +103,7 @@ fn a_home_behind_a_link_of_ours_or_roots_is_used_and_another_users_is_refused() 
     as_user(&state, &[], &words(&init(&rig))).exits(0);
     as_user(&state, &[], &register("L-1", &[])).exits(0);
     as_user(&state, &[], &["token", "L-1"]).exits(0);
-    as_user(&state, &[], &["doctor"]).answers("safe from other users");
+    as_user(&state, &[], &["doctor"]).answers("private, in ");
     lchown(&state, Some(USER + 1), None).unwrap();
     for arguments in [&words(&init(&rig))[..], &["--profile", "other", "config", "init"], &["token", "L-1"]] {
         let run = as_user(&state, &[], arguments);

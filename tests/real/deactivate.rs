@@ -93,7 +93,7 @@ fn one_that_fails_never_stops_the_others() {
     let mut holder = rig.start(&["renew", "L-2", "--no-browser"]);
     rig.until(|| rig.counted_asked() == 1);
     let run = rig.run(&["deactivate", "L-1", "L-2", "L-3", "--yes"]).exits(3);
-    run.answers("L-2 could not be given up")
+    run.answers("L-2 could not be deactivated")
         .answers("3 licenses: 2 deactivated, 1 failed. Run the same command again to finish.")
         .says(&format!("process {}", holder.id()));
     holder.kill().unwrap();
@@ -112,7 +112,7 @@ fn a_busy_provider_is_asked_again_when_it_says() {
     rig.run(&["deactivate", "L-1", "--yes"])
         .exits(0)
         .answers("At BioTrack: revoked.")
-        .says("answered the revocation with HTTP 429. It's asked again in ");
+        .says("answered the revocation with HTTP 429. Retrying in ");
     assert_eq!((revocations.asked(), rig.counted("token_revoked")), (2, 1));
 }
 
@@ -137,7 +137,7 @@ fn ctrl_c_lets_the_one_under_way_be_finished_and_leaves_the_rest() {
     let mut child = rig.start(&["deactivate", "L-1", "L-2", "L-3", "--yes"]);
     rig.until(|| revocations.asked() == 1);
     send("INT", &child);
-    let (mut said, mut talk) = until_it_says("One moment", &mut child);
+    let (mut said, mut talk) = until_it_says("Finishing the current step", &mut child);
     go.send(()).unwrap();
     talk.read_to_string(&mut said).unwrap();
     let run = Run::of(child.wait_with_output().unwrap()).exits(130);
@@ -157,7 +157,7 @@ fn a_second_ctrl_c_ends_it_at_once_and_nothing_is_forgotten() {
     let mut child = rig.start(&["deactivate", "L-1", "L-2", "--yes", "--json"]);
     rig.until(|| revocations.asked() == 1);
     send("INT", &child);
-    let _talk = until_it_says("One moment", &mut child);
+    let _talk = until_it_says("Finishing the current step", &mut child);
     send("TERM", &child);
     let answer = Run::of(child.wait_with_output().unwrap()).exits(130).json();
     let told =

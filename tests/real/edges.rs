@@ -52,7 +52,7 @@ fn a_license_is_given_up_even_while_the_provider_is_away() {
 fn giving_up_an_uncertain_license_does_not_claim_that_nothing_stands() {
     let rig = Rig::with(&[Mishap::Html]);
     rig.register("L-1").exits(8);
-    rig.run(&["deactivate", "L-1", "--yes"]).exits(0).answers("a grant may still stand");
+    rig.run(&["deactivate", "L-1", "--yes"]).exits(0).answers("a grant may still be valid");
 }
 
 #[test]

@@ -40,7 +40,10 @@ fn its_exit_code_is_the_commands_and_its_own_failures_are_125_to_127() {
     for code in [0, 1, 4, 42, 255] {
         rig.run(&["exec", "L-1", "--", "sh", "-c", &format!("exit {code}")]).exits(code);
     }
-    rig.run(&["exec", "L-1", "--", "/no/such/command"]).exits(127).answers_nothing().says("no such command");
+    rig.run(&["exec", "L-1", "--", "/no/such/command"])
+        .exits(127)
+        .answers_nothing()
+        .says("command not found");
     rig.run(&["exec", "L-1", "--", "no-such-command-anywhere"]).exits(127);
     rig.run(&["exec", "L-1", "--", "/etc/passwd"]).exits(126).answers_nothing();
     rig.run(&["exec", "L-1", "--", "/"]).exits(126);

@@ -122,7 +122,7 @@ fn tokens_that_move_have_one_home() {
     here.run(&arguments).exits(2).says("never overwritten");
     // Only its recipient opens it.
     here.run(&["import", text(&bundle), "--yes"]).exits(7).says("another identity");
-    there.run(&["import", text(&bundle)]).exits(2).says("needs a yes").says("with its tokens");
+    there.run(&["import", text(&bundle)]).exits(2).says("confirmation needed").says("with its tokens");
     assert_eq!(there.status()["summary"]["total"], 0);
     there.run(&["import", text(&bundle), "--yes"]).exits(0);
     let it = there.only();
@@ -131,7 +131,7 @@ fn tokens_that_move_have_one_home() {
     assert!(here.accepts(&granted));
     // Giving it up where it was doesn't revoke it where it is.
     let known = here.counted("token_revoked");
-    here.run(&["deactivate", "L-1", "--yes"]).exits(0).answers("its tokens live elsewhere");
+    here.run(&["deactivate", "L-1", "--yes"]).exits(0).answers("another host has the tokens");
     assert_eq!(here.counted("token_revoked"), known);
     assert!(here.accepts(&granted));
     // And back again: the record here is older now, so it's taken.
@@ -173,12 +173,12 @@ fn a_backup_is_not_used_until_it_is_adopted() {
     assert_eq!(there.only()["conditions"], json!(["exported"]));
     assert_eq!(there.live("L-1").unwrap().access.expose(), granted.access.expose());
     // Again: nothing to do.
-    there.run(&with).exits(0).says("1 the same");
+    there.run(&with).exits(0).says("1 unchanged");
     let known = here.counted("token_revoked");
-    there.run(&["import", "--adopt"]).exits(2).says("needs a yes");
-    there.run(&["import", "--adopt", "--yes"]).exits(0).says("1 record's tokens");
+    there.run(&["import", "--adopt"]).exits(2).says("confirmation needed");
+    there.run(&["import", "--adopt", "--yes"]).exits(0).says("1 authorization is");
     assert_eq!(there.only()["conditions"], json!([]));
-    there.run(&["import", "--adopt", "--yes"]).exits(0).says("0 records' tokens");
+    there.run(&["import", "--adopt", "--yes"]).exits(0).says("0 authorizations are");
     there.run(&["deactivate", "L-1", "--yes"]).exits(0).answers("At BioTrack: revoked");
     assert_eq!(here.counted("token_revoked"), known + 1);
     assert_eq!(there.grants("L-1", Role::Live).len(), 0);

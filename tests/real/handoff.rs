@@ -69,7 +69,7 @@ fn a_process_that_waits_keeps_its_question_and_one_that_died_leaves_it() {
     }
     let address = said.split_whitespace().find(|word| word.contains("redirect_uri")).unwrap().to_owned();
     let back = rig.goes_to(&address, &[]);
-    rig.completes(&back, &[]).exits(1).says("waits for this answer");
+    rig.completes(&back, &[]).exits(1).says("is waiting for this answer");
     child.kill().unwrap();
     child.wait().unwrap();
     // Its consent isn't wasted.
@@ -198,9 +198,9 @@ fn the_worklist_hands_off_and_takes_what_comes_back() {
     let link = post("handoff/0")["address"].as_str().unwrap().to_owned();
     assert_eq!(rig.status()["authorizations"][0]["conditions"], json!(["renewal_pending"]));
     for (pasted, words) in [
-        ("nothing", "has no redirect address in it"),
-        (old.as_str(), "was replaced by a newer one"),
-        ("http://127.0.0.1:1/callback?code=a&state=b", "belongs to no question under way"),
+        ("nothing", "contains no redirect address"),
+        (old.as_str(), "has replaced the one that this answers"),
+        ("http://127.0.0.1:1/callback?code=a&state=b", "matches no pending request"),
     ] {
         let said = answer(pasted);
         assert!(said["taken"] == false && said["said"].as_str().unwrap().contains(words), "{said}");
@@ -280,7 +280,7 @@ fn the_clipboard_and_a_qr_code_are_the_terminals() {
     let command = first(&["--qr", "--copy"]).join(" ");
     screen.types(&format!("clear; biotrack-auth {command} >/dev/null; echo do''ne")).key("Enter");
     let seen = screen.shows("done");
-    assert!(seen.contains("█") && seen.contains("in the clipboard"), "{seen}");
+    assert!(seen.contains("█") && seen.contains("to the clipboard"), "{seen}");
     // Nothing is copied where there is no terminal.
     rig.run(&first(&["--copy"])).exits(0).says("Nothing was copied");
 }

@@ -38,7 +38,7 @@ fn it_shows_what_happened_in_every_form() {
     assert_eq!(recent["links"].as_array().unwrap().len(), 6);
     rig.run(&["history", "--since", "soon"]).exits(2).says("30d");
     rig.run(&["history", "--json"]).exits(0);
-    Rig::new().run(&["history"]).exits(0).answers("Nothing has happened yet");
+    Rig::new().run(&["history"]).exits(0).answers("No events.");
 }
 
 #[test]
@@ -59,11 +59,11 @@ fn what_is_old_is_pruned_only_with_a_yes() {
     drop(ledger);
     rig.register("L-2").exits(0);
     rig.run(&["history", "prune", "--before", "0s"]).exits(2).says("five years");
-    rig.run(&["history", "prune"]).exits(2).says("remove 3 links").says("needs a yes");
+    rig.run(&["history", "prune"]).exits(2).says("remove 3 entries").says("confirmation needed");
     rig.run(&["history", "prune", "--before", "2001-06-01", "--yes"])
         .exits(0)
-        .answers("2 links were removed");
-    let run = rig.run(&["history", "prune", "--yes"]).exits(0).answers("1 link was removed");
-    run.answers("Links 1 to 3 (up to 2001-12-31 19:00 EST)");
-    rig.run(&["history", "verify"]).exits(0).answers("whole: 4 links");
+        .answers("2 entries were removed");
+    let run = rig.run(&["history", "prune", "--yes"]).exits(0).answers("1 entry was removed");
+    run.answers("Entries 1 to 3 (up to 2001-12-31 19:00 EST)");
+    rig.run(&["history", "verify"]).exits(0).answers("intact: 4 entries");
 }

@@ -59,11 +59,14 @@ fn a_file_that_is_no_list_of_licenses_is_refused_whole() {
     let long = format!("ubi,license,username\n604001,{},a@example.com\n", "L".repeat(1 << 20));
     let files: [(&[u8], &str); 6] = [
         (long.as_bytes(), "longer than 64 characters"),
-        (b"ubi,license,username\n604001,L\0-1,a@example.com\n", "no text at all"),
-        (b"ubi,license,username\n604001,L-\xff1,a@example.com\n", "isn't UTF-8 (line 2"),
+        (b"ubi,license,username\n604001,L\0-1,a@example.com\n", "or not text"),
+        (
+            b"ubi,license,username\n604001,L-\xff1,a@example.com\n",
+            "isn't UTF-8 (the first unreadable line is 2",
+        ),
         (b"\xff\xfeu\0b\0i\0", "UTF-16"),
         (b"ubi,license,username\n604001,\"L-1,a@example.com\n", "never closed"),
-        (b"\x1b[2J,\xe2\x80\xae\n1,2\n", "no column is named"),
+        (b"\x1b[2J,\xe2\x80\xae\n1,2\n", "is missing: the first line must name the columns"),
     ];
     for (file, why) in files {
         for command in ["register", "renew"] {

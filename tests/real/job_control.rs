@@ -57,7 +57,7 @@ fn a_browser_that_we_started_outlives_ctrl_c_and_the_terminal() {
         let screen = shell(&rig);
         let command = format!("biotrack-auth {FIRST} --browser {}", browser.display());
         screen.types(&format!("{command}; echo en''ded $?")).key("Enter");
-        screen.shows("paste the address in its bar here");
+        screen.shows("paste the address from its address bar here");
         until("the browser runs", || rig.elsewhere("browser").exists());
         let id = fs::read_to_string(rig.elsewhere("browser")).unwrap().trim().to_owned();
         match hangs_up {

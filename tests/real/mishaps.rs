@@ -81,7 +81,7 @@ fn a_stall_is_8_and_uncertain() {
 #[test]
 fn a_wrong_state_is_ignored_and_then_5() {
     let rig = Rig::with(&[Mishap::WrongState]);
-    rig.run(&register("L-1", &["--timeout", "2s"])).exits(5).answers_nothing().says("were ignored");
+    rig.run(&register("L-1", &["--timeout", "2s"])).exits(5).answers_nothing().says("ignored because ");
     nothing_is_stored(&rig, &json!([]));
     assert_eq!(rig.counted("token_issued"), 0);
 }
@@ -122,7 +122,7 @@ fn a_provider_that_has_too_much_to_do_gets_the_code_later_and_ctrl_c_leaves_it_t
     // The test of the client, the code itself, and the code once more.
     rig.until(|| rig.counted("refused") >= 3);
     send("INT", &child);
-    let run = Run::of(child.wait_with_output().unwrap()).says("wants the code later");
+    let run = Run::of(child.wait_with_output().unwrap()).says("Sending the code again in");
     // While the code waits it's the interrupt that is told, and while it's on its way what comes of it.
     assert!([130, 8].contains(&run.code), "{run:?}");
     assert_eq!((rig.counted("token_issued"), rig.counted("code_issued")), (0, 1));
@@ -137,7 +137,7 @@ fn a_share_of_failures_is_read_or_refused_with_a_reason() {
     let rig = Rig::unconfigured(&[]);
     let serve = |fail: &str| rig.run(&["sandbox", "serve", "--fail", fail]).exits(2);
     serve("denied:5").says("a share is a whole percentage, as in denied:5%");
-    serve("gremlins:5%").says("no such kind of failure: gremlins");
+    serve("gremlins:5%").says("unknown kind of failure: gremlins");
     serve("gremlins").says("rate-limit");
     serve("revocation-unsupported:5%").says("takes no share");
 }

@@ -11,7 +11,7 @@ fn a_license_is_registered_through_the_page() {
     ))
     .exits(0)
     .says("If Company doesn't say Treez Inc, stop.")
-    .says("their password belongs on BioTrack's page only")
+    .says("enters the password on BioTrack's page only")
     .answers("Created At")
     .answers("EST");
     let it = rig.only();
@@ -40,7 +40,7 @@ fn two_registers_of_one_license_at_once_make_one_grant() {
                 ended.push(());
                 let mut err = String::new();
                 std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut err).unwrap();
-                assert!(err.contains("is being worked on by"), "{err}");
+                assert!(err.contains("is busy: "), "{err}");
                 assert_eq!(child.wait().unwrap().code(), Some(1));
                 false
             }

@@ -43,7 +43,7 @@ fn a_whole_mail_is_pasted_at_complete_and_nothing_of_it_reaches_the_shell() {
         screen.shows("Paste the address");
         screen.pastes(&mail(&back, &touched), marked);
         if !marked {
-            screen.shows("Press Enter once everything is pasted.");
+            screen.shows("Press Enter when you have pasted everything.");
         }
         screen.key("Enter");
         screen.shows("Created At");
@@ -84,7 +84,7 @@ fn a_paste_that_is_too_long_is_refused_and_nothing_of_it_reaches_the_shell() {
     let lines = format!("touch {}\n", touched.display());
     screen.pastes(&lines.repeat(300 * 1024 / lines.len()), true);
     screen.key("Enter");
-    screen.shows("is too long for a mail");
+    screen.shows("is too long: paste only the address");
     screen.types("echo do''ne").key("Enter");
     screen.shows("done");
     assert!(!touched.exists());

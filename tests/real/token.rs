@@ -189,7 +189,7 @@ fn refusals_and_outages_that_used_nothing_up_are_8_and_change_nothing() {
     unchanged();
     for (code, says) in [
         ("invalid_client", "client id or secret"),
-        ("unauthorized_client", "this client may not"),
+        ("unauthorized_client", "this client isn't allowed"),
         ("invalid_request", "malformed"),
         ("invalid_scope", "scope"),
         ("unsupported_grant_type", "kind of request"),
@@ -210,7 +210,7 @@ fn an_answer_that_cannot_be_used_is_8_and_uncertain_until_the_next_token() {
         let rig = granted();
         rig.adds_to_profile("timeout = \"1s\"");
         rig.sandbox().set_fail(&[mishap]);
-        rig.run(&ALWAYS).exits(0).says("The token from before is still valid");
+        rig.run(&ALWAYS).exits(0).says("The previous token is still valid");
         assert_eq!(now(&rig), is("active", &["uncertain"], Some("exec 604001/L-1 -- true")), "{mishap}");
         // What is at hand still lasts, and reporting goes on while the provider is away.
         rig.sandbox().set_fail(&[Mishap::Down]);
@@ -361,7 +361,7 @@ fn ctrl_c_during_a_refresh_stores_what_comes_and_prints_nothing() {
     let mut child = rig.start(&ALWAYS);
     proxy.seen.recv().unwrap();
     send("INT", &child);
-    let _talk = until_it_says("One moment", &mut child);
+    let _talk = until_it_says("Finishing the current step", &mut child);
     proxy.go.send(()).unwrap();
     Run::of(child.wait_with_output().unwrap()).exits(130).answers_nothing();
     assert_eq!((now(&rig), rig.counted_asked()), (is("active", &[], None), 0));
@@ -377,7 +377,7 @@ fn a_second_ctrl_c_leaves_it_uncertain() {
     let mut child = rig.start(&ALWAYS);
     proxy.seen.recv().unwrap();
     send("INT", &child);
-    let _talk = until_it_says("One moment", &mut child);
+    let _talk = until_it_says("Finishing the current step", &mut child);
     send("TERM", &child);
     Run::of(child.wait_with_output().unwrap()).exits(130).answers_nothing();
     assert_eq!(now(&rig), is("active", &["uncertain"], Some("exec 604001/L-1 -- true")));

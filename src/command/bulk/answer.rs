@@ -34,7 +34,7 @@ pub(super) fn partial(
         _ => Some(call.line.clone()),
     };
     let again = match (ask, take) {
-        (Some(ask), Some(take)) => format!("{ask}\nTo accept the grants that await approval: {take}"),
+        (Some(ask), Some(take)) => format!("{ask}\nAccept the grants that await approval: {take}"),
         (ask, take) => ask.or(take).unwrap_or_else(|| call.line.clone()),
     };
     partial_of(outcomes, again)

@@ -36,11 +36,11 @@ use url::Url;
 /// How a run over several licenses is shown and paced.
 #[derive(Debug, clap::Args)]
 pub struct RunPresentation {
-    /// With several licenses: have so many Grant Access pages open at a time
+    /// With several licenses: keep N Grant Access pages open at a time
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub tabs: u16,
 
-    /// With several licenses: how to answer [default: text]
+    /// With several licenses: choose the output format [default: text]
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub format: Option<AnswerForm>,
 }
@@ -76,7 +76,7 @@ pub(super) fn run<'a>(
         && !is_there(words, &call.env.variables)
     {
         let program = words.first().map_or("", String::as_str);
-        let problem = format!("can't be run: there is no program \"{}\"", clean(program));
+        let problem = format!("can't be run: the program \"{}\" was not found", clean(program));
         return Err(Error::BadValue { name: "browser command", problem });
     }
     let client = super::online::connect(call, &provider, &bench.custody)?;
@@ -208,7 +208,9 @@ fn worklist(
     let worklist = Worklist::new(call.env.random.as_ref(), view)?;
     session.show_worklist(worklist.clone());
     if let Some(address) = session.worklist_address() {
-        call.env.terminal.always(&format!("Worklist, for a browser on this machine:\n\n  {address}\n"));
+        call.env
+            .terminal
+            .always(&format!("Open the worklist in a browser on this machine:\n\n  {address}\n"));
         // Where the answers come, and where the worklist is: the same port, unless the redirect's is always the same.
         let mut ports: Vec<_> = [session.redirect_uri(), address]
             .iter()

@@ -74,7 +74,7 @@ impl<'w> BulkReporter<'w> {
     /// One that isn't taken.
     pub fn left_out(&mut self, key: &Key, standing: Option<&AuthorizationWithFlows>, why: &str) {
         self.event(RunEventKind::Ended(OutcomeKind::Skipped), key, standing, Some(why.to_owned()), None);
-        self.info(&format!("– {key}: left out, {why}"));
+        self.info(&format!("– {key}: skipped, {why}"));
     }
 
     /// One has ended without having been waited for.
@@ -137,7 +137,7 @@ impl<'w> BulkReporter<'w> {
         }
         let keys = if let Some(admin) = to_decide {
             format!(
-                "Accept the grants of {admin}? Another admin was asked.  y yes  n no",
+                "{admin} granted access instead of the admin who was asked. Accept grants from {admin}?  y yes  n no",
                 admin = clean(admin)
             )
         } else {
@@ -146,19 +146,19 @@ impl<'w> BulkReporter<'w> {
                     let licenses = licenses(self.waiting_of.get(next).copied().unwrap_or(1));
                     let next = clean(next);
                     format!(
-                        "Next: {next} ({licenses}). Sign out of BioTrack in the browser first.  n go on  q quit"
+                        "Next: {next} ({licenses}). Sign out of BioTrack in the browser first.  n continue  q quit"
                     )
                 }
                 Some(PauseReason::Silence) => {
-                    "Nobody answered in time.  n go on  r try the failed again  q quit".to_owned()
+                    "No admin answered in time.  n continue  r retry the failed ones  q quit".to_owned()
                 }
                 Some(PauseReason::Outage { until }) => {
                     let wait = until.saturating_duration_since(now).as_secs();
                     format!(
-                        "BioTrack doesn't answer; it's looked at again in {wait} s. Nothing is lost.  n now  q quit"
+                        "BioTrack is not responding; retrying in {wait} s. Nothing is lost.  n retry now  q quit"
                     )
                 }
-                None => "n next  s skip  r open again  q quit; an address that was sent back can be pasted"
+                None => "n next  s skip  r open again  q quit; or paste the address the admin sent back"
                     .to_owned(),
             }
         };
@@ -223,7 +223,7 @@ impl ProgressReporter for BulkReporter<'_> {
                     None => format!("✓ {named}: granted"),
                 }
             }
-            (OutcomeKind::HandedOff, _) => format!("→ {named}: a link was handed out"),
+            (OutcomeKind::HandedOff, _) => format!("→ {named}: a link was made"),
             (OutcomeKind::Skipped, _) => format!("– {named}: {}", why.unwrap_or("skipped")),
             (_, Some(error)) => format!("✗ {named}: {}", error.about(item.key.license.as_str())),
             (_, None) => format!("✗ {named}: {} failed", self.verb),
@@ -234,7 +234,7 @@ impl ProgressReporter for BulkReporter<'_> {
         // Else it's in the moving lines.
         if !self.lines.are_shown() {
             let admin = clean(admin);
-            self.always(&format!("Accept the grants of {admin}? Another admin was asked.  y yes  n no"));
+            self.always(&format!("{admin} granted access instead of the admin who was asked. Accept grants from {admin}?  y yes  n no"));
         }
     }
 

@@ -41,8 +41,8 @@ pub fn run(globals: Globals, env: &Env) -> Result<u8> {
         .collect();
     if problems.is_empty() {
         lines = match profiles.len() {
-            0 => format!("{path} is right, and holds no profile yet.\n"),
-            _ => format!("{path} is right: {}.\n", profiles.join(", ")),
+            0 => format!("{path} is valid, but has no profiles yet.\n"),
+            _ => format!("{path} is valid: {}.\n", profiles.join(", ")),
         };
     }
     env.terminal.answer(&lines)?;

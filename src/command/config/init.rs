@@ -19,31 +19,31 @@ use serde::Serialize;
 /// What a profile is made from; the rest is asked for.
 #[derive(Debug, Default, clap::Args)]
 pub struct Args {
-    /// What to start from
+    /// Start from this preset
     #[arg(long)]
     preset: Option<Preset>,
-    /// Base address of the provider
+    /// Set the base address of the provider
     #[arg(long)]
     url: Option<String>,
-    /// Issuer of an RFC 8414 server, to the letter
+    /// Set the issuer of an RFC 8414 server, exactly as the server spells it
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
-    /// Token address, where the preset has none; may begin with {url}
+    /// Set the token address, if the preset has none; may begin with {url}
     #[arg(long, value_name = "URL")]
     token_url: Option<String>,
-    /// Client id that the provider gave the integrator
+    /// Set the client id that the provider gave the integrator
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
     /// Read the client secret from standard input into the vault
     #[arg(long)]
     client_secret_stdin: bool,
-    /// Integrator's company name, as the Grant Access page shows it
+    /// Set the integrator's company name, as the Grant Access page shows it
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     company: Option<String>,
-    /// Integrator's application, as the Grant Access page shows it
+    /// Set the integrator's application, as the Grant Access page shows it
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     application: Option<String>,
-    /// Where secrets are kept; probed and chosen where left out
+    /// Keep secrets in this vault [default: the keyring if it works]
     #[arg(long)]
     vault: Option<VaultKind>,
 }
@@ -56,9 +56,9 @@ pub struct Answer {
     profile: String,
     path: String,
     vault: VaultKind,
-    /// Keys still to be given before a grant can be asked for.
+    /// Keys that must be set before access can be requested.
     missing: Vec<String>,
-    /// The vault has no client secret for it yet, and it needs one.
+    /// It needs a client secret, and the vault has none yet.
     secret_missing: bool,
 }
 
@@ -259,8 +259,8 @@ fn secret(args: &Args, env: &Env, provider: &Provider) -> Result<Option<Secret>>
     if !needs_secret(provider) || !env.terminal.interactive() {
         return Ok(None);
     }
-    env.terminal.info("The client secret goes into the vault. (Never an admin's password: that belongs on BioTrack's own page.)");
-    let secret = Secret::from(env.terminal.ask_secret("Client secret (empty: later)")?);
+    env.terminal.info("The client secret is stored in the vault. (Don't enter an admin's password: it belongs on BioTrack's own page.)");
+    let secret = Secret::from(env.terminal.ask_secret("Client secret (leave empty to set it later)")?);
     if secret.expose().is_empty() { Ok(None) } else { set_secret::checked(secret).map(Some) }
 }
 
@@ -273,7 +273,7 @@ fn tell(
 ) {
     let say = |line: &str| env.terminal.info(line);
     let profile = &provider.profile;
-    say(&format!("Profile {profile} is in {}.", clean(&env.paths.config.display().to_string())));
+    say(&format!("Profile {profile} was added to {}.", clean(&env.paths.config.display().to_string())));
     if let Some(choice) = choice {
         say(&format!("Vault: {} ({}).", choice.kind, choice.why));
     }
@@ -282,7 +282,7 @@ fn tell(
     }
     let named = if provider.other_profile { format!(" --profile {profile}") } else { String::new() };
     if secret_missing {
-        say(&format!("Still needed: the client secret: biotrack-auth config set-secret{named}"));
+        say(&format!("Still needed: the client secret. Set it: biotrack-auth config set-secret{named}"));
     }
     if lacking.is_empty() && !secret_missing {
         say(&format!("Next: biotrack-auth register{named}"));

@@ -13,7 +13,7 @@ use serde::Serialize;
 /// What to do with the ledger.
 #[derive(Debug, clap::Subcommand)]
 pub enum Action {
-    /// Move it, whole, and name its new place in the configuration
+    /// Move the whole ledger, and set its new address in the configuration
     #[command(after_help = "\
 Examples:
   biotrack-auth config ledger move 'postgres://ann@db.example/ledger?sslrootcert=/etc/ssl/company.crt'
@@ -24,7 +24,7 @@ Examples:
 /// Where it shall be.
 #[derive(Debug, clap::Args)]
 pub struct MoveArgs {
-    /// `sqlite`, the file of this host, or postgres://USER@HOST/DATABASE
+    /// Move to `sqlite`, the file of this host, or to postgres://USER@HOST/DATABASE
     #[arg(value_name = "PLACE")]
     to: String,
 }
@@ -35,9 +35,9 @@ pub struct MoveArgs {
 pub struct Answer {
     schema: u8,
     ledger: String,
-    /// How many licenses' records it has.
+    /// The number of records.
     records: usize,
-    /// How many links its history has.
+    /// The number of history entries.
     links: usize,
 }
 
@@ -51,22 +51,23 @@ pub fn run(Action::Move(args): &Action, globals: Globals, env: &Env) -> Result<u
         None => LedgerPlace::File,
     };
     if address == config.ledger.as_deref() {
-        env.terminal.info(&format!("Ledger: {}. It is there already.", clean(&args.to)));
+        env.terminal.info(&format!("The ledger is already at {}.", clean(&args.to)));
         return Ok(0);
     }
     if address.is_some() && config.vault == VaultKind::Keyring {
         return Err(Error::Usage {
-            what: "a ledger on a server needs the sealed vault: a keyring is on one machine alone".into(),
+            what: "a ledger on a server needs the sealed vault, because a keyring works on one machine only"
+                .into(),
             hint: "Move the secrets first: biotrack-auth config vault sealed.".into(),
         });
     }
     let carried = move_ledger(env, &from, &to, &mut || change_ledger(&env.paths, address))?;
     let (records, links) = (carried.records, carried.links);
     env.terminal.info(&format!(
-        "Ledger: {}. {} and {} of the history are there. The old one stays as it is, and is used no more.",
+        "The ledger is now at {}, with {} and {}. The old ledger stays as it is, but is no longer used.",
         clean(&args.to),
         licenses(records),
-        counted(links, "link", "links")
+        counted(links, "history entry", "history entries")
     ));
     if globals.json {
         answer_json(env, &Answer { schema: SCHEMA, ledger: clean(&args.to), records, links })?;

@@ -35,26 +35,25 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Make a profile, and the file if there is none
+    /// Create a profile, and the configuration file if there is none
     ///
-    /// Asks for what is missing at a terminal. The profile is named by --profile, or like its preset. The client secret
-    /// goes into the vault: it is never an argument, a variable or a line of the file. No OAuth client ever asks for the
-    /// admin's BioTrack password; it is typed on BioTrack's own page and nowhere else.
+    /// In a terminal, the command asks for missing values. --profile names the profile; otherwise it has the preset's name. The
+    /// client secret goes into the vault: it is never an argument, a variable or a line of the file. This program never asks for
+    /// the admin's BioTrack password; the admin enters it on BioTrack's own page only.
     #[command(after_help = "\
 Examples:
   biotrack-auth config init
   biotrack-auth config init --preset ny --url https://HOST --token-url https://HOST/TOKEN --vault sealed \\\n    --company \"Treez Inc\" --application Treez --client-id ID --client-secret-stdin < secret")]
     Init(init::Args),
-    /// Show every setting that holds
+    /// Show every setting in effect
     #[command(after_help = "\
 Examples:
   biotrack-auth config show --origin")]
     Show(show::Args),
     /// Change one setting of the configuration file
     ///
-    /// Comments and the order of the file stay. A key that there isn't is refused with the one that was probably meant, and so is a
-    /// value that `config check` would complain about: nothing is written then. Vault, ledger and recipients have commands of
-    /// their own, which move what hangs on them.
+    /// The file keeps its comments and its order. The command refuses an unknown key and suggests a similar one; it also refuses
+    /// a value that `config check` would reject. Vault, ledger and recipients have their own commands, which also move the data.
     #[command(after_help = "\
 Examples:
   biotrack-auth config set profiles.ny.due_window 21d
@@ -62,7 +61,7 @@ Examples:
   biotrack-auth config set hooks.days 30,14,7,3,1
   biotrack-auth config set hooks.due 'notify-send BioTrack'")]
     Set(set::Args),
-    /// Print where the configuration file is
+    /// Print the path of the configuration file
     #[command(after_help = "\
 Examples:
   ls -l \"$(biotrack-auth config path)\"")]
@@ -72,31 +71,31 @@ Examples:
 Examples:
   biotrack-auth config check && biotrack-auth status")]
     Check,
-    /// Put a profile's client secret into the vault
+    /// Store a profile's client secret in the vault
     ///
-    /// Asks for it at a terminal, without showing it; else reads it from standard input. It is never an argument, a
-    /// variable or a line of the file. An admin's BioTrack password isn't wanted here or anywhere in this program.
+    /// The command prompts for the secret in a terminal, without showing it, or reads it from standard input. The secret is
+    /// never an argument, a variable or a line of the file. Never enter an admin's BioTrack password here.
     #[command(after_help = "\
 Examples:
   biotrack-auth config set-secret --profile ny < secret")]
     SetSecret,
-    /// Move every secret to the other vault: tokens, client secrets, and what waiting hand-offs need
+    /// Move every secret to the other vault: tokens, client secrets, and the secrets of open hand-offs
     ///
-    /// New places are made first, one commit of the ledger names them all, the configuration follows, and only then the old
-    /// places are forgotten. Cut short anywhere, the same command goes on. While a consent is under way it's refused.
+    /// The command first copies every secret, then switches the ledger in one commit, then changes the configuration, and only
+    /// then deletes the old copies. If it is interrupted, run it again to continue. It refuses to run during a consent.
     ///
-    /// Run again, it seals secrets of older versions anew. Secrets that were sealed for another issuer or client than the
-    /// profile's, or not by this host, are taken over after a question.
+    /// When run again, it also reseals secrets from older versions. It asks before it takes over secrets that were sealed for
+    /// another issuer or client, or by another host.
     #[command(after_help = "\
 Examples:
   biotrack-auth config vault sealed
   biotrack-auth config vault keyring
   biotrack-auth config vault sealed --yes                  # after the profile was moved to another issuer")]
     Vault(vault::Args),
-    /// Who may read the sealed token sets: age recipients, one a host
+    /// Manage who may read the sealed tokens: age recipients, one for each host
     ///
-    /// Adding or removing one seals every token set anew, in one commit. Client secrets and open questions stay sealed to
-    /// this host alone.
+    /// Adding or removing a recipient reseals all tokens in one commit. Client secrets and open links stay sealed to this host
+    /// only.
     #[command(
         subcommand,
         after_help = "\
@@ -106,12 +105,12 @@ Examples:
   biotrack-auth config recipients remove age1…"
     )]
     Recipients(recipients::Action),
-    /// Where the ledger is: the file of this host, or a PostgreSQL server that several hosts share
+    /// Move the ledger between this host's file and a PostgreSQL server that several hosts share
     ///
-    /// Records, sealed secrets, journal and history are copied in one transaction while nobody can write, and compared. Only
-    /// then the old ledger is marked as moved, and the configuration follows. Cut short anywhere, the same command goes on.
-    /// The address never has a password in it: that is in ~/.pgpass, in a service file, or not needed because of a client
-    /// certificate. Other hosts name the new place in their own configuration.
+    /// The command copies records, sealed secrets, journal and history in one transaction while nothing else can write, and
+    /// compares the copy. Then it marks the old ledger as moved and changes the configuration. If it is interrupted, run it again
+    /// to continue. The address never contains a password: keep it in ~/.pgpass or in a service file, or use a client
+    /// certificate. On every other host, set the new address in the configuration.
     #[command(
         subcommand,
         after_help = "\

@@ -30,7 +30,7 @@ fn offer_init(nothing: Error, globals: Globals, env: &Env, keeper: &mut dyn Vaul
         return Err(nothing);
     }
     let place = clean(&env.paths.config.display().to_string());
-    if !env.terminal.confirm(&format!("There is no {place} yet. Make it now, with a few questions?"))? {
+    if !env.terminal.confirm(&format!("There is no {place} yet. Create it now?"))? {
         return Err(nothing);
     }
     // The command that goes on has its own answer.

@@ -15,24 +15,24 @@ use serde::Serialize;
 /// What to do with the recipients.
 #[derive(Debug, clap::Subcommand)]
 pub enum Action {
-    /// Let another host read the token sets
+    /// Let another host read the tokens
     ///
-    /// On a team's ledger all hosts seal to one list: it is changed for all of them, and what other hosts have listed since is
-    /// taken over here.
+    /// In a team's ledger, all hosts share one list of recipients: the command changes it for all of them, and applies other
+    /// hosts' changes here.
     #[command(after_help = "\
 Examples:
   biotrack-auth config recipients add age1…")]
     Add(RecipientArgs),
-    /// Let a host no longer read the token sets, nor finish new hand-offs
+    /// Stop a host from reading new tokens and finishing new hand-offs
     ///
-    /// What it has read before it still knows: a renewal replaces tokens. A host that is listed because it listens receives what
-    /// finishes a hand-off (biotrack-auth doctor shows which do): links that are made from now on aren't sealed to it, links that
-    /// are out still are. It lists itself again when it listens again.
+    /// The host keeps the tokens that it has already read; renew licenses to replace those tokens. A host that runs `listen` can
+    /// also finish hand-offs (biotrack-auth doctor lists such hosts): it can still finish open links, but no new ones. The host is
+    /// listed again when it runs `listen` again.
     #[command(after_help = "\
 Examples:
   biotrack-auth config recipients remove age1…")]
     Remove(RecipientArgs),
-    /// Show who may read the token sets, and which of them is this host
+    /// Show who may read the tokens, and mark this host
     #[command(after_help = "\
 Examples:
   biotrack-auth config recipients list --json")]
@@ -42,27 +42,27 @@ Examples:
 /// Which.
 #[derive(Debug, clap::Args)]
 pub struct RecipientArgs {
-    /// Recipients: age1…
+    /// Name these recipients (age1…)
     #[arg(value_name = "RECIPIENT", required = true)]
     recipients: Vec<String>,
 }
 
-/// Who may read.
+/// The recipients.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Answer {
     schema: u8,
     recipients: Vec<ShownRecipient>,
-    /// How many token sets were sealed anew.
+    /// How many token sets were resealed.
     resealed: usize,
 }
 
-/// One who may read.
+/// One recipient.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct ShownRecipient {
     recipient: String,
-    /// It's this host's own.
+    /// This host's own recipient.
     own: bool,
 }
 
@@ -76,7 +76,7 @@ fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
     if config.vault != VaultKind::Sealed {
         return Err(Error::Usage {
             what: "the vault is the keyring, which has no recipients".into(),
-            hint: "biotrack-auth config vault sealed moves the secrets into the sealed vault.".into(),
+            hint: "To move the secrets to the sealed vault: biotrack-auth config vault sealed.".into(),
         });
     }
     let own = recipient_of(identity(env))?;
@@ -108,7 +108,7 @@ fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
     };
     if !wanted.contains(&own) {
         env.terminal.always(
-            "Note: this host's own identity isn't among the recipients: what needs to read tokens (refresh, revoke) fails here.",
+            "Note: this host is not one of the recipients, so commands that read tokens (refresh, revoke) fail here.",
         );
     }
     let to = vault(env, VaultKind::Sealed, &wanted);
@@ -152,7 +152,7 @@ fn taken_off_the_list(recipients: &[String], config: &Config, env: &Env) -> Resu
     for host in &hosts {
         if let Some(name) = ledger.host_is_gone(host.trim())? {
             env.terminal.info(&format!(
-                "{} isn't listed as a host that listens any more: new hand-offs aren't sealed to it. It lists itself again when it listens.",
+                "{} is no longer listed as a listening host: new hand-offs aren't sealed to it. It is listed again when it runs listen.",
                 clean(&name)
             ));
         }
@@ -165,7 +165,7 @@ fn added(current: &[String], new: &[String]) -> Result<Vec<String>> {
     for recipient in new.iter().map(|it| it.trim()) {
         check_recipient(recipient).map_err(|e| Error::Usage {
             what: e.to_string(),
-            hint: "That host shows its own: biotrack-auth config recipients list.".into(),
+            hint: "To see that host's recipient, run there: biotrack-auth config recipients list.".into(),
         })?;
         if !wanted.iter().any(|it| it == recipient) {
             wanted.push(recipient.to_owned());
@@ -178,15 +178,15 @@ fn removed(current: &[String], old: &[String]) -> Result<Vec<String>> {
     let old: Vec<_> = old.iter().map(|it| it.trim()).collect();
     if let Some(stranger) = old.iter().find(|it| !current.iter().any(|one| one == *it)) {
         return Err(Error::Usage {
-            what: format!("{} isn't among the recipients", clean(stranger)),
-            hint: "See who is: biotrack-auth config recipients list.".into(),
+            what: format!("{} is not one of the recipients", clean(stranger)),
+            hint: "To see the recipients: biotrack-auth config recipients list.".into(),
         });
     }
     let wanted: Vec<_> = current.iter().filter(|it| !old.contains(&it.as_str())).cloned().collect();
     if wanted.is_empty() {
         return Err(Error::Usage {
-            what: "that would leave nobody who can read the tokens".into(),
-            hint: "Add another recipient first (config recipients add): one that nobody could read would be left.".into(),
+            what: "then no host could read the tokens".into(),
+            hint: "Add another recipient first (config recipients add).".into(),
         });
     }
     Ok(wanted)

@@ -10,11 +10,11 @@ use serde::Serialize;
 /// What is to be set.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Which setting: one of the file, or a profile's as profiles.NAME.KEY (KEY alone with --profile NAME)
+    /// Change this setting; a profile's is profiles.NAME.KEY (or KEY with --profile NAME)
     #[arg(value_name = "KEY")]
     key: String,
 
-    /// Its value; a list has commas between its items. An empty text switches a preset's value off
+    /// Set this value; separate list items with commas. An empty text turns off a preset's value
     #[arg(value_name = "VALUE", allow_hyphen_values = true)]
     value: String,
 }
@@ -25,11 +25,11 @@ pub struct Args {
 pub struct Answer {
     schema: u8,
     path: String,
-    /// The whole key: `profiles.NAME.KEY`, where it's a profile's.
+    /// The full key; `profiles.NAME.KEY` for a profile's setting.
     key: String,
-    /// What stood in the file; `null` where nothing did.
+    /// The previous value in the file; `null` if there was none.
     before: Option<serde_json::Value>,
-    /// What stands there now: a text, a number, true or false, or a list.
+    /// The new value: a string, a number, true or false, or a list.
     value: serde_json::Value,
     /// Whether the file was written.
     changed: bool,
@@ -43,7 +43,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     let changed = before != after;
     env.terminal.info(&clean(&match changed {
         true => format!("{key}: {} → {}.", shown(&before), shown(&after)),
-        false => format!("{key} is {} already.", shown(&after)),
+        false => format!("{key} is already {}.", shown(&after)),
     }));
     for problem in left {
         let problem = Error::from(problem).report();

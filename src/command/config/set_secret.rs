@@ -45,7 +45,8 @@ pub fn run(globals: Globals, env: &Env, keeper: &mut dyn VaultChooser) -> Result
 pub(super) fn unwanted(profile: &str) -> Error {
     Error::Usage {
         what: format!("profile {profile} needs no client secret"),
-        hint: "The local sandbox's is published, and a client with client_auth = \"none\" has none.".into(),
+        hint: "The local sandbox's secret is public, and a client with client_auth = \"none\" has no secret."
+            .into(),
     }
 }
 
@@ -53,8 +54,8 @@ pub(super) fn unwanted(profile: &str) -> Error {
 pub(super) fn checked(secret: Secret) -> Result<Secret> {
     let problem = match secret.expose() {
         "" => "is empty",
-        text if text.contains(char::is_control) => "has a line end or another control character in it",
-        text if text.trim() != text => "begins or ends with a blank",
+        text if text.contains(char::is_control) => "contains a line break or another control character",
+        text if text.trim() != text => "begins or ends with a space",
         _ => return Ok(secret),
     };
     Err(Error::BadValue { name: "client secret", problem: problem.into() })

@@ -11,7 +11,7 @@ use serde::Serialize;
 /// How much is shown.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Say where each value comes from: flag, environment, file and line, preset or default
+    /// Show where each value comes from: flag, environment, file and line, preset or default
     #[arg(long)]
     origin: bool,
 }

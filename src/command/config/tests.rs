@@ -104,7 +104,7 @@ fn a_script_makes_the_local_sandbox_ready_in_one_line() {
     assert!(rig.err.take().contains("Next: biotrack-auth register\n"));
     assert!(rig.fake.kept.is_empty());
     assert_eq!(rig.run("check", Globals::default()).unwrap(), 0);
-    assert!(rig.out.take().contains("is right: local-sandbox"));
+    assert!(rig.out.take().contains("is valid: local-sandbox"));
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn check_prints_every_problem_with_its_line() {
     assert_eq!(rig.run("check", Globals::default()).unwrap(), 2);
     let found = rig.out.take();
     assert_eq!(found.lines().count(), 2, "{found}");
-    assert!(found.contains("config.toml:1: there is no key `vualt`. Did you mean `vault`?"), "{found}");
+    assert!(found.contains("config.toml:1: unknown key `vualt`. Did you mean `vault`?"), "{found}");
     let answer = {
         assert_eq!(rig.run("check", Globals { json: true, ..Globals::default() }).unwrap(), 2);
         serde_json::from_str::<serde_json::Value>(&rig.out.take()).unwrap()

@@ -18,11 +18,11 @@ use serde::Serialize;
 /// Where the secrets shall be.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Where they shall be
+    /// Move the secrets to this vault
     #[arg(value_name = "VAULT", value_enum)]
     kind: VaultKind,
 
-    /// Take over secrets that were sealed for another provider, or not by this host, without asking
+    /// Without asking, take over secrets that were sealed for another provider or by another host
     #[arg(long)]
     yes: bool,
 }
@@ -35,7 +35,7 @@ pub struct Answer {
     vault: VaultKind,
     /// How many secrets moved.
     moved: usize,
-    /// How many secrets were sealed anew for the rows that they stand in.
+    /// How many secrets were resealed for the rows that they are in.
     renewed: usize,
     path: String,
 }
@@ -49,7 +49,7 @@ fn run_once(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     let config = Config::load(&env.paths)?;
     if let (VaultKind::Keyring, Some(address)) = (args.kind, &config.ledger) {
         return Err(Error::Usage {
-            what: format!("the ledger is on a server ({address}), and a keyring is on one machine alone"),
+            what: format!("the ledger is on a server ({address}), but a keyring works on one machine only"),
             hint: "Move the ledger here first: biotrack-auth config ledger move sqlite.".into(),
         });
     }
@@ -73,7 +73,7 @@ fn run_once(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     })?;
     let renewed = renewed(&mut ledger, &to, &seals, args, env)?;
     env.terminal.info(&match moved {
-        0 => format!("Vault: {}. Every secret was there already.", args.kind),
+        0 => format!("Vault: {}. Every secret was already there.", args.kind),
         _ => format!("Vault: {}. {} moved.", args.kind, counted(moved, "secret", "secrets")),
     });
     told(&renewed, env);
@@ -103,13 +103,13 @@ fn renewed(ledger: &mut Ledger, vault: &Vault, seals: &Seals, args: &Args, env: 
 fn told(renewed: &Renewed, env: &Env) {
     if renewed.renewed > 0 {
         let secrets = counted(renewed.renewed, "secret was", "secrets were");
-        env.terminal.info(&format!("{secrets} sealed anew for the rows that they stand in."));
+        env.terminal.info(&format!("{secrets} resealed for the rows that they are in."));
     }
     if renewed.left > 0 {
         let secrets =
-            counted(renewed.left, "secret of an older version is", "secrets of an older version are");
+            counted(renewed.left, "secret from an older version is", "secrets from an older version are");
         env.terminal.always(&format!(
-            "Note: {secrets} left: sealed to other hosts or recipients than this host's, or of a consent that is still open. Run this command on the other hosts, too."
+            "Note: {secrets} left, sealed to other hosts or recipients, or part of an open consent. Run this command on the other hosts, too."
         ));
     }
     for refused in &renewed.refused {
@@ -122,7 +122,7 @@ fn sealed_recipients(config: &Config, env: &Env) -> Result<Vec<String>> {
     let own = find_or_create_identity(identity(env))?;
     if !config.recipients.is_empty() && !config.recipients.contains(&own) {
         return Err(Error::Usage {
-            what: "this host's own identity isn't among the recipients, so it couldn't read what it seals"
+            what: "this host is not one of the recipients, so it could not read the secrets that it seals"
                 .into(),
             hint: format!("Add it to sealed.recipients in the configuration: {own}"),
         });

@@ -18,10 +18,8 @@ pub struct Vaults<'e> {
 impl VaultChooser for Vaults<'_> {
     fn choose(&mut self, asked: Option<VaultKind>) -> Result<VaultChoice> {
         match asked {
-            Some(VaultKind::Sealed) => self.sealed("it was asked for"),
-            Some(VaultKind::Keyring) => {
-                self.keyring("it was asked for, and a probe was written, read and deleted")
-            }
+            Some(VaultKind::Sealed) => self.sealed("as requested"),
+            Some(VaultKind::Keyring) => self.keyring("as requested; a probe was written, read and deleted"),
             None => match self.keyring("a probe was written, read and deleted") {
                 Err(Error::Vault(e)) => self.instead(e),
                 chosen => chosen,
@@ -61,7 +59,7 @@ impl Vaults<'_> {
             return Err(e.into());
         }
         terminal.info(&format!("The keyring can't be used here: {e}."));
-        let question = "Keep secrets sealed with age instead, to an identity file of this host?";
+        let question = "Use the sealed vault instead, with an age identity file on this host?";
         if terminal.confirm(question)? {
             self.sealed("no keyring works here, and you chose it")
         } else {

@@ -13,19 +13,19 @@ use jiff::SignedDuration;
 /// How to reach the person, and how long to wait.
 #[derive(Debug, clap::Args)]
 pub struct ConsentArgs {
-    /// Print the address and wait; open no browser
+    /// Print the address and wait, without opening a browser
     #[arg(long, conflicts_with = "browser")]
     pub no_browser: bool,
 
-    /// Have CMD open the page, by a one-time address that becomes its last argument (no shell is used)
+    /// Open the page with CMD, which gets a one-time address as its last argument (no shell is used)
     #[arg(long, value_name = "CMD")]
     pub browser: Option<String>,
 
-    /// Listen for the answer on this port [default: any free one, or the profile's]
+    /// Listen for the answer on this port [default: the profile's port, or any free port]
     #[arg(long, value_name = "PORT", value_parser = browsers_port)]
     pub port: Option<u16>,
 
-    /// Wait this long for the consent
+    /// Wait this long for the admin to grant access
     #[arg(long, value_name = "TIME", default_value = "10m")]
     pub timeout: String,
 
@@ -47,9 +47,9 @@ impl ConsentArgs {
             let words = command_words(command).map_err(|e| Error::BadValue {
                 name: "browser command",
                 problem: match e {
-                    CommandFault::Unreadable => "can't be read: a quote isn't closed, or it's empty".into(),
+                    CommandFault::Unreadable => "can't be read: it is empty, or a quote isn't closed".into(),
                     CommandFault::ForAShell { what, .. } => format!(
-                        "has {} in it, which only a shell understands, and none is used: quote it, or name a script",
+                        "contains {}, which needs a shell, but no shell is used: quote it, or use a script",
                         clean(&what)
                     ),
                 },
@@ -68,7 +68,7 @@ impl ConsentArgs {
     pub(in crate::command) fn timeout(&self) -> Result<SignedDuration> {
         let timeout = parse("timeout", &self.timeout)?;
         match timeout.is_zero() {
-            true => Err(Error::BadValue { name: "timeout", problem: "leaves nobody any time".into() }),
+            true => Err(Error::BadValue { name: "timeout", problem: "must be longer than zero".into() }),
             false => Ok(timeout),
         }
     }
@@ -78,27 +78,27 @@ impl ConsentArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Hand-off options")]
 pub struct HandOffArgs {
-    /// Don't wait: print the address for an admin who sits elsewhere, and leave; complete takes what they send back
+    /// Print a link to send to the admin, and exit; finish with `complete` and the address that the admin sends back
     #[arg(long, conflicts_with_all = ["browser", "no_browser", "timeout"])]
     pub no_wait: bool,
 
-    /// With --no-wait: until when the answer counts [default: 7d]
+    /// With --no-wait: accept the answer for this long [default: 7d]
     #[arg(long, value_name = "TIME", requires = "no_wait")]
     pub expires: Option<String>,
 
-    /// With --no-wait: also for licenses that have a link out, whose earlier link dies; one that is named gets a new one anyway
+    /// With --no-wait: also replace links that are still open; a license that is named always gets a new link
     #[arg(long, requires = "no_wait")]
     pub resend: bool,
 
-    /// With --no-wait: print text ready to mail, one message for each admin user with all their locations
+    /// With --no-wait: print a message to mail to each admin user, with all of their locations
     #[arg(long, requires = "no_wait")]
     pub message: bool,
 
-    /// Show the address as a QR code, on standard error
+    /// Show the address as a QR code on standard error
     #[arg(long)]
     pub qr: bool,
 
-    /// Put the address, or the message, into the terminal's clipboard (OSC 52)
+    /// Copy the address, or the message, to the terminal's clipboard (OSC 52)
     #[arg(long)]
     pub copy: bool,
 }
@@ -111,7 +111,7 @@ impl HandOffArgs {
             Some(text) => match parse("hand-off's time", text)? {
                 none if none.is_zero() => Err(Error::BadValue {
                     name: "hand-off's time",
-                    problem: "can't be zero: nobody could answer".into(),
+                    problem: "must be longer than zero".into(),
                 }),
                 life => Ok(life),
             },
@@ -124,20 +124,20 @@ impl HandOffArgs {
         // Clap drops a requirement that conflicts with another flag.
         if !self.no_wait && (self.message || self.resend || self.expires.is_some()) {
             return wrong(
-                "--message, --resend and --expires are for a hand-off",
-                "Add --no-wait, and leave --browser out.",
+                "--message, --resend and --expires need --no-wait",
+                "Add --no-wait, and remove --browser.",
             );
         }
         if json && self.message {
             return wrong(
-                "--message is text, which doesn't go with JSON",
-                "Leave --message out: authorize_url is in the results; or leave --json or --format out.",
+                "--message prints text and can't be combined with JSON",
+                "Remove --message (the results contain authorize_url), or remove --json or --format.",
             );
         }
         if several && !self.no_wait && (self.qr || self.copy) {
             return wrong(
-                "--qr and --copy are for one license, or for --no-wait",
-                "Leave them out, or add --no-wait.",
+                "--qr and --copy work with one license, or with --no-wait",
+                "Remove them, or add --no-wait.",
             );
         }
         Ok(())
@@ -153,7 +153,7 @@ impl HandOffArgs {
                     let (rows, high) = (terminal.rows(), code.lines().count() + 1);
                     if let Some(rows) = rows.map(usize::from).filter(|rows| *rows < high) {
                         terminal.always(&format!(
-                            "The code has {high} rows, and this terminal {rows}: make the window higher or its letters smaller before you scan it."
+                            "The QR code has {high} rows, but this terminal has {rows}: enlarge the window or use a smaller font, then scan the code."
                         ));
                     }
                 }
@@ -162,7 +162,7 @@ impl HandOffArgs {
         }
         if let Some(copied) = copied.filter(|_| self.copy) {
             match terminal.copy(copied) {
-                true => terminal.info("It's in the clipboard, where the terminal allows that."),
+                true => terminal.info("Copied to the clipboard, if the terminal allows it."),
                 false => terminal.info("Nothing was copied: standard error is no terminal."),
             }
         }

@@ -73,23 +73,25 @@ pub(in crate::command) fn say_what_comes(
 ) {
     let Some(first) = handed.first() else { return };
     let terminal = &call.env.terminal;
-    let (word, they) = if handed.len() == 1 { ("link", "it") } else { ("links", "they") };
+    let (word, they) = if handed.len() == 1 { ("link", "It is") } else { ("links", "They are") };
     terminal.info(&format!(
-        "The {word} can be sent to the admin user; {they} can be answered for {}, until {}.",
+        "Send the {word} to the admin user. {they} valid for {}, until {}.",
         in_words(life),
         provider.zone.time(first.until),
     ));
     let dead: Vec<_> = handed.iter().filter(|it| it.replaced).map(|it| it.item.key.to_string()).collect();
     if !dead.is_empty() {
-        terminal.info(&format!("The earlier link of {} is dead: only the new one counts.", dead.join(", ")));
+        terminal.info(&format!(
+            "The earlier link for {} no longer works: use only the new one.",
+            dead.join(", ")
+        ));
     }
     terminal.info(&match &provider.redirect.public_url {
-        Some(public) => format!("The answer comes to {public}, where biotrack-auth listen takes it."),
+        Some(public) => format!("The answer goes to {public}, where biotrack-auth listen receives it."),
         None => {
             let profile = provider.other_profile.then(|| format!("--profile {} ", provider.profile));
             format!(
-                "Afterwards their browser says that it can't connect. They send back the address in its bar, at once: \
-                 a code lives minutes. Then: biotrack-auth complete {}-",
+                "After Grant Access, the admin's browser says that it can't connect. Ask the admin to send back the address in the address bar at once, because its code is valid for minutes. Then run: biotrack-auth complete {}-",
                 profile.unwrap_or_default()
             )
         }

@@ -27,7 +27,7 @@ pub(in crate::command) fn consent<'a>(
     if choice.is_err() && !bench.custody.can_finish_alone(&key)? {
         // At once, before anything is touched.
         choice?;
-        return Err(Error::Internal("nobody was asked".into()));
+        return Err(Error::Internal("no admin was asked".into()));
     }
     let ready = online::connect(call, &bench.provider, &bench.custody).and_then(|client| {
         bench.custody.connect(client.clone());

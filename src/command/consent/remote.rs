@@ -18,7 +18,6 @@ pub(in crate::command) fn from_afar(env: &Env, ports: &[u16]) -> Option<String> 
     let forwards = forwards.join(" ");
     let place = if around.ssh { "This is an SSH session" } else { "There is no display here" };
     Some(format!(
-        "{place}: forward {named} from where the browser is (ssh {forwards} …), then open the address there. \
-         For an admin elsewhere: Ctrl-C, then --no-wait."
+        "{place}. Forward {named} from the machine with the browser (ssh {forwards} …), then open the address there. If the admin is elsewhere, press Ctrl-C and use --no-wait."
     ))
 }

@@ -18,13 +18,13 @@ use jiff::SignedDuration;
 use std::time::{Duration, Instant};
 use url::Url;
 
-/// With no more rows than these, what was told first isn't seen any more.
+/// On a terminal with no more rows than this, the first lines have scrolled away.
 const LOW: u16 = 30;
 
-/// What it does while nobody has answered.
+/// The status line while no answer has arrived.
 const WAITING: &str = "Waiting for the admin to grant access";
 
-/// What shows that it still waits, and how soon the next of them is shown.
+/// The frames of the moving sign that shows that the command still waits, and the time between two frames.
 const SIGNS: [char; 8] = ['⠁', '⠂', '⠄', '⡀', '⢀', '⠠', '⠐', '⠈'];
 const FRAME: Duration = Duration::from_millis(200);
 
@@ -51,7 +51,7 @@ impl<'v> SingleReporter<'v> {
             let sign = SIGNS[usize::try_from(frame).unwrap_or_default() % SIGNS.len()];
             let left = until.saturating_duration_since(Instant::now());
             let left = in_words(SignedDuration::try_from(left).unwrap_or_default());
-            format!("{sign} {what} ({left} left; Ctrl-C stops)")
+            format!("{sign} {what} ({left} left; press Ctrl-C to stop)")
         });
     }
 
@@ -78,16 +78,14 @@ impl ProgressReporter for SingleReporter<'_> {
             }
             // Where there is no display, what was started shows nothing.
             OpenMethod::Browser(LaunchOutcome::Started) if advice.is_some() => {}
-            OpenMethod::Browser(LaunchOutcome::Started) => {
-                terminal.info("A browser has been asked to open it.")
-            }
+            OpenMethod::Browser(LaunchOutcome::Started) => terminal.info("Opening it in a browser."),
             OpenMethod::Address | OpenMethod::Worklist => {}
         }
         if let Some(advice) = advice {
             terminal.info(&advice);
         }
         if terminal.interactive() {
-            terminal.info("If the admin's browser says that it can't connect, paste the address in its bar here, then Enter.");
+            terminal.info("If the admin's browser says that it can't connect, paste the address from its address bar here and press Enter.");
         }
         // On a low terminal the card has scrolled away by now, and the page is compared with it.
         if terminal.rows().is_some_and(|rows| rows <= LOW) {

@@ -13,18 +13,19 @@ pub(super) fn intent(record: &Authorization, extent: &DeactivationScope) -> Stri
     match extent {
         DeactivationScope::License => match record.held_by.as_deref() {
             Some(other) => {
-                format!("deactivate {license} and discard the grant of {other} that awaits approval for it")
+                format!("deactivate {license} and discard the grant from {other} that awaits approval for it")
             }
             None => format!("deactivate {license}"),
         },
         DeactivationScope::Awaiting(grant) => {
             let granted = record.created_at.is_some() && record.deactivated_at.is_none();
-            let own = if granted { "; its own grant stays" } else { "" };
-            format!("discard only the grant of {} that awaits approval for {license}{own}", grant.granted_by)
+            let own = if granted { "; the license's own grant stays" } else { "" };
+            format!(
+                "discard only the grant from {} that awaits approval for {license}{own}",
+                grant.granted_by
+            )
         }
-        DeactivationScope::Unwanted => {
-            format!("revoke the discarded grant for {license}, which itself stays as it is")
-        }
+        DeactivationScope::Unwanted => format!("revoke only the discarded grant for {license}"),
     }
 }
 
@@ -42,7 +43,7 @@ pub(super) fn intents(going: &[(&AuthorizationWithFlows, DeactivationScope)], na
         let parts = [
             part("deactivate", &whole),
             (waiting > 0).then(|| format!("discard {waiting} of their grants that await approval")),
-            part("discard the grants beside the own ones of", &beside),
+            part("discard only the additional grants of", &beside),
         ];
         return parts.into_iter().flatten().collect::<Vec<_>>().join(" and ");
     }
@@ -61,20 +62,20 @@ pub(super) fn names(of: &[&(&AuthorizationWithFlows, DeactivationScope)]) -> Vec
 
 /// Why there is nothing to do for one.
 pub(super) fn nothing(awaiting: bool) -> &'static str {
-    if awaiting { "nothing awaits approval: nothing to do" } else { "deactivated already: nothing to do" }
+    if awaiting { "nothing awaits approval: nothing to do" } else { "already deactivated: nothing to do" }
 }
 
 /// One of which nothing is left to give up.
 pub(super) fn nothing_left(key: &Key, awaiting: bool) -> String {
     match awaiting {
-        true => format!("No grant of {} awaits approval: nothing to do.\n", key.license),
-        false => format!("{} is deactivated already: nothing to do.\n", key.license),
+        true => format!("No grant for {} awaits approval: nothing to do.\n", key.license),
+        false => format!("{} is already deactivated: nothing to do.\n", key.license),
     }
 }
 
 /// One of several that failed.
 pub(super) fn failed(key: &Key, e: &Error) -> String {
-    format!("{} could not be given up: {}.\n", key.license, e.about(key.license.as_str()))
+    format!("{} could not be deactivated: {}.\n", key.license, e.about(key.license.as_str()))
 }
 
 /// What came of several, in a line.
@@ -84,7 +85,7 @@ pub(super) fn sum(counts: RunCounts) -> String {
 }
 
 /// A grant that nobody here has a token of.
-pub(in super::super) const LOST: &str = "A grant whose answer was lost may still stand, and there is no token to revoke it with; the admin can remove it.";
+pub(in super::super) const LOST: &str = "BioTrack's answer to a grant was lost: the grant may still be valid, and there is no token to revoke it with; the admin can remove it.";
 
 /// The two results, apart. `in_doubt`: an answer of the provider had been lost.
 pub(super) fn results(key: &Key, revocation: &Revocation, in_doubt: bool) -> String {
@@ -92,24 +93,24 @@ pub(super) fn results(key: &Key, revocation: &Revocation, in_doubt: bool) -> Str
     let there = match revocation {
         Revocation::Revoked => "At BioTrack: revoked.",
         Revocation::NotOffered => {
-            "At BioTrack: not revoked, because it offers no way to; the grant stays valid there until it lapses or the admin removes it."
+            "At BioTrack: not revoked, because it offers no revocation; the grant stays valid there until it expires or the admin removes it."
         }
         Revocation::NotAsked => NOT_ASKED,
         Revocation::Elsewhere => {
-            "At BioTrack: not asked, because its tokens live elsewhere (it was exported with them, or came from a backup); revoke it there, or the admin removes it."
+            "At BioTrack: not revoked, because another host has the tokens (they were exported, or came from a backup). Revoke the grant there, or ask the admin to remove it."
         }
         Revocation::Nothing if in_doubt => {
-            "At BioTrack: a grant may still stand. Its answer was lost, so there is no token to revoke it with; the admin can remove it."
+            "At BioTrack: a grant may still be valid. BioTrack's answer was lost, so there is no token to revoke it with; the admin can remove it."
         }
-        Revocation::Nothing => "At BioTrack: there was nothing left to revoke.",
+        Revocation::Nothing => "At BioTrack: nothing left to revoke.",
         Revocation::Pending(e) if e.may_have_taken_effect() => {
-            "At BioTrack: revoked or not, its answer was lost; the tokens are kept. Run the same command again to make sure."
+            "At BioTrack: uncertain, because the answer to the revocation was lost; the tokens are kept. Run the same command again to make sure."
         }
         Revocation::Pending(Error::Provider(ProviderError::TokenRefused { .. })) => {
-            "At BioTrack: NOT revoked, for it refused that; the tokens are kept."
+            "At BioTrack: NOT revoked, because BioTrack refused; the tokens are kept."
         }
         Revocation::Pending(_) => {
-            "At BioTrack: NOT revoked yet; the tokens are kept for it. Run the same command again to try once more."
+            "At BioTrack: NOT revoked yet; the tokens are kept. Run the same command again to retry."
         }
     };
     match revocation {
@@ -119,7 +120,7 @@ pub(super) fn results(key: &Key, revocation: &Revocation, in_doubt: bool) -> Str
     }
 }
 
-const NOT_ASKED: &str = "At BioTrack: not asked (--local-only); the grant stays valid there until it lapses or the admin removes it.";
+const NOT_ASKED: &str = "At BioTrack: not revoked (--local-only); the grant stays valid there until it expires or the admin removes it.";
 
 /// The same of what stood beside the license's own grant, which `lives` or doesn't; `again`: the command that tries its
 /// revocation once more.
@@ -134,21 +135,21 @@ pub(super) fn discarded(
     let own = if lives { "; the license's own grant is untouched" } else { "" };
     let here = match extent {
         DeactivationScope::Awaiting(grant) => {
-            format!("{license}: the grant of {} is discarded{own}.", grant.granted_by)
+            format!("{license}: the grant from {} is discarded{own}.", grant.granted_by)
         }
         _ if lives => format!("{license}: the license's own grant is untouched."),
-        _ => format!("{license}: nothing else of it is changed."),
+        _ => format!("{license}: nothing else was changed."),
     };
     let there = match revocation {
         Revocation::NotOffered if lives => {
-            "At BioTrack: not revoked, because that could end the license's own grant too; it stays valid there until it lapses.".into()
+            "At BioTrack: not revoked, because that could end the license's own grant, too; it stays valid there until it expires.".into()
         }
         Revocation::NotOffered => {
-            "At BioTrack: not revoked, because it offers no way to; the grant stays valid there until it lapses or the admin removes it.".into()
+            "At BioTrack: not revoked, because it offers no revocation; the grant stays valid there until it expires or the admin removes it.".into()
         }
         Revocation::NotAsked => NOT_ASKED.to_owned(),
         Revocation::Pending(_) => {
-            format!("At BioTrack: NOT revoked yet; the tokens are kept for it. To try once more: {again}")
+            format!("At BioTrack: NOT revoked yet; the tokens are kept. To retry: {again}")
         }
         Revocation::Revoked | Revocation::Elsewhere | Revocation::Nothing => "At BioTrack: revoked.".into(),
     };

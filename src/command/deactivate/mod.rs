@@ -28,49 +28,49 @@ use targets::{DeactivationScope, DeactivationTarget};
 /// Up to so many licenses are named in the question; for more, their number must be typed.
 const NAMED: usize = 10;
 
-/// Give licenses up: revoke their grants at BioTrack, forget the tokens, keep the history
+/// Deactivate licenses: revoke their grants at BioTrack, forget the tokens, keep the history
 ///
-/// The stores' reporting through this integrator stops at once. During business hours (8:00 to 22:00 in the profile's
-/// zone) that is warned about, unless the grant has expired or is invalid already.
+/// The stores stop reporting through this integrator at once. During business hours (8:00 to 22:00 in the profile's zone)
+/// the command warns about that, unless the grant has expired or is already invalid.
 ///
-/// Of several licenses each ends for itself: one that fails doesn't stop the others, and the same command again does
-/// only what is left. Above 10, their number must be typed. A revocation that BioTrack is too busy for is asked again
-/// a few times; after that the tokens are kept for it, and the next `deactivate` tries again.
+/// If one of several licenses fails, the others continue; run the same command again for the rest. For more than 10
+/// licenses, you confirm by typing their number. If BioTrack is too busy to revoke a grant, the command retries a few
+/// times; after that it keeps the tokens, and the next `deactivate` tries again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   biotrack-auth deactivate 101-X0007-D1
   biotrack-auth deactivate 101-X0007-D1 --yes --reason \"store closed\"
   biotrack-auth deactivate 101-X0007-D1 101-X0012-D1 --dry-run
-  biotrack-auth deactivate 101-X0007-D1 --awaiting             # only the grant that awaits approval
+  biotrack-auth deactivate 101-X0007-D1 --awaiting             # discard only the grant that awaits approval
   biotrack-auth deactivate --tag downstate                     # every license with the tag
   biotrack-auth deactivate --tag downstate --yes --format jsonl")]
 pub struct Args {
-    /// Which: a license, UBI/LICENSE, an OCM license or a store's name; several may be given
+    /// Select a license by license, UBI/LICENSE, OCM license or store name; may be given several times
     #[arg(value_name = "SELECTOR", required_unless_present = "tag")]
     selectors: Vec<String>,
 
-    /// Every license with this tag; with SELECTOR, only those of them
+    /// Select every license with this tag; with SELECTOR, only licenses that match both
     #[arg(long, value_name = "TAG", allow_hyphen_values = true)]
     tag: Option<String>,
 
-    /// Discard only the grant that awaits approval; the license and its own grant stay
+    /// Discard only the grant that awaits approval, and keep the license and its own grant
     #[arg(long)]
     awaiting: bool,
 
-    /// Don't ask
+    /// Don't ask for confirmation
     #[arg(long)]
     yes: bool,
 
-    /// Show what would be done, and do nothing
+    /// Show what the command would do, and change nothing
     #[arg(long)]
     dry_run: bool,
 
-    /// Forget the tokens here and don't ask BioTrack to revoke: the grant stays valid there until it lapses
+    /// Forget the tokens here without asking BioTrack to revoke: the grant stays valid there until it expires
     #[arg(long)]
     local_only: bool,
 
-    /// Why, for the history
+    /// Note this reason in the history
     #[arg(
         long,
         value_name = "TEXT",
@@ -80,7 +80,7 @@ pub struct Args {
     )]
     reason: String,
 
-    /// How to answer [default: text]
+    /// Choose the output format [default: text]
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<AnswerForm>,
 }

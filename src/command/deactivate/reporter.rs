@@ -145,12 +145,12 @@ impl<'c, 'a> DeactivateReporter<'c, 'a> {
         let counts = RunCounts::of(&self.outcomes, left);
         match self.form {
             AnswerForm::Text if self.planned == 0 => terminal.answer(match self.awaiting {
-                true => "Nothing to do: no grant of such a license awaits approval.\n",
-                false => "Nothing to do: no such license is left to give up.\n",
+                true => "Nothing to do: no grant of the selected licenses awaits approval.\n",
+                false => "Nothing to do: the selected licenses are already deactivated.\n",
             })?,
             AnswerForm::Text if self.planned > 1 && self.dry => {
                 let would = self.outcomes.iter().filter(|it| it.ending == OutcomeKind::Skipped).count();
-                terminal.answer(&format!("{would} of {} would be given up.\n", licenses(self.planned)))?;
+                terminal.answer(&format!("{would} of {} would be deactivated.\n", licenses(self.planned)))?;
             }
             AnswerForm::Text if self.planned > 1 => terminal.answer(&messages::sum(counts))?,
             AnswerForm::Text => {}

@@ -58,11 +58,11 @@ fn stops_reporting(
     match (reporting.len(), names(&reporting)) {
         (0, _) => None,
         (1, name) => Some(format!(
-            "Warning: {} stops reporting to the state through {company} as soon as it's deactivated.{during}",
+            "Warning: {} stops reporting to the state through {company} when it's deactivated.{during}",
             name.concat()
         )),
         (count, names) => Some(format!(
-            "Warning: {} stop reporting to the state through {company} as soon as they're deactivated: {}.{during}",
+            "Warning: {} stop reporting to the state through {company} when they're deactivated: {}.{during}",
             licenses(count),
             first_few(&names, SHOWN)
         )),
@@ -78,7 +78,7 @@ fn may_miss(
     let missed: Vec<_> = missed.map(|key| key.license.to_string()).collect();
     (!missed.is_empty()).then(|| {
         format!(
-            "Warning: the ledger went back in time, and newer tokens of {} than those that are here may live on at BioTrack: see there that the grant has ended.",
+            "Warning: the ledger went back in time, and newer tokens of {} may still be valid at BioTrack: check there that the grant has ended.",
             first_few(&missed, SHOWN)
         )
     })
@@ -112,7 +112,7 @@ fn shared_accounts(
     let more = lines.len().saturating_sub(SHOWN);
     lines.truncate(SHOWN);
     if more > 0 {
-        lines.push(format!("Warning: so it may of {more} more accounts."));
+        lines.push(format!("Warning: the same may happen for {more} more accounts."));
     }
     lines
 }

@@ -31,11 +31,14 @@ impl Examination<'_, '_> {
                 let missing = self.ledger_place().map(|place| missing(self.call.env, &place));
                 self.failed("ledger", &missing.unwrap_or_else(|e| e));
             }
-            Ok(None) => self.note("ledger", "there is none yet: biotrack-auth config init makes it", None),
+            Ok(None) => {
+                self.note("ledger", "there is no ledger yet: biotrack-auth config init creates it", None)
+            }
             Err(Error::Ledger(LedgerError::Older { found, known, .. })) if self.is_in_a_file() => {
-                let found =
-                    format!("schema {found}; the next command makes it {known}, and keeps a copy beside it");
-                self.note("ledger", found, Some("biotrack-auth doctor --fix does so now.".into()));
+                let found = format!(
+                    "schema {found}; the next command migrates it to schema {known}, and keeps a copy beside it"
+                );
+                self.note("ledger", found, Some("To migrate it now: biotrack-auth doctor --fix.".into()));
             }
             Err(e) => self.failed("ledger", &e),
         }
@@ -46,14 +49,14 @@ impl Examination<'_, '_> {
         let now = self.call.env.clock.now();
         for host in ledger.listening_hosts(now)? {
             let found = format!(
-                "{} can finish the hand-offs of every host: it has listened since {}, and was heard of last {} ({})",
+                "{} can finish the hand-offs of every host: it has run listen since {}, and was last seen {} ({})",
                 clean(&host.name),
                 for_machines(host.since),
                 for_machines(host.listened),
                 clean(&host.recipient),
             );
             let remove = next_of("config", &["recipients", "remove", host.recipient.as_str()], None, &[]);
-            self.note("hosts", found, Some(format!("If it shouldn't: {remove}")));
+            self.note("hosts", found, Some(format!("To stop that: {remove}")));
         }
         Ok(())
     }
@@ -65,8 +68,9 @@ impl Examination<'_, '_> {
         match Ledger::read_current(env, &place) {
             Err(Error::Ledger(LedgerError::Older { .. })) if self.fix => {
                 if let Some(Migration { from, to, copy }) = Ledger::migrate(env, &place)? {
-                    let kept = copy.map_or_else(String::new, |copy| format!("; {copy} is what it was"));
-                    self.fixed("ledger", format!("it had schema {from}, and has schema {to} now{kept}"));
+                    let kept =
+                        copy.map_or_else(String::new, |copy| format!("; the old ledger is kept as {copy}"));
+                    self.fixed("ledger", format!("migrated from schema {from} to schema {to}{kept}"));
                 }
                 Ledger::read_current(env, &place)
             }
@@ -89,40 +93,40 @@ impl Examination<'_, '_> {
     fn look_into(&mut self, ledger: &Ledger) -> Result<(), Error> {
         match ledger.integrity(LONGEST)? {
             Some(complaints) if complaints.is_empty() => {
-                self.well("ledger", format!("{}, schema {SCHEMA}: sound", clean(ledger.place())));
+                self.well("ledger", format!("{}, schema {SCHEMA}: OK", clean(ledger.place())));
             }
             Some(complaints) => {
                 let fix = "Keep the file, and restore the last backup beside it (with its -wal file).";
-                self.problem("ledger", format!("SQLite finds it damaged: {}", complaints.join("; ")), fix);
+                self.problem("ledger", format!("SQLite reports damage: {}", complaints.join("; ")), fix);
             }
             None => {
-                let found = format!("larger than could be looked through in {} s", LONGEST.as_secs());
+                let found = format!("too large to check within {} s", LONGEST.as_secs());
                 self.note("ledger", found, None);
             }
         }
         if let Some(why) = ledger.a_failover_loses()? {
             let found = format!(
-                "replication isn't synchronous ({why}): a failover may lose the last commits, and with them tokens that were refreshed just before"
+                "replication isn't synchronous ({why}): a failover may lose the last commits, including recently refreshed tokens"
             );
-            self.note("ledger", found, Some("Set synchronous_standby_names on the primary, or know that each host tells of it: docs/team.md.".into()));
+            self.note("ledger", found, Some("Set synchronous_standby_names on the primary, or accept that each host reports such a loss: docs/team.md.".into()));
         }
         if let Err(e) = ledger.can_remember() {
-            let found = format!("what this host has seen of it can't be remembered: {e}");
+            let found = format!("this host can't remember the state of the ledger: {e}");
             self.problem(
                 "ledger",
                 found,
-                "Make that file writable for you: by it a ledger is known that goes back in time.",
+                "Make that file writable for you: it shows when a ledger goes back in time.",
             );
         }
         if let Some(licenses) = ledger.went_back()? {
             let whose = if licenses.is_empty() { "none".into() } else { first_few(&licenses, 10) };
             let found = format!(
-                "went back in time: it lacks what this host had done there; licenses it changed since: {whose}"
+                "the ledger went back in time: it lacks changes that this host made; licenses that this host changed since: {whose}"
             );
             self.problem(
                 "ledger",
                 clean(&found),
-                "The next command that writes notes it for all hosts, and says what to do.",
+                "Run any command that writes: it notes this for all hosts, and says what to do.",
             );
         }
         self.listening_hosts(ledger)?;
@@ -132,33 +136,35 @@ impl Examination<'_, '_> {
             let doubted = ledger.doubted(&profile)?;
             if !doubted.is_empty() {
                 let found = format!(
-                    "refresh tokens that may be spent, because the ledger went back in time: {}",
+                    "refresh tokens that may already be used, because the ledger went back in time: {}",
                     first_few(&doubted.iter().map(|key| key.license.as_str()).collect::<Vec<_>>(), 10)
                 );
                 let renew =
                     next_of("renew", &[], Some(&profile), &doubted.iter().take(10).collect::<Vec<_>>());
-                let fix = format!("Ask for them anew: {renew}; or try them: biotrack-auth import --adopt");
+                let fix = format!(
+                    "Ask the admins to grant access again: {renew}; or try the tokens: biotrack-auth import --adopt"
+                );
                 self.problem("ledger", clean(&found), fix);
             }
         }
         for (export, _) in ledger.exports_cut_short()? {
             let found =
-                format!("an export by {} was cut short: {}", export.owner(), export.licenses.join(", "));
+                format!("an export by {} was interrupted: {}", export.owner(), export.licenses.join(", "));
             self.problem(
                 "ledger",
                 clean(&found),
-                "The next command that changes something on its host finishes it, or takes it back.",
+                "To finish it or undo it, run any command that writes on that host.",
             );
         }
         let chain = ledger.verify_history()?;
         match chain.broken {
-            None => self.well("history", format!("whole, {}", counted(chain.links, "link", "links"))),
+            None => self.well("history", format!("intact, {}", counted(chain.links, "entry", "entries"))),
             Some(broken) => {
-                let found = format!("broken at link {}: {}", broken.seq, broken.why);
+                let found = format!("broken at entry {}: {}", broken.seq, broken.why);
                 self.problem(
                     "history",
                     found,
-                    "See biotrack-auth history verify. Keep the file, and compare it with a backup.",
+                    "To find the break: biotrack-auth history verify. Keep the file, and compare it with a backup.",
                 );
             }
         }
@@ -184,9 +190,11 @@ impl Examination<'_, '_> {
         let waiting = standings.iter().filter(|it| it.conditions(now).contains(&Condition::GrantedNotStored));
         let waiting: Vec<_> = waiting.map(|it| it.record.key.license.to_string()).collect();
         if !waiting.is_empty() {
-            let found =
-                format!("granted, but not stored yet, each waits sealed: {}", first_few(&waiting, 10));
-            let fix = "Nobody is asked again: run the next command that biotrack-auth status names for each.";
+            let found = format!(
+                "granted, but not stored yet; each grant is kept sealed: {}",
+                first_few(&waiting, 10)
+            );
+            let fix = "To store them, run the next command that biotrack-auth status shows for each. The admins need not grant access again.";
             self.problem("grants", clean(&found), fix);
         }
     }
@@ -197,7 +205,7 @@ impl Examination<'_, '_> {
             && self.fix
             && files::provided_folder(&paths.data).is_ok()
         {
-            self.fixed("files", "the data folder was open to others, and is 0700 now");
+            self.fixed("files", "the data folder was open to other users; its mode is now 0700");
         }
         let mut fine = true;
         if let Err(e) = files::check_private_folder(&paths.data) {
@@ -214,13 +222,13 @@ impl Examination<'_, '_> {
         }
         match files::can_be_made(&paths.data) {
             _ if !fine => {}
-            Ok(()) => self.well("files", format!("safe from other users, in {}", paths.data.display())),
+            Ok(()) => self.well("files", format!("private, in {}", paths.data.display())),
             Err(why) => {
-                let found = format!("the folder {} can't be made: {why}", paths.data.display());
+                let found = format!("the folder {} can't be created: {why}", paths.data.display());
                 self.problem(
                     "files",
                     found,
-                    "Make it yours, or set BIOTRACK_AUTH_HOME to a folder of your own.",
+                    "Change its owner to you, or set BIOTRACK_AUTH_HOME to a folder that you own.",
                 );
             }
         }
@@ -229,8 +237,8 @@ impl Examination<'_, '_> {
     fn room(&mut self) {
         match files::room(&self.call.env.paths.data) {
             Some(free) if free < LEAST_ROOM => {
-                let found = format!("{} KiB are left for the ledger", free / 1024);
-                self.problem("disk", found, "Make room: a consent isn't begun on a full disk.");
+                let found = format!("only {} KiB are free for the ledger", free / 1024);
+                self.problem("disk", found, "Free some space: no consent starts on a full disk.");
             }
             Some(free) => self.well("disk", format!("{} MiB free", free / 1024 / 1024)),
             None => {}
@@ -244,7 +252,7 @@ impl Examination<'_, '_> {
             return;
         }
         let found = format!(
-            "{} marks and {} spools of processes that have ended",
+            "{} lock files and {} spool files of processes that have ended",
             left.marks.len(),
             left.spools.len()
         );
@@ -252,12 +260,12 @@ impl Examination<'_, '_> {
             return self.problem(
                 "leftovers",
                 found,
-                "biotrack-auth doctor --fix clears them away, and keeps what the spools hold.",
+                "To remove them and store the spools' contents: biotrack-auth doctor --fix.",
             );
         }
         match ledger_of(self.call.env).and_then(|mut ledger| ledger.clear_leftovers()) {
             Ok(cleared) => {
-                self.fixed("leftovers", format!("{cleared} files of processes that have ended are gone"))
+                self.fixed("leftovers", format!("removed {cleared} files of processes that have ended"))
             }
             Err(e) => self.failed("leftovers", &e),
         }

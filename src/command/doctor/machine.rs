@@ -16,12 +16,12 @@ impl Examination<'_, '_> {
         match can_listen(Port::Ipv4(port.unwrap_or(0))) {
             Ok(()) => self.well("redirect", format!("127.0.0.1, {named}: free")),
             Err(e) => {
-                let fix = "Stop what uses it (a consent under way, perhaps), or choose another with redirect.port or --port.";
+                let fix = "Stop the program that uses it (perhaps another consent), or choose another port with redirect.port or --port.";
                 self.problem("redirect", format!("127.0.0.1, {named}: {e}"), fix);
             }
         }
         if let Err(e) = can_listen(Port::Ipv6(0)) {
-            self.note("redirect", format!("[::1] can't be listened at: {e}; 127.0.0.1 is enough"), None);
+            self.note("redirect", format!("can't listen on [::1]: {e}; 127.0.0.1 is enough"), None);
         }
     }
 
@@ -38,19 +38,19 @@ impl Examination<'_, '_> {
                 place += if place.is_empty() { "no display" } else { ", no display" };
             }
             let what = if far {
-                "A consent needs a browser that reaches this machine's 127.0.0.1: forward the port (ssh -L), or use --no-browser and \
-                 open the printed address where the admin sits; or --no-wait: the admin sends the redirect address back."
+                "To grant access, a browser must reach 127.0.0.1 on this machine: forward the port (ssh -L), and open the address that \
+                 --no-browser prints. Or use --no-wait, and ask the admin to send back the redirect address."
             } else {
-                "Windows' own browser reaches 127.0.0.1 here; where it doesn't, use --no-browser."
+                "The Windows browser can normally reach 127.0.0.1 here; if it can't, use --no-browser."
             };
             self.note("surroundings", place, Some(what.into()));
         }
         match browser {
-            Some(program) => self.well("browser", format!("{program} would be started")),
+            Some(program) => self.well("browser", program),
             None => self.note(
                 "browser",
-                "none was found",
-                Some("Use --no-browser, which prints the address, or set BROWSER or --browser CMD.".into()),
+                "no browser found",
+                Some("Use --no-browser, which prints the address; or set BROWSER or --browser CMD.".into()),
             ),
         }
     }
@@ -92,11 +92,7 @@ impl Examination<'_, '_> {
         match places.iter().find(|it| it.exists()) {
             Some(place) => self.well("completions", format!("{shell}: {}", place.display())),
             None => {
-                self.note(
-                    "completions",
-                    format!("none for {shell} where they usually are"),
-                    Some(write.into()),
-                );
+                self.note("completions", format!("not installed for {shell}"), Some(write.into()));
             }
         }
     }

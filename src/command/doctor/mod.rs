@@ -12,19 +12,19 @@ use crate::model::provider::Provider;
 use crate::report::{DoctorDocument, Finding, Health};
 use std::sync::Arc;
 
-/// Say what works here, and what to do about what doesn't
+/// Check what works here, and say how to fix what doesn't
 ///
-/// Looks at configuration, provider, vault, ledger, redirect and browser; each look takes a bounded time. The answer
-/// holds no tokens and no secrets, and e-mail addresses and home folders are shortened: it's safe to paste. The vault is
-/// probed by writing, reading and deleting an item; nothing else is changed without --fix.
+/// The command checks the configuration, provider, vault, ledger, redirect and browser, each within a bounded time. The
+/// output is safe to paste: it contains no tokens or secrets, and it shortens e-mail addresses and home folders. To test the
+/// vault, the command writes, reads and deletes an item; it changes nothing else without --fix.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   biotrack-auth doctor
   biotrack-auth doctor --json
-  biotrack-auth doctor --fix                # also migrates an older ledger, and clears away what nothing names")]
+  biotrack-auth doctor --fix                # migrate an older ledger, and clean up leftovers")]
 pub struct Args {
-    /// Fix what can be fixed without a person: an older ledger, leftovers of dead processes, items that nothing names, folder modes
+    /// Fix an older ledger, leftovers of dead processes, vault items without a record, and folder modes
     #[arg(long)]
     fix: bool,
 }
@@ -56,13 +56,14 @@ impl Examination<'_, '_> {
         self.findings.push(Finding { check, health: Health::Problem, found: found.into(), fix });
     }
 
+    /// Reports an error as a problem, unless an earlier check has reported the same one: a file that several checks need is
+    /// named once.
     fn failed(&mut self, check: &'static str, error: &Error) {
-        self.findings.push(Finding {
-            check,
-            health: Health::Problem,
-            found: error.to_string(),
-            fix: error.hint(),
-        });
+        let found = error.to_string();
+        if self.findings.iter().any(|it| matches!(it.health, Health::Problem) && it.found == found) {
+            return;
+        }
+        self.findings.push(Finding { check, health: Health::Problem, found, fix: error.hint() });
     }
 
     /// The words that a suggested command needs to act on this profile.

@@ -17,11 +17,9 @@ impl Examination<'_, '_> {
     pub(super) fn provider(&mut self) {
         let Some(provider) = self.provider.clone() else { return };
         if provider.pkce == Pkce::Off {
-            let found = format!(
-                "pkce = \"off\" in profile {}: a stolen code could be used by others",
-                provider.profile
-            );
-            let fix = "Take the line out, unless the provider refuses PKCE; ask it to allow S256.";
+            let found =
+                format!("pkce = \"off\" in profile {}: others could use a stolen code", provider.profile);
+            let fix = "Remove the line, unless the provider refuses PKCE; ask the provider to allow S256.";
             self.note("pkce", found, Some(fix.into()));
         }
         let lacking = config::missing(&provider);
@@ -56,7 +54,7 @@ impl Examination<'_, '_> {
         let through = match Proxy::named_by(variables) {
             Some(Proxy { variable, place: Some(place) }) => format!("through the proxy {place} ({variable})"),
             Some(Proxy { variable, place: None }) => {
-                format!("through a proxy that {variable} names, which isn't an address")
+                format!("through the proxy in {variable}, which isn't a valid address")
             }
             None => "with no proxy".into(),
         };
@@ -81,28 +79,29 @@ impl Examination<'_, '_> {
 
     fn answered(&mut self, provider: &Provider, endpoints: &Endpoints) {
         let metadata = match (&provider.issuer, provider.metadata) {
-            (Some(issuer), true) => format!("its metadata fit, issuer {issuer}"),
-            _ => "its addresses are the profile's, no metadata".into(),
+            (Some(issuer), true) => format!("its metadata match, issuer {issuer}"),
+            _ => "addresses from the profile, no metadata".into(),
         };
-        self.well("provider", format!("{} answers; {metadata}", provider.host()));
+        self.well("provider", format!("{} responds; {metadata}", provider.host()));
         if endpoints.revocation.is_none() {
-            let found = "it offers no revocation: deactivate is local only";
+            let found = "the provider offers no revocation: deactivate works locally only";
             self.note("provider", found, None);
         }
         if provider.introspect && endpoints.introspection.is_none() {
-            let found = "introspect = true, but it offers no introspection: no new grant is confirmed by it";
-            let fix = "Set introspection_url, or take introspect = true out of the profile.";
+            let found =
+                "introspect = true, but the provider offers no introspection: it confirms no new grant";
+            let fix = "Set introspection_url, or remove introspect = true from the profile.";
             self.problem("introspection", found, fix);
         }
         match endpoints.skew {
             // defense: S40 doctor-tells-of-clocks
             Some(skew) if skew.abs() > SKEW => {
                 let way = if skew.is_negative() { "behind" } else { "ahead of" };
-                let found = format!("the provider's is {} {way} this machine's", in_words(skew.abs()));
-                self.problem("clock", found, "Set this machine's clock (NTP): expiries are told by it.");
+                let found = format!("the provider's clock is {} {way} this machine's", in_words(skew.abs()));
+                self.problem("clock", found, "Set this machine's clock (NTP): expiries depend on it.");
             }
-            Some(_) => self.well("clock", "this machine's and the provider's agree"),
-            None => self.note("clock", "the provider doesn't tell its time", None),
+            Some(_) => self.well("clock", "this machine's clock matches the provider's"),
+            None => self.note("clock", "the provider doesn't report its time", None),
         }
     }
 }

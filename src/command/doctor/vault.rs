@@ -44,13 +44,13 @@ impl Examination<'_, '_> {
                 self.well(
                     "vault",
                     format!(
-                        "sealed: {own} of {} opens what it seals; {others} other recipients",
+                        "sealed: this host can read what it seals ({own} of {}); other recipients: {others}",
                         env.paths.identity.display()
                     ),
                 );
                 if others > 0 && !config.recipients.contains(&own) {
                     let found =
-                        "this host's own identity isn't among the recipients: what needs a token fails here";
+                        "this host is not one of the recipients: commands that need a token fail here";
                     self.note(
                         "vault",
                         found,
@@ -77,7 +77,7 @@ impl Examination<'_, '_> {
     fn client_secret(&mut self, ledger: &Ledger, vault: &Vault, seals: &Seals) -> Result<()> {
         let Some(provider) = self.provider.clone().filter(|it| needs_secret(it)) else { return Ok(()) };
         match client_secret_place(ledger, vault, seals, &provider.profile)? {
-            Some(_) => self.well("vault", "the client secret is kept"),
+            Some(_) => self.well("vault", "the client secret is stored"),
             None => self.no_client_secret(),
         }
         Ok(())
@@ -87,7 +87,7 @@ impl Examination<'_, '_> {
     fn no_client_secret(&mut self) {
         let Some(provider) = self.provider.clone().filter(|it| needs_secret(it)) else { return };
         let fix = format!("biotrack-auth config set-secret --profile {}", provider.profile);
-        self.problem("vault", "there is no client secret yet", fix);
+        self.problem("vault", "no client secret is stored yet", fix);
     }
 
     /// What older versions sealed doesn't say what it's for, and is accepted in its own row until it's sealed anew.
@@ -96,7 +96,7 @@ impl Examination<'_, '_> {
         let old = secrets + ledger.old_answers()?;
         if old > 0 {
             let are = counted(old, "secret is", "secrets are");
-            let found = format!("{are} sealed by an older version, which doesn't say what for");
+            let found = format!("{are} sealed by an older version, without a purpose");
             self.note("vault", found, Some(format!("biotrack-auth config vault {}", config.vault)));
         }
         Ok(())
@@ -112,7 +112,7 @@ impl Examination<'_, '_> {
         let secrets = ledger.all_secrets()?;
         let elsewhere: Vec<_> = secrets.iter().filter(|it| kind_of(&it.place) != vault.kind()).collect();
         if !elsewhere.is_empty() {
-            let found = format!("{} secrets are in the other vault than the configured one", elsewhere.len());
+            let found = format!("{} secrets are not in the configured vault", elsewhere.len());
             self.problem("vault", found, format!("biotrack-auth config vault {}", config.vault));
         }
         let here: Vec<_> = secrets.iter().filter(|it| kind_of(&it.place) == vault.kind()).collect();
@@ -120,8 +120,7 @@ impl Examination<'_, '_> {
         match (vault.kind(), listed) {
             (VaultKind::Sealed, _) => self.left(ledger),
             (VaultKind::Keyring, None) => {
-                let found =
-                    "this platform's keyring can't be searched: items that nothing names aren't found";
+                let found = "this platform's keyring can't be searched for leftover items";
                 self.note("vault", found, None);
                 Ok(())
             }
@@ -168,30 +167,30 @@ impl Examination<'_, '_> {
         }
         if looked < secrets.len() {
             let found = format!(
-                "only {looked} of {} secrets were looked at within {} s",
+                "only {looked} of {} secrets were checked within {} s",
                 secrets.len(),
                 LONGEST.as_secs()
             );
             self.note("vault", found, None);
         }
         if foreign > 0 {
-            let found = format!("{foreign} secrets are damaged, or sealed to other hosts' identities only");
-            let fix = "Refresh and revoke on the host that can read them; or have this one added there (config recipients add).";
+            let found = format!("{foreign} secrets are damaged, or sealed only to other hosts");
+            let fix = "Refresh and revoke on a host that can read them, or add this host there (config recipients add).";
             self.note("vault", found, Some(fix.into()));
         }
         for e in odd.iter().take(NAMED) {
             self.problem("vault", e.to_string(), e.hint().unwrap_or_default());
         }
         if odd.len() > NAMED {
-            let found = format!("{} more secrets stand where they don't belong", odd.len() - NAMED);
-            self.problem("vault", found, "See to those first that are named.");
+            let found = format!("{} more secrets are in the wrong place", odd.len() - NAMED);
+            self.problem("vault", found, "Fix the listed ones first.");
         }
         for secret in missing.iter().take(NAMED) {
             self.one_missing(secret);
         }
         if missing.len() > NAMED {
             let found = format!("{} more secrets are missing or damaged", missing.len() - NAMED);
-            self.problem("vault", found, "Renew those first that are named.");
+            self.problem("vault", found, "Renew the listed ones first.");
         }
         self.records_without(ledger, secrets)?;
         if missing.is_empty() && odd.is_empty() {
@@ -215,7 +214,7 @@ impl Examination<'_, '_> {
             }
             SecretOwner::Tokens { key, .. } => {
                 let found =
-                    format!("a grant of {} that was to be revoked is missing or damaged", key.license);
+                    format!("the tokens of {} for a pending revocation are missing or damaged", key.license);
                 self.problem(
                     "vault",
                     found,
@@ -252,7 +251,7 @@ impl Examination<'_, '_> {
         if !without.is_empty() {
             let records = counted(without.len(), "granted record has", "granted records have");
             let licenses: Vec<_> = without.iter().map(|key| key.license.as_str()).collect();
-            let found = format!("{records} no secret here: {}", first_few(&licenses, NAMED));
+            let found = format!("{records} no tokens here: {}", first_few(&licenses, NAMED));
             let keys: Vec<_> = without.iter().take(NAMED).collect();
             let renew = next_of("renew", &[], provider.other(), &keys);
             self.problem("vault", found, format!("Ask their admins to grant access again: {renew}"));
@@ -279,25 +278,25 @@ impl Examination<'_, '_> {
         if orphans.is_empty() {
             return Ok(());
         }
-        let found = format!("{} items of this ledger in the keyring that nothing names", orphans.len());
+        let found = format!("{} leftover items of this ledger in the keyring", orphans.len());
         // One of them may be about to be named. None that isn't now will ever be: each item has a name of its own.
         if at_work {
             self.note(
                 "vault",
-                found + ", while another biotrack-auth is at work",
-                Some("Run doctor again when it has ended.".into()),
+                found + ", while another biotrack-auth is running",
+                Some("Run doctor again when it has finished.".into()),
             );
             return Ok(());
         }
         if !self.fix {
-            self.problem("vault", found, "biotrack-auth doctor --fix removes them.");
+            self.problem("vault", found, "To remove them: biotrack-auth doctor --fix.");
             return Ok(());
         }
         for orphan in &orphans {
             vault.forget(&SecretPlace::Item(orphan.clone()))?;
         }
         crate::command::ledger_of(self.call.env)?.items_forgotten(&orphans)?;
-        self.fixed("vault", format!("{} items that nothing named are gone from the keyring", orphans.len()));
+        self.fixed("vault", format!("removed {} leftover items from the keyring", orphans.len()));
         Ok(())
     }
 
@@ -305,8 +304,8 @@ impl Examination<'_, '_> {
     fn left(&mut self, ledger: &Ledger) -> Result<()> {
         let left = ledger.left_items()?;
         if !left.is_empty() {
-            let found = format!("{} items are left in the keyring by a move that was cut short", left.len());
-            self.problem("vault", found, "biotrack-auth config vault sealed finishes it.");
+            let found = format!("{} items are left in the keyring from an interrupted move", left.len());
+            self.problem("vault", found, "To finish the move: biotrack-auth config vault sealed.");
         }
         Ok(())
     }

@@ -58,11 +58,11 @@ impl<'s> AwaitingPlan<'s> {
             let name = record.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
             let on = when.map(|when| format!(" on {when}")).unwrap_or_default();
             let own = match record.expires_at.filter(|_| record.deactivated_at.is_none()) {
-                Some(at) => format!("; its own grant: until {}", provider.zone.day(at)),
+                Some(at) => format!("; current grant valid until {}", provider.zone.day(at)),
                 None => String::new(),
             };
             lines.push(format!(
-                "{}{name}: granted by {}{on}, asked of {}{own}",
+                "{}{name}: granted by {}{on} instead of {}{own}",
                 record.key, grant.granted_by, record.username
             ));
         }
@@ -80,8 +80,10 @@ pub(super) fn accept<'a>(
     let (terminal, provider) = (&call.env.terminal, bench.provider.clone());
     if args.selectors.is_empty() && !terminal.interactive() {
         return Err(Error::Usage {
-            what: "--awaiting needs the licenses by name where nobody can be asked".into(),
-            hint: "Name each, and add --yes. Which grants await approval: biotrack-auth status".into(),
+            what: "--awaiting needs license names in a session that is not interactive".into(),
+            hint:
+                "Name each license, and add --yes. To see which grants await approval: biotrack-auth status"
+                    .into(),
         });
     }
     let standings = bench.custody.ledger().standings(&provider.profile)?;
@@ -93,7 +95,11 @@ pub(super) fn accept<'a>(
         .collect();
     if !meant.grants.is_empty() {
         let lines = meant.lines(bench.custody.ledger(), &provider)?;
-        terminal.info(if lines.len() == 1 { "A grant awaits approval:" } else { "Grants await approval:" });
+        terminal.info(if lines.len() == 1 {
+            "1 grant awaits approval:"
+        } else {
+            "These grants await approval:"
+        });
         lines.iter().for_each(|line| terminal.info(&format!("  {line}")));
         let question = match &meant.grants[..] {
             [(only, _)] => format!("Accept {}'s grant for {}?", only.granted_by, only.key.license),
@@ -128,7 +134,7 @@ fn answer<'a>(
 ) -> Result<u8> {
     let (terminal, provider) = (&call.env.terminal, bench.provider.clone());
     for it in &meant.nothing {
-        terminal.info(&format!("No grant of {} awaits approval.", it.record.key.license));
+        terminal.info(&format!("No grant for {} awaits approval.", it.record.key.license));
     }
     if outcomes.is_empty() {
         terminal.info("No grant awaits approval.");
@@ -174,7 +180,7 @@ pub(super) fn dry_run(
         return Ok(0);
     }
     let item = |(grant, standing): &(AwaitingGrant, &AuthorizationWithFlows)| {
-        let why = format!("the grant of {} awaits approval", grant.granted_by);
+        let why = format!("the grant from {} awaits approval", grant.granted_by);
         PlannedLicense::of(&standing.record, Purpose::Renew, why)
     };
     let left_out = |it: &&AuthorizationWithFlows| LeftOut {

@@ -26,8 +26,9 @@ pub(super) fn renew<'a>(
     deactivate::warnings(record, standings, &provider, call.env.clock.now())
         .iter()
         .for_each(|warning| terminal.info(warning));
-    let question = format!("Really give {}'s grant up before {} grants?", key.license, item.username);
-    terminal.agreed(args.yes, &question, || format!("to give {}'s grant up first", key.license))?;
+    let question =
+        format!("Really end the current grant of {} before {} grants access?", key.license, item.username);
+    terminal.agreed(args.yes, &question, || format!("to end the current grant of {} first", key.license))?;
     let client = online::connect(call, &provider, &bench.custody)?;
     bench.custody.connect(client);
     bench.custody.probe()?;
@@ -36,11 +37,14 @@ pub(super) fn renew<'a>(
     let finished = |it: &RecoveryOutcome| matches!(it, RecoveryOutcome::Finished { kept: StoreOutcome::Live { .. }, username } if username.same_as(item.username.as_str()));
     if recovered.iter().any(finished) {
         // An earlier run broke, and all but stored what came after: that is what is wanted.
-        terminal.info(&format!("Finished the grant of {} that an earlier run had left.", key.license));
+        terminal.info(&format!(
+            "Stored the grant for {} that an earlier command had left unfinished.",
+            key.license
+        ));
         let outcome = Outcome::of(key.clone(), OutcomeKind::Granted, bench.custody.standing(key)?);
         return bench.finish(call, outcome);
     }
-    let reason = format!("given up before {} grants", item.username);
+    let reason = format!("ended before {} grants", item.username);
     let asking = RevocationMode::Provider(RetryPolicy::REVOCATION);
     let given_up = bench.custody.break_first(key, &item.username, asking, &reason)?;
     if deactivate::is_in_doubt(record, &recovered, &given_up) {
@@ -54,7 +58,7 @@ pub(super) fn renew<'a>(
         };
         return bench.finish(call, outcome);
     }
-    terminal.info(&format!("{}'s old grant is given up. The new one is asked for now.", key.license));
+    terminal.info(&format!("The old grant of {} has ended. Now asking for the new one.", key.license));
     // It has ended: the next command on the license, whichever it is, says so and goes on.
     let item = PlannedLicense { expires_at: Some(call.env.clock.now()), ..item };
     let outcome = consent(call, bench, item, false, &args.waiting)?;

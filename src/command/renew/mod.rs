@@ -120,7 +120,7 @@ fn dry_run(args: &Args, form: AnswerForm, call: &Invocation<'_>) -> Result<u8> {
 fn one_at_a_time(args: &Args) -> Result<()> {
     match args.break_first {
         true => Err(Error::Usage {
-            what: "--break-first is for one license at a time".into(),
+            what: "--break-first works with one license only".into(),
             hint: "Name one license, without --dry-run and --format.".into(),
         }),
         false => Ok(()),
@@ -147,16 +147,16 @@ fn ask_another(
     let (new, count) = (&first.username, others.len());
     let one_admin = others.iter().all(|(item, _)| item.username.same_as(new.as_str()));
     let question = match (count, one_admin) {
-        (1, _) => format!("{} was granted by {before} so far. Ask {new} from now on?", first.key.license),
-        (_, true) => format!("{count} licenses were granted by other admins so far. Ask {new} from now on?"),
+        (1, _) => format!("{} was granted by {before}. Ask {new} from now on?", first.key.license),
+        (_, true) => format!("{count} licenses were granted by other admins. Ask {new} from now on?"),
         (_, false) => {
             format!(
-                "{count} licenses were granted by other admins so far. Ask those that the file names from now on?"
+                "{count} licenses were granted by other admins. Ask those that the file names from now on?"
             )
         }
     };
     call.env.terminal.agreed(args.yes, &question, || match count {
         1 => format!("to ask {new} about {} from now on", first.key.license),
-        _ => format!("to ask other admins than so far about {count} licenses"),
+        _ => format!("to ask other admins about {count} licenses"),
     })
 }

@@ -32,9 +32,9 @@ impl RemainingRun {
                 record.and_then(|it| it.renewed_at.max(it.created_at)).is_some_and(|at| at >= run.began);
             let awaiting = record.and_then(|record| record.held_by.as_ref());
             let (progress, why) = if changed && granted {
-                (Progress::Granted, "granted already".into())
+                (Progress::Granted, "already granted".into())
             } else if let (true, Some(by)) = (changed, awaiting) {
-                (Progress::Held, format!("the grant of {by} awaits approval"))
+                (Progress::Held, format!("the grant from {by} awaits approval"))
             } else if let Err(e) = still_fits(&item, record, provider, now) {
                 (Progress::Skipped, why_not(&e))
             } else {

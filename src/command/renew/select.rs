@@ -62,7 +62,7 @@ pub(super) fn leave_links_that_are_out(
     if !handing.no_wait || handing.resend || !args.selectors.is_empty() || args.from.is_some() {
         for item in &mut plan.items {
             if let Some(until) = out.get(&item.key) {
-                item.why.push_str(&format!("; a link is out until {}", provider.zone.time(*until)));
+                item.why.push_str(&format!("; a link is open until {}", provider.zone.time(*until)));
             }
         }
         return;
@@ -70,7 +70,10 @@ pub(super) fn leave_links_that_are_out(
     for item in std::mem::take(&mut plan.items) {
         match out.get(&item.key) {
             Some(until) => {
-                let why = format!("a link is out until {}; --resend replaces it", provider.zone.time(*until));
+                let why = format!(
+                    "a link is open until {}; add --resend to replace it",
+                    provider.zone.time(*until)
+                );
                 plan.left_out.push(LeftOut { key: item.key, why });
             }
             None => plan.items.push(item),
@@ -102,12 +105,12 @@ impl Candidates<'_> {
     fn planned(&self, record: &Authorization) -> PlannedLicense {
         let state = record.state(self.now, self.provider.due_window, &self.provider.zone);
         let why = match (state, record.days_in_words(self.now, &self.provider.zone)) {
-            (State::Invalid, _) => "BioTrack says that its grant is dead".into(),
+            (State::Invalid, _) => "BioTrack no longer accepts its grant".into(),
             (_, Some(days)) => days,
             (state, None) => state.word().into(),
         };
         let why = match &record.held_by {
-            Some(by) => format!("{why}; a grant of {by} awaits approval (--awaiting)"),
+            Some(by) => format!("{why}; a grant from {by} awaits approval (--awaiting)"),
             None => why,
         };
         PlannedLicense::of(record, record.asked_for(), why)
@@ -136,9 +139,9 @@ impl Candidates<'_> {
         for record in records.filter(|it| narrowed.admits(it, self.provider, self.now)) {
             let state = record.state(self.now, self.provider.due_window, &self.provider.zone);
             let why = match state {
-                State::Pending => "pending, never granted: use register",
+                State::Pending => "pending (never granted): use register",
                 State::Deactivated => "deactivated",
-                _ if record.held_elsewhere => "held elsewhere: exported with its secrets",
+                _ if record.held_elsewhere => "exported: its tokens are in use elsewhere",
                 _ if narrowing.admits(record, self.provider, self.now) => {
                     plan.items.push(self.planned(record));
                     continue;
@@ -184,7 +187,7 @@ impl Candidates<'_> {
             match self.of_row(&row) {
                 Ok(record) => {
                     if let Some(line) = seen.insert(&record.key, row.line) {
-                        let problem = format!("names {} once more, after line {line}", record.key);
+                        let problem = format!("repeats {} of line {line}", record.key);
                         complaints.push(RowProblem { line: Some(row.line), column: None, problem });
                     } else if let Err(e) = fits(record.asked_for(), Some(record), self.provider, self.now) {
                         plan.left_out.push(LeftOut { key: record.key.clone(), why: why_not(&e) });

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
 
-/// See the whole program at work in a home of its own: three stores, a renewal, a deactivation
+/// Show the whole program at work in a temporary home: three stores, a renewal, a deactivation
 ///
 /// In a terminal with a display it opens the real pages for you to click (password: sandbox); elsewhere it fills in the
 /// same pages' forms itself. Nothing of it stays.
@@ -55,12 +55,12 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>, run_words: RunWords) -> Re
     let env = machine.within(Paths::within(home.path()), time.clone(), browser);
     let demo = Demo { env, a_person, tree: call.tree, run_words };
     machine.terminal.info(&format!(
-        "A stand-in BioTrack runs at {}, and this demo has a home of its own, which is gone afterwards.",
+        "A stand-in BioTrack runs at {}. This demo uses a temporary home, which is deleted afterwards.",
         sandbox.address()
     ));
     machine.terminal.info(match a_person {
-        true => "Each Grant Access page opens in your browser: check the facts, type the password \"sandbox\", and grant.",
-        false => "Nobody clicks here: the demo fills in each Grant Access page's form itself.",
+        true => "Each Grant Access page opens in your browser: check the facts, enter the password \"sandbox\", and click Grant Access.",
+        false => "The demo fills in each Grant Access page automatically.",
     });
 
     demo.heading("1. Point the program at the stand-in BioTrack")?;
@@ -88,19 +88,21 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>, run_words: RunWords) -> Re
             name,
         ])?;
     }
-    demo.heading("3. See what there is")?;
+    demo.heading("3. Show all authorizations")?;
     demo.step(&["status"])?;
     demo.heading(&format!("4. {DAYS} days later"))?;
     time.advance(SignedDuration::from_hours(DAYS * 24));
     sandbox.set_now(time.now());
     demo.step(&["status"])?;
-    demo.heading("5. Renew one, and give one up")?;
+    demo.heading("5. Renew one, and deactivate one")?;
     demo.consent(&["renew", STORES[0].0])?;
     demo.step(&["deactivate", STORES[2].0, "--yes", "--reason", "store closed"])?;
-    demo.heading("6. See what there is now")?;
+    demo.heading("6. Show the result")?;
     demo.step(&["status"])?;
     sandbox.stop();
-    machine.terminal.info("That was all of it, and nothing stays. For your own: biotrack-auth config init");
+    machine
+        .terminal
+        .info("The demo is finished, and nothing of it stays. To set up your own: biotrack-auth config init");
     Ok(0)
 }
 
@@ -182,7 +184,7 @@ impl Browser for Visitor {
         let address = address.to_owned();
         self.0.spawn(async move {
             if let Err(e) = visitor::grant(&address).await {
-                tracing::warn!("the demo's visitor couldn't grant: {e}");
+                tracing::warn!("the demo's visitor could not grant access: {e}");
             }
         });
         LaunchOutcome::Started

@@ -30,7 +30,7 @@ pub struct Seeded {
     profile: String,
     /// How many were asked for.
     asked: u32,
-    /// How many weren't there yet.
+    /// How many were new.
     made: usize,
 }
 
@@ -55,10 +55,10 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     if provider.preset != "local-sandbox" {
         return Err(Error::Usage {
             what: format!(
-                "profile {} isn't the stand-in's: made-up records don't belong there",
+                "profile {} isn't a local-sandbox profile, and made-up records don't belong there",
                 provider.profile
             ),
-            hint: "Use a profile of the preset local-sandbox: --profile NAME.".into(),
+            hint: "Use a profile with the preset local-sandbox: --profile NAME.".into(),
         });
     }
     let mut ledger = open_ledger(call.env, &config)?;

@@ -70,8 +70,8 @@ pub(super) fn run(args: Args, call: &Invocation<'_>) -> Result<u8> {
     blind_spots::tell(&unseen, call);
     if !guessed.is_empty() {
         let texts: Vec<_> = guessed.iter().map(|text| format!("\"{text}\"")).collect();
-        let these = if rows.is_empty() { "" } else { " These contain it." };
-        call.env.terminal.info(&format!("No authorization is called {}.{these}", texts.join(" or ")));
+        let these = if rows.is_empty() { "" } else { " These contain the text." };
+        call.env.terminal.info(&format!("No authorization is named {}.{these}", texts.join(" or ")));
     }
     let answer = match format {
         Format::Table => for_people(&args, call, &ledger, &rows, &view, guessed.is_empty())?,
@@ -134,8 +134,8 @@ fn format(args: &Args, call: &Invocation<'_>) -> Result<Format> {
         (None | Some(Format::Json), true) if !args.check => Ok(Format::Json),
         (Some(format), false) => Ok(format),
         _ => Err(Error::Usage {
-            what: "--json doesn't go with --check or another --format".into(),
-            hint: "Leave one of them out.".into(),
+            what: "--json can't be combined with --check or another --format".into(),
+            hint: "Remove one of them.".into(),
         }),
     }
 }
@@ -162,9 +162,9 @@ fn for_people<'a>(
     Ok(match rows {
         // So that cron mails only when someone must act.
         [] if call.quiet => whole(""),
-        [] if args.due.is_some() => whole("Nothing is due.\n"),
-        [] if narrowed => whole("No authorization is like that.\n"),
-        [] => whole("Nothing is registered yet.\nNext: biotrack-auth register\n"),
+        [] if args.due.is_some() => whole("No licenses are due.\n"),
+        [] if narrowed => whole("No matching authorizations.\n"),
+        [] => whole("No licenses are registered yet.\nNext: biotrack-auth register\n"),
         [one] if named && !args.selectors.is_empty() => whole(call.card(ledger, one, view.now)?),
         several => Box::new(|out| table(several, view, out)),
     })

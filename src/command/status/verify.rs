@@ -32,9 +32,7 @@ pub(super) fn look(args: &Args, call: &Invocation<'_>, shown: &[FoundRecords<'_>
             Err(e @ Error::Ledger(_)) => return Err(e),
             Err(e) => {
                 let profile = &provider.profile;
-                call.env
-                    .terminal
-                    .info(&format!("Note: nothing could be asked about {profile}'s grants: {e}."));
+                call.env.terminal.info(&format!("Note: could not check {profile}'s grants: {e}."));
             }
         }
     }
@@ -48,7 +46,7 @@ fn ask<'a>(call: &Invocation<'a>, bench: Workspace<'a>, keys: &[Key]) -> Result<
         bench.custody.connect(client);
         let progress = call.env.terminal.moving();
         looked = bench.custody.introspect_all(keys, |done| {
-            progress.show(format!("Asking about grants {done}/{}", keys.len()));
+            progress.show(format!("Checking grants {done}/{}", keys.len()));
         })?;
         Ok(0)
     })?;
@@ -64,10 +62,10 @@ fn tell(args: &Args, call: &Invocation<'_>, looked: &IntrospectionSummary) {
     }
     let mut unknown = looked.unknown.iter();
     for (key, why) in unknown.by_ref().take(NAMED) {
-        say(&format!("Note: whether {}'s grant lives is unknown: {}.", key.license, clean(why)));
+        say(&format!("Note: could not check {}: {}.", key.license, clean(why)));
     }
     match unknown.count() {
         0 => {}
-        more => say(&format!("Note: nor is it known of {} more.", grants(more))),
+        more => say(&format!("Note: could not check {} more.", grants(more))),
     }
 }

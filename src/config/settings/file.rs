@@ -10,7 +10,7 @@ use crate::model::vault_kind::VaultKind;
 pub(in crate::config) const FILE: &[Setting<Config>] = &[
     Setting {
         key: "default_profile",
-        doc: "The profile that a command acts on where none is named.",
+        doc: "The profile that a command uses if you don't select one.",
         kind: Text(|config, name| config.default_profile = Some(name)),
         default: Open("…"),
         presets: &[],
@@ -47,35 +47,35 @@ pub(in crate::config) const FILE: &[Setting<Config>] = &[
     },
     Setting {
         key: "hooks.due",
-        doc: "What `remind` runs for a grant whose end comes near.",
+        doc: "The command that `remind` runs for a grant that expires soon.",
         kind: Command(|config, words| config.set_hook(HookEventKind::Due, words)),
         default: Open("notify-send"),
         presets: &[],
     },
     Setting {
         key: "hooks.expired",
-        doc: "What `remind` runs for a grant that has expired or is invalid.",
+        doc: "The command that `remind` runs for a grant that has expired or is invalid.",
         kind: Command(|config, words| config.set_hook(HookEventKind::Expired, words)),
         default: Open("notify-send"),
         presets: &[],
     },
     Setting {
         key: "hooks.granted",
-        doc: "What is run once a grant is stored.",
+        doc: "The command that runs after a grant is stored.",
         kind: Command(|config, words| config.set_hook(HookEventKind::Granted, words)),
         default: Open("notify-send"),
         presets: &[],
     },
     Setting {
         key: "hooks.failed",
-        doc: "What is run when a consent has ended without a grant.",
+        doc: "The command that runs after a consent ends without a grant.",
         kind: Command(|config, words| config.set_hook(HookEventKind::Failed, words)),
         default: Open("notify-send"),
         presets: &[],
     },
     Setting {
         key: "hooks.deactivated",
-        doc: "What is run once a license is deactivated.",
+        doc: "The command that runs after a license is deactivated.",
         kind: Command(|config, words| config.set_hook(HookEventKind::Deactivated, words)),
         default: Open("notify-send"),
         presets: &[],
@@ -89,7 +89,7 @@ pub(in crate::config) const FILE: &[Setting<Config>] = &[
     },
     Setting {
         key: "hooks.days",
-        doc: "How many days before the end somebody is reminded.",
+        doc: "How many days before the expiry `remind` runs its hooks.",
         kind: Numbers(1..=3650, |config, days| {
             let mut days: Vec<u32> = days.into_iter().filter_map(|day| day.try_into().ok()).collect();
             days.sort_unstable_by(|one, other| other.cmp(one));
@@ -101,7 +101,7 @@ pub(in crate::config) const FILE: &[Setting<Config>] = &[
     },
     Setting {
         key: "hooks.digest",
-        doc: "Whether `remind` runs a hook once for all that it found, instead of once for each license.",
+        doc: "Whether `remind` runs a hook once for all licenses, instead of once for each license.",
         kind: Flag(|config, on| config.hooks.digest = on),
         default: Is("false"),
         presets: &[],

@@ -16,7 +16,7 @@ pub(in crate::config) const OWN: &[Setting<Provider>] = &[
     },
     Setting {
         key: "due_window",
-        doc: "How long before its end a grant is due.",
+        doc: "How long before its expiry a grant is due.",
         kind: TimeOrZero(|provider, time| provider.due_window = time),
         default: Is("14d"),
         presets: &[],

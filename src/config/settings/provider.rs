@@ -14,14 +14,14 @@ use crate::model::provider::{ClientAuth, Pkce, Provider, RedirectHost, Revocatio
 pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     Setting {
         key: "preset",
-        doc: "What the profile starts from: whatever isn't set comes from there.",
+        doc: "The preset that gives the values of settings that aren't set.",
         kind: Preset(|provider, preset| provider.preset = preset.name().into()),
         default: Open("…"),
         presets: &[],
     },
     Setting {
         key: "url",
-        doc: "The provider's base address, which `{url}` in other addresses stands for; https, but on loopback.",
+        doc: "The provider's base address, which replaces `{url}` in other addresses; https, except on loopback.",
         kind: Base(|provider, url| provider.url = url.trim_end_matches('/').into()),
         default: Open("https://…"),
         presets: &[
@@ -41,12 +41,12 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     },
     Setting {
         key: "issuer",
-        doc: "The server's issuer, to the letter.",
+        doc: "The server's issuer, exactly as the server spells it.",
         kind: Address(Query::Refused, |provider, issuer| provider.issuer = Some(issuer)),
         default: Open("https://…"),
         presets: &[
             by(&[LocalSandbox], Is("{url}"), ""),
-            by(&[Generic], Open("https://…"), "needed: the server's issuer, to the letter"),
+            by(&[Generic], Open("https://…"), "needed: the server's issuer, exactly as the server spells it"),
         ],
     },
     Setting {
@@ -58,7 +58,7 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     },
     Setting {
         key: "authorize_url",
-        doc: "Where consent is asked for: the Grant Access page.",
+        doc: "The address of the Grant Access page.",
         kind: Address(Query::Allowed, |provider, url| provider.authorize_url = Some(url)),
         default: Open("{url}/…"),
         presets: &[
@@ -69,7 +69,7 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     },
     Setting {
         key: "token_url",
-        doc: "Where codes and refresh tokens are exchanged.",
+        doc: "The address that exchanges codes and refresh tokens.",
         kind: Address(Query::Allowed, |provider, url| provider.token_url = Some(url)),
         default: Open("{url}/…"),
         presets: &[
@@ -83,32 +83,32 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     },
     Setting {
         key: "revocation_url",
-        doc: "Where tokens are revoked (RFC 7009); without one, `deactivate` is local and says so.",
+        doc: "The address that revokes tokens (RFC 7009); without it, `deactivate` works locally only and says so.",
         kind: Address(Query::Allowed, |provider, url| provider.revocation_url = Some(url)),
         default: Open("{url}/…"),
         presets: &[by(
             &[Ny, NySandbox, Fl],
             Open("{url}/…"),
-            "not known; without one, `deactivate` is local and says so",
+            "not known; without it, `deactivate` works locally only and says so",
         )],
     },
     Setting {
         key: "introspection_url",
-        doc: "Where tokens are looked up (RFC 7662).",
+        doc: "The address that introspects tokens (RFC 7662).",
         kind: Address(Query::Allowed, |provider, url| provider.introspection_url = Some(url)),
         default: Open("{url}/…"),
         presets: &[],
     },
     Setting {
         key: "introspect",
-        doc: "Whether a new grant is looked up; until it is proven, the one that it replaces stays.",
+        doc: "Whether a new grant is introspected; until it is verified, the old grant stays.",
         kind: Flag(|provider, on| provider.introspect = on),
         default: Is("false"),
         presets: &[],
     },
     Setting {
         key: "client_id",
-        doc: "Who the integrator is; the secret is in the vault (`biotrack-auth config set-secret`).",
+        doc: "The integrator's client id; the secret is in the vault (`biotrack-auth config set-secret`).",
         kind: Text(|provider, id| provider.client_id = id),
         default: Open("…"),
         presets: &[
@@ -118,7 +118,7 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     },
     Setting {
         key: "client_auth",
-        doc: "How the client proves who it is: its secret in the form, in a header, or none for a public client.",
+        doc: "How the client authenticates: with its secret in the form, in a header, or without a secret for a public client.",
         kind: Words(&[
             ("post", |provider| provider.client_auth = ClientAuth::Post),
             ("basic", |provider| provider.client_auth = ClientAuth::Basic),
@@ -129,14 +129,14 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     },
     Setting {
         key: "scopes",
-        doc: "What is asked for; an answer with less is refused.",
+        doc: "The scope to request; an answer with less is refused.",
         kind: Texts(|_| Ok(()), |provider, scopes| provider.scopes = scopes),
         default: Is("[]"),
         presets: &[],
     },
     Setting {
         key: "pkce",
-        doc: "Whether the code is bound to its request by PKCE (RFC 7636); off only for a provider that breaks on it.",
+        doc: "Whether PKCE (RFC 7636) binds the code to its request; turn it off only for a provider that fails with it.",
         kind: Words(&[
             ("S256", |provider| provider.pkce = Pkce::S256),
             ("off", |provider| provider.pkce = Pkce::Off),
@@ -150,14 +150,14 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     },
     Setting {
         key: "preflight",
-        doc: "Whether, before the first browser of a day, a token request with a code that can't be right tells a wrong client id or secret.",
+        doc: "Whether a test request with an invalid code checks the client id and secret before the first browser of a day.",
         kind: Flag(|provider, on| provider.preflight = on),
         default: Is("true"),
         presets: &[],
     },
     Setting {
         key: "state_in",
-        doc: "Where the state travels; in the path for a provider that drops `state` from the query.",
+        doc: "Where the state is sent; use the path for a provider that drops `state` from the query.",
         kind: Words(&[
             ("query", |provider| provider.state_in = StateLocation::Query),
             ("path", |provider| provider.state_in = StateLocation::Path),
@@ -328,22 +328,22 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     },
     Setting {
         key: "grant_expiry",
-        doc: "The member of the token response that reports the grant's end: RFC 3339, epoch seconds or milliseconds, or seconds from now; without one, it is estimated.",
+        doc: "The member of the token response that reports the grant's expiry: RFC 3339, epoch seconds or milliseconds, or seconds from now; without it, the expiry is estimated.",
         kind: Text(|provider, member| provider.grant_expiry = Some(member)),
         default: Open("…"),
         presets: &[
             by(
                 &[Ny, NySandbox, Fl],
                 Open("expiration_date"),
-                "not known: the answer's field with the grant's end; without one, it's estimated",
+                "not known: the answer's field with the grant's expiry; without it, the expiry is estimated",
             ),
             by(&[LocalSandbox], Is("expiration_date"), ""),
-            by(&[Generic], Open("…"), "the answer's field with the grant's end"),
+            by(&[Generic], Open("…"), "the answer's field with the grant's expiry"),
         ],
     },
     Setting {
         key: "lifetime",
-        doc: "How long a grant lives where the provider doesn't say.",
+        doc: "How long a grant is valid if the provider doesn't say.",
         kind: Time(|provider, time| provider.lifetime = time),
         default: Is("100d"),
         presets: &[
@@ -353,14 +353,14 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     },
     Setting {
         key: "rolling",
-        doc: "Whether a refresh prolongs the grant.",
+        doc: "Whether a refresh extends the grant.",
         kind: Flag(|provider, on| provider.rolling = on),
         default: Is("false"),
         presets: &[],
     },
     Setting {
         key: "revocation_scope",
-        doc: "What revoking a token ends: the grant that it is of, or perhaps every grant of that account.",
+        doc: "What the revocation of a token ends: only its grant, or perhaps every grant of that account.",
         kind: Words(&[
             ("token", |provider| provider.revocation_scope = RevocationScope::Token),
             ("grant", |provider| provider.revocation_scope = RevocationScope::Grant),
@@ -370,7 +370,7 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     },
     Setting {
         key: "time_zone",
-        doc: "The zone of the times that are shown, of calendar days and of weekends.",
+        doc: "The time zone for displayed times, calendar days and weekends.",
         kind: Read("a zone such as `America/New_York`", |provider, name| {
             provider.zone = read::zone(name)?;
             Ok(())
@@ -390,7 +390,7 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     },
     Setting {
         key: "redirect.port",
-        doc: "The port of the redirect address, where the provider wants a fixed one registered; 0 is any free one.",
+        doc: "The port of the redirect address, if the provider needs a fixed one; 0 means any free port.",
         kind: Port(|provider, port| {
             provider.redirect.port = Some(port).filter(|port| *port != 0);
         }),

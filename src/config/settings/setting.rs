@@ -167,22 +167,23 @@ impl<T> SettingKind<T> {
         match self {
             Self::Text(_) => "text".into(),
             Self::Flag(_) => "`true` or `false`".into(),
-            Self::Port(_) => "a whole number from 0 to 65535, and no port that browsers refuse".into(),
+            Self::Port(_) => "a whole number from 0 to 65535, except ports that browsers refuse".into(),
             Self::Numbers(range, _) => {
                 format!("a list of whole numbers from {} to {}", range.start(), range.end())
             }
-            Self::Texts(..) => "a list of texts".into(),
+            Self::Texts(..) => "a list of strings".into(),
             Self::Words(words) => one_of(&words.iter().map(|(word, _)| *word).collect::<Vec<_>>()),
             Self::Time(_) => "a time such as `20s`, `10m` or `100d`".into(),
             Self::TimeOrZero(_) => "a time such as `12h` or `14d`; `0d` too".into(),
             Self::Base(_) => "an address".into(),
             Self::Address(..) => "an address, which may begin with `{url}`, or `none`".into(),
-            Self::File(_) => "a file, seen from the configuration's folder".into(),
+            Self::File(_) => "a file, relative to the configuration's folder".into(),
             Self::Command(_) => {
-                "a command's words; no shell is used, and a path begins at this file's folder".into()
+                "a command with its arguments; no shell is used, and paths are relative to this file's folder"
+                    .into()
             }
             Self::Parameters(..) => {
-                format!("text, in which `{{{}}}` are filled in", PLACEHOLDERS.join("}`, `{"))
+                format!("text with the placeholders `{{{}}}`", PLACEHOLDERS.join("}`, `{"))
             }
             Self::Preset(_) => one_of(&Preset::ALL.map(Preset::name)),
             Self::Read(form, _) => (*form).into(),
@@ -208,7 +209,7 @@ impl ValueForm {
             Self::Flag => "true or false, without quotes",
             Self::Number => "a whole number, without quotes",
             Self::Numbers => "a list of whole numbers: [14, 7]",
-            Self::Texts => "a list of texts: [\"…\"]",
+            Self::Texts => "a list of strings: [\"…\"]",
         }
     }
 
@@ -218,8 +219,8 @@ impl ValueForm {
             Self::Text => "a text",
             Self::Flag => "true or false",
             Self::Number => "a whole number",
-            Self::Numbers => "whole numbers with commas between them: 14,7",
-            Self::Texts => "texts with commas between them",
+            Self::Numbers => "whole numbers separated by commas: 14,7",
+            Self::Texts => "strings separated by commas",
         }
     }
 

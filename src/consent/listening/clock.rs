@@ -25,7 +25,7 @@ impl Listening<'_, '_> {
             self.upkeep.listed = Instant::now();
             // Hand-offs are sealed to hosts that were heard of as listeners not too long ago.
             if let Err(e) = self.flows.custody.listens() {
-                tracing::info!("the ledger wasn't told that this host listens: {e}");
+                tracing::info!("could not list this host as listening in the ledger: {e}");
             }
             self.rehearse();
         }
@@ -45,11 +45,11 @@ impl Listening<'_, '_> {
     pub(super) fn rehearse(&mut self) {
         let about = self.flows.custody.somebody_asked();
         let about =
-            about.inspect_err(|e| tracing::info!("nobody to test the client about: {e}")).ok().flatten();
+            about.inspect_err(|e| tracing::info!("no license to test the client with: {e}")).ok().flatten();
         let about = about.as_ref().map(|(key, username)| (key, username));
         match self.flows.custody.rehearsal(about) {
             Ok(rehearsal) => self.flows.server.tries(rehearsal.problem()),
-            Err(e) => tracing::info!("what exchanges need can't be tried: {e}"),
+            Err(e) => tracing::info!("could not test the endpoints that exchanges need: {e}"),
         }
     }
 

@@ -72,7 +72,7 @@ impl ConsentRun<'_, '_> {
             self.rebased.insert(at, standing.record.generation);
         }
         if self.pace.progress().get(at) == Some(&Progress::Held) {
-            self.skip(at, &format!("the grant of {} was discarded", grant.granted_by));
+            self.skip(at, &format!("the grant from {} was discarded", grant.granted_by));
         }
         Ok(())
     }
@@ -83,7 +83,7 @@ impl ConsentRun<'_, '_> {
         self.drop_answered_questions();
         let said = done.err().map(|e| match &e {
             Error::Ledger(LedgerError::Changed { license }) => {
-                format!("{license} has changed since this page showed it. Look at the row again.")
+                format!("{license} has changed since this page was loaded. Check the row again.")
             }
             e => e.to_string(),
         });
@@ -151,7 +151,7 @@ impl ConsentRun<'_, '_> {
     pub(super) fn take_action(&mut self, action: WorklistAction, reply: ActionResponder) {
         let progress = |at: usize| self.pace.progress().get(at).copied();
         if self.pace.is_stopping() {
-            return reply.refuse("The run has ended", "The terminal says how, and what to do next.");
+            return reply.refuse("The run has ended", "The terminal shows the result and the next step.");
         }
         match action {
             WorklistAction::GoOn => self.go_on(),
@@ -189,17 +189,18 @@ impl ConsentRun<'_, '_> {
             }
             Some(Progress::Opened) => {}
             Some(Progress::Storing | Progress::Granted | Progress::Held) => {
-                return reply.refuse("Granted already", "There is nothing more to do for this location.");
+                return reply.refuse("Already granted", "There is nothing more to do for this location.");
             }
-            None => return reply.refuse("Nothing here", "This list has no such location."),
+            None => return reply.refuse("Not found", "This worklist has no such location."),
         }
         self.flows.prolong(at, Instant::now() + self.options.timeout.unsigned_abs());
         match self.flows.about(at).filter(|flow| flow.stage == Stage::Asked) {
             Some(flow) => reply.go_to(&flow.address),
             None => {
                 let why = self.outcomes[at].as_ref().and_then(|outcome| outcome.error.as_ref());
-                let why = why.map_or_else(|| "The terminal says why.".to_owned(), ToString::to_string);
-                reply.refuse("This can't be asked now", &why);
+                let why =
+                    why.map_or_else(|| "The terminal shows the reason.".to_owned(), ToString::to_string);
+                reply.refuse("This license can't be opened now", &why);
             }
         }
     }

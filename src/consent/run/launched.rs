@@ -13,18 +13,16 @@ impl ConsentRun<'_, '_> {
         match problem {
             LaunchProblem::OpenedTwice if self.opened_twice.insert(at) => {
                 let next = match self.options.reopens {
-                    true => "press r: that opens a new one, and the old one counts no longer",
+                    true => "press r to open a new one and cancel the old one",
                     false => "stop this command and run it again",
                 };
                 self.reporter.notice(&format!(
-                    "{license}: the one-time address that the browser was given was opened twice. If that wasn't you, or no \
-                     page of BioTrack opened, {next}."
+                    "{license}: the one-time address was opened twice. If that wasn't you, or BioTrack's page did not open, {next}."
                 ));
             }
             LaunchProblem::AnotherUser if !std::mem::replace(&mut self.told_of_another_user, true) => {
                 self.reporter.notice(&format!(
-                    "{license}: another user of this machine tried the one-time address that the browser was given, and was \
-                     refused. It still works for you. A browser that runs as another user needs the address that is shown here."
+                    "{license}: another user of this machine tried the one-time address and was refused. It still works for you. If your browser runs as another user, open the address that is shown here."
                 ));
             }
             _ => {}

@@ -204,7 +204,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             }
         }
         if let Some(worklist) = &self.options.worklist {
-            worklist.ended("This run has ended. The terminal says how, and what to do next.".into());
+            worklist.ended("This run has ended. The terminal shows the result and the next step.".into());
         }
         RunEnd { outcomes: self.outcomes, interrupted: self.interrupted, stopped: self.stopped }
     }
@@ -350,7 +350,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             _ if !self.several() => None,
             Error::Ledger(LedgerError::Changed { .. }) => Some(MEANWHILE.into()),
             Error::Busy { holder, .. } if self.flows.custody.ledger().is_shared() => {
-                Some(format!("{holder}, is at it"))
+                Some(format!("{holder} is working on it"))
             }
             _ => None,
         }
@@ -384,7 +384,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
                     }
                 }
             }
-            Err(e) => tracing::warn!("which grants await approval isn't shown: {e}"),
+            Err(e) => tracing::warn!("could not show which grants await approval: {e}"),
         }
     }
 
@@ -393,7 +393,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         let Some(worklist) = &self.options.worklist else { return };
         match self.flows.custody.awaiting(&self.items[at].1.key) {
             Ok(grant) => worklist.awaits(at, grant),
-            Err(e) => tracing::warn!("which grants await approval isn't shown: {e}"),
+            Err(e) => tracing::warn!("could not show which grants await approval: {e}"),
         }
     }
 
@@ -403,12 +403,12 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         worklist.notice(self.pace.pause().map(|pause| match pause {
             PauseReason::Admin(next) => {
                 format!(
-                    "The next licenses are {next}'s. Sign out of BioTrack in the browser before you go on."
+                    "The next licenses belong to {next}. Sign out of BioTrack in the browser before you continue."
                 )
             }
-            PauseReason::Silence => "Nobody answered in time. Go on when the admin is there.".into(),
+            PauseReason::Silence => "No admin answered in time. Continue when the admin is available.".into(),
             PauseReason::Outage { .. } => {
-                "BioTrack doesn't answer. It's looked at again in a while; nothing is lost.".into()
+                "BioTrack is not responding. Retrying soon; nothing is lost.".into()
             }
         }));
     }
@@ -436,7 +436,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     /// A code came. What kept it from being taken is told: its flow waits on, and the same answer may come again.
     pub(super) fn arrived(&mut self, flow: &FlowId, code: Secret, reply: BrowserReply) -> Result<()> {
         let Some(at) = self.flows.item(flow) else {
-            tracing::info!("an answer came to flow {}, which is over", flow.0);
+            tracing::info!("an answer arrived for flow {}, which has ended", flow.0);
             reply.too_late();
             return Ok(());
         };
@@ -525,8 +525,9 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     /// The code was refused, and the person at the terminal hears of it: the same address works again, and is waited for.
     fn waits_again(&mut self, at: usize, kept: &Result<StoreOutcome>) {
         if let Err(e) = kept {
-            let said =
-                format!("{e}. The same address works again: have Grant Access clicked there once more.");
+            let said = format!(
+                "{e}. The same address works again: ask the admin to click Grant Access there once more."
+            );
             self.reporter.notice(&said);
         }
         self.set(at, Progress::Opened, "");
@@ -595,7 +596,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             && let Err(e) = self.flows.custody.ledger_mut().note_run(run, *place, progress)
         {
             // The record itself says what was granted.
-            tracing::warn!("how far {} came isn't noted in the run: {e}", item.key);
+            tracing::warn!("could not note the progress of {} in the run: {e}", item.key);
         }
     }
 
@@ -604,7 +605,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         // defense: S50 interrupt-ends-the-run
         self.stop(None);
         if self.pace.in_flight() > 0 {
-            self.reporter.notice("One moment: a grant has just arrived, and is being stored.");
+            self.reporter.notice("One moment: storing a grant that has just arrived.");
         }
     }
 
@@ -618,7 +619,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         self.flows.stop(|at| {
             let (complete, again) =
                 (take_the_answer(provider.other()), asking_again(&items[at].1, &provider));
-            let next = format!("{again}, or within 10 minutes, if Grant Access was clicked: {complete}");
+            let next = format!("{again}. If Grant Access was clicked, run within 10 minutes: {complete}");
             Error::Interrupted { next: Some(next) }
         });
         self.settle_what_is_over();
@@ -630,7 +631,7 @@ fn untaken_in_words(e: &Error) -> String {
     match e {
         Error::Handoff(_) => format!("{e}."),
         e => format!(
-            "An answer came and couldn't be kept: {e}. Nothing was sent. Reload its page in the browser in a minute."
+            "An answer arrived, but could not be kept: {e}. Nothing was sent. Reload its page in the browser in a minute."
         ),
     }
 }
@@ -641,7 +642,7 @@ fn unused(result: &Result<Granted>) -> Option<UnusedCode> {
 }
 
 /// Why a license is left out that has another grant since the run was planned.
-const MEANWHILE: &str = "somebody else was at it meanwhile";
+const MEANWHILE: &str = "changed by another process meanwhile";
 
 /// Who has a page opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -673,7 +674,7 @@ fn detail(outcome: &Outcome, why: Option<&str>) -> String {
     match (outcome.ending, &outcome.error) {
         (OutcomeKind::Granted, _) => granted_by.map(|who| format!("by {who}")).unwrap_or_default(),
         (_, Some(error)) => error.about(outcome.key.license.as_str()),
-        (OutcomeKind::HandedOff, _) => "a link for elsewhere is out; its answer can be pasted above".into(),
+        (OutcomeKind::HandedOff, _) => "a link is open; paste its answer above".into(),
         _ => why.unwrap_or_default().to_owned(),
     }
 }

@@ -21,7 +21,7 @@ impl ConsentRun<'_, '_> {
             self.take(picked.map_err(unreadable)?)
         });
         let said = match &taken {
-            Ok(()) => "The pasted answer was taken.".to_owned(),
+            Ok(()) => "The pasted answer was accepted.".to_owned(),
             Err(e) => format!("{e}. {}", e.hint().unwrap_or_default()),
         };
         match from {

@@ -8,8 +8,7 @@ impl ConsentRun<'_, '_> {
         if !self.told_of_strays && self.flows.server.strays() > 0 {
             self.told_of_strays = true;
             self.reporter.notice(
-                "Note: an answer came whose state belongs to no grant under way, and was ignored. Use only the addresses \
-                 that are shown here.",
+                "Note: a callback was ignored because its state is unknown (an old link?). Use only the addresses that are shown here.",
             );
         }
     }

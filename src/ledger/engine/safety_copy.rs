@@ -42,7 +42,7 @@ fn write(ledger: &Path, copy: &Path) -> Result<()> {
         Connection::open(copy)?.pragma_update(None, "journal_mode", "WAL")
     };
     written().map_err(|e| fault(copy, e))?;
-    let copied = files::open_existing(copy)?.ok_or_else(|| fault(copy, "it's gone again"))?;
+    let copied = files::open_existing(copy)?.ok_or_else(|| fault(copy, "it disappeared"))?;
     copied.sync_all().map_err(|e| fault(copy, e))
 }
 

@@ -204,7 +204,7 @@ impl LedgerFile {
             found = version()?;
         }
         if found < 0 || found == NOTHING && has_tables {
-            let reason = "it's a database, but no ledger".to_owned();
+            let reason = "it's a database, but not a ledger".to_owned();
             return Err(LedgerError::Damaged { path: self.place.clone(), reason }.into());
         }
         if found > KNOWN {

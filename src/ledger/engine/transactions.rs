@@ -56,7 +56,7 @@ impl Engine {
         self.within(TransactionKind::Plain, work)
     }
 
-    /// The same for what isn't worth waiting for: where somebody else is writing, nothing is done.
+    /// The same for what isn't worth waiting for: where another process is writing, nothing is done.
     pub(in crate::ledger) fn in_passing<T>(
         &self,
         work: impl FnOnce(Db<'_>) -> Result<T, DbError>,

@@ -285,7 +285,7 @@ fn a_newer_schema_is_refused_by_name_however_it_is_opened_and_nothing_is_written
         let refused = refused.unwrap_err();
         let said = refused.to_string();
         assert!(said.contains("ledger.db") && said.contains(&format!("schema {}", KNOWN + 1)), "{said}");
-        assert!(said.contains(&format!("knows {KNOWN}")), "{said}");
+        assert!(said.contains(&format!("supports {KNOWN}")), "{said}");
         assert!(refused.hint().unwrap().contains("Install the newer version"), "{refused:?}");
         assert_eq!(refused.exit(), 7);
     }

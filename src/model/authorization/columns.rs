@@ -108,8 +108,8 @@ macro_rules! record {
             /// Every column, in the order in which all write them.
             pub const COLUMNS: &[Column] = &[
                 column!("profile", "The profile it belongs to.", profile: String [Key]),
-                column!("ubi", "The company.", key.ubi: Ubi [Key]),
-                column!("license", "The location.", key.license: License [Key]),
+                column!("ubi", "The company's UBI.", key.ubi: Ubi [Key]),
+                column!("license", "The location license.", key.license: License [Key]),
                 $( column!(stringify!($name), concat!($($doc),+), $name: $type [$part]), )+
             ];
 
@@ -141,27 +141,27 @@ record! {
     ocm_license:           Option<OcmLicense>    [Detail];
     /// The store's name.
     name:                  Option<StoreName>     [Detail];
-    /// The admin who is asked to grant.
+    /// The admin user to ask.
     username:              Username              [Detail];
-    /// The account that really granted, as the provider reported it (cleaned).
+    /// The account that granted access, as the provider reported it (cleaned).
     granted_by:            Option<String>        [Fact];
-    /// Whom to write to.
+    /// The e-mail address to write to.
     contact:               Option<Contact>       [Detail];
-    /// Words to group it by, sorted.
+    /// The tags, sorted.
     tags:                  Vec<Tag>              [Detail];
     /// When it was first granted, since it was last registered: BioTrack's "Created At".
     created_at:            Option<Timestamp>     [Fact];
-    /// When the living grant was consented, if that was a renewal.
+    /// When the current grant was given, if it was a renewal.
     renewed_at:            Option<Timestamp>     [Fact];
     /// When the living grant ends: BioTrack's "Expiration Date".
     expires_at:            Option<Timestamp>     [Fact];
-    /// The end is our estimate: the provider didn't say.
+    /// `expires_at` is an estimate, because the provider gave no expiry.
     expires_estimated:     bool                  [Fact];
-    /// What the provider's answer to the consent didn't confirm, in words.
+    /// The facts that the provider did not confirm, in words.
     unconfirmed:           Vec<String>           [Fact];
     /// When it was deactivated.
     deactivated_at:        Option<Timestamp>     [Fate];
-    /// When the provider itself said that the grant is dead.
+    /// When the provider said that the grant is invalid.
     invalid_at:            Option<Timestamp>     [Fate];
     /// When an access token of it was last handed out. Noted once a day at most.
     last_used_at:          Option<Timestamp>     [Fact];

@@ -20,13 +20,13 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunEventKind {
-    /// It's part of the run.
+    /// It is part of the run.
     Planned,
     /// Its Grant Access page was opened.
     Opened,
     /// The run has ended.
     Summary,
-    /// It has ended so.
+    /// It ended with this outcome.
     #[serde(untagged)]
     Ended(OutcomeKind),
 }
@@ -40,21 +40,21 @@ pub struct RunEvent {
     /// RFC 3339, UTC.
     #[schemars(with = "String", extend("format" = "date-time"))]
     at: Timestamp,
-    /// What tells this event from all others.
+    /// The event's unique id.
     id: EventId,
     /// The same for all events of one license and grant, those that hooks get among them; `null` in the summary, as all that is
     /// about one license.
     key: Option<EventKey>,
     ubi: Option<String>,
     license: Option<String>,
-    /// How it ended; `null` before.
+    /// The outcome; `null` before the end.
     outcome: Option<OutcomeKind>,
-    /// The exit code it stands for; in the summary the program's own.
+    /// The exit code for this outcome; in the summary, the program's own exit code.
     exit: Option<u8>,
     authorize_url: Option<String>,
     authorization: Option<AuthorizationJson<'static>>,
     error: Option<Report>,
-    /// Why it's planned, or left out, in words.
+    /// Why it is planned or skipped, in words.
     why: Option<String>,
     /// In the summary only.
     counts: Option<RunCounts>,
@@ -158,7 +158,7 @@ impl RunEventKind {
     }
 }
 
-/// What a hook gets on its standard input. No secrets.
+/// The JSON on a hook's standard input, without secrets.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct HookEvent {
@@ -167,26 +167,26 @@ pub struct HookEvent {
     /// When it happened. RFC 3339, UTC.
     #[schemars(with = "String", extend("format" = "date-time"))]
     at: Timestamp,
-    /// What tells this event from all others: the same when its hook is run again.
+    /// The event's unique id; the same when its hook runs again.
     id: EventId,
-    /// The same for all events of one license and grant, up to the consent that took its place: it opens and closes a ticket.
+    /// The same for all events of one license and grant, up to the consent that replaced it; use it to open and close a ticket.
     key: EventKey,
-    /// `null` where the provider knows no companies.
+    /// `null` if the provider has no companies.
     ubi: Option<String>,
     license: String,
     /// How it ended; `null` for a reminder.
     outcome: Option<OutcomeKind>,
-    /// The exit code it stands for; `null` for a reminder.
+    /// The exit code for this outcome; `null` for a reminder.
     exit: Option<u8>,
-    /// `null`: a hook is never given an address that asks for a grant.
+    /// Always `null`: a hook never gets an authorization address.
     authorize_url: Option<String>,
-    /// The record as it is when the hook is run.
+    /// The record at the time when the hook runs.
     authorization: AuthorizationJson<'static>,
     /// Why it failed.
     error: Option<Report>,
-    /// The reminder's threshold in days; 0 once lapsed; `null` where it's no reminder.
+    /// The reminder's threshold in days; 0 after the expiry; `null` if the event isn't a reminder.
     threshold: Option<u32>,
-    /// More, in words: who granted, or why it failed.
+    /// Details in words: who granted, or why it failed.
     detail: Option<String>,
 }
 
@@ -244,7 +244,7 @@ impl HookEvent {
     }
 }
 
-/// What a hook gets where `hooks.digest` wants one run for all that a `remind` found of an occasion.
+/// The JSON on a hook's standard input with `hooks.digest = true`: one run for all events of one kind.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct HookDigest {
@@ -283,11 +283,11 @@ pub struct Reminders {
     schema: u8,
     /// Nothing was run.
     dry_run: bool,
-    /// What was reminded of, or would be.
+    /// The reminders that ran, or would run.
     reminders: Vec<HookEvent>,
-    /// How many hooks succeeded, those of grants, failures and deactivations that had waited among them.
+    /// How many hooks succeeded, including waiting hooks of grants, failures and deactivations.
     succeeded: usize,
-    /// How many failed, and will be run again.
+    /// How many hooks failed, and will run again.
     failed: usize,
 }
 

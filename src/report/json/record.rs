@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::borrow::Cow;
 
-/// One authorization: the record, and what follows from it at this instant.
+/// One authorization: the record and its state at this instant.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct AuthorizationJson<'r> {
@@ -15,51 +15,51 @@ pub struct AuthorizationJson<'r> {
     record: ReportedRecord<'r>,
     state: State,
     conditions: Vec<Condition>,
-    /// Who is at its renewal, so that nobody else needs to be; `null`: nobody is known to be.
+    /// How its renewal is already in progress; `null`: it isn't.
     in_hand: Option<InHand>,
-    /// Who else may consent as its admin may.
+    /// The people who may grant access in the admin's place.
     deputies: Vec<String>,
     /// What `expires_at` says, or why it's `null`.
     expires: Expires,
-    /// Until when the hand-off that is out may be answered.
+    /// When the open hand-off expires.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pending_until: Option<Timestamp>,
     /// Calendar days in the profile's zone, from today's date to that of `expires_at`: 0 on the last day, negative after it.
     days_left: Option<i64>,
-    /// When it was last proven that the grant lives.
+    /// When the grant was last verified.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     verified_at: Option<Timestamp>,
-    /// By what it was proven.
+    /// How the grant was last verified.
     verified_by: Option<Proof>,
-    /// The mail that its admin was sent.
+    /// The invitation that was mailed to its admin.
     invitation: Option<Invitation>,
     /// Quoted for a POSIX shell.
     next_command: Option<String>,
 }
 
-/// Who is at a renewal.
+/// How a renewal is in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InHand {
     /// Its admin was invited.
     Invited,
-    /// A link is out.
+    /// A link is open.
     HandedOff,
 }
 
-/// What is known of a grant's end.
+/// What is known about a grant's expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Expires {
-    /// It ends at `expires_at`.
+    /// It expires at `expires_at`.
     At,
-    /// It has no end.
+    /// It never expires.
     Never,
-    /// Nobody knows, or there is no grant.
+    /// The expiry is unknown, or there is no grant.
     Unknown,
 }
 
-/// What proves that a grant lives.
+/// How a grant was verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Proof {
@@ -73,7 +73,7 @@ pub enum Proof {
     Grant,
 }
 
-/// One admin's mailed link. The link itself is never told.
+/// One admin's mailed link. The link itself is never shown.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Invitation {
@@ -90,10 +90,10 @@ pub struct Invitation {
     pub clicked_at: Option<Timestamp>,
     /// How many reminders followed the first mail.
     pub reminders: u32,
-    /// When a mail came back.
+    /// When a mail bounced.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub bounced_at: Option<Timestamp>,
-    /// Until when the link works.
+    /// When the link expires.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub expires_at: Timestamp,
 }

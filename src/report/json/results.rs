@@ -16,7 +16,7 @@ use serde::Serialize;
 #[schemars(deny_unknown_fields)]
 pub struct Results {
     schema: u8,
-    /// Those whose turn didn't come are `skipped`, with the error that the command ended with.
+    /// Licenses that the command did not reach are `skipped`, with the command's error.
     results: Vec<ResultJson>,
 }
 
@@ -24,7 +24,7 @@ pub struct Results {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct ResultJson {
-    /// `null` where the provider knows no companies.
+    /// `null` if the provider has no companies.
     pub(super) ubi: Option<String>,
     pub(super) license: String,
     pub(super) outcome: OutcomeKind,

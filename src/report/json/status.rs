@@ -19,7 +19,7 @@ pub struct StatusDocument<'a> {
     /// RFC 3339, UTC.
     #[schemars(with = "String", extend("format" = "date-time"))]
     generated_at: Timestamp,
-    /// `null` with `--all-profiles`: each row carries its own.
+    /// `null` with `--all-profiles`: each row has its own.
     profile: Option<String>,
     summary: Summary,
     #[schemars(with = "Vec<AuthorizationJson<'a>>")]
@@ -38,29 +38,29 @@ impl Serialize for Authorizations<'_> {
     }
 }
 
-/// How many there are of each state.
+/// The number of authorizations in each state.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Summary {
     /// Granted.
     pub active: usize,
-    /// Inside their window.
+    /// Inside the window before their expiry.
     pub due: usize,
-    /// Lapsed.
+    /// Expired.
     pub expired: usize,
-    /// Asked, no grant yet.
+    /// Requested, not granted yet.
     pub pending: usize,
-    /// Dead at the provider.
+    /// Invalid at the provider.
     pub invalid: usize,
-    /// Given up.
+    /// Deactivated.
     pub deactivated: usize,
     /// All of them.
     pub total: usize,
     /// Records with a condition other than `renewal_pending`.
     pub attention: usize,
-    /// Due, and somebody is at it.
+    /// Due, with the renewal in progress.
     pub in_hand: usize,
-    /// Living ones that nobody but one admin may renew.
+    /// Records with a valid grant that only one admin may renew.
     pub single_admin: usize,
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What `token --json` prints. The one document that holds a secret.
+/// What `token --json` prints. This is the only document that contains a secret.
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct TokenDocument<'t> {
@@ -19,10 +19,10 @@ pub struct TokenDocument<'t> {
     token: &'t str,
     /// "Bearer", as the provider wrote it.
     token_type: &'t str,
-    /// When the access token ends; `null` where the provider didn't say. RFC 3339, UTC.
+    /// When the access token expires; `null` if the provider didn't say. RFC 3339, UTC.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     expires_at: Option<Timestamp>,
-    /// When the grant ends: nothing but a consent prolongs it.
+    /// When the grant expires; only a new consent extends it.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     grant_expires_at: Option<Timestamp>,
     /// It was refreshed by this command.

@@ -11,16 +11,16 @@ use std::collections::BTreeSet;
 /// As many weeks as a grant of 100 days lives, this one included.
 const WEEKS: usize = 15;
 
-/// What ends in a week, Monday to Sunday.
+/// The grants that expire in a week, Monday to Sunday.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Week {
-    /// Its Monday.
+    /// The Monday of the week.
     #[schemars(with = "String", extend("format" = "date"))]
     pub from: Date,
-    /// How many grants end in it, by the calendar of their profile's zone.
+    /// How many grants expire in the week, by the calendar of their profile's zone.
     pub due: usize,
-    /// How many admin users those are.
+    /// The number of admin users of those grants.
     pub admins: usize,
 }
 

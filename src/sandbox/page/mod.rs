@@ -69,7 +69,7 @@ pub(super) fn consent(facts: &GrantFacts, form: &Form<'_>) -> Markup {
                     focus: focus(Fault::Username) }))
                 (field(&Field { name: "password", label: "Password", kind: "password", value: "",
                     autocomplete: "current-password",
-                    hint: Some(html! { "Everybody’s password here is " code { (PASSWORD) } ". Never type a real one." }),
+                    hint: Some(html! { "The password of every account here is " code { (PASSWORD) } ". Never type a real one." }),
                     message: message(Fault::Password), focus: focus(Fault::Password) }))
                 div.buttons {
                     button.grant #grant type="submit" name="decision" value="grant" { "Grant Access" }

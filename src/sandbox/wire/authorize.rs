@@ -61,7 +61,7 @@ fn read(params: &Params) -> Result<PendingAuthorization, RequestFault> {
     }
     let redirect_uri = match params.get("redirect_uri") {
         Some(uri) if may_return_to(uri) && !params.repeats("redirect_uri") => uri.to_owned(),
-        _ => return page("The redirect_uri is missing, or is neither https nor http on this computer."),
+        _ => return page("The redirect_uri is missing, or isn't https or an address on this computer."),
     };
     let redirect = |error, description| {
         Err(RequestFault::Redirect { redirect_uri: redirect_uri.clone(), error, description })

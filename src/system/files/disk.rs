@@ -83,7 +83,7 @@ pub fn no_locks_in(folder: &Path) -> Option<io::Error> {
 /// Why a file can't be locked, with the file system where that is the likely cause.
 pub fn unlockable(path: &Path, e: &io::Error) -> String {
     match remote_file_system(path) {
-        Some(remote) => format!("it can't be locked: {e} (it's on {remote}, which has to give locks)"),
+        Some(remote) => format!("it can't be locked: {e} (it's on {remote}, which must support locks)"),
         None => format!("it can't be locked: {e}"),
     }
 }

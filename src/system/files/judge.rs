@@ -64,7 +64,7 @@ pub(super) fn file(
 ) -> Result<(), String> {
     // defense: S30 plain-files-alone
     if facts.kind != Kind::File {
-        return Err("it should be a plain file, and not a link: put the file itself there".into());
+        return Err("it must be a plain file, not a link: put the file itself there".into());
     }
     owner(path, facts, user)?;
     // defense: S55 nobody-else-changes-it
@@ -86,7 +86,7 @@ pub(super) fn file(
     }
     // defense: S30 no-second-name
     if facts.owner == user.number && facts.names > 1 {
-        return Err("it has a second name (a hard link): put a copy of it in its place".into());
+        return Err("it has a second name (a hard link): replace it with a copy".into());
     }
     Ok(())
 }
@@ -119,7 +119,7 @@ pub(super) fn folder(path: &Path, facts: &FileFacts, user: &User, is_read_only: 
 pub(super) fn shared_folder(facts: &FileFacts) -> Result<(), String> {
     match facts.mode & STICKY != 0 && facts.mode & 0o022 != 0 {
         true => Err(format!(
-            "all users of this machine share it (mode {}): name a folder in it that nobody else has",
+            "all users of this machine share it (mode {}): use a folder in it that belongs to you alone",
             shown(facts)
         )),
         false => Ok(()),
@@ -148,8 +148,7 @@ pub(super) fn link(facts: &FileFacts, user: &User) -> Result<(), String> {
     Ok(())
 }
 
-pub(super) const NO_FOLDER: &str =
-    "it should be a folder, and not a link or a file: put the folder itself there";
+pub(super) const NO_FOLDER: &str = "it must be a folder, not a link or a file: put the folder itself there";
 
 fn of_another(path: &Path, facts: &FileFacts, user: &User) -> String {
     format!(
@@ -194,7 +193,7 @@ fn closing(path: &Path, facts: &FileFacts, user: &User) -> String {
 }
 
 fn fix(path: &Path, mode: &str, facts: &FileFacts, user: &User) -> String {
-    let who = if facts.owner == user.number { "Fix it" } else { "It's root who can fix it" };
+    let who = if facts.owner == user.number { "Fix it" } else { "Root can fix it" };
     format!("{who}: {}", command(&["chmod", mode], path))
 }
 

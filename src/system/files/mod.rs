@@ -104,7 +104,7 @@ impl Entry {
         let (parent, name) = (target.parent().unwrap_or(Path::new("")), name_of(&target));
         let name = name.map_err(|e| self.fault(e))?;
         let folder = self.folder.open_from(parent).map_err(|e| match is_nothing(&e) {
-            true => self.fault(format!("it's a link to {}, where there is nothing", target.display())),
+            true => self.fault(format!("it's a link to {}, which doesn't exist", target.display())),
             false => self.fault(e),
         })?;
         let path = self.path.parent().unwrap_or(Path::new("")).join(&target);
@@ -232,9 +232,9 @@ pub fn can_be_made(path: &Path) -> Result<(), String> {
     let there = path.ancestors().find(|it| !it.as_os_str().is_empty() && it.symlink_metadata().is_ok());
     let Some(there) = there.filter(|there| *there != path) else { return Ok(()) };
     if !there.is_dir() {
-        return Err(format!("{} is no folder", there.display()));
+        return Err(format!("{} isn't a folder", there.display()));
     }
-    folder::may_write_in(there).map_err(|e| format!("nothing can be made in {}: {e}", there.display()))
+    folder::may_write_in(there).map_err(|e| format!("can't create files in {}: {e}", there.display()))
 }
 
 /// A folder of the program's; `None` where there is nothing.
@@ -266,7 +266,7 @@ fn linked_folder(path: &Path) -> Result<io::Result<Folder>> {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 return Err(fault(
                     path,
-                    format!("it's a link to {}, where there is nothing", entry.path.display()),
+                    format!("it's a link to {}, which doesn't exist", entry.path.display()),
                 ));
             }
             Err(e) if is_no_folder(&e) => {}
@@ -326,7 +326,7 @@ fn provided(path: &Path, holds: FileSensitivity) -> Result<Option<(Entry, Option
             }
         }
     }
-    Err(fault(path, format!("it leads over more than {LINKS} links")))
+    Err(fault(path, format!("it follows more than {LINKS} links")))
 }
 
 /// Puts new content where a configuration lies, at the end of its links: it stays as readable as it was.
@@ -464,7 +464,7 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     let entry = Entry::at(path).map_err(|e| fault(path, e))?;
     // defense: S30 only-files-are-replaced
     if entry.folder.leads_to_no_file(&entry.name) {
-        return Err(entry.fault("it's there already, and it's no plain file"));
+        return Err(entry.fault("it already exists and isn't a plain file"));
     }
     entry.replace(content, mode)
 }
@@ -555,7 +555,7 @@ mod tests {
         std::fs::write(&file, "").unwrap();
         assert_eq!(can_be_made(all.path()), Ok(()));
         assert_eq!(can_be_made(&all.path().join("a/b")), Ok(()));
-        assert_eq!(can_be_made(&file.join("b")), Err(format!("{} is no folder", file.display())));
+        assert_eq!(can_be_made(&file.join("b")), Err(format!("{} isn't a folder", file.display())));
         assert!(!all.path().join("a").exists());
     }
 
@@ -669,7 +669,7 @@ mod tests {
         check_private_folder(&second).unwrap();
         symlink("nowhere", all.path().join("dangling")).unwrap();
         let dangling = provided_folder(&all.path().join("dangling")).unwrap_err().to_string();
-        assert!(dangling.contains("nowhere, where there is nothing"), "{dangling}");
+        assert!(dangling.contains("nowhere, which doesn't exist"), "{dangling}");
         symlink("circle", all.path().join("circle")).unwrap();
         assert!(provided_folder(&all.path().join("circle")).is_err());
         // Where others can lay a link, it's nobody's word.

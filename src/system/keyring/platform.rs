@@ -127,7 +127,7 @@ fn unless_garbled<T>(work: impl Fn() -> Result<T, KeyringFault>) -> Result<T, Ke
 /// The keyring crate keeps one connection for the whole process: another takes its place.
 #[cfg(target_os = "linux")]
 fn reconnect() -> Result<(), KeyringFault> {
-    tracing::debug!("a connection to the keyring is garbled or gone; the next takes its place");
+    tracing::debug!("a connection to the keyring failed; reconnecting");
     match Store::new().map_err(fault) {
         Ok(store) => {
             keyring_core::set_default_store(store);

@@ -46,7 +46,7 @@ impl SecretService {
         // defense: S56 no-session-of-another-user
         if let Some(socket) = session().filter(|socket| files::is_in_other_hands(socket)) {
             return Err(KeyringFault::Absent(format!(
-                "the D-Bus session at {} is in another user's hands (DBUS_SESSION_BUS_ADDRESS, XDG_RUNTIME_DIR): log in as this user, not by su or sudo",
+                "the D-Bus session at {} belongs to another user (DBUS_SESSION_BUS_ADDRESS, XDG_RUNTIME_DIR): sign in as this user, without su or sudo",
                 clean(&socket.display().to_string())
             )));
         }

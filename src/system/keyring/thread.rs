@@ -92,7 +92,7 @@ impl KeyringThread {
             Err(RecvTimeoutError::Timeout) => {
                 if !person.told.swap(true, Ordering::SeqCst) {
                     (person.tell)(&format!(
-                        "Waiting for {}: it may be asking on the desktop for its password, or whether this is allowed.",
+                        "Waiting for {}: it may be asking on the desktop for its password or for permission.",
                         self.keeper()
                     ));
                 }

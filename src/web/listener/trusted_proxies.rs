@@ -17,8 +17,7 @@ impl TrustedProxies {
     pub fn network(text: &str) -> Result<IpNet, String> {
         let one = text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
         one.or_else(|_| text.parse().map(|it: IpNet| it.trunc())).map_err(|_| {
-            "it's neither an IP address (10.0.0.5) nor a network of them (10.0.0.0/24, 2001:db8::/64)"
-                .to_owned()
+            "it isn't an IP address (10.0.0.5) or a network (10.0.0.0/24, 2001:db8::/64)".to_owned()
         })
     }
 

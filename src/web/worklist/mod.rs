@@ -203,7 +203,7 @@ impl Worklist {
         };
         let over = self.state().ended_as().map(str::to_owned);
         match (action, over) {
-            (Some(_), Some(over)) => request.answer(pages::refused("This run is over", &over)),
+            (Some(_), Some(over)) => request.answer(pages::refused("This run has ended", &over)),
             (Some(action), None) => {
                 return Some(SessionEvent::Clicked { action, reply: ActionResponder::new(request) });
             }

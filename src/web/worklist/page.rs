@@ -35,7 +35,7 @@ pub(super) fn render(path: &str, view: &WorklistView, state: &WorklistState) -> 
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { @match state.ended_as() { Some(_) => "Over · worklist", None => { (left) " left · worklist" } } }
+                title { @match state.ended_as() { Some(_) => "Ended · worklist", None => { (left) " left · worklist" } } }
                 style { (PreEscaped(STYLE)) }
             }
             body data-over=[state.ended_as().map(|_| "ended")] {
@@ -51,7 +51,7 @@ pub(super) fn render(path: &str, view: &WorklistView, state: &WorklistState) -> 
                     progress #done max=(view.entries.len()) value=(view.entries.len() - left) aria-label="Licenses done" {}
                 }
                 main {
-                    noscript { p.banner { "This list doesn’t update by itself, for scripts are off in this browser. Reload it to see how things stand." } }
+                    noscript { p.banner { "This list doesn’t update automatically, because scripts are off in this browser. Reload the page to see the current state." } }
                     div.banner.note #notice role="alert" {
                         @if let Some(text) = state.noticed() { p { (text) } }
                     }
@@ -79,7 +79,7 @@ fn facts(view: &WorklistView) -> Markup {
                 @for (label, value) in &view.facts { div { dt { (label) } dd { (value) } } }
                 div { dt { "UBI and location" } dd { "as in the row" } }
             }
-            p { "If anything differs, don’t grant: close the page and skip the license." }
+            p { "If anything differs, don’t grant access: close the page and skip the license." }
         }
     }
 }
@@ -112,7 +112,7 @@ fn answer() -> Markup {
     html! {
         div.answer #answer hidden {
             label { span { "Pasted answer" } textarea #pasted rows="2" autocomplete="off" spellcheck="false"
-                placeholder="The address that an admin’s browser ended at, or the whole mail that has it" {} }
+                placeholder="Paste the address that the admin sent back, or the whole mail" {} }
             button type="button" #take { "Submit" }
             span #said role="status" {}
         }
@@ -124,7 +124,7 @@ fn table(path: &str, view: &WorklistView, state: &WorklistState) -> Markup {
     let over = state.ended_as().is_some();
     html! {
         table #list data-seq=(state.seq()) {
-            caption.aside { "The licenses of this run, grouped by the admin user who is asked" }
+            caption.aside { "The licenses of this run, grouped by admin user" }
             thead {
                 tr {
                     th scope="col" { "State" }
@@ -142,7 +142,7 @@ fn table(path: &str, view: &WorklistView, state: &WorklistState) -> Markup {
                         th scope="rowgroup" colspan="6" {
                             bdi { (first.username) }
                             span { (group.len()) @if group.len() == 1 { " license" } @else { " licenses" }
-                                " · the browser must be signed in to BioTrack as this admin" }
+                                " · sign in to BioTrack as this admin" }
                         }
                     }
                     @for (n, (entry, row)) in group { (line(path, *n, entry, row, over)) }

@@ -15,9 +15,9 @@
   const ACTIONS = {
     waiting: [["skip", "Skip"], ["handoff", "Hand off"]],
     opened: [["skip", "Skip"], ["handoff", "Hand off"]],
-    handed_off: [["retry", "Take back"], ["handoff", "New link"]],
+    handed_off: [["retry", "Reopen"], ["handoff", "New link"]],
     failed: [["retry", "Retry"], ["handoff", "Hand off"]],
-    skipped: [["retry", "Take back"], ["handoff", "Hand off"]],
+    skipped: [["retry", "Reopen"], ["handoff", "Hand off"]],
   };
   const LABELS = { held: "awaiting approval", handed_off: "handed off" };
   const LEFT = ["waiting", "opened", "storing"];
@@ -47,7 +47,7 @@
     const actions = over || state(row) === "storing" ? [] : (ACTIONS[state(row)] ?? []).map(([wish, word]) => [wish, word, "", ""]);
     // Exactly the grant that is shown is accepted or discarded.
     if (awaiting && !over && state(row) !== "storing") {
-      const [of, which] = [` the grant of ${awaiting.by} for`, `?shown=${awaiting.id}`];
+      const [of, which] = [` the grant from ${awaiting.by} for`, `?shown=${awaiting.id}`];
       actions.unshift(["accept", "Accept", of, which], ["discard", "Discard", of, which]);
     }
     for (const [wish, word, of, which] of actions) {
@@ -83,7 +83,7 @@
     const button = document.createElement("button");
     button.type = "button";
     button.dataset.wish = "on";
-    button.textContent = "Go on";
+    button.textContent = "Continue";
     return button;
   }
 
@@ -161,7 +161,7 @@
   function lose() {
     lost = true;
     stop("lost");
-    banner("end", "biotrack-auth has stopped; run `biotrack-auth renew --resume`. What is shown here may be out of date.");
+    banner("end", "biotrack-auth has stopped. This page may be out of date. To continue, run `biotrack-auth renew --resume`.");
     count();
   }
 
@@ -204,7 +204,7 @@
         if (address) pick(rows[Number(at)], address);
       }
     } catch {
-      shown.textContent = "biotrack-auth didn’t take that; try again.";
+      shown.textContent = "biotrack-auth did not accept that. Try again.";
     }
     // Where it was taken, the news replace the button soon.
     button.removeAttribute("aria-disabled");
@@ -237,7 +237,7 @@
     const field = place.appendChild(document.createElement("input"));
     field.readOnly = true;
     field.value = out.address;
-    field.setAttribute("aria-label", `Link for ${license(row)}, to be sent to its admin`);
+    field.setAttribute("aria-label", `Link for ${license(row)}, to send to its admin`);
     for (const [word, text] of over ? [] : [["Copy", out.address], ["Copy message", out.message]]) {
       const copy = place.appendChild(document.createElement("button"));
       copy.type = "button";
@@ -257,7 +257,7 @@
     row.tr.querySelector(".known").append(place);
   }
 
-  /** Gives what was pasted to the program, which says what came of it. A whole mail goes in pieces. */
+  /** Gives the pasted text to the program, which says what came of it. A whole mail goes in pieces. */
   async function take_answer() {
     const PIECE = 1000;
     const field = by("pasted"), said = by("said");
@@ -277,7 +277,7 @@
         if (taken) field.value = "";
       }
     } catch {
-      said.textContent = "biotrack-auth didn’t take that; try again.";
+      said.textContent = "biotrack-auth did not accept that. Try again.";
     }
   }
 

@@ -324,7 +324,7 @@ fn the_end_is_told_to_all_and_ends_all_actions() {
     assert_eq!(status(rig.post("/skip/0")), 409);
     assert!(rig.steps.try_recv().is_err());
     let (_, body) = all(rig.get(""));
-    assert!(body.contains("<title>Over · worklist") && body.contains("All 3 are granted."));
+    assert!(body.contains("<title>Ended · worklist") && body.contains("All 3 are granted."));
 
     let rig2 = Rig::new(three());
     let waiting = rig2.parks(0);

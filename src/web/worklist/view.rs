@@ -9,7 +9,7 @@ pub struct WorklistEntry {
     pub key: Key,
     /// The admin who is asked.
     pub username: Username,
-    /// What the store is called.
+    /// Set the store's name.
     pub name: Option<StoreName>,
     /// The official OCM license, where noted.
     pub ocm_license: Option<OcmLicense>,

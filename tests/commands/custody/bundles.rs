@@ -74,7 +74,7 @@ fn what_moves_away_is_used_here_never_again_and_there_from_now_on() {
         assert_eq!((kept(&from, "L-1"), from.keyring.accounts()), (vec![], vec![]));
         assert_eq!(shown(&from, "L-1"), (State::Active, vec!["exported"], None));
         let done = from.run("token L-1").exits(2);
-        assert!(done.err.contains("it was exported with its tokens"), "{}", done.err);
+        assert!(done.err.contains("its tokens were exported"), "{}", done.err);
         drop(imported(&there, &bundle).exits(0));
         assert_eq!(
             (kept(&there, "L-1"), shown(&there, "L-1")),
@@ -125,7 +125,7 @@ fn all_of_it_goes_or_nothing_where_one_was_changed_meanwhile() {
         assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1)], "packing changes nothing");
         drop(rig.run("token L-2").exits(0));
         let told = it.hand_over(packed).unwrap_err();
-        assert_eq!(told.to_string(), "L-2 was changed by someone else in the meantime");
+        assert_eq!(told.to_string(), "another process changed L-2 in the meantime");
     });
     assert_eq!((kept(&rig, "L-1"), kept(&rig, "L-2")), (vec![(Role::Live, 1)], vec![(Role::Live, 2)]));
     oracle::rests(&rig);
@@ -139,10 +139,10 @@ fn a_license_that_somebody_is_at_or_that_is_not_recovered_does_not_leave_and_a_l
     let refused = || rig.run(&export("", &recipient(&there), &bundle_in(&there))).exits(1);
     process(&rig, |it| {
         let asked = it.ask("L-1").unwrap();
-        assert!(refused().err.contains("L-1 is being worked on by another process"));
+        assert!(refused().err.contains("L-1 is busy: another process"));
         drop(it.arrived(&asked).unwrap());
     });
-    assert!(refused().err.contains("its work is not recovered yet"));
+    assert!(refused().err.contains("left work unfinished"));
     process(&rig, |it| {
         it.recover("L-1").unwrap();
         drop(it.hand_out("L-1"));
@@ -162,7 +162,7 @@ fn what_lives_elsewhere_or_was_given_up_takes_no_tokens_along() {
     let bundle = bundle_in(&there);
     let done = rig.run(&export("", &recipient(&there), &bundle)).exits(0);
     assert!(
-        done.err.contains("2 records, 0 token sets") && done.err.contains("No tokens were here"),
+        done.err.contains("2 records, 0 token sets") && done.err.contains("There were no tokens"),
         "{}",
         done.err
     );
@@ -194,7 +194,7 @@ fn adopting_makes_this_the_home_of_what_a_backup_brought_and_of_nothing_else() {
         let there = another_host(&rig);
         drop(rig.run(&export("L-2", &recipient(&there), &bundle_in(&there))).exits(0));
         let done = rig.run("import --adopt --yes").exits(0);
-        assert!(done.err.contains("1 record's tokens are this ledger's own now."), "{}", done.err);
+        assert!(done.err.contains("1 authorization is now in use on this host."), "{}", done.err);
         assert_eq!(shown(&rig, "L-1"), (State::Active, vec![], None));
         assert_eq!(last_line(&rig, "L-1"), "adopted this is its home now");
         assert_eq!(shown(&rig, "L-2").1, ["exported"], "its tokens aren't here");
@@ -208,7 +208,7 @@ fn a_backup_can_be_adopted_as_it_comes() {
     let rig = Rig::new();
     let backup = backup_of_a_grant(&rig);
     let done = rig.run(&format!("import {backup} --adopt --yes")).exits(0);
-    assert!(done.err.contains("1 record's tokens are this ledger's own now."), "{}", done.err);
+    assert!(done.err.contains("1 authorization is now in use on this host."), "{}", done.err);
     assert_eq!(shown(&rig, "L-1"), (State::Active, vec![], None));
     oracle::rests(&rig);
 }
@@ -222,7 +222,7 @@ fn nothing_is_adopted_of_a_license_that_is_not_recovered() {
         drop(it.arrived(&asked).unwrap());
     });
     let done = rig.run("import --adopt --yes").exits(1);
-    assert!(done.err.contains("its work is not recovered yet"), "{}", done.err);
+    assert!(done.err.contains("left work unfinished"), "{}", done.err);
     assert_eq!(shown(&rig, "L-1").1, ["uncertain", "exported"]);
 }
 
@@ -339,7 +339,7 @@ fn what_has_been_taken_in_already_is_the_same() {
     drop(imported(&rig, &bundle).exits(0));
     let before = (record(&rig, "L-1"), history(&rig, "L-1"));
     let done = imported(&rig, &bundle).exits(0);
-    assert!(done.err.contains("its tokens are here already"), "{}", done.err);
+    assert!(done.err.contains("its tokens are already here"), "{}", done.err);
     assert_eq!((record(&rig, "L-1"), history(&rig, "L-1")), before);
 }
 
@@ -351,7 +351,7 @@ fn tokens_of_another_license_than_their_record_are_refused() {
     let bundle = exported(&elsewhere, "", &rig);
     changed(&rig, &bundle, |it| it.replace("\"license\":\"L-1\"", "\"license\":\"L-2\""));
     let done = imported(&rig, &bundle).exits(7);
-    assert!(done.err.contains("it is another license's"), "{}", done.err);
+    assert!(done.err.contains("it belongs to another license"), "{}", done.err);
     assert_eq!(rig.ledger().standings(PROFILE).unwrap(), []);
 }
 
@@ -361,7 +361,11 @@ fn a_bundle_of_a_newer_form_is_refused_by_its_number() {
     let bundle = backup_of_a_grant(&rig);
     changed(&rig, &bundle, |it| it.replace("\"schema\":1", "\"schema\":2"));
     let done = imported(&rig, &bundle).exits(7);
-    assert!(done.err.contains("a newer biotrack-auth wrote it (form 2; this one knows 1)"), "{}", done.err);
+    assert!(
+        done.err.contains("a newer biotrack-auth wrote it (format 2; this version supports 1)"),
+        "{}",
+        done.err
+    );
     let whole =
         Sealable::from_bytes(opened(&rig, &bundle).replace("\"schema\":2", "\"schema\":1").into_bytes());
     let bundle = Bundle::read(&whole, "x").unwrap();
@@ -375,7 +379,7 @@ fn a_license_that_somebody_is_at_is_not_taken_in() {
     let file = rig.write("facts.csv", "ubi,license,username,name\n604001,L-1,ann@example.com,Hudson\n");
     process(&rig, |it| {
         let _waits = it.ask("L-1").unwrap();
-        assert!(imported(&rig, &file).exits(1).err.contains("L-1 is being worked on"));
+        assert!(imported(&rig, &file).exits(1).err.contains("L-1 is busy: "));
     });
     assert_eq!(record(&rig, "L-1").name, None);
 }

@@ -151,7 +151,7 @@ fn a_token_that_still_lasts_is_given_though_an_earlier_refresh_is_uncertain_and_
         .replies("/.well-known/oauth-authorization-server", std::iter::repeat_n(Reply::Unreachable, 3));
     let done = rig.run("token L-1").exits(0);
     assert_eq!(done.out, "access-1\n");
-    assert!(done.err.contains("The token from before is still valid, until "), "{}", done.err);
+    assert!(done.err.contains("The previous token is still valid, until "), "{}", done.err);
     assert_eq!(rig.run("token L-1").exits(0).out, "access-1.2\n", "it's settled as soon as it can be");
     assert_eq!(shown(&rig, "L-1").1, Vec::<&str>::new());
 }
@@ -218,7 +218,7 @@ fn a_lost_answer_does_not_end_a_grant_whose_access_token_still_lasts() {
         rig.provider.replies(TOKEN, [act_and(&lost)]);
         let done = rig.run("token L-1 --min-valid 45m").exits(0);
         assert_eq!(done.out, "access-1\n", "reporting goes on");
-        assert!(done.err.contains("The token from before is still valid, until 2026-"), "{}", done.err);
+        assert!(done.err.contains("The previous token is still valid, until 2026-"), "{}", done.err);
         // However often it's asked for, until it lapses.
         for minutes in [0, 1, 20, 8] {
             rig.minutes_pass(minutes);
@@ -282,7 +282,7 @@ fn where_no_token_lives_the_lost_answer_is_waited_for_and_asked_again_once_its_d
     let waits = waits(&rig);
     let done = rig.run("token L-1").exits(0);
     assert_eq!((done.out.as_str(), waits.lock().unwrap().as_slice()), ("access-1.1\n", &[20][..]));
-    assert!(done.err.contains("it's asked again in 20 s."), "{}", done.err);
+    assert!(done.err.contains("retrying in 20 s."), "{}", done.err);
 
     // The same for the next process, where the first was killed.
     let rig = lapsed();
@@ -319,7 +319,7 @@ fn a_refusal_behind_a_lost_answer_is_doubted_and_believed_once_a_separate_try_br
             done = rig.run("token L-1").exits(8);
         }
         assert!(
-            done.err.contains("the grant is no longer valid; but the answer to an earlier try was lost"),
+            done.err.contains("the grant is no longer valid; that isn't certain, because the answer to an earlier try was lost"),
             "{}",
             done.err
         );

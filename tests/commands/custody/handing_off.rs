@@ -76,7 +76,7 @@ fn an_answer_of_another_profile_is_not_taken_and_that_profile_is_named() {
             let told = it.find(&back).unwrap_err();
             assert_eq!(
                 told.to_string(),
-                "this is the answer for L-1 of profile local-sandbox, not of other; nothing was sent"
+                "this answer is for L-1 in profile local-sandbox, not in other; nothing was sent"
             );
             assert!(told.hint().unwrap().contains("complete --profile local-sandbox"));
         },
@@ -205,7 +205,11 @@ fn an_answer_that_was_taken_up_by_a_process_that_died_is_finished_or_reported_fi
     let back = answered_link(&rig);
     process(&rig, |it| drop(it.take_up(&back).unwrap()));
     let done = rig.run(&format!("complete '{back}'")).exits(8);
-    assert!(done.err.contains("an earlier run ended while the grant of L-1 was on its way"), "{}", done.err);
+    assert!(
+        done.err.contains("an earlier command ended while BioTrack was answering for L-1"),
+        "{}",
+        done.err
+    );
     assert!(done.err.contains("biotrack-auth register --ubi 604001 --license L-1"), "{}", done.err);
     assert_eq!((shown(&rig, "L-1").1, times(&rig, "issued")), (vec!["renewal_pending", "uncertain"], 0));
 }

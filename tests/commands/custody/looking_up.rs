@@ -56,7 +56,7 @@ fn a_grant_is_not_dead_because_this_client_may_not_look() {
         .replies(INTROSPECT, std::iter::repeat_with(|| Reply::Changed(json!({"active": false}))).take(20));
     let (active, invalid, unknown) = found(look(&rig, &["L-1", "L-2", "L-3"]));
     assert_eq!((active, invalid), (1, 0), "one refresh shows it");
-    assert!(unknown.len() == 2 && unknown[0].contains("whose refresh proved that it lives"), "{unknown:?}");
+    assert!(unknown.len() == 2 && unknown[0].contains("that a refresh then proved valid"), "{unknown:?}");
     assert_eq!(times(&rig, "refreshed"), 1, "the others' tokens aren't rotated");
     for license in ["L-1", "L-2", "L-3"] {
         assert_eq!(shown(&rig, license), (State::Active, vec![], None));
@@ -74,7 +74,7 @@ fn an_inactive_grant_that_nothing_can_confirm_is_unknown() {
         .replies(INTROSPECT, std::iter::repeat_with(|| Reply::Changed(json!({"active": false}))).take(2));
     let (active, invalid, unknown) = found(look(&rig, &["L-1"]));
     assert!(
-        (active, invalid) == (0, 0) && unknown[0].contains("no refresh token to prove that"),
+        (active, invalid) == (0, 0) && unknown[0].contains("no refresh token to confirm that"),
         "{unknown:?}"
     );
     for reply in
@@ -107,13 +107,13 @@ fn no_clear_answer_changes_nothing() {
     let rig = granted();
     for reply in [Reply::Status(503, String::new()), Reply::Lost, Reply::Status(200, "<html>".into())] {
         rig.provider.replies(INTROSPECT, [reply.clone(), reply]);
-        assert_eq!(found(look(&rig, &["L-1"])), (0, 0, vec!["no clear answer came".into()]));
+        assert_eq!(found(look(&rig, &["L-1"])), (0, 0, vec!["the provider gave no clear answer".into()]));
         assert_eq!(shown(&rig, "L-1"), (State::Active, vec![], None));
     }
     // Neither does one that comes only the second time.
     let inactive = || Reply::Changed(json!({"active": false}));
     rig.provider.replies(INTROSPECT, [inactive(), inactive(), Reply::Lost, Reply::Lost]);
-    assert_eq!(found(look(&rig, &["L-1"])), (0, 0, vec!["no clear answer came".into()]));
+    assert_eq!(found(look(&rig, &["L-1"])), (0, 0, vec!["the provider gave no clear answer".into()]));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_provider_that_may_look_no_refresh_tokens_up_proves_nothing_by_calling_one_i
     rig.provider.replies(INTROSPECT, [inactive()]);
     let (active, invalid, unknown) = found(look(&rig, &["L-1"]));
     assert!(
-        (active, invalid) == (0, 0) && unknown[0].contains("this provider may look no refresh tokens up")
+        (active, invalid) == (0, 0) && unknown[0].contains("this provider doesn't introspect refresh tokens")
     );
     assert_eq!(shown(&rig, "L-1").0, State::Active);
 }
@@ -167,7 +167,10 @@ fn what_has_no_living_grant_or_no_tokens_here_is_unknown() {
     let item = rig.keyring.accounts().pop().unwrap();
     rig.keyring.loses(&item);
     let (active, invalid, unknown) = found(look(&rig, &["L-1"]));
-    assert!((active, invalid) == (0, 0) && unknown[0].contains("the vault has no entry"), "{unknown:?}");
+    assert!(
+        (active, invalid) == (0, 0) && unknown[0].contains("the ledger names the vault entry"),
+        "{unknown:?}"
+    );
     assert_eq!(times(&rig, "introspected"), 0);
 }
 

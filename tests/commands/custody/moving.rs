@@ -46,7 +46,7 @@ fn every_secret_moves_to_the_other_vault_and_none_stays() {
     assert_eq!(done.err, "Vault: keyring. 6 secrets moved.\n");
     assert_eq!(
         rig.run("config vault keyring").exits(0).err,
-        "Vault: keyring. Every secret was there already.\n"
+        "Vault: keyring. Every secret was already there.\n"
     );
     all_are_in(&rig, VaultKind::Keyring, &link);
 
@@ -55,7 +55,7 @@ fn every_secret_moves_to_the_other_vault_and_none_stays() {
     assert_eq!(done.err, "Vault: sealed. 6 secrets moved.\n");
     assert_eq!(
         rig.run("config vault sealed").exits(0).err,
-        "Vault: sealed. Every secret was there already.\n"
+        "Vault: sealed. Every secret was already there.\n"
     );
     all_are_in(&rig, VaultKind::Sealed, &link);
     oracle::holds(&rig);
@@ -80,7 +80,7 @@ fn a_license_that_somebody_is_at_stops_the_move_before_anything_is_changed() {
         let _waits = it.ask("L-2").unwrap();
         let items = rig.keyring.accounts();
         let done = rig.run("config vault sealed").exits(1);
-        assert!(done.err.contains("L-2 is being worked on by sam@desk"), "{}", done.err);
+        assert!(done.err.contains("L-2 is busy: sam@desk"), "{}", done.err);
         assert_eq!(rig.keyring.accounts(), items);
     });
     assert_eq!(rig.run("token L-1").exits(0).out, "access-1\n");
@@ -113,7 +113,7 @@ fn one_secret_that_cannot_be_read_stops_the_move_before_anything_is_changed() {
     let item = rig.keyring.accounts().into_iter().find(|it| it.contains("/L-2/")).unwrap();
     rig.keyring.loses(&item);
     let done = rig.run("config vault sealed").exits(7);
-    assert!(done.err.contains("the vault has no entry"), "{}", done.err);
+    assert!(done.err.contains("the ledger names the vault entry"), "{}", done.err);
     assert_eq!(rig.run("token L-1").exits(0).out, "access-1\n");
     assert_eq!(rig.profile().profile, PROFILE);
 }
@@ -249,7 +249,7 @@ fn who_begins_while_a_move_reads_the_secrets_is_left_alone() {
     revocation.opens();
     assert_eq!(running.join().unwrap(), 0);
     let moved = moved.exits(1);
-    assert!(moved.err.contains("L-1 is being worked on by sam@desk"), "{}", moved.err);
+    assert!(moved.err.contains("L-1 is busy: sam@desk"), "{}", moved.err);
     assert_eq!((shown(&rig, "L-1").0, kept(&rig, "L-1")), (State::Deactivated, vec![]));
     assert_eq!(rig.keyring.accounts().len(), 0);
     oracle::rests(&rig);
@@ -285,7 +285,7 @@ fn a_move_goes_by_what_the_ledger_says_and_gives_up_where_others_never_rest() {
     let told = moved.unwrap_err().to_string();
     assert_eq!(
         (told.as_str(), named),
-        ("others keep changing secrets: run the command again when they have ended", 0)
+        ("other processes keep changing secrets: run the command again when they have finished", 0)
     );
     assert_eq!(rig.run("token L-1").exits(0).out, "access-1\n");
 }

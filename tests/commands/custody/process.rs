@@ -222,7 +222,7 @@ impl Process<'_> {
         self.custody.recover(&key(license))
     }
 
-    /// The same of a license that is given up without asking the provider.
+    /// The same of a license that is canceled without asking the provider.
     pub(super) fn abandon(&mut self, license: &str) -> Result<()> {
         self.custody.abandon(&key(license)).map(drop)
     }

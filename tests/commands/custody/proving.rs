@@ -36,9 +36,9 @@ fn unconfirmed(rig: &Rig) -> Vec<String> {
 fn a_new_grant_that_is_called_inactive_or_cannot_be_looked_up_is_no_wasted_consent() {
     for (reply, why) in [
         (inactive(), "the provider called the new grant inactive"),
-        (Reply::Status(500, String::new()), "no clear answer came"),
-        (Reply::Status(401, r#"{"error":"invalid_client"}"#.into()), "no clear answer came"),
-        (Reply::Unheard, "no clear answer came"),
+        (Reply::Status(500, String::new()), "the provider gave no clear answer"),
+        (Reply::Status(401, r#"{"error":"invalid_client"}"#.into()), "the provider gave no clear answer"),
+        (Reply::Unheard, "the provider gave no clear answer"),
     ] {
         let rig = Rig::new();
         rig.adds_to_profile("introspect = true");
@@ -59,7 +59,7 @@ fn a_provider_without_introspection_confirms_no_grant_and_loses_none() {
     let without = Reply::Changed(json!({"introspection_endpoint": null}));
     rig.provider.replies("/.well-known/oauth-authorization-server", [without]);
     drop(rig.grant("L-1"));
-    assert_eq!(unconfirmed(&rig), ["Introspection (the provider offers none)"]);
+    assert_eq!(unconfirmed(&rig), ["Introspection (the provider offers no introspection)"]);
 }
 
 #[test]

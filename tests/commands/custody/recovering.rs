@@ -133,7 +133,11 @@ fn a_code_that_has_lapsed_meanwhile_is_told_of_and_asked_anew() {
     left_arrived(&rig);
     rig.provider.replies(TOKEN, [Reply::Status(400, json!({"error": "invalid_grant"}).to_string())]);
     let done = rig.run(&register("L-1")).exits(0);
-    assert!(done.err.contains("What an earlier run had left of L-1 can't be used"), "{}", done.err);
+    assert!(
+        done.err.contains("The unfinished grant that an earlier command left for L-1 can't be used"),
+        "{}",
+        done.err
+    );
     assert_eq!(times(&rig, "consented"), 2);
     assert_eq!(history(&rig, "L-1"), ["asked", "failed", "asked", "granted"]);
 }
@@ -199,7 +203,7 @@ fn another_admins_grant_is_held_by_whoever_recovers_it_too() {
     for rig in [granted(Rig::new()), granted(Rig::with_keyring())] {
         left_answered(&rig, Some(BOB));
         let done = rig.run("renew L-1 --browser scripted").exits(6);
-        assert!(done.err.contains("Finished the grant of L-1"), "{}", done.err);
+        assert!(done.err.contains("Stored the grant for L-1"), "{}", done.err);
         assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Held, 2)]);
         assert_eq!(times(&rig, "consented"), 2);
         oracle::holds(&rig);
@@ -215,16 +219,12 @@ fn a_wrong_grant_is_refused_by_whoever_recovers_it_too() {
             rig.world().table_refuses("secret", true);
             let told = it.store(vec![answer]).pop().unwrap().unwrap_err();
             let fate = told.hint().unwrap();
-            assert!(fate.contains("it waits sealed in the journal"), "{fate}");
+            assert!(fate.contains("kept sealed in the journal"), "{fate}");
             rig.world().table_refuses("secret", false);
         });
         oracle::holds(&rig);
         let done = rig.run("renew L-1 --browser scripted").exits(0);
-        assert!(
-            done.err.contains("can't be used: L-1: what was granted isn't what was asked"),
-            "{}",
-            done.err
-        );
+        assert!(done.err.contains("can't be used: L-1: the grant differs from the request"), "{}", done.err);
         assert_eq!((kept(&rig, "L-1"), times(&rig, "revoked L-1: access-2")), (vec![(Role::Live, 3)], 1));
         oracle::rests(&rig);
     }
@@ -237,7 +237,7 @@ fn it_is_said_whose_grant_was_finished_where_another_admin_is_asked_now() {
     let other = register("L-1").replace(crate::rig::ADMIN, BOB);
     let done = rig.run(&other).exits(0);
     assert!(
-        done.err.contains("It was asked of ann@example.com; to ask bob@example.com, run the command again."),
+        done.err.contains("ann@example.com granted it. To ask bob@example.com, run the command again."),
         "{}",
         done.err
     );
@@ -261,7 +261,7 @@ fn a_deactivation_that_was_cut_short_is_told_of_and_finished_by_the_same_command
 
     let rig = Rig::of(left);
     let done = rig.run("renew L-1 --browser scripted").exits(0);
-    assert!(done.err.contains("An earlier run ended while L-1 was being deactivated"), "{}", done.err);
+    assert!(done.err.contains("An earlier command ended while it deactivated L-1"), "{}", done.err);
     oracle::rests(&rig);
 }
 

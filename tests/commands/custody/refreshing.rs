@@ -101,7 +101,7 @@ fn without_a_living_grant_there_is_no_token_and_the_command_that_has_it_consente
     refused(&rig, 4, "L-1 is deactivated");
     drop(rig.grant("L-1"));
     rig.world().ledger().execute("DELETE FROM secret", []).unwrap();
-    refused(&rig, 4, "L-1 is active, but its tokens aren't here");
+    refused(&rig, 4, "L-1 is active, but its tokens are not on this host");
     refused(&rig, 4, "biotrack-auth renew 604001/L-1");
     assert_eq!(times(&rig, "refreshed"), 0);
 }
@@ -175,7 +175,7 @@ fn a_provider_that_rotates_and_keeps_the_new_token_to_itself_leaves_a_dead_one_a
     assert_eq!(rig.run("token L-1").exits(0).out, "access-1.1\n");
     rig.minutes_pass(61);
     let done = rig.run("token L-1").exits(4);
-    let told = "the last refresh brought no new refresh token, and the one from before is refused";
+    let told = "the last refresh returned no new refresh token, and the provider refused the old one";
     assert!(done.err.contains(told) && done.err.contains("biotrack-auth renew 604001/L-1"), "{}", done.err);
     assert!(last_line(&rig, "L-1").contains(told), "{}", last_line(&rig, "L-1"));
     assert_eq!(shown(&rig, "L-1").0, State::Invalid);
@@ -318,7 +318,7 @@ fn a_stored_token_that_no_header_may_hold_is_not_handed_out() {
     rig.keyring.puts(&item, stored.replace("access-1", "two\\nlines").as_bytes());
     let done = rig.run("token L-1").exits(8);
     assert!(
-        done.out.is_empty() && done.err.contains("characters that no token may have"),
+        done.out.is_empty() && done.err.contains("an access token with invalid characters"),
         "{}",
         done.transcript()
     );

@@ -56,7 +56,7 @@ fn where_a_revocation_could_end_others_a_wrong_grant_is_left_and_that_is_said() 
     rig.provider.replies(TOKEN, [Reply::Changed(json!({"location": "L-2"}))]);
     let done = rig.run(&register("L-1")).exits(6);
     assert!(
-        done.err.contains("It can't be revoked alone here, so it stays valid at BioTrack"),
+        done.err.contains("It can't be revoked separately, so it stays valid at BioTrack"),
         "{}",
         done.err
     );
@@ -70,7 +70,7 @@ fn a_wrong_grant_whose_end_is_not_confirmed_is_kept_for_the_next_command() {
         rig.provider.replies(TOKEN, [Reply::Changed(json!({"company": "Other Vendor LLC"}))]);
         rig.provider.replies(REVOKE, [Reply::Unreachable]);
         let done = rig.run(&register("L-1")).exits(6);
-        assert!(done.err.contains("its revocation hasn't been answered yet"), "{}", done.err);
+        assert!(done.err.contains("BioTrack has not confirmed its revocation yet"), "{}", done.err);
         assert_eq!(kept(&rig, "L-1"), [(Role::Unwanted, 1)]);
         assert_eq!(shown(&rig, "L-1").1, ["revocation_pending"]);
         oracle::holds(&rig);

@@ -88,7 +88,7 @@ fn an_older_token_set_that_is_put_back_is_refused_with_its_number_and_without() 
     drop(rig.run("token L-1").exits(0));
     let new = blob(&rig, "L-1");
     lay(&rig, "L-1", &old);
-    let told = "L-1: the secret in the ledger is number 1, and number 2 was stored here";
+    let told = "L-1: the ledger holds secret number 1, but number 2 was stored here";
     refused(&rig, "token L-1 --min-valid 2h", told);
     change(&rig, "UPDATE secret SET generation = 1");
     refused(&rig, "token L-1 --min-valid 2h", told);
@@ -199,7 +199,7 @@ fn a_client_secret_goes_to_no_other_profile_and_an_older_one_or_anybodys_is_not_
     keep(PROFILE, "second");
     assert_eq!(secret().unwrap().as_deref(), Some("second"));
     laid(&first);
-    assert!(secret().unwrap_err().contains("is number 1, and number 2 was stored here"));
+    assert!(secret().unwrap_err().contains("holds secret number 1, but number 2 was stored here"));
     keep("production", "theirs");
     laid(&is("production"));
     assert!(secret().unwrap_err().contains("was sealed for profile production"));
@@ -231,7 +231,7 @@ fn a_profile_that_was_moved_is_told_with_both_values_and_its_secrets_are_taken_o
         let was = rig.profile();
         rig.adds_to_profile("client_id = \"another\"");
         let told = format!(
-            "L-1: the secret was sealed for {} (client {}), and the profile {PROFILE} is at {} (client another)",
+            "L-1: the secret was sealed for {} (client {}), but the profile {PROFILE} is now {} (client another)",
             was.url, was.client_id, was.url
         );
         refused(&rig, "token L-1", &told);
@@ -352,7 +352,7 @@ fn a_license_that_was_removed_and_comes_back_goes_on_counting() {
     drop(rig.grant("L-1"));
     assert_eq!(record(&rig, "L-1").generation, before.next());
     lay(&rig, "L-1", &old);
-    refused(&rig, "token L-1", "is number 1, and number 2 was stored here");
+    refused(&rig, "token L-1", "holds secret number 1, but number 2 was stored here");
 }
 
 #[test]

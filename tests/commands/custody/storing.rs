@@ -93,7 +93,7 @@ fn a_vault_that_gives_back_something_else_is_not_used() {
         }
     });
     let done = rig.run(&register("L-1")).exits(7);
-    assert!(done.err.contains("the vault gave back something else than was written"), "{}", done.err);
+    assert!(done.err.contains("the vault returned different data than was stored"), "{}", done.err);
     assert!(*probed.lock().unwrap() && rig.provider.log().is_empty());
     assert_eq!(rig.keyring.accounts(), Vec::<String>::new(), "and nothing of it is left there");
 }
@@ -259,7 +259,11 @@ fn an_answer_that_is_lost_or_says_nothing_makes_the_record_uncertain_and_a_refus
     let rig = Rig::new();
     rig.provider.replies(TOKEN, [Reply::Status(400, json!({"error": "invalid_grant"}).to_string())]);
     let done = rig.run(&register("L-1")).exits(5);
-    assert!(done.err.contains("the code that BioTrack sent had lapsed or was used already"), "{}", done.err);
+    assert!(
+        done.err.contains("BioTrack refused the code, which had lapsed or was already used"),
+        "{}",
+        done.err
+    );
     assert_eq!(shown(&rig, "L-1").1, Vec::<&str>::new());
     assert_eq!(history(&rig, "L-1"), ["asked", "failed"]);
 }
@@ -280,7 +284,11 @@ fn a_grant_that_the_vault_cannot_take_waits_sealed_and_needs_no_new_consent() {
     oracle::holds(&rig);
     rig.keyring.locks(false);
     let done = rig.run(&register("L-1")).exits(0);
-    assert!(done.err.contains("Finished the grant of L-1 that an earlier run had left."), "{}", done.err);
+    assert!(
+        done.err.contains("Stored the grant for L-1 that an earlier command had left unfinished."),
+        "{}",
+        done.err
+    );
     assert_eq!((times(&rig, "consented"), times(&rig, "issued")), (1, 1));
     oracle::rests(&rig);
 }
@@ -413,7 +421,7 @@ fn a_record_that_others_keep_writing_is_decided_on_anew_and_in_the_end_refuses_t
             match it.asks(vec![question]).unwrap().pop().unwrap() {
                 Ok(_) => assert!(is_asked),
                 Err(refused) => {
-                    assert_eq!(refused.to_string(), "L-1 was changed by someone else in the meantime");
+                    assert_eq!(refused.to_string(), "another process changed L-1 in the meantime");
                     assert!(!is_asked);
                     assert_eq!(
                         rig.keyring.accounts(),

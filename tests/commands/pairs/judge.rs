@@ -101,7 +101,7 @@ fn moved(home: &Home) -> Result<(), String> {
     let identity = rig.file("key.txt");
     // A name that another export took meanwhile is given free, as it's told, and the next command gives it.
     let told = rig.run(&format!("token {LICENSE}")).err;
-    if told.contains("another file has its name: move that away") {
+    if told.contains("another file has its name: move that file away") {
         std::fs::rename(rig.file(BUNDLES[0]), rig.file("another.age")).unwrap();
         let _ = rig.run(&format!("token {LICENSE}"));
     }

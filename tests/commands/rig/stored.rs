@@ -46,7 +46,7 @@ impl Rig {
 
     /// Changes a record as if something else had.
     pub fn changes(&self, license: &str, made: impl FnOnce(&mut Authorization)) {
-        assert!(self.tries_to_change(license, made), "{license} was changed by somebody else meanwhile");
+        assert!(self.tries_to_change(license, made), "{license} was changed by another process meanwhile");
     }
 
     /// The same; whether nobody else was quicker.

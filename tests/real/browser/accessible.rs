@@ -103,7 +103,7 @@ fn keys_alone_grant_access() {
 fn each_other_answer_is_for_everybody() {
     for (mishap, heading) in [
         (Mishap::WrongLocation, "Not authorized"),
-        (Mishap::OtherUser, "One more question"),
+        (Mishap::OtherUser, "Waiting for approval"),
         (Mishap::ServerError, ""),
         (Mishap::Denied, "Not authorized"),
     ] {

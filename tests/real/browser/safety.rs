@@ -82,7 +82,7 @@ fn a_stranger_at_the_listener_is_shown_a_page_and_nothing_more() {
     let back = browser.script("return new URL(location).searchParams.get('redirect_uri')");
     let back = back.as_str().unwrap();
     browser.open(&format!("{back}?code=stolen&state=guessed"));
-    browser.headed("Not an answer to this question");
+    browser.headed("This address was ignored");
     browser.open(&asked.address);
     grant(&browser);
     browser.headed("Access granted");

@@ -137,7 +137,7 @@ fn the_page_shows_every_license_and_what_must_be_granted_and_asks_nobody_else() 
     {
         assert!(row.contains(part), "no {part} in {row}");
     }
-    assert!(browser.text("tr.admin").contains("signed in to BioTrack as this admin"));
+    assert!(browser.text("tr.admin").contains("sign in to BioTrack as this admin"));
     // What a screen reader is told.
     assert_eq!(browser.script("return document.title"), "3 left · worklist");
     assert_eq!(browser.script("return document.documentElement.lang"), "en");
@@ -187,7 +187,7 @@ fn what_happens_is_seen_without_a_reload() {
 
     shown.worklist.ended("The run is over: 1 granted, 1 failed.".into());
     shown.until("document.querySelector('#end').innerText.includes('The run is over')");
-    assert_eq!(browser.script("return document.title"), "Over · worklist");
+    assert_eq!(browser.script("return document.title"), "Ended · worklist");
     assert_eq!(browser.script("return document.querySelectorAll('button, .do a:not([hidden])').length"), 0);
     assert_eq!(browser.script("return window.same"), true);
     shown.is_quiet();
@@ -260,14 +260,14 @@ fn buttons_say_what_is_to_be_done() {
     assert_eq!(action, WorklistAction::Skip(2));
     shown.worklist.show(2, Progress::Skipped, "");
     reply.done();
-    shown.until("document.querySelector('[data-n=\"2\"] .do button')?.innerText === 'Take back'");
+    shown.until("document.querySelector('[data-n=\"2\"] .do button')?.innerText === 'Reopen'");
     // The button is gone; who pressed it is still in its row.
     shown.until("document.activeElement.closest('tr')?.dataset.n === '2'");
     browser.click("[data-n='2'] .do button");
     let (action, reply) = shown.action();
     assert_eq!(action, WorklistAction::Retry(2));
     reply.done();
-    shown.worklist.notice(Some("BioTrack doesn't answer; trying again at 14:05".into()));
+    shown.worklist.notice(Some("BioTrack is not responding; retrying at 14:05".into()));
     browser.until("return document.querySelector('#notice button')");
     browser.click("#notice button");
     let (action, reply) = shown.action();
@@ -346,7 +346,7 @@ fn it_is_for_everybody_at_each_stage_and_by_keys_alone() {
 
     shown.worklist.show(0, Progress::Granted, "until 11 Aug 2026");
     shown.worklist.show(1, Progress::Failed, "denied by the admin");
-    shown.worklist.show(2, Progress::HandedOff, "a link for elsewhere is out");
+    shown.worklist.show(2, Progress::HandedOff, "a link is open");
     shown.worklist.notice(Some("Next admin: bob@example.com".into()));
     shown.until("document.querySelector('#notice').innerText.includes('bob@example.com')");
     is_for_everybody(browser);
@@ -394,7 +394,7 @@ fn the_end_is_told_though_the_program_goes_at_once() {
     shown.worklist.ended("All 3 are granted.".into());
     shown.session = None;
     shown.until("document.querySelector('#end').innerText === 'All 3 are granted.'");
-    assert_eq!(shown.browser.script("return document.title"), "Over · worklist");
+    assert_eq!(shown.browser.script("return document.title"), "Ended · worklist");
     assert!(shown.browser.text("#counts").contains("3 granted"));
 }
 
@@ -427,7 +427,7 @@ fn a_link_for_elsewhere_is_shown_and_what_comes_back_is_given_to_the_program() {
     browser.click("[data-n='1'] .do button[data-wish^=handoff]");
     let (action, reply) = shown.action();
     assert_eq!(action, WorklistAction::HandOff(1));
-    shown.worklist.show(1, Progress::HandedOff, "a link for elsewhere is out");
+    shown.worklist.show(1, Progress::HandedOff, "a link is open");
     let message = format!("Please open {LINK}");
     shown.worklist.handed_off(1, HandedOffLink { address: LINK.into(), message });
     reply.tell(&json!({ "address": LINK }));
@@ -522,7 +522,7 @@ fn a_reload_shows_all_of_it_again() {
         address: "https://biotr.ac/oauth?a=\"b\"&c=<d>".into(),
         message: "Hello\nAnn".into(),
     };
-    shown.worklist.show(0, Progress::HandedOff, "a link for elsewhere is out");
+    shown.worklist.show(0, Progress::HandedOff, "a link is open");
     shown.worklist.handed_off(0, link.clone());
     shown.worklist.awaits(1, Some(bobs("101-X0002-D1", 7)));
     for _ in 0..2 {

@@ -44,7 +44,7 @@ fn keys_skip_open_the_next_and_leave_the_rest_for_later() {
     screen.shows("604001/L-1, ann@example.com: skipped at the terminal");
     screen.types("q");
     // The error comes after the summary, and the shell's prompt after both.
-    let seen = screen.shows("To go on: biotrack-auth renew --resume");
+    let seen = screen.shows("To continue: biotrack-auth renew --resume");
     assert!(seen.contains("3 licenses: 1 skipped, 2 left."), "{seen}");
     // The terminal is as it was: what's typed is seen again, at the prompt or before it.
     screen.types("echo still here");
@@ -55,7 +55,7 @@ fn keys_skip_open_the_next_and_leave_the_rest_for_later() {
 #[test]
 fn another_admins_grants_are_asked_about_once() {
     let (rig, _crowd, screen) = renewing(Will::GrantAs("boss@example.com".into()), "--tabs 2");
-    let seen = screen.shows("Accept the grants of boss@example.com?");
+    let seen = screen.shows("Accept grants from boss@example.com?");
     assert!(seen.contains("y yes"), "{seen}");
     screen.types("y");
     screen.shows("Next: bob@example.com");
@@ -68,7 +68,7 @@ fn another_admins_grants_are_asked_about_once() {
 #[test]
 fn nobody_there_pauses_the_run_and_it_can_be_taken_up_again() {
     let (_rig, _crowd, screen) = renewing(Will::Ignore, "--timeout 2s");
-    screen.shows("Nobody answered in time.");
+    screen.shows("No admin answered in time.");
     screen.types("r");
     screen.types("n");
     screen.shows("▸ 604001/L-1");

@@ -57,7 +57,7 @@ fn one_failure_stops_no_other_and_is_3_and_the_command_that_tries_it_again_is_na
     let (rig, crowd) = (fleet(), crowd(&["L-2"]));
     let run = rig.run(&["renew", "--due", "--browser", &crowd.browser()]).exits(3);
     let run = run.answers("3 licenses: 2 granted, 1 failed.").answers("✗ 604001/L-2: the admin refused");
-    run.says("1 of 3 licenses failed").says("To try those again: biotrack-auth renew 604001/L-2\n");
+    run.says("1 of 3 licenses failed").says("To retry the failed ones: biotrack-auth renew 604001/L-2\n");
     assert_eq!(rig.counted("token_issued"), 2);
 }
 
@@ -110,7 +110,7 @@ fn interrupted_it_is_130_says_how_to_go_on_and_the_rest_is_done_then() {
     running.until("opened");
     send("INT", &running.child);
     let run = running.ended();
-    let run = run.exits(130).says("To go on: biotrack-auth renew --resume");
+    let run = run.exits(130).says("To continue: biotrack-auth renew --resume");
     let last = events(&run).pop().unwrap();
     assert_eq!((&last["counts"]["left"], &last["error"]["code"]), (&3.into(), &"interrupted".into()));
     // Nobody's word stands in the history as a failure: they were only not asked any more.
@@ -203,7 +203,7 @@ fn a_provider_that_stays_away_ends_an_unattended_run_and_the_rest_is_left() {
     let crowd = crowd(&[]);
     let browser = crowd.browser();
     let run = rig.run(&["renew", "--due", "--timeout", "2s", "--browser", &browser, "--format", "jsonl"]);
-    let last = events(&run.exits(8).says("renew --resume goes on")).pop().unwrap();
+    let last = events(&run.exits(8).says("Resume it: biotrack-auth renew --resume")).pop().unwrap();
     let left = last["counts"]["left"].as_u64().unwrap();
     assert!(left >= 20, "most weren't asked in vain: {last}");
     rig.sandbox().set_fail(&[]);
@@ -237,7 +237,7 @@ fn while_the_provider_is_away_nobody_is_sent_to_its_page() {
     let mut running = Running::start(&rig, &["renew", "--due", "--no-browser", "--timeout", "3s"]);
     running.until("opened");
     rig.sandbox().set_fail(&[Mishap::Down]);
-    let run = running.ended().exits(3).says("renew --resume goes on");
+    let run = running.ended().exits(3).says("Resume it: biotrack-auth renew --resume");
     let events = events(&run);
     assert_eq!(about(&events, "failed"), ["L-1"]);
     assert_eq!(about(&events, "opened"), Vec::<String>::new());

@@ -19,7 +19,7 @@ fn killed_between_code_and_ledger_it_is_uncertain_and_the_next_command_mends_it(
     assert_eq!(holds(&rig, 0), Found::Uncertain);
     rig.keeps_secrets(&seen.secrets());
     proxy.go.send(()).unwrap();
-    go_on(&rig, &[]).says("uncertain. Asking again");
+    go_on(&rig, &[]).says("it is uncertain whether access was granted. Asking again");
     is_whole(&rig);
     assert_eq!(rig.counted("token_issued"), 2);
 }

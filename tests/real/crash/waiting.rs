@@ -44,7 +44,7 @@ fn a_second_process_is_told_who_is_at_it() {
     let rig = Rig::new();
     let mut child = waiting(&rig, &register(LICENSE, &NOBODY));
     let who = format!("process {}", child.id());
-    rig.register(LICENSE).exits(1).answers_nothing().says("is being worked on by").says(&who);
+    rig.register(LICENSE).exits(1).answers_nothing().says("is busy: ").says(&who);
     rig.run(&["deactivate", LICENSE, "--yes"]).exits(1).says(&who);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -61,7 +61,7 @@ fn a_signal_while_waiting_ends_it_at_once_and_leaves_the_record_as_it_was() {
         Run::of(child.wait_with_output().unwrap())
             .exits(130)
             .answers_nothing()
-            .says("within 10 minutes, if Grant Access was clicked: biotrack-auth complete -");
+            .says("If Grant Access was clicked, run within 10 minutes: biotrack-auth complete -");
         let mut now = rig.only();
         assert_eq!(now["next_command"], "biotrack-auth complete -");
         now["next_command"] = before["next_command"].clone();

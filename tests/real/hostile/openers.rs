@@ -285,7 +285,7 @@ fn a_browser_that_steers_the_terminal_is_refused_and_not_repeated() {
     let mut command = rig.command(&register("L-1", &[]));
     let run = Run::of(command.env("BROWSER", "\u{1b}]52;c;aGk=\u{7}").output().unwrap());
     assert!(!run.err.contains('\u{1b}'), "{run:?}");
-    run.exits(2).says("the environment variable BROWSER has a control character in it");
+    run.exits(2).says("the environment variable BROWSER contains a control character");
 }
 
 #[test]

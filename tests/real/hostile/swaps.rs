@@ -204,7 +204,7 @@ fn as_root_no_secret_goes_to_a_session_of_another_user() {
         ];
         let mut command = it.rig.command(&arguments);
         command.env("BIOTRACK_AUTH_HOME", &home).env(name, value);
-        Run::of(command.output().unwrap()).exits(7).says("another user's hands");
+        Run::of(command.output().unwrap()).exits(7).says("belongs to another user");
         assert!(bus.accept().is_err(), "{name}: it was asked");
     }
 }

@@ -124,7 +124,7 @@ fn a_wrong_grant_is_revoked_once_the_keyring_is_open_again() {
         rig.run(&register("L-1", &["--browser", &browser]))
             .exits(6)
             .answers_nothing()
-            .says("waits sealed in the journal");
+            .says("is kept sealed in the journal");
         assert_eq!((rig.counted("token_issued"), rig.counted("token_revoked")), (1, 0));
         assert_eq!(rig.only()["conditions"], json!(["granted_not_stored"]));
         log_in_again();

@@ -49,7 +49,7 @@ fn an_event_an_expiry_with_alarms_and_weekends_on_friday() {
     assert!(first["description"].as_str().unwrap().ends_with("\nbiotrack-auth renew 604001/L-1"), "{first}");
     // A Sunday; the Friday before, the same hour in New York.
     assert_eq!(sunday["start"], "2036-03-14T16:00:00+00:00");
-    assert!(sunday["description"].as_str().unwrap().contains("act on this Friday"), "{sunday}");
+    assert!(sunday["description"].as_str().unwrap().contains("renew by Friday"), "{sunday}");
     assert!(sunday["description"].as_str().unwrap().contains("2036-03-16 12:00 EDT"), "{sunday}");
 }
 

@@ -106,8 +106,7 @@ fn it_mails_what_must_be_renewed_and_nothing_where_nothing_must() {
         std::fs::read_to_string(due.file("environment")).ok().filter(|text| !text.is_empty())
     });
     // What isn't there is as loud as what is due, at each line.
-    for (home, said) in
-        [(&absent, "there is no ledger at"), (&renamed, "which the configuration doesn't name")]
+    for (home, said) in [(&absent, "there is no ledger at"), (&renamed, "which is not in the configuration")]
     {
         for line in SHIPPED {
             let subject = format!("BIOTRACK_AUTH_HOME={} biotrack-auth {line}", home.home().display());

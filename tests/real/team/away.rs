@@ -120,7 +120,7 @@ fn a_silent_line_holds_up_neither_browser_nor_monitor_nor_the_end() {
     assert!(listener.asks("/healthz").contains("\"ok\":true"));
     line.goes_silent();
     let health = listener.asks("/healthz");
-    assert!(health.starts_with("503") && health.contains("doesn't answer"), "{health}");
+    assert!(health.starts_with("503") && health.contains("is not responding"), "{health}");
     is_kept(&listener.asks(&back));
     assert!(listener.asks("/healthz").starts_with("503"));
     team.rig.until(|| listener.told().contains("can't be reached"));
@@ -165,7 +165,9 @@ fn a_grant_that_comes_over_a_silent_line_is_kept_here_while_it_is_silent() {
     line.goes_silent();
     fs::write(&gate, "").unwrap();
     let ended = Run::of(asking.wait_with_output().unwrap()).exits(7);
-    ended.says("L-1 was granted, but the grant can't be stored yet").says("finishes without a new consent");
+    ended
+        .says("L-1 was granted, but the grant can't be stored yet")
+        .says("stores the grant without asking the admin again");
     team.rig.until(|| fs::read_to_string(&page).is_ok_and(|page| page.contains("kept")));
     assert_eq!(team.rig.counted("token_issued"), 1);
     line.carries();

@@ -159,7 +159,7 @@ fn an_event_that_somebody_appends_by_hand_is_chained_and_told_under_their_role()
         ));
         assert_eq!(said.unwrap(), "t");
     }
-    shared.team.run(0, &["history", "verify"]).exits(0).answers("whole");
+    shared.team.run(0, &["history", "verify"]).exits(0).answers("intact");
     let told = shared.team.run(0, &["history", "L-1", "--json"]).exits(0).json();
     let links = told["links"].as_array().unwrap();
     let of = |detail: &str| links.iter().find(|it| it["detail"] == detail).unwrap();

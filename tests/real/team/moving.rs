@@ -123,7 +123,7 @@ fn every_row_of_every_table_is_the_same_after_a_move_to_a_server_and_back() {
     assert_eq!(home.states(), home.expected["states"]);
     home.run(&["config", "ledger", "move", "sqlite"]).exits(0);
     assert_eq!(kept(rows(&home.file("ledger.db"), None)), before);
-    assert!(home.run(&["history", "verify"]).exits(0).out.contains("whole"));
+    assert!(home.run(&["history", "verify"]).exits(0).out.contains("intact"));
     home.run(&["complete", &home.answers("L-OUT")]).exits(0);
 }
 
@@ -187,7 +187,7 @@ fn it_does_not_move_over_others_records_nor_out_of_a_keyring_nor_while_somebody_
     let before = seen(&rig);
     let other = lived();
     let address = to_server(&other);
-    rig.run(&["config", "ledger", "move", &address]).exits(7).says("has records of its own");
+    rig.run(&["config", "ledger", "move", &address]).exits(7).says("already has records");
     assert_eq!(seen(&rig), before);
     let config = rig.file("config.toml");
     let sealed = fs::read_to_string(&config).unwrap();
@@ -205,7 +205,9 @@ fn it_does_not_move_over_others_records_nor_out_of_a_keyring_nor_while_somebody_
     fs::write(gate, "").unwrap();
     assert!(asking.wait_with_output().unwrap().status.success());
     rig.run(&["config", "ledger", "move", &fresh]).exits(0);
-    rig.run(&["config", "ledger", "move", "nonsense"]).exits(2).says("no address of a PostgreSQL database");
+    rig.run(&["config", "ledger", "move", "nonsense"])
+        .exits(2)
+        .says("isn't the address of a PostgreSQL database");
     rig.run(&["config", "vault", "keyring"]).exits(2).says("config ledger move sqlite");
 }
 

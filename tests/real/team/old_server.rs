@@ -120,7 +120,7 @@ fn whoever_uses_an_old_ledger_is_told_both_numbers_and_only_its_owner_migrates_i
             let refused = old.home.run(words).exits(7);
             let said = refused.err;
             assert!(
-                said.contains("has schema 7") && said.contains(&format!("works with schema {SCHEMA}")),
+                said.contains("has schema 7") && said.contains(&format!("needs schema {SCHEMA}")),
                 "{role} {words:?}: {said}"
             );
             assert!(said.contains("biotrack-auth doctor --fix"), "{role} {words:?}: {said}");
@@ -133,17 +133,17 @@ fn whoever_uses_an_old_ledger_is_told_both_numbers_and_only_its_owner_migrates_i
     for role in ["reader", "writer"] {
         old.is(role);
         let told = old.home.run(&["doctor", "--fix"]).exits(1).out;
-        assert!(told.contains(&format!("the role {}, which owns it", old.role("owner"))), "{role}: {told}");
+        assert!(told.contains(&format!("its owner, the role {}", old.role("owner"))), "{role}: {told}");
         assert!(untouched(), "{role}");
     }
     old.is("owner");
     let fixed = old.home.run(&["doctor", "--fix"]).exits(0).out;
-    assert!(fixed.contains(&format!("it had schema 7, and has schema {SCHEMA} now")), "{fixed}");
+    assert!(fixed.contains(&format!("migrated from schema 7 to schema {SCHEMA}")), "{fixed}");
     assert_eq!(old.schema(), SCHEMA.to_string());
     assert_eq!(old.rows(&columns), before);
     let again = old.home.run(&["doctor", "--fix"]).exits(0).out;
     assert!(
-        !again.contains("it had schema") && again.contains(&format!("schema {SCHEMA}: sound")),
+        !again.contains("migrated from schema") && again.contains(&format!("schema {SCHEMA}: OK")),
         "{again}"
     );
 
@@ -161,7 +161,7 @@ fn whoever_uses_an_old_ledger_is_told_both_numbers_and_only_its_owner_migrates_i
     }
     old.is("reader");
     assert_eq!(old.home.states(), old.home.expected["states"]);
-    assert!(old.home.run(&["history", "verify"]).exits(0).out.contains("whole"));
+    assert!(old.home.run(&["history", "verify"]).exits(0).out.contains("intact"));
     old.is("writer");
     for (license, hash) in old.home.expected["tokens"].as_object().unwrap() {
         let token = old.home.run(&["token", license]).exits(0).out;

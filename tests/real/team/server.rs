@@ -113,7 +113,7 @@ fn a_grant_that_comes_while_the_server_is_away_is_kept_here_and_merged_by_the_ne
         let ended = crate::support::Run::of(asking.wait_with_output().unwrap()).exits(7);
         ended
             .says("L-1 was granted, but the grant can't be stored yet")
-            .says("finishes without a new consent");
+            .says("stores the grant without asking the admin again");
         assert_eq!(team.rig.counted("token_issued"), 1);
         let kept = spools(&team);
         assert_eq!(kept.len(), 1, "{kept:?}");
@@ -166,7 +166,7 @@ fn another_schema_is_refused_by_who_reads_writes_or_is_at_work_already() {
     for words in [vec!["status"], register("L-2", &[])] {
         team.run(0, &words)
             .exits(7)
-            .says(&format!("newer biotrack-auth (schema 99; this one knows {SCHEMA})"));
+            .says(&format!("newer biotrack-auth (schema 99; this version supports {SCHEMA})"));
     }
     fs::write(gate, "").unwrap();
     let ended = crate::support::Run::of(asking.wait_with_output().unwrap()).exits(7);
@@ -199,7 +199,7 @@ fn neither_reader_nor_writer_changes_the_history_and_the_reader_sees_no_secret()
         reads.run(0, words).exits(0);
     }
     for words in [vec!["token", "L-1"], register("L-2", &[]), vec!["deactivate", "L-1", "--yes"]] {
-        reads.run(0, &words).exits(7).says("permission denied").says("what the role may do");
+        reads.run(0, &words).exits(7).says("permission denied").says("Check the role, its privileges");
     }
     let writes = on(&writer);
     // Each of these homes is a host of its own, and none lets the others in.
@@ -288,13 +288,13 @@ fn what_does_not_make_sure_whose_server_answers_is_refused() {
     // Its certificate is for another name.
     with(&written.replace("@localhost", "@127.0.0.1")).exits(7).says("ertificate");
     for mode in ["require", "prefer", "allow", "verify-ca"] {
-        with(&format!("{bare}?sslmode={mode}")).exits(2).says("doesn't make sure whose server answers");
+        with(&format!("{bare}?sslmode={mode}")).exits(2).says("doesn't verify the server's identity");
     }
     with("postgres://ann@ledger.example/db?sslmode=disable").exits(2).says("turns encryption off");
-    with("postgres://ann:secret@ledger.example/db").exits(2).says("has a password in it").says_not("secret@");
-    with("postgres://ann@ledger.example/db?password=secret").exits(2).says("has a password in it");
+    with("postgres://ann:secret@ledger.example/db").exits(2).says("contains a password").says_not("secret@");
+    with("postgres://ann@ledger.example/db?password=secret").exits(2).says("contains a password");
     with("postgres://a.example,b.example/db").exits(2).says("several hosts");
-    with("mysql://a.example/db").exits(2).says("no address of a PostgreSQL database");
+    with("mysql://a.example/db").exits(2).says("isn't the address of a PostgreSQL database");
     // Loopback may do without.
     let local = format!("{bare}?{passwords}&sslmode=disable");
     with(&local).exits(0);
@@ -341,7 +341,7 @@ fn a_service_file_names_the_server_and_its_password() {
     };
     run(&register("L-1", &[])).exits(0);
     run(&["status"]).exits(0).answers("L-1");
-    team.run(0, &["status"]).exits(2).says("no service file has the service [ledger]");
+    team.run(0, &["status"]).exits(2).says("no service file contains the service [ledger]");
     let shown = run(&["config", "show"]).exits(0).out;
     assert!(shown.contains("service=ledger") && !shown.contains("canary"), "{shown}");
 }

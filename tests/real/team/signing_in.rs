@@ -55,7 +55,7 @@ fn who_holds_a_port_of_loopback_gets_no_password_and_is_not_believed() {
     for (answer, says) in [
         (request(3, b""), "asks for the password in the clear, without TLS"),
         (request(5, b"salt"), "hashed with MD5, without TLS"),
-        (request(0, b""), "doesn't prove that it knows it"),
+        (request(0, b""), "doesn't prove its identity"),
     ] {
         let (port, listening) = on_a_port(answer);
         let team = with_password(&format!("postgres://ann@127.0.0.1:{port}/ledger?sslmode=disable"));
@@ -141,7 +141,7 @@ fn a_schema_that_somebody_else_made_or_put_something_into_is_refused_and_nothing
             assert!(run.code != 0, "{words:?}");
             let said = format!("{}{}", run.out, run.err);
             assert!(
-                said.contains(&format!("the role {eve} made the schema biotrack_auth")),
+                said.contains(&format!("the role {eve} created the schema biotrack_auth")),
                 "{words:?}: {said}"
             );
         }

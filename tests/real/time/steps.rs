@@ -70,7 +70,7 @@ fn a_clock_in_another_century_spends_no_reminder() {
     assert_eq!(reminded(&mut rig, at("2099-01-01T08:00:00Z")).0, [0]);
     let (none, run) = reminded(&mut rig, noon + hours(24));
     assert!(none.is_empty(), "{none:?}");
-    run.says("1 reminder was noted at a time to come, by a clock that was ahead");
+    run.says("1 reminder was noted with a time in the future, by a clock that was ahead");
     let end = instant(&rig.only(), "expires_at");
     for (days, threshold) in [(13, 14), (6, 7), (-1, 0)] {
         assert_eq!(reminded(&mut rig, end - hours(24 * days)).0, [threshold], "{days} days left");
@@ -164,7 +164,7 @@ fn a_step_in_the_middle_of_a_consent_neither_ends_nor_prolongs_it() {
         rig.step_clock(at(NOON) + hours(step));
         // Whoever looks meanwhile takes it for what it is: a question of a living process.
         assert_eq!(rig.only()["conditions"], serde_json::json!([]), "{step}");
-        rig.run(&register("L-1", &[])).exits(1).says("is being worked on by");
+        rig.run(&register("L-1", &[])).exits(1).says("is busy: ");
         std::fs::write(&gate, "").unwrap();
         ended(&rig, waiting).exits(0);
         let it = rig.only();

@@ -91,7 +91,7 @@ async fn connect_to(
     let answer = client.simple_query("SHOW transaction_read_only").await.map_err(|e| words(&e))?;
     match first(&answer) {
         Some("off") => Ok(client),
-        _ => Err("it is a standby, and takes nothing that is written".to_owned().into()),
+        _ => Err("it is a standby and accepts no writes".to_owned().into()),
     }
 }
 
@@ -162,7 +162,7 @@ async fn on_this_machine(
         signed_in(config, SignInGuard::new(stream.await.map_err(away)?, proof)).await
     }
     #[cfg(not(unix))]
-    Err(ConnectFailure::Refused("there are no such sockets on this system".to_owned()))
+    Err(ConnectFailure::Refused("this system has no Unix sockets".to_owned()))
 }
 
 async fn signed_in<S>(config: &Config, stream: SignInGuard<S>) -> Result<Client, ConnectFailure>

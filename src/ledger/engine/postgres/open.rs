@@ -41,7 +41,7 @@ impl ServerSession {
     fn made(mut self, random: &dyn Random) -> Result<Self> {
         if self.look()?.is_none() {
             self.make(random)?;
-            self.look()?.ok_or_else(|| self.damaged("it was made, and isn't there"))?;
+            self.look()?.ok_or_else(|| self.damaged("it was created, but is missing"))?;
         }
         Ok(self)
     }

@@ -15,7 +15,7 @@ const LEFT: Duration = Duration::from_secs(15 * 60);
 impl ServerSession {
     /// Shows from now on that this process lives: others leave what it's at to it.
     pub(in crate::ledger) fn enter(&self, mark: &str, label: &str) -> Result<()> {
-        let named = |e| self.fault("note who is at work", e);
+        let named = |e| self.fault("note that this process is running", e);
         self.execute("DELETE FROM owner WHERE until < unixepoch() - 86400", &[]).map_err(named)?;
         self.execute(
             "INSERT INTO owner (mark, label, until) VALUES (?1, ?2, unixepoch() + ?3)",
@@ -44,8 +44,10 @@ impl ServerSession {
         }
         let until = SqlValue::Number(LEFT.as_secs().cast_signed());
         let _ = self.execute(left, &[mark, until]);
-        let _ =
-            self.execute(told, &[mark, SqlValue::Text(", which has ended: a command on its host goes on")]);
+        let _ = self.execute(
+            told,
+            &[mark, SqlValue::Text(", which has ended: run the command on its host to continue")],
+        );
         false
     }
 

@@ -36,7 +36,7 @@ impl Drop for ServerLock {
 impl ServerSession {
     /// Whether a lock that goes with the connection was waited for; `None` where another has it for longer than that.
     fn lock(&self, number: i64, wait: Duration) -> Result<Option<bool>> {
-        let what = "lock what two must not do at once";
+        let what = "take the lock";
         self.connected()?;
         let taken = self
             .simple(&format!("SELECT pg_try_advisory_lock({number})"))

@@ -82,7 +82,7 @@ impl<S> SignInGuard<S> {
             (MD5, _) => Err(SignInRefused("it asks for the password hashed with MD5, without TLS")),
             // defense: S61 server-knows-the-password
             (OK, RequiredProof::Scram) => {
-                Err(SignInRefused("it asks for no password, and so doesn't prove that it knows it"))
+                Err(SignInRefused("it asks for no password, so it doesn't prove its identity"))
             }
             _ => Ok(()),
         }
