@@ -1,12 +1,11 @@
 //! The queue of hooks: an event that somebody wants to hear of waits there, in the commit that made it.
 
 use super::engine::{Db, DbError, values};
-use crate::model::history::{Event, Happened};
+use crate::model::history::{Happened, Link};
 use crate::model::reminder::Occasion;
-use std::collections::BTreeSet;
 
 /// Which occasion an event is, where it is one.
-fn occasion(happened: Happened) -> Option<Occasion> {
+pub(super) fn occasion(happened: Happened) -> Option<Occasion> {
     match happened {
         Happened::Granted | Happened::Renewed => Some(Occasion::Granted),
         Happened::Failed | Happened::Uncertain | Happened::Invalid => Some(Occasion::Failed),
@@ -24,13 +23,11 @@ fn occasion(happened: Happened) -> Option<Occasion> {
     }
 }
 
-/// Queues an event's hook in the event's own commit, where one is wanted.
-pub(super) fn queue(tx: Db<'_>, event: &Event, seq: i64, wanted: &BTreeSet<Occasion>) -> Result<(), DbError> {
-    if let Some(occasion) = occasion(event.happened).filter(|occasion| wanted.contains(occasion)) {
-        tx.execute(
-            "INSERT INTO hook_queue (seq, profile, occasion) VALUES (?1, ?2, ?3)",
-            values![seq, &event.profile, occasion.word()],
-        )?;
-    }
+/// Queues the hook of an event in the event's own commit.
+pub(super) fn queue(tx: Db<'_>, event: &Link, occasion: Occasion) -> Result<(), DbError> {
+    tx.execute(
+        "INSERT INTO hook_queue (seq, profile, occasion) VALUES (?1, ?2, ?3)",
+        values![event.seq, &event.profile, occasion.word()],
+    )?;
     Ok(())
 }
