@@ -368,9 +368,9 @@ impl Session {
             false => match self.runtime.block_on(answered(watched, heard, asked)) {
                 Ok(answer) => answer.map_err(DbError::from),
                 Err(silence) => {
-                    self.hangs.set(true);
-                    if silence == Silence::OfTheServer {
-                        self.attempt.borrow_mut().is_away();
+                    match silence {
+                        Silence::OfTheConnection => self.hangs.set(true),
+                        Silence::OfTheServer => self.nothing_answers(),
                     }
                     Err(self.lost())
                 }
@@ -380,6 +380,12 @@ impl Session {
             self.within.set(TransactionState::Failed);
         }
         answer
+    }
+
+    /// The server was waited for in vain: that is done once, and not again for whatever else is asked of it now.
+    pub(super) fn nothing_answers(&self) {
+        self.hangs.set(true);
+        self.attempt.borrow_mut().is_away();
     }
 
     /// The server's address, for messages.
