@@ -1,12 +1,11 @@
 //! The queue of hooks: an event that somebody wants to hear of waits there, in the commit that made it.
 
 use super::engine::{Db, DbError, values};
-use crate::model::history::{HistoryEvent, HistoryEventKind};
+use crate::model::history::{ChainLink, HistoryEventKind};
 use crate::model::reminder::HookEventKind;
-use std::collections::BTreeSet;
 
 /// Which occasion an event is, where it is one.
-fn occasion(happened: HistoryEventKind) -> Option<HookEventKind> {
+pub(super) fn occasion(happened: HistoryEventKind) -> Option<HookEventKind> {
     match happened {
         HistoryEventKind::Granted | HistoryEventKind::Renewed => Some(HookEventKind::Granted),
         HistoryEventKind::Failed | HistoryEventKind::Uncertain | HistoryEventKind::Invalid => {
@@ -26,18 +25,11 @@ fn occasion(happened: HistoryEventKind) -> Option<HookEventKind> {
     }
 }
 
-/// Queues an event's hook in the event's own commit, where one is wanted.
-pub(super) fn queue(
-    tx: Db<'_>,
-    event: &HistoryEvent,
-    seq: i64,
-    wanted: &BTreeSet<HookEventKind>,
-) -> Result<(), DbError> {
-    if let Some(occasion) = occasion(event.happened).filter(|occasion| wanted.contains(occasion)) {
-        tx.execute(
-            "INSERT INTO hook_queue (seq, profile, occasion) VALUES (?1, ?2, ?3)",
-            values![seq, &event.profile, occasion.word()],
-        )?;
-    }
+/// Queues the hook of an event in the event's own commit.
+pub(super) fn queue(tx: Db<'_>, event: &ChainLink, occasion: HookEventKind) -> Result<(), DbError> {
+    tx.execute(
+        "INSERT INTO hook_queue (seq, profile, occasion) VALUES (?1, ?2, ?3)",
+        values![event.seq, &event.profile, occasion.word()],
+    )?;
     Ok(())
 }
