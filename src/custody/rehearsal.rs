@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::model::authorization::next_of;
 use crate::model::ids::{Key, Username};
 use crate::model::secret::fingerprint;
-use crate::oauth::{ProviderClient, RetryPolicy, again, handoff_uri};
+use crate::oauth::{ProviderClient, RetryPolicy, handoff_uri, retry};
 use crate::system::files;
 use std::io::Read;
 use std::path::{Path, PathBuf};
