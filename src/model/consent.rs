@@ -46,7 +46,7 @@ pub struct Comparison {
     pub other_admin: Option<String>,
 }
 
-/// Compares: facts trimmed and exactly, the username without case (DESIGN, What is compared).
+/// Compares: facts trimmed and exactly, the username without case.
 pub fn compare(provider: &Provider, key: &Key, username: &Username, reported: &Reported) -> Comparison {
     let mut comparison = Comparison { differences: Vec::new(), unconfirmed: Vec::new(), other_admin: None };
     let known = |fact: &Fact| *fact != Fact::Ubi || key.ubi.known().is_some();

@@ -1,0 +1,104 @@
+//! Every link in a document leads somewhere, and no file of the repository names a document that isn't there.
+
+use super::layers::root;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What isn't written by people: builds, packages that were fetched, ledgers and inputs kept as bytes.
+const SKIPPED: &[&str] = &["target", ".git", "node_modules", "corpus", "seeds", "artifacts", "snapshots", "ledgers"];
+
+/// Every file below a folder that people write.
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if SKIPPED.contains(&name.as_str()) {
+            continue;
+        }
+        if path.is_dir() {
+            files(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+fn written() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    files(root(), &mut found);
+    found.sort();
+    found
+}
+
+/// A heading's anchor, as GitHub makes it.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+/// What a document links to: Markdown's links, and pictures in HTML.
+fn links(text: &str) -> Vec<String> {
+    let forms = [("](", ')'), ("src=\"", '"'), ("srcset=\"", '"')];
+    forms
+        .into_iter()
+        .flat_map(|(begin, end)| {
+            text.split(begin).skip(1).filter_map(move |rest| Some(rest.split_once(end)?.0.to_owned()))
+        })
+        .filter(|link| !link.starts_with("http") && !link.starts_with("mailto:"))
+        .collect()
+}
+
+#[test]
+fn each_link_leads_somewhere() {
+    let mut followed = 0;
+    let mut wrong = Vec::new();
+    for document in written().iter().filter(|path| path.extension().is_some_and(|it| it == "md")) {
+        let text = fs::read_to_string(document).unwrap();
+        for link in links(&text) {
+            followed += 1;
+            let (path, place) = link.split_once('#').unwrap_or((&link, ""));
+            let target =
+                if path.is_empty() { document.clone() } else { document.parent().unwrap().join(path) };
+            if !target.exists() {
+                wrong.push(format!("{}: {link} leads nowhere", document.display()));
+            } else if !place.is_empty() {
+                let there = fs::read_to_string(&target).unwrap();
+                let mut headings = there.lines().filter_map(|line| {
+                    Some(line.trim_start_matches('#')).filter(|it| *it != line)
+                });
+                if !headings.any(|it| anchor(it.trim()) == place) {
+                    wrong.push(format!("{}: {link}: no such heading", document.display()));
+                }
+            }
+        }
+    }
+    assert!(followed > 40, "{followed} links");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The documents that a text names by their path, such as `docs/NAME.md`.
+fn named(text: &str) -> Vec<&str> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    text.split(|c| !is_part(c))
+        .map(|word| word.trim_matches('.').trim_start_matches("./"))
+        .filter(|word| word.starts_with("docs/") && word.len() > "docs/.md".len() && word.ends_with(".md"))
+        .collect()
+}
+
+#[test]
+fn no_file_names_a_document_that_is_not_there() {
+    let mut wrong = Vec::new();
+    for file in written() {
+        // What changed is told with the names of its day.
+        if file.ends_with("CHANGELOG.md") || file.ends_with("documents.rs") {
+            continue;
+        }
+        let Ok(text) = fs::read_to_string(&file) else { continue };
+        for document in named(&text) {
+            if !root().join(document).exists() {
+                wrong.push(format!("{}: {document}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
