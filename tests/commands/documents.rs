@@ -1,6 +1,7 @@
 //! Every link in a document leads somewhere, and no file of the repository names a document that isn't there.
 
 use super::layers::root;
+use biotrack_auth::error::EXIT_CODES;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -101,4 +102,24 @@ fn no_file_names_a_document_that_is_not_there() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The table below a heading, from its first row to the blank line behind it.
+fn rows<'t>(text: &'t str, heading: &str) -> &'t str {
+    let below = text.split_once(heading).expect("the heading is there").1;
+    let rows = below.split_once("|---|---|\n").expect("a table is below it").1;
+    rows.split_once("\n\n").map_or(rows, |(rows, _)| rows)
+}
+
+#[test]
+fn the_readme_has_the_exit_codes_of_the_program() {
+    let path = root().join("README.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let row = |(code, meaning): &(u8, &str)| format!("| {code} | {meaning} |");
+    let made = EXIT_CODES.iter().map(row).collect::<Vec<_>>().join("\n");
+    let shown = rows(&text, "### Exit codes");
+    if shown != made {
+        fs::write(&path, text.replace(shown, &made)).unwrap();
+        panic!("README's exit codes were stale and are written anew: look at them and commit");
+    }
 }
