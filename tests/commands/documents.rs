@@ -5,8 +5,8 @@ use biotrack_auth::error::EXIT_CODES;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What isn't written by people: builds, packages that were fetched, ledgers and inputs kept as bytes.
-const SKIPPED: &[&str] = &["target", ".git", "node_modules", "corpus", "seeds", "artifacts", "snapshots", "ledgers"];
+/// What people don't write: builds, packages that were fetched, inputs of the fuzzer, snapshots.
+const SKIPPED: &[&str] = &["target", ".git", "node_modules", "corpus", "seeds", "artifacts", "snapshots"];
 
 /// Every file below a folder that people write.
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -64,9 +64,9 @@ fn each_link_leads_somewhere() {
                 wrong.push(format!("{}: {link} leads nowhere", document.display()));
             } else if !place.is_empty() {
                 let there = fs::read_to_string(&target).unwrap();
-                let mut headings = there.lines().filter_map(|line| {
-                    Some(line.trim_start_matches('#')).filter(|it| *it != line)
-                });
+                let mut headings = there
+                    .lines()
+                    .filter_map(|line| Some(line.trim_start_matches('#')).filter(|it| *it != line));
                 if !headings.any(|it| anchor(it.trim()) == place) {
                     wrong.push(format!("{}: {link}: no such heading", document.display()));
                 }
@@ -122,4 +122,15 @@ fn the_readme_has_the_exit_codes_of_the_program() {
         fs::write(&path, text.replace(shown, &made)).unwrap();
         panic!("README's exit codes were stale and are written anew: look at them and commit");
     }
+}
+
+/// Whoever renames or moves a file finds it here.
+#[test]
+fn each_source_file_that_the_architecture_names_is_there() {
+    let text = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let files: Vec<_> = written().iter().map(|path| format!("/{}", path.display())).collect();
+    let is_there = |name: &str| files.iter().any(|path| path.ends_with(&format!("/{name}")));
+    let names = text.split('`').skip(1).step_by(2).filter(|it| it.ends_with(".rs") && !it.contains("NAME"));
+    let wrong: Vec<_> = names.filter(|name| !is_there(name)).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
